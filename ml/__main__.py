@@ -1,0 +1,225 @@
+"""`python -m ml data | train | evaluate | artifacts | report | demo`: see --help of each."""
+
+import argparse
+import re
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from ml.artifacts.reader import Broken, Missing
+from ml.artifacts.schema import RUN_ID
+from ml.data.fashion_mnist import DataMissing
+from ml.paths import ARTIFACTS, home_dir
+from ml.training.config import AUGMENTATIONS, TrainConfig
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (Missing, Broken, DataMissing, FileExistsError, KeyError, ValueError) as error:
+        words = error.args[0] if error.args else error
+        hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
+        print(f"{words}{hint}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last finished epoch", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    top = argparse.ArgumentParser("python -m ml", description="Data, training, evaluation and artifacts.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="find, fetch and check Fashion-MNIST, or import a folder of pictures")
+    data.set_defaults(command=find_data)
+    actions = data.add_subparsers(metavar="import")
+    folder = actions.add_parser("import", help="FOLDER/<class>/<picture> becomes a data set of your own")
+    folder.add_argument("folder", type=Path)
+    folder.add_argument("--name", help="lower case letters, digits, - and _; the folder's name when left out")
+    folder.add_argument("--size", default="28x28", metavar="HxW", help="pictures are fitted to it (default 28x28)")
+    folder.add_argument("--colour", action="store_true", help="keep three channels instead of one")
+    folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
+    folder.set_defaults(command=import_data)
+
+    train = commands.add_parser("train", help="train a run")
+    for name, info in TrainConfig.model_fields.items():
+        flag = f"--{name.replace('_', '-')}"
+        if name == "augment":
+            train.add_argument(flag, nargs="*", choices=AUGMENTATIONS, default=list(info.default), help=info.description)
+        else:
+            default = info.default
+            kind = int if default is None else type(default)
+            train.add_argument(flag, type=kind, default=default, help=f"{info.description} (default {default})")
+    train.add_argument("--run", help="the run's name; made from model and time when left out")
+    train.add_argument("--shipped", action="store_true", help="write into artifacts/ instead of your own folder")
+    train.add_argument("--job", metavar="ID", help="do the training of a queued job")
+    train.set_defaults(command=train_run)
+
+    work = commands.add_parser("work", help="do queued trainings, one after the other, until there are none")
+    work.set_defaults(command=do_work)
+
+    evaluate = commands.add_parser("evaluate", help="score a run again, or make its optional tables")
+    evaluate.add_argument("run")
+    evaluate.add_argument("--split", choices=("test", "validation", "reference"), help="print right / n and compare")
+    evaluate.add_argument("--only", nargs="+", metavar="NOUN", help="make these tables only")
+    evaluate.set_defaults(command=evaluate_run)
+
+    artifacts = commands.add_parser("artifacts", help="rebuild what ships: pictures, the trained runs, index, README")
+    artifacts.add_argument("--pictures", action="store_true", help="only the pictures")
+    artifacts.add_argument("--runs", nargs="+", metavar="RUN", help="only these of the shipped runs")
+    artifacts.set_defaults(command=build_artifacts)
+
+    report = commands.add_parser("report", help="write a run's figures and numbers into a folder")
+    report.add_argument("run")
+    report.add_argument("--to", type=Path, help="the folder (default report-RUN)")
+    report.set_defaults(command=write_report)
+
+    demo = commands.add_parser("demo", help="the whole walk on made-up pictures in under a minute")
+    demo.set_defaults(command=run_demo)
+    return top
+
+
+def find_data(options: argparse.Namespace) -> int:
+    from ml.data import fashion_mnist
+
+    dataset = fashion_mnist.load()
+    counts = ", ".join(f"{name} {len(split):,}" for name, split in dataset.splits.items())
+    print(f"{dataset.title} in {fashion_mnist.find()}: {counts}; checksums match")
+    return 0
+
+
+def import_data(options: argparse.Namespace) -> int:
+    from ml.artifacts.writer import write_pictures
+    from ml.data import DATASETS, folder, synthetic
+
+    name = options.name or re.sub(r"[^a-z0-9_-]+", "-", options.folder.resolve().name.lower()).strip("-_")
+    if not RUN_ID.fullmatch(name) or name in DATASETS or synthetic.PATTERN.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be a data set's name; choose another with --name")
+    size = re.fullmatch(r"(\d{2,3})x(\d{2,3})", options.size)
+    if not size:
+        raise ValueError("--size must be HEIGHTxWIDTH, each 10 to 999")
+    if not options.folder.is_dir():
+        raise ValueError(f"{options.folder} is not a folder")
+    height, width = map(int, size.groups())
+    channels = 3 if options.colour else 1
+    dataset, refused = folder.read(options.folder, name, height=height, width=width, channels=channels, seed=options.seed)
+    write_pictures(home_dir(), dataset, complete=True)
+    for line in refused:
+        print(f"left out {line}", file=sys.stderr)
+    counts = ", ".join(f"{split} {len(rows):,}" for split, rows in dataset.splits.items())
+    print(f"{name}: {len(dataset.classes)} classes; {counts}")
+    print(f"Train on it with: python -m ml train --dataset {name}")
+    return 0
+
+
+def train_run(options: argparse.Namespace) -> int:
+    if options.job:
+        from ml.jobs.trainer import run_job
+
+        return run_job(options.job)
+    config = TrainConfig(**{name: getattr(options, name) for name in TrainConfig.model_fields})
+    run_id = options.run or f"{config.model}-{datetime.now():%y%m%d-%H%M%S}"
+    command = "python -m ml " + shlex.join(sys.argv[1:])
+    folder = _train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command)
+    print(folder)
+    return 0
+
+
+def _train(config: TrainConfig, run_id: str, home: Path, command: str) -> Path:
+    """Train with a progress bar per epoch and a line of results after it."""
+    from tqdm import tqdm
+
+    from ml import pipeline
+
+    bar = tqdm(unit="batch", dynamic_ncols=True, disable=None)
+
+    def on_batch(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    def on_epoch(epoch) -> None:
+        tqdm.write(
+            f"epoch {epoch.epoch}/{config.epochs}  loss {epoch.train_loss:.4f}  validation loss "
+            f"{epoch.validation_loss:.4f}  accuracy {epoch.validation_accuracy:.2%}  {epoch.seconds:.1f} s"
+        )
+
+    def on_step(words: str) -> None:
+        bar.close()
+        print(words, file=sys.stderr)
+
+    if not pipeline.load(config.dataset).complete:
+        print("The full training set is not here: training on the 10,000 pictures that ship.", file=sys.stderr)
+    folder = pipeline.train(
+        config, run_id=run_id, home=home, on_batch=on_batch, on_epoch=on_epoch, on_step=on_step, command=command
+    )
+    library = pipeline.default_library()
+    result = library.open(run_id).manifest["results"]["test"] if library else {}
+    print(f"test: {result['correct']} / {result['n']}")
+    return folder
+
+
+def do_work(options: argparse.Namespace) -> int:
+    from ml.jobs.worker import work
+
+    return work()
+
+
+def evaluate_run(options: argparse.Namespace) -> int:
+    from ml import pipeline
+
+    library = pipeline.default_library()
+    if options.split:
+        right, n, changed = pipeline.rescore(library, options.run, options.split)
+        recorded = library.open(options.run).manifest["results"][options.split]["correct"]
+        print(f"{right} / {n}")
+        if changed > 2 or abs(right - recorded) > 2:
+            print(f"not as recorded ({recorded} / {n}): {changed} answers differ", file=sys.stderr)
+            return 1
+    if options.only or not options.split:
+        made = pipeline.evaluate(library, options.run, options.only, lambda words: print(words, file=sys.stderr))
+        print(f"made {', '.join(made)}")
+    return 0
+
+
+def build_artifacts(options: argparse.Namespace) -> int:
+    from ml.artifacts import schema, writer
+    from ml.data import fashion_mnist
+    from ml.shipped import DEFAULT, SHIPPED
+
+    writer.write_pictures(ARTIFACTS, fashion_mnist.load())
+    (ARTIFACTS / "README.md").write_text(schema.readme())
+    if not options.pictures:
+        for run_id, config in SHIPPED.items():
+            if options.runs and run_id not in options.runs:
+                continue
+            finished = ARTIFACTS / "runs" / run_id
+            if finished.exists():
+                print(f"{run_id} is there already; delete {finished} to train it again", file=sys.stderr)
+                continue
+            _train(config, run_id, ARTIFACTS, f"python -m ml artifacts --runs {run_id}")
+        writer.write_index(ARTIFACTS, DEFAULT, [r for r in SHIPPED if (ARTIFACTS / "runs" / r).is_dir()])
+    return 0
+
+
+def write_report(options: argparse.Namespace) -> int:
+    from ml import pipeline, report
+
+    folder = options.to or Path(f"report-{options.run}")
+    for path in report.write(pipeline.default_library(), options.run, folder):
+        print(path)
+    return 0
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    run_id = f"demo-{datetime.now():%y%m%d-%H%M%S}"
+    config = TrainConfig(model="compact_cnn", dataset="synthetic-10-28x28x1", epochs=5, batch_size=32)
+    print(_train(config, run_id, home_dir(), "python -m ml demo"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

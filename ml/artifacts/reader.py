@@ -1,0 +1,247 @@
+"""Finds and opens runs and pictures; everything is checked against its manifest and schema before it is handed out."""
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml.artifacts.schema import CORE, MAJOR, NOUNS, RUN_ID, Arrays, Mismatch, Table
+from ml.artifacts.writer import sha256
+
+REQUIRED = ("run_id", "model", "dataset", "config", "parameters", "nouns", "weights", "created")
+
+
+class Missing(LookupError):
+    """A noun, run or split that is not there; `command` makes it."""
+
+    def __init__(self, sentence: str, command: str = "") -> None:
+        super().__init__(sentence)
+        self.command = command
+
+
+class Broken(ValueError):
+    """A file or folder that is there and does not check out."""
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One line of the listing. A broken run has a reason and no manifest."""
+
+    run_id: str
+    folder: Path
+    shipped: bool
+    reason: str = ""
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return not self.reason
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """images: uint8 [n, h, w, c]; labels: int64 [n]; ids: int32 [n], ascending."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+
+    def row(self, example_id: int) -> int:
+        """Position of an example; raises Missing."""
+        row = int(np.searchsorted(self.ids, example_id))
+        if row >= len(self.ids) or self.ids[row] != example_id:
+            raise Missing(f"there is no picture {example_id} here")
+        return row
+
+
+class Run:
+    """A published run. folders: where its files are looked for, overlay first."""
+
+    def __init__(self, entry: RunEntry, overlay: Path | None = None) -> None:
+        self.run_id, self.manifest, self.shipped = entry.run_id, entry.manifest, entry.shipped
+        self._folders = [folder for folder in (overlay, entry.folder) if folder is not None]
+
+    @property
+    def nouns(self) -> list[str]:
+        return list(self.manifest["nouns"])
+
+    def table(self, noun: str) -> pd.DataFrame:
+        """One parquet noun, checked. Raises Missing (with the command that makes it) or Broken."""
+        declared = NOUNS[noun]
+        assert isinstance(declared, Table)
+        path = self._locate(noun)
+        try:
+            frame = pd.read_parquet(path)
+            declared.check(frame)
+        except (OSError, ValueError) as error:
+            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
+        return frame
+
+    def arrays(self, noun: str) -> dict[str, np.ndarray]:
+        """One npz noun, checked. Raises Missing or Broken."""
+        declared = NOUNS[noun]
+        assert isinstance(declared, Arrays)
+        path = self._locate(noun)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            declared.check(arrays)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
+        return arrays
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The network's arrays by name. Raises Broken when the file is not the one the manifest names."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = self._verified("weights.safetensors", self.manifest["weights"]["sha256"])
+        try:
+            weights = load_file(path)
+        except SafetensorError as error:
+            raise Broken(f"weights.safetensors of run {self.run_id} cannot be read") from error
+        if not all(np.isfinite(array).all() for array in weights.values()):
+            raise Broken(f"weights.safetensors of run {self.run_id} has values that are not finite")
+        return weights
+
+    def _locate(self, noun: str) -> Path:
+        entry = self.manifest["nouns"].get(noun)
+        if entry is None:
+            raise Missing(f"This run has no {noun} yet.", f"python -m ml evaluate {self.run_id} --only {noun}")
+        return self._verified(NOUNS[noun].file, entry["sha256"])
+
+    def _verified(self, name: str, digest: str) -> Path:
+        found = [folder / name for folder in self._folders if (folder / name).is_file()]
+        for path in found:
+            if sha256(path) == digest:
+                return path
+        if found:
+            raise Broken(f"{name} of run {self.run_id} does not match its checksum")
+        raise Broken(f"{name} of run {self.run_id} is gone")
+
+
+class Library:
+    """All runs: shipped ones in `artifacts`, user-made ones in `home`, nouns computed later laid over shipped runs."""
+
+    def __init__(self, artifacts: Path, home: Path) -> None:
+        self.artifacts, self.home = artifacts, home
+
+    def default(self) -> str | None:
+        """The run index.json names, else the newest usable one, else None."""
+        runs = {entry.run_id: entry for entry in self.runs() if entry.ok}
+        named = self._index().get("default")
+        if named in runs:
+            return named
+        return max(runs, key=lambda run_id: runs[run_id].manifest["created"], default=None)
+
+    def runs(self) -> list[RunEntry]:
+        """Shipped runs in index order, then user-made ones newest first; broken ones with their reason."""
+        shipped = {folder.name: self._entry(folder, True) for folder in _folders(self.artifacts / "runs")}
+        order = [run_id for run_id in self._index().get("runs", []) if run_id in shipped]
+        order += [run_id for run_id in shipped if run_id not in order]
+        mine = [
+            self._entry(folder, False) for folder in _folders(self.home / "runs") if folder.name not in shipped
+        ]
+        mine.sort(key=lambda entry: entry.manifest.get("created", ""), reverse=True)
+        return [shipped[run_id] for run_id in order] + mine
+
+    def open(self, run_id: str) -> Run:
+        """A usable run, looked up in the listing. Raises Missing or Broken."""
+        entry = next((entry for entry in self.runs() if entry.run_id == run_id), None)
+        if entry is None:
+            raise Missing(f"There is no run {run_id!r}.")
+        if not entry.ok:
+            raise Broken(entry.reason)
+        overlay = self.home / "runs" / run_id if entry.shipped else None
+        return Run(entry, overlay)
+
+    def stamp(self) -> tuple:
+        """Changes whenever the listing or a manifest does; cheap enough for every request."""
+        stamps = []
+        for root in (self.artifacts, self.home):
+            for path in (root / "index.json", *(f / "manifest.json" for f in _folders(root / "runs"))):
+                try:
+                    stat = path.stat()
+                    stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
+                except OSError:
+                    stamps.append((str(path), 0, 0))
+        return tuple(stamps)
+
+    def pictures(self, dataset: str, split: str) -> Pictures:
+        """One split of a data set's pictures. Raises Missing or Broken."""
+        if not RUN_ID.fullmatch(dataset) or split not in ("test", "validation", "reference", "train"):
+            raise Missing(f"There are no pictures of {split!r} here.")
+        for root in (self.artifacts, self.home):
+            path = root / "datasets" / dataset / f"{split}.npz"
+            if path.is_file():
+                try:
+                    with np.load(path, allow_pickle=False) as archive:
+                        return Pictures(archive["images"], archive["labels"].astype(np.int64), archive["ids"])
+                except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                    raise Broken(f"the {split} pictures of {dataset} cannot be read: {_first_line(error)}") from error
+        raise Missing(f"The {split} pictures of {dataset} are not on this machine.", "python -m ml artifacts --pictures")
+
+    def _index(self) -> dict[str, Any]:
+        try:
+            index = json.loads((self.artifacts / "index.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return index if isinstance(index, dict) else {}
+
+    def _entry(self, folder: Path, shipped: bool) -> RunEntry:
+        try:
+            if folder.is_symlink():
+                raise Broken("it is a link to another place")
+            manifest = _manifest(folder)
+            if not (folder / "weights.safetensors").is_file():
+                raise Broken("it has no weights.safetensors")
+            overlay = self.home / "runs" / folder.name
+            if shipped and (overlay / "manifest.json").is_file():
+                later = _manifest(overlay)
+                if later["weights"] == manifest["weights"]:
+                    extra = {n: e for n, e in later["nouns"].items() if n not in CORE}
+                    manifest = {**later, "nouns": {**manifest["nouns"], **extra}}
+        except Broken as error:
+            return RunEntry(folder.name, folder, shipped, reason=str(error))
+        return RunEntry(folder.name, folder, shipped, manifest=manifest)
+
+
+def _folders(root: Path) -> list[Path]:
+    """Run folders by name; unpublished and hidden ones are not runs."""
+    try:
+        inside = sorted(root.iterdir())
+    except OSError:
+        return []
+    return [f for f in inside if RUN_ID.fullmatch(f.name) and f.is_dir()]
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except FileNotFoundError:
+        raise Broken("it has no manifest.json") from None
+    except (OSError, ValueError):
+        raise Broken("its manifest.json cannot be read") from None
+    if not isinstance(manifest, dict):
+        raise Broken("its manifest.json is not an object")
+    major = str(manifest.get("schema", "")).split(".")[0]
+    if major != str(MAJOR):
+        raise Broken(f"it was written for schema {manifest.get('schema')!r}, this app reads {MAJOR}.x")
+    missing = [key for key in REQUIRED if key not in manifest]
+    if missing:
+        raise Broken(f"its manifest.json lacks {', '.join(missing)}")
+    if manifest["run_id"] != folder.name:
+        raise Broken(f"its manifest names another run, {manifest['run_id']!r}")
+    if not all(noun in manifest["nouns"] for noun in CORE):
+        raise Broken("it lacks history or predictions")
+    return manifest
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of an error without any path in it."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text if isinstance(error, Mismatch) else text.split(":")[0][:120]

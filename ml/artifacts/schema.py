@@ -1,0 +1,209 @@
+"""Every noun of a run, declared once: file, columns or shapes, types, one sentence. Writer and reader both check it.
+
+`python -m ml.artifacts.schema` prints artifacts/README.md.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+MAJOR, MINOR = 1, 0
+VERSION = f"{MAJOR}.{MINOR}"
+RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+CORE = ("history", "predictions")
+SPLITS = ("train", "validation", "test", "reference")  # reference: the stratified part of train that ships
+
+
+class Mismatch(ValueError):
+    """Data that does not fit its declaration."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A parquet file. columns: name → 'int', 'float', 'str'; a name ending in '*' stands for p_0 … p_{C-1}."""
+
+    noun: str
+    sentence: str
+    columns: Mapping[str, str]
+    minor: int = 0
+    nullable: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def file(self) -> str:
+        return f"{self.noun}.parquet"
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Raise Mismatch unless the frame has the declared columns and types, no nulls and only finite numbers."""
+        fixed = {name: kind for name, kind in self.columns.items() if not name.endswith("*")}
+        stems = {name[:-1]: kind for name, kind in self.columns.items() if name.endswith("*")}
+        missing = [name for name in fixed if name not in frame.columns]
+        extra = [c for c in frame.columns if c not in fixed and not any(re.fullmatch(rf"{s}\d+", c) for s in stems)]
+        if missing or extra:
+            raise Mismatch(f"{self.noun}: missing columns {missing}, unknown columns {extra}")
+        for name in frame.columns:
+            stem = next((s for s in stems if re.fullmatch(rf"{s}\d+", name)), None)
+            self._check_column(frame[name], fixed[name] if stem is None else stems[stem])
+        for stem in stems:
+            count = sum(bool(re.fullmatch(rf"{stem}\d+", c)) for c in frame.columns)
+            if not count or any(f"{stem}{i}" not in frame.columns for i in range(count)):
+                raise Mismatch(f"{self.noun}: {stem}0 … must be numbered without gaps")
+
+    def _check_column(self, values: pd.Series, kind: str) -> None:
+        name = values.name
+        if values.isna().any() and name not in self.nullable:
+            raise Mismatch(f"{self.noun}.{name} has empty values")
+        if kind == "int" and not pd.api.types.is_integer_dtype(values):
+            raise Mismatch(f"{self.noun}.{name} must be whole numbers, is {values.dtype}")
+        if kind == "float":
+            if not pd.api.types.is_float_dtype(values):
+                raise Mismatch(f"{self.noun}.{name} must be floating point, is {values.dtype}")
+            if not np.isfinite(values.dropna().to_numpy()).all():
+                raise Mismatch(f"{self.noun}.{name} has infinite values")
+        if kind == "str" and not (pd.api.types.is_string_dtype(values) or pd.api.types.is_object_dtype(values)):
+            raise Mismatch(f"{self.noun}.{name} must be text, is {values.dtype}")
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """An npz file. shapes: array name → (dtype, rank); '*' stands for any other name."""
+
+    noun: str
+    sentence: str
+    shapes: Mapping[str, tuple[str, int]]
+    minor: int = 0
+
+    @property
+    def file(self) -> str:
+        return f"{self.noun}.npz"
+
+    def check(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Raise Mismatch unless each array has its declared type and rank and finite values."""
+        missing = [name for name in self.shapes if name != "*" and name not in arrays]
+        if missing:
+            raise Mismatch(f"{self.noun}: missing arrays {missing}")
+        for name, array in arrays.items():
+            declared = self.shapes.get(name, self.shapes.get("*"))
+            if declared is None:
+                raise Mismatch(f"{self.noun}: unknown array {name}")
+            if array.dtype != np.dtype(declared[0]) or array.ndim != declared[1]:
+                raise Mismatch(
+                    f"{self.noun}.{name} must be {declared[0]} of rank {declared[1]}, is {array.dtype} {array.shape}"
+                )
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise Mismatch(f"{self.noun}.{name} has values that are not finite")
+
+
+NOUNS: dict[str, Table | Arrays] = {
+    noun.noun: noun
+    for noun in (
+        Table(
+            "history",
+            "One row an epoch: losses are mean cross-entropies in nats, accuracies are shares, seconds exclude evaluation.",
+            {
+                "epoch": "int",
+                "train_loss": "float",
+                "train_accuracy": "float",
+                "validation_loss": "float",
+                "validation_accuracy": "float",
+                "learning_rate": "float",
+                "seconds": "float",
+                "images_per_second": "float",
+            },
+        ),
+        Table(
+            "predictions",
+            "One row an example of test, validation and reference: label and guess as class ids, one probability a class.",
+            {
+                "split": "str",
+                "example_id": "int",
+                "label": "int",
+                "predicted": "int",
+                "confidence": "float",
+                "p_*": "float",
+            },
+        ),
+        Table(
+            "scores",
+            "Scores of a split (class empty) and of each class, with the ends of their 95 % interval and n.",
+            {
+                "split": "str",
+                "class": "int",
+                "metric": "str",
+                "value": "float",
+                "low": "float",
+                "high": "float",
+                "n": "int",
+            },
+            nullable=frozenset({"class", "low", "high"}),
+        ),
+        Table(
+            "confusion",
+            "How often a label was guessed as a class, counted over a whole split; every pair, zeros too.",
+            {"split": "str", "label": "int", "predicted": "int", "count": "int"},
+        ),
+        Table(
+            "projection",
+            "Penultimate features in three principal components (fitted on reference) and on a 2D map (t-SNE).",
+            {
+                "split": "str",
+                "example_id": "int",
+                "pca_x": "float",
+                "pca_y": "float",
+                "pca_z": "float",
+                "map_x": "float",
+                "map_y": "float",
+            },
+        ),
+        Table(
+            "neighbours",
+            "The ten reference examples nearest in penultimate features, Euclidean distance; an example is not its own.",
+            {"split": "str", "example_id": "int", "rank": "int", "neighbour_id": "int", "distance": "float"},
+        ),
+        Arrays(
+            "filters",
+            "The kernels of each convolution by layer name, float16 [out, in, k, k].",
+            {"*": ("float16", 4)},
+        ),
+        Arrays(
+            "features",
+            "Penultimate features of the reference examples, the first 256 where there are more.",
+            {"reference_id": ("int32", 1), "reference": ("float16", 2)},
+        ),
+    )
+}
+
+
+def readme() -> str:
+    """artifacts/README.md as generated from this module."""
+    lines = [
+        "# Artifacts",
+        "",
+        "Generated by `python -m ml.artifacts.schema`; do not edit by hand.",
+        f"Schema {VERSION}: a reader takes any minor version of its major.",
+        "",
+        "    index.json                what ships: the default run and the list of runs",
+        "    datasets/<name>/          dataset.json and one npz a split: images uint8 [n, h, w, c], labels, ids",
+        "    runs/<run_id>/            manifest.json, weights.safetensors and the nouns below",
+        "",
+        f"Core, never changed after a run is published: weights, {', '.join(CORE)}. Every other noun may be added later with",
+        "`python -m ml evaluate RUN --only NOUN`.",
+        "",
+        "| noun | file | what | columns or arrays |",
+        "|---|---|---|---|",
+    ]
+    for noun in NOUNS.values():
+        if isinstance(noun, Table):
+            content = ", ".join(
+                f"`{n}` {k}{' or empty' if n in noun.nullable else ''}" for n, k in noun.columns.items()
+            )
+        else:
+            content = ", ".join(f"`{n}` {d} rank {r}" for n, (d, r) in noun.shapes.items())
+        lines.append(f"| {noun.noun} | {noun.file} | {noun.sentence} | {content} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(readme(), end="")

@@ -1,0 +1,187 @@
+"""Writes runs and pictures so that a crash at any moment leaves either the old state or the new one."""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import save_file
+
+from ml.artifacts.schema import CORE, NOUNS, RUN_ID, VERSION, Table
+from ml.data.base import Dataset, Split
+
+Payload = pd.DataFrame | Mapping[str, np.ndarray]
+
+
+def partial(runs: Path, run_id: str) -> Path:
+    """The folder a run is written in before it is published; made if missing. Refuses ids the readers would."""
+    if not RUN_ID.fullmatch(run_id):
+        raise ValueError(f"run id {run_id!r} must match {RUN_ID.pattern}")
+    if (runs / run_id).exists():
+        raise FileExistsError(f"run {run_id} exists already")
+    folder = runs / f"{run_id}.partial"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_noun(folder: Path, noun: str, data: Payload, *, started: float | None = None) -> dict[str, Any]:
+    """Check and write one noun into a run's folder, replacing it atomically; its manifest entry.
+
+    started: time.perf_counter() at which computing it began, for `seconds`.
+    """
+    declared = NOUNS[noun]
+    target = folder / declared.file
+    scratch = folder / f"{noun}.partial"
+    if isinstance(declared, Table):
+        declared.check(data)  # type: ignore[arg-type]
+        data.to_parquet(scratch, index=False, compression="zstd")  # type: ignore[union-attr]
+    else:
+        declared.check(data)  # type: ignore[arg-type]
+        with scratch.open("wb") as file:
+            np.savez_compressed(file, **data)  # type: ignore[arg-type]
+    replace(scratch, target)
+    return {
+        "file": declared.file,
+        "sha256": sha256(target),
+        "minor": declared.minor,
+        "seconds": round(time.perf_counter() - started, 3) if started is not None else 0.0,
+        "made": now(),
+    }
+
+
+def write_weights(folder: Path, weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """weights.safetensors and its manifest entry."""
+    scratch = folder / "weights.partial"
+    save_file(dict(weights), scratch)
+    replace(scratch, folder / "weights.safetensors")
+    return {"file": "weights.safetensors", "sha256": sha256(folder / "weights.safetensors"), "made": now()}
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace manifest.json atomically."""
+    scratch = folder / "manifest.partial"
+    scratch.write_text(json.dumps({"schema": VERSION, **manifest}, indent=1, ensure_ascii=False) + "\n")
+    replace(scratch, folder / "manifest.json")
+
+
+def publish(folder: Path, manifest: Mapping[str, Any]) -> Path:
+    """Turn `<run_id>.partial` into `<run_id>`: manifest last, then one rename. Raises when a core noun is missing."""
+    missing = [noun for noun in CORE if noun not in manifest["nouns"]]
+    if missing:
+        raise ValueError(f"a run cannot be published without {', '.join(missing)}")
+    for leftover in (*folder.glob("*.partial"), *folder.glob("checkpoint*")):
+        leftover.unlink()
+    write_manifest(folder, manifest)
+    final = folder.with_name(folder.name.removesuffix(".partial"))
+    os.rename(folder, final)
+    sync(final.parent)
+    return final
+
+
+def add_nouns(folder: Path, base: Mapping[str, Any], nouns: Mapping[str, tuple[Payload, float]]) -> dict[str, Any]:
+    """Write optional nouns into a published run, or into the overlay folder of a shipped one, manifest last; that manifest.
+
+    base: the run's manifest as read; nouns: noun → (data, time.perf_counter() at which computing it began).
+    """
+    core = [noun for noun in nouns if noun in CORE]
+    if core:
+        raise ValueError(f"{', '.join(core)} never change after a run is published")
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = {noun: write_noun(folder, noun, data, started=started) for noun, (data, started) in nouns.items()}
+    manifest = {**base, "nouns": {**base["nouns"], **entries}}
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def discard(folder: Path) -> None:
+    """Remove an unpublished run."""
+    if not folder.name.endswith(".partial"):
+        raise ValueError("only unpublished runs may be discarded")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_pictures(root: Path, dataset: Dataset, *, complete: bool = False) -> Path:
+    """`datasets/<name>/`: dataset.json and the pictures of test, validation and reference (and train, if complete)."""
+    folder = root / "datasets" / dataset.name
+    folder.mkdir(parents=True, exist_ok=True)
+    splits = {"test": dataset["test"], "validation": dataset["validation"], "reference": dataset.reference()}
+    if complete:
+        splits["train"] = dataset["train"]
+    for name, split in splits.items():
+        _write_split(folder, name, split)
+    description = {"schema": VERSION, **describe(dataset), "splits": {name: len(s) for name, s in splits.items()}}
+    scratch = folder / "dataset.partial"
+    scratch.write_text(json.dumps(description, indent=1, ensure_ascii=False) + "\n")
+    replace(scratch, folder / "dataset.json")
+    return folder
+
+
+def _write_split(folder: Path, name: str, split: Split) -> None:
+    scratch = folder / f"{name}.partial"
+    with scratch.open("wb") as file:
+        np.savez_compressed(file, images=split.images, labels=split.labels.astype(np.int16), ids=split.ids)
+    replace(scratch, folder / f"{name}.npz")
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """What a manifest says of its data set."""
+    height, width, channels = dataset.shape
+    mean, std = dataset.statistics()
+    return {
+        "name": dataset.name,
+        "title": dataset.title,
+        "classes": list(dataset.classes),
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "mean": mean,
+        "std": std,
+        "seed": dataset.seed,
+        "complete": dataset.complete,
+        "hashes": dataset.hashes,
+        "counts": {name: len(split) for name, split in dataset.splits.items()},
+    }
+
+
+def write_index(artifacts: Path, default: str, runs: list[str]) -> None:
+    """index.json: what ships."""
+    scratch = artifacts / "index.partial"
+    scratch.write_text(json.dumps({"default": default, "runs": runs}, indent=1) + "\n")
+    replace(scratch, artifacts / "index.json")
+
+
+def replace(scratch: Path, target: Path) -> None:
+    """fsync a finished file, put it under its final name in one step, fsync the folder."""
+    with scratch.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(scratch, target)
+    sync(target.parent)
+
+
+def sync(folder: Path) -> None:
+    """fsync a folder, where the platform can."""
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def now() -> str:
+    """UTC, to the second, ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

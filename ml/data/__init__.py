@@ -1,0 +1,41 @@
+"""Every data set the app knows, by name: Fashion-MNIST, synthetic ones, and those a person imported."""
+
+from pathlib import Path
+
+from ml.data import fashion_mnist, folder, synthetic
+from ml.data.base import Dataset, Split
+from ml.data.fashion_mnist import DataMissing
+from ml.paths import ARTIFACTS, home_dir
+
+__all__ = ["DATASETS", "DataMissing", "Dataset", "Split", "available", "load"]
+
+DATASETS = {fashion_mnist.NAME: fashion_mnist.load}
+
+
+def load(name: str, *, home: Path | None = None, fetch: bool = False) -> Dataset:
+    """A data set by name.
+
+    Where Fashion-MNIST is not on this machine and fetch is False, what ships stands in for it: 10,000 training
+    pictures, and `complete` is False. Raises KeyError for an unknown name, DataMissing when nothing is there.
+    """
+    if name in DATASETS:
+        try:
+            return DATASETS[name](fetch=fetch)
+        except DataMissing:
+            shipped = ARTIFACTS / "datasets" / name
+            if not (shipped / "dataset.json").is_file():
+                raise
+            return folder.load(shipped)
+    if synthetic.PATTERN.fullmatch(name):
+        return synthetic.load(name)
+    imported = (home or home_dir()) / "datasets" / name
+    if (imported / "dataset.json").is_file():
+        return folder.load(imported)
+    raise KeyError(f"unknown data set {name!r}; known: {', '.join(available(home))}")
+
+
+def available(home: Path | None = None) -> list[str]:
+    """Names to choose from: built in, then imported ones whose training pictures are whole."""
+    root = (home or home_dir()) / "datasets"
+    imported = sorted(path.parent.name for path in root.glob("*/train.npz")) if root.is_dir() else []
+    return [*DATASETS, *(name for name in imported if name not in DATASETS)]

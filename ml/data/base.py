@@ -1,0 +1,116 @@
+"""What a data set is: labelled pictures of one size in named splits."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled pictures.
+
+    images: uint8 [n, h, w, c]; labels: int64 [n], class ids; ids: int32 [n], positions in the original file.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise ValueError(f"images must be uint8 [n, h, w, c], got {self.images.dtype} {self.images.shape}")
+        if not len(self.images) == len(self.labels) == len(self.ids):
+            raise ValueError("images, labels and ids must have one length")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> "Split":
+        """The rows of a mask or of positions, in that order."""
+        return Split(self.images[rows], self.labels[rows], self.ids[rows])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Named splits of labelled pictures; class names, size, channels, mean and std are data, never constants.
+
+    complete: False when `train` is only the part that ships with the app.
+    hashes: file name → sha256 of the files it was read from.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    splits: dict[str, Split]
+    seed: int = 0
+    complete: bool = True
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shapes = {split.images.shape[1:] for split in self.splits.values()}
+        if len(shapes) != 1:
+            raise ValueError(f"all splits must share one picture size, got {sorted(shapes)}")
+        top = max((int(split.labels.max()) for split in self.splits.values() if len(split)), default=0)
+        if top >= len(self.classes):
+            raise ValueError(f"label {top} has no class name")
+
+    def __getitem__(self, split: str) -> Split:
+        return self.splits[split]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)"""
+        height, width, channels = self.splits["train"].images.shape[1:]
+        return int(height), int(width), int(channels)
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation of each channel over the training pictures, pixels in 0..1."""
+        images = self.splits["train"].images
+        counts = np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[-1])])
+        levels = np.arange(256) / 255
+        weights = counts / counts.sum(axis=1, keepdims=True)
+        mean = weights @ levels
+        std = np.sqrt(np.maximum(weights @ levels**2 - mean**2, 1e-12))
+        return mean.round(6).tolist(), std.round(6).tolist()
+
+    def reference(self, size: int = 10_000) -> Split:
+        """A stratified part of train: what ships, and where nearest training images are looked for."""
+        train = self.splits["train"]
+        if len(train) <= size:
+            return train
+        return train.take(np.sort(stratified(train.labels, size, np.random.default_rng(self.seed + 1))))
+
+    def subset(self, size: int | None, seed: int) -> Split:
+        """`size` stratified training pictures (all when None or more than there are)."""
+        train = self.splits["train"]
+        if size is None or size >= len(train):
+            return train
+        return train.take(np.sort(stratified(train.labels, size, np.random.default_rng(seed))))
+
+
+def stratified(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions of `size` rows that keep each class's share, by largest remainder."""
+    classes, counts = np.unique(labels, return_counts=True)
+    quota = counts * size / len(labels)
+    take = np.floor(quota).astype(int)
+    for row in np.argsort(take - quota, kind="stable")[: size - take.sum()]:
+        take[row] += 1
+    picks = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, take, strict=True)]
+    return np.concatenate(picks)
+
+
+def hold_out(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (kept, held out): a stratified hold-out of `size`, both in original order."""
+    held = np.sort(stratified(labels, size, np.random.default_rng(seed)))
+    return np.setdiff1d(np.arange(len(labels)), held), held
+
+
+def class_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Class names as a tuple; refuses empty, repeated or over-long ones."""
+    names = tuple(names)
+    if len(set(names)) != len(names) or not all(0 < len(n) <= 60 for n in names):
+        raise ValueError("class names must be unique and 1 to 60 characters long")
+    return names

@@ -1,0 +1,71 @@
+"""Import a folder with one sub-folder of pictures per class, and open what was imported."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ml.data.base import Dataset, Split, class_names, hold_out
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+
+def read(folder: Path, name: str, *, height: int, width: int, channels: int, seed: int = 0) -> tuple[Dataset, list[str]]:
+    """A Dataset from FOLDER/<class>/<picture>, split 80/10/10 by class and seed; and a line for each file left out.
+
+    Pictures are rotated upright, scaled to fit and padded with black to height × width, grey or RGB.
+    Raises ValueError when a class has fewer than ten readable pictures or there are fewer than two classes.
+    """
+    images, labels, refused = [], [], []
+    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    names = class_names(path.name for path in folders)
+    if len(names) < 2:
+        raise ValueError(f"{folder} needs at least two folders of pictures, one per class; it has {len(names)}")
+    for label, path in enumerate(folders):
+        before = len(images)
+        for file in sorted(path.iterdir()):
+            if file.suffix.lower() not in SUFFIXES:
+                continue
+            try:
+                with Image.open(file, formats=FORMATS) as picture:
+                    mode = "L" if channels == 1 else "RGB"
+                    upright = ImageOps.exif_transpose(picture).convert(mode)
+                    fitted = ImageOps.pad(upright, (width, height), Image.Resampling.LANCZOS)
+            except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+                refused.append(f"{file.name}: {type(error).__name__}")
+                continue
+            images.append(np.asarray(fitted).reshape(height, width, channels))
+            labels.append(label)
+        if len(images) - before < 10:
+            raise ValueError(f"class {path.name!r} has {len(images) - before} readable pictures; ten are the least")
+    everything = Split(np.stack(images), np.array(labels, np.int64), np.arange(len(labels), dtype=np.int32))
+    tenth = max(len(names), len(labels) // 10)
+    rest, test = hold_out(everything.labels, tenth, seed)
+    kept, held = hold_out(everything.labels[rest], tenth, seed + 1)
+    splits = {"train": everything.take(rest[kept]), "validation": everything.take(rest[held])}
+    return Dataset(name, folder.name, names, {**splits, "test": everything.take(test)}, seed), refused
+
+
+def load(folder: Path) -> Dataset:
+    """A data set as `ml.artifacts.writer.write_pictures` left it; `complete` tells whether train is whole.
+
+    Without train.npz the shipped reference pictures stand in for it.
+    """
+    description = json.loads((folder / "dataset.json").read_text())
+    complete = (folder / "train.npz").is_file()
+    files = {"train": "train" if complete else "reference", "validation": "validation", "test": "test"}
+    splits = {}
+    for split, file in files.items():
+        with np.load(folder / f"{file}.npz", allow_pickle=False) as archive:
+            splits[split] = Split(archive["images"], archive["labels"].astype(np.int64), archive["ids"])
+    return Dataset(
+        description["name"],
+        description["title"],
+        class_names(description["classes"]),
+        splits,
+        description["seed"],
+        complete=complete,
+        hashes=description["hashes"],
+    )

@@ -1,0 +1,21 @@
+"""From a run's network and pictures to the nouns of the schema: a split in, a table out."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ml.evaluation import confusion, features, filters, neighbours, predictions, projection, scores
+from ml.evaluation.subject import Subject
+
+EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarray]]] = {
+    "predictions": predictions.table,
+    "scores": scores.table,
+    "confusion": confusion.table,
+    "filters": filters.arrays,
+    "features": features.arrays,
+    "neighbours": neighbours.table,
+    "projection": projection.table,
+}
+QUICK = ("scores", "confusion", "filters", "features")  # a second or two: made before a run is published
+SLOW = ("neighbours", "projection")  # added right after

@@ -1,0 +1,34 @@
+"""Which reference pictures does the network find most like each example?"""
+
+import numpy as np
+import pandas as pd
+from sklearn.neighbors import NearestNeighbors
+
+from ml.evaluation.subject import SPLITS, Subject
+
+RANKS = 10
+
+
+def table(subject: Subject) -> pd.DataFrame:
+    """The ten nearest reference examples of each example by Euclidean distance; an example is not its own."""
+    ids = subject.splits["reference"].ids
+    ranks = min(RANKS, len(ids) - 1)
+    search = NearestNeighbors(n_neighbors=ranks, algorithm="brute").fit(subject.features("reference"))
+    frames = []
+    for split in SPLITS:
+        if split == "reference":
+            distances, rows = search.kneighbors()  # without X, a point is not its own neighbour
+        else:
+            distances, rows = search.kneighbors(subject.features(split))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "split": split,
+                    "example_id": np.repeat(subject.splits[split].ids, ranks).astype(np.int32),
+                    "rank": np.tile(np.arange(1, ranks + 1, dtype=np.int16), len(rows)),
+                    "neighbour_id": ids[rows].reshape(-1).astype(np.int32),
+                    "distance": distances.reshape(-1).astype(np.float32),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,27 @@
+"""What does the network say of each example?"""
+
+import numpy as np
+import pandas as pd
+
+from ml.evaluation.subject import SPLITS, Subject
+
+
+def table(subject: Subject) -> pd.DataFrame:
+    """One row an example of test, validation and reference; see the schema."""
+    return pd.concat([_rows(subject, split) for split in SPLITS], ignore_index=True)
+
+
+def _rows(subject: Subject, split: str) -> pd.DataFrame:
+    probabilities, examples = subject.probabilities(split), subject.splits[split]
+    predicted = probabilities.argmax(1)
+    frame = pd.DataFrame(
+        {
+            "split": split,
+            "example_id": examples.ids.astype(np.int32),
+            "label": examples.labels.astype(np.int16),
+            "predicted": predicted.astype(np.int16),
+            "confidence": probabilities.max(1),
+        }
+    )
+    columns = {f"p_{i}": probabilities[:, i] for i in range(probabilities.shape[1])}
+    return pd.concat([frame, pd.DataFrame(columns)], axis=1)

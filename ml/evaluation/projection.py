@@ -1,0 +1,37 @@
+"""How does the network arrange the pictures in its own space?"""
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+
+from ml.evaluation.subject import SPLITS, Subject
+
+PERPLEXITY = 30
+
+
+def table(subject: Subject) -> pd.DataFrame:
+    """Three principal components and a t-SNE map of penultimate features, fitted on reference, applied to all.
+
+    PCA with as many components as there are features below three leaves the rest at zero. The map (van der Maaten and
+    Hinton 2008; openTSNE, Poličar et al. 2024) places test and validation examples into the finished reference map.
+    """
+    from openTSNE import TSNE
+
+    reference = subject.features("reference").astype(np.float64)
+    size = min(3, *reference.shape)
+    pca = PCA(size, random_state=subject.seed).fit(reference)
+    subject.notes["explained_variance"] = np.pad(pca.explained_variance_ratio_, (0, 3 - size)).round(6).tolist()
+    perplexity = min(PERPLEXITY, max(2, len(reference) // 4))
+    embedding = TSNE(perplexity=perplexity, initialization="pca", random_state=subject.seed, n_jobs=-1).fit(reference)
+    frames = []
+    for split in SPLITS:
+        features = subject.features(split).astype(np.float64)
+        components = np.pad(pca.transform(features), ((0, 0), (0, 3 - size)))
+        place = embedding if split == "reference" else embedding.transform(features, perplexity=min(5, perplexity))
+        frame = pd.DataFrame({"split": split, "example_id": subject.splits[split].ids.astype(np.int32)})
+        for i, axis in enumerate("xyz"):
+            frame[f"pca_{axis}"] = components[:, i].astype(np.float32)
+        for i, axis in enumerate("xy"):
+            frame[f"map_{axis}"] = np.asarray(place)[:, i].astype(np.float32)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,99 @@
+"""Opens a run's network: pictures in; probabilities, features or feature maps out."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ml import models
+from ml.artifacts.reader import Broken, Run
+from ml.models.inputs import normalise, pixels
+
+BATCH = 1_000
+
+
+class Classifier:
+    """A run's network in evaluation mode. classes: names; shape: (height, width, channels) of its pictures."""
+
+    def __init__(self, module: nn.Module, dataset: dict[str, Any]) -> None:
+        self.module = module.eval().to(memory_format=torch.channels_last)
+        self.classes: tuple[str, ...] = tuple(dataset["classes"])
+        self.shape: tuple[int, int, int] = (dataset["height"], dataset["width"], dataset["channels"])
+        self.mean: list[float] = dataset["mean"]
+        self.std: list[float] = dataset["std"]
+
+    @classmethod
+    def open(cls, run: Run) -> "Classifier":
+        """Build the run's model and load its weights. Raises Broken when they do not fit."""
+        config = run.manifest["model_config"]
+        try:
+            module = models.build(run.manifest["model"], **config)
+            module.load_state_dict({name: torch.from_numpy(array) for name, array in run.weights().items()})
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, Broken):
+                raise
+            raise Broken(f"the weights of run {run.run_id} do not fit {run.manifest['model']}") from error
+        return cls(module, run.manifest["dataset"])
+
+    def inputs(self, images: np.ndarray) -> Tensor:
+        """images: uint8 [n, h, w, c] → float32 [n, c, h, w], normalised."""
+        if images.dtype != np.uint8 or images.shape[1:] != self.shape:
+            raise ValueError(f"pictures must be uint8 [n, {self.shape}], got {images.dtype} {images.shape}")
+        return normalise(pixels(images), self.mean, self.std)
+
+    @torch.inference_mode()
+    def logits_and_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """images: uint8 [n, h, w, c] → float32 logits [n, classes] and penultimate features [n, d]."""
+        logits, features = [], []
+        for start in range(0, len(images), BATCH):
+            body = self.module.body(self.inputs(images[start : start + BATCH]))  # type: ignore[operator]
+            features.append(body.numpy())
+            logits.append(self.module.head(body).numpy())  # type: ignore[operator]
+        return np.concatenate(logits), np.concatenate(features)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one."""
+        return softmax(self.logits_and_features(images)[0])
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """images: uint8 [n, h, w, c] → float32 [n, d], the input of the last layer."""
+        return self.logits_and_features(images)[1]
+
+    @torch.inference_mode()
+    def activations(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """image: uint8 [h, w, c] → layer name → float32 [channels, h, w] of every layer that still makes a picture."""
+        maps: dict[str, np.ndarray] = {}
+        value = self.inputs(image[None])
+        for name, layer in self.module.body.named_children():  # type: ignore[union-attr]
+            value = layer(value)
+            if value.ndim == 4 and not isinstance(layer, nn.Dropout):
+                maps[f"body.{name}"] = value[0].numpy()
+        return maps
+
+    def layers(self) -> list[dict[str, Any]]:
+        """One entry a layer: name, kind, settings, output shape without the batch, trainable numbers."""
+        height, width, channels = self.shape
+        value = torch.zeros(1, channels, height, width)
+        parts = [*((f"body.{n}", m) for n, m in self.module.body.named_children()), ("head", self.module.head)]  # type: ignore[union-attr]
+        entries = []
+        with torch.inference_mode():
+            for name, layer in parts:
+                value = layer(value)  # type: ignore[operator]
+                entries.append(
+                    {
+                        "name": name,
+                        "kind": type(layer).__name__,
+                        "settings": layer.extra_repr(),  # type: ignore[operator]
+                        "shape": list(value.shape[1:]),
+                        "parameters": models.parameter_count(layer),  # type: ignore[arg-type]
+                    }
+                )
+        return entries
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """float32 [n, classes] → probabilities, computed in float64 so that rows add up."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)

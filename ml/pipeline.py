@@ -1,0 +1,208 @@
+"""The whole walk: data set → train → evaluate → artifacts."""
+
+import math
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ml import models
+from ml.artifacts import writer
+from ml.artifacts.reader import Library, Missing, Run
+from ml.artifacts.schema import CORE
+from ml.data import load
+from ml.data.base import Dataset, Split
+from ml.evaluation import EVALUATIONS, QUICK, SLOW
+from ml.evaluation.subject import SPLITS, Subject
+from ml.inference import Classifier
+from ml.paths import ARTIFACTS, ROOT, home_dir
+from ml.training.config import TrainConfig
+from ml.training.loop import Epoch, fit
+
+
+def train(
+    config: TrainConfig,
+    *,
+    run_id: str,
+    home: Path,
+    on_batch: Callable[[int, int], None] = lambda done, total: None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_step: Callable[[str], None] = lambda words: None,
+    command: str = "",
+    resume: bool = True,
+    slow: bool = True,
+    fetch: bool = False,
+) -> Path:
+    """Train, evaluate and publish one run under home/runs; its folder.
+
+    home: FASHION_HOME, or the artifacts folder itself. on_batch may raise loop.Cancelled; on_step gets words for what
+    follows training. slow: also make the nouns that take longer, after the run is published.
+    Raises KeyError (unknown model or data set), DataMissing, Diverged, FileExistsError.
+    """
+    started = time.perf_counter()
+    partial = writer.partial(home / "runs", run_id)
+    checkpoint = partial / "checkpoint.pt"
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    dataset = load(config.dataset, home=None if home == ARTIFACTS else home, fetch=fetch)
+    height, width, channels = dataset.shape
+    model_config = {"channels": channels, "height": height, "width": width, "classes": len(dataset.classes)}
+    torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    torch.manual_seed(config.seed)
+    module = models.build(config.model, **model_config)
+    history = []
+    for epoch in fit(module, dataset, config, checkpoint=checkpoint, on_batch=on_batch):
+        history.append(epoch)
+        on_epoch(epoch)
+
+    on_step("evaluating")
+    description = writer.describe(dataset)
+    classifier = Classifier(module, description)
+    subject = Subject(classifier, _splits(dataset), config.seed)
+    nouns = {"history": writer.write_noun(partial, "history", pd.DataFrame([asdict(epoch) for epoch in history]))}
+    for noun in ("predictions", *QUICK):
+        data, began = _make(noun, subject)
+        if len(data):
+            nouns[noun] = writer.write_noun(partial, noun, data, started=began)
+    weights = {name: np.ascontiguousarray(value.numpy()) for name, value in module.state_dict().items()}
+    manifest = {
+        "run_id": run_id,
+        "model": config.model,
+        "model_config": model_config,
+        "dataset": description,
+        "config": config.model_dump(mode="json"),
+        "train_images": len(dataset.subset(config.train_images, config.seed)),
+        "parameters": models.parameter_count(module),
+        "layers": classifier.layers(),
+        "best_epoch": max(history, key=lambda epoch: epoch.validation_accuracy).epoch,
+        "results": results(subject),
+        "seconds": round(time.perf_counter() - started, 1),
+        "training_seconds": round(math.fsum(epoch.seconds for epoch in history), 1),
+        "machine": machine(),
+        "torch": torch.__version__,
+        "git": git_commit(),
+        "command": command,
+        "created": writer.now(),
+        "weights": writer.write_weights(partial, weights),
+        "nouns": nouns,
+    }
+    if home != ARTIFACTS and not any((root / "datasets" / dataset.name).is_dir() for root in (ARTIFACTS, home)):
+        writer.write_pictures(home, dataset)
+    folder = writer.publish(partial, manifest)
+    if slow:
+        for noun in SLOW:
+            on_step(f"computing {noun}")
+            manifest = _add(folder, manifest, subject, noun)
+    return folder
+
+
+def evaluate(
+    library: Library, run_id: str, nouns: Iterable[str] | None = None, on_step: Callable[[str], None] = lambda words: None
+) -> list[str]:
+    """Make a published run's optional nouns (all when None) from the pictures that are here; the nouns made.
+
+    Results for a shipped run go to home/runs/<run_id>, laid over it. Raises Missing, Broken, KeyError.
+    """
+    run = library.open(run_id)
+    chosen = list(nouns) if nouns is not None else [noun for noun in EVALUATIONS if noun not in CORE]
+    unknown = [noun for noun in chosen if noun not in EVALUATIONS or noun in CORE]
+    if unknown:
+        raise KeyError(f"{', '.join(unknown)} cannot be made; choose from {', '.join((*QUICK, *SLOW))}")
+    subject = subject_of(library, run)
+    folder = library.home / "runs" / run_id
+    manifest = run.manifest
+    for noun in chosen:
+        on_step(f"computing {noun}")
+        manifest = _add(folder, manifest, subject, noun)
+    return chosen
+
+
+def rescore(library: Library, run_id: str, split: str) -> tuple[int, int, int]:
+    """One fp32 forward pass over a split: (right, n, examples whose guess is not the recorded one)."""
+    run = library.open(run_id)
+    examples = library.pictures(run.manifest["dataset"]["name"], split)
+    predicted = Classifier.open(run).probabilities(examples.images).argmax(1)
+    recorded = run.table("predictions").query("split == @split").sort_values("example_id")
+    if not np.array_equal(recorded["example_id"], examples.ids):
+        raise Missing(f"the recorded predictions are of other {split} pictures than those here")
+    changed = int((recorded["predicted"].to_numpy() != predicted).sum())
+    return int((predicted == examples.labels).sum()), len(predicted), changed
+
+
+def subject_of(library: Library, run: Run) -> Subject:
+    """A published run ready to be evaluated."""
+    name = run.manifest["dataset"]["name"]
+    splits = {}
+    for split in SPLITS:
+        pictures = library.pictures(name, split)
+        splits[split] = Split(pictures.images, pictures.labels, pictures.ids)
+    return Subject(Classifier.open(run), splits, run.manifest["config"]["seed"])
+
+
+def results(subject: Subject) -> dict[str, dict[str, float]]:
+    """split → right answers, n and mean cross-entropy in nats."""
+    found = {}
+    for split in SPLITS:
+        probabilities, labels = subject.probabilities(split), subject.splits[split].labels
+        likelihood = np.maximum(probabilities[np.arange(len(labels)), labels].astype(np.float64), 1e-12)
+        correct = int((probabilities.argmax(1) == labels).sum())
+        found[split] = {"correct": correct, "n": len(labels), "loss": round(float(-np.log(likelihood).mean()), 6)}
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """What the run was made on."""
+    processor = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            processor = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), processor)
+    except OSError:
+        pass
+    return {
+        "system": platform.system(),
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+    }
+
+
+def git_commit() -> str:
+    """The checkout's commit, with + when files differ from it; empty outside a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            cwd=ROOT, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _splits(dataset: Dataset) -> dict[str, Split]:
+    return {"test": dataset["test"], "validation": dataset["validation"], "reference": dataset.reference()}
+
+
+def _make(noun: str, subject: Subject) -> tuple[Any, float]:
+    began = time.perf_counter()
+    return EVALUATIONS[noun](subject), began
+
+
+def _add(folder: Path, manifest: dict[str, Any], subject: Subject, noun: str) -> dict[str, Any]:
+    """Make a noun and add it unless it is empty; the manifest as it is then."""
+    data, began = _make(noun, subject)
+    manifest = {**manifest, **subject.notes}
+    return writer.add_nouns(folder, manifest, {noun: (data, began)}) if len(data) else manifest
+
+
+def default_library() -> Library:
+    """Shipped runs and this user's."""
+    return Library(ARTIFACTS, home_dir())

@@ -1,0 +1,49 @@
+"""Random changes to a whole batch at once, as tensor operations on uint8 pictures."""
+
+import torch
+from torch import Generator, Tensor
+
+SHIFT = 2  # pixels, each way
+ERASE = 0.35  # longest side of an erased rectangle, as a share of the picture's side
+
+
+def augment(images: Tensor, names: tuple[str, ...], generator: Generator) -> Tensor:
+    """images: uint8 [n, c, h, w] → same shape and type. Names are those of AUGMENTATIONS, applied in that order."""
+    if "flip" in names:
+        images = flip(images, generator)
+    if "shift" in names:
+        images = shift(images, generator)
+    if "erase" in names:
+        images = erase(images, generator)
+    return images
+
+
+def flip(images: Tensor, generator: Generator) -> Tensor:
+    """Mirror half of the pictures left to right."""
+    chosen = torch.rand(len(images), generator=generator) < 0.5
+    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
+
+
+def shift(images: Tensor, generator: Generator, pixels: int = SHIFT) -> Tensor:
+    """Move each picture by up to `pixels` in both directions; what comes in is black."""
+    n, _, height, width = images.shape
+    padded = torch.nn.functional.pad(images, [pixels] * 4)
+    dy, dx = torch.randint(0, 2 * pixels + 1, (2, n), generator=generator)
+    rows = dy[:, None] + torch.arange(height)
+    columns = dx[:, None] + torch.arange(width)
+    return padded.permute(0, 2, 3, 1)[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]].permute(
+        0, 3, 1, 2
+    )
+
+
+def erase(images: Tensor, generator: Generator, share: float = ERASE) -> Tensor:
+    """Black out one random rectangle in half of the pictures (Zhong et al. 2020, arXiv:1708.04896)."""
+    n, _, height, width = images.shape
+    u = torch.rand(5, n, 1, generator=generator)
+    tall, wide = u[0] * share * height, u[1] * share * width
+    top, left = u[2] * (height - tall), u[3] * (width - wide)
+    y, x = torch.arange(height), torch.arange(width)
+    rows = (y >= top) & (y < top + tall)
+    columns = (x >= left) & (x < left + wide)
+    hole = rows[:, :, None] & columns[:, None, :] & (u[4, :, :, None] < 0.5)
+    return images.masked_fill(hole[:, None], 0)

@@ -1,0 +1,27 @@
+"""What a training is asked to do: every choice, with its limits. Never imports torch."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+AUGMENTATIONS = ("flip", "shift", "erase")
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+class TrainConfig(BaseModel):
+    """One training. Frozen; unknown fields and values outside their limits raise pydantic.ValidationError."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+    model: str = Field("fashion_cnn", pattern=r"^[a-z0-9_]{1,40}$", description="a key of MODELS")
+    dataset: str = Field("fashion-mnist", pattern=NAME_PATTERN, description="a data set's name")
+    epochs: int = Field(10, ge=1, le=100, description="passes over the training pictures")
+    batch_size: int = Field(256, ge=16, le=2048, description="pictures per step")
+    learning_rate: float = Field(0.003, ge=1e-5, le=1.0, description="peak of the one-cycle schedule")
+    optimiser: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with Nesterov momentum 0.9")
+    weight_decay: float = Field(0.01, ge=0.0, le=1.0, description="decoupled for adamw, L2 for sgd")
+    label_smoothing: float = Field(0.0, ge=0.0, le=0.5, description="share of the target spread over all classes")
+    augment: tuple[Literal["flip", "shift", "erase"], ...] = Field(("flip",), description="random changes per batch")
+    seed: int = Field(7, ge=0, le=2**31 - 1, description="of initial weights, order, dropout and augmentation")
+    train_images: int | None = Field(None, ge=100, le=10_000_000, description="stratified part of train; None for all")
+    threads: int | None = Field(None, ge=1, le=256, description="torch threads; None for all cores")
