@@ -1,0 +1,69 @@
+# Fashion Forward: `make run` and `make test` are all a fresh machine needs.
+# Variables: PORT and HOST (make run), ARGS (passed on), PYTHON (which interpreter builds .venv), PIP_ARGS (for pip).
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet $(PIP_ARGS)
+
+# Stamps live inside .venv, so deleting .venv forgets them; each is older than its list only when the list changed.
+RUN := .venv/.installed-run
+DEV := .venv/.installed-dev
+BROWSER := .venv/.installed-browser
+DATA := .venv/.installed-dataset
+
+.PHONY: help run test check format test-faults bench-web artifacts clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUN) ## serve the app on http://127.0.0.1:8050 (PORT and HOST change it)
+	@exec $(BIN)/python app.py $(ARGS)
+
+test: $(DEV) $(BROWSER) $(DATA) ## every test, browser and data set included
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy ml dashboard app.py
+
+format: $(DEV) ## rewrite the code in the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test-faults: $(DEV) $(BROWSER) $(DATA) ## the fault scenarios at full count
+	FASHION_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout=900 $(ARGS)
+
+bench-web: $(DEV) $(BROWSER) ## how fast the pages are, in Chromium
+	$(BIN)/python bench/web.py $(ARGS)
+
+artifacts: $(RUN) $(DATA) ## train the shipped runs again and rebuild artifacts/
+	$(BIN)/python -m ml artifacts $(ARGS)
+
+clean: ## forget the environment and every cache
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Fashion Forward needs Python 3.11 or newer on the PATH: install it, or say make PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || { echo "$(PYTHON) could not make a virtual environment: on Debian and Ubuntu, apt-get install python3-venv."; exit 1; }
+
+# torch first: torchvision would otherwise choose a build of it.
+$(RUN): requirements.txt | $(BIN)/python
+	@echo "Installing what the app needs into .venv; the first time takes some minutes."
+	$(PIP) "$$(grep '^torch==' requirements.txt)"
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUN)
+	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(BROWSER): .ci/browser $(DEV)
+	@sh .ci/browser
+	@touch $@
+
+$(DATA): .ci/dataset $(RUN)
+	@sh .ci/dataset
+	@touch $@
