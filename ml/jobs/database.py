@@ -1,0 +1,135 @@
+"""The one database of everything that changes: engine, transactions and numbered forward migrations.
+
+Read with `engine.connect()`, write with `engine.begin()`. Each owner of tables numbers its own migrations and calls
+`migrate(engine, owner, steps)`, so later tables join without touching the ones that are here.
+"""
+
+import functools
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    select,
+    text,
+)
+
+BUSY_SECONDS = 5
+FILE = "fashion.db"
+
+metadata = MetaData()
+migrations = Table(
+    "migrations",
+    metadata,
+    Column("owner", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("applied", Float, nullable=False),
+)
+
+Step = Callable[[Connection], None]
+
+
+def address(home: Path) -> str:
+    """The database's URL: FASHION_DB (a URL, or the path of an SQLite file), else `fashion.db` in home."""
+    chosen = os.environ.get("FASHION_DB", "")
+    if "://" in chosen:
+        return chosen
+    return f"sqlite:///{Path(chosen) if chosen else home / FILE}"
+
+
+def lock_folder(home: Path) -> Path:
+    """Where the lock files that belong to the database lie: beside an SQLite file, else in home."""
+    url = make_url(address(home))
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(url.database).resolve().parent
+    return home
+
+
+def open_engine(home: Path) -> Engine:
+    """The engine of `address(home)`, one a process and address; makes the SQLite file's folder."""
+    return _engine(address(home))
+
+
+@functools.cache
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    file = Path(parsed.database or FILE).resolve()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _sqlite_connection)
+    event.listen(engine, "begin", _sqlite_begin)
+    # the switch to WAL ignores the busy timeout: two processes opening a new file at once would see "locked"
+    with FileLock(f"{file}.lock", timeout=30), engine.connect() as connection:
+        connection.connection.cursor().execute("SELECT 1")
+    return engine
+
+
+def _sqlite_connection(connection, _record) -> None:
+    connection.isolation_level = None  # the driver's own implicit BEGIN would come too late to be IMMEDIATE
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # a writer takes its lock at once: read-then-write under a deferred transaction fails when another writer came first
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def writer(engine: Engine) -> Engine:
+    """The same engine, its transactions one at a time with every other writer's: count, then insert, no race."""
+    return engine.execution_options(writing=True)
+
+
+def serialise(connection: Connection) -> None:
+    """Make this write transaction wait for all others (SQLite already does); held until it ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7_310_001)"))
+
+
+def migrate(engine: Engine, owner: str, steps: Sequence[Step]) -> int:
+    """Apply the owner's steps that this database has not seen, in order, in one transaction; the version after it.
+
+    Raises RuntimeError when the database is newer than this program.
+    """
+    with writer(engine).begin() as connection:
+        serialise(connection)
+        metadata.create_all(connection, tables=[migrations])
+        seen = connection.scalars(select(migrations.c.number).where(migrations.c.owner == owner)).all()
+        version = max(seen, default=0)
+        if version > len(steps):
+            raise RuntimeError(f"the database's {owner} tables have version {version}, this program knows {len(steps)}")
+        for number in range(version + 1, len(steps) + 1):
+            steps[number - 1](connection)
+            connection.execute(insert(migrations).values(owner=owner, number=number, applied=time.time()))
+    return len(steps)
+
+
+def healthy(engine: Engine) -> bool:
+    """Whether the database answers a query."""
+    try:
+        with engine.connect() as connection:
+            return connection.scalar(text("SELECT 1")) == 1
+    except Exception:  # whatever the driver raises, the answer is the same
+        return False

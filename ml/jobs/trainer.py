@@ -1,0 +1,173 @@
+"""One training on behalf of a job row: the process behind `python -m ml train --job ID`. Loads torch."""
+
+import errno
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+
+from ml.jobs.table import BEAT_SECONDS, Job, JobTable, Lost
+from ml.paths import home_dir
+
+LEASE = "FASHION_LEASE"  # which attempt this process is; set by the worker
+MEMORY = "FASHION_TRAIN_MEMORY_MB"  # optional limit of the trainer's address space
+TICK_SECONDS = 0.5  # how often progress is written and the cancel flag read
+LOST = 75  # exit status when another attempt owns the job: nothing to report (EX_TEMPFAIL)
+
+
+class Stopped(Exception):
+    """The system asked the trainer to end."""
+
+
+class Pulse(threading.Thread):
+    """Heartbeat, progress and cancel flag from a thread of its own: a slow batch is not a dead trainer."""
+
+    def __init__(self, table: JobTable, job: Job) -> None:
+        super().__init__(name="pulse", daemon=True)
+        self.cancelled, self.ended = threading.Event(), threading.Event()
+        self.progress: dict[str, int | str] = {}
+        self._table, self._job = table, job
+
+    def run(self) -> None:
+        written: dict[str, int | str] = {}
+        last = -BEAT_SECONDS
+        while not self.ended.wait(TICK_SECONDS):
+            progress, now = dict(self.progress), time.monotonic()
+            try:
+                if progress != written or now - last >= BEAT_SECONDS:
+                    stop = self._table.beat(self._job, **progress)
+                    written, last = progress, now
+                else:
+                    stop = self._table.cancelling(self._job)
+            except Lost:
+                os._exit(LOST)  # another attempt may be writing the same folder: not one more byte
+            except Exception:  # a busy or full database for a moment; the beat is missed, the training goes on
+                traceback.print_exc()
+                continue
+            if stop:
+                self.cancelled.set()
+
+
+def run_job(job_id: str, *, home: Path | None = None) -> int:
+    """Train what the row says and write into the row how it went; the exit status (0 done, else not).
+
+    Raises LookupError for an unknown job and for one that this process has no lease of.
+    """
+    table = JobTable(home or home_dir())
+    job = table.get(job_id)
+    if job is None or job.state != "running" or job.lease is None or job.lease != os.environ.get(LEASE):
+        raise LookupError(f"job {job_id} is not this process's to run; the worker starts it: python -m ml work")
+    try:
+        table.own(job)
+        _limit()
+        pulse = Pulse(table, job)
+        pulse.start()
+        state, cause = _train(table, job, pulse)
+        if state == "cancelled":
+            from ml.artifacts import writer
+
+            writer.discard(table.partial(job))
+        if cause:
+            print(cause, file=sys.stderr)
+        table.finish(job, state, cause)
+        pulse.ended.set()
+    except Lost:
+        return LOST
+    return 0 if state == "done" else 1
+
+
+def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
+    """The state the job ends in, and why."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    pulse.progress = {"stage": "loading"}
+    try:
+        from ml.pipeline import train
+        from ml.training.config import TrainConfig
+        from ml.training.loop import Cancelled, Diverged
+    except (MemoryError, ImportError) as error:
+        traceback.print_exc()
+        return "failed", cause_of(error)
+
+    def check() -> None:
+        if pulse.cancelled.is_set():
+            raise Cancelled
+        if stopped.is_set():
+            raise Stopped
+
+    def on_batch(done: int, total: int) -> None:
+        pulse.progress = {"batch": done, "batches": total, "stage": "training"}
+        check()
+
+    def on_step(words: str) -> None:
+        pulse.progress = {**pulse.progress, "stage": words}
+        print(words, flush=True)
+        check()
+
+    def on_epoch(epoch) -> None:
+        table.add_epoch(job, asdict(epoch))
+        print(
+            f"epoch {epoch.epoch}/{job.epochs} loss {epoch.train_loss:.4f} validation loss {epoch.validation_loss:.4f} "
+            f"validation accuracy {epoch.validation_accuracy:.4f}  {epoch.images_per_second:,.0f} images/s",
+            flush=True,
+        )
+
+    try:
+        train(
+            TrainConfig(**job.spec),
+            run_id=job.run_id,
+            home=table.home,
+            on_batch=on_batch,
+            on_epoch=on_epoch,
+            on_step=on_step,
+            command=f"python -m ml train --job {job.id}",
+            resume=job.attempt > 1,
+        )
+    except (Cancelled, Stopped, Exception) as error:
+        if table.published(job):  # what is left to compute can be computed later
+            return "done", ""
+        if isinstance(error, Cancelled):
+            return "cancelled", ""
+        if isinstance(error, Stopped):
+            return "interrupted", "The machine asked the training to stop."
+        if isinstance(error, Lost):
+            raise
+        traceback.print_exc()
+        return "failed", f"Diverged: {error}." if isinstance(error, Diverged) else cause_of(error)
+    return "done", ""
+
+
+def cause_of(error: BaseException) -> str:
+    """Why a training failed, in one sentence without paths or code."""
+    words = str(error)
+    if isinstance(error, MemoryError) or "not enough memory" in words or "can't allocate memory" in words:
+        return "Out of memory: try a smaller batch or fewer training images."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full: free some space, then resume."
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "The app's data folder cannot be written to."
+    if type(error).__name__ == "DataMissing":
+        return "The training pictures are not on this machine: fetch the data set, then resume."
+    if isinstance(error, FileExistsError):
+        return "A run of this name exists already."
+    if isinstance(error, KeyError):
+        return f"Not known here: {words.strip(chr(34))}"
+    if isinstance(error, ImportError):
+        return "PyTorch cannot be loaded on this machine; the log says why."
+    return f"The training stopped with an error ({type(error).__name__}); the log says more."
+
+
+def _limit() -> None:
+    """Give way to the web server, and stay below FASHION_TRAIN_MEMORY_MB where that is set and the system can do it."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    megabytes = os.environ.get(MEMORY)
+    if megabytes and sys.platform != "win32":
+        import resource
+
+        size = int(megabytes) * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))

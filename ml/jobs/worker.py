@@ -1,0 +1,206 @@
+"""The worker, `python -m ml work`: claims jobs, starts a process for each, watches over it, leaves when idle.
+
+One worker a database, held by a file lock that dies with the process. A worker that is killed leaves its trainer
+running; the next worker waits for it. The worker itself never loads torch.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ml.jobs.database import lock_folder
+from ml.jobs.table import BEAT_SECONDS, KINDS, Job, JobTable, Lost, Watch
+from ml.jobs.trainer import LEASE, LOST
+from ml.paths import ROOT, home_dir
+
+POLL_SECONDS = 0.2
+IDLE_SECONDS = 30.0
+IDLE = "FASHION_WORKER_IDLE"  # seconds without work before the worker leaves
+GRACE_SECONDS = 3.0  # between asking a trainer to stop and killing it
+STALL_SECONDS = 1800.0  # alive, but no batch, epoch or stage for so long
+# threads that wait for each other sleep instead of spinning: on a busy machine spinning made training 20 times slower
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+LOCK = "worker.lock"
+LOCK_SECONDS = 5.0  # the last worker may be on its way out
+
+
+def start(home: Path) -> None:
+    """Start a worker process that lives on without this one. Where one is there already, the new one leaves at once."""
+    logs = home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / "worker.log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "ml", "work"],
+            cwd=ROOT, env={**os.environ, "FASHION_HOME": str(home)},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    threading.Thread(target=child.wait, daemon=True).start()  # no zombie while this process lives
+
+
+@dataclass
+class Child:
+    """A process at work on a job."""
+
+    job: Job
+    process: subprocess.Popen
+    oom_kills: int
+    asked: float | None = None  # when it was asked to stop, seconds of time.monotonic()
+    progress: tuple = ()
+    moved: float = field(default_factory=time.monotonic)
+    beaten: float = 0.0
+    stalled: bool = False
+
+
+class Worker:
+    """Runs jobs of one home folder until there is nothing to do for `idle` seconds or `stop` is set."""
+
+    def __init__(self, home: Path, *, idle: float = IDLE_SECONDS, stall: float = STALL_SECONDS) -> None:
+        self.home, self.idle, self.stall = home, idle, stall
+        self.table = JobTable(home)
+        self.stop = threading.Event()
+        self._watch = Watch()
+        self._children: dict[str, Child] = {}
+
+    def run(self) -> bool:
+        """False when another worker of this database is at work."""
+        lock = FileLock(lock_folder(self.home) / LOCK)
+        try:
+            lock.acquire(timeout=LOCK_SECONDS)
+        except Timeout:
+            return False
+        with lock:
+            self._serve()
+        return True
+
+    def _serve(self) -> None:
+        worker = self.table.enlist()
+        busy, signed = time.monotonic(), time.monotonic()
+        while not self.stop.is_set():
+            worked = self.turn()
+            now = time.monotonic()
+            busy = now if worked else busy
+            if now - signed >= BEAT_SECONDS:
+                self.table.sign(worker)
+                signed = now
+            if now - busy >= self.idle and self.table.retire(worker):
+                return
+            self.stop.wait(POLL_SECONDS)
+        self.table.retire(worker, force=True)  # its trainers go on; the next worker finds them
+
+    def turn(self) -> bool:
+        """One look at everything; whether there is work."""
+        for child in list(self._children.values()):
+            self._look(child)
+        mine = {child.job.lease for child in self._children.values()}
+        self.table.reap(self._watch, except_leases=mine)
+        for kind in KINDS:
+            job = self.table.claim(kind)
+            if job is not None:
+                self._start(job)
+        return bool(self._children) or self.table.busy()
+
+    def _start(self, job: Job) -> None:
+        log = self.table.log(job)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        arguments = ["train", "--job", job.id] if job.kind == "train" else ["data"]
+        with log.open("ab") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ml", *arguments],
+                cwd=ROOT,
+                env={**PATIENT, **os.environ, "FASHION_HOME": str(self.home), LEASE: str(job.lease)},
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+            )  # fmt: skip
+        self._children[job.id] = Child(job, process, oom_kills())
+        if job.kind != "train":  # a process that knows nothing of jobs
+            self.table.own(job, process.pid)
+
+    def _look(self, child: Child) -> None:
+        status = child.process.poll()
+        row = self.table.get(child.job.id)
+        if row is None or row.lease != child.job.lease:  # ended, by itself or by another's verdict
+            if status is None and (row is None or row.active or child.asked is None):
+                child.asked = child.asked or time.monotonic()
+            if status is not None:
+                del self._children[child.job.id]
+            elif child.asked is not None and time.monotonic() - child.asked > GRACE_SECONDS:
+                kill(child.process)
+            return
+        if status is None:
+            self._supervise(child, row)
+            return
+        del self._children[child.job.id]
+        state, cause = verdict(child, status)
+        with contextlib.suppress(Lost):
+            self.table.bury(row, state, cause)
+
+    def _supervise(self, child: Child, row: Job) -> None:
+        now = time.monotonic()
+        if row.kind != "train" and now - child.beaten >= BEAT_SECONDS:
+            self.table.beat(row, stage="fetching")
+            child.beaten = now
+        progress = (row.batch, row.epoch, row.stage)
+        if progress != child.progress:
+            child.progress, child.moved = progress, now
+        child.stalled = now - child.moved > self.stall
+        if not row.cancel and not child.stalled:
+            return
+        child.asked = child.asked or now
+        if row.kind != "train" or now - child.asked > GRACE_SECONDS:
+            kill(child.process)
+
+
+def verdict(child: Child, status: int) -> tuple[str, str]:
+    """State and cause of a job whose process ended without saying how; status as Popen.returncode."""
+    if child.job.kind == "data":
+        if status == 0:
+            return "done", ""
+        return "failed", "The pictures could not be fetched; the log says what to do."
+    if child.stalled:
+        return "failed", "No progress for a long time, so it was stopped."
+    if status == -signal.SIGKILL and oom_kills() > child.oom_kills:
+        return "failed", "Out of memory: try a smaller batch or fewer training images."
+    if status < 0:
+        return "interrupted", f"Its process was ended from outside ({signal.Signals(-status).name})."
+    if status == LOST:
+        return "interrupted", "It lost its place in the job table."
+    return "failed", "The training stopped with an error; the log says more."
+
+
+def kill(process: subprocess.Popen) -> None:
+    """End a process and all it started."""
+    try:
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def oom_kills() -> int:
+    """How often the kernel has killed for memory, in this control group or else on this machine; 0 where unknown."""
+    for path in ("/sys/fs/cgroup/memory.events", "/proc/vmstat"):
+        try:
+            words = Path(path).read_text().split()
+            return int(words[words.index("oom_kill") + 1])
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
+def work() -> int:
+    """`python -m ml work`: 0 when it left for want of work or was told to, also when another worker is there."""
+    worker = Worker(home_dir(), idle=float(os.environ.get(IDLE, IDLE_SECONDS)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop.set())
+    if not worker.run():
+        print("another worker is at work")
+    return 0

@@ -1,0 +1,232 @@
+"""The job rows: who may do what, and that nobody else can."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from ml.jobs.table import QUEUE, JobTable, Lost, Refused, Watch, gone, this_process
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    monkeypatch.delenv("FASHION_DB", raising=False)
+    return JobTable(tmp_path)
+
+
+def submit(table, name="a", **more):
+    return table.submit({"seed": 1}, name, epochs=3, **more)
+
+
+ROW = {
+    "train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": 0.9, "validation_accuracy": 0.6,
+    "learning_rate": 0.1, "seconds": 2.0, "images_per_second": 10.0,
+}  # fmt: skip
+
+
+def test_a_job_walks_from_queued_to_done(table):
+    job = submit(table)
+    assert (job.state, job.epochs, job.spec, len(job.id)) == ("queued", 3, {"seed": 1}, 32)
+    assert table.position(job) == 1
+    running = table.claim()
+    assert running is not None
+    assert (running.id, running.state, running.attempt) == (job.id, "running", 1)
+    table.own(running)
+    assert table.beat(running, batch=4, batches=9, stage="training") is False
+    table.add_epoch(running, {"epoch": 1, **ROW})
+    seen = table.get(job.id)
+    assert (seen.batch, seen.batches, seen.epoch, seen.stage, seen.pid) == (4, 9, 1, "training", os.getpid())
+    assert table.finish(running, "done").state == "done"
+    assert table.history(job.id) == [{"epoch": 1, **ROW}]
+
+
+def test_rows_survive_a_new_start(table, tmp_path):
+    job = submit(table)
+    assert JobTable(tmp_path).get(job.id) == job
+
+
+def test_only_one_runs(table):
+    first, second = submit(table, "a"), submit(table, "b")
+    running = table.claim()
+    assert running.id == first.id
+    assert table.claim() is None
+    table.finish(running, "failed", "why")
+    assert table.claim().id == second.id
+
+
+def test_eight_claims_at_once_give_one_job(table):
+    submit(table, "a"), submit(table, "b")
+    won = []
+    gate = threading.Barrier(8)
+
+    def claim():
+        gate.wait()
+        won.append(table.claim())
+
+    threads = [threading.Thread(target=claim) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 8
+    assert [job.run_id for job in won if job] == ["a"]
+
+
+def test_fifty_submits_at_once_fill_the_queue_and_no_more(table):
+    refused = []
+
+    def ask(k):
+        try:
+            submit(table, f"r{k}")
+        except Refused as words:
+            refused.append(str(words))
+
+    threads = [threading.Thread(target=ask, args=(k,)) for k in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert table.waiting() == QUEUE
+    assert len(refused) == 50 - QUEUE
+    assert all("waiting already" in words for words in refused)
+
+
+def test_one_intent_is_one_job(table):
+    assert submit(table, "a", intent="click").id == submit(table, "b", intent="click").id
+    assert len(table.listing()) == 1
+
+
+def test_a_name_is_held_until_the_job_is_cancelled(table):
+    job = submit(table, "a")
+    with pytest.raises(Refused, match="taken") as refusal:
+        submit(table, "a")
+    assert refusal.value.field == "name"
+    table.cancel(job.id)
+    assert submit(table, "a").id != job.id
+
+
+def test_cancel_waits_for_a_running_job_and_ends_a_waiting_one(table):
+    first, second = submit(table, "a"), submit(table, "b")
+    running = table.claim()
+    assert table.cancel(second.id).state == "cancelled"
+    assert table.cancel(first.id).state == "running"
+    assert table.beat(running) is True
+    assert table.cancelling(running) is True
+    table.finish(running, "cancelled")
+    with pytest.raises(Refused, match="nothing to cancel"):
+        table.cancel(first.id)
+    with pytest.raises(Refused, match="no such job"):
+        table.cancel("0" * 32)
+
+
+def test_who_lost_the_lease_changes_nothing(table):
+    job = submit(table)
+    old = table.claim()
+    table.finish(old, "interrupted", "silent")
+    table.resume(job.id)
+    new = table.claim()
+    assert (new.attempt, new.lease != old.lease) == (2, True)
+    for act in (
+        lambda: table.beat(old),
+        lambda: table.cancelling(old),
+        lambda: table.add_epoch(old, {"epoch": 1, **ROW}),
+        lambda: table.finish(old, "done"),
+    ):
+        with pytest.raises(Lost):
+            act()
+    assert table.history(job.id) == []
+    assert table.get(job.id).state == "running"
+
+
+def test_resume_only_after_an_interruption_or_failure(table):
+    job = submit(table)
+    with pytest.raises(Refused, match="queued"):
+        table.resume(job.id)
+    table.finish(table.claim(), "done")
+    with pytest.raises(Refused, match="done"):
+        table.resume(job.id)
+
+
+def test_history_stays_contiguous_when_epochs_are_told_again(table):
+    submit(table)
+    job = table.claim()
+    for epoch in (1, 2, 3):
+        table.add_epoch(job, {"epoch": epoch, **ROW})
+    table.finish(job, "interrupted")
+    table.resume(job.id)
+    job = table.claim()
+    for epoch in (1, 2):
+        table.add_epoch(job, {"epoch": epoch, **ROW, "train_loss": 0.25})
+    rows = table.history(job.id)
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[1]["train_loss"] == 0.25
+
+
+def test_current_prefers_running_then_waiting_then_latest_end(table):
+    assert table.current() is None
+    a, b = submit(table, "a"), submit(table, "b")
+    assert table.current().id == a.id
+    running = table.claim()
+    assert table.current().id == a.id
+    table.finish(running, "done")
+    assert table.current().id == b.id
+    table.cancel(b.id)
+    assert table.current().id == b.id
+
+
+def test_a_silent_beat_is_stale_after_eight_seconds_of_this_clock():
+    watch = Watch()
+    assert not watch.stale("x", 1, now=100.0)
+    assert not watch.stale("x", 1, now=107.9)
+    assert watch.stale("x", 1, now=108.0)
+    assert not watch.stale("x", 2, now=109.0)
+
+
+def dead_process():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    known = this_process(child.pid)
+    child.kill()
+    child.communicate()
+    return known
+
+
+def test_gone_knows_dead_processes_and_reused_numbers():
+    assert gone(**dead_process())
+    mine = this_process()
+    assert not gone(**mine)
+    assert gone(mine["host"], mine["pid"], mine["pid_started"] - 60)
+    assert not gone("elsewhere", 1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("published", "cancel", "state"),
+    [(False, False, "interrupted"), (True, False, "done"), (True, True, "done"), (False, True, "cancelled")],
+)
+def test_reaping_a_dead_trainer(table, published, cancel, state):
+    submit(table, "a")
+    job = table.claim()
+    dead = dead_process()
+    table._owned(job, dead)
+    if cancel:
+        table.cancel(job.id)
+    table.partial(job).mkdir(parents=True)
+    if published:
+        folder = table.home / "runs" / "a"
+        folder.mkdir()
+        (folder / "manifest.json").write_text("{}")
+    assert [reaped.state for reaped in table.reap(Watch())] == [state]
+    assert table.get(job.id).state == state
+    assert table.partial(job).exists() == (state != "cancelled")
+
+
+def test_a_worker_stays_while_there_is_work(table):
+    worker = table.enlist()
+    watch = Watch()
+    assert table.has_worker(watch)
+    submit(table)
+    assert not table.retire(worker)
+    table.finish(table.claim(), "done")
+    assert table.retire(worker)
+    assert not table.has_worker(watch)
