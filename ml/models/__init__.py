@@ -1,16 +1,19 @@
 """Every network the app can train, by name.
 
 A model is a plain nn.Module in two parts: `body` (pictures → penultimate features) and `head` (features → logits).
-Its builder takes the picture's shape and the number of classes from the data set.
+Its builder takes the picture's shape and the number of classes from the data set. The names cost no import of torch:
+the web server lists them; a model's module is loaded when it is built.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor, nn
-
-from ml.models.compact_cnn import CompactCNN
-from ml.models.fashion_cnn import FashionCNN
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 class Model(Protocol):
@@ -22,7 +25,14 @@ class Model(Protocol):
     def __call__(self, images: Tensor) -> Tensor: ...
 
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"fashion_cnn": FashionCNN, "compact_cnn": CompactCNN}
+def _make(module: str, kind: str, **shape: int) -> nn.Module:
+    return getattr(import_module(f"ml.models.{module}"), kind)(**shape)
+
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "fashion_cnn": partial(_make, "fashion_cnn", "FashionCNN"),
+    "compact_cnn": partial(_make, "compact_cnn", "CompactCNN"),
+}
 
 
 def build(name: str, *, channels: int, height: int, width: int, classes: int) -> nn.Module:
