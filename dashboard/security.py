@@ -1,0 +1,421 @@
+"""Guards between the network and the app: hosts, password, origins, sizes, callback envelopes, headers and errors.
+
+Nothing here knows a page. `install` registers the guards on the Flask server behind a Dash app; what a callback does
+with a value that has the right shape stays the callback's own duty.
+"""
+
+import base64
+import binascii
+import functools
+import hashlib
+import hmac
+import html
+import ipaddress
+import logging
+import os
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from dash import Dash, set_props
+from dash.exceptions import DependencyException
+from flask import Flask, Response, abort, request
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+log = logging.getLogger(__name__)
+
+CALLBACK = "/_dash-update-component"
+CALLBACK_BYTES = 16 * 2**20
+"""Largest callback body: a file of 12 MB grows by a third in base64."""
+API_BYTES = 30 * 10**6
+OTHER_BYTES = 64 * 2**10
+NOTICE = "app-notice"
+"""Id of the element that tells about a callback that failed outside every panel's own error face."""
+ANY_ADDRESS = "any address"
+"""Among the accepted hosts: a Host that is a bare IP address. No other site's name can be made to point at one."""
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+}
+CLOSED = "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The content security policy of an answer that needs nothing."""
+
+# What the browser can send for these properties; None is always possible. Properties missing here hold whatever the
+# callback that reads them checks.
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "clickData": dict,
+    "contents": (str, list),
+    "filename": (str, list),
+    "hash": str,
+    "hoverData": dict,
+    "href": str,
+    "n_blur": int,
+    "n_clicks": int,
+    "n_intervals": int,
+    "n_submit": int,
+    "pathname": str,
+    "relayoutData": dict,
+    "search": str,
+    "selectedData": dict,
+}
+
+SENTENCES = {
+    400: "The server does not understand this request; the app's own pages do not send it.",
+    401: "This app asks for its password.",
+    403: "This request comes from another site, so the server refuses it.",
+    404: "There is nothing at this address.",
+    405: "This address does not take this kind of request.",
+    415: "This address takes another type of content.",
+    431: "The request's headers are longer than the server accepts.",
+    500: "Something went wrong on the server. It has been written to its log under this number: ",
+    503: "The server is busy; try again in a moment.",
+}
+
+
+def body_limit(path: str) -> int:
+    """The most bytes a request to `path` may carry in its body."""
+    if path == CALLBACK:
+        return CALLBACK_BYTES
+    return API_BYTES if path.startswith("/api/") else OTHER_BYTES
+
+
+def sentence(status: int, path: str = "/") -> str:
+    """What a person is told with this status."""
+    if status == 413:
+        limit = body_limit(path)
+        size = f"{limit // 10**6} MB" if limit >= 10**6 else f"{limit // 2**10} KB"
+        return f"The request is larger than the {size} that this address accepts."
+    return SENTENCES.get(status, "The server cannot answer this request.")
+
+
+def page(status: int, text: str) -> str:
+    """A whole HTML page that says one sentence and leads back to the app."""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{status} · Fashion Forward</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
+        f"<body><main><h1>Fashion Forward</h1><p>{html.escape(text)}</p>"
+        '<p><a href="/">To the app</a></p></main></body></html>'
+    )
+
+
+class Json(DefaultJSONProvider):
+    """Flask's JSON, read strictly: no NaN, no lone surrogates, no nesting that exhausts the stack."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """The value in `s`; ValueError where it is not JSON. Options of json.loads are not taken."""
+        return orjson.loads(s)
+
+
+class Forged(ValueError):
+    """A callback body that the app's own page cannot have sent."""
+
+
+def check_envelope(body: Any, callbacks: Mapping[str, Any]) -> None:
+    """Compare a callback body with the callbacks that the app declared.
+
+    body: the decoded JSON; callbacks: `app.callback_map`. Raises Forged with the reason, or LookupError where no
+    callback has this output. The values of properties are checked as far as `TYPES` knows them.
+    """
+    if not isinstance(body, dict):
+        raise Forged("the body is not an object")
+    output = body.get("output")
+    if not isinstance(output, str):
+        raise Forged("output is not a string")
+    declared = callbacks.get(output)
+    if declared is None:
+        raise LookupError("no callback has this output")
+    sent: list[dict[str, Any]] = []
+    for part, key in (("inputs", "inputs"), ("state", "state")):
+        items = body.get(part, [])
+        if not isinstance(items, list) or len(items) != len(declared[key]):
+            raise Forged(f"{part} is not a list of {len(declared[key])}")
+        for item, want in zip(items, declared[key], strict=True):
+            found = check_dependency(item, want["id"], want["property"])
+            for one in found:
+                check_value(one)
+            if part == "inputs":
+                sent += found
+    if not declared.get("no_output"):
+        check_outputs(body.get("outputs"), output)
+    changed = body.get("changedPropIds", [])
+    if not isinstance(changed, list) or not all(isinstance(one, str) for one in changed):
+        raise Forged("changedPropIds is not a list of strings")
+    for one in changed:
+        check_changed(one, sent)
+
+
+def check_outputs(sent: Any, output: str) -> None:
+    """Raise Forged unless `sent` names the outputs of the callback called `output`."""
+    wanted = dash_outputs(output)
+    items = sent if output.startswith("..") else [sent]
+    if not isinstance(items, list) or len(items) != len(wanted):
+        raise Forged(f"outputs is not a list of {len(wanted)}")
+    for item, (identity, name) in zip(items, wanted, strict=True):
+        check_dependency(item, identity, name)
+
+
+def check_dependency(item: Any, identity: str, name: str) -> list[dict[str, Any]]:
+    """The components that `item` names, after comparing them with the declared id (a wildcard as JSON) and property."""
+    pattern = orjson.loads(identity) if identity.startswith("{") else None
+    many = pattern is not None and any(value in (["ALL"], ["ALLSMALLER"]) for value in pattern.values())
+    if many != isinstance(item, list):
+        raise Forged(f"{identity} is {'not ' if many else ''}a list")
+    items = item if many else [item]
+    for one in items:
+        if not isinstance(one, dict) or one.get("property") != name:
+            raise Forged(f"not the property {name} of {identity}")
+        found = one.get("id")
+        if pattern is None:
+            if found != identity:
+                raise Forged(f"not the component {identity}")
+            continue
+        if not isinstance(found, dict) or found.keys() != pattern.keys():
+            raise Forged(f"not a component like {identity}")
+        for key, value in pattern.items():
+            if isinstance(value, list):  # a wildcard
+                if not isinstance(found[key], (str, int, float)):
+                    raise Forged(f"{key} of {identity} is not a plain value")
+            elif found[key] != value:
+                raise Forged(f"not a component like {identity}")
+    return items
+
+
+def check_value(item: Mapping[str, Any]) -> None:
+    """Raise Forged where the value of a property has a type that no browser sends for it."""
+    value, kind = item.get("value"), TYPES.get(item["property"])
+    if value is None or kind is None:
+        return
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise Forged(f"{item['property']} has the type {type(value).__name__}")
+
+
+def check_changed(name: str, inputs: list[dict[str, Any]]) -> None:
+    """Raise Forged unless `name` ("id.property", the id of a wildcard as JSON) is one of the inputs sent along."""
+    text, _, prop = name.rpartition(".")
+    identity: Any = text
+    if text.startswith("{"):
+        try:
+            identity = orjson.loads(text)
+        except ValueError as error:
+            raise Forged("changedPropIds holds a broken id") from error
+    if not any(one["id"] == identity and one["property"] == prop for one in inputs):
+        raise Forged("changedPropIds names what is not an input")
+
+
+@functools.lru_cache(maxsize=1024)
+def dash_outputs(output: str) -> list[tuple[str, str]]:
+    """The (id, property) pairs in a callback's name, `a.b`, or `..a.b...c.d..` for several; at most 1,024 are kept.
+
+    Only names that are keys of the callback map come here, so the cache cannot be filled from outside.
+    """
+    names = output[2:-2].split("...") if output.startswith("..") else [output]
+    pairs = []
+    for name in names:
+        identity, _, prop = name.rpartition(".")
+        pairs.append((identity.replace("\\.", "."), prop))
+    return pairs
+
+
+def hosts_from_environment() -> set[str]:
+    """Accepted Host names: this machine's own, those of FASHION_HOSTS (commas), and those that platforms announce."""
+    named = ",".join(os.environ.get(name, "") for name in ("FASHION_HOSTS", "SPACE_HOST", "RENDER_EXTERNAL_HOSTNAME"))
+    return {"localhost", "127.0.0.1", "::1"} | {host.strip().lower() for host in named.split(",") if host.strip()}
+
+
+def host_accepted(host: str, accepted: Collection[str]) -> bool:
+    """Whether a Host header (name or address, with or without a port) is one of `accepted`."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name in accepted or host.lower() in accepted:
+        return True
+    if ANY_ADDRESS in accepted:
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+    return False
+
+
+def password_matches(header: str, password: str) -> bool:
+    """Whether an Authorization header carries the password, for any user name, in time that tells nothing about it."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "basic":
+        return False
+    try:
+        given = base64.b64decode(token, validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return False
+    # Digests have one length, so comparing them hides the password's length as well.
+    return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(password.encode()).digest())
+
+
+def basic(password: str) -> str:
+    """The Authorization header that carries the password."""
+    return "Basic " + base64.b64encode(f"fashion:{password}".encode()).decode()
+
+
+def same_origin() -> bool:
+    """Whether the current request comes from this app's own pages or from no page at all."""
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
+
+
+def error_response(status: int, text: str) -> Response:
+    """The answer that says `text`: a small page to a person, {"error": text} to a program."""
+    person = "text/html" in request.headers.get("Accept", "") and not request.path.startswith(("/api/", "/_dash"))
+    if person:
+        return Response(page(status, text), status, mimetype="text/html")
+    return Response(orjson.dumps({"error": text}), status, mimetype="application/json")
+
+
+def refusal(status: int, path: str) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Status line, headers and body for a request that is refused before Flask sees it."""
+    body = orjson.dumps({"error": sentence(status, path)})
+    headers = {**HEADERS, "Content-Security-Policy": CLOSED, "Content-Type": "application/json"}
+    return f"{status} {HTTP_STATUS_CODES.get(status, 'Refused')}", list(headers.items()), body
+
+
+def note(error: BaseException, where: str) -> str:
+    """Write an error that nobody expected to the log; the number under which it stands there."""
+    number = secrets.token_hex(6)
+    log.error("error %s in %s", number, where, exc_info=error)
+    return number
+
+
+def policy(app: Dash, read_only: bool) -> str:
+    """The content security policy of the app, with the hashes of its inline scripts; after all callbacks are defined.
+
+    A public demo (read only) may be shown inside the pages named in FASHION_FRAMES, such as a platform's own; there
+    is nothing in it that a stolen click could do.
+    """
+    inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", app.index_string, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
+    scripts = [*app.csp_hashes(), *(f"'sha256-{digest}'" for digest in digests)]
+    frames = os.environ.get("FASHION_FRAMES", "").strip() if read_only else ""
+    if not re.fullmatch(r"[A-Za-z0-9.:/* -]+", frames):
+        frames = "'none'"
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' {' '.join(dict.fromkeys(scripts))}",
+            # React and plotly.js set style attributes, and neither can use hashes for them.
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "media-src 'self' blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            f"frame-ancestors {frames}",
+        )
+    )
+
+
+def on_error(error: Exception) -> None:
+    """Dash's handler of exceptions in callbacks: write it down, tell the person the number, change nothing else."""
+    number = note(error, "a callback")
+    set_props(NOTICE, {"children": SENTENCES[500] + number})
+
+
+def install(app: Dash, *, pages: Collection[str], read_only: bool = False) -> None:
+    """Guard the server behind `app`; call it when all callbacks are defined, before the first request.
+
+    pages: the paths that have a page; every other one is answered 404.
+    """
+    server = app.server
+    server.json = Json(server)
+    server.config.setdefault("ACCEPTED_HOSTS", hosts_from_environment())
+    app._on_error = on_error  # Dash takes it only in its constructor, which is not here
+
+    @functools.cache
+    def header() -> str:
+        return policy(app, read_only)
+
+    guard_requests(server, app, pages)
+    guard_errors(server)
+
+    @server.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", header())
+        if "frame-ancestors 'none'" not in response.headers["Content-Security-Policy"]:
+            del response.headers["X-Frame-Options"]
+        response.headers.pop("Server", None)
+        return response
+
+
+def guard_requests(server: Flask, app: Dash, pages: Collection[str]) -> None:
+    """Refuse requests that no page of this app sends; before anything else looks at them."""
+
+    @server.before_request
+    def guard() -> Response | None:
+        if request.path == "/health":  # probes of a platform know neither name nor password
+            return None
+        if not host_accepted(request.host, server.config["ACCEPTED_HOSTS"]):
+            return error_response(400, "This server does not go by that host name; FASHION_HOSTS lists its names.")
+        password = os.environ.get("FASHION_PASSWORD")
+        if password and not password_matches(request.headers.get("Authorization", ""), password):
+            response = error_response(401, sentence(401))
+            response.headers["WWW-Authenticate"] = 'Basic realm="Fashion Forward", charset="UTF-8"'
+            return response
+        if request.method not in ("GET", "HEAD", "OPTIONS") and not same_origin():
+            return error_response(403, sentence(403))
+        limit = body_limit(request.path)
+        request.max_content_length = limit
+        if (request.content_length or 0) > limit:
+            return error_response(413, sentence(413, request.path))
+        if request.path == CALLBACK and request.method == "POST":
+            try:
+                check_envelope(request.get_json(), app.callback_map)
+            except Forged as error:
+                log.info("forged callback: %s", error)
+                return error_response(400, sentence(400))
+            except LookupError:
+                return error_response(404, "This app has no such callback; reload the page if the app was updated.")
+        if request.endpoint == "/<path:path>" and request.path not in pages:
+            abort(404)
+        return None
+
+
+def guard_errors(server: Flask) -> None:
+    """Answer every failure in one sentence, and unexpected ones with a number that is found in the log."""
+
+    @server.errorhandler(DependencyException)
+    def no_such_file(_: DependencyException) -> Response:
+        return error_response(404, sentence(404))
+
+    @server.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> Response | HTTPException:
+        if error.code is None or error.code < 400:
+            return error  # a redirect
+        if error.code >= 500 and error.code != 503:
+            return error_response(500, SENTENCES[500] + note(error, request.path))
+        # A description that this app wrote says more than the general sentence of its status.
+        own = error.description if error.description != type(error).description else None
+        known = error.code == 413 or error.code in SENTENCES
+        response = error_response(error.code, own or (sentence(error.code, request.path) if known else str(error.name)))
+        if error.code == 405:
+            response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
+        return response
+
+    @server.errorhandler(Exception)
+    def last_resort(error: Exception) -> Response:
+        return error_response(500, SENTENCES[500] + note(error, request.path))

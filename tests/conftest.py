@@ -1,0 +1,169 @@
+"""What tests share: a toy run in a folder of its own, the app on it, a real server, a browser that hears everything.
+
+No test reads or writes the user's own folders: FASHION_HOME points into a temporary folder from the first import on.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+SCRATCH = Path(tempfile.mkdtemp(prefix="fashion-forward-tests-"))
+os.environ["FASHION_HOME"] = str(SCRATCH / "home")
+for name in ("FASHION_DB", "FASHION_HOSTS", "FASHION_PASSWORD", "FASHION_READ_ONLY", "FASHION_FRAMES", "HOST", "PORT"):
+    os.environ.pop(name, None)
+
+FULL = os.environ.get("FASHION_FAULTS") == "full"
+TOY = "synthetic-4-28x28x1"
+TOY_RUN = "toy"
+
+# A dash page is at rest when no callback waits, runs or is about to.
+IDLE = """() => {
+    if (!window.store) return false;
+    const {stored, completed, ...waiting} = window.store.getState().callbacks;
+    return Object.values(waiting).flat().length === 0;
+}"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.add_cleanup(lambda: shutil.rmtree(SCRATCH, ignore_errors=True))
+
+
+@pytest.fixture(scope="session")
+def count() -> Callable[[int, int], int]:
+    """How many times a fault scenario is tried: (usually, at full count)."""
+    return lambda usually, full: full if FULL else usually
+
+
+@pytest.fixture(scope="session")
+def toy_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A FASHION_HOME with one run, `toy`, really trained for an epoch on synthetic pictures. Do not write to it."""
+    from ml.pipeline import train
+    from ml.training.config import TrainConfig
+
+    home = tmp_path_factory.mktemp("toy-home")
+    config = TrainConfig(model="compact_cnn", dataset=TOY, epochs=2, batch_size=64, augment=(), threads=1)
+    train(config, run_id=TOY_RUN, home=home, slow=True)
+    return home
+
+
+@pytest.fixture
+def home(toy_home: Path, tmp_path: Path) -> Path:
+    """A FASHION_HOME of the test's own, with the toy run in it."""
+    return Path(shutil.copytree(toy_home, tmp_path / "home"))
+
+
+@pytest.fixture
+def no_artifacts(tmp_path: Path) -> Path:
+    """An artifacts folder that ships nothing."""
+    folder = tmp_path / "artifacts"
+    (folder / "runs").mkdir(parents=True)
+    (folder / "index.json").write_text('{"default": null, "runs": []}')
+    return folder
+
+
+@pytest.fixture
+def app(home: Path, no_artifacts: Path):
+    """The whole Dash app on the toy run alone."""
+    from dashboard.shell import create_app
+
+    return create_app(no_artifacts, home=home)
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable]:
+    """serving(app) → the address of the app behind the real server, on a free port of this machine."""
+    from dashboard import serve
+
+    with contextlib.ExitStack() as stack:
+
+        def start(app) -> str:
+            server = serve.warm(app)
+            web = serve.listen(server, serve.take("127.0.0.1", 0))
+            end = serve.Stop()
+            thread = threading.Thread(target=serve.until, args=(web, end), daemon=True)
+            thread.start()
+            stack.callback(thread.join, 15)
+            stack.callback(end.set)
+            return f"http://127.0.0.1:{web.effective_port}"
+
+        yield start
+
+
+@pytest.fixture
+def live_server(app, serving) -> str:
+    """The address of the whole app on the toy run."""
+    return serving(app)
+
+
+def chromium() -> str | None:
+    """The installed browser; None means Playwright's own build."""
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    return os.environ.get("CHROMIUM") or next(filter(None, found), None)
+
+
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--enable-unsafe-swiftshader"]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests."""
+    from playwright.sync_api import Error, sync_playwright
+
+    with sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        except Error as error:
+            pytest.fail(f"No browser: apt-get install chromium, or playwright install chromium.\n{error.message[:300]}")
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def new_page(browser, request: pytest.FixtureRequest) -> Iterator[Callable]:
+    """new_page(**context options) → a page in a fresh browser context.
+
+    Console errors, uncaught exceptions, failed requests and answers of 400 and above fail the test, unless
+    `@pytest.mark.allow_problems("pattern", …)` expects them. page.wait_for_function(IDLE) waits for Dash.
+    """
+    marker = request.node.get_closest_marker("allow_problems")
+    allowed = [re.compile(pattern) for pattern in (marker.args if marker else ())]
+    problems: list[str] = []
+    contexts = []
+
+    def hear(problem: str) -> None:
+        if not any(pattern.search(problem) for pattern in allowed):
+            problems.append(problem)
+
+    def open_page(**options):
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.on("console", lambda message: hear(f"console: {message.text}") if message.type == "error" else None)
+        page.on("pageerror", lambda error: hear(f"exception: {error}"))
+        page.on("response", lambda answer: hear(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def page(new_page):
+    """A page of 1440 × 900 in a fresh context; see new_page."""
+    return new_page()
+
+
+@pytest.fixture
+def idle() -> str:
+    """JavaScript that is true when Dash has nothing left to do: page.wait_for_function(idle)."""
+    return IDLE

@@ -1,0 +1,232 @@
+"""The guards, one by one, on a small app; forged envelopes in bulk are in tests/faults/test_web.py."""
+
+import base64
+import logging
+import re
+
+import orjson
+import pytest
+
+from dashboard import security
+from tests.sample_app import build
+
+CALLBACK = "/_dash-update-component"
+
+
+@pytest.fixture
+def client():
+    return build().server.test_client()
+
+
+def body(**changes):
+    """What the sample app's page sends when its button `go` was clicked."""
+    return {
+        "output": "two-out.children",
+        "outputs": {"id": "two-out", "property": "children"},
+        "inputs": [{"id": "go", "property": "n_clicks", "value": 1}],
+        "changedPropIds": ["go.n_clicks"],
+    } | changes
+
+
+def test_a_callback_of_the_apps_own_page_is_answered(client):
+    answer = client.post(CALLBACK, json=body(), headers={"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == 200
+    assert answer.json["response"]["two-out"]["children"] == "one 1"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://localhost:9"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({}, 200),
+        ({"Host": "evil.example", "Origin": "http://evil.example"}, 400),
+        ({"Host": "localhost.evil.example"}, 400),
+        ({"Host": "10.0.0.1"}, 400),
+        ({"Host": "[::1"}, 400),
+        ({"Host": "127.0.0.1:1234"}, 200),
+        ({"Host": "[::1]:8050"}, 200),
+        ({"Host": "LOCALHOST:8050"}, 200),
+    ],
+)
+def test_only_this_apps_own_pages_reach_a_callback(client, headers, status):
+    assert client.post(CALLBACK, json=body(), headers=headers).status_code == status
+
+
+def test_hosts_can_be_named(monkeypatch):
+    monkeypatch.setenv("FASHION_HOSTS", "fashion.example, other.example:8050")
+    client = build().server.test_client()
+    assert client.get("/", headers={"Host": "fashion.example"}).status_code == 200
+    assert client.get("/", headers={"Host": "other.example:8050"}).status_code == 200
+    assert client.get("/", headers={"Host": "other.example:1"}).status_code == 400
+
+
+def test_a_password_guards_every_address(monkeypatch):
+    monkeypatch.setenv("FASHION_PASSWORD", "pass:wörd")
+    client = build().server.test_client()
+    for path in ("/", "/_dash-layout", "/_dash-dependencies", "/api/v1/size", "/nowhere", "/_favicon.ico"):
+        answer = client.get(path)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    for wrong in ("Basic", "Basic !!", "Bearer x", "Basic " + base64.b64encode(b"x:wrong").decode(), "Basic eA=="):
+        assert client.get("/", headers={"Authorization": wrong}).status_code == 401
+    assert client.get("/", headers={"Authorization": security.basic("pass:wörd")}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (orjson.dumps(body()), "text/plain", 415),
+        (orjson.dumps(body()), "application/x-www-form-urlencoded", 415),
+        (orjson.dumps(body()).replace(b'"value":1', b'"value":NaN'), "application/json", 400),
+        (orjson.dumps(body()).replace(b'"value":1', b'"value":"\\ud800"'), "application/json", 400),
+        (b"[" * 100_000 + b"]" * 100_000, "application/json", 400),
+        (orjson.dumps(body(output="no.such")), "application/json", 404),
+    ],
+)
+def test_a_body_that_is_no_envelope_is_refused(client, content, kind, status):
+    answer = client.post(CALLBACK, data=content, content_type=kind)
+    assert answer.status_code == status
+    assert len(answer.json["error"]) > 20
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        None,
+        [],
+        "text",
+        {},
+        body(output=["two-out.children"]),
+        body(inputs={}),
+        body(inputs=[]),
+        body(inputs=[1]),
+        body(inputs=[{"id": "go", "property": "children", "value": 1}]),
+        body(inputs=[{"id": "fail", "property": "n_clicks", "value": 1}]),
+        body(inputs=[{"id": {"type": "go"}, "property": "n_clicks"}]),
+        body(inputs=[[{"id": "go", "property": "n_clicks", "value": 1}]]),
+        body(inputs=[{"id": "go", "property": "n_clicks", "value": "1"}]),
+        body(inputs=[{"id": "go", "property": "n_clicks", "value": True}]),
+        body(state=[{"id": "go", "property": "n_clicks", "value": 1}]),
+        body(outputs=None),
+        body(outputs=[]),
+        body(outputs={"id": "two-out", "property": "title"}),
+        body(outputs={"id": "go", "property": "children"}),
+        body(changedPropIds="go.n_clicks"),
+        body(changedPropIds=[1]),
+        body(changedPropIds=["fail.n_clicks"]),
+        body(changedPropIds=["{.n_clicks"]),
+    ],
+)
+def test_forged_envelopes_are_recognised(forged):
+    with pytest.raises(security.Forged):
+        security.check_envelope(forged, build().callback_map)
+
+
+@pytest.mark.parametrize(
+    ("identity", "fine"),
+    [
+        ({"type": "button", "index": 0}, True),
+        ({"type": "button", "index": "a"}, True),
+        ({"type": "other", "index": 0}, False),
+        ({"type": "button"}, False),
+        ({"type": "button", "index": [0]}, False),
+        ({"type": "button", "index": {"a": 1}}, False),
+        ({"type": "button", "index": 0, "more": 1}, False),
+        ("button", False),
+    ],
+)
+def test_a_wildcard_matches_components_of_its_pattern_only(identity, fine):
+    envelope = {
+        "output": "all-out.children",
+        "outputs": {"id": "all-out", "property": "children"},
+        "inputs": [[{"id": identity, "property": "n_clicks", "value": 1}]],
+    }
+    if fine:
+        security.check_envelope(envelope, build().callback_map)
+    else:
+        with pytest.raises(security.Forged):
+            security.check_envelope(envelope, build().callback_map)
+
+
+def test_bodies_are_limited_by_address(client):
+    for path, limit in ((CALLBACK, security.CALLBACK_BYTES), ("/api/v1/size", security.API_BYTES)):
+        answer = client.post(path, data=b" " * (limit + 1), content_type="application/json")
+        assert answer.status_code == 413
+        assert "MB" in answer.json["error"]
+    assert client.post("/api/v1/size", data=b" " * security.API_BYTES).json == {"bytes": security.API_BYTES}
+    assert client.post("/", data=b" " * (security.OTHER_BYTES + 1)).status_code == 413
+
+
+def directives(answer) -> dict[str, str]:
+    return dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/other", "/nowhere", "/_dash-layout", "/_dash-dependencies", "/api/v1/size", "/crash", "/_favicon.ico"],
+)
+def test_every_answer_is_fenced(client, path):
+    answer = client.get(path)
+    found = directives(answer)
+    assert found["object-src"] == found["base-uri"] == found["frame-ancestors"] == "'none'"
+    assert "unsafe" not in found["script-src"]
+    assert re.search(r"'sha256-[\w+/=]{44}'", found["script-src"])
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "Server" not in answer.headers
+
+
+def test_only_a_public_demo_may_be_framed(monkeypatch):
+    monkeypatch.setenv("FASHION_FRAMES", "https://platform.example")
+    assert directives(build().server.test_client().get("/"))["frame-ancestors"] == "'none'"
+    answer = build(read_only=True).server.test_client().get("/")
+    assert directives(answer)["frame-ancestors"] == "https://platform.example"
+    assert "X-Frame-Options" not in answer.headers
+    monkeypatch.setenv("FASHION_FRAMES", "*; script-src *")
+    assert directives(build(read_only=True).server.test_client().get("/"))["frame-ancestors"] == "'none'"
+
+
+def test_an_unexpected_error_shows_a_number_that_the_log_holds(client, caplog):
+    for headers in ({}, {"Accept": "text/html"}):
+        caplog.clear()
+        answer = client.get("/crash", headers=headers)
+        assert answer.status_code == 500
+        number = re.search(r"number: ([0-9a-f]{12})", answer.text)[1]
+        assert number in caplog.text
+        assert "secret" in caplog.text
+        assert "secret" not in answer.text
+        assert "Traceback" not in answer.text
+
+
+def test_an_error_in_a_callback_is_told_with_its_number(client, caplog):
+    envelope = body(
+        output="fail-out.children",
+        outputs={"id": "fail-out", "property": "children"},
+        inputs=[{"id": "fail", "property": "n_clicks", "value": 1}],
+        changedPropIds=["fail.n_clicks"],
+    )
+    caplog.set_level(logging.ERROR)
+    answer = client.post(CALLBACK, json=envelope)
+    assert answer.status_code == 200
+    told = answer.json["sideUpdate"][security.NOTICE]["children"]
+    assert re.search(r"[0-9a-f]{12}$", told)[0] in caplog.text
+    assert "secret" not in answer.text
+
+
+def test_unknown_addresses_are_404_in_the_form_the_asker_reads(client):
+    assert client.get("/other").status_code == 200
+    page = client.get("/nowhere", headers={"Accept": "text/html,*/*"})
+    assert page.status_code == 404
+    assert page.mimetype == "text/html"
+    assert client.get("/nowhere").json == {"error": security.SENTENCES[404]}
+    for path in ("/_mcp", "/console", "/_dash-ws", CALLBACK, "/_dash-component-suites/dash/../../x", "/favicon.ico"):
+        assert client.get(path).status_code == 404
+    assert client.delete("/").status_code == 405
