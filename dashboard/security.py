@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import orjson
 from dash import Dash, set_props
 from dash.exceptions import DependencyException
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, g, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -275,10 +275,14 @@ def same_origin() -> bool:
     return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
 
 
+def wants_page() -> bool:
+    """Whether the current request was made by a person who opened an address, and not by a program."""
+    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith(("/api/", "/_dash"))
+
+
 def error_response(status: int, text: str) -> Response:
     """The answer that says `text`: a small page to a person, {"error": text} to a program."""
-    person = "text/html" in request.headers.get("Accept", "") and not request.path.startswith(("/api/", "/_dash"))
-    if person:
+    if wants_page():
         return Response(page(status, text), status, mimetype="text/html")
     return Response(orjson.dumps({"error": text}), status, mimetype="application/json")
 
@@ -337,12 +341,11 @@ def on_error(error: Exception) -> None:
 def install(app: Dash, *, pages: Collection[str], read_only: bool = False) -> None:
     """Guard the server behind `app`; call it when all callbacks are defined, before the first request.
 
-    pages: the paths that have a page; every other one is answered 404.
+    pages: the paths that have a page; every other one is answered 404. The app itself takes `on_error`.
     """
     server = app.server
     server.json = Json(server)
     server.config.setdefault("ACCEPTED_HOSTS", hosts_from_environment())
-    app._on_error = on_error  # Dash takes it only in its constructor, which is not here
 
     @functools.cache
     def header() -> str:
@@ -353,6 +356,8 @@ def install(app: Dash, *, pages: Collection[str], read_only: bool = False) -> No
 
     @server.after_request
     def add_headers(response: Response) -> Response:
+        if g.get("missing") and response.status_code == 200:
+            response.status_code = 404
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Content-Security-Policy", header())
@@ -391,7 +396,10 @@ def guard_requests(server: Flask, app: Dash, pages: Collection[str]) -> None:
             except LookupError:
                 return error_response(404, "This app has no such callback; reload the page if the app was updated.")
         if request.endpoint == "/<path:path>" and request.path not in pages:
-            abort(404)
+            # A person gets the app all the same: it says that there is no such page, beside the way to the others.
+            g.missing = True
+            if not wants_page():
+                abort(404)
         return None
 
 

@@ -19,7 +19,7 @@ PAGES = ("/", "/other")
 
 def build(read_only: bool = False) -> Dash:
     """A fresh, guarded app that has not answered a request yet."""
-    app = Dash("sample", update_title=None)
+    app = Dash("sample", update_title=None, on_error=security.on_error)
     app.index_string = app.index_string.replace("<body>", "<body><script>window.inline = 1</script>")
     app.layout = html.Div(
         [

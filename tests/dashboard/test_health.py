@@ -1,0 +1,48 @@
+"""What /health says, and that it says it without paths, password or a name."""
+
+import json
+from types import SimpleNamespace
+
+from dashboard import health
+
+
+def doors(tmp_path, *, runs=(True,), database="ok", read_only=False):
+    return SimpleNamespace(
+        jobs=SimpleNamespace(
+            home=tmp_path / "not" / "there", health=lambda: {"database": database, "worker": "stopped"}
+        ),
+        store=SimpleNamespace(runs=lambda: [SimpleNamespace(ok=ok) for ok in runs]),
+        read_only=read_only,
+    )
+
+
+def test_all_is_well(tmp_path):
+    state = health.state(doors(tmp_path, runs=(True, True, False)))
+    assert state["disk"].pop("free_mb") > 0
+    assert state == {
+        "status": "ok",
+        "database": "ok",
+        "worker": "stopped",
+        "disk": {"status": "ok"},
+        "runs": {"usable": 2, "broken": 1},
+    }
+
+
+def test_what_degrades(tmp_path, monkeypatch):
+    assert health.state(doors(tmp_path, runs=()))["status"] == "degraded"
+    assert health.state(doors(tmp_path, runs=(False,)))["status"] == "degraded"
+    assert health.state(doors(tmp_path, database="unavailable"))["status"] == "degraded"
+    assert health.state(doors(tmp_path, database="unavailable", read_only=True))["status"] == "ok"
+    monkeypatch.setattr(health, "LOW_BYTES", 2**70)
+    assert health.state(doors(tmp_path))["disk"]["status"] == "low"
+    assert health.state(doors(tmp_path))["status"] == "degraded"
+
+
+def test_the_route_needs_neither_password_nor_name_and_gives_no_path(app, home, monkeypatch):
+    monkeypatch.setenv("FASHION_PASSWORD", "secret")
+    answer = app.server.test_client().get("/health", headers={"Host": "probe.example"})
+    assert answer.status_code == 200
+    assert answer.json["runs"] == {"usable": 1, "broken": 0}
+    assert answer.json["status"] == "ok"
+    assert "/" not in json.dumps(answer.json)
+    assert str(home) not in answer.text
