@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation.confusion import matrix
-from ml.evaluation.intervals import Z, percentile, wilson
+from ml.intervals import Z, percentile, wilson
 from ml.evaluation.subject import SPLITS, Subject
 
 BINS = 15

@@ -1,0 +1,127 @@
+/* What the server has nothing to add to: theme, permalinks on buttons, the aurora. No state but the URL and one cookie. */
+(function () {
+  'use strict';
+  const root = document.documentElement;
+  const set = (id, props) => window.dash_clientside.set_props(id, props);
+
+  /* theme: the cookie is read by the server too, so figures and page come in one colour from the first byte on */
+  const cookie = document.cookie.match(/(?:^|; )theme=(light|dark)/);
+  function applyTheme(mode, keep) {
+    root.setAttribute('data-bs-theme', mode);
+    document.cookie = `theme=${mode}; path=/; SameSite=Lax` + (keep ? '; max-age=31536000' : '');
+  }
+  if (!cookie) applyTheme(matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light', false);
+
+  const pathOf = () => window.location.pathname;
+  function go(pathname, search) {
+    const props = { search: search };
+    if (pathname !== pathOf()) props.pathname = pathname;
+    set('url', props);
+  }
+  /* a link to another page carries the filters, not the place in the gallery */
+  function carried() {
+    const query = new URLSearchParams(window.location.search);
+    query.delete('page');
+    query.delete('sample');
+    const text = query.toString();
+    return text ? '?' + text : '';
+  }
+  const onPageLink = (e) => {
+    const link = e.target.closest && e.target.closest('a[data-page]');
+    if (link) link.setAttribute('href', link.dataset.page + carried());
+  };
+  ['pointerover', 'focusin'].forEach((kind) => document.addEventListener(kind, onPageLink));
+
+  document.addEventListener('click', (e) => {
+    const target = e.target.closest && e.target.closest('[data-search],[data-copy],a[data-page],#app-theme-button');
+    if (!target) return;
+    if (target.id === 'app-theme-button') {
+      const mode = root.getAttribute('data-bs-theme') === 'dark' ? 'light' : 'dark';
+      applyTheme(mode, true);
+      set('app-theme-state', { data: mode });
+      return;
+    }
+    if (target.hasAttribute('data-copy')) {
+      const words = target.querySelector('span');
+      navigator.clipboard.writeText(window.location.href).then(() => {
+        const before = words.textContent;
+        words.textContent = 'Copied';
+        setTimeout(() => { words.textContent = before; }, 1500);
+      });
+      return;
+    }
+    if (e.ctrlKey || e.metaKey || e.shiftKey) {
+      if (target.matches('a')) return; /* the browser opens a tab or a window */
+      if (target.hasAttribute('data-add')) { go(pathOf(), target.dataset.add); return; }
+    }
+    e.preventDefault();
+    if (target.matches('a[data-page]')) {
+      go(target.dataset.page, carried());
+      window.scrollTo(0, 0);
+    } else {
+      go(target.dataset.path || pathOf(), target.dataset.search);
+      if (target.dataset.path) window.scrollTo(0, 0);
+    }
+  });
+
+  /* charts tell a callback which point was clicked but not which key was held */
+  let held = false;
+  document.addEventListener('pointerdown', (e) => {
+    const now = e.ctrlKey || e.metaKey;
+    if (now !== held) { held = now; set('app-keys-state', { data: { ctrl: now } }); }
+  }, true);
+
+  /* Escape closes the drawer; arrows walk through it and through grids of buttons */
+  document.addEventListener('keydown', (e) => {
+    const drawer = document.querySelector('.drawer.open');
+    const typing = e.target.matches && e.target.matches('input,select,textarea');
+    if (e.key === 'Escape' && drawer) { drawer.querySelector('[data-close]').click(); return; }
+    const grid = e.target.closest && e.target.closest('[data-arrows]');
+    if (grid && !typing) {
+      const columns = Number(grid.dataset.arrows);
+      const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[e.key];
+      if (step) {
+        const cells = [...grid.querySelectorAll('button[data-search]')];
+        const next = cells[cells.indexOf(e.target) + step];
+        if (next) { e.preventDefault(); next.focus(); }
+        return;
+      }
+    }
+    if (drawer && !typing && drawer.contains(e.target) && (e.key === 'ArrowLeft' || e.key === 'ArrowRight')) {
+      const button = drawer.querySelector(e.key === 'ArrowLeft' ? '[data-previous]' : '[data-next]');
+      if (button && !button.disabled) { e.preventDefault(); button.click(); }
+    }
+  });
+
+  /* the drawer takes the focus when it opens and gives it back when it closes */
+  let opener = null;
+  new MutationObserver((records) => {
+    for (const record of records) {
+      if (record.target.id !== 'sample-drawer') continue;
+      const before = (record.oldValue || '').includes('open');
+      const after = record.target.classList.contains('open');
+      if (after && !before) {
+        opener = document.activeElement;
+        const close = record.target.querySelector('[data-close]');
+        if (close && document.activeElement !== document.body) close.focus({ preventScroll: true });
+      } else if (before && !after && opener && document.contains(opener)) {
+        opener.focus({ preventScroll: true });
+      }
+    }
+  }).observe(document.documentElement, { subtree: true, attributes: true, attributeFilter: ['class'], attributeOldValue: true });
+
+  /* the aurora drifts one small step every few seconds, and rests half a minute after the last input, in a hidden tab
+     and where less motion is asked for */
+  const calm = matchMedia('(prefers-reduced-motion: reduce)');
+  const token = (name) => Number(getComputedStyle(root).getPropertyValue(name));
+  let step = 0, stirred = performance.now();
+  ['pointermove', 'keydown', 'scroll'].forEach((kind) =>
+    addEventListener(kind, () => { stirred = performance.now(); }, { passive: true }));
+  setInterval(() => {
+    if (calm.matches || document.hidden || performance.now() - stirred > 30000) return;
+    const aurora = document.querySelector('.aurora');
+    if (!aurora) return;
+    const t = (++step / token('--ff-aurora-steps')) * 2 * Math.PI;
+    aurora.style.transform = `translate3d(${(-3 * Math.cos(t)).toFixed(3)}%,${(-2.5 * Math.cos(0.7 * t)).toFixed(3)}%,0)`;
+  }, token('--ff-aurora-every') || 4000);
+})();

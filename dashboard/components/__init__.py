@@ -1,0 +1,108 @@
+"""Builders used by more than one page. Each returns Dash components; none reads data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+
+from dashboard.components.icons import icon
+
+__all__ = ["badge", "button", "card", "csv_link", "dot", "graph", "icon", "page_head", "segmented", "share", "whisker"]
+
+
+def card(
+    title: str, help_text: str, body: Any, *, tools: Any = None, span: int = 12, id: str | None = None, level: int = 2
+) -> html.Article:
+    """A card: title, one sentence on how to read it, tools at the right, body. span: columns of twelve."""
+    heading = [getattr(html, f"H{level}")(title, className="card-title"), html.P(help_text) if help_text else None]
+    head = html.Div(
+        [html.Div(heading), html.Div(tools, className="tools") if tools is not None else None], className="card-h"
+    )
+    more = {"id": id} if id else {}
+    return html.Article([head, *(body if isinstance(body, list) else [body])], className=f"ff-card c{span}", **more)
+
+
+def page_head(title: str, sentence: Any, actions: Any = None) -> html.Div:
+    """A page's title, its sentence and its actions."""
+    return html.Div(
+        [html.Div([html.H1(title), html.P(sentence)]), html.Div(actions, className="actions") if actions else None],
+        className="head",
+    )
+
+
+def segmented(id: str, options: Sequence[tuple[str, str]], value: str, label: str) -> dbc.RadioItems:
+    """A row of alternatives, one chosen; options are (value, words)."""
+    return html.Div(
+        dbc.RadioItems(
+            id=id,
+            options=[{"value": v, "label": words} for v, words in options],
+            value=value,
+            className="seg",
+            inline=True,
+        ),
+        role="group",
+        **{"aria-label": label},
+    )
+
+
+def button(
+    words: Any, *, id: Any = None, kind: str = "", small: bool = False, search: str | None = None, **more: Any
+) -> html.Button:
+    """kind: '', 'primary', 'ghost' or 'danger'. search: the URL's search part a click goes to, without a callback."""
+    classes = " ".join(c for c in ("btn-ff", kind, "sm" if small else "") if c)
+    extra = {"data-search": search} if search is not None else {}
+    return html.Button(words, className=classes, type="button", **({"id": id} if id else {}), **extra, **more)
+
+
+def csv_link(href: str, words: str = "CSV") -> html.A:
+    """A small button that downloads a table."""
+    return html.A([icon("download"), words], href=href, className="btn-ff sm", download="", target="_self")
+
+
+def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:
+    """kind: good, info, mute, warn or bad."""
+    return html.Span(words, className=f"badge-ff {kind}", **more)
+
+
+def dot(class_id: int) -> html.I:
+    """A class's colour; its name always stands beside it."""
+    return html.I(className="dot", style={"--c": f"var(--ff-class-{class_id})"})
+
+
+def share(right: float, n: float) -> str:
+    """'94.7' of 947 and 1,000."""
+    return f"{100 * right / n:.1f}" if n else "–"
+
+
+def whisker(value: float, low: float, high: float, axis: tuple[float, float], colour: str = "var(--ff-accent)") -> html.Span:
+    """A hairline axis with a bar for the interval and a tick for the value. axis: its ends."""
+
+    def at(x: float) -> str:
+        return f"{100 * min(max((x - axis[0]) / (axis[1] - axis[0]), 0), 1):.2f}%"
+
+    width = f"calc({at(high)} - {at(low)})"
+    return html.Span(
+        [
+            html.I(className="bar", style={"left": at(low), "width": width, "background": colour}),
+            html.I(className="tick", style={"left": at(value)}),
+        ],
+        className="whisk",
+        **{"aria-hidden": "true"},
+    )
+
+
+def graph(id: Any, *, modebar: bool = False, **more: Any) -> dcc.Graph:
+    """An empty chart that fills its box; the callback draws it."""
+    return dcc.Graph(
+        id=id,
+        figure={"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}},
+        config={
+            "displayModeBar": "hover" if modebar else False,
+            "displaylogo": False,
+            "responsive": True,
+            "doubleClick": False,
+            "showTips": False,
+        },
+        **more,
+    )  # fmt: skip

@@ -1,0 +1,34 @@
+"""The three faces of a panel that has no data to show: empty, loading, error."""
+
+from typing import Any
+
+from dash import html
+
+from dashboard.components.icons import icon
+
+
+def empty(sentence: str, command: str = "") -> html.Div:
+    """What is not there and the command that makes it."""
+    more = [html.P("Make it with", className="quiet"), html.Code(command)] if command else []
+    return html.Div([icon("empty"), html.H3(sentence), *more], className="face", role="status")
+
+
+def loading(words: str) -> html.Div:
+    """Still grey bars in the shape of what comes; CSS keeps them unseen for 300 ms."""
+    bars = [html.I(className="sk", style={"width": f"{width}%"}) for width in (62, 88, 45, 74)]
+    return html.Div([*bars, html.Span(words, className="faint")], className="face wait", **{"aria-busy": "true"})
+
+
+def error(what: str, still: str = "The other panels read other files and are fine.", detail: str = "") -> html.Div:
+    """What happened, what still works, what to do; details folded."""
+    folded: list[Any] = [html.Details([html.Summary("Show details"), html.P(detail)])] if detail else []
+    return html.Div(
+        [
+            icon("error"),
+            html.H3(what),
+            html.P(still, className="quiet"),
+            html.Div([html.A("Try again", href="", className="btn-ff sm"), *folded], className="row-ff"),
+        ],
+        className="face bad",
+        role="alert",
+    )

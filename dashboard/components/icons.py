@@ -1,0 +1,12 @@
+"""Sixteen-pixel line drawings, as masks: Dash has no SVG elements, and CSS colours a mask with currentColor."""
+
+from dash import html
+
+NAMES = ("close", "download", "link", "next", "previous", "theme", "upload", "empty", "error", "check", "shuffle", "grid")
+
+
+def icon(name: str) -> html.I:
+    """A decoration; the control it stands in carries the words."""
+    if name not in NAMES:
+        raise KeyError(name)
+    return html.I(className=f"ico ico-{name}", **{"aria-hidden": "true"})

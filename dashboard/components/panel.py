@@ -1,0 +1,53 @@
+"""A panel's callback: data, or the face that says why there is none; one panel's error never blanks another."""
+
+import functools
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from dash import Dash, Input, Output, State, html, no_update
+from dash.exceptions import PreventUpdate
+
+from dashboard.components import faces
+from dashboard.store import Broken, Missing
+
+log = logging.getLogger(__name__)
+
+
+def slot(face: str) -> html.Div:
+    """Where the face appears. Placed before the panel's body, which CSS hides while there is a face."""
+    return html.Div(id=face, className="face-slot")
+
+
+def panel_callback(app: Dash, face: str, *arguments: Any, **options: Any) -> Callable[[Callable], Callable]:
+    """app.callback for a panel. face: the id of its slot; arguments: Outputs, then Inputs and States, positional.
+
+    The function returns its outputs (a tuple when there are several). Missing becomes the empty face with its command,
+    Broken and anything else the error face with a number that is in the log; the outputs then stay as they were.
+    """
+    outputs = [argument for argument in arguments if isinstance(argument, Output)]
+    inputs = [argument for argument in arguments if isinstance(argument, Input | State)]
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def answer(*values: Any) -> tuple:
+            still = [no_update] * len(outputs)
+            try:
+                result = function(*values)
+            except PreventUpdate:
+                raise
+            except Missing as missing:
+                return (faces.empty(str(missing), missing.command), *still)
+            except Broken as broken:
+                return (faces.error(str(broken)), *still)
+            except Exception:
+                number = secrets.token_hex(4)
+                log.exception("panel %s failed, error %s", face, number)
+                return (faces.error("This panel could not be drawn.", detail=f"Error {number} in the server's log."), *still)
+            return (None, *(result if len(outputs) > 1 else (result,)))
+
+        app.callback(Output(face, "children"), *outputs, *inputs, **options)(answer)
+        return function
+
+    return decorate

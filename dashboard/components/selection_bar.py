@@ -1,0 +1,129 @@
+"""How many images are selected, by what, and the way back; the same bar on every page that has a selection."""
+
+from dash import Dash, Input, Output, html
+
+from dashboard.components import button, dot, icon
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.selection import OUTCOMES, Selection
+from dashboard.store import RunView, wilson
+
+COUNT = "selection-count"
+FACE = "selection-face"
+
+
+def layout() -> html.Div:
+    """Place it under the scores; it sticks below the navigation."""
+    return html.Div(
+        [
+            slot(FACE),
+            html.Span([html.B(id=COUNT), " ", html.Span(id="selection-words", className="quiet")], className="count"),
+            html.Div(id="selection-chips", className="chips"),
+            html.Div(id="selection-clear"),
+        ],
+        className="ff-card selbar",
+        role="region",
+        **{"aria-label": "Selection"},
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Recount and redraw the chips whenever the address changes."""
+
+    @panel_callback(
+        app,
+        FACE,
+        Output(COUNT, "children"),
+        Output("selection-words", "children"),
+        Output("selection-chips", "children"),
+        Output("selection-clear", "children"),
+        Input("url", "search"),
+    )
+    def draw_selection(search: str | None):
+        selection = Selection.parse(search)
+        run = doors.store.open(selection.run)
+        mask = run.mask(selection)
+        n, total = int(mask.sum()), len(mask)
+        clear = button("Clear", kind="ghost", small=True, search=selection.clear().query()) if selection.narrowed else None
+        return str(n), words(n, total), [*chips(run, selection), add_filter(run, selection)], clear
+
+
+def words(n: int, total: int) -> list | str:
+    """What the number is of."""
+    if n == total:
+        return "images, all there are"
+    low, high = wilson(n, total)
+    return [f"of {total:,} images, {100 * n / total:.1f} % ", html.Span(f"({100 * low:.1f} – {100 * high:.1f})", className="faint")]
+
+
+def chips(run: RunView, selection: Selection) -> list:
+    """One chip a value; clicking it takes the value away."""
+    found = []
+    for name, title in (("true", "true"), ("pred", "predicted")):
+        for value in getattr(selection, name):
+            mark = dot(run.classes.index(value)) if value in run.classes else None
+            rest = tuple(v for v in getattr(selection, name) if v != value)
+            found.append(chip(title, value, selection.with_(**{name: rest}), mark))
+    if not selection.narrowed:
+        found.append(chip("outcome", "wrong", selection.with_(outcome=OUTCOMES)))
+    elif len(selection.outcome) == len(OUTCOMES):
+        found.append(chip("outcome", "wrong or right", selection.with_(outcome=())))
+    else:
+        found += [chip("outcome", value, without_outcome(selection)) for value in selection.outcome]
+    if selection.conf:
+        low, high = selection.conf
+        found.append(chip("confidence", f"{low:.2f} – {high:.2f}", selection.with_(conf=None)))
+    if selection.lasso:
+        found.append(chip("lasso", f"on the {selection.lasso.plot}", selection.with_(lasso=None)))
+    if selection.ids:
+        found.append(chip("ids", f"{len(selection.ids)} images", selection.with_(ids=())))
+    return found
+
+
+def without_outcome(selection: Selection) -> Selection:
+    """Let go of the outcome: alone, that means all images, which has to be said since nothing means the mistakes."""
+    rest = selection.with_(outcome=())
+    return rest if rest.narrowed else selection.with_(outcome=OUTCOMES)
+
+
+def chip(field: str, value: str, without: Selection, mark: html.I | None = None) -> html.Button:
+    """The whole chip removes it."""
+    return html.Button(
+        [mark, html.Span([html.Em(field), " ", value]), icon("close")],
+        type="button",
+        className="chip",
+        **{"data-search": without.query(), "aria-label": f"Remove {field} {value}"},
+    )
+
+
+def add_filter(run: RunView, selection: Selection) -> html.Details:
+    """Every class and outcome as a button, for those who do not click charts."""
+
+    def choices(name: str) -> list:
+        return [
+            html.Button(
+                [dot(i), value],
+                type="button",
+                className="chip add",
+                **{"data-search": selection.with_(**{name: (*getattr(selection, name), value)}).query(), "aria-label": f"Add {name} {value}"},
+            )
+            for i, value in enumerate(run.classes)
+            if value not in getattr(selection, name)
+        ]
+
+    def plain(words: str, there: Selection) -> html.Button:
+        return html.Button(words, type="button", className="chip add", **{"data-search": there.query()})
+
+    bands = [(0.0, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.0)]
+    menu = html.Div(
+        [
+            html.H3("True class"), html.Div(choices("true"), className="chips"),
+            html.H3("Predicted class"), html.Div(choices("pred"), className="chips"),
+            html.H3("Outcome"),
+            html.Div([plain(o, selection.with_(outcome=(o,))) for o in OUTCOMES], className="chips"),
+            html.H3("Confidence"),
+            html.Div([plain(f"{a:.2f} – {b:.2f}", selection.explicit().with_(conf=(a, b))) for a, b in bands], className="chips"),
+        ],
+        className="menu",
+    )  # fmt: skip
+    return html.Details([html.Summary("Add filter", className="chip add"), menu], className="addfilter")

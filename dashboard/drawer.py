@@ -1,0 +1,211 @@
+"""One image, up close: what was said of it, why, and what it resembles. Opened by `sample` in the URL."""
+
+from dash import Dash, Input, Output, dcc, html
+
+from dashboard.components import badge, button, icon, segmented
+from dashboard.components.bars import probability_bars
+from dashboard.components.panel import panel_callback, slot
+from dashboard.components.tiles import neighbour_list
+from dashboard.doors import Doors
+from dashboard.pictures import single_url
+from dashboard.selection import Selection
+
+DRAWER = "sample-drawer"
+FACE = "sample-drawer-face"
+BODY = "sample-drawer-body"
+TARGET = "sample-drawer-target"
+STRENGTH = "sample-drawer-strength"
+OVERLAY = "sample-drawer-overlay"
+ALREADY_SHOWN = ("/prediction",)  # pages that show the sample themselves
+SHOWN = "sample-drawer-shown"  # dcc.Store: the overlay's address without its target
+
+
+def layout() -> html.Aside:
+    """Empty and closed; the callback fills it."""
+    head = html.Header(
+        [
+            html.Div(id="sample-drawer-title"),
+            html.Div(id="sample-drawer-walk", className="row-ff"),
+        ]
+    )
+    return html.Aside(
+        [head, slot(FACE), html.Div(body(), id=BODY, className="body", tabIndex="0", role="group", **{"aria-label": "Sample details"}),
+         html.Footer(id="sample-drawer-foot"), dcc.Store(id=SHOWN)],
+        id=DRAWER, className="drawer", **{"aria-label": "Sample"},
+    )  # fmt: skip
+
+
+def body() -> list:
+    """The parts that stay; their content comes with each sample."""
+    return [
+        html.Div(id="sample-drawer-verdict", className="verdict"),
+        html.Div(
+            [
+                html.Div(
+                    [
+                        html.Figure([html.Div(id="sample-drawer-picture", className="shot"), html.Figcaption(id="sample-drawer-size")]),
+                        html.Figure(
+                            [
+                                html.Div(
+                                    [
+                                        html.Div(id="sample-drawer-under"),
+                                        html.Img(id=OVERLAY, alt="", className="over", style={"opacity": 0.72}),
+                                    ],
+                                    className="shot",
+                                ),
+                                html.Figcaption(id="sample-drawer-caption"),
+                            ]
+                        ),
+                    ],
+                    className="duo",
+                ),
+                html.Div(
+                    [
+                        segmented(TARGET, [("guess", "For the guess"), ("label", "For the label")], "guess", "Explain which class"),
+                        html.Label(
+                            [
+                                "Strength",
+                                dcc.Input(id=STRENGTH, type="range", min=0, max=100, step=1, value=72),
+                            ],
+                            className="row-ff small strength",
+                        ),
+                    ],
+                    className="row-ff between",
+                    style={"marginTop": "12px"},
+                ),
+            ]
+        ),
+        html.Div([html.H3("Probability of each class"), html.Div(id="sample-drawer-bars")]),
+        html.Div([html.H3("Ten nearest training images"), html.P(id="sample-drawer-nearest", className="quiet small"), html.Div(id="sample-drawer-neighbours")]),
+    ]  # fmt: skip
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Fill the drawer from the URL; explain in the browser's own time."""
+
+    @app.callback(
+        Output(DRAWER, "className"), Output(BODY, "tabIndex"), Input("url", "search"), Input("url", "pathname")
+    )
+    def open_drawer(search: str | None, pathname: str | None):
+        is_open = Selection.parse(search).sample is not None and pathname not in ALREADY_SHOWN
+        return ("drawer open", "0") if is_open else ("drawer", "-1")
+
+    @panel_callback(
+        app,
+        FACE,
+        *(
+            Output(f"sample-drawer-{part}", "children")
+            for part in ("title", "walk", "verdict", "picture", "size", "under", "bars", "nearest", "neighbours", "foot")
+        ),
+        Output(SHOWN, "data"),
+        Input("url", "search"),
+        Input("url", "pathname"),
+    )
+    def draw_sample(search: str | None, pathname: str | None):
+        selection = Selection.parse(search)
+        if selection.sample is None or pathname in ALREADY_SHOWN:
+            return (None,) * 10 + ({},)
+        return sample(doors, selection)
+
+    app.clientside_callback(
+        """(shown, target) => {
+            const none = window.dash_clientside.no_update;
+            if (!shown || !shown.url) return ['', ''];
+            const id = target === 'label' ? shown.label : shown.guess;
+            const name = target === 'label' ? shown.labelName : shown.guessName;
+            return [`${shown.url}?target=${id}`, `What spoke for ${name} (Grad-CAM)`];
+        }""",
+        Output(OVERLAY, "src"),
+        Output("sample-drawer-caption", "children"),
+        Input(SHOWN, "data"),
+        Input(TARGET, "value"),
+    )
+    app.clientside_callback(
+        "(value) => ({opacity: Number(value) / 100})", Output(OVERLAY, "style"), Input(STRENGTH, "value")
+    )
+
+
+def sample(doors: Doors, selection: Selection) -> tuple:
+    """Every part of the drawer for selection.sample, in the order of the callback's outputs."""
+    assert selection.sample is not None
+    run = doors.store.open(selection.run)
+    predictions = run.predictions(selection.split)
+    row = predictions.row(selection.sample)
+    guess, label = int(predictions.predicted[row]), int(predictions.labels[row])
+    probabilities = predictions.probabilities[row]
+    right = guess == label
+    height, width, _ = run.pictures(selection.split).images.shape[1:]
+    where = single_url(run.dataset["name"], selection.split, selection.sample)
+    picture = html.Img(src=where, alt=f"Image {selection.sample}, enlarged: {run.classes[label]}")
+    verdict = [
+        html.Div(
+            [
+                html.P("Predicted", className="quiet small"),
+                html.H2([run.classes[guess], " ", html.Span(f"{100 * probabilities[guess]:.1f} %")]),
+                html.P(
+                    [
+                        "labelled ",
+                        html.B(run.classes[label]),
+                        "" if right else f", which got {100 * probabilities[label]:.1f} %",
+                    ],
+                    className="quiet",
+                ),
+            ]
+        ),
+        badge("right", "good") if right else badge("wrong", "bad"),
+    ]
+    sentence, neighbours = nearest(run, selection, guess)
+    studio = selection.here().with_(sample=selection.sample).query()
+    foot = [
+        button("Open in the studio", kind="primary", search=studio, **{"data-path": "/prediction"}),
+        html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""}),
+    ]
+    convolutional = any(layer["kind"] == "Conv2d" for layer in run.manifest.get("layers", []))
+    shown = {
+        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png" if convolutional else "",
+        "guess": guess,
+        "label": label,
+        "guessName": run.classes[guess],
+        "labelName": run.classes[label],
+    }
+    title, walk = place(run, selection, predictions)
+    return (
+        title, walk, verdict, picture, f"As the model sees it, {width} × {height}", html.Img(src=where, alt=""),
+        probability_bars(probabilities, run.classes, guess=guess, label=label), sentence, neighbours, foot, shown,
+    )  # fmt: skip
+
+
+def place(run, selection: Selection, predictions) -> tuple[list, list]:
+    """Where the sample stands in the selection, and the buttons that go on from there."""
+    ids = predictions.ids[run.ordered(selection)].tolist()
+    at = ids.index(selection.sample) if selection.sample in ids else None
+    words = f"{at + 1:,} of {len(ids):,}" if at is not None else "outside the selection"
+
+    def step(to: int | None, name: str, label: str, mark: str):
+        there = to is not None and 0 <= to < len(ids)
+        search = selection.with_(sample=ids[to], page=to // 48 + 1).query() if there else None
+        return button(
+            icon(name), kind="icon ghost", small=True, search=search, disabled=not there, **{"aria-label": label, mark: ""}
+        )  # fmt: skip
+
+    walk = [
+        step(None if at is None else at - 1, "previous", "Previous sample", "data-previous"),
+        step(None if at is None else at + 1, "next", "Next sample", "data-next"),
+        button(icon("close"), kind="icon ghost", small=True, search=selection.with_(sample=None).query(), **{"aria-label": "Close", "data-close": ""}),
+    ]  # fmt: skip
+    return [html.B(f"#{selection.sample}", className="mono"), html.Span(f" {words}", className="faint")], walk
+
+
+def nearest(run, selection: Selection, guess: int) -> tuple[str, html.Ul | html.P]:
+    """A sentence and the pictures; when the run has no neighbours, the command that makes them."""
+    try:
+        frame = run.neighbours(selection.split, selection.sample)
+    except LookupError as missing:
+        return str(missing), html.Code(getattr(missing, "command", ""))
+    pictures = run.pictures("reference")
+    ids = frame["neighbour_id"].tolist()
+    labels = [int(pictures.labels[pictures.row(i)]) for i in ids]
+    agree = sum(label == guess for label in labels)
+    name = run.classes[guess]
+    words = "the picture lies among them" if agree >= 0.8 * len(ids) else "its surroundings are mixed" if agree >= 0.4 * len(ids) else "its surroundings say something else"
+    return f"{agree} of {len(ids)} are labelled {name}: {words}.", neighbour_list(run, ids, labels)

@@ -1,0 +1,94 @@
+"""Every panel's data as CSV: /export/<noun>.csv with the page's own query."""
+
+import csv
+import io
+
+from flask import Flask, Response, abort, request
+
+from dashboard.doors import Doors
+from dashboard.selection import Selection
+from dashboard.store import Broken, Missing, RunView
+
+
+def url(noun: str, selection: Selection) -> str:
+    """The address of a table as the selection narrows it."""
+    return f"/export/{noun}.csv{selection.query()}"
+
+
+def safe(value: object) -> object:
+    """A text cell that a spreadsheet will not run as a formula (OWASP ASVS 5.0, 1.2.10)."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def selected(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """The gallery's rows, in its order: id, truth, guess, confidence, one probability a class."""
+    predictions = run.predictions(selection.split)
+    rows = run.ordered(selection)
+    head = ["split", "example_id", "true", "predicted", "confidence", *(f"p {name}" for name in run.classes)]
+    body = [
+        [
+            selection.split,
+            int(predictions.ids[i]),
+            run.classes[predictions.labels[i]],
+            run.classes[predictions.predicted[i]],
+            f"{predictions.confidence[i]:.6f}",
+            *(f"{p:.6f}" for p in predictions.probabilities[i]),
+        ]
+        for i in rows
+    ]
+    return head, body
+
+
+def confusion(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """The matrix as it is shown."""
+    counts = run.confusion(selection)
+    return ["true \\ predicted", *run.classes], [[name, *map(int, row)] for name, row in zip(run.classes, counts, strict=True)]
+
+
+def scores(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """Scores of the split, with class names."""
+    frame = run.scores(selection.split)
+    names = [("all" if value is None else run.classes[value]) for value in frame["class"].astype(object).where(frame["class"].notna(), None)]
+    rows = [
+        [name, row.metric, row.value, "" if row.low != row.low else row.low, "" if row.high != row.high else row.high, row.n]
+        for name, row in zip(names, frame.itertuples(), strict=True)
+    ]
+    return ["class", "metric", "value", "low", "high", "n"], rows
+
+
+def history(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row an epoch."""
+    frame = run.history()
+    return list(frame.columns), frame.to_numpy().tolist()
+
+
+def projection(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """Coordinates of the split."""
+    frame = run.projection(selection.split)
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+TABLES = {"selection": selected, "confusion": confusion, "scores": scores, "history": history, "projection": projection}
+
+
+def register(server: Flask, doors: Doors) -> None:
+    """Add /export/<noun>.csv to the server."""
+
+    @server.get("/export/<noun>.csv")
+    def export(noun: str) -> Response:
+        if noun not in TABLES:
+            abort(404)
+        selection = Selection.parse(request.query_string.decode("latin-1"))
+        try:
+            run = doors.store.open(selection.run)
+            head, rows = TABLES[noun](run, selection)
+        except (Missing, Broken):
+            abort(404)
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow([safe(cell) for cell in head])
+        writer.writerows([safe(cell) for cell in row] for row in rows)
+        name = f"{run.run_id}-{noun}-{selection.split}.csv"
+        return Response(
+            text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        )

@@ -1,0 +1,6 @@
+"""The pages, in navigation order. A page is a module with PATH, TITLE, layout(doors, selection) and register(app, doors)."""
+
+import importlib
+
+NAMES = ("dashboard", "prediction")
+PAGES = [importlib.import_module(f"dashboard.pages.{name}") for name in NAMES]

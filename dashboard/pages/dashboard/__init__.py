@@ -1,0 +1,75 @@
+"""The first page: how good, what is mistaken for what, and the pictures behind every number."""
+
+from dash import Dash, Input, Output, html
+
+from dashboard import exports
+from dashboard.components import icon, page_head, selection_bar
+from dashboard.doors import Doors
+from dashboard.pages.dashboard import accuracy, confusion, distribution, gallery, scores
+from dashboard.selection import SPLITS, Selection
+
+PATH, TITLE = "/", "Dashboard"
+PANELS = (scores, confusion, accuracy, distribution, gallery)
+SEEN = {"test": "images it never saw in training", "validation": "images that chose its best epoch"}
+
+
+def layout(doors: Doors, selection: Selection) -> html.Div:
+    """The score card, the selection, two rows of panels."""
+    copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
+    actions = [html.Div(id="dashboard-split"), copy, html.Div(id="dashboard-export")]
+    return html.Div(
+        [
+            page_head("Dashboard", html.Span(id="dashboard-about"), actions),
+            scores.layout(doors, selection),
+            selection_bar.layout(),
+            html.Div(
+                [
+                    confusion.layout(doors, selection),
+                    html.Div([accuracy.layout(doors, selection), distribution.layout(doors, selection)], className="stack c5"),
+                ],
+                className="ff-grid",
+            ),
+            gallery.layout(doors, selection),
+        ]
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """The page's head, then its panels."""
+
+    @app.callback(
+        Output("dashboard-about", "children"),
+        Output("dashboard-split", "children"),
+        Output("dashboard-export", "children"),
+        Input("url", "search"),
+    )
+    def draw_head(search: str | None):
+        selection = Selection.parse(search)
+        link = html.A([icon("download"), "Export"], href=exports.url("selection", selection), className="btn-ff", download="")
+        return about(doors, selection), splits(selection), link
+
+    for panel in PANELS:
+        panel.register(app, doors)
+
+
+def about(doors: Doors, selection: Selection) -> str:
+    """Which run, which pictures."""
+    try:
+        run = doors.store.open(selection.run)
+        n = len(run.predictions(selection.split).ids)
+    except (LookupError, ValueError):
+        return "No run to show."
+    return f"{run.run_id} on {run.dataset['title']}, {selection.split} split, {n:,} {SEEN[selection.split]}"
+
+
+def splits(selection: Selection) -> html.Div:
+    """Test or validation."""
+    buttons = [
+        html.Button(
+            split.capitalize(),
+            type="button",
+            **{"data-search": selection.with_(split=split).query(), "aria-pressed": str(split == selection.split).lower()},
+        )
+        for split in SPLITS
+    ]
+    return html.Div(buttons, className="seg", role="group", **{"aria-label": "Split"})

@@ -1,0 +1,83 @@
+"""Share of each true class named right, with 95 % interval."""
+
+import numpy as np
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import exports, theme
+from dashboard.components import card, class_bars, csv_link, segmented
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import accuracy as figure
+from dashboard.pages.dashboard.scores import floor_of
+from dashboard.selection import Selection
+from dashboard.store import wilson
+
+ID = "dashboard-accuracy"
+FACE = f"{ID}-face"
+
+
+def layout(doors: Doors, selection: Selection) -> html.Article:
+    """Bars, best class first."""
+    tools = [segmented(f"{ID}-select", [("zero", "From 0"), ("cut", "Zoomed")], "zero", "Axis"), html.Span(id=f"{ID}-csv")]
+    return card("Accuracy per class", __doc__, [slot(FACE), class_bars.layout(ID)], tools=tools, id=f"{ID}-card")
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Counted under every chip but true, predicted and outcome, which are this panel's own."""
+
+    @panel_callback(
+        app,
+        FACE,
+        Output(f"{ID}-graph", "figure"),
+        Output(f"{ID}-names", "children"),
+        Output(f"{ID}-values", "children"),
+        Output(f"{ID}-bars", "style"),
+        Output(f"{ID}-csv", "children"),
+        Output(f"{ID}-select", "options"),
+        Input("url", "search"),
+        Input(f"{ID}-select", "value"),
+        Input(theme.STATE, "data"),
+    )
+    def draw_accuracy(search: str | None, axis: str, mode: str):
+        selection = Selection.parse(search)
+        mode = theme.mode_of(mode)
+        run = doors.store.open(selection.run)
+        counts = run.confusion(selection)
+        right, n = counts.diagonal(), counts.sum(1)
+        low, high = wilson(right, n)
+        share = np.divide(right, n, out=np.zeros(len(n)), where=n > 0)
+        order = np.argsort(-share, kind="stable")
+        names = [run.classes[i] for i in order]
+        colours = [theme.class_colours(mode, len(names))[i] for i in order]
+        cut = floor_of(low[n > 0]) if (n > 0).any() else 0.0
+        floor = cut if axis == "cut" else 0.0
+        drawn = figure.bars(
+            right[order], n[order], low[order], high[order], names, colours=colours, floor=floor, chosen=selection.true, mode=mode
+        )  # fmt: skip
+        buttons = [
+            class_bars.name_button(
+                run.classes[i],
+                selection.explicit().toggle("true", run.classes[i]).query(),
+                selection.explicit().toggle("true", run.classes[i], add=True).query(),
+                f"{run.classes[i]} {100 * share[i]:.1f} percent, interval {100 * low[i]:.1f} to {100 * high[i]:.1f}, {right[i]} of {n[i]}",
+                run.classes[i] in selection.true,
+            )
+            for i in order
+        ]
+        lines = [(f"{100 * share[i]:.1f}" if n[i] else "–", f"±{50 * (high[i] - low[i]):.1f}") for i in order]
+        options = [{"value": "zero", "label": "From 0"}, {"value": "cut", "label": f"From {100 * cut:.0f} %"}]
+        return drawn, buttons, class_bars.value_lines(lines), {"--n": len(names)}, csv_link(exports.url("scores", selection)), options
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(f"{ID}-graph", "clickData"),
+        State("app-keys-state", "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose_class(click: dict | None, keys: dict | None, search: str | None):
+        name = class_bars.clicked_class(click)
+        if name is None:
+            raise PreventUpdate
+        return Selection.parse(search).explicit().toggle("true", name, add=bool((keys or {}).get("ctrl"))).query()

@@ -1,0 +1,123 @@
+"""First line: the guess and its confidence in percent. Second: the label. Open one to see why."""
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import exports
+from dashboard.components import button, csv_link, dot, faces
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.pictures import sprite_url, tile_style
+from dashboard.selection import PAGE_SIZE, Selection
+from dashboard.store import RunView
+
+FACE = "dashboard-gallery-face"
+GRID = "dashboard-gallery-grid"
+SORT = "dashboard-gallery-select"
+SORTS = {"confident": "Most confidently wrong", "unsure": "Least confident", "id": "By id"}
+
+
+def layout(doors: Doors, selection: Selection) -> html.Article:
+    """The images of the selection, a page at a time."""
+    sort = dbc.Select(
+        id=SORT,
+        options=[{"value": value, "label": words} for value, words in SORTS.items()],
+        value=selection.sort,
+        className="sm",
+    )
+    tools = [html.Label("Order", htmlFor=SORT, className="sr"), sort, html.Span(id="dashboard-gallery-csv")]
+    head = html.Div(
+        [
+            html.Div([html.H2(id="dashboard-gallery-title", className="card-title"), html.P(__doc__)]),
+            html.Div(tools, className="tools"),
+        ],
+        className="card-h",
+    )
+    body = html.Div([html.Div(id=GRID, className="tiles"), html.Div(id="dashboard-gallery-pager", className="pager")])
+    return html.Article([head, slot(FACE), body], className="ff-card", id="dashboard-gallery-card")
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Exactly the selected images, 48 a page."""
+
+    @panel_callback(
+        app,
+        FACE,
+        Output("dashboard-gallery-title", "children"),
+        Output(GRID, "children"),
+        Output("dashboard-gallery-pager", "children"),
+        Output("dashboard-gallery-csv", "children"),
+        Input("url", "search"),
+    )
+    def list_gallery(search: str | None):
+        selection = Selection.parse(search)
+        run = doors.store.open(selection.run)
+        rows = run.ordered(selection)
+        n = len(rows)
+        title = f"{n:,} image{'' if n == 1 else 's'}"
+        if not n:
+            nothing = [faces.empty("No image matches all of these filters."), button("Clear the filters", search=selection.clear().query())]
+            return title, html.Div(nothing, className="c12"), None, None
+        page = min(selection.page, -(-n // PAGE_SIZE))
+        first = (page - 1) * PAGE_SIZE
+        shown = rows[first : first + PAGE_SIZE]
+        return title, tiles(run, selection, shown), pager(selection, page, first, len(shown), n), csv_link(exports.url("selection", selection))
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(SORT, "value"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def sort_gallery(sort: str | None, search: str | None):
+        selection = Selection.parse(search)
+        if sort not in SORTS or sort == selection.sort:
+            raise PreventUpdate
+        return selection.with_(sort=sort).query()
+
+
+def tiles(run: RunView, selection: Selection, rows) -> list:
+    """One button a picture; all pictures come in one sheet."""
+    predictions = run.predictions(selection.split)
+    ids = predictions.ids[rows].tolist()
+    url = sprite_url(run.dataset["name"], selection.split, ids)
+    height, width = run.dataset["height"], run.dataset["width"]
+    found = []
+    for place, (row, example) in enumerate(zip(rows.tolist(), ids, strict=True)):
+        guess, truth = run.classes[predictions.predicted[row]], run.classes[predictions.labels[row]]
+        sure = 100 * float(predictions.confidence[row])
+        right = bool(predictions.right[row])
+        found.append(
+            html.Button(
+                [
+                    html.Span(className="px", style=tile_style(url, place, len(ids), height, width)),
+                    html.Span([dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"),
+                    html.Span("right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
+                ],
+                type="button",
+                className="tile",
+                **{
+                    "data-sample": str(example),
+                    "data-search": selection.with_(sample=example).query(),
+                    "aria-label": f"Image {example}: true {truth}, predicted {guess}, confidence {sure:.0f} percent",
+                    "aria-current": str(selection.sample == example).lower(),
+                },
+            )
+        )
+    return found
+
+
+def pager(selection: Selection, page: int, first: int, shown: int, n: int) -> list:
+    """Where we are, and the pages before and after."""
+    more = first + shown < n
+    return [
+        html.Span(f"{first + 1:,} – {first + shown:,} of {n:,}", className="quiet small"),
+        html.Div(
+            [
+                button("Previous", small=True, search=selection.with_(page=page - 1).query() if page > 1 else None, disabled=page == 1),
+                button(f"Next {min(PAGE_SIZE, n - first - shown)}" if more else "Next", small=True, search=selection.with_(page=page + 1).query() if more else None, disabled=not more),
+            ],
+            className="row-ff",
+        ),
+    ]  # fmt: skip

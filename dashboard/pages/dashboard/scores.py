@@ -1,0 +1,142 @@
+"""How good is it, and how sure can we be?"""
+
+import numpy as np
+from dash import Dash, Input, Output, html
+
+from dashboard.components import dot, whisker
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.selection import Selection
+from dashboard.store import RunView, wilson
+
+FACE = "dashboard-scores-face"
+BODY = "dashboard-scores-body"
+
+
+def layout(doors: Doors, selection: Selection) -> html.Section:
+    """One card: the accuracy with all classes on one axis, and six more numbers."""
+    return html.Section(
+        [slot(FACE), html.Div(id=BODY, className="ff-card scores")], **{"aria-label": "Scores"}
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Redraw when run or split change; the selection does not touch the whole split's scores."""
+
+    @panel_callback(app, FACE, Output(BODY, "children"), Input("url", "search"))
+    def draw_scores(search: str | None):
+        selection = Selection.parse(search)
+        return body(doors.store.open(selection.run), selection.split)
+
+
+def body(run: RunView, split: str) -> list:
+    """Hero and stats of a split."""
+    predictions = run.predictions(split)
+    classes = len(run.classes)
+    hits = np.bincount(predictions.labels[predictions.right], minlength=classes)
+    n = np.bincount(predictions.labels, minlength=classes)
+    low, high = wilson(hits, n)
+    share = np.divide(hits, n, out=np.zeros(classes), where=n > 0)
+    right, total = int(hits.sum()), int(n.sum())
+    ends = tuple(map(float, wilson(right, total)))
+    hero = html.Div(
+        [
+            html.Div(
+                [
+                    html.Span([f"{100 * right / total:.1f}", html.Small("%")], className="hero-n"),
+                    html.Div(
+                        [
+                            html.H2(f"of {split} images named right"),
+                            html.P(
+                                f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
+                                className="quiet",
+                            ),
+                        ]
+                    ),
+                ],
+                className="hero-top",
+            ),
+            strip(run.classes, share, low, high, right / total, ends),
+        ],
+        className="hero",
+    )
+    return [hero, html.Div(stats(run, split, share, low, high, n), className="stats")]
+
+
+def floor_of(low: np.ndarray) -> float:
+    """Where an axis of class accuracies may start: at most 0.8, in steps of 0.1, below every interval."""
+    return max(0.0, min(0.8, np.floor(float(low.min()) * 10 - 1e-9) / 10))
+
+
+def strip(classes: list[str], share, low, high, overall: float, ends: tuple[float, float]) -> html.Div:
+    """Every class on one axis, worst first, with the interval of all images behind them."""
+    floor = floor_of(low)
+
+    def at(value: float) -> str:
+        return f"{100 * (value - floor) / (1 - floor):.2f}%"
+
+    ticks = [floor + (1 - floor) * i / 4 for i in range(5)]
+    parts: list = [html.I(className="gridline", style={"left": at(t)}) for t in ticks]
+    parts += [
+        html.Span(f"{100 * t:g}" + (" %" if t == 1 else ""), className="tick", style={"left": at(t)}) for t in ticks
+    ]
+    parts += [
+        html.I(className="band", style={"left": at(ends[0]), "width": f"calc({at(ends[1])} - {at(ends[0])})"}),
+        html.I(className="all", style={"left": at(overall)}),
+        html.Span("all images", className="all-name", style={"left": at(overall)}),
+    ]
+    order = np.argsort(share, kind="stable").tolist()
+    for place, i in enumerate(order):
+        colour, top = f"var(--ff-class-{i})", f"{6 + place * 7.3:.1f}px"
+        width = f"calc({at(high[i])} - {at(low[i])})"
+        parts += [
+            html.I(className="range", style={"--c": colour, "left": at(low[i]), "width": width, "top": top}),
+            html.I(className="at", style={"--c": colour, "left": at(share[i]), "top": top}),
+        ]
+    worst, best = order[0], order[-1]
+    parts.append(html.Span(classes[worst], className="name", style={"left": at(share[worst]), "top": "13px", "transform": "translateX(-50%)"}))
+    end = f"{6 + (len(order) - 1) * 7.3 - 6:.1f}px"
+    parts.append(html.Span(classes[best], className="name", style={"left": f"calc({at(high[best])} + 8px)", "top": end}))
+    words = (
+        f"Accuracy of each class with its interval, from {classes[worst]} {100 * share[worst]:.1f} percent "
+        f"to {classes[best]} {100 * share[best]:.1f} percent; all images {100 * overall:.1f} percent"
+    )
+    return html.Div(parts, className="strip", role="img", style={"--n": len(classes)}, **{"aria-label": words})
+
+
+def stats(run: RunView, split: str, share, low, high, n) -> list:
+    """Macro-F1, loss, calibration, best and worst class, size."""
+    frame = run.scores(split)
+    overall = frame[frame["class"].isna()].set_index("metric")
+    floor = floor_of(low)
+    best, worst = int(np.argmax(share)), int(np.argmin(share))
+    f1, loss, ece = (overall.loc[m] for m in ("macro_f1", "loss", "calibration_error"))
+
+    def of_class(title: str, i: int):
+        value, ends = f"{100 * share[i]:.1f}", f"{100 * low[i]:.1f} – {100 * high[i]:.1f}, n {n[i]:,}"
+        mark = whisker(share[i], low[i], high[i], (floor, 1), f"var(--ff-class-{i})")
+        return stat([dot(i), f"{title}, {run.classes[i]}"], value, "%", mark, ends)
+
+    parameters = run.manifest["parameters"]
+    size, unit = (f"{parameters / 1e6:.2f}", "M") if parameters >= 100_000 else (f"{parameters:,}", "")
+    return [
+        stat("Macro-F1", f"{100 * f1.value:.1f}", "%", whisker(f1.value, f1.low, f1.high, (floor, 1)), f"{100 * f1.low:.1f} – {100 * f1.high:.1f}"),
+        stat("Loss", f"{loss.value:.3f}", "", whisker(loss.value, loss.low, loss.high, (0, max(0.5, 1.5 * loss.high))), f"{loss.low:.3f} – {loss.high:.3f}"),
+        stat("Calibration error", f"{100 * ece.value:.1f}", "%", whisker(ece.value, ece.low, ece.high, (0, max(0.06, 1.2 * ece.high))), f"{100 * ece.low:.1f} – {100 * ece.high:.1f}, 15 bins"),
+        of_class("Best", best),
+        of_class("Worst", worst),
+        stat("Parameters", size, unit, html.Span(className="whisk blank"), f"{4 * parameters / 1e6:.1f} MB of weights"),
+    ]  # fmt: skip
+
+
+def stat(label, value: str, unit: str, mark, words: str) -> html.Div:
+    """A number with its doubt."""
+    return html.Div(
+        [
+            html.Span(label, className="label"),
+            html.B([value, html.Small(unit) if unit else None]),
+            mark,
+            html.Span(words, className="ci"),
+        ],
+        className="stat",
+    )

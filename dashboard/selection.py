@@ -1,0 +1,247 @@
+"""What the person is looking at: one value, in the URL, the same on every page."""
+
+import re
+from dataclasses import dataclass, field, fields, replace
+from urllib.parse import parse_qs, quote
+
+RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+SPLITS = ("test", "validation")
+OUTCOMES = ("wrong", "right")
+SORTS = ("confident", "unsure", "id")
+PLOTS = ("map",)
+PAGE_SIZE = 48
+MAX_IDS = 200
+MAX_VERTICES = 100
+REPEATED = ("true", "pred", "outcome", "tag", "slice")  # a repeated key means OR
+FILTERS = ("true", "pred", "outcome", "conf", "lasso", "ids", "tag", "slice", "contrast")  # what narrows the examples
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """A closed outline on a plot: vertices in the plot's own coordinates."""
+
+    plot: str
+    vertices: tuple[tuple[float, float], ...]
+
+    def __str__(self) -> str:
+        return f"{self.plot}:" + ";".join(f"{x:g},{y:g}" for x, y in self.vertices)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The fields are the query names. true and pred hold class names; page counts from 1.
+
+    Read from a URL by `parse`, written by `query`. What could not be read is in `dropped`, in words, and not in the
+    query.
+    """
+
+    run: str | None = None
+    against: str | None = None
+    split: str = "test"
+    true: tuple[str, ...] = ()
+    pred: tuple[str, ...] = ()
+    outcome: tuple[str, ...] = ()
+    conf: tuple[float, float] | None = None
+    lasso: Lasso | None = None
+    ids: tuple[int, ...] = ()
+    tag: tuple[str, ...] = ()
+    slice: tuple[str, ...] = ()
+    epoch: int | None = None
+    reject: float | None = None
+    contrast: str | None = None
+    sort: str = "confident"
+    page: int = 1
+    sample: int | None = None
+    dropped: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def parse(cls, search: object) -> "Selection":
+        """From a URL's search part; never raises. Unknown names and bad values end in `dropped`."""
+        text = search if isinstance(search, str) else ""
+        try:
+            pairs = parse_qs(text.removeprefix("?")[:8_000], keep_blank_values=True, max_num_fields=400)
+        except ValueError:
+            return cls(dropped=("the whole address, which has too many parts",))
+        found, dropped = {}, []
+        for name, values in pairs.items():
+            reader = READERS.get(name)
+            if reader is None:
+                dropped.append(f"{_short(name)}, which is no filter here")
+                continue
+            try:
+                found[name] = reader(values)
+            except (ValueError, OverflowError):
+                dropped.append(f"{_short(name)}={_short(values[-1])}, which cannot be read")
+        return cls(**found, dropped=tuple(dropped))
+
+    def query(self) -> str:
+        """The URL's search part, '' when everything is at its default. Field order is fixed, so equal means equal."""
+        parts = []
+        for name, value in self.items():
+            values = value if isinstance(value, tuple) and name in REPEATED else (value,)
+            parts += [f"{name}={quote(_text(name, v), safe=':;,.-')}" for v in values]
+        return "?" + "&".join(parts) if parts else ""
+
+    def items(self) -> list[tuple[str, object]]:
+        """(name, value) of every field that is not at its default, `dropped` aside."""
+        return [
+            (f.name, getattr(self, f.name))
+            for f in fields(self)
+            if f.name != "dropped" and getattr(self, f.name) != f.default
+        ]
+
+    def with_(self, **changes: object) -> "Selection":
+        """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer."""
+        if any(name in changes for name in (*FILTERS, "run", "split", "sort")):
+            changes = {"page": 1, "sample": None, **changes}
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def toggle(self, name: str, value: str, *, add: bool = False) -> "Selection":
+        """Set a class field (true or pred) to one value; where it is set already, remove it.
+
+        add: keep the field's other values instead of replacing them.
+        """
+        now = getattr(self, name)
+        if value in now and (add or now == (value,)):
+            return self.with_(**{name: tuple(v for v in now if v != value)})
+        return self.with_(**{name: (*now, value) if add else (value,)})
+
+    def cell(self, true: str, pred: str, *, add: bool = False) -> "Selection":
+        """The pictures of one cell of the matrix, whatever their outcome; where it is chosen already, let go of it."""
+        if self.true == (true,) and self.pred == (pred,):
+            return self.with_(true=(), pred=(), outcome=())
+        if not add:
+            return self.with_(true=(true,), pred=(pred,), outcome=())
+        join = {"true": (*self.true, true), "pred": (*self.pred, pred)}
+        return self.with_(outcome=(), **{name: tuple(dict.fromkeys(values)) for name, values in join.items()})
+
+    def explicit(self) -> "Selection":
+        """The same examples with the outcome that holds by default written out."""
+        return self.with_(outcome=self.outcomes) if not self.narrowed else self
+
+    def clear(self) -> "Selection":
+        """Without anything that narrows the examples."""
+        return self.with_(**{f.name: f.default for f in fields(self) if f.name in FILTERS})
+
+    def here(self, **keep: object) -> "Selection":
+        """What a link to another page carries: the filters, not the place in the gallery."""
+        return replace(self, page=1, sample=None, **keep)  # type: ignore[arg-type]
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything narrows the examples."""
+        return any(name in FILTERS for name, _ in self.items())
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What holds: without any filter the mistakes, since that is what people come for; () for both."""
+        if not self.narrowed:
+            return ("wrong",)
+        return () if len(self.outcome) == len(OUTCOMES) else self.outcome
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def _text(name: str, value: object) -> str:
+    if name == "conf":
+        low, high = value  # type: ignore[misc]
+        return f"{low:.2f}-{high:.2f}"
+    if name == "ids":
+        return ",".join(map(str, value))  # type: ignore[call-overload]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _last(values: list[str]) -> str:
+    return values[-1]
+
+
+def _one_of(choices: tuple[str, ...]):
+    def read(values: list[str]) -> str:
+        if _last(values) not in choices:
+            raise ValueError
+        return _last(values)
+
+    return read
+
+
+def _names(values: list[str]) -> tuple[str, ...]:
+    if len(values) > 200 or not all(0 < len(v) <= 60 and v.isprintable() for v in values):
+        raise ValueError
+    return tuple(dict.fromkeys(values))
+
+
+def _run(values: list[str]) -> str:
+    if not RUN_ID.fullmatch(_last(values)):
+        raise ValueError
+    return _last(values)
+
+
+def _whole(low: int, high: int):
+    def read(values: list[str]) -> int:
+        return _digits(_last(values), low, high)
+
+    return read
+
+
+def _digits(text: str, low: int, high: int) -> int:
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
+        raise ValueError
+    return int(text)
+
+
+def _ids(values: list[str]) -> tuple[int, ...]:
+    parts = [part for value in values for part in value.split(",")]
+    if len(parts) > MAX_IDS:
+        raise ValueError
+    return tuple(dict.fromkeys(_digits(part, 0, 10**9) for part in parts))
+
+
+def _share(values: list[str]) -> float:
+    if not re.fullmatch(r"[01](\.\d{1,6})?|\.\d{1,6}", _last(values), re.ASCII) or float(_last(values)) > 1:
+        raise ValueError
+    return float(_last(values))
+
+
+def _range(values: list[str]) -> tuple[float, float]:
+    low, high = _last(values).split("-")
+    found = _share([low]), _share([high])
+    if found[0] > found[1]:
+        raise ValueError
+    return found
+
+
+def _lasso(values: list[str]) -> Lasso:
+    plot, _, outline = _last(values).partition(":")
+    points = [tuple(_coordinate(v) for v in pair.split(",")) for pair in outline.split(";")]
+    if plot not in PLOTS or not 3 <= len(points) <= MAX_VERTICES or any(len(p) != 2 for p in points):
+        raise ValueError
+    return Lasso(plot, tuple((p[0], p[1]) for p in points))
+
+
+def _coordinate(text: str) -> float:
+    if not re.fullmatch(r"-?\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+        raise ValueError
+    return float(text)
+
+
+READERS = {
+    "run": _run,
+    "against": _run,
+    "split": _one_of(SPLITS),
+    "true": _names,
+    "pred": _names,
+    "outcome": lambda values: tuple(dict.fromkeys(_one_of(OUTCOMES)([value]) for value in values)),
+    "conf": _range,
+    "lasso": _lasso,
+    "ids": _ids,
+    "tag": _names,
+    "slice": _names,
+    "epoch": _whole(1, 10_000),
+    "reject": _share,
+    "contrast": lambda values: _names(values)[-1],
+    "sort": _one_of(SORTS),
+    "page": _whole(1, 10**6),
+    "sample": _whole(0, 10**9),
+}

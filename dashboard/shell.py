@@ -1,0 +1,211 @@
+"""The frame every page stands in: the Dash object, navigation, run picker, theme, sample drawer."""
+
+from pathlib import Path
+from types import ModuleType
+
+import dash_bootstrap_components as dbc
+import plotly.io as pio
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from flask import request
+
+from dashboard import api, compression, drawer, exports, health, pictures, security, theme
+from dashboard.components import button, faces, icon, selection_bar
+from dashboard.doors import Doors
+from dashboard.jobs import Jobs
+from dashboard.pages import PAGES
+from dashboard.predictor import Predictor
+from dashboard.selection import Selection
+from dashboard.store import Store
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+URL = "url"  # dcc.Location; its search is the selection
+KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
+RUNS = "app-runs-state"  # changes when a run came or went
+PICKER = "run-picker"
+CONTENT = "app-page"
+
+INDEX = """<!doctype html>
+<html lang="en" data-bs-theme="{theme}">
+<head>{{%metas%}}<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>Fashion Forward</title>{{%favicon%}}{{%css%}}</head>
+<body>{{%app_entry%}}<footer>{{%config%}}{{%scripts%}}{{%renderer%}}</footer></body>
+</html>"""
+
+
+class App(Dash):
+    """Dash whose page comes in the reader's theme from the first byte on."""
+
+    def interpolate_index(self, **parts: str) -> str:
+        page = INDEX.format(theme=theme.mode_of(request.cookies.get(theme.COOKIE)))
+        for name, text in parts.items():
+            page = page.replace("{%" + name + "%}", text)
+        return page
+
+
+def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_only: bool = False) -> Dash:
+    """The app over a folder of artifacts (the shipped one when None) and a home for this user's runs."""
+    pio.templates.default = None  # each figure names its own
+    store = Store(artifacts, home)
+    library = store.library
+    jobs = Jobs(library.home, artifacts=library.artifacts, read_only=read_only)
+    doors = Doors(store, Predictor(library.artifacts, library.home), jobs, read_only)
+    app = App(
+        "fashion_forward",
+        title="Fashion Forward",
+        update_title="",
+        assets_folder=str(ASSETS),
+        on_error=security.on_error,
+        add_log_handler=False,
+        background_callback_manager=jobs.manager,
+    )
+    app.layout = lambda: frame(doors)
+    app.validation_layout = html.Div([frame(doors), *(page.layout(doors, Selection()) for page in PAGES)])
+    register(app, doors)
+    for page in PAGES:
+        page.register(app, doors)
+    selection_bar.register(app, doors)
+    drawer.register(app, doors)
+    server = app.server
+    pictures.register(server, store)
+    exports.register(server, doors)
+    api.register(server, doors)
+    health.register(server, doors)
+    compression.install(server)
+    security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only)
+    return app
+
+
+def frame(doors: Doors) -> html.Div:
+    """What stays while pages come and go."""
+    try:
+        mode = theme.mode_of(request.cookies.get(theme.COOKIE))
+    except RuntimeError:  # at start-up there is no request
+        mode = "light"
+    brand = html.A(
+        [html.Span(className="mark"), html.Span("Fashion Forward", className="word")],
+        className="brand",
+        href="/",
+        **{"data-page": "/", "aria-label": "Fashion Forward, home"},
+    )
+    picker = html.Div(
+        [html.Label("Run", htmlFor=PICKER, className="label quiet"), dbc.Select(id=PICKER, options=[])],
+        className="runpick",
+    )
+    toggle = html.Button(
+        icon("theme"),
+        id="app-theme-button",
+        type="button",
+        className="btn-ff icon ghost",
+        **{"aria-label": "Switch between light and dark"},
+    )
+    return html.Div(
+        [
+            html.A("Skip to content", href="#main", className="skip"),
+            html.Div(className="aurora", **{"aria-hidden": "true"}),
+            dcc.Location(id=URL, refresh=False),
+            dcc.Store(id=theme.STATE, data=mode),
+            dcc.Store(id=KEYS, data={"ctrl": False}),
+            dcc.Store(id=RUNS),
+            html.Header(
+                html.Div(
+                    [
+                        brand,
+                        html.Nav(html.Ul(id="app-links", className="links"), **{"aria-label": "Pages"}),
+                        html.Div([picker, toggle], className="nav-tools"),
+                    ],
+                    className="wrap",
+                ),
+                className="ff-nav",
+            ),
+            html.Main(
+                [
+                    html.Div(id=security.NOTICE, className="notice", role="alert"),
+                    html.Div(id="app-dropped", className="notice", role="status"),
+                    html.Div(id=CONTENT),
+                ],
+                id="main",
+                className="wrap page",
+                tabIndex="-1",
+            ),
+            html.Footer(id="app-foot", className="wrap foot"),
+            drawer.layout(),
+        ]
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Navigation, run picker and notes about the address."""
+
+    @app.callback(
+        Output(CONTENT, "children"),
+        Output("app-links", "children"),
+        Output("app-foot", "children"),
+        Input(URL, "pathname"),
+        State(URL, "search"),
+    )
+    def draw_page(pathname: str | None, search: str | None):
+        page = next((page for page in PAGES if page.PATH == pathname), None)
+        content = page.layout(doors, Selection.parse(search)) if page else nowhere()
+        return content, [link(p, p is page) for p in PAGES], foot(doors)
+
+    @app.callback(Output("app-dropped", "children"), Input(URL, "search"))
+    def show_dropped(search: str | None):
+        selection = Selection.parse(search)
+        words = list(selection.dropped)
+        try:
+            run = doors.store.open(selection.run)
+            words += [f"{n}, which is no class of {run.run_id}" for n in (*selection.true, *selection.pred) if n not in run.classes]
+        except LookupError as missing:
+            words.append(str(missing).rstrip("."))
+        except ValueError as broken:
+            words.append(str(broken).rstrip("."))
+        return f"This address was read without: {'; '.join(words)}." if words else None
+
+    @app.callback(
+        Output(PICKER, "options"),
+        Output(PICKER, "value"),
+        Output(URL, "search"),
+        Input(URL, "search"),
+        Input(URL, "pathname"),
+        Input(RUNS, "data"),
+        Input(PICKER, "value"),
+    )
+    def choose_run(search: str | None, _: str | None, __: object, value: str | None):
+        selection = Selection.parse(search)
+        runs = doors.store.runs()
+        shown = selection.run or doors.store.default_run()
+        if ctx.triggered_id == PICKER and value and value != shown and any(entry.run_id == value for entry in runs):
+            chosen = None if value == doors.store.default_run() else value
+            return no_update, no_update, selection.with_(run=chosen).query()
+        return [option(entry) for entry in runs], shown, no_update
+
+
+def option(entry) -> dict[str, object]:
+    """One line of the run picker; a broken run can be seen but not chosen."""
+    if not entry.ok:
+        return {"value": entry.run_id, "label": f"{entry.run_id} · broken", "disabled": True, "title": entry.reason}
+    result = entry.manifest["results"]["test"]
+    return {"value": entry.run_id, "label": f"{entry.run_id} · {100 * result['correct'] / result['n']:.1f} %"}
+
+
+def link(page: ModuleType, current: bool) -> html.Li:
+    """A page in the navigation."""
+    mark = {"aria-current": "page"} if current else {}
+    return html.Li(html.A(page.TITLE, href=page.PATH, **{"data-page": page.PATH}, **mark))
+
+
+def foot(doors: Doors) -> list:
+    """What the numbers are of."""
+    try:
+        run = doors.store.open(None)
+    except (LookupError, ValueError):
+        return []
+    counts = run.dataset["counts"]
+    total = sum(counts.values())
+    words = f"{run.dataset['title']}, {total:,} images. Intervals are 95 %. Nothing leaves this machine."
+    return [html.Span(words), html.Span("Read-only: training is switched off.") if doors.read_only else None]
+
+
+def nowhere() -> html.Div:
+    """The face of an address without a page."""
+    return html.Div([faces.empty("There is no page at this address."), button("To the dashboard", search="", **{"data-path": "/"})])

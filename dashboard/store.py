@@ -1,0 +1,235 @@
+"""Door READ: runs as typed frames and arrays, checked once and cached; the only place that opens artifacts."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from dashboard.selection import Selection
+from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
+from ml.intervals import wilson
+from ml.paths import ARTIFACTS, home_dir
+
+__all__ = ["Broken", "Missing", "Pictures", "Predictions", "RunEntry", "RunView", "Store", "wilson"]
+
+KEPT = 48  # tables and arrays in memory, of all runs together
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One split of a run, by ascending id. ids int32 [n], labels and predicted int64 [n], probabilities float32 [n, C]."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        """float32 [n], the largest probability."""
+        return self.probabilities.max(1)
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """bool [n]"""
+        return self.labels == self.predicted
+
+    def row(self, example_id: int) -> int:
+        """Position of an example; raises Missing."""
+        row = int(np.searchsorted(self.ids, example_id))
+        if row >= len(self.ids) or self.ids[row] != example_id:
+            raise Missing(f"There is no image {example_id} in this split.")
+        return row
+
+
+class Store:
+    """Every run that can be looked at. Thread-safe; files are read once and kept, newest use last."""
+
+    def __init__(self, artifacts: Path | None = None, home: Path | None = None) -> None:
+        self.library = Library(artifacts or ARTIFACTS, home or home_dir())
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def runs(self) -> list[RunEntry]:
+        """The listing, broken runs with their reason; reread when a folder or manifest changed."""
+        return self._listing()[0]
+
+    def default_run(self) -> str | None:
+        """The run shown when the URL names none."""
+        return self._listing()[1]
+
+    def open(self, run_id: str | None) -> "RunView":
+        """A run by id, the default when None. Raises Missing or Broken."""
+        name = run_id or self.default_run()
+        if name is None:
+            raise Missing("There is no run yet.", "python -m ml train --model fashion_cnn --epochs 10")
+        entry = next((entry for entry in self.runs() if entry.run_id == name), None)
+        if entry is None:
+            raise Missing(f"There is no run {name!r} here.")
+        if not entry.ok:
+            raise Broken(f"Run {name} cannot be opened: {entry.reason}.")
+        overlay = self.library.home / "runs" / name if entry.shipped else None
+        return RunView(self, Run(entry, overlay))
+
+    def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """make() once per key; the least recently used goes first."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        value = make()
+        with self._lock:
+            self._kept[key] = value
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return value
+
+    def pictures(self, dataset: str, split: str) -> Pictures:
+        """One split's pictures. Raises Missing or Broken."""
+        return self.keep(("pictures", dataset, split), lambda: self.library.pictures(dataset, split))
+
+    def _listing(self) -> tuple[list[RunEntry], str | None]:
+        stamp = self.library.stamp()
+        return self.keep(("runs", stamp), lambda: (self.library.runs(), self.library.default()))
+
+
+class RunView:
+    """One run, as pages read it. Readers have the nouns' names and raise Missing (with its command) or Broken."""
+
+    def __init__(self, store: Store, run: Run) -> None:
+        self._store, self._run = store, run
+        self.run_id: str = run.run_id
+        self.manifest: dict[str, Any] = run.manifest
+        self.dataset: dict[str, Any] = run.manifest["dataset"]
+        self.classes: list[str] = run.manifest["dataset"]["classes"]
+
+    @property
+    def run(self) -> Run:
+        """What the predictor opens."""
+        return self._run
+
+    def _noun(self, noun: str, make: Callable[[], Any], *more: Hashable) -> Any:
+        digest = self.manifest["nouns"].get(noun, {}).get("sha256")
+        return self._store.keep((self.run_id, noun, digest, *more), make)
+
+    def predictions(self, split: str) -> Predictions:
+        """split: test, validation or reference."""
+
+        def read() -> Predictions:
+            frame = self._run.table("predictions")
+            frame = frame[frame["split"] == split].sort_values("example_id")
+            if frame.empty:
+                raise Missing(f"This run has no predictions for {split}.")
+            return Predictions(
+                frame["example_id"].to_numpy(np.int32),
+                frame["label"].to_numpy(np.int64),
+                frame["predicted"].to_numpy(np.int64),
+                frame[[f"p_{i}" for i in range(len(self.classes))]].to_numpy(np.float32),
+            )
+
+        return self._noun("predictions", read, split)
+
+    def history(self) -> pd.DataFrame:
+        """One row an epoch; see the schema."""
+        return self._noun("history", lambda: self._run.table("history"))
+
+    def scores(self, split: str) -> pd.DataFrame:
+        """Rows class (empty = all), metric, value, low, high, n."""
+        frame = self._noun("scores", lambda: self._run.table("scores"))
+        return frame[frame["split"] == split]
+
+    def confusion(self, selection: Selection) -> np.ndarray:
+        """int64 [C, C] counted under every chip but the matrix's own: true, pred and outcome."""
+        predictions = self.predictions(selection.split)
+        rows = self.mask(selection, without=("true", "pred", "outcome"))
+        classes = len(self.classes)
+        flat = predictions.labels[rows] * classes + predictions.predicted[rows]
+        return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
+
+    def projection(self, split: str) -> pd.DataFrame:
+        """pca_x, pca_y, pca_z, map_x, map_y by ascending example_id, in the order of predictions(split)."""
+
+        def read() -> pd.DataFrame:
+            frame = self._run.table("projection")
+            return frame[frame["split"] == split].sort_values("example_id").reset_index(drop=True)
+
+        return self._noun("projection", read, split)
+
+    def neighbours(self, split: str, example_id: int) -> pd.DataFrame:
+        """Up to ten rows rank, neighbour_id (reference), distance, nearest first."""
+
+        def read() -> pd.DataFrame:
+            frame = self._run.table("neighbours")
+            return frame[frame["split"] == split].sort_values(["example_id", "rank"]).reset_index(drop=True)
+
+        frame = self._noun("neighbours", read, split)
+        ids = frame["example_id"].to_numpy()
+        first, last = np.searchsorted(ids, [example_id, example_id + 1])
+        return frame.iloc[first:last]
+
+    def filters(self) -> dict[str, np.ndarray]:
+        """layer name → float16 [out, in, k, k]"""
+        return self._noun("filters", lambda: self._run.arrays("filters"))
+
+    def features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Reference ids int32 [n] and features float32 [n, d]."""
+
+        def read() -> tuple[np.ndarray, np.ndarray]:
+            arrays = self._run.arrays("features")
+            return arrays["reference_id"], arrays["reference"].astype(np.float32)
+
+        return self._noun("features", read)
+
+    def pictures(self, split: str) -> Pictures:
+        """The pictures of this run's data set. split: test, validation or reference."""
+        return self._store.pictures(self.dataset["name"], split)
+
+    def picture(self, split: str, example_id: int) -> np.ndarray:
+        """uint8 [h, w, c]. Raises Missing."""
+        pictures = self.pictures(split)
+        return pictures.images[pictures.row(example_id)]
+
+    def class_ids(self, names: tuple[str, ...]) -> list[int]:
+        """Ids of the names this run has."""
+        return [self.classes.index(name) for name in names if name in self.classes]
+
+    def mask(self, selection: Selection, *, without: tuple[str, ...] = ()) -> np.ndarray:
+        """bool [n], over predictions(selection.split): what every chip but those named lets through."""
+        predictions = self.predictions(selection.split)
+        keep = np.ones(len(predictions.ids), bool)
+        if selection.true and "true" not in without:
+            keep &= np.isin(predictions.labels, self.class_ids(selection.true))
+        if selection.pred and "pred" not in without:
+            keep &= np.isin(predictions.predicted, self.class_ids(selection.pred))
+        if len(selection.outcomes) == 1 and "outcome" not in without:
+            keep &= predictions.right == (selection.outcomes[0] == "right")
+        if selection.conf and "conf" not in without:
+            low, high = selection.conf
+            keep &= (predictions.confidence >= low) & (predictions.confidence <= high)
+        if selection.ids and "ids" not in without:
+            keep &= np.isin(predictions.ids, selection.ids)
+        if selection.lasso and "lasso" not in without:
+            points = self.projection(selection.split)[["map_x", "map_y"]].to_numpy()
+            outline = shapely.make_valid(shapely.Polygon(selection.lasso.vertices))
+            shapely.prepare(outline)
+            keep &= shapely.contains_xy(outline, points[:, 0], points[:, 1])
+        return keep
+
+    def ordered(self, selection: Selection) -> np.ndarray:
+        """Positions in predictions(selection.split) of the selected examples, in the order the gallery shows them."""
+        predictions = self.predictions(selection.split)
+        rows = np.flatnonzero(self.mask(selection))
+        if selection.sort == "id":
+            return rows
+        confidence = predictions.confidence[rows].astype(np.float64)
+        if selection.sort == "unsure":
+            return rows[np.argsort(confidence, kind="stable")]
+        # most confident first, and among those the mistakes before what is right
+        return rows[np.lexsort((-confidence, predictions.right[rows]))]
