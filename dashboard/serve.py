@@ -253,6 +253,7 @@ def until(web: TcpWSGIServer, end: Stop) -> None:
     loop: dict[str, Any] = {"map": web._map, "use_poll": True, "count": 1}
     while not end.wanted:
         wasyncore.loop(timeout=1, **loop)
+    wasyncore.loop(timeout=0, map=web._map, use_poll=True, count=32)  # who had connected already is let in
     web.accepting = False
     web.del_channel()
     web.socket.close()
