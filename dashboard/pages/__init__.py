@@ -2,5 +2,5 @@
 
 import importlib
 
-NAMES = ("dashboard", "prediction")
+NAMES = ("dashboard", "prediction", "training")
 PAGES = [importlib.import_module(f"dashboard.pages.{name}") for name in NAMES]

@@ -65,7 +65,8 @@ class Lost(Exception):
 class Job:
     """One row. Times are seconds since 1970; batch and batches count steps of the whole training.
 
-    beat: counts signs of life; stage: what the process does just now, in words; cause: why it ended, in words.
+    beat: counts signs of life; stage: what the process does just now, in words; left: seconds of
+    training to come; speed: training images per second; cause: why it ended, in words.
     """
 
     number: int
@@ -86,6 +87,8 @@ class Job:
     pid_started: float | None
     beat: int
     stage: str
+    left: float | None
+    speed: float | None
     created: float
     started: float | None
     finished: float | None
@@ -122,6 +125,8 @@ def _schema_1() -> tuple[Table, Table, Table, MetaData]:
         Column("pid_started", Float),
         Column("beat", Integer, nullable=False),
         Column("stage", String(80), nullable=False),
+        Column("left", Float),
+        Column("speed", Float),
         Column("created", Float, nullable=False),
         Column("started", Float),
         Column("finished", Float),
@@ -351,6 +356,8 @@ class JobTable:
                 "started": time.time(),
                 "finished": None,
                 "stage": "starting",
+                "left": None,
+                "speed": None,
                 "host": socket.gethostname(),
                 "pid": None,
                 "pid_started": None,
@@ -361,8 +368,8 @@ class JobTable:
         """Write down which process works on the job. Raises Lost."""
         self._owned(job, this_process(pid))
 
-    def beat(self, job: Job, **progress: int | str) -> bool:
-        """A sign of life, with batch, batches and stage where they changed; whether to stop. Raises Lost."""
+    def beat(self, job: Job, **progress: int | str | float | None) -> bool:
+        """A sign of life with batch, batches, stage, left, speed where they changed; whether to stop. Raises Lost."""
         return self._owned(job, {"beat": jobs.c.beat + 1, **progress}).cancel
 
     def cancelling(self, job: Job) -> bool:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,11 +17,31 @@ from ml.paths import home_dir
 LEASE = "FASHION_LEASE"  # which attempt this process is; set by the worker
 MEMORY = "FASHION_TRAIN_MEMORY_MB"  # optional limit of the trainer's address space
 TICK_SECONDS = 0.5  # how often progress is written and the cancel flag read
+Progress = dict[str, int | float | str | None]
 LOST = 75  # exit status when another attempt owns the job: nothing to report (EX_TEMPFAIL)
 
 
 class Stopped(Exception):
     """The system asked the trainer to end."""
+
+
+class Pace:
+    """Speed and time left, from the steps of the last seconds: an old pace says little on a shared machine."""
+
+    def __init__(self, batch_size: int, window: float = 10.0) -> None:
+        self._batch_size, self._window = batch_size, window
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def at(self, done: int, total: int, now: float) -> tuple[float | None, float | None]:
+        """Seconds left and images per second, None until two steps were seen; now: seconds of time.monotonic()."""
+        self._seen.append((now, done))
+        while len(self._seen) > 2 and self._seen[1][0] <= now - self._window:
+            self._seen.popleft()
+        (then, before) = self._seen[0]
+        if done == before or now == then:
+            return None, None
+        steps = (done - before) / (now - then)
+        return (total - done) / steps, steps * self._batch_size
 
 
 class Pulse(threading.Thread):
@@ -29,11 +50,11 @@ class Pulse(threading.Thread):
     def __init__(self, table: JobTable, job: Job) -> None:
         super().__init__(name="pulse", daemon=True)
         self.cancelled, self.ended = threading.Event(), threading.Event()
-        self.progress: dict[str, int | str] = {}
+        self.progress: Progress = {}
         self._table, self._job = table, job
 
     def run(self) -> None:
-        written: dict[str, int | str] = {}
+        written: Progress = {}
         last = -BEAT_SECONDS
         while not self.ended.wait(TICK_SECONDS):
             progress, now = dict(self.progress), time.monotonic()
@@ -99,12 +120,16 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
         if stopped.is_set():
             raise Stopped
 
+    config = TrainConfig(**job.spec)
+    pace = Pace(config.batch_size)
+
     def on_batch(done: int, total: int) -> None:
-        pulse.progress = {"batch": done, "batches": total, "stage": "training"}
+        left, speed = pace.at(done, total, time.monotonic())
+        pulse.progress = {"batch": done, "batches": total, "stage": "training", "left": left, "speed": speed}
         check()
 
     def on_step(words: str) -> None:
-        pulse.progress = {**pulse.progress, "stage": words}
+        pulse.progress = {**pulse.progress, "stage": words, "left": None, "speed": None}
         print(words, flush=True)
         check()
 
@@ -118,7 +143,7 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
 
     try:
         train(
-            TrainConfig(**job.spec),
+            config,
             run_id=job.run_id,
             home=table.home,
             on_batch=on_batch,

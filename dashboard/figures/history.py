@@ -1,0 +1,125 @@
+"""How did it learn? One measure over the epochs, training and validation."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.theme import alpha, palette, template
+
+MEASURES = ("loss", "accuracy")
+LABEL = 15  # pixels a line of text needs
+
+
+def curves(
+    history: Mapping[str, Sequence[float]],
+    *,
+    measure: str,
+    mode: str,
+    epochs: int | None = None,
+    interval: tuple[Sequence[float], Sequence[float]] | None = None,
+    height: int = 300,
+) -> go.Figure:
+    """history: columns epoch, train_<measure>, validation_<measure> (a frame or a mapping), one row an epoch.
+
+    measure: loss (mean cross-entropy, nats) or accuracy (0..1). epochs: where the axis ends; the last row's when None.
+    interval: ends of the validation measure's 95 % interval, per row, as a band. height: pixels the chart will have,
+    to keep the two labels at the line ends apart.
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"{measure!r} is not one of {', '.join(MEASURES)}")
+    p = palette(mode)
+    epoch = np.asarray(history["epoch"], int)
+    last = max(int(epochs or 0), int(epoch.max(initial=1)), 2)
+    share = measure == "accuracy"
+    scale = 100.0 if share else 1.0
+    values = {part: scale * np.asarray(history[f"{part}_{measure}"], float) for part in ("train", "validation")}
+    ends = tuple(scale * np.asarray(end, float) for end in interval) if interval is not None else ()
+    low, high, step = _range([*values.values(), *ends], share)
+    figure = go.Figure()
+    if ends:
+        figure.add_scatter(
+            x=[*epoch, *epoch[::-1]], y=[*ends[1], *ends[0][::-1]], fill="toself", fillcolor=alpha(p.accent, 0.14),
+            line={"width": 0}, mode="lines", hoverinfo="skip",
+        )  # fmt: skip
+    lines = {
+        "train": {"color": p.ink_3, "width": 1.6, "dash": "4px,3px"},
+        "validation": {"color": p.accent, "width": 2.2},
+    }
+    for part, line in lines.items():
+        figure.add_scatter(
+            x=epoch, y=values[part], mode="lines", line={**line, "shape": "linear"},
+            hovertemplate=_hover(part, measure, ends),
+            customdata=_texts(values[part], ends if part == "validation" else (), share),
+        )  # fmt: skip
+    if len(epoch):
+        figure.add_scatter(
+            x=[int(epoch[-1])] * 2, y=[float(values[part][-1]) for part in lines], mode="markers", hoverinfo="skip",
+            marker={"size": 6.8, "color": [line["color"] for line in lines.values()]},
+        )  # fmt: skip
+    figure.update_layout(
+        template=template(mode), margin={"l": 34, "r": 76, "t": 8, "b": 24}, annotations=_ends(
+            epoch, values, lines, share, (height - 32) / (high - low)
+        ),
+        xaxis={
+            "range": [1 - 0.02 * (last - 1), last], "tickvals": _ticks(last), "showgrid": False, "fixedrange": True,
+            "ticktext": ["epoch 1" if tick == 1 else f"{tick}" for tick in _ticks(last)],
+        },
+        yaxis={
+            "range": [low, high], "tick0": low, "dtick": step, "fixedrange": True,
+            "tickformat": ".0f" if share else f".{max(0, -math.floor(math.log10(step) + 1e-9))}f",
+        },
+    )  # fmt: skip
+    return figure
+
+
+def _hover(part: str, measure: str, ends: tuple) -> str:
+    more = ", %{customdata[1]}" if ends and part == "validation" else ""
+    return f"<b>%{{customdata[0]}}</b> {part} {measure}<br>epoch %{{x}}{more}<extra></extra>"
+
+
+def _texts(values: np.ndarray, ends: tuple, share: bool) -> list[list[str]]:
+    """Value and interval of each point, in words."""
+    words = [f"{value:.1f} %" if share else f"{value:.3f}" for value in values]
+    if not ends:
+        return [[word] for word in words]
+    return [[w, f"{low:.1f} – {high:.1f}"] for w, low, high in zip(words, *ends, strict=True)]
+
+
+def _ends(epoch: np.ndarray, values: dict, lines: dict, share: bool, pixels: float) -> list[dict[str, Any]]:
+    """Name and last value at the end of each line; pixels: per unit of the value axis."""
+    if not len(epoch):
+        return []
+    above, below = sorted(lines, key=lambda part: -values[part][-1])
+    gap = float(values[above][-1] - values[below][-1]) * pixels
+    push = max(LABEL - gap, 0) / 2
+    return [
+        {
+            "x": int(epoch[-1]), "y": float(values[part][-1]), "xanchor": "left", "xshift": 7, "yshift": shift,
+            "showarrow": False, "font": {"size": 12, "color": lines[part]["color"], "weight": 600},
+            "text": f"{'val' if part == 'validation' else part} {values[part][-1]:.{1 if share else 3}f}",
+        }
+        for part, shift in ((above, push), (below, -push))
+    ]  # fmt: skip
+
+
+def _range(series: list[np.ndarray], share: bool) -> tuple[float, float, float]:
+    """Ends of the value axis and its step: at most five gridlines, losses from zero, accuracies up to 100."""
+    values = np.concatenate(series)
+    values = values[np.isfinite(values)]
+    if share:
+        low = float(values.min(initial=90.0))
+        step = next((s for s in (1, 2, 5, 10, 20) if 100 - low <= 5 * s), 25)
+        return max(100.0 - step * math.ceil((100 - low) / step), 0.0), 100.0, float(step)
+    high = float(values.max(initial=0.1))
+    power = 10 ** math.floor(math.log10(max(high, 1e-6) / 4))
+    step = next(m * power for m in (1, 2, 5, 10, 20) if high <= 4.4 * m * power)
+    return 0.0, max(high * 1.06, step), step
+
+
+def _ticks(last: int) -> list[int]:
+    """At most four whole epochs, the first and the last among them."""
+    parts = next((n for n in (3, 2) if (last - 1) % n == 0), 3) if last > 3 else last - 1
+    return sorted({round(1 + (last - 1) * k / parts) for k in range(parts + 1)})

@@ -1,0 +1,418 @@
+"""Door MAKE: submit, observe, cancel and resume trainings; rows in the database, never a process of this one."""
+
+import json
+import logging
+import multiprocessing
+import re
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dash import DiskcacheManager
+from dash.exceptions import PreventUpdate
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from ml.artifacts.schema import RUN_ID
+from ml.data import available, fashion_mnist
+from ml.jobs import worker
+from ml.jobs.database import healthy
+from ml.jobs.table import Job, JobTable, Refused, Watch
+from ml.models import MODELS
+from ml.paths import ARTIFACTS, home_dir
+from ml.training.config import AUGMENTATIONS, TrainConfig
+
+__all__ = ["AUGMENTATIONS", "DataChoice", "Invalid", "Job", "Jobs", "Refused", "View", "relay"]
+
+log = logging.getLogger(__name__)
+
+FREE_BYTES = 300 * 2**20  # below this a training would only fill the disk
+WAKE_SECONDS = 3.0  # between two attempts to start a worker
+RELAY_SECONDS = 0.5
+LOG_BYTES = 16_000
+READ_ONLY = "This server shows runs and trains none (it was started with --read-only)."
+NO_DATABASE = "The job database cannot be used just now, so nothing can be started or stopped. Looking works on."
+NAMES = {
+    "model": "Model", "dataset": "Data set", "epochs": "Epochs", "batch_size": "Batch size", "seed": "Seed",
+    "learning_rate": "Learning rate", "optimiser": "Optimiser", "augment": "Augmentation", "name": "Name",
+    "train_images": "Training images",
+}  # fmt: skip
+
+
+class Invalid(Exception):
+    """A request that does not check out: input name → what is wrong and what is allowed."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """A data set to train on. complete: False when only the shipped part of its training pictures is here."""
+
+    name: str
+    title: str
+    train_images: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page shows of the jobs: job is the one in front, history its epochs, problem why nothing can be read."""
+
+    job: Job | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    fetching: Job | None = None
+    position: int = 0
+    problem: str = ""
+
+    @property
+    def active(self) -> bool:
+        return any(job.active for job in self.jobs) or bool(self.fetching and self.fetching.active)
+
+
+class Jobs:
+    """The jobs of one home folder. Thread-safe. The database is opened when first needed: looking needs none."""
+
+    def __init__(self, home: Path | None = None, *, artifacts: Path | None = None, read_only: bool = False) -> None:
+        self.home = home or home_dir()
+        self.artifacts = artifacts or ARTIFACTS
+        self.read_only = read_only
+        self._opened: JobTable | None = None
+        self._lock = threading.Lock()
+        self._watch = Watch()
+        self._woken = -WAKE_SECONDS
+        self._relayed: set[tuple[str, int]] = set()
+
+    # ---- what can be chosen
+
+    def models(self) -> list[str]:
+        return list(MODELS)
+
+    def datasets(self) -> list[DataChoice]:
+        """Built-in data sets first, then imported ones."""
+        choices = []
+        for name in available(self.home):
+            folders = (self.home / "datasets" / name, self.artifacts / "datasets" / name)
+            described = next((json.loads((f / "dataset.json").read_text()) for f in folders if _described(f)), None)
+            if name == fashion_mnist.NAME and fashion_mnist.find() is not None:
+                choices.append(DataChoice(name, "Fashion-MNIST", 55_000, True))
+            elif described is not None:
+                splits = described["splits"]
+                count = splits.get("train", splits.get("reference", 0))
+                choices.append(DataChoice(name, described["title"], count, "train" in splits))
+        return choices
+
+    def validation_images(self, dataset: object) -> int | None:
+        """How many pictures validation accuracy is measured on; None when that is not known yet."""
+        if dataset == fashion_mnist.NAME:
+            return fashion_mnist.VALIDATION
+        if not isinstance(dataset, str) or not RUN_ID.fullmatch(dataset):
+            return None
+        folders = (self.home / "datasets" / dataset, self.artifacts / "datasets" / dataset)
+        described = next((json.loads((f / "dataset.json").read_text()) for f in folders if _described(f)), None)
+        return int(described["splits"]["validation"]) if described else None
+
+    def limits(self, name: str) -> tuple[float, float]:
+        """Smallest and largest value of a number of TrainConfig."""
+        found = {
+            kind: getattr(m, kind)
+            for m in TrainConfig.model_fields[name].metadata
+            for kind in ("ge", "le")
+            if hasattr(m, kind)
+        }
+        return found["ge"], found["le"]
+
+    def default(self, name: str) -> Any:
+        """TrainConfig's own choice."""
+        return TrainConfig.model_fields[name].default
+
+    def estimate(self, model: str, dataset: str, epochs: int, images: int) -> tuple[float, int] | None:
+        """Seconds a training would take, from the last trainings here of that model and data; and from how many."""
+        table = self._table()
+        if table is None:
+            return None
+        paces, extras = [], []
+        for job in table.listing(50):
+            if job.state != "done" or (job.spec.get("model"), job.spec.get("dataset")) != (model, dataset):
+                continue
+            rows = table.history(job.id)
+            if rows and job.started and job.finished:
+                paces.append(statistics.fmean(row["images_per_second"] for row in rows))
+                extras.append(max(job.finished - job.started - sum(row["seconds"] for row in rows), 0.0))
+            if len(paces) == 3:
+                break
+        if not paces:
+            return None
+        return epochs * images / statistics.median(paces) + statistics.median(extras), len(paces)
+
+    # ---- ask
+
+    def check(self, values: Mapping[str, Any], taken: frozenset[str] = frozenset()) -> tuple[TrainConfig, str]:
+        """The config and the run's name ('' when it is to be made). Raises Invalid. taken: names of runs that exist."""
+        values = dict(values)
+        name = values.pop("name", None)
+        errors: dict[str, str] = {}
+        if name in (None, ""):
+            name = ""
+        elif not isinstance(name, str) or not RUN_ID.fullmatch(name):
+            errors["name"] = "Name: 1 to 64 small letters, digits, - and _, beginning with a letter or digit."
+        elif name in taken:
+            errors["name"] = f"Name: {name} is taken."
+        config = None
+        try:
+            config = TrainConfig(**values)
+        except ValidationError as wrong:
+            for error in wrong.errors(include_url=False, include_input=False):
+                input_name = str(error["loc"][0]) if error["loc"] else "model"
+                errors.setdefault(input_name, self._words(input_name))
+        except (TypeError, RecursionError):
+            errors["model"] = "These values cannot be read."
+        if config is not None and config.model not in MODELS:
+            errors["model"] = f"Model: one of {', '.join(MODELS)}."
+        if config is not None and config.dataset not in [choice.name for choice in self.datasets()]:
+            errors["dataset"] = "Data set: it is not on this machine."
+        if errors or config is None:
+            raise Invalid(errors)
+        return config, str(name)
+
+    def submit(
+        self, values: Mapping[str, Any], *, intent: str | None = None, taken: frozenset[str] = frozenset()
+    ) -> Job:
+        """Queue a training. values: TrainConfig's fields and `name`. Raises Invalid or Refused, in words."""
+        self._allowed()
+        config, name = self.check(values, taken)
+        if self._free() < FREE_BYTES:
+            raise Refused(f"The disk is almost full: a training needs {FREE_BYTES // 2**20} MB free.")
+        spec = config.model_dump(mode="json")
+        return self._write(lambda table: self._insert(table, spec, name, config, intent, taken))
+
+    def fetch(self) -> Job:
+        """Queue the download of the full data set; the one under way if there is one. Raises Refused."""
+        self._allowed()
+
+        def insert(table: JobTable) -> Job:
+            last = table.current("data")
+            if last is not None and last.active:
+                return last
+            return table.submit({}, f"data-{int(time.time() * 1000)}", epochs=0, kind="data")
+
+        job = self._write(insert)
+        self.wake()
+        return job
+
+    def cancel(self, job_id: str) -> Job:
+        """Raises Refused."""
+        self._allowed()
+        return self._write(lambda table: table.cancel(job_id))
+
+    def resume(self, job_id: str) -> Job:
+        """Raises Refused."""
+        self._allowed()
+        return self._write(lambda table: table.resume(job_id))
+
+    def wake(self) -> bool:
+        """Start a worker where none is alive; whether one was started."""
+        table = self._table()
+        if table is None or self.read_only:
+            return False
+        with self._lock:
+            if time.monotonic() - self._woken < WAKE_SECONDS or table.has_worker(self._watch):
+                return False
+            self._woken = time.monotonic()
+        worker.start(self.home)
+        return True
+
+    # ---- look
+
+    def view(self) -> View:
+        """Everything a page shows. Ends what died without a word, and wakes a worker that is missed."""
+        table = self._table()
+        if table is None:
+            return View(problem="" if self.read_only else NO_DATABASE)
+        try:
+            rows, fetching = table.listing(60), table.current("data")
+            live = [job for job in (*rows, fetching) if job is not None and job.active]
+            if live and not self.read_only and not table.has_worker(self._watch):
+                if table.reap(self._watch):  # with a worker alive it is the worker's to say how a process ended
+                    rows, fetching = table.listing(60), table.current("data")
+                if any(job.state == "queued" for job in live):
+                    self.wake()
+            job = table.current()
+            history = table.history(job.id) if job else []
+            return View(job, history, rows, fetching, table.position(job) if job else 0)
+        except SQLAlchemyError:
+            log.exception("the job database cannot be read")
+            return View(problem=NO_DATABASE)
+
+    def log_tail(self, job_id: str) -> str:
+        """The end of what a job's process printed, at most 16,000 bytes."""
+        table = self._table()
+        job = table.get(job_id) if table and re.fullmatch(r"[0-9a-f]{32}", job_id) else None
+        if table is None or job is None or not table.log(job).is_file():
+            return ""
+        with table.log(job).open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(file.tell() - LOG_BYTES, 0))
+            return file.read().decode("utf-8", "replace")
+
+    def health(self) -> dict[str, str]:
+        """database: ok or unavailable; worker: running or stopped (it starts when a training is asked for)."""
+        table = self._table()
+        if table is None or not healthy(table.engine):
+            return {"database": "unavailable", "worker": "stopped"}
+        return {"database": "ok", "worker": "running" if table.has_worker(self._watch) else "stopped"}
+
+    @cached_property
+    def manager(self) -> Any:
+        """What runs Dash's background callbacks: new interpreters (a fork after torch has run hangs), a private cache.
+
+        The cache holds pickles, so only this user may write it.
+        """
+        import multiprocess
+        from diskcache import Cache
+
+        multiprocess.set_start_method("spawn", force=True)
+        folder = self.home / "cache" / "callbacks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)
+            return Launcher(self, Cache(str(folder)))
+        except OSError:  # a home that cannot be written to: looking must work all the same
+            return Launcher(self, Cache(tempfile.mkdtemp(prefix="fashion-forward-")))
+
+    def admit(self, ticket: object) -> bool:
+        """Whether a background callback may start for this ticket: a live job's attempt, and the first time here."""
+        if self.read_only or not isinstance(ticket, dict):
+            return False
+        table, job_id, attempt = self._table(), ticket.get("job"), ticket.get("attempt")
+        if table is None or not isinstance(job_id, str) or not isinstance(attempt, int):
+            return False
+        job = table.get(job_id)
+        if job is None or not job.active or not job.attempt <= attempt <= job.attempt + 1:
+            return False
+        with self._lock:
+            first = (job_id, attempt) not in self._relayed
+            self._relayed.add((job_id, attempt))
+        return first
+
+    # ---- inside
+
+    def _table(self) -> JobTable | None:
+        with self._lock:
+            if self._opened is None:
+                try:
+                    self._opened = JobTable(self.home)
+                except (OSError, SQLAlchemyError, RuntimeError) as error:
+                    log.warning("the job database cannot be opened: %s", error)
+            return self._opened
+
+    def _write(self, change: Callable[[JobTable], Job]) -> Job:
+        table = self._table()
+        if table is None:
+            raise Refused(NO_DATABASE)
+        try:
+            return change(table)
+        except SQLAlchemyError as error:
+            log.exception("the job database cannot be written")
+            raise Refused(NO_DATABASE) from error
+
+    def _allowed(self) -> None:
+        if self.read_only:
+            raise Refused(READ_ONLY)
+
+    def _free(self) -> int:
+        folder = self.home
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+    @staticmethod
+    def _insert(
+        table: JobTable, spec: dict[str, Any], name: str, config: TrainConfig, intent: str | None, taken: frozenset[str]
+    ) -> Job:
+        if name:
+            return table.submit(spec, name, epochs=config.epochs, intent=intent)
+        stem = f"{config.model}-{config.seed}"
+        for number in range(1, 1000):
+            run_id = stem if number == 1 else f"{stem}-{number}"
+            if run_id in taken:
+                continue
+            try:
+                return table.submit(spec, run_id, epochs=config.epochs, intent=intent)
+            except Refused as refusal:
+                if refusal.field != "name":
+                    raise
+        raise Refused("Too many runs of this model and seed: give this one a name.", "name")
+
+    def _words(self, name: str) -> str:
+        """What an input may hold."""
+        title = NAMES.get(name, name)
+        if name in ("epochs", "batch_size", "seed", "train_images"):
+            low, high = self.limits(name)
+            return f"{title}: a whole number from {low:,} to {high:,}."
+        if name == "learning_rate":
+            low, high = self.limits(name)
+            return f"{title}: a number from {low:.5f} to {high:g}."
+        if name == "augment":
+            return f"{title}: any of {', '.join(AUGMENTATIONS)}."
+        if name in ("model", "dataset", "optimiser"):
+            return f"{title}: choose one of the list."
+        return f"{title[:40]} is no choice here."
+
+
+def _described(folder: Path) -> bool:
+    return (folder / "dataset.json").is_file()
+
+
+class Launcher(DiskcacheManager):
+    """Dash's manager, which would start a process for whatever a browser sends; this one asks the job table first."""
+
+    def __init__(self, jobs: Jobs, cache: Any) -> None:
+        super().__init__(cache)
+        self._jobs = jobs
+
+    def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> Any:
+        if not self._jobs.admit(args[0] if isinstance(args, list | tuple) and args else None):
+            raise PreventUpdate
+        return super().call_job_fn(key, job_fn, args, context)
+
+
+def relay(set_progress: Callable[[Any], None], ticket: dict[str, Any]) -> list[Any]:
+    """The background callback: wakes the worker, then tells one tab of every change of the row until the job ends.
+
+    ticket: {"job": id, "attempt": which attempt was asked for}; told: what changed, as `live.observe` compares it.
+
+    Runs in an interpreter of its own, captures nothing, and finds the job by FASHION_HOME and FASHION_DB. Its death
+    costs nothing: every tab reads the row too. It leaves when the server that started it is gone.
+    """
+    jobs = Jobs()
+    table, told = jobs._table(), None
+    parent = multiprocessing.parent_process() or _multiprocess_parent()
+    while table is not None and (parent is None or parent.is_alive()):
+        job = table.get(ticket["job"])
+        if job is None:
+            break
+        told, before = [job.id, job.state, job.attempt, job.epoch, job.batch, job.stage, job.cancel], told
+        if not job.active:
+            break
+        jobs.wake()
+        if told != before:
+            set_progress([told])
+        time.sleep(RELAY_SECONDS)
+    return told or []
+
+
+def _multiprocess_parent() -> Any:
+    import multiprocess
+
+    return multiprocess.parent_process()

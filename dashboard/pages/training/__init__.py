@@ -1,0 +1,33 @@
+"""Start a training, watch it learn, and see every run and job."""
+
+import secrets
+
+from dash import Dash, dcc, html
+
+from dashboard.components import page_head
+from dashboard.doors import Doors
+from dashboard.pages.training import form, live, runs
+from dashboard.pages.training.memory import Memory
+from dashboard.selection import Selection
+
+PATH = "/training"
+TITLE = "Training"
+PANELS = (form, live, runs)
+
+
+def layout(doors: Doors, selection: Selection) -> html.Div:
+    """The page; every panel reads the job table itself, so a reload or a second tab shows the same."""
+    return html.Div(
+        [
+            page_head(TITLE, "Start a run, watch it learn, leave whenever you like. It goes on without this page."),
+            dcc.Interval(id=Memory.TICK, interval=live.ACTIVE_MS),
+            *(dcc.Store(id=memory) for memory in Memory if memory not in (Memory.TICK, Memory.INTENT)),
+            dcc.Store(id=Memory.INTENT, data=secrets.token_hex(16)),
+            html.Div([panel.layout(doors, selection) for panel in PANELS], className="grid training"),
+        ]
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    for panel in PANELS:
+        panel.register(app, doors)

@@ -1,0 +1,47 @@
+"""Durations, counts and states as people read them."""
+
+from datetime import datetime
+
+KINDS = {
+    "queued": "mute", "running": "info", "done": "good", "failed": "bad", "cancelled": "mute", "interrupted": "warn",
+    "broken": "bad",
+}  # fmt: skip
+
+
+def duration(seconds: float) -> str:
+    """'50 s', '1 min 38 s', '41 min', '2 h 05 min'."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def about(seconds: float) -> str:
+    """A guess, no finer than it deserves: 'under a minute', '4 min', '1 h 20 min'."""
+    if seconds < 50:
+        return "under a minute"
+    minutes = max(round(seconds / 60), 1)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {5 * round(minutes % 60 / 5):02d} min" if minutes % 60 < 58 else f"{minutes // 60 + 1} h"
+
+
+def clock(time: float) -> str:
+    """'14:02' of today, '20 Nov 14:02' else, in the server's time zone. time: seconds since 1970."""
+    then = datetime.fromtimestamp(time)
+    return f"{then:%H:%M}" if then.date() == datetime.now().date() else f"{then.day} {then:%b %H:%M}"
+
+
+def size(parameters: int) -> str:
+    """'0.90 M', '38,154'."""
+    return f"{parameters / 1e6:.2f} M" if parameters >= 100_000 else f"{parameters:,}"
+
+
+def ordinal(number: int) -> str:
+    """'1st', '2nd', '11th'."""
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
