@@ -1,0 +1,155 @@
+"""The HTTP interface for programs, and the explanation pictures that pages show by address."""
+
+import io
+from typing import Any
+
+import numpy as np
+from flask import Flask, Response, abort, jsonify, request
+from PIL import Image
+from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import parse_form_data
+
+from dashboard.doors import Doors
+from dashboard.figures.overlay import veil
+from dashboard.predictor import MODES, Broken, Missing, NoExplanation
+from dashboard.uploads import API_BYTES, Refusal, allowed, decode
+
+FIELDS = ("run", "top", "prepare")
+TEXT_BYTES = 4_096  # of all fields that are not the picture
+FOREVER = "public, max-age=31536000, immutable"  # a run's weights never change
+
+
+class Unanswerable(ValueError):
+    """A request that names its own mistake. status: HTTP, 4xx."""
+
+    def __init__(self, sentence: str, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def register(server: Flask, doors: Doors) -> None:
+    """Add POST /api/v1/predict, GET /api/v1/runs and GET /explanations/… to the server."""
+
+    @server.post("/api/v1/predict")
+    def api_predict() -> tuple[Response, int]:
+        try:
+            return jsonify(predict(doors)), 200
+        except (Unanswerable, Refusal) as refusal:
+            return jsonify(error=str(refusal)), refusal.status
+        except Missing as missing:
+            return jsonify(error=str(missing)), 404
+        except Broken as broken:
+            return jsonify(error=str(broken)), 409
+
+    @server.get("/api/v1/runs")
+    def api_runs() -> Response:
+        return jsonify(runs(doors))
+
+    @server.get("/explanations/<run_id>/<split>/<int:example_id>.png")
+    def explanation(run_id: str, split: str, example_id: int) -> Response:
+        return _explanation(doors, run_id, split, example_id)
+
+
+def predict(doors: Doors) -> dict[str, Any]:
+    """The answer to the current request; raises Unanswerable, Refusal, Missing or Broken."""
+    content, fields = _form()
+    run_id = fields.get("run") or None
+    prepare = fields.get("prepare", "auto")
+    if prepare not in MODES:
+        raise Unanswerable(f"prepare must be one of {', '.join(MODES)}.")
+    view = doors.store.open(run_id)  # names the mistake before a picture is decoded
+    top = _whole(fields["top"], len(view.classes)) if "top" in fields else min(3, len(view.classes))
+    picture = decode(content, limit=API_BYTES)
+    answer = doors.predictor.predict(view.run_id, picture.pixels, orientation=picture.orientation, mode=prepare)
+    return {
+        "run": answer.run,
+        "label": answer.label,
+        "confidence": answer.confidence,
+        "top": [{"label": label, "probability": probability} for label, probability in answer.top(top)],
+        "ms": round(1000 * answer.seconds, 2),
+    }
+
+
+def runs(doors: Doors) -> dict[str, Any]:
+    """Every run with what a program needs to choose one; broken ones with their reason."""
+    listed = []
+    for entry in doors.store.runs():
+        if not entry.ok:
+            listed.append({"run": entry.run_id, "ok": False, "reason": entry.reason})
+            continue
+        manifest, dataset = entry.manifest, entry.manifest["dataset"]
+        results = {
+            split: {"correct": found["correct"], "n": found["n"]}
+            for split, found in manifest.get("results", {}).items()
+        }
+        listed.append(
+            {
+                "run": entry.run_id,
+                "ok": True,
+                "model": manifest["model"],
+                "parameters": manifest["parameters"],
+                "dataset": dataset["name"],
+                "classes": dataset["classes"],
+                "height": dataset["height"],
+                "width": dataset["width"],
+                "channels": dataset["channels"],
+                "results": results,
+                "created": manifest["created"],
+            }
+        )
+    return {"default": doors.store.default_run(), "runs": listed}
+
+
+def overlay_png(attribution: np.ndarray) -> bytes:
+    """attribution: float32 [h, w] from 0 to 1 → an RGBA PNG of that size."""
+    buffer = io.BytesIO()
+    Image.fromarray(veil(attribution)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _explanation(doors: Doors, run_id: str, split: str, example_id: int) -> Response:
+    method = request.args.get("method", "grad-cam")
+    try:
+        view = doors.store.open(run_id)
+        image = view.picture(split, example_id)
+        target = request.args.get("target", "")
+        if not target.isascii() or not target.isdigit() or int(target[:6]) >= len(view.classes):
+            abort(404, "There is no such class.")
+        attribution = doors.predictor.explain(view.run_id, image, int(target), method, key=(split, example_id))
+    except NoExplanation as none:
+        abort(404, f"There is no such picture: {none}.")
+    except (Missing, Broken, ValueError):
+        abort(404, "There is no such explanation.")
+    return Response(overlay_png(attribution), mimetype="image/png", headers={"Cache-Control": FOREVER})
+
+
+def _form() -> tuple[bytes, dict[str, str]]:
+    """The picture's bytes and the text fields of the current request, kept in memory: Flask would put files over
+    500 kB on disk."""
+    if request.mimetype != "multipart/form-data":
+        raise Unanswerable("Send multipart/form-data with the picture in a field named image.", 415)
+    environ = {**request.environ, "wsgi.input": request.stream}
+    try:
+        _, form, files = parse_form_data(
+            environ,
+            stream_factory=lambda *_, **__: io.BytesIO(),
+            max_form_memory_size=TEXT_BYTES,
+            max_content_length=API_BYTES,
+            max_form_parts=8,
+        )
+    except HTTPException as error:
+        sentence = "The request is too large." if error.code == 413 else "The form could not be read."
+        raise Unanswerable(f"{sentence} {allowed(API_BYTES)}", error.code or 400) from None
+    file = files.get("image")
+    if file is None:
+        raise Unanswerable(f"There is no file in the field image. {allowed(API_BYTES)}")
+    for name in form:
+        if name not in FIELDS:
+            raise Unanswerable(f"There is no field {name[:40]!r}; known are image, {', '.join(FIELDS)}.")
+    return file.stream.read(), {name: form[name] for name in form}
+
+
+def _whole(text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        raise Unanswerable(f"top must be a whole number from 1 to {most}.")
+    return int(text)

@@ -1,0 +1,55 @@
+"""The prediction studio: any picture in; each step it takes, the answer, and how far to trust it out."""
+
+from dash import Dash, dcc, html
+
+from dashboard.components import button, icon, page_head
+from dashboard.doors import Doors
+from dashboard.pages.prediction import answer, familiarity, picture, preparation, saliency, samples
+from dashboard.selection import Selection
+
+PATH = "/prediction"
+TITLE = "Prediction"
+PANELS = (picture, answer, saliency, samples, preparation, familiarity)
+SENTENCE = (
+    "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
+)
+
+
+def layout(doors: Doors, selection: Selection) -> html.Div:
+    """The page; reads the store at most for the class names, never the network."""
+    classes = _classes(doors, selection)
+    actions = [
+        button([icon("shuffle"), "Random sample"], id=samples.Ids.RANDOM),
+        button(
+            [icon("grid"), "From the test set"],
+            id=samples.Ids.TOGGLE,
+            **samples.toggle_state(selection.sample is None),
+        ),
+    ]
+    return html.Div(
+        [
+            # the picture lives in this tab's memory alone: leaving the page forgets it
+            dcc.Store(id=picture.Ids.STATE, storage_type="memory"),
+            dcc.Store(id=answer.Ids.STATE, storage_type="memory"),
+            page_head("Prediction studio", SENTENCE, actions),
+            html.Div([picture.layout(), answer.layout(saliency.layout(), classes)], className="ff-grid"),
+            samples.layout(classes, opened=selection.sample is None),
+            html.Div(
+                [preparation.layout(), familiarity.layout()], className="ff-grid", id=answer.Ids.MORE, hidden=True
+            ),
+        ],
+        className="prediction",
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """All callbacks of the page."""
+    for panel in PANELS:
+        panel.register(app, doors)
+
+
+def _classes(doors: Doors, selection: Selection) -> list[str]:
+    try:
+        return doors.store.open(selection.run).classes
+    except (LookupError, ValueError):  # the answer panel says what is wrong with the run
+        return []

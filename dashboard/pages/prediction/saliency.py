@@ -1,0 +1,99 @@
+"""The brighter a place, the more it spoke for this class."""
+
+from enum import StrEnum
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, html
+
+from dashboard import uploads
+from dashboard.components import faces, segmented
+from dashboard.doors import Doors
+from dashboard.figures.overlay import veil
+from dashboard.pages.prediction import answer
+from dashboard.predictor import EXPLAIN, Broken, Missing, NoExplanation
+
+
+class Ids(StrEnum):
+    PICTURE = "prediction-saliency-picture"
+    OVERLAY = "prediction-saliency-overlay"
+    METHOD = "prediction-saliency-method"
+    STRENGTH = "prediction-saliency-strength"
+    NOTE = "prediction-saliency-note"
+
+
+TITLES = {"grad-cam": "Grad-CAM", "gradients": "Gradients", "occlusion": "Occlusion"}
+NOTES = {
+    "none": "The picture as the network reads it.",
+    "grad-cam": "Lit: where the last convolution saw what speaks for {label}.",
+    "gradients": "Lit: pixels whose change would change {label} most.",
+    "occlusion": "Lit: patches that {label} loses most by when they are covered.",
+}
+STRENGTH = 72
+
+
+def layout() -> html.Div:
+    """The picture as the network sees it, a veil over it, and what the veil shows."""
+    return html.Div(
+        [
+            html.Div(
+                [html.Div(id=Ids.PICTURE), html.Div(id=Ids.OVERLAY, style={"opacity": STRENGTH / 100})],
+                className="duplex",
+            ),
+            segmented(
+                Ids.METHOD, [("none", "Picture"), *((way, TITLES[way]) for way in EXPLAIN)], "grad-cam", "Explanation"
+            ),
+            html.Div(
+                [
+                    html.Label("Strength", htmlFor=Ids.STRENGTH, className="faint"),
+                    dbc.Input(id=Ids.STRENGTH, type="range", min=0, max=100, step=1, value=STRENGTH),
+                ],
+                className="strength",
+            ),
+            html.P(id=Ids.NOTE, className="faint small"),
+        ],
+        className="saliency",
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """The veil, and its strength."""
+
+    @app.callback(
+        Output(Ids.PICTURE, "children"),
+        Output(Ids.OVERLAY, "children"),
+        Output(Ids.NOTE, "children"),
+        Input(answer.Ids.STATE, "data"),
+        Input(Ids.METHOD, "value"),
+    )
+    def draw_saliency(state: Any, method: Any) -> tuple[Any, Any, Any]:
+        return overlay(doors, state, method)
+
+    app.clientside_callback(
+        "(strength) => ({opacity: Number(strength) / 100})",
+        Output(Ids.OVERLAY, "style"),
+        Input(Ids.STRENGTH, "value"),
+    )
+
+
+def overlay(doors: Doors, state: Any, method: Any) -> tuple[Any, Any, Any]:
+    """Picture, veil and note; the note says why where there is no veil."""
+    run, image = answer.seen(state)
+    try:
+        again = doors.predictor.predict(run, image)
+        prepared = again.prepared.image
+        size = f"{prepared.shape[1]} by {prepared.shape[0]}"
+        picture = html.Img(
+            src=uploads.thumbnail(prepared), alt=f"The {size} picture the network sees", className="crisp"
+        )
+        if method not in EXPLAIN:
+            return picture, None, NOTES["none"]
+        attribution = doors.predictor.explain(run, prepared, again.predicted, method)
+    except NoExplanation as none:
+        return picture, None, f"No {TITLES[method]}: {none}."
+    except (Missing, Broken) as problem:
+        return faces.empty(str(problem), getattr(problem, "command", "")), None, ""
+    note = NOTES[method].format(label=again.label)
+    if not attribution.any():
+        note = f"Nothing in this picture speaks for {again.label} by {TITLES[method]}."
+    return picture, html.Img(src=uploads.thumbnail(veil(attribution)), alt=note, className="crisp"), note

@@ -1,0 +1,228 @@
+"""The door to ask: a picture in, an answer out. torch is imported when the first question comes, never before."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ml.artifacts.reader import Broken, Library, Missing, Run
+from ml.familiarity import LIMIT, Familiarity, Reference, usual
+from ml.preparation import MODES, STEPS, Form, Mode, Prepared, Step, prepare
+
+if TYPE_CHECKING:
+    from ml.inference import Classifier
+
+__all__ = [
+    "EXPLAIN",
+    "LIMIT",
+    "MODES",
+    "STEPS",
+    "Answer",
+    "Broken",
+    "Familiarity",
+    "Missing",
+    "Mode",
+    "NoExplanation",
+    "Predictor",
+    "Prepared",
+    "Step",
+]  # fmt: skip
+
+OPEN = 3  # classifiers held at once, 4 MB each and their reference features
+EXPLANATIONS = 512  # maps held, a few kB each
+EXPLAIN = ("grad-cam", "gradients", "occlusion")
+
+
+class NoExplanation(LookupError):
+    """This network cannot be explained this way; the message says why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """probabilities: float32 [classes]; seconds: preparation and forward pass."""
+
+    run: str
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    prepared: Prepared
+    seconds: float
+
+    @property
+    def order(self) -> np.ndarray:
+        """Class ids, most likely first; equals in class order."""
+        return np.argsort(-self.probabilities, kind="stable")
+
+    @property
+    def predicted(self) -> int:
+        return int(self.order[0])
+
+    @property
+    def label(self) -> str:
+        return self.classes[self.predicted]
+
+    @property
+    def confidence(self) -> float:
+        return float(self.probabilities[self.predicted])
+
+    def top(self, n: int) -> list[tuple[str, float]]:
+        """(label, probability) of the n most likely classes."""
+        return [(self.classes[i], float(self.probabilities[i])) for i in self.order[:n]]
+
+
+class Opened:
+    """One run ready to answer."""
+
+    def __init__(self, run: Run, library: Library, classifier: "Classifier") -> None:
+        self.run, self.classifier, self._library = run, classifier, library
+
+    @cached_property
+    def form(self) -> Form:
+        """Read from 1,000 of the run's reference pictures; without them, no background is taken for granted."""
+        dataset = self.run.manifest["dataset"]
+        try:
+            return Form.of(self._library.pictures(dataset["name"], "reference").images[:1_000])
+        except (Missing, Broken):
+            return Form(dataset["height"], dataset["width"], dataset["channels"])
+
+    @cached_property
+    def reference(self) -> Reference:
+        """Raises Missing or Broken where `features` or `neighbours` is."""
+        arrays = self.run.arrays("features")
+        return Reference(arrays["reference"], arrays["reference_id"], usual(self.run.table("neighbours")))
+
+
+class Predictor:
+    """Answers for every run of a library, one forward pass at a time.
+
+    One lock guards torch: its threads would fight over two cores, and explanations hang hooks on the network.
+    """
+
+    def __init__(self, artifacts: Path, home: Path) -> None:
+        self._library = Library(artifacts, home)
+        self._lock = threading.RLock()
+        self._stamp: tuple = ()
+        self._default: str | None = None
+        self._opened: OrderedDict[str, Opened] = OrderedDict()
+        self._maps: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+
+    def predict(
+        self,
+        run_id: str | None,
+        image: np.ndarray,
+        *,
+        orientation: int = 1,
+        mode: Mode = "auto",
+        off: Collection[str] = (),
+    ) -> Answer:
+        """image: uint8 [h, w, 1 or 3] of any size; orientation: EXIF; mode and off: see ml.preparation.prepare.
+
+        Raises Missing for an unknown run, Broken for one that does not check out, ValueError for a bad mode or step.
+        """
+        opened = self._open(run_id)
+        form = opened.form
+        start = time.perf_counter()
+        prepared = prepare(image, form, orientation=orientation, mode=mode, off=off)
+        with self._lock:
+            probabilities = opened.classifier.probabilities(prepared.image[None])[0]
+        seconds = time.perf_counter() - start
+        return Answer(opened.run.run_id, opened.classifier.classes, probabilities, prepared, seconds)
+
+    def explain(
+        self, run_id: str | None, image: np.ndarray, target: int, method: str = "grad-cam", *, key: Hashable = None
+    ) -> np.ndarray:
+        """image: uint8 [h, w, c] of the network's form → float32 [h, w] from 0 to 1, what spoke for class `target`.
+
+        key: what stands for the picture among kept maps, its bytes by default. Raises Missing, Broken, NoExplanation,
+        ValueError for an unknown method, class or a picture of another form.
+        """
+        opened = self._open(run_id)
+        if method not in EXPLAIN:
+            raise ValueError(f"unknown explanation {method!r}")
+        if not 0 <= target < len(opened.classifier.classes):
+            raise ValueError(f"there is no class {target}")
+        place = (opened.run.run_id, opened.run.manifest["weights"]["sha256"], key or image.tobytes(), target, method)
+        with self._lock:
+            if place not in self._maps:
+                from ml.explanation import EXPLANATIONS as WAYS
+                from ml.explanation import NoConvolution
+
+                inputs = opened.classifier.inputs(image[None])
+                try:
+                    self._keep(
+                        self._maps, place, WAYS[method].map(opened.classifier.module, inputs, target), EXPLANATIONS
+                    )
+                except NoConvolution as error:
+                    raise NoExplanation(f"{error}") from None
+            self._maps.move_to_end(place)
+            return self._maps[place]
+
+    def familiarity(self, run_id: str | None, image: np.ndarray) -> Familiarity:
+        """How unlike the training pictures one is. image: uint8 [h, w, c] of the network's form.
+
+        Raises Missing (with the command that helps) or Broken.
+        """
+        opened = self._open(run_id)
+        with self._lock:
+            reference = opened.reference
+            features = opened.classifier.features(image[None])[0]
+        return reference.look_up(features)
+
+    def warm(self, run_id: str | None = None) -> threading.Thread:
+        """Load torch, the run and the explanations in the background; the thread, so that a caller may wait."""
+        thread = threading.Thread(target=self._warm, args=(run_id,), name="predictor-warm", daemon=True)
+        thread.start()
+        return thread
+
+    def _warm(self, run_id: str | None) -> None:
+        try:
+            opened = self._open(run_id)
+            blank = np.zeros(opened.classifier.shape, np.uint8)
+            self.predict(run_id, blank, mode="none")
+            self.explain(run_id, blank, 0)
+            self.familiarity(run_id, blank)
+        except (Missing, Broken, NoExplanation):
+            return  # the page says so when it asks
+
+    def _named(self, run_id: str | None) -> str:
+        name = run_id or self._library.default()
+        if name is None:
+            raise Missing("There is no run yet.", "python -m ml train --model fashion_cnn")
+        return name
+
+    def _open(self, run_id: str | None) -> Opened:
+        with self._lock:
+            stamp = self._library.stamp()
+            if stamp != self._stamp:  # a run came, went or got another noun
+                self._opened.clear()
+                self._default = None
+                self._stamp = stamp
+            if run_id is None:
+                self._default = self._default or self._named(None)
+            name = run_id or self._default
+            assert name is not None
+            if name not in self._opened:
+                run = self._library.open(name)
+                self._keep(self._opened, name, Opened(run, self._library, _classifier(run)), OPEN)
+            self._opened.move_to_end(name)
+            return self._opened[name]
+
+    @staticmethod
+    def _keep(cache: OrderedDict[Any, Any], key: Hashable, value: object, size: int) -> None:
+        cache[key] = value
+        while len(cache) > size:
+            cache.popitem(last=False)
+
+
+def _classifier(run: Run) -> "Classifier":
+    import torch
+
+    from ml.inference import Classifier
+
+    torch.set_num_threads(1)  # one picture gains nothing from two, and a fork after OpenMP has run would hang
+    return Classifier.open(run)

@@ -1,0 +1,102 @@
+"""Explanations of networks so small that the answer is known."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ml.explanation import EXPLANATIONS, NoConvolution
+
+
+class Sum(nn.Module):
+    """Score of class 0: the sum of the left half after a 1 × 1 convolution of weight 1; of class 1: of the right half."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 1, bias=False)
+        nn.init.ones_(self.conv.weight)
+
+    def forward(self, images):
+        seen = self.conv(images)
+        half = images.shape[-1] // 2
+        return torch.stack([seen[..., :half].sum((1, 2, 3)), seen[..., half:].sum((1, 2, 3))], dim=1)
+
+
+@pytest.fixture
+def corner():
+    """One bright pixel at row 1, column 2 of 8 × 8."""
+    picture = torch.zeros(1, 1, 8, 8)
+    picture[0, 0, 1, 2] = 1.0
+    return picture
+
+
+def test_grad_cam_weighs_maps_by_mean_gradient(corner):
+    # the gradient of class 0 is 1 on the left half, so the map's weight is its mean 0.5: the cam is 0.5 × the picture
+    found = EXPLANATIONS["grad-cam"].map(Sum().eval(), corner, 0)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, corner[0, 0].numpy(), atol=1e-6)
+
+
+def test_grad_cam_shows_nothing_where_nothing_speaks_for_the_class(corner):
+    found = EXPLANATIONS["grad-cam"].map(Sum().eval(), -corner, 0)
+    assert not found.any()
+
+
+def test_grad_cam_takes_the_last_convolution_and_grows_to_the_picture():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(1, 1, 1, bias=False)
+            self.last = nn.Conv2d(1, 1, 4, stride=4, bias=False)
+            nn.init.ones_(self.first.weight)
+            nn.init.ones_(self.last.weight)
+
+        def forward(self, images):
+            return self.last(self.first(images)).flatten(1).sum(1, keepdim=True)
+
+    picture = torch.zeros(1, 1, 8, 8)
+    picture[0, 0, :4, :4] = 1  # only the first of four cells of the last layer
+    found = EXPLANATIONS["grad-cam"].map(Two().eval(), picture, 0)
+    assert found.shape == (8, 8)
+    assert found[0, 0] == 1.0
+    assert found[7, 7] == 0.0
+    assert found[0, 0] > found[0, 4] > found[0, 7]
+
+
+def test_grad_cam_needs_a_convolution():
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)).eval()
+    with pytest.raises(NoConvolution):
+        EXPLANATIONS["grad-cam"].map(flat, torch.zeros(1, 1, 8, 8), 0)
+
+
+def test_gradients_are_the_steepest_channel_of_the_score():
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(2 * 2 * 2, 1, bias=False)).eval()
+    with torch.no_grad():
+        linear[1].weight[:] = torch.tensor([[1.0, -4.0, 0.0, 2.0, 2.0, 1.0, 0.0, -1.0]])
+    found = EXPLANATIONS["gradients"].map(linear, torch.rand(1, 2, 2, 2), 0)
+    # largest absolute weight of the two channels: 2 4 / 0 2, divided by 4
+    np.testing.assert_allclose(found, [[0.5, 1.0], [0.0, 0.5]], atol=1e-6)
+
+
+def test_occlusion_lights_what_the_probability_needs(corner):
+    found = EXPLANATIONS["occlusion"].map(Sum().eval(), corner * 5, 0)
+    assert found[1, 2] == 1.0
+    assert np.count_nonzero(found) == 1, "patches are single pixels here"
+
+
+@pytest.mark.parametrize("way", EXPLANATIONS)
+@pytest.mark.parametrize(("channels", "height", "width"), [(1, 28, 28), (3, 40, 32)])
+def test_every_explanation_answers_any_shape_and_leaves_the_network_as_it_was(way, channels, height, width):
+    from ml.models import build
+
+    torch.manual_seed(0)
+    module = build("compact_cnn", channels=channels, height=height, width=width, classes=13).eval()
+    picture = torch.rand(1, channels, height, width)
+    before = module(picture).detach()
+    found = EXPLANATIONS[way].map(module, picture, 12)
+    assert found.shape == (height, width)
+    assert found.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 1
+    assert not module.training
+    assert all(p.grad is None for p in module.parameters())
+    torch.testing.assert_close(module(picture).detach(), before)

@@ -1,0 +1,199 @@
+"""Known pictures through every step, with answers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from ml.preparation import MODES, STEPS, Form, prepare
+
+FORM = Form(28, 28, 1, background=0)
+COLOUR = Form(40, 32, 3, background=None)
+
+
+def garment(ground: int, thing: int, *, height: int = 200, width: int = 300, channels: int = 3) -> np.ndarray:
+    """A rectangle of 100 × 50 pixels at row 40, column 120."""
+    picture = np.full((height, width, channels), ground, np.uint8)
+    picture[40:140, 120:170] = thing
+    return picture
+
+
+def steps(prepared):
+    return {step.name: step for step in prepared.steps}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_of_the_models_form_passes_unchanged(channels):
+    grey = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
+    prepared = prepare(np.repeat(grey, channels, axis=2), FORM)
+    assert prepared.unchanged
+    np.testing.assert_array_equal(prepared.image, grey)
+    assert not any(step.done for step in prepared.steps)
+
+
+def test_coloured_pictures_of_the_right_size_are_prepared_for_a_grey_model():
+    coloured = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
+    assert not prepare(coloured, FORM).unchanged
+
+
+def test_colour_models_take_their_own_form_and_grey_twins_unchanged():
+    own = np.random.default_rng(1).integers(0, 256, (40, 32, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(prepare(own, COLOUR).image, own)
+    grey = prepare(own[:, :, :1], COLOUR)
+    assert grey.unchanged
+    np.testing.assert_array_equal(grey.image, np.repeat(own[:, :, :1], 3, axis=2))
+
+
+def test_full_prepares_even_what_has_the_form():
+    dark_on_light = np.full((28, 28, 1), 255, np.uint8)
+    dark_on_light[7:21, 7:21] = 0
+    assert prepare(dark_on_light, FORM).unchanged
+    prepared = prepare(dark_on_light, FORM, mode="full")
+    assert not prepared.unchanged
+    assert prepared.image.min() == 255, "the square fills the picture and was turned over"
+
+
+def test_crop_finds_the_garment_to_the_pixel():
+    prepared = prepare(garment(255, 30), FORM)
+    assert steps(prepared)["crop"].image.shape[:2] == pytest.approx((100, 50), abs=4)
+
+
+def test_crop_sees_through_a_sloping_background_and_noise():
+    rng = np.random.default_rng(2)
+    slope = np.linspace(150, 230, 300)[None, :, None] + rng.normal(0, 3, (200, 300, 3))
+    picture = np.clip(slope, 0, 255).astype(np.uint8)
+    picture[40:140, 120:170] = 40
+    assert steps(prepare(picture, FORM))["crop"].image.shape[:2] == pytest.approx((100, 50), abs=6)
+
+
+def test_a_floor_does_not_widen_the_crop():
+    picture = garment(230, 40)
+    picture[125:140] = np.where(picture[125:140] == 230, 205, picture[125:140])
+    picture[140:] = 205
+    assert steps(prepare(picture, FORM))["crop"].image.shape[1] == pytest.approx(50, abs=4)
+
+
+def test_a_dark_print_does_not_narrow_the_crop():
+    picture = garment(255, 215)
+    picture[80:100, 140:150] = 0
+    assert steps(prepare(picture, FORM))["crop"].image.shape[:2] == pytest.approx((100, 50), abs=4)
+
+
+def test_crop_leaves_a_picture_without_background():
+    busy = np.random.default_rng(3).integers(0, 256, (90, 90, 3)).astype(np.uint8)
+    crop = steps(prepare(busy, FORM))["crop"]
+    assert not crop.done
+    assert crop.image.shape == (90, 90, 3)
+
+
+@pytest.mark.parametrize(("ground", "thing"), [(255, 30), (0, 220), (200, 90), (60, 240)])
+def test_any_polarity_ends_light_on_a_black_ground(ground, thing):
+    prepared = prepare(garment(ground, thing), FORM)
+    assert np.median(prepared.image[:, :5]) == 0, "padded sides are ground"
+    assert prepared.image[10:18, 12:16].mean() > 100
+
+
+def test_polarity_can_also_mean_dark_on_light():
+    prepared = prepare(garment(0, 220), Form(28, 28, 1, background=255))
+    assert np.median(prepared.image[:, :5]) == 255
+    assert prepared.image[10:18, 12:16].mean() < 150
+
+
+def test_polarity_keeps_the_levels_of_a_pure_ground():
+    black, white = garment(0, 200, channels=1), garment(255, 55, channels=1)
+    for picture in (black, white):
+        assert set(np.unique(steps(prepare(picture, FORM, off=("crop",)))["polarity"].image)) == {0, 200}
+
+
+def test_padding_keeps_the_proportions_of_garment_and_model():
+    square = steps(prepare(garment(255, 30), FORM))["square"].image
+    assert square.shape[0] == square.shape[1]
+    tall = steps(prepare(garment(255, 30), Form(40, 32, 1, background=0)))["square"].image
+    assert tall.shape[0] / tall.shape[1] == pytest.approx(40 / 32, abs=0.02)
+    assert prepare(garment(255, 30), Form(40, 32, 1, background=0)).image.shape == (40, 32, 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_upright_undoes_every_camera_orientation(orientation):
+    upright = np.zeros((6, 4, 1), np.uint8)
+    upright[0, 0], upright[0, 3] = 200, 100  # tells all eight apart
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    step = prepare(np.ascontiguousarray(stored), FORM, orientation=orientation).steps[0]
+    np.testing.assert_array_equal(step.image, upright)
+
+
+def test_the_sharpening_kernel_is_imagemagicks():
+    from ml.preparation import _SHARPEN
+
+    assert _SHARPEN.sum() == pytest.approx(1)
+    # convert -sharpen 1x1: -exp(-r²/2) around, twice the sum of all in the centre, then normalised
+    assert _SHARPEN[1, 1] == pytest.approx(1.6609, abs=1e-4)
+    assert _SHARPEN[0, 1] == pytest.approx(-0.1028, abs=1e-4)
+    assert _SHARPEN[0, 0] == pytest.approx(-0.0624, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in STEPS if not kind.fixed])
+def test_each_step_can_be_left_out(name):
+    picture = garment(255, 30)
+    picture[60:120, 130:160] = (200, 30, 30)
+    prepared = prepare(picture, FORM, orientation=6, off=(name,))
+    assert not steps(prepared)[name].done
+    assert steps(prepared)[name].why == "left out"
+    assert prepared.image.shape == (28, 28, 1)
+    assert not np.array_equal(prepared.image, prepare(picture, FORM, orientation=6).image), "it made a difference"
+
+
+def test_without_grey_the_red_channel_alone_remains():
+    picture = np.zeros((28, 28, 3), np.uint8)
+    picture[..., 0], picture[..., 1] = 10, 250
+    off = [kind.name for kind in STEPS if not kind.fixed]
+    assert set(np.unique(prepare(picture, FORM, mode="full", off=off).image)) == {10}
+
+
+def test_none_only_resizes():
+    prepared = prepare(garment(255, 30), FORM, mode="none")
+    assert [step.name for step in prepared.steps if step.done] == ["resize"]
+    assert prepared.image[0, 0, 0] > 200, "the ground stays light"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 500, 3), (500, 1, 1), (2, 3, 3), (28, 28, 3), (768, 768, 1)])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("form", [FORM, COLOUR, Form(22, 50, 1, background=255)])
+def test_any_size_becomes_the_models(shape, mode, form):
+    picture = np.random.default_rng(4).integers(0, 256, shape).astype(np.uint8)
+    for image in (picture, np.full_like(picture, 255), np.zeros_like(picture)):
+        prepared = prepare(image, form, mode=mode)
+        assert prepared.image.shape == (form.height, form.width, form.channels)
+        assert prepared.image.dtype == np.uint8
+        assert len(prepared.steps) == len(STEPS)
+
+
+def test_what_cannot_be_prepared_is_named():
+    with pytest.raises(ValueError, match="prepare must be"):
+        prepare(garment(255, 0), FORM, mode="some")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unknown preparation step 'ironing'"):
+        prepare(garment(255, 0), FORM, off=("ironing",))
+    for wrong in (
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 1)),
+        np.zeros((0, 4, 1), np.uint8),
+    ):
+        with pytest.raises(ValueError, match="a picture must be uint8"):
+            prepare(wrong, FORM)
+
+
+def test_the_form_is_read_from_pictures():
+    dark = np.zeros((20, 28, 28, 1), np.uint8)
+    dark[:, 4:24, 4:24] = 200
+    assert Form.of(dark) == Form(28, 28, 1, background=0)
+    assert Form.of(255 - dark).background == 255
+    noise = np.random.default_rng(5).integers(0, 256, (20, 40, 32, 3)).astype(np.uint8)
+    assert Form.of(noise) == Form(40, 32, 3, background=None)
