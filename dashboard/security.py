@@ -228,7 +228,8 @@ def dash_outputs(output: str) -> list[tuple[str, str]]:
 
 def hosts_from_environment() -> set[str]:
     """Accepted Host names: this machine's own, those of FASHION_HOSTS (commas), and those that platforms announce."""
-    named = ",".join(os.environ.get(name, "") for name in ("FASHION_HOSTS", "SPACE_HOST", "RENDER_EXTERNAL_HOSTNAME"))
+    platforms = ("SPACE_HOST", "RENDER_EXTERNAL_HOSTNAME", "HEROKU_APP_DEFAULT_DOMAIN_NAME")
+    named = ",".join(os.environ.get(name, "") for name in ("FASHION_HOSTS", *platforms))
     return {"localhost", "127.0.0.1", "::1"} | {host.strip().lower() for host in named.split(",") if host.strip()}
 
 
