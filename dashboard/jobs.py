@@ -241,12 +241,10 @@ class Jobs:
             return View(problem="" if self.read_only else NO_DATABASE)
         try:
             rows, fetching = table.listing(60), table.current("data")
-            live = [job for job in (*rows, fetching) if job is not None and job.active]
-            if live and not self.read_only and not table.has_worker(self._watch):
+            if not self.read_only and table.busy() and not table.has_worker(self._watch):
                 if table.reap(self._watch):  # with a worker alive it is the worker's to say how a process ended
                     rows, fetching = table.listing(60), table.current("data")
-                if any(job.state == "queued" for job in live):
-                    self.wake()
+                self.wake()
             job = table.current()
             history = table.history(job.id) if job else []
             return View(job, history, rows, fetching, table.position(job) if job else 0)

@@ -38,6 +38,8 @@ def curves(
     values = {part: scale * np.asarray(history[f"{part}_{measure}"], float) for part in ("train", "validation")}
     ends = tuple(scale * np.asarray(end, float) for end in interval) if interval is not None else ()
     low, high, step = _range([*values.values(), *ends], share)
+    edge = 0.003 * (high - low)  # plotly leaves out a gridline that lies on the border
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
     figure = go.Figure()
     if ends:
         figure.add_scatter(
@@ -57,19 +59,21 @@ def curves(
     if len(epoch):
         figure.add_scatter(
             x=[int(epoch[-1])] * 2, y=[float(values[part][-1]) for part in lines], mode="markers", hoverinfo="skip",
+            cliponaxis=False,
             marker={"size": 6.8, "color": [line["color"] for line in lines.values()]},
         )  # fmt: skip
     figure.update_layout(
-        template=template(mode), margin={"l": 34, "r": 76, "t": 8, "b": 24}, annotations=_ends(
+        template=template(mode), margin={"l": 34, "r": 76, "t": 8, "b": 30}, annotations=_ends(
             epoch, values, lines, share, (height - 32) / (high - low)
         ),
         xaxis={
             "range": [1 - 0.02 * (last - 1), last], "tickvals": _ticks(last), "showgrid": False, "fixedrange": True,
+            "ticklabelstandoff": 8,
             "ticktext": ["epoch 1" if tick == 1 else f"{tick}" for tick in _ticks(last)],
         },
         yaxis={
-            "range": [low, high], "tick0": low, "dtick": step, "fixedrange": True,
-            "tickformat": ".0f" if share else f".{max(0, -math.floor(math.log10(step) + 1e-9))}f",
+            "range": [low - edge, high + edge], "tick0": low, "dtick": step, "fixedrange": True, "zeroline": True,
+            "zerolinecolor": p.grid, "zerolinewidth": 1, "tickformat": ".0f" if share else f".{digits}f",
         },
     )  # fmt: skip
     return figure

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ ACTIVE = ("queued", "running")
 RESUMABLE = ("interrupted", "failed")
 ENDED = ("done", "failed", "cancelled", "interrupted")
 STATES = (*ACTIVE, *ENDED)
-KINDS = ("train", "data")
+KINDS = ("train", "data", "evaluate")  # a training, the fetching of a data set, what a published run lacks
 
 
 class Refused(Exception):
@@ -133,7 +133,7 @@ def _schema_1() -> tuple[Table, Table, Table, MetaData]:
         Column("cause", Text, nullable=False),
         sqlite_autoincrement=True,
     )
-    running, holds_name = jobs.c.state == "running", jobs.c.state != "cancelled"
+    running, holds_name = jobs.c.state == "running", (jobs.c.kind == "train") & (jobs.c.state != "cancelled")
     slot = (jobs.c.kind, jobs.c.slot)
     Index("jobs_running", *slot, unique=True, sqlite_where=running, postgresql_where=running)
     Index("jobs_name", jobs.c.run_id, unique=True, sqlite_where=holds_name, postgresql_where=holds_name)
@@ -235,7 +235,8 @@ class JobTable:
 
     def by_run(self, run_id: str) -> Job | None:
         """The newest job of that run."""
-        return self._one(select(*_COLUMNS).where(jobs.c.run_id == run_id).order_by(jobs.c.number.desc()).limit(1))
+        mine = (jobs.c.run_id == run_id, jobs.c.kind == "train")
+        return self._one(select(*_COLUMNS).where(*mine).order_by(jobs.c.number.desc()).limit(1))
 
     def listing(self, limit: int = 200, kind: str = "train") -> list[Job]:
         """Newest first."""
@@ -401,7 +402,10 @@ class JobTable:
         reaped = []
         for job in self._running():
             silent = watch.stale(f"{job.lease}", job.beat)
-            if job.lease not in except_leases and (silent or gone(job.host, job.pid, job.pid_started)):
+            dead = gone(job.host, job.pid, job.pid_started)
+            if job.kind != "train" and not dead and job.host == socket.gethostname() and job.pid is not None:
+                continue  # alive, and only its worker, which is not there any more, would have signed for it
+            if job.lease not in except_leases and (silent or dead):
                 try:
                     reaped.append(self.bury(job))
                 except Lost:
@@ -429,10 +433,11 @@ class JobTable:
         """What the job's process printed."""
         return self.home / "logs" / f"{job.id}.log"
 
-    def busy(self) -> bool:
-        """Whether any job waits or runs."""
+    def busy(self, kinds: Sequence[str] = KINDS) -> bool:
+        """Whether any job of these kinds waits or runs."""
+        query = select(func.count()).where(jobs.c.state.in_(ACTIVE), jobs.c.kind.in_(kinds))
         with self.engine.connect() as connection:
-            return bool(connection.scalar(select(func.count()).where(jobs.c.state.in_(ACTIVE))))
+            return bool(connection.scalar(query))
 
     # ---- workers
 

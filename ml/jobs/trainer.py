@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 
-from ml.jobs.table import BEAT_SECONDS, Job, JobTable, Lost
+from ml.jobs.table import BEAT_SECONDS, Job, JobTable, Lost, Refused
 from ml.paths import home_dir
 
 LEASE = "FASHION_LEASE"  # which attempt this process is; set by the worker
@@ -95,6 +95,8 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
         if cause:
             print(cause, file=sys.stderr)
         table.finish(job, state, cause)
+        if state == "done":
+            _complete(table, job)
         pulse.ended.set()
     except Lost:
         return LOST
@@ -151,9 +153,10 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
             on_step=on_step,
             command=f"python -m ml train --job {job.id}",
             resume=job.attempt > 1,
+            slow=False,
         )
     except (Cancelled, Stopped, Exception) as error:
-        if table.published(job):  # what is left to compute can be computed later
+        if table.published(job):
             return "done", ""
         if isinstance(error, Cancelled):
             return "cancelled", ""
@@ -164,6 +167,16 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
         traceback.print_exc()
         return "failed", f"Diverged: {error}." if isinstance(error, Diverged) else cause_of(error)
     return "done", ""
+
+
+def _complete(table: JobTable, job: Job) -> None:
+    """Queue what takes long and nobody waits for: the run can be used without it."""
+    from ml.evaluation import SLOW
+
+    try:
+        table.submit({"nouns": list(SLOW)}, job.run_id, epochs=0, kind="evaluate")
+    except Refused:  # too many are waiting; the panels name the command that makes them
+        print(f"left out: {', '.join(SLOW)}", flush=True)
 
 
 def cause_of(error: BaseException) -> str:

@@ -102,6 +102,8 @@ class Worker:
         mine = {child.job.lease for child in self._children.values()}
         self.table.reap(self._watch, except_leases=mine)
         for kind in KINDS:
+            if kind == "evaluate" and self.table.busy(("train",)):
+                continue  # people wait for trainings, for this nobody does
             job = self.table.claim(kind)
             if job is not None:
                 self._start(job)
@@ -110,10 +112,9 @@ class Worker:
     def _start(self, job: Job) -> None:
         log = self.table.log(job)
         log.parent.mkdir(parents=True, exist_ok=True)
-        arguments = ["train", "--job", job.id] if job.kind == "train" else ["data"]
         with log.open("ab") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ml", *arguments],
+                [sys.executable, "-m", "ml", *arguments(job)],
                 cwd=ROOT,
                 env={**PATIENT, **os.environ, "FASHION_HOME": str(self.home), LEASE: str(job.lease)},
                 stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
@@ -144,7 +145,7 @@ class Worker:
     def _supervise(self, child: Child, row: Job) -> None:
         now = time.monotonic()
         if row.kind != "train" and now - child.beaten >= BEAT_SECONDS:
-            self.table.beat(row, stage="fetching")
+            self.table.beat(row, stage="fetching" if row.kind == "data" else "computing")
             child.beaten = now
         progress = (row.batch, row.epoch, row.stage)
         if progress != child.progress:
@@ -157,11 +158,18 @@ class Worker:
             kill(child.process)
 
 
+def arguments(job: Job) -> list[str]:
+    """What `python -m ml` is asked to do for a job."""
+    if job.kind == "train":
+        return ["train", "--job", job.id]
+    return ["data"] if job.kind == "data" else ["evaluate", job.run_id, "--only", *job.spec["nouns"]]
+
+
 def verdict(child: Child, status: int) -> tuple[str, str]:
     """State and cause of a job whose process ended without saying how; status as Popen.returncode."""
+    if child.job.kind != "train" and status == 0:
+        return "done", ""
     if child.job.kind == "data":
-        if status == 0:
-            return "done", ""
         return "failed", "The pictures could not be fetched; the log says what to do."
     if child.stalled:
         return "failed", "No progress for a long time, so it was stopped."
@@ -171,7 +179,7 @@ def verdict(child: Child, status: int) -> tuple[str, str]:
         return "interrupted", f"Its process was ended from outside ({signal.Signals(-status).name})."
     if status == LOST:
         return "interrupted", "It lost its place in the job table."
-    return "failed", "The training stopped with an error; the log says more."
+    return "failed", "It stopped with an error; the log says more."
 
 
 def kill(process: subprocess.Popen) -> None:

@@ -23,7 +23,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             dcc.Interval(id=Memory.TICK, interval=live.ACTIVE_MS),
             *(dcc.Store(id=memory) for memory in Memory if memory not in (Memory.TICK, Memory.INTENT)),
             dcc.Store(id=Memory.INTENT, data=secrets.token_hex(16)),
-            html.Div([panel.layout(doors, selection) for panel in PANELS], className="grid training"),
+            html.Div([panel.layout(doors, selection) for panel in PANELS], className="ff-grid training"),
         ]
     )
 

@@ -270,7 +270,7 @@ def register(app: Dash, doors: Doors) -> None:
         except (TypeError, ValueError, OverflowError):
             return no_update, None
         found = doors.jobs.estimate(model, dataset, epochs, images) if isinstance(model, str) else None
-        words = "No earlier training of this model here to judge the time from."
+        words = _elsewhere(doors, model, dataset, epochs * images)
         if found:
             seconds, runs = found
             words = f"About {about(seconds)} on this machine, judged from the last {_trainings(runs)}."
@@ -293,6 +293,21 @@ def register(app: Dash, doors: Doors) -> None:
         except Refused as refusal:
             return no_update, str(refusal)
         return secrets.token_hex(4), no_update
+
+
+def _elsewhere(doors: Doors, model: object, dataset: object, pictures: int) -> str:
+    """An estimate from a run that may come from another machine. pictures: to be looked at, in all epochs together."""
+    for entry in doors.store.runs():
+        manifest = entry.manifest
+        if entry.ok and (manifest["model"], manifest["dataset"]["name"]) == (model, dataset):
+            seconds = (
+                manifest["training_seconds"] / (manifest["config"]["epochs"] * manifest["train_images"]) * pictures
+            )
+            where = f"{manifest['machine']['cores']} cores"
+            return (
+                f"About {about(seconds)}, were this machine like the one run {entry.run_id} was trained on ({where})."
+            )
+    return "No earlier training of this model to judge the time from."
 
 
 def _trainings(runs: int) -> str:

@@ -112,7 +112,6 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Memory.TICK, "interval"),
         Input(Memory.TICK, "n_intervals"),
         Input(Memory.RELAY, "data"),
-        Input(Memory.RELAYED, "data"),
         Input(Memory.ACTED, "data"),
         Input(Memory.TICKET, "data"),
         State(Memory.LIVE, "data"),
@@ -121,7 +120,7 @@ def register(app: Dash, doors: Doors) -> None:
         State(Memory.DATA, "data"),
         State(Memory.TICK, "interval"),
     )
-    def observe(_tick, _relay, _relayed, _acted, _ticket, live, curves, listed, data, interval):
+    def observe(_tick, _relay, _acted, _ticket, live, curves, listed, data, interval):
         view = doors.jobs.view()
         job = view.job
         now = state(view)

@@ -13,7 +13,8 @@ class Memory(StrEnum):
     DATA = "training-data-state"  # which data sets can be chosen, and whether one is being fetched
     TICKET = "training-ticket-state"  # the attempt this tab asked for: triggers the background callback
     RELAY = "training-relay-state"  # what the background callback told last
-    RELAYED = "training-relayed-state"  # what it told at its end
+    # what it told at its end. Nothing may listen to it: Dash holds back a callback while one of its inputs is made
+    RELAYED = "training-relayed-state"
     ACTED = "training-acted-state"  # changes when this tab cancelled or resumed something
     INTENT = "training-intent-state"  # names one wish to start: two quick clicks are one job
 

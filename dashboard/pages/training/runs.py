@@ -129,8 +129,7 @@ def register(app: Dash, doors: Doors) -> None:
         used = selection.run or doors.store.default_run()
         span = f"{100 * low:.0f} % to {100 * high:.0f} %"
         words = (
-            "Accuracy on the test split with its 95 % interval, on one common axis from "
-            f"{span}. n is each run's number of test images."
+            f"Accuracy on the test split with its 95 % interval, on one common axis from {span}; n counts test images."
         )
         head = html.Thead(
             html.Tr(
