@@ -1,0 +1,163 @@
+import json
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.artifacts import schema, writer
+from ml.artifacts.reader import Broken, Library, Missing
+from ml.paths import ARTIFACTS
+
+HISTORY = {
+    "epoch": [1], "train_loss": [0.5], "train_accuracy": [0.8], "validation_loss": [0.4], "validation_accuracy": [0.9],
+    "learning_rate": [0.1], "seconds": [1.0], "images_per_second": [10.0],
+}  # fmt: skip
+
+
+def test_the_readme_is_generated():
+    assert (ARTIFACTS / "README.md").read_text() == schema.readme()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epoch": [1.5]}, "whole numbers"),
+        ({"train_loss": [float("inf")]}, "infinite"),
+        ({"train_loss": [None]}, "empty"),
+        ({"surprise": [1]}, "unknown"),
+        ({"seconds": None}, "missing"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(tmp_path, change, words):
+    columns = {name: values for name, values in {**HISTORY, **change}.items() if values is not None}
+    with pytest.raises(schema.Mismatch, match=words):
+        writer.write_noun(tmp_path, "history", pd.DataFrame(columns))
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbered_columns_have_no_gaps():
+    frame = pd.DataFrame(
+        {"split": ["test"], "example_id": [1], "label": [0], "predicted": [0], "confidence": [1.0], "p_0": [1.0], "p_2": [0.0]}
+    )  # fmt: skip
+    with pytest.raises(schema.Mismatch, match="gaps"):
+        schema.NOUNS["predictions"].check(frame)
+
+
+def test_arrays_that_do_not_fit_are_refused(tmp_path):
+    good = {"reference_id": np.zeros(2, np.int32), "reference": np.zeros((2, 3), np.float16)}
+    writer.write_noun(tmp_path, "features", good)
+    for bad in (
+        {**good, "reference": np.full((2, 3), np.nan, np.float16)},
+        {**good, "reference": np.zeros((2, 3), np.float32)},
+        {"reference": good["reference"]},
+        {**good, "more": np.zeros(1)},
+    ):
+        with pytest.raises(schema.Mismatch):
+            writer.write_noun(tmp_path, "features", bad)
+
+
+@pytest.mark.parametrize("run_id", ["", "A", "../x", "a/b", "-a", "a" * 65, "a.b", "a\n"])
+def test_run_ids_that_are_refused(tmp_path, run_id):
+    with pytest.raises(ValueError, match="run id"):
+        writer.partial(tmp_path, run_id)
+
+
+def test_only_unpublished_runs_can_be_discarded(home):
+    with pytest.raises(ValueError):
+        writer.discard(home / "runs" / "toy")
+    assert (home / "runs" / "toy").is_dir()
+
+
+def test_core_never_changes(home):
+    run = Library(home, home).open("toy")
+    with pytest.raises(ValueError, match="never change"):
+        writer.add_nouns(home / "runs" / "toy", run.manifest, {"history": (pd.DataFrame(HISTORY), 0.0)})
+
+
+def test_nouns_of_a_shipped_run_are_laid_over_it(home, tmp_path):
+    mine = tmp_path / "mine"
+    library = Library(home, mine)
+    run = library.open("toy")
+    assert run.shipped
+    before = (home / "runs" / "toy" / "manifest.json").read_bytes()
+    changed = run.table("confusion").assign(count=lambda frame: frame["count"] * 2)
+    writer.add_nouns(mine / "runs" / "toy", run.manifest, {"confusion": (changed, 0.0)})
+    assert library.open("toy").table("confusion")["count"].sum() == changed["count"].sum()
+    assert len(library.open("toy").table("history")) == 2  # still read from what ships
+    assert (home / "runs" / "toy" / "manifest.json").read_bytes() == before
+
+
+def test_a_missing_noun_names_its_command(home):
+    folder = home / "runs" / "toy"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["nouns"]["projection"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(Missing) as caught:
+        Library(home, home).open("toy").table("projection")
+    assert caught.value.command == "python -m ml evaluate toy --only projection"
+
+
+def damage(folder, kind):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if kind == "no weights":
+        (folder / "weights.safetensors").unlink()
+    elif kind == "empty folder":
+        for path in folder.iterdir():
+            path.unlink()
+    elif kind == "bad json":
+        (folder / "manifest.json").write_text("{")
+    elif kind == "newer version":
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "schema": "2.0"}))
+    elif kind == "wrong name":
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "run_id": "other"}))
+    elif kind == "no core":
+        del manifest["nouns"]["predictions"]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    elif kind == "list":
+        (folder / "manifest.json").write_text("[]")
+    elif kind == "link out":
+        elsewhere = folder.parent.parent / "elsewhere"
+        shutil.move(folder, elsewhere)
+        os.symlink(elsewhere, folder)
+
+
+KINDS = ["no weights", "empty folder", "bad json", "newer version", "wrong name", "no core", "list", "link out"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_broken_runs_are_listed_with_their_reason(home, kind):
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "good")
+    manifest = json.loads((home / "runs" / "good" / "manifest.json").read_text())
+    (home / "runs" / "good" / "manifest.json").write_text(json.dumps({**manifest, "run_id": "good"}))
+    damage(home / "runs" / "toy", kind)
+    library = Library(home, home)
+    entries = {entry.run_id: entry for entry in library.runs()}
+    assert entries["good"].ok and not entries["toy"].ok
+    assert entries["toy"].reason and str(home) not in entries["toy"].reason
+    with pytest.raises(Broken):
+        library.open("toy")
+    assert library.default() == "good"
+
+
+@pytest.mark.parametrize("name", ["predictions.parquet", "weights.safetensors", "filters.npz"])
+def test_a_file_that_changed_is_not_read(home, name):
+    path = home / "runs" / "toy" / name
+    path.write_bytes(path.read_bytes()[:-10])
+    run = Library(home, home).open("toy")
+    with pytest.raises(Broken, match="checksum"):
+        run.weights() if name.startswith("weights") else (
+            run.table("predictions") if name.startswith("pred") else run.arrays("filters")
+        )
+
+
+def test_pictures(home):
+    library = Library(home, home)
+    pictures = library.pictures("synthetic-4-28x28x1", "test")
+    assert pictures.images.shape == (400, 28, 28, 1) and pictures.row(7) == 7
+    with pytest.raises(Missing):
+        pictures.row(4_000)
+    for name, split in (("../x", "test"), ("nothing", "test"), ("synthetic-4-28x28x1", "../test")):
+        with pytest.raises(Missing):
+            library.pictures(name, split)

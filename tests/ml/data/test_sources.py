@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml import __main__ as cli
+from ml import data
+from ml.data import folder, synthetic
+
+
+def test_synthetic_is_as_its_name_says():
+    made = synthetic.load("synthetic-13-40x32x3", train=26, validation=13, test=13)
+    assert made.shape == (40, 32, 3)
+    assert len(made.classes) == 13
+    assert np.bincount(made["train"].labels).tolist() == [2] * 13
+    again = synthetic.load("synthetic-13-40x32x3", train=26, validation=13, test=13)
+    assert np.array_equal(made["test"].images, again["test"].images)
+    with pytest.raises(KeyError):
+        synthetic.load("synthetic-13")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two classes of twelve pictures of two forms, and one file that is none."""
+    rng = np.random.default_rng(0)
+    for c, name in enumerate(("Cat", "Dog")):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(12):
+            image = rng.integers(0, 100, (20 + i, 30, 3), np.uint8) + np.uint8(100 * c)
+            Image.fromarray(image).save(tmp_path / "pets" / name / f"{i}.{'png' if i % 2 else 'jpg'}")
+    (tmp_path / "pets" / "Cat" / "broken.png").write_bytes(b"not a picture")
+    return tmp_path / "pets"
+
+
+def test_import_a_folder(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+    assert cli.main(["data", "import", str(pictures), "--name", "pets", "--size", "24x32", "--colour"]) == 0
+    told = capsys.readouterr()
+    assert "broken.png" in told.err and "2 classes" in told.out
+    made = data.load("pets")
+    assert (made.classes, made.shape, made.complete) == (("Cat", "Dog"), (24, 32, 3), True)
+    ids = np.concatenate([made[s].ids for s in ("train", "validation", "test")])
+    assert sorted(ids) == list(range(24))
+    assert "pets" in data.available()
+
+
+@pytest.mark.parametrize("arguments", [["--name", "No Good"], ["--size", "28"], ["--name", "fashion-mnist"]])
+def test_import_refuses_in_words(pictures, arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+    assert cli.main(["data", "import", str(pictures), *arguments]) == 1
+    assert capsys.readouterr().err
+    assert not (tmp_path / "home" / "datasets").exists()
+
+
+def test_a_class_with_too_few_pictures_is_named(pictures):
+    for i in range(4):
+        (pictures / "Dog" / f"{i}.{'png' if i % 2 else 'jpg'}").unlink()
+    with pytest.raises(ValueError, match="Dog"):
+        folder.read(pictures, "pets", height=28, width=28, channels=1)
+
+
+def test_what_ships_stands_in_for_a_missing_data_set(monkeypatch):
+    from ml.data import fashion_mnist
+
+    def missing(fetch=True):
+        raise fashion_mnist.DataMissing("not here")
+
+    monkeypatch.setitem(data.DATASETS, "fashion-mnist", missing)
+    shipped = data.load("fashion-mnist")
+    assert not shipped.complete
+    assert {name: len(split) for name, split in shipped.splits.items()} == {
+        "train": 10_000,
+        "validation": 5_000,
+        "test": 10_000,
+    }
+    with pytest.raises(KeyError, match="unknown data set"):
+        data.load("nothing-like-it")

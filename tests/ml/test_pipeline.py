@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from ml import __main__ as cli
+from ml import pipeline
+from ml.artifacts.reader import Library
+from ml.paths import ARTIFACTS
+from ml.training.config import TrainConfig
+from ml.training.loop import Cancelled
+
+TINY = TrainConfig(model="compact_cnn", dataset="synthetic-4-28x28x1", epochs=2, batch_size=64, threads=1)
+
+
+def test_a_run_says_how_it_was_made(toy_home):
+    manifest = Library(toy_home, toy_home).open("toy").manifest
+    assert manifest["schema"] == "1.0"
+    assert manifest["config"]["epochs"] == 2 and manifest["train_images"] == 600
+    assert manifest["results"]["test"]["n"] == 400
+    assert manifest["machine"]["cores"] and manifest["torch"]
+    assert not list((toy_home / "runs").glob("*.partial"))
+    assert not list((toy_home / "runs" / "toy").glob("checkpoint*"))
+
+
+def test_rescore_gives_what_was_recorded(toy_home):
+    library = Library(toy_home, toy_home)
+    right, n, changed = pipeline.rescore(library, "toy", "test")
+    assert (right, n) == (library.open("toy").manifest["results"]["test"]["correct"], 400)
+    assert changed == 0
+
+
+def test_cancelled_leaves_no_run_and_the_next_try_goes_on(tmp_path):
+    def stop(done, total):
+        if done == 15:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        pipeline.train(TINY, run_id="tiny", home=tmp_path, on_batch=stop, slow=False)
+    assert [entry.run_id for entry in Library(tmp_path, tmp_path).runs()] == []
+    seen = []
+    pipeline.train(TINY, run_id="tiny", home=tmp_path, on_batch=lambda done, _: seen.append(done), slow=False)
+    assert seen[0] == 10  # the first epoch of ten steps was done
+    run = Library(tmp_path, tmp_path).open("tiny")
+    assert run.table("history")["epoch"].tolist() == [1, 2]
+    assert "projection" not in run.nouns
+    assert pipeline.evaluate(Library(tmp_path, tmp_path), "tiny", ["projection"]) == ["projection"]
+    assert "projection" in Library(tmp_path, tmp_path).open("tiny").nouns
+
+
+def test_a_name_is_used_once(home):
+    with pytest.raises(FileExistsError):
+        pipeline.train(TINY, run_id="toy", home=home)
+
+
+def test_evaluate_from_the_command_line(home, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    recorded = json.loads((home / "runs" / "toy" / "manifest.json").read_text())["results"]["test"]
+    assert cli.main(["evaluate", "toy", "--split", "test"]) == 0
+    assert capsys.readouterr().out.strip() == f"{recorded['correct']} / 400"
+    assert cli.main(["evaluate", "nothing-here"]) == 1
+    assert "nothing-here" in capsys.readouterr().err
+    assert cli.main(["evaluate", "toy", "--only", "history"]) == 1
+
+
+def test_evaluate_exits_1_when_not_as_recorded(home, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    path = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["results"]["test"]["correct"] -= 5
+    path.write_text(json.dumps(manifest))
+    assert cli.main(["evaluate", "toy", "--split", "test"]) == 1
+    assert "not as recorded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("run_id", ["fashion_cnn", "compact_cnn"])
+def test_shipped_weights_give_the_recorded_accuracy(run_id):
+    """On another processor at most two of the 10,000 may differ."""
+    library = Library(ARTIFACTS, ARTIFACTS)
+    right, n, changed = pipeline.rescore(library, run_id, "test")
+    recorded = library.open(run_id).manifest["results"]["test"]["correct"]
+    assert n == 10_000 and abs(right - recorded) <= 2 and changed <= 2
+    assert recorded >= {"fashion_cnn": 9_250, "compact_cnn": 9_000}[run_id]

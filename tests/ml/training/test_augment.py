@@ -1,0 +1,44 @@
+import torch
+
+from ml.training import augment as a
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_flip_mirrors_about_half_and_leaves_the_rest():
+    images = torch.arange(200, dtype=torch.uint8).repeat(2, 1).T.reshape(200, 1, 1, 2).clone()
+    images[:, 0, 0, 1] = 255
+    flipped = a.flip(images, generator())
+    mirrored = (flipped == images.flip(-1)).all((1, 2, 3))
+    assert ((flipped == images).all((1, 2, 3)) | mirrored).all()
+    assert 70 < mirrored.sum() < 130
+
+
+def test_shift_moves_by_at_most_the_given_pixels_and_fills_with_black():
+    images = torch.zeros(300, 1, 9, 9, dtype=torch.uint8)
+    images[:, 0, 4, 4] = 7
+    moved = a.shift(images, generator(), pixels=2)
+    rows, columns = moved[:, 0].flatten(1).argmax(1) // 9, moved[:, 0].flatten(1).argmax(1) % 9
+    assert moved.sum() == images.sum()
+    assert set((rows - 4).tolist()) == set((columns - 4).tolist()) == {-2, -1, 0, 1, 2}
+
+
+def test_erase_blackens_one_rectangle_in_about_half():
+    images = torch.full((200, 3, 20, 20), 9, dtype=torch.uint8)
+    erased = a.erase(images, generator())
+    assert torch.equal(erased[:, 0] == 0, erased[:, 2] == 0)
+    touched = (erased == 0).any(3).any(2).any(1)
+    assert 50 < touched.sum() < 130
+    for hole in (erased[touched][:, 0] == 0)[:20]:
+        rows, columns = hole.any(1), hole.any(0)
+        assert torch.equal(hole, rows[:, None] & columns[None, :])
+        assert rows.sum() <= 8 and columns.sum() <= 8
+
+
+def test_the_same_seed_gives_the_same_batch():
+    images = torch.randint(0, 255, (16, 1, 28, 28), dtype=torch.uint8)
+    names = ("flip", "shift", "erase")
+    assert torch.equal(a.augment(images, names, generator(5)), a.augment(images, names, generator(5)))
+    assert torch.equal(a.augment(images, (), generator(5)), images)

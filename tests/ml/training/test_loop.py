@@ -1,0 +1,106 @@
+import math
+
+import pytest
+import torch
+
+from ml.data import synthetic
+from ml.models import build
+from ml.training.config import TrainConfig
+from ml.training.loop import Cancelled, Diverged, evaluate, fit
+
+FORM = {"channels": 1, "height": 28, "width": 28, "classes": 4}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return synthetic.load("synthetic-4-28x28x1", train=128, validation=40, test=16)
+
+
+def config(**changes):
+    return TrainConfig(**{"model": "compact_cnn", "epochs": 3, "batch_size": 32, "threads": 1, **changes})
+
+
+def fresh(name="compact_cnn"):
+    torch.manual_seed(7)
+    return build(name, **FORM)
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_an_epoch_says_what_happened(data):
+    epochs = list(fit(fresh(), data, config()))
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
+    for epoch in epochs:
+        assert 0 <= epoch.validation_accuracy <= 1 and math.isfinite(epoch.validation_loss)
+        assert epoch.images_per_second == pytest.approx(128 / epoch.seconds)
+    assert epochs[0].learning_rate > epochs[-1].learning_rate
+
+
+def test_the_best_validation_epoch_is_kept(data):
+    model = fresh()
+    epochs = list(fit(model, data, config(epochs=5, learning_rate=0.02)))
+    _, accuracy = evaluate(model, data["validation"], *data.statistics())
+    assert accuracy == max(epoch.validation_accuracy for epoch in epochs)
+
+
+def test_the_same_seed_gives_the_same_weights(data):
+    models = [fresh(), fresh()]
+    for model in models:
+        list(fit(model, data, config(augment=("flip", "shift", "erase"))))
+    assert same(*models)
+
+
+@pytest.mark.parametrize("name", ["compact_cnn", "fashion_cnn"])
+def test_resume_is_bit_for_bit(data, tmp_path, name):
+    whole, broken, resumed = fresh(name), fresh(name), fresh(name)
+    options = config(model=name, augment=("flip",))
+    unbroken = list(fit(whole, data, options))
+    checkpoint = tmp_path / "checkpoint.pt"
+
+    def stop(done, total):
+        if done == 6:  # in the middle of the second of three epochs of four steps
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        list(fit(broken, data, options, checkpoint=checkpoint, on_batch=stop))
+    epochs = list(fit(resumed, data, options, checkpoint=checkpoint))
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
+    assert [epoch.validation_loss for epoch in epochs] == [epoch.validation_loss for epoch in unbroken]
+    assert same(whole, resumed)
+
+
+def test_progress_counts_every_step_once(data):
+    seen = []
+    list(fit(fresh(), data, config(epochs=2), on_batch=lambda done, total: seen.append((done, total))))
+    assert seen == [(i, 8) for i in range(9)]
+
+
+def test_a_loss_that_is_no_number_ends_the_training(data):
+    model = fresh()
+    with torch.no_grad():
+        model.head.weight.fill_(float("nan"))
+    with pytest.raises(Diverged, match="lower learning rate"):
+        list(fit(model, data, config()))
+
+
+def test_evaluate_by_hand(data):
+    class Always(torch.nn.Module):
+        def forward(self, images):
+            return torch.tensor([[2.0, 0.0, 0.0, 0.0]]).repeat(len(images), 1)
+
+    loss, accuracy = evaluate(Always(), data["validation"], *data.statistics())
+    log_sum = math.log(math.e**2 + 3)
+    assert accuracy == 0.25
+    assert loss == pytest.approx(0.25 * (log_sum - 2) + 0.75 * log_sum)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"epochs": 0}, {"epochs": 101}, {"batch_size": 8}, {"learning_rate": float("nan")}, {"learning_rate": 2}]
+    + [{"optimiser": "adam"}, {"augment": ["mirror"]}, {"seed": -1}, {"extra": 1}, {"epochs": [3]}],
+)  # fmt: skip
+def test_config_refuses(bad):
+    with pytest.raises(ValueError):
+        TrainConfig(**bad)
