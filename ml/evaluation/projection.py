@@ -22,7 +22,8 @@ def table(subject: Subject) -> pd.DataFrame:
     pca = PCA(size, random_state=subject.seed).fit(reference)
     subject.notes["explained_variance"] = np.pad(pca.explained_variance_ratio_, (0, 3 - size)).round(6).tolist()
     perplexity = min(PERPLEXITY, max(2, len(reference) // 4))
-    embedding = TSNE(perplexity=perplexity, initialization="pca", random_state=subject.seed, n_jobs=-1).fit(reference)
+    jobs = -1 if len(reference) > 3_000 else 1  # on few points threads wait for each other longer than they work
+    embedding = TSNE(perplexity=perplexity, initialization="pca", random_state=subject.seed, n_jobs=jobs).fit(reference)
     frames = []
     for split in SPLITS:
         features = subject.features(split).astype(np.float64)

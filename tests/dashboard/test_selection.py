@@ -1,0 +1,95 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.selection import MAX_IDS, Lasso, Selection
+
+names = st.text("abcZ09 /&=+%#?;,'\"<>éЖ漢", min_size=1, max_size=20)
+shares = st.integers(0, 100).map(lambda n: n / 100)
+points = st.tuples(*[st.integers(-99_999, 99_999).map(lambda n: n / 100)] * 2)
+selections = st.builds(
+    Selection,
+    run=st.none() | st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,20}\Z"),
+    split=st.sampled_from(["test", "validation"]),
+    true=st.lists(names, max_size=3, unique=True).map(tuple),
+    pred=st.lists(names, max_size=3, unique=True).map(tuple),
+    outcome=st.sampled_from([(), ("wrong",), ("right",), ("wrong", "right")]),
+    conf=st.none() | st.tuples(shares, shares).map(lambda pair: tuple(sorted(pair))),
+    lasso=st.none() | st.lists(points, min_size=3, max_size=8).map(lambda p: Lasso("map", tuple(p))),
+    ids=st.lists(st.integers(0, 60_000), max_size=5, unique=True).map(tuple),
+    sort=st.sampled_from(["confident", "unsure", "id"]),
+    page=st.integers(1, 500),
+    sample=st.none() | st.integers(0, 60_000),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(selections)
+def test_a_url_gives_back_the_selection(selection):
+    again = Selection.parse(selection.query())
+    assert again.query() == selection.query()
+    assert again.dropped == ()
+    assert again.true == selection.true and again.outcome == selection.outcome and again.ids == selection.ids
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300))
+def test_no_text_raises(text):
+    Selection.parse("?" + text)
+    Selection.parse(text).query()
+
+
+@pytest.mark.parametrize("value", [None, 7, [], {"a": 1}, ""])
+def test_what_is_no_text_is_the_default(value):
+    assert Selection.parse(value) == Selection()
+
+
+@pytest.mark.parametrize(
+    "search",
+    ["?split=train", "?outcome=maybe", "?conf=0.9-0.1", "?conf=0.1", "?conf=nan-1", "?page=0", "?page=-1", "?page=1e3"]
+    + ["?sample=x", "?run=../x", "?run=A", "?lasso=map:1,2;3,4", "?lasso=else:1,1;2,2;3,1", "?sort=best", "?colour=red"]
+    + ["?ids=" + ",".join(map(str, range(MAX_IDS + 1))), "?lasso=map:" + ";".join(["1,1"] * 101), "?true="],
+)
+def test_bad_values_are_dropped_and_named(search):
+    selection = Selection.parse(search)
+    assert selection == Selection()
+    assert len(selection.dropped) == 1
+    assert selection.query() == ""
+
+
+def test_class_names_are_percent_encoded():
+    assert Selection(true=("T-shirt/top",), pred=("Ankle boot",)).query() == "?true=T-shirt%2Ftop&pred=Ankle%20boot"
+    assert Selection.parse("?true=T-shirt/top&pred=Ankle+boot").query() == "?true=T-shirt%2Ftop&pred=Ankle%20boot"
+
+
+def test_a_cell_replaces_adds_and_lets_go():
+    shirt = Selection(outcome=("wrong",), page=3, sample=7).cell("Shirt", "Coat")
+    assert shirt.query() == "?true=Shirt&pred=Coat"
+    assert shirt.cell("Bag", "Dress").query() == "?true=Bag&pred=Dress"
+    assert shirt.cell("Shirt", "Coat").query() == ""
+    both = shirt.cell("Bag", "Dress", add=True)
+    assert both.true == ("Shirt", "Bag") and both.pred == ("Coat", "Dress")
+
+
+def test_a_class_toggles_and_adds():
+    shirt = Selection().toggle("true", "Shirt")
+    assert shirt.true == ("Shirt",)
+    assert shirt.toggle("true", "Shirt").true == ()
+    assert shirt.toggle("true", "Coat").true == ("Coat",)
+    assert shirt.toggle("true", "Coat", add=True).true == ("Shirt", "Coat")
+    assert shirt.toggle("true", "Coat", add=True).toggle("true", "Shirt", add=True).true == ("Coat",)
+
+
+def test_without_filters_the_mistakes_are_meant():
+    assert Selection().outcomes == ("wrong",)
+    assert Selection(true=("Shirt",)).outcomes == ()
+    assert Selection(outcome=("wrong", "right")).outcomes == ()
+    assert Selection(run="x", split="validation", sort="id").outcomes == ("wrong",)
+    assert Selection().explicit().query() == "?outcome=wrong"
+
+
+def test_a_change_goes_back_to_page_one_and_closes_the_drawer():
+    there = Selection(page=4, sample=3)
+    assert there.with_(true=("Bag",)).query() == "?true=Bag"
+    assert there.with_(page=5).sample == 3
+    assert there.here().query() == ""
