@@ -15,7 +15,7 @@ from dashboard.predictor import MODES, Broken, Missing, NoExplanation
 from dashboard.uploads import API_BYTES, Refusal, allowed, decode
 
 FIELDS = ("run", "top", "prepare")
-TEXT_BYTES = 4_096  # of all fields that are not the picture
+PIECE_BYTES = 262_144  # of one field that is not the picture; also the parser's buffer, which reads 64 kB at a time
 FOREVER = "public, max-age=31536000, immutable"  # a run's weights never change
 
 
@@ -40,6 +40,11 @@ def register(server: Flask, doors: Doors) -> None:
             return jsonify(error=str(missing)), 404
         except Broken as broken:
             return jsonify(error=str(broken)), 409
+
+    @server.get("/api/v1/predict")
+    def api_predict_how() -> tuple[Response, int, dict[str, str]]:
+        sentence = "Send a picture by POST, as multipart/form-data in a field named image."
+        return jsonify(error=sentence), 405, {"Allow": "POST"}  # otherwise Dash's page for any path would answer
 
     @server.get("/api/v1/runs")
     def api_runs() -> Response:
@@ -133,7 +138,7 @@ def _form() -> tuple[bytes, dict[str, str]]:
         _, form, files = parse_form_data(
             environ,
             stream_factory=lambda *_, **__: io.BytesIO(),
-            max_form_memory_size=TEXT_BYTES,
+            max_form_memory_size=PIECE_BYTES,
             max_content_length=API_BYTES,
             max_form_parts=8,
         )

@@ -9,7 +9,7 @@ from ml.explanation import EXPLANATIONS, NoConvolution
 
 
 class Sum(nn.Module):
-    """Score of class 0: the sum of the left half after a 1 × 1 convolution of weight 1; of class 1: of the right half."""
+    """Score of class 0: the sum of the left half, unchanged by a 1 × 1 convolution; of class 1: of the right half."""
 
     def __init__(self) -> None:
         super().__init__()
