@@ -81,9 +81,9 @@ IDLE = """() => {
 }"""
 
 # The time from the next event of a kind to the first frame in which a condition holds.
-CLOCK = """([kind, condition]) => {
+CLOCK = """kind => {
     window.took = null;
-    const holds = new Function('return ' + condition);
+    const holds = CONDITION;
     addEventListener(kind, () => {
         const began = performance.now();
         const look = () => holds() ? requestAnimationFrame(() => { window.took = performance.now() - began; })
@@ -93,7 +93,7 @@ CLOCK = """([kind, condition]) => {
 }"""
 
 # The gallery shows as many pictures as it should, the count has changed, and their sheet has arrived.
-GALLERY = """(() => {
+GALLERY = """() => {
     const count = document.getElementById('selection-count')?.textContent;
     if (!count || count === window.countBefore) return false;
     const tiles = document.querySelectorAll('#dashboard-gallery-grid [data-sample]');
@@ -102,20 +102,21 @@ GALLERY = """(() => {
         one => getComputedStyle(one).backgroundImage).find(image => image.includes('/sprites/'))).find(Boolean);
     const url = sheet?.match(/url\\("(.*?)"\\)/)?.[1];
     return Boolean(url) && performance.getEntriesByName(url).some(entry => entry.responseEnd > 0);
-})()"""
+}"""
 
-ANSWER = """(() => {
+ANSWER = """() => {
     const label = document.getElementById('prediction-label')?.textContent;
     const confidence = document.getElementById('prediction-confidence')?.textContent;
     return Boolean(label) && /%/.test(confidence || '') && label + confidence !== window.answerBefore;
-})()"""
+}"""
 
-# A page has moved when its own heading stands and a chart of it was drawn, or a panel that is not still waiting.
-MOVED = """(() => {
-    if (location.pathname !== '%s' || document.getElementById('app-page')?.dataset.before) return false;
-    const panels = [...document.querySelectorAll('#app-page section, #app-page .ff-card, #app-page .card')];
+# A page has moved when its own heading stands, and a panel that shows something instead of waiting.
+MOVED = """() => {
+    const heading = document.querySelector('#app-page h1')?.textContent;
+    if (location.pathname !== '%s' || !heading || heading === window.headingBefore) return false;
+    const panels = [...document.querySelectorAll('#app-page .ff-card')];
     return panels.some(panel => !panel.querySelector('.face.wait') && panel.innerText.length > 20);
-})()"""
+}"""
 
 
 def free_port() -> int:
@@ -214,20 +215,17 @@ def figures_of(browser: Browser, url: str, ids: list[str]) -> list[dict[str, Any
 
 def clocked(page: Page, kind: str, condition: str, act: Callable[[], Any]) -> float:
     """Milliseconds from the event that `act` causes to the frame in which `condition` holds."""
-    page.evaluate(CLOCK, [kind, condition])
+    page.evaluate(CLOCK.replace("CONDITION", condition), kind)
     act()
-    page.wait_for_function("window.took !== null")
+    page.wait_for_function("() => window.took !== null")
     return page.evaluate("window.took")
 
 
 def to_page(page: Page, path: str) -> float:
     """Milliseconds from a click in the navigation to the first panel that shows something."""
-    page.evaluate("document.getElementById('app-page').firstElementChild.dataset.before = 1")
-    moved = MOVED.replace(
-        "document.getElementById('app-page')?.dataset.before", "document.querySelector('[data-before]')"
-    )
+    page.evaluate("window.headingBefore = document.querySelector('#app-page h1').textContent")
     link = page.locator(f'nav a[data-page="{path}"]')
-    took = clocked(page, "click", moved.replace("%s", path), link.click)
+    took = clocked(page, "click", MOVED.replace("%s", path), link.click)
     page.wait_for_function(IDLE)
     return took
 
@@ -236,7 +234,9 @@ def click_cell(page: Page, n: int) -> float:
     """Milliseconds from a click on a cell of the confusion matrix until the gallery shows its pictures."""
     page.evaluate("window.countBefore = document.getElementById('selection-count').textContent")
     page.locator("#dashboard-confusion-graph .hm").first.wait_for(state="attached")
-    box = page.locator("#dashboard-confusion-graph .nsewdrag").first.bounding_box()
+    area = page.locator("#dashboard-confusion-graph .nsewdrag").first
+    area.evaluate("element => element.scrollIntoView({block: 'center'})")
+    box = area.bounding_box()
     assert box is not None
     classes = 10
     row, column = (n * 3) % classes, (n * 3) % classes  # the diagonal is never empty
@@ -249,7 +249,7 @@ def click_cell(page: Page, n: int) -> float:
         page.mouse.down()
         page.mouse.up()
 
-    took = clocked(page, "pointerup" if n < 0 else "mouseup", GALLERY, click)
+    took = clocked(page, "mouseup", GALLERY, click)
     page.wait_for_function(IDLE)
     return took
 
