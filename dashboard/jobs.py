@@ -380,20 +380,22 @@ class Launcher(DiskcacheManager):
         self._jobs = jobs
 
     def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> Any:
-        if not self._jobs.admit(args[0] if isinstance(args, list | tuple) and args else None):
+        ticket = args[0] if isinstance(args, list | tuple) and args else None
+        if not isinstance(ticket, dict) or not self._jobs.admit(ticket):
             raise PreventUpdate
-        return super().call_job_fn(key, job_fn, args, context)
+        known = {"job": ticket["job"], "home": str(self._jobs.home)}
+        return super().call_job_fn(key, job_fn, [known], context)
 
 
 def relay(set_progress: Callable[[Any], None], ticket: dict[str, Any]) -> list[Any]:
     """The background callback: wakes the worker, then tells one tab of every change of the row until the job ends.
 
-    ticket: {"job": id, "attempt": which attempt was asked for}; told: what changed, as `live.observe` compares it.
 
-    Runs in an interpreter of its own, captures nothing, and finds the job by FASHION_HOME and FASHION_DB. Its death
-    costs nothing: every tab reads the row too. It leaves when the server that started it is gone.
+    Runs in an interpreter of its own and captures nothing: the ticket says it all, {"job": id, "home": folder}, the
+    home written in by `Launcher`. Its death costs nothing, since every tab reads the row too. It leaves when the server
+    that started it is gone.
     """
-    jobs = Jobs()
+    jobs = Jobs(Path(ticket["home"]))
     table, told = jobs._table(), None
     parent = multiprocessing.parent_process() or _multiprocess_parent()
     while table is not None and (parent is None or parent.is_alive()):

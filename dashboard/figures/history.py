@@ -73,7 +73,8 @@ def curves(
         },
         yaxis={
             "range": [low - edge, high + edge], "tick0": low, "dtick": step, "fixedrange": True, "zeroline": True,
-            "zerolinecolor": p.grid, "zerolinewidth": 1, "tickformat": ".0f" if share else f".{digits}f",
+            "zerolinecolor": p.grid, "showticklabels": bool(len(epoch)),
+            "zerolinewidth": 1, "tickformat": ".0f" if share else f".{digits}f",
         },
     )  # fmt: skip
     return figure
@@ -95,7 +96,8 @@ def _texts(values: np.ndarray, ends: tuple, share: bool) -> list[list[str]]:
 def _ends(epoch: np.ndarray, values: dict, lines: dict, share: bool, pixels: float) -> list[dict[str, Any]]:
     """Name and last value at the end of each line; pixels: per unit of the value axis."""
     if not len(epoch):
-        return []
+        words = {"text": "no epoch is finished yet", "showarrow": False, "xref": "paper", "yref": "paper"}
+        return [{**words, "x": 0.5, "y": 0.5}]
     above, below = sorted(lines, key=lambda part: -values[part][-1])
     gap = float(values[above][-1] - values[below][-1]) * pixels
     push = max(LABEL - gap, 0) / 2

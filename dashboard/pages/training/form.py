@@ -1,4 +1,4 @@
-"""What shall be trained, on what, and how? Limits stand beside each field; the estimate comes from earlier runs."""
+"""What to train, and how. Limits stand beside each field; the estimate comes from earlier runs."""
 
 import secrets
 from enum import StrEnum
@@ -100,7 +100,9 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         html.P(id=Ids.NOTICE, className="form-error", role="alert"),
         html.P(id=Ids.ESTIMATE, className="faint estimate"),
     ]  # fmt: skip
-    return card("New run", "", html.Div(body, className="form"), span=4)
+    return card(
+        "New run", "What to train, and how. Limits stand beside each field.", html.Div(body, className="form"), span=4
+    )
 
 
 def _augmentation(doors: Doors) -> html.Div:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+from dash.exceptions import PreventUpdate
 
 from dashboard import theme
 from dashboard.components import button, graph
@@ -129,14 +130,10 @@ def register(app: Dash, doors: Doors) -> None:
         fetching = form.state(view, doors.jobs.datasets())
         pace = ACTIVE_MS if view.active else IDLE_MS
         came = rows if listed is not None and isinstance(listed, list) and rows[0] != listed[0] else no_update
-        return (
-            _news(now, live),
-            _news(drawn, curves),
-            _news(rows, listed),
-            _news(fetching, data),
-            came,
-            _news(pace, interval),
-        )
+        news = [_news(now, live), _news(drawn, curves), _news(rows, listed), _news(fetching, data), came]
+        if all(part is no_update for part in news) and pace == interval:
+            raise PreventUpdate  # most ticks end here
+        return *news, _news(pace, interval)
 
     @panel_callback(
         app,
@@ -311,7 +308,7 @@ def _accuracy(row: dict[str, float], n: int | None) -> Any:
 
 def _use(job: Job, doors: Doors, selection: Selection) -> Any:
     """A way to the finished run."""
-    if job.state != "done" or selection.run == job.run_id:
+    if job.state != "done" or (selection.run or doors.store.default_run()) == job.run_id:
         return None
     if not any(entry.run_id == job.run_id and entry.ok for entry in doors.store.runs()):
         return None

@@ -1,0 +1,402 @@
+"""The door MAKE and the Training page, callback by callback, without a browser and without training."""
+
+import dataclasses
+import json
+import os
+import stat
+import sys
+
+import pytest
+
+from dashboard.jobs import READ_ONLY, Invalid, Jobs, Refused
+from dashboard.pages.training import words
+from ml.jobs import worker
+from ml.jobs.table import QUEUE, JobTable
+from tests.callbacks import Client
+
+GOOD = {
+    "model": "compact_cnn", "dataset": "bars", "epochs": 2, "batch_size": 64, "learning_rate": "0.003",
+    "optimiser": "adamw", "train_images": None, "augment": ["flip"], "seed": 7, "name": "",
+}  # fmt: skip
+ROW = {
+    "train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": 0.9, "validation_accuracy": 0.75,
+    "learning_rate": 0.1, "seconds": 2.0, "images_per_second": 300.0,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch):
+    """Nothing is trained here; counts how often a worker would have been started."""
+    started = []
+    monkeypatch.setattr(worker, "start", lambda home: started.append(home))
+    return started
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory):
+    """A home with an imported data set of 600 training pictures, and nothing else."""
+    from ml.artifacts.writer import write_pictures
+    from ml.data import synthetic
+
+    home = tmp_path_factory.mktemp("bars")
+    dataset = dataclasses.replace(synthetic.load("synthetic-4-28x28x1"), name="bars", title="Bars")
+    write_pictures(home, dataset, complete=True)
+    return home
+
+
+@pytest.fixture
+def own(tmp_path, bars, no_artifacts):
+    """A home of the test's own that can be trained in."""
+    home = tmp_path / "own"
+    home.mkdir()
+    (home / "datasets").symlink_to(bars / "datasets")
+    return home
+
+
+@pytest.fixture
+def jobs(own, no_artifacts):
+    return Jobs(own, artifacts=no_artifacts)
+
+
+def make_client(app):
+    browser = app.server.test_client()
+
+    def send(path, data):
+        answer = browser.post(path, data=data, content_type="application/json")
+        return answer.status_code, answer.get_data(as_text=True)
+
+    return Client(send, lambda path: browser.get(path).get_data(as_text=True))
+
+
+@pytest.fixture
+def client(own, no_artifacts):
+    from dashboard.shell import create_app
+
+    return make_client(create_app(no_artifacts, home=own))
+
+
+FORM = {
+    "training-model-select": "compact_cnn", "training-dataset-select": "bars", "training-epochs-input": 2,
+    "training-batch-input": 64, "training-rate-input": "0.003", "training-optimiser-select": "adamw",
+    "training-images-range": 600, "training-augment-checks": ["flip"], "training-seed-input": 7,
+    "training-name-input": "",
+}  # fmt: skip
+
+
+def start(client, intent="i", **changes):
+    values = {f"{name}.value": value for name, value in {**FORM, **changes}.items()}
+    values |= {
+        "training-start.n_clicks": 1,
+        "training-images-range.max": 600,
+        "training-intent-state.data": intent,
+    }
+    return client.fire_with("training-ticket-state.data", "training-start.n_clicks", values)
+
+
+# ---- the door
+
+
+def test_the_door_loads_no_torch():
+    import subprocess
+
+    code = "import sys, dashboard.jobs, dashboard.pages.training; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_submitted_job_is_a_row_with_the_whole_config(jobs, own):
+    job = jobs.submit(GOOD)
+    row = JobTable(own).get(job.id)
+    assert (row.state, row.run_id, row.epochs) == ("queued", "compact_cnn-7", 2)
+    assert row.spec["learning_rate"] == 0.003
+    assert row.spec["augment"] == ["flip"]
+
+
+def test_names_are_made_and_count_up(jobs):
+    names = [jobs.submit(GOOD, taken=frozenset({"compact_cnn-7-2"})).run_id for _ in range(3)]
+    assert names == ["compact_cnn-7", "compact_cnn-7-3", "compact_cnn-7-4"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("epochs", 0, "1 to 100"),
+        ("epochs", 10**9, "1 to 100"),
+        ("epochs", float("nan"), "1 to 100"),
+        ("epochs", None, "1 to 100"),
+        ("epochs", [3], "1 to 100"),
+        ("batch_size", 3.5, "16 to 2,048"),
+        ("learning_rate", "1e400", "0.00001 to 1"),
+        ("learning_rate", {"a": 1}, "0.00001 to 1"),
+        ("optimiser", "magic", "choose one"),
+        ("augment", ["flip", "explode"], "flip, shift, erase"),
+        ("seed", -1, "0 to 2,147,483,647"),
+        ("train_images", 1, "100 to"),
+        ("model", "resnet", "compact_cnn"),
+        ("model", "../../etc", "choose one"),
+        ("dataset", "cifar", "not on this machine"),
+        ("name", "../up", "small letters"),
+        ("name", 5, "small letters"),
+        ("name", "taken", "is taken"),
+    ],
+)
+def test_what_does_not_check_out_is_refused_beside_its_field(jobs, field, value, words):
+    with pytest.raises(Invalid) as invalid:
+        jobs.submit({**GOOD, field: value}, taken=frozenset({"taken"}))
+    assert list(invalid.value.errors) == [field]
+    assert words in invalid.value.errors[field]
+    assert jobs.view().jobs == []
+
+
+def test_unknown_inputs_are_refused(jobs):
+    with pytest.raises(Invalid, match="no choice here"):
+        jobs.submit({**GOOD, "weights": "/etc/passwd"})
+
+
+def test_a_full_queue_is_refused_in_words(jobs):
+    for _ in range(QUEUE):
+        jobs.submit(GOOD)
+    with pytest.raises(Refused, match="waiting already"):
+        jobs.submit(GOOD)
+
+
+def test_a_full_disk_is_refused_in_words(jobs, monkeypatch):
+    monkeypatch.setattr(Jobs, "_free", lambda self: 10)
+    with pytest.raises(Refused, match="disk is almost full"):
+        jobs.submit(GOOD)
+
+
+def test_read_only_changes_nothing(own, no_artifacts):
+    job = Jobs(own, artifacts=no_artifacts).submit(GOOD)
+    closed = Jobs(own, artifacts=no_artifacts, read_only=True)
+    for act in (
+        lambda: closed.submit(GOOD),
+        lambda: closed.cancel(job.id),
+        lambda: closed.resume(job.id),
+        lambda: closed.fetch(),
+    ):
+        with pytest.raises(Refused) as refusal:
+            act()
+        assert str(refusal.value) == READ_ONLY
+    assert not closed.admit({"job": job.id, "attempt": 1})
+    assert closed.view().job == job
+
+
+def test_a_home_that_cannot_be_written_to_can_still_be_looked_at(tmp_path, no_artifacts):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    jobs = Jobs(blocked / "home", artifacts=no_artifacts)
+    assert "cannot be used" in jobs.view().problem
+    assert jobs.health() == {"database": "unavailable", "worker": "stopped"}
+    with pytest.raises(Refused, match="cannot be used"):
+        jobs.cancel("0" * 32)
+
+
+def test_a_missing_worker_is_woken_once(jobs, no_worker):
+    assert jobs.view().job is None
+    assert no_worker == []
+    jobs.submit(GOOD)
+    jobs.view()
+    jobs.view()
+    assert no_worker == [jobs.home]
+    assert jobs.health() == {"database": "ok", "worker": "stopped"}
+
+
+def test_a_background_process_starts_once_for_a_live_attempt_and_never_for_a_forged_one(jobs):
+    job = jobs.submit(GOOD)
+    assert jobs.admit({"job": job.id, "attempt": 1})
+    assert not jobs.admit({"job": job.id, "attempt": 1})
+    for ticket in (None, [], {"job": "f" * 32, "attempt": 1}, {"job": job.id, "attempt": 9}, {"job": [job.id]}, "x"):
+        assert not jobs.admit(ticket)
+    jobs.cancel(job.id)
+    assert not jobs.admit({"job": job.id, "attempt": 2})
+
+
+def test_the_callback_cache_is_private(jobs):
+    folder = jobs.manager.handle.directory
+    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+
+
+def test_time_is_judged_from_trainings_that_are_done(jobs, own):
+    assert jobs.estimate("compact_cnn", "bars", 2, 600) is None
+    job = jobs.submit(GOOD)
+    table = JobTable(own)
+    running = table.claim()
+    table.add_epoch(running, {"epoch": 1, **ROW})
+    table.finish(running, "done")
+    seconds, trainings = jobs.estimate("compact_cnn", "bars", 2, 600)
+    assert trainings == 1
+    assert seconds == pytest.approx(2 * 600 / 300, abs=0.5)
+    assert jobs.estimate("fashion_cnn", "bars", 2, 600) is None
+    assert jobs.view().job.id == job.id
+
+
+def test_data_sets_say_whether_they_are_whole(jobs, own, no_artifacts, monkeypatch):
+    from ml.data import fashion_mnist
+
+    monkeypatch.setattr(fashion_mnist, "find", lambda: None)
+    assert [(c.name, c.train_images, c.complete) for c in jobs.datasets()] == [("bars", 600, True)]
+    shipped = no_artifacts / "datasets" / "fashion-mnist"
+    shipped.mkdir(parents=True)
+    splits = {"test": 10_000, "validation": 5_000, "reference": 10_000}
+    (shipped / "dataset.json").write_text(json.dumps({"title": "Fashion-MNIST", "splits": splits}))
+    first = jobs.datasets()[0]
+    assert (first.name, first.train_images, first.complete) == ("fashion-mnist", 10_000, False)
+    assert jobs.validation_images("bars") == 200
+
+
+# ---- the page
+
+
+def test_start_makes_one_job_a_click_and_a_ticket(client, own):
+    status, made = start(client)
+    again = start(client)[1]
+    jobs = JobTable(own).listing()
+    assert status == 200
+    assert len(jobs) == 1
+    assert made["training-ticket-state"]["data"] == {"job": jobs[0].id, "attempt": 1}
+    assert again["training-ticket-state"]["data"]["job"] == jobs[0].id
+    assert jobs[0].spec["train_images"] is None
+    assert made["training-intent-state"]["data"] != "i"
+
+
+def test_start_takes_part_of_the_pictures(client, own):
+    start(client, **{"training-images-range": 200})
+    assert JobTable(own).listing()[0].spec["train_images"] == 200
+
+
+def test_start_says_what_is_wrong_beside_the_field(client, own):
+    _, made = start(client, **{"training-epochs-input": 0, "training-name-input": "No!"})
+    assert made["training-epochs-error"]["children"] == "Epochs: a whole number from 1 to 100."
+    assert "small letters" in made["training-name-error"]["children"]
+    assert JobTable(own).listing() == []
+
+
+def observe(client, **values):
+    return client.fire_with("training-live-state.data", "training-live-interval.n_intervals", values)
+
+
+def test_observe_tells_news_once_and_slows_down_when_idle(client, own):
+    _, made = observe(client, **{"training-live-interval.interval": 500})
+    assert made["training-live-interval"]["interval"] == 3000
+    seen = {f"{id}.data": props["data"] for id, props in made.items() if "data" in props}
+    seen |= {"training-live-interval.interval": 3000}
+    assert observe(client, **seen) == (204, {})
+    start(client)
+    _, made = observe(client, **seen)
+    assert made["training-live-interval"]["interval"] == 500
+    assert made["training-live-state"]["data"][1] == "queued"
+
+
+def test_no_job_is_an_empty_face(client):
+    _, made = client.fire_with("training-status.children", "training-live-state.data", {})
+    assert "No training yet" in json.dumps(made["training-live-face"]["children"])
+    assert "training-status" not in made
+
+
+def test_the_live_card_shows_the_row(client, own):
+    start(client)
+    table = JobTable(own)
+    _, made = client.fire_with("training-status.children", "training-live-state.data", {})
+    assert made["training-status"]["children"] == "queued"
+    assert "1st in the queue" in made["training-live-sentence"]["children"]
+    job = table.claim()
+    table.beat(job, batch=10, batches=20, stage="training", left=98.0, speed=2310.4)
+    table.add_epoch(job, {"epoch": 1, **ROW})
+    _, made = client.fire_with("training-status.children", "training-live-state.data", {})
+    shown = {id: props.get("children") for id, props in made.items()}
+    assert shown["training-status"] == "running"
+    assert shown["training-progress"] == "1/2"
+    assert shown["training-live-left"] == "1 min 38 s"
+    assert shown["training-live-speed"] == "2,310 / s"
+    assert shown["training-live-loss"] == "0.900"
+    assert shown["training-live-accuracy"][0] == "75.0 %"
+    assert made["training-live-bar"] == {"value": "10", "max": "20"}
+    assert made["training-cancel"] == {"hidden": False, "disabled": False}
+    assert made["training-resume"]["hidden"] is True
+
+
+def test_the_curves_come_from_the_table(client, own):
+    start(client)
+    table = JobTable(own)
+    job = table.claim()
+    table.add_epoch(job, {"epoch": 1, **ROW})
+    table.add_epoch(job, {"epoch": 2, **ROW, "validation_accuracy": 0.8})
+    values = {"app-theme-state.data": "dark"}
+    _, made = client.fire_with("training-accuracy-graph.figure", "training-curves-state.data", values)
+    texts = [note["text"] for note in made["training-accuracy-graph"]["figure"]["layout"]["annotations"]]
+    assert texts == ["val 80.0", "train 50.0"]
+
+
+def test_cancel_and_resume_from_the_page(client, own):
+    start(client)
+    table = JobTable(own)
+    job = table.claim()
+    live = {"training-live-state.data": [job.id, "running"]}
+    _, made = client.fire_with(
+        "training-acted-state.data", "training-cancel.n_clicks", {**live, "training-cancel.n_clicks": 1}
+    )
+    assert made["training-acted-state"]["data"]
+    assert table.get(job.id).cancel
+    table.finish(table.get(job.id), "interrupted", "why")
+    values = {**live, "training-resume.n_clicks": 1}
+    _, made = client.fire_with("training-acted-state.data", "training-resume.n_clicks", values)
+    assert table.get(job.id).state == "queued"
+    _, made = client.fire_with(
+        "training-acted-state.data",
+        "training-cancel.n_clicks",
+        {"training-live-state.data": 7, "training-cancel.n_clicks": 1},
+    )
+    assert "no such job" in made["training-live-notice"]["children"]
+
+
+def test_the_table_lists_runs_and_jobs(home, no_artifacts):
+    from dashboard.shell import create_app
+
+    table = JobTable(home)
+    table.submit({"seed": 1}, "waits", epochs=2)
+    client = make_client(create_app(no_artifacts, home=home))
+    _, made = client.fire_with("training-runs-table.children", "training-runs-state.data", {"url.search": ""})
+    text = json.dumps(made["training-runs-table"]["children"])
+    assert text.index("waits") < text.index("toy")
+    assert "Cancel waits" in text
+    assert "in use" in text
+    assert "one common axis from" in made["training-runs-help"]["children"]
+
+
+def test_runs_are_exported_with_their_interval(home, no_artifacts):
+    import csv
+
+    from dashboard.shell import create_app
+
+    text = create_app(no_artifacts, home=home).server.test_client().get("/export/runs.csv").get_data(as_text=True)
+    (row,) = csv.DictReader(text.splitlines())
+    assert (row["run"], row["state"], row["model"], row["n"]) == ("toy", "done", "compact_cnn", "400")
+    assert float(row["low"]) < int(row["correct"]) / 400 < float(row["high"])
+
+
+def test_read_only_shows_a_sentence_instead_of_the_form(own, no_artifacts):
+    from dashboard.doors import Doors
+    from dashboard.pages import training
+    from dashboard.predictor import Predictor
+    from dashboard.selection import Selection
+    from dashboard.store import Store
+
+    doors = Doors(Store(no_artifacts, own), Predictor(no_artifacts, own), Jobs(own, read_only=True), True)
+    text = json.dumps(training.layout(doors, Selection()).to_plotly_json(), default=lambda o: o.to_plotly_json())
+    assert "trains none" in text
+    assert "training-epochs-input" not in text
+    assert "training-status" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words_"),
+    [(50, "50 s"), (98, "1 min 38 s"), (120, "2 min"), (41 * 60, "41 min"), (7500, "2 h 05 min"), (-3, "0 s")],
+)
+def test_durations(seconds, words_):
+    assert words.duration(seconds) == words_
+
+
+def test_guesses_are_round():
+    assert [words.about(s) for s in (20, 60, 250, 4000)] == ["under a minute", "1 min", "4 min", "1 h 05 min"]
+    assert [words.ordinal(n) for n in (1, 2, 3, 4, 11, 21)] == ["1st", "2nd", "3rd", "4th", "11th", "21st"]
+    assert [words.size(n) for n in (38_154, 896_906)] == ["38,154", "0.90 M"]
