@@ -10,6 +10,12 @@ from dashboard.theme import alpha, palette, template
 BASE = 0.34  # opacity of a bar under an interval
 
 
+def percent_ticks(floor: float) -> list[int]:
+    """Round percentages from `floor` (0..1) to 100, at most five of them."""
+    step = next(step for step in (5, 10, 20, 25) if (100 - 100 * floor) / step <= 4.001)
+    return list(range(-(-round(100 * floor) // step) * step, 101, step))
+
+
 def bars(
     right: np.ndarray,
     n: np.ndarray,
@@ -56,7 +62,7 @@ def bars(
             "text": hover, "hovertemplate": "%{text}<extra></extra>",
         }
     )  # fmt: skip
-    ticks = [100 * (floor + (1 - floor) * i / 4) for i in range(5)]
+    ticks = percent_ticks(floor)
     return {
         "data": traces,
         "layout": {

@@ -6,6 +6,7 @@ from dash import Dash, Input, Output, html
 from dashboard.components import dot, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
+from dashboard.figures.accuracy import percent_ticks
 from dashboard.selection import Selection
 from dashboard.store import RunView, wilson
 
@@ -75,10 +76,10 @@ def strip(classes: list[str], share, low, high, overall: float, ends: tuple[floa
     def at(value: float) -> str:
         return f"{100 * (value - floor) / (1 - floor):.2f}%"
 
-    ticks = [floor + (1 - floor) * i / 4 for i in range(5)]
-    parts: list = [html.I(className="gridline", style={"left": at(t)}) for t in ticks]
+    ticks = percent_ticks(floor)
+    parts: list = [html.I(className="gridline", style={"left": at(t / 100)}) for t in ticks]
     parts += [
-        html.Span(f"{100 * t:g}" + (" %" if t == 1 else ""), className="tick", style={"left": at(t)}) for t in ticks
+        html.Span(f"{t}" + (" %" if t == 100 else ""), className="tick", style={"left": at(t / 100)}) for t in ticks
     ]
     parts += [
         html.I(className="band", style={"left": at(ends[0]), "width": f"calc({at(ends[1])} - {at(ends[0])})"}),

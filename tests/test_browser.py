@@ -1,0 +1,346 @@
+"""What people click, in a real browser, on the runs that ship. Console errors and answers of 400 and above fail."""
+
+import io
+import random
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from dashboard.store import Store
+from ml.paths import ARTIFACTS
+
+PAGES = ["/", "/insights", "/prediction", "/training"]
+LEVELS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory):
+    return tmp_path_factory.mktemp("browser-home")
+
+
+@pytest.fixture
+def shipped(own_home, serving, monkeypatch):
+    """The address of the app as it ships."""
+    from dashboard.shell import create_app
+
+    monkeypatch.setenv("FASHION_HOME", str(own_home))
+    return serving(create_app(home=own_home))
+
+
+@pytest.fixture(scope="module")
+def run():
+    return Store(ARTIFACTS, ARTIFACTS).open(None)
+
+
+def opened(page: Page, address: str, idle: str) -> Page:
+    page.goto(address)
+    page.wait_for_selector("h1")
+    page.wait_for_function(idle)
+    return page
+
+
+def cell(page: Page, i: int, j: int, n: int) -> None:
+    """Click a cell of the matrix as a person would: hover, then press."""
+    page.locator("#dashboard-confusion-graph .heatmaplayer .hm").first.wait_for(state="attached")
+    page.locator("#dashboard-confusion-graph").scroll_into_view_if_needed()
+    box = page.locator("#dashboard-confusion-graph .nsewdrag").bounding_box()
+    x, y = box["x"] + box["width"] * (j + 0.5) / n, box["y"] + box["height"] * (i + 0.5) / n
+    page.mouse.move(x - 2, y - 2)
+    page.mouse.move(x, y)
+    page.wait_for_selector("#dashboard-confusion-graph .hovertext", state="attached")
+    page.mouse.click(x, y)
+
+
+def test_matrix_cells_open_exactly_their_images(shipped, page, new_page, idle, run):
+    opened(page, shipped, idle)
+    predictions = run.predictions("test")
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (predictions.labels, predictions.predicted), 1)
+    assert counts.sum() == 10_000
+    draw = random.Random(5)
+    for i, j in [(6, 0), *((draw.randrange(10), draw.randrange(10)) for _ in range(4))]:
+        page.goto(shipped)
+        page.wait_for_function(idle)
+        cell(page, i, j, 10)
+        expect(page.locator("#selection-count")).to_have_text(str(counts[i, j]))
+        expect(page.locator("#dashboard-gallery-grid [data-sample]")).to_have_count(min(48, counts[i, j]))
+        page.wait_for_function(idle)
+    address, fresh = page.url, new_page()
+    opened(fresh, address, idle)
+    expect(fresh.locator("#selection-count")).to_have_text(str(counts[i, j]))
+    shown = [int(e.get_attribute("data-sample")) for e in fresh.locator("[data-sample]").all()]
+    expected = predictions.ids[(predictions.labels == i) & (predictions.predicted == j)]
+    assert set(shown) <= set(expected.tolist())
+
+
+def test_ctrl_adds_a_second_click_removes_and_back_undoes(shipped, page, idle, run):
+    opened(page, shipped, idle)
+    cell(page, 6, 0, 10)
+    expect(page).to_have_url(f"{shipped}/?true=Shirt&pred=T-shirt%2Ftop")
+    page.wait_for_function(idle)
+    page.keyboard.down("Control")
+    cell(page, 6, 2, 10)
+    page.keyboard.up("Control")
+    expect(page).to_have_url(f"{shipped}/?true=Shirt&pred=T-shirt%2Ftop&pred=Pullover")
+    page.go_back()
+    expect(page.get_by_role("button", name="Remove predicted T-shirt/top")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove predicted Pullover")).to_have_count(0)
+    page.wait_for_function(idle)
+    cell(page, 6, 0, 10)
+    expect(page.get_by_role("button", name="Remove true Shirt")).to_have_count(0)
+    mistakes = int((~run.predictions("test").right).sum())
+    expect(page.locator("#selection-count")).to_have_text(str(mistakes))
+
+
+def test_labels_bars_and_chips_by_keyboard(shipped, page, idle, run):
+    opened(page, shipped, idle)
+    page.get_by_role("button", name="Select all truly Bag").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#selection-count")).to_have_text("1000")
+    chip = page.get_by_role("button", name="Remove true Bag")
+    chip.focus()
+    page.keyboard.press("Enter")
+    expect(chip).to_have_count(0)
+    page.get_by_text("Table", exact=True).click()
+    first = page.locator("#dashboard-confusion-table button").first
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert focused.endswith("truly Trouser, guessed Trouser")
+    page.keyboard.press("Enter")
+    expect(page.locator("#selection-count")).to_have_text(focused.split()[0])
+
+
+def test_a_bar_narrows_the_selection(shipped, page, idle, run):
+    opened(page, shipped, idle)
+    box = page.locator("#dashboard-accuracy-graph .nsewdrag").bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + box["height"] * 0.95)
+    page.wait_for_selector("#dashboard-accuracy-graph .hovertext", state="attached")
+    page.mouse.click(box["x"] + 20, box["y"] + box["height"] * 0.95)
+    predictions = run.predictions("test")
+    share = [predictions.right[predictions.labels == c].mean() for c in range(10)]
+    worst = int(np.argmin(share))
+    expect(page.get_by_role("button", name=f"Remove true {run.classes[worst]}")).to_be_visible()
+    wrong = int((~predictions.right[predictions.labels == worst]).sum())
+    expect(page.locator("#selection-count")).to_have_text(str(wrong))
+
+
+def test_an_image_opens_the_drawer_and_explains_itself(shipped, page, idle, run):
+    opened(page, shipped, idle)
+    tile = page.locator("[data-sample]").nth(2)
+    example = tile.get_attribute("data-sample")
+    tile.click()
+    drawer = page.locator("#sample-drawer")
+    expect(drawer).to_be_visible()
+    expect(drawer.locator("#sample-drawer-title")).to_contain_text(f"#{example} 3 of")
+    expect(drawer.locator(".pbar")).to_have_count(10)
+    expect(drawer.locator(".nbs li")).to_have_count(10)
+    overlay = drawer.locator("#sample-drawer-overlay")
+    page.wait_for_function("e => e.complete && e.naturalWidth > 0", arg=overlay.element_handle(), timeout=60_000)
+    drawer.get_by_role("button", name="Next sample").click()
+    expect(drawer.locator("#sample-drawer-title")).to_contain_text("4 of")
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+
+
+def test_the_drawer_leads_to_the_studio(shipped, page, idle, run):
+    opened(page, f"{shipped}/?sample=0", idle)
+    page.get_by_role("button", name="Open in the studio").click()
+    expect(page).to_have_url(f"{shipped}/prediction?sample=0")
+    row = run.predictions("test").row(0)
+    expect(page.locator("#prediction-label")).to_have_text(
+        run.classes[run.predictions("test").predicted[row]], timeout=60_000
+    )
+
+
+def test_run_picker_split_and_order(shipped, page, idle, run):
+    opened(page, shipped, idle)
+    page.locator("#run-picker").select_option("compact_cnn")
+    expect(page).to_have_url(f"{shipped}/?run=compact_cnn")
+    expect(page.locator("#dashboard-about")).to_contain_text("compact_cnn on Fashion-MNIST, test")
+    page.get_by_role("button", name="Validation").click()
+    expect(page.locator("#dashboard-about")).to_contain_text("validation split, 5,000")
+    page.locator("#dashboard-gallery-select").select_option("id")
+    page.wait_for_function(idle)
+    ids = [int(e.get_attribute("data-sample")) for e in page.locator("[data-sample]").all()]
+    assert ids == sorted(ids) and len(ids) == 48
+    page.get_by_role("link", name="Insights").click()
+    expect(page).to_have_url(f"{shipped}/insights?run=compact_cnn&split=validation&sort=id")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_bad_addresses_are_read_with_a_note(shipped, page, idle, path):
+    opened(page, f"{shipped}{path}?colour=red&page=-1&true=Hat", idle)
+    note = page.locator("#app-dropped")
+    for words in ("colour", "page=-1", "Hat"):
+        expect(note).to_contain_text(words)
+
+
+def test_an_unknown_run_leaves_faces_not_errors(shipped, page, idle):
+    opened(page, f"{shipped}/?run=nothing", idle)
+    expect(page.locator("#app-dropped")).to_contain_text("nothing")
+    expect(page.locator("#dashboard-gallery-card .face")).to_be_visible()
+
+
+def test_a_lasso_on_the_map_becomes_the_selection(shipped, page, idle, run):
+    opened(page, f"{shipped}/insights", idle)
+    plot = page.locator("#insights-plane-graph")
+    plot.scroll_into_view_if_needed()
+    plot.locator(".nsewdrag").first.wait_for(state="attached", timeout=60_000)
+    page.wait_for_function(idle)
+    box = plot.locator(".nsewdrag").first.bounding_box()
+    middle_x, middle_y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    corners = [(-0.2, -0.2), (0.2, -0.2), (0.2, 0.2), (-0.2, 0.2), (-0.2, -0.19)]
+    page.mouse.move(middle_x - 0.2 * box["width"], middle_y - 0.2 * box["height"])
+    page.mouse.down()
+    for x, y in corners:
+        page.mouse.move(middle_x + x * box["width"], middle_y + y * box["height"], steps=8)
+    page.mouse.up()
+    chip = page.get_by_role("button", name="Remove lasso")
+    expect(chip).to_be_visible(timeout=20_000)
+    page.wait_for_function(idle)
+    from dashboard.selection import Selection
+
+    expected = int(run.mask(Selection.parse("?" + page.url.split("?")[1])).sum())
+    expect(page.locator("#selection-count")).to_have_text(str(expected))
+    assert 0 < expected < 10_000
+
+
+def test_uploading_a_test_picture_gives_the_recorded_answer(shipped, page, idle, run, tmp_path):
+    opened(page, f"{shipped}/prediction", idle)
+    pictures, predictions = run.pictures("test"), run.predictions("test")
+    path = tmp_path / "garment.png"
+    Image.fromarray(pictures.images[11, ..., 0]).save(path)
+    with page.expect_file_chooser() as chooser:
+        page.locator("#prediction-upload").get_by_text("Browse").click()
+    chooser.value.set_files(str(path))
+    expect(page.locator("#prediction-label")).to_have_text(run.classes[predictions.predicted[11]], timeout=60_000)
+    expect(page.locator("#prediction-confidence")).to_have_text(f"{100 * predictions.confidence[11]:.1f} %")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("empty.png", b""), ("words.png", b"these are words"), ("vector.svg", b"<svg/>")]
+)
+def test_what_is_no_picture_is_refused_in_words(shipped, page, idle, tmp_path, name, content):
+    opened(page, f"{shipped}/prediction", idle)
+    path = tmp_path / name
+    path.write_bytes(content)
+    with page.expect_file_chooser() as chooser:
+        page.locator("#prediction-upload").get_by_text("Browse").click()
+    chooser.value.set_files(str(path))
+    expect(page.locator("#prediction-error")).to_contain_text("PNG")
+
+
+def test_train_one_epoch_on_a_subset(shipped, page, new_page, idle, own_home):
+    opened(page, f"{shipped}/training", idle)
+    page.get_by_label("Model").select_option("compact_cnn")
+    page.get_by_label("Epochs").fill("1")
+    page.get_by_label("Training images").fill("500")
+    page.get_by_label("Name").fill("browser-made")
+    page.locator("#training-start").click()
+    expect(page.locator("#training-status")).to_have_text("running", timeout=60_000)
+    page.reload()
+    second = new_page()
+    opened(second, f"{shipped}/training", idle)
+    for tab in (page, second):
+        expect(tab.locator("#training-status")).to_have_text("done", timeout=240_000)
+        expect(tab.locator("#training-progress")).to_have_text("1/1")
+    page.reload()
+    expect(page.locator("#run-picker option[value=browser-made]")).to_have_count(1)
+    page.locator("#run-picker").select_option("browser-made")
+    page.get_by_role("link", name="Dashboard").click()
+    expect(page.locator("#dashboard-about")).to_contain_text("browser-made")
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("path", [*PAGES, "/?sample=0", "/nowhere"])
+@pytest.mark.allow_problems("404 .*/nowhere", "status of 404")
+def test_axe_finds_nothing_serious(shipped, new_page, idle, path, mode):
+    page = opened_anywhere(new_page(color_scheme=mode), f"{shipped}{path}", idle)
+    assert page.locator("html").get_attribute("data-bs-theme") == mode or path == "/nowhere"
+    found = [v for v in Axe().run(page).response["violations"] if v["impact"] in LEVELS]
+    assert [(v["id"], [n["target"] for n in v["nodes"]][:4]) for v in found] == []
+
+
+def opened_anywhere(page: Page, address: str, idle: str) -> Page:
+    page.goto(address)
+    if "/nowhere" not in address:
+        page.wait_for_function(idle)
+        page.wait_for_timeout(1_000)
+    return page
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1024, 1440])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_scrolls_sideways(shipped, new_page, idle, path, width):
+    page = opened(new_page(viewport={"width": width, "height": 800}), f"{shipped}{path}", idle)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_theme_is_remembered(shipped, page, idle):
+    opened(page, shipped, idle)
+    page.locator("#app-theme-button").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+@pytest.fixture(scope="module")
+def odd_home(tmp_path_factory):
+    """Two runs on 13 classes, 40 × 32, RGB; one with convolutions, one before its optional tables were made."""
+    from ml.pipeline import train
+    from ml.training.config import TrainConfig
+
+    home = tmp_path_factory.mktemp("odd-home")
+    config = TrainConfig(model="compact_cnn", dataset="synthetic-13-40x32x3", epochs=1, batch_size=64, threads=1)
+    train(config, run_id="odd", home=home)
+    train(config, run_id="bare", home=home, slow=False)
+    return home
+
+
+@pytest.mark.parametrize("run_id", ["odd", "bare"])
+@pytest.mark.parametrize("path", PAGES)
+def test_thirteen_classes_in_colour_open_on_every_page(odd_home, no_artifacts, serving, page, idle, path, run_id):
+    from dashboard.shell import create_app
+
+    address = serving(create_app(no_artifacts, home=odd_home))
+    opened(page, f"{address}{path}?run={run_id}", idle)
+    expect(page.locator("#app-dropped")).to_be_empty()
+    assert page.locator(".face.bad").count() == 0
+    if path == "/":
+        cell(page, 12, 12, 13)
+        run = Store(no_artifacts, odd_home).open(run_id)
+        p = run.predictions("test")
+        n = int(((p.labels == 12) & (p.predicted == 12)).sum())
+        expect(page.locator("#selection-count")).to_have_text(str(n))
+
+
+def test_no_runs_at_all(no_artifacts, tmp_path, serving, page, idle):
+    from dashboard.shell import create_app
+
+    address = serving(create_app(no_artifacts, home=tmp_path / "empty"))
+    for path in PAGES:
+        opened(page, f"{address}{path}", idle)
+        assert page.locator(".face.bad").count() == 0
+    opened(page, address, idle)
+    expect(page.get_by_text("python -m ml train").first).to_be_visible()
+
+
+def test_api_gives_what_was_recorded(shipped, run):
+    import requests
+
+    pictures, predictions = run.pictures("test"), run.predictions("test")
+    for i in random.Random(1).sample(range(10_000), 40):
+        buffer = io.BytesIO()
+        Image.fromarray(pictures.images[i, ..., 0]).save(buffer, "PNG")
+        answer = requests.post(
+            f"{shipped}/api/v1/predict", files={"image": ("x.png", buffer.getvalue())}, data={"top": "10"}, timeout=60
+        ).json()
+        assert answer["label"] == run.classes[predictions.predicted[i]]
+        for entry in answer["top"]:
+            recorded = predictions.probabilities[i, run.classes.index(entry["label"])]
+            assert abs(entry["probability"] - recorded) < 1e-4
