@@ -2,5 +2,5 @@
 
 import importlib
 
-NAMES = ("dashboard", "prediction", "training")
+NAMES = ("dashboard", "insights", "prediction", "training")
 PAGES = [importlib.import_module(f"dashboard.pages.{name}") for name in NAMES]
