@@ -36,6 +36,7 @@ __all__ = [
 
 OPEN = 3  # classifiers held at once, 4 MB each and their reference features
 EXPLANATIONS = 512  # maps held, a few kB each
+ACTIVATIONS = 12  # pictures whose feature maps are held, half a MB each
 EXPLAIN = ("grad-cam", "gradients", "occlusion")
 
 
@@ -110,6 +111,7 @@ class Predictor:
         self._default: str | None = None
         self._opened: OrderedDict[str, Opened] = OrderedDict()
         self._maps: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._activations: OrderedDict[Hashable, dict[str, np.ndarray]] = OrderedDict()
 
     def predict(
         self,
@@ -161,6 +163,20 @@ class Predictor:
                     raise NoExplanation(f"{error}") from None
             self._maps.move_to_end(place)
             return self._maps[place]
+
+    def feature_maps(self, run_id: str | None, image: np.ndarray) -> dict[str, np.ndarray]:
+        """image: uint8 [h, w, c] of the network's form → layer → float32 [channels, h, w], in the network's order.
+
+        Empty for a network without picture-shaped layers. Do not write to the arrays: they are kept. Raises Missing,
+        Broken, ValueError for a picture of another form.
+        """
+        opened = self._open(run_id)
+        place = (opened.run.run_id, opened.run.manifest["weights"]["sha256"], image.tobytes())
+        with self._lock:
+            if place not in self._activations:
+                self._keep(self._activations, place, opened.classifier.activations(image), ACTIVATIONS)
+            self._activations.move_to_end(place)
+            return self._activations[place]
 
     def familiarity(self, run_id: str | None, image: np.ndarray) -> Familiarity:
         """How unlike the training pictures one is. image: uint8 [h, w, c] of the network's form.

@@ -225,6 +225,9 @@ def listen(server: Flask, listener: socket.socket) -> TcpWSGIServer:
         threads=THREADS,
         connection_limit=CONNECTIONS,
         max_request_body_size=security.API_BYTES + 1,
+        # what people send and see stays in memory: waitress would put longer bodies into temporary files
+        inbuf_overflow=security.API_BYTES + 1,
+        outbuf_overflow=security.API_BYTES + 1,
         asyncore_use_poll=True,  # select() ends at 1,024 files
         ident="",
         clear_untrusted_proxy_headers=True,

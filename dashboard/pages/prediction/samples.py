@@ -128,8 +128,9 @@ def strip(doors: Doors, selection: Selection, class_id: Any, number: Any, step: 
     view = doors.store.open(selection.run)
     pictures = view.pictures(selection.split)
     rows = np.arange(len(pictures.ids))
-    if isinstance(class_id, str) and class_id.isdigit() and int(class_id[:4]) < len(view.classes):
-        rows = rows[pictures.labels == int(class_id[:4])]
+    known = [str(i) for i in range(len(view.classes))]
+    if class_id in known:
+        rows = rows[pictures.labels == known.index(class_id)]
     start = int(np.searchsorted(pictures.ids[rows], number)) if isinstance(number, int | float) else 0
     start = min(max(start + step, 0), max(0, len(rows) - SHOWN))
     shown = rows[start : start + SHOWN]

@@ -1,0 +1,349 @@
+"""The prediction page: what its callbacks say, and the page itself in a browser."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard import uploads
+from dashboard.doors import Doors
+from dashboard.jobs import Jobs
+from dashboard.pages import prediction
+from dashboard.pages.prediction import answer, familiarity, picture, preparation, saliency, samples
+from dashboard.predictor import Predictor
+from dashboard.selection import Selection
+from dashboard.store import Store
+
+
+@pytest.fixture
+def doors(home, no_artifacts):
+    return Doors(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
+
+
+@pytest.fixture
+def run(doors):
+    return doors.store.open("toy")
+
+
+def png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def url(content: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(content).decode()
+
+
+def words(component) -> str:
+    """All text in a component."""
+    if component is None:
+        return ""
+    if isinstance(component, str):
+        return component
+    if isinstance(component, list | tuple):
+        return "".join(words(part) for part in component)
+    return words(getattr(component, "children", None))
+
+
+def photo() -> np.ndarray:
+    """A dark bar on a light ground, 300 × 200."""
+    image = np.full((200, 300, 3), 240, np.uint8)
+    image[40:160, 100:140] = (60, 40, 30)
+    return image
+
+
+def test_an_uploaded_test_picture_gets_its_recorded_answer(doors, run):
+    recorded = run.predictions("test")
+    for row in (0, 1, 2, 3, 100):
+        kept = picture.keep(url(png(run.pictures("test").images[row])), "shoe.png")
+        shown = answer.ask(doors, Selection(), kept, "auto", [])
+        assert shown.label == run.classes[recorded.predicted[row]]
+        assert words(shown.confidence) == f"{100 * recorded.confidence[row]:.1f} %"
+        assert shown.face is None
+        assert shown.error == ""
+        assert shown.more is False
+        assert "shoe.png · 28 × 28" in shown.caption
+        assert shown.fixed == [True] * len(preparation.SWITCHES), "nothing to switch on a picture that passes unchanged"
+
+
+def test_a_test_picture_is_named_by_the_address(doors, run):
+    recorded = run.predictions("test")
+    wrong = int(np.flatnonzero(~recorded.right)[0]) if (~recorded.right).any() else None
+    right = int(np.flatnonzero(recorded.right)[0])
+    for row, verdict in ((right, "right"), (wrong, "wrong")):
+        if row is None:
+            continue
+        shown = answer.ask(doors, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto", [])
+        assert shown.label == run.classes[recorded.predicted[row]]
+        assert words(shown.truth) == f"Labelled {run.classes[recorded.labels[row]]} {verdict}"
+        assert shown.state["truth"] == recorded.labels[row]
+
+
+def test_a_photo_shows_every_step_and_each_can_be_switched_off(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    shown = answer.ask(doors, Selection(), kept, "auto", [])
+    assert len(shown.steps) == len(shown.notes) == len(preparation.NAMES)
+    assert all(step.src.startswith("data:image/") for step in shown.steps)
+    assert shown.notes[preparation.NAMES.index("polarity")] == "turned over: light on dark"
+    assert shown.fixed == [False] * len(preparation.SWITCHES)
+    off = answer.ask(doors, Selection(), kept, "auto", ["polarity"])
+    assert off.notes[preparation.NAMES.index("polarity")] == "left out"
+    assert off.steps[-1].src != shown.steps[-1].src
+    never = answer.ask(doors, Selection(), kept, "none", [])
+    assert set(never.notes[:-1]) == {"left out"}
+    assert never.fixed == [True] * len(preparation.SWITCHES)
+
+
+def test_nothing_yet_is_an_empty_face(doors):
+    shown = answer.ask(doors, Selection(), None, "auto", [])
+    assert words(shown.face) == answer.NOTHING
+    assert shown.label == ""
+    assert shown.state is None
+    assert shown.more is True
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "is empty"), (b"<svg/>", "an SVG drawing"), (b"hello", "not a picture"), (b"\x89PNG\r\n", "not a picture")],
+)
+def test_refusals_reach_the_page_in_words(doors, content, said):
+    kept = picture.keep(url(content), "evil<script>.png")
+    assert set(kept) == {"name", "error"}
+    shown = answer.ask(doors, Selection(), kept, "auto", [])
+    assert said in shown.error
+    assert "12 MB" in shown.error
+    assert shown.label == ""
+    assert words(shown.face) == answer.REFUSED
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        [],
+        "text",
+        7,
+        {"src": None},
+        {"src": "data:image/png;base64,AAAA"},
+        {"src": 5, "name": {}},
+        {"error": ["x" * 10_000]},
+        {"src": "javascript:alert(1)"},
+    ],
+)
+def test_forged_memory_of_the_tab_is_refused_not_trusted(doors, kept):
+    shown = answer.ask(doors, Selection(), kept, {"mode": 1}, [])
+    assert shown.label == ""
+    assert shown.face is not None
+    assert len(shown.error) <= 400
+
+
+def test_an_unknown_run_or_sample_is_a_face_with_words(doors):
+    for search in ("?run=nowhere&sample=1", "?sample=999999"):
+        shown = answer.ask(doors, Selection.parse(search), None, "auto", [])
+        assert words(shown.face)
+        assert shown.state is None
+
+
+def state_of(doors, row: int = 0):
+    return answer.ask(doors, Selection.parse(f"?sample={row}"), None, "auto", []).state
+
+
+def test_the_veil_belongs_to_the_answer(doors):
+    state = state_of(doors)
+    seen, veil, note = saliency.overlay(doors, state, "grad-cam")
+    assert seen.src.startswith("data:image/png")
+    assert veil.src.startswith("data:image/png")
+    assert "Lit" in note or "Nothing" in note
+    _, other, _ = saliency.overlay(doors, state, "occlusion")
+    assert other.src != veil.src
+    assert saliency.overlay(doors, state, "none")[1] is None
+    assert saliency.overlay(doors, state, ["forged"])[1] is None
+
+
+def test_neighbours_and_meter_agree_with_the_tables(doors, run):
+    state = state_of(doors, 3)
+    tiles, summary = familiarity.neighbours(doors, state)
+    recorded = run.neighbours("test", 3)
+    assert len(tiles) == len(recorded)
+    assert f"{recorded['distance'].iloc[0]:.2f}" in words(tiles[0])
+    labels = run.pictures("reference").labels
+    ids = [run.pictures("reference").row(int(i)) for i in recorded["neighbour_id"]]
+    alike = sum(labels[ids] == run.predictions("test").predicted[3])
+    assert summary.startswith(f"{alike} of {len(tiles)} are labelled")
+    found, _ = familiarity.look(doors, state)
+    assert f"{found.percentile:.0f} % of {found.n:,} validation images" in words(familiarity.meter(found))
+
+
+def test_the_badge_tells_usual_from_unusual(doors):
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
+    strange = answer.ask(doors, Selection(), picture.keep(url(png(noise)), ""), "auto", []).state
+    assert words(familiarity.verdict(familiarity.look(doors, strange)[0])) == "Unlike the training data"
+    badges = [words(familiarity.verdict(familiarity.look(doors, state_of(doors, row))[0])) for row in range(5)]
+    assert badges.count("Looks like the training data") >= 4
+
+
+def test_the_strip_pages_by_class_and_number(doors, run):
+    tiles, where, number, first, last = samples.strip(doors, Selection(), samples.ALL, None)
+    assert len(tiles) == samples.SHOWN
+    assert where == "1 to 24 of 400"
+    assert first
+    assert not last
+    pictures = run.pictures("test")
+    of_one = pictures.ids[pictures.labels == 1]
+    tiles, where, _, _, _ = samples.strip(doors, Selection(), "1", None)
+    assert where == f"1 to 24 of {len(of_one)}"
+    assert getattr(tiles[0], "data-search") == f"?sample={of_one[0]}"
+    _, where, number, first, last = samples.strip(doors, Selection(), samples.ALL, 0, samples.SHOWN)
+    assert (where, number, first) == ("25 to 48 of 400", 24, False)
+    tiles, _, _, _, last = samples.strip(doors, Selection.parse("?sample=399"), samples.ALL, 399)
+    assert last
+    assert getattr(tiles[-1], "aria-current") == "true"
+
+
+@pytest.mark.parametrize("number", [None, -5, 10**12, 3.7, "seven", [1]])
+@pytest.mark.parametrize("chosen", ["all", "99", "²", None, {}])
+def test_the_strip_survives_forged_values(doors, number, chosen):
+    tiles, *_ = samples.strip(doors, Selection(), chosen, number)
+    assert 0 < len(tiles) <= samples.SHOWN
+
+
+def test_the_layout_never_asks_the_network(doors, monkeypatch):
+    monkeypatch.setattr(Predictor, "_open", lambda *_: pytest.fail("the network was asked"))
+    page = prediction.layout(doors, Selection())
+    text = str(page)
+    for name in ("prediction-upload", "prediction-label", "prediction-confidence", "prediction-error"):
+        assert name in text
+    assert prediction.layout(doors, Selection(run="nowhere")) is not None
+
+
+# in the browser
+
+FILE = "#prediction-upload input[type=file]"
+
+
+@pytest.fixture
+def studio(page, live_server, idle):
+    page.goto(f"{live_server}/prediction")
+    page.wait_for_selector("#prediction-upload")
+    page.wait_for_function(idle)
+    return page
+
+
+def give(page, content: bytes, name: str = "a.png") -> None:
+    page.set_input_files(FILE, {"name": name, "mimeType": "image/png", "buffer": content})
+
+
+@pytest.mark.browser
+def test_uploading_a_test_picture_shows_label_confidence_and_bars(studio, run, idle):
+    from playwright.sync_api import expect
+
+    recorded, pictures = run.predictions("test"), run.pictures("test")
+    for row in (0, 1, 1):  # the same file twice is answered twice
+        give(studio, png(pictures.images[row]))
+        expect(studio.locator("#prediction-label")).to_have_text(run.classes[recorded.predicted[row]])
+        expect(studio.locator("#prediction-confidence")).to_have_text(f"{100 * recorded.confidence[row]:.1f} %")
+    studio.wait_for_selector("#prediction-probabilities-graph .bars .point")
+    studio.wait_for_function(idle)
+    names = studio.locator(
+        "#prediction-probabilities-graph .yaxislayer-above text, #prediction-probabilities-graph .ytick text"
+    )
+    assert names.first.text_content() == run.classes[recorded.predicted[1]]
+    assert studio.locator("#prediction-saliency-overlay img").count() == 1
+    assert studio.locator("#prediction-neighbours-grid li").count() == 10
+    assert studio.locator("#prediction-error").inner_text() == ""
+
+
+@pytest.mark.browser
+def test_switching_a_step_off_changes_the_prepared_picture(studio, idle):
+    give(studio, png(photo()), "bar.png")
+    studio.wait_for_selector("#prediction-preparation-resize-picture img")
+    studio.wait_for_function(idle)
+    last = studio.locator("#prediction-preparation-resize-picture img")
+    before = last.get_attribute("src")
+    studio.uncheck("#prediction-preparation-polarity")
+    studio.wait_for_function(
+        "old => document.querySelector('#prediction-preparation-resize-picture img').src !== old", arg=before
+    )
+    assert studio.locator("#prediction-preparation-polarity-note").inner_text() == "left out"
+    studio.click("#prediction-preparation-reset")
+    studio.wait_for_function(
+        "old => document.querySelector('#prediction-preparation-resize-picture img').src === old", arg=before
+    )
+
+
+@pytest.mark.browser
+def test_refusals_are_shown_and_the_next_picture_is_answered(studio, run):
+    from playwright.sync_api import expect
+
+    error = studio.locator("#prediction-error")
+    give(studio, b"not a picture", "notes.txt")
+    expect(error).to_contain_text("not a picture")
+    expect(error).to_contain_text("PNG, JPEG, WebP and GIF")
+    expect(studio.locator("#prediction-label")).to_have_text("")
+    give(studio, b"", "empty.png")
+    expect(error).to_contain_text("is empty")
+    give(studio, bytes(uploads.PAGE_BYTES + 1), "huge.png")
+    expect(error).to_contain_text("12.0 MB")
+    give(studio, png(run.pictures("test").images[0]))
+    expect(studio.locator("#prediction-label")).not_to_have_text("")
+    expect(error).to_have_text("")
+
+
+@pytest.mark.browser
+def test_pasting_and_dropping_beside_the_field_upload_too(studio, run):
+    from playwright.sync_api import expect
+
+    recorded, pictures = run.predictions("test"), run.pictures("test")
+    rows = [int(np.flatnonzero(recorded.predicted == c)[0]) for c in np.unique(recorded.predicted)[:2]]
+    for row, event in zip(rows, ("paste", "drop"), strict=True):
+        studio.evaluate(
+            """([kind, text]) => {
+                const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+                const parcel = new DataTransfer();
+                parcel.items.add(new File([bytes], 'clip.png', {type: 'image/png'}));
+                const event = kind === 'paste'
+                    ? new ClipboardEvent('paste', {clipboardData: parcel, bubbles: true, cancelable: true})
+                    : new DragEvent('drop', {dataTransfer: parcel, bubbles: true, cancelable: true});
+                document.querySelector('h1').dispatchEvent(event);
+            }""",
+            [event, base64.b64encode(png(pictures.images[row])).decode()],
+        )
+        expect(studio.locator("#prediction-label")).to_have_text(run.classes[recorded.predicted[row]])
+
+
+@pytest.mark.browser
+def test_a_sample_is_a_permalink(page, live_server, run, idle):
+    from playwright.sync_api import expect
+
+    recorded = run.predictions("test")
+    page.goto(f"{live_server}/prediction?sample=7")
+    expect(page.locator("#prediction-label")).to_have_text(run.classes[recorded.predicted[7]])
+    assert not page.locator("#sample-drawer.open").count(), "the page is the drawer"
+    page.click("#prediction-samples-toggle")
+    page.locator("#prediction-samples-grid button").nth(2).click()
+    page.wait_for_url(re.compile(r"sample=2$"))
+    expect(page.locator("#prediction-truth")).to_contain_text(run.classes[recorded.labels[2]])
+    page.click("#prediction-samples-random")
+    page.wait_for_url(lambda address: "sample=2" not in address.split("&")[0][-8:] and "sample=" in address)
+    page.go_back()
+    expect(page.locator("#prediction-truth")).to_contain_text(run.classes[recorded.labels[2]])
+    page.wait_for_function(idle)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible_and_fits_a_phone(new_page, live_server, idle, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
+    for address in ("/prediction", "/prediction?sample=3"):
+        page.goto(live_server + address)
+        page.wait_for_selector("#prediction-upload")
+        page.wait_for_timeout(300)
+        page.wait_for_function(idle)
+        found = Axe().run(page).response["violations"]
+        assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
