@@ -4,7 +4,7 @@ FROM python:3.11-slim
 # Where torch's CPU builds lie; the package index itself has the much larger CUDA ones.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
-RUN useradd --create-home --uid 1000 app
+RUN useradd --create-home --uid 1000 app && install -d -o app /var/lib/fashion-forward
 WORKDIR /srv/fashion-forward
 
 COPY requirements.txt .
@@ -20,7 +20,7 @@ COPY dashboard dashboard
 ENV HOST=0.0.0.0 \
     PORT=7860 \
     FASHION_READ_ONLY=1 \
-    FASHION_HOME=/home/app/fashion-forward \
+    FASHION_HOME=/var/lib/fashion-forward \
     OMP_WAIT_POLICY=PASSIVE \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

@@ -70,7 +70,13 @@ ALLOWED = {
     "dashboard.health": ("dashboard.doors",),
     "dashboard.doors": DOORS,
     "dashboard.store": ("ml.artifacts", "ml.paths", "ml.intervals", "dashboard.selection"),
-    "dashboard.components": ("dashboard.theme", "dashboard.store", "dashboard.selection", "dashboard.doors"),
+    "dashboard.components": (
+        "dashboard.theme",
+        "dashboard.selection",
+        "dashboard.doors",
+        "dashboard.store",
+        "dashboard.pictures",
+    ),  # fmt: skip
     "ml.data": ("ml.paths", "ml.torchvision_ops"),
     "ml.models": (),
     "ml.explanation": (),

@@ -83,8 +83,9 @@ def register(app: Dash, doors: Doors) -> None:
         run = doors.store.open(selection.run)
         counts = run.confusion(selection)
         chosen = chosen_cells(run, selection)
+        diagonal = isinstance(show, list) and "diagonal" in show
         drawn = figure.heatmap(
-            counts, run.classes, normalise=normalise, diagonal="diagonal" in (show or []), chosen=chosen, mode=theme.mode_of(mode)
+            counts, run.classes, normalise=normalise, diagonal=diagonal, chosen=chosen, mode=theme.mode_of(mode)
         )  # fmt: skip
         return (
             drawn,

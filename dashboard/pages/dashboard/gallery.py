@@ -72,7 +72,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def sort_gallery(sort: str | None, search: str | None):
         selection = Selection.parse(search)
-        if sort not in SORTS or sort == selection.sort:
+        if not isinstance(sort, str) or sort not in SORTS or sort == selection.sort:
             raise PreventUpdate
         return selection.with_(sort=sort).query()
 

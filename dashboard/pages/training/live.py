@@ -129,7 +129,7 @@ def register(app: Dash, doors: Doors) -> None:
         rows = runs.state(view, doors.store.runs())
         fetching = form.state(view, doors.jobs.datasets())
         pace = ACTIVE_MS if view.active else IDLE_MS
-        came = rows if listed is not None and isinstance(listed, list) and rows[0] != listed[0] else no_update
+        came = rows if isinstance(listed, list) and rows[:1] != listed[:1] != [] else no_update
         news = [_news(now, live), _news(drawn, curves), _news(rows, listed), _news(fetching, data), came]
         if all(part is no_update for part in news) and pace == interval:
             raise PreventUpdate  # most ticks end here
