@@ -38,7 +38,7 @@ class Reference:
     of validation pictures in any order."""
 
     def __init__(self, features: np.ndarray, ids: np.ndarray, usual: np.ndarray) -> None:
-        self._features = features.astype(np.float32)
+        self._features = features
         self._ids = ids
         self._usual = np.sort(usual)
 
@@ -50,7 +50,10 @@ class Reference:
     def look_up(self, feature: np.ndarray, count: int = 10) -> Familiarity:
         """feature: float [≥ d] of one picture, compared as the reference is stored: its first d, at half precision."""
         point = feature[: self.width].astype(np.float16).astype(np.float32)
-        distances = np.sqrt(((self._features - point) ** 2).sum(axis=1))
+        # a thousand at a time: all at once would need 20 MB for a moment, which the process then keeps
+        rows_at_once = range(0, len(self._features), 1_000)
+        squares = [((self._features[r : r + 1_000].astype(np.float32) - point) ** 2).sum(axis=1) for r in rows_at_once]
+        distances = np.sqrt(np.concatenate(squares))
         count = min(max(count, RANKS), len(distances))
         rows = np.argpartition(distances, count - 1)[:count]
         rows = rows[np.argsort(distances[rows], kind="stable")]
