@@ -332,7 +332,8 @@ class JobTable:
             if job.state not in RESUMABLE:
                 raise Refused(f"This job is {job.state}: there is nothing to resume.")
             self._room(connection, job.kind)
-            change = {"state": "queued", "finished": None, "cancel": False, "cause": "", "lease": None, "slot": None}
+            change: dict[str, Any] = {"state": "queued", "cancel": False, "cause": "", "stage": ""}
+            change |= dict.fromkeys(("finished", "lease", "slot", "left", "speed", "host", "pid", "pid_started"))
             return self._change(connection, job_id, change)
 
     # ---- work

@@ -18,6 +18,12 @@ LEASE = "FASHION_LEASE"  # which attempt this process is; set by the worker
 MEMORY = "FASHION_TRAIN_MEMORY_MB"  # optional limit of the trainer's address space
 TICK_SECONDS = 0.5  # how often progress is written and the cancel flag read
 Progress = dict[str, int | float | str | None]
+OUT_OF_MEMORY = "Out of memory: try a smaller batch or fewer training images."
+# how Python, PyTorch, the dynamic linker and the system say that memory ran out
+NO_MEMORY = (
+    "memoryerror", "not enough memory", "can't allocate memory", "cannot allocate memory", "failed to map segment",
+    "can't start new thread",
+)  # fmt: skip
 LOST = 75  # exit status when another attempt owns the job: nothing to report (EX_TEMPFAIL)
 
 
@@ -112,7 +118,7 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
         from ml.pipeline import train
         from ml.training.config import TrainConfig
         from ml.training.loop import Cancelled, Diverged
-    except (MemoryError, ImportError) as error:
+    except Exception as error:  # out of memory has many faces while libraries load
         traceback.print_exc()
         return "failed", cause_of(error)
 
@@ -182,8 +188,8 @@ def _complete(table: JobTable, job: Job) -> None:
 def cause_of(error: BaseException) -> str:
     """Why a training failed, in one sentence without paths or code."""
     words = str(error)
-    if isinstance(error, MemoryError) or "not enough memory" in words or "can't allocate memory" in words:
-        return "Out of memory: try a smaller batch or fewer training images."
+    if isinstance(error, MemoryError) or starved(words) or _at_limit():
+        return OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full: free some space, then resume."
     if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -197,6 +203,19 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, ImportError):
         return "PyTorch cannot be loaded on this machine; the log says why."
     return f"The training stopped with an error ({type(error).__name__}); the log says more."
+
+
+def starved(words: str) -> bool:
+    """Whether an error message or the end of a log speaks of too little memory."""
+    return any(sign in words.lower() for sign in NO_MEMORY)
+
+
+def _at_limit() -> bool:
+    """Whether the address space has reached its limit: libraries then fail in any way they like."""
+    if not os.environ.get(MEMORY) or not Path("/proc/self/status").exists():
+        return False
+    words = Path("/proc/self/status").read_text().split()
+    return int(words[words.index("VmPeak:") + 1]) * 1024 > 0.9 * int(os.environ[MEMORY]) * 2**20
 
 
 def _limit() -> None:

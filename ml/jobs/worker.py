@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from ml.jobs.database import lock_folder
 from ml.jobs.table import BEAT_SECONDS, KINDS, Job, JobTable, Lost, Watch
-from ml.jobs.trainer import LEASE, LOST
+from ml.jobs.trainer import LEASE, LOST, OUT_OF_MEMORY, starved
 from ml.paths import ROOT, home_dir
 
 POLL_SECONDS = 0.2
@@ -28,6 +28,7 @@ GRACE_SECONDS = 3.0  # between asking a trainer to stop and killing it
 STALL_SECONDS = 1800.0  # alive, but no batch, epoch or stage for so long
 # threads that wait for each other sleep instead of spinning: on a busy machine spinning made training 20 times slower
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+ENDED = (1, 2, 9, 15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM: somebody wanted it; not all have names on Windows
 LOCK = "worker.lock"
 LOCK_SECONDS = 5.0  # the last worker may be on its way out
 
@@ -138,7 +139,7 @@ class Worker:
             self._supervise(child, row)
             return
         del self._children[child.job.id]
-        state, cause = verdict(child, status)
+        state, cause = verdict(child, status, self.table.log(child.job).read_text(errors="replace"))
         with contextlib.suppress(Lost):
             self.table.bury(row, state, cause)
 
@@ -165,18 +166,25 @@ def arguments(job: Job) -> list[str]:
     return ["data"] if job.kind == "data" else ["evaluate", job.run_id, "--only", *job.spec["nouns"]]
 
 
-def verdict(child: Child, status: int) -> tuple[str, str]:
-    """State and cause of a job whose process ended without saying how; status as Popen.returncode."""
+def verdict(child: Child, status: int, printed: str = "") -> tuple[str, str]:
+    """State and cause of a job whose process ended without saying how.
+
+    status: as Popen.returncode; printed: what it wrote into its log.
+    """
     if child.job.kind != "train" and status == 0:
         return "done", ""
     if child.job.kind == "data":
         return "failed", "The pictures could not be fetched; the log says what to do."
     if child.stalled:
         return "failed", "No progress for a long time, so it was stopped."
-    if status == -signal.SIGKILL and oom_kills() > child.oom_kills:
-        return "failed", "Out of memory: try a smaller batch or fewer training images."
-    if status < 0:
+    if status == -9 and oom_kills() > child.oom_kills:
+        return "failed", OUT_OF_MEMORY
+    if -status in ENDED:
         return "interrupted", f"Its process was ended from outside ({signal.Signals(-status).name})."
+    if child.job.kind == "train" and starved(printed[-4000:]):  # too little even to write that into the row
+        return "failed", OUT_OF_MEMORY
+    if status < 0:
+        return "failed", f"Its process crashed ({signal.Signals(-status).name}); the log may say more."
     if status == LOST:
         return "interrupted", "It lost its place in the job table."
     return "failed", "It stopped with an error; the log says more."

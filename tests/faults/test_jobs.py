@@ -1,0 +1,460 @@
+"""Faults of trainings, J1 to J8 of the reliability plan, with real workers, trainers and servers.
+
+FASHION_FAULTS=full (`make test-faults`) runs them at full count.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from dashboard.jobs import Jobs, Refused
+from ml.jobs import trainer, worker
+from ml.jobs.table import QUEUE, Job, JobTable
+from tests.callbacks import Client
+
+pytestmark = [pytest.mark.faults, pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")]
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = {"model": "compact_cnn", "dataset": "bars", "epochs": 6, "batch_size": 32, "seed": 3, "threads": 1}
+TRACE = re.compile(r'Traceback|File "|site-packages|/usr/|/home/|/tmp/')
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A home with one data set of 600 training pictures; its processes end with the test."""
+    from ml.artifacts.writer import write_pictures
+    from ml.data import synthetic
+
+    home = tmp_path / "home"
+    dataset = dataclasses.replace(synthetic.load("synthetic-4-28x28x1"), name="bars", title="Bars")
+    write_pictures(home, dataset, complete=True)
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    monkeypatch.setenv(worker.IDLE, "3")
+    yield home
+    for process in processes(home):
+        process.kill()
+
+
+def processes(home: Path, *words: str) -> list[psutil.Process]:
+    """Live processes that work on this home and have all words in their command line."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            mine = process.environ().get("FASHION_HOME") == str(home) and process.pid != os.getpid()
+            if mine and process.status() != psutil.STATUS_ZOMBIE and all(w in process.cmdline() for w in words):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(true, seconds: float, what: str):
+    """The first true answer; fails after so many seconds. Also how long it took."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        answer = true()
+        if answer:
+            return answer, time.monotonic() - began
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def reaches(table: JobTable, job: Job, *states: str, within: float = 60) -> tuple[Job, float]:
+    """The row once it has one of the states, and the seconds that took."""
+    return until(
+        lambda: (now := table.get(job.id)).state in states and now, within, f"{states}, but {table.get(job.id)}"
+    )
+
+
+def training(table: JobTable, job: Job) -> Job | None:
+    """The row, once its trainer is past loading."""
+    now = table.get(job.id)
+    return now if now is not None and now.state == "running" and now.stage == "training" else None
+
+
+def submit(table: JobTable, name: str, **changes) -> Job:
+    spec = {**SPEC, **changes}
+    return table.submit(spec, name, epochs=spec["epochs"])
+
+
+def contiguous(rows: list[dict[str, float]]) -> list[tuple[float, ...]]:
+    """The measures by epoch, which must run from 1 without a gap; times left out."""
+    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    return [tuple(v for k, v in row.items() if k not in ("seconds", "images_per_second")) for row in rows]
+
+
+def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own, count):
+    table = JobTable(own)
+    whole = submit(table, "whole", epochs=15)
+    worker.start(own)
+    reaches(table, whole, "done")
+    broken = submit(table, "broken", epochs=15)
+    worker.start(own)
+    luck = random.Random(1)
+    for _ in range(count(2, 10)):
+        running, _ = until(lambda: training(table, broken), 60, "training")
+        time.sleep(luck.uniform(0, 1.5))
+        with contextlib.suppress(ProcessLookupError):  # then it was faster
+            os.kill(running.pid, signal.SIGKILL)
+        ended, seconds = reaches(table, broken, "interrupted", "done", within=10)
+        if ended.state == "done":
+            break
+        assert seconds < 10
+        assert "SIGKILL" in ended.cause
+        table.resume(broken.id)
+        worker.start(own)
+    reaches(table, broken, "done")
+    assert table.get(broken.id).attempt > 1
+    assert contiguous(table.history(broken.id)) == contiguous(table.history(whole.id))
+    digests = [
+        json.loads((own / "runs" / n / "manifest.json").read_text())["weights"]["sha256"] for n in ("whole", "broken")
+    ]
+    assert digests[0] == digests[1]
+
+
+# Trains for ever, tells of every epoch and of the moments of every checkpoint, and lingers a little in each.
+SAVING = """
+import os, sys, time
+from pathlib import Path
+from ml.data import synthetic
+from ml.models import build
+from ml.training import loop
+from ml.training.config import TrainConfig
+def lingering(name):
+    real = getattr(os, name)
+    def act(*arguments):
+        print(f"before-{name}", flush=True); time.sleep(0.03)
+        real(*arguments)
+        print(f"after-{name}", flush=True); time.sleep(0.03)
+    return act
+class Os:
+    fsync, replace = staticmethod(lingering("fsync")), staticmethod(lingering("replace"))
+    def __getattr__(self, name): return getattr(os, name)
+loop.os = Os()
+data = synthetic.load("synthetic-4-28x28x1", train=64, validation=16, test=16)
+model = build("fashion_cnn", channels=1, height=28, width=28, classes=4)
+config = TrainConfig(epochs=100, batch_size=64, threads=1)
+for epoch in loop.fit(model, data, config, checkpoint=Path(sys.argv[1])):
+    print(f"epoch-{epoch.epoch}", flush=True)
+"""
+
+
+def test_j2_a_kill_in_a_checkpoint_leaves_a_whole_one(tmp_path, count):
+    import torch
+
+    moments = ("before-fsync", "after-fsync", "before-replace", "after-replace")
+    luck = random.Random(2)
+    checkpoint, told = tmp_path / "checkpoint.pt", 0
+    for number in range(count(4, 50)):
+        command = [sys.executable, "-c", SAVING, str(checkpoint)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            wanted, seen, begun = moments[number % 4], luck.randint(1, 3), told
+            for line in child.stdout:
+                if line.startswith("epoch-"):
+                    told = max(told, int(line.removeprefix("epoch-")))
+                seen -= line.strip() == wanted
+                if seen == 0:
+                    child.kill()
+                    break
+            told = max(
+                [told, *(int(line.removeprefix("epoch-")) for line in child.stdout if line.startswith("epoch-"))]
+            )
+        assert child.returncode == -signal.SIGKILL
+        assert told >= begun
+        if told or checkpoint.exists():
+            saved = len(torch.load(checkpoint, weights_only=True)["history"])
+            assert saved >= told, "an epoch that was told is lost"
+    assert told > 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def ask(address: str, path: str, data: bytes | None = None) -> tuple[int, str]:
+    """Status and text of the answer, whatever the status."""
+    try:
+        with urlopen(Request(address + path, data, {"Content-Type": "application/json"}), timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode(errors="replace")
+
+
+@pytest.fixture
+def server(own, no_artifacts, tmp_path):
+    """server(port) → (`python app.py` on the home, its address), once it answers."""
+    started = []
+
+    def start(port: int | None = None) -> tuple[subprocess.Popen, str]:
+        port = port or free_port()
+        log = (tmp_path / "server.log").open("a")
+        command = [sys.executable, "app.py", "--port", str(port), "--artifacts", str(no_artifacts)]
+        child = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        started.append((child, log))
+        address = f"http://127.0.0.1:{port}"
+
+        def answers() -> bool:
+            assert child.poll() is None, (tmp_path / "server.log").read_text()
+            try:
+                return ask(address, "/health")[0] == 200
+            except URLError:
+                return False
+
+        until(answers, 30, "the server answers")
+        return child, address
+
+    yield start
+    for child, log in started:
+        child.kill()
+        child.wait()
+        log.close()
+
+
+@pytest.fixture
+def client(server) -> Client:
+    _, address = server()
+    return Client(lambda path, data: ask(address, path, data), lambda path: ask(address, path)[1])
+
+
+FORM = {
+    "training-model-select": "compact_cnn", "training-dataset-select": "bars", "training-epochs-input": 50,
+    "training-batch-input": 32, "training-rate-input": "0.003", "training-optimiser-select": "adamw",
+    "training-images-range": 600, "training-augment-checks": [], "training-seed-input": 3, "training-name-input": "",
+}  # fmt: skip
+
+
+def start(client: Client, intent: str, **changes) -> tuple[int, dict, float]:
+    """Presses Start as a browser would: status, what changed, seconds."""
+    values = {f"{name}.value": value for name, value in {**FORM, **changes}.items()}
+    values |= {"training-start.n_clicks": 1, "training-images-range.max": 600, "training-intent-state.data": intent}
+    began = time.monotonic()
+    status, made = client.fire_with("training-ticket-state.data", "training-start.n_clicks", values)
+    return status, made, time.monotonic() - began
+
+
+def relay(client: Client, ticket: object, query: str = "") -> int:
+    """Fires the background callback; the status."""
+    values = {"training-ticket-state.data": ticket}
+    plain = client.send
+    client.send = lambda path, data: plain(path + query, data)
+    try:
+        return client.fire_with("training-relayed-state.data", "training-ticket-state.data", values)[0]
+    finally:
+        client.send = plain
+
+
+@pytest.mark.browser
+@pytest.mark.allow_problems(
+    "ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "Failed to fetch", "did not respond"
+)
+def test_j3_and_j5_the_server_is_killed_while_a_tab_looks_on(own, server, page):
+    table = JobTable(own)
+    port = free_port()
+    child, address = server(port)
+    page.goto(f"{address}/training")
+    page.fill("#training-epochs-input", "100")
+    page.fill("#training-batch-input", "16")
+    page.click("#training-start")
+    page.wait_for_selector("#training-status:text-is('running')", timeout=60_000)
+    job, _ = until(lambda: (now := table.current()).stage == "training" and now, 60, "training")
+    helpers = psutil.Process(child.pid).children(recursive=True)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    relays = [p for p in helpers if p.is_running() and "spawn_main" in " ".join(p.cmdline())]
+    until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in relays), 10, "relays leave")
+    server(port)
+    seen = table.get(job.id).batch
+    before = page.inner_text("#training-live-left")
+    # the same tab goes on by itself, and one process trains, the one of before
+    _, seconds = until(lambda: page.inner_text("#training-live-left") != before, 10, "the tab goes on")
+    assert seconds < 5
+    until(lambda: table.get(job.id).batch > seen, 10, "the training goes on")
+    assert [p.pid for p in processes(own, "train", job.id)] == [job.pid]
+    began = time.monotonic()
+    page.reload()
+    page.wait_for_selector("#training-status:text-is('running')", timeout=10_000)
+    assert time.monotonic() - began < 5  # 2 s on a machine that does nothing else
+    tree = [psutil.Process(job.pid), *psutil.Process(job.pid).children(recursive=True)]
+    page.click("#training-cancel")
+    _, seconds = reaches(table, job, "cancelled", within=5)
+    until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in tree), 5 - seconds, "all end")
+    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=5_000)
+    assert not list((own / "runs").glob("*"))
+    assert JobTable(own).get(job.id).state == "cancelled"
+
+
+def test_j4_fifty_starts_from_ten_sessions(own, client, count):
+    table = JobTable(own)
+    answers: list[dict] = []
+    most = [0]
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            states = [job.state for job in table.listing()]
+            most[0] = max(most[0], states.count("running"))
+            assert states.count("queued") <= QUEUE
+
+    def session(number: int) -> None:
+        answers.extend(start(client, f"{number}-{k}")[1] for k in range(5))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    sessions = [threading.Thread(target=session, args=(number,)) for number in range(10)]
+    for thread in sessions:
+        thread.start()
+    for thread in sessions:
+        thread.join()
+    until(lambda: client.fire_with("training-live-state.data", "training-live-interval.n_intervals", {}) and
+          [job for job in table.listing() if job.state == "running"], 30, "one begins")  # fmt: skip
+    time.sleep(count(2, 20))
+    over.set()
+    watcher.join()
+    refused = [made for made in answers if "training-ticket-state" not in made]
+    assert len(answers) == 50
+    assert len(answers) - len(refused) == len(table.listing()) <= QUEUE + 1
+    assert all("waiting already" in made["training-form-notice"]["children"] for made in refused)
+    assert most[0] == 1
+    assert len(processes(own, "train")) <= 1
+    together = sum(p.memory_info().rss for p in processes(own))
+    assert together < 2 * 2**30
+
+
+def test_j6_forged_swapped_and_replayed_handles_harm_nobody(own, client, count):
+    table = JobTable(own)
+    rows = [submit(table, name) for name in ("a", "b")]
+    sentinel = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        luck = random.Random(6)
+        forged = [str(sentinel.pid), f"{sentinel.pid}~{'0' * 64}", "~", "1~x", "-1", "x" * 5000, "%00", "None"]
+        tickets = [
+            None, 7, "x", [], {}, {"job": "f" * 32, "attempt": 1}, {"job": rows[0].id, "attempt": 99},
+            {"job": rows[0].id}, {"job": {"$ne": 1}, "attempt": 1}, {"job": rows[1].id, "attempt": "1", "home": "/"},
+        ]  # fmt: skip
+        statuses = set()
+        for _ in range(count(60, 200)):
+            names = luck.sample(["cacheKey", "job", "oldJob", "cancelJob", "endId"], luck.randint(0, 3))
+            query = "?" + "&".join(f"{name}={luck.choice(forged)}" for name in names)
+            statuses.add(relay(client, luck.choice(tickets), query))
+        assert all(status < 500 for status in statuses), statuses
+        assert sentinel.poll() is None
+        assert [table.get(job.id) for job in rows] == rows
+        assert [p.pid for p in processes(own, "-c")] == [sentinel.pid]  # no interpreter was started for a forged ticket
+    finally:
+        sentinel.kill()
+        sentinel.wait()
+
+
+def test_j7_a_hundred_settings_that_do_not_check_out(own, client):
+    wrong: dict[str, list] = {
+        "training-epochs-input": [0, -1, 101, 10**9, 1.5, "x", None, [1], {"a": 1}, True, "1e400", "", "NaN"],
+        "training-batch-input": [0, 15, 2049, 3.5, "x", None, [], {}, "16; DROP TABLE jobs", "1e400", -(10**30)],
+        "training-rate-input": [0, -1, 2, "1e400", "nan", "inf", None, [], {}, "0,003", "x" * 10_000, "0x1p-3"],
+        "training-optimiser-select": ["adam", None, 1, [], {}, "ADAMW", "__class__", "", "adamw "],
+        "training-model-select": ["resnet", None, 1, [], {}, "../x", "", "fashion_cnn\x00", "FASHION_CNN", "m" * 99],
+        "training-dataset-select": ["cifar", None, 1, [], {}, "../../etc", "", "bars/..", "synthetic-1-1x1x1"],
+        "training-augment-checks": [["x"], "flip", {"flip": 1}, [None], [["flip"]], 1, ["flip"] * 3 + ["erase2"]],
+        "training-seed-input": [-1, 2**31, 1.5, "x", None, [], {}, "1e400", "٣٣x"],
+        "training-images-range": [0, 99, -5, 10**12, 1.5, "x", [], {}, "1e400"],
+        "training-name-input": ["A", "../x", "a b", "a" * 65, 5, [], {}, "-a", "é", "a/b", "a.partial", "\n"],
+    }  # fmt: skip
+    wrong["training-epochs-input"].remove(True)  # JSON's true is 1 to Python and to pydantic: one epoch, as asked
+    cases = [(name, value) for name, values in wrong.items() for value in values]
+    cases = [case for case in cases if case not in [("training-augment-checks", {}), ("training-name-input", [])]]
+    assert len(cases) >= 95
+    seconds = []
+    for number, (name, value) in enumerate(cases):
+        status, made, took = start(client, f"{number}", **{name: value})
+        seconds.append(took)
+        assert status < 500, (name, value)
+        if status == 200:
+            said = " ".join(part["children"] for part in made.values() if part.get("children"))
+            assert said, (name, value)
+            assert not TRACE.search(said)
+            assert "training-ticket-state" not in made, (name, value)
+    assert JobTable(own).listing() == []
+    assert sorted(seconds)[int(0.95 * len(seconds))] < 0.1
+
+
+def test_j8_a_trainer_without_its_data_says_so(own):
+    table = JobTable(own)
+    job = submit(table, "gone", dataset="nowhere")
+    worker.start(own)
+    ended, _ = reaches(table, job, "failed")
+    assert "nowhere" in ended.cause
+    assert not TRACE.search(ended.cause)
+
+
+# less than torch takes, less than all libraries, and enough until the first large batch
+@pytest.mark.parametrize("megabytes", [300, 900, 1200])
+def test_j8_a_trainer_that_runs_out_of_memory_says_so(own, monkeypatch, megabytes):
+    monkeypatch.setenv(trainer.MEMORY, str(megabytes))
+    table = JobTable(own)
+    job = submit(table, "starved", batch_size=2048)
+    worker.start(own)
+    ended, _ = reaches(table, job, "failed")
+    assert ended.cause.startswith("Out of memory")
+    assert submit(table, "after").state == "queued"
+
+
+def test_a_killed_worker_leaves_its_trainer_and_a_new_one_finds_it(own):
+    table = JobTable(own)
+    job = submit(table, "orphan", epochs=100)
+    waiting = submit(table, "next")
+    worker.start(own)
+    running, _ = until(lambda: (now := table.get(job.id)).stage == "training" and now, 60, "training")
+    for process in processes(own, "work"):
+        process.kill()
+    until(lambda: not processes(own, "work"), 5, "the worker is gone")
+    jobs = Jobs(own)
+    until(lambda: jobs.view() and processes(own, "work"), 10, "a look at the page wakes a new worker")
+    time.sleep(1)
+    assert table.get(job.id).lease == running.lease
+    assert table.get(waiting.id).state == "queued"
+    assert [p.pid for p in processes(own, "train")] == [running.pid]
+    jobs.cancel(job.id)
+    reaches(table, job, "cancelled", within=5)
+    reaches(table, waiting, "running", within=10)
+
+
+def test_all_is_killed_at_once_and_the_page_says_so(own):
+    table = JobTable(own)
+    job = submit(table, "lost", epochs=100)
+    worker.start(own)
+    until(lambda: table.get(job.id).stage == "training", 60, "training")
+    for process in processes(own):
+        process.kill()
+    jobs = Jobs(own)
+    view, seconds = until(lambda: (seen := jobs.view()).job.state == "interrupted" and seen, 10, "interrupted")
+    assert seconds < 10
+    assert view.job.cause
+    with pytest.raises(Refused):
+        jobs.cancel(job.id)
+
+
+def test_twenty_workers_at_once_are_one(own, count):
+    table = JobTable(own)
+    job = submit(table, "one", epochs=100)
+    for _ in range(count(5, 20)):
+        worker.start(own)
+    until(lambda: table.get(job.id).stage == "training", 90, "training")
+    until(lambda: len(processes(own, "work")) == 1, 30, "one worker stays")
+    assert len(processes(own, "train")) == 1
