@@ -15,7 +15,7 @@ DEV := .venv/.installed-dev
 BROWSER := .venv/.installed-browser
 DATA := .venv/.installed-dataset
 
-.PHONY: help run test check format test-faults bench-web artifacts clean
+.PHONY: help run test check format test-faults bench-web artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -44,6 +44,9 @@ bench-web: $(DEV) $(BROWSER) ## how fast the pages are, in Chromium
 
 artifacts: $(RUN) $(DATA) ## train the shipped runs again and rebuild artifacts/
 	$(BIN)/python -m ml artifacts $(ARGS)
+
+plotly: ## bundle the part of plotly.js the app uses into assets/ again (needs npm)
+	cd tools/plotly && npm install --no-audit --no-fund && npm run build
 
 clean: ## forget the environment and every cache
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build
