@@ -76,12 +76,13 @@ def publish(folder: Path, manifest: Mapping[str, Any]) -> Path:
     missing = [noun for noun in CORE if noun not in manifest["nouns"]]
     if missing:
         raise ValueError(f"a run cannot be published without {', '.join(missing)}")
-    for leftover in (*folder.glob("*.partial"), *folder.glob("checkpoint*")):
-        leftover.unlink()
     write_manifest(folder, manifest)
     final = folder.with_name(folder.name.removesuffix(".partial"))
     os.rename(folder, final)
     sync(final.parent)
+    # only now: without its checkpoint, a training killed before the rename would begin again from nothing
+    for leftover in (*final.glob("*.partial"), *final.glob("checkpoint*")):
+        leftover.unlink()
     return final
 
 
