@@ -83,10 +83,9 @@ def neighbours(doors: Doors, state: Any) -> tuple[list[Any], str]:
     ]
     alike = sum(label == again.predicted for label in labels)
     twin = " The first one is the same picture to the network." if found.distances[0] < 0.01 else ""
-    summary = (
-        f"{alike} of {len(labels)} are labelled {again.label}.{twin} Found among {len(pictures.ids):,} of the "
-        f"{view.dataset['counts'].get('train', len(pictures.ids)):,} training images."
-    )
+    train = view.dataset["counts"].get("train", len(ids))
+    looked = f"{len(pictures.ids):,} of the {train:,}" if train > len(pictures.ids) else f"the {train:,}"
+    summary = f"{alike} of {len(labels)} are labelled {again.label}.{twin} Found among {looked} training images."
     return tiles, summary
 
 
