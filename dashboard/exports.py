@@ -3,11 +3,13 @@
 import csv
 import io
 
+import numpy as np
 from flask import Flask, Response, abort, request
 
 from dashboard.doors import Doors
+from dashboard.figures import calibration as reliability
 from dashboard.selection import Selection
-from dashboard.store import Broken, Missing, RunView
+from dashboard.store import Broken, Missing, RunView, wilson
 
 
 def url(noun: str, selection: Selection) -> str:
@@ -42,15 +44,27 @@ def selected(run: RunView, selection: Selection) -> tuple[list[str], list[list]]
 def confusion(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     """The matrix as it is shown."""
     counts = run.confusion(selection)
-    return ["true \\ predicted", *run.classes], [[name, *map(int, row)] for name, row in zip(run.classes, counts, strict=True)]
+    return ["true \\ predicted", *run.classes], [
+        [name, *map(int, row)] for name, row in zip(run.classes, counts, strict=True)
+    ]
 
 
 def scores(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     """Scores of the split, with class names."""
     frame = run.scores(selection.split)
-    names = [("all" if value is None else run.classes[value]) for value in frame["class"].astype(object).where(frame["class"].notna(), None)]
+    names = [
+        ("all" if value is None else run.classes[value])
+        for value in frame["class"].astype(object).where(frame["class"].notna(), None)
+    ]
     rows = [
-        [name, row.metric, row.value, "" if row.low != row.low else row.low, "" if row.high != row.high else row.high, row.n]
+        [
+            name,
+            row.metric,
+            row.value,
+            "" if row.low != row.low else row.low,
+            "" if row.high != row.high else row.high,
+            row.n,
+        ]
         for name, row in zip(names, frame.itertuples(), strict=True)
     ]
     return ["class", "metric", "value", "low", "high", "n"], rows
@@ -68,7 +82,46 @@ def projection(run: RunView, selection: Selection) -> tuple[list[str], list[list
     return list(frame.columns), frame.to_numpy(dtype=object).tolist()
 
 
-TABLES = {"selection": selected, "confusion": confusion, "scores": scores, "history": history, "projection": projection}
+def layers(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a layer; shape is what it hands on, channels first."""
+    found = run.manifest.get("layers", [])
+    return ["layer", "kind", "settings", "shape", "parameters"], [
+        [x["name"], x["kind"], x["settings"], " x ".join(map(str, x["shape"])), x["parameters"]] for x in found
+    ]
+
+
+def filters(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a weight; filter, input, row and column count from 1."""
+    head = ["layer", "filter", "input", "row", "column", "weight"]
+    return head, [
+        [layer, *(i + 1 for i in place), f"{value:.6g}"]
+        for layer, weights in run.filters().items()
+        for place, value in np.ndenumerate(weights)
+    ]
+
+
+def calibration(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a confidence bin of the whole split, with the 95 % interval of the share named right."""
+    predictions = run.predictions(selection.split)
+    table = reliability.bins(predictions.confidence, predictions.right)
+    low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
+    rows = [
+        [f"{a:.6f}", f"{b:.6f}", n, right, f"{c:.6f}" if n else "", *((f"{x:.6f}", f"{y:.6f}") if n else ("", ""))]
+        for (a, b, n, right, c), x, y in zip(table.itertuples(index=False), low, high, strict=True)
+    ]
+    return ["from", "to", "n", "right", "mean confidence", "low", "high"], rows
+
+
+TABLES = {
+    "selection": selected,
+    "confusion": confusion,
+    "scores": scores,
+    "history": history,
+    "projection": projection,
+    "layers": layers,
+    "filters": filters,
+    "calibration": calibration,
+}
 
 
 def register(server: Flask, doors: Doors) -> None:

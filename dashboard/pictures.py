@@ -1,5 +1,6 @@
 """Routes for pictures: one PNG, or one sprite sheet for a page of the gallery. Content never changes, so it is cached."""
 
+import base64
 import io
 import re
 
@@ -55,6 +56,11 @@ def png(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()
+
+
+def inline_url(image: np.ndarray) -> str:
+    """uint8 [h, w, 1 | 3 | 4] as a data URL, for small pictures that are computed for one view."""
+    return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"
 
 
 def register(server: Flask, store: Store) -> None:

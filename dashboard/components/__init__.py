@@ -100,6 +100,7 @@ def graph(id: Any, *, modebar: bool = False, **more: Any) -> dcc.Graph:
         config={
             "displayModeBar": "hover" if modebar else False,
             "displaylogo": False,
+            "modeBarButtonsToRemove": ["sendChartToCloud"],  # nothing leaves this machine
             "responsive": True,
             "doubleClick": False,
             "showTips": False,

@@ -1,0 +1,178 @@
+"""Where the network puts each image: its last features in three dimensions, or spread on a flat map."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.theme import class_colours, colorscale, palette, ramp, template
+
+COLOUR_BY = ("true", "predicted", "outcome")
+OUTCOMES = ("right", "wrong")
+DIM = {True: 0.07, False: 0.7}  # opacity of all points: whether others are highlighted
+SELECTED, SAMPLE = 1, 2  # which trace; 0 holds every point
+
+
+def groups(colour_by: str, classes: Sequence[str], mode: str) -> list[tuple[str, str]]:
+    """(name, colour) of each colour group, in the order of `indices`."""
+    if colour_by not in COLOUR_BY:
+        raise ValueError(f"{colour_by!r} is not one of {', '.join(COLOUR_BY)}")
+    if colour_by == "outcome":
+        p = palette(mode)
+        return list(zip(OUTCOMES, (p.line_2, p.heat), strict=True))
+    return list(zip(classes, class_colours(mode, len(classes)), strict=True))
+
+
+def indices(colour_by: str, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """uint16 [n]: each point's colour group. labels, predicted: int [n]."""
+    chosen = {"true": labels, "predicted": predicted, "outcome": labels != predicted}[colour_by]
+    return chosen.astype(np.uint16)
+
+
+def scatter(
+    points: np.ndarray,
+    group: np.ndarray,
+    colours: Sequence[str],
+    *,
+    variance: Sequence[float] = (),
+    selected: np.ndarray | None = None,
+    sample: int | None = None,
+    mode: str = "light",
+    keep: str = "",
+) -> go.Figure:
+    """points: float32 [n, 3]; group: int [n] into colours; variance: share (0..1) that each axis explains.
+
+    selected: bool [n], lit while the others fade; None lights all. sample: row of the open example. keep: while it
+    stays the same, so does the camera. Hovering draws nothing: the page shows the picture.
+    """
+    lit = np.zeros(0, int) if selected is None else np.flatnonzero(selected)
+    at = [] if sample is None else [sample]
+    p = palette(mode)
+    figure = go.Figure(
+        [
+            go.Scatter3d(**_xyz(points), mode="markers", hoverinfo="none", marker=_marker(group, colours, 3, DIM[selected is not None])),
+            go.Scatter3d(**_xyz(points[lit]), mode="markers", hoverinfo="none", marker=_marker(group[lit], colours, 4, 1)),
+            go.Scatter3d(
+                **_xyz(points[at]), mode="markers", hoverinfo="none",
+                marker={"size": 11, "symbol": "circle-open", "color": p.ink, "line": {"width": 3, "color": p.ink}},
+            ),
+        ]
+    )  # fmt: skip
+    figure.update_layout(
+        template=template(mode), scene=_scene(variance, mode), uirevision=keep, margin=dict.fromkeys("lrtb", 0)
+    )
+    return figure
+
+
+def plane(
+    points: np.ndarray,
+    group: np.ndarray,
+    colours: Sequence[str],
+    *,
+    selected: np.ndarray | None = None,
+    sample: int | None = None,
+    outline: Sequence[tuple[float, float]] = (),
+    mode: str = "light",
+    keep: str = "",
+) -> go.Figure:
+    """points: float32 [n, 2]; outline: vertices of the lasso that is in force; the rest as in `scatter`.
+
+    SVG, since plotly's 2D WebGL traces compile code at run time, which the content security policy forbids.
+    """
+    lit = np.zeros(0, int) if selected is None else np.flatnonzero(selected)
+    at = [] if sample is None else [sample]
+    p = palette(mode)
+    still = {"selected": {"marker": {}}, "unselected": {"marker": {"opacity": DIM[selected is not None]}}}
+    figure = go.Figure(
+        [
+            go.Scatter(**_xyz(points), mode="markers", hoverinfo="none", marker=_marker(group, colours, 3, DIM[selected is not None]), **still),
+            go.Scatter(**_xyz(points[lit]), mode="markers", hoverinfo="none", marker=_marker(group[lit], colours, 4, 1)),
+            go.Scatter(
+                **_xyz(points[at]), mode="markers", hoverinfo="none",
+                marker={"size": 14, "symbol": "circle-open", "color": p.ink, "line": {"width": 2.5, "color": p.ink}},
+            ),
+        ]
+    )  # fmt: skip
+    shapes = []
+    if outline:
+        path = "M" + "L".join(f"{x:g},{y:g}" for x, y in outline) + "Z"
+        shapes = [{"type": "path", "path": path, "line": {"color": p.accent, "width": 2}, "fillcolor": "rgba(0,0,0,0)"}]
+    (x, y), half = _middle(points)
+    figure.update_layout(
+        template=template(mode), margin=dict.fromkeys("lrtb", 0), dragmode="lasso", uirevision=keep, shapes=shapes,
+        # a lasso becomes a shape of the URL, and plotly forgets its own
+        selections=[], selectionrevision=str(outline), newselection={"line": {"color": p.accent, "width": 2, "dash": "solid"}},
+        xaxis={"range": [x - half, x + half], "visible": False},
+        yaxis={"range": [y - half, y + half], "visible": False, "scaleanchor": "x", "constrain": "domain"},
+    )  # fmt: skip
+    return figure
+
+
+def standalone(
+    points: np.ndarray,
+    group: np.ndarray,
+    named: Sequence[tuple[str, str]],
+    words: Sequence[str],
+    *,
+    title: str,
+    variance: Sequence[float] = (),
+    mode: str = "light",
+) -> go.Figure:
+    """The 3D chart as a document of its own: a legend, and in place of the page's pictures a text for each point.
+
+    named: (name, colour) of each group; words: one text a point; title: what this is of.
+    """
+    p = palette(mode)
+    figure = go.Figure()
+    for number, (name, colour) in enumerate(named):
+        rows = np.flatnonzero(group == number)
+        figure.add_scatter3d(
+            **_xyz(points[rows]), mode="markers", name=name, text=[words[i] for i in rows], hovertemplate="%{text}<extra></extra>",
+            marker={"size": 3, "opacity": 0.7, "color": colour, "line": {"width": 0}},
+        )  # fmt: skip
+    figure.update_layout(
+        template=template(mode), scene=_scene(variance, mode), paper_bgcolor=p.ground, showlegend=True,
+        legend={"itemsizing": "constant", "font": {"color": p.ink_2}}, margin={"l": 0, "r": 0, "t": 48, "b": 0},
+        title={"text": title, "font": {"size": 15, "color": p.ink}, "x": 0.02},
+    )  # fmt: skip
+    return figure
+
+
+def _xyz(points: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns of points as contiguous float32, which travel as they are."""
+    return {axis: np.ascontiguousarray(points[:, i], np.float32) for i, axis in enumerate("xyz"[: points.shape[1]])}
+
+
+def _marker(group: np.ndarray, colours: Sequence[str], size: float, opacity: float) -> dict[str, Any]:
+    """A number a point and one scale: a tenth of the bytes of a colour a point."""
+    stops = tuple(colours) if len(colours) > 1 else (*colours, *colours)
+    return {
+        "size": size, "opacity": opacity, "color": group, "colorscale": colorscale(stops), "cmin": 0,
+        "cmax": len(stops) - 1, "line": {"width": 0},
+    }  # fmt: skip
+
+
+def _scene(variance: Sequence[float], mode: str) -> dict[str, Any]:
+    """The three axes, named by what they explain; their numbers mean nothing to anybody."""
+    names = [f"PC {i + 1}" + (f" · {100 * variance[i]:.1f} %" if i < len(variance) else "") for i in range(3)]
+    p = palette(mode)
+    line = ramp((p.card_flat, p.ink), 0.13)  # WebGL draws a transparent line far too bright
+    axes = {
+        f"{a}axis": {"title": {"text": name}, "showticklabels": False, "gridcolor": line}
+        for a, name in zip("xyz", names, strict=True)
+    }
+    return {
+        **axes,
+        "aspectmode": "data",
+        "dragmode": "turntable",
+        "camera": {"eye": {"x": 1.3, "y": 1.17, "z": 0.67}, "center": {"x": 0, "y": 0, "z": -0.1}},
+    }
+
+
+def _middle(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Centre of the points and half the side of the square that holds them, with some air."""
+    if not len(points):
+        return np.zeros(2), 1.0
+    low, high = points.min(0).astype(float), points.max(0).astype(float)
+    return (low + high) / 2, float((high - low).max()) * 0.53 or 1.0

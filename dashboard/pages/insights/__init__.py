@@ -1,0 +1,83 @@
+"""What the network is made of, what it learned, and how it arranges the images it is shown."""
+
+from dash import Dash, Input, Output, html
+
+from dashboard.components import icon, page_head, selection_bar
+from dashboard.doors import Doors
+from dashboard.pages.insights import (
+    activations,
+    architecture,
+    calibration,
+    examples,
+    filters,
+    history,
+    lesson,
+    picture,
+    plane,
+    projection,
+    stages,
+)
+from dashboard.selection import SPLITS, Selection
+
+PATH, TITLE = "/insights", "Insights"
+PANELS = (architecture, projection, plane, history, calibration, picture, filters, activations, lesson, examples)
+
+
+def layout(doors: Doors, selection: Selection) -> html.Div:
+    """Light panels, the feature space, then what needs the network itself."""
+    copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
+    return html.Div(
+        [
+            *stages.layout(),
+            page_head("Insights", html.Span(id="insights-about"), [html.Div(id="insights-split"), copy]),
+            selection_bar.layout(),
+            html.Div([architecture.layout()], className="ff-grid"),
+            html.Div([projection.layout(), plane.layout()], className="ff-grid"),
+            html.Div([history.layout(), calibration.layout()], className="ff-grid"),
+            html.Div(
+                [picture.layout(), filters.layout(), activations.layout()], className="ff-grid", id=stages.INSIDE_AT
+            ),
+            html.Div([lesson.layout()], className="ff-grid"),
+            html.Div([examples.layout()], className="ff-grid"),
+        ],
+        className="insights",
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """The page's head, the order of drawing, then the panels."""
+
+    @app.callback(Output("insights-about", "children"), Output("insights-split", "children"), Input("url", "search"))
+    def draw_head(search: str | None):
+        selection = Selection.parse(search)
+        return about(doors, selection), splits(selection)
+
+    stages.register(app)
+    for panel in PANELS:
+        panel.register(app, doors)
+
+
+def about(doors: Doors, selection: Selection) -> str:
+    """Which run, and what it is."""
+    try:
+        run = doors.store.open(selection.run)
+    except (LookupError, ValueError):
+        return "No run to show."
+    model, numbers = run.manifest["model"], run.manifest["parameters"]
+    return f"{run.run_id}, a {model} of {numbers:,} numbers learned from {run.manifest['train_images']:,} images of {run.dataset['title']}"
+
+
+def splits(selection: Selection) -> html.Div:
+    """Test or validation."""
+    buttons = [
+        html.Button(
+            split.capitalize(),
+            type="button",
+            **{
+                "data-search": selection.with_(split=split).query(),
+                "aria-pressed": str(split == selection.split).lower(),
+            },
+        )
+        for split in SPLITS
+    ]
+    return html.Div(buttons, className="seg", role="group", **{"aria-label": "Split"})

@@ -1,0 +1,173 @@
+"""A picture enters at the left; each step hands on a block of numbers, drawn with its height, width and depth."""
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from dash import Dash, Input, Output, html
+
+from dashboard.components import card, csv_link, faces
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.exports import url
+from dashboard.pages.insights.stages import ARCHITECTURE
+from dashboard.pictures import single_url
+from dashboard.selection import Selection
+from dashboard.store import Missing, RunView
+
+FACE = "insights-architecture-face"
+CSV = "insights-architecture-csv"
+SIDE = 62  # pixels of the largest picture's longer side
+NAMES = {
+    "Conv2d": "Convolution",
+    "MaxPool2d": "Max pooling",
+    "AvgPool2d": "Mean pooling",
+    "Linear": "Dense",
+    "Flatten": "Flatten",
+}
+
+
+@dataclass
+class Block:
+    """One step that changes the shape or learns something. shape: [ch, h, w] or [units]; quiet: what rides along."""
+
+    title: str
+    shape: list[int]
+    parameters: int = 0
+    quiet: list[str] = field(default_factory=list)
+
+
+def setting(layer: dict[str, Any], name: str, default: str = "") -> str:
+    """A number, or the first of a pair, out of a layer's settings: 'kernel_size=(3, 3)' → '3'."""
+    found = re.search(rf"\b{name}=\(?([\d.]+)", layer["settings"])
+    return found.group(1) if found else default
+
+
+def title(layer: dict[str, Any]) -> str:
+    """What a layer is called: 'Convolution 3 × 3'."""
+    name = NAMES.get(layer["kind"], re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", layer["kind"]))
+    size = setting(layer, "kernel_size")
+    return f"{name} {size}\u00a0×\u00a0{size}" if size else name
+
+
+def quiet(layer: dict[str, Any]) -> str:
+    """What a step that changes no shape and learns nothing adds: 'ReLU', 'dropout 25 %'."""
+    if layer["kind"].startswith("Dropout"):
+        return f"dropout {100 * float(setting(layer, 'p', '0')):g} %"
+    return layer["kind"]
+
+
+def blocks(layers: list[dict[str, Any]], shape: list[int]) -> list[Block]:
+    """layers: of the manifest; shape: [ch, h, w] of the picture. The first block is the picture."""
+    found = [Block("Picture", shape)]
+    for layer in layers:
+        if layer["parameters"] == 0 and layer["shape"] == found[-1].shape:
+            found[-1].quiet.append(quiet(layer))
+        else:
+            found.append(Block(title(layer), layer["shape"], layer["parameters"]))
+    found[-1].quiet.insert(0, found[-1].title.lower())
+    found[-1].title = "Answer"
+    return found
+
+
+def words(shape: list[int]) -> str:
+    """'26 × 26 × 32' (height, width, depth) or '128'."""
+    return " × ".join(map(str, [*shape[1:], shape[0]])) if len(shape) == 3 else f"{math.prod(shape):,}"
+
+
+def share(part: int, total: int) -> str:
+    """'12 %', '<0.1 %' or ''."""
+    if not part or not total:
+        return ""
+    percent = 100 * part / total
+    return "<0.1 %" if percent < 0.1 else f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+
+
+def volume(block: Block, longest: int, picture: str = "") -> html.Div:
+    """A block of numbers seen from the front left: face height by width, one sheet behind it for each doubling of depth."""
+    if len(block.shape) == 3:
+        depth, height, width = block.shape
+        sheets = min(round(math.log2(max(depth, 1))), 7)
+        size = {
+            "width": f"{max(SIDE * width / longest, 7):.0f}px",
+            "height": f"{max(SIDE * height / longest, 7):.0f}px",
+        }
+    else:
+        sheets = 1
+        size = {"width": "9px", "height": f"{min(14 + 7 * math.log2(max(block.shape[0], 1)), 74):.0f}px"}
+    shadows = [
+        f"{3 * i}px {-3 * i}px 0 {edge}"
+        for i in range(1, sheets + 1)
+        for edge in ("-1px var(--ff-accent-soft)", "0 var(--ff-accent-line)")
+    ]
+    image = {"backgroundImage": f"url({picture})"} if picture else {}
+    side = {"--over": f"{3 * sheets}px"}
+    return html.Div(html.I(style={**size, **image, "boxShadow": ",".join(shadows)}), className="vol", style=side)
+
+
+def layout() -> html.Article:
+    """Title and place; the diagram comes with the run."""
+    body = [slot(FACE), html.Div(faces.loading("Reading the run"), id=ARCHITECTURE)]
+    return card("Architecture", __doc__ or "", body, tools=html.Span(csv_link(""), id=CSV))
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """The diagram of the open run."""
+
+    @panel_callback(app, FACE, Output(ARCHITECTURE, "children"), Output(CSV, "children"), Input("url", "search"))
+    def draw_architecture(search: str | None):
+        selection = Selection.parse(search)
+        return diagram(doors.store.open(selection.run), selection), csv_link(url("layers", selection))
+
+
+def diagram(run: RunView, selection: Selection) -> list:
+    """Every block in order, and where the numbers are."""
+    layers = run.manifest.get("layers")
+    if not layers:
+        raise Missing("This run's manifest does not describe its layers.")
+    shape = [run.dataset["channels"], run.dataset["height"], run.dataset["width"]]
+    found = blocks(layers, shape)
+    total = run.manifest["parameters"]
+    items = [
+        item(block, total, max(shape[1:]), first_picture(run, selection) if block is found[0] else "")
+        for block in found
+    ]
+    most = max(found, key=lambda block: block.parameters)
+    sentence = [html.B(f"{total:,} numbers"), " are learned, "]
+    if most.parameters:
+        alike = [b for b in found if b.title == most.title]
+        which = most.title.lower() + (
+            f", number {next(i for i, b in enumerate(alike, 1) if b is most)}" if len(alike) > 1 else ""
+        )
+        sentence.append(
+            f"the largest part of them, {share(most.parameters, total)}, in one step ({which}). Bars show each step's share."
+        )
+    return [html.Ol(items, className="arch"), html.P(sentence, className="quiet small")]
+
+
+def item(block: Block, total: int, longest: int, picture: str) -> html.Li:
+    """Drawing, name, shape, learned numbers, what rides along."""
+    part = share(block.parameters, total)
+    return html.Li(
+        [
+            volume(block, longest, picture),
+            html.B(block.title),
+            html.Span(words(block.shape), className="mono"),
+            html.Span(
+                html.I(style={"width": f"{100 * block.parameters / max(total, 1):.2f}%"}) if block.parameters else None,
+                className="share" if block.parameters else "share none",
+            ),
+            html.Span([f"{block.parameters:,}", html.Span(f" · {part}", className="faint")] if block.parameters else "learns nothing" if block.title != "Picture" else "", className="count"),
+            html.Span(" · ".join(block.quiet), className="faint with") if block.quiet else None,
+        ]
+    )  # fmt: skip
+
+
+def first_picture(run: RunView, selection: Selection) -> str:
+    """The address of a picture of the data set, '' without pictures on this machine."""
+    try:
+        ids = run.pictures(selection.split).ids
+    except (LookupError, ValueError):
+        return ""
+    return single_url(run.dataset["name"], selection.split, int(ids[0]))

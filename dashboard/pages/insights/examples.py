@@ -1,0 +1,146 @@
+"""Each class as the network knows it: what it names right most surely, and what it names wrong most surely."""
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from dash import Dash, Input, Output, html
+from dash.exceptions import PreventUpdate
+
+from dashboard.components import button, card, csv_link, dot, faces
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.exports import url
+from dashboard.pages.insights.stages import LATER
+from dashboard.pictures import sprite_url, tile_style
+from dashboard.selection import Selection
+from dashboard.store import Predictions, RunView, wilson
+
+
+class Ids(StrEnum):
+    FACE = "insights-examples-face"
+    ROWS = "insights-examples-rows"
+    CSV = "insights-examples-csv"
+
+
+EACH = 6  # right ones, and wrong ones, a class
+SHEET = 8  # classes that share a sprite sheet
+CLASSES = 24  # at a time
+
+
+def layout() -> html.Article:
+    """One row a class."""
+    body = [slot(Ids.FACE), html.Div(faces.loading("Choosing examples"), id=Ids.ROWS)]
+    return card("Examples of each class", __doc__ or "", body, tools=html.Span(csv_link(""), id=Ids.CSV))
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Rows of the true classes that are selected, of all without such a selection."""
+
+    @panel_callback(
+        app, Ids.FACE, Output(Ids.ROWS, "children"), Output(Ids.CSV, "children"), Input(LATER, "data"), Input("url", "search"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    def list_examples(later: Any, search: str | None):
+        if not later:
+            raise PreventUpdate
+        selection = Selection.parse(search)
+        run = doors.store.open(selection.run)
+        every = selection.here().clear().with_(outcome=("wrong", "right"))
+        return rows(run, selection), csv_link(url("selection", every))
+
+
+def surest(predictions: Predictions, class_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a true class, EACH at most: named right, named wrong; the most confident first."""
+    order = np.argsort(-predictions.confidence.astype(np.float64), kind="stable")
+    mine = order[predictions.labels[order] == class_id]
+    right = predictions.right[mine]
+    return mine[right][:EACH], mine[~right][:EACH]
+
+
+def rows(run: RunView, selection: Selection) -> list:
+    """Head, then one line a class."""
+    predictions = run.predictions(selection.split)
+    chosen = run.class_ids(selection.true) or list(range(len(run.classes)))
+    shown = chosen[:CLASSES]
+    found = [surest(predictions, c) for c in shown]
+    lines = []
+    for start in range(0, len(shown), SHEET):
+        part = found[start : start + SHEET]
+        ids = [int(predictions.ids[i]) for right, wrong in part for i in (*right, *wrong)]
+        sheet = Sheet(run, selection, predictions, ids)
+        lines += [
+            line(run, selection, sheet, c, *pair) for c, pair in zip(shown[start : start + SHEET], part, strict=True)
+        ]
+    head = html.Div([html.Span("class, share named right"), html.Span("right, surest first"), html.Span("wrong, surest first; below, the guess")], className="ex-row ex-head", **{"aria-hidden": "true"})  # fmt: skip
+    rest = len(chosen) - len(shown)
+    more = (
+        [html.P(f"{rest} more classes: select one with Add filter above to see it.", className="faint small")]
+        if rest
+        else []
+    )
+    return [head, *lines, *more]
+
+
+class Sheet:
+    """Tiles of one sprite sheet, handed out in order."""
+
+    def __init__(self, run: RunView, selection: Selection, predictions: Predictions, ids: list[int]) -> None:
+        self.run, self.selection, self.predictions, self.ids = run, selection, predictions, ids
+        self.url = sprite_url(run.dataset["name"], selection.split, ids)
+        self.next = 0
+
+    def tile(self, row: int) -> html.Button:
+        """The picture at a row of the predictions; a click opens it."""
+        run, place = self.run, self.next
+        self.next += 1
+        example_id, label, guess = (
+            self.ids[place],
+            int(self.predictions.labels[row]),
+            int(self.predictions.predicted[row]),
+        )
+        sure = 100 * float(self.predictions.confidence[row])
+        style = tile_style(self.url, place, len(self.ids), run.dataset["height"], run.dataset["width"])
+        caption = html.Span([dot(guess), html.Span(run.classes[guess])], className="cap") if guess != label else None
+        return html.Button(
+            [html.Span(className="px", style=style), caption],
+            type="button",
+            className="tile",
+            title=f"{run.classes[guess]} {sure:.1f} %",
+            **{
+                "data-search": self.selection.with_(sample=example_id).query(),
+                "aria-label": f"Image {example_id}: true {run.classes[label]}, predicted {run.classes[guess]}, confidence {sure:.0f} %",
+            },
+        )
+
+
+def line(
+    run: RunView, selection: Selection, sheet: Sheet, class_id: int, right: np.ndarray, wrong: np.ndarray
+) -> html.Div:
+    """A class: its name, its accuracy with interval and n, its pictures."""
+    predictions = sheet.predictions
+    mine = predictions.labels == class_id
+    hits, n = int((mine & predictions.right).sum()), int(mine.sum())
+    low, high = wilson(hits, n)
+    name = run.classes[class_id]
+    words = (
+        f"{100 * hits / n:.1f} % ({100 * float(low):.1f} – {100 * float(high):.1f}) of {n:,}"
+        if n
+        else "no image in this split"
+    )
+    show = button(
+        "Select",
+        small=True,
+        kind="ghost",
+        search=selection.clear().with_(true=(name,)).query(),
+        **{"aria-label": f"Select {name}"},
+    )
+    none = html.Span("none", className="faint small")
+    return html.Div(
+        [
+            html.Div([html.B([dot(class_id), name]), html.Span(words, className="faint small"), show], className="who"),
+            html.Div([sheet.tile(i) for i in right] or none, className="six"),
+            html.Div([sheet.tile(i) for i in wrong] or none, className="six"),
+        ],
+        className="ex-row",
+    )

@@ -1,0 +1,78 @@
+"""Loss and accuracy after each pass over the training images, there and on images kept aside for validation."""
+
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import theme
+from dashboard.components import card, csv_link, graph
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.exports import url
+from dashboard.figures import history as figures
+from dashboard.pages.insights.stages import LATER
+from dashboard.selection import Selection
+from dashboard.store import RunView, wilson
+
+
+class Ids(StrEnum):
+    FACE = "insights-history-face"
+    LOSS = "insights-history-loss-graph"
+    ACCURACY = "insights-history-accuracy-graph"
+    NOTE = "insights-history-note"
+    CSV = "insights-history-csv"
+
+
+def layout() -> html.Article:
+    """Two charts side by side."""
+    charts = [
+        html.Div([html.H3(title), html.P(sense, className="faint small"), graph(id)], className="curve")
+        for title, sense, id in (
+            ("Loss", "lower is better", Ids.LOSS),
+            ("Accuracy", "in percent, higher is better; band: 95 % interval", Ids.ACCURACY),
+        )
+    ]
+    body = [slot(Ids.FACE), html.Div(charts, className="curves"), html.P(id=Ids.NOTE, className="faint small")]
+    return card("How it learned", __doc__ or "", body, span=8, tools=html.Span(csv_link(""), id=Ids.CSV))
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Both curves of the open run."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.LOSS, "figure"),
+        Output(Ids.ACCURACY, "figure"),
+        Output(Ids.NOTE, "children"),
+        Output(Ids.CSV, "children"),
+        Input(LATER, "data"),
+        Input("url", "search"),
+        Input(theme.STATE, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_history(later: Any, search: str | None, mode: Any):
+        if not later:
+            raise PreventUpdate
+        selection = Selection.parse(search)
+        run = doors.store.open(selection.run)
+        frame = run.history()
+        n = run.dataset["counts"]["validation"]
+        interval = wilson((frame["validation_accuracy"] * n).to_numpy(), n)
+        mode = theme.mode_of(mode)
+        loss = figures.curves(frame, measure="loss", mode=mode, height=250)
+        accuracy = figures.curves(frame, measure="accuracy", mode=mode, height=250, interval=interval)
+        return loss, accuracy, note(run, len(frame), n), csv_link(url("history", selection))
+
+
+def note(run: RunView, epochs: int, n: int) -> str:
+    """Of what the curves are, and which epoch the run is."""
+    seconds = run.manifest.get("training_seconds", run.manifest["seconds"])
+    took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    best = run.manifest["best_epoch"]
+    return (
+        f"{epochs} epochs over {run.manifest['train_images']:,} training images in {took}, validation on {n:,}; "
+        f"the weights of epoch {best} are the run."
+    )

@@ -1,0 +1,130 @@
+"""The same images laid flat. Draw around a group to select it."""
+
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import theme
+from dashboard.components import card, faces, graph
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import projection as figures
+from dashboard.pages.insights import projection
+from dashboard.pages.insights.stages import LATER
+from dashboard.selection import MAX_VERTICES, Lasso, Selection
+
+PLOT = "map"  # the plot's name in the address
+
+
+class Ids(StrEnum):
+    GRAPH = "insights-map-graph"
+    FACE = "insights-map-face"
+    DRAWN = "insights-map-state"
+    OUTLINE = "insights-map-outline"  # dcc.Store: what was just drawn around, [[x, y], …]
+    TIP = "insights-map-tip"
+
+
+OUTLINE = """(event) => {
+    const none = dash_clientside.no_update;
+    if (!event) return none;
+    const {lassoPoints: lasso, range: box} = event;
+    if (lasso && lasso.x) return lasso.x.map((x, i) => [x, lasso.y[i]]);
+    if (box && box.x) return [[box.x[0], box.y[0]], [box.x[1], box.y[0]], [box.x[1], box.y[1]], [box.x[0], box.y[1]]];
+    return none;
+}"""
+
+
+def layout() -> html.Article:
+    """The map; it opens with the lasso in hand."""
+    chart = graph(Ids.GRAPH, modebar=True, clear_on_unhover=True)
+    chart.config["scrollZoom"] = False
+    body = [
+        slot(Ids.FACE),
+        html.Div([chart, faces.loading("Spreading the images"), projection.tip(Ids.TIP)], className="chart plane", role="group", **{"aria-label": "2D feature map"}),
+        html.P("Without a mouse: the classes above and Add filter select too. Nothing chosen means every point is lit.", className="faint small"),
+        dcc.Store(id=Ids.DRAWN),
+        dcc.Store(id=Ids.OUTLINE),
+    ]  # fmt: skip
+    return card("Map", __doc__ or "", body, span=5)
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Points, lasso, the picture under the pointer, the click."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.GRAPH, "figure"),
+        Output(Ids.DRAWN, "data"),
+        Input(LATER, "data"),
+        Input("url", "search"),
+        Input(projection.Ids.COLOUR, "value"),
+        Input(theme.STATE, "data"),
+        State(Ids.DRAWN, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_map(later: Any, search: str | None, colour: Any, mode: Any, drawn: Any):
+        if not later:
+            raise PreventUpdate
+        scene = projection.Scene(doors, search, colour, mode)
+        change = scene.change(drawn)
+        if change is None:
+            raise PreventUpdate
+        lasso = scene.selection.lasso
+        data = figures.plane(
+            scene.points("map_x", "map_y"), scene.group, scene.colours, selected=scene.selected, sample=scene.sample,
+            outline=lasso.vertices if lasso and lasso.plot == PLOT else (), mode=scene.mode, keep=scene.place,
+        ).to_dict()  # fmt: skip
+        return projection.patch(data) if change == "view" else data, scene.state
+
+    # the outline alone goes to the server, not the thousands of points inside it
+    app.clientside_callback(
+        OUTLINE, Output(Ids.OUTLINE, "data"), Input(Ids.GRAPH, "selectedData"), prevent_initial_call=True
+    )
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(Ids.OUTLINE, "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def select_inside(outline: Any, search: str | None):
+        vertices = simplified(outline)
+        if len(vertices) < 3:
+            raise PreventUpdate
+        return Selection.parse(search).with_(lasso=Lasso(PLOT, vertices)).query()
+
+    projection.register_points(app, doors, Ids.GRAPH, Ids.TIP)
+
+
+def simplified(outline: Any) -> tuple[tuple[float, float], ...]:
+    """A drawn outline, [[x, y], …], with MAX_VERTICES vertices at most, rounded to a thousandth of its size.
+
+    () for anything that is no outline: it comes from the browser.
+    """
+    import shapely
+
+    if not isinstance(outline, list) or not 3 <= len(outline) <= 20_000:
+        return ()
+    if not all(
+        isinstance(p, list) and len(p) == 2 and all(isinstance(v, int | float) and abs(v) < 1e5 for v in p)
+        for p in outline
+    ):
+        return ()
+    line = shapely.LineString(outline)
+    west, south, east, north = line.bounds
+    size = max(east - west, north - south)
+    if size <= 0:
+        return ()
+    digits = next(d for d in range(7) if 10**-d <= size / 1000 or d == 6)
+    step = size / 1000
+    small = line.simplify(step, preserve_topology=False)
+    while len(small.coords) > MAX_VERTICES:
+        step *= 1.5
+        small = line.simplify(step, preserve_topology=False)
+    points = [(round(x, digits) + 0.0, round(y, digits) + 0.0) for x, y in small.coords]
+    if len(points) > 3 and points[0] == points[-1]:
+        points.pop()
+    return tuple(dict.fromkeys(points))

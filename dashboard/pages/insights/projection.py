@@ -1,0 +1,322 @@
+"""Every image as the network sees it: near means alike. Turn it, rest on a point, click one to open it."""
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import plotly.io as pio
+from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+from flask import Response, abort, request
+
+from dashboard import theme
+from dashboard.components import card, csv_link, dot, faces, graph, icon, segmented
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.exports import url
+from dashboard.figures import projection as figures
+from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
+from dashboard.pictures import single_url
+from dashboard.selection import Selection
+from dashboard.store import Broken, Missing, RunView
+
+
+class Ids(StrEnum):
+    COLOUR = "insights-projection-colour"
+    LEGEND = "insights-projection-legend"
+    DRAWN = "insights-projection-state"  # dcc.Store: what the chart shows, so that only the difference is sent
+    TIP = "insights-projection-tip"
+    CSV = "insights-projection-csv"
+
+
+COLOURS = [("true", "True class"), ("predicted", "Predicted"), ("outcome", "Right or wrong")]
+DOCUMENT = "/export/projection.html"
+
+
+def layout() -> html.Article:
+    """The chart, its legend, the picture that follows the pointer."""
+    chart = graph(SPACE, modebar=True, clear_on_unhover=True)
+    chart.config["scrollZoom"] = False  # a wheel over the chart goes on scrolling the page
+    body = [
+        slot(SPACE_FACE),
+        segmented(Ids.COLOUR, COLOURS, "true", "Colour by"),
+        html.Div(id=Ids.LEGEND, className="legend-ff"),
+        html.Div(
+            [chart, faces.loading("Arranging the images"), tip(Ids.TIP)],
+            className="chart space",
+            role="group",
+            **{"aria-label": "3D feature space"},
+        ),
+        dcc.Store(id=Ids.DRAWN),
+    ]
+    return card(
+        "Feature space", __doc__ or "", body, span=7,
+        tools=html.Span(links(Selection(), "true", "light"), id=Ids.CSV, className="row-ff"),
+    )  # fmt: skip
+
+
+def links(selection: Selection, colour: str, mode: str) -> list:
+    """The coordinates as a table, the chart as a document of its own."""
+    query = selection.here().query()
+    address = f"{DOCUMENT}{query}{'&' if query else '?'}colour={colour}&theme={mode}"
+    return [
+        html.A(
+            [icon("download"), "HTML"],
+            href=address,
+            className="btn-ff sm",
+            download="",
+            title="This 3D chart as one HTML file",
+        ),
+        csv_link(url("projection", selection)),
+    ]
+
+
+def tip(id: str) -> dcc.Tooltip:
+    """The picture under the pointer."""
+    return dcc.Tooltip(
+        id=id, background_color="var(--ff-solid)", border_color="var(--ff-line-2)", loading_text="", zindex=25
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Points, legend, the picture under the pointer, the click, the document."""
+
+    @panel_callback(
+        app,
+        SPACE_FACE,
+        Output(SPACE, "figure"),
+        Output(Ids.DRAWN, "data"),
+        Output(Ids.LEGEND, "children"),
+        Output(Ids.CSV, "children"),
+        Input(START, "data"),
+        Input("url", "search"),
+        Input(Ids.COLOUR, "value"),
+        Input(theme.STATE, "data"),
+        State(Ids.DRAWN, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_projection(start: Any, search: str | None, colour: Any, mode: Any, drawn: Any):
+        if not start:
+            raise PreventUpdate
+        scene = Scene(doors, search, colour, mode)
+        change = scene.change(drawn)
+        if change is None:
+            raise PreventUpdate
+        data = figures.scatter(
+            scene.points("pca_x", "pca_y", "pca_z"), scene.group, scene.colours, variance=scene.run.manifest.get("explained_variance", ()),
+            selected=scene.selected, sample=scene.sample, mode=scene.mode, keep=scene.place,
+        ).to_dict()  # fmt: skip
+        tools = links(scene.selection, scene.colour, scene.mode)
+        return patch(data) if change == "view" else data, scene.state, scene.legend(), tools
+
+    register_points(app, doors, SPACE, Ids.TIP)
+
+    @app.server.get(DOCUMENT)
+    def projection_document() -> Response:
+        values = request.args
+        try:
+            scene = Scene(doors, request.query_string.decode("latin-1"), values.get("colour"), values.get("theme"))
+            page = document(scene)
+        except (Missing, Broken):
+            abort(404)
+        name = f"{scene.run.run_id}-feature-space-{scene.selection.split}.html"
+        return Response(page, mimetype="text/html", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+class Scene:
+    """What both charts of the feature space show under an address. Raises Missing or Broken."""
+
+    def __init__(self, doors: Doors, search: str | None, colour: Any, mode: Any) -> None:
+        self.selection = selection = Selection.parse(search)
+        self.run = run = doors.store.open(selection.run)
+        self.colour = colour if colour in figures.COLOUR_BY else "true"
+        self.mode = theme.mode_of(mode)
+        self.frame = run.projection(selection.split)
+        predictions = run.predictions(selection.split)
+        if len(self.frame) != len(predictions.ids):
+            raise Missing(
+                f"This run has no projection of {selection.split}.",
+                f"python -m ml evaluate {run.run_id} --only projection",
+            )
+        self.ids = predictions.ids
+        self.group = figures.indices(self.colour, predictions.labels, predictions.predicted)
+        self.named = figures.groups(self.colour, run.classes, self.mode)
+        self.selected = run.mask(selection) if selection.narrowed else None
+        self.sample = row_of(self.ids, selection.sample)
+
+    @property
+    def colours(self) -> list[str]:
+        return [colour for _, colour in self.named]
+
+    @property
+    def place(self) -> str:
+        """Which points: while it stays the same, so do camera and zoom."""
+        return f"{self.run.run_id}/{self.selection.split}/{self.run.manifest['nouns']['projection']['sha256'][:12]}"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Which points, and how they are shown."""
+        return {
+            "points": self.place,
+            "view": [
+                self.colour,
+                self.mode,
+                self.selection.with_(page=1, sort="id", sample=self.selection.sample).query(),
+            ],
+        }
+
+    def change(self, drawn: Any) -> str | None:
+        """From what is drawn to this: 'all', 'view' when the points stay, None when nothing differs."""
+        was = drawn if isinstance(drawn, dict) else {}
+        if was.get("points") != self.place:
+            return "all"
+        return "view" if was.get("view") != self.state["view"] else None
+
+    def points(self, *columns: str) -> np.ndarray:
+        """float32 [n, columns]"""
+        return self.frame[list(columns)].to_numpy(np.float32)
+
+    def legend(self) -> list:
+        """A button for each colour group: choosing it selects its images."""
+        name = {"true": "true", "predicted": "pred", "outcome": "outcome"}[self.colour]
+        chosen = getattr(self.selection, name)
+        return [
+            html.Button(
+                [html.I(className="dot", style={"--c": colour}) if name == "outcome" else dot(place), words],
+                type="button",
+                **{
+                    "data-search": self.selection.toggle(name, words).query(),
+                    "data-add": self.selection.toggle(name, words, add=True).query(),
+                    "aria-pressed": str(words in chosen).lower(),
+                },
+            )
+            for place, (words, colour) in enumerate(self.named)
+        ]
+
+
+def row_of(ids: np.ndarray, example_id: int | None) -> int | None:
+    """Position of an id in ascending ids."""
+    if example_id is None:
+        return None
+    row = int(np.searchsorted(ids, example_id))
+    return row if row < len(ids) and ids[row] == example_id else None
+
+
+def patch(data: dict[str, Any]) -> Patch:
+    """The same points in another light: colours, what is selected, what is open. Points and camera stay."""
+    change = Patch()
+    change["data"][0]["marker"] = data["data"][0]["marker"]
+    for trace in (figures.SELECTED, figures.SAMPLE):
+        change["data"][trace] = data["data"][trace]
+    layout = data["layout"]
+    change["layout"]["template"] = layout["template"]
+    if "scene" in layout:
+        for axis in ("xaxis", "yaxis", "zaxis"):  # the whole scene would move the camera
+            change["layout"]["scene"][axis]["gridcolor"] = layout["scene"][axis]["gridcolor"]
+    else:
+        change["data"][0]["unselected"] = data["data"][0]["unselected"]
+        change["data"][0]["selectedpoints"] = None
+        for part in ("shapes", "selections"):  # plotly leaves out what is empty
+            change["layout"][part] = layout.get(part, [])
+        for part in ("selectionrevision", "newselection"):
+            change["layout"][part] = layout[part]
+    return change
+
+
+def register_points(app: Dash, doors: Doors, chart: str, pointer: str) -> None:
+    """Hovering a point shows its picture, clicking it opens it; the server knows which example a point is."""
+
+    @app.callback(
+        Output(pointer, "show"),
+        Output(pointer, "bbox"),
+        Output(pointer, "children"),
+        Input(chart, "hoverData"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def show_point(event: Any, search: str | None):
+        found = example_at(doors, search, event)
+        if found is None:
+            return False, no_update, no_update
+        run, selection, example_id = found
+        return True, event["points"][0].get("bbox"), glance(run, selection, example_id)
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(chart, "clickData"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def open_point(event: Any, search: str | None):
+        found = example_at(doors, search, event)
+        if found is None:
+            raise PreventUpdate
+        _, selection, example_id = found
+        return selection.with_(sample=example_id).query()
+
+
+def example_at(doors: Doors, search: str | None, event: Any) -> tuple[RunView, Selection, int] | None:
+    """Run, selection and example id of the point of a hover or click event, None for none."""
+    try:
+        point = event["points"][0]
+        curve, number = point["curveNumber"], point["pointNumber"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    if type(curve) is not int or type(number) is not int or number < 0:
+        return None
+    selection = Selection.parse(search)
+    try:
+        run = doors.store.open(selection.run)
+        ids = run.predictions(selection.split).ids
+        if curve == figures.SELECTED:
+            ids = ids[run.mask(selection)]
+    except (Missing, Broken):
+        return None
+    if curve == figures.SAMPLE:
+        return None if selection.sample is None else (run, selection, selection.sample)
+    return (run, selection, int(ids[number])) if curve in (0, figures.SELECTED) and number < len(ids) else None
+
+
+def glance(run: RunView, selection: Selection, example_id: int) -> html.Div:
+    """The picture, the guess and the truth."""
+    predictions = run.predictions(selection.split)
+    row = predictions.row(example_id)
+    guess, label = int(predictions.predicted[row]), int(predictions.labels[row])
+    truth = "right" if guess == label else f"is {run.classes[label]}"
+    return html.Div(
+        [
+            html.Img(src=single_url(run.dataset["name"], selection.split, example_id), alt=""),
+            html.Div(
+                [
+                    html.B([dot(guess), run.classes[guess]]),
+                    html.Span(f"{100 * predictions.confidence[row]:.0f} %, {truth}"),
+                    html.Span(f"#{example_id}", className="faint"),
+                ]
+            ),
+        ],
+        className="glance",
+    )
+
+
+def document(scene: Scene) -> str:
+    """The 3D chart as one HTML file that needs no network."""
+    predictions = scene.run.predictions(scene.selection.split)
+    names = scene.run.classes
+    words = [
+        f"<b>{names[guess]}</b> {100 * sure:.0f} %, {'right' if guess == label else 'is ' + names[label]}<br>#{i}"
+        for guess, label, sure, i in zip(
+            predictions.predicted, predictions.labels, predictions.confidence, predictions.ids, strict=True
+        )
+    ]
+    by = dict(COLOURS)[scene.colour].lower()
+    figure = figures.standalone(
+        scene.points("pca_x", "pca_y", "pca_z"), scene.group, scene.named, words, mode=scene.mode,
+        variance=scene.run.manifest.get("explained_variance", ()),
+        title=f"{scene.run.run_id}: {len(words):,} {scene.selection.split} images of {scene.run.dataset['title']}, coloured by {by}",
+    )  # fmt: skip
+    return pio.to_html(
+        figure,
+        include_plotlyjs=True,
+        full_html=True,
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"]},
+    )

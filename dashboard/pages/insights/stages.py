@@ -1,0 +1,52 @@
+"""What is drawn first: words at once, then the 3D chart, then the rest; what asks the network waits to be looked at."""
+
+from dash import Dash, Input, Output, State, dcc
+
+START = "insights-start-state"  # 1 when the first panels are on screen
+LATER = "insights-later-state"  # 1 when the 3D chart is drawn, or will not be
+INSIDE = "insights-inside-state"  # 1 when the panels that need the network come near the window
+INSIDE_AT = "insights-inside"
+ARCHITECTURE = "insights-architecture-body"
+SPACE, SPACE_FACE = "insights-projection-graph", "insights-projection-face"
+
+PAINTED = """(_, started) => {
+    if (started) return;
+    const go = () => dash_clientside.set_props('%s', {data: 1});
+    const soon = setTimeout(go, 400);  // a hidden tab has no frames
+    requestAnimationFrame(() => setTimeout(() => { clearTimeout(soon); go(); }, 0));
+}"""
+
+DRAWN = """(face, started) => {
+    if (started) return;
+    const go = () => dash_clientside.set_props('%s', {data: 1});
+    const idle = window.requestIdleCallback || ((then) => setTimeout(then, 50));
+    const look = (tries) => {
+        if (face || tries > 60 || document.querySelector('#%s canvas')) idle(go, {timeout: 2000});
+        else setTimeout(() => look(tries + 1), 150);
+    };
+    look(0);
+}"""
+
+NEAR = """(id) => {
+    new IntersectionObserver((entries, eye) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        eye.disconnect();
+        dash_clientside.set_props('%s', {data: 1});
+    }, {rootMargin: '240px'}).observe(document.getElementById(id));
+    return dash_clientside.no_update;
+}"""
+
+
+def layout() -> list[dcc.Store]:
+    """Memory of this visit."""
+    return [dcc.Store(id=START), dcc.Store(id=LATER), dcc.Store(id=INSIDE)]
+
+
+def register(app: Dash) -> None:
+    """set_props, not outputs: panels must not wait for each other when the address changes."""
+    app.clientside_callback(PAINTED % START, Input(ARCHITECTURE, "children"), State(START, "data"))
+    app.clientside_callback(
+        DRAWN % (LATER, SPACE), Input(SPACE_FACE, "children"), State(LATER, "data"), prevent_initial_call=True
+    )
+    # Dash calls a callback on arrival only where it has an output
+    app.clientside_callback(NEAR % INSIDE, Output(INSIDE, "data"), Input(INSIDE_AT, "id"))
