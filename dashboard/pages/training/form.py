@@ -88,7 +88,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
             "train_images",
             ["Training images ", html.Span(id=Ids.COUNT, className="quiet")],
             dbc.Input(
-                id=Ids.IMAGES, type="range", min=min(STEP, first.train_images), max=first.train_images,
+                id=Ids.IMAGES, type="range", min=_least(doors, first.train_images), max=first.train_images,
                 step=_step(first.train_images), value=first.train_images,
             ),
         ),
@@ -151,6 +151,11 @@ def _number(doors: Doors, name: str, words: str) -> html.Div:
     low, high = doors.jobs.limits(name)
     control = dbc.Input(id=FIELDS[name], type="number", value=doors.jobs.default(name), min=low, max=high, step=1)
     return _field(name, words, control, f"{low:,} to {high:,}")
+
+
+def _least(doors: Doors, images: int) -> int:
+    """The slider's left end."""
+    return STEP if _step(images) == STEP else min(int(doors.jobs.limits("train_images")[0]), images)
 
 
 def _step(images: int) -> int:
@@ -246,7 +251,7 @@ def register(app: Dash, doors: Doors) -> None:
         )
         return (
             _models(doors, choice.name),
-            min(STEP, choice.train_images),
+            _least(doors, choice.train_images),
             choice.train_images,
             _step(choice.train_images),
             no_update if same else choice.train_images,
