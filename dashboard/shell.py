@@ -27,16 +27,20 @@ CONTENT = "app-page"
 INDEX = """<!doctype html>
 <html lang="en" data-bs-theme="{theme}">
 <head>{{%metas%}}<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Fashion Forward</title>{{%favicon%}}{{%css%}}</head>
-<body>{{%app_entry%}}<footer>{{%config%}}{{%scripts%}}{{%renderer%}}</footer></body>
+<title>Fashion Forward</title>{{%favicon%}}{{%css%}}<style>{colours}</style></head>
+<body>{{%app_entry%}}{{%config%}}{{%scripts%}}{{%renderer%}}</body>
 </html>"""
 
 
 class App(Dash):
-    """Dash whose page comes in the reader's theme from the first byte on."""
+    """Dash whose page comes in the reader's theme, and with a colour for every class, from the first byte on."""
+
+    store: Store
 
     def interpolate_index(self, **parts: str) -> str:
-        page = INDEX.format(theme=theme.mode_of(request.cookies.get(theme.COOKIE)))
+        most = max((len(entry.manifest["dataset"]["classes"]) for entry in self.store.runs() if entry.ok), default=0)
+        mode = theme.mode_of(request.cookies.get(theme.COOKIE))
+        page = INDEX.format(theme=mode, colours=theme.class_variables(most))
         for name, text in parts.items():
             page = page.replace("{%" + name + "%}", text)
         return page
@@ -58,6 +62,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         add_log_handler=False,
         background_callback_manager=jobs.manager,
     )
+    app.store = store
     app.layout = lambda: frame(doors)
     app.validation_layout = html.Div([frame(doors), *(page.layout(doors, Selection()) for page in PAGES)])
     register(app, doors)

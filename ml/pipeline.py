@@ -47,7 +47,6 @@ def train(
     follows training. slow: also make the nouns that take longer, after the run is published.
     Raises KeyError (unknown model or data set), DataMissing, Diverged, FileExistsError.
     """
-    started = time.perf_counter()
     partial = writer.partial(home / "runs", run_id)
     checkpoint = partial / "checkpoint.pt"
     if not resume:
@@ -63,7 +62,9 @@ def train(
         history.append(epoch)
         on_epoch(epoch)
 
+    trained = time.perf_counter()
     on_step("evaluating")
+    training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
     description = writer.describe(dataset)
     classifier = Classifier(module, description)
     subject = Subject(classifier, _splits(dataset), config.seed)
@@ -84,8 +85,8 @@ def train(
         "layers": classifier.layers(),
         "best_epoch": max(history, key=lambda epoch: epoch.validation_accuracy).epoch,
         "results": results(subject),
-        "seconds": round(time.perf_counter() - started, 1),
-        "training_seconds": round(math.fsum(epoch.seconds for epoch in history), 1),
+        "seconds": round(training_seconds + time.perf_counter() - trained, 1),
+        "training_seconds": round(training_seconds, 1),
         "machine": machine(),
         "torch": torch.__version__,
         "git": git_commit(),

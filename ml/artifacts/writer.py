@@ -60,6 +60,7 @@ def write_weights(folder: Path, weights: Mapping[str, np.ndarray]) -> dict[str, 
     """weights.safetensors and its manifest entry."""
     scratch = folder / "weights.partial"
     save_file(dict(weights), scratch)
+    scratch.chmod(0o644)  # safetensors writes for its owner alone, unlike every other file of a run
     replace(scratch, folder / "weights.safetensors")
     return {"file": "weights.safetensors", "sha256": sha256(folder / "weights.safetensors"), "made": now()}
 
