@@ -42,6 +42,7 @@ WAIT = 120_000
 # Notes when each chart was first drawn with data: Plotly's promise is kept, and two frames later it is on screen.
 WATCH = """
 (() => {
+    performance.setResourceTimingBufferSize(10000);
     const drawn = window.drawn = {};
     const frames = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
     const name = gd => gd.id || gd.parentElement?.id;
@@ -234,6 +235,7 @@ def click_cell(page: Page, n: int) -> float:
     """Milliseconds from a click on a cell of the confusion matrix until the gallery shows its pictures."""
     page.evaluate("window.countBefore = document.getElementById('selection-count').textContent")
     page.locator("#dashboard-confusion-graph .hm").first.wait_for(state="attached")
+    page.wait_for_timeout(500)  # a chart that is still being drawn hears no click
     area = page.locator("#dashboard-confusion-graph .nsewdrag").first
     area.evaluate("element => element.scrollIntoView({block: 'center'})")
     box = area.bounding_box()
