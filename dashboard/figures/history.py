@@ -19,7 +19,7 @@ def curves(
     measure: str,
     mode: str,
     epochs: int | None = None,
-    interval: tuple[Sequence[float], Sequence[float]] | None = None,
+    interval: tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray] | None = None,
     height: int = 300,
 ) -> go.Figure:
     """history: columns epoch, train_<measure>, validation_<measure> (a frame or a mapping), one row an epoch.
