@@ -96,7 +96,7 @@ def _texts(values: np.ndarray, ends: tuple, share: bool) -> list[list[str]]:
 def _ends(epoch: np.ndarray, values: dict, lines: dict, share: bool, pixels: float) -> list[dict[str, Any]]:
     """Name and last value at the end of each line; pixels: per unit of the value axis."""
     if not len(epoch):
-        words = {"text": "no epoch is finished yet", "showarrow": False, "xref": "paper", "yref": "paper"}
+        words = {"text": "no finished epoch", "showarrow": False, "xref": "paper", "yref": "paper"}
         return [{**words, "x": 0.5, "y": 0.5}]
     above, below = sorted(lines, key=lambda part: -values[part][-1])
     gap = float(values[above][-1] - values[below][-1]) * pixels

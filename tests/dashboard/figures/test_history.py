@@ -66,7 +66,7 @@ def test_labels_far_apart_stay_where_the_lines_end():
 
 def test_before_the_first_epoch_there_is_a_sentence_and_no_made_up_scale():
     figure = curves({name: [] for name in ROWS}, measure="loss", mode="light", epochs=5)
-    assert [a.text for a in figure.layout.annotations] == ["no epoch is finished yet"]
+    assert [a.text for a in figure.layout.annotations] == ["no finished epoch"]
     assert figure.layout.yaxis.showticklabels is False
     assert figure.layout.xaxis.range[1] == 5
 
