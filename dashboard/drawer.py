@@ -8,7 +8,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
 from dashboard.doors import Doors
 from dashboard.pictures import single_url
-from dashboard.selection import Selection
+from dashboard.selection import PAGE_SIZE, Selection
 
 DRAWER = "sample-drawer"
 FACE = "sample-drawer-face"
@@ -29,10 +29,17 @@ def layout() -> html.Aside:
         ]
     )
     return html.Aside(
-        [head, slot(FACE), html.Div(body(), id=BODY, className="body", tabIndex="0", role="group", **{"aria-label": "Sample details"}),
-         html.Footer(id="sample-drawer-foot"), dcc.Store(id=SHOWN)],
-        id=DRAWER, className="drawer", **{"aria-label": "Sample"},
-    )  # fmt: skip
+        [
+            head,
+            slot(FACE),
+            html.Div(body(), id=BODY, className="body", tabIndex="0", role="group", **{"aria-label": "Sample details"}),
+            html.Footer(id="sample-drawer-foot"),
+            dcc.Store(id=SHOWN),
+        ],
+        id=DRAWER,
+        className="drawer",
+        **{"aria-label": "Sample"},
+    )
 
 
 def body() -> list:
@@ -43,7 +50,12 @@ def body() -> list:
             [
                 html.Div(
                     [
-                        html.Figure([html.Div(id="sample-drawer-picture", className="shot"), html.Figcaption(id="sample-drawer-size")]),
+                        html.Figure(
+                            [
+                                html.Div(id="sample-drawer-picture", className="shot"),
+                                html.Figcaption(id="sample-drawer-size"),
+                            ]
+                        ),
                         html.Figure(
                             [
                                 html.Div(
@@ -61,7 +73,12 @@ def body() -> list:
                 ),
                 html.Div(
                     [
-                        segmented(TARGET, [("guess", "For the guess"), ("label", "For the label")], "guess", "Explain which class"),
+                        segmented(
+                            TARGET,
+                            [("guess", "For the guess"), ("label", "For the label")],
+                            "guess",
+                            "Explain which class",
+                        ),
                         html.Label(
                             [
                                 "Strength",
@@ -76,8 +93,14 @@ def body() -> list:
             ]
         ),
         html.Div([html.H3("Probability of each class"), html.Div(id="sample-drawer-bars")]),
-        html.Div([html.H3("Ten nearest training images"), html.P(id="sample-drawer-nearest", className="quiet small"), html.Div(id="sample-drawer-neighbours")]),
-    ]  # fmt: skip
+        html.Div(
+            [
+                html.H3("Ten nearest training images"),
+                html.P(id="sample-drawer-nearest", className="quiet small"),
+                html.Div(id="sample-drawer-neighbours"),
+            ]
+        ),
+    ]
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -95,7 +118,18 @@ def register(app: Dash, doors: Doors) -> None:
         FACE,
         *(
             Output(f"sample-drawer-{part}", "children")
-            for part in ("title", "walk", "verdict", "picture", "size", "under", "bars", "nearest", "neighbours", "foot")
+            for part in (
+                "title",
+                "walk",
+                "verdict",
+                "picture",
+                "size",
+                "under",
+                "bars",
+                "nearest",
+                "neighbours",
+                "foot",
+            )
         ),
         Output(SHOWN, "data"),
         Input("url", "search"),
@@ -157,7 +191,7 @@ def sample(doors: Doors, selection: Selection) -> tuple:
     sentence, neighbours = nearest(run, selection, guess)
     studio = selection.here().with_(sample=selection.sample).query()
     foot = [
-        button("Open in the studio", kind="primary", search=studio, **{"data-path": "/prediction"}),
+        button("Open in the studio", kind="primary", search=studio, path="/prediction"),
         html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""}),
     ]
     convolutional = any(layer["kind"] == "Conv2d" for layer in run.manifest.get("layers", []))
@@ -170,9 +204,18 @@ def sample(doors: Doors, selection: Selection) -> tuple:
     }
     title, walk = place(run, selection, predictions)
     return (
-        title, walk, verdict, picture, f"As the model sees it, {width} × {height}", html.Img(src=where, alt=""),
-        probability_bars(probabilities, run.classes, guess=guess, label=label), sentence, neighbours, foot, shown,
-    )  # fmt: skip
+        title,
+        walk,
+        verdict,
+        picture,
+        f"As the model sees it, {width} × {height}",
+        html.Img(src=where, alt=""),
+        probability_bars(probabilities, run.classes, guess=guess, label=label),
+        sentence,
+        neighbours,
+        foot,
+        shown,
+    )
 
 
 def place(run, selection: Selection, predictions) -> tuple[list, list]:
@@ -181,18 +224,30 @@ def place(run, selection: Selection, predictions) -> tuple[list, list]:
     at = ids.index(selection.sample) if selection.sample in ids else None
     words = f"{at + 1:,} of {len(ids):,}" if at is not None else "outside the selection"
 
-    def step(to: int | None, name: str, label: str, mark: str):
-        there = to is not None and 0 <= to < len(ids)
-        search = selection.with_(sample=ids[to], page=to // 48 + 1).query() if there else None
+    def step(by: int, name: str, label: str, mark: str) -> html.Button:
+        to = -1 if at is None else at + by
+        there = 0 <= to < len(ids)
+        search = selection.with_(sample=ids[to], page=to // PAGE_SIZE + 1).query() if there else None
         return button(
-            icon(name), kind="icon ghost", small=True, search=search, disabled=not there, **{"aria-label": label, mark: ""}
-        )  # fmt: skip
+            icon(name),
+            kind="icon ghost",
+            small=True,
+            search=search,
+            disabled=not there,
+            **{"aria-label": label, mark: ""},
+        )
 
     walk = [
-        step(None if at is None else at - 1, "previous", "Previous sample", "data-previous"),
-        step(None if at is None else at + 1, "next", "Next sample", "data-next"),
-        button(icon("close"), kind="icon ghost", small=True, search=selection.with_(sample=None).query(), **{"aria-label": "Close", "data-close": ""}),
-    ]  # fmt: skip
+        step(-1, "previous", "Previous sample", "data-previous"),
+        step(1, "next", "Next sample", "data-next"),
+        button(
+            icon("close"),
+            kind="icon ghost",
+            small=True,
+            search=selection.with_(sample=None).query(),
+            **{"aria-label": "Close", "data-close": ""},
+        ),
+    ]
     return [html.B(f"#{selection.sample}", className="mono"), html.Span(f" {words}", className="faint")], walk
 
 
@@ -207,5 +262,11 @@ def nearest(run, selection: Selection, guess: int) -> tuple[str, html.Ul | html.
     labels = [int(pictures.labels[pictures.row(i)]) for i in ids]
     agree = sum(label == guess for label in labels)
     name = run.classes[guess]
-    words = "the picture lies among them" if agree >= 0.8 * len(ids) else "its surroundings are mixed" if agree >= 0.4 * len(ids) else "its surroundings say something else"
+    words = (
+        "the picture lies among them"
+        if agree >= 0.8 * len(ids)
+        else "its surroundings are mixed"
+        if agree >= 0.4 * len(ids)
+        else "its surroundings say something else"
+    )
     return f"{agree} of {len(ids)} are labelled {name}: {words}.", neighbour_list(run, ids, labels)

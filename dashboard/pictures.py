@@ -1,4 +1,4 @@
-"""Routes for pictures: one PNG, or one sprite sheet for a page of the gallery. Content never changes, so it is cached."""
+"""Routes for pictures: one PNG, or a sprite sheet for a page of the gallery. Content never changes: it is cached."""
 
 import base64
 import io
@@ -82,6 +82,6 @@ def register(server: Flask, store: Store) -> None:
 
     @server.get("/sprites/<dataset>/<split>/<ids>.png")
     def sprites(dataset: str, split: str, ids: str) -> Response:
-        if not re.fullmatch(r"\d{1,9}(-\d{1,9}){0,%d}" % (MAX_TILES - 1), ids, re.ASCII):
+        if not re.fullmatch(rf"\d{{1,9}}(-\d{{1,9}}){{0,{MAX_TILES - 1}}}", ids, re.ASCII):
             abort(404)
         return response(sheet(answer(dataset, split, [int(part) for part in ids.split("-")])))

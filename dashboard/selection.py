@@ -146,8 +146,7 @@ def _short(text: str) -> str:
 
 def _text(name: str, value: object) -> str:
     if name == "conf":
-        low, high = value  # type: ignore[misc]
-        return f"{low:.2f}-{high:.2f}"
+        return "-".join(f"{end:.2f}" for end in value)  # type: ignore[attr-defined]
     if name == "ids":
         return ",".join(map(str, value))  # type: ignore[call-overload]
     return f"{value:g}" if isinstance(value, float) else str(value)

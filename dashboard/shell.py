@@ -37,7 +37,7 @@ class App(Dash):
 
     store: Store
 
-    def interpolate_index(self, **parts: str) -> str:
+    def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
         most = max((len(entry.manifest["dataset"]["classes"]) for entry in self.store.runs() if entry.ok), default=0)
         mode = theme.mode_of(request.cookies.get(theme.COOKIE))
         page = INDEX.format(theme=mode, colours=theme.class_variables(most))
@@ -149,7 +149,7 @@ def register(app: Dash, doors: Doors) -> None:
         State(URL, "search"),
     )
     def draw_page(pathname: str | None, search: str | None):
-        page = next((page for page in PAGES if page.PATH == pathname), None)
+        page = next((page for page in PAGES if pathname == page.PATH), None)
         content = page.layout(doors, Selection.parse(search)) if page else nowhere()
         return content, [link(p, p is page) for p in PAGES], foot(doors)
 
@@ -159,7 +159,11 @@ def register(app: Dash, doors: Doors) -> None:
         words = list(selection.dropped)
         try:
             run = doors.store.open(selection.run)
-            words += [f"{n}, which is no class of {run.run_id}" for n in (*selection.true, *selection.pred) if n not in run.classes]
+            words += [
+                f"{n}, which is no class of {run.run_id}"
+                for n in (*selection.true, *selection.pred)
+                if n not in run.classes
+            ]
         except LookupError as missing:
             words.append(str(missing).rstrip("."))
         except ValueError as broken:
@@ -213,4 +217,4 @@ def foot(doors: Doors) -> list:
 
 def nowhere() -> html.Div:
     """The face of an address without a page."""
-    return html.Div([faces.empty("There is no page at this address."), button("To the dashboard", search="", **{"data-path": "/"})])
+    return html.Div([faces.empty("There is no page at this address."), button("To the dashboard", search="", path="/")])

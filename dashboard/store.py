@@ -24,7 +24,7 @@ KEPT = 48  # tables and arrays in memory, of all runs together
 
 @dataclass(frozen=True)
 class Predictions:
-    """One split of a run, by ascending id. ids int32 [n], labels and predicted int64 [n], probabilities float32 [n, C]."""
+    """One split of a run, by ascending id: ids int32, labels and predicted int64 [n], probabilities float32 [n, C]."""
 
     ids: np.ndarray
     labels: np.ndarray

@@ -41,23 +41,71 @@ class Palette:
 
 
 LIGHT = Palette(
-    ground="#f5f3f0", card_flat="#fdfcfb", solid="#ffffff", grid="rgba(20,23,42,.09)", line="rgba(20,23,42,.10)",
-    line_2="#858a9b", well="rgba(20,23,42,.05)", ink="#14172a", ink_2="#42475c", ink_3="#5a5f75", accent="#2446c8",
-    good="#0b654f", bad="#a8203a", warn="#7a4a00", heat="#e46a58", cell_0="rgba(20,23,42,.035)",
-    classes=("#d86f5b", "#374300", "#165dd0", "#0592a3", "#8e6201", "#c72d5d", "#3f189c", "#076649", "#6e1c50", "#9776fa"),
+    ground="#f5f3f0",
+    card_flat="#fdfcfb",
+    solid="#ffffff",
+    grid="rgba(20,23,42,.09)",
+    line="rgba(20,23,42,.10)",
+    line_2="#858a9b",
+    well="rgba(20,23,42,.05)",
+    ink="#14172a",
+    ink_2="#42475c",
+    ink_3="#5a5f75",
+    accent="#2446c8",
+    good="#0b654f",
+    bad="#a8203a",
+    warn="#7a4a00",
+    heat="#e46a58",
+    cell_0="rgba(20,23,42,.035)",
+    classes=(
+        "#d86f5b",
+        "#374300",
+        "#165dd0",
+        "#0592a3",
+        "#8e6201",
+        "#c72d5d",
+        "#3f189c",
+        "#076649",
+        "#6e1c50",
+        "#9776fa",
+    ),
     seq=("#fdf1e9", "#fcd6bd", "#f6a683", "#e46a58", "#b9344f", "#7c1642"),
     calm=("#eef2f1", "#d5e2df", "#b3cbc7"),
     div=("#a63a12", "#d9783f", "#f3c29f", "#efedea", "#a9c4ee", "#4f83d6", "#1d4fa8"),
-)  # fmt: skip
+)
 DARK = Palette(
-    ground="#0d0f17", card_flat="#161925", solid="#171a27", grid="rgba(233,236,250,.10)", line="rgba(233,236,250,.11)",
-    line_2="#6f768f", well="rgba(233,236,250,.06)", ink="#eef0f8", ink_2="#bcc2d4", ink_3="#9ba2b8", accent="#a3b6ff",
-    good="#69d6b4", bad="#ff959d", warn="#f1bd62", heat="#e4625a", cell_0="rgba(233,236,250,.035)",
-    classes=("#ef9178", "#969b0b", "#b2dcfe", "#01bebf", "#f5c94f", "#c1514c", "#8b92f5", "#69f9c5", "#b67e92", "#945fba"),
+    ground="#0d0f17",
+    card_flat="#161925",
+    solid="#171a27",
+    grid="rgba(233,236,250,.10)",
+    line="rgba(233,236,250,.11)",
+    line_2="#6f768f",
+    well="rgba(233,236,250,.06)",
+    ink="#eef0f8",
+    ink_2="#bcc2d4",
+    ink_3="#9ba2b8",
+    accent="#a3b6ff",
+    good="#69d6b4",
+    bad="#ff959d",
+    warn="#f1bd62",
+    heat="#e4625a",
+    cell_0="rgba(233,236,250,.035)",
+    classes=(
+        "#ef9178",
+        "#969b0b",
+        "#b2dcfe",
+        "#01bebf",
+        "#f5c94f",
+        "#c1514c",
+        "#8b92f5",
+        "#69f9c5",
+        "#b67e92",
+        "#945fba",
+    ),
     seq=("#251d2a", "#4c213c", "#862a4b", "#c84a54", "#f18662", "#ffcfa3"),
     calm=("#1d252c", "#24353b", "#2d484c"),
     div=("#ff9c66", "#c96a3a", "#6d4433", "#2b2e3b", "#33508a", "#5b8be6", "#a5c6ff"),
-)  # fmt: skip
+)
 
 
 def mode_of(value: object) -> str:
@@ -130,23 +178,44 @@ def template(mode: str) -> dict[str, Any]:
     """The plotly template: transparent, quiet grid across the value axis, no modebar, no legend."""
     p = palette(mode)
     axis = {
-        "gridcolor": p.grid, "gridwidth": 1, "zeroline": False, "showline": False, "ticks": "", "automargin": False,
-        "tickfont": {"size": 11, "color": p.ink_3}, "title": {"font": {"size": 12, "color": p.ink_2}}, "nticks": 6,
-    }  # fmt: skip
+        "gridcolor": p.grid,
+        "gridwidth": 1,
+        "zeroline": False,
+        "showline": False,
+        "ticks": "",
+        "automargin": False,
+        "tickfont": {"size": 11, "color": p.ink_3},
+        "title": {"font": {"size": 12, "color": p.ink_2}},
+        "nticks": 6,
+    }
     scene = {
-        "showbackground": False, "gridcolor": p.grid, "zeroline": False, "showspikes": False, "color": p.ink_3,
+        "showbackground": False,
+        "gridcolor": p.grid,
+        "zeroline": False,
+        "showspikes": False,
+        "color": p.ink_3,
         "tickfont": {"size": 10, "color": p.ink_3},
-    }  # fmt: skip
+    }
     return {
         "layout": {
-            "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "colorway": list(p.classes),
-            "font": {"family": FONT, "size": 12, "color": p.ink_2}, "margin": {"l": 92, "r": 86, "t": 4, "b": 22},
-            "showlegend": False, "xaxis": axis, "yaxis": axis, "scene": {a + "axis": scene for a in "xyz"},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "colorway": list(p.classes),
+            "font": {"family": FONT, "size": 12, "color": p.ink_2},
+            "margin": {"l": 92, "r": 86, "t": 4, "b": 22},
+            "showlegend": False,
+            "xaxis": axis,
+            "yaxis": axis,
+            "scene": {a + "axis": scene for a in "xyz"},
             "hoverlabel": {
-                "bgcolor": p.solid, "bordercolor": p.line_2, "align": "left",
+                "bgcolor": p.solid,
+                "bordercolor": p.line_2,
+                "align": "left",
                 "font": {"family": FONT, "size": 12, "color": p.ink},
             },
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": p.ink_3, "activecolor": p.accent},
-            "hovermode": "closest", "dragmode": False, "bargap": 0.5,
+            "hovermode": "closest",
+            "dragmode": False,
+            "bargap": 0.5,
         }
-    }  # fmt: skip
+    }

@@ -49,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
     for name, info in TrainConfig.model_fields.items():
         flag = f"--{name.replace('_', '-')}"
         if name == "augment":
-            train.add_argument(flag, nargs="*", choices=AUGMENTATIONS, default=list(info.default), help=info.description)
+            train.add_argument(
+                flag, nargs="*", choices=AUGMENTATIONS, default=list(info.default), help=info.description
+            )
         else:
             default = info.default
             kind = int if default is None else type(default)
@@ -106,7 +108,9 @@ def import_data(options: argparse.Namespace) -> int:
         raise ValueError(f"{options.folder} is not a folder")
     height, width = map(int, size.groups())
     channels = 3 if options.colour else 1
-    dataset, refused = folder.read(options.folder, name, height=height, width=width, channels=channels, seed=options.seed)
+    dataset, refused = folder.read(
+        options.folder, name, height=height, width=width, channels=channels, seed=options.seed
+    )
     write_pictures(home_dir(), dataset, complete=True)
     for line in refused:
         print(f"left out {line}", file=sys.stderr)

@@ -17,7 +17,7 @@ class Classifier:
     """A run's network in evaluation mode. classes: names; shape: (height, width, channels) of its pictures."""
 
     def __init__(self, module: nn.Module, dataset: dict[str, Any]) -> None:
-        self.module = module.eval().to(memory_format=torch.channels_last)
+        self.module = module.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.classes: tuple[str, ...] = tuple(dataset["classes"])
         self.shape: tuple[int, int, int] = (dataset["height"], dataset["width"], dataset["channels"])
         self.mean: list[float] = dataset["mean"]
@@ -47,9 +47,9 @@ class Classifier:
         """images: uint8 [n, h, w, c] → float32 logits [n, classes] and penultimate features [n, d]."""
         logits, features = [], []
         for start in range(0, len(images), BATCH):
-            body = self.module.body(self.inputs(images[start : start + BATCH]))  # type: ignore[operator]
+            body = self.module.body(self.inputs(images[start : start + BATCH]))
             features.append(body.numpy())
-            logits.append(self.module.head(body).numpy())  # type: ignore[operator]
+            logits.append(self.module.head(body).numpy())
         return np.concatenate(logits), np.concatenate(features)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ class Classifier:
         """image: uint8 [h, w, c] → layer name → float32 [channels, h, w] of every layer that still makes a picture."""
         maps: dict[str, np.ndarray] = {}
         value = self.inputs(image[None])
-        for name, layer in self.module.body.named_children():  # type: ignore[union-attr]
+        for name, layer in self.module.body.named_children():
             value = layer(value)
             if value.ndim == 4 and not isinstance(layer, nn.Dropout):
                 maps[f"body.{name}"] = value[0].numpy()
@@ -75,18 +75,18 @@ class Classifier:
         """One entry a layer: name, kind, settings, output shape without the batch, trainable numbers."""
         height, width, channels = self.shape
         value = torch.zeros(1, channels, height, width)
-        parts = [*((f"body.{n}", m) for n, m in self.module.body.named_children()), ("head", self.module.head)]  # type: ignore[union-attr]
+        parts = [*((f"body.{n}", m) for n, m in self.module.body.named_children()), ("head", self.module.head)]
         entries = []
         with torch.inference_mode():
             for name, layer in parts:
-                value = layer(value)  # type: ignore[operator]
+                value = layer(value)
                 entries.append(
                     {
                         "name": name,
                         "kind": type(layer).__name__,
-                        "settings": layer.extra_repr(),  # type: ignore[operator]
+                        "settings": layer.extra_repr(),
                         "shape": list(value.shape[1:]),
-                        "parameters": models.parameter_count(layer),  # type: ignore[arg-type]
+                        "parameters": models.parameter_count(layer),
                     }
                 )
         return entries

@@ -106,7 +106,10 @@ def train(
 
 
 def evaluate(
-    library: Library, run_id: str, nouns: Iterable[str] | None = None, on_step: Callable[[str], None] = lambda words: None
+    library: Library,
+    run_id: str,
+    nouns: Iterable[str] | None = None,
+    on_step: Callable[[str], None] = lambda words: None,
 ) -> list[str]:
     """Make a published run's optional nouns (all when None) from the pictures that are here; the nouns made.
 
@@ -164,7 +167,9 @@ def machine() -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            processor = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), processor)
+            processor = next(
+                (line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), processor
+            )
     except OSError:
         pass
     return {
@@ -181,8 +186,12 @@ def git_commit() -> str:
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
-            cwd=ROOT, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,7 +12,7 @@ from ml.artifacts.schema import NOUNS, Table
 from ml.intervals import wilson
 
 matplotlib.use("Agg")  # no screen
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 DPI = 150
 
@@ -23,7 +24,10 @@ def write(library: Library, run_id: str, folder: Path, split: str = "test") -> l
     """
     run = library.open(run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_figure(folder / "history.png", _history, run), _figure(folder / "confusion.png", _confusion, run, split)]
+    written = [
+        _figure(folder / "history.png", _history, run),
+        _figure(folder / "confusion.png", _confusion, run, split),
+    ]
     written.append(_figure(folder / "accuracy.png", _accuracy, run, split))
     if "projection" in run.nouns:
         written.append(_figure(folder / "projection.png", _projection, run, split))
@@ -41,7 +45,7 @@ def write(library: Library, run_id: str, folder: Path, split: str = "test") -> l
     return written
 
 
-def numbers(run: Run, split: str) -> dict[str, object]:
+def numbers(run: Run, split: str) -> dict[str, Any]:
     """Accuracy with its interval, and how the run was made."""
     result = run.manifest["results"][split]
     low, high = wilson(result["correct"], result["n"])
@@ -65,14 +69,14 @@ def numbers(run: Run, split: str) -> dict[str, object]:
 
 def _page(run: Run, split: str, pictures: list[str]) -> str:
     facts = numbers(run, split)
-    low, high = facts["interval"]  # type: ignore[misc]
+    low, high = facts["interval"]
     data, machine = run.manifest["dataset"], run.manifest["machine"]
     lines = [
         f"# {run.run_id}",
         "",
         f"{run.manifest['model']}, {run.manifest['parameters']:,} parameters, on {data['title']}.",
         "",
-        f"{split.capitalize()} accuracy **{100 * facts['accuracy']:.2f} %** "  # type: ignore[operator]
+        f"{split.capitalize()} accuracy **{100 * facts['accuracy']:.2f} %** "
         f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n {facts['n']:,}), loss {facts['loss']:.4f}.",
         "",
         f"Trained on {run.manifest['train_images']:,} pictures for {run.manifest['config']['epochs']} epochs with seed "
@@ -116,7 +120,13 @@ def _confusion(figure, run: Run, split: str) -> None:
     for (i, j), count in np.ndenumerate(counts):
         if count:
             axes.text(j, i, count, ha="center", va="center", fontsize=8)
-    axes.set(xticks=range(len(names)), yticks=range(len(names)), xlabel="predicted", ylabel="true", title=f"confusion, {split}")
+    axes.set(
+        xticks=range(len(names)),
+        yticks=range(len(names)),
+        xlabel="predicted",
+        ylabel="true",
+        title=f"confusion, {split}",
+    )
     axes.set_xticklabels(names, rotation=60, ha="right")
     axes.set_yticklabels(names)
 

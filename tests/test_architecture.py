@@ -76,7 +76,7 @@ ALLOWED = {
         "dashboard.doors",
         "dashboard.store",
         "dashboard.pictures",
-    ),  # fmt: skip
+    ),
     "ml.data": ("ml.paths", "ml.torchvision_ops"),
     "ml.models": (),
     "ml.explanation": (),

@@ -168,7 +168,8 @@ def test_run_picker_split_and_order(shipped, page, idle, run):
     page.locator("#dashboard-gallery-select").select_option("id")
     page.wait_for_function(idle)
     ids = [int(e.get_attribute("data-sample")) for e in page.locator("[data-sample]").all()]
-    assert ids == sorted(ids) and len(ids) == 48
+    assert ids == sorted(ids)
+    assert len(ids) == 48
     page.get_by_role("link", name="Insights").click()
     expect(page).to_have_url(f"{shipped}/insights?run=compact_cnn&split=validation&sort=id")
 

@@ -1,4 +1,4 @@
-"""The bundled part of plotly.js is the version the Python package speaks to, and draws every chart type the app uses."""
+"""The bundled part of plotly.js has the Python package's version and every chart type the app uses."""
 
 import re
 from pathlib import Path
@@ -15,9 +15,13 @@ def test_version():
 
 
 def test_every_chart_type_is_in_it():
-    registered = set(re.findall(r"plotly\.js/lib/(\w+)'", (ROOT / "tools" / "plotly" / "entry.js").read_text())) - {"core"}
+    registered = set(re.findall(r"plotly\.js/lib/(\w+)'", (ROOT / "tools" / "plotly" / "entry.js").read_text())) - {
+        "core"
+    }
     source = "\n".join(path.read_text() for path in (ROOT / "dashboard").rglob("*.py"))
-    used = {name.lower() for name in re.findall(r"go\.(Bar|Scatter3d|Scattergl|Scatter|Heatmap|Histogram|Image)\b", source)}
+    used = {
+        name.lower() for name in re.findall(r"go\.(Bar|Scatter3d|Scattergl|Scatter|Heatmap|Histogram|Image)\b", source)
+    }
     used |= set(re.findall(r'"type": "(bar|heatmap|histogram|image|pie|scatter3d|scattergl|scatter)"', source))
     assert used <= registered | {"scatter"}
     assert used >= {"bar", "heatmap", "scatter", "scatter3d"}

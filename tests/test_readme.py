@@ -21,4 +21,5 @@ def test_links_lead_to_files():
 
 def test_the_first_screen_shows_the_two_commands():
     first = (ROOT / "README.md").read_text().splitlines()[:8]
-    assert any("make run" in line for line in first) and any("make test" in line for line in first)
+    assert any("make run" in line for line in first)
+    assert any("make test" in line for line in first)

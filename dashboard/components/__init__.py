@@ -47,11 +47,20 @@ def segmented(id: str, options: Sequence[tuple[str, str]], value: str, label: st
 
 
 def button(
-    words: Any, *, id: Any = None, kind: str = "", small: bool = False, search: str | None = None, **more: Any
+    words: Any,
+    *,
+    id: Any = None,
+    kind: str = "",
+    small: bool = False,
+    search: str | None = None,
+    path: str | None = None,
+    **more: Any,
 ) -> html.Button:
-    """kind: '', 'primary', 'ghost' or 'danger'. search: the URL's search part a click goes to, without a callback."""
+    """kind: '', 'primary', 'ghost' or 'danger'. search, path: the address a click goes to, without a callback."""
     classes = " ".join(c for c in ("btn-ff", kind, "sm" if small else "") if c)
     extra = {"data-search": search} if search is not None else {}
+    if path is not None:
+        extra["data-path"] = path
     return html.Button(words, className=classes, type="button", **({"id": id} if id else {}), **extra, **more)
 
 
@@ -75,7 +84,9 @@ def share(right: float, n: float) -> str:
     return f"{100 * right / n:.1f}" if n else "–"
 
 
-def whisker(value: float, low: float, high: float, axis: tuple[float, float], colour: str = "var(--ff-accent)") -> html.Span:
+def whisker(
+    value: float, low: float, high: float, axis: tuple[float, float], colour: str = "var(--ff-accent)"
+) -> html.Span:
     """A hairline axis with a bar for the interval and a tick for the value. axis: its ends."""
 
     def at(x: float) -> str:
@@ -96,7 +107,15 @@ def graph(id: Any, *, modebar: bool = False, **more: Any) -> dcc.Graph:
     """An empty chart that fills its box; the callback draws it."""
     return dcc.Graph(
         id=id,
-        figure={"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}},
+        figure={
+            "data": [],
+            "layout": {
+                "xaxis": {"visible": False},
+                "yaxis": {"visible": False},
+                "paper_bgcolor": "rgba(0,0,0,0)",
+                "plot_bgcolor": "rgba(0,0,0,0)",
+            },
+        },
         config={
             "displayModeBar": "hover" if modebar else False,
             "displaylogo": False,
@@ -106,4 +125,4 @@ def graph(id: Any, *, modebar: bool = False, **more: Any) -> dcc.Graph:
             "showTips": False,
         },
         **more,
-    )  # fmt: skip
+    )

@@ -21,11 +21,17 @@ def probability_bars(
         bar = html.I(style={"width": f"{100 * probabilities[i]:.2f}%", "--c": f"var(--ff-class-{i})"})
         lines.append(
             html.Div(
-                [html.Span(classes[i], title=classes[i]), html.Span(bar, className="track"), html.Span(percent(probabilities[i]))],
+                [
+                    html.Span(classes[i], title=classes[i]),
+                    html.Span(bar, className="track"),
+                    html.Span(percent(probabilities[i])),
+                ],
                 className=" ".join(k for k in kinds if k),
             )
-        )  # fmt: skip
+        )
     return html.Div(
-        lines, className="pbars", role="img",
+        lines,
+        className="pbars",
+        role="img",
         **{"aria-label": f"Probability bars, {classes[guess]} {percent(probabilities[guess])} percent first"},
-    )  # fmt: skip
+    )

@@ -2,7 +2,20 @@
 
 from dash import html
 
-NAMES = ("close", "download", "link", "next", "previous", "theme", "upload", "empty", "error", "check", "shuffle", "grid")
+NAMES = (
+    "close",
+    "download",
+    "link",
+    "next",
+    "previous",
+    "theme",
+    "upload",
+    "empty",
+    "error",
+    "check",
+    "shuffle",
+    "grid",
+)
 
 
 def icon(name: str) -> html.I:

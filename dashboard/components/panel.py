@@ -44,7 +44,10 @@ def panel_callback(app: Dash, face: str, *arguments: Any, **options: Any) -> Cal
             except Exception:
                 number = secrets.token_hex(4)
                 log.exception("panel %s failed, error %s", face, number)
-                return (faces.error("This panel could not be drawn.", detail=f"Error {number} in the server's log."), *still)
+                return (
+                    faces.error("This panel could not be drawn.", detail=f"Error {number} in the server's log."),
+                    *still,
+                )
             return (None, *(result if len(outputs) > 1 else (result,)))
 
         app.callback(Output(face, "children"), *outputs, *inputs, **options)(answer)

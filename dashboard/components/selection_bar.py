@@ -44,7 +44,9 @@ def register(app: Dash, doors: Doors) -> None:
         run = doors.store.open(selection.run)
         mask = run.mask(selection)
         n, total = int(mask.sum()), len(mask)
-        clear = button("Clear", kind="ghost", small=True, search=selection.clear().query()) if selection.narrowed else None
+        clear = (
+            button("Clear", kind="ghost", small=True, search=selection.clear().query()) if selection.narrowed else None
+        )
         return str(n), words(n, total), [*chips(run, selection), add_filter(run, selection)], clear
 
 
@@ -53,7 +55,10 @@ def words(n: int, total: int) -> list | str:
     if n == total:
         return "images, all there are"
     low, high = wilson(n, total)
-    return [f"of {total:,} images, {100 * n / total:.1f} % ", html.Span(f"({100 * low:.1f} – {100 * high:.1f})", className="faint")]
+    return [
+        f"of {total:,} images, {100 * n / total:.1f} % ",
+        html.Span(f"({100 * low:.1f} – {100 * high:.1f})", className="faint"),
+    ]
 
 
 def chips(run: RunView, selection: Selection) -> list:
@@ -105,7 +110,10 @@ def add_filter(run: RunView, selection: Selection) -> html.Details:
                 [dot(i), value],
                 type="button",
                 className="chip add",
-                **{"data-search": selection.with_(**{name: (*getattr(selection, name), value)}).query(), "aria-label": f"Add {name} {value}"},
+                **{
+                    "data-search": selection.with_(**{name: (*getattr(selection, name), value)}).query(),
+                    "aria-label": f"Add {name} {value}",
+                },
             )
             for i, value in enumerate(run.classes)
             if value not in getattr(selection, name)
@@ -117,13 +125,18 @@ def add_filter(run: RunView, selection: Selection) -> html.Details:
     bands = [(0.0, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.0)]
     menu = html.Div(
         [
-            html.H3("True class"), html.Div(choices("true"), className="chips"),
-            html.H3("Predicted class"), html.Div(choices("pred"), className="chips"),
+            html.H3("True class"),
+            html.Div(choices("true"), className="chips"),
+            html.H3("Predicted class"),
+            html.Div(choices("pred"), className="chips"),
             html.H3("Outcome"),
             html.Div([plain(o, selection.with_(outcome=(o,))) for o in OUTCOMES], className="chips"),
             html.H3("Confidence"),
-            html.Div([plain(f"{a:.2f} – {b:.2f}", selection.explicit().with_(conf=(a, b))) for a, b in bands], className="chips"),
+            html.Div(
+                [plain(f"{a:.2f} – {b:.2f}", selection.explicit().with_(conf=(a, b))) for a, b in bands],
+                className="chips",
+            ),
         ],
         className="menu",
-    )  # fmt: skip
+    )
     return html.Details([html.Summary("Add filter", className="chip add"), menu], className="addfilter")

@@ -17,9 +17,11 @@ def neighbour_list(run: RunView, ids: Sequence[int], labels: Sequence[int], note
     for place, label in enumerate(labels):
         name = run.classes[label]
         picture = html.Span(
-            className="px", role="img", style=tile_style(url, place, len(ids), height, width),
+            className="px",
+            role="img",
+            style=tile_style(url, place, len(ids), height, width),
             **{"aria-label": f"Training image labelled {name}"},
-        )  # fmt: skip
+        )
         note = html.Span(notes[place], className="cap faint") if place < len(notes) else None
         items.append(html.Li([picture, html.Span([dot(label), name], className="cap", title=name), note]))
     return html.Ul(items, className="nbs")

@@ -43,25 +43,44 @@ def bars(
     faded = [alpha(c, 1 if on else 0.22) for c, on in zip(colours, lit, strict=True)]
     traces: list[dict[str, Any]] = [
         {
-            "type": "bar", "orientation": "h", "y": list(classes), "x": (100 * share).round(3).tolist(), "width": 0.5,
-            "marker": {"color": [alpha(c, (BASE if on else 0.1) if floor == 0 else 0) for c, on in zip(colours, lit, strict=True)], "cornerradius": 2},
-            "text": hover, "textposition": "none", "hovertemplate": "%{text}<extra></extra>",
+            "type": "bar",
+            "orientation": "h",
+            "y": list(classes),
+            "x": (100 * share).round(3).tolist(),
+            "width": 0.5,
+            "marker": {
+                "color": [
+                    alpha(c, (BASE if on else 0.1) if floor == 0 else 0) for c, on in zip(colours, lit, strict=True)
+                ],
+                "cornerradius": 2,
+            },
+            "text": hover,
+            "textposition": "none",
+            "hovertemplate": "%{text}<extra></extra>",
         },
-    ]  # fmt: skip
+    ]
     for name, a, b, colour in zip(classes, low, high, faded, strict=True):
         traces.append(
             {
-                "type": "scatter", "mode": "lines", "x": [100 * a, 100 * b], "y": [name, name], "hoverinfo": "skip",
+                "type": "scatter",
+                "mode": "lines",
+                "x": [100 * a, 100 * b],
+                "y": [name, name],
+                "hoverinfo": "skip",
                 "line": {"color": colour, "width": 2.5},
             }
-        )  # fmt: skip
+        )
     traces.append(
         {
-            "type": "scatter", "mode": "markers", "x": (100 * share).round(3).tolist(), "y": list(classes),
+            "type": "scatter",
+            "mode": "markers",
+            "x": (100 * share).round(3).tolist(),
+            "y": list(classes),
             "marker": {"size": 8, "color": faded, "line": {"color": ring, "width": 1.2}},
-            "text": hover, "hovertemplate": "%{text}<extra></extra>",
+            "text": hover,
+            "hovertemplate": "%{text}<extra></extra>",
         }
-    )  # fmt: skip
+    )
     ticks = percent_ticks(floor)
     return {
         "data": traces,
@@ -69,9 +88,11 @@ def bars(
             "template": template(mode),
             "margin": {"l": 6, "r": 16, "t": 0, "b": 22},
             "xaxis": {
-                "range": [100 * floor, 100.6], "tickvals": ticks, "fixedrange": True,
+                "range": [100 * floor, 100.6],
+                "tickvals": ticks,
+                "fixedrange": True,
                 "ticktext": [f"{t:g}" + (" %" if t == 100 else "") for t in ticks],
             },
             "yaxis": {"type": "category", "range": [len(classes) - 0.5, -0.5], "visible": False, "fixedrange": True},
         },
-    }  # fmt: skip
+    }

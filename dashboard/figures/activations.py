@@ -52,5 +52,5 @@ def excited(maps: np.ndarray) -> np.ndarray:
 
 
 def liveliest(maps: np.ndarray) -> int:
-    """float [channels, h, w] → the channel whose response varies most over the picture: it sees a shape, not a shade."""
+    """float [channels, h, w] → the channel whose response varies most over the picture: a shape, not a shade."""
     return int(np.maximum(maps, 0).std(axis=(1, 2)).argmax())

@@ -67,16 +67,20 @@ def reliability(table: pd.DataFrame, low: np.ndarray, high: np.ndarray, *, mode:
             "template": template(mode),
             "margin": {"l": 34, "r": 10, "t": 8, "b": 38},
             "xaxis": {
-                "range": [0, 101.5], "tickvals": [0, 25, 50, 75, 100], "showgrid": False, "fixedrange": True, "anchor": "y2",
-                "title": {"text": "confidence, %", "standoff": 4},
+                "range": [0, 101.5], "tickvals": [0, 25, 50, 75, 100], "showgrid": False, "fixedrange": True,
+                "anchor": "y2", "title": {"text": "confidence, %", "standoff": 4},
             },
             "yaxis": {"range": [0, 102], "tickvals": [0, 25, 50, 75, 100], "domain": [0.26, 1], "fixedrange": True},
-            "yaxis2": {"domain": [0, 0.17], "showgrid": False, "showticklabels": False, "fixedrange": True, "rangemode": "tozero"},
+            "yaxis2": {
+                "domain": [0, 0.17], "showgrid": False, "showticklabels": False, "fixedrange": True,
+                "rangemode": "tozero",
+            },
             "annotations": [
-                {"x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "xshift": 4, "yanchor": "top", "showarrow": False,
-                 "text": "named right, %", "font": {"size": 12, "color": p.ink_2}},
-                {"x": 0, "y": 0.17, "xref": "paper", "yref": "paper", "xanchor": "left", "xshift": 4, "yanchor": "top", "showarrow": False,
-                 "text": "images", "font": {"size": 12, "color": p.ink_2}},
+                {
+                    "x": 0, "y": height, "xref": "paper", "yref": "paper", "xanchor": "left", "xshift": 4,
+                    "yanchor": "top", "showarrow": False, "text": words, "font": {"size": 12, "color": p.ink_2},
+                }
+                for height, words in ((1, "named right, %"), (0.17, "images"))
             ],
         },
     }  # fmt: skip

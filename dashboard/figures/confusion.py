@@ -65,22 +65,39 @@ def heatmap(
                 continue
             traces.append(
                 {
-                    "type": "heatmap", "x": list(classes), "y": list(classes), "z": _blank(z, cells),
-                    "colorscale": scale, "opacity": 1 if lit else DIM, "text": hover,
-                    "hovertemplate": "%{text}<extra></extra>", **blank,
+                    "type": "heatmap",
+                    "x": list(classes),
+                    "y": list(classes),
+                    "z": _blank(z, cells),
+                    "colorscale": scale,
+                    "opacity": 1 if lit else DIM,
+                    "text": hover,
+                    "hovertemplate": "%{text}<extra></extra>",
+                    **blank,
                 }
-            )  # fmt: skip
+            )
     labels = np.array([[words(v, normalise) for v in row] for row in shown], object)
     labels[marks["off"]] = ""
-    rows, columns = np.nonzero(labels != "")
-    inks = [_ink(i == j, loud[i, j], quiet[i, j], bool(within[i, j]), p) for i, j in zip(rows, columns, strict=True)]
+    cells = list(zip(*(axis.tolist() for axis in np.nonzero(labels != "")), strict=True))
+    inks = [_ink(i == j, loud[i, j], quiet[i, j], bool(within[i, j]), p) for i, j in cells]
     traces.append(
         {
-            "type": "scatter", "mode": "text", "x": [classes[j] for j in columns], "y": [classes[i] for i in rows],
-            "text": labels[rows, columns].tolist(), "textfont": {"size": size, "color": inks}, "hoverinfo": "skip",
+            "type": "scatter",
+            "mode": "text",
+            "x": [classes[j] for _, j in cells],
+            "y": [classes[i] for i, _ in cells],
+            "text": [labels[cell] for cell in cells],
+            "textfont": {"size": size, "color": inks},
+            "hoverinfo": "skip",
         }
-    )  # fmt: skip
-    edge = {"type": "category", "visible": False, "fixedrange": True, "categoryorder": "array", "categoryarray": list(classes)}
+    )
+    edge = {
+        "type": "category",
+        "visible": False,
+        "fixedrange": True,
+        "categoryorder": "array",
+        "categoryarray": list(classes),
+    }
     return {
         "data": traces,
         "layout": {
@@ -99,7 +116,9 @@ def _tail(p: Palette) -> list[list[Any]]:
 
 
 def _blank(z: np.ndarray, cells: np.ndarray) -> list[list[float | None]]:
-    return [[round(float(v), 4) if on else None for v, on in zip(*row, strict=True)] for row in zip(z, cells, strict=True)]
+    return [
+        [round(float(v), 4) if on else None for v, on in zip(*row, strict=True)] for row in zip(z, cells, strict=True)
+    ]
 
 
 def _ink(hit: bool, loud: float, quiet: float, lit: bool, p: Palette) -> str:
@@ -127,8 +146,15 @@ def _rings(chosen: np.ndarray | None, p: Palette) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "type": "rect", "x0": j - 0.5, "x1": j + 0.5, "y0": i - 0.5, "y1": i + 0.5, "xref": "x", "yref": "y",
-            "line": {"color": p.accent, "width": 2.5}, "fillcolor": "rgba(0,0,0,0)",
+            "type": "rect",
+            "x0": j - 0.5,
+            "x1": j + 0.5,
+            "y0": i - 0.5,
+            "y1": i + 0.5,
+            "xref": "x",
+            "yref": "y",
+            "line": {"color": p.accent, "width": 2.5},
+            "fillcolor": "rgba(0,0,0,0)",
         }
         for i, j in zip(*np.nonzero(chosen), strict=True)
-    ]  # fmt: skip
+    ]

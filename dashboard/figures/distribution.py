@@ -26,18 +26,31 @@ def bars(
         f"<b>{g:,}</b> guessed {name}<br>{t:,} are {name}" for name, g, t in zip(classes, guesses, truths, strict=True)
     ]
     ticks = {
-        "type": "scatter", "mode": "markers", "x": truths.tolist(), "y": list(classes), "hoverinfo": "skip",
+        "type": "scatter",
+        "mode": "markers",
+        "x": truths.tolist(),
+        "y": list(classes),
+        "hoverinfo": "skip",
         "cliponaxis": False,
-    }  # fmt: skip
+    }
     return {
         "data": [
             {
-                "type": "bar", "orientation": "h", "x": guesses.tolist(), "y": list(classes), "width": 0.5,
+                "type": "bar",
+                "orientation": "h",
+                "x": guesses.tolist(),
+                "y": list(classes),
+                "width": 0.5,
                 "marker": {
-                    "color": [alpha(c, 0.85 if not chosen or n in chosen else 0.22) for c, n in zip(colours, classes, strict=True)],
+                    "color": [
+                        alpha(c, 0.85 if not chosen or n in chosen else 0.22)
+                        for c, n in zip(colours, classes, strict=True)
+                    ],
                     "cornerradius": 2,
                 },
-                "text": hover, "textposition": "none", "hovertemplate": "%{text}<extra></extra>",
+                "text": hover,
+                "textposition": "none",
+                "hovertemplate": "%{text}<extra></extra>",
             },
             {**ticks, "marker": {"symbol": "line-ns", "size": 16, "line": {"width": 5, "color": p.card_flat}}},
             {**ticks, "marker": {"symbol": "line-ns", "size": 16, "line": {"width": 2, "color": p.ink}}},
@@ -46,8 +59,11 @@ def bars(
             "template": template(mode),
             "margin": {"l": 6, "r": 16, "t": 0, "b": 22},
             "xaxis": {
-                "range": [0, top * 1.01], "fixedrange": True, "tickvals": list(range(0, top + 1, step)), "tickformat": ",",
+                "range": [0, top * 1.01],
+                "fixedrange": True,
+                "tickvals": list(range(0, top + 1, step)),
+                "tickformat": ",",
             },
             "yaxis": {"type": "category", "range": [len(classes) - 0.5, -0.5], "visible": False, "fixedrange": True},
         },
-    }  # fmt: skip
+    }

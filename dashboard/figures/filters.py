@@ -64,7 +64,8 @@ def kernels(weights: np.ndarray, part: Part, *, mode: str = "light") -> dict[str
             {
                 "type": "heatmap", "z": [[None if v != v else round(float(v), 4) for v in row] for row in canvas],
                 "text": hover.tolist(), "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False,
-                "zmin": -most, "zmax": most, "colorscale": colorscale(p.div), "showscale": False, "xgap": 0.5, "ygap": 0.5,
+                "zmin": -most, "zmax": most, "colorscale": colorscale(p.div), "showscale": False,
+                "xgap": 0.5, "ygap": 0.5,
             },
             {
                 "type": "scatter", "mode": "text", "hoverinfo": "skip", "textposition": "top right",
@@ -76,7 +77,10 @@ def kernels(weights: np.ndarray, part: Part, *, mode: str = "light") -> dict[str
             "template": template(mode),
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
             "xaxis": {**edge, "range": [-0.6, ACROSS * (wide + 1) - 1.4]},
-            "yaxis": {**edge, "range": [canvas.shape[0] - 0.4, -0.6], "scaleanchor": "x", "constrain": "domain", "constraintoward": "top"},
+            "yaxis": {
+                **edge, "range": [canvas.shape[0] - 0.4, -0.6], "scaleanchor": "x", "constrain": "domain",
+                "constraintoward": "top",
+            },
         },
     }  # fmt: skip
 

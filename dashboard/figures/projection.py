@@ -49,14 +49,12 @@ def scatter(
     lit = np.zeros(0, int) if selected is None else np.flatnonzero(selected)
     at = [] if sample is None else [sample]
     p = palette(mode)
+    still = {"mode": "markers", "hoverinfo": "none"}
     figure = go.Figure(
         [
-            go.Scatter3d(**_xyz(points), mode="markers", hoverinfo="none", marker=_marker(group, colours, 3, DIM[selected is not None])),
-            go.Scatter3d(**_xyz(points[lit]), mode="markers", hoverinfo="none", marker=_marker(group[lit], colours, 4, 1)),
-            go.Scatter3d(
-                **_xyz(points[at]), mode="markers", hoverinfo="none",
-                marker={"size": 11, "symbol": "circle-open", "color": p.ink, "line": {"width": 3, "color": p.ink}},
-            ),
+            go.Scatter3d(**_xyz(points), **still, marker=_marker(group, colours, 3, DIM[selected is not None])),
+            go.Scatter3d(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, 4, 1)),
+            go.Scatter3d(**_xyz(points[at]), **still, marker=_ring(11, p.ink)),
         ]
     )  # fmt: skip
     figure.update_layout(
@@ -83,15 +81,14 @@ def plane(
     lit = np.zeros(0, int) if selected is None else np.flatnonzero(selected)
     at = [] if sample is None else [sample]
     p = palette(mode)
-    still = {"selected": {"marker": {}}, "unselected": {"marker": {"opacity": DIM[selected is not None]}}}
+    opacity = DIM[selected is not None]
+    dim = {"marker": {"opacity": opacity}}  # what is drawn around is lit by the second trace, not by plotly
+    still = {"mode": "markers", "hoverinfo": "none"}
     figure = go.Figure(
         [
-            go.Scatter(**_xyz(points), mode="markers", hoverinfo="none", marker=_marker(group, colours, 3, DIM[selected is not None]), **still),
-            go.Scatter(**_xyz(points[lit]), mode="markers", hoverinfo="none", marker=_marker(group[lit], colours, 4, 1)),
-            go.Scatter(
-                **_xyz(points[at]), mode="markers", hoverinfo="none",
-                marker={"size": 14, "symbol": "circle-open", "color": p.ink, "line": {"width": 2.5, "color": p.ink}},
-            ),
+            go.Scatter(**_xyz(points), **still, marker=_marker(group, colours, 3, opacity), unselected=dim),
+            go.Scatter(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, 4, 1)),
+            go.Scatter(**_xyz(points[at]), **still, marker=_ring(14, p.ink)),
         ]
     )  # fmt: skip
     shapes = []
@@ -102,7 +99,8 @@ def plane(
     figure.update_layout(
         template=template(mode), margin=dict.fromkeys("lrtb", 0), dragmode="lasso", uirevision=keep, shapes=shapes,
         # a lasso becomes a shape of the URL, and plotly forgets its own
-        selections=[], selectionrevision=str(outline), newselection={"line": {"color": p.accent, "width": 2, "dash": "solid"}},
+        selections=[], selectionrevision=str(outline),
+        newselection={"line": {"color": p.accent, "width": 2, "dash": "solid"}},
         xaxis={"range": [x - half, x + half], "visible": False},
         yaxis={"range": [y - half, y + half], "visible": False, "scaleanchor": "x", "constrain": "domain"},
     )  # fmt: skip
@@ -128,7 +126,8 @@ def standalone(
     for number, (name, colour) in enumerate(named):
         rows = np.flatnonzero(group == number)
         figure.add_scatter3d(
-            **_xyz(points[rows]), mode="markers", name=name, text=[words[i] for i in rows], hovertemplate="%{text}<extra></extra>",
+            **_xyz(points[rows]), mode="markers", name=name, text=[words[int(i)] for i in rows],
+            hovertemplate="%{text}<extra></extra>",
             marker={"size": 3, "opacity": 0.7, "color": colour, "line": {"width": 0}},
         )  # fmt: skip
     figure.update_layout(
@@ -151,6 +150,11 @@ def _marker(group: np.ndarray, colours: Sequence[str], size: float, opacity: flo
         "size": size, "opacity": opacity, "color": group, "colorscale": colorscale(stops), "cmin": 0,
         "cmax": len(stops) - 1, "line": {"width": 0},
     }  # fmt: skip
+
+
+def _ring(size: float, ink: str) -> dict[str, Any]:
+    """Around the open example."""
+    return {"size": size, "symbol": "circle-open", "color": ink, "line": {"width": 3, "color": ink}}
 
 
 def _scene(variance: Sequence[float], mode: str) -> dict[str, Any]:

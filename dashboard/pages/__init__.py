@@ -1,4 +1,4 @@
-"""The pages, in navigation order. A page is a module with PATH, TITLE, layout(doors, selection) and register(app, doors)."""
+"""The pages, in navigation order: modules with PATH, TITLE, layout(doors, selection) and register(app, doors)."""
 
 import importlib
 

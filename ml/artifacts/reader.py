@@ -147,9 +147,7 @@ class Library:
         shipped = {folder.name: self._entry(folder, True) for folder in _folders(self.artifacts / "runs")}
         order = [run_id for run_id in self._index().get("runs", []) if run_id in shipped]
         order += [run_id for run_id in shipped if run_id not in order]
-        mine = [
-            self._entry(folder, False) for folder in _folders(self.home / "runs") if folder.name not in shipped
-        ]
+        mine = [self._entry(folder, False) for folder in _folders(self.home / "runs") if folder.name not in shipped]
         mine.sort(key=lambda entry: entry.manifest.get("created", ""), reverse=True)
         return [shipped[run_id] for run_id in order] + mine
 
@@ -187,7 +185,9 @@ class Library:
                         return Pictures(archive["images"], archive["labels"].astype(np.int64), archive["ids"])
                 except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                     raise Broken(f"the {split} pictures of {dataset} cannot be read: {_first_line(error)}") from error
-        raise Missing(f"The {split} pictures of {dataset} are not on this machine.", "python -m ml artifacts --pictures")
+        raise Missing(
+            f"The {split} pictures of {dataset} are not on this machine.", "python -m ml artifacts --pictures"
+        )
 
     def _index(self) -> dict[str, Any]:
         try:

@@ -101,7 +101,7 @@ NOUNS: dict[str, Table | Arrays] = {
     for noun in (
         Table(
             "history",
-            "One row an epoch: losses are mean cross-entropies in nats, accuracies are shares, seconds exclude evaluation.",
+            "One row an epoch: losses are mean cross-entropies in nats, accuracies shares; seconds exclude evaluation.",
             {
                 "epoch": "int",
                 "train_loss": "float",
@@ -115,7 +115,7 @@ NOUNS: dict[str, Table | Arrays] = {
         ),
         Table(
             "predictions",
-            "One row an example of test, validation and reference: label and guess as class ids, one probability a class.",
+            "One row an example of test, validation and reference: class ids of label and guess, all probabilities.",
             {
                 "split": "str",
                 "example_id": "int",
@@ -159,7 +159,7 @@ NOUNS: dict[str, Table | Arrays] = {
         ),
         Table(
             "neighbours",
-            "The ten reference examples nearest in penultimate features, Euclidean distance; an example is not its own.",
+            "The ten reference examples nearest in penultimate features, Euclidean; an example is not its own.",
             {"split": "str", "example_id": "int", "rank": "int", "neighbour_id": "int", "distance": "float"},
         ),
         Arrays(
@@ -188,8 +188,8 @@ def readme() -> str:
         "    datasets/<name>/          dataset.json and one npz a split: images uint8 [n, h, w, c], labels, ids",
         "    runs/<run_id>/            manifest.json, weights.safetensors and the nouns below",
         "",
-        f"Core, never changed after a run is published: weights, {', '.join(CORE)}. Every other noun may be added later with",
-        "`python -m ml evaluate RUN --only NOUN`.",
+        f"Core, never changed after a run is published: weights, {', '.join(CORE)}.",
+        "Every other noun may be added later with `python -m ml evaluate RUN --only NOUN`.",
         "",
         "| noun | file | what | columns or arrays |",
         "|---|---|---|---|",

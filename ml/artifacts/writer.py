@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from ml.artifacts.schema import CORE, NOUNS, RUN_ID, VERSION, Table
 from ml.data.base import Dataset, Split
 
-Payload = pd.DataFrame | Mapping[str, np.ndarray]
+Payload: TypeAlias = "pd.DataFrame | Mapping[str, np.ndarray]"
 
 
 def partial(runs: Path, run_id: str) -> Path:
@@ -40,12 +40,13 @@ def write_noun(folder: Path, noun: str, data: Payload, *, started: float | None 
     target = folder / declared.file
     scratch = folder / f"{noun}.partial"
     if isinstance(declared, Table):
-        declared.check(data)  # type: ignore[arg-type]
-        data.to_parquet(scratch, index=False, compression="zstd")  # type: ignore[union-attr]
+        assert isinstance(data, pd.DataFrame)
+        declared.check(data)
+        data.to_parquet(scratch, index=False, compression="zstd")
     else:
-        declared.check(data)  # type: ignore[arg-type]
+        declared.check(data)
         with scratch.open("wb") as file:
-            np.savez_compressed(file, **data)  # type: ignore[arg-type]
+            np.savez_compressed(file, **data)
     replace(scratch, target)
     return {
         "file": declared.file,
@@ -88,7 +89,7 @@ def publish(folder: Path, manifest: Mapping[str, Any]) -> Path:
 
 
 def add_nouns(folder: Path, base: Mapping[str, Any], nouns: Mapping[str, tuple[Payload, float]]) -> dict[str, Any]:
-    """Write optional nouns into a published run, or into the overlay folder of a shipped one, manifest last; that manifest.
+    """Write optional nouns into a published run, or into the folder laid over a shipped one; its new manifest.
 
     base: the run's manifest as read; nouns: noun → (data, time.perf_counter() at which computing it began).
     """

@@ -12,13 +12,17 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 
-def read(folder: Path, name: str, *, height: int, width: int, channels: int, seed: int = 0) -> tuple[Dataset, list[str]]:
+def read(
+    folder: Path, name: str, *, height: int, width: int, channels: int, seed: int = 0
+) -> tuple[Dataset, list[str]]:
     """A Dataset from FOLDER/<class>/<picture>, split 80/10/10 by class and seed; and a line for each file left out.
 
     Pictures are rotated upright, scaled to fit and padded with black to height × width, grey or RGB.
     Raises ValueError when a class has fewer than ten readable pictures or there are fewer than two classes.
     """
-    images, labels, refused = [], [], []
+    images: list[np.ndarray] = []
+    labels: list[int] = []
+    refused: list[str] = []
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     names = class_names(path.name for path in folders)
     if len(names) < 2:

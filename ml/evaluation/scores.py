@@ -5,12 +5,14 @@ multinomial redraws of the confusion matrix, calibration error one over redraws 
 of the mean. A class's accuracy is the share of its examples named right, which is its recall.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from ml.evaluation.confusion import matrix
-from ml.intervals import Z, percentile, wilson
 from ml.evaluation.subject import SPLITS, Subject
+from ml.intervals import Z, percentile, wilson
 
 BINS = 15
 REDRAWS = 1_000
@@ -55,14 +57,15 @@ def of_split(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: in
 
     rows: list[tuple] = []
 
-    def add(of: int | None, metric: str, value: float, low: float | None, high: float | None, size: int) -> None:
-        rows.append((split, of, metric, float(value), low, high, int(size)))
+    def add(of: int | None, metric: str, value: Any, low: Any, high: Any, size: int) -> None:
+        ends = (None if low is None else float(low), None if high is None else float(high))
+        rows.append((split, of, metric, float(value), *ends, int(size)))
 
     low, high = wilson(hits.sum(), n)
     add(None, "accuracy", hits.sum() / n, float(low), float(high), n)
-    add(None, "macro_f1", f1(counts).mean(), *map(float, percentile(redrawn.mean(1))), n)
+    add(None, "macro_f1", f1(counts).mean(), *percentile(redrawn.mean(1)), n)
     add(None, "loss", loss.mean(), loss.mean() - spread, loss.mean() + spread, n)
-    add(None, "calibration_error", calibration_error(confidence, right), *map(float, percentile(errors)), n)
+    add(None, "calibration_error", calibration_error(confidence, right), *percentile(errors), n)
     for metric, totals in (("accuracy", truths), ("recall", truths), ("precision", guesses)):
         lows, highs = wilson(hits, totals)
         for c in range(classes):

@@ -81,7 +81,8 @@ def fit(
     )
     generator = torch.Generator().manual_seed(config.seed)
     torch.manual_seed(config.seed)
-    model.to(memory_format=torch.channels_last).train()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.train()
 
     history: list[Epoch] = []
     best: tuple[float, dict[str, Tensor]] = (-1.0, {})
@@ -122,7 +123,7 @@ def fit(
             right / len(labels),
             validation_loss,
             validation_accuracy,
-            schedule.get_last_lr()[0],
+            float(schedule.get_last_lr()[0]),
             seconds,
             len(labels) / seconds,
         )

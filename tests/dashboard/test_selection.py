@@ -29,7 +29,9 @@ def test_a_url_gives_back_the_selection(selection):
     again = Selection.parse(selection.query())
     assert again.query() == selection.query()
     assert again.dropped == ()
-    assert again.true == selection.true and again.outcome == selection.outcome and again.ids == selection.ids
+    assert again.true == selection.true
+    assert again.outcome == selection.outcome
+    assert again.ids == selection.ids
 
 
 @settings(deadline=None)
@@ -46,9 +48,26 @@ def test_what_is_no_text_is_the_default(value):
 
 @pytest.mark.parametrize(
     "search",
-    ["?split=train", "?outcome=maybe", "?conf=0.9-0.1", "?conf=0.1", "?conf=nan-1", "?page=0", "?page=-1", "?page=1e3"]
-    + ["?sample=x", "?run=../x", "?run=A", "?lasso=map:1,2;3,4", "?lasso=else:1,1;2,2;3,1", "?sort=best", "?colour=red"]
-    + ["?ids=" + ",".join(map(str, range(MAX_IDS + 1))), "?lasso=map:" + ";".join(["1,1"] * 101), "?true="],
+    [
+        "?split=train",
+        "?outcome=maybe",
+        "?conf=0.9-0.1",
+        "?conf=0.1",
+        "?conf=nan-1",
+        "?page=0",
+        "?page=-1",
+        "?page=1e3",
+        "?sample=x",
+        "?run=../x",
+        "?run=A",
+        "?lasso=map:1,2;3,4",
+        "?lasso=else:1,1;2,2;3,1",
+        "?sort=best",
+        "?colour=red",
+        "?ids=" + ",".join(map(str, range(MAX_IDS + 1))),
+        "?lasso=map:" + ";".join(["1,1"] * 101),
+        "?true=",
+    ],
 )
 def test_bad_values_are_dropped_and_named(search):
     selection = Selection.parse(search)
@@ -68,7 +87,8 @@ def test_a_cell_replaces_adds_and_lets_go():
     assert shirt.cell("Bag", "Dress").query() == "?true=Bag&pred=Dress"
     assert shirt.cell("Shirt", "Coat").query() == ""
     both = shirt.cell("Bag", "Dress", add=True)
-    assert both.true == ("Shirt", "Bag") and both.pred == ("Coat", "Dress")
+    assert both.true == ("Shirt", "Bag")
+    assert both.pred == ("Coat", "Dress")
 
 
 def test_a_class_toggles_and_adds():

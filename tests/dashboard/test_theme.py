@@ -28,7 +28,8 @@ def test_the_palette_is_that_of_the_css(mode):
 @pytest.mark.parametrize("mode", theme.MODES)
 def test_more_than_ten_classes_get_colours_of_their_own(mode):
     colours = theme.class_colours(mode, 23)
-    assert len(set(colours)) == 23 and colours[:10] == theme.palette(mode).classes
+    assert len(set(colours)) == 23
+    assert colours[:10] == theme.palette(mode).classes
     assert theme.class_colours(mode, 3) == colours[:3]
     assert f"--ff-class-22:{colours[22]}" in theme.class_variables(23)
     assert theme.class_variables(10) == ""
@@ -37,7 +38,8 @@ def test_more_than_ten_classes_get_colours_of_their_own(mode):
 def test_ramp_and_ink():
     assert theme.ramp(("#000000", "#ffffff"), 0.5) in ("#7f7f7f", "#808080")
     assert theme.ramp(("#000000", "#ffffff", "#ff0000"), 1) == "#ff0000"
-    assert theme.ink_on("#ffffff") == "#000000" and theme.ink_on("#7c1642") == "#ffffff"
+    assert theme.ink_on("#ffffff") == "#000000"
+    assert theme.ink_on("#7c1642") == "#ffffff"
     assert theme.alpha("#0102ff", 0.25) == "rgba(1,2,255,0.25)"
 
 
@@ -60,5 +62,8 @@ def test_no_raw_colour_outside_the_tokens():
     for path in assets.glob("*.css"):
         if path.name.startswith("00-"):
             continue
-        found = re.findall(r"#[0-9a-fA-F]{3,8}\b(?![^(]*\.svg)|rgba?\(", re.sub(r"url\([^)]*\)|/\*.*?\*/", "", path.read_text(), flags=re.S))
+        found = re.findall(
+            r"#[0-9a-fA-F]{3,8}\b(?![^(]*\.svg)|rgba?\(",
+            re.sub(r"url\([^)]*\)|/\*.*?\*/", "", path.read_text(), flags=re.S),
+        )
         assert [c for c in found if c.lower() != "#000"] == [], path.name  # pictures stand on black in both themes

@@ -15,9 +15,11 @@ TINY = TrainConfig(model="compact_cnn", dataset="synthetic-4-28x28x1", epochs=2,
 def test_a_run_says_how_it_was_made(toy_home):
     manifest = Library(toy_home, toy_home).open("toy").manifest
     assert manifest["schema"] == "1.0"
-    assert manifest["config"]["epochs"] == 2 and manifest["train_images"] == 600
+    assert manifest["config"]["epochs"] == 2
+    assert manifest["train_images"] == 600
     assert manifest["results"]["test"]["n"] == 400
-    assert manifest["machine"]["cores"] and manifest["torch"]
+    assert manifest["machine"]["cores"]
+    assert manifest["torch"]
     assert not list((toy_home / "runs").glob("*.partial"))
     assert not list((toy_home / "runs" / "toy").glob("checkpoint*"))
 
@@ -78,5 +80,7 @@ def test_shipped_weights_give_the_recorded_accuracy(run_id):
     library = Library(ARTIFACTS, ARTIFACTS)
     right, n, changed = pipeline.rescore(library, run_id, "test")
     recorded = library.open(run_id).manifest["results"]["test"]["correct"]
-    assert n == 10_000 and abs(right - recorded) <= 2 and changed <= 2
+    assert n == 10_000
+    assert abs(right - recorded) <= 2
+    assert changed <= 2
     assert recorded >= {"fashion_cnn": 9_250, "compact_cnn": 9_000}[run_id]

@@ -12,6 +12,7 @@ def test_a_report_is_whole(home, tmp_path, monkeypatch, capsys):
     assert names == pictures | {"history.csv", "scores.csv", "confusion.csv", "numbers.json", "report.md"}
     numbers = json.loads((folder / "numbers.json").read_text())
     low, high = numbers["interval"]
-    assert low < numbers["accuracy"] < high and numbers["n"] == 400
+    assert low < numbers["accuracy"] < high
+    assert numbers["n"] == 400
     assert all(f"({name})" in (folder / "report.md").read_text() for name in pictures)
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in pictures)

@@ -25,7 +25,9 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             html.Div(
                 [
                     confusion.layout(doors, selection),
-                    html.Div([accuracy.layout(doors, selection), distribution.layout(doors, selection)], className="stack c5"),
+                    html.Div(
+                        [accuracy.layout(doors, selection), distribution.layout(doors, selection)], className="stack c5"
+                    ),
                 ],
                 className="ff-grid",
             ),
@@ -45,7 +47,9 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_head(search: str | None):
         selection = Selection.parse(search)
-        link = html.A([icon("download"), "Export"], href=exports.url("selection", selection), className="btn-ff", download="")
+        link = html.A(
+            [icon("download"), "Export"], href=exports.url("selection", selection), className="btn-ff", download=""
+        )
         return about(doors, selection), splits(selection), link
 
     for panel in PANELS:
@@ -68,7 +72,10 @@ def splits(selection: Selection) -> html.Div:
         html.Button(
             split.capitalize(),
             type="button",
-            **{"data-search": selection.with_(split=split).query(), "aria-pressed": str(split == selection.split).lower()},
+            **{
+                "data-search": selection.with_(split=split).query(),
+                "aria-pressed": str(split == selection.split).lower(),
+            },
         )
         for split in SPLITS
     ]

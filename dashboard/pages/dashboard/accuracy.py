@@ -19,7 +19,10 @@ FACE = f"{ID}-face"
 
 def layout(doors: Doors, selection: Selection) -> html.Article:
     """Bars, best class first."""
-    tools = [segmented(f"{ID}-select", [("zero", "From 0"), ("cut", "Zoomed")], "zero", "Axis"), html.Span(id=f"{ID}-csv")]
+    tools = [
+        segmented(f"{ID}-select", [("zero", "From 0"), ("cut", "Zoomed")], "zero", "Axis"),
+        html.Span(id=f"{ID}-csv"),
+    ]
     return card("Accuracy per class", __doc__, [slot(FACE), class_bars.layout(ID)], tools=tools, id=f"{ID}-card")
 
 
@@ -53,21 +56,37 @@ def register(app: Dash, doors: Doors) -> None:
         cut = floor_of(low[n > 0]) if (n > 0).any() else 0.0
         floor = cut if axis == "cut" else 0.0
         drawn = figure.bars(
-            right[order], n[order], low[order], high[order], names, colours=colours, floor=floor, chosen=selection.true, mode=mode
-        )  # fmt: skip
+            right[order],
+            n[order],
+            low[order],
+            high[order],
+            names,
+            colours=colours,
+            floor=floor,
+            chosen=selection.true,
+            mode=mode,
+        )
         buttons = [
             class_bars.name_button(
                 run.classes[i],
                 selection.explicit().toggle("true", run.classes[i]).query(),
                 selection.explicit().toggle("true", run.classes[i], add=True).query(),
-                f"{run.classes[i]} {100 * share[i]:.1f} percent, interval {100 * low[i]:.1f} to {100 * high[i]:.1f}, {right[i]} of {n[i]}",
+                f"{run.classes[i]} {100 * share[i]:.1f} percent, interval {100 * low[i]:.1f} to {100 * high[i]:.1f}, "
+                f"{right[i]} of {n[i]}",
                 run.classes[i] in selection.true,
             )
             for i in order
         ]
         lines = [(f"{100 * share[i]:.1f}" if n[i] else "–", f"±{50 * (high[i] - low[i]):.1f}") for i in order]
         options = [{"value": "zero", "label": "From 0"}, {"value": "cut", "label": f"From {100 * cut:.0f} %"}]
-        return drawn, buttons, class_bars.value_lines(lines), {"--n": len(names)}, csv_link(exports.url("scores", selection)), options
+        return (
+            drawn,
+            buttons,
+            class_bars.value_lines(lines),
+            {"--n": len(names)},
+            csv_link(exports.url("scores", selection)),
+            options,
+        )
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),

@@ -36,27 +36,43 @@ class Ids(StrEnum):
 def layout(doors: Doors, selection: Selection) -> html.Article:
     """The matrix with its labels as buttons, the same as a table of buttons, and the top confusions."""
     tools = [
-        segmented(Ids.NORMALISE, [("count", "Counts"), ("row", "Row %"), ("column", "Column %")], "count", "Normalisation"),
+        segmented(
+            Ids.NORMALISE, [("count", "Counts"), ("row", "Row %"), ("column", "Column %")], "count", "Normalisation"
+        ),
         segmented(Ids.VIEW, [("chart", "Chart"), ("table", "Table")], "chart", "View"),
     ]
     matrix = html.Div(
         [
-            html.Div([html.Div(id=Ids.LABELS, style={"display": "contents"}), html.Div(graph(Ids.GRAPH), className="plot")], id=Ids.GRID, className="cm"),
+            html.Div(
+                [html.Div(id=Ids.LABELS, style={"display": "contents"}), html.Div(graph(Ids.GRAPH), className="plot")],
+                id=Ids.GRID,
+                className="cm",
+            ),
             html.Div(id=Ids.TABLE, className="cm-table"),
             html.Div(
                 [
-                    html.I(className="ramp seq"), html.Span(id=Ids.MOST),
+                    html.I(className="ramp seq"),
+                    html.Span(id=Ids.MOST),
                     html.I(className="ramp calm"),
-                    dbc.Checklist(id=Ids.SHOW, options=[{"value": "diagonal", "label": "right answers"}], value=["diagonal"], className="checks"),
+                    dbc.Checklist(
+                        id=Ids.SHOW,
+                        options=[{"value": "diagonal", "label": "right answers"}],
+                        value=["diagonal"],
+                        className="checks",
+                    ),
                 ],
                 className="legend",
             ),
         ],
         id=Ids.BODY,
         className="cm-view",
-    )  # fmt: skip
-    side = html.Div([html.H3("Top confusions"), html.Ul(id=Ids.TOP, className="toplist"), html.Div(id=Ids.CSV)], className="cm-side")
-    return card("Confusion", __doc__, [slot(Ids.FACE), html.Div([matrix, side], className="cm-lay")], tools=tools, span=7)
+    )
+    side = html.Div(
+        [html.H3("Top confusions"), html.Ul(id=Ids.TOP, className="toplist"), html.Div(id=Ids.CSV)], className="cm-side"
+    )
+    return card(
+        "Confusion", __doc__, [slot(Ids.FACE), html.Div([matrix, side], className="cm-lay")], tools=tools, span=7
+    )
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -86,7 +102,7 @@ def register(app: Dash, doors: Doors) -> None:
         diagonal = isinstance(show, list) and "diagonal" in show
         drawn = figure.heatmap(
             counts, run.classes, normalise=normalise, diagonal=diagonal, chosen=chosen, mode=theme.mode_of(mode)
-        )  # fmt: skip
+        )
         return (
             drawn,
             {"--n": len(run.classes)},
@@ -176,7 +192,9 @@ def labels(run: RunView, selection: Selection, counts: np.ndarray) -> list:
 def rates(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Recall of each row and precision of each column, 0 where empty."""
     hits = counts.diagonal()
-    return tuple(np.divide(hits, total, out=np.zeros(len(hits)), where=total > 0) for total in (counts.sum(1), counts.sum(0)))
+    return tuple(
+        np.divide(hits, total, out=np.zeros(len(hits)), where=total > 0) for total in (counts.sum(1), counts.sum(0))
+    )
 
 
 def table(run: RunView, selection: Selection, counts: np.ndarray, normalise: str) -> html.Div:
@@ -184,7 +202,16 @@ def table(run: RunView, selection: Selection, counts: np.ndarray, normalise: str
     n = len(run.classes)
     recall, _ = rates(counts)
     shown = figure.values(counts, normalise)
-    rows = [html.Div([html.Span("true ↓ guess →", className="head-t"), *(html.Span(c, className="head-t", title=c) for c in run.classes), html.Span("recall", className="mg")], className="row-t")]
+    rows = [
+        html.Div(
+            [
+                html.Span("true ↓ guess →", className="head-t"),
+                *(html.Span(c, className="head-t", title=c) for c in run.classes),
+                html.Span("recall", className="mg"),
+            ],
+            className="row-t",
+        )
+    ]
     for i, truth in enumerate(run.classes):
         cells = [
             html.Button(
@@ -200,8 +227,19 @@ def table(run: RunView, selection: Selection, counts: np.ndarray, normalise: str
             )
             for j, guess in enumerate(run.classes)
         ]
-        rows.append(html.Div([html.Span(truth, className="head-t", title=truth), *cells, html.Span(f"{100 * recall[i]:.1f}", className="mg")], className="row-t"))
-    return html.Div(rows, role="group", style={"--n": n}, **{"aria-label": f"Confusion matrix, {n} by {n}", "data-arrows": str(n)})  # fmt: skip
+        rows.append(
+            html.Div(
+                [
+                    html.Span(truth, className="head-t", title=truth),
+                    *cells,
+                    html.Span(f"{100 * recall[i]:.1f}", className="mg"),
+                ],
+                className="row-t",
+            )
+        )
+    return html.Div(
+        rows, role="group", style={"--n": n}, **{"aria-label": f"Confusion matrix, {n} by {n}", "data-arrows": str(n)}
+    )
 
 
 def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
@@ -235,7 +273,11 @@ def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
 
 def most(counts: np.ndarray, normalise: str) -> str:
     """What the scale means."""
-    shown = figure.values(counts * ~np.eye(len(counts), dtype=bool), "count") if normalise == "count" else figure.values(counts, normalise) * ~np.eye(len(counts), dtype=bool)
+    shown = (
+        figure.values(counts * ~np.eye(len(counts), dtype=bool), "count")
+        if normalise == "count"
+        else figure.values(counts, normalise) * ~np.eye(len(counts), dtype=bool)
+    )
     top_value = shown.max()
     words = f"1 to {top_value:,.0f}" if normalise == "count" else f"up to {100 * top_value:.0f} %"
     return f"mistakes, {words}, square-root scale"

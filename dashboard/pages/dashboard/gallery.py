@@ -57,12 +57,20 @@ def register(app: Dash, doors: Doors) -> None:
         n = len(rows)
         title = f"{n:,} image{'' if n == 1 else 's'}"
         if not n:
-            nothing = [faces.empty("No image matches all of these filters."), button("Clear the filters", search=selection.clear().query())]
+            nothing = [
+                faces.empty("No image matches all of these filters."),
+                button("Clear the filters", search=selection.clear().query()),
+            ]
             return title, html.Div(nothing, className="c12"), None, None
         page = min(selection.page, -(-n // PAGE_SIZE))
         first = (page - 1) * PAGE_SIZE
         shown = rows[first : first + PAGE_SIZE]
-        return title, tiles(run, selection, shown), pager(selection, page, first, len(shown), n), csv_link(exports.url("selection", selection))
+        return (
+            title,
+            tiles(run, selection, shown),
+            pager(selection, page, first, len(shown), n),
+            csv_link(exports.url("selection", selection)),
+        )
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
@@ -92,7 +100,9 @@ def tiles(run: RunView, selection: Selection, rows) -> list:
             html.Button(
                 [
                     html.Span(className="px", style=tile_style(url, place, len(ids), height, width)),
-                    html.Span([dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"),
+                    html.Span(
+                        [dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"
+                    ),
                     html.Span("right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
                 ],
                 type="button",
@@ -115,9 +125,19 @@ def pager(selection: Selection, page: int, first: int, shown: int, n: int) -> li
         html.Span(f"{first + 1:,} – {first + shown:,} of {n:,}", className="quiet small"),
         html.Div(
             [
-                button("Previous", small=True, search=selection.with_(page=page - 1).query() if page > 1 else None, disabled=page == 1),
-                button(f"Next {min(PAGE_SIZE, n - first - shown)}" if more else "Next", small=True, search=selection.with_(page=page + 1).query() if more else None, disabled=not more),
+                button(
+                    "Previous",
+                    small=True,
+                    search=selection.with_(page=page - 1).query() if page > 1 else None,
+                    disabled=page == 1,
+                ),
+                button(
+                    f"Next {min(PAGE_SIZE, n - first - shown)}" if more else "Next",
+                    small=True,
+                    search=selection.with_(page=page + 1).query() if more else None,
+                    disabled=not more,
+                ),
             ],
             className="row-ff",
         ),
-    ]  # fmt: skip
+    ]

@@ -16,9 +16,7 @@ BODY = "dashboard-scores-body"
 
 def layout(doors: Doors, selection: Selection) -> html.Section:
     """One card: the accuracy with all classes on one axis, and six more numbers."""
-    return html.Section(
-        [slot(FACE), html.Div(id=BODY, className="ff-card scores")], **{"aria-label": "Scores"}
-    )
+    return html.Section([slot(FACE), html.Div(id=BODY, className="ff-card scores")], **{"aria-label": "Scores"})
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -39,7 +37,7 @@ def body(run: RunView, split: str) -> list:
     low, high = wilson(hits, n)
     share = np.divide(hits, n, out=np.zeros(classes), where=n > 0)
     right, total = int(hits.sum()), int(n.sum())
-    ends = tuple(map(float, wilson(right, total)))
+    ends = (float(wilson(right, total)[0]), float(wilson(right, total)[1]))
     hero = html.Div(
         [
             html.Div(
@@ -95,9 +93,17 @@ def strip(classes: list[str], share, low, high, overall: float, ends: tuple[floa
             html.I(className="at", style={"--c": colour, "left": at(share[i]), "top": top}),
         ]
     worst, best = order[0], order[-1]
-    parts.append(html.Span(classes[worst], className="name", style={"left": at(share[worst]), "top": "13px", "transform": "translateX(-50%)"}))
+    parts.append(
+        html.Span(
+            classes[worst],
+            className="name",
+            style={"left": at(share[worst]), "top": "13px", "transform": "translateX(-50%)"},
+        )
+    )
     end = f"{6 + (len(order) - 1) * 7.3 - 6:.1f}px"
-    parts.append(html.Span(classes[best], className="name", style={"left": f"calc({at(high[best])} + 8px)", "top": end}))
+    parts.append(
+        html.Span(classes[best], className="name", style={"left": f"calc({at(high[best])} + 8px)", "top": end})
+    )
     words = (
         f"Accuracy of each class with its interval, from {classes[worst]} {100 * share[worst]:.1f} percent "
         f"to {classes[best]} {100 * share[best]:.1f} percent; all images {100 * overall:.1f} percent"
@@ -121,13 +127,31 @@ def stats(run: RunView, split: str, share, low, high, n) -> list:
     parameters = run.manifest["parameters"]
     size, unit = (f"{parameters / 1e6:.2f}", "M") if parameters >= 100_000 else (f"{parameters:,}", "")
     return [
-        stat("Macro-F1", f"{100 * f1.value:.1f}", "%", whisker(f1.value, f1.low, f1.high, (floor, 1)), f"{100 * f1.low:.1f} – {100 * f1.high:.1f}"),
-        stat("Loss", f"{loss.value:.3f}", "", whisker(loss.value, loss.low, loss.high, (0, max(0.5, 1.5 * loss.high))), f"{loss.low:.3f} – {loss.high:.3f}"),
-        stat("Calibration error", f"{100 * ece.value:.1f}", "%", whisker(ece.value, ece.low, ece.high, (0, max(0.06, 1.2 * ece.high))), f"{100 * ece.low:.1f} – {100 * ece.high:.1f}, 15 bins"),
+        stat(
+            "Macro-F1",
+            f"{100 * f1.value:.1f}",
+            "%",
+            whisker(f1.value, f1.low, f1.high, (floor, 1)),
+            f"{100 * f1.low:.1f} – {100 * f1.high:.1f}",
+        ),
+        stat(
+            "Loss",
+            f"{loss.value:.3f}",
+            "",
+            whisker(loss.value, loss.low, loss.high, (0, max(0.5, 1.5 * loss.high))),
+            f"{loss.low:.3f} – {loss.high:.3f}",
+        ),
+        stat(
+            "Calibration error",
+            f"{100 * ece.value:.1f}",
+            "%",
+            whisker(ece.value, ece.low, ece.high, (0, max(0.06, 1.2 * ece.high))),
+            f"{100 * ece.low:.1f} – {100 * ece.high:.1f}, 15 bins",
+        ),
         of_class("Best", best),
         of_class("Worst", worst),
         stat("Parameters", size, unit, html.Span(className="whisk blank"), f"{4 * parameters / 1e6:.1f} MB of weights"),
-    ]  # fmt: skip
+    ]
 
 
 def stat(label, value: str, unit: str, mark, words: str) -> html.Div:

@@ -64,7 +64,8 @@ def about(doors: Doors, selection: Selection) -> str:
     except (LookupError, ValueError):
         return "No run to show."
     model, numbers = run.manifest["model"], run.manifest["parameters"]
-    return f"{run.run_id}, a {model} of {numbers:,} numbers learned from {run.manifest['train_images']:,} images of {run.dataset['title']}"
+    images = f"{run.manifest['train_images']:,} images of {run.dataset['title']}"
+    return f"{run.run_id}, a {model} of {numbers:,} numbers learned from {images}"
 
 
 def splits(selection: Selection) -> html.Div:

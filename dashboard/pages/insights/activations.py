@@ -113,6 +113,8 @@ def note(maps: np.ndarray) -> str:
     shown = "" if len(maps) <= figures.LIMIT else f"The first {figures.LIMIT} of {len(maps)}. "
     signs = "Blue is above zero, orange below, black is zero. " if maps.min(initial=0) < 0 else "Black is zero. "
     return (
-        f"{shown}In order of filters, left to right. {signs}Loudest: filters {', '.join(map(str, first[:-1]))} and {first[-1]}; "
-        f"{silent or 'none'} of {len(maps)} {'stays' if silent == 1 else 'stay'} silent. Largest value {maps.max():.2f}."
+        f"{shown}In order of filters, left to right. {signs}Loudest: filters {', '.join(map(str, first[:-1]))} "
+        f"and {first[-1]}; "
+        f"{silent or 'none'} of {len(maps)} {'stays' if silent == 1 else 'stay'} silent. Largest value "
+        f"{maps.max():.2f}."
     )

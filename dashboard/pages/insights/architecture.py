@@ -85,7 +85,8 @@ def share(part: int, total: int) -> str:
 
 
 def volume(block: Block, longest: int, picture: str = "") -> html.Div:
-    """A block of numbers seen from the front left: face height by width, one sheet behind it for each doubling of depth."""
+    """A block of numbers seen from the front left: face height by width, one sheet behind it for each doubling "
+    "of depth."""
     if len(block.shape) == 3:
         depth, height, width = block.shape
         sheets = min(round(math.log2(max(depth, 1))), 7)
@@ -141,7 +142,8 @@ def diagram(run: RunView, selection: Selection) -> list:
             f", number {next(i for i, b in enumerate(alike, 1) if b is most)}" if len(alike) > 1 else ""
         )
         sentence.append(
-            f"the largest part of them, {share(most.parameters, total)}, in one step ({which}). Bars show each step's share."
+            f"the largest part of them, {share(most.parameters, total)}, in one step ({which}). Bars show each "
+            "step's share."
         )
     return [html.Ol(items, className="arch"), html.P(sentence, className="quiet small")]
 
@@ -158,10 +160,17 @@ def item(block: Block, total: int, longest: int, picture: str) -> html.Li:
                 html.I(style={"width": f"{100 * block.parameters / max(total, 1):.2f}%"}) if block.parameters else None,
                 className="share" if block.parameters else "share none",
             ),
-            html.Span([f"{block.parameters:,}", html.Span(f" · {part}", className="faint")] if block.parameters else "learns nothing" if block.title != "Picture" else "", className="count"),
+            html.Span(
+                [f"{block.parameters:,}", html.Span(f" · {part}", className="faint")]
+                if block.parameters
+                else "learns nothing"
+                if block.title != "Picture"
+                else "",
+                className="count",
+            ),
             html.Span(" · ".join(block.quiet), className="faint with") if block.quiet else None,
         ]
-    )  # fmt: skip
+    )
 
 
 def first_picture(run: RunView, selection: Selection) -> str:

@@ -38,9 +38,14 @@ def register(app: Dash, doors: Doors) -> None:
     """Rows of the true classes that are selected, of all without such a selection."""
 
     @panel_callback(
-        app, Ids.FACE, Output(Ids.ROWS, "children"), Output(Ids.CSV, "children"), Input(LATER, "data"), Input("url", "search"),
+        app,
+        Ids.FACE,
+        Output(Ids.ROWS, "children"),
+        Output(Ids.CSV, "children"),
+        Input(LATER, "data"),
+        Input("url", "search"),
         prevent_initial_call=True,
-    )  # fmt: skip
+    )
     def list_examples(later: Any, search: str | None):
         if not later:
             raise PreventUpdate
@@ -72,7 +77,15 @@ def rows(run: RunView, selection: Selection) -> list:
         lines += [
             line(run, selection, sheet, c, *pair) for c, pair in zip(shown[start : start + SHEET], part, strict=True)
         ]
-    head = html.Div([html.Span("class, share named right"), html.Span("right, surest first"), html.Span("wrong, surest first; below, the guess")], className="ex-row ex-head", **{"aria-hidden": "true"})  # fmt: skip
+    head = html.Div(
+        [
+            html.Span("class, share named right"),
+            html.Span("right, surest first"),
+            html.Span("wrong, surest first; below, the guess"),
+        ],
+        className="ex-row ex-head",
+        **{"aria-hidden": "true"},
+    )
     rest = len(chosen) - len(shown)
     more = (
         [html.P(f"{rest} more classes: select one with Add filter above to see it.", className="faint small")]
@@ -109,7 +122,8 @@ class Sheet:
             title=f"{run.classes[guess]} {sure:.1f} %",
             **{
                 "data-search": self.selection.with_(sample=example_id).query(),
-                "aria-label": f"Image {example_id}: true {run.classes[label]}, predicted {run.classes[guess]}, confidence {sure:.0f} %",
+                "aria-label": f"Image {example_id}: true {run.classes[label]}, predicted {run.classes[guess]}, "
+                f"confidence {sure:.0f} %",
             },
         )
 

@@ -85,9 +85,14 @@ def register(app: Dash, doors: Doors) -> None:
         predictions = run.predictions(selection.split)
         probabilities = predictions.probabilities[predictions.row(int(pictures.ids[row]))]
         return (
-            data(run, selection, image), convolution(walk, mode), relu(walk), pooling(walk, mode), dropout(walk),
-            learning(run, probabilities), curves.curves(run.history(), measure="loss", mode=mode, height=132),
-        )  # fmt: skip
+            data(run, selection, image),
+            convolution(walk, mode),
+            relu(walk),
+            pooling(walk, mode),
+            dropout(walk),
+            learning(run, probabilities),
+            curves.curves(run.history(), measure="loss", mode=mode, height=132),
+        )
 
 
 @dataclass
@@ -186,15 +191,22 @@ def data(run: RunView, selection: Selection, image: np.ndarray) -> list:
         row(
             shot(image, f"your picture, {width} × {height}", "The chosen picture", spot),
             arrow(),
-            html.Figure([html.Div(cells, className="numgrid", style={"--n": grid.shape[1]}), html.Figcaption("a corner of it, as it is stored")]),
+            html.Figure(
+                [
+                    html.Div(cells, className="numgrid", style={"--n": grid.shape[1]}),
+                    html.Figcaption("a corner of it, as it is stored"),
+                ]
+            ),
         ),
         html.Div(tiles, className="tinies"),
         html.P(
-            f"A picture is {height * width * channels:,} numbers: {colours} from 0 to 255 for each of {width} × {height} points. "
-            f"The network learns from {run.manifest['train_images']:,} such pictures whose class is known, one of {len(run.classes)}, "
+            f"A picture is {height * width * channels:,} numbers: {colours} from 0 to 255 for each of {width} × "
+            f"{height} points. "
+            f"The network learns from {run.manifest['train_images']:,} such pictures whose class is known, one of "
+            f"{len(run.classes)}, "
             f"and is judged on {counts['test']:,} others."
         ),
-    ]  # fmt: skip
+    ]
 
 
 def window(image: np.ndarray, side: int = 5) -> tuple[np.ndarray, tuple[int, int]]:
@@ -210,7 +222,13 @@ def convolution(walk: Walk, mode: str) -> list:
     """The picture, the kernel that it excites most, the map that comes out."""
     layer = walk.first("Conv2d")
     if layer is None or layer["name"] not in walk.maps:
-        return [html.P("This network has no convolutions: every number of the picture goes straight to every unit of the first dense layer, wherever it lies. A network with convolutions slides small windows over the picture instead.")]  # fmt: skip
+        return [
+            html.P(
+                "This network has no convolutions: every number of the picture goes straight to every unit of "
+                "the first dense layer, wherever it lies. A network with convolutions slides small windows over "
+                "the picture instead."
+            )
+        ]
     channel = walk.channel
     out = walk.maps[layer["name"]][channel]
     kernels = walk.run.filters()[layer["name"]][channel].astype(np.float32)
@@ -225,12 +243,22 @@ def convolution(walk: Walk, mode: str) -> list:
     ]
     units, size = layer["shape"][0], f"{kernels.shape[1]} × {kernels.shape[2]}"
     return [
-        row(shot(walk.image, "your picture", "The chosen picture", spot), arrow("✕"), html.Div(grids, className="grids"), arrow(), shot(figures.paint(out, float(np.abs(out).max())), "its response", f"What filter {channel + 1} answers", at)),
-        html.P(
-            f"A filter is a window of {size} weights that slides over the picture. At each place it multiplies, adds up and writes one number. "
-            f"The first layer learned {units} of them; filter {channel + 1} has most to say about yours. In the framed place it answers {out.max():.2f}, its largest value."
+        row(
+            shot(walk.image, "your picture", "The chosen picture", spot),
+            arrow("✕"),
+            html.Div(grids, className="grids"),
+            arrow(),
+            shot(
+                figures.paint(out, float(np.abs(out).max())), "its response", f"What filter {channel + 1} answers", at
+            ),
         ),
-    ]  # fmt: skip
+        html.P(
+            f"A filter is a window of {size} weights that slides over the picture. At each place it multiplies, "
+            "adds up and writes one number. "
+            f"The first layer learned {units} of them; filter {channel + 1} has most to say about yours. In the "
+            f"framed place it answers {out.max():.2f}, its largest value."
+        ),
+    ]
 
 
 def reach(
@@ -251,22 +279,39 @@ def relu(walk: Walk) -> list:
     layer = walk.first("ReLU")
     before = walk.before(layer) if layer else None
     if layer is None or before is None or layer["name"] not in walk.maps:
-        return [html.P("ReLU sets every negative number to zero and leaves the others alone. In this network it follows layers whose numbers form no picture, so there is nothing to show." if layer else "This network has no ReLU.")]  # fmt: skip
+        return [
+            html.P(
+                "ReLU sets every negative number to zero and leaves the others alone. In this network it follows "
+                "layers whose numbers form no picture, so there is nothing to show."
+                if layer
+                else "This network has no ReLU."
+            )
+        ]
     channel = min(walk.channel, len(before) - 1)
     was, is_ = before[channel], walk.maps[layer["name"]][channel]
     most = float(np.abs(was).max())
     zero, whole = int((was < 0).sum()), was.size
     return [
         row(
-            shot(figures.tint(was, most), f"before: {was.min():.1f} to {was.max():.1f}", "The map before ReLU, negative values in orange"),
+            shot(
+                figures.tint(was, most),
+                f"before: {was.min():.1f} to {was.max():.1f}",
+                "The map before ReLU, negative values in orange",
+            ),
             arrow(),
-            shot(figures.tint(is_, most), f"after: {is_.min():.1f} to {is_.max():.1f}", "The map after ReLU, negative values gone"),
+            shot(
+                figures.tint(is_, most),
+                f"after: {is_.min():.1f} to {is_.max():.1f}",
+                "The map after ReLU, negative values gone",
+            ),
         ),
         html.P(
-            f"Orange says “the opposite of what I look for”. ReLU keeps what is above zero and sets the rest to zero: here {zero:,} of {whole:,} values "
-            f"({100 * zero / whole:.0f} %). Without a bend like this, a stack of layers could do no more than a single one."
+            "Orange says “the opposite of what I look for”. ReLU keeps what is above zero and sets the rest to "
+            f"zero: here {zero:,} of {whole:,} values "
+            f"({100 * zero / whole:.0f} %). Without a bend like this, a stack of layers could do no more than a "
+            "single one."
         ),
-    ]  # fmt: skip
+    ]
 
 
 def pooling(walk: Walk, mode: str) -> list:
@@ -293,17 +338,24 @@ def pooling(walk: Walk, mode: str) -> list:
             shot(figures.paint(is_, most), f"{is_.shape[1]} × {is_.shape[0]}", "The map after pooling", at),
         ),
         html.P(
-            f"Of each {size} × {size} square only the largest number stays. The map shrinks to {is_.size:,} of {was.size:,} numbers, "
+            f"Of each {size} × {size} square only the largest number stays. The map shrinks to {is_.size:,} of "
+            f"{was.size:,} numbers, "
             "and what stands one point further left still looks the same."
         ),
-    ]  # fmt: skip
+    ]
 
 
 def dropout(walk: Walk) -> list:
     """A map with a mask of the layer's own rate; or why there is none."""
     layers = [layer for layer in walk.layers if layer["kind"].startswith("Dropout")]
     if not layers:
-        return [html.P("This run has no dropout layers. Where there are some, they set numbers to zero at random while the network trains, so that it cannot lean on any single one; when it answers, all of them are there.")]  # fmt: skip
+        return [
+            html.P(
+                "This run has no dropout layers. Where there are some, they set numbers to zero at random while "
+                "the network trains, so that it cannot lean on any single one; when it answers, all of them are "
+                "there."
+            )
+        ]
     rates = ", ".join(dict.fromkeys(f"{100 * rate(layer):g} %" for layer in layers))
     words = f"This run has {len(layers)} dropout layer{'s' if len(layers) > 1 else ''} ({rates})"
     rest = "so the network cannot lean on any single one. When it answers, nothing is dropped."
@@ -311,7 +363,12 @@ def dropout(walk: Walk) -> list:
     before = walk.before(layer) if layer else None
     if layer is None or before is None:
         units = layers[0]["shape"][0]
-        return [html.P(f"{words}, after layers whose numbers form no picture. While training, about {units * rate(layers[0]):.0f} of {units} numbers are set to zero at random, {rest}")]  # fmt: skip
+        return [
+            html.P(
+                f"{words}, after layers whose numbers form no picture. While training, about "
+                f"{units * rate(layers[0]):.0f} of {units} numbers are set to zero at random, {rest}"
+            )
+        ]
     p = rate(layer)
     kept = np.random.default_rng(0).random(before.shape) >= p
     after = np.where(kept, before / (1 - p), 0)
@@ -322,13 +379,16 @@ def dropout(walk: Walk) -> list:
         row(
             shot(figures.paint(before[channel], most), "as it is", "The map before dropout"),
             arrow(),
-            shot(figures.paint(after[channel], most), f"{100 * p:g} % dropped", "The map with random values set to zero"),
+            shot(
+                figures.paint(after[channel], most), f"{100 * p:g} % dropped", "The map with random values set to zero"
+            ),
         ),
         html.P(
-            f"{words}. While training, the first one sets numbers to zero at random, here {gone:,} of {before.size:,}, others for every picture, "
+            f"{words}. While training, the first one sets numbers to zero at random, here {gone:,} of "
+            f"{before.size:,}, others for every picture, "
             f"and makes the rest {1 / (1 - p):.2f} times as large, {rest}"
         ),
-    ]  # fmt: skip
+    ]
 
 
 def rate(layer: dict[str, Any]) -> float:
@@ -346,8 +406,10 @@ def learning(run: RunView, probabilities: np.ndarray) -> list:
     guesses = " and ".join(f"{run.classes[i]} {percent(float(probabilities[i]))} %" for i in top)
     return [
         html.P(
-            f"At first the {run.manifest['parameters']:,} numbers are random. The network guesses {config['batch_size']} pictures, "
-            f"the loss says how far off it was, and every number moves a little the way that lowers it. About {steps:,} such steps took the training loss "
+            f"At first the {run.manifest['parameters']:,} numbers are random. The network guesses "
+            f"{config['batch_size']} pictures, "
+            "the loss says how far off it was, and every number moves a little the way that lowers it. About "
+            f"{steps:,} such steps took the training loss "
             f"from {loss[0]:.2f} after the first epoch to {loss[-1]:.2f}. Of your picture the run now says {guesses}."
         )
     ]

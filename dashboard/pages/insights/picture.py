@@ -111,16 +111,22 @@ def shown(run: RunView, selection: Selection, pictures: Pictures, row: int) -> l
     guess = int(predictions.predicted[at])
     right = guess == label
     return [
-        html.Img(src=single_url(run.dataset["name"], selection.split, example_id), alt=f"Image {example_id}: {run.classes[label]}", className="crisp"),
+        html.Img(
+            src=single_url(run.dataset["name"], selection.split, example_id),
+            alt=f"Image {example_id}: {run.classes[label]}",
+            className="crisp",
+        ),
         html.Div(
             [
                 html.B([dot(label), run.classes[label]]),
-                html.Span(f"predicted {run.classes[guess]}, {100 * predictions.confidence[at]:.1f} %", className="quiet small"),
+                html.Span(
+                    f"predicted {run.classes[guess]}, {100 * predictions.confidence[at]:.1f} %", className="quiet small"
+                ),
                 html.Div([badge("right", "good") if right else badge("wrong", "bad")]),
                 html.Span(f"{selection.split} #{example_id}", className="faint small"),
             ]
         ),
-    ]  # fmt: skip
+    ]
 
 
 def strip(run: RunView, selection: Selection, pictures: Pictures, chosen: int, shuffles: int) -> list:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
+import shapely
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
@@ -19,11 +20,11 @@ PLOT = "map"  # the plot's name in the address
 
 
 class Ids(StrEnum):
-    GRAPH = "insights-map-graph"
-    FACE = "insights-map-face"
-    DRAWN = "insights-map-state"
-    OUTLINE = "insights-map-outline"  # dcc.Store: what was just drawn around, [[x, y], …]
-    TIP = "insights-map-tip"
+    GRAPH = "insights-plane-graph"
+    FACE = "insights-plane-face"
+    DRAWN = "insights-plane-state"
+    OUTLINE = "insights-plane-outline"  # dcc.Store: what was just drawn around, [[x, y], …]
+    TIP = "insights-plane-tip"
 
 
 OUTLINE = """(event) => {
@@ -42,11 +43,19 @@ def layout() -> html.Article:
     chart.config["scrollZoom"] = False
     body = [
         slot(Ids.FACE),
-        html.Div([chart, faces.loading("Spreading the images"), projection.tip(Ids.TIP)], className="chart plane", role="group", **{"aria-label": "2D feature map"}),
-        html.P("Without a mouse: the classes above and Add filter select too. Nothing chosen means every point is lit.", className="faint small"),
+        html.Div(
+            [chart, faces.loading("Spreading the images"), projection.tip(Ids.TIP)],
+            className="chart plane",
+            role="group",
+            **{"aria-label": "2D feature map"},
+        ),
+        html.P(
+            "Without a mouse: the classes above and Add filter select too. Nothing chosen means every point is lit.",
+            className="faint small",
+        ),
         dcc.Store(id=Ids.DRAWN),
         dcc.Store(id=Ids.OUTLINE),
-    ]  # fmt: skip
+    ]
     return card("Map", __doc__ or "", body, span=5)
 
 
@@ -74,9 +83,15 @@ def register(app: Dash, doors: Doors) -> None:
             raise PreventUpdate
         lasso = scene.selection.lasso
         data = figures.plane(
-            scene.points("map_x", "map_y"), scene.group, scene.colours, selected=scene.selected, sample=scene.sample,
-            outline=lasso.vertices if lasso and lasso.plot == PLOT else (), mode=scene.mode, keep=scene.place,
-        ).to_dict()  # fmt: skip
+            scene.points("map_x", "map_y"),
+            scene.group,
+            scene.colours,
+            selected=scene.selected,
+            sample=scene.sample,
+            outline=lasso.vertices if lasso and lasso.plot == PLOT else (),
+            mode=scene.mode,
+            keep=scene.place,
+        ).to_dict()
         return projection.patch(data) if change == "view" else data, scene.state
 
     # the outline alone goes to the server, not the thousands of points inside it
@@ -104,8 +119,6 @@ def simplified(outline: Any) -> tuple[tuple[float, float], ...]:
 
     () for anything that is no outline: it comes from the browser.
     """
-    import shapely
-
     if not isinstance(outline, list) or not 3 <= len(outline) <= 20_000:
         return ()
     if not all(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import plotly.io as pio
-from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
+from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 from flask import Response, abort, request
 
@@ -26,8 +26,26 @@ class Ids(StrEnum):
     LEGEND = "insights-projection-legend"
     DRAWN = "insights-projection-state"  # dcc.Store: what the chart shows, so that only the difference is sent
     TIP = "insights-projection-tip"
+    PRESSED = "insights-projection-pressed-state"  # dcc.Store: the point under a press
     CSV = "insights-projection-csv"
 
+
+# plotly reports a click on a 3D point only when it draws a frame while the button is down, which a quick click on a
+# slow machine outruns; so a press on the point under the pointer, let go in the same place, counts as well.
+PRESSED = """(event) => {
+    const chart = document.getElementById('%s');
+    if (!chart) return;
+    chart.pointed = event;
+    if (chart.listens) return;
+    chart.listens = true;
+    let at = null;
+    chart.addEventListener('pointerdown', (e) => { at = {x: e.clientX, y: e.clientY, event: chart.pointed}; }, true);
+    chart.addEventListener('pointerup', (e) => {
+        if (at && at.event && Math.hypot(e.clientX - at.x, e.clientY - at.y) < 4)
+            dash_clientside.set_props('%s', {data: at.event});
+        at = null;
+    }, true);
+}"""
 
 COLOURS = [("true", "True class"), ("predicted", "Predicted"), ("outcome", "Right or wrong")]
 DOCUMENT = "/export/projection.html"
@@ -48,11 +66,15 @@ def layout() -> html.Article:
             **{"aria-label": "3D feature space"},
         ),
         dcc.Store(id=Ids.DRAWN),
+        dcc.Store(id=Ids.PRESSED),
     ]
     return card(
-        "Feature space", __doc__ or "", body, span=7,
+        "Feature space",
+        __doc__ or "",
+        body,
+        span=7,
         tools=html.Span(links(Selection(), "true", "light"), id=Ids.CSV, className="row-ff"),
-    )  # fmt: skip
+    )
 
 
 def links(selection: Selection, colour: str, mode: str) -> list:
@@ -103,13 +125,20 @@ def register(app: Dash, doors: Doors) -> None:
         if change is None:
             raise PreventUpdate
         data = figures.scatter(
-            scene.points("pca_x", "pca_y", "pca_z"), scene.group, scene.colours, variance=scene.run.manifest.get("explained_variance", ()),
-            selected=scene.selected, sample=scene.sample, mode=scene.mode, keep=scene.place,
-        ).to_dict()  # fmt: skip
+            scene.points("pca_x", "pca_y", "pca_z"),
+            scene.group,
+            scene.colours,
+            variance=scene.run.manifest.get("explained_variance", ()),
+            selected=scene.selected,
+            sample=scene.sample,
+            mode=scene.mode,
+            keep=scene.place,
+        ).to_dict()
         tools = links(scene.selection, scene.colour, scene.mode)
         return patch(data) if change == "view" else data, scene.state, scene.legend(), tools
 
-    register_points(app, doors, SPACE, Ids.TIP)
+    register_points(app, doors, SPACE, Ids.TIP, Input(Ids.PRESSED, "data"))
+    app.clientside_callback(PRESSED % (SPACE, Ids.PRESSED), Input(SPACE, "hoverData"), prevent_initial_call=True)
 
     @app.server.get(DOCUMENT)
     def projection_document() -> Response:
@@ -223,8 +252,11 @@ def patch(data: dict[str, Any]) -> Patch:
     return change
 
 
-def register_points(app: Dash, doors: Doors, chart: str, pointer: str) -> None:
-    """Hovering a point shows its picture, clicking it opens it; the server knows which example a point is."""
+def register_points(app: Dash, doors: Doors, chart: str, pointer: str, *more: Input) -> None:
+    """Hovering a point shows its picture, clicking it opens it; the server knows which example a point is.
+
+    more: other inputs that hold the event of a click.
+    """
 
     @app.callback(
         Output(pointer, "show"),
@@ -244,10 +276,12 @@ def register_points(app: Dash, doors: Doors, chart: str, pointer: str) -> None:
     @app.callback(
         Output("url", "search", allow_duplicate=True),
         Input(chart, "clickData"),
+        *more,
         State("url", "search"),
         prevent_initial_call=True,
     )
-    def open_point(event: Any, search: str | None):
+    def open_point(*values: Any):
+        search, event = values[-1], ctx.triggered[0]["value"]
         found = example_at(doors, search, event)
         if found is None:
             raise PreventUpdate
@@ -310,10 +344,15 @@ def document(scene: Scene) -> str:
     ]
     by = dict(COLOURS)[scene.colour].lower()
     figure = figures.standalone(
-        scene.points("pca_x", "pca_y", "pca_z"), scene.group, scene.named, words, mode=scene.mode,
+        scene.points("pca_x", "pca_y", "pca_z"),
+        scene.group,
+        scene.named,
+        words,
+        mode=scene.mode,
         variance=scene.run.manifest.get("explained_variance", ()),
-        title=f"{scene.run.run_id}: {len(words):,} {scene.selection.split} images of {scene.run.dataset['title']}, coloured by {by}",
-    )  # fmt: skip
+        title=f"{scene.run.run_id}: {len(words):,} {scene.selection.split} images of "
+        f"{scene.run.dataset['title']}, coloured by {by}",
+    )
     return pio.to_html(
         figure,
         include_plotlyjs=True,

@@ -9,22 +9,27 @@ INSIDE_AT = "insights-inside"
 ARCHITECTURE = "insights-architecture-body"
 SPACE, SPACE_FACE = "insights-projection-graph", "insights-projection-face"
 
+# Both return promises, so that Dash knows of work to come until the next stage has begun; both end on their own.
 PAINTED = """(_, started) => {
     if (started) return;
-    const go = () => dash_clientside.set_props('%s', {data: 1});
-    const soon = setTimeout(go, 400);  // a hidden tab has no frames
-    requestAnimationFrame(() => setTimeout(() => { clearTimeout(soon); go(); }, 0));
+    return new Promise((done) => {
+        const go = () => { clearTimeout(soon); dash_clientside.set_props('%s', {data: 1}); done(); };
+        const soon = setTimeout(go, 400);  // a hidden tab has no frames
+        requestAnimationFrame(() => setTimeout(go, 0));
+    });
 }"""
 
 DRAWN = """(face, started) => {
     if (started) return;
-    const go = () => dash_clientside.set_props('%s', {data: 1});
-    const idle = window.requestIdleCallback || ((then) => setTimeout(then, 50));
-    const look = (tries) => {
-        if (face || tries > 60 || document.querySelector('#%s canvas')) idle(go, {timeout: 2000});
-        else setTimeout(() => look(tries + 1), 150);
-    };
-    look(0);
+    return new Promise((done) => {
+        const go = () => { dash_clientside.set_props('%s', {data: 1}); done(); };
+        const idle = window.requestIdleCallback || ((then) => setTimeout(then, 50));
+        const look = (tries) => {
+            if (face || tries > 60 || document.querySelector('#%s canvas')) idle(go, {timeout: 2000});
+            else setTimeout(() => look(tries + 1), 150);
+        };
+        look(0);
+    });
 }"""
 
 NEAR = """(id) => {

@@ -14,8 +14,10 @@ def draw(**options):
 def test_accuracy_bars_dots_and_intervals():
     figure = draw()
     bar, first, _, dots = figure["data"]
-    assert bar["y"] == NAMES and bar["x"] == [80, 90] == dots["x"]
-    assert first["x"] == [50, 90] and first["y"] == ["Shirt", "Shirt"]
+    assert bar["y"] == NAMES
+    assert bar["x"] == [80, 90] == dots["x"]
+    assert first["x"] == [50, 90]
+    assert first["y"] == ["Shirt", "Shirt"]
     assert figure["layout"]["xaxis"]["range"][0] == 0
 
 
@@ -40,5 +42,8 @@ def test_a_class_without_examples():
 def test_distribution_has_at_most_five_round_gridlines(most, step):
     figure = distribution.bars(np.array([most, 1]), np.array([1, 2]), NAMES, colours=COLOURS)
     ticks = figure["layout"]["xaxis"]["tickvals"]
-    assert ticks[1] - ticks[0] == step and len(ticks) <= 6 and ticks[-1] >= most
-    assert figure["data"][0]["x"] == [most, 1] and figure["data"][2]["x"] == [1, 2]
+    assert ticks[1] - ticks[0] == step
+    assert len(ticks) <= 6
+    assert ticks[-1] >= most
+    assert figure["data"][0]["x"] == [most, 1]
+    assert figure["data"][2]["x"] == [1, 2]

@@ -25,8 +25,12 @@ def test_every_cell_can_be_clicked_and_zeros_stay_blank():
     figure = confusion.heatmap(COUNTS, NAMES)
     assert cells(figure) == {(a, b) for a in NAMES for b in NAMES}
     assert numbers(figure) == {
-        ("Shirt", "Shirt"): "8", ("Shirt", "Coat"): "2", ("Coat", "Shirt"): "1", ("Coat", "Coat"): "9", ("Bag", "Bag"): "5",
-    }  # fmt: skip
+        ("Shirt", "Shirt"): "8",
+        ("Shirt", "Coat"): "2",
+        ("Coat", "Shirt"): "1",
+        ("Coat", "Coat"): "9",
+        ("Bag", "Bag"): "5",
+    }
 
 
 def test_shares_of_rows_and_columns():
@@ -54,7 +58,8 @@ def test_outside_the_selection_cells_fade_and_the_chosen_one_gets_a_ring():
 
 def test_mistakes_on_a_square_root_scale():
     loud = np.array(confusion.heatmap(np.array([[0, 4], [1, 0]]), ["a", "b"])["data"][0]["z"], float)
-    assert loud[0, 1] == 1 and loud[1, 0] == 0.5
+    assert loud[0, 1] == 1
+    assert loud[1, 0] == 0.5
 
 
 def test_a_matrix_of_nothing_can_be_drawn():

@@ -13,7 +13,7 @@ from ml.paths import ARTIFACTS
 HISTORY = {
     "epoch": [1], "train_loss": [0.5], "train_accuracy": [0.8], "validation_loss": [0.4], "validation_accuracy": [0.9],
     "learning_rate": [0.1], "seconds": [1.0], "images_per_second": [10.0],
-}  # fmt: skip
+}
 
 
 def test_the_readme_is_generated():
@@ -40,7 +40,7 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, change, words):
 def test_numbered_columns_have_no_gaps():
     frame = pd.DataFrame(
         {"split": ["test"], "example_id": [1], "label": [0], "predicted": [0], "confidence": [1.0], "p_0": [1.0], "p_2": [0.0]}
-    )  # fmt: skip
+    )
     with pytest.raises(schema.Mismatch, match="gaps"):
         schema.NOUNS["predictions"].check(frame)
 
@@ -65,7 +65,7 @@ def test_run_ids_that_are_refused(tmp_path, run_id):
 
 
 def test_only_unpublished_runs_can_be_discarded(home):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="unpublished"):
         writer.discard(home / "runs" / "toy")
     assert (home / "runs" / "toy").is_dir()
 
@@ -134,8 +134,10 @@ def test_broken_runs_are_listed_with_their_reason(home, kind):
     damage(home / "runs" / "toy", kind)
     library = Library(home, home)
     entries = {entry.run_id: entry for entry in library.runs()}
-    assert entries["good"].ok and not entries["toy"].ok
-    assert entries["toy"].reason and str(home) not in entries["toy"].reason
+    assert entries["good"].ok
+    assert not entries["toy"].ok
+    assert entries["toy"].reason
+    assert str(home) not in entries["toy"].reason
     with pytest.raises(Broken):
         library.open("toy")
     assert library.default() == "good"
@@ -155,7 +157,8 @@ def test_a_file_that_changed_is_not_read(home, name):
 def test_pictures(home):
     library = Library(home, home)
     pictures = library.pictures("synthetic-4-28x28x1", "test")
-    assert pictures.images.shape == (400, 28, 28, 1) and pictures.row(7) == 7
+    assert pictures.images.shape == (400, 28, 28, 1)
+    assert pictures.row(7) == 7
     with pytest.raises(Missing):
         pictures.row(4_000)
     for name, split in (("../x", "test"), ("nothing", "test"), ("synthetic-4-28x28x1", "../test")):

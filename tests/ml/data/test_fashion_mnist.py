@@ -76,4 +76,5 @@ def test_without_data_the_message_says_what_to_do(nowhere):
         fashion_mnist.load(fetch=False)
     words = str(caught.value)
     assert len(words.splitlines()) == 3
-    assert "apt-get install dataset-fashion-mnist" in words and "FASHION_DATA_DIR" in words
+    assert "apt-get install dataset-fashion-mnist" in words
+    assert "FASHION_DATA_DIR" in words

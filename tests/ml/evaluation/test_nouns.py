@@ -42,7 +42,8 @@ def test_predictions_are_the_networks(run, subject):
 def test_confusion_adds_up(run, subject):
     frame = run.table("confusion")
     for split, part in frame.groupby("split"):
-        assert len(part) == 16 and part["count"].sum() == len(subject.splits[split])
+        assert len(part) == 16
+        assert part["count"].sum() == len(subject.splits[split])
 
 
 def test_neighbours_are_the_nearest(run, subject):
@@ -80,4 +81,6 @@ def test_activations_and_layers(subject):
     assert maps["body.0"].shape == (32, 26, 26)
     assert np.allclose(maps["body.1"], np.maximum(maps["body.0"], 0))
     layers = subject.classifier.layers()
-    assert layers[0]["shape"] == [32, 26, 26] and layers[-1]["name"] == "head" and layers[-1]["shape"] == [4]
+    assert layers[0]["shape"] == [32, 26, 26]
+    assert layers[-1]["name"] == "head"
+    assert layers[-1]["shape"] == [4]

@@ -35,7 +35,8 @@ def test_scores_agree_with_sklearn(answers):
     assert overall.loc["macro_f1", "value"] == pytest.approx(f1.mean())
     assert overall.loc["loss", "value"] == pytest.approx(log_loss(labels, wide / wide.sum(1, keepdims=True)), abs=1e-5)
     bounded = frame.dropna(subset=["low"])
-    assert (bounded["low"] <= bounded["value"]).all() and (bounded["value"] <= bounded["high"]).all()
+    assert (bounded["low"] <= bounded["value"]).all()
+    assert (bounded["value"] <= bounded["high"]).all()
 
 
 def test_calibration_error_by_hand():

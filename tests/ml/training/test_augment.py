@@ -34,7 +34,8 @@ def test_erase_blackens_one_rectangle_in_about_half():
     for hole in (erased[touched][:, 0] == 0)[:20]:
         rows, columns = hole.any(1), hole.any(0)
         assert torch.equal(hole, rows[:, None] & columns[None, :])
-        assert rows.sum() <= 8 and columns.sum() <= 8
+        assert rows.sum() <= 8
+        assert columns.sum() <= 8
 
 
 def test_the_same_seed_gives_the_same_batch():

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from ml.data import synthetic
 from ml.models import build
@@ -33,7 +34,8 @@ def test_an_epoch_says_what_happened(data):
     epochs = list(fit(fresh(), data, config()))
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
     for epoch in epochs:
-        assert 0 <= epoch.validation_accuracy <= 1 and math.isfinite(epoch.validation_loss)
+        assert 0 <= epoch.validation_accuracy <= 1
+        assert math.isfinite(epoch.validation_loss)
         assert epoch.images_per_second == pytest.approx(128 / epoch.seconds)
     assert epochs[0].learning_rate > epochs[-1].learning_rate
 
@@ -98,9 +100,19 @@ def test_evaluate_by_hand(data):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"epochs": 0}, {"epochs": 101}, {"batch_size": 8}, {"learning_rate": float("nan")}, {"learning_rate": 2}]
-    + [{"optimiser": "adam"}, {"augment": ["mirror"]}, {"seed": -1}, {"extra": 1}, {"epochs": [3]}],
-)  # fmt: skip
+    [
+        {"epochs": 0},
+        {"epochs": 101},
+        {"batch_size": 8},
+        {"learning_rate": float("nan")},
+        {"learning_rate": 2},
+        {"optimiser": "adam"},
+        {"augment": ["mirror"]},
+        {"seed": -1},
+        {"extra": 1},
+        {"epochs": [3]},
+    ],
+)
 def test_config_refuses(bad):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValidationError):
         TrainConfig(**bad)
