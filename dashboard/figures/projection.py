@@ -49,11 +49,12 @@ def scatter(
     lit = np.zeros(0, int) if selected is None else np.flatnonzero(selected)
     at = [] if sample is None else [sample]
     p = palette(mode)
+    opacity = DIM[selected is not None]
     still = {"mode": "markers", "hoverinfo": "none"}
     figure = go.Figure(
         [
-            go.Scatter3d(**_xyz(points), **still, marker=_marker(group, colours, 3, DIM[selected is not None])),
-            go.Scatter3d(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, 4, 1)),
+            go.Scatter3d(**_xyz(points), **still, marker=_marker(group, colours, _size(points), opacity)),
+            go.Scatter3d(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, _size(points) + 1, 1)),
             go.Scatter3d(**_xyz(points[at]), **still, marker=_ring(11, p.ink)),
         ]
     )  # fmt: skip
@@ -86,8 +87,8 @@ def plane(
     still = {"mode": "markers", "hoverinfo": "none"}
     figure = go.Figure(
         [
-            go.Scatter(**_xyz(points), **still, marker=_marker(group, colours, 3, opacity), unselected=dim),
-            go.Scatter(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, 4, 1)),
+            go.Scatter(**_xyz(points), **still, marker=_marker(group, colours, _size(points), opacity), unselected=dim),
+            go.Scatter(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, _size(points) + 1, 1)),
             go.Scatter(**_xyz(points[at]), **still, marker=_ring(14, p.ink)),
         ]
     )  # fmt: skip
@@ -150,6 +151,11 @@ def _marker(group: np.ndarray, colours: Sequence[str], size: float, opacity: flo
         "size": size, "opacity": opacity, "color": group, "colorscale": colorscale(stops), "cmin": 0,
         "cmax": len(stops) - 1, "line": {"width": 0},
     }  # fmt: skip
+
+
+def _size(points: np.ndarray) -> int:
+    """Pixels across a point: 10,000 need small ones, a few hundred would be lost as such."""
+    return 3 if len(points) > 3_000 else 5
 
 
 def _ring(size: float, ink: str) -> dict[str, Any]:

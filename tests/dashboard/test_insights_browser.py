@@ -1,0 +1,155 @@
+"""The Insights page as a person uses it: turn, recolour, point, click, draw around, choose a picture."""
+
+import json
+import math
+import re
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from dashboard.selection import Selection
+from dashboard.store import Store
+from tests.conftest import TOY_RUN
+
+pytestmark = pytest.mark.browser
+
+CHART = "document.querySelector('#insights-projection-graph .js-plotly-plot')"
+CAMERA = f"JSON.stringify({CHART}._fullLayout.scene.camera.eye)"
+DRAWN = "() => document.querySelectorAll('#insights-plane-graph .scatterlayer .trace').length > 0"
+
+
+@pytest.fixture(scope="module")
+def colour_home(toy_home, tmp_path_factory):
+    """The toy run, and one of 13 classes at 40 × 32 in colour."""
+    from ml.pipeline import train
+    from ml.training.config import TrainConfig
+
+    home = tmp_path_factory.mktemp("colour") / "home"
+    shutil.copytree(toy_home, home)
+    config = TrainConfig(
+        model="fashion_cnn", dataset="synthetic-13-40x32x3", epochs=1, batch_size=64, augment=(), threads=1
+    )
+    train(config, run_id="colour", home=home, slow=True)
+    return home
+
+
+@pytest.fixture
+def address(colour_home, no_artifacts, serving):
+    from dashboard.shell import create_app
+
+    return serving(create_app(no_artifacts, home=colour_home)) + "/insights"
+
+
+def opened(page: Page, address: str, idle: str) -> Page:
+    page.goto(address)
+    page.wait_for_selector("#insights-projection-graph canvas", state="attached", timeout=60_000)
+    page.wait_for_function(DRAWN, timeout=60_000)
+    page.wait_for_function(idle)
+    return page
+
+
+def middle(page: Page, chart: str) -> tuple[float, float, dict]:
+    page.locator(chart).scroll_into_view_if_needed()
+    box = page.locator(chart).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box
+
+
+def test_recolouring_keeps_the_camera_and_a_click_opens_an_image(address, page, idle):
+    opened(page, f"{address}?run=colour", idle)
+    x, y, _ = middle(page, "#insights-projection-graph")
+    before = page.evaluate(CAMERA)
+    page.mouse.move(x - 160, y - 120)
+    page.mouse.down()
+    page.mouse.move(x - 100, y - 100, steps=5)
+    page.mouse.up()
+    page.wait_for_function(f"() => {CAMERA} !== '{before}'")
+    turned = page.evaluate(CAMERA)
+    assert turned != before
+    page.get_by_text("Right or wrong").click()
+    expect(page.locator("#insights-projection-legend button")).to_have_text(["right", "wrong"], timeout=20_000)
+    page.wait_for_function(idle)
+    assert page.evaluate(CAMERA) == turned
+    tip = page.locator("#insights-projection-tip .glance")
+    for step in range(60):  # a spiral around the middle, until a point is under the pointer
+        angle, radius = step * 0.9, 4 + 2.2 * step
+        page.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle))
+        page.wait_for_timeout(150)
+        if tip.count() and tip.is_visible():
+            break
+    expect(tip).to_be_visible()
+    page.wait_for_function(idle)
+    shown = re.search(r"#(\d+)", tip.inner_text()).group(1)
+    page.mouse.down()
+    page.wait_for_timeout(100)
+    page.mouse.up()
+    expect(page.locator("#sample-drawer")).to_have_class("drawer open", timeout=20_000)
+    assert f"sample={shown}" in page.url
+    page.wait_for_function(idle)
+    # on a slow machine a hover may arrive while the button is down, which turns the scene by a hair
+    assert json.loads(page.evaluate(CAMERA)) == pytest.approx(json.loads(turned), abs=0.1)
+
+
+def test_drawing_around_points_selects_them(address, page, idle, colour_home, no_artifacts):
+    opened(page, f"{address}?run=colour", idle)
+    x, y, box = middle(page, "#insights-plane-graph")
+    radius = 0.3 * min(box["width"], box["height"])
+    ring = [(x + radius * math.cos(t * math.pi / 15), y + radius * math.sin(t * math.pi / 15)) for t in range(31)]
+    page.mouse.move(*ring[0])
+    page.mouse.down()
+    for point in ring[1:]:
+        page.mouse.move(*point, steps=3)
+    page.mouse.up()
+    chip = page.get_by_role("button", name="Remove lasso")
+    expect(chip).to_be_visible(timeout=20_000)
+    page.wait_for_function(idle)
+    selection = Selection.parse(page.url.partition("?")[2])
+    inside = int(Store(no_artifacts, colour_home).open("colour").mask(selection).sum())
+    assert 0 < inside < 400
+    assert len(selection.lasso.vertices) <= 100
+    expect(page.locator("#selection-count")).to_have_text(str(inside))
+    figure = page.locator("#insights-plane-graph")
+    expect(figure.locator(".shapelayer path")).to_have_count(1, timeout=20_000)
+    expect(figure.locator(".scatterlayer .trace").nth(1).locator("path.point")).to_have_count(inside)
+    chip.click()
+    expect(figure.locator(".shapelayer path")).to_have_count(0, timeout=20_000)
+
+
+def test_the_chosen_picture_goes_through_the_network(address, page, idle):
+    opened(page, f"{address}?run=colour", idle)
+    page.locator("#insights-inside").scroll_into_view_if_needed()
+    maps = page.locator("#insights-activations-maps img")
+    expect(maps).to_be_visible(timeout=60_000)
+    page.wait_for_function(idle)
+    before = maps.get_attribute("src")
+    page.locator("#insights-picture-strip button").nth(4).click()
+    expect(maps).not_to_have_attribute("src", before, timeout=20_000)
+    expect(page.locator("#insights-picture-strip button").nth(4)).to_have_attribute(
+        "aria-pressed", "true", timeout=20_000
+    )
+    page.wait_for_function(idle)
+    expect(page.locator("#insights-lesson-steps")).to_contain_text(
+        "4 dropout layers (25 %, 40 %, 30 %)", timeout=20_000
+    )
+    page.select_option("#insights-filters-layer", "body.4")
+    expect(page.locator("#insights-filters-part option[value='63']")).to_have_text("Filter 64", timeout=20_000)
+
+
+def test_the_document_downloads(address, page, idle):
+    opened(page, f"{address}?run={TOY_RUN}", idle)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="HTML").click()
+    assert download.value.suggested_filename == f"{TOY_RUN}-feature-space-test.html"
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
+def test_it_is_readable_for_everybody(address, new_page, idle, theme, width):
+    page = new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    opened(page, f"{address}?run=colour", idle)
+    page.locator("#insights-inside").scroll_into_view_if_needed()
+    expect(page.locator("#insights-activations-maps img")).to_be_visible(timeout=60_000)
+    page.wait_for_function(idle)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
