@@ -25,7 +25,7 @@ class Ids(StrEnum):
 TITLES = {"grad-cam": "Grad-CAM", "gradients": "Gradients", "occlusion": "Occlusion"}
 NOTES = {
     "none": "The picture as the network reads it.",
-    "grad-cam": "Lit: where the last convolution saw what speaks for {label}.",
+    "grad-cam": "Lit: where the deepest convolution with an answer saw what speaks for {label}.",
     "gradients": "Lit: pixels whose change would change {label} most.",
     "occlusion": "Lit: patches that {label} loses most by when they are covered.",
 }

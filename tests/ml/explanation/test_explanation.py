@@ -63,6 +63,30 @@ def test_grad_cam_takes_the_last_convolution_and_grows_to_the_picture():
     assert found[0, 0] > found[0, 4] > found[0, 7]
 
 
+def test_where_the_last_convolution_is_silent_the_one_before_answers():
+    class Mixed(nn.Module):
+        """Score: the first of four cells minus the rest, each cell its block's first pixel minus 3 × the second."""
+
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(1, 1, 1, bias=False)
+            self.last = nn.Conv2d(1, 1, 2, stride=2, bias=False)
+            nn.init.ones_(self.first.weight)
+            self.last.weight.data = torch.tensor([[[[1.0, -3.0], [0.0, 0.0]]]])
+
+        def forward(self, images):
+            cells = self.last(self.first(images)).flatten(1)
+            return (2 * cells[:, 0] - cells.sum(1))[:, None]
+
+    picture = torch.zeros(1, 1, 4, 4)
+    picture[0, 0, 0, 0] = 1
+    # at `last` the mean gradient is −0.5 and the one lit cell 1: nothing positive; at `first` the mean gradient is
+    # −0.5 × −0.5 = 0.25 and the lit pixel 1
+    np.testing.assert_allclose(
+        EXPLANATIONS["grad-cam"].map(Mixed().eval(), picture, 0), picture[0, 0].numpy(), atol=1e-6
+    )
+
+
 def test_grad_cam_needs_a_convolution():
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)).eval()
     with pytest.raises(NoConvolution):
