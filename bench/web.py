@@ -1,7 +1,7 @@
 """How fast the app is in a browser: `make bench-web`.
 
 Chromium in a fresh context each time, a warm server, medians of 5. Drawing times are compared with a static HTML page
-that holds the very same charts (their data and layout are read from the app), measured in turns with it. Prints a
+that holds the very same charts (their data and layout are read from the app, plotly.js is the package's), in turns with it. Prints a
 table, writes bench/results/web.json, and with --strict exits 1 where a limit is broken.
 """
 
@@ -166,7 +166,7 @@ def static_server(folder: Path) -> Iterator[str]:
 
 
 def static_page(folder: Path, name: str, figures: list[dict[str, Any]]) -> None:
-    """Write an HTML page that draws `figures` with the plotly.js that the app uses, in the same sizes."""
+    """Write an HTML page that draws `figures` in the same sizes with the plotly package's own plotly.js."""
     script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     shutil.copy(script, folder / "plotly.min.js")
     divs = "".join(
