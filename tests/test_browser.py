@@ -218,7 +218,7 @@ def test_uploading_a_test_picture_gives_the_recorded_answer(shipped, page, idle,
     path = tmp_path / "garment.png"
     Image.fromarray(pictures.images[11, ..., 0]).save(path)
     with page.expect_file_chooser() as chooser:
-        page.locator("#prediction-upload").get_by_text("Browse").click()
+        page.locator("#prediction-upload").get_by_text("Browse", exact=True).click()
     chooser.value.set_files(str(path))
     expect(page.locator("#prediction-label")).to_have_text(run.classes[predictions.predicted[11]], timeout=60_000)
     expect(page.locator("#prediction-confidence")).to_have_text(f"{100 * predictions.confidence[11]:.1f} %")
@@ -232,7 +232,7 @@ def test_what_is_no_picture_is_refused_in_words(shipped, page, idle, tmp_path, n
     path = tmp_path / name
     path.write_bytes(content)
     with page.expect_file_chooser() as chooser:
-        page.locator("#prediction-upload").get_by_text("Browse").click()
+        page.locator("#prediction-upload").get_by_text("Browse", exact=True).click()
     chooser.value.set_files(str(path))
     expect(page.locator("#prediction-error")).to_contain_text("PNG")
 
