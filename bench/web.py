@@ -1,8 +1,8 @@
 """How fast the app is in a browser: `make bench-web`.
 
 Chromium in a fresh context each time, a warm server, medians of 5. Drawing times are compared with a static HTML page
-that holds the very same charts (their data and layout are read from the app, plotly.js is the package's), in turns with it. Prints a
-table, writes bench/results/web.json, and with --strict exits 1 where a limit is broken.
+that holds the very same charts (data and layout are read from the app, plotly.js is the package's own), in turns with
+it. Prints a table, writes bench/results/web.json, and with --strict exits 1 where a limit is broken.
 """
 
 import argparse
