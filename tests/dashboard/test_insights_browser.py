@@ -143,6 +143,21 @@ def test_the_document_downloads(address, page, idle):
     assert download.value.suggested_filename == f"{TOY_RUN}-feature-space-test.html"
 
 
+def test_the_3d_chart_rests_when_nobody_is_there(address, page, idle):
+    """Four frames a second instead of sixty, and at once more when the pointer moves."""
+    opened(page, f"{address}?run={TOY_RUN}", idle)
+    count = """() => new Promise((done) => {
+        const before = window.requestAnimationFrame;
+        let calls = 0;
+        window.requestAnimationFrame = (step) => { calls += 1; return before(step); };
+        setTimeout(() => { window.requestAnimationFrame = before; done(calls); }, 2000);
+    })"""
+    page.wait_for_timeout(4_000)
+    assert 2 <= page.evaluate(count) <= 20
+    page.mouse.move(300, 300)
+    assert page.evaluate(count) > 20
+
+
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_it_is_readable_for_everybody(address, new_page, idle, theme, width):
     page = new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
