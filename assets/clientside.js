@@ -64,6 +64,14 @@
     }
   });
 
+  /* a run chosen in the picker: the filters stay, the place in the gallery goes */
+  document.addEventListener('change', (e) => {
+    if (e.target.id !== 'run-picker' || !e.target.value) return;
+    const query = new URLSearchParams(carried());
+    query.set('run', e.target.value);
+    go(pathOf(), '?' + query.toString());
+  });
+
   /* charts tell a callback which point was clicked but not which key was held */
   let held = false;
   document.addEventListener('pointerdown', (e) => {

@@ -5,7 +5,8 @@ from types import ModuleType
 
 import dash_bootstrap_components as dbc
 import plotly.io as pio
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
 from flask import request
 
 from dashboard import api, compression, drawer, exports, health, pictures, security, theme
@@ -15,7 +16,7 @@ from dashboard.jobs import Jobs
 from dashboard.pages import PAGES
 from dashboard.predictor import Predictor
 from dashboard.selection import Selection
-from dashboard.store import Store
+from dashboard.store import RunEntry, Store
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
@@ -173,23 +174,22 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(
         Output(PICKER, "options"),
         Output(PICKER, "value"),
-        Output(URL, "search"),
         Input(URL, "search"),
         Input(URL, "pathname"),
         Input(RUNS, "data"),
-        Input(PICKER, "value"),
+        State(PICKER, "options"),
+        State(PICKER, "value"),
     )
-    def choose_run(search: str | None, _: str | None, __: object, value: str | None):
-        selection = Selection.parse(search)
-        runs = doors.store.runs()
-        shown = selection.run or doors.store.default_run()
-        if ctx.triggered_id == PICKER and value and value != shown and any(entry.run_id == value for entry in runs):
-            chosen = None if value == doors.store.default_run() else value
-            return no_update, no_update, selection.with_(run=chosen).query()
-        return [option(entry) for entry in runs], shown, no_update
+    def list_runs(search: str | None, _: str | None, __: object, options: list | None, value: str | None):
+        """What can be chosen; assets/clientside.js makes a choice the new address."""
+        shown = Selection.parse(search).run or doors.store.default_run()
+        offered = [option(entry) for entry in doors.store.runs()]
+        if offered == options and shown == value:
+            raise PreventUpdate
+        return offered, shown
 
 
-def option(entry) -> dict[str, object]:
+def option(entry: RunEntry) -> dict[str, object]:
     """One line of the run picker; a broken run can be seen but not chosen."""
     if not entry.ok:
         return {"value": entry.run_id, "label": f"{entry.run_id} · broken", "disabled": True, "title": entry.reason}
