@@ -1,6 +1,7 @@
 """One image, up close: what was said of it, why, and what it resembles. Opened by `sample` in the URL."""
 
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, icon, segmented
 from dashboard.components.bars import probability_bars
@@ -17,6 +18,8 @@ TARGET = "sample-drawer-target"
 STRENGTH = "sample-drawer-strength"
 OVERLAY = "sample-drawer-overlay"
 ALREADY_SHOWN = ("/prediction",)  # pages that show the sample themselves
+ASKED = "sample-drawer-asked"  # dcc.Store: the address whose sample is shown, "" while the drawer is closed
+ELSEWHERE = "sample-drawer-elsewhere"  # dcc.Store: pages that show the sample themselves
 SHOWN = "sample-drawer-shown"  # dcc.Store: the overlay's address without its target
 
 
@@ -35,6 +38,8 @@ def layout() -> html.Aside:
             html.Div(body(), id=BODY, className="body", tabIndex="0", role="group", **{"aria-label": "Sample details"}),
             html.Footer(id="sample-drawer-foot"),
             dcc.Store(id=SHOWN),
+            dcc.Store(id=ASKED, data=""),
+            dcc.Store(id=ELSEWHERE, data=list(ALREADY_SHOWN)),
         ],
         id=DRAWER,
         className="drawer",
@@ -106,12 +111,22 @@ def body() -> list:
 def register(app: Dash, doors: Doors) -> None:
     """Fill the drawer from the URL; explain in the browser's own time."""
 
-    @app.callback(
-        Output(DRAWER, "className"), Output(BODY, "tabIndex"), Input("url", "search"), Input("url", "pathname")
+    # opened and closed in the browser, so that a click which shows no sample asks the server for none
+    app.clientside_callback(
+        """(search, pathname, elsewhere, asked) => {
+            const shown = new URLSearchParams(search || '').has('sample') && !elsewhere.includes(pathname);
+            const now = shown ? search : '';
+            const news = now === asked ? window.dash_clientside.no_update : now;
+            return [shown ? 'drawer open' : 'drawer', shown ? '0' : '-1', news];
+        }""",
+        Output(DRAWER, "className"),
+        Output(BODY, "tabIndex"),
+        Output(ASKED, "data"),
+        Input("url", "search"),
+        Input("url", "pathname"),
+        State(ELSEWHERE, "data"),
+        State(ASKED, "data"),
     )
-    def open_drawer(search: str | None, pathname: str | None):
-        is_open = Selection.parse(search).sample is not None and pathname not in ALREADY_SHOWN
-        return ("drawer open", "0") if is_open else ("drawer", "-1")
 
     @panel_callback(
         app,
@@ -132,18 +147,16 @@ def register(app: Dash, doors: Doors) -> None:
             )
         ),
         Output(SHOWN, "data"),
-        Input("url", "search"),
-        Input("url", "pathname"),
+        Input(ASKED, "data"),
     )
-    def draw_sample(search: str | None, pathname: str | None):
+    def draw_sample(search: str | None):
         selection = Selection.parse(search)
-        if selection.sample is None or pathname in ALREADY_SHOWN:
-            return (None,) * 10 + ({},)
+        if selection.sample is None:
+            raise PreventUpdate
         return sample(doors, selection)
 
     app.clientside_callback(
         """(shown, target) => {
-            const none = window.dash_clientside.no_update;
             if (!shown || !shown.url) return ['', ''];
             const id = target === 'label' ? shown.label : shown.guess;
             const name = target === 'label' ? shown.labelName : shown.guessName;

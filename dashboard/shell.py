@@ -21,6 +21,7 @@ from dashboard.store import RunEntry, Store
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
 KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
+VIEW = "app-view-state"  # the part of the address that says which run and split, changed only when they do
 RUNS = "app-runs-state"  # changes when a run came or went
 PICKER = "run-picker"
 CONTENT = "app-page"
@@ -112,6 +113,7 @@ def frame(doors: Doors) -> html.Div:
             dcc.Store(id=theme.STATE, data=mode),
             dcc.Store(id=KEYS, data={"ctrl": False}),
             dcc.Store(id=RUNS),
+            dcc.Store(id=VIEW),
             html.Header(
                 html.Div(
                     [
@@ -154,6 +156,18 @@ def register(app: Dash, doors: Doors) -> None:
         content = page.layout(doors, Selection.parse(search)) if page else nowhere()
         return content, [link(p, p is page) for p in PAGES], foot(doors)
 
+    app.clientside_callback(
+        """(search, before) => {
+            const all = new URLSearchParams(search || ''), kept = new URLSearchParams();
+            ['run', 'split'].forEach((name) => { if (all.has(name)) kept.set(name, all.get(name)); });
+            const now = '?' + kept.toString();
+            return now === before ? window.dash_clientside.no_update : now;
+        }""",
+        Output(VIEW, "data"),
+        Input(URL, "search"),
+        State(VIEW, "data"),
+    )
+
     @app.callback(Output("app-dropped", "children"), Input(URL, "search"))
     def show_dropped(search: str | None):
         selection = Selection.parse(search)
@@ -174,7 +188,7 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(
         Output(PICKER, "options"),
         Output(PICKER, "value"),
-        Input(URL, "search"),
+        Input(VIEW, "data"),
         Input(URL, "pathname"),
         Input(RUNS, "data"),
         State(PICKER, "options"),
