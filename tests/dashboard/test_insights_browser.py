@@ -158,7 +158,7 @@ def test_the_3d_chart_rests_when_nobody_is_there(address, page, idle):
     assert page.evaluate(count) > 20
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 768), ("dark", 390)])
 def test_it_is_readable_for_everybody(address, new_page, idle, theme, width):
     page = new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
     opened(page, f"{address}?run=colour", idle)

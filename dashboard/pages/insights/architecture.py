@@ -145,7 +145,10 @@ def diagram(run: RunView, selection: Selection) -> list:
             f"the largest part of them, {share(most.parameters, total)}, in one step ({which}). Bars show each "
             "step's share."
         )
-    return [html.Ol(items, className="arch"), html.P(sentence, className="quiet small")]
+    return [
+        html.Ol(items, className="arch", tabIndex="0", **{"aria-label": "Steps of the network"}),
+        html.P(sentence, className="quiet small"),
+    ]
 
 
 def item(block: Block, total: int, longest: int, picture: str) -> html.Li:
