@@ -160,7 +160,7 @@ def register(app: Dash, doors: Doors) -> None:
             if (!shown || !shown.url) return ['', ''];
             const id = target === 'label' ? shown.label : shown.guess;
             const name = target === 'label' ? shown.labelName : shown.guessName;
-            return [`${shown.url}?target=${id}`, `What spoke for ${name} (Grad-CAM)`];
+            return [`${shown.url}?target=${id}`, `Grad-CAM for ${name}`];
         }""",
         Output(OVERLAY, "src"),
         Output("sample-drawer-caption", "children"),

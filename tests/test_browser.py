@@ -49,9 +49,12 @@ def cell(page: Page, i: int, j: int, n: int) -> None:
     page.locator("#dashboard-confusion-graph").scroll_into_view_if_needed()
     box = page.locator("#dashboard-confusion-graph .nsewdrag").bounding_box()
     x, y = box["x"] + box["width"] * (j + 0.5) / n, box["y"] + box["height"] * (i + 0.5) / n
-    page.mouse.move(x - 2, y - 2)
-    page.mouse.move(x, y)
-    page.wait_for_selector("#dashboard-confusion-graph .hovertext", state="attached")
+    for _ in range(20):  # a chart that is still being drawn forgets that it was hovered
+        page.mouse.move(x - 2, y - 2)
+        page.mouse.move(x, y)
+        page.wait_for_timeout(200)
+        if page.locator("#dashboard-confusion-graph .hovertext").count():
+            break
     page.mouse.click(x, y)
 
 

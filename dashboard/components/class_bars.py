@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 from dash import html
 
-from dashboard.components import graph
+from dashboard.components import graph, plain
 
 
 def layout(id: str) -> html.Div:
     """Parts `<id>-names`, `<id>-graph` and `<id>-values` are filled by the panel's callback."""
     return html.Div(
         [
-            html.Div(id=f"{id}-names", className="names"),
+            *plain.place(f"{id}-names", className="names"),
             html.Div(graph(f"{id}-graph"), className="plot"),
-            html.Div(id=f"{id}-values", className="values"),
+            *plain.place(f"{id}-values", className="values"),
         ],
         id=f"{id}-bars",
         className="bars",

@@ -2,7 +2,7 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard.components import button, dot, icon
+from dashboard.components import button, dot, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.selection import OUTCOMES, Selection
@@ -18,7 +18,7 @@ def layout() -> html.Div:
         [
             slot(FACE),
             html.Span([html.B(id=COUNT), " ", html.Span(id="selection-words", className="quiet")], className="count"),
-            html.Div(id="selection-chips", className="chips"),
+            *plain.place("selection-chips", className="chips"),
             html.Div(id="selection-clear"),
         ],
         className="ff-card selbar",
@@ -35,7 +35,7 @@ def register(app: Dash, doors: Doors) -> None:
         FACE,
         Output(COUNT, "children"),
         Output("selection-words", "children"),
-        Output("selection-chips", "children"),
+        plain.children(app, "selection-chips"),
         Output("selection-clear", "children"),
         Input("url", "search"),
     )

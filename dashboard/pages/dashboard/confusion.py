@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import exports, theme
-from dashboard.components import card, csv_link, graph, segmented
+from dashboard.components import card, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import confusion as figure
@@ -44,11 +44,11 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     matrix = html.Div(
         [
             html.Div(
-                [html.Div(id=Ids.LABELS, style={"display": "contents"}), html.Div(graph(Ids.GRAPH), className="plot")],
+                [*plain.place(Ids.LABELS, style={"display": "contents"}), html.Div(graph(Ids.GRAPH), className="plot")],
                 id=Ids.GRID,
                 className="cm",
             ),
-            html.Div(id=Ids.TABLE, className="cm-table"),
+            *plain.place(Ids.TABLE, className="cm-table"),
             html.Div(
                 [
                     html.I(className="ramp seq"),
@@ -68,7 +68,8 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         className="cm-view",
     )
     side = html.Div(
-        [html.H3("Top confusions"), html.Ul(id=Ids.TOP, className="toplist"), html.Div(id=Ids.CSV)], className="cm-side"
+        [html.H3("Top confusions"), *plain.place(Ids.TOP, html.Ul, className="toplist"), html.Div(id=Ids.CSV)],
+        className="cm-side",
     )
     return card(
         "Confusion", __doc__, [slot(Ids.FACE), html.Div([matrix, side], className="cm-lay")], tools=tools, span=7
@@ -83,9 +84,9 @@ def register(app: Dash, doors: Doors) -> None:
         Ids.FACE,
         Output(Ids.GRAPH, "figure"),
         Output(Ids.GRID, "style"),
-        Output(Ids.LABELS, "children"),
-        Output(Ids.TABLE, "children"),
-        Output(Ids.TOP, "children"),
+        plain.children(app, Ids.LABELS),
+        plain.children(app, Ids.TABLE),
+        plain.children(app, Ids.TOP),
         Output(Ids.MOST, "children"),
         Output(Ids.CSV, "children"),
         Input("url", "search"),

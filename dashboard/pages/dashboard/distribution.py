@@ -5,7 +5,7 @@ from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import theme
-from dashboard.components import card, class_bars, segmented
+from dashboard.components import card, class_bars, plain, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import distribution as figure
@@ -28,8 +28,8 @@ def register(app: Dash, doors: Doors) -> None:
         app,
         FACE,
         Output(f"{ID}-graph", "figure"),
-        Output(f"{ID}-names", "children"),
-        Output(f"{ID}-values", "children"),
+        plain.children(app, f"{ID}-names"),
+        plain.children(app, f"{ID}-values"),
         Output(f"{ID}-bars", "style"),
         Input("url", "search"),
         Input(f"{ID}-select", "value"),

@@ -5,7 +5,7 @@ from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import exports
-from dashboard.components import button, csv_link, dot, faces
+from dashboard.components import button, csv_link, dot, faces, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.pictures import sprite_url, tile_style
@@ -34,7 +34,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         ],
         className="card-h",
     )
-    body = html.Div([html.Div(id=GRID, className="tiles"), html.Div(id="dashboard-gallery-pager", className="pager")])
+    body = html.Div([*plain.place(GRID, className="tiles"), html.Div(id="dashboard-gallery-pager", className="pager")])
     return html.Article([head, slot(FACE), body], className="ff-card", id="dashboard-gallery-card")
 
 
@@ -45,7 +45,7 @@ def register(app: Dash, doors: Doors) -> None:
         app,
         FACE,
         Output("dashboard-gallery-title", "children"),
-        Output(GRID, "children"),
+        plain.children(app, GRID),
         Output("dashboard-gallery-pager", "children"),
         Output("dashboard-gallery-csv", "children"),
         Input("url", "search"),

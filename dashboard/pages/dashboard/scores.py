@@ -1,9 +1,9 @@
 """How good is it, and how sure can we be?"""
 
 import numpy as np
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, html
 
-from dashboard.components import dot, whisker
+from dashboard.components import dot, plain, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.accuracy import percent_ticks
@@ -16,13 +16,13 @@ BODY = "dashboard-scores-body"
 
 def layout(doors: Doors, selection: Selection) -> html.Section:
     """One card: the accuracy with all classes on one axis, and six more numbers."""
-    return html.Section([slot(FACE), html.Div(id=BODY, className="ff-card scores")], **{"aria-label": "Scores"})
+    return html.Section([slot(FACE), *plain.place(BODY, className="ff-card scores")], **{"aria-label": "Scores"})
 
 
 def register(app: Dash, doors: Doors) -> None:
     """Redraw when run or split change; the selection does not touch the whole split's scores."""
 
-    @panel_callback(app, FACE, Output(BODY, "children"), Input("url", "search"))
+    @panel_callback(app, FACE, plain.children(app, BODY), Input("app-view-state", "data"))
     def draw_scores(search: str | None):
         selection = Selection.parse(search)
         return body(doors.store.open(selection.run), selection.split)
