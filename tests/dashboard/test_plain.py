@@ -1,0 +1,52 @@
+"""Plain html: what Python returns stands on the page, as text where it is text, and what stays keeps the focus."""
+
+from pathlib import Path
+
+import pytest
+from dash import Dash, Input, dcc, html
+
+from dashboard import security
+from dashboard.components import plain
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+@pytest.fixture
+def address(serving):
+    app = Dash("plain", assets_folder=str(ASSETS), assets_ignore=r"^(?!plain\.js$).*", on_error=security.on_error)
+    app.layout = html.Div([dcc.Input(id="n", value=2, type="number"), *plain.place("list", html.Ul, className="all")])
+
+    @app.callback(plain.children(app, "list"), Input("n", "value"))
+    def draw(n):
+        if not n:
+            return None
+        return [
+            html.Li(
+                [f"<b>{i}</b>", None, [html.Button(i, disabled=i > 8, title=f"{n}", **{"data-search": f"?page={i}"})]],
+                className="one",
+                style={"gridArea": "1 / 2", "--n": i},
+            )
+            for i in range(n)
+        ]
+
+    security.install(app, pages=["/"])
+    return serving(app)
+
+
+@pytest.mark.browser
+def test_components_become_elements_and_stay_where_they_can(address, page, idle):
+    page.goto(address)
+    page.wait_for_function("() => document.querySelectorAll('#list li').length === 2")
+    first = page.evaluate("() => document.querySelector('#list li').outerHTML")
+    assert first == (
+        '<li class="one" style="grid-area:1 / 2;--n:0">&lt;b&gt;0&lt;/b&gt;'
+        '<button title="2" data-search="?page=0">0</button></li>'
+    )
+    assert page.get_attribute("#list", "class") == "all"
+    page.focus("#list li:nth-child(2) button")
+    page.evaluate("() => window.dash_clientside.set_props('n', {value: 10})")
+    page.wait_for_function("() => document.querySelectorAll('#list li').length === 10")
+    assert page.evaluate("() => [document.activeElement.textContent, document.activeElement.title]") == ["1", "10"]
+    assert page.locator("#list button[disabled]").count() == 1
+    page.evaluate("() => window.dash_clientside.set_props('n', {value: 0})")
+    page.wait_for_function("() => document.getElementById('list').childNodes.length === 0")
