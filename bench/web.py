@@ -388,7 +388,7 @@ def measure(times: int) -> list[dict[str, Any]]:
                 line("matrix click, gallery drawn", median(lambda i: click_cell(page, i + 1), times), "ms", 400)
                 to_page(page, "/prediction")
                 pictures = test_pictures(times + 1)
-                line("first upload, answer (loads torch)", upload(page, pictures[-1], times), "ms")
+                line("first upload after the tour, answer", upload(page, pictures[-1], times), "ms")
                 line("upload, answer", median(lambda i: upload(page, pictures[i], i), times), "ms", 450)
             line("server memory after a tour", process.memory_info().rss / 1e6, "MB", 600)
             line("browser at rest on the Dashboard", idle_share(browser, address, DASHBOARD), "%", 3)
