@@ -1,6 +1,7 @@
 """`python -m ml data | train | evaluate | artifacts | report | demo`: see --help of each."""
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -12,6 +13,10 @@ from ml.artifacts.schema import RUN_ID
 from ml.data.fashion_mnist import DataMissing
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
+
+
+# Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def main(arguments: list[str] | None = None) -> int:
