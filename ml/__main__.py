@@ -14,7 +14,6 @@ from ml.data.fashion_mnist import DataMissing
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
 
-
 # Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
