@@ -5,7 +5,7 @@ from dash import Dash, Input, Output, html
 from dashboard.components import button, dot, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
-from dashboard.selection import OUTCOMES, Selection
+from dashboard.selection import OUTCOMES, SPLITS, Selection
 from dashboard.store import RunView, wilson
 
 COUNT = "selection-count"
@@ -140,3 +140,19 @@ def add_filter(run: RunView, selection: Selection) -> html.Details:
         className="menu",
     )
     return html.Details([html.Summary("Add filter", className="chip add"), menu], className="addfilter")
+
+
+def splits(selection: Selection) -> html.Div:
+    """Test or validation."""
+    buttons = [
+        html.Button(
+            split.capitalize(),
+            type="button",
+            **{
+                "data-search": selection.with_(split=split).query(),
+                "aria-pressed": str(split == selection.split).lower(),
+            },
+        )
+        for split in SPLITS
+    ]
+    return html.Div(buttons, className="seg", role="group", **{"aria-label": "Split"})

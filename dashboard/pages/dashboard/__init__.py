@@ -6,7 +6,7 @@ from dashboard import exports
 from dashboard.components import icon, page_head, selection_bar
 from dashboard.doors import Doors
 from dashboard.pages.dashboard import accuracy, confusion, distribution, gallery, scores
-from dashboard.selection import SPLITS, Selection
+from dashboard.selection import Selection
 
 PATH, TITLE = "/", "Dashboard"
 PANELS = (scores, confusion, accuracy, distribution, gallery)
@@ -50,7 +50,7 @@ def register(app: Dash, doors: Doors) -> None:
         link = html.A(
             [icon("download"), "Export"], href=exports.url("selection", selection), className="btn-ff", download=""
         )
-        return about(doors, selection), splits(selection), link
+        return about(doors, selection), selection_bar.splits(selection), link
 
     for panel in PANELS:
         panel.register(app, doors)
@@ -64,19 +64,3 @@ def about(doors: Doors, selection: Selection) -> str:
     except (LookupError, ValueError):
         return "No run to show."
     return f"{run.run_id} on {run.dataset['title']}, {selection.split} split, {n:,} {SEEN[selection.split]}"
-
-
-def splits(selection: Selection) -> html.Div:
-    """Test or validation."""
-    buttons = [
-        html.Button(
-            split.capitalize(),
-            type="button",
-            **{
-                "data-search": selection.with_(split=split).query(),
-                "aria-pressed": str(split == selection.split).lower(),
-            },
-        )
-        for split in SPLITS
-    ]
-    return html.Div(buttons, className="seg", role="group", **{"aria-label": "Split"})

@@ -17,7 +17,7 @@ from dashboard.pages.insights import (
     projection,
     stages,
 )
-from dashboard.selection import SPLITS, Selection
+from dashboard.selection import Selection
 
 PATH, TITLE = "/insights", "Insights"
 PANELS = (architecture, projection, plane, history, calibration, picture, filters, activations, lesson, examples)
@@ -50,7 +50,7 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(Output("insights-about", "children"), Output("insights-split", "children"), Input("url", "search"))
     def draw_head(search: str | None):
         selection = Selection.parse(search)
-        return about(doors, selection), splits(selection)
+        return about(doors, selection), selection_bar.splits(selection)
 
     stages.register(app)
     for panel in PANELS:
@@ -66,19 +66,3 @@ def about(doors: Doors, selection: Selection) -> str:
     model, numbers = run.manifest["model"], run.manifest["parameters"]
     images = f"{run.manifest['train_images']:,} images of {run.dataset['title']}"
     return f"{run.run_id}, a {model} of {numbers:,} numbers learned from {images}"
-
-
-def splits(selection: Selection) -> html.Div:
-    """Test or validation."""
-    buttons = [
-        html.Button(
-            split.capitalize(),
-            type="button",
-            **{
-                "data-search": selection.with_(split=split).query(),
-                "aria-pressed": str(split == selection.split).lower(),
-            },
-        )
-        for split in SPLITS
-    ]
-    return html.Div(buttons, className="seg", role="group", **{"aria-label": "Split"})
