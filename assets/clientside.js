@@ -33,6 +33,9 @@
   ['pointerover', 'focusin'].forEach((kind) => document.addEventListener(kind, onPageLink));
 
   document.addEventListener('click', (e) => {
+    document.querySelectorAll('details.addfilter[open]').forEach((menu) => {
+      if (!menu.contains(e.target)) menu.removeAttribute('open');
+    });
     const target = e.target.closest && e.target.closest('[data-search],[data-copy],a[data-page],#app-theme-button');
     if (!target) return;
     if (target.id === 'app-theme-button') {
@@ -83,6 +86,12 @@
   document.addEventListener('keydown', (e) => {
     const drawer = document.querySelector('.drawer.open');
     const typing = e.target.matches && e.target.matches('input,select,textarea');
+    const menu = document.querySelector('details.addfilter[open]');
+    if (e.key === 'Escape' && menu) {
+      menu.removeAttribute('open');
+      menu.querySelector('summary').focus();
+      return;
+    }
     if (e.key === 'Escape' && drawer) { drawer.querySelector('[data-close]').click(); return; }
     const grid = e.target.closest && e.target.closest('[data-arrows]');
     if (grid && !typing) {

@@ -119,6 +119,21 @@ def test_labels_bars_and_chips_by_keyboard(shipped, page, idle, run):
     expect(page.locator("#selection-count")).to_have_text(focused.split()[0])
 
 
+def test_the_filter_menu_adds_and_closes(shipped, page, idle, run):
+    opened(page, shipped, idle)
+    menu = page.locator(".addfilter .menu")
+    page.get_by_text("Add filter").click()
+    expect(menu).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    page.get_by_text("Add filter").click()
+    page.get_by_role("button", name="Add predicted Coat").click()
+    guessed = int((run.predictions("test").predicted == run.classes.index("Coat")).sum())
+    expect(page.locator("#selection-count")).to_have_text(str(guessed))
+    page.locator("h1").click()
+    expect(menu).to_be_hidden()
+
+
 def test_a_bar_narrows_the_selection(shipped, page, idle, run):
     opened(page, shipped, idle)
     box = page.locator("#dashboard-accuracy-graph .nsewdrag").bounding_box()

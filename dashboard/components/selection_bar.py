@@ -104,7 +104,7 @@ def chip(field: str, value: str, without: Selection, mark: html.I | None = None)
 def add_filter(run: RunView, selection: Selection) -> html.Details:
     """Every class and outcome as a button, for those who do not click charts."""
 
-    def choices(name: str) -> list:
+    def choices(name: str, title: str) -> list:
         return [
             html.Button(
                 [dot(i), value],
@@ -112,7 +112,7 @@ def add_filter(run: RunView, selection: Selection) -> html.Details:
                 className="chip add",
                 **{
                     "data-search": selection.with_(**{name: (*getattr(selection, name), value)}).query(),
-                    "aria-label": f"Add {name} {value}",
+                    "aria-label": f"Add {title} {value}",
                 },
             )
             for i, value in enumerate(run.classes)
@@ -126,9 +126,9 @@ def add_filter(run: RunView, selection: Selection) -> html.Details:
     menu = html.Div(
         [
             html.H3("True class"),
-            html.Div(choices("true"), className="chips"),
+            html.Div(choices("true", "true"), className="chips"),
             html.H3("Predicted class"),
-            html.Div(choices("pred"), className="chips"),
+            html.Div(choices("pred", "predicted"), className="chips"),
             html.H3("Outcome"),
             html.Div([plain(o, selection.with_(outcome=(o,))) for o in OUTCOMES], className="chips"),
             html.H3("Confidence"),
