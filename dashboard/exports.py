@@ -49,6 +49,14 @@ def confusion(run: RunView, selection: Selection) -> tuple[list[str], list[list]
     ]
 
 
+def distribution(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """How often each class was guessed and was the truth, under every chip but predicted."""
+    guesses, truths = run.distribution(selection)
+    return ["class", "guessed", "true"], [
+        [name, int(g), int(t)] for name, g, t in zip(run.classes, guesses, truths, strict=True)
+    ]
+
+
 def scores(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     """Scores of the split, with class names."""
     frame = run.scores(selection.split)
@@ -115,6 +123,7 @@ def calibration(run: RunView, selection: Selection) -> tuple[list[str], list[lis
 TABLES = {
     "selection": selected,
     "confusion": confusion,
+    "distribution": distribution,
     "scores": scores,
     "history": history,
     "projection": projection,

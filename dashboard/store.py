@@ -153,6 +153,13 @@ class RunView:
         flat = predictions.labels[rows] * classes + predictions.predicted[rows]
         return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
 
+    def distribution(self, selection: Selection, *, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Guesses and truths, int64 [C] each, counted under every chip but predicted, or over the whole split."""
+        predictions, classes = self.predictions(selection.split), len(self.classes)
+        rows = slice(None) if whole else self.mask(selection, without=("pred",))
+        guesses = np.bincount(predictions.predicted[rows], minlength=classes)
+        return guesses, np.bincount(predictions.labels[rows], minlength=classes)
+
     def projection(self, split: str) -> pd.DataFrame:
         """pca_x, pca_y, pca_z, map_x, map_y by ascending example_id, in the order of predictions(split)."""
 

@@ -72,6 +72,14 @@ def test_a_matrix_counts_under_every_chip_but_its_own(run):
     assert sure.sum() == (p.probabilities.max(1) >= 0.5).sum()
 
 
+def test_distribution_counts_under_every_chip_but_predicted(run):
+    p = run.predictions("test")
+    guesses, truths = run.distribution(Selection(true=("Bar 0",), pred=("Bar 1",)))
+    assert truths.tolist() == [100, 0, 0, 0]
+    assert guesses.tolist() == np.bincount(p.predicted[p.labels == 0], minlength=4).tolist()
+    assert [counts.sum() for counts in run.distribution(Selection(), whole=True)] == [400, 400]
+
+
 @pytest.mark.parametrize("i", range(4))
 @pytest.mark.parametrize("j", range(4))
 def test_a_cells_number_is_its_selections_number(run, i, j):

@@ -1,11 +1,10 @@
 """Bars are guesses, ticks are truths, right column the gap."""
 
-import numpy as np
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import theme
-from dashboard.components import card, class_bars, plain, segmented
+from dashboard import exports, theme
+from dashboard.components import card, class_bars, csv_link, plain, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import distribution as figure
@@ -17,7 +16,10 @@ FACE = f"{ID}-face"
 
 def layout(doors: Doors, selection: Selection) -> html.Article:
     """Bars in class order."""
-    tools = segmented(f"{ID}-select", [("selection", "Selection"), ("all", "All")], "selection", "Counted images")
+    tools = [
+        segmented(f"{ID}-select", [("selection", "Selection"), ("all", "All")], "selection", "Counted images"),
+        html.Span(id=f"{ID}-csv"),
+    ]
     return card("Class distribution", __doc__, [slot(FACE), class_bars.layout(ID)], tools=tools, id=f"{ID}-card")
 
 
@@ -31,6 +33,7 @@ def register(app: Dash, doors: Doors) -> None:
         plain.children(app, f"{ID}-names"),
         plain.children(app, f"{ID}-values"),
         Output(f"{ID}-bars", "style"),
+        Output(f"{ID}-csv", "children"),
         Input("url", "search"),
         Input(f"{ID}-select", "value"),
         Input(theme.STATE, "data"),
@@ -39,11 +42,8 @@ def register(app: Dash, doors: Doors) -> None:
         selection = Selection.parse(search)
         mode = theme.mode_of(mode)
         run = doors.store.open(selection.run)
-        predictions = run.predictions(selection.split)
-        rows = np.ones(len(predictions.ids), bool) if counted == "all" else run.mask(selection, without=("pred",))
         classes = len(run.classes)
-        guesses = np.bincount(predictions.predicted[rows], minlength=classes)
-        truths = np.bincount(predictions.labels[rows], minlength=classes)
+        guesses, truths = run.distribution(selection, whole=counted == "all")
         drawn = figure.bars(
             guesses, truths, run.classes, colours=theme.class_colours(mode, classes), chosen=selection.pred, mode=mode
         )
@@ -58,7 +58,13 @@ def register(app: Dash, doors: Doors) -> None:
             for i, name in enumerate(run.classes)
         ]
         lines = [(f"{g:,}", gap(int(g - t))) for g, t in zip(guesses, truths, strict=True)]
-        return drawn, buttons, class_bars.value_lines(lines), {"--n": classes}
+        return (
+            drawn,
+            buttons,
+            class_bars.value_lines(lines),
+            {"--n": classes},
+            csv_link(exports.url("distribution", selection)),
+        )
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
