@@ -15,7 +15,7 @@ DEV := .venv/.installed-dev
 BROWSER := .venv/.installed-browser
 DATA := .venv/.installed-dataset
 
-.PHONY: help run test check format test-faults bench-web artifacts plotly clean
+.PHONY: help run test test-unit check format test-faults bench-web artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -26,6 +26,9 @@ run: $(RUN) ## serve the app on http://127.0.0.1:8050 (PORT and HOST change it)
 
 test: $(DEV) $(BROWSER) $(DATA) ## every test, browser and data set included
 	$(BIN)/python -m pytest $(ARGS)
+
+test-unit: $(DEV) ## what needs neither browser nor faults, on toy data
+	$(BIN)/python -m pytest -m "not browser and not faults" $(ARGS)
 
 check: $(DEV) ## formatting, lint and types
 	$(BIN)/ruff format --check .

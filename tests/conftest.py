@@ -37,6 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(SCRATCH, ignore_errors=True))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what drives a browser and what kills processes, so that `make test-unit` can leave them out."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        if "faults" in item.path.parts:
+            item.add_marker("faults")
+
+
 @pytest.fixture(scope="session")
 def count() -> Callable[[int, int], int]:
     """How many times a fault scenario is tried: (usually, at full count)."""
