@@ -164,8 +164,7 @@ def _train(config: TrainConfig, run_id: str, home: Path, command: str) -> Path:
     folder = pipeline.train(
         config, run_id=run_id, home=home, on_batch=on_batch, on_epoch=on_epoch, on_step=on_step, command=command
     )
-    library = pipeline.default_library()
-    result = library.open(run_id).manifest["results"]["test"] if library else {}
+    result = pipeline.default_library().open(run_id).manifest["results"]["test"]
     print(f"test: {result['correct']} / {result['n']}")
     return folder
 

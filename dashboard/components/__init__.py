@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from dashboard.components.icons import icon
 
-__all__ = ["badge", "button", "card", "csv_link", "dot", "graph", "icon", "page_head", "segmented", "share", "whisker"]
+__all__ = ["badge", "button", "card", "csv_link", "dot", "graph", "icon", "page_head", "segmented", "whisker"]
 
 
 def card(
@@ -77,11 +77,6 @@ def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:
 def dot(class_id: int) -> html.I:
     """A class's colour; its name always stands beside it."""
     return html.I(className="dot", style={"--c": f"var(--ff-class-{class_id})"})
-
-
-def share(right: float, n: float) -> str:
-    """'94.7' of 947 and 1,000."""
-    return f"{100 * right / n:.1f}" if n else "–"
 
 
 def whisker(

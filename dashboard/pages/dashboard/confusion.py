@@ -274,11 +274,6 @@ def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
 
 def most(counts: np.ndarray, normalise: str) -> str:
     """What the scale means."""
-    shown = (
-        figure.values(counts * ~np.eye(len(counts), dtype=bool), "count")
-        if normalise == "count"
-        else figure.values(counts, normalise) * ~np.eye(len(counts), dtype=bool)
-    )
-    top_value = shown.max()
+    top_value = (figure.values(counts, normalise) * ~np.eye(len(counts), dtype=bool)).max()
     words = f"1 to {top_value:,.0f}" if normalise == "count" else f"up to {100 * top_value:.0f} %"
     return f"mistakes, {words}, square-root scale"
