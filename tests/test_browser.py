@@ -47,13 +47,14 @@ def cell(page: Page, i: int, j: int, n: int) -> None:
     """Click a cell of the matrix as a person would: hover, then press."""
     page.locator("#dashboard-confusion-graph .heatmaplayer .hm").first.wait_for(state="attached")
     page.locator("#dashboard-confusion-graph").scroll_into_view_if_needed()
-    box = page.locator("#dashboard-confusion-graph .nsewdrag").bounding_box()
-    x, y = box["x"] + box["width"] * (j + 0.5) / n, box["y"] + box["height"] * (i + 0.5) / n
-    for _ in range(20):  # a chart that is still being drawn forgets that it was hovered
+    x = y = 0.0
+    for _ in range(20):  # a chart that is still being drawn changes its size and forgets that it was hovered
+        box = page.locator("#dashboard-confusion-graph .nsewdrag").bounding_box()
+        before, x, y = (x, y), box["x"] + box["width"] * (j + 0.5) / n, box["y"] + box["height"] * (i + 0.5) / n
         page.mouse.move(x - 2, y - 2)
         page.mouse.move(x, y)
         page.wait_for_timeout(200)
-        if page.locator("#dashboard-confusion-graph .hovertext").count():
+        if before == (x, y) and page.locator("#dashboard-confusion-graph .hovertext").count():
             break
     page.mouse.click(x, y)
 
