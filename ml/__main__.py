@@ -7,12 +7,16 @@ import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
+
+from pydantic.fields import FieldInfo
 
 from ml.artifacts.reader import Broken, Missing
 from ml.artifacts.schema import RUN_ID
 from ml.data.fashion_mnist import DataMissing
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
+from ml.training.presets import PRESETS
 
 # Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -50,16 +54,9 @@ def parser() -> argparse.ArgumentParser:
     folder.set_defaults(command=import_data)
 
     train = commands.add_parser("train", help="train a run")
+    train.add_argument("--preset", choices=PRESETS, help="a recipe to start from; other options change it")
     for name, info in TrainConfig.model_fields.items():
-        flag = f"--{name.replace('_', '-')}"
-        if name == "augment":
-            train.add_argument(
-                flag, nargs="*", choices=AUGMENTATIONS, default=list(info.default), help=info.description
-            )
-        else:
-            default = info.default
-            kind = int if default is None else type(default)
-            train.add_argument(flag, type=kind, default=default, help=f"{info.description} (default {default})")
+        _add_field(train, name, info)
     train.add_argument("--run", help="the run's name; made from model and time when left out")
     train.add_argument("--shipped", action="store_true", help="write into artifacts/ instead of your own folder")
     train.add_argument("--job", metavar="ID", help="do the training of a queued job")
@@ -87,6 +84,18 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="the whole walk on made-up pictures in under a minute")
     demo.set_defaults(command=run_demo)
     return top
+
+
+def _add_field(command: argparse.ArgumentParser, name: str, info: FieldInfo) -> None:
+    """One choice of TrainConfig as an option; what is not given is not in the answer."""
+    flag, words = f"--{name.replace('_', '-')}", f"{info.description} (default {info.default})"
+    if name == "augment":
+        command.add_argument(flag, nargs="*", choices=AUGMENTATIONS, default=argparse.SUPPRESS, help=info.description)
+    elif info.annotation is bool:
+        command.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=words)
+    else:
+        kinds = [kind for kind in (int, float) if kind in (info.annotation, *get_args(info.annotation))]
+        command.add_argument(flag, type=kinds[0] if kinds else str, default=argparse.SUPPRESS, help=words)
 
 
 def find_data(options: argparse.Namespace) -> int:
@@ -129,7 +138,8 @@ def train_run(options: argparse.Namespace) -> int:
         from ml.jobs.trainer import run_job
 
         return run_job(options.job)
-    config = TrainConfig(**{name: getattr(options, name) for name in TrainConfig.model_fields})
+    given = {name: value for name, value in vars(options).items() if name in TrainConfig.model_fields}
+    config = TrainConfig(**{**PRESETS.get(options.preset, {}), **given})
     run_id = options.run or f"{config.model}-{datetime.now():%y%m%d-%H%M%S}"
     command = "python -m ml " + shlex.join(sys.argv[1:])
     folder = _train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command)

@@ -25,7 +25,7 @@ from ml.evaluation.subject import SPLITS, Subject
 from ml.inference import Classifier
 from ml.paths import ARTIFACTS, ROOT, home_dir
 from ml.training.config import TrainConfig
-from ml.training.loop import Epoch, fit
+from ml.training.loop import Epoch, Metrics, fit
 
 
 def train(
@@ -34,6 +34,7 @@ def train(
     run_id: str,
     home: Path,
     on_batch: Callable[[int, int], None] = lambda done, total: None,
+    on_metrics: Callable[[Metrics], None] = lambda metrics: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     on_step: Callable[[str], None] = lambda words: None,
     command: str = "",
@@ -43,8 +44,9 @@ def train(
 ) -> Path:
     """Train, evaluate and publish one run under home/runs; its folder.
 
-    home: FASHION_HOME, or the artifacts folder itself. on_batch may raise loop.Cancelled; on_step gets words for what
-    follows training. slow: also make the nouns that take longer, after the run is published.
+    home: FASHION_HOME, or the artifacts folder itself. on_batch may raise loop.Cancelled; on_metrics hears of the
+    running epoch about twice a second; on_step gets words for what follows training. slow: also make the nouns that
+    take longer, after the run is published.
     Raises KeyError (unknown model or data set), DataMissing, Diverged, FileExistsError.
     """
     partial = writer.partial(home / "runs", run_id)
@@ -53,12 +55,21 @@ def train(
         checkpoint.unlink(missing_ok=True)
     dataset = load(config.dataset, home=None if home == ARTIFACTS else home, fetch=fetch)
     height, width, channels = dataset.shape
-    model_config = {"channels": channels, "height": height, "width": width, "classes": len(dataset.classes)}
+    model_config: dict[str, Any] = {
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "classes": len(dataset.classes),
+    }
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     torch.manual_seed(config.seed)
+    if config.dropout is not None:
+        model_config["dropout"] = config.dropout
+    if not config.batch_norm:
+        model_config["batch_norm"] = False
     module = models.build(config.model, **model_config)
     history = []
-    for epoch in fit(module, dataset, config, checkpoint=checkpoint, on_batch=on_batch):
+    for epoch in fit(module, dataset, config, checkpoint=checkpoint, on_batch=on_batch, on_metrics=on_metrics):
         history.append(epoch)
         on_epoch(epoch)
 
@@ -93,6 +104,8 @@ def train(
         "command": command,
         "created": writer.now(),
         "weights": writer.write_weights(partial, weights),
+        "bytes": (partial / "weights.safetensors").stat().st_size,
+        "latency_ms": classifier.latency(),
         "nouns": nouns,
     }
     if home != ARTIFACTS and not any((root / "datasets" / dataset.name).is_dir() for root in (ARTIFACTS, home)):

@@ -10,15 +10,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-MODELS = {"fashion_cnn": "FashionCNN", "compact_cnn": "CompactCNN"}  # module in this package → class in it
+MODELS = {  # module in this package → class in it
+    "small_resnet": "SmallResNet",
+    "batchnorm_cnn": "BatchNormCNN",
+    "fashion_cnn": "FashionCNN",
+    "compact_cnn": "CompactCNN",
+    "mlp": "MLP",
+}
 
 
-def build(name: str, *, channels: int, height: int, width: int, classes: int) -> "nn.Module":
-    """A freshly initialised network; raises KeyError naming the known ones."""
+def build(
+    name: str,
+    *,
+    channels: int,
+    height: int,
+    width: int,
+    classes: int,
+    dropout: float | None = None,
+    batch_norm: bool = True,
+) -> "nn.Module":
+    """A freshly initialised network; raises KeyError naming the known ones.
+
+    dropout: of every dropout layer; None leaves the model's own. batch_norm: False takes normalisation out and gives
+    the convolutions the offset it held.
+    """
     if name not in MODELS:
         raise KeyError(f"unknown model {name!r}; known: {', '.join(MODELS)}")
     kind = getattr(import_module(f"ml.models.{name}"), MODELS[name])
-    return kind(channels=channels, height=height, width=width, classes=classes)
+    model = kind(channels=channels, height=height, width=width, classes=classes)
+    if dropout is not None or not batch_norm:
+        from ml.models.variants import with_dropout, without_batch_norm
+
+        if dropout is not None:
+            with_dropout(model, dropout)
+        if not batch_norm:
+            without_batch_norm(model)
+    return model
 
 
 def parameter_count(model: "nn.Module") -> int:

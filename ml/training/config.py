@@ -13,15 +13,29 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
 
-    model: str = Field("fashion_cnn", pattern=r"^[a-z0-9_]{1,40}$", description="a key of MODELS")
+    model: str = Field("small_resnet", pattern=r"^[a-z0-9_]{1,40}$", description="a key of MODELS")
     dataset: str = Field("fashion-mnist", pattern=NAME_PATTERN, description="a data set's name")
-    epochs: int = Field(10, ge=1, le=100, description="passes over the training pictures")
+    epochs: int = Field(10, ge=1, le=200, description="passes over the training pictures")
     batch_size: int = Field(256, ge=16, le=2048, description="pictures per step")
-    learning_rate: float = Field(0.003, ge=1e-5, le=1.0, description="peak of the one-cycle schedule")
-    optimiser: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with Nesterov momentum 0.9")
-    weight_decay: float = Field(0.01, ge=0.0, le=1.0, description="decoupled for adamw, L2 for sgd")
+    learning_rate: float = Field(0.003, ge=1e-5, le=2.0, description="peak of the schedule")
+    optimiser: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with Nesterov momentum")
+    momentum: float = Field(0.9, ge=0.0, le=0.99, description="of sgd; adamw's first beta")
+    schedule: Literal["one_cycle", "cosine", "constant"] = Field(
+        "one_cycle", description="one_cycle and cosine fall to nothing; one_cycle also lowers momentum while fast"
+    )
+    warmup: float = Field(0.25, ge=0.0, le=0.9, description="share of all steps in which the rate rises to its peak")
+    weight_decay: float = Field(
+        0.01, ge=0.0, le=1.0, description="decoupled for adamw, L2 for sgd; on kernels and matrices only"
+    )
     label_smoothing: float = Field(0.0, ge=0.0, le=0.5, description="share of the target spread over all classes")
+    dropout: float | None = Field(None, ge=0.0, le=0.9, description="of every dropout layer; None for the model's own")
+    batch_norm: bool = Field(True, description="False leaves batch normalisation out of models that have it")
     augment: tuple[Literal["flip", "shift", "erase"], ...] = Field(("flip",), description="random changes per batch")
+    ema: float = Field(0.0, ge=0.0, le=0.9999, description="decay per step of averaged weights; 0 for none")
+    flip_test: bool = Field(False, description="validation adds the logits of the mirrored picture")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of the forward and backward pass; auto is bfloat16 where the processor computes in it"
+    )
     seed: int = Field(7, ge=0, le=2**31 - 1, description="of initial weights, order, dropout and augmentation")
     train_images: int | None = Field(None, ge=100, le=10_000_000, description="stratified part of train; None for all")
     threads: int | None = Field(None, ge=1, le=256, description="torch threads; None for all cores")

@@ -15,8 +15,10 @@ from ml.data.base import Dataset, Split
 from ml.models.inputs import normalise, pixels
 from ml.training.augment import augment
 from ml.training.config import TrainConfig
+from ml.training.optimiser import Average, optimiser_of, schedule_of
 
 EVALUATION_BATCH = 1_000
+METRICS_SECONDS = 0.5  # between two looks at the running epoch
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,17 @@ class Epoch:
     images_per_second: float
 
 
+@dataclass(frozen=True)
+class Metrics:
+    """The batches since the last look: mean loss in nats, share right, rate and speed; batch counts from the start."""
+
+    batch: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+    images_per_second: float
+
+
 class Cancelled(Exception):
     """Raised by a progress callback to end a training at the next batch."""
 
@@ -42,15 +55,18 @@ class Diverged(RuntimeError):
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, split: Split, mean: list[float], std: list[float]) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of the model in evaluation mode."""
-    was_training = model.training
+def evaluate(
+    model: nn.Module, split: Split, mean: list[float], std: list[float], *, flip: bool = False
+) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy of the model in evaluation mode; flip adds the mirrored picture's logits."""
+    was_training, device = model.training, next(iter(model.parameters()), torch.empty(0)).device
     model.eval()
-    images, labels = pixels(split.images), torch.from_numpy(split.labels)
+    images, labels = pixels(split.images).to(device), torch.from_numpy(split.labels).to(device)
     loss, right = 0.0, 0
     for start in range(0, len(labels), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
-        logits = model(normalise(images[rows], mean, std))
+        batch = normalise(images[rows], mean, std)
+        logits = (model(batch) + model(batch.flip(-1))) / 2 if flip else model(batch)
         loss += cross_entropy(logits, labels[rows], reduction="sum").item()
         right += int((logits.argmax(1) == labels[rows]).sum())
     model.train(was_training)
@@ -64,59 +80,84 @@ def fit(
     *,
     checkpoint: Path | None = None,
     on_batch: Callable[[int, int], None] = lambda done, total: None,
+    on_metrics: Callable[[Metrics], None] = lambda metrics: None,
+    on_weights: Callable[[int, nn.Module], None] = lambda epoch, scored: None,
 ) -> Iterator[Epoch]:
     """Train in place, yielding one Epoch at a time; ends with the weights of the best validation epoch loaded.
 
     checkpoint: written after each epoch; where it exists, training goes on from it and yields its epochs first.
     on_batch(done, total): called before each step, counting steps of the whole training; may raise Cancelled.
-    Raises Diverged when the loss is not finite.
+    on_metrics: about twice a second. on_weights(epoch, network): what was scored on validation (the averaged weights
+    where config.ema is set), outside the clock.
+    Raises Diverged when the loss is not finite, ValueError when the checkpoint is of another config.
     """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     train, validation = dataset.subset(config.train_images, config.seed), dataset["validation"]
     mean, std = dataset.statistics()
-    images, labels = pixels(train.images), torch.from_numpy(train.labels)
+    images, labels = pixels(train.images).to(device), torch.from_numpy(train.labels).to(device)
     steps = math.ceil(len(labels) / config.batch_size)
-    optimiser = _optimiser(model, config)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.learning_rate, total_steps=steps * config.epochs + 1, pct_start=0.25
-    )
     generator = torch.Generator().manual_seed(config.seed)
     torch.manual_seed(config.seed)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
+    optimiser = optimiser_of(model, config)
+    schedule = schedule_of(optimiser, config, steps * config.epochs)
+    average = Average(model, config.ema) if config.ema else None
+    half = precision(config.precision, device) == "bfloat16"
 
     history: list[Epoch] = []
     best: tuple[float, dict[str, Tensor]] = (-1.0, {})
     if checkpoint is not None and checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
+        if state["config"] != config.model_dump(mode="json"):
+            raise ValueError("what is there to go on with was trained by another recipe: choose another name")
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
-        generator.set_state(state["generator"])
-        torch.set_rng_state(state["random"])
+        generator.set_state(state["generator"].cpu())
+        torch.set_rng_state(state["random"].cpu())
+        if average is not None:
+            average.load_state_dict(state["average"])
         history = [Epoch(**row) for row in state["history"]]
         best = (state["best_accuracy"], state["best"])
         yield from history
 
     for number in range(len(history) + 1, config.epochs + 1):
         started, loss_sum, right = time.perf_counter(), 0.0, 0
-        order = torch.randperm(len(labels), generator=generator)
+        looked, seen = started, (0, 0.0, 0)  # when metrics were last given; pictures, loss sum and right answers then
+        order = torch.randperm(len(labels), generator=generator).to(device)
         for step in range(steps):
-            on_batch((number - 1) * steps + step, config.epochs * steps)
+            done = (number - 1) * steps + step
+            on_batch(done, config.epochs * steps)
             rows = order[step * config.batch_size : (step + 1) * config.batch_size]
             batch = normalise(augment(images[rows], config.augment, generator), mean, std)
-            logits = model(batch)
-            loss = cross_entropy(logits, labels[rows], label_smoothing=config.label_smoothing)
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                logits = model(batch).float()
+                loss = cross_entropy(logits, labels[rows], label_smoothing=config.label_smoothing)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             schedule.step()
+            if average is not None:
+                average.update(model)
             value = loss.item()
             if not math.isfinite(value):
                 raise Diverged(f"the loss became {value} in epoch {number}: try a lower learning rate")
             loss_sum += value * len(rows)
             right += int((logits.argmax(1) == labels[rows]).sum())
+            now = time.perf_counter()
+            if now - looked >= METRICS_SECONDS:
+                n = min((step + 1) * config.batch_size, len(labels))
+                new = n - seen[0]
+                rate = float(schedule.get_last_lr()[0])
+                on_metrics(
+                    Metrics(done + 1, (loss_sum - seen[1]) / new, (right - seen[2]) / new, rate, new / (now - looked))
+                )
+                looked, seen = now, (n, loss_sum, right)
         seconds = time.perf_counter() - started
-        validation_loss, validation_accuracy = evaluate(model, validation, mean, std)
+        scored = model if average is None else average.module
+        validation_loss, validation_accuracy = evaluate(scored, validation, mean, std, flip=config.flip_test)
+        on_weights(number, scored)
         epoch = Epoch(
             number,
             loss_sum / len(labels),
@@ -129,34 +170,39 @@ def fit(
         )
         history.append(epoch)
         if validation_accuracy > best[0]:
-            best = (validation_accuracy, {k: v.detach().clone() for k, v in model.state_dict().items()})
+            best = (validation_accuracy, {k: v.detach().clone() for k, v in scored.state_dict().items()})
         if checkpoint is not None:
-            _save(checkpoint, model, optimiser, schedule, generator, history, best)
+            state = {
+                "config": config.model_dump(mode="json"),
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "generator": generator.get_state(),
+                "random": torch.get_rng_state(),
+                "average": average.state_dict() if average is not None else None,
+                "history": [asdict(epoch) for epoch in history],
+                "best_accuracy": best[0],
+                "best": best[1],
+            }
+            _save(checkpoint, state)
         yield epoch
     on_batch(config.epochs * steps, config.epochs * steps)
     model.load_state_dict(best[1])
-    model.eval()
+    model.cpu().eval()
 
 
-def _optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    if config.optimiser == "adamw":
-        return torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    return torch.optim.SGD(
-        model.parameters(), config.learning_rate, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
-    )
+def precision(asked: str, device: torch.device) -> str:
+    """float32 or bfloat16: "auto" takes the latter on a graphics card, and on a processor with instructions for it."""
+    if asked != "auto":
+        return asked
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    known = torch.cpu.get_capabilities()
+    return "bfloat16" if known.get("avx512_bf16") or known.get("amx_bf16") else "float32"
 
 
-def _save(path, model, optimiser, schedule, generator, history, best) -> None:
-    state = {
-        "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "schedule": schedule.state_dict(),
-        "generator": generator.get_state(),
-        "random": torch.get_rng_state(),
-        "history": [asdict(epoch) for epoch in history],
-        "best_accuracy": best[0],
-        "best": best[1],
-    }
+def _save(path: Path, state: dict[str, object]) -> None:
+    """Replace the checkpoint in one step: a crash leaves the old one or the new one."""
     scratch = path.with_suffix(".tmp")
     with scratch.open("wb") as file:
         torch.save(state, file)

@@ -102,10 +102,10 @@ def test_evaluate_by_hand(data):
     "bad",
     [
         {"epochs": 0},
-        {"epochs": 101},
+        {"epochs": 201},
         {"batch_size": 8},
         {"learning_rate": float("nan")},
-        {"learning_rate": 2},
+        {"learning_rate": 3},
         {"optimiser": "adam"},
         {"augment": ["mirror"]},
         {"seed": -1},

@@ -1,0 +1,75 @@
+"""How weights move: the optimiser, its schedule, and a running average of the weights."""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+from ml.training.config import TrainConfig
+
+
+def optimiser_of(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW or Nesterov SGD. Weight decay is for kernels and matrices; offsets and normalisation go free."""
+    wide = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    narrow = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [{"params": wide, "weight_decay": config.weight_decay}, {"params": narrow, "weight_decay": 0.0}]
+    groups = [group for group in groups if group["params"]]
+    if config.optimiser == "adamw":
+        return torch.optim.AdamW(groups, config.learning_rate, betas=(config.momentum, 0.999), fused=True)
+    return torch.optim.SGD(
+        groups, config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True
+    )
+
+
+def schedule_of(optimiser: torch.optim.Optimizer, config: TrainConfig, steps: int) -> LRScheduler:
+    """The learning rate over all steps of the training; it is stepped once a batch."""
+    if config.schedule == "one_cycle":
+        share = max(config.warmup, 1 / (steps + 1))  # at zero OneCycleLR divides by its own first phase
+        return OneCycleLR(optimiser, config.learning_rate, total_steps=steps + 1, pct_start=share)
+    rise = math.ceil(config.warmup * steps)
+
+    def factor(step: int) -> float:
+        if step < rise:
+            return (step + 1) / rise
+        if config.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * min((step - rise) / max(steps - rise, 1), 1.0)))
+
+    return LambdaLR(optimiser, factor)
+
+
+class Average:
+    """Exponential moving average of weights and buffers (Polyak and Juditsky 1992, Tarvainen and Valpola 2017).
+
+    The decay grows with the steps, min(decay, (1 + t) / (10 + t)), so that the random start is soon forgotten.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay, self.steps = decay, 0
+        self._own, self._theirs = self._pairs(model)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Take in the model's weights after a step."""
+        self.steps += 1
+        share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(self._own, self._theirs, share)
+        for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
+            if not mine.is_floating_point():  # counters
+                mine.copy_(theirs)
+
+    def state_dict(self) -> dict[str, object]:
+        return {"steps": self.steps, "module": self.module.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.steps = state["steps"]
+        self.module.load_state_dict(state["module"])
+
+    def _pairs(self, model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+        mine = [*self.module.parameters(), *self.module.buffers()]
+        theirs = [*model.parameters(), *model.buffers()]
+        kept = [(m, t.detach()) for m, t in zip(mine, theirs, strict=True) if m.is_floating_point()]
+        return [m for m, _ in kept], [t for _, t in kept]
