@@ -1,5 +1,6 @@
 """Door MAKE: submit, observe, cancel and resume trainings; rows in the database, never a process of this one."""
 
+import functools
 import json
 import logging
 import multiprocessing
@@ -9,7 +10,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,12 +19,12 @@ from typing import Any
 from dash import DiskcacheManager
 from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
-from ml.jobs import worker
-from ml.jobs.database import healthy
+from ml.jobs import database, worker
 from ml.jobs.table import Job, JobTable, Refused, Watch
 from ml.models import MODELS
 from ml.paths import ARTIFACTS, home_dir
@@ -266,9 +267,23 @@ class Jobs:
     def health(self) -> dict[str, str]:
         """database: ok or unavailable; worker: running or stopped (it starts when a training is asked for)."""
         table = self._table()
-        if table is None or not healthy(table.engine):
+        if table is None or not database.healthy(table.engine):
             return {"database": "unavailable", "worker": "stopped"}
         return {"database": "ok", "worker": "running" if table.has_worker(self._watch) else "stopped"}
+
+    def at_work(self, run_id: str) -> bool:
+        """Whether a training or evaluation of that run waits or runs; no where the database cannot be read."""
+        table = self._table()
+        return table is not None and table.at_work(run_id)
+
+    def rows(self, owner: str, steps: Sequence[database.Step]) -> tuple[Engine, Callable[[], Any]]:
+        """The same database for an owner of other rows, migrated: the engine to read with, what begins a write.
+
+        Raises OSError, SQLAlchemyError or RuntimeError where it cannot be had.
+        """
+        engine = database.open_engine(self.home)
+        database.migrate(engine, owner, steps)
+        return engine, functools.partial(database.transaction, engine)
 
     @cached_property
     def manager(self) -> Any:

@@ -4,10 +4,11 @@ Read with `engine.connect()`, write with `engine.begin()`. Each owner of tables 
 `migrate(engine, owner, steps)`, so later tables join without touching the ones that are here.
 """
 
+import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -106,6 +107,14 @@ def serialise(connection: Connection) -> None:
     """Make this write transaction wait for all others (SQLite already does); held until it ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(7_310_001)"))
+
+
+@contextlib.contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A write transaction that no other one overlaps, committed at its end."""
+    with writer(engine).begin() as connection:
+        serialise(connection)
+        yield connection
 
 
 def migrate(engine: Engine, owner: str, steps: Sequence[Step]) -> int:

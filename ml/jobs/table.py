@@ -440,6 +440,12 @@ class JobTable:
         with self.engine.connect() as connection:
             return bool(connection.scalar(query))
 
+    def at_work(self, run_id: str) -> bool:
+        """Whether any job of that run, its training or a later evaluation, waits or runs."""
+        query = select(func.count()).where(jobs.c.state.in_(ACTIVE), jobs.c.run_id == run_id)
+        with self.engine.connect() as connection:
+            return bool(connection.scalar(query))
+
     # ---- workers
 
     def enlist(self) -> str:

@@ -1,0 +1,402 @@
+"""What people say of runs (title, note, tags, archived, which one is the default): rows in the database, never files.
+
+A run's id never changes, so whatever names a run by its id stays true; what people call it is its title here. Every
+change is written into a log together with what was there before, which is what undoes it.
+"""
+
+import contextlib
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+log = logging.getLogger(__name__)
+
+Step: TypeAlias = Callable[[Connection], None]
+Write: TypeAlias = Callable[[], AbstractContextManager[Connection]]
+Opener: TypeAlias = Callable[[str, Sequence[Step]], tuple[Engine, Write]]
+
+OWNER = "records"  # of these tables' migrations
+RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+TAG = re.compile(r"[\w.+#-][\w .+#/-]{0,29}")
+TITLE, NOTE, TAGS, REASON = 80, 2_000, 12, 500  # the longest title, note and reason, the most tags
+FRESH_SECONDS = 0.5  # how long another process's change may go unseen
+RETRY_SECONDS = 3.0  # between two attempts to open a database that could not be opened
+READ_ONLY = "This server changes nothing (it was started with --read-only)."
+CLOSED = "The database cannot be used just now, so nothing can be changed. Looking works on."
+
+
+class Declined(Exception):
+    """A change that the rules forbid; the message is for the person who asked. field: the input at fault."""
+
+    def __init__(self, words: str, field: str = "") -> None:
+        super().__init__(words)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What people say of one run. deleted: the folder it was moved to, '' while it is where it belongs."""
+
+    title: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    archived: bool = False
+    deleted: str = ""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Everything that is said of any run at one moment. default: the run promoted last, None for what ships.
+
+    problem: why nothing can be read, in words.
+    """
+
+    runs: Mapping[str, Mark] = field(default_factory=dict)
+    default: str | None = None
+    problem: str = ""
+
+    def of(self, run_id: str) -> Mark:
+        return self.runs.get(run_id, Mark())
+
+    def title(self, run_id: str) -> str:
+        """What people call the run: its title, else its id."""
+        return self.of(run_id).title or run_id
+
+    def deleted(self) -> frozenset[str]:
+        """Ids that once were runs. They stay taken: what names a run must never come to mean another."""
+        return frozenset(run_id for run_id, mark in self.runs.items() if mark.deleted)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One line of the default's history. run_id and previous: None for what ships. at: seconds since 1970."""
+
+    number: int
+    run_id: str | None
+    reason: str
+    previous: str | None
+    at: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of the log. what: title, note, tags, archived, deleted or default; before and after: its values."""
+
+    number: int
+    run_id: str
+    what: str
+    before: Any
+    after: Any
+    at: float
+    undone: bool
+
+
+def _schema_1() -> tuple[Table, Table, Table, Table, MetaData]:
+    """The tables as the first migration makes them. A later version writes its own function and leaves this one."""
+    metadata = MetaData()
+    marks = Table(
+        "run_marks",
+        metadata,
+        Column("run_id", String(64), primary_key=True),
+        Column("title", String(TITLE), nullable=False),
+        Column("note", Text, nullable=False),
+        Column("archived", Boolean, nullable=False),
+        Column("deleted", String(120), nullable=False),
+    )
+    tags = Table(
+        "run_tags",
+        metadata,
+        Column("run_id", String(64), primary_key=True),
+        Column("tag", String(30), primary_key=True),
+        Column("place", Integer, nullable=False),
+    )
+    promotions = Table(
+        "promotions",
+        metadata,
+        Column("number", Integer, primary_key=True, autoincrement=True),  # the order: clocks may step back
+        Column("run_id", String(64)),
+        Column("reason", Text, nullable=False),
+        Column("previous", String(64)),
+        Column("at", Float, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    changes = Table(
+        "changes",
+        metadata,
+        Column("number", Integer, primary_key=True, autoincrement=True),
+        Column("run_id", String(64), nullable=False),
+        Column("what", String(16), nullable=False),
+        Column("before", JSON),
+        Column("after", JSON),
+        Column("at", Float, nullable=False),
+        Column("undone", Boolean, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    Index("changes_run", changes.c.run_id, changes.c.number)
+    return marks, tags, promotions, changes, metadata
+
+
+_marks, _tags, _promotions, _changes, _metadata = _schema_1()
+
+
+def _step_1(connection: Connection) -> None:
+    _schema_1()[-1].create_all(connection)
+
+
+MIGRATIONS: tuple[Step, ...] = (_step_1,)
+
+
+class Records:
+    """The rows of one database, opened when first needed. Thread-safe. Without an opener there are no rows."""
+
+    def __init__(self, opener: Opener | None = None, *, read_only: bool = False) -> None:
+        self.read_only = read_only
+        self._opener = opener
+        self._opened: tuple[Engine, Write] | None = None
+        self._tried = -RETRY_SECONDS
+        self._seen: tuple[float, Marks] | None = None
+        self._lock = threading.RLock()
+
+    # ---- look
+
+    def marks(self) -> Marks:
+        """Everything at once, at most half a second old; one's own changes are in it at once."""
+        with self._lock:
+            now = time.monotonic()
+            if self._seen is None or now - self._seen[0] >= FRESH_SECONDS:
+                self._seen = (now, self._read())
+            return self._seen[1]
+
+    def promotions(self, limit: int = 50) -> list[Promotion]:
+        """Newest first; empty where the database cannot be read."""
+        query = select(_promotions).order_by(_promotions.c.number.desc()).limit(limit)
+        return [Promotion(**row) for row in self._rows(query)]
+
+    def changes(self, run_id: str, limit: int = 50) -> list[Change]:
+        """The log of one run, newest first; empty where the database cannot be read."""
+        query = select(_changes).where(_changes.c.run_id == run_id).order_by(_changes.c.number.desc()).limit(limit)
+        return [Change(**row) for row in self._rows(query)]
+
+    # ---- change
+
+    def rename(self, run_id: str, title: object, taken: Collection[str] = ()) -> Change:
+        """Call a run something; its own id or nothing takes the title away. taken: ids of runs. Raises Declined."""
+        words = _line(title, "Name", TITLE, "title")
+        words = "" if words == run_id else words
+        if words in taken:
+            raise Declined(f"Name: {words} is the name of another run.", "title")
+        return self._set(run_id, "title", words)
+
+    def annotate(self, run_id: str, note: object) -> Change:
+        """Raises Declined."""
+        if not isinstance(note, str | None) or len(note or "") > NOTE:
+            raise Declined(f"Note: at most {NOTE:,} characters.", "note")
+        words = (note or "").replace("\r\n", "\n").strip()
+        if not all(character.isprintable() or character in "\n\t" for character in words):
+            raise Declined("Note: it holds characters that cannot be shown.", "note")
+        return self._set(run_id, "note", words)
+
+    def tag(self, run_id: str, tags: object) -> Change:
+        """tags: a list, or text with commas between. Raises Declined."""
+        found = tags.split(",") if isinstance(tags, str) else tags
+        if not isinstance(found, list | tuple | None) or not all(isinstance(tag, str) for tag in found or ()):
+            raise Declined("Tags: words with commas between.", "tags")
+        kept: dict[str, str] = {}
+        for tag in filter(None, (" ".join(tag.split()) for tag in found or ())):
+            if not TAG.fullmatch(tag):
+                raise Declined("Tags: up to 30 letters, digits, spaces and . + # / - each, commas between.", "tags")
+            kept.setdefault(tag.casefold(), tag)
+        if len(kept) > TAGS:
+            raise Declined(f"Tags: at most {TAGS}.", "tags")
+        return self._set(run_id, "tags", list(kept.values()))
+
+    def archive(self, run_id: str, archived: bool = True) -> Change:
+        """Take a run out of the lists, or back into them. Raises Declined for the promoted default."""
+        if archived and self.marks().default == run_id:
+            raise Declined("This run is the default: promote another one first.")
+        return self._set(run_id, "archived", archived)
+
+    def promote(self, run_id: str | None, reason: object, previous: str | None) -> Change:
+        """Make a run the default (None: what ships). previous: what was it until now. Raises Declined."""
+        words = _line(reason, "Reason", REASON, "reason", least=3)
+        with self._writing() as connection:
+            now = connection.scalar(select(_promotions.c.run_id).order_by(_promotions.c.number.desc()).limit(1))
+            if run_id is not None and now == run_id:
+                raise Declined("This run is the default already.")
+            row = {"run_id": run_id, "reason": words, "previous": previous, "at": time.time()}
+            connection.execute(insert(_promotions).values(row))
+            return _log(connection, run_id or previous or "", "default", now, run_id)
+
+    @contextlib.contextmanager
+    def deleting(self, run_id: str, folder: str) -> Iterator[Connection]:
+        """Mark a run as moved to `folder` while the caller moves it: an exception inside leaves no mark.
+
+        The write lock is held meanwhile, so no job of the run can begin. folder '': it is moved back.
+        """
+        with self._writing() as connection:
+            before = _current(connection, run_id)
+            _store(connection, run_id, replace(before, deleted=folder))
+            _log(connection, run_id, "deleted", before.deleted, folder)
+            yield connection
+
+    def undo(self, number: int) -> Change:
+        """Bring back what a change replaced; the change that did so. Raises Declined when that is no longer there."""
+        with self._writing() as connection:
+            row = connection.execute(select(_changes).where(_changes.c.number == number)).mappings().first()
+            if row is None or row["undone"] or row["what"] == "deleted":
+                raise Declined("There is nothing to undo.")
+            change = Change(**row)
+            connection.execute(update(_changes).where(_changes.c.number == number).values(undone=True))
+            if change.what == "default":
+                now = connection.scalar(select(_promotions.c.run_id).order_by(_promotions.c.number.desc()).limit(1))
+                if now != change.after:
+                    raise Declined("Another run has become the default since.")
+                row_ = {"run_id": change.before, "reason": "Undone.", "previous": change.after, "at": time.time()}
+                connection.execute(insert(_promotions).values(row_))
+                return _log(connection, change.run_id, "default", change.after, change.before)
+            mark = _current(connection, change.run_id)
+            if _plain(getattr(mark, change.what)) != change.after:
+                raise Declined(f"The {change.what} has been changed again since.")
+            value = tuple(change.before) if change.what == "tags" else change.before
+            _store(connection, change.run_id, replace(mark, **{change.what: value}))
+            return _log(connection, change.run_id, change.what, change.after, change.before)
+
+    # ---- inside
+
+    def _set(self, run_id: str, what: str, value: Any) -> Change:
+        if not RUN_ID.fullmatch(run_id):
+            raise Declined("There is no such run.")
+        with self._writing() as connection:
+            before = _current(connection, run_id)
+            _store(connection, run_id, replace(before, **{what: tuple(value) if what == "tags" else value}))
+            return _log(connection, run_id, what, _plain(getattr(before, what)), value)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if self.read_only:
+            raise Declined(READ_ONLY)
+        opened = self._open()
+        if opened is None:
+            raise Declined(CLOSED)
+        try:
+            with opened[1]() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            log.exception("the records cannot be written")
+            raise Declined(CLOSED) from error
+        finally:
+            with self._lock:
+                self._seen = None
+
+    def _open(self) -> tuple[Engine, Write] | None:
+        with self._lock:
+            if self._opened is None and self._opener is not None:
+                now = time.monotonic()
+                if now - self._tried < RETRY_SECONDS:
+                    return None
+                self._tried = now
+                try:
+                    self._opened = self._opener(OWNER, MIGRATIONS)
+                except (OSError, SQLAlchemyError, RuntimeError) as error:
+                    log.warning("the records cannot be opened: %s", error)
+            return self._opened
+
+    def _rows(self, query: Any) -> list[Any]:
+        opened = self._open()
+        if opened is None:
+            return []
+        try:
+            with opened[0].connect() as connection:
+                return list(connection.execute(query).mappings())
+        except SQLAlchemyError:
+            log.exception("the records cannot be read")
+            return []
+
+    def _read(self) -> Marks:
+        opened = self._open()
+        if opened is None:
+            return Marks(problem=CLOSED if self._opener is not None else "")
+        try:
+            with opened[0].connect() as connection:
+                named = connection.execute(select(_tags).order_by(_tags.c.place)).mappings().all()
+                rows = connection.execute(select(_marks)).mappings().all()
+                last = select(_promotions.c.run_id).order_by(_promotions.c.number.desc()).limit(1)
+                default = connection.scalar(last)
+        except SQLAlchemyError:
+            log.exception("the records cannot be read")
+            return Marks(problem=CLOSED)
+        tags: dict[str, list[str]] = {}
+        for row in named:
+            tags.setdefault(row["run_id"], []).append(row["tag"])
+        found = {
+            row["run_id"]: Mark(
+                row["title"], row["note"], tuple(tags.get(row["run_id"], ())), row["archived"], row["deleted"]
+            )
+            for row in rows
+        }
+        return Marks(MappingProxyType(found), default)
+
+
+def _line(value: object, name: str, most: int, field: str, least: int = 0) -> str:
+    """One line of text without spaces around it; raises Declined."""
+    words = " ".join(value.split()) if isinstance(value, str) else "" if value is None else None
+    if words is None or not least <= len(words) <= most or not words.isprintable():
+        span = f"{least} to {most}" if least else f"at most {most}"
+        raise Declined(f"{name}: {span} characters that can be shown, in one line.", field)
+    return words
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _current(connection: Connection, run_id: str) -> Mark:
+    query = select(_marks).where(_marks.c.run_id == run_id).with_for_update()
+    row = connection.execute(query).mappings().first()
+    named = select(_tags.c.tag).where(_tags.c.run_id == run_id).order_by(_tags.c.place)
+    tags = tuple(connection.scalars(named))
+    if row is None:
+        return Mark(tags=tags)
+    return Mark(row["title"], row["note"], tags, row["archived"], row["deleted"])
+
+
+def _store(connection: Connection, run_id: str, mark: Mark) -> None:
+    row = {"title": mark.title, "note": mark.note, "archived": mark.archived, "deleted": mark.deleted}
+    if not connection.execute(update(_marks).where(_marks.c.run_id == run_id).values(row)).rowcount:
+        connection.execute(insert(_marks).values(run_id=run_id, **row))
+    connection.execute(delete(_tags).where(_tags.c.run_id == run_id))
+    for place, tag in enumerate(mark.tags):
+        connection.execute(insert(_tags).values(run_id=run_id, tag=tag, place=place))
+
+
+def _log(connection: Connection, run_id: str, what: str, before: Any, after: Any) -> Change:
+    row = {"run_id": run_id, "what": what, "before": before, "after": after, "at": time.time(), "undone": False}
+    made = connection.execute(insert(_changes).values(row).returning(*_changes.c)).mappings().one()
+    return Change(**made)

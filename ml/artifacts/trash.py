@@ -1,0 +1,100 @@
+"""Deleted runs: moved whole to home/trash under their id and the time, kept 30 days, brought back until then."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ml.artifacts.reader import Missing
+from ml.artifacts.schema import RUN_ID
+from ml.artifacts.writer import sync
+
+KEPT_DAYS = 30
+FOLDER = re.compile(r"(?P<run_id>[a-z0-9][a-z0-9_-]{0,63})-(?P<stamp>\d{8}t\d{12})", re.ASCII)
+STAMP = "%Y%m%dt%H%M%S%f"
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A run in the trash. folder: its name there; at: when it was deleted, UTC."""
+
+    run_id: str
+    folder: str
+    at: datetime
+
+    @property
+    def until(self) -> datetime:
+        """When it is thrown away for good."""
+        return self.at + timedelta(days=KEPT_DAYS)
+
+
+def name(run_id: str, at: datetime | None = None) -> str:
+    """The folder a run deleted at that time (now, when None) is moved to."""
+    if not RUN_ID.fullmatch(run_id):
+        raise ValueError(f"{run_id!r} is no run id")
+    return f"{run_id}-{(at or datetime.now(UTC)).strftime(STAMP)}"
+
+
+def put(home: Path, run_id: str, folder: str) -> None:
+    """Move home/runs/<run_id> to home/trash/<folder>, in one step. Raises OSError, FileNotFoundError among them."""
+    if _read(folder) is None or not RUN_ID.fullmatch(run_id):
+        raise ValueError(f"{folder!r} is no folder of the trash")
+    (home / "trash").mkdir(parents=True, exist_ok=True)
+    _move(home / "runs" / run_id, home / "trash" / folder)
+
+
+def restore(home: Path, folder: str) -> str:
+    """Move a run back to where it was; its id. Raises Missing, FileExistsError, OSError."""
+    found = next((one for one in listing(home) if one.folder == folder), None)
+    if found is None:
+        raise Missing("This run is not in the trash any more.")
+    target = home / "runs" / found.run_id
+    if target.exists():
+        raise FileExistsError(f"There is another run named {found.run_id} now.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _move(home / "trash" / folder, target)
+    return found.run_id
+
+
+def listing(home: Path) -> list[Deleted]:
+    """What can be brought back, the last deleted first."""
+    try:
+        inside = [_read(entry.name) for entry in (home / "trash").iterdir()]
+    except OSError:
+        return []
+    return sorted((one for one in inside if one is not None), key=lambda one: one.at, reverse=True)
+
+
+def purge(home: Path, now: datetime | None = None) -> list[str]:
+    """Throw away for good what has been in the trash for KEPT_DAYS; the ids of those runs."""
+    now = now or datetime.now(UTC)
+    gone = []
+    for one in listing(home):
+        if one.until > now:
+            continue
+        path = home / "trash" / one.folder
+        if path.is_symlink():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+        gone.append(one.run_id)
+    return gone
+
+
+def _read(folder: str) -> Deleted | None:
+    found = FOLDER.fullmatch(folder)
+    if found is None:
+        return None
+    try:
+        at = datetime.strptime(found["stamp"], STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return Deleted(found["run_id"], folder, at)
+
+
+def _move(source: Path, target: Path) -> None:
+    os.rename(source, target)
+    sync(target.parent)
+    sync(source.parent)
