@@ -26,7 +26,7 @@ def optimiser_of(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer
 def schedule_of(optimiser: torch.optim.Optimizer, config: TrainConfig, steps: int) -> LRScheduler:
     """The learning rate over all steps of the training; it is stepped once a batch."""
     if config.schedule == "one_cycle":
-        share = max(config.warmup, 1 / (steps + 1))  # at zero OneCycleLR divides by its own first phase
+        share = max(config.warmup, 2 / (steps + 1))  # OneCycleLR divides by its first phase, which needs a step
         return OneCycleLR(optimiser, config.learning_rate, total_steps=steps + 1, pct_start=share)
     rise = math.ceil(config.warmup * steps)
 
