@@ -1,0 +1,90 @@
+"""A training's choices in words: what each is called, what it does, how a value reads, and what differs between two."""
+
+from collections.abc import Mapping
+from typing import Any
+
+LABELS = {
+    "model": "Model", "dataset": "Data set", "epochs": "Epochs", "batch_size": "Batch size",
+    "learning_rate": "Learning rate", "optimiser": "Optimiser", "momentum": "Momentum", "schedule": "Schedule",
+    "warmup": "Warm-up", "weight_decay": "Weight decay", "label_smoothing": "Label smoothing", "dropout": "Dropout",
+    "batch_norm": "Batch normalisation", "augment": "Augmentation", "ema": "Weight averaging",
+    "flip_test": "Mirrored validation", "precision": "Precision", "seed": "Seed", "train_images": "Training images",
+    "threads": "Threads", "name": "Name",
+}  # fmt: skip
+"""A field's name as a form writes it, in the order in which a table lists them."""
+
+HELP = {
+    "model": "The network. More parameters mostly learn more, and take longer.",
+    "dataset": "The pictures to learn from.",
+    "epochs": "How often every training picture is looked at. More is better up to a point, and takes longer.",
+    "batch_size": "Pictures per step. Larger is faster a picture, smaller takes more steps an epoch.",
+    "learning_rate": "How far a step goes at the schedule's peak. Too high and the loss explodes, too low and it crawls.",
+    "optimiser": "The rule of a step: AdamW forgives a badly chosen rate, SGD with Nesterov momentum can end better.",
+    "momentum": "How much of the last steps goes on in this one (of AdamW, its first beta).",
+    "schedule": "How the rate moves. One cycle and cosine fall to nothing at the end; one cycle also varies momentum.",
+    "warmup": "The share of all steps in which the rate rises to its peak.",
+    "weight_decay": "Pulls weights towards zero against learning by heart. Decoupled with AdamW, L2 with SGD.",
+    "label_smoothing": "The share of each target that is spread over all classes, so that the network stays less sure.",
+    "dropout": "The share of features left out at random in each step. Empty keeps the model's own.",
+    "batch_norm": "Switched off, layers that even out each batch are left out of models that have them.",
+    "augment": "Changes each batch at random: mirrored, moved by a pixel, a patch blanked.",
+    "ema": "Keeps a running average of the weights, with this decay per step, and judges that. 0 is off.",
+    "flip_test": "Each epoch is judged on the picture and its mirror image together.",
+    "precision": "Of the arithmetic. Automatic takes bfloat16 where the processor computes in it, which is faster.",
+    "seed": "Of everything random. The same seed and settings give the same run on the same processor.",
+    "train_images": "A part of the training pictures, the same share of each class, for a quick try.",
+    "threads": "Processor threads. Empty takes all cores.",
+    "name": "Small letters, digits, - and _. Empty: made from model and seed.",
+}
+"""One sentence or two on what a choice does; a field that is missing here says what TrainConfig says of it."""
+
+WORDS = {
+    "adamw": "AdamW", "sgd": "SGD, Nesterov", "one_cycle": "One cycle", "cosine": "Cosine", "constant": "Constant",
+    "auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "flip": "Flip", "shift": "Shift",
+    "erase": "Erase",
+}  # fmt: skip
+"""Choices as they read."""
+
+NONE = {"dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none"}
+OFF_AT_ZERO = ("ema", "distil", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
+AS_WRITTEN = ("seed", "model", "dataset")  # a seed is a name, so its digits are not grouped
+UNKNOWN = "not recorded"
+
+
+def label(name: str) -> str:
+    """What a field is called."""
+    return LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def text(name: str, value: object) -> str:
+    """A field's value as people read it: 'One cycle', '55,000', 'off', 'Flip, Shift', 'the model's own'."""
+    if value is None or value == [] or value == ():
+        return NONE.get(name, "none")
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return ", ".join(text(name, part) for part in value)
+    if isinstance(value, int | float):
+        if value == 0 and name in OFF_AT_ZERO:
+            return "off"
+        return f"{value:g}" if isinstance(value, float) else str(value) if name in AS_WRITTEN else f"{value:,}"
+    return str(value) if name in AS_WRITTEN else WORDS.get(str(value), str(value))
+
+
+def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(label, a's value, b's value) in words, for each field in which two configs of runs or jobs differ.
+
+    A field that only one of them has (an older program wrote the other) counts as different and reads 'not recorded'.
+    """
+    names = [*LABELS, *sorted({*a, *b} - {*LABELS})]
+    return [
+        (label(name), *(text(name, side[name]) if name in side else UNKNOWN for side in (a, b)))
+        for name in names
+        if (name in a or name in b) and not _same(a.get(name, ...), b.get(name, ...))
+    ]
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return sorted(map(str, a)) == sorted(map(str, b))
+    return a == b and isinstance(a, bool) == isinstance(b, bool)
