@@ -37,7 +37,7 @@ def curves(
     scale = 100.0 if share else 1.0
     values = {part: scale * np.asarray(history[f"{part}_{measure}"], float) for part in ("train", "validation")}
     ends = tuple(scale * np.asarray(end, float) for end in interval) if interval is not None else ()
-    low, high, step = _range([*values.values(), *ends], share)
+    low, high, step = value_axis([*values.values(), *ends], share)
     edge = 0.003 * (high - low)  # plotly leaves out a gridline that lies on the border
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     figure = go.Figure()
@@ -67,9 +67,9 @@ def curves(
             epoch, values, lines, share, (height - 32) / (high - low)
         ),
         xaxis={
-            "range": [1 - 0.02 * (last - 1), last], "tickvals": _ticks(last), "showgrid": False, "fixedrange": True,
+            "range": [1 - 0.02 * (last - 1), last], "tickvals": epoch_ticks(last), "showgrid": False, "fixedrange": True,
             "ticklabelstandoff": 8,
-            "ticktext": ["epoch 1" if tick == 1 else f"{tick}" for tick in _ticks(last)],
+            "ticktext": ["epoch 1" if tick == 1 else f"{tick}" for tick in epoch_ticks(last)],
         },
         yaxis={
             "range": [low - edge, high + edge], "tick0": low, "dtick": step, "fixedrange": True, "zeroline": True,
@@ -111,7 +111,7 @@ def _ends(epoch: np.ndarray, values: dict, lines: dict, share: bool, pixels: flo
     ]  # fmt: skip
 
 
-def _range(series: list[np.ndarray], share: bool) -> tuple[float, float, float]:
+def value_axis(series: list[np.ndarray], share: bool) -> tuple[float, float, float]:
     """Ends of the value axis and its step: at most five gridlines, losses from zero, accuracies up to 100."""
     values = np.concatenate(series)
     values = values[np.isfinite(values)]
@@ -125,7 +125,7 @@ def _range(series: list[np.ndarray], share: bool) -> tuple[float, float, float]:
     return 0.0, max(high * 1.06, step), step
 
 
-def _ticks(last: int) -> list[int]:
+def epoch_ticks(last: int) -> list[int]:
     """At most four whole epochs, the first and the last among them."""
     parts = next((n for n in (3, 2) if (last - 1) % n == 0), 3) if last > 3 else last - 1
     return sorted({round(1 + (last - 1) * k / parts) for k in range(parts + 1)})
