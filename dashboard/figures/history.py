@@ -67,8 +67,8 @@ def curves(
             epoch, values, lines, share, (height - 32) / (high - low)
         ),
         xaxis={
-            "range": [1 - 0.02 * (last - 1), last], "tickvals": epoch_ticks(last), "showgrid": False, "fixedrange": True,
-            "ticklabelstandoff": 8,
+            "range": [1 - 0.02 * (last - 1), last], "tickvals": epoch_ticks(last), "ticklabelstandoff": 8,
+            "showgrid": False, "fixedrange": True,
             "ticktext": ["epoch 1" if tick == 1 else f"{tick}" for tick in epoch_ticks(last)],
         },
         yaxis={
