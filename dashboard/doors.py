@@ -1,17 +1,28 @@
 """The doors a page may go through, handed to every layout and callback."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dashboard.jobs import Jobs
 from dashboard.predictor import Predictor
+from dashboard.records import Records
+from dashboard.shelf import Shelf
 from dashboard.store import Store
 
 
 @dataclass(frozen=True)
 class Doors:
-    """store reads runs, predictor asks a network, jobs starts trainings. read_only: nothing may be changed."""
+    """store reads runs, predictor asks a network, jobs starts trainings, shelf puts runs away and takes them in.
+
+    records: what people say of runs. read_only: nothing may be changed.
+    """
 
     store: Store
     predictor: Predictor
     jobs: Jobs
     read_only: bool = False
+    records: Records = field(default_factory=Records)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Deletes runs, brings them back, packs them up and takes them in."""
+        return Shelf(self.store.library, self.jobs, self.records)

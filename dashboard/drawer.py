@@ -175,7 +175,7 @@ def register(app: Dash, doors: Doors) -> None:
 def sample(doors: Doors, selection: Selection) -> tuple:
     """Every part of the drawer for selection.sample, in the order of the callback's outputs."""
     assert selection.sample is not None
-    run = doors.store.open(selection.run)
+    run = doors.store.shown(selection.run)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     guess, label = int(predictions.predicted[row]), int(predictions.labels[row])

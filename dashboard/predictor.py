@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,8 +104,10 @@ class Predictor:
     One lock guards torch: its threads would fight over two cores, and explanations hang hooks on the network.
     """
 
-    def __init__(self, artifacts: Path, home: Path) -> None:
+    def __init__(self, artifacts: Path, home: Path, default: Callable[[], str | None] | None = None) -> None:
+        """default: names the run that answers when none is asked for; the library's own choice when None."""
         self._library = Library(artifacts, home)
+        self._choose = default
         self._lock = threading.RLock()
         self._stamp: tuple = ()
         self._default: str | None = None
@@ -205,8 +207,11 @@ class Predictor:
         except (Missing, Broken, NoExplanation):
             return  # the page says so when it asks
 
-    def _named(self, run_id: str | None) -> str:
-        name = run_id or self._library.default()
+    def _preferred(self) -> str:
+        """The run that answers when none is asked for; raises Missing."""
+        if self._choose is None:
+            self._default = self._default or self._library.default()
+        name = self._default if self._choose is None else self._choose()
         if name is None:
             raise Missing("There is no run yet.", "python -m ml train --model fashion_cnn")
         return name
@@ -218,10 +223,7 @@ class Predictor:
                 self._opened.clear()
                 self._default = None
                 self._stamp = stamp
-            if run_id is None:
-                self._default = self._default or self._named(None)
-            name = run_id or self._default
-            assert name is not None
+            name = run_id or self._preferred()
             if name not in self._opened:
                 run = self._library.open(name)
                 self._keep(self._opened, name, Opened(run, self._library, _classifier(run)), OPEN)

@@ -88,6 +88,11 @@ class Marks:
         """What people call the run: its title, else its id."""
         return self.of(run_id).title or run_id
 
+    def name(self, run_id: str) -> str:
+        """Title first and the id behind it where they differ."""
+        title = self.title(run_id)
+        return title if title == run_id else f"{title} ({run_id})"
+
     def deleted(self) -> frozenset[str]:
         """Ids that once were runs. They stay taken: what names a run must never come to mean another."""
         return frozenset(run_id for run_id, mark in self.runs.items() if mark.deleted)
@@ -284,7 +289,7 @@ class Records:
             if _plain(getattr(mark, change.what)) != change.after:
                 raise Declined(f"The {change.what} has been changed again since.")
             value = tuple(change.before) if change.what == "tags" else change.before
-            _store(connection, change.run_id, replace(mark, **{change.what: value}))
+            _store(connection, change.run_id, replace(mark, **{change.what: value}))  # type: ignore[arg-type]
             return _log(connection, change.run_id, change.what, change.after, change.before)
 
     # ---- inside
@@ -294,7 +299,8 @@ class Records:
             raise Declined("There is no such run.")
         with self._writing() as connection:
             before = _current(connection, run_id)
-            _store(connection, run_id, replace(before, **{what: tuple(value) if what == "tags" else value}))
+            now = tuple(value) if what == "tags" else value
+            _store(connection, run_id, replace(before, **{what: now}))  # type: ignore[arg-type]
             return _log(connection, run_id, what, _plain(getattr(before, what)), value)
 
     @contextlib.contextmanager

@@ -15,6 +15,7 @@ from dashboard.doors import Doors
 from dashboard.jobs import Jobs
 from dashboard.pages import PAGES
 from dashboard.predictor import Predictor
+from dashboard.records import Marks, Records
 from dashboard.selection import Selection
 from dashboard.store import RunEntry, Store
 
@@ -51,10 +52,12 @@ class App(Dash):
 def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_only: bool = False) -> Dash:
     """The app over a folder of artifacts (the shipped one when None) and a home for this user's runs."""
     pio.templates.default = None  # each figure names its own
-    store = Store(artifacts, home)
-    library = store.library
-    jobs = Jobs(library.home, artifacts=library.artifacts, read_only=read_only)
-    doors = Doors(store, Predictor(library.artifacts, library.home), jobs, read_only)
+    jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
+    records = Records(jobs.rows, read_only=read_only)
+    store = Store(jobs.artifacts, jobs.home, records)
+    predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
+    doors = Doors(store, predictor, jobs, read_only, records)
+    doors.shelf.purge()
     app = App(
         "fashion_forward",
         title="Fashion Forward",
@@ -173,9 +176,11 @@ def register(app: Dash, doors: Doors) -> None:
         selection = Selection.parse(search)
         words = list(selection.dropped)
         try:
-            run = doors.store.open(selection.run)
+            run = doors.store.shown(selection.run)
+            if selection.run not in (None, run.run_id):
+                words.append(f"run {selection.run}, which is not here (any more); {run.title} is shown")
             words += [
-                f"{n}, which is no class of {run.run_id}"
+                f"{n}, which is no class of {run.title}"
                 for n in (*selection.true, *selection.pred)
                 if n not in run.classes
             ]
@@ -196,19 +201,23 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_runs(search: str | None, _: str | None, __: object, options: list | None, value: str | None):
         """What can be chosen; assets/clientside.js makes a choice the new address."""
-        shown = Selection.parse(search).run or doors.store.default_run()
-        offered = [option(entry) for entry in doors.store.runs()]
+        marks, entries = doors.store.marks(), doors.store.runs()
+        asked = Selection.parse(search).run
+        shown = asked if any(entry.run_id == asked for entry in entries) else doors.store.default_run()
+        listed = [entry for entry in entries if not marks.of(entry.run_id).archived or entry.run_id == shown]
+        offered = [option(entry, marks) for entry in listed]
         if offered == options and shown == value:
             raise PreventUpdate
         return offered, shown
 
 
-def option(entry: RunEntry) -> dict[str, object]:
-    """One line of the run picker; a broken run can be seen but not chosen."""
+def option(entry: RunEntry, marks: Marks) -> dict[str, object]:
+    """One line of the run picker, title first; a broken run can be seen but not chosen."""
+    name = marks.name(entry.run_id)
     if not entry.ok:
-        return {"value": entry.run_id, "label": f"{entry.run_id} · broken", "disabled": True, "title": entry.reason}
+        return {"value": entry.run_id, "label": f"{name} · broken", "disabled": True, "title": entry.reason}
     result = entry.manifest["results"]["test"]
-    return {"value": entry.run_id, "label": f"{entry.run_id} · {100 * result['correct'] / result['n']:.1f} %"}
+    return {"value": entry.run_id, "label": f"{name} · {100 * result['correct'] / result['n']:.1f} %"}
 
 
 def link(page: ModuleType, current: bool) -> html.Li:

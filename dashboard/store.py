@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from dashboard.records import Marks, Records
 from dashboard.selection import Selection
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
 from ml.intervals import wilson
@@ -50,10 +51,14 @@ class Predictions:
 
 
 class Store:
-    """Every run that can be looked at. Thread-safe; files are read once and kept, newest use last."""
+    """Every run that can be looked at. Thread-safe; files are read once and kept, newest use last.
 
-    def __init__(self, artifacts: Path | None = None, home: Path | None = None) -> None:
+    records: what people say of runs, the promoted default among it.
+    """
+
+    def __init__(self, artifacts: Path | None = None, home: Path | None = None, records: Records | None = None) -> None:
         self.library = Library(artifacts or ARTIFACTS, home or home_dir())
+        self._records = records or Records()
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -62,11 +67,24 @@ class Store:
         return self._listing()[0]
 
     def default_run(self) -> str | None:
-        """The run shown when the URL names none."""
-        return self._listing()[1]
+        """The run shown when the URL names none: the promoted one, else what ships as default, else the newest."""
+        listed, shipped = self._listing()
+        promoted = self.marks().default
+        return promoted if any(entry.ok and entry.run_id == promoted for entry in listed) else shipped
+
+    def marks(self) -> Marks:
+        """What people say of runs."""
+        return self._records.marks()
+
+    def shown(self, run_id: str | None) -> "RunView":
+        """The run a page shows for the one in its address: that one, or the default when it is not here (any more).
+
+        Raises Missing where there is no run at all, Broken.
+        """
+        return self.open(run_id if any(entry.run_id == run_id for entry in self.runs()) else None)
 
     def open(self, run_id: str | None) -> "RunView":
-        """A run by id, the default when None. Raises Missing or Broken."""
+        """Exactly that run, the default when None. Raises Missing or Broken."""
         name = run_id or self.default_run()
         if name is None:
             raise Missing("There is no run yet.", "python -m ml train --model fashion_cnn --epochs 10")
@@ -114,6 +132,11 @@ class RunView:
     def run(self) -> Run:
         """What the predictor opens."""
         return self._run
+
+    @property
+    def title(self) -> str:
+        """What people call this run; its id where they call it nothing."""
+        return self._store.marks().title(self.run_id)
 
     def _noun(self, noun: str, make: Callable[[], Any], *more: Hashable) -> Any:
         digest = self.manifest["nouns"].get(noun, {}).get("sha256")

@@ -201,10 +201,11 @@ def test_bad_addresses_are_read_with_a_note(shipped, page, idle, path):
         expect(note).to_contain_text(words)
 
 
-def test_an_unknown_run_leaves_faces_not_errors(shipped, page, idle):
+def test_a_run_that_is_not_here_is_named_and_the_default_shown(shipped, page, idle, run):
     opened(page, f"{shipped}/?run=nothing", idle)
-    expect(page.locator("#app-dropped")).to_contain_text("nothing")
-    expect(page.locator("#dashboard-gallery-card .face")).to_be_visible()
+    expect(page.locator("#app-dropped")).to_contain_text(f"run nothing, which is not here (any more); {run.run_id}")
+    expect(page.locator("#run-picker")).to_have_value(run.run_id)
+    expect(page.locator("#dashboard-gallery-grid [data-sample]").first).to_be_visible()
 
 
 def test_a_lasso_on_the_map_becomes_the_selection(shipped, page, idle, run):

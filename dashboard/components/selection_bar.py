@@ -41,7 +41,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_selection(search: str | None):
         selection = Selection.parse(search)
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         mask = run.mask(selection)
         n, total = int(mask.sum()), len(mask)
         clear = (

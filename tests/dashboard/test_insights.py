@@ -401,10 +401,10 @@ def test_an_open_sample_is_followed(client):
     assert response["insights-picture-state"]["data"] == 12
 
 
-def test_unknown_runs_give_faces(client):
-    response = draw(client, "insights-history-loss-graph.figure", "nobody")
-    assert "There is no run" in json.dumps(response["insights-history-face"])
-    assert "figure" not in response.get("insights-history-loss-graph", {})
+def test_a_run_that_is_not_here_gives_the_default_run_s_panels(client, doors):
+    gone = draw(client, "insights-history-loss-graph.figure", "nobody")
+    there = draw(client, "insights-history-loss-graph.figure", doors.store.default_run())
+    assert gone["insights-history-loss-graph"] == there["insights-history-loss-graph"]
 
 
 def test_the_plain_model_is_what_it_says():

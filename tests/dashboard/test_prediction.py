@@ -140,11 +140,15 @@ def test_forged_memory_of_the_tab_is_refused_not_trusted(doors, kept):
     assert len(shown.error) <= 400
 
 
-def test_an_unknown_run_or_sample_is_a_face_with_words(doors):
-    for search in ("?run=nowhere&sample=1", "?sample=999999"):
-        shown = answer.ask(doors, Selection.parse(search), None, "auto", [])
-        assert words(shown.face)
-        assert shown.state is None
+def test_an_unknown_sample_is_a_face_with_words(doors):
+    shown = answer.ask(doors, Selection.parse("?sample=999999"), None, "auto", [])
+    assert words(shown.face)
+    assert shown.state is None
+
+
+def test_an_unknown_run_leaves_the_answer_to_the_default_and_says_so(doors):
+    shown = answer.ask(doors, Selection.parse("?run=nowhere&sample=1"), None, "auto", [])
+    assert shown.about.startswith("toy, ")
 
 
 def state_of(doors, row: int = 0):

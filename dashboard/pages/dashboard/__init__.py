@@ -59,8 +59,8 @@ def register(app: Dash, doors: Doors) -> None:
 def about(doors: Doors, selection: Selection) -> str:
     """Which run, which pictures."""
     try:
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         n = len(run.predictions(selection.split).ids)
     except (LookupError, ValueError):
         return "No run to show."
-    return f"{run.run_id} on {run.dataset['title']}, {selection.split} split, {n:,} {SEEN[selection.split]}"
+    return f"{run.title} on {run.dataset['title']}, {selection.split} split, {n:,} {SEEN[selection.split]}"

@@ -97,7 +97,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_confusion(search: str | None, normalise: str, show: list[str] | None, mode: str):
         selection = Selection.parse(search)
         normalise = normalise if normalise in ("count", "row", "column") else "count"
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         counts = run.confusion(selection)
         chosen = chosen_cells(run, selection)
         diagonal = isinstance(show, list) and "diagonal" in show

@@ -25,7 +25,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(app, FACE, plain.children(app, BODY), Input("app-view-state", "data"))
     def draw_scores(search: str | None):
         selection = Selection.parse(search)
-        return body(doors.store.open(selection.run), selection.split)
+        return body(doors.store.shown(selection.run), selection.split)
 
 
 def body(run: RunView, split: str) -> list:

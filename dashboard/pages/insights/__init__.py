@@ -60,9 +60,9 @@ def register(app: Dash, doors: Doors) -> None:
 def about(doors: Doors, selection: Selection) -> str:
     """Which run, and what it is."""
     try:
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
     except (LookupError, ValueError):
         return "No run to show."
     model, numbers = run.manifest["model"], run.manifest["parameters"]
     images = f"{run.manifest['train_images']:,} images of {run.dataset['title']}"
-    return f"{run.run_id}, a {model} of {numbers:,} numbers learned from {images}"
+    return f"{run.title}, a {model} of {numbers:,} numbers learned from {images}"

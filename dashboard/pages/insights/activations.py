@@ -58,7 +58,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not near:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         maps = feature_maps(doors, run, selection, chosen)
         layer = layer if isinstance(layer, str) and layer in maps else first_rectified(run, maps)
         return drawing(maps[layer], layer), options(run, maps), layer, note(maps[layer])

@@ -119,7 +119,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(app, FACE, Output(ARCHITECTURE, "children"), Output(CSV, "children"), Input("url", "search"))
     def draw_architecture(search: str | None):
         selection = Selection.parse(search)
-        return diagram(doors.store.open(selection.run), selection), csv_link(url("layers", selection))
+        return diagram(doors.store.shown(selection.run), selection), csv_link(url("layers", selection))
 
 
 def diagram(run: RunView, selection: Selection) -> list:

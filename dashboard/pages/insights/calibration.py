@@ -52,7 +52,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         predictions = run.predictions(selection.split)
         table = figures.bins(predictions.confidence, predictions.right)
         low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())

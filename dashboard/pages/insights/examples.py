@@ -50,7 +50,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         every = selection.here().clear().with_(outcome=("wrong", "right"))
         return rows(run, selection), csv_link(url("selection", every))
 

@@ -72,7 +72,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         kernels = convolutions(run)
         layer = layer if isinstance(layer, str) and layer in kernels else next(iter(kernels))
         weights = kernels[layer].astype(np.float32)

@@ -57,7 +57,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         frame = run.history()
         n = run.dataset["counts"]["validation"]
         interval = wilson((frame["validation_accuracy"] * n).to_numpy(), n)

@@ -76,7 +76,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not near:
             raise PreventUpdate
         selection, mode = Selection.parse(search), theme.mode_of(mode)
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         pictures = run.pictures(selection.split)
         row = picture.row_of(pictures, chosen)
         image = pictures.images[row]

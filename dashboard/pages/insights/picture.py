@@ -80,7 +80,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.open(selection.run)
+        run = doors.store.shown(selection.run)
         pictures = run.pictures(selection.split)
         row = row_of(pictures, chosen)
         return shown(run, selection, pictures, row), strip(run, selection, pictures, row, shuffles or 0)

@@ -50,6 +50,6 @@ def register(app: Dash, doors: Doors) -> None:
 
 def _classes(doors: Doors, selection: Selection) -> list[str]:
     try:
-        return doors.store.open(selection.run).classes
+        return doors.store.shown(selection.run).classes
     except (LookupError, ValueError):  # the answer panel says what is wrong with the run
         return []

@@ -183,7 +183,7 @@ def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]
         return Shown(face=faces.empty(REFUSED if refusal else NOTHING), error=refusal)
     shown = Shown()
     try:
-        view = doors.store.open(selection.run)
+        view = doors.store.shown(selection.run)
         if selection.sample is not None:
             image, orientation, truth = view.picture(selection.split, selection.sample), 1, _label(view, selection)
             address = single_url(view.dataset["name"], selection.split, selection.sample)
@@ -207,13 +207,13 @@ def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]
     except Broken as broken:
         shown.face = faces.error(str(broken), "Choose another run above; the other pages are fine.")
         return shown
-    _describe(shown, answer, truth)
+    _describe(shown, answer, doors.store.marks().name(answer.run), truth)
     preparation.describe(shown, answer.prepared, chosen)
     return shown
 
 
-def _describe(shown: Shown, answer: Answer, truth: int | None) -> None:
-    shown.about = f"{answer.run}, {1000 * answer.seconds:.1f} ms"
+def _describe(shown: Shown, answer: Answer, run: str, truth: int | None) -> None:
+    shown.about = f"{run}, {1000 * answer.seconds:.1f} ms"
     shown.label = answer.label
     shown.confidence = [f"{100 * answer.confidence:.1f}", html.Small(" %")]
     if truth is not None:

@@ -86,7 +86,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def choose_random(clicks: Any, search: str) -> str:
         selection = Selection.parse(search)
-        ids = doors.store.open(selection.run).pictures(selection.split).ids
+        ids = doors.store.shown(selection.run).pictures(selection.split).ids
         others = ids[ids != selection.sample] if selection.sample is not None else ids
         if not clicks or not len(others):
             raise PreventUpdate
@@ -125,7 +125,7 @@ def strip(doors: Doors, selection: Selection, class_id: Any, number: Any, step: 
 
     number: an example id; the strip starts at it, or at the next one of the class. step: tiles to move by.
     """
-    view = doors.store.open(selection.run)
+    view = doors.store.shown(selection.run)
     pictures = view.pictures(selection.split)
     rows = np.arange(len(pictures.ids))
     known = [str(i) for i in range(len(view.classes))]

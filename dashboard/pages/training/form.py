@@ -206,7 +206,7 @@ def register(app: Dash, doors: Doors) -> None:
         values["train_images"] = None if whole else values["train_images"]
         values["augment"] = values["augment"] or []
         calm = (None,) * len(FIELDS)
-        taken = frozenset(entry.run_id for entry in doors.store.runs())
+        taken = doors.shelf.names()
         try:
             job = doors.jobs.submit(values, intent=intent if isinstance(intent, str) else None, taken=taken)
         except Invalid as invalid:
