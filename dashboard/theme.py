@@ -34,6 +34,8 @@ class Palette:
     warn: str
     heat: str
     cell_0: str
+    run_a: str
+    run_b: str
     classes: tuple[str, ...]
     seq: tuple[str, ...]
     calm: tuple[str, ...]
@@ -57,6 +59,8 @@ LIGHT = Palette(
     warn="#7a4a00",
     heat="#e46a58",
     cell_0="rgba(20,23,42,.035)",
+    run_a="#1d4fa8",
+    run_b="#a63a12",
     classes=(
         "#d86f5b",
         "#374300",
@@ -90,6 +94,8 @@ DARK = Palette(
     warn="#f1bd62",
     heat="#e4625a",
     cell_0="rgba(233,236,250,.035)",
+    run_a="#a5c6ff",
+    run_b="#ff9c66",
     classes=(
         "#ef9178",
         "#969b0b",

@@ -51,10 +51,18 @@ def contrast(a, b):
 @pytest.mark.parametrize("mode", theme.MODES)
 def test_numbers_on_every_shade_of_the_scales_can_be_read(mode):
     palette = theme.palette(mode)
-    for stops in (palette.seq, palette.calm):
+    for stops in (palette.seq, palette.calm, palette.div):
         for i in range(101):
             shade = theme.ramp(stops, i / 100)
             assert contrast(shade, theme.ink_on(shade)) >= 4.5
+
+
+@pytest.mark.parametrize("mode", theme.MODES)
+def test_two_runs_have_the_ends_of_the_diverging_scale(mode):
+    palette = theme.palette(mode)
+    assert (palette.run_b, palette.run_a) == (palette.div[0], palette.div[-1])
+    for colour in (palette.run_a, palette.run_b):
+        assert contrast(colour, palette.card_flat) >= 4.5
 
 
 def test_no_raw_colour_outside_the_tokens():
