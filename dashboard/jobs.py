@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from dashboard import recipe
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
 from ml.jobs import database, worker
@@ -29,8 +30,11 @@ from ml.jobs.table import Job, JobTable, Refused, Watch
 from ml.models import MODELS
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
+from ml.training.fields import FIELDS, Field
+from ml.training.presets import PRESETS
+from ml.training.schedule import rates
 
-__all__ = ["AUGMENTATIONS", "DataChoice", "Invalid", "Job", "Jobs", "Refused", "View", "relay"]
+__all__ = ["AUGMENTATIONS", "FIELDS", "DataChoice", "Field", "Invalid", "Job", "Jobs", "Refused", "View", "relay"]
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +44,8 @@ RELAY_SECONDS = 0.5
 LOG_BYTES = 16_000
 READ_ONLY = "This server shows runs and trains none (it was started with --read-only)."
 NO_DATABASE = "The job database cannot be used just now, so nothing can be started or stopped. Looking works on."
-NAMES = {
-    "model": "Model", "dataset": "Data set", "epochs": "Epochs", "batch_size": "Batch size", "seed": "Seed",
-    "learning_rate": "Learning rate", "optimiser": "Optimiser", "augment": "Augmentation", "name": "Name",
-    "train_images": "Training images",
-}  # fmt: skip
+# what is not part of a preset: a choice of the day, not of the recipe
+CIRCUMSTANCES = ("dataset", "seed", "train_images", "threads")
 
 
 class Invalid(Exception):
@@ -123,19 +124,32 @@ class Jobs:
         described = next((json.loads((f / "dataset.json").read_text()) for f in folders if _described(f)), None)
         return int(described["splits"]["validation"]) if described else None
 
+    def presets(self) -> dict[str, dict[str, Any]]:
+        """Name → every choice that the preset makes, as JSON."""
+        return {
+            name: TrainConfig(**values).model_dump(mode="json", exclude={*CIRCUMSTANCES} - {*values})
+            for name, values in PRESETS.items()
+        }
+
+    def planned(self, values: Mapping[str, Any], steps: int = 600) -> list[tuple[float, float]]:
+        """(epochs done, learning rate) over a training with these settings; empty where they do not check out.
+
+        values: learning_rate, epochs, schedule, warmup (others are not looked at); steps: of the whole training.
+        """
+        names = ("learning_rate", "epochs", "schedule", "warmup")
+        try:
+            config = TrainConfig(**{name: values[name] for name in names})
+        except (ValidationError, TypeError, KeyError, RecursionError):
+            return []
+        return rates(config, max(steps, 1))
+
     def limits(self, name: str) -> tuple[float, float]:
         """Smallest and largest value of a number of TrainConfig."""
-        found = {
-            kind: getattr(m, kind)
-            for m in TrainConfig.model_fields[name].metadata
-            for kind in ("ge", "le")
-            if hasattr(m, kind)
-        }
-        return found["ge"], found["le"]
+        return FIELDS[name].low or 0, FIELDS[name].high or 0
 
     def default(self, name: str) -> Any:
         """TrainConfig's own choice."""
-        return TrainConfig.model_fields[name].default
+        return FIELDS[name].default
 
     def estimate(self, model: str, dataset: str, epochs: int, images: int) -> tuple[float, int] | None:
         """Seconds a training would take, from the last trainings here of that model and data; and from how many."""
@@ -367,20 +381,19 @@ class Jobs:
                     raise
         raise Refused("Too many runs of this model and seed: give this one a name.", "name")
 
-    def _words(self, name: str) -> str:
+    @staticmethod
+    def _words(name: str) -> str:
         """What an input may hold."""
-        title = NAMES.get(name, name)
-        if name in ("epochs", "batch_size", "seed", "train_images"):
-            low, high = self.limits(name)
-            return f"{title}: a whole number from {low:,} to {high:,}."
-        if name == "learning_rate":
-            low, high = self.limits(name)
-            return f"{title}: a number from {low:.5f} to {high:g}."
-        if name == "augment":
-            return f"{title}: any of {', '.join(AUGMENTATIONS)}."
-        if name in ("model", "dataset", "optimiser"):
-            return f"{title}: choose one of the list."
-        return f"{title[:40]} is no choice here."
+        title, field = recipe.label(name)[:40], FIELDS.get(name)
+        if field is None:
+            return f"{title} is no choice here."
+        empty = ", or nothing" if field.optional else ""
+        if field.kind in ("whole", "number"):
+            kind = "a whole number" if field.kind == "whole" else "a number"
+            return f"{title}: {kind} from {recipe.span(field.low or 0, field.high or 0)}{empty}."
+        if field.kind == "several":
+            return f"{title}: any of {', '.join(field.choices)}."
+        return f"{title}: {'on or off' if field.kind == 'switch' else 'choose one of the list'}."
 
 
 def _described(folder: Path) -> bool:

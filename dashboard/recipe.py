@@ -18,7 +18,7 @@ HELP = {
     "dataset": "The pictures to learn from.",
     "epochs": "How often every training picture is looked at. More is better up to a point, and takes longer.",
     "batch_size": "Pictures per step. Larger is faster a picture, smaller takes more steps an epoch.",
-    "learning_rate": "How far a step goes at the schedule's peak. Too high and the loss explodes, too low and it crawls.",
+    "learning_rate": "How far a step goes at the peak. Too high and the loss explodes, too low and it crawls.",
     "optimiser": "The rule of a step: AdamW forgives a badly chosen rate, SGD with Nesterov momentum can end better.",
     "momentum": "How much of the last steps goes on in this one (of AdamW, its first beta).",
     "schedule": "How the rate moves. One cycle and cosine fall to nothing at the end; one cycle also varies momentum.",
@@ -71,17 +71,25 @@ def text(name: str, value: object) -> str:
     return str(value) if name in AS_WRITTEN else WORDS.get(str(value), str(value))
 
 
+def span(low: float, high: float) -> str:
+    """What a number may be, both ends allowed: '1 to 200', '0.00001 to 2', '16 to 2,048'."""
+    return " to ".join(f"{end:,.6f}".rstrip("0").rstrip(".") for end in (low, high))
+
+
 def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(label, a's value, b's value) in words, for each field in which two configs of runs or jobs differ.
 
     A field that only one of them has (an older program wrote the other) counts as different and reads 'not recorded'.
     """
-    names = [*LABELS, *sorted({*a, *b} - {*LABELS})]
     return [
-        (label(name), *(text(name, side[name]) if name in side else UNKNOWN for side in (a, b)))
-        for name in names
+        (label(name), _read(name, a), _read(name, b))
+        for name in [*LABELS, *sorted({*a, *b} - {*LABELS})]
         if (name in a or name in b) and not _same(a.get(name, ...), b.get(name, ...))
     ]
+
+
+def _read(name: str, config: Mapping[str, Any]) -> str:
+    return text(name, config[name]) if name in config else UNKNOWN
 
 
 def _same(a: object, b: object) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.recipe import HELP, LABELS, changes, label, text
+from dashboard.recipe import HELP, LABELS, changes, label, span, text
 from ml.training.config import TrainConfig
 
 
@@ -32,6 +32,12 @@ def test_every_choice_has_a_name_and_a_sentence():
 )
 def test_values_read_as_people_write_them(name, value, words):
     assert text(name, value) == words
+
+
+def test_limits_are_written_out():
+    assert [span(1, 200), span(1e-5, 2.0), span(0.0, 0.9999), span(16, 2048)] == [
+        "1 to 200", "0.00001 to 2", "0 to 0.9999", "16 to 2,048",
+    ]  # fmt: skip
 
 
 def test_only_what_differs_is_listed_in_the_forms_order():

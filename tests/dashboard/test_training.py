@@ -12,6 +12,7 @@ from dashboard.jobs import READ_ONLY, Invalid, Jobs, Refused
 from dashboard.pages.training import words
 from ml.jobs import worker
 from ml.jobs.table import QUEUE, JobTable
+from ml.training.config import TrainConfig
 from tests.callbacks import Client
 
 GOOD = {
@@ -119,14 +120,14 @@ def test_names_are_made_and_count_up(jobs):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("epochs", 0, "1 to 100"),
-        ("epochs", 10**9, "1 to 100"),
-        ("epochs", float("nan"), "1 to 100"),
-        ("epochs", None, "1 to 100"),
-        ("epochs", [3], "1 to 100"),
+        ("epochs", 0, "1 to 200"),
+        ("epochs", 10**9, "1 to 200"),
+        ("epochs", float("nan"), "1 to 200"),
+        ("epochs", None, "1 to 200"),
+        ("epochs", [3], "1 to 200"),
         ("batch_size", 3.5, "16 to 2,048"),
-        ("learning_rate", "1e400", "0.00001 to 1"),
-        ("learning_rate", {"a": 1}, "0.00001 to 1"),
+        ("learning_rate", "1e400", "0.00001 to 2"),
+        ("learning_rate", {"a": 1}, "0.00001 to 2"),
         ("optimiser", "magic", "choose one"),
         ("augment", ["flip", "explode"], "flip, shift, erase"),
         ("seed", -1, "0 to 2,147,483,647"),
@@ -150,6 +151,23 @@ def test_what_does_not_check_out_is_refused_beside_its_field(jobs, field, value,
 def test_unknown_inputs_are_refused(jobs):
     with pytest.raises(Invalid, match="no choice here"):
         jobs.submit({**GOOD, "weights": "/etc/passwd"})
+
+
+def test_presets_fill_in_every_choice_of_a_recipe(jobs):
+    presets = jobs.presets()
+    assert "quick" in presets
+    for values in presets.values():
+        assert not {"dataset", "seed", "threads"} & set(values)
+        assert TrainConfig(**values)
+        assert set(TrainConfig.model_fields) - set(values) == {"dataset", "seed", "train_images", "threads"}
+
+
+def test_the_planned_rate_is_empty_where_settings_do_not_check_out(jobs):
+    values = {"learning_rate": "0.1", "epochs": 4, "schedule": "constant", "warmup": 0}
+    assert jobs.planned(values)[-1] == (4.0, 0.1)
+    for wrong in ({"epochs": 0}, {"learning_rate": []}, {"schedule": None}, {"warmup": "1e400"}):
+        assert jobs.planned({**values, **wrong}) == []
+    assert jobs.planned({}) == []
 
 
 def test_a_full_queue_is_refused_in_words(jobs):
@@ -266,7 +284,7 @@ def test_start_takes_part_of_the_pictures(client, own):
 
 def test_start_says_what_is_wrong_beside_the_field(client, own):
     _, made = start(client, **{"training-epochs-input": 0, "training-name-input": "No!"})
-    assert made["training-epochs-error"]["children"] == "Epochs: a whole number from 1 to 100."
+    assert made["training-epochs-error"]["children"] == "Epochs: a whole number from 1 to 200."
     assert "small letters" in made["training-name-error"]["children"]
     assert JobTable(own).listing() == []
 
