@@ -68,7 +68,7 @@ def heatmap(
                     "type": "heatmap",
                     "x": list(classes),
                     "y": list(classes),
-                    "z": _blank(z, cells),
+                    "z": masked(z, cells),
                     "colorscale": scale,
                     "opacity": 1 if lit else DIM,
                     "text": hover,
@@ -105,7 +105,7 @@ def heatmap(
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
             "xaxis": {**edge, "range": [-0.5, n - 0.5]},
             "yaxis": {**edge, "range": [n - 0.5, -0.5]},
-            "shapes": _rings(chosen, p),
+            "shapes": rings(chosen, p),
             "dragmode": False,
         },
     }
@@ -115,7 +115,7 @@ def _tail(p: Palette) -> list[list[Any]]:
     return [[round(i / 20, 2), ramp(p.seq, 0.08 + 0.92 * i / 20)] for i in range(1, 21)]
 
 
-def _blank(z: np.ndarray, cells: np.ndarray) -> list[list[float | None]]:
+def masked(z: np.ndarray, cells: np.ndarray) -> list[list[float | None]]:
     return [
         [round(float(v), 4) if on else None for v, on in zip(*row, strict=True)] for row in zip(z, cells, strict=True)
     ]
@@ -140,7 +140,7 @@ def _hover(counts: np.ndarray, classes: Sequence[str]) -> list[list[str]]:
     ]
 
 
-def _rings(chosen: np.ndarray | None, p: Palette) -> list[dict[str, Any]]:
+def rings(chosen: np.ndarray | None, p: Palette) -> list[dict[str, Any]]:
     """An accent ring around the chosen cells when they are few."""
     if chosen is None or chosen.sum() > 4:
         return []

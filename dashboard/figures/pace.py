@@ -1,0 +1,154 @@
+"""How two runs learned, on one chart: one measure by epoch or by seconds of training."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dashboard.figures.history import LABEL, MEASURES, epoch_ticks, value_axis
+from dashboard.theme import alpha, palette, template
+
+BY = ("epoch", "seconds")
+EACH = 4  # at most so many ticks of time
+PARTS: dict[str, dict[str, Any]] = {"train": {"width": 1.6, "dash": "4px,3px"}, "validation": {"width": 2.2}}
+Columns = Mapping[str, Sequence[float]]
+
+
+def curves(
+    a: Columns,
+    b: Columns,
+    *,
+    measure: str,
+    by: str,
+    mode: str,
+    best: tuple[int, int] = (0, 0),
+    intervals: tuple[Any, Any] | None = None,
+    height: int = 270,
+) -> dict[str, Any]:
+    """a, b: columns epoch, seconds (of that epoch), train_<measure>, validation_<measure>, one row an epoch.
+
+    measure: loss (nats) or accuracy (0..1). by: epoch, or seconds since the training began. best: the epoch of each
+    that became the run, ringed. intervals: (low, high) of each run's validation measure, per row, as bands. height:
+    pixels the chart will have, to keep the two labels apart.
+    """
+    if measure not in MEASURES or by not in BY:
+        raise ValueError(f"no curve of {measure!r} by {by!r}")
+    p = palette(mode)
+    share = measure == "accuracy"
+    scale = 100.0 if share else 1.0
+    at = [_times(side, by) for side in (a, b)]
+    values = [{part: scale * np.asarray(side[f"{part}_{measure}"], float) for part in PARTS} for side in (a, b)]
+    bands = [tuple(scale * np.asarray(end, float) for end in ends) for ends in intervals or ()]
+    drawn = [*(v for side in values for v in side.values()), *(end for ends in bands for end in ends)]
+    low, high, step = value_axis(drawn, share)
+    digits = 0 if share else max(0, -math.floor(math.log10(step) + 1e-9))
+    edge = 0.003 * (high - low)  # plotly leaves out a gridline that lies on the border
+    last = max([float(x[-1]) for x in at if len(x)], default=1.0)
+    traces: list[dict[str, Any]] = []
+    for x, ends, colour in zip(at, bands, (p.run_a, p.run_b), strict=False):
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines", "x": [*x, *x[::-1]], "y": [*ends[1], *ends[0][::-1]],
+                "fill": "toself", "fillcolor": alpha(colour, 0.14), "line": {"width": 0}, "hoverinfo": "skip",
+            }
+        )  # fmt: skip
+    for name, side, x, said, colour in zip("AB", (a, b), at, values, (p.run_a, p.run_b), strict=True):
+        for part, line in PARTS.items():
+            traces.append(
+                {
+                    "type": "scatter", "mode": "lines", "x": x.tolist(), "y": said[part].tolist(),
+                    "name": f"{name} {part}",
+                    "line": {**line, "color": alpha(colour, 0.6) if part == "train" else colour},
+                    "text": _hover(name, part, measure, side, x, said[part], by),
+                    "hovertemplate": "%{text}<extra></extra>",
+                }
+            )  # fmt: skip
+    ends_at = []
+    for name, side, x, said, colour, epoch in zip("AB", (a, b), at, values, (p.run_a, p.run_b), best, strict=True):
+        if not len(x):
+            continue
+        rows = np.flatnonzero(np.asarray(side["epoch"]) == epoch)
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "hoverinfo": "skip", "cliponaxis": False,
+                "x": x[rows].tolist(), "y": said["validation"][rows].tolist(),
+                "marker": {"size": 8, "color": p.card_flat, "line": {"color": colour, "width": 1.8}},
+            }
+        )  # fmt: skip
+        ends_at.append((float(x[-1]), float(said["validation"][-1]), name, colour))
+    return {
+        "data": traces,
+        "layout": {
+            "template": template(mode),
+            "margin": {"l": 34, "r": 62, "t": 8, "b": 30},
+            "annotations": _labels(ends_at, share, (height - 38) / (high - low), last),
+            "xaxis": {"fixedrange": True, "showgrid": False, "ticklabelstandoff": 8, **_axis(by, last)},
+            "yaxis": {
+                "range": [low - edge, high + edge], "tick0": low, "dtick": step, "tickformat": f".{digits}f",
+                "fixedrange": True, "zeroline": True, "zerolinecolor": p.grid, "zerolinewidth": 1,
+            },
+        },
+    }  # fmt: skip
+
+
+def duration(seconds: float) -> str:
+    """'40 s' below two minutes, '14 min', '2 h 5 min'."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _times(side: Columns, by: str) -> np.ndarray:
+    return np.asarray(side["epoch"], float) if by == "epoch" else np.cumsum(np.asarray(side["seconds"], float))
+
+
+def _hover(name: str, part: str, measure: str, side: Columns, x, values, by: str) -> list[str]:
+    def when(epoch: float, at: float) -> str:
+        return f"epoch {epoch:.0f}" + (f", after {duration(at)}" if by == "seconds" else "")
+
+    form = "{:.1f} %" if measure == "accuracy" else "{:.3f}"
+    return [
+        f"<b>{form.format(value)}</b> {name}, {part} {measure}<br>{when(epoch, at)}"
+        for value, epoch, at in zip(values, side["epoch"], x, strict=True)
+    ]
+
+
+def _labels(ends: list[tuple[float, float, str, str]], share: bool, pixels: float, last: float) -> list[dict[str, Any]]:
+    """Name and last value at the end of each line; those at the same end of the axis are kept apart."""
+    if not ends:
+        words = {"text": "no finished epoch", "showarrow": False, "xref": "paper", "yref": "paper"}
+        return [{**words, "x": 0.5, "y": 0.5}]
+    push = [0.0] * len(ends)
+    if len(ends) == 2 and abs(ends[0][0] - ends[1][0]) < 0.2 * last:
+        above = 0 if ends[0][1] >= ends[1][1] else 1
+        room = max(LABEL - abs(ends[0][1] - ends[1][1]) * pixels, 0) / 2
+        push[above], push[1 - above] = room, -room
+    return [
+        {
+            "x": x, "y": y, "xanchor": "left", "xshift": 7, "yshift": shift, "showarrow": False,
+            "font": {"size": 12, "color": colour, "weight": 600}, "text": f"{name} {y:.{1 if share else 3}f}",
+        }
+        for (x, y, name, colour), shift in zip(ends, push, strict=True)
+    ]  # fmt: skip
+
+
+def _axis(by: str, last: float) -> dict[str, Any]:
+    if by == "epoch":
+        end = max(int(last), 2)
+        ticks = epoch_ticks(end)
+        return {
+            "range": [1 - 0.02 * (end - 1), end],
+            "tickvals": ticks,
+            "ticktext": [f"epoch {tick}" if tick == 1 else f"{tick}" for tick in ticks],
+        }
+    unit = 1 if last < 120 else 60 if last < 7_200 else 3_600
+    step = unit * next((s for s in (1, 2, 5, 10, 15, 20, 30, 60, 120) if last / unit <= EACH * s), last / unit / EACH)
+    ticks = np.arange(0, last + step / 100, step).tolist()
+    words = {1: "s", 60: "min", 3_600: "h"}[unit]
+    return {
+        "range": [0, max(last, 1)],
+        "tickvals": ticks,
+        "ticktext": [f"{t / unit:g}" if i else f"0 {words}" for i, t in enumerate(ticks)],
+    }
