@@ -1,6 +1,8 @@
 """Finds and opens runs and pictures; everything is checked against its manifest and schema before it is handed out."""
 
 import json
+import math
+import stat
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,14 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from ml.artifacts.schema import CORE, MAJOR, NOUNS, RUN_ID, Arrays, Mismatch, Table
+from ml.artifacts.manifest import check
+from ml.artifacts.schema import CORE, NOUNS, RUN_ID, Arrays, Mismatch, Table
 from ml.artifacts.writer import sha256
 
 # reading a table of 250,000 rows leaves 30 MB less behind than with arrow's own allocator, which keeps what it freed
 pa.set_memory_pool(pa.system_memory_pool())
 
-REQUIRED = ("run_id", "model", "dataset", "config", "parameters", "nouns", "weights", "created")
+HEADER_BYTES = 8  # of a safetensors file: the length of the description that follows
 
 
 class Missing(LookupError):
@@ -112,6 +116,11 @@ class Run:
             raise Broken(f"weights.safetensors of run {self.run_id} has values that are not finite")
         return weights
 
+    def files(self) -> dict[str, Path]:
+        """Every file of the run but its manifest, by name, each as its checksum says. Raises Broken."""
+        found = {"weights.safetensors": self._verified("weights.safetensors", self.manifest["weights"]["sha256"])}
+        return found | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in NOUNS}
+
     def _locate(self, noun: str) -> Path:
         entry = self.manifest["nouns"].get(noun)
         if entry is None:
@@ -133,6 +142,7 @@ class Library:
 
     def __init__(self, artifacts: Path, home: Path) -> None:
         self.artifacts, self.home = artifacts, home
+        self._checked: dict[Path, tuple[tuple, str]] = {}  # folder → what its core looked like, and what is wrong
 
     def default(self) -> str | None:
         """The run index.json names, else the newest usable one, else None."""
@@ -167,8 +177,8 @@ class Library:
         for root in (self.artifacts, self.home):
             for path in (root / "index.json", *(f / "manifest.json" for f in _folders(root / "runs"))):
                 try:
-                    stat = path.stat()
-                    stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
+                    found = path.stat()
+                    stamps.append((str(path), found.st_mtime_ns, found.st_size))
                 except OSError:
                     stamps.append((str(path), 0, 0))
         return tuple(stamps)
@@ -201,8 +211,7 @@ class Library:
             if folder.is_symlink():
                 raise Broken("it is a link to another place")
             manifest = _manifest(folder)
-            if not (folder / "weights.safetensors").is_file():
-                raise Broken("it has no weights.safetensors")
+            self._check_core(folder, manifest)
             overlay = self.home / "runs" / folder.name
             if shipped and (overlay / "manifest.json").is_file():
                 later = _manifest(overlay)
@@ -212,6 +221,56 @@ class Library:
         except Broken as error:
             return RunEntry(folder.name, folder, shipped, reason=str(error))
         return RunEntry(folder.name, folder, shipped, manifest=manifest)
+
+    def _check_core(self, folder: Path, manifest: dict[str, Any]) -> None:
+        """Read the core files once and again whenever one of them changed. Raises Broken."""
+        names = ("weights.safetensors", *(NOUNS[noun].file for noun in CORE))
+        try:
+            stats = [(folder / name).lstat() for name in names]
+        except OSError as error:
+            raise Broken(f"it has no {Path(error.filename).name}") from None
+        if not all(stat.S_ISREG(found.st_mode) for found in stats):
+            raise Broken("its files are links to another place")
+        stamp = (*((s.st_mtime_ns, s.st_size) for s in stats), *(manifest["nouns"][n]["sha256"] for n in CORE))
+        stamp = (*stamp, manifest["weights"]["sha256"])
+        if self._checked.get(folder, ((), ""))[0] != stamp:
+            self._checked[folder] = (stamp, _core_problem(folder, manifest))
+        if self._checked[folder][1]:
+            raise Broken(self._checked[folder][1])
+
+
+def _core_problem(folder: Path, manifest: dict[str, Any]) -> str:
+    """Why weights, history or predictions cannot be used; '' when they can."""
+    try:
+        if sha256(folder / "weights.safetensors") != manifest["weights"]["sha256"]:
+            return "its weights.safetensors does not match its checksum"
+        shapes = _shapes(folder / "weights.safetensors")
+        for layer in manifest.get("layers", []):
+            inside = [shape for name, shape in shapes.items() if f"{name}.".startswith(f"{layer['name']}.")]
+            if sum(map(math.prod, inside)) < layer["parameters"]:
+                return f"its weights have other shapes than its layer {layer['name'][:40]}"
+        for noun in CORE:
+            declared = NOUNS[noun]
+            assert isinstance(declared, Table)
+            if sha256(folder / declared.file) != manifest["nouns"][noun]["sha256"]:
+                return f"its {declared.file} does not match its checksum"
+            columns = pq.read_schema(folder / declared.file).names
+            lost = [name for name in declared.columns if not name.endswith("*") and name not in columns]
+            if lost:
+                return f"its {declared.file} lacks {', '.join(lost)}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        return f"its files cannot be read ({type(error).__name__})"
+    return ""
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    """name → shape, from the description at the beginning of a safetensors file. Raises ValueError."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(HEADER_BYTES), "little")
+        if length > path.stat().st_size - HEADER_BYTES:
+            raise ValueError("the file ends within its description")
+        described = json.loads(file.read(length))
+    return {name: tensor["shape"] for name, tensor in described.items() if name != "__metadata__"}
 
 
 def _folders(root: Path) -> list[Path]:
@@ -228,20 +287,14 @@ def _manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / "manifest.json").read_text())
     except FileNotFoundError:
         raise Broken("it has no manifest.json") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise Broken("its manifest.json cannot be read") from None
-    if not isinstance(manifest, dict):
-        raise Broken("its manifest.json is not an object")
-    major = str(manifest.get("schema", "")).split(".")[0]
-    if major != str(MAJOR):
-        raise Broken(f"it was written for schema {manifest.get('schema')!r}, this app reads {MAJOR}.x")
-    missing = [key for key in REQUIRED if key not in manifest]
-    if missing:
-        raise Broken(f"its manifest.json lacks {', '.join(missing)}")
+    try:
+        check(manifest)
+    except Mismatch as mismatch:
+        raise Broken(str(mismatch)) from None
     if manifest["run_id"] != folder.name:
         raise Broken(f"its manifest names another run, {manifest['run_id']!r}")
-    if not all(noun in manifest["nouns"] for noun in CORE):
-        raise Broken("it lacks history or predictions")
     return manifest
 
 

@@ -11,8 +11,14 @@ from ml.artifacts.reader import Broken, Library, Missing
 from ml.paths import ARTIFACTS
 
 HISTORY = {
-    "epoch": [1], "train_loss": [0.5], "train_accuracy": [0.8], "validation_loss": [0.4], "validation_accuracy": [0.9],
-    "learning_rate": [0.1], "seconds": [1.0], "images_per_second": [10.0],
+    "epoch": [1],
+    "train_loss": [0.5],
+    "train_accuracy": [0.8],
+    "validation_loss": [0.4],
+    "validation_accuracy": [0.9],
+    "learning_rate": [0.1],
+    "seconds": [1.0],
+    "images_per_second": [10.0],
 }
 
 
@@ -39,7 +45,15 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, change, words):
 
 def test_numbered_columns_have_no_gaps():
     frame = pd.DataFrame(
-        {"split": ["test"], "example_id": [1], "label": [0], "predicted": [0], "confidence": [1.0], "p_0": [1.0], "p_2": [0.0]}
+        {
+            "split": ["test"],
+            "example_id": [1],
+            "label": [0],
+            "predicted": [0],
+            "confidence": [1.0],
+            "p_0": [1.0],
+            "p_2": [0.0],
+        }
     )
     with pytest.raises(schema.Mismatch, match="gaps"):
         schema.NOUNS["predictions"].check(frame)
@@ -117,13 +131,27 @@ def damage(folder, kind):
         (folder / "manifest.json").write_text(json.dumps(manifest))
     elif kind == "list":
         (folder / "manifest.json").write_text("[]")
+    elif kind == "linked weights":
+        elsewhere = folder.parent.parent / "weights"
+        shutil.move(folder / "weights.safetensors", elsewhere)
+        os.symlink(elsewhere, folder / "weights.safetensors")
     elif kind == "link out":
         elsewhere = folder.parent.parent / "elsewhere"
         shutil.move(folder, elsewhere)
         os.symlink(elsewhere, folder)
 
 
-KINDS = ["no weights", "empty folder", "bad json", "newer version", "wrong name", "no core", "list", "link out"]
+KINDS = [
+    "no weights",
+    "empty folder",
+    "bad json",
+    "newer version",
+    "wrong name",
+    "no core",
+    "list",
+    "link out",
+    "linked weights",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -145,13 +173,60 @@ def test_broken_runs_are_listed_with_their_reason(home, kind):
 
 @pytest.mark.parametrize("name", ["predictions.parquet", "weights.safetensors", "filters.npz"])
 def test_a_file_that_changed_is_not_read(home, name):
+    run = Library(home, home).open("toy")
     path = home / "runs" / "toy" / name
     path.write_bytes(path.read_bytes()[:-10])
-    run = Library(home, home).open("toy")
     with pytest.raises(Broken, match="checksum"):
         run.weights() if name.startswith("weights") else (
             run.table("predictions") if name.startswith("pred") else run.arrays("filters")
         )
+    (entry,) = Library(home, home).runs()
+    assert entry.ok == (name == "filters.npz")  # what is not core costs its panel, not the run
+
+
+def rewrite(folder, change):
+    """Change the manifest in place."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.pop("results"), "lacks results"),
+        (lambda m: m["results"].pop("test"), "results must name test"),
+        (lambda m: m["results"]["test"].update(correct=401), "results.test: more right answers"),
+        (lambda m: m["dataset"].update(classes=["a", "a", "b", "c"]), "dataset: class names must differ"),
+        (lambda m: m["dataset"].update(std=[0.0]), "dataset.std"),
+        (lambda m: m.update(parameters="many"), "wrong at parameters"),
+        (lambda m: m["weights"].update(sha256="0"), "weights.sha256"),
+        (lambda m: m["layers"][0].update(parameters=10**9), "other shapes than its layer"),
+        (lambda m: m["dataset"].update(title="x" * 500), "dataset.title"),
+    ],
+)
+def test_a_manifest_that_pages_could_not_read_is_a_broken_run(home, change, words):
+    rewrite(home / "runs" / "toy", change)
+    (entry,) = Library(home, home).runs()
+    assert words in entry.reason
+
+
+def test_a_table_of_another_kind_is_a_broken_run(home):
+    folder = home / "runs" / "toy"
+    shutil.copy(folder / "history.parquet", folder / "predictions.parquet")
+    rewrite(folder, lambda m: m["nouns"]["predictions"].update(sha256=m["nouns"]["history"]["sha256"]))
+    (entry,) = Library(home, home).runs()
+    assert "its predictions.parquet lacks split" in entry.reason
+
+
+def test_files_are_handed_out_as_their_checksums_say(home):
+    run = Library(home, home).open("toy")
+    files = run.files()
+    assert set(files) >= {"weights.safetensors", "history.parquet", "predictions.parquet", "filters.npz"}
+    assert all(path.is_file() for path in files.values())
+    (home / "runs" / "toy" / "filters.npz").write_bytes(b"")
+    with pytest.raises(Broken, match="checksum"):
+        run.files()
 
 
 def test_pictures(home):

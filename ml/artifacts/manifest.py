@@ -1,0 +1,130 @@
+"""What a manifest must say, key by key. Checked for every run that is listed: pages read these keys without asking."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from ml.artifacts.schema import CORE, MAJOR, RUN_ID, Mismatch
+
+Name = Annotated[str, StringConstraints(pattern=RUN_ID.pattern.removesuffix("$") + r"\z")]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+Line = Annotated[str, StringConstraints(max_length=400)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\z")]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Part(BaseModel):
+    """Unknown keys are let through: a later minor version may have added them."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class Data(Part):
+    name: Name
+    title: Word
+    classes: list[Word] = Field(min_length=2, max_length=1_000)
+    height: int = Field(ge=1, le=4_096)
+    width: int = Field(ge=1, le=4_096)
+    channels: int = Field(ge=1, le=4)
+    mean: list[float]
+    std: list[Annotated[float, Field(gt=0)]]
+    complete: bool = True
+    counts: dict[Word, Count]
+
+    @model_validator(mode="after")
+    def consistent(self) -> "Data":
+        if len(set(self.classes)) != len(self.classes) or not all(name.isprintable() for name in self.classes):
+            raise ValueError("class names must differ and be printable")
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise ValueError("mean and std need one number a channel")
+        return self
+
+
+class Result(Part):
+    correct: Count
+    n: int = Field(ge=1, le=10**9)
+    loss: float
+
+    @model_validator(mode="after")
+    def consistent(self) -> "Result":
+        if self.correct > self.n:
+            raise ValueError("more right answers than examples")
+        return self
+
+
+class Config(Part):
+    epochs: int = Field(ge=1, le=10**6)
+    seed: int
+
+
+class Layer(Part):
+    name: Word
+    kind: Word
+    settings: Line
+    shape: list[Count] = Field(max_length=8)
+    parameters: Count
+
+
+class File(Part):
+    sha256: Digest
+
+
+class Machine(Part):
+    processor: Line
+    cores: int | None
+    threads: int
+
+
+class Manifest(Part):
+    """The whole of it."""
+
+    schema_: Line = Field(alias="schema")
+    run_id: Name
+    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}\z")]
+    network: dict[Word, int | float | bool | None] = Field(alias="model_config")
+    dataset: Data
+    config: Config
+    train_images: Count
+    parameters: Count
+    layers: list[Layer] = Field(default=[], max_length=2_000)
+    results: dict[Word, Result]
+    seconds: Seconds
+    training_seconds: Seconds
+    machine: Machine
+    created: Line
+    weights: File
+    nouns: dict[Word, File]
+    best_epoch: int = Field(default=0, ge=0)
+    bytes: Count | None = None
+    latency_ms: Seconds | None = None
+
+    @model_validator(mode="after")
+    def consistent(self) -> "Manifest":
+        if "test" not in self.results:
+            raise ValueError("results must name test")
+        return self
+
+
+def check(manifest: Any) -> None:
+    """Raise Mismatch with a reason in words unless this is the manifest of a run that this version can read."""
+    if not isinstance(manifest, dict):
+        raise Mismatch("its manifest.json is not an object")
+    if str(manifest.get("schema", "")).split(".")[0] != str(MAJOR):
+        raise Mismatch(f"it was written for schema {str(manifest.get('schema'))[:20]!r}, this app reads {MAJOR}.x")
+    try:
+        Manifest.model_validate(manifest)
+    except ValidationError as wrong:
+        errors = wrong.errors(include_url=False, include_input=False, include_context=False)
+        missing = [_place(error) for error in errors if error["type"] == "missing"]
+        if missing:
+            raise Mismatch(f"its manifest.json lacks {', '.join(missing[:5])}") from None
+        words = errors[0]["msg"].removeprefix("Value error, ")
+        raise Mismatch(f"its manifest.json is wrong at {_place(errors[0])}: {words}"[:300]) from None
+    lost = [noun for noun in CORE if noun not in manifest["nouns"]]
+    if lost:
+        raise Mismatch("it lacks " + " or ".join(CORE))
+
+
+def _place(error: Any) -> str:
+    return ".".join(str(part)[:40] for part in error["loc"]) or "the top"
