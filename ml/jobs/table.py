@@ -46,6 +46,7 @@ ACTIVE = ("queued", "running")
 RESUMABLE = ("interrupted", "failed")
 ENDED = ("done", "failed", "cancelled", "interrupted")
 STATES = (*ACTIVE, *ENDED)
+STEPS = 400  # points of a curve within the epochs, at most
 KINDS = ("train", "data", "evaluate")  # a training, the fetching of a data set, what a published run lacks
 
 
@@ -171,11 +172,31 @@ def _schema_1() -> tuple[Table, Table, Table, MetaData]:
 jobs, epochs, workers, _metadata = _schema_1()
 
 
+def _schema_2() -> tuple[Table, MetaData]:
+    """Measures within the epochs."""
+    metadata = MetaData()
+    steps = Table(
+        "job_steps",
+        metadata,
+        Column("job", String(32), primary_key=True),
+        Column("batch", Integer, primary_key=True, autoincrement=False),
+        *(Column(name, Float, nullable=False) for name in ("loss", "accuracy", "learning_rate", "images_per_second")),
+    )
+    return steps, metadata
+
+
+steps, _ = _schema_2()
+
+
 def _step_1(connection: Connection) -> None:
     _schema_1()[-1].create_all(connection)
 
 
-MIGRATIONS = (_step_1,)
+def _step_2(connection: Connection) -> None:
+    _schema_2()[-1].create_all(connection)
+
+
+MIGRATIONS = (_step_1, _step_2)
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 
 
@@ -259,6 +280,29 @@ class JobTable:
         columns = [column for column in epochs.c if column.name != "job"]
         query = select(*columns).where(epochs.c.job == job_id).order_by(epochs.c.epoch)
         with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def steps(self, job_id: str, limit: int = STEPS) -> list[dict[str, float]]:
+        """At most `limit` mappings with batch, loss, accuracy, learning_rate and images_per_second, ascending.
+
+        Where there are more rows, neighbours are averaged in groups of 2, 4, 8 …, named by their last batch: a group
+        that is full stays as it is while the training goes on.
+        """
+        mine, measures = steps.c.job == job_id, [c for c in steps.c if c.name not in ("job", "batch")]
+        with self.engine.connect() as connection:
+            rows = int(connection.scalar(select(func.count()).where(mine)) or 0)
+            width = 1
+            while -(-rows // width) > limit:
+                width *= 2
+            group = ((func.row_number().over(order_by=steps.c.batch) - 1) // width).label("part")
+            inner = select(group, steps.c.batch, *measures).where(mine).subquery()
+            query = (
+                select(
+                    func.max(inner.c.batch).label("batch"), *(func.avg(inner.c[c.name]).label(c.name) for c in measures)
+                )
+                .group_by(inner.c.part)
+                .order_by(inner.c.part)
+            )
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def waiting(self, kind: str = "train") -> int:
@@ -388,6 +432,24 @@ class JobTable:
             self._owned(job, {"epoch": number, "beat": jobs.c.beat + 1}, connection)
             connection.execute(delete(epochs).where(epochs.c.job == job.id, epochs.c.epoch >= number))
             connection.execute(insert(epochs).values(job=job.id, **row))
+
+    def add_steps(self, job: Job, rows: Sequence[Mapping[str, float]]) -> None:
+        """Store measures within the epochs, ascending by batch; rows from the first one's batch on are replaced.
+
+        Raises Lost.
+        """
+        if not rows:
+            return
+        with self._writer.begin() as connection:
+            self._owned(job, {"beat": jobs.c.beat + 1}, connection)
+            connection.execute(delete(steps).where(steps.c.job == job.id, steps.c.batch >= rows[0]["batch"]))
+            connection.execute(insert(steps), [{"job": job.id, **row} for row in rows])
+
+    def rewind(self, job: Job, batch: int) -> None:
+        """Forget the measures after a batch: a resumed training makes them anew. Raises Lost."""
+        with self._writer.begin() as connection:
+            self._owned(job, {"beat": jobs.c.beat + 1}, connection)
+            connection.execute(delete(steps).where(steps.c.job == job.id, steps.c.batch > batch))
 
     def finish(self, job: Job, state: str, cause: str = "") -> Job:
         """End this attempt. Raises Lost when it has been ended already."""

@@ -17,6 +17,7 @@ from ml.paths import home_dir
 LEASE = "FASHION_LEASE"  # which attempt this process is; set by the worker
 MEMORY = "FASHION_TRAIN_MEMORY_MB"  # optional limit of the trainer's address space
 TICK_SECONDS = 0.5  # how often progress is written and the cancel flag read
+STEP_SECONDS = 1.0  # how often measures within the epoch are written
 Progress = dict[str, int | float | str | None]
 OUT_OF_MEMORY = "Out of memory: try a smaller batch or fewer training images."
 # how Python, PyTorch, the dynamic linker and the system say that memory ran out
@@ -57,14 +58,27 @@ class Pulse(threading.Thread):
         super().__init__(name="pulse", daemon=True)
         self.cancelled, self.ended = threading.Event(), threading.Event()
         self.progress: Progress = {}
+        self.steps: deque[dict[str, float]] = deque()  # measures to be written, appended by the training
         self._table, self._job = table, job
+        self._writing = threading.Lock()
+
+    def flush(self) -> None:
+        """Write the measures that wait. Raises Lost."""
+        with self._writing:
+            rows = list(self.steps)
+            self._table.add_steps(self._job, rows)
+            for _ in rows:  # only now: what a busy database refused is written next time
+                self.steps.popleft()
 
     def run(self) -> None:
         written: Progress = {}
-        last = -BEAT_SECONDS
+        last = told = -BEAT_SECONDS
         while not self.ended.wait(TICK_SECONDS):
             progress, now = dict(self.progress), time.monotonic()
             try:
+                if self.steps and now - told >= STEP_SECONDS:
+                    self.flush()
+                    told = now
                 if progress != written or now - last >= BEAT_SECONDS:
                     stop = self._table.beat(self._job, **progress)
                     written, last = progress, now
@@ -100,6 +114,7 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
             writer.discard(table.partial(job))
         if cause:
             print(cause, file=sys.stderr)
+        pulse.flush()
         table.finish(job, state, cause)
         if state == "done":
             _complete(table, job)
@@ -131,7 +146,13 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
     config = TrainConfig(**job.spec)
     pace = Pace(config.batch_size)
 
+    begun = False
+
     def on_batch(done: int, total: int) -> None:
+        nonlocal begun
+        if not begun and job.attempt > 1:
+            table.rewind(job, done)
+        begun = True
         left, speed = pace.at(done, total, time.monotonic())
         pulse.progress = {"batch": done, "batches": total, "stage": "training", "left": left, "speed": speed}
         check()
@@ -155,6 +176,7 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
             run_id=job.run_id,
             home=table.home,
             on_batch=on_batch,
+            on_metrics=lambda metrics: pulse.steps.append(asdict(metrics)),
             on_epoch=on_epoch,
             on_step=on_step,
             command=f"python -m ml train --job {job.id}",

@@ -164,6 +164,42 @@ def test_history_stays_contiguous_when_epochs_are_told_again(table):
     assert rows[1]["train_loss"] == 0.25
 
 
+def step(batch, **measures):
+    return {"batch": batch, "loss": 1.0, "accuracy": 0.5, "learning_rate": 0.1, "images_per_second": 10.0, **measures}
+
+
+def test_steps_are_replaced_from_where_a_training_goes_on(table):
+    submit(table)
+    job = table.claim()
+    table.add_steps(job, [step(batch) for batch in (5, 10, 15)])
+    table.add_steps(job, [])
+    table.finish(job, "interrupted")
+    with pytest.raises(Lost):
+        table.add_steps(job, [step(20)])
+    table.resume(job.id)
+    again = table.claim()
+    table.rewind(again, 8)
+    assert table.steps(job.id) == [step(5)]
+    table.add_steps(again, [step(9), step(13, loss=0.5)])
+    table.add_steps(again, [step(13, loss=0.25)])
+    assert table.steps(job.id) == [step(5), step(9), step(13, loss=0.25)]
+    assert table.steps("0" * 32) == []
+
+
+def test_many_steps_are_thinned_to_means_that_stay(table):
+    submit(table)
+    job = table.claim()
+    table.add_steps(job, [step(batch, loss=float(batch)) for batch in range(1, 1001)])
+    thin = table.steps(job.id, limit=300)
+    assert [row["batch"] for row in thin] == list(range(4, 1001, 4))
+    assert [row["loss"] for row in thin[:2]] == [2.5, 6.5]
+    table.add_steps(job, [step(batch, loss=float(batch)) for batch in range(1001, 1004)])
+    more = table.steps(job.id, limit=300)
+    assert more[:250] == thin
+    assert more[250] == pytest.approx(step(1003, loss=1002.0))
+    assert len(table.steps(job.id)) <= 400
+
+
 def test_current_prefers_running_then_waiting_then_latest_end(table):
     assert table.current() is None
     a, b = submit(table, "a"), submit(table, "b")
