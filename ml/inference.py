@@ -3,6 +3,7 @@
 import copy
 import statistics
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -115,15 +116,17 @@ class Classifier:
 
 
 def folded(module: nn.Module) -> nn.Module:
-    """A copy in which batch normalisation that follows a convolution has become part of it: same answers, less work."""
+    """A copy in which batch normalisation that follows a convolution has become part of it: same answers, less work.
+
+    It follows where it is next in a Sequential, or where the two are called conv1 and bn1, as in torchvision's blocks.
+    """
     module = copy.deepcopy(module)
     for parent in list(module.modules()):
-        before: tuple[str, nn.Module] | None = None
-        for name, layer in list(parent.named_children()) if isinstance(parent, nn.Sequential) else ():
-            if isinstance(layer, nn.BatchNorm2d) and before is not None and isinstance(before[1], nn.Conv2d):
-                setattr(parent, before[0], fuse_conv_bn_eval(before[1], layer))
-                setattr(parent, name, nn.Identity())
-            before = (name, layer)
+        for (one, conv), (two, norm) in pairwise(list(parent.named_children())):
+            follows = isinstance(parent, nn.Sequential) or (one[:4] == "conv" and two == f"bn{one[4:]}")
+            if follows and isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(parent, one, fuse_conv_bn_eval(conv, norm))
+                setattr(parent, two, nn.Identity())
     return module
 
 

@@ -81,7 +81,7 @@ ALLOWED = {
         "dashboard.pictures",
     ),
     "ml.data": ("ml.paths", "ml.torchvision_ops"),
-    "ml.models": (),
+    "ml.models": ("ml.torchvision_ops",),
     "ml.explanation": (),
     "ml.artifacts": ("ml.paths", "ml.data.base"),  # a Dataset is what the writer describes
     "ml.training": ("ml.data", "ml.models"),
@@ -134,6 +134,24 @@ def test_importing_the_app_leaves_torch_unloaded():
 def test_reading_artifacts_and_jobs_never_loads_torch():
     loaded = loaded_after("import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.jobs.table")
     assert not loaded & HEAVY
+
+
+def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
+    """Only inside a function, so that nothing loads it until it is needed, and after declare() in that function."""
+    found = set()
+    for path in [ROOT / "app.py", *sources("dashboard", "ml", "tools", "bench")]:
+        if not any(within(name, ("torchvision",)) for name in imports(path)):
+            continue
+        found.add(module_of(path))
+        tree = ast.parse(path.read_text())
+        outside = [part for part in tree.body if isinstance(part, ast.Import | ast.ImportFrom)]
+        assert not any(ast.unparse(part).startswith(("import torchvision", "from torchvision")) for part in outside)
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+            lines = [ast.unparse(line) for line in function.body]
+            wanted = [i for i, line in enumerate(lines) if re.match(r"(import|from) torchvision", line)]
+            assert not wanted or "declare()" in lines[: wanted[0]], f"{path}: {function.name}"
+    models = {f"ml.models.{name}" for name in ("resnet18", "mobilenet_v3_small", "small_vgg", "small_vit")}
+    assert found == {"ml.data.fashion_mnist", *models}
 
 
 def calls(path: Path) -> list[ast.Call]:

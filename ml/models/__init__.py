@@ -16,7 +16,13 @@ MODELS = {  # module in this package → class in it
     "fashion_cnn": "FashionCNN",
     "compact_cnn": "CompactCNN",
     "mlp": "MLP",
+    "resnet18": "ResNet18",
+    "mobilenet_v3_small": "MobileNetV3Small",
+    "small_vgg": "SmallVGG",
+    "small_vit": "SmallViT",
+    "efficientnet_lite0": "EfficientNetLite0",
 }
+PRETRAINED = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18")  # whose ImageNet weights are published
 
 
 def build(
@@ -28,16 +34,21 @@ def build(
     classes: int,
     dropout: float | None = None,
     batch_norm: bool = True,
+    pretrained: bool = False,
 ) -> "nn.Module":
     """A freshly initialised network; raises KeyError naming the known ones.
 
     dropout: of every dropout layer; None leaves the model's own. batch_norm: False takes normalisation out and gives
-    the convolutions the offset it held.
+    the convolutions the offset it held. pretrained: the shape that ImageNet's published weights fit, not the weights;
+    ValueError for a model that has none.
     """
     if name not in MODELS:
         raise KeyError(f"unknown model {name!r}; known: {', '.join(MODELS)}")
+    if pretrained and name not in PRETRAINED:
+        raise ValueError(f"there are no published weights of {name}; there are of {', '.join(PRETRAINED)}")
     kind = getattr(import_module(f"ml.models.{name}"), MODELS[name])
-    model = kind(channels=channels, height=height, width=width, classes=classes)
+    options = {"pretrained": True} if pretrained else {}
+    model = kind(channels=channels, height=height, width=width, classes=classes, **options)
     if dropout is not None or not batch_norm:
         from ml.models.variants import with_dropout, without_batch_norm
 

@@ -1,4 +1,4 @@
-"""A built network with other dropout, or without batch normalisation: what the ablation table compares."""
+"""A built network with other dropout, without batch normalisation, or with nothing written in place."""
 
 import torch
 from torch import nn
@@ -20,3 +20,10 @@ def without_batch_norm(model: nn.Module) -> None:
                 setattr(layer, name, nn.Identity())
             elif isinstance(inside, nn.Conv2d) and inside.bias is None:
                 inside.bias = nn.Parameter(torch.zeros(inside.out_channels))
+
+
+def out_of_place(model: nn.Module) -> None:
+    """Let no layer overwrite what it was given: Insights shows what each of them said."""
+    for layer in model.modules():
+        if hasattr(layer, "inplace"):
+            layer.inplace = False  # type: ignore[assignment]

@@ -1,16 +1,25 @@
 import pytest
 import torch
+from torch import nn
 
 from ml.data import synthetic
-from ml.models import MODELS, build, parameter_count
+from ml.inference import folded
+from ml.models import MODELS, PRETRAINED, build, parameter_count
 from ml.training.config import TrainConfig
 from ml.training.loop import fit
 
 FASHION = {"channels": 1, "height": 28, "width": 28, "classes": 10}
 WIDE = {"channels": 3, "height": 40, "width": 32, "classes": 13}
+COUNTS = {
+    "fashion_cnn": 896_906, "compact_cnn": 38_154, "batchnorm_cnn": 241_770, "mlp": 535_818, "resnet18": 11_172_810,
+    "mobilenet_v3_small": 1_527_818, "small_vgg": 585_066, "small_vit": 540_170, "efficientnet_lite0": 3_383_818,
+}  # fmt: skip
+# pictures' side and number for the falling loss, where 28 and 192 would take seconds
+SMALL = {"resnet18": (12, 48), "efficientnet_lite0": (16, 32), "small_vit": (16, 128), "mobilenet_v3_small": (16, 128)}
+BUILDS = [*((name, {}) for name in MODELS), *((name, {"pretrained": True}) for name in PRETRAINED)]
 
 
-@pytest.mark.parametrize(("name", "count"), [("fashion_cnn", 896_906), ("compact_cnn", 38_154)])
+@pytest.mark.parametrize(("name", "count"), COUNTS.items())
 def test_parameters_to_the_letter(name, count):
     assert parameter_count(build(name, **FASHION)) == count
 
@@ -23,10 +32,10 @@ def test_fashion_cnn_layers_to_the_letter():
     assert drops == [0.25, 0.25, 0.4, 0.3]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "options"), BUILDS)
 @pytest.mark.parametrize("form", [FASHION, WIDE])
-def test_shapes_follow_the_data(name, form):
-    model = build(name, **form)
+def test_shapes_follow_the_data(name, options, form):
+    model = build(name, **form, **options)
     images = torch.zeros(2, form["channels"], form["height"], form["width"])
     assert model(images).shape == (2, form["classes"])
     assert torch.equal(model.eval()(images), model.head(model.body(images)))
@@ -34,11 +43,80 @@ def test_shapes_follow_the_data(name, form):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_loss_falls_on_synthetic(name):
-    data = synthetic.load("synthetic-4-28x28x1", train=192, validation=16, test=16)
+    side, train = SMALL.get(name, (28, 192))
+    data = synthetic.load(f"synthetic-4-{side}x{side}x1", train=train, validation=16, test=16)
     torch.manual_seed(0)
-    config = TrainConfig(model=name, epochs=3, batch_size=32, augment=(), threads=1)
-    epochs = list(fit(build(name, channels=1, height=28, width=28, classes=4), data, config))
+    config = TrainConfig(model=name, epochs=3, batch_size=16 if train < 100 else 32, augment=(), threads=1)
+    epochs = list(fit(build(name, channels=1, height=side, width=side, classes=4), data, config))
     assert epochs[-1].train_loss < 0.8 * epochs[0].train_loss
+
+
+@pytest.mark.parametrize(("name", "options"), BUILDS)
+def test_folding_leaves_no_normalisation_and_the_same_answers(name, options):
+    torch.manual_seed(0)
+    model = build(name, channels=1, height=24, width=24, classes=5, **options).double()  # no rounding in the way
+    images = torch.randn(8, 1, 24, 24, dtype=torch.float64)
+    with torch.no_grad():
+        nn.init.normal_(model.head.weight, std=0.1)  # some start with a head of zeros
+        for layer in model.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                nn.init.uniform_(layer.weight, 0.5, 1.5)
+                nn.init.normal_(layer.bias, std=0.1)
+                layer.momentum = None  # the mean over all batches: one is enough to leave the start
+        model(images)
+        found = folded(model.eval())
+        expected = model(images)
+    assert expected.std() > 1e-3
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in found.modules())
+    torch.testing.assert_close(found(images), expected, atol=1e-9, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "options"), BUILDS)
+def test_no_layer_overwrites_what_it_was_given(name, options):
+    """Feature maps are shown layer by layer; each must still be there when the next has spoken."""
+    model = build(name, channels=1, height=24, width=24, classes=5, **options).eval()
+    value = torch.randn(2, 1, 24, 24)
+    with torch.no_grad():
+        for layer in model.body:
+            before = value.clone()
+            given, value = value, layer(value)
+            assert torch.equal(given, before), layer
+
+
+def test_the_vit_cuts_any_picture_into_at_most_eight_patches_a_side():
+    for height, width, patch, across in [(28, 28, 4, 7), (64, 64, 8, 8), (30, 20, 4, 8), (96, 40, 12, 8)]:
+        model = build("small_vit", channels=1, height=height, width=width, classes=3)
+        assert model.body.patches.kernel_size == (patch, patch)
+        assert model.body.tokens.places.shape == (1, 1 + across**2, 128)
+        images = torch.randn(1, 1, height, width)
+        seen = model.body.patches(model.body.pad(images) if hasattr(model.body, "pad") else images)
+        assert seen.shape == (1, 128, across, across)
+
+
+def test_the_lens_turns_one_normalisation_into_the_other():
+    from ml.models.lens import MEAN, STD, Lens
+
+    pixels = torch.rand(2, 1, 8, 6)
+    lens = Lens(1, 8, 6, side=6)
+    lens.focus([0.3], [0.2])
+    expected = (pixels.expand(-1, 3, -1, -1) - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    torch.testing.assert_close(lens((pixels - 0.3) / 0.2), expected)
+    assert Lens(3, 40, 20, side=112).size == (224, 112)
+    with pytest.raises(ValueError, match="grey or RGB"):
+        Lens(2, 28, 28)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "small_vgg", "small_vit"])
+def test_dropout_and_batch_norm_are_choices_in_torchvisions_models_too(name):
+    model = build(name, channels=1, height=16, width=16, classes=3, dropout=0.0, batch_norm=False)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+    assert not any(layer.p for layer in model.modules() if isinstance(layer, nn.Dropout))
+    assert all(layer.bias is not None for layer in model.modules() if isinstance(layer, nn.Conv2d))
+
+
+def test_published_weights_are_known_of_few():
+    with pytest.raises(ValueError, match="resnet18"):
+        build("compact_cnn", **FASHION, pretrained=True)
 
 
 def test_unknown_and_too_small():

@@ -1,0 +1,89 @@
+"""EfficientNet-Lite0 (Tan and Le 2019, arXiv:1905.11946, without squeeze-and-excitation and with ReLU6), behind a lens.
+
+For transfer learning: its ImageNet weights come in a package, so they need no download. 3,383,818 parameters. The
+layers are in the order of the published ones, which is how their weights find them.
+"""
+
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ml.models.lens import Lens
+
+# blocks, kernel, stride of the first, times wider inside, channels
+STAGES = [
+    (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+]  # fmt: skip
+FEATURES = 1280
+
+
+class EfficientNetLite0(nn.Module):
+    """images: float [n, 1 or 3, height, width], normalised → logits [n, classes].
+
+    pretrained: accepted for symmetry; its shape is always that of the published weights.
+    """
+
+    def __init__(
+        self, *, channels: int = 1, height: int = 28, width: int = 28, classes: int = 10, pretrained: bool = False
+    ) -> None:
+        super().__init__()
+        self.body = nn.Sequential()
+        self.body.add_module("lens", Lens(channels, height, width))
+        self.body.add_module("stem", nn.Sequential(*_layer(3, 32, 3, stride=2), nn.ReLU6()))
+        inputs, number = 32, 0
+        for blocks, kernel, stride, times, outputs in STAGES:
+            for place in range(blocks):
+                block = InvertedResidual(inputs, outputs, kernel, stride if place == 0 else 1, times)
+                self.body.add_module(f"block_{number}", block)
+                inputs, number = outputs, number + 1
+        self.body.add_module("last", nn.Sequential(*_layer(inputs, FEATURES, 1), nn.ReLU6()))
+        self.body.add_module("avgpool", nn.AdaptiveAvgPool2d(1))
+        self.body.add_module("flatten", nn.Flatten())
+        self.body.add_module("drop", nn.Dropout(0.2))
+        self.head = nn.Linear(FEATURES, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.body(images))
+
+
+class InvertedResidual(nn.Module):
+    """Widen, look around in each channel alone, narrow; added to what came in where the shape is the same.
+
+    float [n, inputs, h, w] → [n, outputs, ⌈h / stride⌉, ⌈w / stride⌉].
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, times: int) -> None:
+        super().__init__()
+        inside = inputs * times
+        widen = (*_layer(inputs, inside, 1), nn.ReLU6()) if times > 1 else ()
+        self.path = nn.Sequential(
+            *widen,
+            *_layer(inside, inside, kernel, stride=stride, groups=inside), nn.ReLU6(),
+            *_layer(inside, outputs, 1),
+        )  # fmt: skip
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.path(x) if self.adds else self.path(x)
+
+
+class Same(nn.Conv2d):
+    """A convolution that pads as TensorFlow does: what is left over of an odd number goes to the right and below."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        missing = [
+            max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            for size, stride, kernel in zip(x.shape[2:], self.stride, self.kernel_size, strict=True)
+        ]
+        (top, bottom), (left, right) = ((n // 2, n - n // 2) for n in missing)
+        return self._conv_forward(pad(x, [left, right, top, bottom]), self.weight, self.bias)
+
+
+def _layer(inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> tuple[nn.Module, ...]:
+    """A convolution and its normalisation."""
+    if stride > 1:
+        conv: nn.Conv2d = Same(inputs, outputs, kernel, stride, groups=groups, bias=False)
+    else:
+        conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
+    nn.init.normal_(conv.weight, std=(2 / (outputs // groups * kernel**2)) ** 0.5)
+    return conv, nn.BatchNorm2d(outputs, eps=1e-3)

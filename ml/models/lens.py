@@ -1,0 +1,38 @@
+"""What a network that learned on ImageNet wants to see: three channels, more pixels, ImageNet's brightness."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+SIDE = 112  # pixels of the shorter side; half of what such networks were made for, at a quarter of the work
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0..1
+
+
+class Lens(nn.Module):
+    """images: float [n, 1 or 3, height, width], normalised by their own data → float [n, 3, ≥ SIDE, ≥ SIDE]."""
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self, channels: int, height: int, width: int, side: int = SIDE) -> None:
+        super().__init__()
+        if channels not in (1, 3):
+            raise ValueError(f"networks that learned on ImageNet read grey or RGB pictures, not {channels} channels")
+        times = side / min(height, width)
+        self.size = (round(height * times), round(width * times))
+        # saved with the weights: who loads the run need not know that its data were normalised otherwise
+        self.register_buffer("scale", torch.ones(3))
+        self.register_buffer("offset", torch.zeros(3))
+
+    def focus(self, mean: list[float], std: list[float]) -> None:
+        """Turn pictures normalised with these, one number a channel, into pictures normalised as ImageNet's were."""
+        own_mean, own_std = (torch.tensor(values).expand(3) for values in (mean, std))
+        self.scale.copy_(own_std / torch.tensor(STD))
+        self.offset.copy_((own_mean - torch.tensor(MEAN)) / torch.tensor(STD))
+
+    def forward(self, images: Tensor) -> Tensor:
+        large = interpolate(images, self.size, mode="bilinear", align_corners=False, antialias=False)
+        return large * self.scale.view(1, 3, 1, 1) + self.offset.view(1, 3, 1, 1)
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}"
