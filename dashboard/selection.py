@@ -5,15 +5,18 @@ from dataclasses import dataclass, field, fields, replace
 from urllib.parse import parse_qs, quote
 
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
-SPLITS = ("test", "validation")
+SPLITS = ("test", "validation", "reference")  # reference: a part of what the runs were trained on
 OUTCOMES = ("wrong", "right")
+BUCKETS = ("both", "only-a", "only-b", "neither")  # who is right: A is `run`, B is `against`
+PAIRED = ("/comparison",)  # pages about two runs
 SORTS = ("confident", "unsure", "id")
 PLOTS = ("map",)
 PAGE_SIZE = 48
 MAX_IDS = 200
 MAX_VERTICES = 100
-REPEATED = ("true", "pred", "outcome", "tag", "slice")  # a repeated key means OR
-FILTERS = ("true", "pred", "outcome", "conf", "lasso", "ids", "tag", "slice", "contrast")  # what narrows the examples
+REPEATED = ("true", "pred", "outcome", "bucket", "tag", "slice")  # a repeated key means OR
+# what narrows the examples
+FILTERS = ("true", "pred", "outcome", "bucket", "conf", "lasso", "ids", "tag", "slice", "contrast")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Selection:
     true: tuple[str, ...] = ()
     pred: tuple[str, ...] = ()
     outcome: tuple[str, ...] = ()
+    bucket: tuple[str, ...] = ()
     conf: tuple[float, float] | None = None
     lasso: Lasso | None = None
     ids: tuple[int, ...] = ()
@@ -92,7 +96,7 @@ class Selection:
 
     def with_(self, **changes: object) -> "Selection":
         """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer."""
-        if any(name in changes for name in (*FILTERS, "run", "split", "sort")):
+        if any(name in changes for name in (*FILTERS, "run", "against", "split", "sort")):
             changes = {"page": 1, "sample": None, **changes}
         return replace(self, **changes)  # type: ignore[arg-type]
 
@@ -119,6 +123,16 @@ class Selection:
         """The same examples with the outcome that holds by default written out."""
         return self.with_(outcome=self.outcomes) if not self.narrowed else self
 
+    def differing(self) -> "Selection":
+        """The same examples on a page about two runs: without any filter, what one run alone has right is meant."""
+        return self if self.narrowed else self.with_(bucket=BUCKETS[1:3])
+
+    def swapped(self, run: str, against: str) -> "Selection":
+        """The same comparison seen from the other side: run and against are those it was. What was A's alone goes."""
+        other = {"only-a": "only-b", "only-b": "only-a"}
+        buckets = tuple(other.get(name, name) for name in self.bucket)
+        return self.with_(run=against, against=run, bucket=buckets, outcome=(), conf=None, lasso=None)
+
     def clear(self) -> "Selection":
         """Without anything that narrows the examples."""
         return self.with_(**{f.name: f.default for f in fields(self) if f.name in FILTERS})
@@ -138,6 +152,11 @@ class Selection:
         if not self.narrowed:
             return ("wrong",)
         return () if len(self.outcome) == len(OUTCOMES) else self.outcome
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """What holds; () for all four."""
+        return () if len(self.bucket) == len(BUCKETS) else self.bucket
 
 
 def _short(text: str) -> str:
@@ -232,6 +251,7 @@ READERS = {
     "true": _names,
     "pred": _names,
     "outcome": lambda values: tuple(dict.fromkeys(_one_of(OUTCOMES)([value]) for value in values)),
+    "bucket": lambda values: tuple(dict.fromkeys(_one_of(BUCKETS)([value]) for value in values)),
     "conf": _range,
     "lasso": _lasso,
     "ids": _ids,

@@ -13,12 +13,16 @@ import pandas as pd
 import shapely
 
 from dashboard.records import Marks, Records
-from dashboard.selection import Selection
+from dashboard.selection import BUCKETS, Selection
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
+from ml.comparison import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.intervals import wilson
 from ml.paths import ARTIFACTS, home_dir
 
-__all__ = ["Broken", "Missing", "Pictures", "Predictions", "RunEntry", "RunView", "Store", "wilson"]
+__all__ = [
+    "REDRAWS", "SEED", "Broken", "Comparison", "Missing", "Pictures", "Predictions", "RunEntry", "RunView", "Store",
+    "bootstrap", "gap", "holm", "mcnemar", "mean_gap", "newcombe", "wilson",
+]  # fmt: skip
 
 KEPT = 48  # tables and arrays in memory, of all runs together
 
@@ -95,6 +99,51 @@ class Store:
             raise Broken(f"Run {name} cannot be opened: {entry.reason}.")
         overlay = self.library.home / "runs" / name if entry.shipped else None
         return RunView(self, Run(entry, overlay))
+
+    def other(self, run: "RunView", against: str | None) -> "RunView":
+        """The run to compare with: `against` where it is here and another one, else the best on the same images.
+
+        Best on validation, archived ones left out. Raises Missing where there is none, Broken.
+        """
+        listed = [entry for entry in self.runs() if entry.run_id != run.run_id]
+        if any(entry.run_id == against for entry in listed):
+            return self.open(against)
+        marks = self.marks()
+        found = [
+            entry
+            for entry in listed
+            if entry.ok and not marks.of(entry.run_id).archived and not _apart(run.dataset, entry.manifest["dataset"])
+        ]
+        if not found:
+            raise Missing(
+                f"No other run was trained on {run.dataset['title']}, and a comparison needs two.",
+                f"python -m ml train --dataset {run.dataset['name']} --model compact_cnn --epochs 10",
+            )
+        return self.open(max(found, key=_validated).run_id)
+
+    def compare(self, selection: Selection) -> "Comparison":
+        """The run of the selection and the one it is against, on the images of the split that both know.
+
+        Raises Missing where there is no other run or the two cannot be compared, Broken.
+        """
+        a = self.shown(selection.run)
+        b, split = self.other(a, selection.against), selection.split
+        if why := _apart(a.dataset, b.dataset):
+            raise Missing(f"{a.title} and {b.title} cannot be compared: {why}.")
+
+        def align() -> tuple[np.ndarray, np.ndarray, Answers, int]:
+            first, second = a.predictions(split), b.predictions(split)
+            _, left, right = np.intersect1d(first.ids, second.ids, assume_unique=True, return_indices=True)
+            alike = first.labels[left] == second.labels[right]
+            left, right = left[alike], right[alike]
+            said = Answers(first.labels[left], first.predicted[left], second.predicted[right])
+            return left, right, said, int((~alike).sum())
+
+        digests = [run.manifest["nouns"]["predictions"]["sha256"] for run in (a, b)]
+        found = self.keep(("pair", a.run_id, b.run_id, *digests, split), align)
+        if not len(found[0]):
+            raise Missing(f"{a.title} and {b.title} cannot be compared: no {split} image is known to both.")
+        return Comparison(a, b, split, *found)
 
     def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """make() once per key; the least recently used goes first."""
@@ -240,6 +289,11 @@ class RunView:
             keep &= np.isin(predictions.predicted, self.class_ids(selection.pred))
         if len(selection.outcomes) == 1 and "outcome" not in without:
             keep &= predictions.right == (selection.outcomes[0] == "right")
+        if selection.buckets and "bucket" not in without:
+            pair = self._store.compare(selection.with_(run=self.run_id))
+            inside = np.zeros(len(keep), bool)
+            inside[pair.rows_a] = pair.within(selection.buckets)
+            keep &= inside
         if selection.conf and "conf" not in without:
             low, high = selection.conf
             keep &= (predictions.confidence >= low) & (predictions.confidence <= high)
@@ -263,3 +317,102 @@ class RunView:
             return rows[np.argsort(confidence, kind="stable")]
         # most confident first, and among those the mistakes before what is right
         return rows[np.lexsort((-confidence, predictions.right[rows]))]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs on the n images of a split that both know, by ascending id.
+
+    rows_a, rows_b: int [n], their places in each run's predictions(split). answers: what both said. relabelled: images
+    left out because the two runs know them by different labels.
+    """
+
+    a: RunView
+    b: RunView
+    split: str
+    rows_a: np.ndarray
+    rows_b: np.ndarray
+    answers: Answers
+    relabelled: int = 0
+
+    @property
+    def n(self) -> int:
+        return len(self.rows_a)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """int32 [n]"""
+        return self.a.predictions(self.split).ids[self.rows_a]
+
+    @property
+    def recut(self) -> bool:
+        """Whether the splits were cut differently, so that one run may have trained on what the other kept aside."""
+        first, second = self.a.dataset, self.b.dataset
+        return self.split != "test" and any(first.get(key) != second.get(key) for key in ("seed", "counts"))
+
+    def probabilities(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of A and of B, float32 [n, C] each."""
+        first, second = self.a.predictions(self.split), self.b.predictions(self.split)
+        return first.probabilities[self.rows_a], second.probabilities[self.rows_b]
+
+    def within(self, buckets: tuple[str, ...]) -> np.ndarray:
+        """bool [n]: in one of these buckets."""
+        return np.isin(self.answers.bucket, [BUCKETS.index(name) for name in buckets])
+
+    def mask(self, selection: Selection, *, without: tuple[str, ...] = ()) -> np.ndarray:
+        """bool [n]: what every chip but those named lets through.
+
+        A predicted class stands for the images that one of the two alone said to be of it; confidence, outcome and
+        outline are A's.
+        """
+        skip = ("pred", "bucket", *without, *(() if selection.narrowed else ("outcome",)))
+        keep = self.a.mask(selection, without=skip)[self.rows_a]
+        if selection.pred and "pred" not in without:
+            keep &= self.answers.moved(self.a.class_ids(selection.pred))
+        if selection.buckets and "bucket" not in without:
+            keep &= self.within(selection.buckets)
+        return keep
+
+    def buckets(self, selection: Selection | None = None) -> np.ndarray:
+        """int64 [4] in the order of BUCKETS: over everything, or under every chip of a selection but the bucket."""
+        rows = np.ones(self.n, bool) if selection is None else self.mask(selection, without=("bucket",))
+        return self.answers.buckets(rows)
+
+    def by_class(self, selection: Selection) -> np.ndarray:
+        """int64 [C, 4], the buckets of each label under every chip but true, predicted, outcome and bucket."""
+        rows = self.mask(selection, without=("true", "pred", "outcome", "bucket"))
+        return self.answers.by_class(len(self.a.classes), rows)
+
+    def confusions(self, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
+        """int64 [C, C] of A and of B where they say different things, under every chip but true and predicted."""
+        return self.answers.confusions(len(self.a.classes), self.mask(selection, without=("true", "pred")))
+
+    def ordered(self, selection: Selection) -> np.ndarray:
+        """int [k], places of the selected images in the order the gallery shows them."""
+        rows = np.flatnonzero(self.mask(selection.differing()))
+        if selection.sort == "id":
+            return rows
+        first, second = (p[rows] for p in self.probabilities())
+        if selection.sort == "unsure":
+            return rows[np.argsort(np.minimum(first.max(1), second.max(1)), kind="stable")]
+        labels = self.answers.labels[rows, None]
+        apart = np.take_along_axis(first, labels, 1) - np.take_along_axis(second, labels, 1)
+        return rows[np.argsort(-np.abs(apart[:, 0].astype(np.float64)), kind="stable")]
+
+
+def _apart(first: dict[str, Any], second: dict[str, Any]) -> str:
+    """Why runs on these two data sets (of their manifests) cannot be compared, '' where they can."""
+    if first["name"] != second["name"]:
+        return f"one learned from {first['title']}, the other from {second['title']}"
+    if first["classes"] != second["classes"]:
+        return f"their classes differ, although both learned from {first['title']}"
+    files = [dataset.get("hashes", {}) for dataset in (first, second)]
+    if any(files[0][name] != files[1][name] for name in files[0].keys() & files[1].keys()):
+        return f"the files of {first['title']} changed between the two"
+    return ""
+
+
+def _validated(entry: RunEntry) -> float:
+    """Share of the validation images named right."""
+    result = entry.manifest["results"]["validation"]
+    return result["correct"] / max(result["n"], 1)

@@ -72,7 +72,15 @@ ALLOWED = {
     "dashboard.doors": (*DOORS, "dashboard.records"),
     "dashboard.records": (),  # rows only: the shell hands it a way to open the database, which the door MAKE has
     "dashboard.shelf": ("ml", "dashboard.jobs", "dashboard.records"),
-    "dashboard.store": ("ml.artifacts", "ml.paths", "ml.intervals", "dashboard.selection", "dashboard.records"),
+    "dashboard.store": (
+        "ml.artifacts",
+        "ml.paths",
+        "ml.intervals",
+        "ml.comparison",
+        "dashboard.selection",
+        "dashboard.records",
+    ),
+    "ml.comparison": ("ml.intervals",),
     "dashboard.components": (
         "dashboard.theme",
         "dashboard.selection",

@@ -1,5 +1,7 @@
 """How many images are selected, by what, and the way back; the same bar on every page that has a selection."""
 
+from collections.abc import Sequence
+
 from dash import Dash, Input, Output, html
 
 from dashboard.components import button, dot, icon, plain
@@ -142,8 +144,9 @@ def add_filter(run: RunView, selection: Selection) -> html.Details:
     return html.Details([html.Summary("Add filter", className="chip add"), menu], className="addfilter")
 
 
-def splits(selection: Selection) -> html.Div:
-    """Test or validation."""
+def splits(selection: Selection, offered: Sequence[str] = SPLITS[:2]) -> html.Div:
+    """The splits to choose from, and the chosen one where it is not among them."""
+    shown = [split for split in SPLITS if split in (*offered, selection.split)]
     buttons = [
         html.Button(
             split.capitalize(),
@@ -153,6 +156,6 @@ def splits(selection: Selection) -> html.Div:
                 "aria-pressed": str(split == selection.split).lower(),
             },
         )
-        for split in SPLITS
+        for split in shown
     ]
     return html.Div(buttons, className="seg", role="group", **{"aria-label": "Split"})

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.selection import MAX_IDS, Lasso, Selection
+from dashboard.selection import BUCKETS, MAX_IDS, Lasso, Selection
 
 names = st.text("abcZ09 /&=+%#?;,'\"<>éЖ漢", min_size=1, max_size=20)
 shares = st.integers(0, 100).map(lambda n: n / 100)
@@ -10,10 +10,12 @@ points = st.tuples(*[st.integers(-99_999, 99_999).map(lambda n: n / 100)] * 2)
 selections = st.builds(
     Selection,
     run=st.none() | st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,20}\Z"),
-    split=st.sampled_from(["test", "validation"]),
+    against=st.none() | st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,20}\Z"),
+    split=st.sampled_from(["test", "validation", "reference"]),
     true=st.lists(names, max_size=3, unique=True).map(tuple),
     pred=st.lists(names, max_size=3, unique=True).map(tuple),
     outcome=st.sampled_from([(), ("wrong",), ("right",), ("wrong", "right")]),
+    bucket=st.lists(st.sampled_from(BUCKETS), max_size=4, unique=True).map(tuple),
     conf=st.none() | st.tuples(shares, shares).map(lambda pair: tuple(sorted(pair))),
     lasso=st.none() | st.lists(points, min_size=3, max_size=8).map(lambda p: Lasso("map", tuple(p))),
     ids=st.lists(st.integers(0, 60_000), max_size=5, unique=True).map(tuple),
@@ -31,6 +33,7 @@ def test_a_url_gives_back_the_selection(selection):
     assert again.dropped == ()
     assert again.true == selection.true
     assert again.outcome == selection.outcome
+    assert again.bucket == selection.bucket
     assert again.ids == selection.ids
 
 
@@ -51,6 +54,7 @@ def test_what_is_no_text_is_the_default(value):
     [
         "?split=train",
         "?outcome=maybe",
+        "?bucket=only-c",
         "?conf=0.9-0.1",
         "?conf=0.1",
         "?conf=nan-1",
@@ -113,3 +117,20 @@ def test_a_change_goes_back_to_page_one_and_closes_the_drawer():
     assert there.with_(true=("Bag",)).query() == "?true=Bag"
     assert there.with_(page=5).sample == 3
     assert there.here().query() == ""
+
+
+def test_a_bucket_narrows_and_without_any_filter_differences_are_meant():
+    assert Selection(bucket=("only-a",), page=2).with_(bucket=("both",)).query() == "?bucket=both"
+    assert Selection(bucket=("both",)).outcomes == ()
+    assert Selection(run="a", against="b").differing().query() == "?run=a&against=b&bucket=only-a&bucket=only-b"
+    assert Selection(true=("Bag",)).differing().bucket == ()
+    assert Selection(bucket=BUCKETS).buckets == ()
+    assert Selection(bucket=BUCKETS).narrowed
+    assert Selection(bucket=("both",)).buckets == ("both",)
+
+
+def test_swapping_turns_the_buckets_and_drops_what_was_said_of_one_run():
+    there = Selection(run="a", against="b", true=("Bag",), bucket=("only-a", "neither"), conf=(0.1, 0.2), page=3)
+    back = there.swapped("a", "b")
+    assert back.query() == "?run=b&against=a&true=Bag&bucket=only-b&bucket=neither"
+    assert back.swapped("b", "a").bucket == there.bucket

@@ -1,8 +1,12 @@
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from dashboard.selection import Lasso, Selection
-from dashboard.store import Missing, Store
+from dashboard.selection import BUCKETS, Lasso, Selection
+from dashboard.store import Missing, Predictions, RunView, Store
+from tests.conftest import TOY
 
 
 @pytest.fixture
@@ -104,3 +108,98 @@ def test_neighbours_and_pictures(run):
     assert run.picture("test", 7).shape == (28, 28, 1)
     with pytest.raises(Missing):
         run.picture("test", 4_000)
+
+
+@pytest.fixture(scope="module")
+def two_runs(toy_home, tmp_path_factory):
+    """A home with the toy run, `twin` on the same pictures with other weights, and `stranger` on other pictures."""
+    from ml.pipeline import train
+    from ml.training.config import TrainConfig
+
+    home = tmp_path_factory.mktemp("two") / "home"
+    shutil.copytree(toy_home, home)
+    quick = {"model": "compact_cnn", "epochs": 1, "batch_size": 64, "augment": (), "threads": 1}
+    for run_id, dataset in (("twin", TOY), ("stranger", "synthetic-3-28x28x1")):
+        train(TrainConfig(dataset=dataset, seed=1, **quick), run_id=run_id, home=home, slow=False)
+    return home
+
+
+@pytest.fixture
+def pair(two_runs, no_artifacts):
+    return Store(no_artifacts, two_runs).compare(Selection(run="toy"))
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "reference"])
+def test_four_buckets_add_up_and_open_as_many_images(two_runs, no_artifacts, split):
+    store = Store(no_artifacts, two_runs)
+    here = Selection(run="toy", against="twin", split=split)
+    pair = store.compare(here)
+    a, b = store.open("toy").predictions(split), store.open("twin").predictions(split)
+    counts = pair.buckets()
+    assert pair.n == counts.sum() == len(a.ids) > 0
+    assert counts[1] - counts[2] == a.right.sum() - b.right.sum()
+    for name, count in zip(BUCKETS, counts, strict=True):
+        chosen = here.with_(bucket=(name,))
+        assert len(pair.ordered(chosen)) == count
+        assert store.open("toy").mask(chosen).sum() == count  # the same images on pages about one run
+    assert set(pair.ids[pair.ordered(here)]) == set(a.ids[a.right != b.right])
+
+
+def test_cells_of_the_difference_open_what_it_is_made_of(pair):
+    first, second = pair.confusions(Selection())
+    for i, truth in enumerate(pair.a.classes):
+        for j, guess in enumerate(pair.a.classes):
+            chosen = Selection().cell(truth, guess)
+            assert pair.mask(chosen).sum() == first[i, j] + second[i, j]
+    sure = Selection(bucket=("only-a", "only-b"))
+    first, second = pair.confusions(sure)
+    assert (first.diagonal().sum(), second.diagonal().sum()) == tuple(pair.buckets()[1:3])
+    assert np.array_equal(pair.by_class(sure).sum(0), pair.buckets())
+    assert pair.buckets(Selection(true=(pair.a.classes[0],))).tolist() == pair.by_class(Selection())[0].tolist()
+
+
+def test_the_other_run_is_the_best_on_validation_of_those_on_the_same_images(two_runs, no_artifacts):
+    store = Store(no_artifacts, two_runs)
+    toy = store.open("toy")
+    assert store.other(toy, None).run_id == "twin"
+    assert store.other(toy, "toy").run_id == "twin"
+    assert store.other(toy, "gone").run_id == "twin"
+    assert store.other(toy, "stranger").run_id == "stranger"
+    with pytest.raises(Missing, match="cannot be compared: one learned from"):
+        store.compare(Selection(run="toy", against="stranger"))
+    with pytest.raises(Missing, match="a comparison needs two") as caught:
+        store.compare(Selection(run="stranger"))
+    assert "--dataset synthetic-3-28x28x1" in caught.value.command
+
+
+def test_only_shared_images_with_the_same_label_are_compared(pair):
+    a, b = pair.a.predictions("test"), pair.b.predictions("test")
+    fewer = Predictions(b.ids[5:], b.labels[5:].copy(), b.predicted[5:], b.probabilities[5:])
+    fewer.labels[:2] = (fewer.labels[:2] + 1) % 4
+    store = pair.a._store
+    views = {"toy": a, "twin": fewer}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunView, "predictions", lambda self, split: views[self.run_id])
+        patch.setattr(store, "keep", lambda key, make: make())
+        found = store.compare(Selection(run="toy", against="twin"))
+        assert found.ids.tolist() == a.ids[7:].tolist()
+        assert found.relabelled == 2
+        assert np.array_equal(found.answers.b, b.predicted[7:])
+
+
+def test_order_of_a_comparison(pair):
+    everything = Selection(bucket=BUCKETS)
+    first, second = pair.probabilities()
+    rows, labels = np.arange(pair.n), pair.answers.labels
+    apart = np.abs(first[rows, labels] - second[rows, labels])
+    assert (np.diff(apart[pair.ordered(everything)]) <= 0).all()
+    unsure = np.minimum(first.max(1), second.max(1))
+    assert (np.diff(unsure[pair.ordered(everything.with_(sort="unsure"))]) >= 0).all()
+    assert pair.ordered(everything.with_(sort="id")).tolist() == rows.tolist()
+
+
+def test_splits_cut_differently_are_told(pair):
+    assert not pair.recut
+    pair.b.dataset["seed"] = 99
+    assert not pair.recut  # test is the same whatever the seed
+    assert replace(pair, split="validation").recut

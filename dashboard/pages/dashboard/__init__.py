@@ -10,7 +10,11 @@ from dashboard.selection import Selection
 
 PATH, TITLE = "/", "Dashboard"
 PANELS = (scores, confusion, accuracy, distribution, gallery)
-SEEN = {"test": "images it never saw in training", "validation": "images that chose its best epoch"}
+SEEN = {
+    "test": "images it never saw in training",
+    "validation": "images that chose its best epoch",
+    "reference": "of the images it was trained on",
+}
 
 
 def layout(doors: Doors, selection: Selection) -> html.Div:
