@@ -249,8 +249,11 @@ class Jobs:
 
     # ---- look
 
-    def view(self) -> View:
-        """Everything a page shows. Ends what died without a word, and wakes a worker that is missed."""
+    def view(self, shown: object = None) -> View:
+        """Everything a page shows. Ends what died without a word, and wakes a worker that is missed.
+
+        shown: the id of the job in front; where there is none of that id, the one that matters most just now.
+        """
         table = self._table()
         if table is None:
             return View(problem="" if self.read_only else NO_DATABASE)
@@ -260,20 +263,38 @@ class Jobs:
                 if table.reap(self._watch):  # with a worker alive it is the worker's to say how a process ended
                     rows, fetching = table.listing(60), table.current("data")
                 self.wake()
-            job = table.current()
+            chosen = table.get(shown) if isinstance(shown, str) else None
+            job = chosen if chosen is not None and chosen.kind == "train" else table.current()
             history = table.history(job.id) if job else []
             return View(job, history, rows, fetching, table.position(job) if job else 0)
         except SQLAlchemyError:
             log.exception("the job database cannot be read")
             return View(problem=NO_DATABASE)
 
-    def log_tail(self, job_id: str) -> str:
-        """The end of what a job's process printed, at most 16,000 bytes."""
+    def training(self, job_id: str) -> tuple[Job, list[dict[str, float]], list[dict[str, float]]] | None:
+        """A training, its epochs, and its measures within the epochs; None where there is none of that id."""
+        table = self._table()
+        try:
+            job = table.get(job_id) if table else None
+            if table is None or job is None or job.kind != "train":
+                return None
+            return job, table.history(job.id), table.steps(job.id)
+        except SQLAlchemyError:
+            log.exception("the job database cannot be read")
+            return None
+
+    def log_file(self, job_id: str) -> Path | None:
+        """What a job's process printed; None where it has printed nothing, or there is no such job."""
         table = self._table()
         job = table.get(job_id) if table and re.fullmatch(r"[0-9a-f]{32}", job_id) else None
-        if table is None or job is None or not table.log(job).is_file():
+        return table.log(job) if table is not None and job is not None and table.log(job).is_file() else None
+
+    def log_tail(self, job_id: str) -> str:
+        """The end of what a job's process printed, at most 16,000 bytes."""
+        found = self.log_file(job_id)
+        if found is None:
             return ""
-        with table.log(job).open("rb") as file:
+        with found.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(file.tell() - LOG_BYTES, 0))
             return file.read().decode("utf-8", "replace")
