@@ -1,12 +1,68 @@
-"""Rows of small pictures cut from one sprite sheet."""
+"""Rows of small pictures cut from one sprite sheet, and pages of them."""
 
 from collections.abc import Sequence
 
 from dash import html
 
-from dashboard.components import dot
+from dashboard.components import button, dot
 from dashboard.pictures import sprite_url, tile_style
+from dashboard.selection import PAGE_SIZE, Selection
 from dashboard.store import RunView
+
+
+def shown(selection: Selection, n: int) -> tuple[int, slice]:
+    """The page of a gallery of n ≥ 1 images that the selection is on, the last where it is past that, and its rows."""
+    page = min(selection.page, -(-n // PAGE_SIZE))
+    return page, slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
+
+
+def gallery(run: RunView, selection: Selection, ids: Sequence[int], captions: Sequence[tuple[list, str]]) -> list:
+    """One button a picture, which opens it; all pictures come in one sheet.
+
+    captions: what stands under each picture, and what a screen reader says after "Image 7: ".
+    """
+    url = sprite_url(run.dataset["name"], selection.split, list(ids))
+    height, width = run.dataset["height"], run.dataset["width"]
+    return [
+        html.Button(
+            [html.Span(className="px", style=tile_style(url, place, len(ids), height, width)), *lines],
+            type="button",
+            className="tile",
+            **{
+                "data-sample": str(example),
+                "data-search": selection.with_(sample=example).query(),
+                "aria-label": f"Image {example}: {said}",
+                "aria-current": str(selection.sample == example).lower(),
+            },
+        )
+        for place, (example, (lines, said)) in enumerate(zip(ids, captions, strict=True))
+    ]
+
+
+def pager(selection: Selection, page: int, n: int) -> list:
+    """Where we are in n images, and the pages before and after."""
+    first, last = (page - 1) * PAGE_SIZE, min(page * PAGE_SIZE, n)
+    more = last < n
+    return [
+        html.Span(f"{first + 1:,} – {last:,} of {n:,}", className="quiet small"),
+        html.Div(
+            [
+                button(
+                    "Previous",
+                    small=True,
+                    search=selection.with_(page=page - 1).query() if page > 1 else None,
+                    disabled=page == 1,
+                ),
+                button(
+                    f"Next {min(PAGE_SIZE, n - last)}" if more else "Next",
+                    small=True,
+                    search=selection.with_(page=page + 1).query() if more else None,
+                    disabled=not more,
+                ),
+            ],
+            className="row-ff",
+        ),
+    ]
 
 
 def neighbour_list(run: RunView, ids: Sequence[int], labels: Sequence[int], notes: Sequence[str] = ()) -> html.Ul:

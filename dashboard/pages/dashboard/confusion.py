@@ -5,17 +5,16 @@ from enum import StrEnum
 import dash_bootstrap_components as dbc
 import numpy as np
 from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
 
 from dashboard import exports, theme
-from dashboard.components import card, csv_link, graph, plain, segmented
+from dashboard.components import card, csv_link, matrix, plain, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import confusion as figure
 from dashboard.selection import Selection
 from dashboard.store import RunView
 
-TOP = 11  # lines of top confusions beside ten rows
+ID = "dashboard-confusion"
 
 
 class Ids(StrEnum):
@@ -23,8 +22,6 @@ class Ids(StrEnum):
     GRAPH = "dashboard-confusion-graph"
     NORMALISE = "dashboard-confusion-select"
     SHOW = "dashboard-confusion-show"
-    VIEW = "dashboard-confusion-view"
-    BODY = "dashboard-confusion-body"
     GRID = "dashboard-confusion-grid"
     LABELS = "dashboard-confusion-labels"
     TABLE = "dashboard-confusion-table"
@@ -39,40 +36,29 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         segmented(
             Ids.NORMALISE, [("count", "Counts"), ("row", "Row %"), ("column", "Column %")], "count", "Normalisation"
         ),
-        segmented(Ids.VIEW, [("chart", "Chart"), ("table", "Table")], "chart", "View"),
+        matrix.view_switch(ID),
     ]
-    matrix = html.Div(
-        [
-            html.Div(
-                [*plain.place(Ids.LABELS, style={"display": "contents"}), html.Div(graph(Ids.GRAPH), className="plot")],
-                id=Ids.GRID,
-                className="cm",
-            ),
-            *plain.place(Ids.TABLE, className="cm-table"),
-            html.Div(
-                [
-                    html.I(className="ramp seq"),
-                    html.Span(id=Ids.MOST),
-                    html.I(className="ramp calm"),
-                    dbc.Checklist(
-                        id=Ids.SHOW,
-                        options=[{"value": "diagonal", "label": "right answers"}],
-                        value=["diagonal"],
-                        className="checks",
-                    ),
-                ],
-                className="legend",
-            ),
-        ],
-        id=Ids.BODY,
-        className="cm-view",
-    )
+    legend = [
+        html.I(className="ramp seq"),
+        html.Span(id=Ids.MOST),
+        html.I(className="ramp calm"),
+        dbc.Checklist(
+            id=Ids.SHOW,
+            options=[{"value": "diagonal", "label": "right answers"}],
+            value=["diagonal"],
+            className="checks",
+        ),
+    ]
     side = html.Div(
         [html.H3("Top confusions"), *plain.place(Ids.TOP, html.Ul, className="toplist"), html.Div(id=Ids.CSV)],
         className="cm-side",
     )
     return card(
-        "Confusion", __doc__, [slot(Ids.FACE), html.Div([matrix, side], className="cm-lay")], tools=tools, span=7
+        "Confusion",
+        __doc__,
+        [slot(Ids.FACE), html.Div([matrix.layout(ID, legend), side], className="cm-lay")],
+        tools=tools,
+        span=7,
     )
 
 
@@ -99,7 +85,7 @@ def register(app: Dash, doors: Doors) -> None:
         normalise = normalise if normalise in ("count", "row", "column") else "count"
         run = doors.store.shown(selection.run)
         counts = run.confusion(selection)
-        chosen = chosen_cells(run, selection)
+        chosen = matrix.chosen_cells(run, selection)
         diagonal = isinstance(show, list) and "diagonal" in show
         drawn = figure.heatmap(
             counts, run.classes, normalise=normalise, diagonal=diagonal, chosen=chosen, mode=theme.mode_of(mode)
@@ -122,72 +108,24 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def choose_cell(click: dict | None, keys: dict | None, search: str | None):
-        truth, guess = clicked(click)
+        truth, guess = matrix.clicked(click)
         return Selection.parse(search).cell(truth, guess, add=bool((keys or {}).get("ctrl"))).query()
 
-    @app.callback(Output(Ids.BODY, "className"), Input(Ids.VIEW, "value"))
-    def show_view(view: str):
-        return "cm-view table" if view == "table" else "cm-view"
-
-
-def clicked(click: object) -> tuple[str, str]:
-    """(truth, guess) of a click on the heatmap. Raises PreventUpdate when it is not one."""
-    try:
-        point = click["points"][0]  # type: ignore[index]
-        truth, guess = point["y"], point["x"]
-    except (TypeError, KeyError, IndexError):
-        raise PreventUpdate from None
-    if not (isinstance(truth, str) and isinstance(guess, str) and len(truth) <= 60 and len(guess) <= 60):
-        raise PreventUpdate
-    return truth, guess
-
-
-def chosen_cells(run: RunView, selection: Selection) -> np.ndarray | None:
-    """bool [C, C]: the cells the selection lets through, None when it leaves the matrix alone."""
-    if not selection.true and not selection.pred:
-        return None
-    n = len(run.classes)
-    rows, columns = np.ones(n, bool), np.ones(n, bool)
-    if selection.true:
-        rows = np.isin(np.arange(n), run.class_ids(selection.true))
-    if selection.pred:
-        columns = np.isin(np.arange(n), run.class_ids(selection.pred))
-    cells = rows[:, None] & columns[None, :]
-    if len(selection.outcomes) == 1:
-        cells &= np.eye(n, dtype=bool) == (selection.outcomes[0] == "right")
-    return cells
+    matrix.register(app, ID)
 
 
 def labels(run: RunView, selection: Selection, counts: np.ndarray) -> list:
     """Row and column names as buttons around the chart, recall at the right, precision below."""
-    n = len(run.classes)
     recall, precision = rates(counts)
-    parts: list = [html.Span(["true ↓", html.Br(), "guess →"], className="axis", style={"gridArea": "1 / 1"})]
-    for i, name in enumerate(run.classes):
-        for field, words, place, kind in (
-            ("pred", f"Select all guessed {name}", f"1 / {i + 2}", "cl"),
-            ("true", f"Select all truly {name}", f"{i + 2} / 1", "rl"),
-        ):
-            parts.append(
-                html.Button(
-                    html.Span(name),
-                    type="button",
-                    className=kind,
-                    title=name,
-                    style={"gridArea": place},
-                    **{
-                        "data-search": selection.toggle(field, name).query(),
-                        "data-add": selection.toggle(field, name, add=True).query(),
-                        "aria-label": words,
-                        "aria-pressed": str(name in getattr(selection, field)).lower(),
-                    },
-                )
-            )
-        parts.append(html.Span(f"{100 * recall[i]:.1f}", className="mg", style={"gridArea": f"{i + 2} / {n + 2}"}))
-        parts.append(html.Span(f"{100 * precision[i]:.0f}", className="mg b", style={"gridArea": f"{n + 2} / {i + 2}"}))
-    parts.append(html.Span("recall", className="mg head-r", style={"gridArea": f"1 / {n + 2}"}))
-    parts.append(html.Span("precision", className="mg foot-p", style={"gridArea": f"{n + 2} / 1"}))
-    return parts
+    return [
+        *matrix.labels(run.classes, selection, selection, ("Select all truly", "Select all guessed")),
+        *matrix.margins(
+            len(run.classes),
+            [f"{100 * r:.1f}" for r in recall],
+            [f"{100 * p:.0f}" for p in precision],
+            ("recall", "precision"),
+        ),
+    ]
 
 
 def rates(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -199,77 +137,28 @@ def rates(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table(run: RunView, selection: Selection, counts: np.ndarray, normalise: str) -> html.Div:
-    """The keyboard's matrix: one button a cell, arrow keys move."""
-    n = len(run.classes)
+    """The keyboard's matrix."""
     recall, _ = rates(counts)
     shown = figure.values(counts, normalise)
-    rows = [
-        html.Div(
-            [
-                html.Span("true ↓ guess →", className="head-t"),
-                *(html.Span(c, className="head-t", title=c) for c in run.classes),
-                html.Span("recall", className="mg"),
-            ],
-            className="row-t",
-        )
-    ]
-    for i, truth in enumerate(run.classes):
-        cells = [
-            html.Button(
-                figure.words(shown[i, j], normalise) or "0",
-                type="button",
-                className="" if counts[i, j] else "zero",
-                **{
-                    "data-search": selection.cell(truth, guess).query(),
-                    "data-add": selection.cell(truth, guess, add=True).query(),
-                    "aria-label": f"{counts[i, j]} truly {truth}, guessed {guess}",
-                    "aria-pressed": str(selection.true == (truth,) and selection.pred == (guess,)).lower(),
-                },
-            )
-            for j, guess in enumerate(run.classes)
-        ]
-        rows.append(
-            html.Div(
-                [
-                    html.Span(truth, className="head-t", title=truth),
-                    *cells,
-                    html.Span(f"{100 * recall[i]:.1f}", className="mg"),
-                ],
-                className="row-t",
-            )
-        )
-    return html.Div(
-        rows, role="group", style={"--n": n}, **{"aria-label": f"Confusion matrix, {n} by {n}", "data-arrows": str(n)}
-    )
+
+    def cell(i: int, j: int) -> tuple[str, str]:
+        said = f"{counts[i, j]} truly {run.classes[i]}, guessed {run.classes[j]}"
+        return figure.words(shown[i, j], normalise), said
+
+    right = [f"{100 * r:.1f}" for r in recall]
+    return matrix.table(run.classes, selection, cell, name="Confusion matrix", right=right, head="recall")
 
 
 def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
     """The most frequent mistakes, each with a bar."""
     mistakes = counts * ~np.eye(len(counts), dtype=bool)
-    order = np.argsort(-mistakes, axis=None, kind="stable")[:TOP]
-    lines = []
-    for i, j in (divmod(int(k), len(counts)) for k in order):
-        if not mistakes[i, j]:
-            break
-        truth, guess = run.classes[i], run.classes[j]
-        lines.append(
-            html.Li(
-                html.Button(
-                    [
-                        html.Span([truth, html.Span(" → ", className="faint"), guess]),
-                        html.B(f"{mistakes[i, j]:,}"),
-                        html.I(style={"width": f"{100 * mistakes[i, j] / mistakes.max():.1f}%"}),
-                    ],
-                    type="button",
-                    **{
-                        "data-search": selection.cell(truth, guess).query(),
-                        "data-add": selection.cell(truth, guess, add=True).query(),
-                        "aria-pressed": str(selection.true == (truth,) and selection.pred == (guess,)).lower(),
-                    },
-                )
-            )
-        )
-    return lines or [html.Li("No mistakes here.", className="quiet small")]
+    order = np.argsort(-mistakes, axis=None, kind="stable")[: matrix.TOP].tolist()
+    cells: list[tuple[str, str, str, float, dict]] = [
+        (run.classes[i], run.classes[j], f"{mistakes[i, j]:,}", mistakes[i, j] / mistakes.max(), {})
+        for i, j in (divmod(k, len(counts)) for k in order)
+        if mistakes[i, j]
+    ]
+    return matrix.toplist(cells, selection, "No mistakes here.")
 
 
 def most(counts: np.ndarray, normalise: str) -> str:

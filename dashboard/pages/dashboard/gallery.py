@@ -1,15 +1,15 @@
 """First line: the guess and its confidence in percent. Second: the label. Open one to see why."""
 
 import dash_bootstrap_components as dbc
+import numpy as np
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import exports
-from dashboard.components import button, csv_link, dot, faces, plain
+from dashboard.components import button, csv_link, dot, faces, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
-from dashboard.pictures import sprite_url, tile_style
-from dashboard.selection import PAGE_SIZE, Selection
+from dashboard.selection import Selection
 from dashboard.store import RunView
 
 FACE = "dashboard-gallery-face"
@@ -62,13 +62,11 @@ def register(app: Dash, doors: Doors) -> None:
                 button("Clear the filters", search=selection.clear().query()),
             ]
             return title, html.Div(nothing, className="c12"), None, None
-        page = min(selection.page, -(-n // PAGE_SIZE))
-        first = (page - 1) * PAGE_SIZE
-        shown = rows[first : first + PAGE_SIZE]
+        page, here = tiles.shown(selection, n)
         return (
             title,
-            tiles(run, selection, shown),
-            pager(selection, page, first, len(shown), n),
+            pictures(run, selection, rows[here]),
+            tiles.pager(selection, page, n),
             csv_link(exports.url("selection", selection)),
         )
 
@@ -85,59 +83,17 @@ def register(app: Dash, doors: Doors) -> None:
         return selection.with_(sort=sort).query()
 
 
-def tiles(run: RunView, selection: Selection, rows) -> list:
-    """One button a picture; all pictures come in one sheet."""
+def pictures(run: RunView, selection: Selection, rows: np.ndarray) -> list:
+    """The images at these places of the run's predictions, with guess, confidence and label."""
     predictions = run.predictions(selection.split)
-    ids = predictions.ids[rows].tolist()
-    url = sprite_url(run.dataset["name"], selection.split, ids)
-    height, width = run.dataset["height"], run.dataset["width"]
-    found = []
-    for place, (row, example) in enumerate(zip(rows.tolist(), ids, strict=True)):
+    captions = []
+    for row in rows.tolist():
         guess, truth = run.classes[predictions.predicted[row]], run.classes[predictions.labels[row]]
         sure = 100 * float(predictions.confidence[row])
         right = bool(predictions.right[row])
-        found.append(
-            html.Button(
-                [
-                    html.Span(className="px", style=tile_style(url, place, len(ids), height, width)),
-                    html.Span(
-                        [dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"
-                    ),
-                    html.Span("right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
-                ],
-                type="button",
-                className="tile",
-                **{
-                    "data-sample": str(example),
-                    "data-search": selection.with_(sample=example).query(),
-                    "aria-label": f"Image {example}: true {truth}, predicted {guess}, confidence {sure:.0f} percent",
-                    "aria-current": str(selection.sample == example).lower(),
-                },
-            )
-        )
-    return found
-
-
-def pager(selection: Selection, page: int, first: int, shown: int, n: int) -> list:
-    """Where we are, and the pages before and after."""
-    more = first + shown < n
-    return [
-        html.Span(f"{first + 1:,} – {first + shown:,} of {n:,}", className="quiet small"),
-        html.Div(
-            [
-                button(
-                    "Previous",
-                    small=True,
-                    search=selection.with_(page=page - 1).query() if page > 1 else None,
-                    disabled=page == 1,
-                ),
-                button(
-                    f"Next {min(PAGE_SIZE, n - first - shown)}" if more else "Next",
-                    small=True,
-                    search=selection.with_(page=page + 1).query() if more else None,
-                    disabled=not more,
-                ),
-            ],
-            className="row-ff",
-        ),
-    ]
+        lines: list = [
+            html.Span([dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"),
+            html.Span("right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
+        ]
+        captions.append((lines, f"true {truth}, predicted {guess}, confidence {sure:.0f} percent"))
+    return tiles.gallery(run, selection, predictions.ids[rows].tolist(), captions)
