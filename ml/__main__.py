@@ -1,4 +1,4 @@
-"""`python -m ml data | train | evaluate | artifacts | report | demo`: see --help of each."""
+"""`python -m ml data | train | work | evaluate | card | export | import | …`: see --help of each."""
 
 import argparse
 import os
@@ -80,6 +80,20 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("run")
     report.add_argument("--to", type=Path, help="the folder (default report-RUN)")
     report.set_defaults(command=write_report)
+
+    card = commands.add_parser("card", help="print a run's model card as Markdown")
+    card.add_argument("run")
+    card.set_defaults(command=print_card)
+
+    export = commands.add_parser("export", help="pack a run into one zip")
+    export.add_argument("run")
+    export.add_argument("--to", type=Path, help="the file (default RUN.zip)")
+    export.set_defaults(command=export_run)
+
+    take = commands.add_parser("import", help="take in a run's zip, after checking everything in it")
+    take.add_argument("file", type=Path)
+    take.add_argument("--name", help="what the run shall be called here; its own name when left out")
+    take.set_defaults(command=import_run)
 
     demo = commands.add_parser("demo", help="the whole walk on made-up pictures in under a minute")
     demo.set_defaults(command=run_demo)
@@ -228,6 +242,45 @@ def write_report(options: argparse.Namespace) -> int:
     folder = options.to or Path(f"report-{options.run}")
     for path in report.write(pipeline.default_library(), options.run, folder):
         print(path)
+    return 0
+
+
+def print_card(options: argparse.Namespace) -> int:
+    from ml import card, pipeline
+
+    print(card.markdown(pipeline.default_library().open(options.run)), end="")
+    return 0
+
+
+def export_run(options: argparse.Namespace) -> int:
+    from ml import archive, card, pipeline
+
+    run = pipeline.default_library().open(options.run)
+    target = options.to or Path(f"{run.run_id}.zip")
+    parcel = archive.pack(run, card.markdown(run))
+    target.write_bytes(parcel)
+    print(f"{target}: {len(parcel) / 1e6:.1f} MB")
+    return 0
+
+
+def import_run(options: argparse.Namespace) -> int:
+    from ml import archive, pipeline
+    from ml.artifacts import trash
+
+    library = pipeline.default_library()
+    gone = {one.run_id for one in trash.listing(library.home)}
+    try:
+        with options.file.open("rb") as file:
+            taken = archive.unpack(file, library, name=options.name, taken=gone)
+    except archive.Unfit as unfit:
+        print(f"{unfit}{' Try: --name NAME' if unfit.taken else ''}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{options.file}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    print(taken.folder)
+    if taken.needs:
+        print(f"Its pictures, the data set {taken.needs}, are not on this machine.", file=sys.stderr)
     return 0
 
 

@@ -92,6 +92,8 @@ ALLOWED = {
     "ml.models": ("ml.torchvision_ops",),
     "ml.explanation": (),
     "ml.artifacts": ("ml.paths", "ml.data.base"),  # a Dataset is what the writer describes
+    "ml.archive": ("ml.artifacts", "ml.models"),
+    "ml.card": ("ml.artifacts", "ml.data", "ml.familiarity", "ml.intervals"),
     "ml.training": ("ml.data", "ml.models"),
     "ml.inference": ("ml.models", "ml.artifacts"),
     "ml.evaluation": ("ml.data", "ml.inference", "ml.intervals"),
