@@ -46,7 +46,7 @@
     }
     if (target.hasAttribute('data-copy')) {
       const words = target.querySelector('span');
-      navigator.clipboard.writeText(window.location.href).then(() => {
+      navigator.clipboard.writeText(target.dataset.copy || window.location.href).then(() => {
         const before = words.textContent;
         words.textContent = 'Copied';
         setTimeout(() => { words.textContent = before; }, 1500);
@@ -67,11 +67,16 @@
     }
   });
 
-  /* a run chosen in the picker: the filters stay, the place in the gallery goes */
+  /* a run chosen in a picker: the filters stay, the place in the gallery goes */
+  const PICKERS = { 'run-picker': 'run', 'comparison-against': 'against' };
   document.addEventListener('change', (e) => {
-    if (e.target.id !== 'run-picker' || !e.target.value) return;
+    const name = PICKERS[e.target.id];
+    if (!name || !e.target.value) return;
     const query = new URLSearchParams(carried());
-    query.set('run', e.target.value);
+    if (name === 'run' && query.get('against') === e.target.value) { /* a run is never compared with itself */
+      if (query.has('run')) query.set('against', query.get('run')); else query.delete('against');
+    }
+    query.set(name, e.target.value);
     go(pathOf(), '?' + query.toString());
   });
 

@@ -9,7 +9,8 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
 from dashboard.doors import Doors
 from dashboard.pictures import single_url
-from dashboard.selection import PAGE_SIZE, Selection
+from dashboard.selection import PAGE_SIZE, PAIRED, Selection
+from dashboard.store import Comparison
 
 DRAWER = "sample-drawer"
 FACE = "sample-drawer-face"
@@ -148,12 +149,13 @@ def register(app: Dash, doors: Doors) -> None:
         ),
         Output(SHOWN, "data"),
         Input(ASKED, "data"),
+        State("url", "pathname"),
     )
-    def draw_sample(search: str | None):
+    def draw_sample(search: str | None, path: str | None):
         selection = Selection.parse(search)
         if selection.sample is None:
             raise PreventUpdate
-        return sample(doors, selection)
+        return sample(doors, selection, doors.store.compare(selection) if path in PAIRED else None)
 
     app.clientside_callback(
         """(shown, target) => {
@@ -172,8 +174,11 @@ def register(app: Dash, doors: Doors) -> None:
     )
 
 
-def sample(doors: Doors, selection: Selection) -> tuple:
-    """Every part of the drawer for selection.sample, in the order of the callback's outputs."""
+def sample(doors: Doors, selection: Selection, pair: Comparison | None = None) -> tuple:
+    """Every part of the drawer for selection.sample, in the order of the callback's outputs.
+
+    pair: the two runs of a page that is about two.
+    """
     assert selection.sample is not None
     run = doors.store.shown(selection.run)
     predictions = run.predictions(selection.split)
@@ -187,7 +192,7 @@ def sample(doors: Doors, selection: Selection) -> tuple:
     verdict = [
         html.Div(
             [
-                html.P("Predicted", className="quiet small"),
+                html.P(f"Predicted by {run.title}" if pair else "Predicted", className="quiet small"),
                 html.H2([run.classes[guess], " ", html.Span(f"{100 * probabilities[guess]:.1f} %")]),
                 html.P(
                     [
@@ -197,6 +202,7 @@ def sample(doors: Doors, selection: Selection) -> tuple:
                     ],
                     className="quiet",
                 ),
+                second(pair, selection) if pair else None,
             ]
         ),
         badge("right", "good") if right else badge("wrong", "bad"),
@@ -215,7 +221,8 @@ def sample(doors: Doors, selection: Selection) -> tuple:
         "guessName": run.classes[guess],
         "labelName": run.classes[label],
     }
-    title, walk = place(run, selection, predictions)
+    ids = pair.ids[pair.ordered(selection)] if pair else predictions.ids[run.ordered(selection)]
+    title, walk = place(selection, ids.tolist())
     return (
         title,
         walk,
@@ -231,9 +238,21 @@ def sample(doors: Doors, selection: Selection) -> tuple:
     )
 
 
-def place(run, selection: Selection, predictions) -> tuple[list, list]:
+def second(pair: Comparison, selection: Selection) -> html.P:
+    """What the other run says, and the way to its side of it."""
+    predictions = pair.b.predictions(selection.split)
+    try:
+        row = predictions.row(selection.sample or 0)
+    except LookupError:
+        return html.P(f"{pair.b.title} does not know this image.", className="quiet")
+    words = f"{pair.b.classes[predictions.predicted[row]]} {100 * predictions.confidence[row]:.1f} %"
+    there = selection.swapped(pair.a.run_id, pair.b.run_id).with_(sample=selection.sample).query()
+    said = [f"{pair.b.title} says ", html.B(words), f", {'right' if predictions.right[row] else 'wrong'}. "]
+    return html.P([*said, button("Its side", kind="ghost", small=True, search=there)], className="quiet")
+
+
+def place(selection: Selection, ids: list[int]) -> tuple[list, list]:
     """Where the sample stands in the selection, and the buttons that go on from there."""
-    ids = predictions.ids[run.ordered(selection)].tolist()
     at = ids.index(selection.sample) if selection.sample in ids else None
     words = f"{at + 1:,} of {len(ids):,}" if at is not None else "outside the selection"
 

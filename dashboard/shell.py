@@ -22,7 +22,7 @@ from dashboard.store import RunEntry, Store
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
 KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
-VIEW = "app-view-state"  # the part of the address that says which run and split, changed only when they do
+VIEW = "app-view-state"  # the part of the address that says which runs and split, changed only when they do
 RUNS = "app-runs-state"  # changes when a run came or went
 PICKER = "run-picker"
 CONTENT = "app-page"
@@ -162,7 +162,7 @@ def register(app: Dash, doors: Doors) -> None:
     app.clientside_callback(
         """(search, before) => {
             const all = new URLSearchParams(search || ''), kept = new URLSearchParams();
-            ['run', 'split'].forEach((name) => { if (all.has(name)) kept.set(name, all.get(name)); });
+            ['run', 'against', 'split'].forEach((name) => { if (all.has(name)) kept.set(name, all.get(name)); });
             const now = '?' + kept.toString();
             return now === before ? window.dash_clientside.no_update : now;
         }""",
@@ -179,6 +179,10 @@ def register(app: Dash, doors: Doors) -> None:
             run = doors.store.shown(selection.run)
             if selection.run not in (None, run.run_id):
                 words.append(f"run {selection.run}, which is not here (any more); {run.title} is shown")
+            if selection.against == run.run_id:
+                words.append(f"against {run.title}, which is the run itself")
+            elif selection.against and not any(e.run_id == selection.against for e in doors.store.runs()):
+                words.append(f"against {selection.against}, which is not here (any more)")
             words += [
                 f"{n}, which is no class of {run.title}"
                 for n in (*selection.true, *selection.pred)

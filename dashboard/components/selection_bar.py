@@ -1,17 +1,35 @@
 """How many images are selected, by what, and the way back; the same bar on every page that has a selection."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, State, html
 
 from dashboard.components import button, dot, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
-from dashboard.selection import OUTCOMES, SPLITS, Selection
+from dashboard.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
 from dashboard.store import RunView, wilson
 
 COUNT = "selection-count"
 FACE = "selection-face"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What chips are called. buckets: who is right, in the order of BUCKETS; paired: on a page about two runs."""
+
+    buckets: tuple[str, ...] = ("both", "only A", "only B", "neither")
+    pred: str = "predicted"
+    outcome: str = "outcome"
+    conf: str = "confidence"
+    paired: bool = False
+
+
+def terms(a: str, b: str, *, paired: bool) -> Terms:
+    """a, b: titles of the two runs."""
+    buckets = ("both", f"only {a}", f"only {b}", "neither")
+    return Terms(buckets, "one alone says", a, f"{a} confidence", True) if paired else Terms(buckets)
 
 
 def layout() -> html.Div:
@@ -40,16 +58,23 @@ def register(app: Dash, doors: Doors) -> None:
         plain.children(app, "selection-chips"),
         Output("selection-clear", "children"),
         Input("url", "search"),
+        State("url", "pathname"),
     )
-    def draw_selection(search: str | None):
+    def draw_selection(search: str | None, path: str | None):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
-        mask = run.mask(selection)
+        if path in PAIRED:
+            pair = doors.store.compare(selection)
+            run, mask, say = pair.a, pair.mask(selection.differing()), terms(pair.a.title, pair.b.title, paired=True)
+        else:
+            run = doors.store.shown(selection.run)
+            mask, say = run.mask(selection), Terms()
+            if selection.bucket:
+                say = terms(run.title, doors.store.other(run, selection.against).title, paired=False)
         n, total = int(mask.sum()), len(mask)
         clear = (
             button("Clear", kind="ghost", small=True, search=selection.clear().query()) if selection.narrowed else None
         )
-        return str(n), words(n, total), [*chips(run, selection), add_filter(run, selection)], clear
+        return str(n), words(n, total), [*chips(run, selection, say), add_filter(run, selection, say)], clear
 
 
 def words(n: int, total: int) -> list | str:
@@ -63,23 +88,31 @@ def words(n: int, total: int) -> list | str:
     ]
 
 
-def chips(run: RunView, selection: Selection) -> list:
+def chips(run: RunView, selection: Selection, say: Terms) -> list:
     """One chip a value; clicking it takes the value away."""
     found = []
-    for name, title in (("true", "true"), ("pred", "predicted")):
+    for name, title in (("true", "true"), ("pred", say.pred)):
         for value in getattr(selection, name):
             mark = dot(run.classes.index(value)) if value in run.classes else None
             rest = tuple(v for v in getattr(selection, name) if v != value)
             found.append(chip(title, value, selection.with_(**{name: rest}), mark))
-    if not selection.narrowed:
+    if not selection.narrowed and say.paired:
+        found.append(chip("right", "one alone", selection.with_(bucket=BUCKETS)))
+    elif not selection.narrowed:
         found.append(chip("outcome", "wrong", selection.with_(outcome=OUTCOMES)))
     elif len(selection.outcome) == len(OUTCOMES):
-        found.append(chip("outcome", "wrong or right", selection.with_(outcome=())))
+        found.append(chip(say.outcome, "wrong or right", selection.with_(outcome=())))
     else:
-        found += [chip("outcome", value, without_outcome(selection)) for value in selection.outcome]
+        found += [chip(say.outcome, value, without_outcome(selection)) for value in selection.outcome]
+    if len(selection.bucket) == len(BUCKETS):
+        found.append(chip("right", "any or none", selection.with_(bucket=())))
+    else:
+        for value in selection.bucket:
+            rest = tuple(v for v in selection.bucket if v != value)
+            found.append(chip("right", say.buckets[BUCKETS.index(value)], selection.with_(bucket=rest)))
     if selection.conf:
         low, high = selection.conf
-        found.append(chip("confidence", f"{low:.2f} – {high:.2f}", selection.with_(conf=None)))
+        found.append(chip(say.conf, f"{low:.2f} – {high:.2f}", selection.with_(conf=None)))
     if selection.lasso:
         found.append(chip("lasso", f"on the {selection.lasso.plot}", selection.with_(lasso=None)))
     if selection.ids:
@@ -103,7 +136,7 @@ def chip(field: str, value: str, without: Selection, mark: html.I | None = None)
     )
 
 
-def add_filter(run: RunView, selection: Selection) -> html.Details:
+def add_filter(run: RunView, selection: Selection, say: Terms) -> html.Details:
     """Every class and outcome as a button, for those who do not click charts."""
 
     def choices(name: str, title: str) -> list:
@@ -125,19 +158,27 @@ def add_filter(run: RunView, selection: Selection) -> html.Details:
         return html.Button(words, type="button", className="chip add", **{"data-search": there.query()})
 
     bands = [(0.0, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.0)]
+    if say.paired:
+        start = selection.differing()
+        who = [
+            plain(words, selection.with_(bucket=(*selection.bucket, bucket)))
+            for bucket, words in zip(BUCKETS, say.buckets, strict=True)
+            if bucket not in selection.bucket
+        ]
+        right: list = [html.H3("Who is right"), html.Div(who, className="chips")]
+    else:
+        start = selection.explicit()
+        who = [plain(o, selection.with_(outcome=(o,))) for o in OUTCOMES]
+        right = [html.H3("Outcome"), html.Div(who, className="chips")]
     menu = html.Div(
         [
             html.H3("True class"),
             html.Div(choices("true", "true"), className="chips"),
-            html.H3("Predicted class"),
-            html.Div(choices("pred", "predicted"), className="chips"),
-            html.H3("Outcome"),
-            html.Div([plain(o, selection.with_(outcome=(o,))) for o in OUTCOMES], className="chips"),
-            html.H3("Confidence"),
-            html.Div(
-                [plain(f"{a:.2f} – {b:.2f}", selection.explicit().with_(conf=(a, b))) for a, b in bands],
-                className="chips",
-            ),
+            html.H3("Said by one alone" if say.paired else "Predicted class"),
+            html.Div(choices("pred", say.pred), className="chips"),
+            *right,
+            html.H3(f"Confidence of {say.outcome}" if say.paired else "Confidence"),
+            html.Div([plain(f"{a:.2f} – {b:.2f}", start.with_(conf=(a, b))) for a, b in bands], className="chips"),
         ],
         className="menu",
     )
