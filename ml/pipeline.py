@@ -61,7 +61,7 @@ def train(
         "width": width,
         "classes": len(dataset.classes),
     }
-    torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    torch.set_num_threads(config.threads or cores())
     torch.manual_seed(config.seed)
     if config.dropout is not None:
         model_config["dropout"] = config.dropout
@@ -175,6 +175,11 @@ def results(subject: Subject) -> dict[str, dict[str, float]]:
     return found
 
 
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def machine() -> dict[str, Any]:
     """What the run was made on."""
     processor = platform.processor() or platform.machine()
@@ -188,7 +193,7 @@ def machine() -> dict[str, Any]:
     return {
         "system": platform.system(),
         "processor": processor,
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
     }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MODELS = {  # module in this package → class in it
     "small_resnet": "SmallResNet",
+    "quick_cnn": "QuickCNN",
     "batchnorm_cnn": "BatchNormCNN",
     "fashion_cnn": "FashionCNN",
     "compact_cnn": "CompactCNN",

@@ -4,12 +4,12 @@ from typing import Any
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
-        "model": "small_resnet", "epochs": 3, "batch_size": 256, "learning_rate": 0.01, "label_smoothing": 0.05,
-        "augment": ("flip",), "ema": 0.99,
+        "model": "quick_cnn", "epochs": 4, "batch_size": 256, "learning_rate": 0.01, "weight_decay": 0.05,
+        "augment": (),
     },
     "best": {
-        "model": "small_resnet", "epochs": 60, "batch_size": 256, "learning_rate": 0.1, "optimiser": "sgd",
-        "weight_decay": 0.0005, "warmup": 0.1, "label_smoothing": 0.05, "augment": ("flip", "shift", "erase"),
-        "ema": 0.999,
+        "model": "small_resnet", "epochs": 90, "batch_size": 128, "learning_rate": 0.1, "optimiser": "sgd",
+        "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.0005, "label_smoothing": 0.05,
+        "augment": ("flip", "shift", "erase"), "ema": 0.999,
     },
 }  # fmt: skip
