@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from ml.artifacts.reader import Broken, Missing
 from ml.artifacts.schema import RUN_ID
 from ml.data.fashion_mnist import DataMissing
+from ml.models import WeightsMissing
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
 from ml.training.presets import PRESETS
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (Missing, Broken, DataMissing, FileExistsError, KeyError, ValueError) as error:
+    except (Missing, Broken, DataMissing, WeightsMissing, FileExistsError, KeyError, ValueError) as error:
         words = error.args[0] if error.args else error
         hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
         print(f"{words}{hint}", file=sys.stderr)

@@ -24,6 +24,7 @@ from ml.evaluation import EVALUATIONS, QUICK, SLOW
 from ml.evaluation.subject import SPLITS, Subject
 from ml.inference import Classifier
 from ml.paths import ARTIFACTS, ROOT, home_dir
+from ml.training import published
 from ml.training.config import TrainConfig
 from ml.training.loop import Epoch, Metrics, fit
 
@@ -47,7 +48,7 @@ def train(
     home: FASHION_HOME, or the artifacts folder itself. on_batch may raise loop.Cancelled; on_metrics hears of the
     running epoch about twice a second; on_step gets words for what follows training. slow: also make the nouns that
     take longer, after the run is published.
-    Raises KeyError (unknown model or data set), DataMissing, Diverged, FileExistsError.
+    Raises KeyError (unknown model or data set), DataMissing, models.WeightsMissing, Diverged, FileExistsError.
     """
     partial = writer.partial(home / "runs", run_id)
     checkpoint = partial / "checkpoint.pt"
@@ -67,7 +68,12 @@ def train(
         model_config["dropout"] = config.dropout
     if not config.batch_norm:
         model_config["batch_norm"] = False
+    if config.pretrained:
+        model_config["pretrained"] = True
     module = models.build(config.model, **model_config)
+    if config.pretrained and not checkpoint.exists():
+        mean, std = dataset.statistics()
+        published.load(module, config.model, mean, std, on_chunk=lambda: on_batch(0, config.epochs))
     history = []
     for epoch in fit(module, dataset, config, checkpoint=checkpoint, on_batch=on_batch, on_metrics=on_metrics):
         history.append(epoch)

@@ -26,6 +26,10 @@ MODELS = {  # module in this package → class in it
 PRETRAINED = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18")  # whose ImageNet weights are published
 
 
+class WeightsMissing(LookupError):
+    """Published weights are neither here nor to be had; the message says what to do, without paths."""
+
+
 def build(
     name: str,
     *,

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from ml.models import PRETRAINED
 
 AUGMENTATIONS = ("flip", "shift", "erase")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -36,6 +38,29 @@ class TrainConfig(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the forward and backward pass; auto is bfloat16 where the processor computes in it"
     )
+    pretrained: bool = Field(False, description="start from published ImageNet weights, for models that have them")
+    frozen_epochs: int = Field(
+        0, ge=0, le=200, description="first epochs in which only the head learns, on features computed once"
+    )
     seed: int = Field(7, ge=0, le=2**31 - 1, description="of initial weights, order, dropout and augmentation")
     train_images: int | None = Field(None, ge=100, le=10_000_000, description="stratified part of train; None for all")
     threads: int | None = Field(None, ge=1, le=256, description="torch threads; None for all cores")
+
+    @field_validator("pretrained")
+    @classmethod
+    def _are_published(cls, value: bool, info: ValidationInfo) -> bool:
+        model = info.data.get("model")
+        if value and model and model not in PRETRAINED:
+            raise ValueError(f"there are no published weights of {model}; there are of {', '.join(PRETRAINED)}")
+        if value and not info.data.get("batch_norm", True):
+            raise ValueError("published weights need the batch normalisation they were trained with")
+        return value
+
+    @field_validator("frozen_epochs")
+    @classmethod
+    def _is_transfer(cls, value: int, info: ValidationInfo) -> int:
+        if value and not info.data.get("pretrained", True):
+            raise ValueError("without published weights there is nothing to hold still: choose pretrained, or 0")
+        if value > info.data.get("epochs", value):
+            raise ValueError("these are some of the epochs: choose no more than those")
+        return value

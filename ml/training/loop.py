@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from ml.data.base import Dataset, Split
 from ml.models.inputs import normalise, pixels
 from ml.training.augment import augment
 from ml.training.config import TrainConfig
+from ml.training.frozen import Frozen
 from ml.training.optimiser import Average, optimiser_of, schedule_of
 
 EVALUATION_BATCH = 1_000
@@ -85,6 +87,7 @@ def fit(
 ) -> Iterator[Epoch]:
     """Train in place, yielding one Epoch at a time; ends with the weights of the best validation epoch loaded.
 
+    In the first config.frozen_epochs only the head learns, on features of unaugmented pictures computed once.
     checkpoint: written after each epoch; where it exists, training goes on from it and yields its epochs first.
     on_batch(done, total): called before each step, counting steps of the whole training; may raise Cancelled.
     on_metrics: about twice a second. on_weights(epoch, network): what was scored on validation (the averaged weights
@@ -122,17 +125,25 @@ def fit(
         best = (state["best_accuracy"], state["best"])
         yield from history
 
+    frozen: Frozen | None = None
     for number in range(len(history) + 1, config.epochs + 1):
         started, loss_sum, right = time.perf_counter(), 0.0, 0
+        if number > config.frozen_epochs:
+            frozen = None
+        elif frozen is None:
+            begun = partial(on_batch, (number - 1) * steps, config.epochs * steps)
+            frozen = Frozen(model, images, validation, (mean, std), half=half, on_chunk=begun)
         looked, seen = started, (0, 0.0, 0)  # when metrics were last given; pictures, loss sum and right answers then
         order = torch.randperm(len(labels), generator=generator).to(device)
         for step in range(steps):
             done = (number - 1) * steps + step
             on_batch(done, config.epochs * steps)
             rows = order[step * config.batch_size : (step + 1) * config.batch_size]
-            batch = normalise(augment(images[rows], config.augment, generator), mean, std)
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                logits = model(batch).float()
+                if frozen is None:
+                    logits = model(normalise(augment(images[rows], config.augment, generator), mean, std)).float()
+                else:
+                    logits = frozen.logits(model, rows)
                 loss = cross_entropy(logits, labels[rows], label_smoothing=config.label_smoothing)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -156,7 +167,10 @@ def fit(
                 looked, seen = now, (n, loss_sum, right)
         seconds = time.perf_counter() - started
         scored = model if average is None else average.module
-        validation_loss, validation_accuracy = evaluate(scored, validation, mean, std, flip=config.flip_test)
+        if frozen is None:
+            validation_loss, validation_accuracy = evaluate(scored, validation, mean, std, flip=config.flip_test)
+        else:
+            validation_loss, validation_accuracy = frozen.evaluate(scored)
         on_weights(number, scored)
         epoch = Epoch(
             number,

@@ -12,4 +12,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.0005, "label_smoothing": 0.05,
         "augment": ("flip", "shift", "erase"), "ema": 0.999,
     },
+    # The head on features computed once, then everything at a rate that is already falling.
+    "transfer": {
+        "model": "efficientnet_lite0", "pretrained": True, "epochs": 8, "frozen_epochs": 6, "batch_size": 64,
+        "learning_rate": 0.003, "augment": ("flip",), "label_smoothing": 0.05, "train_images": 20_000,
+    },
 }  # fmt: skip
