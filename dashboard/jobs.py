@@ -311,6 +311,11 @@ class Jobs:
         table = self._table()
         return table is not None and table.at_work(run_id)
 
+    def names(self) -> frozenset[str]:
+        """Ids of runs that a training has, had or will have; none where the database cannot be read."""
+        table = self._table()
+        return table.names() if table is not None else frozenset()
+
     def rows(self, owner: str, steps: Sequence[database.Step]) -> tuple[Engine, Callable[[], Any]]:
         """The same database for an owner of other rows, migrated: the engine to read with, what begins a write.
 

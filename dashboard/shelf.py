@@ -1,21 +1,34 @@
 """Door KEEP: puts runs away and brings them back, packs them up and takes them in; the folders behind the records."""
 
 import contextlib
+import io
+import itertools
 import logging
+import shutil
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dashboard.jobs import Jobs
-from dashboard.records import Change, Declined, Records
+from dashboard.records import READ_ONLY, Change, Declined, Records
+from ml import archive, card
+from ml.archive import UPLOAD_BYTES, Taken
 from ml.artifacts import trash
 from ml.artifacts.reader import Library, Missing, RunEntry
 from ml.artifacts.trash import KEPT_DAYS, Deleted
 
-__all__ = ["KEPT_DAYS", "Deleted", "Shelf"]
+__all__ = ["KEPT_DAYS", "UPLOAD_BYTES", "Busy", "Deleted", "Shelf", "Taken"]
 
 log = logging.getLogger(__name__)
 
-UNWRITABLE = "The app's data folder cannot be written to, so the run stays where it is."
+UNWRITABLE = "The app's data folder cannot be written to, so nothing has changed."
+FREE_BYTES = 300 * 2**20  # below this nothing is taken in
+PATIENCE = 5.0  # seconds one import waits for another
+ONE_AT_A_TIME = threading.BoundedSemaphore(1)  # checking a run through takes memory
+
+
+class Busy(Declined):
+    """Another import is under way."""
 
 
 class Shelf:
@@ -38,7 +51,50 @@ class Shelf:
     def names(self) -> frozenset[str]:
         """Every id that is a run or was one: none of them can name a new run."""
         here = {entry.run_id for entry in self.library.runs()}
-        return frozenset(here | self._records.marks().deleted() | {one.run_id for one in trash.listing(self.home)})
+        gone = self._records.marks().deleted() | {one.run_id for one in self.deleted()}
+        return frozenset(here | gone | self._jobs.names())
+
+    # ---- pack and take in
+
+    def card(self, run_id: str) -> str:
+        """The run's model card, Markdown. Raises Missing or Broken."""
+        run, mark = self.library.open(run_id), self._records.marks().of(run_id)
+        return card.markdown(run, title=mark.title, note=mark.note, tags=mark.tags)
+
+    def pack(self, run_id: str) -> bytes:
+        """The run as a zip, its card inside. Raises Missing or Broken."""
+        return archive.pack(self.library.open(run_id), self.card(run_id))
+
+    def take(self, content: bytes, name: str | None = None) -> Taken:
+        """Check a run's zip through and put it among this user's runs; loads torch. Raises Declined, Busy among them.
+
+        name: what it shall be called here. Where only another name is needed, Declined.field is `name`.
+        """
+        if self._records.read_only:
+            raise Declined(READ_ONLY)
+        if not ONE_AT_A_TIME.acquire(timeout=PATIENCE):
+            raise Busy("Another run is being taken in just now; try again in a moment.")
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(self.home).free < FREE_BYTES:
+                raise Declined(f"The disk is almost full: taking a run in needs {FREE_BYTES // 2**20} MB free.")
+            archive.sweep(self.home)
+            return archive.unpack(
+                io.BytesIO(content), self.library, name=name, taken=self.names(), limit=archive.UPLOAD_BYTES
+            )
+        except archive.Unfit as unfit:
+            raise Declined(str(unfit), "name" if unfit.taken else "") from None
+        except OSError as error:
+            log.warning("a run cannot be taken in: %s", error)
+            raise Declined(UNWRITABLE) from error
+        finally:
+            ONE_AT_A_TIME.release()
+
+    def free_name(self, run_id: str) -> str:
+        """A name like this one that no run has or had: 'toy-2'."""
+        taken = self.names()
+        stem = run_id[:58]
+        return next(name for i in itertools.count(2) if (name := f"{stem}-{i}") not in taken)
 
     # ---- delete
 

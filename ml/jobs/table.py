@@ -508,6 +508,12 @@ class JobTable:
         with self.engine.connect() as connection:
             return bool(connection.scalar(query))
 
+    def names(self) -> frozenset[str]:
+        """The run of every training but cancelled ones: no other training can take its name."""
+        query = select(jobs.c.run_id).where(jobs.c.kind == "train", jobs.c.state != "cancelled")
+        with self.engine.connect() as connection:
+            return frozenset(connection.scalars(query))
+
     # ---- workers
 
     def enlist(self) -> str:
