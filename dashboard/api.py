@@ -1,6 +1,7 @@
 """The HTTP interface for programs, and the explanation pictures that pages show by address."""
 
 import io
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from werkzeug.formparser import parse_form_data
 from dashboard.doors import Doors
 from dashboard.figures.overlay import veil
 from dashboard.predictor import MODES, Broken, Missing, NoExplanation
+from dashboard.records import READ_ONLY, Declined
+from dashboard.shelf import UPLOAD_BYTES, Busy
 from dashboard.uploads import API_BYTES, Refusal, allowed, decode
 
 FIELDS = ("run", "top", "prepare")
@@ -28,7 +31,7 @@ class Unanswerable(ValueError):
 
 
 def register(server: Flask, doors: Doors) -> None:
-    """Add POST /api/v1/predict, GET /api/v1/runs and GET /explanations/… to the server."""
+    """Add POST /api/v1/predict, GET and POST /api/v1/runs and GET /explanations/… to the server."""
 
     @server.post("/api/v1/predict")
     def api_predict() -> tuple[Response, int]:
@@ -50,6 +53,19 @@ def register(server: Flask, doors: Doors) -> None:
     def api_runs() -> Response:
         return jsonify(runs(doors))
 
+    @server.post("/api/v1/runs")
+    def api_take() -> tuple[Response, int]:
+        try:
+            return jsonify(take(doors)), 201
+        except Unanswerable as refusal:
+            return jsonify(error=str(refusal)), refusal.status
+        except Busy as busy:
+            return jsonify(error=str(busy)), 503
+        except Declined as declined:
+            if declined.field != "name":
+                return jsonify(error=str(declined)), 403 if doors.read_only else 422
+            return jsonify(error=str(declined), field="name", free=declined.free), 409
+
     @server.get("/explanations/<run_id>/<split>/<int:example_id>.png")
     def explanation(run_id: str, split: str, example_id: int) -> Response:
         return _explanation(doors, run_id, split, example_id)
@@ -57,7 +73,7 @@ def register(server: Flask, doors: Doors) -> None:
 
 def predict(doors: Doors) -> dict[str, Any]:
     """The answer to the current request; raises Unanswerable, Refusal, Missing or Broken."""
-    content, fields = _form()
+    content, fields = _form("image", FIELDS, API_BYTES, allowed(API_BYTES))
     run_id = fields.get("run") or None
     prepare = fields.get("prepare", "auto")
     if prepare not in MODES:
@@ -75,10 +91,20 @@ def predict(doors: Doors) -> dict[str, Any]:
     }
 
 
+def take(doors: Doors) -> dict[str, Any]:
+    """Take in the run that the current request carries; raises Unanswerable, Declined."""
+    if doors.read_only:
+        raise Declined(READ_ONLY)
+    content, fields = _form("file", ("name",), UPLOAD_BYTES, f"A run may have up to {UPLOAD_BYTES // 10**6} MB.")
+    taken = doors.shelf.take(content, fields.get("name") or None)
+    return {"run": taken.run_id, "was": taken.was, "needs": taken.needs}
+
+
 def runs(doors: Doors) -> dict[str, Any]:
     """Every run with what a program needs to choose one; broken ones with their reason."""
-    listed = []
+    listed, marks = [], doors.store.marks()
     for entry in doors.store.runs():
+        mark = marks.of(entry.run_id)
         if not entry.ok:
             listed.append({"run": entry.run_id, "ok": False, "reason": entry.reason})
             continue
@@ -100,6 +126,10 @@ def runs(doors: Doors) -> dict[str, Any]:
                 "channels": dataset["channels"],
                 "results": results,
                 "created": manifest["created"],
+                "title": mark.title,
+                "tags": mark.tags,
+                "note": mark.note,
+                "archived": mark.archived,
             }
         )
     return {"default": doors.store.default_run(), "runs": listed}
@@ -128,29 +158,29 @@ def _explanation(doors: Doors, run_id: str, split: str, example_id: int) -> Resp
     return Response(overlay_png(attribution), mimetype="image/png", headers={"Cache-Control": FOREVER})
 
 
-def _form() -> tuple[bytes, dict[str, str]]:
-    """The picture's bytes and the text fields of the current request, kept in memory: Flask would put files over
-    500 kB on disk."""
+def _form(picked: str, known: Collection[str], limit: int, words: str) -> tuple[bytes, dict[str, str]]:
+    """The file in the field `picked` and the text fields of the current request, kept in memory: Flask would put files
+    over 500 kB on disk. known: what fields there are; limit: bytes of the body; words: what is allowed."""
     if request.mimetype != "multipart/form-data":
-        raise Unanswerable("Send multipart/form-data with the picture in a field named image.", 415)
+        raise Unanswerable(f"Send multipart/form-data with the file in a field named {picked}.", 415)
     environ = {**request.environ, "wsgi.input": request.stream}
     try:
         _, form, files = parse_form_data(
             environ,
             stream_factory=lambda *_, **__: io.BytesIO(),
             max_form_memory_size=PIECE_BYTES,
-            max_content_length=API_BYTES,
+            max_content_length=limit,
             max_form_parts=8,
         )
     except HTTPException as error:
         sentence = "The request is too large." if error.code == 413 else "The form could not be read."
-        raise Unanswerable(f"{sentence} {allowed(API_BYTES)}", error.code or 400) from None
-    file = files.get("image")
+        raise Unanswerable(f"{sentence} {words}", error.code or 400) from None
+    file = files.get(picked)
     if file is None:
-        raise Unanswerable(f"There is no file in the field image. {allowed(API_BYTES)}")
+        raise Unanswerable(f"There is no file in the field {picked}. {words}")
     for name in form:
-        if name not in FIELDS:
-            raise Unanswerable(f"There is no field {name[:40]!r}; known are image, {', '.join(FIELDS)}.")
+        if name not in known:
+            raise Unanswerable(f"There is no field {name[:40]!r}; known are {', '.join((picked, *known))}.")
     return file.stream.read(), {name: form[name] for name in form}
 
 

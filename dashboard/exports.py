@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 
 import numpy as np
 from flask import Flask, Response, abort, request
@@ -134,7 +135,26 @@ TABLES = {
 
 
 def register(server: Flask, doors: Doors) -> None:
-    """Add /export/<noun>.csv to the server."""
+    """Add /export/<noun>.csv, and /export/runs/<run_id>.zip and .md, to the server."""
+
+    def attached(run_id: str, ending: str, kind: str, make: Callable[[str], str | bytes]) -> Response:
+        """run_id is looked up in the listing, so the file's name is one of ours."""
+        try:
+            content = make(run_id)
+        except Missing as missing:
+            abort(404, str(missing))
+        except Broken as broken:
+            abort(409, str(broken))
+        name = {"Content-Disposition": f'attachment; filename="{run_id}.{ending}"', "Cache-Control": "no-store"}
+        return Response(content, mimetype=kind, headers=name)
+
+    @server.get("/export/runs/<run_id>.zip")
+    def export_run(run_id: str) -> Response:
+        return attached(run_id, "zip", "application/zip", doors.shelf.pack)
+
+    @server.get("/export/runs/<run_id>.md")
+    def export_card(run_id: str) -> Response:
+        return attached(run_id, "md", "text/markdown", doors.shelf.card)
 
     @server.get("/export/<noun>.csv")
     def export(noun: str) -> Response:

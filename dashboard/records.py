@@ -52,11 +52,14 @@ CLOSED = "The database cannot be used just now, so nothing can be changed. Looki
 
 
 class Declined(Exception):
-    """A change that the rules forbid; the message is for the person who asked. field: the input at fault."""
+    """A change that the rules forbid; the message is for the person who asked.
 
-    def __init__(self, words: str, field: str = "") -> None:
+    field: the input at fault; free: a value for it that would do, where one is known.
+    """
+
+    def __init__(self, words: str, field: str = "", free: str = "") -> None:
         super().__init__(words)
-        self.field = field
+        self.field, self.free = field, free
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,10 @@ class Shelf:
         raise Declined("This run is not here any more.")
 
     def names(self) -> frozenset[str]:
-        """Every id that is a run or was one: none of them can name a new run."""
+        """Every id that is a run or was one: none of them can name a new run. Of trainings, the job table knows."""
         here = {entry.run_id for entry in self.library.runs()}
         gone = self._records.marks().deleted() | {one.run_id for one in self.deleted()}
-        return frozenset(here | gone | self._jobs.names())
+        return frozenset(here | gone)
 
     # ---- pack and take in
 
@@ -79,11 +79,11 @@ class Shelf:
             if shutil.disk_usage(self.home).free < FREE_BYTES:
                 raise Declined(f"The disk is almost full: taking a run in needs {FREE_BYTES // 2**20} MB free.")
             archive.sweep(self.home)
-            return archive.unpack(
-                io.BytesIO(content), self.library, name=name, taken=self.names(), limit=archive.UPLOAD_BYTES
-            )
+            taken = self.names() | self._jobs.names()
+            return archive.unpack(io.BytesIO(content), self.library, name=name, taken=taken, limit=UPLOAD_BYTES)
         except archive.Unfit as unfit:
-            raise Declined(str(unfit), "name" if unfit.taken else "") from None
+            free = self.free_name(unfit.taken) if unfit.taken else ""
+            raise Declined(str(unfit), "name" if unfit.taken else "", free) from None
         except OSError as error:
             log.warning("a run cannot be taken in: %s", error)
             raise Declined(UNWRITABLE) from error
@@ -92,7 +92,7 @@ class Shelf:
 
     def free_name(self, run_id: str) -> str:
         """A name like this one that no run has or had: 'toy-2'."""
-        taken = self.names()
+        taken = self.names() | self._jobs.names()
         stem = run_id[:58]
         return next(name for i in itertools.count(2) if (name := f"{stem}-{i}") not in taken)
 
@@ -111,10 +111,10 @@ class Shelf:
             raise Declined("This run is the default: promote another one first.")
         folder = trash.name(run_id, datetime.now(UTC))
         moved = False
+        self._idle(run_id)
         try:
             with self._records.deleting(run_id, folder):
-                if self._jobs.at_work(run_id):
-                    raise Declined("A job works on this run just now: let it end, or cancel it first.")
+                self._idle(run_id)  # once more: now no job can begin
                 trash.put(self.home, run_id, folder)
                 moved = True
         except FileNotFoundError:
@@ -128,6 +128,10 @@ class Shelf:
                     trash.restore(self.home, folder)
             raise
         return folder
+
+    def _idle(self, run_id: str) -> None:
+        if self._jobs.at_work(run_id):
+            raise Declined("A job works on this run just now: let it end, or cancel it first.")
 
     def restore(self, folder: str) -> str:
         """Bring a run back from the trash; its id. Raises Declined."""
