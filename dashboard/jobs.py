@@ -26,7 +26,7 @@ from dashboard import recipe
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
 from ml.jobs import database, worker
-from ml.jobs.table import Job, JobTable, Refused, Watch
+from ml.jobs.table import Job, JobTable, Refused, Watch, machine_slots
 from ml.models import MODELS
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
@@ -83,12 +83,16 @@ class View:
 
 
 class Jobs:
-    """The jobs of one home folder. Thread-safe. The database is opened when first needed: looking needs none."""
+    """The jobs of one home folder. Thread-safe. The database is opened when first needed: looking needs none.
+
+    Raises ValueError where a setting in the environment cannot be read.
+    """
 
     def __init__(self, home: Path | None = None, *, artifacts: Path | None = None, read_only: bool = False) -> None:
         self.home = home or home_dir()
         self.artifacts = artifacts or ARTIFACTS
         self.read_only = read_only
+        self.slots = machine_slots()
         self._opened: JobTable | None = None
         self._lock = threading.Lock()
         self._watch = Watch()
@@ -189,7 +193,9 @@ class Jobs:
         except ValidationError as wrong:
             for error in wrong.errors(include_url=False, include_input=False):
                 input_name = str(error["loc"][0]) if error["loc"] else "model"
-                errors.setdefault(input_name, self._words(input_name))
+                own = str(error.get("ctx", {}).get("error", "")) if error["type"] == "value_error" else ""
+                words = f"{recipe.label(input_name)}: {own.rstrip('.')}." if own else self._words(input_name)
+                errors.setdefault(input_name, words)
         except (TypeError, RecursionError):
             errors["model"] = "These values cannot be read."
         if config is not None and config.model not in MODELS:
@@ -282,6 +288,15 @@ class Jobs:
         except SQLAlchemyError:
             log.exception("the job database cannot be read")
             return None
+
+    def events(self, job_id: str) -> list[dict[str, Any]]:
+        """What happened to a job, in order: attempt, event, lease, host, pid, cause, time; see JobTable.events."""
+        table = self._table()
+        try:
+            return table.events(job_id) if table else []
+        except SQLAlchemyError:
+            log.exception("the job database cannot be read")
+            return []
 
     def log_file(self, job_id: str) -> Path | None:
         """What a job's process printed; None where it has printed nothing, or there is no such job."""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from dash import Dash
 from flask import Flask
@@ -79,7 +79,7 @@ def options(arguments: Sequence[str] | None) -> Options:
     return chosen
 
 
-def stop(reason: str) -> None:
+def stop(reason: str) -> NoReturn:
     """End the process with status 1 and one line that says why."""
     print(f"Fashion Forward: {reason}", file=sys.stderr)
     raise SystemExit(1)

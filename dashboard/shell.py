@@ -9,7 +9,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 from flask import request
 
-from dashboard import api, compression, drawer, exports, health, pictures, security, theme
+from dashboard import api, compression, drawer, exports, health, pictures, security, serve, theme
 from dashboard.components import button, faces, icon, selection_bar
 from dashboard.doors import Doors
 from dashboard.jobs import Jobs
@@ -52,7 +52,10 @@ class App(Dash):
 def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_only: bool = False) -> Dash:
     """The app over a folder of artifacts (the shipped one when None) and a home for this user's runs."""
     pio.templates.default = None  # each figure names its own
-    jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
+    try:
+        jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
+    except ValueError as wrong:
+        serve.stop(str(wrong))
     records = Records(jobs.rows, read_only=read_only)
     store = Store(jobs.artifacts, jobs.home, records)
     predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)

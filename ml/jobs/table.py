@@ -2,10 +2,14 @@
 
 queued → running → done | failed | cancelled | interrupted; interrupted and failed → queued by `resume`.
 A `lease` names one attempt at a job. Whoever has lost it can change nothing, so a job has one owner at a time.
+`job_events` keeps every change: who held which lease, from when until when.
 """
 
+import contextlib
+import os
 import secrets
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -40,6 +44,9 @@ from ml.jobs import database
 
 QUEUE = 5  # waiting jobs; one more is refused
 SLOTS = 1  # jobs of one kind that run at a time
+WORKERS = "FASHION_WORKERS"  # trainings that run at a time on this machine
+MOST_WORKERS = 64
+LIVES = 5  # attempts at a training whose workers are lost one after the other
 BEAT_SECONDS = 2.0
 STALE_SECONDS = 8.0
 ACTIVE = ("queued", "running")
@@ -188,6 +195,29 @@ def _schema_2() -> tuple[Table, MetaData]:
 steps, _ = _schema_2()
 
 
+def _schema_3() -> tuple[Table, MetaData]:
+    """What happened to a job: each change of its state, and which process took an attempt on."""
+    metadata = MetaData()
+    events = Table(
+        "job_events",
+        metadata,
+        Column("number", Integer, primary_key=True, autoincrement=True),
+        Column("job", String(32), nullable=False, index=True),
+        Column("attempt", Integer, nullable=False),
+        Column("event", String(16), nullable=False),
+        Column("lease", String(32)),
+        Column("host", String(255)),
+        Column("pid", Integer),
+        Column("cause", Text, nullable=False),
+        Column("time", Float, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    return events, metadata
+
+
+events, _ = _schema_3()
+
+
 def _step_1(connection: Connection) -> None:
     _schema_1()[-1].create_all(connection)
 
@@ -196,8 +226,23 @@ def _step_2(connection: Connection) -> None:
     _schema_2()[-1].create_all(connection)
 
 
-MIGRATIONS = (_step_1, _step_2)
+def _step_3(connection: Connection) -> None:
+    _schema_3()[-1].create_all(connection)
+
+
+MIGRATIONS = (_step_1, _step_2, _step_3)
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
+
+
+def machine_slots() -> int:
+    """FASHION_WORKERS: how many trainings run at a time on this machine, 1 when unset. Raises ValueError, in words."""
+    said = os.environ.get(WORKERS, "").strip() or str(SLOTS)
+    if not said.isascii() or not said.isdecimal() or not 1 <= int(said[:9]) <= MOST_WORKERS:
+        raise ValueError(
+            f"{WORKERS} is how many trainings run at a time on this machine: "
+            f"a whole number from 1 to {MOST_WORKERS}, not {said[:40]!r}."
+        )
+    return int(said)
 
 
 def this_process(pid: int | None = None) -> dict[str, Any]:
@@ -219,20 +264,35 @@ def gone(host: str | None, pid: int | None, pid_started: float | None) -> bool:
         return False
 
 
+def end(job: Job) -> None:
+    """Kill what still works on a job that was ended: a process of this machine that is stuck and beats no more."""
+    if job.pid is None or job.host != socket.gethostname() or gone(job.host, job.pid, job.pid_started):
+        return
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg") and os.getpgid(job.pid) == job.pid:  # a trainer leads its own group
+            os.killpg(job.pid, signal.SIGKILL)
+        elif job.pid != os.getpid():
+            psutil.Process(job.pid).kill()
+
+
 class Watch:
-    """Tells which beats have stood still for `seconds` of this process's monotonic clock: no wall clock is compared."""
+    """Tells which beats have stood still for `seconds` of this process's monotonic clock: no wall clock is compared.
+
+    Who has not looked for so long itself (a database that was away, nobody at the page) begins anew: it cannot say
+    who was silent meanwhile.
+    """
 
     def __init__(self, seconds: float = STALE_SECONDS) -> None:
         self._seconds = seconds
-        self._seen: dict[str, tuple[int, float]] = {}
+        self._seen: dict[str, tuple[int, float, float]] = {}  # beat, since when, last looked at
 
     def stale(self, key: str, beat: int, now: float | None = None) -> bool:
         """key: one attempt or worker; now: seconds of time.monotonic()."""
         now = time.monotonic() if now is None else now
         known = self._seen.get(key)
-        if known is None or known[0] != beat:
-            self._seen[key] = (beat, now)
-            return False
+        if known is None or known[0] != beat or now - known[2] >= self._seconds:
+            known = (beat, now, now)
+        self._seen[key] = (beat, known[1], now)
         return now - known[1] >= self._seconds
 
     def keep(self, keys: set[str]) -> None:
@@ -241,10 +301,14 @@ class Watch:
 
 
 class JobTable:
-    """The jobs of one home folder."""
+    """The jobs of one home folder.
 
-    def __init__(self, home: Path) -> None:
+    slots: how many trainings run at a time on this machine; FASHION_WORKERS when None. Raises ValueError.
+    """
+
+    def __init__(self, home: Path, *, slots: int | None = None) -> None:
         self.home = home
+        self.slots = machine_slots() if slots is None else slots
         self.engine = database.open_engine(home)
         self._writer = database.writer(self.engine)
         database.migrate(self.engine, "jobs", MIGRATIONS)
@@ -305,6 +369,23 @@ class JobTable:
             )
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def events(self, job_id: str) -> list[dict[str, Any]]:
+        """What happened to a job, in order: number, attempt, event, lease, host, pid, cause, time (since 1970).
+
+        event: a state, `owned` (a process took the attempt on) or `cancelling` (it was asked to stop).
+        """
+        columns = [column for column in events.c if column.name != "job"]
+        query = select(*columns).where(events.c.job == job_id).order_by(events.c.number)
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def queued(self, kinds: Sequence[str] = KINDS) -> list[Job]:
+        """Those that wait, first come first."""
+        mine = (jobs.c.state == "queued", jobs.c.kind.in_(kinds))
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(*_COLUMNS).where(*mine).order_by(jobs.c.number)).mappings()
+            return [Job(**row) for row in rows]
+
     def waiting(self, kind: str = "train") -> int:
         with self.engine.connect() as connection:
             return self._count(connection, kind, "queued")
@@ -354,7 +435,7 @@ class JobTable:
                 created = connection.execute(insert(jobs).values(row).returning(*_COLUMNS)).mappings().one()
             except IntegrityError as error:
                 raise Refused(f"The name {run_id} is taken.", "name") from error
-            return Job(**created)
+            return self._note(connection, Job(**created), "queued")
 
     def cancel(self, job_id: str) -> Job:
         """A waiting job is cancelled at once, a running one is asked to stop. Raises Refused."""
@@ -362,11 +443,14 @@ class JobTable:
             job = self._locked(connection, job_id)
             if job.state == "queued":
                 change: dict[str, Any] = {"state": "cancelled", "finished": time.time(), "cancel": True, "cause": ""}
+                if job.attempt:  # it waited to go on
+                    shutil.rmtree(self.partial(job), ignore_errors=True)
             elif job.state == "running":
                 change = {"cancel": True}
             else:
                 raise Refused(f"This job is {job.state}: there is nothing to cancel.")
-            return self._change(connection, job_id, change)
+            changed = self._change(connection, job_id, change)
+            return self._note(connection, changed, "cancelled" if job.state == "queued" else "cancelling")
 
     def resume(self, job_id: str) -> Job:
         """Queue an interrupted or failed job again; it goes on after its last whole epoch. Raises Refused."""
@@ -376,26 +460,57 @@ class JobTable:
             if job.state not in RESUMABLE:
                 raise Refused(f"This job is {job.state}: there is nothing to resume.")
             self._room(connection, job.kind)
-            change: dict[str, Any] = {"state": "queued", "cancel": False, "cause": "", "stage": ""}
-            change |= dict.fromkeys(("finished", "lease", "slot", "left", "speed", "host", "pid", "pid_started"))
-            return self._change(connection, job_id, change)
+            return self._requeue(connection, job_id, "")
+
+    def revive(self, job: Job) -> Job | None:
+        """Queue an interrupted job again, by itself and with its cause kept; None once it was tried `LIVES` times.
+
+        For a job whose worker was lost: it had its place, so no room is asked for.
+        """
+        with self._writer.begin() as connection:
+            database.serialise(connection)
+            now = self._locked(connection, job.id)
+            if now.state != "interrupted" or now.attempt >= LIVES:
+                return None
+            return self._requeue(connection, job.id, f"{now.cause} It goes on by itself.")
+
+    def discard(self, job_id: str) -> Job:
+        """Give an interrupted or failed job up: what it made is deleted, its name is free again. Raises Refused."""
+        with self._writer.begin() as connection:
+            database.serialise(connection)
+            job = self._locked(connection, job_id)
+            if job.state not in RESUMABLE:
+                raise Refused(f"This job is {job.state}: there is nothing to discard.")
+            # before the name is free: the next run of this name writes to the same folder
+            shutil.rmtree(self.partial(job), ignore_errors=True)
+            discarded = self._change(connection, job_id, {"state": "cancelled", "cause": job.cause})
+            return self._note(connection, discarded, "cancelled")
 
     # ---- work
 
-    def claim(self, kind: str = "train", slots: int = SLOTS) -> Job | None:
-        """Make the first waiting job running, with a fresh lease; None when none waits or all slots are taken."""
+    def claim(self, kind: str = "train", *, job_id: str | None = None) -> Job | None:
+        """Make a waiting job running, with a fresh lease: the one named, else the first in the queue.
+
+        None when it does not wait, or when as many run as may: trainings on this machine, other kinds everywhere.
+        """
         with self._writer.begin() as connection:
             database.serialise(connection)
-            taken = set(connection.scalars(select(jobs.c.slot).where(jobs.c.kind == kind, jobs.c.state == "running")))
-            free = [slot for slot in range(slots) if slot not in taken]
+            running = select(jobs.c.slot, jobs.c.host).where(jobs.c.kind == kind, jobs.c.state == "running")
+            rows = connection.execute(running).all()
+            here = [host for _, host in rows if kind != "train" or host == socket.gethostname()]
+            named = [] if job_id is None else [jobs.c.id == job_id]
             waiting = connection.scalar(
-                select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.state == "queued").order_by(jobs.c.number).limit(1)
+                select(jobs.c.id)
+                .where(jobs.c.kind == kind, jobs.c.state == "queued", *named)
+                .order_by(jobs.c.number)
+                .limit(1)
             )
-            if not free or waiting is None:
+            if waiting is None or len(here) >= (self.slots if kind == "train" else SLOTS):
                 return None
+            taken = {slot for slot, _ in rows}
             change = {
                 "state": "running",
-                "slot": free[0],
+                "slot": next(slot for slot in range(len(taken) + 1) if slot not in taken),
                 "lease": secrets.token_hex(16),
                 "attempt": jobs.c.attempt + 1,
                 "beat": jobs.c.beat + 1,
@@ -408,11 +523,12 @@ class JobTable:
                 "pid": None,
                 "pid_started": None,
             }
-            return self._change(connection, waiting, change)
+            return self._note(connection, self._change(connection, waiting, change), "running")
 
     def own(self, job: Job, pid: int | None = None) -> None:
         """Write down which process works on the job. Raises Lost."""
-        self._owned(job, this_process(pid))
+        with self._writer.begin() as connection:
+            self._note(connection, self._owned(job, this_process(pid), connection), "owned")
 
     def beat(self, job: Job, **progress: int | str | float | None) -> bool:
         """A sign of life with batch, batches, stage, left, speed where they changed; whether to stop. Raises Lost."""
@@ -455,7 +571,9 @@ class JobTable:
         """End this attempt. Raises Lost when it has been ended already."""
         if state not in ENDED:
             raise ValueError(f"{state} is not an end")
-        return self._owned(job, {"state": state, "cause": cause, "finished": time.time(), "lease": None, "slot": None})
+        change = {"state": state, "cause": cause, "finished": time.time(), "lease": None, "slot": None}
+        with self._writer.begin() as connection:
+            return self._note(connection, self._owned(job, change, connection), state, job.lease)
 
     def reap(self, watch: Watch, *, except_leases: Collection[str | None] = ()) -> list[Job]:
         """End running jobs whose process is gone or silent; the jobs as they are then.
@@ -469,10 +587,9 @@ class JobTable:
             if job.kind != "train" and not dead and job.host == socket.gethostname() and job.pid is not None:
                 continue  # alive, and only its worker, which is not there any more, would have signed for it
             if job.lease not in except_leases and (silent or dead):
-                try:
+                with contextlib.suppress(Lost):
                     reaped.append(self.bury(job))
-                except Lost:
-                    continue
+                    end(job)
         return reaped
 
     def bury(self, job: Job, state: str = "interrupted", cause: str = "Its process ended without a word.") -> Job:
@@ -567,8 +684,16 @@ class JobTable:
         return int(connection.scalar(select(func.count()).where(jobs.c.kind == kind, jobs.c.state == state)) or 0)
 
     def _room(self, connection: Connection, kind: str) -> None:
-        if self._count(connection, kind, "queued") >= QUEUE:
-            raise Refused(f"{QUEUE} trainings are waiting already. Cancel one, or try again when one has started.")
+        """Raise Refused where no more may wait: those that can start at once do not count."""
+        mine = select(jobs.c.run_id).where(jobs.c.kind == kind)
+        running = connection.scalars(mine.where(jobs.c.state == "running").order_by(jobs.c.number)).all()
+        waiting = self._count(connection, kind, "queued")
+        if waiting < QUEUE + max((self.slots if kind == "train" else SLOTS) - len(running), 0):
+            return
+        things = {"train": "trainings", "data": "downloads"}.get(kind, "evaluations")
+        now = f"{' and '.join(running)} {'is' if len(running) == 1 else 'are'} running, and " if running else ""
+        words = f"{now}{waiting} {things} are waiting already: the queue is full."
+        raise Refused(f"{words} Cancel one, or try again when one has started.")
 
     @staticmethod
     def _locked(connection: Connection, job_id: str) -> Job:
@@ -581,6 +706,19 @@ class JobTable:
     def _change(connection: Connection, job_id: str, change: Mapping[str, Any]) -> Job:
         query = update(jobs).where(jobs.c.id == job_id).values(change).returning(*_COLUMNS)
         return Job(**connection.execute(query).mappings().one())
+
+    @staticmethod
+    def _note(connection: Connection, job: Job, event: str, lease: str | None = None) -> Job:
+        """Write down what happened, in the transaction in which it happens; the same row."""
+        row = {"job": job.id, "attempt": job.attempt, "event": event, "lease": lease or job.lease}
+        row |= {"host": job.host, "pid": job.pid, "cause": job.cause, "time": time.time()}
+        connection.execute(insert(events).values(row))
+        return job
+
+    def _requeue(self, connection: Connection, job_id: str, cause: str) -> Job:
+        change: dict[str, Any] = {"state": "queued", "cancel": False, "cause": cause, "stage": ""}
+        change |= dict.fromkeys(("finished", "lease", "slot", "left", "speed", "host", "pid", "pid_started"))
+        return self._note(connection, self._change(connection, job_id, change), "queued")
 
     def _owned(self, job: Job, change: Mapping[str, Any], connection: Connection | None = None) -> Job:
         """Change a row only while this attempt owns it."""

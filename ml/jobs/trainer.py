@@ -1,5 +1,6 @@
 """One training on behalf of a job row: the process behind `python -m ml train --job ID`. Loads torch."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -11,6 +12,8 @@ from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ml.jobs.table import BEAT_SECONDS, Job, JobTable, Lost, Refused
 from ml.paths import home_dir
 
@@ -18,6 +21,9 @@ LEASE = "FASHION_LEASE"  # which attempt this process is; set by the worker
 MEMORY = "FASHION_TRAIN_MEMORY_MB"  # optional limit of the trainer's address space
 TICK_SECONDS = 0.5  # how often progress is written and the cancel flag read
 STEP_SECONDS = 1.0  # how often measures within the epoch are written
+FENCE_SECONDS = 5.0  # out of touch with the table for so long, it trains no further: others may take the job soon
+STALL_SECONDS = 3600.0  # alive, but no batch, epoch or stage for so long, and no worker that would have ended it
+END_SECONDS = 60.0  # how long the end of a training waits for a database that is away
 Progress = dict[str, int | float | str | None]
 OUT_OF_MEMORY = "Out of memory: try a smaller batch or fewer training images."
 # how Python, PyTorch, the dynamic linker and the system say that memory ran out
@@ -58,25 +64,41 @@ class Pulse(threading.Thread):
         super().__init__(name="pulse", daemon=True)
         self.cancelled, self.ended = threading.Event(), threading.Event()
         self.progress: Progress = {}
-        self.steps: deque[dict[str, float]] = deque()  # measures to be written, appended by the training
+        # to be written, appended by the training
+        self.epochs: deque[dict[str, float]] = deque()
+        self.steps: deque[dict[str, float]] = deque()
         self._table, self._job = table, job
         self._writing = threading.Lock()
+        self._touched = time.monotonic()
+
+    @property
+    def alone(self) -> bool:
+        """Whether the table has been out of reach for so long that nobody knows whose job this is."""
+        return time.monotonic() - self._touched > FENCE_SECONDS
 
     def flush(self) -> None:
-        """Write the measures that wait. Raises Lost."""
+        """Write the epochs and measures that wait; those that a busy database refuses stay. Raises Lost."""
         with self._writing:
+            while self.epochs:
+                self._table.add_epoch(self._job, self.epochs[0])
+                self.epochs.popleft()
             rows = list(self.steps)
             self._table.add_steps(self._job, rows)
-            for _ in rows:  # only now: what a busy database refused is written next time
+            for _ in rows:
                 self.steps.popleft()
 
     def run(self) -> None:
         written: Progress = {}
         last = told = -BEAT_SECONDS
+        moved = time.monotonic()
         while not self.ended.wait(TICK_SECONDS):
             progress, now = dict(self.progress), time.monotonic()
+            moved = now if progress != written else moved
             try:
-                if self.steps and now - told >= STEP_SECONDS:
+                if now - moved > STALL_SECONDS:
+                    self._table.finish(self._job, "failed", "No progress for a long time, so it was stopped.")
+                    os._exit(1)
+                if self.epochs or (self.steps and now - told >= STEP_SECONDS):
                     self.flush()
                     told = now
                 if progress != written or now - last >= BEAT_SECONDS:
@@ -84,6 +106,7 @@ class Pulse(threading.Thread):
                     written, last = progress, now
                 else:
                     stop = self._table.cancelling(self._job)
+                self._touched = time.monotonic()
             except Lost:
                 os._exit(LOST)  # another attempt may be writing the same folder: not one more byte
             except Exception:  # a busy or full database for a moment; the beat is missed, the training goes on
@@ -114,14 +137,27 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
             writer.discard(table.partial(job))
         if cause:
             print(cause, file=sys.stderr)
-        pulse.flush()
-        table.finish(job, state, cause)
+        _finish(table, job, pulse, state, cause)
         if state == "done":
             _complete(table, job)
         pulse.ended.set()
     except Lost:
         return LOST
     return 0 if state == "done" else 1
+
+
+def _finish(table: JobTable, job: Job, pulse: Pulse, state: str, cause: str) -> None:
+    """Write the end down, however long the database needs, within reason. Raises Lost, SQLAlchemyError."""
+    limit = time.monotonic() + END_SECONDS
+    while True:
+        try:
+            pulse.flush()
+            table.finish(job, state, cause)
+            return
+        except SQLAlchemyError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(TICK_SECONDS)
 
 
 def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
@@ -138,6 +174,8 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
         return "failed", cause_of(error)
 
     def check() -> None:
+        while pulse.alone and not stopped.is_set():
+            time.sleep(TICK_SECONDS)  # the pulse ends the process should the job be another's by now
         if pulse.cancelled.is_set():
             raise Cancelled
         if stopped.is_set():
@@ -151,7 +189,8 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
     def on_batch(done: int, total: int) -> None:
         nonlocal begun
         if not begun and job.attempt > 1:
-            table.rewind(job, done)
+            with contextlib.suppress(SQLAlchemyError):  # then the first measures replace what is after them
+                table.rewind(job, done)
         begun = True
         left, speed = pace.at(done, total, time.monotonic())
         pulse.progress = {"batch": done, "batches": total, "stage": "training", "left": left, "speed": speed}
@@ -163,7 +202,9 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
         check()
 
     def on_epoch(epoch) -> None:
-        table.add_epoch(job, asdict(epoch))
+        pulse.epochs.append(asdict(epoch))
+        with contextlib.suppress(SQLAlchemyError):  # the pulse tries again
+            pulse.flush()
         print(
             f"epoch {epoch.epoch}/{job.epochs} loss {epoch.train_loss:.4f} validation loss {epoch.validation_loss:.4f} "
             f"validation accuracy {epoch.validation_accuracy:.4f}  {epoch.images_per_second:,.0f} images/s",

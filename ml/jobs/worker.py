@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from ml.jobs.database import lock_folder
 from ml.jobs.table import BEAT_SECONDS, KINDS, Job, JobTable, Lost, Watch
@@ -31,6 +33,8 @@ PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 ENDED = (1, 2, 9, 15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM: somebody wanted it; not all have names on Windows
 LOCK = "worker.lock"
 LOCK_SECONDS = 5.0  # the last worker may be on its way out
+PAUSE_SECONDS = 1.0  # after the database could not be used
+LOG_BYTES = 2**20  # a job's log, or the worker's, that grows beyond it keeps its last quarter
 
 
 def start(home: Path) -> None:
@@ -38,6 +42,7 @@ def start(home: Path) -> None:
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / "worker.log").open("ab") as log:
+        trim(logs / "worker.log")
         child = subprocess.Popen(
             [sys.executable, "-m", "ml", "work"],
             cwd=ROOT, env={**os.environ, "FASHION_HOME": str(home)},
@@ -85,14 +90,18 @@ class Worker:
         worker = self.table.enlist()
         busy, signed = time.monotonic(), time.monotonic()
         while not self.stop.is_set():
-            worked = self.turn()
-            now = time.monotonic()
-            busy = now if worked else busy
-            if now - signed >= BEAT_SECONDS:
-                self.table.sign(worker)
-                signed = now
-            if now - busy >= self.idle and self.table.retire(worker):
-                return
+            try:
+                worked = self.turn()
+                now = time.monotonic()
+                busy = now if worked else busy
+                if now - signed >= BEAT_SECONDS:
+                    self.table.sign(worker)
+                    signed = now
+                if now - busy >= self.idle and self.table.retire(worker):
+                    return
+            except SQLAlchemyError:  # locked, full or away: its trainers live on, and so does the worker
+                traceback.print_exc()
+                self.stop.wait(PAUSE_SECONDS)
             self.stop.wait(POLL_SECONDS)
         self.table.retire(worker, force=True)  # its trainers go on; the next worker finds them
 
@@ -139,12 +148,15 @@ class Worker:
             self._supervise(child, row)
             return
         del self._children[child.job.id]
-        state, cause = verdict(child, status, self.table.log(child.job).read_text(errors="replace"))
+        log = self.table.log(child.job)
+        printed = log.read_text(errors="replace") if log.is_file() else ""
+        state, cause = verdict(child, status, printed)
         with contextlib.suppress(Lost):
             self.table.bury(row, state, cause)
 
     def _supervise(self, child: Child, row: Job) -> None:
         now = time.monotonic()
+        trim(self.table.log(row))
         if row.kind != "train" and now - child.beaten >= BEAT_SECONDS:
             self.table.beat(row, stage="fetching" if row.kind == "data" else "computing")
             child.beaten = now
@@ -188,6 +200,19 @@ def verdict(child: Child, status: int, printed: str = "") -> tuple[str, str]:
     if status == LOST:
         return "interrupted", "It lost its place in the job table."
     return "failed", "It stopped with an error; the log says more."
+
+
+def trim(log: Path, most: int = LOG_BYTES) -> None:
+    """Cut the front off a log of more than `most` bytes, at a line; whoever writes it appends, and goes on."""
+    with contextlib.suppress(OSError), log.open("r+b") as file:
+        if file.seek(0, os.SEEK_END) <= most:
+            return
+        file.seek(-(most // 4), os.SEEK_END)
+        file.readline()
+        kept = file.read()
+        file.seek(0)
+        file.truncate()
+        file.write(b"(what came before was cut off)\n" + kept)
 
 
 def kill(process: subprocess.Popen) -> None:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ml.jobs.table import QUEUE, JobTable, Lost, Refused, Watch, gone, this_process
+from ml.jobs.table import LIVES, QUEUE, WORKERS, JobTable, Lost, Refused, Watch, gone, this_process
 
 
 @pytest.fixture
@@ -88,9 +88,123 @@ def test_fifty_submits_at_once_fill_the_queue_and_no_more(table):
         thread.start()
     for thread in threads:
         thread.join()
-    assert table.waiting() == QUEUE
-    assert len(refused) == 50 - QUEUE
+    assert table.waiting() == QUEUE + 1  # one of them can start at once
+    assert len(refused) == 49 - QUEUE
     assert all("waiting already" in words for words in refused)
+
+
+def test_a_refusal_names_what_runs_and_how_many_wait(table):
+    for name in ("a", "b", "c", "d", "e", "f"):
+        submit(table, name)
+    running = table.claim()
+    with pytest.raises(Refused, match=r"^a is running, and 5 trainings are waiting already: the queue is full"):
+        submit(table, "g")
+    table.finish(running, "interrupted", "why")
+    submit(table, "g")  # five wait, one of which can start at once
+    with pytest.raises(Refused, match="6 trainings are waiting already"):
+        table.resume(running.id)
+
+
+def test_as_many_run_as_this_machine_may(tmp_path):
+    table = JobTable(tmp_path, slots=2)
+    for name in ("a", "b", "c"):
+        submit(table, name)
+    first, second = table.claim(), table.claim()
+    assert (first.run_id, second.run_id) == ("a", "b")
+    assert table.claim() is None
+    table.finish(first, "done")
+    assert table.claim().run_id == "c"
+    assert table.claim(job_id=second.id) is None
+
+
+def test_another_machines_trainings_take_no_slot_here(table, monkeypatch):
+    submit(table, "a"), submit(table, "b")
+    monkeypatch.setattr("ml.jobs.table.socket.gethostname", lambda: "elsewhere")
+    assert table.claim().host == "elsewhere"
+    monkeypatch.undo()
+    assert table.claim().run_id == "b"
+
+
+def test_a_named_job_is_claimed_once_and_only_while_it_waits(table):
+    first, second = submit(table, "a"), submit(table, "b")
+    assert table.claim(job_id=second.id).run_id == "b"
+    assert table.claim(job_id=second.id) is None
+    assert table.claim(job_id="0" * 32) is None
+    assert table.get(first.id).state == "queued"
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "65", "two", "1.5", "9" * 50, "²"])
+def test_fashion_workers_is_a_number(tmp_path, monkeypatch, said):
+    monkeypatch.setenv(WORKERS, said)
+    with pytest.raises(ValueError, match="whole number from 1 to 64"):
+        JobTable(tmp_path)
+    monkeypatch.setenv(WORKERS, " 3 ")
+    assert JobTable(tmp_path).slots == 3
+    monkeypatch.setenv(WORKERS, "")
+    assert JobTable(tmp_path).slots == 1
+
+
+def test_a_discarded_job_leaves_nothing_and_frees_its_name(table):
+    job = submit(table, "a")
+    with pytest.raises(Refused, match="queued: there is nothing to discard"):
+        table.discard(job.id)
+    running = table.claim()
+    table.partial(job).mkdir(parents=True)
+    (table.partial(job) / "checkpoint.pt").write_bytes(b"x")
+    with pytest.raises(Refused, match="running"):
+        table.discard(job.id)
+    table.finish(running, "interrupted", "why")
+    discarded = table.discard(job.id)
+    assert (discarded.state, discarded.cause) == ("cancelled", "why")
+    assert not table.partial(job).exists()
+    assert submit(table, "a").id != job.id
+    with pytest.raises(Refused, match="nothing to resume"):
+        table.resume(job.id)
+    with pytest.raises(Refused, match="no such job"):
+        table.discard("0" * 32)
+
+
+def test_every_change_is_written_down_with_its_lease(table):
+    job = submit(table, "a")
+    first = table.claim()
+    table.own(first)
+    table.cancel(job.id)
+    table.finish(first, "interrupted", "why")
+    table.resume(job.id)
+    second = table.claim()
+    table.finish(second, "done")
+    rows = table.events(job.id)
+    assert [(row["event"], row["attempt"], row["lease"]) for row in rows] == [
+        ("queued", 0, None), ("running", 1, first.lease), ("owned", 1, first.lease), ("cancelling", 1, first.lease),
+        ("interrupted", 1, first.lease), ("queued", 1, None), ("running", 2, second.lease), ("done", 2, second.lease),
+    ]  # fmt: skip
+    assert rows[2]["pid"] == os.getpid()
+    assert rows[4]["cause"] == "why"
+    assert table.events("0" * 32) == []
+
+
+def test_what_lost_its_worker_goes_on_by_itself_a_few_times(table):
+    job = submit(table, "a")
+    for number in range(1, LIVES + 1):
+        running = table.claim()
+        assert running.attempt == number
+        ended = table.finish(running, "interrupted", "Its worker was lost.")
+        revived = table.revive(ended)
+        assert (revived is not None) == (number < LIVES)
+        if revived is not None:
+            assert (revived.state, revived.cause) == ("queued", "Its worker was lost. It goes on by itself.")
+            assert table.revive(ended) is None  # somebody else was faster
+    assert table.get(job.id).state == "interrupted"
+
+
+def test_a_stuck_process_of_this_machine_is_ended_with_its_job(table):
+    submit(table, "a")
+    job = table.claim()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stuck:
+        table.own(job, stuck.pid)
+        watch = Watch(seconds=0)  # silent at once
+        assert [reaped.state for reaped in table.reap(watch)] == ["interrupted"]
+        assert stuck.wait(5) == -9
 
 
 def test_one_intent_is_one_job(table):
@@ -218,6 +332,14 @@ def test_a_silent_beat_is_stale_after_eight_seconds_of_this_clock():
     assert not watch.stale("x", 1, now=107.9)
     assert watch.stale("x", 1, now=108.0)
     assert not watch.stale("x", 2, now=109.0)
+
+
+def test_who_has_not_looked_cannot_say_who_was_silent():
+    watch = Watch()
+    assert not watch.stale("x", 1, now=100.0)
+    assert not watch.stale("x", 1, now=160.0)  # the database was away for a minute
+    assert not watch.stale("x", 1, now=164.0)
+    assert watch.stale("x", 1, now=168.0)
 
 
 def dead_process():

@@ -4,11 +4,12 @@ import signal
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ml.jobs import worker
 from ml.jobs.table import JobTable
 from ml.jobs.trainer import OUT_OF_MEMORY
-from ml.jobs.worker import Child, Worker, arguments, verdict
+from ml.jobs.worker import Child, Worker, arguments, trim, verdict
 
 
 def child(kind="train", oom_kills=0, stalled=False):
@@ -45,6 +46,52 @@ def test_other_kinds_and_stalls():
     assert verdict(child("data"), 1)[0] == "failed"
     assert verdict(child("evaluate"), 0) == ("done", "")
     assert verdict(child(stalled=True), -9)[0] == "failed"
+
+
+def test_a_log_keeps_its_end_while_its_writer_goes_on(tmp_path):
+    log = tmp_path / "job.log"
+    with log.open("ab", buffering=0) as writer:
+        for number in range(1000):
+            writer.write(f"line {number}\n".encode())
+        trim(log, most=10_000)
+        assert log.stat().st_size > 8_000  # not too long yet
+        trim(log, most=4_000)
+        writer.write(b"after\n")
+    lines = log.read_text().splitlines()
+    assert len(log.read_bytes()) < 1_100
+    assert lines[0] == "(what came before was cut off)"
+    assert lines[1:] == [f"line {number}" for number in range(1000 - len(lines[2:]), 1000)] + ["after"]
+    trim(tmp_path / "none")
+
+
+def test_two_trainings_run_where_two_may(tmp_path, monkeypatch):
+    table = JobTable(tmp_path)
+    monkeypatch.setenv("FASHION_WORKERS", "2")
+    begun = []
+    own = Worker(tmp_path)
+    monkeypatch.setattr(own, "_start", begun.append)
+    for name in ("a", "b", "c"):
+        table.submit({}, name, epochs=1)
+    for _ in range(4):
+        own.turn()
+    assert [job.run_id for job in begun] == ["a", "b"]
+
+
+def test_a_database_that_is_away_does_not_end_the_worker(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
+    own = Worker(tmp_path, idle=0.0)
+    turns = iter([OperationalError("claim", {}, Exception("database is locked")), False])
+
+    def turn():
+        said = next(turns)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    monkeypatch.setattr(own, "turn", turn)
+    assert own.run()
+    assert list(turns) == []
+    assert "database is locked" in capsys.readouterr().err
 
 
 def test_tables_of_a_finished_run_wait_until_no_training_does(tmp_path, monkeypatch):
