@@ -12,6 +12,6 @@ def pixels(images: np.ndarray) -> Tensor:
 
 def normalise(images: Tensor, mean: list[float], std: list[float]) -> Tensor:
     """uint8 [n, c, h, w] → float32, each channel centred and scaled; mean and std of pixels in 0..1."""
-    centre = torch.tensor(mean).view(1, -1, 1, 1)
-    scale = torch.tensor(std).view(1, -1, 1, 1)
+    centre = torch.tensor(mean, device=images.device).view(1, -1, 1, 1)
+    scale = torch.tensor(std, device=images.device).view(1, -1, 1, 1)
     return ((images.float() / 255 - centre) / scale).contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,7 @@
-"""Random changes to a whole batch at once, as tensor operations on uint8 pictures."""
+"""Random changes to a whole batch at once, as tensor operations on uint8 pictures, wherever those are.
+
+Chance comes from a generator on the processor, so that a seed means the same on every machine.
+"""
 
 import torch
 from torch import Generator, Tensor
@@ -20,7 +23,7 @@ def augment(images: Tensor, names: tuple[str, ...], generator: Generator) -> Ten
 
 def flip(images: Tensor, generator: Generator) -> Tensor:
     """Mirror half of the pictures left to right."""
-    chosen = torch.rand(len(images), generator=generator) < 0.5
+    chosen = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
     return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
 
 
@@ -28,21 +31,19 @@ def shift(images: Tensor, generator: Generator, pixels: int = SHIFT) -> Tensor:
     """Move each picture by up to `pixels` in both directions; what comes in is black."""
     n, _, height, width = images.shape
     padded = torch.nn.functional.pad(images, [pixels] * 4)
-    dy, dx = torch.randint(0, 2 * pixels + 1, (2, n), generator=generator)
-    rows = dy[:, None] + torch.arange(height)
-    columns = dx[:, None] + torch.arange(width)
-    return padded.permute(0, 2, 3, 1)[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]].permute(
-        0, 3, 1, 2
-    )
+    dy, dx = torch.randint(0, 2 * pixels + 1, (2, n), generator=generator).to(images.device)
+    every, y, x = (torch.arange(size, device=images.device) for size in (n, height, width))
+    rows, columns = dy[:, None] + y, dx[:, None] + x
+    return padded.permute(0, 2, 3, 1)[every[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def erase(images: Tensor, generator: Generator, share: float = ERASE) -> Tensor:
     """Black out one random rectangle in half of the pictures (Zhong et al. 2020, arXiv:1708.04896)."""
     n, _, height, width = images.shape
-    u = torch.rand(5, n, 1, generator=generator)
+    u = torch.rand(5, n, 1, generator=generator).to(images.device)
     tall, wide = u[0] * share * height, u[1] * share * width
     top, left = u[2] * (height - tall), u[3] * (width - wide)
-    y, x = torch.arange(height), torch.arange(width)
+    y, x = (torch.arange(size, device=images.device) for size in (height, width))
     rows = (y >= top) & (y < top + tall)
     columns = (x >= left) & (x < left + wide)
     hole = rows[:, :, None] & columns[:, None, :] & (u[4, :, :, None] < 0.5)

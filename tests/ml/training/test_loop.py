@@ -116,3 +116,70 @@ def test_evaluate_by_hand(data):
 def test_config_refuses(bad):
     with pytest.raises(ValidationError):
         TrainConfig(**bad)
+
+
+FULL = {
+    "optimiser": "sgd", "schedule": "cosine", "warmup": 0.1, "learning_rate": 0.05, "ema": 0.9, "flip_test": True,
+    "label_smoothing": 0.1, "augment": ("flip", "shift", "erase"), "precision": "bfloat16",
+}  # fmt: skip
+
+
+def test_resume_is_bit_for_bit_with_everything_on(data, tmp_path):
+    options = config(model="batchnorm_cnn", **FULL)
+    whole, broken, resumed = (fresh("batchnorm_cnn") for _ in range(3))
+    unbroken = list(fit(whole, data, options))
+
+    def stop(done, total):
+        if done == 9:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        list(fit(broken, data, options, checkpoint=tmp_path / "checkpoint.pt", on_batch=stop))
+    epochs = list(fit(resumed, data, options, checkpoint=tmp_path / "checkpoint.pt"))
+    assert [epoch.validation_loss for epoch in epochs] == [epoch.validation_loss for epoch in unbroken]
+    assert same(whole, resumed)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(data, tmp_path):
+    list(fit(fresh(), data, config(epochs=1), checkpoint=tmp_path / "checkpoint.pt"))
+    with pytest.raises(ValueError, match="another recipe"):
+        list(fit(fresh(), data, config(epochs=2), checkpoint=tmp_path / "checkpoint.pt"))
+
+
+def test_what_is_scored_is_what_is_kept(data):
+    scored = {}
+    model = fresh("batchnorm_cnn")
+    options = config(model="batchnorm_cnn", ema=0.9)
+
+    def on_weights(epoch, network):
+        scored[epoch] = {name: value.clone() for name, value in network.state_dict().items()}
+
+    epochs = list(fit(model, data, options, on_weights=on_weights))
+    best = max(epochs, key=lambda epoch: epoch.validation_accuracy).epoch
+    assert all(torch.equal(value, scored[best][name]) for name, value in model.state_dict().items())
+
+
+def test_metrics_within_an_epoch(data, monkeypatch):
+    monkeypatch.setattr("ml.training.loop.METRICS_SECONDS", 0.0)
+    seen = []
+    epochs = list(fit(fresh(), data, config(epochs=2), on_metrics=seen.append))
+    assert [metrics.batch for metrics in seen] == list(range(1, 9))
+    assert sum(metrics.loss for metrics in seen[:4]) / 4 == pytest.approx(epochs[0].train_loss)
+    assert sum(metrics.accuracy for metrics in seen[4:]) / 4 == pytest.approx(epochs[1].train_accuracy)
+    assert all(metrics.images_per_second > 0 for metrics in seen)
+
+
+def test_the_mirrored_picture_has_a_say(data):
+    class Left(torch.nn.Module):
+        """Sees only the left half: class 0 where it is bright."""
+
+        def forward(self, images):
+            bright = images[:, 0, :, :14].mean((1, 2))
+            return torch.stack([bright, -bright, bright * 0, bright * 0], dim=1)
+
+    split = data["validation"]
+    mean, std = data.statistics()
+    plain, both = evaluate(Left(), split, mean, std), evaluate(Left(), split, mean, std, flip=True)
+    mirrored = type(split)(split.images[:, :, ::-1], split.labels, split.ids)
+    assert evaluate(Left(), mirrored, mean, std, flip=True) == pytest.approx(both)
+    assert evaluate(Left(), mirrored, mean, std) != pytest.approx(plain)
