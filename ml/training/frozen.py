@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from ml.data.base import Split
 from ml.models.inputs import normalise, pixels
 
-BATCH = 250  # networks behind a lens need much memory a picture
+BATCH = 250
 
 
 class Frozen:
