@@ -159,7 +159,8 @@ def test_architecture_names_every_layer(client, run):
 
 def test_blocks_fold_what_changes_no_shape():
     layers = [
-        {"name": "0", "kind": "Conv2d", "settings": "1, 2, kernel_size=(5, 5)", "shape": [2, 8, 8], "parameters": 52},
+        {"name": "0", "kind": "Conv2d", "settings": "1, 2, kernel_size=(5, 5)", "shape": [2, 8, 8], "parameters": 50},
+        {"name": "n", "kind": "BatchNorm2d", "settings": "2, eps=1e-05", "shape": [2, 8, 8], "parameters": 4},
         {"name": "1", "kind": "ReLU", "settings": "", "shape": [2, 8, 8], "parameters": 0},
         {"name": "2", "kind": "Dropout", "settings": "p=0.25, inplace=False", "shape": [2, 8, 8], "parameters": 0},
         {"name": "3", "kind": "Flatten", "settings": "", "shape": [128], "parameters": 0},
@@ -168,11 +169,11 @@ def test_blocks_fold_what_changes_no_shape():
     found = architecture.blocks(layers, [1, 12, 12])
     assert [(b.title.replace("\xa0", " "), architecture.words(b.shape), b.parameters) for b in found] == [
         ("Picture", "12 × 12 × 1", 0),
-        ("Convolution 5 × 5", "8 × 8 × 2", 52),
+        ("Convolution 5 × 5", "8 × 8 × 2", 54),
         ("Flatten", "128", 0),
         ("Answer", "3", 387),
     ]
-    assert found[1].quiet == ["ReLU", "dropout 25 %"]
+    assert found[1].quiet == ["batch norm", "ReLU", "dropout 25 %"]
     assert [architecture.share(n, 439) for n in (52, 387, 0)] == ["12 %", "88 %", ""]
     assert architecture.share(1, 5_000) == "<0.1 %"
 

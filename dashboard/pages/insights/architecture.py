@@ -23,6 +23,9 @@ NAMES = {
     "Conv2d": "Convolution",
     "MaxPool2d": "Max pooling",
     "AvgPool2d": "Mean pooling",
+    "AdaptiveAvgPool2d": "Mean over the picture",
+    "AdaptiveMaxPool2d": "Max over the picture",
+    "Residual": "Residual block",
     "Linear": "Dense",
     "Flatten": "Flatten",
 }
@@ -52,18 +55,20 @@ def title(layer: dict[str, Any]) -> str:
 
 
 def quiet(layer: dict[str, Any]) -> str:
-    """What a step that changes no shape and learns nothing adds: 'ReLU', 'dropout 25 %'."""
+    """What a step that rides along with the one before it adds: 'ReLU', 'dropout 25 %'."""
     if layer["kind"].startswith("Dropout"):
         return f"dropout {100 * float(setting(layer, 'p', '0')):g} %"
-    return layer["kind"]
+    return "batch norm" if layer["kind"].startswith("BatchNorm") else layer["kind"]
 
 
 def blocks(layers: list[dict[str, Any]], shape: list[int]) -> list[Block]:
     """layers: of the manifest; shape: [ch, h, w] of the picture. The first block is the picture."""
     found = [Block("Picture", shape)]
     for layer in layers:
-        if layer["parameters"] == 0 and layer["shape"] == found[-1].shape:
+        rides = layer["parameters"] == 0 or layer["kind"].startswith("BatchNorm")
+        if rides and layer["shape"] == found[-1].shape:
             found[-1].quiet.append(quiet(layer))
+            found[-1].parameters += layer["parameters"]
         else:
             found.append(Block(title(layer), layer["shape"], layer["parameters"]))
     found[-1].quiet.insert(0, found[-1].title.lower())
