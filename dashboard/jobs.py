@@ -241,6 +241,11 @@ class Jobs:
         self._allowed()
         return self._write(lambda table: table.resume(job_id))
 
+    def discard(self, job_id: str) -> Job:
+        """Give an interrupted or failed job up; what it made is deleted. Raises Refused."""
+        self._allowed()
+        return self._write(lambda table: table.discard(job_id))
+
     def wake(self) -> bool:
         """Start a worker where none is alive; whether one was started."""
         table = self._table()

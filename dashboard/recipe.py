@@ -8,7 +8,8 @@ LABELS = {
     "learning_rate": "Learning rate", "optimiser": "Optimiser", "momentum": "Momentum", "schedule": "Schedule",
     "warmup": "Warm-up", "weight_decay": "Weight decay", "label_smoothing": "Label smoothing", "dropout": "Dropout",
     "batch_norm": "Batch normalisation", "augment": "Augmentation", "ema": "Weight averaging",
-    "flip_test": "Mirrored validation", "precision": "Precision", "seed": "Seed", "train_images": "Training images",
+    "flip_test": "Mirrored validation", "pretrained": "Published weights", "frozen_epochs": "Frozen epochs",
+    "distil": "Distillation", "precision": "Precision", "seed": "Seed", "train_images": "Training images",
     "threads": "Threads", "name": "Name",
 }  # fmt: skip
 """A field's name as a form writes it, in the order in which a table lists them."""
@@ -30,6 +31,9 @@ HELP = {
     "augment": "Changes each batch at random: mirrored, moved by a pixel, a patch blanked.",
     "ema": "Keeps a running average of the weights, with this decay per step, and judges that. 0 is off.",
     "flip_test": "Each epoch is judged on the picture and its mirror image together.",
+    "pretrained": "Begins with ImageNet weights, for models that have them.",
+    "frozen_epochs": "The first epochs, in which only the head learns; the rest waits, computed once.",
+    "distil": "The share of the loss that a larger teacher's recorded answers have. 0 is off.",
     "precision": "Of the arithmetic. Automatic takes bfloat16 where the processor computes in it, which is faster.",
     "seed": "Of everything random. The same seed and settings give the same run on the same processor.",
     "train_images": "A part of the training pictures, the same share of each class, for a quick try.",
@@ -46,7 +50,7 @@ WORDS = {
 """Choices as they read."""
 
 NONE = {"dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none"}
-OFF_AT_ZERO = ("ema", "distil", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
+OFF_AT_ZERO = ("ema", "distil", "frozen_epochs", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
 AS_WRITTEN = ("seed", "model", "dataset")  # a seed is a name, so its digits are not grouped
 UNKNOWN = "not recorded"
 

@@ -259,8 +259,9 @@ def test_what_is_no_picture_is_refused_in_words(shipped, page, idle, tmp_path, n
 
 def test_train_one_epoch_on_a_subset(shipped, page, new_page, idle, own_home):
     opened(page, f"{shipped}/training", idle)
-    page.get_by_label("Model").select_option("compact_cnn")
-    page.get_by_label("Epochs").fill("1")
+    page.get_by_label("Model", exact=True).select_option("compact_cnn")
+    page.get_by_label("Epochs", exact=True).fill("1")
+    page.get_by_text("More settings").click()
     page.get_by_label("Training images").fill("500")
     page.get_by_label("Name").fill("browser-made")
     page.locator("#training-start").click()

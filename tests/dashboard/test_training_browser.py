@@ -32,9 +32,14 @@ def address(tmp_path, no_artifacts, monkeypatch, serving):
             continue
 
 
-def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page):
+def violations(page):
     from axe_playwright_python.sync_playwright import Axe
 
+    found = Axe().run(page).response["violations"]
+    return [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
     page.goto(f"{address}/training")
     page.wait_for_selector("text=No training yet")
     assert page.inner_text("#training-status") == ""
@@ -43,8 +48,16 @@ def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page):
     page.fill("#training-batch-input", "32")
     page.fill("#training-name-input", "mine")
     page.click("#training-start")
-    page.wait_for_selector("text=Epochs: a whole number from 1 to 100.")
+    page.wait_for_selector("text=Epochs: a whole number from 1 to 200.")
+    page.wait_for_function("() => document.activeElement.id === 'training-epochs-input'")
+    assert page.get_attribute("#training-epochs-input", "aria-invalid") == "true"
+    described = page.get_attribute("#training-epochs-input", "aria-describedby").split()
+    assert "training-epochs-error" in described
+    assert all(page.locator(f"[id='{part}']").count() == 1 for part in described)
     page.fill("#training-epochs-input", "1")
+    page.wait_for_selector("text=Epochs: a whole number", state="hidden")
+    assert page.get_attribute("#training-epochs-input", "aria-invalid") is None
+    page.click("text=More settings")
     page.locator("#training-images-range").fill("200")
     page.wait_for_selector("text=200 of 600")
     page.dblclick("#training-start")
@@ -56,14 +69,109 @@ def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page):
     assert page.inner_text("#training-progress") == "1/1"
     page.wait_for_selector("#training-accuracy-graph >> text=/val \\d/")
     page.wait_for_selector("#run-picker option[value=mine]", state="attached")
-    assert page.locator("#training-runs-table tbody tr").count() == 1  # two clicks were one wish
+    assert page.locator("#training-queue-table tbody tr").count() == 1  # two clicks were one wish
+    page.click("#training-log-button")
+    page.wait_for_selector("#training-log-text:not(:empty)")
+    with page.expect_download() as download:
+        page.click("#training-log-file")
+    assert download.value.path().read_text() == page.text_content("#training-log-text")
     for theme in ("light", "dark"):
         if theme == "dark":
             page.click("#app-theme-button")
             page.wait_for_selector("html[data-bs-theme=dark]")
-        found = Axe().run(page).response["violations"]
-        assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+        page.wait_for_function(idle)
+        assert violations(page) == []
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     other.reload()
     other.wait_for_selector("#training-status:text-is('done')")
+    assert other.input_value("#training-name-input") == ""  # a tab of its own remembers nothing of the other
+    page.reload()
+    page.wait_for_function(idle)
+    remembered = {name: page.input_value(f"#training-{name}-input") for name in ("epochs", "batch", "name")}
+    assert remembered == {"epochs": "1", "batch": "32", "name": "mine"}
+
+
+def test_presets_fill_the_form_and_what_is_changed_is_marked(address, page, idle):
+    from dashboard.jobs import Jobs
+
+    presets = Jobs().presets()
+    page.goto(f"{address}/training")
+    page.wait_for_function(idle)
+    assert page.input_value("#training-epochs-input") == str(presets["quick"]["epochs"])
+    page.get_by_label("Best").check()
+    best = presets["best"]["epochs"]
+    page.wait_for_function(f"() => document.getElementById('training-epochs-input').value === '{best}'")
+    assert float(page.input_value("#training-rate-input")) == presets["best"]["learning_rate"]
+    assert page.locator(".field.changed").count() == 0
+    page.fill("#training-rate-input", "0.0333")
+    page.wait_for_selector("text=Changed: learning rate")
+    assert page.inner_text("#training-learning-rate-was") == f"Best: {presets['best']['learning_rate']:g}"
+    page.click("text=More settings")
+    page.select_option("#training-schedule-select", "constant")
+    page.wait_for_selector("text=1 changed")
+    page.wait_for_selector("#training-schedule-graph .scatterlayer path")
+    page.reload()  # the form, and what it is compared with, come back
+    page.wait_for_selector("text=Changed: learning rate, schedule")
+    assert page.get_by_label("Best").is_checked()
+    page.click("text=Reset to Best")
+    page.wait_for_selector("text=Changed:", state="hidden")
+    assert float(page.input_value("#training-rate-input")) == presets["best"]["learning_rate"]
+    page.get_by_label("Own").check()
+    page.fill("#training-rate-input", "0.5")
+    page.wait_for_function(idle)
+    assert page.locator(".field.changed").count() == 0
+
+
+def test_a_wrong_setting_behind_more_settings_is_unfolded_and_gets_the_focus(address, page, idle):
+    page.goto(f"{address}/training")
+    page.wait_for_function(idle)
+    page.click("text=More settings")
+    page.fill("#training-momentum-input", "7")
+    page.wait_for_selector("#training-momentum-help", state="visible")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#training-momentum-help", state="hidden")
+    page.click("text=More settings")
+    page.click("#training-start")
+    page.wait_for_selector("text=Momentum: a number from 0 to 0.99.", state="visible")
+    page.wait_for_function("() => document.activeElement.id === 'training-momentum-input'")
+
+
+def test_curves_stream_and_a_broken_off_training_is_resumed_or_discarded(address, page, new_page, idle, tmp_path):
+    from ml.jobs.table import JobTable
+
+    table = JobTable(tmp_path / "own")
+    page.goto(f"{address}/training")
+    page.wait_for_function(idle)
+    page.select_option("#training-model-select", "fashion_cnn")
+    for name, value in {"epochs": 200, "batch": 16, "name": "long"}.items():
+        page.fill(f"#training-{name}-input", f"{value}")
+    page.click("#training-start")
+    page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
+    graph = "document.getElementById('training-loss-graph').querySelector('.js-plotly-plot')"
+    points = f"() => ({graph}.data.find((t) => t.name === 'train loss') || {{x: []}}).x.length"
+    page.wait_for_function(f"() => ({points})() >= 3", timeout=60_000)
+    seen = page.evaluate(points)
+    page.wait_for_function(f"() => ({points})() > {seen}", timeout=30_000)
+    (job,) = table.listing()
+    psutil.Process(job.pid).kill()
+    page.wait_for_selector("#training-status:text-is('interrupted')", timeout=10_000)
+    page.wait_for_selector("#training-queue-table >> text=Resume")
+    page.click("#training-resume")
+    page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
+    page.wait_for_selector("#training-queue-table tbody tr:first-child td:nth-child(6):text-is('2')")  # the second try
+    other = new_page()
+    other.goto(f"{address}/training")
+    other.wait_for_selector("#training-status:text-is('running')")
+    other.click("#training-queue-table >> text=Cancel")
+    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=5_000)
+    page.fill("#training-name-input", "longer")
+    page.click("#training-start")
+    page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
+    psutil.Process(table.listing()[0].pid).kill()
+    page.wait_for_selector("#training-status:text-is('interrupted')", timeout=10_000)
+    page.click("#training-discard-box button")
+    page.wait_for_selector("text=Sure?")
+    page.click("#training-discard-box button")
+    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=5_000)
+    assert not table.partial(table.listing()[0]).exists()

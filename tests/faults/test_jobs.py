@@ -26,6 +26,7 @@ from dashboard.jobs import Jobs, Refused
 from ml.jobs import trainer, worker
 from ml.jobs.table import QUEUE, Job, JobTable
 from tests.callbacks import Client
+from tests.training_form import untouched
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")]
 
@@ -238,6 +239,7 @@ def client(server) -> Client:
 
 
 FORM = {
+    **untouched(),
     "training-model-select": "compact_cnn", "training-dataset-select": "bars", "training-epochs-input": 50,
     "training-batch-input": 32, "training-rate-input": "0.003", "training-optimiser-select": "adamw",
     "training-images-range": 600, "training-augment-checks": [], "training-seed-input": 3, "training-name-input": "",
@@ -307,14 +309,14 @@ def test_j3_and_j5_the_server_is_killed_while_a_tab_looks_on(own, server, page):
 def test_j4_fifty_starts_from_ten_sessions(own, client, count):
     table = JobTable(own)
     answers: list[dict] = []
-    most = [0]
+    most, crowd = [0], [0]
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(0.05):
             states = [job.state for job in table.listing()]
             most[0] = max(most[0], states.count("running"))
-            assert states.count("queued") <= QUEUE
+            crowd[0] = max(crowd[0], states.count("running") + states.count("queued"))
 
     def session(number: int) -> None:
         answers.extend(start(client, f"{number}-{k}")[1] for k in range(5))
@@ -336,9 +338,35 @@ def test_j4_fifty_starts_from_ten_sessions(own, client, count):
     assert len(answers) - len(refused) == len(table.listing()) <= QUEUE + 1
     assert all("waiting already" in made["training-form-notice"]["children"] for made in refused)
     assert most[0] == 1
+    assert crowd[0] <= QUEUE + 1
     assert len(processes(own, "train")) <= 1
     together = sum(p.memory_info().rss for p in processes(own))
     assert together < 2 * 2**30
+
+
+def test_eight_starts_at_once_are_one_running_five_waiting_and_two_told(own, client):
+    answers: list[dict] = []
+    gate = threading.Barrier(8)
+
+    def session(number: int) -> None:
+        gate.wait()
+        answers.append(start(client, f"{number}")[1])
+
+    sessions = [threading.Thread(target=session, args=(number,)) for number in range(8)]
+    for thread in sessions:
+        thread.start()
+    for thread in sessions:
+        thread.join()
+    refused = [made["training-form-notice"]["children"] for made in answers if "training-ticket-state" not in made]
+    assert len(refused) == 2
+    assert all(f"{QUEUE + 1} trainings are waiting already: the queue is full" in words for words in refused)
+    table = JobTable(own)
+    worker.start(own)
+    running, _ = until(lambda: [job for job in table.listing() if job.state == "running"], 30, "one begins")
+    assert sorted(job.state for job in table.listing()) == ["queued"] * QUEUE + ["running"]
+    assert len(processes(own, "train")) <= 1
+    _, made, _ = start(client, "later")
+    assert made["training-form-notice"]["children"].startswith(f"{running[0].run_id} is running, and 5 trainings")
 
 
 def test_j6_forged_swapped_and_replayed_handles_harm_nobody(own, client, count):
@@ -368,9 +396,9 @@ def test_j6_forged_swapped_and_replayed_handles_harm_nobody(own, client, count):
 
 def test_j7_a_hundred_settings_that_do_not_check_out(own, client):
     wrong: dict[str, list] = {
-        "training-epochs-input": [0, -1, 101, 10**9, 1.5, "x", None, [1], {"a": 1}, True, "1e400", "", "NaN"],
+        "training-epochs-input": [0, -1, 201, 10**9, 1.5, "x", None, [1], {"a": 1}, True, "1e400", "", "NaN"],
         "training-batch-input": [0, 15, 2049, 3.5, "x", None, [], {}, "16; DROP TABLE jobs", "1e400", -(10**30)],
-        "training-rate-input": [0, -1, 2, "1e400", "nan", "inf", None, [], {}, "0,003", "x" * 10_000, "0x1p-3"],
+        "training-rate-input": [0, -1, 2.1, "1e400", "nan", "inf", None, [], {}, "0,003", "x" * 10_000, "0x1p-3"],
         "training-optimiser-select": ["adam", None, 1, [], {}, "ADAMW", "__class__", "", "adamw "],
         "training-model-select": ["resnet", None, 1, [], {}, "../x", "", "fashion_cnn\x00", "FASHION_CNN", "m" * 99],
         "training-dataset-select": ["cifar", None, 1, [], {}, "../../etc", "", "bars/..", "synthetic-1-1x1x1"],
@@ -404,6 +432,31 @@ def test_j8_a_trainer_without_its_data_says_so(own):
     ended, _ = reaches(table, job, "failed")
     assert "nowhere" in ended.cause
     assert not TRACE.search(ended.cause)
+
+
+def test_j8_a_training_whose_loss_is_no_number_stops_early_and_says_so(own):
+    table = JobTable(own)
+    job = submit(table, "wild", epochs=100, learning_rate=1.0, optimiser="sgd", schedule="constant", warmup=0.0)
+    worker.start(own)
+    ended, _ = reaches(table, job, "failed")
+    assert "the loss became nan in epoch" in ended.cause
+    assert ended.epoch < 100
+    assert not TRACE.search(ended.cause)
+
+
+def test_j8_a_full_disk_is_named_and_the_training_goes_on_once_there_is_room(own):
+    table = JobTable(own)
+    job = submit(table, "full", epochs=2)
+    full = table.partial(job) / "checkpoint.tmp"
+    full.parent.mkdir(parents=True)
+    full.symlink_to("/dev/full")  # every byte written to it is one too many
+    worker.start(own)
+    ended, _ = reaches(table, job, "failed")
+    assert ended.cause == "The disk is full: free some space, then resume."
+    full.unlink()
+    table.resume(job.id)
+    worker.start(own)
+    assert reaches(table, job, "done")[0].epoch == 2
 
 
 # less than torch takes, less than all libraries, and enough until the first large batch

@@ -6,13 +6,14 @@ from dash import Dash, dcc, html
 
 from dashboard.components import page_head
 from dashboard.doors import Doors
-from dashboard.pages.training import form, live, runs
+from dashboard.pages.training import changed, details, form, live, queue, runs
 from dashboard.pages.training.memory import Memory
 from dashboard.selection import Selection
 
 PATH = "/training"
 TITLE = "Training"
-PANELS = (form, live, runs)
+FORM = (Memory.FIELDS, Memory.PRESETS, Memory.BASIS)  # with the form, which knows what is in them
+PANELS = (form, live, queue, changed, runs, details)
 
 
 def layout(doors: Doors, selection: Selection) -> html.Div:
@@ -21,7 +22,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
         [
             page_head(TITLE, "Start a run, watch it learn, leave whenever you like. It goes on without this page."),
             dcc.Interval(id=Memory.TICK, interval=live.ACTIVE_MS),
-            *(dcc.Store(id=memory) for memory in Memory if memory not in (Memory.TICK, Memory.INTENT)),
+            *(dcc.Store(id=memory) for memory in Memory if memory not in (Memory.TICK, Memory.INTENT, *FORM)),
             dcc.Store(id=Memory.INTENT, data=secrets.token_hex(16)),
             html.Div([panel.layout(doors, selection) for panel in PANELS], className="ff-grid training"),
         ]

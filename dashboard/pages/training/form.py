@@ -1,50 +1,85 @@
 """What to train, and how. Limits stand beside each field; the estimate comes from earlier runs."""
 
 import secrets
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, State, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash.exceptions import PreventUpdate
 
-from dashboard.components import button, card
+from dashboard import recipe, theme
+from dashboard.components import button, card, graph, segmented
 from dashboard.doors import Doors
-from dashboard.jobs import AUGMENTATIONS, DataChoice, Invalid, Refused, View
+from dashboard.figures import progress
+from dashboard.jobs import FIELDS, DataChoice, Field, Invalid, Refused, View
+from dashboard.pages.training import others
 from dashboard.pages.training.memory import Memory
 from dashboard.pages.training.words import about, size
 from dashboard.selection import Selection
 
-OPTIMISERS = {"adamw": "AdamW", "sgd": "SGD, momentum 0.9"}
 STEP = 500  # of the slider of training images
+OWN = "own"  # no preset
+FULL = "fashion-mnist"  # the data set that can be fetched
+SHORT = {"batch_size": "batch", "learning_rate": "rate", "train_images": "images"}
+KINDS = {"choice": "select", "switch": "check", "several": "checks"}
+SELECTS = ("model", "dataset")  # chosen from what is here
+
+FIRST = (("model",), ("dataset",), ("epochs", "batch_size"), ("learning_rate", "seed"), ("name",))  # always in view
+MORE = {
+    "Steps": ("optimiser", "momentum", "schedule", "warmup"),
+    "Against learning by heart": (
+        "augment",
+        "weight_decay",
+        "label_smoothing",
+        "dropout",
+        "ema",
+        "batch_norm",
+        "flip_test",
+    ),
+    "Transfer": ("pretrained", "frozen_epochs"),
+    "How it is computed": ("train_images", "precision", "threads"),
+}
+PRESETS = {
+    "quick": "A good network soon: past 90 % of test images named right.",
+    "best": "The most accurate network that a patient two-core machine makes.",
+}
 
 
 class Ids(StrEnum):
-    MODEL = "training-model-select"
-    DATASET = "training-dataset-select"
-    EPOCHS = "training-epochs-input"
-    BATCH = "training-batch-input"
-    RATE = "training-rate-input"
-    OPTIMISER = "training-optimiser-select"
-    IMAGES = "training-images-range"
-    COUNT = "training-images-count"
-    AUGMENT = "training-augment-checks"
-    SEED = "training-seed-input"
-    NAME = "training-name-input"
+    CARD = "training-form-card"
     START = "training-start"
+    PRESET = "training-preset-select"
+    PRESET_NOTE = "training-preset-note"
+    CHANGED = "training-changed"
+    RESET = "training-reset"
+    COPY = "training-copy-box"
+    COPIED = "training-copy-notice"
+    MORE = "training-more"
+    MORE_NOTE = "training-more-note"
+    COUNT = "training-images-count"
+    SCHEDULE = "training-schedule-graph"
+    SCHEDULE_NOTE = "training-schedule-note"
     NOTICE = "training-form-notice"
     ESTIMATE = "training-form-estimate"
     PARTIAL = "training-form-partial"
-    AUGMENT_LABEL = "training-augment-label"
     FETCH_BOX = "training-fetch-box"
     FETCH = "training-fetch"
     FETCHING = "training-fetch-status"
 
 
-FIELDS = {
-    "model": Ids.MODEL, "dataset": Ids.DATASET, "epochs": Ids.EPOCHS, "batch_size": Ids.BATCH,
-    "learning_rate": Ids.RATE, "optimiser": Ids.OPTIMISER, "train_images": Ids.IMAGES, "augment": Ids.AUGMENT,
-    "seed": Ids.SEED, "name": Ids.NAME,
-}  # fmt: skip
+def control(name: str) -> str:
+    """The id of a field's control."""
+    if name == "train_images":
+        return "training-images-range"
+    kind = "select" if name in SELECTS else KINDS.get(FIELDS[name].kind if name in FIELDS else "", "input")
+    return f"training-{SHORT.get(name, name.replace('_', '-'))}-{kind}"
+
+
+NAMES = (*FIELDS, "name")
+CONTROLS = {name: control(name) for name in NAMES}
+IMAGES = CONTROLS["train_images"]
 
 
 def layout(doors: Doors, selection: Selection) -> html.Article:
@@ -55,107 +90,181 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         # the button stays, and says that it does nothing: other programs look for it
         off = button("Start training", id=Ids.START, kind="primary", disabled=True)
         return card("New run", "", html.Div([html.P(words), off], className="form"), span=4)
-    jobs = doors.jobs
-    choices = jobs.datasets()
+    choices = doors.jobs.datasets()
     first = choices[0] if choices else DataChoice("", "", 100, False)
-    rate = dbc.Input(id=Ids.RATE, value=f"{jobs.default('learning_rate'):g}", inputmode="decimal", autocomplete="off")
-    name = dbc.Input(id=Ids.NAME, placeholder="made for you", value="", maxlength=64, autocomplete="off")
-    seed = dbc.Input(id=Ids.SEED, type="number", value=jobs.default("seed"), min=0, step=1)
+    presets = bases(doors)
+    basis = next(iter(presets.values()), None)
+    values = {name: field.default for name, field in FIELDS.items()}
+    values |= {**(basis["values"] if basis else {}), "dataset": first.name}
+    chosen = basis["preset"] if basis else OWN
+    offered = [(name, name.capitalize()) for name in (*presets, OWN)]
+    more = [
+        html.Summary([html.Span("More settings"), html.Small(id=Ids.MORE_NOTE, className="quiet")]),
+        *(
+            html.Div([html.H3(title), *_fields(names, doors, values, first)], className="group")
+            for title, names in _groups().items()
+        ),
+    ]
     fetch = [
         html.P(id=Ids.FETCHING, className="small quiet", role="status"),
         button("Fetch the full data set", id=Ids.FETCH, small=True),
     ]
     body = [
-        _field("model", "Model", _select("model", _models(doors, first.name), jobs.default("model"))),
-        html.Div(
-            _field("dataset", "Data set", _select("dataset", [_option(c.name, c.title) for c in choices], first.name)),
-            hidden=len(choices) < 2,
-        ),
-        html.Div([_number(doors, "epochs", "Epochs"), _number(doors, "batch_size", "Batch size")], className="two"),
         html.Div(
             [
-                _field("learning_rate", "Learning rate", rate, "{:.5f} to {:g}".format(*jobs.limits("learning_rate"))),
-                _field(
-                    "optimiser",
-                    "Optimiser",
-                    _select("optimiser", [_option(*pair) for pair in OPTIMISERS.items()], jobs.default("optimiser")),
-                    "one-cycle schedule",
+                segmented(Ids.PRESET, offered, chosen, "Preset"),
+                html.P(describe(basis), id=Ids.PRESET_NOTE, className="small quiet"),
+                html.Div(
+                    [
+                        html.Span(id=Ids.CHANGED, className="small", role="status"),
+                        button("Reset", id=Ids.RESET, small=True, hidden=True),
+                    ],
+                    className="row-ff changes",
                 ),
+                html.Div([html.Span(id=Ids.COPY), html.P(id=Ids.COPIED, className="small quiet", role="status")]),
             ],
-            className="two",
+            className="presets",
         ),
-        _field(
-            "train_images",
-            ["Training images ", html.Span(id=Ids.COUNT, className="quiet")],
-            dbc.Input(
-                id=Ids.IMAGES, type="range", min=_least(doors, first.train_images), max=first.train_images,
-                step=_step(first.train_images), value=first.train_images,
-            ),
+        *(
+            html.Div(
+                [_field(name, doors, values, first) for name in names],
+                className="two" if len(names) > 1 else None,
+                hidden=names == ("dataset",) and len(choices) < 2,
+            )
+            for names in FIRST
         ),
-        _augmentation(doors),
-        html.Div([_field("seed", "Seed", seed), _field("name", "Name", name)], className="two"),
+        html.Details(more, id=Ids.MORE, className="more"),
         html.Div(id=Ids.PARTIAL, className="partial"),
         html.Div(fetch, id=Ids.FETCH_BOX, hidden=True),
         button("Start training", id=Ids.START, kind="primary"),
         html.P(id=Ids.NOTICE, className="form-error", role="alert"),
         html.P(id=Ids.ESTIMATE, className="faint estimate"),
-    ]  # fmt: skip
-    return card(
-        "New run", "What to train, and how. Limits stand beside each field.", html.Div(body, className="form"), span=4
-    )
+        dcc.Store(id=Memory.FIELDS, data=[[name, CONTROLS[name], recipe.label(name)] for name in NAMES]),
+        dcc.Store(id=Memory.PRESETS, data=presets),
+        dcc.Store(id=Memory.BASIS, data=basis),
+    ]
+    words = "What to train, and how. Limits stand below each field; the one you are in says what it does."
+    return card("New run", words, html.Div(body, className="form"), span=4, id=Ids.CARD)
 
 
-def _augmentation(doors: Doors) -> html.Div:
-    checks = dbc.Checklist(
-        id=Ids.AUGMENT,
-        options=[_option(name, name.capitalize()) for name in AUGMENTATIONS],
-        value=list(doors.jobs.default("augment")),
-        className="checks",
-    )
-    return html.Div(
-        [
-            html.Span("Augmentation", className="label", id=Ids.AUGMENT_LABEL),
-            html.Div(checks, role="group", **{"aria-labelledby": Ids.AUGMENT_LABEL}),
-            html.Small(id=_error("augment"), className="bad", role="alert"),
-        ],
-        className="field",
-    )
+def bases(doors: Doors) -> dict[str, dict[str, Any]]:
+    """Each preset as something the form can be filled from."""
+    return {name: basis(name.capitalize(), values, name) for name, values in doors.jobs.presets().items()}
+
+
+def basis(title: str, values: Mapping[str, Any], preset: str | None = None) -> dict[str, Any]:
+    """What the form is filled from, and compared with until something else fills it. values: as JSON."""
+    texts = {name: recipe.text(name, value) for name, value in values.items()}
+    return {"preset": preset, "title": title, "values": dict(values), "texts": texts}
+
+
+def describe(basis: Mapping[str, Any] | None, time: str = "") -> str:
+    """What a preset is for, in a sentence or two."""
+    if basis is None:
+        return "Your own settings."
+    values, texts = basis["values"], basis["texts"]
+    aim = f"{PRESETS[basis['preset']]} " if basis["preset"] in PRESETS else ""
+    return f"{aim}{texts['epochs']} epochs of {values['model']}, {texts['optimiser']}{time}."
+
+
+def _groups() -> dict[str, tuple[str, ...]]:
+    """Headings and fields behind "More settings"; a choice that nobody has sorted in yet stands at the end."""
+    placed = {name for names in (*FIRST, *MORE.values()) for name in names}
+    rest = tuple(name for name in FIELDS if name not in placed)
+    known = {title: tuple(name for name in names if name in FIELDS) for title, names in MORE.items()}
+    return {title: names for title, names in {**known, "Further": rest}.items() if names}
+
+
+def _fields(names: tuple[str, ...], doors: Doors, values: Mapping[str, Any], data: DataChoice) -> list[Any]:
+    """Two narrow fields a row; a wide one has its own."""
+    wide = ("train_images", "augment")
+    parts: list[Any] = [html.Div(_field(name, doors, values, data)) for name in names if name in wide]
+    parts.append(html.Div([_field(n, doors, values, data) for n in names if n not in wide], className="two"))
+    if "schedule" in names:
+        caption = "The learning rate over the training"
+        figure = html.Div(graph(Ids.SCHEDULE), className="schedule", **{"aria-hidden": "true"})
+        parts.append(html.Figure([html.Figcaption(caption, id=Ids.SCHEDULE_NOTE, className="small quiet"), figure]))
+    return parts
 
 
 def _option(value: str, words: str) -> dict[str, str]:
     return {"value": value, "label": words}
 
 
-def _select(name: str, options: list[dict[str, str]], value: str) -> dbc.Select:
-    return dbc.Select(id=FIELDS[name], options=options, value=value)
+def part(name: str, what: str) -> str:
+    """The id of a field's `label`, `limit`, `was`, `help` or `error`."""
+    return f"training-{name.replace('_', '-')}-{what}"
 
 
-def _error(name: str) -> str:
-    return f"training-{name.replace('_', '-')}-error"
-
-
-def _field(name: str, words: Any, control: Any, limit: str = "") -> html.Div:
-    """A label, its control, what is allowed, and a place for what is wrong."""
+def _field(name: str, doors: Doors, values: Mapping[str, Any], data: DataChoice) -> html.Div:
+    """A label, its control, what is allowed, what the preset says, what it does, and a place for what is wrong."""
+    field = FIELDS.get(name)
+    words: Any = recipe.label(name)
+    if name == "train_images":
+        words = [words, " ", html.Span(id=Ids.COUNT, className="quiet")]
+    several = field is not None and field.kind == "several"
+    label = (
+        html.Span(words, className="label", id=part(name, "label"))
+        if several
+        else html.Label(words, htmlFor=CONTROLS[name], id=part(name, "label"))
+    )
+    limit = ""
+    if field is not None and field.low is not None and field.high is not None and name != "train_images":
+        limit = recipe.span(field.low, field.high)
+    held = _control(name, field, doors, values, data)
+    if several:
+        held = html.Div(held, role="group", **{"aria-labelledby": part(name, "label")})
     return html.Div(
         [
-            html.Label(words, htmlFor=FIELDS[name]),
-            control,
-            html.Small(limit) if limit else None,
-            html.Small(id=_error(name), className="bad", role="alert"),
+            label,
+            held,
+            html.Span(
+                [html.Small(limit, id=part(name, "limit")), html.Small(id=part(name, "was"), className="was")],
+                className="under",
+            ),
+            html.Small(id=part(name, "error"), className="bad", role="alert"),
+            html.Span(recipe.HELP.get(name) or _said(field), id=part(name, "help"), className="help", role="tooltip"),
         ],
         className="field",
+        **{"data-field": name},
     )
 
 
-def _number(doors: Doors, name: str, words: str) -> html.Div:
-    low, high = doors.jobs.limits(name)
-    control = dbc.Input(id=FIELDS[name], type="number", value=doors.jobs.default(name), min=low, max=high, step=1)
-    return _field(name, words, control, f"{low:,} to {high:,}")
+def _said(field: Field | None) -> str:
+    return f"{field.description[:1].upper()}{field.description[1:]}." if field is not None else ""
 
 
-def _least(doors: Doors, images: int) -> int:
+def _control(name: str, field: Field | None, doors: Doors, values: Mapping[str, Any], data: DataChoice) -> Any:
+    id, value = CONTROLS[name], values.get(name)
+    if name == "name" or field is None:
+        return dbc.Input(id=id, placeholder="made for you", value="", maxlength=64, autocomplete="off")
+    if name == "model":
+        return dbc.Select(id=id, options=_models(doors, data.name), value=value)
+    if name == "dataset":
+        return dbc.Select(id=id, options=[_option(c.name, c.title) for c in doors.jobs.datasets()], value=value)
+    if name == "train_images":
+        most = data.train_images
+        return dbc.Input(id=id, type="range", min=_least(most), max=most, step=_step(most), value=most)
+    if field.kind == "switch":
+        return dbc.Checkbox(id=id, label="On", value=bool(value))
+    if field.kind in ("choice", "several"):
+        offered = [_option(choice, recipe.text("", choice)) for choice in field.choices]
+        if field.kind == "choice":
+            return dbc.Select(id=id, options=offered, value=value)
+        return dbc.Checklist(id=id, options=offered, value=list(value or ()), className="checks")
+    more = {"placeholder": recipe.text(name, None)} if field.optional else {}
+    if field.kind == "whole":
+        return dbc.Input(
+            id=id, type="number", value="" if value is None else value, min=field.low, max=field.high, step=1,
+            autocomplete="off", **more,
+        )  # fmt: skip
+    shown = "" if value is None else f"{value:g}" if isinstance(value, int | float) else value
+    return dbc.Input(id=id, value=shown, inputmode="decimal", autocomplete="off", maxlength=40, **more)
+
+
+def _least(images: int) -> int:
     """The slider's left end."""
-    return STEP if _step(images) == STEP else min(int(doors.jobs.limits("train_images")[0]), images)
+    return STEP if _step(images) == STEP else min(int(FIELDS["train_images"].low or 1), images)
 
 
 def _step(images: int) -> int:
@@ -183,6 +292,20 @@ def state(view: View, choices: list[DataChoice]) -> list[Any]:
     return [[[c.name, c.train_images, c.complete] for c in choices], fetch, sum(job.active for job in view.jobs)]
 
 
+def settings(entered: Mapping[str, Any], most: object) -> dict[str, Any]:
+    """The form's values as TrainConfig takes them. entered: by field; most: the slider's right end, which means all."""
+    values = dict(entered)
+    images = values["train_images"]
+    if isinstance(images, int | str) and str(images) == str(most):
+        values["train_images"] = None
+    for name, field in FIELDS.items():
+        if field.optional and values[name] == "":
+            values[name] = None
+        elif field.kind == "several" and values[name] is None:
+            values[name] = []
+    return values
+
+
 def register(app: Dash, doors: Doors) -> None:
     if doors.read_only:
         return
@@ -190,73 +313,71 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(
         Output(Memory.TICKET, "data"),
         Output(Memory.INTENT, "data"),
+        Output(Memory.SHOWN, "data"),
         Output(Ids.NOTICE, "children"),
-        *(Output(_error(name), "children") for name in FIELDS),
+        *(Output(part(name, "error"), "children") for name in NAMES),
         Input(Ids.START, "n_clicks"),
-        *(State(id, "value") for id in FIELDS.values()),
-        State(Ids.IMAGES, "max"),
+        *(State(id, "value") for id in CONTROLS.values()),
+        State(IMAGES, "max"),
         State(Memory.INTENT, "data"),
         running=[(Output(Ids.START, "disabled"), True, False)],
         prevent_initial_call=True,
     )
     def start_training(clicks, *states):
         *entered, most, intent = states
-        values = dict(zip(FIELDS, entered, strict=True))
-        whole = isinstance(values["train_images"], int | str) and str(values["train_images"]) == str(most)
-        values["train_images"] = None if whole else values["train_images"]
-        values["augment"] = values["augment"] or []
-        calm = (None,) * len(FIELDS)
-        taken = doors.shelf.names()
+        values = settings(dict(zip(NAMES, entered, strict=True)), most)
+        still = (no_update,) * 3
         try:
-            job = doors.jobs.submit(values, intent=intent if isinstance(intent, str) else None, taken=taken)
+            intended = intent if isinstance(intent, str) else None
+            job = doors.jobs.submit(values, intent=intended, taken=doors.shelf.names())
         except Invalid as invalid:
-            words = [invalid.errors.get(name) for name in FIELDS]
-            rest = [text for name, text in invalid.errors.items() if name not in FIELDS]
-            return no_update, no_update, " ".join(rest) or None, *words
+            words = [invalid.errors.get(name) for name in NAMES]
+            rest = [text for name, text in invalid.errors.items() if name not in NAMES]
+            return *still, " ".join(rest) or None, *words
         except Refused as refusal:
-            words = [str(refusal) if name == refusal.field else None for name in FIELDS]
-            return no_update, no_update, None if refusal.field else str(refusal), *words
-        return {"job": job.id, "attempt": job.attempt + 1}, secrets.token_hex(16), None, *calm
+            words = [str(refusal) if name == refusal.field else None for name in NAMES]
+            return *still, None if refusal.field else str(refusal), *words
+        return {"job": job.id, "attempt": job.attempt + 1}, secrets.token_hex(16), None, None, *(None for _ in NAMES)
 
     @app.callback(
-        Output(Ids.MODEL, "options"),
-        Output(Ids.IMAGES, "min"),
-        Output(Ids.IMAGES, "max"),
-        Output(Ids.IMAGES, "step"),
-        Output(Ids.IMAGES, "value"),
+        Output(CONTROLS["model"], "options"),
+        Output(IMAGES, "min"),
+        Output(IMAGES, "max"),
+        Output(IMAGES, "step"),
+        Output(IMAGES, "value"),
         Output(Ids.PARTIAL, "children"),
         Output(Ids.FETCH_BOX, "hidden"),
         Output(Ids.FETCH, "disabled"),
         Output(Ids.FETCHING, "children"),
-        Input(Ids.DATASET, "value"),
+        Input(CONTROLS["dataset"], "value"),
         Input(Memory.DATA, "data"),
-        State(Ids.IMAGES, "max"),
+        State(IMAGES, "max"),
+        State(IMAGES, "value"),
         prevent_initial_call=True,
     )
-    def show_data(name, _data, most):
+    def show_data(name, _data, most, images):
         choice = next((c for c in doors.jobs.datasets() if c.name == name), None)
         fetching = doors.jobs.view().fetching
         if choice is None:
             return (no_update,) * 9
-        same = most == choice.train_images
         active = bool(fetching and fetching.active)
         words = None
         if active:
             words = "Fetching the full data set. You can leave this page."
         elif fetching and fetching.state == "failed":
             words = " ".join(doors.jobs.log_tail(fetching.id).strip().splitlines()[-3:]) or fetching.cause
-        part = (
+        notice = (
             f"Only the {choice.train_images:,} training pictures that ship with the app are here. A run on them is "
             "marked as trained on a part."
         )
         return (
             _models(doors, choice.name),
-            _least(doors, choice.train_images),
+            _least(choice.train_images),
             choice.train_images,
             _step(choice.train_images),
-            no_update if same else choice.train_images,
-            None if choice.complete else html.P(part, className="small"),
-            choice.complete or choice.name != "fashion-mnist",
+            _kept(images, most, choice.train_images),
+            None if choice.complete else html.P(notice, className="small"),
+            choice.complete or choice.name != FULL,
             active,
             words,
         )
@@ -264,11 +385,11 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(
         Output(Ids.COUNT, "children"),
         Output(Ids.ESTIMATE, "children"),
-        Input(Ids.MODEL, "value"),
-        Input(Ids.DATASET, "value"),
-        Input(Ids.EPOCHS, "value"),
-        Input(Ids.IMAGES, "value"),
-        Input(Ids.IMAGES, "max"),
+        Input(CONTROLS["model"], "value"),
+        Input(CONTROLS["dataset"], "value"),
+        Input(CONTROLS["epochs"], "value"),
+        Input(IMAGES, "value"),
+        Input(IMAGES, "max"),
         Input(Memory.DATA, "data"),
     )
     def show_estimate(model, dataset, epochs, images, most, data):
@@ -276,15 +397,92 @@ def register(app: Dash, doors: Doors) -> None:
             images, most, epochs = int(images), int(most), int(epochs)
         except (TypeError, ValueError, OverflowError):
             return no_update, None
-        found = doors.jobs.estimate(model, dataset, epochs, images) if isinstance(model, str) else None
-        words = _elsewhere(doors, model, dataset, epochs * images)
-        if found:
-            seconds, runs = found
-            words = f"About {about(seconds)} on this machine, judged from the last {_trainings(runs)}."
+        seconds, source = estimate(doors, model, dataset, epochs, images)
+        words = f"About {about(seconds)}, {source}." if seconds is not None else f"{source}."
         ahead = data[2] if isinstance(data, list) and len(data) == 3 and isinstance(data[2], int) else 0
         if ahead:
             words += f" {'One is' if ahead == 1 else f'{ahead} are'} running or waiting, so this one would wait."
         return f"{images:,} of {most:,}", words
+
+    @app.callback(
+        Output(Ids.PRESET, "options"),
+        Output(Ids.PRESET_NOTE, "children"),
+        Input(Memory.BASIS, "data"),
+        Input(CONTROLS["dataset"], "value"),
+        Input(Memory.DATA, "data"),
+    )
+    def show_presets(chosen, dataset, _data):
+        choice = next((c for c in doors.jobs.datasets() if c.name == dataset), None)
+        offered, words, presets = [], "Your own settings.", bases(doors)
+        name = chosen.get("preset") if isinstance(chosen, dict) else None
+        for preset in presets.values():
+            values = preset["values"]
+            seconds, source = (
+                estimate(doors, values["model"], dataset, values["epochs"], choice.train_images)
+                if choice
+                else (None, "")
+            )
+            label = preset["title"] if seconds is None else f"{preset['title']} · {about(seconds)}"
+            offered.append(_option(preset["preset"], label))
+            if preset["preset"] == name:
+                words = describe(preset, "" if seconds is None else f". About {about(seconds)}, {source}")
+        if name is None and isinstance(chosen, dict) and isinstance(chosen.get("title"), str):
+            words = f"The settings of {chosen['title'][:100]}."
+        return [*offered, _option(OWN, OWN.capitalize())], words
+
+    @app.callback(
+        Output(Ids.SCHEDULE, "figure"),
+        Output(Ids.SCHEDULE_NOTE, "children"),
+        *(Input(CONTROLS[name], "value") for name in ("learning_rate", "epochs", "schedule", "warmup")),
+        Input(theme.STATE, "data"),
+    )
+    def draw_schedule(rate, epochs, schedule, warmup, mode):
+        asked = {"learning_rate": rate, "epochs": epochs, "schedule": schedule, "warmup": warmup}
+        planned = doors.jobs.planned(asked)
+        if not planned:
+            return no_update, "The learning rate over the training: one of its settings is not allowed."
+        peak, end = max(y for _, y in planned), planned[-1][1]
+        last = f"{end:.2g}" if end > peak / 1000 else "next to nothing"
+        words = f"The learning rate over the training: up to {peak:.2g}, at the end {last}."
+        return progress.schedule(planned, mode=theme.mode_of(mode)), words
+
+    @app.callback(
+        Output(Ids.COPY, "children"),
+        Input("url", "search"),
+        Input(Memory.TABLE, "data"),
+    )
+    def offer_copy(search, _table):
+        run_id = Selection.parse(search).run or doors.store.default_run() or ""
+        if others.config(doors, f"run:{run_id}") is None:
+            return None
+        name = doors.store.marks().title(run_id)
+        return html.Button(
+            ["Copy settings of ", html.B(name)], type="button", className="btn-ff sm copy", title=f"Of run {run_id}",
+            **{"data-act": "copy", "data-of": f"run:{run_id}"},
+        )  # fmt: skip
+
+    @app.callback(
+        Output(Memory.BASIS, "data"),
+        Output(Ids.COPIED, "children"),
+        Input(Memory.COPY, "data"),
+        prevent_initial_call=True,
+    )
+    def copy_settings(asked):
+        of = asked.get("of") if isinstance(asked, dict) else None
+        config = others.config(doors, of)
+        if config is None:
+            return no_update, "Its settings are not known any more."
+        title = others.title(doors, of)
+        known = {name: config[name] for name in FIELDS if name in config}
+        here = {"model": doors.jobs.models(), "dataset": [choice.name for choice in doors.jobs.datasets()]}
+        absent = [name for name, choices in here.items() if name in known and known[name] not in choices]
+        for name in absent:
+            del known[name]
+        words = f"The form has the settings of {title}."
+        if absent:
+            left = " and ".join(f"{recipe.label(name).lower()} {str(config[name])[:60]}" for name in absent)
+            words += f" Not on this machine: {left}."
+        return basis(title, known), words
 
     @app.callback(
         Output(Memory.ACTED, "data", allow_duplicate=True),
@@ -294,28 +492,80 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def fetch_data(clicks):
         if not clicks:
-            return no_update, no_update
+            raise PreventUpdate
         try:
             doors.jobs.fetch()
         except Refused as refusal:
             return no_update, str(refusal)
         return secrets.token_hex(4), no_update
 
+    entered = [Input(id, "value") for id in CONTROLS.values()]
+    app.clientside_callback(
+        ClientsideFunction("training", "choose"),
+        Output(Memory.BASIS, "data", allow_duplicate=True),
+        Input(Ids.PRESET, "value"),
+        State(Memory.PRESETS, "data"),
+        State(Memory.BASIS, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("training", "reset"),
+        Output(Memory.BASIS, "data", allow_duplicate=True),
+        Input(Ids.RESET, "n_clicks"),
+        State(Memory.BASIS, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("training", "fill"),
+        Input(Memory.BASIS, "data"),
+        State(Memory.FIELDS, "data"),
+        State(Ids.PRESET, "value"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("training", "mark"),
+        Output(Ids.CHANGED, "children"),
+        Output(Ids.RESET, "children"),
+        Output(Ids.RESET, "hidden"),
+        Output(Ids.MORE_NOTE, "children"),
+        Input(Memory.BASIS, "data"),
+        *entered,
+        Input(IMAGES, "max"),
+        State(Memory.FIELDS, "data"),
+        State(Memory.PRESETS, "data"),
+        State(Ids.PRESET, "value"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("training", "point"),
+        *(Input(part(name, "error"), "children") for name in NAMES),
+        State(Memory.FIELDS, "data"),
+        prevent_initial_call=True,
+    )
 
-def _elsewhere(doors: Doors, model: object, dataset: object, pictures: int) -> str:
-    """An estimate from a run that may come from another machine. pictures: to be looked at, in all epochs together."""
+
+def _kept(images: object, before: object, now: int) -> Any:
+    """How many images the slider shows when its right end moves: all stays all, a part stays that part."""
+    if images == before or not isinstance(images, int | str):
+        return no_update if before == now else now
+    try:
+        return no_update if int(images) <= now else now
+    except ValueError:
+        return now
+
+
+def estimate(doors: Doors, model: object, dataset: object, epochs: int, images: int) -> tuple[float | None, str]:
+    """Seconds a training would take, None where nothing tells; and from what that is known."""
+    if not isinstance(model, str) or not isinstance(dataset, str):
+        return None, "Choose a model and a data set"
+    found = doors.jobs.estimate(model, dataset, epochs, images)
+    if found is not None:
+        seconds, runs = found
+        return seconds, f"judged from the last {'training' if runs == 1 else f'{runs} trainings'} here"
     for entry in doors.store.runs():
         manifest = entry.manifest
         if entry.ok and (manifest["model"], manifest["dataset"]["name"]) == (model, dataset):
-            seconds = (
-                manifest["training_seconds"] / (manifest["config"]["epochs"] * manifest["train_images"]) * pictures
-            )
-            where = f"{manifest['machine']['cores']} cores"
-            return (
-                f"About {about(seconds)}, were this machine like the one run {entry.run_id} was trained on ({where})."
-            )
-    return "No earlier training of this model to judge the time from."
-
-
-def _trainings(runs: int) -> str:
-    return "training" if runs == 1 else f"{runs} trainings"
+            looked_at = manifest["config"]["epochs"] * manifest["train_images"]
+            cores = manifest["machine"]["cores"]
+            words = f"were this machine like the {cores} cores that made run {entry.run_id}"
+            return manifest["training_seconds"] / looked_at * epochs * images, words
+    return None, f"No training of {model[:60]} on these pictures yet to judge the time from"

@@ -1,27 +1,32 @@
-"""The training in front: how far it is, how fast, and how loss and accuracy move, epoch by epoch."""
+"""The training in front: how far it is, how fast, and how its measures move, within the epochs and at their ends."""
 
 import secrets
+import time
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+import dash_bootstrap_components as dbc
 import numpy as np
-from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
+from flask import Response, abort, send_file
 
 from dashboard import theme
-from dashboard.components import button, graph
+from dashboard.components import button, graph, icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
-from dashboard.figures import history as figure
+from dashboard.figures import progress
 from dashboard.jobs import Job, Refused, View, relay
-from dashboard.pages.training import form, runs
-from dashboard.pages.training.memory import SHELL_RUNS, Memory
+from dashboard.pages.training import form, others, queue, runs
+from dashboard.pages.training.memory import ACTS, SHELL_RUNS, Memory
 from dashboard.pages.training.words import KINDS, clock, duration, ordinal
 from dashboard.selection import Selection
 from dashboard.store import Broken, Missing, wilson
 
 ACTIVE_MS, IDLE_MS = 500, 3000
-HEIGHT = 330  # about what a curve gets on a wide screen
+CALM_SECONDS = 1.5  # between two drawings of a running training
+HEIGHT = 190  # about what a curve gets on a wide screen
 DASH = "–"
 
 
@@ -29,21 +34,38 @@ class Ids(StrEnum):
     FACE = "training-live-face"
     TITLE = "training-live-title"
     SENTENCE = "training-live-sentence"
+    BACK = "training-live-back"
     STATUS = "training-status"
     CANCEL = "training-cancel"
     RESUME = "training-resume"
+    DISCARD = "training-discard-box"
     USE = "training-live-use"
     LOG = "training-log-button"
+    LOG_BOX = "training-log-box"
     LOG_TEXT = "training-log-text"
+    LOG_FILE = "training-log-file"
     NOTICE = "training-live-notice"
     PROGRESS = "training-progress"
     LEFT = "training-live-left"
     SPEED = "training-live-speed"
     ACCURACY = "training-live-accuracy"
     LOSS = "training-live-loss"
+    BEST = "training-live-best"
     BAR = "training-live-bar"
+    PICK = "training-beside-checks"
+    PICK_NOTE = "training-beside-note"
     LOSS_GRAPH = "training-loss-graph"
     ACCURACY_GRAPH = "training-accuracy-graph"
+    RATE_GRAPH = "training-rate-graph"
+    SPEED_GRAPH = "training-speed-graph"
+
+
+CURVES = {
+    "loss": ("Loss", "lower is better", Ids.LOSS_GRAPH),
+    "accuracy": ("Accuracy", "in percent; band: 95 % interval", Ids.ACCURACY_GRAPH),
+    "rate": ("Learning rate", "dots: as planned", Ids.RATE_GRAPH),
+    "speed": ("Throughput", "training images a second", Ids.SPEED_GRAPH),
+}
 
 
 def layout(doors: Doors, selection: Selection) -> html.Article:
@@ -52,13 +74,15 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         ("Left", Ids.LEFT),
         ("Speed", Ids.SPEED),
         ("Validation accuracy", Ids.ACCURACY),
+        ("Best", Ids.BEST),
         ("Validation loss", Ids.LOSS),
     ]
     tools = [
         html.Span(id=Ids.STATUS, className="badge-ff mute", role="status"),
-        html.Span(id=Ids.USE),
+        html.Span(id=Ids.USE, className="row-ff"),
         button("Log", id=Ids.LOG, small=True, disabled=True, **{"aria-expanded": "false"}),
         button("Resume", id=Ids.RESUME, small=True, hidden=True),
+        html.Span(id=Ids.DISCARD),
         button("Cancel", id=Ids.CANCEL, small=True, kind="danger", hidden=True),
     ]
     head = html.Div(
@@ -67,23 +91,48 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
                 [
                     html.H2("Latest training", id=Ids.TITLE, className="card-title"),
                     html.P("How far the training is and what it has learnt; the best epoch is kept.", id=Ids.SENTENCE),
+                    html.Div(id=Ids.BACK),
                 ]
             ),
             html.Div(tools, className="tools"),
         ],
         className="card-h",
     )
+    beside = html.Details(
+        [
+            html.Summary(["Draw beside ", html.Span("none", id=Ids.PICK_NOTE)], className="chip add"),
+            html.Div(
+                [
+                    html.P(f"Up to {progress.OTHERS} other trainings, by their epochs.", className="small quiet"),
+                    html.Div(
+                        dbc.Checklist(
+                            id=Ids.PICK, options=[], value=[], persistence=True, persistence_type="session"
+                        ),
+                        role="group",
+                        **{"aria-label": "Trainings to draw beside this one"},
+                    ),
+                ],
+                className="menu",
+            ),
+        ],
+        className="addfilter beside",
+    )  # fmt: skip
+    logged = [
+        html.Div(
+            [
+                button("Copy", small=True, kind="ghost", **{"data-act": "copy-log"}),
+                html.A([icon("download"), "Whole log"], id=Ids.LOG_FILE, className="btn-ff sm ghost", target="_self"),
+            ],
+            className="row-ff",
+        ),
+        html.Pre(id=Ids.LOG_TEXT, className="log", tabIndex="0", role="region", **{"aria-label": "Log"}),
+    ]
     body = [
         html.Div([html.Div([html.Span(name), html.B(DASH, id=id)]) for name, id in facts], className="kv"),
         html.Progress(id=Ids.BAR, value="0", max="1", **{"aria-label": "Part of the training that is done"}),
-        html.Pre(id=Ids.LOG_TEXT, className="log", hidden=True, tabIndex="0", role="region", **{"aria-label": "Log"}),
-        html.Div(
-            [
-                _curve("Loss", "lower is better", Ids.LOSS_GRAPH),
-                _curve("Accuracy", "higher is better", Ids.ACCURACY_GRAPH),
-            ],
-            className="curves",
-        ),
+        html.Div(logged, id=Ids.LOG_BOX, className="logbox", hidden=True),
+        beside,
+        html.Div([_curve(*parts) for parts in CURVES.values()], className="curves four"),
     ]
     parts = [slot(Ids.FACE), html.Div(body, className="live")]
     return html.Article(
@@ -92,7 +141,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
 
 
 def _curve(title: str, words: str, id: str) -> html.Div:
-    return html.Div([html.H3(title), html.P(words, className="faint small"), graph(id)], className="curve")
+    return html.Div([html.H3([title, html.Span(words, className="faint small")]), graph(id)], className="curve")
 
 
 def state(view: View) -> list[Any]:
@@ -103,10 +152,25 @@ def state(view: View) -> list[Any]:
     return [job.id, job.state, job.attempt, job.epoch, job.batch, job.stage, job.cancel, view.position, view.problem]
 
 
+def drawn(view: View, seen: object, now: float) -> list[Any]:
+    """What the curves show; what is shown already while a running training has only a few steps more. now: seconds."""
+    job = view.job
+    if job is None:
+        return []
+    whole = [job.id, job.attempt, len(view.history), job.epochs, job.state]
+    if isinstance(seen, list) and len(seen) == 7 and seen[:5] == whole:
+        fresh = isinstance(seen[6], int | float) and 0 <= now - seen[6] < CALM_SECONDS
+        if seen[5] == job.batch or fresh:
+            return seen
+    return [*whole, job.batch, round(now, 1)]
+
+
 def register(app: Dash, doors: Doors) -> None:
     @app.callback(
         Output(Memory.LIVE, "data"),
+        Output(Memory.FRONT, "data"),
         Output(Memory.CURVES, "data"),
+        Output(Memory.QUEUE, "data"),
         Output(Memory.TABLE, "data"),
         Output(Memory.DATA, "data"),
         Output(SHELL_RUNS, "data"),
@@ -115,22 +179,29 @@ def register(app: Dash, doors: Doors) -> None:
         Input(Memory.RELAY, "data"),
         Input(Memory.ACTED, "data"),
         Input(Memory.TICKET, "data"),
+        Input(Memory.SHOWN, "data"),
         State(Memory.LIVE, "data"),
+        State(Memory.FRONT, "data"),
         State(Memory.CURVES, "data"),
+        State(Memory.QUEUE, "data"),
         State(Memory.TABLE, "data"),
         State(Memory.DATA, "data"),
         State(Memory.TICK, "interval"),
     )
-    def observe(_tick, _relay, _acted, _ticket, live, curves, listed, data, interval):
-        view = doors.jobs.view()
-        job = view.job
-        now = state(view)
-        drawn = [job.id, job.attempt, len(view.history), job.epochs] if job else []
-        rows = runs.state(view, doors.store.runs())
-        fetching = form.state(view, doors.jobs.datasets())
+    def observe(_tick, _relay, _acted, _ticket, shown, live, front, curves, queued, listed, data, interval):
+        view = doors.jobs.view(shown)
+        rows = runs.state(view, doors.store.runs(), doors.store.marks())
+        now = [
+            (state(view), live),
+            ([view.job.id if view.job else ""], front),
+            (drawn(view, curves, time.monotonic()), curves),
+            (queue.state(view), queued),
+            (rows, listed),
+            (form.state(view, doors.jobs.datasets()), data),
+        ]
         pace = ACTIVE_MS if view.active else IDLE_MS
         came = rows if isinstance(listed, list) and rows[:1] != listed[:1] != [] else no_update
-        news = [_news(now, live), _news(drawn, curves), _news(rows, listed), _news(fetching, data), came]
+        news = [*(_news(*pair) for pair in now), came]
         if all(part is no_update for part in news) and pace == interval:
             raise PreventUpdate  # most ticks end here
         return *news, _news(pace, interval)
@@ -140,26 +211,30 @@ def register(app: Dash, doors: Doors) -> None:
         Ids.FACE,
         Output(Ids.TITLE, "children"),
         Output(Ids.SENTENCE, "children"),
+        Output(Ids.BACK, "children"),
         Output(Ids.STATUS, "children"),
         Output(Ids.STATUS, "className"),
         Output(Ids.USE, "children"),
         Output(Ids.LOG, "disabled"),
         Output(Ids.RESUME, "hidden"),
+        Output(Ids.DISCARD, "children"),
         Output(Ids.CANCEL, "hidden"),
         Output(Ids.CANCEL, "disabled"),
         Output(Ids.PROGRESS, "children"),
         Output(Ids.LEFT, "children"),
         Output(Ids.SPEED, "children"),
         Output(Ids.ACCURACY, "children"),
+        Output(Ids.BEST, "children"),
         Output(Ids.LOSS, "children"),
         Output(Ids.BAR, "value"),
         Output(Ids.BAR, "max"),
         Input(Memory.LIVE, "data"),
         Input("url", "search"),
+        State(Memory.SHOWN, "data"),
         prevent_initial_call=True,
     )
-    def draw_live(_state, search):
-        view = doors.jobs.view()
+    def draw_live(_state, search, shown):
+        view = doors.jobs.view(shown)
         job = view.job
         if view.problem:
             raise Broken(view.problem)
@@ -167,65 +242,117 @@ def register(app: Dash, doors: Doors) -> None:
             words = "Nothing is trained here." if doors.read_only else "No training yet. The form starts one."
             raise Missing(words)
         last = view.history[-1] if view.history else None
+        best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
         changes = not doors.read_only
-        accuracy = _accuracy(last, doors.jobs.validation_images(job.spec.get("dataset"))) if last else DASH
+        ended_early = changes and job.state in ("interrupted", "failed")
+        n = doors.jobs.validation_images(job.spec.get("dataset"))
+        running = job.state == "running"
         return (
-            f"{job.run_id}, seed {job.spec.get('seed')}",
+            f"{doors.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",
             sentence(job, view),
+            _back(job, shown),
             job.state,
             f"badge-ff {KINDS[job.state]}",
-            _use(job, doors, Selection.parse(search)),
+            _next(job, doors, Selection.parse(search)),
             False,
-            not (changes and job.state in ("interrupted", "failed")),
+            not ended_early,
+            _discard(job) if ended_early else None,
             not (changes and job.active),
             job.cancel,
             f"{job.epoch}/{job.epochs}",
-            duration(job.left) if job.left is not None and job.state == "running" else DASH,
-            f"{job.speed:,.0f} / s" if job.speed is not None and job.state == "running" else DASH,
-            accuracy,
+            duration(job.left) if job.left is not None and running else DASH,
+            f"{job.speed:,.0f} / s" if job.speed is not None and running else DASH,
+            _accuracy(last, n) if last else DASH,
+            [f"{100 * best['validation_accuracy']:.1f} %", _aside(f"epoch {best['epoch']:.0f}")] if best else DASH,
             f"{last['validation_loss']:.3f}" if last else DASH,
             f"{1 if job.state == 'done' else job.batch}",
             f"{1 if job.state == 'done' else job.batches or 1}",
         )
 
     @app.callback(
-        Output(Ids.LOSS_GRAPH, "figure"),
-        Output(Ids.ACCURACY_GRAPH, "figure"),
+        *(Output(id, "figure") for _, _, id in CURVES.values()),
         Input(Memory.CURVES, "data"),
         Input(theme.STATE, "data"),
+        Input(Ids.PICK, "value"),
+        State(Memory.SHOWN, "data"),
         prevent_initial_call=True,
     )
-    def draw_curves(_curves, mode):
-        view = doors.jobs.view()
-        columns = ("epoch", *(f"{part}_{m}" for part in ("train", "validation") for m in figure.MEASURES))
-        history = {name: [row[name] for row in view.history] for name in columns}
-        n = doors.jobs.validation_images(view.job.spec.get("dataset")) if view.job else None
-        ends = None
-        if n and view.history:
-            low, high = wilson(np.round(np.array(history["validation_accuracy"]) * n), n)
-            ends = (low.tolist(), high.tolist())
-        more: dict[str, Any] = {
-            "mode": theme.mode_of(mode), "epochs": view.job.epochs if view.job else None, "height": HEIGHT,
-        }  # fmt: skip
-        return (
-            figure.curves(history, measure="loss", **more),
-            figure.curves(history, measure="accuracy", interval=ends, **more),
-        )
+    def draw_curves(_curves, mode, picked, shown):
+        job = doors.jobs.view(shown).job
+        found = doors.jobs.training(job.id) if job is not None else None
+        if found is None:
+            own, more = progress.Training(), dict[str, Any]()
+        else:
+            job, history, steps = found
+            own = progress.Training("", _columns(history, others.MEASURES), within(job, steps))
+            n = doors.jobs.validation_images(job.spec.get("dataset"))
+            more = {"epochs": job.epochs}
+            if n and history:
+                low, high = wilson(np.round(np.array(own.history["validation_accuracy"]) * n), n)
+                more["interval"] = (low.tolist(), high.tolist())
+            more["planned"] = doors.jobs.planned(job.spec, job.batches or 600)
+        beside = [training for key in keys(picked) if (training := others.training(doors, key)) is not None]
+        more |= {"mode": theme.mode_of(mode), "height": HEIGHT}
+        return tuple(progress.curves(own, beside, measure=measure, **_only(more, measure)) for measure in CURVES)
+
+    @app.callback(
+        Output(Ids.PICK, "options"),
+        Output(Ids.PICK_NOTE, "children"),
+        Input(Memory.FRONT, "data"),
+        Input(Memory.TABLE, "data"),
+        Input(Ids.PICK, "value"),
+        State(Memory.SHOWN, "data"),
+        prevent_initial_call=True,
+    )
+    def list_others(_front, _table, picked, shown):
+        view = doors.jobs.view(shown)
+        found = others.listing(doors, view.jobs, without=view.job.run_id if view.job else None)
+        chosen = [key for key in keys(picked) if key in {one.key for one in found}]
+        full = len(chosen) >= progress.OTHERS
+        options = [
+            {
+                "value": one.key, "disabled": full and one.key not in chosen,
+                "label": one.title if one.accuracy is None else f"{one.title} · {100 * one.accuracy:.1f} %",
+            }
+            for one in found
+        ]  # fmt: skip
+        names = {one.key: one.title for one in found}
+        return options, ", ".join(names[key] for key in chosen) or "none"
 
     @app.callback(
         Output(Ids.LOG_TEXT, "children"),
-        Output(Ids.LOG_TEXT, "hidden"),
+        Output(Ids.LOG_BOX, "hidden"),
         Output(Ids.LOG, "aria-expanded"),
+        Output(Ids.LOG_FILE, "href"),
+        Output(Memory.LOG, "data"),
         Input(Ids.LOG, "n_clicks"),
-        Input(Memory.CURVES, "data"),
         Input(Memory.LIVE, "data"),
+        State(Memory.LOG, "data"),
         prevent_initial_call=True,
     )
-    def show_log(clicks, _curves, live):
+    def show_log(clicks, live, seen):
         if not clicks or clicks % 2 == 0:
-            return (None, True, "false") if ctx.triggered_id == Ids.LOG else (no_update,) * 3
+            if ctx.triggered_id != Ids.LOG:
+                raise PreventUpdate
+            return None, True, "false", no_update, None
         job_id = live[0] if isinstance(live, list) and live and isinstance(live[0], str) else ""
-        return doors.jobs.log_tail(job_id) or "Nothing has been printed yet.", False, "true"
+        file = doors.jobs.log_file(job_id)
+        now = [job_id, file.stat().st_size if file is not None else 0]
+        if now == seen:
+            raise PreventUpdate
+        words = doors.jobs.log_tail(job_id) or "Nothing has been printed yet."
+        return words, False, "true", f"/training/log/{job_id}.txt", now
+
+    app.clientside_callback(
+        ClientsideFunction("training", "follow"), Input(Ids.LOG_TEXT, "children"), prevent_initial_call=True
+    )
+
+    @app.server.get("/training/log/<job_id>.txt")
+    def export_log(job_id: str) -> Response:
+        file = doors.jobs.log_file(job_id)
+        if file is None:
+            abort(404)
+        return send_file(file.resolve(), mimetype="text/plain", as_attachment=True, download_name=f"{job_id}.txt")
 
     @app.callback(
         Output(Memory.ACTED, "data"),
@@ -233,27 +360,23 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Memory.TICKET, "data", allow_duplicate=True),
         Input(Ids.CANCEL, "n_clicks"),
         Input(Ids.RESUME, "n_clicks"),
-        Input({"type": runs.CANCEL_ROW, "job": ALL}, "n_clicks"),
-        Input({"type": runs.RESUME_ROW, "job": ALL}, "n_clicks"),
+        Input(Memory.ASKED, "data"),
         State(Memory.LIVE, "data"),
         prevent_initial_call=True,
     )
-    def change_job(_cancel, _resume, _cancels, _resumes, live):
-        asked = ctx.triggered_id
-        if not ctx.triggered or not ctx.triggered[0]["value"]:  # a row's button appeared; nobody clicked it
-            return (no_update,) * 3
-        if isinstance(asked, str):
-            job_id = live[0] if isinstance(live, list) and live and isinstance(live[0], str) else ""
-            resuming = asked == Ids.RESUME
-        else:
-            job_id, resuming = str(asked["job"]), asked["type"] == runs.RESUME_ROW
+    def change_job(_cancel, _resume, asked, live):
+        act, job_id = _wish(ctx.triggered_id, asked, live)
         ticket: Any = no_update
         try:
-            if resuming:
+            if act == "resume":
                 job = doors.jobs.resume(job_id)
                 ticket = {"job": job.id, "attempt": job.attempt + 1}
-            else:
+            elif act == "cancel":
                 doors.jobs.cancel(job_id)
+            elif act == "discard":
+                doors.jobs.discard(job_id)
+            else:
+                raise PreventUpdate
         except Refused as refusal:
             return secrets.token_hex(4), str(refusal), no_update
         return secrets.token_hex(4), None, ticket
@@ -272,6 +395,40 @@ def register(app: Dash, doors: Doors) -> None:
 def _news(now: Any, seen: Any) -> Any:
     """now where it differs from what the browser has, so that an unchanged row costs no work there."""
     return no_update if now == seen else now
+
+
+def _only(more: dict[str, Any], measure: str) -> dict[str, Any]:
+    """The options that a measure has a use for."""
+    needless = {"interval"} - ({"interval"} if measure == "accuracy" else set())
+    return {name: value for name, value in more.items() if name not in needless}
+
+
+def _wish(triggered: object, asked: object, live: object) -> tuple[str, str]:
+    """What is asked for, and of which job."""
+    if triggered == Memory.ASKED:
+        found = asked if isinstance(asked, dict) else {}
+        act, job_id = found.get("act"), found.get("of")
+        return (act if act in ACTS else ""), (job_id if isinstance(job_id, str) else "")
+    job_id = live[0] if isinstance(live, list) and live and isinstance(live[0], str) else ""
+    return ("resume" if triggered == Ids.RESUME else "cancel"), job_id
+
+
+def keys(picked: object) -> list[str]:
+    """What is to be drawn beside, at most three; picked: whatever the browser says."""
+    found = [key for key in picked if isinstance(key, str)] if isinstance(picked, list) else []
+    return list(dict.fromkeys(found))[: progress.OTHERS]
+
+
+def within(job: Job, steps: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    """The measures within the epochs by column, `epoch` being how many were done by then."""
+    if not job.batches:
+        return {}
+    columns = _columns(steps, ("loss", "accuracy", "learning_rate", "images_per_second"))
+    return {"epoch": [row["batch"] / job.batches * job.epochs for row in steps], **columns}
+
+
+def _columns(rows: Sequence[dict[str, float]], names: Sequence[str]) -> dict[str, list[float]]:
+    return {name: [row[name] for row in rows] for name in names}
 
 
 def sentence(job: Job, view: View) -> str:
@@ -296,20 +453,43 @@ def sentence(job: Job, view: View) -> str:
     return f"{model}. {job.cause}{more}"
 
 
+def _aside(words: str, **more: Any) -> html.Small:
+    return html.Small(words, className="faint", **more)
+
+
 def _accuracy(row: dict[str, float], n: int | None) -> Any:
     share = row["validation_accuracy"]
     words: list[Any] = [f"{100 * share:.1f} %"]
     if n:
         low, high = wilson(round(share * n), n)
         interval = f"{100 * float(low):.1f} – {100 * float(high):.1f}"
-        words.append(html.Small(interval, className="faint", title=f"95 % interval, {n:,} validation images"))
+        words.append(_aside(interval, title=f"95 % interval, {n:,} validation images"))
     return words
 
 
-def _use(job: Job, doors: Doors, selection: Selection) -> Any:
-    """A way to the finished run."""
-    if job.state != "done" or (selection.run or doors.store.default_run()) == job.run_id:
+def _back(job: Job, shown: object) -> Any:
+    """The way back from a job that was asked for."""
+    if shown != job.id:
         return None
-    if not any(entry.run_id == job.run_id and entry.ok for entry in doors.store.runs()):
-        return None
-    return button("Use this run", small=True, search=selection.with_(run=job.run_id).query())
+    return button("Back to the current training", small=True, kind="ghost", **{"data-act": "show", "data-of": ""})
+
+
+def _discard(job: Job) -> html.Button:
+    """What was trained of a job that came to nothing goes, after a second click."""
+    sure = f"Sure? {job.epoch} {'epoch goes' if job.epoch == 1 else 'epochs go'}" if job.epoch else "Sure?"
+    return button(
+        "Discard", small=True, kind="danger", title="Removes what was trained so far; the name is free again",
+        **{"data-act": "discard", "data-of": job.id, "data-sure": sure},
+    )  # fmt: skip
+
+
+def _next(job: Job, doors: Doors, selection: Selection) -> list[Any]:
+    """What can be done with the job's settings and with its run."""
+    found: list[Any] = []
+    if not doors.read_only:
+        more = {"data-act": "copy", "data-of": f"job:{job.id}", "title": "Fill the form with this training's settings"}
+        found.append(button("Copy settings", small=True, **more))
+    used = selection.run or doors.store.default_run()
+    if job.state == "done" and used != job.run_id and any(e.run_id == job.run_id and e.ok for e in doors.store.runs()):
+        found.append(button("Use this run", small=True, search=selection.with_(run=job.run_id).query()))
+    return found

@@ -1,0 +1,116 @@
+"""Which settings of the training in front differ from those of another, and what came of it."""
+
+from enum import StrEnum
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, State, ctx, html
+
+from dashboard import recipe
+from dashboard.components import card, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.pages.training import others
+from dashboard.pages.training.memory import Memory
+from dashboard.pages.training.others import Other
+from dashboard.selection import Selection
+from dashboard.store import Missing
+
+DASH = "–"
+
+
+class Ids(StrEnum):
+    FACE = "training-changed-face"
+    PICK = "training-changed-select"
+    HELP = "training-changed-help"
+    BODY = "training-changed-table"
+
+
+def layout(doors: Doors, selection: Selection) -> html.Article:
+    pick = html.Div(
+        [
+            html.Label("Against", htmlFor=Ids.PICK, className="label quiet"),
+            dbc.Select(id=Ids.PICK, options=[], className="sm"),
+        ],
+        className="row-ff pick",
+    )
+    region = html.Div(
+        plain.place(Ids.BODY),
+        className="tablewrap differing",
+        tabIndex="0",
+        role="region",
+        **{"aria-label": "What changed, scrollable"},
+    )
+    words = html.Span("Settings that differ; all others are the same.", id=Ids.HELP)
+    return card("What changed", words, [slot(Ids.FACE), pick, region], span=5)
+
+
+def subject(doors: Doors, shown: object, search: object) -> tuple[Other | None, list[Other]]:
+    """What is compared, the training in front or else the run in use, and what it can be compared with."""
+    view = doors.jobs.view(shown)
+    if view.job is not None:
+        job = view.job
+        best = max((row["validation_accuracy"] for row in view.history), default=None)
+        this = Other(f"job:{job.id}", doors.store.marks().title(job.run_id), job.spec, best)
+        return this, others.listing(doors, view.jobs, without=job.run_id)
+    run_id = Selection.parse(search).run or doors.store.default_run()
+    found = others.listing(doors, view.jobs)
+    mine = next((one for one in found if one.key == f"run:{run_id}"), None)
+    return mine, [one for one in found if one is not mine]
+
+
+def nearest(this: Other, found: list[Other]) -> Other | None:
+    """What a training is compared with unless somebody chooses: the newest of the same model, else what ships."""
+    same = [one for one in found if one.config.get("model") == this.config.get("model")]
+    shipped = [one for one in found if one.shipped]
+    return next(iter([*same, *shipped, *found]), None)
+
+
+def register(app: Dash, doors: Doors) -> None:
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.PICK, "options"),
+        Output(Ids.PICK, "value"),
+        Output(Ids.HELP, "children"),
+        plain.children(app, Ids.BODY),
+        Input(Memory.FRONT, "data"),
+        Input(Memory.TABLE, "data"),
+        Input(Memory.QUEUE, "data"),
+        Input(Ids.PICK, "value"),
+        State("url", "search"),
+        State(Memory.SHOWN, "data"),
+        prevent_initial_call=True,
+    )
+    def list_changes(_front, _table, _queue, chosen, search, shown):
+        this, found = subject(doors, shown, search)
+        if this is None:
+            raise Missing("There is no training whose settings could be compared.")
+        asked = None if ctx.triggered_id == Memory.FRONT else chosen  # a new training in front has its own nearest
+        other = next((one for one in found if one.key == asked), None) or nearest(this, found)
+        if other is None:
+            raise Missing("There is one training only: with the second one this shows what changed.")
+        differing = recipe.changes(this.config, other.config)
+        options = [{"value": one.key, "label": one.title} for one in found]
+        unknown = [label for label, *values in differing if recipe.UNKNOWN in values]
+        known = [change for change in differing if change[0] not in unknown]
+        return options, other.key, summary(len(known), unknown), table(this, other, known)
+
+
+def summary(differing: int, unknown: list[str]) -> str:
+    """How many settings differ, and which only one of the two has written down."""
+    words = f"{differing} {'setting differs' if differing == 1 else 'settings differ'}; all others are the same."
+    if not differing:
+        words = "No setting differs: the same recipe and the same seed."
+    if unknown:
+        names = ", ".join(label.lower() for label in unknown)
+        words = f"{words.split(';')[0].rstrip('.')}. Written down by one of the two only: {names}."
+    return words
+
+
+def table(this: Other, other: Other, differing: list[tuple[str, str, str]]) -> html.Table:
+    """One row a setting, and what each came to on the validation pictures."""
+    head = [html.Th("Setting", scope="col"), html.Th(this.title, scope="col"), html.Th(other.title, scope="col")]
+    lines = [html.Tr([html.Th(label, scope="row"), html.Td(a), html.Td(b)]) for label, a, b in differing]
+    came = [html.Td(DASH if one.accuracy is None else f"{100 * one.accuracy:.1f} %") for one in (this, other)]
+    result = html.Tr([html.Th("Best on validation", scope="row"), *came], className="result")
+    return html.Table([html.Thead(html.Tr(head)), html.Tbody([*lines, result])])

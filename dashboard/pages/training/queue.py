@@ -1,0 +1,120 @@
+"""What runs, what waits, and what became of every training that was asked for."""
+
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, State, html
+
+from dashboard.components import badge, button, card, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.jobs import Job, View
+from dashboard.pages.training.memory import Memory
+from dashboard.pages.training.words import KINDS, clock, duration, ordinal
+from dashboard.selection import Selection
+from dashboard.store import Missing
+
+DASH = "–"
+
+
+class Ids(StrEnum):
+    FACE = "training-queue-face"
+    HELP = "training-queue-help"
+    BODY = "training-queue-table"
+
+
+def layout(doors: Doors, selection: Selection) -> html.Article:
+    region = html.Div(
+        plain.place(Ids.BODY),
+        className="tablewrap jobs",
+        tabIndex="0",
+        role="region",
+        **{"aria-label": "Queue and history, scrollable"},
+    )
+    words = html.Span("One trains at a time, the others wait their turn.", id=Ids.HELP)
+    return card("Queue and history", words, [slot(Ids.FACE), region], span=7)
+
+
+def state(view: View) -> list[Any]:
+    """What, when it changes, makes the list look different."""
+    return [[job.id, job.state, job.attempt, job.epoch, job.cancel] for job in view.jobs]
+
+
+def register(app: Dash, doors: Doors) -> None:
+    @panel_callback(
+        app,
+        Ids.FACE,
+        plain.children(app, Ids.BODY),
+        Output(Ids.HELP, "children"),
+        Input(Memory.QUEUE, "data"),
+        Input(Memory.FRONT, "data"),
+        State(Memory.SHOWN, "data"),
+        prevent_initial_call=True,
+    )
+    def list_jobs(_state, _front, shown):
+        view = doors.jobs.view(shown)
+        if not view.jobs:
+            raise Missing("Nothing waits, and nothing has been trained from here yet.")
+        hosts = len({job.host for job in view.jobs if job.host}) > 1
+        front = view.job.id if view.job else ""
+        names = ["Training", "State", "Epochs", "Started", "Took", "Tries", *(["Machine"] if hosts else [])]
+        head = [
+            html.Th(name, scope="col", className="r" if name in ("Took", "Tries", "Epochs") else None) for name in names
+        ]
+        head.append(html.Th(html.Span("Actions", className="visually-hidden"), scope="col"))
+        lines = [line(job, view, front, hosts, not doors.read_only) for job in ordered(view.jobs)]
+        return html.Table([html.Thead(html.Tr(head)), html.Tbody(lines)]), summary(view.jobs)
+
+
+def ordered(jobs: list[Job]) -> list[Job]:
+    """What runs, what waits in its order, then what has ended, the last one first. jobs: newest first."""
+    waiting = sorted((job for job in jobs if job.active), key=lambda job: (job.state != "running", job.number))
+    ended = sorted((job for job in jobs if not job.active), key=lambda job: -(job.finished or job.created))
+    return [*waiting, *ended]
+
+
+def summary(jobs: list[Job]) -> str:
+    """How much is going on."""
+    running = [job.run_id for job in jobs if job.state == "running"]
+    waiting = sum(job.state == "queued" for job in jobs)
+    if not running and not waiting:
+        return "Nothing runs and nothing waits. A training that ended early can be resumed or discarded."
+    now = f"{' and '.join(running)} {'is' if len(running) == 1 else 'are'} training" if running else "Nothing trains"
+    rest = {0: "nothing waits", 1: "one waits"}.get(waiting, f"{waiting} wait")
+    return f"{now}, {rest}. Each begins by itself when it is its turn."
+
+
+def line(job: Job, view: View, front: str, hosts: bool, changes: bool) -> html.Tr:
+    """One row; its buttons name the training they are about."""
+    place = 1 + sum(other.state == "queued" and other.number < job.number for other in view.jobs)
+    why = f"{ordinal(place)} in the queue" if job.state == "queued" else job.cause
+    if job.state == "running":
+        why = "stopping" if job.cancel else ("" if job.stage == "training" else job.stage)
+    end = job.finished if job.finished is not None else None
+    took = duration(end - job.started) if end is not None and job.started else DASH
+    return html.Tr(
+        [
+            html.Th([html.B(job.run_id), html.Small(why, className="reason") if why else None], scope="row"),
+            html.Td(badge(job.state, KINDS[job.state])),
+            html.Td(f"{job.epoch}/{job.epochs}", className="r"),
+            html.Td(clock(job.started) if job.started else DASH),
+            html.Td(took, className="r"),
+            html.Td(f"{job.attempt}", className="r"),
+            *([html.Td((job.host or DASH)[:30])] if hosts else []),
+            html.Td(html.Div(_actions(job, front, changes), className="row-ff end"), className="r"),
+        ],
+        className="on" if job.id == front else None,
+    )
+
+
+def _actions(job: Job, front: str, changes: bool) -> list[Any]:
+    def act(words: str, what: str, **more: Any) -> html.Button:
+        named = {"data-act": what, "data-of": job.id, "aria-label": f"{words} {job.run_id}"}
+        return button(words, small=True, **named, **more)
+
+    found = [act("Show", "show", **{"aria-pressed": str(job.id == front).lower()})]
+    if changes and job.active:
+        found.append(act("Cancel", "cancel", disabled=job.cancel))
+    if changes and job.state in ("interrupted", "failed"):
+        found.append(act("Resume", "resume"))
+    return found
