@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from flask import Flask, Response, abort, request
 
+from dashboard.comparison import changes, gaps
+from dashboard.comparison import verdict as judged
 from dashboard.doors import Doors
 from dashboard.figures import calibration as reliability
-from dashboard.selection import Selection
-from dashboard.store import Broken, Missing, RunView, wilson
+from dashboard.selection import BUCKETS, Selection
+from dashboard.store import Broken, Comparison, Missing, RunView, wilson
 
 
 def url(noun: str, selection: Selection) -> str:
@@ -121,6 +123,93 @@ def calibration(run: RunView, selection: Selection) -> tuple[list[str], list[lis
     return ["from", "to", "n", "right", "mean confidence", "low", "high"], rows
 
 
+def verdict(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+    """The numbers of the verdict on the whole split, and its sentence."""
+    found = judged(pair)
+    both, only_a, only_b, _ = found.buckets
+    rows: list[list] = [
+        ["A", pair.a.run_id, "", "", found.n],
+        ["B", pair.b.run_id, "", "", found.n],
+        *(
+            [f"accuracy {name}", right / found.n, *map(float, wilson(right, found.n)), found.n]
+            for name, right in (("A", both + only_a), ("B", both + only_b))
+        ),
+        ["gap, paired bootstrap", found.gap, found.low, found.high, found.n],
+        ["loss A minus B", *found.loss, found.n],
+        ["same answer", found.same / found.n, *map(float, wilson(found.same, found.n)), found.n],
+        ["exact McNemar p", found.p, "", "", only_a + only_b],
+        *([name, count, "", "", found.n] for name, count in zip(BUCKETS, found.buckets, strict=True)),
+        ["verdict", found.sentence(), "", "", found.n],
+    ]
+    return ["what", "value", "low", "high", "n"], rows
+
+
+def buckets(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+    """The four as they are shown, with the 95 % interval of each share."""
+    counts = pair.buckets(selection)
+    n = int(counts.sum())
+    low, high = wilson(counts, n)
+    return ["who is right", "images", "n", "low", "high"], [
+        [name, int(count), n, f"{a:.6f}" if n else "", f"{b:.6f}" if n else ""]
+        for name, count, a, b in zip(BUCKETS, counts, low, high, strict=True)
+    ]
+
+
+def delta(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+    """The matrix of differences as it is shown: A minus B."""
+    first, second = pair.confusions(selection)
+    return ["true \\ predicted", *pair.a.classes], [
+        [name, *map(int, row)] for name, row in zip(pair.a.classes, first - second, strict=True)
+    ]
+
+
+def class_gaps(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a class: its buckets, the gap with its interval, and both p values."""
+    found = gaps(pair.by_class(selection))
+    head = ["class", "n", *BUCKETS, "gap", "low", "high", "p", "p adjusted"]
+    numbers = zip(found.gap, found.low, found.high, found.p, found.adjusted, strict=True)
+    return head, [
+        [name, int(row.sum()), *map(int, row), *(f"{x:.6g}" for x in more)]
+        for name, row, more in zip(pair.a.classes, found.buckets, numbers, strict=True)
+    ]
+
+
+def pace(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a run and epoch."""
+    frames = [(name, view.run_id, view.history()) for name, view in (("A", pair.a), ("B", pair.b))]
+    rows = [[name, run_id, *row] for name, run_id, frame in frames for row in frame.itertuples(index=False)]
+    return ["run", "run_id", *frames[0][2].columns], rows
+
+
+def changed(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+    """Settings and facts that differ."""
+    return ["what", pair.a.run_id, pair.b.run_id], [list(line) for line in changes(pair)[0]]
+
+
+def pairs(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+    """The gallery's rows on a page about two runs, in its order."""
+    rows, said, names = pair.ordered(selection), pair.answers, pair.a.classes
+    first, second = (p.max(1) for p in pair.probabilities())
+    ids = pair.ids
+    head = ["split", "example_id", "true", "A", "A confidence", "B", "B confidence", "who is right"]
+    return head, [
+        [
+            selection.split, int(ids[i]), names[said.labels[i]], names[said.a[i]], f"{first[i]:.6f}", names[said.b[i]],
+            f"{second[i]:.6f}", BUCKETS[said.bucket[i]],
+        ]
+        for i in rows
+    ]  # fmt: skip
+
+
+PAIRED_TABLES = {
+    "comparison": verdict,
+    "buckets": buckets,
+    "delta": delta,
+    "gaps": class_gaps,
+    "pace": pace,
+    "changes": changed,
+    "pairs": pairs,
+}
 TABLES = {
     "selection": selected,
     "confusion": confusion,
@@ -158,19 +247,25 @@ def register(server: Flask, doors: Doors) -> None:
 
     @server.get("/export/<noun>.csv")
     def export(noun: str) -> Response:
-        if noun not in TABLES:
+        if noun not in TABLES and noun not in PAIRED_TABLES:
             abort(404)
         selection = Selection.parse(request.query_string.decode("latin-1"))
         try:
-            run = doors.store.open(selection.run)
-            head, rows = TABLES[noun](run, selection)
+            if noun in PAIRED_TABLES:
+                pair = doors.store.compare(selection)
+                names = f"{pair.a.run_id}-{pair.b.run_id}"
+                head, rows = PAIRED_TABLES[noun](pair, selection)
+            else:
+                run = doors.store.open(selection.run)
+                names = run.run_id
+                head, rows = TABLES[noun](run, selection)
         except (Missing, Broken):
             abort(404)
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow([safe(cell) for cell in head])
         writer.writerows([safe(cell) for cell in row] for row in rows)
-        name = f"{run.run_id}-{noun}-{selection.split}.csv"
+        name = f"{names}-{noun}-{selection.split}.csv"
         return Response(
             text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
         )

@@ -100,23 +100,23 @@ class Store:
         overlay = self.library.home / "runs" / name if entry.shipped else None
         return RunView(self, Run(entry, overlay))
 
+    def rivals(self, run: "RunView") -> list[tuple[RunEntry, str]]:
+        """Every other run, and why it cannot be compared with this one, '' where it can."""
+        others = [entry for entry in self.runs() if entry.run_id != run.run_id]
+        return [(e, e.reason or _apart(run.dataset, e.manifest["dataset"])) for e in others]
+
     def other(self, run: "RunView", against: str | None) -> "RunView":
         """The run to compare with: `against` where it is here and another one, else the best on the same images.
 
         Best on validation, archived ones left out. Raises Missing where there is none, Broken.
         """
-        listed = [entry for entry in self.runs() if entry.run_id != run.run_id]
-        if any(entry.run_id == against for entry in listed):
+        rivals, marks = self.rivals(run), self.marks()
+        if any(entry.run_id == against for entry, _ in rivals):
             return self.open(against)
-        marks = self.marks()
-        found = [
-            entry
-            for entry in listed
-            if entry.ok and not marks.of(entry.run_id).archived and not _apart(run.dataset, entry.manifest["dataset"])
-        ]
+        found = [entry for entry, why in rivals if not why and not marks.of(entry.run_id).archived]
         if not found:
             raise Missing(
-                f"No other run was trained on {run.dataset['title']}, and a comparison needs two.",
+                f"No other run learned from {run.dataset['title']}, and a comparison needs two.",
                 f"python -m ml train --dataset {run.dataset['name']} --model compact_cnn --epochs 10",
             )
         return self.open(max(found, key=_validated).run_id)
@@ -157,6 +157,11 @@ class Store:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return value
+
+    def has_pictures(self, dataset: str) -> bool:
+        """Whether the test pictures of a data set named in a checked manifest are on this machine."""
+        roots = (self.library.artifacts, self.library.home)
+        return any((root / "datasets" / dataset / "test.npz").is_file() for root in roots)
 
     def pictures(self, dataset: str, split: str) -> Pictures:
         """One split's pictures. Raises Missing or Broken."""
@@ -413,6 +418,6 @@ def _apart(first: dict[str, Any], second: dict[str, Any]) -> str:
 
 
 def _validated(entry: RunEntry) -> float:
-    """Share of the validation images named right."""
-    result = entry.manifest["results"]["validation"]
+    """Share of the validation images named right; nothing for a run that came without them."""
+    result = entry.manifest["results"].get("validation", {"correct": 0, "n": 0})
     return result["correct"] / max(result["n"], 1)

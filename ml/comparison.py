@@ -120,5 +120,5 @@ def holm(p: np.ndarray) -> np.ndarray:
 def mean_gap(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
     """Mean of a - b and the ends of its 95 % normal interval, paired. a, b: float [n], n ≥ 2."""
     difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    mean, spread = float(difference.mean()), Z * float(difference.std(ddof=1)) / np.sqrt(len(difference))
+    mean, spread = float(difference.mean()), Z * float(difference.std(ddof=1)) / len(difference) ** 0.5
     return mean, mean - spread, mean + spread

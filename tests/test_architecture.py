@@ -81,6 +81,7 @@ ALLOWED = {
         "dashboard.records",
     ),
     "ml.comparison": ("ml.intervals",),
+    "dashboard.comparison": ("dashboard.store", "dashboard.recipe", "dashboard.figures"),
     "dashboard.components": (
         "dashboard.theme",
         "dashboard.selection",
@@ -132,7 +133,7 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"torch", "torchvision", "sklearn", "captum", "matplotlib", "openTSNE"}
+HEAVY = {"torch", "torchvision", "sklearn", "scipy", "captum", "matplotlib", "openTSNE"}
 
 
 def test_importing_the_app_leaves_torch_unloaded():

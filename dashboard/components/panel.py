@@ -15,9 +15,12 @@ from dashboard.store import Broken, Missing
 log = logging.getLogger(__name__)
 
 
-def slot(face: str) -> html.Div:
-    """Where the face appears. Placed before the panel's body, which CSS hides while there is a face."""
-    return html.Div(id=face, className="face-slot")
+def slot(face: str, waiting: str = "") -> html.Div:
+    """Where the face appears. Placed before the panel's body, which CSS hides while there is a face.
+
+    waiting: words of the loading face that is there until the panel's first answer.
+    """
+    return html.Div(faces.loading(waiting) if waiting else None, id=face, className="face-slot")
 
 
 def panel_callback(app: Dash, face: str, *arguments: Any, **options: Any) -> Callable[[Callable], Callable]:

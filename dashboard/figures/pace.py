@@ -40,7 +40,8 @@ def curves(
     at = [_times(side, by) for side in (a, b)]
     values = [{part: scale * np.asarray(side[f"{part}_{measure}"], float) for part in PARTS} for side in (a, b)]
     bands = [tuple(scale * np.asarray(end, float) for end in ends) for ends in intervals or ()]
-    drawn = [*(v for side in values for v in side.values()), *(end for ends in bands for end in ends)]
+    # the first epochs' training values, averaged while the network knew nothing, would flatten everything else
+    drawn = [*(side["validation"] for side in values), *(end for ends in bands for end in ends)]
     low, high, step = value_axis(drawn, share)
     digits = 0 if share else max(0, -math.floor(math.log10(step) + 1e-9))
     edge = 0.003 * (high - low)  # plotly leaves out a gridline that lies on the border

@@ -1,0 +1,131 @@
+"""Two runs on the same images: which is better, on what, and whether that is more than chance."""
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, html
+
+from dashboard.components import button, faces, icon, page_head, selection_bar
+from dashboard.components.panel import slot
+from dashboard.doors import Doors
+from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
+from dashboard.pages.comparison.letters import letter
+from dashboard.selection import SPLITS, Selection
+from dashboard.store import Broken, Comparison, Missing, RunEntry
+
+PATH, TITLE = "/comparison", "Comparison"
+PANELS = (verdict, buckets, delta, gaps, pace, changed, gallery)
+FACE, BODY = "comparison-face", "comparison-body"
+AGAINST = "comparison-against"  # a choice in it becomes the new address by assets/clientside.js
+SEEN = {
+    "test": "neither saw in training",
+    "validation": "that chose each run's best epoch",
+    "reference": "of those both were trained on",
+}
+
+
+def layout(doors: Doors, selection: Selection) -> html.Div:
+    """Verdict, selection, who is right where, matrix and classes, curves and settings, gallery."""
+    copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
+    picker = html.Div(
+        [
+            html.Label([letter("b"), "against"], htmlFor=AGAINST, className="label quiet"),
+            dbc.Select(id=AGAINST, options=[]),
+        ],
+        className="runpick",
+    )
+    actions = [html.Div(id="comparison-split"), picker, html.Div(id="comparison-swap"), copy]
+    return html.Div(
+        [
+            page_head(TITLE, html.Span(id="comparison-about"), actions),
+            slot(FACE),
+            html.Div(
+                [
+                    verdict.layout(),
+                    selection_bar.layout(),
+                    html.Div([buckets.layout()], className="ff-grid"),
+                    html.Div([delta.layout(), gaps.layout()], className="ff-grid"),
+                    html.Div([pace.layout(), changed.layout()], className="ff-grid"),
+                    gallery.layout(selection),
+                ],
+                id=BODY,
+            ),
+        ],
+        className="comparison",
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """The page's head, which tells when there is nothing to compare, then its panels."""
+
+    @app.callback(
+        Output(FACE, "children"),
+        Output("comparison-about", "children"),
+        Output("comparison-swap", "children"),
+        Output("comparison-split", "children"),
+        Input("app-view-state", "data"),
+        Input("url", "search"),
+    )
+    def draw_head(_: object, search: str | None):
+        selection = Selection.parse(search)
+        splits = selection_bar.splits(selection, SPLITS)
+        try:
+            pair = doors.store.compare(selection)
+        except Missing as missing:
+            return alone(missing), "Two runs, image by image.", None, splits
+        except Broken as broken:
+            return faces.error(str(broken), "Choose another run."), "Two runs, image by image.", None, splits
+        there = selection.swapped(pair.a.run_id, pair.b.run_id).query()
+        return None, about(pair), button("Swap", search=there, title="See it from the other side"), splits
+
+    @app.callback(
+        Output(AGAINST, "options"),
+        Output(AGAINST, "value"),
+        Input("app-view-state", "data"),
+        Input("app-runs-state", "data"),
+    )
+    def list_against(search: str | None, _: object):
+        selection = Selection.parse(search)
+        try:
+            run = doors.store.shown(selection.run)
+        except (LookupError, ValueError):
+            return [], None
+        marks, rivals = doors.store.marks(), doors.store.rivals(run)
+        try:
+            chosen = doors.store.other(run, selection.against).run_id
+        except (LookupError, ValueError):
+            chosen = None
+        listed = [(e, why) for e, why in rivals if not marks.of(e.run_id).archived or e.run_id == chosen]
+        return [option(entry, why, marks.name(entry.run_id)) for entry, why in listed], chosen
+
+    for panel in PANELS:
+        panel.register(app, doors)
+
+
+def option(entry: RunEntry, why: str, name: str) -> dict[str, object]:
+    """One line of the picker; what cannot be compared is there and says why."""
+    if why:
+        kind = "other images" if entry.ok else "broken"
+        return {"value": entry.run_id, "label": f"{name} · {kind}", "disabled": True, "title": why}
+    result = entry.manifest["results"]["test"]
+    return {"value": entry.run_id, "label": f"{name} · {100 * result['correct'] / result['n']:.1f} %"}
+
+
+def alone(missing: Missing) -> html.Div:
+    """The face of the whole page: why there is no comparison, the command that makes one and the way to do it here."""
+    train = [button("Train another run", search="", path="/training")] if missing.command else []
+    return html.Div([faces.empty(str(missing), missing.command), *train], className="ff-card")
+
+
+def about(pair: Comparison) -> list:
+    """Which two, on which images."""
+    first, second = (run.predictions(pair.split).ids for run in (pair.a, pair.b))
+    words = [
+        *(letter("a"), f"{pair.a.title} against ", letter("b"), f"{pair.b.title}, {pair.split} split: "),
+        f"{pair.n:,} images {SEEN[pair.split]}.",
+    ]
+    if pair.n < max(len(first), len(second)):
+        words.append(f" Only images both know count; A has {len(first):,}, B {len(second):,}.")
+    if pair.relabelled:
+        words.append(f" {pair.relabelled:,} are left out, since the two know them by different labels.")
+    if pair.recut:
+        words.append(" The splits were cut differently: one may have trained on what the other kept aside.")
+    return words

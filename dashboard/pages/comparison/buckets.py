@@ -1,0 +1,91 @@
+"""Every image is in one of four. Click one to see its images."""
+
+from dash import Dash, Input, Output, html
+
+from dashboard import exports
+from dashboard.components import card, csv_link, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.pages.comparison.letters import letter
+from dashboard.selection import BUCKETS, Selection
+from dashboard.store import Comparison, wilson
+
+FACE, BODY, CSV = "comparison-buckets-face", "comparison-buckets-body", "comparison-buckets-csv"
+
+
+def layout() -> html.Article:
+    """A bar true to scale, and four buttons with numbers."""
+    body = [slot(FACE, "Counting"), *plain.place(BODY, className="four")]
+    return card("Who is right", __doc__ or "", body, tools=html.Span(id=CSV))
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Counted under every chip but the bucket, which is this panel's own."""
+
+    @panel_callback(app, FACE, plain.children(app, BODY), Output(CSV, "children"), Input("url", "search"))
+    def draw_buckets(search: str | None):
+        selection = Selection.parse(search)
+        pair = doors.store.compare(selection)
+        return four(pair, selection), csv_link(exports.url("buckets", selection))
+
+
+def names(pair: Comparison) -> list[list]:
+    """What the four are called."""
+    return [
+        [html.I(className="sw both"), "Both right"],
+        ["Only ", letter("a"), pair.a.title],
+        ["Only ", letter("b"), pair.b.title],
+        [html.I(className="sw neither"), "Neither"],
+    ]
+
+
+def four(pair: Comparison, selection: Selection) -> list:
+    """The bar, then the buttons."""
+    counts = pair.buckets(selection).tolist()
+    n = sum(counts)
+    links = [selection.toggle("bucket", bucket) for bucket in BUCKETS]
+    bar = html.Div(
+        [
+            html.I(
+                className=f"part {bucket}",
+                style={"flexGrow": count},
+                title=f"{count:,}",
+                **{"data-search": there.query()},
+            )
+            for bucket, count, there in zip(BUCKETS, counts, links, strict=True)
+            if count
+        ],
+        className="stack-bar",
+        **{"aria-hidden": "true"},
+    )
+    low, high = wilson(counts, max(n, 1))
+    titles = ("both right", f"only {pair.a.title} right", f"only {pair.b.title} right", "neither right")
+    buttons = [
+        html.Button(
+            [
+                html.Span(name, className="label"),
+                html.B(f"{count:,}"),
+                html.Span(
+                    [
+                        f"{100 * count / max(n, 1):.1f} % ",
+                        html.Span(f"({100 * low[i]:.1f} – {100 * high[i]:.1f})", className="faint"),
+                    ],
+                    className="ci",
+                ),
+            ],
+            type="button",
+            **{
+                "data-bucket": bucket,
+                "data-search": there.query(),
+                "data-add": selection.toggle("bucket", bucket, add=True).query(),
+                "aria-label": f"{count} {title}",
+                "aria-pressed": str(bucket in selection.bucket).lower(),
+            },
+        )
+        for i, (bucket, name, title, count, there) in enumerate(
+            zip(BUCKETS, names(pair), titles, counts, links, strict=True)
+        )
+    ]
+    others = any(getattr(selection, name) for name in ("true", "pred", "outcome", "conf", "lasso", "ids"))
+    total = f"{n:,} images{' under the other filters' if others else ''}, 95 % intervals"
+    return [bar, html.Div(buttons, className="four-buttons"), html.P(total, className="faint small")]

@@ -1,0 +1,48 @@
+"""Settings and facts in which the two runs differ."""
+
+from dash import Dash, Input, Output, html
+
+from dashboard import exports
+from dashboard.comparison import changes
+from dashboard.components import card, csv_link, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.pages.comparison.letters import letter
+from dashboard.selection import Selection
+from dashboard.store import Comparison
+
+FACE, BODY, CSV = "comparison-changed-face", "comparison-changed-body", "comparison-changed-csv"
+
+
+def layout() -> html.Article:
+    """A table of two columns."""
+    region = html.Div(
+        plain.place(BODY),
+        className="tablewrap",
+        tabIndex="0",
+        role="region",
+        **{"aria-label": "What was different, scrollable"},
+    )
+    body = [slot(FACE, "Reading the manifests"), region]
+    return card("What was different", __doc__ or "", body, span=4, tools=html.Span(id=CSV))
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Read off both manifests, whatever the selection."""
+
+    @panel_callback(app, FACE, plain.children(app, BODY), Output(CSV, "children"), Input("app-view-state", "data"))
+    def draw_changed(search: str | None):
+        selection = Selection.parse(search)
+        return table(doors.store.compare(selection)), csv_link(exports.url("changes", selection))
+
+
+def table(pair: Comparison) -> list:
+    """One row a difference."""
+    found, same = changes(pair)
+    head = html.Thead(
+        html.Tr([html.Th(""), html.Th([letter("a"), pair.a.title]), html.Th([letter("b"), pair.b.title])])
+    )
+    rows = [html.Tr([html.Th(name, scope="row"), html.Td(a), html.Td(b)]) for name, a, b in found]
+    words = f"{same} other setting{' is' if same == 1 else 's are'} the same."
+    parts: list = [html.Table([head, html.Tbody(rows)])] if rows else []
+    return [*parts, html.P(words if found else f"Nothing: all {same} settings are the same.", className="faint small")]

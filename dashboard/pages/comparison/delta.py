@@ -1,0 +1,124 @@
+"""A minus B. Click a cell for the images of which one run says so and the other does not."""
+
+from enum import StrEnum
+
+import numpy as np
+from dash import Dash, Input, Output, State, html
+
+from dashboard import exports, theme
+from dashboard.components import card, csv_link, matrix, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import delta as figure
+from dashboard.pages.comparison.letters import letter
+from dashboard.selection import Selection
+from dashboard.store import Comparison
+
+ID = "comparison-delta"
+
+
+class Ids(StrEnum):
+    FACE = "comparison-delta-face"
+    GRAPH = "comparison-delta-graph"
+    GRID = "comparison-delta-grid"
+    LABELS = "comparison-delta-labels"
+    TABLE = "comparison-delta-table"
+    TOP = "comparison-delta-top"
+    MOST = "comparison-delta-most"
+    CSV = "comparison-delta-csv"
+
+
+def layout() -> html.Article:
+    """The matrix with its labels as buttons, the same as a table of buttons, and the largest changes."""
+    legend = [
+        html.Span([letter("b"), "better"]),
+        html.I(className="ramp div"),
+        html.Span([letter("a"), "better"]),
+        html.Span(id=Ids.MOST),
+    ]
+    side = html.Div(
+        [html.H3("Largest changes"), *plain.place(Ids.TOP, html.Ul, className="toplist"), html.Div(id=Ids.CSV)],
+        className="cm-side",
+    )
+    body = [slot(Ids.FACE), html.Div([matrix.layout(ID, legend, bare=True), side], className="cm-lay")]
+    return card("What changed in the confusion", __doc__ or "", body, tools=matrix.view_switch(ID), span=7)
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Counted under every chip but true and predicted, which are this panel's own; a click becomes a new address."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.GRAPH, "figure"),
+        Output(Ids.GRID, "style"),
+        plain.children(app, Ids.LABELS),
+        plain.children(app, Ids.TABLE),
+        plain.children(app, Ids.TOP),
+        Output(Ids.MOST, "children"),
+        Output(Ids.CSV, "children"),
+        Input("url", "search"),
+        Input(theme.STATE, "data"),
+    )
+    def draw_delta(search: str | None, mode: str):
+        selection = Selection.parse(search)
+        pair = doors.store.compare(selection)
+        first, second = pair.confusions(selection)
+        classes, here = pair.a.classes, matrix.chosen_cells(pair.a, selection.with_(outcome=()))
+        drawn = figure.heatmap(first, second, classes, chosen=here, mode=theme.mode_of(mode))
+        most = int(np.abs(first - second).max())
+        words = ("Select what differs among all truly", "Select what one alone calls")
+        return (
+            drawn,
+            {"--n": len(classes)},
+            matrix.labels(classes, selection.differing(), selection, words),
+            table(pair, selection, first, second),
+            top(pair, selection, first, second),
+            f"up to {most:,}, square-root scale" if most else "no difference",
+            csv_link(exports.url("delta", selection)),
+        )
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(Ids.GRAPH, "clickData"),
+        State("app-keys-state", "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose_cell(click: dict | None, keys: dict | None, search: str | None):
+        truth, guess = matrix.clicked(click)
+        return Selection.parse(search).cell(truth, guess, add=bool((keys or {}).get("ctrl"))).query()
+
+    matrix.register(app, ID)
+
+
+def table(pair: Comparison, selection: Selection, first: np.ndarray, second: np.ndarray) -> html.Div:
+    """The keyboard's matrix."""
+    classes = pair.a.classes
+
+    def cell(i: int, j: int) -> tuple[str, str]:
+        a, b = int(first[i, j]), int(second[i, j])
+        said = f"{a - b:+d}, truly {classes[i]}, guessed {classes[j]}: {a} by A alone, {b} by B alone"
+        return figure.words(a - b, a + b), said
+
+    return matrix.table(classes, selection, cell, name="Change of the confusion matrix")
+
+
+def top(pair: Comparison, selection: Selection, first: np.ndarray, second: np.ndarray) -> list:
+    """The mistakes that changed most, in the colour of the run they speak for."""
+    classes = pair.a.classes
+    change = (first - second) * ~np.eye(len(classes), dtype=bool)
+    order = np.argsort(-np.abs(change), axis=None, kind="stable")[: matrix.TOP].tolist()
+    most = max(int(np.abs(change).max()), 1)
+    cells: list[tuple[str, str, str, float, dict]] = [
+        (
+            classes[i],
+            classes[j],
+            figure.words(int(change[i, j]), 1),
+            abs(int(change[i, j])) / most,
+            {"background": f"var(--ff-run-{'a' if change[i, j] < 0 else 'b'})"},
+        )
+        for i, j in (divmod(k, len(classes)) for k in order)
+        if change[i, j]
+    ]
+    return matrix.toplist(cells, selection, "No mistake changed.")

@@ -1,0 +1,80 @@
+"""A minus B in points of each class named right, with 95 % interval; a filled dot where it holds among all classes."""
+
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import exports, theme
+from dashboard.comparison import gaps
+from dashboard.components import card, class_bars, csv_link, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import gaps as figure
+from dashboard.selection import Selection
+
+ID = "comparison-gaps"
+FACE = f"{ID}-face"
+HOW = (
+    "Intervals: Newcombe's for paired proportions. Filled: p under 0.05 in the exact McNemar test, "
+    "after Holm's correction for all classes."
+)
+
+
+def layout() -> html.Article:
+    """Bars in class order, like the rows of the matrix beside them."""
+    body = [slot(FACE), class_bars.layout(ID), html.P(HOW, className="faint small")]
+    return card("Gap per class", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), span=5, id=f"{ID}-card")
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Counted under every chip but true, predicted, outcome and bucket."""
+
+    @panel_callback(
+        app,
+        FACE,
+        Output(f"{ID}-graph", "figure"),
+        plain.children(app, f"{ID}-names"),
+        plain.children(app, f"{ID}-values"),
+        Output(f"{ID}-bars", "style"),
+        Output(f"{ID}-csv", "children"),
+        Input("url", "search"),
+        Input(theme.STATE, "data"),
+    )
+    def draw_gaps(search: str | None, mode: str):
+        selection = Selection.parse(search)
+        pair = doors.store.compare(selection)
+        found, classes = gaps(pair.by_class(selection)), pair.a.classes
+        drawn = figure.bars(
+            found.gap, found.low, found.high, found.n, found.sure, classes,
+            chosen=selection.true, mode=theme.mode_of(mode),
+        )  # fmt: skip
+        start = selection.differing()
+        buttons = [
+            class_bars.name_button(
+                name,
+                start.toggle("true", name).query(),
+                start.toggle("true", name, add=True).query(),
+                f"{name} {figure.points(found.gap[i])} points, interval {figure.points(found.low[i])} to "
+                f"{figure.points(found.high[i])}, of {found.n[i]}",
+                name in selection.true,
+            )
+            for i, name in enumerate(classes)
+        ]
+        lines = [
+            (figure.points(g), f"±{50 * (high - low):.1f}") if n else ("–", "")
+            for g, low, high, n in zip(found.gap, found.low, found.high, found.n, strict=True)
+        ]
+        csv = csv_link(exports.url("gaps", selection))
+        return drawn, buttons, class_bars.value_lines(lines), {"--n": len(classes)}, csv
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(f"{ID}-graph", "clickData"),
+        State("app-keys-state", "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose_class(click: dict | None, keys: dict | None, search: str | None):
+        name = class_bars.clicked_class(click)
+        if name is None:
+            raise PreventUpdate
+        return Selection.parse(search).differing().toggle("true", name, add=bool((keys or {}).get("ctrl"))).query()

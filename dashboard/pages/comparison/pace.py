@@ -1,0 +1,85 @@
+"""Loss and accuracy of both on validation images, dashed on training images; a ring marks the epoch that was kept."""
+
+from enum import StrEnum
+
+from dash import Dash, Input, Output, html
+
+from dashboard import exports, theme
+from dashboard.components import card, csv_link, graph, segmented
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import pace as figure
+from dashboard.selection import Selection
+from dashboard.store import RunView, wilson
+
+
+class Ids(StrEnum):
+    FACE = "comparison-pace-face"
+    BY = "comparison-pace-select"
+    LOSS = "comparison-pace-loss-graph"
+    ACCURACY = "comparison-pace-accuracy-graph"
+    NOTE = "comparison-pace-note"
+    CSV = "comparison-pace-csv"
+
+
+def layout() -> html.Article:
+    """Two charts side by side, by epoch or by time."""
+    charts = [
+        html.Div([html.H3(title), html.P(sense, className="faint small"), graph(id)], className="curve")
+        for title, sense, id in (
+            ("Loss", "lower is better", Ids.LOSS),
+            ("Accuracy", "in percent, higher is better; bands: 95 % interval", Ids.ACCURACY),
+        )
+    ]
+    tools = [
+        segmented(Ids.BY, [("epoch", "By epoch"), ("seconds", "By time")], "epoch", "Horizontal axis"),
+        html.Span(id=Ids.CSV),
+    ]
+    body = [slot(Ids.FACE), html.Div(charts, className="curves"), html.P(id=Ids.NOTE, className="faint small")]
+    return card("How they learned", __doc__ or "", body, span=8, tools=tools)
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Both runs' curves, whatever the selection."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.LOSS, "figure"),
+        Output(Ids.ACCURACY, "figure"),
+        Output(Ids.NOTE, "children"),
+        Output(Ids.CSV, "children"),
+        Input("app-view-state", "data"),
+        Input(Ids.BY, "value"),
+        Input(theme.STATE, "data"),
+    )
+    def draw_pace(search: str | None, by: str, mode: str):
+        selection = Selection.parse(search)
+        pair = doors.store.compare(selection)
+        by, mode = by if by in figure.BY else "epoch", theme.mode_of(mode)
+        runs = (pair.a, pair.b)
+        best = (pair.a.manifest.get("best_epoch", 0), pair.b.manifest.get("best_epoch", 0))
+        first, second = (run.history() for run in runs)
+        loss = figure.curves(first, second, measure="loss", by=by, mode=mode, best=best)
+        accuracy = figure.curves(
+            first, second, measure="accuracy", by=by, mode=mode, best=best, intervals=(band(pair.a), band(pair.b))
+        )
+        said = "; ".join(f"{name}: {note(run)}" for name, run in zip("AB", runs, strict=True))
+        return (
+            loss,
+            accuracy,
+            f"{said}. Time is training alone, without evaluation.",
+            csv_link(exports.url("pace", selection)),
+        )
+
+
+def band(run: RunView) -> tuple:
+    """Ends of the 95 % interval of the validation accuracy, per epoch."""
+    n = run.dataset["counts"]["validation"]
+    return wilson((run.history()["validation_accuracy"] * n).to_numpy(), n)
+
+
+def note(run: RunView) -> str:
+    """How long and on what."""
+    seconds = float(run.history()["seconds"].sum())
+    return f"{len(run.history())} epochs over {run.manifest['train_images']:,} images in {figure.duration(seconds)}"
