@@ -211,6 +211,12 @@ class Records:
         query = select(_changes).where(_changes.c.run_id == run_id).order_by(_changes.c.number.desc()).limit(limit)
         return [Change(**row) for row in self._rows(query)]
 
+    def change(self, number: int) -> Change:
+        """One line of the log. Raises Declined."""
+        for row in self._rows(select(_changes).where(_changes.c.number == number)):
+            return Change(**row)
+        raise Declined("There is nothing to undo.")
+
     # ---- change
 
     def rename(self, run_id: str, title: object, taken: Collection[str] = ()) -> Change:

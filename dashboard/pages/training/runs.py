@@ -1,103 +1,269 @@
-"""Every run and every job: how good, how large, how long it took, and what can be done with it."""
+"""Every run: how good, how sure, how large, how fast, and what people say of it."""
 
 import csv
 import io
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, html
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html, no_update
+from dash.exceptions import PreventUpdate
 from flask import Response
 
-from dashboard.components import badge, button, card, csv_link, whisker
+from dashboard.components import badge, button, card, csv_link, icon, plain, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.exports import safe
-from dashboard.jobs import Job, View
+from dashboard.jobs import View
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.words import KINDS, duration, size
+from dashboard.pages.training.words import duration, size
+from dashboard.records import Mark, Marks
 from dashboard.selection import Selection
+from dashboard.shelf import KEPT_DAYS, UPLOAD_BYTES, Deleted
 from dashboard.store import Broken, Missing, RunEntry, wilson
 
-CANCEL_ROW, RESUME_ROW = "training-runs-cancel", "training-runs-resume"  # buttons of the table, with the job's id
+CANCEL_ROW, RESUME_ROW = "training-runs-cancel", "training-runs-resume"
 DASH = "–"
-ENDED = 12  # jobs without a run that stay in the table
+LONGEST = 120  # characters of a note in the table, which shows what fits into one line
 
 
 class Ids(StrEnum):
     FACE = "training-runs-face"
     BODY = "training-runs-table"
-    AXIS = "training-runs-axis"
     HELP = "training-runs-help"
+    NOTICE = "training-runs-notice"
+    UNDO = "training-runs-undo"
+    FIND = "training-runs-find"
+    TAGS = "training-runs-tags"
+    ARCHIVED = "training-runs-archived"
+    SORT = "training-runs-sort-state"  # {"by": a column's key, "down": bool}; written by assets/runs.js
+    OPEN = "training-run-state"  # the run whose details are shown
+    IMPORT = "training-runs-import"
+    TAKEN = "training-import-state"  # what the server said of a file, written by assets/runs.js
+    NAMING = "training-import-naming"
+    NAME = "training-import-name"
+    GONE = "training-runs-gone"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number with its 95 % interval; the ends are None where there is none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def half(self) -> float | None:
+        """Half the interval's width."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line. job: the training behind it, if it was started from here; entry: the run, once there is one."""
+    """One run. scores: by metric, of test; default: what opens when an address names no run."""
 
-    name: str
-    state: str
-    reason: str = ""
-    job: Job | None = None
-    entry: RunEntry | None = None
-    right: int = 0
-    n: int = 0
-    f1: float | None = None
+    entry: RunEntry
+    mark: Mark = field(default_factory=Mark)
+    scores: dict[str, Score] = field(default_factory=dict)
+    default: bool = False
+    pictures: bool = True
 
     @property
-    def accuracy(self) -> float:
-        return self.right / self.n
+    def run_id(self) -> str:
+        return self.entry.run_id
+
+    @property
+    def title(self) -> str:
+        return self.mark.title or self.run_id
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return self.entry.manifest
+
+    @property
+    def right(self) -> int:
+        return self.manifest["results"]["test"]["correct"] if self.entry.ok else 0
+
+    @property
+    def n(self) -> int:
+        return self.manifest["results"]["test"]["n"] if self.entry.ok else 0
+
+    @property
+    def made(self) -> datetime | None:
+        """In the server's time zone; None where the manifest does not say."""
+        try:
+            return datetime.fromisoformat(self.manifest.get("created", "")).astimezone()
+        except ValueError:
+            return None
+
+    def metric(self, name: str) -> float | None:
+        return self.scores[name].value if name in self.scores else None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that can be sorted by. value: None sorts last; falling: the largest first at the first click."""
+
+    key: str
+    words: str
+    value: Callable[[Row], Any]
+    falling: bool = False
+    right: bool = True
+    title: str = ""
+
+
+COLUMNS = (
+    Column("run", "Run", lambda row: row.title.casefold(), right=False),
+    Column("accuracy", "Accuracy", lambda row: row.metric("accuracy"), falling=True),
+    Column("f1", "Macro-F1", lambda row: row.metric("macro_f1"), falling=True, title="Mean F1 of the classes"),
+    Column("ece", "ECE", lambda row: row.metric("calibration_error"), title="Expected calibration error, 15 bins"),
+    Column("parameters", "Parameters", lambda row: row.manifest.get("parameters")),
+    Column("bytes", "Size", lambda row: row.manifest.get("bytes"), title="Weights on disk"),
+    Column("latency", "Latency", lambda row: row.manifest.get("latency_ms"), title="One image, one thread, median"),
+    Column("seconds", "Trained in", lambda row: row.manifest.get("training_seconds")),
+    Column("model", "Model", lambda row: row.manifest.get("model"), right=False),
+    Column("made", "Made", lambda row: row.made, falling=True, right=False),
+)
+BY_KEY = {column.key: column for column in COLUMNS}
 
 
 def layout(doors: Doors, selection: Selection) -> html.Article:
+    tools = [
+        button([icon("upload"), "Import"], id=Ids.IMPORT, small=True, **{"data-import": "", "title": _import_help()})
+        if not doors.read_only
+        else None,
+        csv_link("/export/runs.csv"),
+    ]
+    notice = html.Div(
+        [
+            html.Span(id=Ids.NOTICE, role="status"),
+            button("Undo", id=Ids.UNDO, small=True, hidden=True),
+        ],
+        className="row-ff told",
+    )
+    naming = html.Div(
+        [
+            html.Label("Name here", htmlFor=Ids.NAME, className="label"),
+            dbc.Input(id=Ids.NAME, value="", maxlength=64, autocomplete="off"),
+            button("Import under this name", small=True, **{"data-import-again": ""}),
+        ],
+        id=Ids.NAMING,
+        className="row-ff naming",
+        hidden=True,
+    )
     region = html.Div(
-        html.Div(id=Ids.BODY),
-        className="tablewrap",
+        plain.place(Ids.BODY),
+        className="tablewrap runs",
         tabIndex="0",
         role="region",
-        **{"aria-label": "Runs and jobs, scrollable"},
+        **{"aria-label": "Runs, scrollable"},
     )
-    return card(
-        "Runs and jobs",
-        html.Span("Accuracy on the test split with its 95 % interval.", id=Ids.HELP),
-        [slot(Ids.FACE), region],
-        tools=[csv_link("/export/runs.csv")],
+    body = [
+        notice,
+        naming,
+        _filters(),
+        html.Div([slot(Ids.FACE), region]),
+        html.Div(plain.place(Ids.GONE)),
+        dcc.Store(id=Ids.SORT, storage_type="session"),
+        dcc.Store(id=Ids.OPEN),
+        dcc.Store(id=Ids.TAKEN),
+    ]
+    return card("Runs", html.Span("Accuracy on the test split with its 95 % interval.", id=Ids.HELP), body, tools=tools)
+
+
+def _import_help() -> str:
+    return f"Take in a run's zip, as Export makes it, up to {UPLOAD_BYTES // 10**6} MB"
+
+
+def _filters() -> html.Div:
+    keep = {"persistence": True, "persistence_type": "session"}
+    find = dbc.Input(
+        id=Ids.FIND, type="search", value="", debounce=250, maxlength=100, autocomplete="off",
+        placeholder="Find a run, model, tag, note", **keep,
+    )  # fmt: skip
+    tags = dbc.Checklist(id=Ids.TAGS, options=[], value=[], inline=True, className="tagpick", **keep)
+    archived = dbc.Checklist(
+        id=Ids.ARCHIVED, options=[{"value": "yes", "label": "Show archived"}], value=[], className="checks", **keep
+    )
+    return html.Div(
+        [
+            html.Div([html.Label("Find runs", htmlFor=Ids.FIND, className="visually-hidden"), find], className="find"),
+            html.Div(tags, role="group", className="tagpicks", **{"aria-label": "Only runs with these tags"}),
+            archived,
+        ],
+        className="row-ff filters",
     )
 
 
-def state(view: View, entries: list[RunEntry]) -> list[Any]:
-    """What, when it changes, makes the table look different; the runs first."""
-    runs = [[entry.run_id, entry.ok] for entry in entries]
-    return [runs, [[job.id, job.state, job.cancel] for job in view.jobs]]
+def state(view: View, entries: list[RunEntry], marks: Marks | None = None) -> list[Any]:
+    """What, when it changes, makes the table look different; first what the run picker shows too."""
+    marks = marks or Marks()
+    named = [[entry.run_id, entry.ok, marks.title(entry.run_id), marks.of(entry.run_id).archived] for entry in entries]
+    said = [[mark.note, list(mark.tags), mark.deleted] for _, mark in sorted(marks.runs.items())]
+    nouns = [len(entry.manifest.get("nouns", ())) for entry in entries]
+    return [[*named, marks.default], said, nouns]
 
 
 def rows(doors: Doors) -> list[Row]:
-    """What runs or waits, then runs in the listing's order, then what came to nothing, newest first."""
-    jobs, entries = doors.jobs.view().jobs, doors.store.runs()
-    known = {entry.run_id for entry in entries}
-    by_run = {job.run_id: job for job in reversed(jobs) if job.state != "cancelled"}
-    active = sorted((job for job in jobs if job.active), key=lambda job: (job.state != "running", job.number))
-    lost = [job for job in jobs if not job.active and job.run_id not in known][:ENDED]
+    """Every run in the listing's order, broken and archived ones too."""
+    marks, default = doors.store.marks(), doors.store.default_run()
+    return [row(doors, entry, marks, default) for entry in doors.store.runs()]
+
+
+def row(doors: Doors, entry: RunEntry, marks: Marks, default: str | None) -> Row:
+    """One run of the listing."""
+    mark = marks.of(entry.run_id)
+    if not entry.ok:
+        return Row(entry, mark)
+    result = entry.manifest["results"]["test"]
+    low, high = (float(end) for end in wilson(result["correct"], result["n"]))
+    scores = {"accuracy": Score(result["correct"] / result["n"], low, high)}
+    try:
+        table = doors.store.open(entry.run_id).scores("test")
+        for found in table[table["class"].isna()].itertuples():
+            ends = (found.low, found.high) if math.isfinite(found.low) and math.isfinite(found.high) else (None, None)
+            scores.setdefault(found.metric, Score(float(found.value), *ends))
+    except (Missing, Broken):
+        pass  # what the run lacks is a dash
+    return Row(
+        entry, mark, scores, entry.run_id == default, doors.store.has_pictures(entry.manifest["dataset"]["name"])
+    )
+
+
+def found_in(row: Row, words: str) -> bool:
+    """Whether every word stands somewhere in what the table says of the run."""
+    text = " ".join(
+        (row.run_id, row.title, row.mark.note, row.manifest.get("model", ""), *row.mark.tags, row.entry.reason)
+    ).casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+def chosen(rows: list[Row], words: object, tags: object, archived: object, used: str | None = None) -> list[Row]:
+    """The rows that the filters let through; whatever the browser sends. used: never hidden for being archived."""
+    asked = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
     return [
-        *(Row(job.run_id, job.state, job=job) for job in active if job.run_id not in known),
-        *(_run(doors, entry, by_run.get(entry.run_id)) for entry in entries),
-        *(Row(job.run_id, job.state, job.cause, job=job) for job in lost),
+        row
+        for row in rows
+        if (not row.mark.archived or archived or row.run_id == used)
+        and all(tag in row.mark.tags for tag in asked)
+        and found_in(row, words if isinstance(words, str) else "")
     ]
 
 
-def _run(doors: Doors, entry: RunEntry, job: Job | None) -> Row:
-    if not entry.ok:
-        return Row(entry.run_id, "broken", entry.reason, entry=entry)
-    result = entry.manifest["results"]["test"]
-    try:
-        scores = doors.store.open(entry.run_id).scores("test")
-        mean = scores[scores["class"].isna() & scores["metric"].str.contains("f1")]["value"]
-        f1 = float(mean.iloc[0]) if len(mean) else None
-    except (Missing, Broken):
-        f1 = None
-    state = job.state if job is not None and job.active else "done"
-    return Row(entry.run_id, state, "", job, entry, result["correct"], result["n"], f1)
+def ordered(rows: list[Row], sort: object) -> list[Row]:
+    """By a column, rows without a value last; in the listing's order where `sort` names none."""
+    by = sort.get("by") if isinstance(sort, dict) else None
+    column = BY_KEY.get(by) if isinstance(by, str) else None
+    if column is None:
+        return rows
+    known = [row for row in rows if column.value(row) is not None]
+    down = bool(sort.get("down")) if isinstance(sort, dict) else False
+    return [*sorted(known, key=column.value, reverse=down), *(row for row in rows if column.value(row) is None)]
 
 
 def axis(rows: list[Row]) -> tuple[float, float]:
@@ -114,50 +280,76 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         Ids.FACE,
-        Output(Ids.BODY, "children"),
+        plain.children(app, Ids.BODY),
         Output(Ids.HELP, "children"),
+        Output(Ids.TAGS, "options"),
+        Output(Ids.ARCHIVED, "options"),
         Input(Memory.TABLE, "data"),
         Input("url", "search"),
+        Input(Ids.FIND, "value"),
+        Input(Ids.TAGS, "value"),
+        Input(Ids.ARCHIVED, "value"),
+        Input(Ids.SORT, "data"),
+        Input(Ids.OPEN, "data"),
         prevent_initial_call=True,
     )
-    def list_runs(_state, search):
-        found = rows(doors)
-        if not found:
-            raise Missing("There is no run and no job yet.", "python -m ml train --model fashion_cnn --epochs 10")
+    def list_runs(_state, search, words, tags, archived, sort, opened):
+        everything = rows(doors)
+        if not everything:
+            raise Missing("There is no run yet.", "python -m ml train --epochs 10")
         selection = Selection.parse(search)
-        low, high = axis(found)
-        used = selection.run or doors.store.default_run()
-        span = f"{100 * low:.0f} % to {100 * high:.0f} %"
-        words = (
-            f"Accuracy on the test split with its 95 % interval, on one common axis from {span}; n counts test images."
+        used = doors.store.shown(selection.run).run_id if any(row.entry.ok for row in everything) else None
+        found = ordered(chosen(everything, words, tags, archived, used), sort)
+        table = _table(found, sort, used, opened, selection)
+        names = sorted({tag for row in everything for tag in row.mark.tags}, key=str.casefold)
+        hidden = sum(row.mark.archived for row in everything)
+        return (
+            table,
+            _help(found, len(everything)),
+            [{"value": name, "label": name} for name in names],
+            [{"value": "yes", "label": f"Show archived ({hidden})", "disabled": not hidden}],
         )
-        head = html.Thead(
-            html.Tr(
-                [
-                    html.Th("Run", scope="col"),
-                    html.Th("State", scope="col"),
-                    html.Th("Accuracy", className="r", scope="col"),
-                    html.Th(span, className="axis", scope="col"),
-                    html.Th("n", className="r", scope="col"),
-                    html.Th("Macro-F1", className="r", scope="col"),
-                    html.Th("Parameters", className="r", scope="col"),
-                    html.Th("Trained in", className="r", scope="col"),
-                    html.Th(html.Span("Action", className="visually-hidden"), scope="col"),
-                ]
-            )
-        )
-        body = html.Tbody([_line(row, (low, high), used, selection, not doors.read_only) for row in found])
-        return html.Table([head, body]), words
+
+    @app.callback(plain.children(app, Ids.GONE), Input(Memory.TABLE, "data"), Input(Memory.ACTED, "data"))
+    def list_deleted(_state, _acted):
+        return _gone(doors.shelf.deleted(), doors.store.marks(), not doors.read_only)
+
+    app.clientside_callback(
+        ClientsideFunction("runs", "open"),
+        Output(Ids.OPEN, "data"),
+        Input(Memory.ASKED, "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(Ids.NOTICE, "children"),
+        Output(Ids.UNDO, "hidden"),
+        Output(Ids.NAMING, "hidden"),
+        Output(Ids.NAME, "value"),
+        Output(Memory.ACTED, "data", allow_duplicate=True),
+        Input(Ids.TAKEN, "data"),
+        prevent_initial_call=True,
+    )
+    def show_taken(told):
+        if not isinstance(told, dict):
+            raise PreventUpdate
+        if isinstance(told.get("words"), str):  # what the script says of itself
+            return told["words"][:300], True, True, no_update, no_update
+        if told.get("field") == "name":
+            return str(told.get("error"))[:300], True, False, str(told.get("free", ""))[:64], no_update
+        if "error" in told:
+            return str(told["error"])[:400], True, True, no_update, no_update
+        run_id, needs = str(told.get("run"))[:64], str(told.get("needs") or "")[:64]
+        words = f"{run_id} is here now."
+        if needs:
+            words += f" Its pictures, the data set {needs}, are not on this machine: panels that need them stay empty."
+        return words, True, True, "", str(told.get("at"))[:40]
 
     @app.server.get("/export/runs.csv")
     def export_runs() -> Response:
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerow(
-            ["run", "state", "model", "dataset", "correct", "n", "accuracy", "low", "high", "macro_f1", "parameters",
-             "seconds", "seed", "epochs", "learning_rate", "batch_size", "optimiser", "augment",
-             "train_images", "reason"]
-        )  # fmt: skip
+        writer.writerow(HEAD)
         for row in rows(doors):
             writer.writerow([safe(cell) for cell in record(row)])
         return Response(
@@ -165,67 +357,169 @@ def register(app: Dash, doors: Doors) -> None:
         )
 
 
+HEAD = [
+    "run", "title", "state", "default", "archived", "tags", "note", "model", "dataset", "correct", "n", "accuracy",
+    "low", "high", "macro_f1", "macro_f1_low", "macro_f1_high", "ece", "ece_low", "ece_high", "parameters", "bytes",
+    "latency_ms", "training_seconds", "created", "seed", "epochs", "learning_rate", "batch_size", "optimiser",
+    "schedule", "augment", "train_images", "reason",
+]  # fmt: skip
+
+
 def record(row: Row) -> list[Any]:
     """One line of the CSV."""
-    manifest = row.entry.manifest if row.entry is not None and row.entry.ok else {}
-    config = manifest.get("config") or (row.job.spec if row.job else {})
-    low, high = (float(end) for end in wilson(row.right, row.n)) if row.n else ("", "")
-    share = [row.right, row.n, f"{row.accuracy:.6f}", f"{low:.6f}", f"{high:.6f}"] if row.n else [""] * 5
+    manifest = row.manifest
+    config = manifest.get("config", {})
+
+    def score(name: str) -> list[str]:
+        found = row.scores.get(name)
+        values = (found.value, found.low, found.high) if found else (None, None, None)
+        return ["" if value is None else f"{value:.6f}" for value in values]
+
     return [
-        row.name, row.state, config.get("model", ""), config.get("dataset", ""), *share,
-        "" if row.f1 is None else f"{row.f1:.6f}", manifest.get("parameters", ""), manifest.get("training_seconds", ""),
+        row.run_id, row.mark.title, "usable" if row.entry.ok else "broken", "yes" if row.default else "",
+        "yes" if row.mark.archived else "", ", ".join(row.mark.tags), row.mark.note, manifest.get("model", ""),
+        config.get("dataset", ""), row.right if row.entry.ok else "", row.n or "", *score("accuracy"),
+        *score("macro_f1"), *score("calibration_error"), manifest.get("parameters", ""), manifest.get("bytes", ""),
+        manifest.get("latency_ms", ""), manifest.get("training_seconds", ""), manifest.get("created", ""),
         config.get("seed", ""), config.get("epochs", ""), config.get("learning_rate", ""), config.get("batch_size", ""),
-        config.get("optimiser", ""), " ".join(config.get("augment", ())),
-        manifest.get("train_images", config.get("train_images") or ""), row.reason,
+        config.get("optimiser", ""), config.get("schedule", ""), " ".join(config.get("augment") or ()),
+        manifest.get("train_images", ""), row.entry.reason,
     ]  # fmt: skip
 
 
-def _line(row: Row, ends: tuple[float, float], used: str | None, selection: Selection, changes: bool) -> html.Tr:
-    accuracy: list[Any] = [html.Span(DASH, className="faint")]
-    line = None
-    if row.n:
-        low, high = (float(end) for end in wilson(row.right, row.n))
-        accuracy = [html.B(f"{100 * row.accuracy:.1f}"), html.Small(f" ±{50 * (high - low):.1f}", className="faint")]
-        line = whisker(row.accuracy, low, high, ends)
-    manifest = row.entry.manifest if row.entry is not None and row.entry.ok else {}
-    seconds = manifest.get("training_seconds", manifest.get("seconds"))
-    if seconds is None and row.job is not None and row.job.started and row.job.finished:
-        seconds = row.job.finished - row.job.started
-    title = [html.B(row.name)]
-    if manifest and not manifest["dataset"].get("complete", True):
-        title.append(html.Small(f" {manifest['train_images']:,} images", className="faint"))
-    if row.reason:
-        title.append(html.Small(row.reason, className="reason"))
-    return html.Tr(
-        [
-            html.Th(title, scope="row"),
-            html.Td(badge(row.state, KINDS[row.state])),
-            html.Td(accuracy, className="r"),
-            html.Td(line),
-            html.Td(f"{row.n:,}" if row.n else "", className="r"),
-            html.Td(f"{100 * row.f1:.1f}" if row.f1 is not None else "", className="r"),
-            html.Td(size(manifest["parameters"]) if manifest else "", className="r"),
-            html.Td(duration(seconds) if seconds is not None else "", className="r"),
-            html.Td(_action(row, used, selection, changes), className="r"),
-        ]
+def _help(found: list[Row], total: int) -> str:
+    low, high = axis(found)
+    counts = sorted({row.n for row in found if row.n})
+    images = f"{counts[0]:,} test images" if len(counts) == 1 else "the test images"
+    shown = f"{len(found)} of {total} runs. " if len(found) != total else ""
+    return (
+        f"{shown}Share of {images} named right with its 95 % interval, on one axis from {100 * low:.0f} % to "
+        f"{100 * high:.0f} %."
     )
 
 
-def _action(row: Row, used: str | None, selection: Selection, changes: bool) -> Any:
-    """Use, Cancel or Resume; each button's accessible name tells which run it means."""
-    job = row.job
-    if changes and job is not None and job.active:
-        return button(
-            "Cancel", id={"type": CANCEL_ROW, "job": job.id}, small=True, disabled=job.cancel,
-            **{"aria-label": f"Cancel {row.name}"},
-        )  # fmt: skip
-    if changes and job is not None and row.entry is None and job.state in ("interrupted", "failed"):
-        return button(
-            "Resume", id={"type": RESUME_ROW, "job": job.id}, small=True, **{"aria-label": f"Resume {row.name}"}
-        )
-    if row.entry is None or not row.entry.ok:
+def _table(found: list[Row], sort: object, used: str | None, opened: object, selection: Selection) -> html.Table:
+    ends = axis(found)
+    span = f"{100 * ends[0]:.0f} – {100 * ends[1]:.0f} %"
+    head: list[Any] = []
+    for column in COLUMNS:
+        head.append(_header(column, sort))
+        if column.key == "accuracy":
+            head.append(html.Th(span, className="axis", scope="col"))
+    head.append(html.Th(html.Span("Actions", className="visually-hidden"), scope="col"))
+    body = [_line(row, ends, used, opened, selection) for row in found]
+    if not body:
+        words = "No run is like this. Take a word or a tag away, or show archived runs."
+        body = [html.Tr(html.Td(words, colSpan=len(head), className="quiet"))]
+    return html.Table([html.Thead(html.Tr(head)), html.Tbody(body)])
+
+
+def _header(column: Column, sort: object) -> html.Th:
+    """A column's name as a button; assets/runs.js makes a click the next order."""
+    by, down = (sort.get("by"), bool(sort.get("down"))) if isinstance(sort, dict) else (None, False)
+    order = {"aria-sort": "descending" if down else "ascending"} if by == column.key else {}
+    named = {"data-sort": column.key, "data-falling": str(column.falling).lower()}
+    return html.Th(
+        html.Button(column.words, type="button", className="sorter", title=column.title or None, **named),
+        className="r" if column.right else None,
+        scope="col",
+        **order,
+    )
+
+
+def _line(row: Row, ends: tuple[float, float], used: str | None, opened: object, selection: Selection) -> html.Tr:
+    cells: list[Any] = [html.Th(_name(row), scope="row")]
+    accuracy = row.scores.get("accuracy")
+    cells.append(html.Td(_percent(accuracy), className="r"))
+    line = whisker(accuracy.value, accuracy.low or 0, accuracy.high or 1, ends) if accuracy else None
+    cells.append(html.Td(line, className="axis"))
+    cells += [html.Td(_percent(row.scores.get(name)), className="r") for name in ("macro_f1", "calibration_error")]
+    manifest, made = row.manifest, row.made
+    facts = (
+        size(manifest["parameters"]) if manifest else DASH,
+        mass(manifest.get("bytes")),
+        f"{manifest['latency_ms']:.2f} ms" if manifest.get("latency_ms") else DASH,
+        duration(manifest["training_seconds"]) if manifest else DASH,
+    )
+    cells += [html.Td(words, className="r") for words in facts]
+    cells.append(html.Td(manifest.get("model", DASH)))
+    cells.append(html.Td(day(made) if made else DASH, title=f"{made:%Y-%m-%d %H:%M}" if made else None))
+    cells.append(html.Td(html.Div(_actions(row, used, selection), className="row-ff end"), className="r"))
+    return html.Tr(cells, className="on" if row.run_id == opened else None)
+
+
+def _name(row: Row) -> list[Any]:
+    marks = [
+        badge("default", "info") if row.default else None,
+        badge("broken", "bad") if not row.entry.ok else None,
+        badge("archived", "mute") if row.mark.archived else None,
+    ]
+    more: list[Any] = []
+    if row.mark.title:
+        more.append(html.Span(row.run_id, className="mono"))
+    more += [html.Span(tag, className="tag") for tag in row.mark.tags]
+    if row.mark.note:
+        note = " ".join(row.mark.note.split())
+        more.append(html.Span(note[:LONGEST], className="note", title=row.mark.note))
+    if row.entry.reason:
+        more.append(html.Span(row.entry.reason))
+    if row.manifest and not row.manifest["dataset"].get("complete", True):
+        more.append(html.Span(f"trained on {row.manifest['train_images']:,} images"))
+    if not row.pictures:
+        more.append(html.Span(f"the pictures of {row.manifest['dataset']['name']} are not here"))
+    first = html.Span([html.B(row.title), *filter(None, marks)], className="first")
+    return [first, html.Small(more, className="second")] if more else [first]
+
+
+def _percent(score: Score | None) -> list[Any]:
+    if score is None:
+        return [html.Span(DASH, className="faint")]
+    words: list[Any] = [html.B(f"{100 * score.value:.1f}")]
+    if score.half is not None:
+        interval = f"{100 * (score.low or 0):.2f} to {100 * (score.high or 0):.2f}"
+        words.append(html.Small(f" ±{100 * score.half:.1f}", className="faint", title=f"95 % interval {interval}"))
+    return words
+
+
+def mass(count: object) -> str:
+    """Bytes as '3.6 MB', '152 kB'; a dash where they are not known."""
+    if not isinstance(count, int | float):
+        return DASH
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def day(then: datetime) -> str:
+    """'21 Nov', with the year where it is another one than this."""
+    return f"{then.day} {then:%b}" if then.year == datetime.now().year else f"{then.day} {then:%b %Y}"
+
+
+def _actions(row: Row, used: str | None, selection: Selection) -> list[Any]:
+    """Use and Details; each button's accessible name tells which run it means."""
+    found: list[Any] = []
+    if row.run_id == used:
+        found.append(html.Span("in use", className="faint inuse"))
+    elif row.entry.ok:
+        there = {"data-search": selection.with_(run=row.run_id).query(), "aria-label": f"Use {row.title}"}
+        found.append(html.Button("Use", type="button", className="btn-ff sm", **there))
+    more = {"data-act": "details", "data-of": row.run_id, "aria-label": f"Details of {row.title}"}
+    found.append(html.Button("Details", type="button", className="btn-ff ghost sm", **more))
+    return found
+
+
+def _gone(deleted: list[Deleted], marks: Marks, changes: bool) -> Any:
+    """What can still be brought back."""
+    if not deleted:
         return None
-    if row.name == used:
-        return html.Span("in use", className="faint")
-    search = selection.with_(run=row.name).query()
-    return button("Use", small=True, search=search, **{"aria-label": f"Use {row.name}"})
+    lines = []
+    for one in deleted:
+        at, until = one.at.astimezone(), one.until.astimezone()
+        name = marks.name(one.run_id)
+        words = [html.B(name), html.Span(f"deleted {day(at)} {at:%H:%M}, kept until {day(until)}", className="faint")]
+        act = {"data-act": "restore", "data-of": one.folder, "aria-label": f"Bring back {name}"}
+        bring = html.Button("Bring back", type="button", className="btn-ff sm", **act) if changes else None
+        lines.append(html.Li([html.Span(words, className="row-ff"), bring]))
+    head = html.Summary(f"Deleted runs ({len(deleted)})")
+    sentence = html.P(
+        f"Kept for {KEPT_DAYS} days, then gone for good. Their names stay taken.", className="small quiet"
+    )
+    return html.Details([head, sentence, html.Ul(lines)], className="gone")
