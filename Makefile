@@ -48,6 +48,9 @@ bench-web: $(DEV) $(BROWSER) ## how fast the pages are, in Chromium
 bench-train: $(DEV) $(DATA) ## how soon the quick preset passes 90.65 %, beside the usual training loop
 	$(BIN)/python bench/train.py $(ARGS)
 
+bench-latency: $(RUN) ## what one picture costs each shipped network, on one thread
+	$(BIN)/python bench/latency.py $(ARGS)
+
 artifacts: $(RUN) $(DATA) ## train the shipped runs again and rebuild artifacts/
 	$(BIN)/python -m ml artifacts $(ARGS)
 

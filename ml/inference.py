@@ -126,7 +126,10 @@ def folded(module: nn.Module) -> nn.Module:
             follows = isinstance(parent, nn.Sequential) or (one[:4] == "conv" and two == f"bn{one[4:]}")
             if follows and isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, one, fuse_conv_bn_eval(conv, norm))
-                setattr(parent, two, nn.Identity())
+                if isinstance(parent, nn.Sequential):
+                    delattr(parent, two)
+                else:  # its forward names it
+                    setattr(parent, two, nn.Identity())
     return module
 
 
