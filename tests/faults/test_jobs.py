@@ -321,7 +321,7 @@ def test_j4_fifty_starts_from_ten_sessions(own, client, count):
     def session(number: int) -> None:
         answers.extend(start(client, f"{number}-{k}")[1] for k in range(5))
 
-    watcher = threading.Thread(target=look)
+    watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
     sessions = [threading.Thread(target=session, args=(number,)) for number in range(10)]
     for thread in sessions:
@@ -436,7 +436,8 @@ def test_j8_a_trainer_without_its_data_says_so(own):
 
 def test_j8_a_training_whose_loss_is_no_number_stops_early_and_says_so(own):
     table = JobTable(own)
-    job = submit(table, "wild", epochs=100, learning_rate=1.0, optimiser="sgd", schedule="constant", warmup=0.0)
+    wild = {"learning_rate": 2.0, "optimiser": "sgd", "weight_decay": 0.0, "schedule": "constant", "warmup": 0.0}
+    job = submit(table, "wild", epochs=100, **wild)
     worker.start(own)
     ended, _ = reaches(table, job, "failed")
     assert "the loss became nan in epoch" in ended.cause

@@ -93,6 +93,20 @@ def test_o1_a_busy_port_is_one_line_and_leaves_nothing_behind():
     assert seconds < 3
 
 
+def test_o1_a_setting_that_cannot_be_read_is_one_line():
+    ended = subprocess.run(
+        [sys.executable, "app.py", "--port", str(free_port())],
+        cwd=ROOT,
+        env={**os.environ, "FASHION_WORKERS": "many"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert (ended.stdout, ended.stderr.count("\n")) == ("", 1)
+    assert "FASHION_WORKERS is how many trainings run at a time" in ended.stderr
+
+
 # Runs inside its own network (and without the packaged data set, where it may mount): starts the app, looks at it.
 ALONE = r"""
 import fcntl, json, os, signal, socket, struct, subprocess, sys, time
