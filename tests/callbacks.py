@@ -57,3 +57,14 @@ class Client:
             "/_dash-update-component", body(dependency(self.dependencies, output), values, [changed])
         )
         return status, json.loads(text)["response"] if status == 200 and "response" in text else {}
+
+
+def fired_in_process(app: Any) -> Client:
+    """A client of an app without a server."""
+    browser = app.server.test_client()
+
+    def send(path: str, data: bytes) -> tuple[int, str]:
+        answer = browser.post(path, data=data, content_type="application/json")
+        return answer.status_code, answer.get_data(as_text=True)
+
+    return Client(send, lambda path: browser.get(path).get_data(as_text=True))

@@ -1,6 +1,5 @@
 """The door MAKE and the Training page, callback by callback, without a browser and without training."""
 
-import dataclasses
 import json
 import os
 import stat
@@ -10,10 +9,8 @@ import pytest
 
 from dashboard.jobs import READ_ONLY, Invalid, Jobs, Refused
 from dashboard.pages.training import words
-from ml.jobs import worker
 from ml.jobs.table import QUEUE, JobTable
 from ml.training.config import TrainConfig
-from tests.callbacks import Client
 from tests.training_form import untouched
 
 GOOD = {
@@ -26,55 +23,12 @@ ROW = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch):
-    """Nothing is trained here; counts how often a worker would have been started."""
-    started = []
-    monkeypatch.setattr(worker, "start", lambda home: started.append(home))
-    return started
-
-
-@pytest.fixture(scope="module")
-def bars(tmp_path_factory):
-    """A home with an imported data set of 600 training pictures, and nothing else."""
-    from ml.artifacts.writer import write_pictures
-    from ml.data import synthetic
-
-    home = tmp_path_factory.mktemp("bars")
-    dataset = dataclasses.replace(synthetic.load("synthetic-4-28x28x1"), name="bars", title="Bars")
-    write_pictures(home, dataset, complete=True)
-    return home
-
-
-@pytest.fixture
-def own(tmp_path, bars, no_artifacts):
-    """A home of the test's own that can be trained in."""
-    home = tmp_path / "own"
-    home.mkdir()
-    (home / "datasets").symlink_to(bars / "datasets")
-    return home
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 
 @pytest.fixture
 def jobs(own, no_artifacts):
     return Jobs(own, artifacts=no_artifacts)
-
-
-def make_client(app):
-    browser = app.server.test_client()
-
-    def send(path, data):
-        answer = browser.post(path, data=data, content_type="application/json")
-        return answer.status_code, answer.get_data(as_text=True)
-
-    return Client(send, lambda path: browser.get(path).get_data(as_text=True))
-
-
-@pytest.fixture
-def client(own, no_artifacts):
-    from dashboard.shell import create_app
-
-    return make_client(create_app(no_artifacts, home=own))
 
 
 FORM = {
@@ -381,31 +335,6 @@ def test_cancel_and_resume_from_the_page(client, own):
         {"training-live-state.data": 7, "training-cancel.n_clicks": 1},
     )
     assert "no such job" in made["training-live-notice"]["children"]
-
-
-def test_the_table_lists_runs_and_jobs(home, no_artifacts):
-    from dashboard.shell import create_app
-
-    table = JobTable(home)
-    table.submit({"seed": 1}, "waits", epochs=2)
-    client = make_client(create_app(no_artifacts, home=home))
-    _, made = client.fire_with("training-runs-table.children", "training-runs-state.data", {"url.search": ""})
-    text = json.dumps(made["training-runs-table"]["children"])
-    assert text.index("waits") < text.index("toy")
-    assert "Cancel waits" in text
-    assert "in use" in text
-    assert "one common axis from" in made["training-runs-help"]["children"]
-
-
-def test_runs_are_exported_with_their_interval(home, no_artifacts):
-    import csv
-
-    from dashboard.shell import create_app
-
-    text = create_app(no_artifacts, home=home).server.test_client().get("/export/runs.csv").get_data(as_text=True)
-    (row,) = csv.DictReader(text.splitlines())
-    assert (row["run"], row["state"], row["model"], row["n"]) == ("toy", "done", "compact_cnn", "400")
-    assert float(row["low"]) < int(row["correct"]) / 400 < float(row["high"])
 
 
 def test_read_only_shows_a_sentence_instead_of_the_form(own, no_artifacts):
