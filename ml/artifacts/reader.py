@@ -172,10 +172,11 @@ class Library:
         return Run(entry, overlay)
 
     def stamp(self) -> tuple:
-        """Changes whenever the listing or a manifest does; cheap enough for every request."""
+        """Changes whenever the listing, a manifest or weights do; cheap enough for every request."""
         stamps = []
         for root in (self.artifacts, self.home):
-            for path in (root / "index.json", *(f / "manifest.json" for f in _folders(root / "runs"))):
+            inside = (f / name for f in _folders(root / "runs") for name in ("manifest.json", "weights.safetensors"))
+            for path in (root / "index.json", *inside):
                 try:
                     found = path.stat()
                     stamps.append((str(path), found.st_mtime_ns, found.st_size))

@@ -26,7 +26,6 @@ from dashboard.selection import Selection
 from dashboard.shelf import KEPT_DAYS, UPLOAD_BYTES, Deleted
 from dashboard.store import Broken, Missing, RunEntry, wilson
 
-CANCEL_ROW, RESUME_ROW = "training-runs-cancel", "training-runs-resume"
 DASH = "–"
 LONGEST = 120  # characters of a note in the table, which shows what fits into one line
 
