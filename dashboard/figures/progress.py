@@ -62,16 +62,17 @@ def curves(
     """measure: loss (nats), accuracy (0..1), rate or speed (pictures a second). epochs: how many there will be.
 
     interval: ends of the validation accuracy's 95 % interval, per epoch, as a band. planned: (epochs done, rate), drawn
-    faintly. height: pixels of the chart, to keep the labels apart. At most three others are drawn.
+    faintly. height: pixels of the chart, to keep the labels apart. At most three others are drawn, as far as the axis
+    of the training in front goes.
     """
     if measure not in MEASURES:
         raise ValueError(f"{measure!r} is not one of {', '.join(MEASURES)}")
     p, scale = palette(mode), 100.0 if measure == "accuracy" else 1.0
-    lines = [*_others(others[:OTHERS], measure, p, scale), *_own(own, measure, p, scale)]
+    last = max([epochs, *_epochs(own)]) or max([1, *(epoch for other in others for epoch in _epochs(other))])
+    others = [_until(other, last) for other in others[:OTHERS]]
+    lines = [*_others(others, measure, p, scale), *_own(own, measure, p, scale)]
     lines = [line for line in lines if len(line.x)]
     band = [scale * np.asarray(end, float) for end in interval] if interval is not None else []
-    ends = [int(max(training.history.get("epoch", [0]) or [0])) for training in (own, *others[:OTHERS])]
-    last = max(epochs, 1, *ends)
     ahead = np.array([rate for _, rate in planned]) if measure == "rate" else np.array([])
     low, high, step = _axis([*(_settled(line, last) for line in lines), *band, ahead], measure)
     traces: list[dict[str, Any]] = []
@@ -101,7 +102,7 @@ def curves(
         }
         for line in lines
     ]  # fmt: skip
-    labels = _labels(lines, measure, (height - 38) / max(high - low, 1e-12), last)
+    labels = _labels(lines, p, len(ahead) > 0, (height - 38) / max(high - low, 1e-12), last)
     ticks = epoch_ticks(last) if last > 1 else [1]
     room = max([len(label["text"]) for label in labels if "xshift" in label], default=9)
     edge = 0.003 * (high - low)
@@ -109,7 +110,7 @@ def curves(
         "data": traces,
         "layout": {
             "template": template(mode),
-            "margin": {"l": 42, "r": max(74, 16 + math.ceil(6.6 * room)), "t": 8, "b": 30},
+            "margin": {"l": 42, "r": max(78, 16 + math.ceil(6.6 * room)), "t": 8, "b": 30},
             "annotations": labels,
             "xaxis": {
                 "range": [0, last], "tickvals": ticks, "showgrid": False, "fixedrange": True, "ticklabelstandoff": 8,
@@ -155,6 +156,16 @@ def schedule(planned: Sequence[tuple[float, float]], *, mode: str) -> dict[str, 
             ],
         },
     }  # fmt: skip
+
+
+def _epochs(training: Training) -> list[int]:
+    return [int(epoch) for epoch in training.history.get("epoch", [])]
+
+
+def _until(other: Training, last: int) -> Training:
+    """Its first epochs: the training in front says how far the axis goes."""
+    rows = [i for i, epoch in enumerate(_epochs(other)) if epoch <= last]
+    return Training(other.name, {name: [values[i] for i in rows] for name, values in other.history.items()})
 
 
 def _own(own: Training, measure: str, p: Palette, scale: float) -> list[_Line]:
@@ -229,21 +240,22 @@ def _ticks(measure: str, step: float) -> str:
     return ".0f" if measure == "accuracy" else f".{max(0, -math.floor(math.log10(step) + 1e-9))}f"
 
 
-def _labels(lines: list[_Line], measure: str, pixels: float, last: int) -> list[dict[str, Any]]:
+def _labels(lines: list[_Line], p: Palette, planned: bool, pixels: float, last: int) -> list[dict[str, Any]]:
     """Names at the ends of lines, pushed apart where lines end near each other. pixels: per unit of the value axis."""
     named = [line for line in lines if line.label]
-    if not lines:
+    if not lines and not planned:
         words = {"text": "nothing measured yet", "showarrow": False, "xref": "paper", "yref": "paper"}
         return [{**words, "x": 0.5, "y": 0.5}]
     groups: list[list[_Line]] = []
     for line in sorted(named, key=lambda line: line.x[-1]):
-        near = groups and line.x[-1] - groups[-1][0].x[-1] < 0.2 * last
+        near = groups and line.x[-1] - groups[-1][-1].x[-1] < 0.2 * last
         groups[-1].append(line) if near else groups.append([line])
     return [
         {
             "x": float(line.x[-1]), "y": round(float(line.y[-1]), 6), "xanchor": "left", "xshift": 7,
             "yshift": round(shift, 1), "showarrow": False, "text": line.label,
-            "font": {"size": 12, "color": line.style["color"], "weight": 600},
+            "font": {"size": 12, "color": line.style["color"], "weight": 600}, "bgcolor": alpha(p.card_flat, 0.7),
+            "borderpad": 0,
         }
         for group in groups
         for line, shift in zip(group, _apart([line.y[-1] * pixels for line in group]), strict=True)

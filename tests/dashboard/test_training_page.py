@@ -297,6 +297,7 @@ def test_the_log_comes_once_for_each_new_line_and_as_a_file(client, own):
     _, made = client.fire_with("training-log-text.children", "training-live-state.data", values)
     assert made["training-log-text"]["children"] == "epoch 1\n"
     assert made["training-log-box"]["hidden"] is False
+    assert "running, try 1 on " in children(made, live.Ids.EVENTS)
     values["training-log-state.data"] = made["training-log-state"]["data"]
     assert client.fire_with("training-log-text.children", "training-live-state.data", values)[0] == 204
     table.log(job).write_text("epoch 1\nepoch 2\n")
@@ -343,6 +344,19 @@ def test_the_queue_comes_first_then_what_ended_last(client, own):
     assert "Cancel after" in text
     assert "Machine" not in text  # one only
     assert made[queue.Ids.HELP]["children"].startswith("running is training, 2 wait.")
+
+
+def test_who_waits_is_told_when_it_begins_as_far_as_that_is_known(own):
+    from dashboard.jobs import Jobs
+
+    add(own, "running")  # 98 s are left
+    one, two, three = (add(own, name, done=0) for name in ("one", "two", "three"))
+    takes = {one.id: 300.0, two.id: None, three.id: 10.0}
+    jobs = Jobs(own).view().jobs
+    assert queue.begins(jobs, lambda job: takes[job.id]) == {one.id: 98.0, two.id: 398.0}
+    row = queue.line(two, Jobs(own).view(), "", False, True, 398.0)
+    assert "2nd in the queue, begins in about 7 min" in json.dumps(row, default=lambda part: part.to_plotly_json())
+    assert queue.begins([job for job in jobs if job.state == "queued"], lambda job: 1.0) == {}
 
 
 def test_an_empty_queue_says_so(client):

@@ -1,5 +1,6 @@
 """Which settings of the training in front differ from those of another, and what came of it."""
 
+from dataclasses import replace
 from enum import StrEnum
 
 import dash_bootstrap_components as dbc
@@ -89,6 +90,7 @@ def register(app: Dash, doors: Doors) -> None:
         other = next((one for one in found if one.key == asked), None) or nearest(this, found)
         if other is None:
             raise Missing("There is one training only: with the second one this shows what changed.")
+        other = replace(other, accuracy=others.best(doors, other))
         differing = recipe.changes(this.config, other.config)
         options = [{"value": one.key, "label": one.title} for one in found]
         unknown = [label for label, *values in differing if recipe.UNKNOWN in values]

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ from dash.exceptions import PreventUpdate
 from flask import Response, abort, send_file
 
 from dashboard import theme
-from dashboard.components import button, graph, icon
+from dashboard.components import button, graph, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import progress
@@ -44,6 +44,7 @@ class Ids(StrEnum):
     LOG_BOX = "training-log-box"
     LOG_TEXT = "training-log-text"
     LOG_FILE = "training-log-file"
+    EVENTS = "training-log-events"
     NOTICE = "training-live-notice"
     PROGRESS = "training-progress"
     LEFT = "training-live-left"
@@ -118,6 +119,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         className="addfilter beside",
     )  # fmt: skip
     logged = [
+        *plain.place(Ids.EVENTS, html.Ol, className="events", **{"aria-label": "What happened to this training"}),
         html.Div(
             [
                 button("Copy", small=True, kind="ghost", **{"data-act": "copy-log"}),
@@ -324,6 +326,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.LOG_BOX, "hidden"),
         Output(Ids.LOG, "aria-expanded"),
         Output(Ids.LOG_FILE, "href"),
+        plain.children(app, Ids.EVENTS),
         Output(Memory.LOG, "data"),
         Input(Ids.LOG, "n_clicks"),
         Input(Memory.LIVE, "data"),
@@ -334,14 +337,14 @@ def register(app: Dash, doors: Doors) -> None:
         if not clicks or clicks % 2 == 0:
             if ctx.triggered_id != Ids.LOG:
                 raise PreventUpdate
-            return None, True, "false", no_update, None
+            return None, True, "false", no_update, None, None
         job_id = live[0] if isinstance(live, list) and live and isinstance(live[0], str) else ""
-        file = doors.jobs.log_file(job_id)
-        now = [job_id, file.stat().st_size if file is not None else 0]
+        file, events = doors.jobs.log_file(job_id), doors.jobs.events(job_id)
+        now = [job_id, file.stat().st_size if file is not None else 0, len(events)]
         if now == seen:
             raise PreventUpdate
         words = doors.jobs.log_tail(job_id) or "Nothing has been printed yet."
-        return words, False, "true", f"/training/log/{job_id}.txt", now
+        return words, False, "true", f"/training/log/{job_id}.txt", [html.Li(happened(one)) for one in events], now
 
     app.clientside_callback(
         ClientsideFunction("training", "follow"), Input(Ids.LOG_TEXT, "children"), prevent_initial_call=True
@@ -451,6 +454,13 @@ def sentence(job: Job, view: View) -> str:
         return f"{model}. Cancelled {clock(job.finished or job.created)}; nothing was kept."
     more = f" Resume goes on after epoch {job.epoch}." if job.epoch else " Resume starts it again."
     return f"{model}. {job.cause}{more}"
+
+
+def happened(event: Mapping[str, Any]) -> str:
+    """One line of what happened to a job: '14:02 running, try 2 on this host', '14:05 interrupted. Its process …'."""
+    words = {"owned": "its process is at work", "cancelling": "asked to stop"}.get(event["event"], event["event"])
+    where = f", try {event['attempt']} on {event['host']}" if event["event"] == "running" and event["host"] else ""
+    return f"{clock(event['time'])} {words}{where}{'. ' if event['cause'] else ''}{event['cause'] or ''}"
 
 
 def _aside(words: str, **more: Any) -> html.Small:

@@ -77,6 +77,14 @@ def training(doors: Doors, key: object) -> Training | None:
     return Training(found[0].run_id, {name: [row[name] for row in found[1]] for name in MEASURES})
 
 
+def best(doors: Doors, one: Other) -> float | None:
+    """Its best validation accuracy so far."""
+    if one.accuracy is not None:
+        return one.accuracy
+    found = training(doors, one.key)
+    return max(found.history["validation_accuracy"], default=None) if found is not None else None
+
+
 def _found(doors: Doors, key: object) -> tuple[RunEntry | None, Job | None]:
     """The run or the job behind a key, which may be anything."""
     kind, _, name = key.partition(":") if isinstance(key, str) else ("", "", "")

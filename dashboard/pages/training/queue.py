@@ -1,5 +1,6 @@
 """What runs, what waits, and what became of every training that was asked for."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
@@ -9,8 +10,9 @@ from dashboard.components import badge, button, card, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.jobs import Job, View
+from dashboard.pages.training.form import estimate
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.words import KINDS, clock, duration, ordinal
+from dashboard.pages.training.words import KINDS, about, clock, duration, ordinal
 from dashboard.selection import Selection
 from dashboard.store import Missing
 
@@ -37,7 +39,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
 
 def state(view: View) -> list[Any]:
     """What, when it changes, makes the list look different."""
-    return [[job.id, job.state, job.attempt, job.epoch, job.cancel] for job in view.jobs]
+    return [[job.id, job.state, job.attempt, job.epoch, job.cancel, job.stage] for job in view.jobs]
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -62,7 +64,8 @@ def register(app: Dash, doors: Doors) -> None:
             html.Th(name, scope="col", className="r" if name in ("Took", "Tries", "Epochs") else None) for name in names
         ]
         head.append(html.Th(html.Span("Actions", className="visually-hidden"), scope="col"))
-        lines = [line(job, view, front, hosts, not doors.read_only) for job in ordered(view.jobs)]
+        times = begins(view.jobs, lambda job: expected(doors, job))
+        lines = [line(job, view, front, hosts, not doors.read_only, times.get(job.id)) for job in ordered(view.jobs)]
         return html.Table([html.Thead(html.Tr(head)), html.Tbody(lines)]), summary(view.jobs)
 
 
@@ -84,10 +87,35 @@ def summary(jobs: list[Job]) -> str:
     return f"{now}, {rest}. Each begins by itself when it is its turn."
 
 
-def line(job: Job, view: View, front: str, hosts: bool, changes: bool) -> html.Tr:
-    """One row; its buttons name the training they are about."""
+def expected(doors: Doors, job: Job) -> float | None:
+    """Seconds that a waiting training will take, None where nothing tells."""
+    choice = next((choice for choice in doors.jobs.datasets() if choice.name == job.spec.get("dataset")), None)
+    if choice is None:
+        return None
+    images = job.spec.get("train_images") or choice.train_images
+    return estimate(doors, job.spec.get("model"), choice.name, job.epochs, images)[0]
+
+
+def begins(jobs: list[Job], expected: Callable[[Job], float | None]) -> dict[str, float]:
+    """Seconds until each waiting training begins, by id, as far as that is known and one trains at a time."""
+    running = [job for job in jobs if job.state == "running"]
+    ahead = running[0].left if len(running) == 1 else None
+    found: dict[str, float] = {}
+    for job in sorted((job for job in jobs if job.state == "queued"), key=lambda job: job.number):
+        if ahead is None:
+            break
+        found[job.id] = ahead
+        takes = expected(job)
+        ahead = None if takes is None else ahead + takes
+    return found
+
+
+def line(job: Job, view: View, front: str, hosts: bool, changes: bool, begins: float | None = None) -> html.Tr:
+    """One row; its buttons name the training they are about. begins: seconds until it does, where that is known."""
     place = 1 + sum(other.state == "queued" and other.number < job.number for other in view.jobs)
-    why = f"{ordinal(place)} in the queue" if job.state == "queued" else job.cause
+    why = job.cause
+    if job.state == "queued":
+        why = f"{ordinal(place)} in the queue{f', begins in about {about(begins)}' if begins is not None else ''}"
     if job.state == "running":
         why = "stopping" if job.cancel else ("" if job.stage == "training" else job.stage)
     end = job.finished if job.finished is not None else None

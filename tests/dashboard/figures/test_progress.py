@@ -96,6 +96,15 @@ def test_three_others_at_most_each_with_its_name_colour_and_dash(measure, mode):
     json.dumps(figure)
 
 
+def test_the_training_in_front_says_how_far_the_axis_goes():
+    long = Training("long", {name: [*values, 1, 1] for name, values in HISTORY.items()} | {"epoch": [1, 2, 3, 4, 5]})
+    figure = curves(OWN, [long], measure="loss", mode="light", epochs=4)
+    assert figure["layout"]["xaxis"]["range"] == [0, 4]
+    assert lines(figure)["long, validation loss"]["x"] == [1, 2, 3, 4]
+    alone = curves(Training(), [long], measure="loss", mode="light")
+    assert alone["layout"]["xaxis"]["range"] == [0, 5]
+
+
 def test_labels_never_cover_each_other():
     others = [Training(name, HISTORY) for name in ("one", "two", "three")]
     figure = curves(OWN, others, measure="accuracy", mode="light", height=200)
