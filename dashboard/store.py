@@ -408,7 +408,8 @@ class Comparison:
 def _apart(first: dict[str, Any], second: dict[str, Any]) -> str:
     """Why runs on these two data sets (of their manifests) cannot be compared, '' where they can."""
     if first["name"] != second["name"]:
-        return f"one learned from {first['title']}, the other from {second['title']}"
+        names = [dataset["title" if first["title"] != second["title"] else "name"] for dataset in (first, second)]
+        return f"one learned from {names[0]}, the other from {names[1]}"
     if first["classes"] != second["classes"]:
         return f"their classes differ, although both learned from {first['title']}"
     files = [dataset.get("hashes", {}) for dataset in (first, second)]

@@ -292,7 +292,10 @@ def test_one_run_alone_shows_how_to_make_another(toy_home, bare):
     face = text(fire(alone, "comparison-face.children", "")["comparison-face"]["children"])
     assert f"python -m ml train --dataset {TOY}" in face
     assert "Train another run" in face
-    assert fire(alone, "comparison-against.options", "")["comparison-against"] == {"options": [], "value": None}
+    assert fire(alone, "comparison-against.options", "")["comparison-against"] == {
+        "options": [{"value": "none", "label": "no other run", "disabled": True}],
+        "value": "none",
+    }
 
 
 @pytest.mark.parametrize("search", ["?against=toy&run=toy", "?run=toy&against=gone"])

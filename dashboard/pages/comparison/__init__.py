@@ -94,7 +94,8 @@ def register(app: Dash, doors: Doors) -> None:
         except (LookupError, ValueError):
             chosen = None
         listed = [(e, why) for e, why in rivals if not marks.of(e.run_id).archived or e.run_id == chosen]
-        return [option(entry, why, marks.name(entry.run_id)) for entry, why in listed], chosen
+        nothing = [] if chosen else [{"value": "none", "label": "no other run", "disabled": True}]
+        return nothing + [option(entry, why, marks.name(entry.run_id)) for entry, why in listed], chosen or "none"
 
     for panel in PANELS:
         panel.register(app, doors)
@@ -111,8 +112,9 @@ def option(entry: RunEntry, why: str, name: str) -> dict[str, object]:
 
 def alone(missing: Missing) -> html.Div:
     """The face of the whole page: why there is no comparison, the command that makes one and the way to do it here."""
-    train = [button("Train another run", search="", path="/training")] if missing.command else []
-    return html.Div([faces.empty(str(missing), missing.command), *train], className="ff-card")
+    train = html.Div(button("Train another run", search="", path="/training")) if missing.command else None
+    title = html.H2("Nothing to compare", className="card-title")
+    return html.Div([title, faces.empty(str(missing), missing.command), train], className="ff-card")
 
 
 def about(pair: Comparison) -> list:

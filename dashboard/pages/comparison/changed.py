@@ -40,7 +40,13 @@ def table(pair: Comparison) -> list:
     """One row a difference."""
     found, same = changes(pair)
     head = html.Thead(
-        html.Tr([html.Th(""), html.Th([letter("a"), pair.a.title]), html.Th([letter("b"), pair.b.title])])
+        html.Tr(
+            [
+                html.Th(html.Span("What", className="sr")),
+                html.Th([letter("a"), pair.a.title]),
+                html.Th([letter("b"), pair.b.title]),
+            ]
+        )
     )
     rows = [html.Tr([html.Th(name, scope="row"), html.Td(a), html.Td(b)]) for name, a, b in found]
     words = f"{same} other setting{' is' if same == 1 else 's are'} the same."

@@ -81,5 +81,6 @@ def band(run: RunView) -> tuple:
 
 def note(run: RunView) -> str:
     """How long and on what."""
-    seconds = float(run.history()["seconds"].sum())
-    return f"{len(run.history())} epochs over {run.manifest['train_images']:,} images in {figure.duration(seconds)}"
+    seconds, epochs = float(run.history()["seconds"].sum()), len(run.history())
+    over = f"{epochs} epoch{'' if epochs == 1 else 's'} over {run.manifest['train_images']:,} images"
+    return f"{over} in {figure.duration(seconds)}"
