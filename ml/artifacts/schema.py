@@ -164,7 +164,7 @@ NOUNS: dict[str, Table | Arrays] = {
         ),
         Arrays(
             "filters",
-            "The kernels of each convolution by layer name, float16 [out, in, k, k].",
+            "The kernels of convolutions by layer name, float16 [out, in, k, k]; none of 1 × 1, none of over 262,144 weights.",
             {"*": ("float16", 4)},
         ),
         Arrays(

@@ -33,6 +33,7 @@ def table(subject: Subject) -> pd.DataFrame:
         for i, axis in enumerate("xyz"):
             frame[f"pca_{axis}"] = components[:, i].astype(np.float32)
         for i, axis in enumerate("xy"):
-            frame[f"map_{axis}"] = np.asarray(place)[:, i].astype(np.float32)
+            # t-SNE has no answer for a network that describes all pictures alike: then they lie in one spot
+            frame[f"map_{axis}"] = np.nan_to_num(np.asarray(place)[:, i]).astype(np.float32)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)

@@ -24,7 +24,7 @@ def map(module: nn.Module, inputs: Tensor, target: int) -> np.ndarray:
         raise NoConvolution("this network has no convolution for Grad-CAM to look at")
     for layer in reversed(layers):
         coarse = LayerGradCam(module, layer).attribute(inputs, target=target, relu_attributions=True)
-        if coarse.max() > 0:
+        if coarse.max() > 0 and coarse.numel() > 1:  # a map of one place, as in squeeze-and-excitation, says not where
             break
     height, width = inputs.shape[2:]
     return to_unit(LayerAttribution.interpolate(coarse, (height, width), interpolate_mode="bilinear")[0, 0])

@@ -22,6 +22,6 @@ def map(module: nn.Module, inputs: Tensor, target: int) -> np.ndarray:
         strides=stride,
         baselines=inputs.amin().item(),
         target=target,
-        perturbations_per_eval=64,
+        perturbations_per_eval=16,
     )
     return to_unit(falls[0].mean(dim=0))

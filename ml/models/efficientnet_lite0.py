@@ -29,14 +29,17 @@ class EfficientNetLite0(nn.Module):
         super().__init__()
         self.body = nn.Sequential()
         self.body.add_module("lens", Lens(channels, height, width))
-        self.body.add_module("stem", nn.Sequential(*_layer(3, 32, 3, stride=2), nn.ReLU6()))
+        for name, layer in zip(("conv", "norm", "relu"), (*_layer(3, 32, 3, stride=2), nn.ReLU6()), strict=True):
+            self.body.add_module(name, layer)
         inputs, number = 32, 0
         for blocks, kernel, stride, times, outputs in STAGES:
             for place in range(blocks):
                 block = InvertedResidual(inputs, outputs, kernel, stride if place == 0 else 1, times)
                 self.body.add_module(f"block_{number}", block)
                 inputs, number = outputs, number + 1
-        self.body.add_module("last", nn.Sequential(*_layer(inputs, FEATURES, 1), nn.ReLU6()))
+        last = (*_layer(inputs, FEATURES, 1), nn.ReLU6())
+        for name, layer in zip(("last_conv", "last_norm", "last_relu"), last, strict=True):
+            self.body.add_module(name, layer)
         self.body.add_module("avgpool", nn.AdaptiveAvgPool2d(1))
         self.body.add_module("flatten", nn.Flatten())
         self.body.add_module("drop", nn.Dropout(0.2))
@@ -67,7 +70,7 @@ class InvertedResidual(nn.Module):
         return x + self.path(x) if self.adds else self.path(x)
 
 
-class Same(nn.Conv2d):
+class Conv2dSame(nn.Conv2d):
     """A convolution that pads as TensorFlow does: what is left over of an odd number goes to the right and below."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,7 +85,7 @@ class Same(nn.Conv2d):
 def _layer(inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> tuple[nn.Module, ...]:
     """A convolution and its normalisation."""
     if stride > 1:
-        conv: nn.Conv2d = Same(inputs, outputs, kernel, stride, groups=groups, bias=False)
+        conv: nn.Conv2d = Conv2dSame(inputs, outputs, kernel, stride, groups=groups, bias=False)
     else:
         conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
     nn.init.normal_(conv.weight, std=(2 / (outputs // groups * kernel**2)) ** 0.5)

@@ -36,7 +36,11 @@ class MobileNetV3Small(nn.Module):
         out_of_place(net)
         dense, act, drop, self.head = net.classifier
         for number, block in enumerate(net.features):
-            self.body.add_module(f"block_{number}", block)
+            if number in (0, len(net.features) - 1):  # plain layers, not a block: each a step of its own
+                for name, layer in zip(("conv", "norm", "act"), block, strict=True):
+                    self.body.add_module(f"{name}_{number}", layer)
+            else:
+                self.body.add_module(f"block_{number}", block)
         self.body.add_module("avgpool", net.avgpool)
         self.body.add_module("flatten", nn.Flatten())
         for name, layer in (("dense", dense), ("act", act), ("drop", drop)):

@@ -21,11 +21,16 @@ CSV = "insights-architecture-csv"
 SIDE = 62  # pixels of the largest picture's longer side
 NAMES = {
     "Conv2d": "Convolution",
+    "Conv2dSame": "Convolution",
     "MaxPool2d": "Max pooling",
     "AvgPool2d": "Mean pooling",
     "AdaptiveAvgPool2d": "Mean over the picture",
     "AdaptiveMaxPool2d": "Max over the picture",
     "Residual": "Residual block",
+    "BasicBlock": "Residual block",
+    "InvertedResidual": "Inverted residual block",
+    "EncoderBlock": "Attention block",
+    "LayerNorm": "Layer normalisation",
     "Linear": "Dense",
     "Flatten": "Flatten",
 }
@@ -77,8 +82,8 @@ def blocks(layers: list[dict[str, Any]], shape: list[int]) -> list[Block]:
 
 
 def words(shape: list[int]) -> str:
-    """'26 × 26 × 32' (height, width, depth) or '128'."""
-    return " × ".join(map(str, [*shape[1:], shape[0]])) if len(shape) == 3 else f"{math.prod(shape):,}"
+    """'26 × 26 × 32' (height, width, depth), '50 × 128' (words of 128 numbers) or '128'."""
+    return " × ".join(f"{size:,}" for size in ([*shape[1:], shape[0]] if len(shape) == 3 else shape))
 
 
 def share(part: int, total: int) -> str:
@@ -135,10 +140,8 @@ def diagram(run: RunView, selection: Selection) -> list:
     shape = [run.dataset["channels"], run.dataset["height"], run.dataset["width"]]
     found = blocks(layers, shape)
     total = run.manifest["parameters"]
-    items = [
-        item(block, total, max(shape[1:]), first_picture(run, selection) if block is found[0] else "")
-        for block in found
-    ]
+    longest = max(side for block in found if len(block.shape) == 3 for side in block.shape[1:])
+    items = [item(block, total, longest, first_picture(run, selection) if block is found[0] else "") for block in found]
     most = max(found, key=lambda block: block.parameters)
     sentence = [html.B(f"{total:,} numbers"), " are learned, "]
     if most.parameters:

@@ -95,7 +95,7 @@ def register(app: Dash, doors: Doors) -> None:
 def convolutions(run: RunView) -> dict[str, np.ndarray]:
     """Kernels by layer; Missing says why there are none."""
     layers = run.manifest.get("layers", [])
-    if layers and not any(layer["kind"] == "Conv2d" for layer in layers):
+    if layers and not any(layer["kind"].startswith("Conv2d") for layer in layers):
         raise Missing("This network has no convolutions, so it has no filters: it reads all pixels at once.")
     return run.filters()
 

@@ -1,5 +1,6 @@
 """Six steps from a picture to an answer, with this run's own numbers and the picture you chose."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -233,7 +234,9 @@ def convolution(walk: Walk, mode: str) -> list:
     out = walk.maps[layer["name"]][channel]
     kernels = walk.run.filters()[layer["name"]][channel].astype(np.float32)
     row_, column = (int(i) for i in np.unravel_index(out.argmax(), out.shape))
-    spot = reach(walk.image.shape[:2], kernels.shape[1:], layer, row_, column)
+    before = walk.before(layer)  # a picture that was enlarged for the network
+    seen = walk.image.shape[:2] if before is None else before.shape[1:]
+    spot = reach(seen, kernels.shape[1:], layer, row_, column)
     at = (column / out.shape[1], row_ / out.shape[0], 1 / out.shape[1], 1 / out.shape[0])
     shown = kernels[:3]
     most = float(np.abs(shown).max())
@@ -284,7 +287,7 @@ def relu(walk: Walk) -> list:
                 "ReLU sets every negative number to zero and leaves the others alone. In this network it follows "
                 "layers whose numbers form no picture, so there is nothing to show."
                 if layer
-                else "This network has no ReLU."
+                else "Between its layers, this network has no ReLU: it bends its numbers another way."
             )
         ]
     channel = min(walk.channel, len(before) - 1)
@@ -319,7 +322,16 @@ def pooling(walk: Walk, mode: str) -> list:
     layer = walk.first("MaxPool2d")
     before = walk.before(layer) if layer else None
     if layer is None or before is None or layer["name"] not in walk.maps:
-        return [html.P("This network has no pooling: it never makes a picture smaller between its layers.")]
+        sides = dict.fromkeys(found.shape[1:] for found in walk.maps.values() if found[0].size > 1)
+        steps = [" × ".join(map(str, side)) for side in sides]
+        return [
+            html.P(
+                f"This network has no max pooling: its maps become smaller, {' to '.join(steps)}, where a window moves "
+                "by more than one point at a time."
+                if len(steps) > 1
+                else "This network has no pooling: it never makes a picture smaller between its layers."
+            )
+        ]
     size = int(float(architecture.setting(layer, "kernel_size", "2")))
     stride = int(float(architecture.setting(layer, "stride", str(size))))
     channel = min(walk.channel, len(before) - 1)
@@ -362,11 +374,11 @@ def dropout(walk: Walk) -> list:
     layer = next((one for one in layers if walk.before(one) is not None), None)
     before = walk.before(layer) if layer else None
     if layer is None or before is None:
-        units = layers[0]["shape"][0]
+        units = math.prod(layers[0]["shape"])
         return [
             html.P(
                 f"{words}, after layers whose numbers form no picture. While training, about "
-                f"{units * rate(layers[0]):.0f} of {units} numbers are set to zero at random, {rest}"
+                f"{units * rate(layers[0]):,.0f} of {units:,} numbers are set to zero at random, {rest}"
             )
         ]
     p = rate(layer)

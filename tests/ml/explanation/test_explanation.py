@@ -87,6 +87,27 @@ def test_where_the_last_convolution_is_silent_the_one_before_answers():
     )
 
 
+def test_a_map_of_one_place_is_no_answer():
+    class Squeezed(nn.Module):
+        """Score: the mean of the left half, through a convolution over the whole picture."""
+
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(1, 1, 1, bias=False)
+            self.whole = nn.Conv2d(1, 1, 8, bias=False)
+            nn.init.ones_(self.first.weight)
+            self.whole.weight.data = torch.ones(1, 1, 8, 8)
+            self.whole.weight.data[..., 4:] = 0
+
+        def forward(self, images):
+            return self.whole(self.first(images)).flatten(1)
+
+    picture = torch.zeros(1, 1, 8, 8)
+    picture[0, 0, 2, 3] = 1
+    found = EXPLANATIONS["grad-cam"].map(Squeezed().eval(), picture, 0)
+    np.testing.assert_allclose(found, picture[0, 0].numpy(), atol=1e-6)
+
+
 def test_grad_cam_needs_a_convolution():
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)).eval()
     with pytest.raises(NoConvolution):
@@ -109,12 +130,19 @@ def test_occlusion_lights_what_the_probability_needs(corner):
 
 
 @pytest.mark.parametrize("way", EXPLANATIONS)
-@pytest.mark.parametrize(("channels", "height", "width"), [(1, 28, 28), (3, 40, 32)])
-def test_every_explanation_answers_any_shape_and_leaves_the_network_as_it_was(way, channels, height, width):
+@pytest.mark.parametrize(
+    ("name", "channels", "height", "width"),
+    [
+        ("compact_cnn", 1, 28, 28), ("compact_cnn", 3, 40, 32), ("small_resnet", 1, 28, 28), ("resnet18", 1, 12, 12),
+        ("mobilenet_v3_small", 3, 20, 16), ("small_vgg", 1, 20, 16), ("small_vit", 1, 28, 20),
+        ("efficientnet_lite0", 1, 12, 12),
+    ],
+)  # fmt: skip
+def test_every_explanation_answers_any_shape_and_leaves_the_network_as_it_was(way, name, channels, height, width):
     from ml.models import build
 
     torch.manual_seed(0)
-    module = build("compact_cnn", channels=channels, height=height, width=width, classes=13).eval()
+    module = build(name, channels=channels, height=height, width=width, classes=13).eval()
     picture = torch.rand(1, channels, height, width)
     before = module(picture).detach()
     found = EXPLANATIONS[way].map(module, picture, 12)

@@ -87,7 +87,7 @@ def test_downloaded_weights_land_in_the_body_and_are_kept_without_pickle(made_up
     assert torch.equal(model.head.weight, head)
     (kept,) = files(cache)
     assert kept.suffix == ".safetensors"
-    assert "block_0.0.weight" in load_file(kept)
+    assert "conv_0.weight" in load_file(kept)
     again = body_of("mobilenet_v3_small")
     published.load(again, "mobilenet_v3_small", MEAN, STD)
     assert len(asked) == 1, "the second time reads what was kept"
