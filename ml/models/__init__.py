@@ -23,6 +23,19 @@ MODELS = {  # module in this package → class in it
     "small_vit": "SmallViT",
     "efficientnet_lite0": "EfficientNetLite0",
 }
+ABOUT = {  # one sentence each, parameters on 28 × 28 × 1 and ten classes
+    "small_resnet": "Our own residual network, deep and narrow: 262,842 parameters, the default.",
+    "quick_cnn": "Small and quick to train: 422,250 parameters.",
+    "batchnorm_cnn": "Three convolutions with batch normalisation and dropout: 241,770 parameters.",
+    "fashion_cnn": "Three convolutions and a wide dense layer, the classic tutorial network: 896,906 parameters.",
+    "compact_cnn": "Three narrow convolutions and a dense stack: 38,154 parameters.",
+    "mlp": "Two dense layers and no convolution, the baseline: 535,818 parameters.",
+    "resnet18": "torchvision's ResNet-18 with a start for small pictures: 11,172,810 parameters, slow without a GPU.",
+    "mobilenet_v3_small": "torchvision's MobileNetV3-Small with a finer start: 1,527,818 parameters.",
+    "small_vgg": "Six convolutions in three steps, of torchvision's VGG layers: 585,066 parameters.",
+    "small_vit": "A vision transformer, patches and attention instead of convolutions: 540,170 parameters.",
+    "efficientnet_lite0": "EfficientNet-Lite0 behind a lens of 112 pixels, for transfer learning: 3,383,818 parameters.",
+}
 PRETRAINED = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18")  # whose ImageNet weights are published
 
 

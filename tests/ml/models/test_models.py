@@ -4,7 +4,7 @@ from torch import nn
 
 from ml.data import synthetic
 from ml.inference import folded
-from ml.models import MODELS, PRETRAINED, build, parameter_count
+from ml.models import ABOUT, MODELS, PRETRAINED, build, parameter_count
 from ml.training.config import TrainConfig
 from ml.training.loop import fit
 
@@ -30,6 +30,12 @@ def test_fashion_cnn_layers_to_the_letter():
     assert kinds == [*block, *block, "Conv2d", "ReLU", "Dropout", "Flatten", "Linear", "ReLU", "Dropout"]
     drops = [layer.p for layer in build("fashion_cnn", **FASHION).body if isinstance(layer, torch.nn.Dropout)]
     assert drops == [0.25, 0.25, 0.4, 0.3]
+
+
+def test_each_is_introduced_with_its_true_number_of_parameters():
+    assert list(ABOUT) == list(MODELS)
+    for name, words in ABOUT.items():
+        assert f"{parameter_count(build(name, **FASHION)):,} parameters" in words
 
 
 @pytest.mark.parametrize(("name", "options"), BUILDS)
