@@ -298,6 +298,16 @@ def test_one_run_alone_shows_how_to_make_another(toy_home, bare):
     }
 
 
+def test_a_broken_run_is_said_to_be_broken(toy_home, bare, tmp_path):
+    home = shutil.copytree(toy_home, tmp_path / "home")
+    (home / "runs" / "torn").mkdir()
+    torn = client_of(create_app(bare, home=home).server.test_client())
+    face = text(fire(torn, "comparison-face.children", "?run=toy&against=torn")["comparison-face"]["children"])
+    assert "Run torn cannot be opened" in face
+    [choice] = fire(torn, "comparison-against.options", "?run=toy&against=torn")["comparison-against"]["options"][-1:]
+    assert (choice["value"], choice["disabled"]) == ("torn", True)
+
+
 @pytest.mark.parametrize("search", ["?against=toy&run=toy", "?run=toy&against=gone"])
 def test_an_address_against_nothing_is_noted_and_the_best_other_is_shown(client, search):
     note = fire(client, "app-dropped.children", search)["app-dropped"]["children"]
