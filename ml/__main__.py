@@ -166,7 +166,7 @@ def _train(config: TrainConfig, run_id: str, home: Path, command: str) -> Path:
     """Train with a progress bar per epoch and a line of results after it."""
     from tqdm import tqdm
 
-    from ml import pipeline
+    from ml import pipeline, tracking
 
     bar = tqdm(unit="batch", dynamic_ncols=True, disable=None)
 
@@ -189,8 +189,10 @@ def _train(config: TrainConfig, run_id: str, home: Path, command: str) -> Path:
     folder = pipeline.train(
         config, run_id=run_id, home=home, on_batch=on_batch, on_epoch=on_epoch, on_step=on_step, command=command
     )
-    result = pipeline.default_library().open(run_id).manifest["results"]["test"]
+    library = pipeline.default_library()
+    result = library.open(run_id).manifest["results"]["test"]
     print(f"test: {result['correct']} / {result['n']}")
+    tracking.tell(library, run_id)
     return folder
 
 

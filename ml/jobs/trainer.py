@@ -14,8 +14,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml.jobs.bell import broker
 from ml.jobs.table import BEAT_SECONDS, Job, JobTable, Lost, Refused
-from ml.paths import home_dir
+from ml.paths import ARTIFACTS, home_dir
 
 LEASE = "FASHION_LEASE"  # which attempt this process is; set by the worker
 MEMORY = "FASHION_TRAIN_MEMORY_MB"  # optional limit of the trainer's address space
@@ -137,6 +138,8 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
             writer.discard(table.partial(job))
         if cause:
             print(cause, file=sys.stderr)
+        if state == "done":
+            _track(table, job, pulse)
         _finish(table, job, pulse, state, cause)
         if state == "done":
             _complete(table, job)
@@ -144,6 +147,16 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
     except Lost:
         return LOST
     return 0 if state == "done" else 1
+
+
+def _track(table: JobTable, job: Job, pulse: Pulse) -> None:
+    """Tell MLflow of the published run, where that is asked for; the job is running until then."""
+    from ml import tracking
+    from ml.artifacts.reader import Library
+
+    if tracking.wanted():
+        pulse.progress = {**pulse.progress, "stage": "telling MLflow", "left": None, "speed": None}
+        tracking.tell(Library(ARTIFACTS, table.home), job.run_id)
 
 
 def _finish(table: JobTable, job: Job, pulse: Pulse, state: str, cause: str) -> None:
