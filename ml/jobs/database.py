@@ -30,6 +30,15 @@ from sqlalchemy import (
 )
 
 BUSY_SECONDS = 5
+LOCK = 7310001  # of PostgreSQL's advisory locks: writers that must not overlap
+# A session that hangs must not keep the others waiting: neither one here on a server that is gone, nor one elsewhere
+# that stopped within a transaction.
+SESSION = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "tcp_user_timeout": 10_000,
+    "options": "-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=10000",
+}
 FILE = "fashion.db"
 
 metadata = MetaData()
@@ -69,7 +78,8 @@ def open_engine(home: Path) -> Engine:
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        more = {"connect_args": SESSION} if parsed.get_backend_name() == "postgresql" else {}
+        return create_engine(parsed, pool_pre_ping=True, **more)
     file = Path(parsed.database or FILE).resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
@@ -106,7 +116,7 @@ def writer(engine: Engine) -> Engine:
 def serialise(connection: Connection) -> None:
     """Make this write transaction wait for all others (SQLite already does); held until it ends."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(7_310_001)"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
 
 
 @contextlib.contextmanager

@@ -278,19 +278,19 @@ def end(job: Job) -> None:
 class Watch:
     """Tells which beats have stood still for `seconds` of this process's monotonic clock: no wall clock is compared.
 
-    Who has not looked for so long itself (a database that was away, nobody at the page) begins anew: it cannot say
-    who was silent meanwhile.
+    With `fair`, who has not looked for so long itself (the database was away) begins anew: it cannot say who was
+    silent meanwhile.
     """
 
     def __init__(self, seconds: float = STALE_SECONDS) -> None:
         self._seconds = seconds
         self._seen: dict[str, tuple[int, float, float]] = {}  # beat, since when, last looked at
 
-    def stale(self, key: str, beat: int, now: float | None = None) -> bool:
+    def stale(self, key: str, beat: int, now: float | None = None, *, fair: bool = False) -> bool:
         """key: one attempt or worker; now: seconds of time.monotonic()."""
         now = time.monotonic() if now is None else now
         known = self._seen.get(key)
-        if known is None or known[0] != beat or now - known[2] >= self._seconds:
+        if known is None or known[0] != beat or (fair and now - known[2] >= self._seconds):
             known = (beat, now, now)
         self._seen[key] = (beat, known[1], now)
         return now - known[1] >= self._seconds
@@ -462,18 +462,6 @@ class JobTable:
             self._room(connection, job.kind)
             return self._requeue(connection, job_id, "")
 
-    def revive(self, job: Job) -> Job | None:
-        """Queue an interrupted job again, by itself and with its cause kept; None once it was tried `LIVES` times.
-
-        For a job whose worker was lost: it had its place, so no room is asked for.
-        """
-        with self._writer.begin() as connection:
-            database.serialise(connection)
-            now = self._locked(connection, job.id)
-            if now.state != "interrupted" or now.attempt >= LIVES:
-                return None
-            return self._requeue(connection, job.id, f"{now.cause} It goes on by itself.")
-
     def discard(self, job_id: str) -> Job:
         """Give an interrupted or failed job up: what it made is deleted, its name is free again. Raises Refused."""
         with self._writer.begin() as connection:
@@ -497,7 +485,6 @@ class JobTable:
             database.serialise(connection)
             running = select(jobs.c.slot, jobs.c.host).where(jobs.c.kind == kind, jobs.c.state == "running")
             rows = connection.execute(running).all()
-            here = [host for _, host in rows if kind != "train" or host == socket.gethostname()]
             named = [] if job_id is None else [jobs.c.id == job_id]
             waiting = connection.scalar(
                 select(jobs.c.id)
@@ -505,7 +492,7 @@ class JobTable:
                 .order_by(jobs.c.number)
                 .limit(1)
             )
-            if waiting is None or len(here) >= (self.slots if kind == "train" else SLOTS):
+            if waiting is None or not self._free(kind, [host for _, host in rows]):
                 return None
             taken = {slot for slot, _ in rows}
             change = {
@@ -524,6 +511,18 @@ class JobTable:
                 "pid_started": None,
             }
             return self._note(connection, self._change(connection, waiting, change), "running")
+
+    def room(self, kind: str = "train") -> bool:
+        """Whether one more of that kind may run on this machine."""
+        running = select(jobs.c.host).where(jobs.c.kind == kind, jobs.c.state == "running")
+        with self.engine.connect() as connection:
+            return self._free(kind, connection.scalars(running).all())
+
+    def _free(self, kind: str, hosts: Sequence[str | None]) -> bool:
+        """hosts: where jobs of that kind run. Trainings have slots on each machine, other kinds one for all."""
+        if kind == "train":
+            return hosts.count(socket.gethostname()) < self.slots
+        return len(hosts) < SLOTS
 
     def own(self, job: Job, pid: int | None = None) -> None:
         """Write down which process works on the job. Raises Lost."""
@@ -567,39 +566,54 @@ class JobTable:
             self._owned(job, {"beat": jobs.c.beat + 1}, connection)
             connection.execute(delete(steps).where(steps.c.job == job.id, steps.c.batch > batch))
 
-    def finish(self, job: Job, state: str, cause: str = "") -> Job:
-        """End this attempt. Raises Lost when it has been ended already."""
+    def finish(self, job: Job, state: str, cause: str = "", *, again: bool = False) -> Job:
+        """End this attempt. Raises Lost when it has been ended already.
+
+        again: what is interrupted waits to go on by itself, with its cause kept, until it was tried `LIVES` times. It
+        had its place, so no room is asked for.
+        """
         if state not in ENDED:
             raise ValueError(f"{state} is not an end")
         change = {"state": state, "cause": cause, "finished": time.time(), "lease": None, "slot": None}
         with self._writer.begin() as connection:
-            return self._note(connection, self._owned(job, change, connection), state, job.lease)
+            ended = self._note(connection, self._owned(job, change, connection), state, job.lease)
+            if again and state == "interrupted" and ended.attempt < LIVES:
+                return self._requeue(connection, job.id, f"{cause} It goes on by itself.".strip())
+            return ended
 
-    def reap(self, watch: Watch, *, except_leases: Collection[str | None] = ()) -> list[Job]:
+    def reap(self, watch: Watch, *, except_leases: Collection[str | None] = (), again: bool = False) -> list[Job]:
         """End running jobs whose process is gone or silent; the jobs as they are then.
 
         except_leases: attempts whose process the caller watches itself, and knows more about than their silence.
+        again: as in `finish`.
         """
         reaped = []
         for job in self._running():
-            silent = watch.stale(f"{job.lease}", job.beat)
+            silent = watch.stale(f"{job.lease}", job.beat, fair=True)
             dead = gone(job.host, job.pid, job.pid_started)
             if job.kind != "train" and not dead and job.host == socket.gethostname() and job.pid is not None:
                 continue  # alive, and only its worker, which is not there any more, would have signed for it
             if job.lease not in except_leases and (silent or dead):
                 with contextlib.suppress(Lost):
-                    reaped.append(self.bury(job))
+                    reaped.append(self.bury(job, again=again))
                     end(job)
         return reaped
 
-    def bury(self, job: Job, state: str = "interrupted", cause: str = "Its process ended without a word.") -> Job:
+    def bury(
+        self,
+        job: Job,
+        state: str = "interrupted",
+        cause: str = "Its process ended without a word.",
+        *,
+        again: bool = False,
+    ) -> Job:
         """End a job whose process is no more: done if the run is published, cancelled if asked for, else `state`."""
         if self.published(job):
             return self.finish(job, "done")
         if job.cancel:
             shutil.rmtree(self.partial(job), ignore_errors=True)
             return self.finish(job, "cancelled")
-        return self.finish(job, state, cause)
+        return self.finish(job, state, cause, again=again)
 
     def published(self, job: Job) -> bool:
         """Whether the job's run is there, whole: a manifest is written last."""
@@ -643,10 +657,20 @@ class JobTable:
             connection.execute(insert(workers).values(id=worker, beat=0, started=time.time(), **this_process()))
         return worker
 
-    def sign(self, worker: str) -> None:
-        """A worker's sign of life."""
+    def sign(self, worker: str) -> bool:
+        """A worker's sign of life; False when it was struck off the list meanwhile."""
         with self._writer.begin() as connection:
-            connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat + 1))
+            mine = update(workers).where(workers.c.id == worker).values(beat=workers.c.beat + 1)
+            return bool(connection.execute(mine).rowcount)
+
+    def strike(self, watch: Watch) -> None:
+        """Strike workers of other machines off that have been silent: nobody there may be left to do it."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(workers)).mappings().all()
+        silent = [row["id"] for row in rows if watch.stale(row["id"], row["beat"])]
+        if silent:
+            with self._writer.begin() as connection:
+                connection.execute(delete(workers).where(workers.c.id.in_(silent)))
 
     def retire(self, worker: str, *, force: bool = False) -> bool:
         """Strike the worker off unless work is left, in one transaction: no job falls between two workers."""

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ml.jobs.bell import broker
 from ml.jobs.table import BEAT_SECONDS, Job, JobTable, Lost, Refused
 from ml.paths import ARTIFACTS, home_dir
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml.jobs.bell import broker
 from ml.jobs.database import lock_folder
 from ml.jobs.table import BEAT_SECONDS, KINDS, Job, JobTable, Lost, Watch
 from ml.jobs.trainer import LEASE, LOST, OUT_OF_MEMORY, starved
@@ -152,13 +153,19 @@ class Worker:
         printed = log.read_text(errors="replace") if log.is_file() else ""
         state, cause = verdict(child, status, printed)
         with contextlib.suppress(Lost):
-            self.table.bury(row, state, cause)
+            self.table.bury(row, state, cause, again=self._again())
+
+    def _again(self) -> bool:
+        """Whether what is interrupted now is to go on by itself; on one machine people decide."""
+        return False
 
     def _supervise(self, child: Child, row: Job) -> None:
         now = time.monotonic()
         trim(self.table.log(row))
-        if row.kind != "train" and now - child.beaten >= BEAT_SECONDS:
-            self.table.beat(row, stage="fetching" if row.kind == "data" else "computing")
+        if (row.kind != "train" or row.pid is None) and now - child.beaten >= BEAT_SECONDS:
+            # a trainer beats for itself as soon as it can; on a busy machine that takes a while
+            stage = {"train": row.stage, "data": "fetching"}.get(row.kind, "computing")
+            self.table.beat(row, stage=stage)
             child.beaten = now
         progress = (row.batch, row.epoch, row.stage)
         if progress != child.progress:
@@ -238,7 +245,14 @@ def oom_kills() -> int:
 
 
 def work() -> int:
-    """`python -m ml work`: 0 when it left for want of work or was told to, also when another worker is there."""
+    """`python -m ml work`: 0 when it left for want of work or was told to, also when another worker is there.
+
+    With CELERY_BROKER_URL set, a worker of the cluster instead, which stays.
+    """
+    if broker():
+        from ml.jobs import cluster
+
+        return cluster.serve()
     worker = Worker(home_dir(), idle=float(os.environ.get(IDLE, IDLE_SECONDS)))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop.set())

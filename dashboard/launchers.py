@@ -1,0 +1,121 @@
+"""What runs Dash's background callbacks: on this machine, or on Celery's workers where a broker is set.
+
+Dash's managers start something for whatever a browser sends; these ask the job table first, and never let a broker that
+is away become an error.
+"""
+
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from dash import CeleryManager, DiskcacheManager
+from dash.exceptions import PreventUpdate
+
+log = logging.getLogger(__name__)
+
+SECRET = "callbacks.secret"
+
+
+class Gate(Protocol):
+    """What a launcher asks."""
+
+    home: Path
+
+    def admit(self, ticket: object) -> bool:
+        """Whether a background callback may start for this ticket."""
+
+    def watched(self, job_id: str) -> bool:
+        """Whether there is still something to tell of the job."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the broker answers."""
+
+
+def admitted(gate: Gate, args: Any) -> str:
+    """The id of the job that a background callback is to be started for. Raises PreventUpdate."""
+    ticket = args[0] if isinstance(args, list | tuple) and args else None
+    if not isinstance(ticket, dict) or not gate.admit(ticket):
+        raise PreventUpdate
+    return str(ticket["job"])
+
+
+class Launcher(DiskcacheManager):
+    """Starts an interpreter on this machine for each."""
+
+    def __init__(self, gate: Gate, cache: Any) -> None:
+        super().__init__(cache)
+        self._gate = gate
+
+    def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> Any:
+        known = {"job": admitted(self._gate, args), "home": str(self._gate.home)}
+        return super().call_job_fn(key, job_fn, [known], context)
+
+
+class ClusterLauncher(CeleryManager):
+    """Hands them to Celery's workers of the queue `observe`. They end with their job, so nothing is ever terminated."""
+
+    def __init__(self, gate: Gate, app: Any) -> None:
+        super().__init__(app)
+        self._gate = gate
+
+    def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> Any:
+        job_id = admitted(self._gate, args)
+        # the context would carry cookies and password through the broker; the callback needs none of it
+        sent = [key, self._make_progress_key(key), [{"job": job_id, "home": ""}], {}]
+        task_id = f"{job_id}.{secrets.token_hex(8)}"
+        if self._ask(lambda: job_fn.apply_async(sent, task_id=task_id, retry=False)) is None:
+            raise PreventUpdate  # every tab reads the row as well
+        return task_id
+
+    def _ask(self, question: Callable[[], Any], otherwise: Any = None) -> Any:
+        """The broker's answer; `otherwise` while it is away, without waiting for it."""
+        if not self._gate.reachable:
+            return otherwise
+        try:
+            return question()
+        except Exception as error:  # Redis, kombu and Celery have many names for it
+            log.warning("the broker did not answer a background callback: %s", type(error).__name__)
+            return otherwise
+
+    def job_running(self, job: Any) -> bool:
+        return isinstance(job, str) and self._gate.watched(job.partition(".")[0])
+
+    def terminate_job(self, job: Any) -> None:
+        pass
+
+    def terminate_unhealthy_job(self, job: Any) -> bool:
+        return False
+
+    def clear_cache_entry(self, key: str) -> None:
+        self._ask(lambda: super(ClusterLauncher, self).clear_cache_entry(key))
+
+    def get_progress(self, key: str) -> Any:
+        return self._ask(lambda: super(ClusterLauncher, self).get_progress(key))
+
+    def result_ready(self, key: str) -> bool:
+        return bool(self._ask(lambda: super(ClusterLauncher, self).result_ready(key)))
+
+    def get_result(self, key: str, job: Any) -> Any:
+        return self._ask(lambda: super(ClusterLauncher, self).get_result(key, job), self.UNDEFINED)
+
+    def get_updated_props(self, key: str) -> Any:
+        return self._ask(lambda: super(ClusterLauncher, self).get_updated_props(key), {})
+
+    def get_or_create_signing_secret(self, generate: Callable[[], bytes]) -> bytes:
+        """The secret of all servers of this home; in a file, since every page needs it and Redis may be away."""
+        file = self._gate.home / "cache" / SECRET
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            scratch = file.with_name(f"{SECRET}.{secrets.token_hex(4)}")
+            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+                new.write(generate())
+            with contextlib.suppress(FileExistsError):
+                os.link(scratch, file)  # whole or not at all, and the first one stays
+            scratch.unlink()
+            return file.read_bytes()
+        return generate()

@@ -1,0 +1,151 @@
+"""Trainings on two machines: whatever dies, each is trained once, and the row's history shows one trainer at a time."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dashboard.jobs import NO_BROKER, Jobs
+from ml.jobs.table import Job, JobTable
+from tests.cluster.conftest import SPEC, Cluster, until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+
+def submit(jobs: Jobs, name: str, **changes) -> Job:
+    return jobs.submit({**SPEC, **changes, "name": name})
+
+
+def reaches(cluster: Cluster, table: JobTable, job: Job, *states: str, within: float = 120) -> tuple[Job, float]:
+    def look() -> Job | None:
+        now = table.get(job.id)
+        return now if now.state in states else None
+
+    try:
+        return until(look, within, f"{job.run_id} {states}")
+    except AssertionError as late:
+        raise AssertionError(f"{late}: {table.get(job.id)}\n{table.events(job.id)}\n{cluster.log()}") from None
+
+
+def training(table: JobTable, job: Job) -> Job:
+    """The row once its trainer has finished an epoch."""
+    return until(
+        lambda: (now := table.get(job.id)).state == "running" and now.epoch > 0 and now, 120, f"{job.run_id} trains"
+    )[0]
+
+
+def trained_once(cluster: Cluster, table: JobTable, job: Job) -> list[str]:
+    """Checks the job's history: leases never overlap, epochs follow each other, one run. The events' names."""
+    events = table.events(job.id)
+    holder = None
+    for event in events:
+        if event["event"] == "running":
+            assert holder is None, events
+            holder = event["lease"]
+        elif event["event"] == "owned":
+            assert event["lease"] == holder, events
+        elif event["event"] in ("done", "failed", "interrupted", "cancelled"):
+            assert event["lease"] == holder, events
+            holder = None
+    assert holder is None
+    assert [event["event"] for event in events].count("done") == 1
+    epochs = [row["epoch"] for row in table.history(job.id)]
+    assert epochs == list(range(1, job.epochs + 1))
+    manifest = json.loads((cluster.home / "runs" / job.run_id / "manifest.json").read_text())
+    assert manifest["command"].endswith(job.id)
+    assert not table.partial(job).exists()
+    assert cluster.several == []
+    return [event["event"] for event in events]
+
+
+def fell(machine: psutil.Process, cluster: Cluster, job: Job) -> None:
+    """A machine loses power: its worker and its trainer are gone at once."""
+    for process in [machine, *cluster.trainers(job.id)]:
+        process.kill()
+
+
+def test_workers_and_redis_die_in_turn_and_each_job_is_trained_once(cluster, count):
+    """J1, J3 and O3 of a cluster, with PostgreSQL and two machines."""
+    cluster.redis.start()
+    machines = {name: cluster.start("ml", "work", machine=name) for name in ("left", "right")}
+    jobs, table, luck = Jobs(cluster.home), JobTable(cluster.home), random.Random(7)
+    until(lambda: jobs.health()["worker"] == "running", 60, "a worker is there")
+    for turn in range(count(1, 10)):
+        one_after_the_other(cluster, jobs, table, machines, turn, luck.uniform(0, 1))
+
+
+def one_after_the_other(
+    cluster: Cluster, jobs: Jobs, table: JobTable, machines: dict[str, psutil.Process], turn: int, wait: float
+) -> None:
+    """Two jobs; the machine of one falls, then Redis does, and all goes on."""
+    from ml.jobs import cluster as celery
+
+    first, second = (submit(jobs, f"{name}-{turn}", epochs=12) for name in ("first", "second"))
+    before = training(table, first)
+    for job_id in (first.id, second.id, first.id, "0" * 32, "../x"):  # as Redis may say a thing twice, late or wrong
+        celery.send(job_id)
+    time.sleep(wait)
+    # its machine falls: the other one takes over after eight silent seconds, and the page says so
+    name = before.host if before.host in machines else "left"
+    fell(machines[name], cluster, first)
+    taken, seconds = until(lambda: (now := table.get(first.id)).lease != before.lease and now, 40, "the loss is seen")
+    assert seconds < 10, table.events(first.id)
+    assert "goes on by itself" in taken.cause
+    # Redis falls too, with every message in it; who asks meanwhile is told and waits
+    cluster.redis.kill()
+    _, seconds = until(lambda: jobs.trouble() == NO_BROKER, 10, "the loss of Redis is told")
+    assert seconds < 5
+    began = time.monotonic()
+    third = submit(jobs, f"third-{turn}", epochs=2)
+    assert time.monotonic() - began < 1
+    assert table.get(third.id).state == "queued"
+    machines[name] = cluster.start("ml", "work", machine=name)
+    cluster.redis.start()
+    until(lambda: jobs.trouble() == "", 10, "all is well again")
+    until(lambda: table.get(third.id).state != "queued" or len(cluster.trainers()) == 2, 30, "what waited goes on")
+    for job in (first, second, third):
+        reaches(cluster, table, job, "done")
+    assert trained_once(cluster, table, first).count("interrupted") == 1
+    for job in (second, third):
+        assert trained_once(cluster, table, job).count("interrupted") == 0
+
+
+def test_a_trainer_outlives_its_worker_and_one_that_is_told_to_stop_hands_its_job_on(cluster):
+    cluster.redis.start()
+    left = cluster.start("ml", "work", machine="left")
+    from ml.jobs import cluster as celery
+
+    jobs, table = Jobs(cluster.home), JobTable(cluster.home)
+    job = submit(jobs, "kept", epochs=40)
+    before = training(table, job)
+    left.kill()
+    right = cluster.start("ml", "work", machine="right")
+    until(lambda: jobs.health()["worker"] == "running", 60, f"a worker is there\n{cluster.log()}")
+    celery.send(job.id)  # as Redis would when nobody acknowledged the first one
+    seen = table.get(job.id).batch
+    until(lambda: table.get(job.id).batch > seen, 20, "the trainer goes on")
+    until(lambda: cluster.redis.client().llen("train") == 0, 20, "the message is read")
+    assert table.get(job.id).lease == before.lease
+    assert [process.pid for process in cluster.trainers(job.id)] == [before.pid]
+    # the trainer falls as well: the other machine goes on from its last epoch
+    fell(left, cluster, job)
+    until(lambda: (now := table.get(job.id)).attempt == 2 and now.stage == "training", 60, f"goes on\n{cluster.log()}")
+    assert table.get(job.id).epoch >= before.epoch
+    # an orderly end: the worker stops its trainer, and the job waits for the next one
+    right.send_signal(signal.SIGTERM)
+    reaches(cluster, table, job, "queued", within=20)
+    right.wait(20)
+    assert cluster.trainers() == []
+    cluster.start("ml", "work", machine="right")
+    training(table, job)
+    assert table.get(job.id).attempt == 3
+    jobs.cancel(job.id)
+    reaches(cluster, table, job, "cancelled", within=5 if os.getloadavg()[0] < 4 else 15)
+    until(lambda: not cluster.trainers(), 10, "its process ends")
+    assert not list(Path(cluster.home, "runs").glob("kept*"))
+    assert cluster.several == []

@@ -1,0 +1,14 @@
+"""The job rows again, in a real PostgreSQL."""
+
+import pytest
+
+from ml.jobs.table import JobTable
+from tests.ml.jobs.test_table import *  # noqa: F403
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch, postgres):
+    monkeypatch.setenv("FASHION_DB", postgres())
+    return JobTable(tmp_path)
