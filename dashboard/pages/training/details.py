@@ -194,7 +194,7 @@ def register(app: Dash, doors: Doors) -> None:
             head.append(badge("archived", "mute"))
         return (
             head,
-            facts(row),
+            facts(row, not doors.read_only),
             default(row, doors.records.promotions(), marks),
             not (changes and row.entry.ok and not row.default),
             links(row, doors, Selection.parse(search)),
@@ -385,7 +385,7 @@ def undone(doors: Doors, last: object) -> Outcome:
 # ---- words
 
 
-def facts(row: runs.Row) -> list[Any]:
+def facts(row: runs.Row, changes: bool) -> list[Any]:
     """Numbers with n and intervals, and how the run came about."""
     if not row.entry.ok:
         return [html.P(["This run cannot be used: ", row.entry.reason, "."], className="quiet")]
@@ -419,7 +419,9 @@ def facts(row: runs.Row) -> list[Any]:
     elif isinstance(manifest.get("imported"), dict):
         lines.append(("Comes from", f"a file, where it was {str(manifest['imported'].get('run_id'))[:64]}"))
     pairs = [part for name, words in lines for part in (html.Dt(name), html.Dd(words))]
-    return [html.Dl(pairs, className="facts")]
+    copy = {"data-act": "copy", "data-of": f"run:{row.run_id}", "title": "Fill the form with this run's settings"}
+    again = html.Button("Copy settings", type="button", className="btn-ff sm", **copy) if changes else None
+    return [html.Dl(pairs, className="facts"), again]
 
 
 def default(row: runs.Row, history: list[Promotion], marks: Marks) -> list[Any]:
@@ -455,6 +457,9 @@ def links(row: runs.Row, doors: Doors, selection: Selection) -> list[Any]:
     if other is not None and other != row.run_id:
         there = selection.here().with_(run=row.run_id, against=other).query()
         parts.append(button("Compare", search=there, path="/comparison", title=f"With {other}, side by side"))
+    if not doors.read_only:
+        more = {"data-act": "copy", "data-of": f"run:{row.run_id}", "title": "Fill the form with this run's settings"}
+        parts.append(button("Copy settings", **more))
     parts.append(
         html.A([icon("download"), "Zip"], href=f"/export/runs/{row.run_id}.zip", className="btn-ff", download="",
                target="_self", title="Export the run as one file", **{"aria-label": "Export as zip"})
