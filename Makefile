@@ -14,6 +14,8 @@ RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
 BROWSER := .venv/.installed-browser
 DATA := .venv/.installed-dataset
+CLUSTER := .venv/.installed-cluster
+SERVERS := .venv/.installed-servers
 
 .PHONY: help run test test-unit check format test-faults bench-web artifacts plotly clean
 .DELETE_ON_ERROR:
@@ -24,7 +26,7 @@ help: ## this list
 run: $(RUN) ## serve the app on http://127.0.0.1:8050 (PORT and HOST change it)
 	@exec $(BIN)/python app.py $(ARGS)
 
-test: $(DEV) $(BROWSER) $(DATA) ## every test, browser and data set included
+test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
 	$(BIN)/python -m pytest $(ARGS)
 
 test-unit: $(DEV) ## what needs neither browser nor faults, on toy data
@@ -74,6 +76,14 @@ $(RUN): requirements.txt | $(BIN)/python
 $(DEV): requirements-dev.txt $(RUN)
 	$(PIP) -r requirements-dev.txt
 	@touch $@
+
+$(CLUSTER): requirements-cluster.txt $(RUN)
+	$(PIP) -r requirements-cluster.txt
+	@touch $@
+
+# Without them the cluster's tests fail and say what to install; all others can run.
+$(SERVERS): .ci/servers $(RUN)
+	@sh .ci/servers && touch $@ || true
 
 $(BROWSER): .ci/browser $(DEV)
 	@sh .ci/browser

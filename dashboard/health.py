@@ -25,17 +25,21 @@ def state(doors: Doors) -> dict[str, Any]:
     """The answer: status ok|degraded, database ok|unavailable, worker running|stopped, disk, runs.
 
     disk: {"status": ok|low|unknown, "free_mb": int or null} of the folder that is written to; runs: the counts
-    {"usable", "broken"}. A read-only server needs neither database nor disk, so they do not degrade it.
+    {"usable", "broken"}. A read-only server needs neither database nor disk, so they do not degrade it. In a cluster
+    also broker ok|unreachable, and a worker is needed.
     """
     jobs = doors.jobs.health()
     disk = free_space(doors.jobs.home)
     runs = [entry.ok for entry in doors.store.runs()]
-    writes = jobs["database"] == "ok" and disk["status"] == "ok"
+    clustered = jobs["broker"] != "none"
+    trains = not clustered or (jobs["broker"], jobs["worker"]) == ("ok", "running")
+    writes = jobs["database"] == "ok" and disk["status"] == "ok" and trains
     well = any(runs) and (writes or doors.read_only)
     return {
         "status": "ok" if well else "degraded",
         "database": jobs["database"],
         "worker": jobs["worker"],
+        **({"broker": jobs["broker"]} if clustered else {}),
         "disk": disk,
         "runs": {"usable": sum(runs), "broken": len(runs) - sum(runs)},
     }

@@ -16,16 +16,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dash import DiskcacheManager
-from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard import recipe
+from dashboard.launchers import ClusterLauncher, Launcher
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
 from ml.jobs import database, worker
+from ml.jobs.bell import OBSERVE, Bell, broker
 from ml.jobs.table import Job, JobTable, Refused, Watch, machine_slots
 from ml.models import MODELS
 from ml.paths import ARTIFACTS, home_dir
@@ -34,7 +34,9 @@ from ml.training.fields import FIELDS, Field
 from ml.training.presets import PRESETS
 from ml.training.schedule import rates
 
-__all__ = ["AUGMENTATIONS", "FIELDS", "DataChoice", "Field", "Invalid", "Job", "Jobs", "Refused", "View", "relay"]
+__all__ = [
+    "AUGMENTATIONS", "FIELDS", "OBSERVE", "DataChoice", "Field", "Invalid", "Job", "Jobs", "Refused", "View", "relay",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,12 @@ WAKE_SECONDS = 3.0  # between two attempts to start a worker
 RELAY_SECONDS = 0.5
 LOG_BYTES = 16_000
 READ_ONLY = "This server shows runs and trains none (it was started with --read-only)."
+NO_BROKER = (
+    "The job queue (Redis) cannot be reached. Trainings under way go on; new ones wait and begin by themselves once it "
+    "is back. Everything else works."
+)
+NO_WORKER = "No training worker is connected: trainings wait until one is."
+LAST_WORD_SECONDS = 10.0  # a relay may take so long to tell of its job's end
 NO_DATABASE = "The job database cannot be used just now, so nothing can be started or stopped. Looking works on."
 # what is not part of a preset: a choice of the day, not of the recipe
 CIRCUMSTANCES = ("dataset", "seed", "train_images", "threads")
@@ -93,6 +101,7 @@ class Jobs:
         self.artifacts = artifacts or ARTIFACTS
         self.read_only = read_only
         self.slots = machine_slots()
+        self._bell = Bell(url) if (url := broker()) else None
         self._opened: JobTable | None = None
         self._lock = threading.Lock()
         self._watch = Watch()
@@ -215,7 +224,7 @@ class Jobs:
         if self._free() < FREE_BYTES:
             raise Refused(f"The disk is almost full: a training needs {FREE_BYTES // 2**20} MB free.")
         spec = config.model_dump(mode="json")
-        return self._write(lambda table: self._insert(table, spec, name, config, intent, taken))
+        return self._announce(self._write(lambda table: self._insert(table, spec, name, config, intent, taken)))
 
     def fetch(self) -> Job:
         """Queue the download of the full data set; the one under way if there is one. Raises Refused."""
@@ -227,7 +236,7 @@ class Jobs:
                 return last
             return table.submit({}, f"data-{int(time.time() * 1000)}", epochs=0, kind="data")
 
-        job = self._write(insert)
+        job = self._announce(self._write(insert))
         self.wake()
         return job
 
@@ -239,7 +248,7 @@ class Jobs:
     def resume(self, job_id: str) -> Job:
         """Raises Refused."""
         self._allowed()
-        return self._write(lambda table: table.resume(job_id))
+        return self._announce(self._write(lambda table: table.resume(job_id)))
 
     def discard(self, job_id: str) -> Job:
         """Give an interrupted or failed job up; what it made is deleted. Raises Refused."""
@@ -247,9 +256,9 @@ class Jobs:
         return self._write(lambda table: table.discard(job_id))
 
     def wake(self) -> bool:
-        """Start a worker where none is alive; whether one was started."""
+        """Start a worker where none is alive; whether one was started. A cluster's workers are started elsewhere."""
         table = self._table()
-        if table is None or self.read_only:
+        if table is None or self.read_only or self._bell is not None:
             return False
         with self._lock:
             if time.monotonic() - self._woken < WAKE_SECONDS or table.has_worker(self._watch):
@@ -271,7 +280,10 @@ class Jobs:
         try:
             rows, fetching = table.listing(60), table.current("data")
             if not self.read_only and table.busy() and not table.has_worker(self._watch):
-                if table.reap(self._watch):  # with a worker alive it is the worker's to say how a process ended
+                # while a worker lives, it is the one to say how a process ended; in a cluster the next one goes on
+                if reaped := table.reap(self._watch, again=self.clustered):
+                    for one in reaped:
+                        self._announce(one)
                     rows, fetching = table.listing(60), table.current("data")
                 self.wake()
             chosen = table.get(shown) if isinstance(shown, str) else None
@@ -320,11 +332,41 @@ class Jobs:
             return file.read().decode("utf-8", "replace")
 
     def health(self) -> dict[str, str]:
-        """database: ok or unavailable; worker: running or stopped (it starts when a training is asked for)."""
+        """database: ok or unavailable; worker: running or stopped (it starts when a training is asked for).
+
+        broker: none (this machine trains by itself), ok or unreachable.
+        """
         table = self._table()
-        if table is None or not database.healthy(table.engine):
-            return {"database": "unavailable", "worker": "stopped"}
-        return {"database": "ok", "worker": "running" if table.has_worker(self._watch) else "stopped"}
+        found = {"database": "unavailable", "worker": "stopped", "broker": "none"}
+        if table is not None and database.healthy(table.engine):
+            found |= {"database": "ok", "worker": "running" if table.has_worker(self._watch) else "stopped"}
+        if self._bell is not None:
+            found["broker"] = "unreachable" if self._bell.reachable is False else "ok"
+        return found
+
+    @property
+    def clustered(self) -> bool:
+        """Whether trainings are done by Celery's workers."""
+        return self._bell is not None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the cluster's broker answers; yes until it was found out."""
+        return self._bell is not None and self._bell.reachable is not False
+
+    def trouble(self) -> str:
+        """What everybody should know of the cluster just now, in words; '' when all is well."""
+        if self._bell is None or self.read_only:
+            return ""
+        if not self.reachable:
+            return NO_BROKER
+        table = self._table()
+        try:
+            if table is not None and table.busy() and not table.has_worker(self._watch):
+                return NO_WORKER
+        except SQLAlchemyError:
+            log.exception("the job database cannot be read")
+        return ""
 
     def at_work(self, run_id: str) -> bool:
         """Whether a training or evaluation of that run waits or runs; no where the database cannot be read."""
@@ -349,8 +391,12 @@ class Jobs:
     def manager(self) -> Any:
         """What runs Dash's background callbacks: new interpreters (a fork after torch has run hangs), a private cache.
 
-        The cache holds pickles, so only this user may write it.
+        The cache holds pickles, so only this user may write it. With a broker, Celery's workers run them.
         """
+        if self._bell is not None:
+            from ml.jobs import cluster
+
+            return ClusterLauncher(self, cluster.app)
         import multiprocess
         from diskcache import Cache
 
@@ -378,14 +424,28 @@ class Jobs:
             self._relayed.add((job_id, attempt))
         return first
 
+    def watched(self, job_id: str) -> bool:
+        """Whether there is still something to tell of a job: it is active, or has just ended."""
+        table = self._table()
+        try:
+            job = table.get(job_id) if table else None
+        except SQLAlchemyError:
+            return True
+        return job is not None and (job.active or time.time() - (job.finished or 0) < LAST_WORD_SECONDS)
+
     # ---- inside
+
+    def _announce(self, job: Job) -> Job:
+        if self._bell is not None and job.state == "queued":
+            self._bell.ring(job.id)
+        return job
 
     def _table(self) -> JobTable | None:
         with self._lock:
             if self._opened is None:
                 try:
                     self._opened = JobTable(self.home)
-                except (OSError, SQLAlchemyError, RuntimeError) as error:
+                except (OSError, SQLAlchemyError, RuntimeError, ImportError) as error:
                     log.warning("the job database cannot be opened: %s", error)
             return self._opened
 
@@ -446,30 +506,14 @@ def _described(folder: Path) -> bool:
     return (folder / "dataset.json").is_file()
 
 
-class Launcher(DiskcacheManager):
-    """Dash's manager, which would start a process for whatever a browser sends; this one asks the job table first."""
-
-    def __init__(self, jobs: Jobs, cache: Any) -> None:
-        super().__init__(cache)
-        self._jobs = jobs
-
-    def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> Any:
-        ticket = args[0] if isinstance(args, list | tuple) and args else None
-        if not isinstance(ticket, dict) or not self._jobs.admit(ticket):
-            raise PreventUpdate
-        known = {"job": ticket["job"], "home": str(self._jobs.home)}
-        return super().call_job_fn(key, job_fn, [known], context)
-
-
 def relay(set_progress: Callable[[Any], None], ticket: dict[str, Any]) -> list[Any]:
     """The background callback: wakes the worker, then tells one tab of every change of the row until the job ends.
 
-
     Runs in an interpreter of its own and captures nothing: the ticket says it all, {"job": id, "home": folder}, the
-    home written in by `Launcher`. Its death costs nothing, since every tab reads the row too. It leaves when the server
-    that started it is gone.
+    home written in by the launcher; '' is that of the machine it runs on. Its death costs nothing, since every tab
+    reads the row too. It leaves when the server that started it is gone.
     """
-    jobs = Jobs(Path(ticket["home"]))
+    jobs = Jobs(Path(ticket["home"]) if ticket["home"] else None)
     table, told = jobs._table(), None
     parent = multiprocessing.parent_process() or _multiprocess_parent()
     while table is not None and (parent is None or parent.is_alive()):

@@ -6,6 +6,7 @@ from types import ModuleType
 import dash_bootstrap_components as dbc
 import plotly.io as pio
 from dash import Dash, Input, Output, State, dcc, html
+from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.exceptions import PreventUpdate
 from flask import request
 
@@ -23,6 +24,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
 KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
 VIEW = "app-view-state"  # the part of the address that says which runs and split, changed only when they do
+CLUSTER = "app-cluster-notice"
+CLUSTER_MS = 2000
 RUNS = "app-runs-state"  # changes when a run came or went
 PICKER = "run-picker"
 CONTENT = "app-page"
@@ -39,6 +42,7 @@ class App(Dash):
     """Dash whose page comes in the reader's theme, and with a colour for every class, from the first byte on."""
 
     store: Store
+    launcher: BaseBackgroundCallbackManager
 
     def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
         most = max((len(entry.manifest["dataset"]["classes"]) for entry in self.store.runs() if entry.ok), default=0)
@@ -49,7 +53,7 @@ class App(Dash):
         return page
 
 
-def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_only: bool = False) -> Dash:
+def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_only: bool = False) -> App:
     """The app over a folder of artifacts (the shipped one when None) and a home for this user's runs."""
     pio.templates.default = None  # each figure names its own
     try:
@@ -70,7 +74,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         add_log_handler=False,
         background_callback_manager=jobs.manager,
     )
-    app.store = store
+    app.store, app.launcher = store, jobs.manager
     app.layout = lambda: frame(doors)
     app.validation_layout = html.Div([frame(doors), *(page.layout(doors, Selection()) for page in PAGES)])
     register(app, doors)
@@ -134,6 +138,7 @@ def frame(doors: Doors) -> html.Div:
             html.Main(
                 [
                     html.Div(id=security.NOTICE, className="notice", role="alert"),
+                    *(cluster_notice() if doors.jobs.clustered else ()),
                     html.Div(id="app-dropped", className="notice", role="status"),
                     html.Div(id=CONTENT),
                 ],
@@ -173,6 +178,17 @@ def register(app: Dash, doors: Doors) -> None:
         Input(URL, "search"),
         State(VIEW, "data"),
     )
+
+    if doors.jobs.clustered:
+
+        @app.callback(
+            Output(CLUSTER, "children"), Input(f"{CLUSTER}-interval", "n_intervals"), State(CLUSTER, "children")
+        )
+        def show_trouble(_: int | None, shown: object):
+            words = doors.jobs.trouble() or None
+            if words == shown:
+                raise PreventUpdate
+            return words
 
     @app.callback(Output("app-dropped", "children"), Input(URL, "search"))
     def show_dropped(search: str | None):
@@ -216,6 +232,14 @@ def register(app: Dash, doors: Doors) -> None:
         if offered == options and shown == value:
             raise PreventUpdate
         return offered, shown
+
+
+def cluster_notice() -> list:
+    """Where every page says that the queue or its workers are away."""
+    return [
+        html.Div(id=CLUSTER, className="notice", role="status"),
+        dcc.Interval(id=f"{CLUSTER}-interval", interval=CLUSTER_MS),
+    ]
 
 
 def option(entry: RunEntry, marks: Marks) -> dict[str, object]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml.jobs.bell import broker
 from ml.jobs.table import BEAT_SECONDS, Job, JobTable, Lost, Refused
 from ml.paths import ARTIFACTS, home_dir
 
@@ -164,7 +165,7 @@ def _finish(table: JobTable, job: Job, pulse: Pulse, state: str, cause: str) -> 
     while True:
         try:
             pulse.flush()
-            table.finish(job, state, cause)
+            table.finish(job, state, cause, again=bool(broker()))  # in a cluster another worker goes on
             return
         except SQLAlchemyError:
             if time.monotonic() > limit:

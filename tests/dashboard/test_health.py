@@ -6,11 +6,10 @@ from types import SimpleNamespace
 from dashboard import health
 
 
-def doors(tmp_path, *, runs=(True,), database="ok", read_only=False):
+def doors(tmp_path, *, runs=(True,), database="ok", worker="stopped", broker="none", read_only=False):
+    parts = {"database": database, "worker": worker, "broker": broker}
     return SimpleNamespace(
-        jobs=SimpleNamespace(
-            home=tmp_path / "not" / "there", health=lambda: {"database": database, "worker": "stopped"}
-        ),
+        jobs=SimpleNamespace(home=tmp_path / "not" / "there", health=lambda: parts),
         store=SimpleNamespace(runs=lambda: [SimpleNamespace(ok=ok) for ok in runs]),
         read_only=read_only,
     )
@@ -36,6 +35,14 @@ def test_what_degrades(tmp_path, monkeypatch):
     monkeypatch.setattr(health, "LOW_BYTES", 2**70)
     assert health.state(doors(tmp_path))["disk"]["status"] == "low"
     assert health.state(doors(tmp_path))["status"] == "degraded"
+
+
+def test_a_cluster_needs_its_broker_and_a_worker(tmp_path):
+    told = health.state(doors(tmp_path, broker="ok", worker="running"))
+    assert (told["status"], told["broker"], told["worker"]) == ("ok", "ok", "running")
+    assert health.state(doors(tmp_path, broker="unreachable", worker="running"))["status"] == "degraded"
+    assert health.state(doors(tmp_path, broker="ok"))["status"] == "degraded"
+    assert health.state(doors(tmp_path, broker="ok", read_only=True))["status"] == "ok"
 
 
 def test_the_route_needs_neither_password_nor_name_and_gives_no_path(app, home, monkeypatch):

@@ -80,7 +80,7 @@ class Away:
         self._reach()
         self.steps += rows
 
-    def finish(self, job, state, cause):
+    def finish(self, job, state, cause, again):
         self._reach()
         self.ends.append((state, cause))
 
