@@ -17,7 +17,7 @@ DATA := .venv/.installed-dataset
 CLUSTER := .venv/.installed-cluster
 SERVERS := .venv/.installed-servers
 
-.PHONY: help run test test-unit check format test-faults bench-web artifacts plotly clean
+.PHONY: help run test test-unit check format test-faults bench-web models ablation artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -53,6 +53,12 @@ bench-train: $(DEV) $(DATA) ## how soon the quick preset passes 90.65 %, beside 
 bench-latency: $(RUN) ## what one picture costs each shipped network, on one thread
 	$(BIN)/python bench/latency.py $(ARGS)
 
+models: $(DEV) $(DATA) ## train every network that docs/models.md lacks and write the page
+	$(BIN)/python tools/models_table.py --train $(ARGS)
+
+ablation: $(DEV) $(DATA) ## train the recipe with each part left out and write docs/ablation.md
+	$(BIN)/python tools/ablation.py --train $(ARGS)
+
 artifacts: $(RUN) $(DATA) ## train the shipped runs again and rebuild artifacts/
 	$(BIN)/python -m ml artifacts $(ARGS)
 
@@ -73,7 +79,7 @@ $(RUN): requirements.txt | $(BIN)/python
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(DEV): requirements-dev.txt $(RUN)
+$(DEV): requirements-dev.txt requirements-transfer.txt $(RUN)
 	$(PIP) -r requirements-dev.txt
 	@touch $@
 
