@@ -123,8 +123,8 @@ def row(name: str, run: Run) -> str:
 BESIDE = f"""All on {SHARED["train_images"]:,} pictures for {SHARED["epochs"]} epochs by one recipe (AdamW, one-cycle,
 batches of {SHARED["batch_size"]}, mirrored half of the time) that is tuned for none of them: this shows what each makes
 of little time and few pictures, not how far it can go. `efficientnet_lite0` begins with ImageNet's weights and has a
-preset of its own. The epoch was chosen on validation; test chose nothing. Training time is without scoring; latency is the
-median of one picture on one thread, normalisation folded."""
+preset of its own. The epoch was chosen on validation; test chose nothing. Training time is without scoring; latency is
+the median of one picture on one thread, normalisation folded."""
 COLUMNS = (
     "parameters", "pictures × epochs", "training", "pictures/s", "test accuracy (95 %)", "validation", "latency",
     "file", "seed",
