@@ -34,7 +34,7 @@ ABOUT = {  # one sentence each, parameters on 28 × 28 × 1 and ten classes
     "mobilenet_v3_small": "torchvision's MobileNetV3-Small with a finer start: 1,527,818 parameters.",
     "small_vgg": "Six convolutions in three steps, of torchvision's VGG layers: 585,066 parameters.",
     "small_vit": "A vision transformer, patches and attention instead of convolutions: 540,170 parameters.",
-    "efficientnet_lite0": "EfficientNet-Lite0 behind a lens of 112 pixels, for transfer learning: 3,383,818 parameters.",
+    "efficientnet_lite0": "EfficientNet-Lite0 behind a lens, for transfer learning: 3,383,818 parameters.",
 }
 PRETRAINED = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18")  # whose ImageNet weights are published
 
