@@ -136,12 +136,33 @@
       if (first) setTimeout(() => first.focus(), 50); /* after the button, which gets it back when it is enabled again */
     },
 
+    pace: function (interval) { pace = interval; },
+
     /* a log that grows stays at its end, unless its reader has scrolled up */
     follow: function (words) {
       const log = document.getElementById('training-log-text');
       if (log && !log.dataset.held) requestAnimationFrame(() => { log.scrollTop = log.scrollHeight; });
     },
   };
+
+  /* The page asks for news at the interval's pace, but never again before it was answered: Dash throws away an answer
+     once the same is asked anew, so on a machine that is slow because it trains, a plain timer would show nothing. */
+  const LONGEST = 10000; /* an answer that takes longer is not waited for */
+  let pace = 500, ticks = 0, asked = 0;
+  const open = () => {
+    const { stored, completed, ...waiting } = window.store.getState().callbacks;
+    return Object.values(waiting).flat().some((one) => one.callback.output.includes('training-live-state.data'));
+  };
+  (function tick() {
+    const here = document.getElementById('training-live-title') && window.store && same_window.set_props;
+    if (here && (!open() || performance.now() - asked > LONGEST)) {
+      asked = performance.now();
+      set('training-live-interval', { n_intervals: ++ticks });
+      setTimeout(tick, pace);
+    } else {
+      setTimeout(tick, 100);
+    }
+  })();
 
   /* Escape puts the help of a field away until the focus moves on */
   document.addEventListener('keydown', (e) => {
@@ -179,8 +200,10 @@
       if (of && card) card.scrollIntoView({ block: 'center' });
     } else if (act === 'copy') {
       set('training-copy-state', { data: { of: of, at: Date.now() } });
-      const form = document.querySelector('.training .form');
-      if (form) form.scrollIntoView({ block: 'nearest' });
+      const close = button.closest('.drawer') && button.closest('.drawer').querySelector('[data-close]');
+      if (close) close.click();
+      const form = document.getElementById('training-form-card');
+      if (form) form.scrollIntoView({ block: 'start' });
     } else if (act === 'copy-log') {
       const log = document.getElementById('training-log-text');
       navigator.clipboard.writeText(log.textContent).then(() => {

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import time
 
 import psutil
 import pytest
@@ -64,7 +65,7 @@ def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
     page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
     other = new_page()  # a second tab sees the same
     other.goto(f"{address}/training")
-    other.wait_for_selector("#training-status:text-matches('running|done')")
+    other.wait_for_selector("#training-status:text-matches('running|done')", timeout=60_000)
     page.wait_for_selector("#training-status:text-is('done')", timeout=90_000)
     assert page.inner_text("#training-progress") == "1/1"
     page.wait_for_selector("#training-accuracy-graph >> text=/val \\d/")
@@ -90,6 +91,16 @@ def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
     page.wait_for_function(idle)
     remembered = {name: page.input_value(f"#training-{name}-input") for name in ("epochs", "batch", "name")}
     assert remembered == {"epochs": "1", "batch": "32", "name": "mine"}
+
+
+def test_a_slow_server_is_asked_again_only_after_its_answer(address, page, monkeypatch):
+    """Dash throws an answer away when the same is asked anew meanwhile: a plain timer would never show anything."""
+    from dashboard.jobs import Jobs
+
+    quick = Jobs.view
+    monkeypatch.setattr(Jobs, "view", lambda self, shown=None: (time.sleep(1.2), quick(self, shown))[1])
+    page.goto(f"{address}/training")
+    page.wait_for_selector("text=No training yet", timeout=60_000)
 
 
 def test_presets_fill_the_form_and_what_is_changed_is_marked(address, page, idle):
@@ -121,6 +132,21 @@ def test_presets_fill_the_form_and_what_is_changed_is_marked(address, page, idle
     page.fill("#training-rate-input", "0.5")
     page.wait_for_function(idle)
     assert page.locator(".field.changed").count() == 0
+
+
+def test_a_runs_settings_are_copied_from_its_details(home, no_artifacts, serving, page, idle):
+    from dashboard.shell import create_app
+
+    page.goto(f"{serving(create_app(no_artifacts, home=home))}/training")
+    page.wait_for_function(idle)
+    page.click("#training-runs-table >> text=Details")
+    page.click("#training-run-links >> text=Copy settings")
+    page.wait_for_selector("text=The form has the settings of toy.")
+    page.wait_for_selector("#training-run-drawer:not(.open)", state="attached")
+    assert page.input_value("#training-epochs-input") == "2"
+    assert page.get_by_label("Own").is_checked()
+    page.fill("#training-epochs-input", "3")
+    page.wait_for_selector("#training-epochs-was:text-is('toy: 2')")
 
 
 def test_a_wrong_setting_behind_more_settings_is_unfolded_and_gets_the_focus(address, page, idle):
@@ -155,23 +181,23 @@ def test_curves_stream_and_a_broken_off_training_is_resumed_or_discarded(address
     page.wait_for_function(f"() => ({points})() > {seen}", timeout=30_000)
     (job,) = table.listing()
     psutil.Process(job.pid).kill()
-    page.wait_for_selector("#training-status:text-is('interrupted')", timeout=10_000)
+    page.wait_for_selector("#training-status:text-is('interrupted')", timeout=30_000)
     page.wait_for_selector("#training-queue-table >> text=Resume")
     page.click("#training-resume")
     page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
     page.wait_for_selector("#training-queue-table tbody tr:first-child td:nth-child(6):text-is('2')")  # the second try
     other = new_page()
     other.goto(f"{address}/training")
-    other.wait_for_selector("#training-status:text-is('running')")
-    other.click("#training-queue-table >> text=Cancel")
-    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=5_000)
+    other.wait_for_selector("#training-status:text-is('running')", timeout=60_000)
+    other.click("#training-queue-table >> text=Cancel", timeout=60_000)
+    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=30_000)
     page.fill("#training-name-input", "longer")
     page.click("#training-start")
     page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
     psutil.Process(table.listing()[0].pid).kill()
-    page.wait_for_selector("#training-status:text-is('interrupted')", timeout=10_000)
+    page.wait_for_selector("#training-status:text-is('interrupted')", timeout=30_000)
     page.click("#training-discard-box button")
     page.wait_for_selector("text=Sure?")
     page.click("#training-discard-box button")
-    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=5_000)
+    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=30_000)
     assert not table.partial(table.listing()[0]).exists()

@@ -346,6 +346,7 @@ def register(app: Dash, doors: Doors) -> None:
         words = doors.jobs.log_tail(job_id) or "Nothing has been printed yet."
         return words, False, "true", f"/training/log/{job_id}.txt", [html.Li(happened(one)) for one in events], now
 
+    app.clientside_callback(ClientsideFunction("training", "pace"), Input(Memory.TICK, "interval"))
     app.clientside_callback(
         ClientsideFunction("training", "follow"), Input(Ids.LOG_TEXT, "children"), prevent_initial_call=True
     )
