@@ -448,7 +448,7 @@ def default(row: runs.Row, history: list[Promotion], marks: Marks) -> list[Any]:
 
 
 def links(row: runs.Row, doors: Doors, selection: Selection) -> list[Any]:
-    """Compare, copy settings, export."""
+    """Compare and export."""
     if not row.entry.ok:
         return []
     parts: list[Any] = []
@@ -457,9 +457,6 @@ def links(row: runs.Row, doors: Doors, selection: Selection) -> list[Any]:
     if other is not None and other != row.run_id:
         there = selection.here().with_(run=row.run_id, against=other).query()
         parts.append(button("Compare", search=there, path="/comparison", title=f"With {other}, side by side"))
-    if not doors.read_only:
-        more = {"data-act": "copy", "data-of": f"run:{row.run_id}", "title": "Fill the form with this run's settings"}
-        parts.append(button("Copy settings", **more))
     parts.append(
         html.A([icon("download"), "Zip"], href=f"/export/runs/{row.run_id}.zip", className="btn-ff", download="",
                target="_self", title="Export the run as one file", **{"aria-label": "Export as zip"})
