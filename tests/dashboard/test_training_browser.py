@@ -33,6 +33,15 @@ def address(tmp_path, no_artifacts, monkeypatch, serving):
             continue
 
 
+def kill_trainer(table):
+    """Kill the process of the newest job, once there is one."""
+    until = time.monotonic() + 60
+    while (pid := table.listing()[0].pid) is None:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    psutil.Process(pid).kill()
+
+
 def violations(page):
     from axe_playwright_python.sync_playwright import Axe
 
@@ -163,7 +172,7 @@ def test_a_wrong_setting_behind_more_settings_is_unfolded_and_gets_the_focus(add
     page.wait_for_function("() => document.activeElement.id === 'training-momentum-input'")
 
 
-def test_curves_stream_and_a_broken_off_training_is_resumed_or_discarded(address, page, new_page, idle, tmp_path):
+def test_curves_stream_and_a_broken_off_training_is_resumed(address, page, idle, tmp_path):
     from ml.jobs.table import JobTable
 
     table = JobTable(tmp_path / "own")
@@ -179,25 +188,34 @@ def test_curves_stream_and_a_broken_off_training_is_resumed_or_discarded(address
     page.wait_for_function(f"() => ({points})() >= 3", timeout=60_000)
     seen = page.evaluate(points)
     page.wait_for_function(f"() => ({points})() > {seen}", timeout=30_000)
-    (job,) = table.listing()
-    psutil.Process(job.pid).kill()
+    kill_trainer(table)
     page.wait_for_selector("#training-status:text-is('interrupted')", timeout=30_000)
     page.wait_for_selector("#training-queue-table >> text=Resume")
     page.click("#training-resume")
     page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
     page.wait_for_selector("#training-queue-table tbody tr:first-child td:nth-child(6):text-is('2')")  # the second try
-    other = new_page()
-    other.goto(f"{address}/training")
-    other.wait_for_selector("#training-status:text-is('running')", timeout=60_000)
-    other.click("#training-queue-table >> text=Cancel", timeout=60_000)
-    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=30_000)
-    page.fill("#training-name-input", "longer")
-    page.click("#training-start")
-    page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
-    psutil.Process(table.listing()[0].pid).kill()
-    page.wait_for_selector("#training-status:text-is('interrupted')", timeout=30_000)
+
+
+def test_a_training_that_came_to_nothing_is_looked_at_and_discarded(address, page, tmp_path):
+    from ml.jobs.table import JobTable
+
+    table = JobTable(tmp_path / "own")
+    jobs = []
+    for name in ("first", "second"):
+        job = table.submit({"model": "mlp", "dataset": "bars", "seed": 1}, name, epochs=3)
+        table.finish(table.claim(job_id=job.id), "interrupted", "The power went.")
+        jobs.append(job)
+    table.partial(jobs[0]).mkdir(parents=True)
+    page.goto(f"{address}/training")
+    page.wait_for_selector("#training-live-title:text('second')", timeout=60_000)
+    page.get_by_role("button", name="Show first").click()
+    page.wait_for_selector("#training-live-title:text('first')")
+    assert "The power went." in page.inner_text("#training-live-sentence")
     page.click("#training-discard-box button")
     page.wait_for_selector("text=Sure?")
+    assert table.get(jobs[0].id).state == "interrupted"  # one click is not enough
     page.click("#training-discard-box button")
-    page.wait_for_selector("#training-status:text-is('cancelled')", timeout=30_000)
-    assert not table.partial(table.listing()[0]).exists()
+    page.wait_for_selector("#training-status:text-is('cancelled')")
+    assert not table.partial(jobs[0]).exists()
+    page.click("text=Back to the current training")
+    page.wait_for_selector("#training-live-title:text('second')")
