@@ -225,8 +225,7 @@ def register(app: Dash, doors: Doors) -> None:
     def list_runs(search: str | None, _: str | None, __: object, options: list | None, value: str | None):
         """What can be chosen; assets/clientside.js makes a choice the new address."""
         marks, entries = doors.store.marks(), doors.store.runs()
-        asked = Selection.parse(search).run
-        shown = asked if any(entry.run_id == asked for entry in entries) else doors.store.default_run()
+        shown = doors.store.used(Selection.parse(search).run)
         listed = [entry for entry in entries if not marks.of(entry.run_id).archived or entry.run_id == shown]
         offered = [option(entry, marks) for entry in listed]
         if offered == options and shown == value:

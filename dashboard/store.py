@@ -24,6 +24,7 @@ __all__ = [
     "bootstrap", "gap", "holm", "mcnemar", "mean_gap", "newcombe", "wilson",
 ]  # fmt: skip
 
+HEADLINES = 2_000  # a dozen numbers each
 KEPT = 48  # tables and arrays in memory, of all runs together
 
 
@@ -64,6 +65,7 @@ class Store:
         self.library = Library(artifacts or ARTIFACTS, home or home_dir())
         self._records = records or Records()
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._headlines: dict[Hashable, dict[str, tuple[float, float, float]]] = {}
         self._lock = threading.RLock()
 
     def runs(self) -> list[RunEntry]:
@@ -80,12 +82,34 @@ class Store:
         """What people say of runs."""
         return self._records.marks()
 
-    def shown(self, run_id: str | None) -> "RunView":
-        """The run a page shows for the one in its address: that one, or the default when it is not here (any more).
+    def used(self, run_id: str | None) -> str | None:
+        """The run a page shows for the one in its address: that one, or the default when it is not here (any more)."""
+        return run_id if any(entry.run_id == run_id for entry in self.runs()) else self.default_run()
 
-        Raises Missing where there is no run at all, Broken.
+    def shown(self, run_id: str | None) -> "RunView":
+        """That run, opened. Raises Missing where there is no run at all, Broken."""
+        return self.open(self.used(run_id))
+
+    def headline(self, entry: RunEntry) -> dict[str, tuple[float, float, float]]:
+        """metric → value, low, high over the whole test split, the ends NaN where there are none; empty without scores.
+
+        Kept for every run there is: the table of runs asks for all of them at once.
         """
-        return self.open(run_id if any(entry.run_id == run_id for entry in self.runs()) else None)
+        key = (entry.run_id, entry.manifest.get("nouns", {}).get("scores", {}).get("sha256"))
+        with self._lock:
+            known = self._headlines.get(key)
+        if known is None:
+            try:
+                table = self.open(entry.run_id).scores("test")
+                rows = table[table["class"].isna()].itertuples()
+                known = {row.metric: (float(row.value), float(row.low), float(row.high)) for row in rows}
+            except (Missing, Broken):
+                known = {}
+            with self._lock:
+                if len(self._headlines) > HEADLINES:
+                    self._headlines.clear()
+                self._headlines[key] = known
+        return known
 
     def open(self, run_id: str | None) -> "RunView":
         """Exactly that run, the default when None. Raises Missing or Broken."""

@@ -221,6 +221,13 @@ def test_broken_runs_have_a_row_with_their_reason(client, two):
     assert made["training-run-delete"]["hidden"] is False
 
 
+def test_a_broken_run_in_the_address_leaves_the_table(client, two):
+    (two / "runs" / "second" / "weights.safetensors").write_bytes(b"x")
+    _, made = client.fire_with("training-runs-help.children", "training-runs-state.data", {"url.search": "?run=second"})
+    assert set(names(made)) == {"toy", "second"}
+    assert drawer(client, "toy", "?run=second")["training-run-links"]["children"]
+
+
 def test_a_home_without_runs_has_a_face(tmp_path, no_artifacts):
     client = make(tmp_path / "empty", no_artifacts)
     _, made = client.fire_with("training-runs-help.children", "training-runs-state.data", {"url.search": ""})

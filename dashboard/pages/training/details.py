@@ -452,7 +452,7 @@ def links(row: runs.Row, doors: Doors, selection: Selection) -> list[Any]:
     if not row.entry.ok:
         return []
     parts: list[Any] = []
-    used = doors.store.shown(selection.run).run_id
+    used = doors.store.used(selection.run)
     other = used if used != row.run_id else doors.store.default_run()
     if other is not None and other != row.run_id:
         there = selection.here().with_(run=row.run_id, against=other).query()

@@ -24,7 +24,7 @@ from dashboard.pages.training.words import duration, size
 from dashboard.records import Mark, Marks
 from dashboard.selection import Selection
 from dashboard.shelf import KEPT_DAYS, UPLOAD_BYTES, Deleted
-from dashboard.store import Broken, Missing, RunEntry, wilson
+from dashboard.store import Missing, RunEntry, wilson
 
 DASH = "–"
 LONGEST = 120  # characters of a note in the table, which shows what fits into one line
@@ -222,13 +222,9 @@ def row(doors: Doors, entry: RunEntry, marks: Marks, default: str | None) -> Row
     result = entry.manifest["results"]["test"]
     low, high = (float(end) for end in wilson(result["correct"], result["n"]))
     scores = {"accuracy": Score(result["correct"] / result["n"], low, high)}
-    try:
-        table = doors.store.open(entry.run_id).scores("test")
-        for found in table[table["class"].isna()].itertuples():
-            ends = (found.low, found.high) if math.isfinite(found.low) and math.isfinite(found.high) else (None, None)
-            scores.setdefault(found.metric, Score(float(found.value), *ends))
-    except (Missing, Broken):
-        pass  # what the run lacks is a dash
+    for metric, (value, low, high) in doors.store.headline(entry).items():
+        ends = (low, high) if math.isfinite(low) and math.isfinite(high) else (None, None)
+        scores.setdefault(metric, Score(value, *ends))
     return Row(
         entry, mark, scores, entry.run_id == default, doors.store.has_pictures(entry.manifest["dataset"]["name"])
     )
@@ -297,7 +293,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not everything:
             raise Missing("There is no run yet.", "python -m ml train --epochs 10")
         selection = Selection.parse(search)
-        used = doors.store.shown(selection.run).run_id if any(row.entry.ok for row in everything) else None
+        used = doors.store.used(selection.run)
         found = ordered(chosen(everything, words, tags, archived, used), sort)
         table = _table(found, sort, used, opened, selection)
         names = sorted({tag for row in everything for tag in row.mark.tags}, key=str.casefold)
