@@ -125,7 +125,7 @@ class Hand(Worker):
     def keep(self) -> None:
         """Sign for this worker, end what died without a word, ring for what was forgotten; until told to stop."""
         worker, signed = "", 0.0  # of a clock that began long ago
-        while not self.stop.wait(KEEP_SECONDS):
+        while True:
             try:
                 if time.monotonic() - signed >= BEAT_SECONDS:
                     if not worker or not self.table.sign(worker):
@@ -139,6 +139,8 @@ class Hand(Worker):
                 self._remind()
             except SQLAlchemyError:
                 log.warning("the job database cannot be used", exc_info=True)
+            if self.stop.wait(KEEP_SECONDS):
+                break
         try:
             self.table.retire(worker, force=True)
         except SQLAlchemyError:

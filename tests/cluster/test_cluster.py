@@ -21,7 +21,7 @@ def submit(jobs: Jobs, name: str, **changes) -> Job:
     return jobs.submit({**SPEC, **changes, "name": name})
 
 
-def reaches(cluster: Cluster, table: JobTable, job: Job, *states: str, within: float = 120) -> tuple[Job, float]:
+def reaches(cluster: Cluster, table: JobTable, job: Job, *states: str, within: float = 200) -> tuple[Job, float]:
     def look() -> Job | None:
         now = table.get(job.id)
         return now if now.state in states else None

@@ -158,7 +158,7 @@ def test_a_home_that_cannot_be_written_to_can_still_be_looked_at(tmp_path, no_ar
     blocked.write_text("")
     jobs = Jobs(blocked / "home", artifacts=no_artifacts)
     assert "cannot be used" in jobs.view().problem
-    assert jobs.health() == {"database": "unavailable", "worker": "stopped"}
+    assert jobs.health() == {"database": "unavailable", "worker": "stopped", "broker": "none"}
     with pytest.raises(Refused, match="cannot be used"):
         jobs.cancel("0" * 32)
 
@@ -170,7 +170,7 @@ def test_a_missing_worker_is_woken_once(jobs, no_worker):
     jobs.view()
     jobs.view()
     assert no_worker == [jobs.home]
-    assert jobs.health() == {"database": "ok", "worker": "stopped"}
+    assert jobs.health() == {"database": "ok", "worker": "stopped", "broker": "none"}
 
 
 def test_a_background_process_starts_once_for_a_live_attempt_and_never_for_a_forged_one(jobs):
