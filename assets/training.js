@@ -183,16 +183,22 @@
   document.addEventListener('click', (e) => {
     const button = e.target.closest && e.target.closest('button[data-act]');
     if (!button || button.disabled) return;
+    const back = () => {
+      if (!button.dataset.asked) return;
+      const [words, name] = JSON.parse(button.dataset.asked);
+      button.textContent = words;
+      if (name) button.setAttribute('aria-label', name);
+      delete button.dataset.asked;
+    };
     if (button.dataset.sure && !button.dataset.asked) {
-      const words = button.textContent;
-      button.dataset.asked = words;
+      const name = button.getAttribute('aria-label');
+      button.dataset.asked = JSON.stringify([button.textContent, name]);
       button.textContent = button.dataset.sure;
-      setTimeout(() => {
-        if (button.dataset.asked) { button.textContent = button.dataset.asked; delete button.dataset.asked; }
-      }, 5000);
+      if (name) button.setAttribute('aria-label', `${button.dataset.sure} ${name}`);
+      setTimeout(back, 5000);
       return;
     }
-    if (button.dataset.asked) { button.textContent = button.dataset.asked; delete button.dataset.asked; }
+    back();
     const act = button.dataset.act, of = button.dataset.of;
     if (act === 'show') {
       set('training-shown-state', { data: of || null });

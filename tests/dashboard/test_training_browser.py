@@ -219,3 +219,6 @@ def test_a_training_that_came_to_nothing_is_looked_at_and_discarded(address, pag
     assert not table.partial(jobs[0]).exists()
     page.click("text=Back to the current training")
     page.wait_for_selector("#training-live-title:text('second')")
+    page.get_by_role("button", name="Discard second").click()
+    page.get_by_role("button", name="Sure? Discard second").click()
+    page.wait_for_selector("#training-status:text-is('cancelled')")

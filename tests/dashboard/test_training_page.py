@@ -242,6 +242,17 @@ def test_what_is_drawn_beside_may_be_anything(client, own):
         assert client.fire_with(output, "training-beside-checks.value", values)[0] == 200, value
 
 
+def test_before_the_first_training_the_run_in_use_shows_how_it_learned(with_run):
+    _, made = with_run.fire_with("training-status.children", "training-live-state.data", {"url.search": ""})
+    assert made["training-live-sentence"]["children"].startswith("No training yet. The form starts one.")
+    assert "how toy learned" in made["training-live-sentence"]["children"]
+    assert (made["training-status"]["children"], made["training-progress"]["children"]) == ("", "–")
+    assert made["training-cancel"]["hidden"]
+    _, made = with_run.fire_with("training-loss-graph.figure", "training-curves-state.data", {"url.search": ""})
+    names = [trace.get("name") for trace in made["training-loss-graph"]["figure"]["data"]]
+    assert "validation loss" in names
+
+
 def test_any_job_can_be_brought_to_the_front_and_left_again(client, own):
     old, new = add(own, "old", end="failed", cause="The disk is full."), add(own, "new")
     shown = {"training-shown-state.data": old.id}

@@ -241,8 +241,7 @@ def register(app: Dash, doors: Doors) -> None:
         if view.problem:
             raise Broken(view.problem)
         if job is None:
-            words = "Nothing is trained here." if doors.read_only else "No training yet. The form starts one."
-            raise Missing(words)
+            return nothing(doors, search)
         last = view.history[-1] if view.history else None
         best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
         changes = not doors.read_only
@@ -276,19 +275,21 @@ def register(app: Dash, doors: Doors) -> None:
         Input(Memory.CURVES, "data"),
         Input(theme.STATE, "data"),
         Input(Ids.PICK, "value"),
+        Input("url", "search"),
         State(Memory.SHOWN, "data"),
         prevent_initial_call=True,
     )
-    def draw_curves(_curves, mode, picked, shown):
+    def draw_curves(_curves, mode, picked, search, shown):
         job = doors.jobs.view(shown).job
         found = doors.jobs.training(job.id) if job is not None else None
+        more: dict[str, Any] = {}
         if found is None:
-            own, more = progress.Training(), dict[str, Any]()
+            own = others.training(doors, f"run:{in_use(doors, search)}") or progress.Training()
         else:
             job, history, steps = found
             own = progress.Training("", _columns(history, others.MEASURES), within(job, steps))
             n = doors.jobs.validation_images(job.spec.get("dataset"))
-            more = {"epochs": job.epochs}
+            more["epochs"] = job.epochs
             if n and history:
                 low, high = wilson(np.round(np.array(own.history["validation_accuracy"]) * n), n)
                 more["interval"] = (low.tolist(), high.tolist())
@@ -396,6 +397,22 @@ def register(app: Dash, doors: Doors) -> None:
     )(relay)
 
 
+def in_use(doors: Doors, search: object) -> str | None:
+    """The run that the address names, else the default."""
+    return Selection.parse(search).run or doors.store.default_run()
+
+
+def nothing(doors: Doors, search: object) -> tuple[Any, ...]:
+    """The card before the first training: how the run in use learned. Raises Missing where there is no run either."""
+    words = "Nothing is trained here." if doors.read_only else "No training yet. The form starts one."
+    run_id = in_use(doors, search)
+    if run_id is None or others.training(doors, f"run:{run_id}") is None:
+        raise Missing(words)
+    sentence = f"{words} Below is how {doors.store.marks().title(run_id)} learned, the run in use."
+    facts = (DASH,) * 6
+    return "Latest training", sentence, None, "", "badge-ff mute", None, True, True, None, True, False, *facts, "0", "1"
+
+
 def _news(now: Any, seen: Any) -> Any:
     """now where it differs from what the browser has, so that an unchanged row costs no work there."""
     return no_update if now == seen else now
@@ -500,7 +517,7 @@ def _next(job: Job, doors: Doors, selection: Selection) -> list[Any]:
     if not doors.read_only:
         more = {"data-act": "copy", "data-of": f"job:{job.id}", "title": "Fill the form with this training's settings"}
         found.append(button("Copy settings", small=True, **more))
-    used = selection.run or doors.store.default_run()
+    used = in_use(doors, selection.query())
     if job.state == "done" and used != job.run_id and any(e.run_id == job.run_id and e.ok for e in doors.store.runs()):
         found.append(button("Use this run", small=True, search=selection.with_(run=job.run_id).query()))
     return found

@@ -145,4 +145,5 @@ def _actions(job: Job, front: str, changes: bool) -> list[Any]:
         found.append(act("Cancel", "cancel", disabled=job.cancel))
     if changes and job.state in ("interrupted", "failed"):
         found.append(act("Resume", "resume"))
+        found.append(act("Discard", "discard", kind="danger", **{"data-sure": "Sure?"}))
     return found
