@@ -3,13 +3,15 @@ FROM python:3.11-slim
 
 # Where torch's CPU builds lie; the package index itself has the much larger CUDA ones.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# requirements-cluster.txt for a cluster's image: see compose.yaml.
+ARG REQUIREMENTS=requirements.txt
 
 RUN useradd --create-home --uid 1000 app && install -d -o app /var/lib/fashion-forward
 WORKDIR /srv/fashion-forward
 
-COPY requirements.txt .
+COPY requirements.txt requirements-cluster.txt ./
 RUN pip install --no-cache-dir --index-url "$TORCH_INDEX" $(grep -E '^(torch|torchvision)==' requirements.txt) \
-    && pip install --no-cache-dir -r requirements.txt
+    && pip install --no-cache-dir -r "$REQUIREMENTS"
 
 COPY app.py ./
 COPY assets assets

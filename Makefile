@@ -17,7 +17,7 @@ DATA := .venv/.installed-dataset
 CLUSTER := .venv/.installed-cluster
 SERVERS := .venv/.installed-servers
 
-.PHONY: help run test test-unit check format test-faults bench-web models ablation artifacts plotly clean
+.PHONY: help run cluster test test-unit check format test-faults bench-web models ablation artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -25,6 +25,9 @@ help: ## this list
 
 run: $(RUN) ## serve the app on http://127.0.0.1:8050 (PORT and HOST change it)
 	@exec $(BIN)/python app.py $(ARGS)
+
+cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this machine (docs/cluster.md)
+	@exec $(BIN)/python tools/cluster.py $(ARGS)
 
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
 	$(BIN)/python -m pytest $(ARGS)
