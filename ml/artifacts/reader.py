@@ -20,6 +20,7 @@ from ml.artifacts.writer import sha256
 # reading a table of 250,000 rows leaves 30 MB less behind than with arrow's own allocator, which keeps what it freed
 pa.set_memory_pool(pa.system_memory_pool())
 
+PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # how pickles and torch.save begin
 HEADER_BYTES = 8  # of a safetensors file: the length of the description that follows
 
 
@@ -243,6 +244,10 @@ class Library:
 def _core_problem(folder: Path, manifest: dict[str, Any]) -> str:
     """Why weights, history or predictions cannot be used; '' when they can."""
     try:
+        with (folder / "weights.safetensors").open("rb") as file:
+            start = file.read(HEADER_BYTES + 1)
+            if start.startswith(PICKLED) and start[HEADER_BYTES:] != b"{":  # a description of 640 bytes begins like one
+                return "unsafe format: its weights.safetensors is a pickle or a zip, and is never opened"
         if sha256(folder / "weights.safetensors") != manifest["weights"]["sha256"]:
             return "its weights.safetensors does not match its checksum"
         shapes = _shapes(folder / "weights.safetensors")

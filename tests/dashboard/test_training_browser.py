@@ -149,7 +149,7 @@ def test_a_runs_settings_are_copied_from_its_details(home, no_artifacts, serving
     page.goto(f"{serving(create_app(no_artifacts, home=home))}/training")
     page.wait_for_function(idle)
     page.click("#training-runs-table >> text=Details")
-    page.click("#training-run-links >> text=Copy settings")
+    page.click("#training-run-facts >> text=Copy settings")
     page.wait_for_selector("text=The form has the settings of toy.")
     page.wait_for_selector("#training-run-drawer:not(.open)", state="attached")
     assert page.input_value("#training-epochs-input") == "2"

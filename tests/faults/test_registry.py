@@ -1,0 +1,160 @@
+"""R1 to R4: broken and hostile runs beside good ones, a run that goes away while it is shown. (R4, answers under a
+changing default, is in tests/dashboard/test_shelf.py.)"""
+
+import json
+import os
+import pickle
+import shutil
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from dashboard.shell import create_app
+from ml.artifacts.writer import sha256
+from tests.callbacks import Client
+
+GOOD = 5
+
+
+class Bomb:
+    """Whatever unpickles this makes a file."""
+
+    def __init__(self, canary):
+        self.canary = canary
+
+    def __reduce__(self):
+        return (open, (str(self.canary), "w"))
+
+
+def copy_run(home, name):
+    folder = home / "runs" / name
+    shutil.copytree(home / "runs" / "toy", folder)
+    change(folder, lambda manifest: manifest.update(run_id=name))
+    return folder
+
+
+def change(folder, how):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    how(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def reshape(folder):
+    """Weights of other shapes, with a checksum that fits."""
+    weights = load_file(folder / "weights.safetensors")
+    last = list(weights)[-1]
+    weights[last] = np.zeros(1, weights[last].dtype)
+    save_file(weights, folder / "weights.safetensors")
+    change(folder, lambda manifest: manifest["weights"].update(sha256=sha256(folder / "weights.safetensors")))
+
+
+def columns(folder):
+    """A table of another kind under the name of predictions, with a checksum that fits."""
+    shutil.copy(folder / "history.parquet", folder / "predictions.parquet")
+    digest = sha256(folder / "predictions.parquet")
+    change(folder, lambda manifest: manifest["nouns"]["predictions"].update(sha256=digest))
+
+
+def link_out(folder):
+    shutil.move(folder, folder.parent.parent / "elsewhere")
+    os.symlink(folder.parent.parent / "elsewhere", folder)
+
+
+BROKEN = {
+    "no-weights": lambda folder: (folder / "weights.safetensors").unlink(),
+    "empty": lambda folder: [path.unlink() for path in folder.iterdir()],
+    "truncated": lambda folder: os.truncate(folder / "predictions.parquet", 4_000),
+    "schema": columns,
+    "shapes": reshape,
+    "bad-json": lambda folder: (folder / "manifest.json").write_text('{"run_id": '),
+    "link-out": link_out,
+    "newer": lambda folder: change(folder, lambda manifest: manifest.update(schema="2.0")),
+}
+
+
+@pytest.fixture
+def registry(home):
+    """Five good runs and eight broken ones."""
+    for number in range(1, GOOD):
+        copy_run(home, f"good-{number}")
+    for name, damage in BROKEN.items():
+        damage(copy_run(home, name))
+    return home
+
+
+def make_client(home, artifacts):
+    browser = create_app(artifacts, home=home).server.test_client()
+
+    def send(path, data):
+        answer = browser.post(path, data=data, content_type="application/json")
+        return answer.status_code, answer.get_data(as_text=True)
+
+    client = Client(send, lambda path: browser.get(path).get_data(as_text=True))
+    client.browser = browser
+    return client
+
+
+def test_r1_broken_runs_are_listed_with_their_reason_and_the_good_ones_work(registry, no_artifacts):
+    client = make_client(registry, no_artifacts)
+    listed = client.browser.get("/api/v1/runs").get_json()
+    good = {run["run"] for run in listed["runs"] if run["ok"]}
+    broken = {run["run"]: run["reason"] for run in listed["runs"] if not run["ok"]}
+    assert good == {"toy", *(f"good-{n}" for n in range(1, GOOD))}
+    assert set(broken) == set(BROKEN)
+    assert all(len(reason) > 10 and str(registry) not in reason for reason in broken.values())
+    assert listed["default"] in good
+    began = time.monotonic()
+    status, made = client.fire_with("training-runs-help.children", "training-runs-state.data", {"url.search": ""})
+    assert time.monotonic() - began < 2
+    assert status == 200
+    table = json.dumps(made["training-runs-table-tree"]["data"])
+    assert all(json.dumps(reason)[1:-1] in table for reason in broken.values())
+    _, made = client.fire_with("run-picker.options", "url.pathname", {"url.pathname": "/"})
+    offered = {option["value"]: option for option in made["run-picker"]["options"]}
+    assert {name for name, option in offered.items() if option.get("disabled")} == set(BROKEN)
+    outputs = ("dashboard-scores-body-tree.data", "insights-history-loss-graph.figure", "selection-count.children")
+    known = {name for d in client.dependencies for name in d["output"].strip(".").split("...")}
+    for name in (*BROKEN, *good):
+        for output in (output for output in outputs if output in known):
+            for changed in ("url.search", "app-view-state.data"):
+                search = f"?run={name}"
+                values = {"url.search": search, "app-view-state.data": search, "insights-stage-now.data": 1}
+                status, _ = client.fire_with(output, changed, values)
+                assert status < 500
+
+
+def test_r2_weights_that_are_a_pickle_are_never_opened(home, no_artifacts, tmp_path):
+    canary = tmp_path / "canary"
+    folder = copy_run(home, "bomb")
+    (folder / "weights.safetensors").write_bytes(pickle.dumps(Bomb(canary)))
+    (folder / "weights.pt").write_bytes(pickle.dumps(Bomb(canary)))
+    change(folder, lambda manifest: manifest["weights"].update(sha256=sha256(folder / "weights.safetensors")))
+    client = make_client(home, no_artifacts)
+    (bomb,) = [run for run in client.browser.get("/api/v1/runs").get_json()["runs"] if run["run"] == "bomb"]
+    assert not bomb["ok"]
+    assert "unsafe format" in bomb["reason"]
+    image = (tmp_path / "x.png", b"")
+    answer = client.browser.post("/api/v1/predict", data={"image": image[1], "run": "bomb"})
+    assert answer.status_code < 500
+    assert not canary.exists()
+
+
+def test_r3_a_run_deleted_while_it_is_shown_is_named_and_the_default_shown(home, no_artifacts):
+    copy_run(home, "shown")
+    client = make_client(home, no_artifacts)
+    search = "?run=shown&split=validation"
+    _, made = client.fire_with("app-dropped.children", "url.search", {"url.search": search})
+    assert made.get("app-dropped", {}).get("children") is None
+    shutil.rmtree(home / "runs" / "shown")
+    status, made = client.fire_with("app-dropped.children", "url.search", {"url.search": search})
+    assert status == 200
+    assert "run shown, which is not here (any more); toy is shown" in made["app-dropped"]["children"]
+    status, made = client.fire_with("selection-count.children", "url.search", {"url.search": search})
+    assert status == 200
+    assert made["selection-count"]["children"].isdigit()
+    _, made = client.fire_with(
+        "run-picker.options", "url.pathname", {"url.pathname": "/", "app-view-state.data": search}
+    )
+    assert made["run-picker"]["value"] == "toy"
