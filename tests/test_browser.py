@@ -263,7 +263,7 @@ def test_train_one_epoch_on_a_subset(shipped, page, new_page, idle, own_home):
     page.get_by_label("Epochs", exact=True).fill("1")
     page.get_by_text("More settings").click()
     page.get_by_label("Training images").fill("500")
-    page.get_by_label("Name").fill("browser-made")
+    page.locator("#training-form-card").get_by_label("Name").fill("browser-made")
     page.locator("#training-start").click()
     expect(page.locator("#training-status")).to_have_text("running", timeout=60_000)
     page.reload()

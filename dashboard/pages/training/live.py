@@ -282,20 +282,21 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_curves(_curves, mode, picked, search, shown):
         job = doors.jobs.view(shown).job
         found = doors.jobs.training(job.id) if job is not None else None
-        more: dict[str, Any] = {}
-        if found is None:
-            own = others.training(doors, f"run:{in_use(doors, search)}") or progress.Training()
-        else:
+        more: dict[str, Any] = {"mode": theme.mode_of(mode), "height": HEIGHT}
+        if found is not None:
             job, history, steps = found
             own = progress.Training("", _columns(history, others.MEASURES), within(job, steps))
-            n = doors.jobs.validation_images(job.spec.get("dataset"))
-            more["epochs"] = job.epochs
-            if n and history:
-                low, high = wilson(np.round(np.array(own.history["validation_accuracy"]) * n), n)
-                more["interval"] = (low.tolist(), high.tolist())
-            more["planned"] = doors.jobs.planned(job.spec, job.batches or 600)
+            more |= {"epochs": job.epochs, "planned": doors.jobs.planned(job.spec, job.batches or 600)}
+            dataset = job.spec.get("dataset")
+        else:
+            key = f"run:{in_use(doors, search)}"
+            own = others.training(doors, key) or progress.Training()
+            dataset = (others.config(doors, key) or {}).get("dataset")
+        n = doors.jobs.validation_images(dataset)
+        if n and own.history.get("epoch"):
+            low, high = wilson(np.round(np.array(own.history["validation_accuracy"]) * n), n)
+            more["interval"] = (low.tolist(), high.tolist())
         beside = [training for key in keys(picked) if (training := others.training(doors, key)) is not None]
-        more |= {"mode": theme.mode_of(mode), "height": HEIGHT}
         return tuple(progress.curves(own, beside, measure=measure, **_only(more, measure)) for measure in CURVES)
 
     @app.callback(
