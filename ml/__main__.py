@@ -58,7 +58,8 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", choices=PRESETS, help="a recipe to start from; other options change it")
     for name, info in TrainConfig.model_fields.items():
         _add_field(train, name, info)
-    train.add_argument("--run", help="the run's name; made from model and time when left out")
+    # torchrun takes --run for one of its own options, wherever it stands
+    train.add_argument("--run", "--name", help="the run's name; made from model and time when left out")
     train.add_argument("--shipped", action="store_true", help="write into artifacts/ instead of your own folder")
     train.add_argument("--job", metavar="ID", help="do the training of a queued job")
     train.set_defaults(command=train_run)
@@ -155,10 +156,15 @@ def train_run(options: argparse.Namespace) -> int:
         return run_job(options.job)
     given = {name: value for name, value in vars(options).items() if name in TrainConfig.model_fields}
     config = TrainConfig(**{**PRESETS.get(options.preset, {}), **given})
+    processes = os.environ.get("WORLD_SIZE", "1")  # set by torchrun
+    if processes != "1" and not options.run:
+        raise ValueError("name the run with --name: the processes of a training must agree on it")
     run_id = options.run or f"{config.model}-{datetime.now():%y%m%d-%H%M%S}"
-    command = "python -m ml " + shlex.join(sys.argv[1:])
+    program = "python" if processes == "1" else f"torchrun --nproc-per-node {processes}"
+    command = f"{program} -m ml " + shlex.join(sys.argv[1:])
     folder = _train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command)
-    print(folder)
+    if os.environ.get("RANK", "0") == "0":
+        print(folder)
     return 0
 
 
@@ -168,7 +174,8 @@ def _train(config: TrainConfig, run_id: str, home: Path, command: str) -> Path:
 
     from ml import pipeline, tracking
 
-    bar = tqdm(unit="batch", dynamic_ncols=True, disable=None)
+    leads = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one reports
+    bar = tqdm(unit="batch", dynamic_ncols=True, disable=None if leads else True)
 
     def on_batch(done: int, total: int) -> None:
         bar.total = total
@@ -184,11 +191,13 @@ def _train(config: TrainConfig, run_id: str, home: Path, command: str) -> Path:
         bar.close()
         print(words, file=sys.stderr)
 
-    if not pipeline.load(config.dataset).complete:
+    if leads and not pipeline.load(config.dataset).complete:
         print("The full training set is not here: training on the 10,000 pictures that ship.", file=sys.stderr)
     folder = pipeline.train(
         config, run_id=run_id, home=home, on_batch=on_batch, on_epoch=on_epoch, on_step=on_step, command=command
     )
+    if not leads:
+        return folder
     library = pipeline.default_library()
     result = library.open(run_id).manifest["results"]["test"]
     print(f"test: {result['correct']} / {result['n']}")

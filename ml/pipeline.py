@@ -24,7 +24,7 @@ from ml.evaluation import EVALUATIONS, QUICK, SLOW
 from ml.evaluation.subject import SPLITS, Subject
 from ml.inference import Classifier
 from ml.paths import ARTIFACTS, ROOT, home_dir
-from ml.training import published
+from ml.training import parallel, published
 from ml.training.config import TrainConfig
 from ml.training.loop import Epoch, Metrics, fit
 
@@ -48,8 +48,10 @@ def train(
     home: FASHION_HOME, or the artifacts folder itself. on_batch may raise loop.Cancelled; on_metrics hears of the
     running epoch about twice a second; on_step gets words for what follows training. slow: also make the nouns that
     take longer, after the run is published.
+    Under torchrun all processes train and the first one does the rest.
     Raises KeyError (unknown model or data set), DataMissing, models.WeightsMissing, Diverged, FileExistsError.
     """
+    team = parallel.join()
     partial = writer.partial(home / "runs", run_id)
     checkpoint = partial / "checkpoint.pt"
     if not resume:
@@ -62,7 +64,7 @@ def train(
         "width": width,
         "classes": len(dataset.classes),
     }
-    torch.set_num_threads(config.threads or cores())
+    torch.set_num_threads(config.threads or parallel.threads(cores()))
     torch.manual_seed(config.seed)
     if config.dropout is not None:
         model_config["dropout"] = config.dropout
@@ -77,7 +79,10 @@ def train(
     history = []
     for epoch in fit(module, dataset, config, checkpoint=checkpoint, on_batch=on_batch, on_metrics=on_metrics):
         history.append(epoch)
-        on_epoch(epoch)
+        if team.leads:
+            on_epoch(epoch)
+    if not team.leads:
+        return home / "runs" / run_id
 
     trained = time.perf_counter()
     on_step("evaluating")
@@ -104,7 +109,7 @@ def train(
         "results": results(subject),
         "seconds": round(training_seconds + time.perf_counter() - trained, 1),
         "training_seconds": round(training_seconds, 1),
-        "machine": machine(),
+        "machine": machine() | ({"processes": team.size} if team.size > 1 else {}),
         "torch": torch.__version__,
         "git": git_commit(),
         "command": command,

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from ml.data.base import Dataset, Split
 from ml.models.inputs import normalise, pixels
+from ml.training import parallel
 from ml.training.augment import augment
 from ml.training.config import TrainConfig
 from ml.training.frozen import Frozen
@@ -92,15 +93,17 @@ def fit(
     on_batch(done, total): called before each step, counting steps of the whole training; may raise Cancelled.
     on_metrics: about twice a second. on_weights(epoch, network): what was scored on validation (the averaged weights
     where config.ema is set), outside the clock.
+    Under torchrun each process does its share of every batch; only the first one scores, saves, calls and yields.
     Raises Diverged when the loss is not finite, ValueError when the checkpoint is of another config.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    team = parallel.team()
+    device = team.device()
     train, validation = dataset.subset(config.train_images, config.seed), dataset["validation"]
     mean, std = dataset.statistics()
     images, labels = pixels(train.images).to(device), torch.from_numpy(train.labels).to(device)
     steps = math.ceil(len(labels) / config.batch_size)
     generator = torch.Generator().manual_seed(config.seed)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(config.seed + team.rank)  # dropout differs from share to share
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
     optimiser = optimiser_of(model, config)
@@ -131,33 +134,38 @@ def fit(
         if number > config.frozen_epochs:
             frozen = None
         elif frozen is None:
-            begun = partial(on_batch, (number - 1) * steps, config.epochs * steps)
+            begun = partial(on_batch if team.leads else _nothing, (number - 1) * steps, config.epochs * steps)
             frozen = Frozen(model, images, validation, (mean, std), half=half, on_chunk=begun)
         looked, seen = started, (0, 0.0, 0)  # when metrics were last given; pictures, loss sum and right answers then
         order = torch.randperm(len(labels), generator=generator).to(device)
         for step in range(steps):
             done = (number - 1) * steps + step
-            on_batch(done, config.epochs * steps)
+            if team.leads:
+                on_batch(done, config.epochs * steps)
             rows = order[step * config.batch_size : (step + 1) * config.batch_size]
+            part, share = team.part(len(rows))
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 if frozen is None:
-                    logits = model(normalise(augment(images[rows], config.augment, generator), mean, std)).float()
+                    batch = normalise(augment(images[rows], config.augment, generator), mean, std)
+                    logits = model(batch[part]).float()
                 else:
-                    logits = frozen.logits(model, rows)
-                loss = cross_entropy(logits, labels[rows], label_smoothing=config.label_smoothing)
+                    logits = frozen.logits(model, rows[part])
+                loss = cross_entropy(logits, labels[rows][part], label_smoothing=config.label_smoothing)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            team.add_gradients(model, share)
             optimiser.step()
             schedule.step()
             if average is not None:
                 average.update(model)
-            value = loss.item()
+            hits = int((logits.argmax(1) == labels[rows][part]).sum()) if share else 0
+            value, batch_right = team.add(loss.item() * share, hits)
             if not math.isfinite(value):
                 raise Diverged(f"the loss became {value} in epoch {number}: try a lower learning rate")
             loss_sum += value * len(rows)
-            right += int((logits.argmax(1) == labels[rows]).sum())
+            right += int(batch_right)
             now = time.perf_counter()
-            if now - looked >= METRICS_SECONDS:
+            if team.leads and now - looked >= METRICS_SECONDS:
                 n = min((step + 1) * config.batch_size, len(labels))
                 new = n - seen[0]
                 rate = float(schedule.get_last_lr()[0])
@@ -166,6 +174,9 @@ def fit(
                 )
                 looked, seen = now, (n, loss_sum, right)
         seconds = time.perf_counter() - started
+        team.average_statistics(model)
+        if not team.leads:
+            continue
         scored = model if average is None else average.module
         if frozen is None:
             validation_loss, validation_accuracy = evaluate(scored, validation, mean, std, flip=config.flip_test)
@@ -200,9 +211,15 @@ def fit(
             }
             _save(checkpoint, state)
         yield epoch
+    if not team.leads:
+        return
     on_batch(config.epochs * steps, config.epochs * steps)
     model.load_state_dict(best[1])
     model.cpu().eval()
+
+
+def _nothing(done: int, total: int) -> None:
+    """What the other processes of a team call."""
 
 
 def precision(asked: str, device: torch.device) -> str:
