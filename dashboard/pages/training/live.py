@@ -1,5 +1,6 @@
 """The training in front: how far it is, how fast, and how its measures move, within the epochs and at their ends."""
 
+import contextlib
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ import dash_bootstrap_components as dbc
 import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
-from flask import Response, abort, send_file
+from flask import Response, abort, has_request_context, send_file
 
 from dashboard import theme
 from dashboard.components import button, graph, icon, plain
@@ -25,7 +26,8 @@ from dashboard.selection import Selection
 from dashboard.store import Broken, Missing, wilson
 
 ACTIVE_MS, IDLE_MS = 500, 3000
-CALM_SECONDS = 1.5  # between two drawings of a running training
+LIVE_SECONDS = 0.9  # between two looks at a running training's numbers: a browser that draws takes its cores away
+CALM_SECONDS = (1.4, 2.9)  # the same of its curves, within the first epoch and after it
 HEIGHT = 190  # about what a curve gets on a wide screen
 DASH = "–"
 
@@ -61,6 +63,27 @@ class Ids(StrEnum):
     SPEED_GRAPH = "training-speed-graph"
 
 
+FACTS = (
+    Output(Ids.TITLE, "children"),
+    Output(Ids.SENTENCE, "children"),
+    Output(Ids.BACK, "children"),
+    Output(Ids.STATUS, "children"),
+    Output(Ids.STATUS, "className"),
+    Output(Ids.USE, "children"),
+    Output(Ids.LOG, "disabled"),
+    Output(Ids.RESUME, "hidden"),
+    Output(Ids.DISCARD, "children"),
+    Output(Ids.CANCEL, "hidden"),
+    Output(Ids.CANCEL, "disabled"),
+    Output(Ids.PROGRESS, "children"),
+    Output(Ids.LEFT, "children"),
+    Output(Ids.SPEED, "children"),
+    Output(Ids.ACCURACY, "children"),
+    Output(Ids.BEST, "children"),
+    Output(Ids.LOSS, "children"),
+    Output(Ids.BAR, "value"),
+    Output(Ids.BAR, "max"),
+)
 CURVES = {
     "loss": ("Loss", "lower is better", Ids.LOSS_GRAPH),
     "accuracy": ("Accuracy", "in percent; band: 95 % interval", Ids.ACCURACY_GRAPH),
@@ -70,7 +93,7 @@ CURVES = {
 
 
 def layout(doors: Doors, selection: Selection) -> html.Article:
-    facts = [
+    named = [
         ("Epoch", Ids.PROGRESS),
         ("Left", Ids.LEFT),
         ("Speed", Ids.SPEED),
@@ -130,28 +153,53 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         html.Pre(id=Ids.LOG_TEXT, className="log", tabIndex="0", role="region", **{"aria-label": "Log"}),
     ]
     body = [
-        html.Div([html.Div([html.Span(name), html.B(DASH, id=id)]) for name, id in facts], className="kv"),
+        html.Div([html.Div([html.Span(name), html.B(DASH, id=id)]) for name, id in named], className="kv"),
         html.Progress(id=Ids.BAR, value="0", max="1", **{"aria-label": "Part of the training that is done"}),
         html.Div(logged, id=Ids.LOG_BOX, className="logbox", hidden=True),
         beside,
         html.Div([_curve(*parts) for parts in CURVES.values()], className="curves four"),
     ]
     parts = [slot(Ids.FACE), html.Div(body, className="live")]
-    return html.Article(
+    card = html.Article(
         [head, html.P(id=Ids.NOTICE, className="form-error", role="alert"), *parts], className="ff-card c8"
     )
+    if has_request_context():  # not at start-up, which needs no database
+        with contextlib.suppress(Exception):  # the first callback meets it as well, and shows it
+            fill(card, facts(doors, selection.query(), None))
+    return card
+
+
+def fill(card: html.Article, values: Sequence[Any]) -> None:
+    """Put what is known into the card as it is sent: whoever reloads sees it two round trips sooner."""
+    parts = {part.id: part for part in card._traverse() if getattr(part, "id", None)}
+    for output, value in zip(FACTS, values, strict=True):
+        if value is not no_update:
+            setattr(parts[output.component_id], output.component_property, value)
 
 
 def _curve(title: str, words: str, id: str) -> html.Div:
     return html.Div([html.H3([title, html.Span(words, className="faint small")]), graph(id)], className="curve")
 
 
-def state(view: View) -> list[Any]:
-    """What, when it changes, must be drawn again: all a relay tells, the place in the queue, and trouble."""
+def state(view: View, seen: object = None, now: float = 0.0) -> list[Any]:
+    """What, when it changes, must be drawn again: all a relay tells, the place in the queue, and trouble.
+
+    What is shown already while nothing but the batch is another, and that for a moment only. now: seconds.
+    """
     job = view.job
     if job is None:
         return ["", view.problem]
-    return [job.id, job.state, job.attempt, job.epoch, job.batch, job.stage, job.cancel, view.position, view.problem]
+    whole = [job.id, job.state, job.attempt, job.epoch, job.stage, job.cancel, view.position, view.problem]
+    return _shown(whole, job.batch, seen, now, LIVE_SECONDS)
+
+
+def _shown(whole: list[Any], batch: int, seen: object, now: float, pause: float) -> list[Any]:
+    """whole, the batch and the time; or what is seen, while that is as good."""
+    if isinstance(seen, list) and len(seen) == len(whole) + 2 and seen[:-2] == whole:
+        fresh = isinstance(seen[-1], int | float) and 0 <= now - seen[-1] < pause
+        if seen[-2] == batch or fresh:
+            return seen
+    return [*whole, batch, round(now, 1)]
 
 
 def drawn(view: View, seen: object, now: float) -> list[Any]:
@@ -160,11 +208,8 @@ def drawn(view: View, seen: object, now: float) -> list[Any]:
     if job is None:
         return []
     whole = [job.id, job.attempt, len(view.history), job.epochs, job.state]
-    if isinstance(seen, list) and len(seen) == 7 and seen[:5] == whole:
-        fresh = isinstance(seen[6], int | float) and 0 <= now - seen[6] < CALM_SECONDS
-        if seen[5] == job.batch or fresh:
-            return seen
-    return [*whole, job.batch, round(now, 1)]
+    pause = CALM_SECONDS[len(view.history) > 0]
+    return _shown(whole, job.batch, seen, now, pause)
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -192,11 +237,12 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def observe(_tick, _relay, _acted, _ticket, shown, live, front, curves, queued, listed, data, interval):
         view = doors.jobs.view(shown)
+        moment = time.monotonic()
         rows = runs.state(view, doors.store.runs(), doors.store.marks())
         now = [
-            (state(view), live),
+            (state(view, live, moment), live),
             ([view.job.id if view.job else ""], front),
-            (drawn(view, curves, time.monotonic()), curves),
+            (drawn(view, curves, moment), curves),
             (queue.state(view), queued),
             (rows, listed),
             (form.state(view, doors.jobs.datasets()), data),
@@ -211,64 +257,14 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         Ids.FACE,
-        Output(Ids.TITLE, "children"),
-        Output(Ids.SENTENCE, "children"),
-        Output(Ids.BACK, "children"),
-        Output(Ids.STATUS, "children"),
-        Output(Ids.STATUS, "className"),
-        Output(Ids.USE, "children"),
-        Output(Ids.LOG, "disabled"),
-        Output(Ids.RESUME, "hidden"),
-        Output(Ids.DISCARD, "children"),
-        Output(Ids.CANCEL, "hidden"),
-        Output(Ids.CANCEL, "disabled"),
-        Output(Ids.PROGRESS, "children"),
-        Output(Ids.LEFT, "children"),
-        Output(Ids.SPEED, "children"),
-        Output(Ids.ACCURACY, "children"),
-        Output(Ids.BEST, "children"),
-        Output(Ids.LOSS, "children"),
-        Output(Ids.BAR, "value"),
-        Output(Ids.BAR, "max"),
+        *FACTS,
         Input(Memory.LIVE, "data"),
         Input("url", "search"),
         State(Memory.SHOWN, "data"),
         prevent_initial_call=True,
     )
     def draw_live(_state, search, shown):
-        view = doors.jobs.view(shown)
-        job = view.job
-        if view.problem:
-            raise Broken(view.problem)
-        if job is None:
-            return nothing(doors, search)
-        last = view.history[-1] if view.history else None
-        best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
-        changes = not doors.read_only
-        ended_early = changes and job.state in ("interrupted", "failed")
-        n = doors.jobs.validation_images(job.spec.get("dataset"))
-        running = job.state == "running"
-        return (
-            f"{doors.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",
-            sentence(job, view),
-            _back(job, shown),
-            job.state,
-            f"badge-ff {KINDS[job.state]}",
-            _next(job, doors, Selection.parse(search)),
-            False,
-            not ended_early,
-            _discard(job) if ended_early else None,
-            not (changes and job.active),
-            job.cancel,
-            f"{job.epoch}/{job.epochs}",
-            duration(job.left) if job.left is not None and running else DASH,
-            f"{job.speed:,.0f} / s" if job.speed is not None and running else DASH,
-            _accuracy(last, n) if last else DASH,
-            [f"{100 * best['validation_accuracy']:.1f} %", _aside(f"epoch {best['epoch']:.0f}")] if best else DASH,
-            f"{last['validation_loss']:.3f}" if last else DASH,
-            f"{1 if job.state == 'done' else job.batch}",
-            f"{1 if job.state == 'done' else job.batches or 1}",
-        )
+        return facts(doors, search, shown)
 
     @app.callback(
         *(Output(id, "figure") for _, _, id in CURVES.values()),
@@ -331,16 +327,17 @@ def register(app: Dash, doors: Doors) -> None:
         plain.children(app, Ids.EVENTS),
         Output(Memory.LOG, "data"),
         Input(Ids.LOG, "n_clicks"),
-        Input(Memory.LIVE, "data"),
+        Input(Memory.FRONT, "data"),
+        Input(Memory.CURVES, "data"),
         State(Memory.LOG, "data"),
         prevent_initial_call=True,
     )
-    def show_log(clicks, live, seen):
+    def show_log(clicks, front, _curves, seen):
         if not clicks or clicks % 2 == 0:
             if ctx.triggered_id != Ids.LOG:
                 raise PreventUpdate
             return None, True, "false", no_update, None, None
-        job_id = live[0] if isinstance(live, list) and live and isinstance(live[0], str) else ""
+        job_id = front[0] if isinstance(front, list) and front and isinstance(front[0], str) else ""
         file, events = doors.jobs.log_file(job_id), doors.jobs.events(job_id)
         now = [job_id, file.stat().st_size if file is not None else 0, len(events)]
         if now == seen:
@@ -457,9 +454,9 @@ def sentence(job: Job, view: View) -> str:
     """Where the job stands, in words."""
     model = f"{job.spec.get('model')} on {job.spec.get('dataset')}"
     if job.state == "queued":
-        return f"{model}. {ordinal(view.position)} in the queue; it begins by itself."
+        return f"{model}. {_before(job)}{ordinal(view.position)} in the queue; it begins by itself."
     if job.state == "running":
-        started = f"{model}. Started {clock(job.started or job.created)}."
+        started = f"{model}. {_before(job)}Started {clock(job.started or job.created)}."
         if job.cancel:
             return f"{started} Stopping at the next batch."
         doing = "" if job.stage == "training" else f" Now {job.stage}."
@@ -484,6 +481,11 @@ def happened(event: Mapping[str, Any]) -> str:
 
 def _aside(words: str, **more: Any) -> html.Small:
     return html.Small(words, className="faint", **more)
+
+
+def _before(job: Job) -> str:
+    """Why an earlier attempt ended, where the job went on by itself."""
+    return f"{job.cause} " if job.cause else ""
 
 
 def _accuracy(row: dict[str, float], n: int | None) -> Any:
