@@ -1,11 +1,17 @@
 """The recipes of the runs that ship. Epoch counts and rates were chosen on validation."""
 
 from ml.training.config import TrainConfig
+from ml.training.presets import PRESETS
 
-DEFAULT = "fashion_cnn"
+DEFAULT = "small_resnet"
 SHIPPED = {
-    "fashion_cnn": TrainConfig(model="fashion_cnn", epochs=24, augment=("flip",), learning_rate=0.003, threads=2),
-    "compact_cnn": TrainConfig(
-        model="compact_cnn", epochs=40, batch_size=128, augment=("flip", "shift"), learning_rate=0.004, threads=2
+    "small_resnet": TrainConfig(**PRESETS["best"]),
+    "batchnorm_cnn": TrainConfig(
+        model="batchnorm_cnn", epochs=30, learning_rate=0.005, weight_decay=0.05, augment=("flip",), ema=0.999
     ),
+    "fashion_cnn": TrainConfig(model="fashion_cnn", epochs=24, augment=("flip",), learning_rate=0.003),
+    "compact_cnn": TrainConfig(
+        model="compact_cnn", epochs=60, batch_size=128, augment=("flip",), learning_rate=0.004, ema=0.999
+    ),
+    "mlp": TrainConfig(model="mlp", epochs=40, augment=("flip",), learning_rate=0.002, weight_decay=0.05),
 }
