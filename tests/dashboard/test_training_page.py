@@ -197,16 +197,31 @@ def test_curves_are_drawn_again_with_the_row_but_not_with_every_step(own):
     add(own, "one")
     jobs = Jobs(own)
     first = live.drawn(jobs.view(), None, 10.0)
-    assert live.drawn(jobs.view(), first, 11.0) == first
+    assert live.drawn(jobs.view(), first, 20.0) == first
     table = JobTable(own)
     table.beat(table.current(), batch=5)
     assert live.drawn(jobs.view(), first, 10.5) == first  # a moment ago
-    later = live.drawn(jobs.view(), first, 12.0)
+    later = live.drawn(jobs.view(), first, 13.0)
     assert later != first
     assert live.drawn(jobs.view(), later, 1.0) == later  # another server's clock, the same row
     for odd in HOSTILE:
         assert live.drawn(jobs.view(), odd, 1.0)[0] == jobs.view().job.id
+        assert live.state(jobs.view(), odd, 1.0)[0] == jobs.view().job.id
     assert live.drawn(jobs.view("f" * 32), None, 1.0)[0] == jobs.view().job.id
+
+
+def test_a_change_of_state_is_told_at_once_and_a_batch_once_a_second(own):
+    from dashboard.jobs import Jobs
+
+    add(own, "one")
+    jobs, table = Jobs(own), JobTable(own)
+    first = live.state(jobs.view(), None, 10.0)
+    table.beat(table.current(), batch=5)
+    assert live.state(jobs.view(), first, 10.5) == first
+    later = live.state(jobs.view(), first, 11.0)
+    assert later != first
+    table.cancel(table.current().id)
+    assert live.state(jobs.view(), later, 11.1) != later
 
 
 def test_steps_stand_between_the_epochs(own):
@@ -304,22 +319,22 @@ def test_the_log_comes_once_for_each_new_line_and_as_a_file(client, own):
     table, job = JobTable(own), add(own, "one")
     table.log(job).parent.mkdir(parents=True)
     table.log(job).write_text("epoch 1\n")
-    values = {"training-log-button.n_clicks": 1, "training-live-state.data": [job.id, "running"]}
-    _, made = client.fire_with("training-log-text.children", "training-live-state.data", values)
+    values = {"training-log-button.n_clicks": 1, "training-front-state.data": [job.id]}
+    _, made = client.fire_with("training-log-text.children", "training-front-state.data", values)
     assert made["training-log-text"]["children"] == "epoch 1\n"
     assert made["training-log-box"]["hidden"] is False
     assert "running, try 1 on " in children(made, live.Ids.EVENTS)
     values["training-log-state.data"] = made["training-log-state"]["data"]
-    assert client.fire_with("training-log-text.children", "training-live-state.data", values)[0] == 204
+    assert client.fire_with("training-log-text.children", "training-front-state.data", values)[0] == 204
     table.log(job).write_text("epoch 1\nepoch 2\n")
-    _, made = client.fire_with("training-log-text.children", "training-live-state.data", values)
+    _, made = client.fire_with("training-log-text.children", "training-front-state.data", values)
     assert made["training-log-text"]["children"].endswith("epoch 2\n")
     values["training-log-button.n_clicks"] = 2
     _, made = client.fire_with("training-log-text.children", "training-log-button.n_clicks", values)
     assert made["training-log-box"]["hidden"] is True
     for odd in HOSTILE:
-        values = {"training-log-button.n_clicks": 1, "training-live-state.data": odd, "training-log-state.data": odd}
-        assert client.fire_with("training-log-text.children", "training-live-state.data", values)[0] in (200, 204)
+        values = {"training-log-button.n_clicks": 1, "training-front-state.data": odd, "training-log-state.data": odd}
+        assert client.fire_with("training-log-text.children", "training-front-state.data", values)[0] in (200, 204)
 
 
 def test_a_log_is_downloaded_whole_and_nothing_else_is(own, no_artifacts):

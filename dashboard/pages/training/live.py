@@ -212,6 +212,43 @@ def drawn(view: View, seen: object, now: float) -> list[Any]:
     return _shown(whole, job.batch, seen, now, pause)
 
 
+def facts(doors: Doors, search: object, shown: object) -> tuple[Any, ...]:
+    """What the card says of the job in front, in the order of FACTS. Raises Missing or Broken."""
+    view = doors.jobs.view(shown)
+    job = view.job
+    if view.problem:
+        raise Broken(view.problem)
+    if job is None:
+        return nothing(doors, search)
+    last = view.history[-1] if view.history else None
+    best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
+    changes = not doors.read_only
+    ended_early = changes and job.state in ("interrupted", "failed")
+    n = doors.jobs.validation_images(job.spec.get("dataset"))
+    running = job.state == "running"
+    return (
+        f"{doors.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",
+        sentence(job, view),
+        _back(job, shown),
+        job.state,
+        f"badge-ff {KINDS[job.state]}",
+        _next(job, doors, Selection.parse(search)),
+        False,
+        not ended_early,
+        _discard(job) if ended_early else None,
+        not (changes and job.active),
+        job.cancel,
+        f"{job.epoch}/{job.epochs}",
+        duration(job.left) if job.left is not None and running else DASH,
+        f"{job.speed:,.0f} / s" if job.speed is not None and running else DASH,
+        _accuracy(last, n) if last else DASH,
+        [f"{100 * best['validation_accuracy']:.1f} %", _aside(f"epoch {best['epoch']:.0f}")] if best else DASH,
+        f"{last['validation_loss']:.3f}" if last else DASH,
+        f"{1 if job.state == 'done' else job.batch}",
+        f"{1 if job.state == 'done' else job.batches or 1}",
+    )
+
+
 def register(app: Dash, doors: Doors) -> None:
     @app.callback(
         Output(Memory.LIVE, "data"),
