@@ -115,7 +115,9 @@ class Page:
         return made.get("app-cluster-notice", {}).get("children") or ""
 
 
-def test_o3_the_broker_is_absent_then_there_then_hangs_then_dies_and_comes_back(cluster: Cluster, address, predictions):
+def test_o3_the_broker_is_absent_then_there_then_hangs_then_dies_and_comes_back(
+    cluster: Cluster, address, predictions, tell
+):
     page, table = Page(address), JobTable(cluster.home)
     _, seconds = until(lambda: page.banner() == NO_BROKER, 10, "absent at the start, and said")
     assert seconds < 5
@@ -163,3 +165,4 @@ def test_o3_the_broker_is_absent_then_there_then_hangs_then_dies_and_comes_back(
     assert max(page.statuses) < 500
     assert predictions
     assert {status for status, _ in predictions} == {200}
+    tell(f"{len(predictions)} predictions meanwhile, none failed")

@@ -99,15 +99,15 @@ def contiguous(rows: list[dict[str, float]]) -> list[tuple[float, ...]]:
     return [tuple(v for k, v in row.items() if k not in ("seconds", "images_per_second")) for row in rows]
 
 
-def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own, count):
+def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own, count, tell):
     table = JobTable(own)
     whole = submit(table, "whole", epochs=15)
     worker.start(own)
     reaches(table, whole, "done")
     broken = submit(table, "broken", epochs=15)
     worker.start(own)
-    luck = random.Random(1)
-    for _ in range(count(2, 10)):
+    luck, worst, kills = random.Random(1), 0.0, count(3, 10)
+    for _ in range(kills):
         running, _ = until(lambda: training(table, broken), 60, "training")
         time.sleep(luck.uniform(0, 1.5))
         with contextlib.suppress(ProcessLookupError):  # then it was faster
@@ -116,7 +116,8 @@ def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own,
         if ended.state == "done":
             break
         assert seconds < 10
-        assert "SIGKILL" in ended.cause
+        worst = max(worst, seconds)
+        assert "SIGKILL" in Jobs(own).view(broken.id).job.cause  # what the page shows
         table.resume(broken.id)
         worker.start(own)
     reaches(table, broken, "done")
@@ -129,6 +130,7 @@ def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own,
         json.loads((own / "runs" / n / "manifest.json").read_text())["weights"]["sha256"] for n in ("whole", "broken")
     ]
     assert digests[0] == digests[1]
+    tell(f"{kills} kills; said within {worst:.1f} s; weights equal bit for bit")
 
 
 # Trains for ever, tells of every epoch and of the moments of every checkpoint, and lingers a little in each.
@@ -158,7 +160,7 @@ for epoch in loop.fit(model, data, config, checkpoint=Path(sys.argv[1])):
 """
 
 
-def test_j2_a_kill_in_a_checkpoint_leaves_a_whole_one(tmp_path, count):
+def test_j2_a_kill_in_a_checkpoint_leaves_a_whole_one(tmp_path, count, tell):
     import torch
 
     moments = ("before-fsync", "after-fsync", "before-replace", "after-replace")
@@ -185,6 +187,7 @@ def test_j2_a_kill_in_a_checkpoint_leaves_a_whole_one(tmp_path, count):
             saved = len(torch.load(checkpoint, weights_only=True)["history"])
             assert saved >= told, "an epoch that was told is lost"
     assert told > 0
+    tell(f"{count(4, 50)} kills; a whole checkpoint each time, no finished epoch lost")
 
 
 def free_port() -> int:
@@ -270,12 +273,15 @@ def relay(client: Client, ticket: object, query: str = "") -> int:
 @pytest.mark.allow_problems(
     "ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "Failed to fetch", "did not respond"
 )
-def test_j3_and_j5_the_server_is_killed_while_a_tab_looks_on(own, server, page):
+def test_j3_and_j5_the_server_is_killed_while_a_tab_looks_on(own, server, page, idle, tell):
     table = JobTable(own)
     port = free_port()
     child, address = server(port)
     page.goto(f"{address}/training")
-    page.fill("#training-epochs-input", "100")
+    page.wait_for_function(idle)
+    page.select_option("#training-model-select", "compact_cnn")
+    page.select_option("#training-dataset-select", "bars")
+    page.fill("#training-epochs-input", "200")
     page.fill("#training-batch-input", "16")
     page.click("#training-start")
     page.wait_for_selector("#training-status:text-is('running')", timeout=60_000)
@@ -293,10 +299,18 @@ def test_j3_and_j5_the_server_is_killed_while_a_tab_looks_on(own, server, page):
     assert seconds < 5
     until(lambda: table.get(job.id).batch > seen, 10, "the training goes on")
     assert [p.pid for p in processes(own, "train", job.id)] == [job.pid]
-    began = time.monotonic()
-    page.reload()
-    page.wait_for_selector("#training-status:text-is('running')", timeout=10_000)
-    assert time.monotonic() - began < 5  # 2 s on a machine that does nothing else
+    # 2 s on a machine that does nothing else, longer where others wait for the processor too
+    patience = 2 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    shown, other = [], page.context.new_page()
+    for tab in (page, other):
+        began = time.monotonic()
+        tab.goto(f"{address}/training", wait_until="commit")  # of the first tab a reload
+        tab.wait_for_selector("#training-status:text-is('running')", timeout=20_000)
+        shown.append(time.monotonic() - began)
+    assert max(shown) < patience
+    assert other.inner_text("#training-live-title") == page.inner_text("#training-live-title")
+    other.close()
+    tell(f"shown again after {shown[0]:.1f} s by a reload, {shown[1]:.1f} s in a second tab")
     tree = [psutil.Process(job.pid), *psutil.Process(job.pid).children(recursive=True)]
     page.click("#training-cancel")
     _, seconds = reaches(table, job, "cancelled", within=5)
@@ -304,6 +318,47 @@ def test_j3_and_j5_the_server_is_killed_while_a_tab_looks_on(own, server, page):
     page.wait_for_selector("#training-status:text-is('cancelled')", timeout=5_000)
     assert not list((own / "runs").glob("*"))
     assert JobTable(own).get(job.id).state == "cancelled"
+
+
+def test_j3_a_server_killed_at_random_moments_finds_its_training_again(own, server, count, tell):
+    table, port, luck, worst = JobTable(own), free_port(), random.Random(3), 0.0
+    child, address = server(port)
+
+    def look(address: str) -> dict:
+        """What a tab is told by its next look."""
+        client = Client(lambda path, data: ask(address, path, data), lambda path: ask(address, path)[1])
+        return client.fire_with("training-live-state.data", "training-live-interval.n_intervals", {})[1]
+
+    job = submit(table, "kept", epochs=100, batch_size=16)
+    until(lambda: look(address) and training(table, job), 60, "training")
+    running, kills = table.get(job.id), count(3, 10)
+    for _ in range(kills):
+        time.sleep(luck.uniform(0, 1.5))
+        helpers = psutil.Process(child.pid).children(recursive=True)
+        child.kill()
+        child.wait()
+        child, address = server(port)
+        told, seconds = until(lambda address=address: look(address).get("training-live-state"), 5, "found again")
+        worst = max(worst, seconds)
+        assert told["data"][:2] == [job.id, "running"]
+        assert [p.pid for p in processes(own, "train")] == [running.pid]
+        gone = [p for p in helpers if "spawn_main" in " ".join(command_of(p))]
+        until(lambda gone=gone: not any(command_of(p) for p in gone), 10, "relays of a dead server leave")
+    assert table.get(job.id).lease == running.lease
+    assert len(processes(own, "work")) == 1
+    table.cancel(job.id)
+    reaches(table, job, "cancelled", within=5 * max(1.0, os.getloadavg()[0] / 2))
+    events = [row["event"] for row in table.events(job.id)]
+    assert events == ["queued", "running", "owned", "cancelling", "cancelled"]
+    tell(f"{kills} kills; found again within {worst:.1f} s; one trainer throughout")
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Empty when it is gone."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def test_j4_fifty_starts_from_ten_sessions(own, client, count):
@@ -344,7 +399,7 @@ def test_j4_fifty_starts_from_ten_sessions(own, client, count):
     assert together < 2 * 2**30
 
 
-def test_eight_starts_at_once_are_one_running_five_waiting_and_two_told(own, client):
+def test_j4_eight_starts_at_once_are_one_running_five_waiting_and_two_told(own, client):
     answers: list[dict] = []
     gate = threading.Barrier(8)
 
@@ -472,7 +527,7 @@ def test_j8_a_trainer_that_runs_out_of_memory_says_so(own, monkeypatch, megabyte
     assert submit(table, "after").state == "queued"
 
 
-def test_a_killed_worker_leaves_its_trainer_and_a_new_one_finds_it(own):
+def test_j3_a_killed_worker_leaves_its_trainer_and_a_new_one_finds_it(own):
     table = JobTable(own)
     job = submit(table, "orphan", epochs=100)
     waiting = submit(table, "next")
@@ -492,7 +547,7 @@ def test_a_killed_worker_leaves_its_trainer_and_a_new_one_finds_it(own):
     reaches(table, waiting, "running", within=10)
 
 
-def test_all_is_killed_at_once_and_the_page_says_so(own):
+def test_j1_and_j3_all_is_killed_at_once_and_the_page_says_so(own):
     table = JobTable(own)
     job = submit(table, "lost", epochs=100)
     worker.start(own)
@@ -507,7 +562,7 @@ def test_all_is_killed_at_once_and_the_page_says_so(own):
         jobs.cancel(job.id)
 
 
-def test_twenty_workers_at_once_are_one(own, count):
+def test_j4_twenty_workers_at_once_are_one(own, count):
     table = JobTable(own)
     job = submit(table, "one", epochs=100)
     for _ in range(count(5, 20)):
