@@ -40,13 +40,26 @@
     set(PRESET, { value: preset });
   }
 
-  /* what describes each control; Dash gives its inputs no such attributes */
+  function made(tag, props, ...parts) {
+    const node = Object.assign(document.createElement(tag), props);
+    node.append(...parts);
+    return node;
+  }
+
+  /* what each field may hold, what the preset says and what it does: plain elements, and what describes its control */
   function describe(fields) {
     for (const [name, id] of fields) {
-      const control = document.getElementById(id);
-      if (!control) continue;
+      const control = document.getElementById(id), box = control && control.closest('[data-field]');
+      if (!box) continue;
+      const own = (what) => 'training-' + name.replaceAll('_', '-') + '-' + what;
+      const under = made('span', { className: 'under' },
+        made('small', { id: own('limit') }, box.dataset.limit), made('small', { id: own('was'), className: 'was' }));
+      element(name, 'error').before(under);
+      const help = made('span', { id: own('help'), className: 'help' }, box.dataset.help);
+      help.setAttribute('role', 'tooltip');
+      box.append(help);
       const target = control.closest('[role=group]') || control;
-      target.setAttribute('aria-describedby', ['limit', 'was', 'help', 'error'].map((what) => element(name, what).id).join(' '));
+      target.setAttribute('aria-describedby', ['limit', 'was', 'help', 'error'].map(own).join(' '));
     }
   }
 

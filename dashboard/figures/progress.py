@@ -39,13 +39,18 @@ class Training:
 
 @dataclass
 class _Line:
-    """x in epochs; named at its end unless `label` is empty."""
+    """x in epochs; named at its end unless `label` is empty, further right where `room` says that another ends."""
 
     x: np.ndarray
     y: np.ndarray
     style: dict[str, Any]
     hover: str
     label: str = ""
+    room: float = 0.0
+
+    @property
+    def end(self) -> float:
+        return max(float(self.x[-1]), self.room)
 
 
 def curves(
@@ -70,8 +75,10 @@ def curves(
     p, scale = palette(mode), 100.0 if measure == "accuracy" else 1.0
     last = max([epochs, *_epochs(own)]) or max([1, *(epoch for other in others for epoch in _epochs(other))])
     others = [_until(other, last) for other in others[:OTHERS]]
-    lines = [*_others(others, measure, p, scale), *_own(own, measure, p, scale)]
-    lines = [line for line in lines if len(line.x)]
+    mine = [line for line in _own(own, measure, p, scale) if len(line.x)]
+    for line in mine:  # the epochs' line ends before the steps' does, which its name must not cover
+        line.room = max(line.end for line in mine)
+    lines = [*(line for line in _others(others, measure, p, scale) if len(line.x)), *mine]
     band = [scale * np.asarray(end, float) for end in interval] if interval is not None else []
     ahead = np.array([rate for _, rate in planned]) if measure == "rate" else np.array([])
     low, high, step = _axis([*(_settled(line, last) for line in lines), *band, ahead], measure)
@@ -131,7 +138,7 @@ def schedule(planned: Sequence[tuple[float, float]], *, mode: str) -> dict[str, 
     x, y = [at for at, _ in planned], [rate for _, rate in planned]
     peak = max(y)
     top = y.index(peak)
-    notes = [(x[top], peak, f"{peak:.2g}", "left" if x[top] < 0.7 * x[-1] else "right")]
+    notes = [(x[top], peak, rate_words(peak), "left" if x[top] < 0.7 * x[-1] else "right")]
     return {
         "data": [
             {
@@ -185,7 +192,7 @@ def _own(own: Training, measure: str, p: Palette, scale: float) -> list[_Line]:
     if measure == "rate":
         line = inner if len(inner.x) else outer
         line.style = {**loud, "width": 1.8}
-        line.label = _value("", line, ".2g") if len(line.x) and line.y[-1] >= NOTHING else "0" * bool(len(line.x))
+        line.label = rate_words(line.y[-1]) if len(line.x) else ""
         return [line]
     outer.label = _value("", outer, form)
     inner.label = "" if len(outer.x) else _value("", inner, form)
@@ -208,6 +215,11 @@ def _others(others: Sequence[Training], measure: str, p: Palette, scale: float) 
 def _line(columns: Columns, name: str, scale: float, style: dict[str, Any], hover: str) -> _Line:
     x, y = (np.asarray(columns.get(key, []), float) for key in ("epoch", name))
     return _Line(x, scale * y, dict(style), hover)
+
+
+def rate_words(rate: float) -> str:
+    """'0.003', '0.000084', '0' for next to nothing."""
+    return "0" if rate < NOTHING else f"{float(f'{rate:.2g}'):.7f}".rstrip("0").rstrip(".")
 
 
 def _value(word: str, line: _Line, form: str) -> str:
@@ -247,12 +259,12 @@ def _labels(lines: list[_Line], p: Palette, planned: bool, pixels: float, last: 
         words = {"text": "nothing measured yet", "showarrow": False, "xref": "paper", "yref": "paper"}
         return [{**words, "x": 0.5, "y": 0.5}]
     groups: list[list[_Line]] = []
-    for line in sorted(named, key=lambda line: line.x[-1]):
-        near = groups and line.x[-1] - groups[-1][-1].x[-1] < 0.2 * last
+    for line in sorted(named, key=lambda line: line.end):
+        near = groups and line.end - groups[-1][-1].end < 0.2 * last
         groups[-1].append(line) if near else groups.append([line])
     return [
         {
-            "x": float(line.x[-1]), "y": round(float(line.y[-1]), 6), "xanchor": "left", "xshift": 7,
+            "x": round(line.end, 4), "y": round(float(line.y[-1]), 6), "xanchor": "left", "xshift": 7,
             "yshift": round(shift, 1), "showarrow": False, "text": line.label,
             "font": {"size": 12, "color": line.style["color"], "weight": 600}, "bgcolor": alpha(p.card_flat, 0.7),
             "borderpad": 0,

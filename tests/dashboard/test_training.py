@@ -361,5 +361,6 @@ def test_durations(seconds, words_):
 
 def test_guesses_are_round():
     assert [words.about(s) for s in (20, 60, 250, 4000)] == ["under a minute", "1 min", "4 min", "1 h 05 min"]
+    assert [words.roughly(s) for s in (20, 250)] == ["under a minute", "about 4 min"]
     assert [words.ordinal(n) for n in (1, 2, 3, 4, 11, 21)] == ["1st", "2nd", "3rd", "4th", "11th", "21st"]
     assert [words.size(n) for n in (38_154, 896_906)] == ["38,154", "0.90 M"]

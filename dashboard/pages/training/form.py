@@ -16,7 +16,7 @@ from dashboard.figures import progress
 from dashboard.jobs import FIELDS, DataChoice, Field, Invalid, Refused, View
 from dashboard.pages.training import others
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.words import about, size
+from dashboard.pages.training.words import about, roughly, size
 from dashboard.selection import Selection
 
 STEP = 500  # of the slider of training images
@@ -192,12 +192,12 @@ def _option(value: str, words: str) -> dict[str, str]:
 
 
 def part(name: str, what: str) -> str:
-    """The id of a field's `label`, `limit`, `was`, `help` or `error`."""
+    """The id of a field's `label` or `error`; and of its `limit`, `was` (what the preset says) and `help`."""
     return f"training-{name.replace('_', '-')}-{what}"
 
 
 def _field(name: str, doors: Doors, values: Mapping[str, Any], data: DataChoice) -> html.Div:
-    """A label, its control, what is allowed, what the preset says, what it does, and a place for what is wrong."""
+    """A label, its control, a place for what is wrong; and what is allowed and what it does, as data."""
     field = FIELDS.get(name)
     words: Any = recipe.label(name)
     if name == "train_images":
@@ -214,19 +214,12 @@ def _field(name: str, doors: Doors, values: Mapping[str, Any], data: DataChoice)
     held = _control(name, field, doors, values, data)
     if several:
         held = html.Div(held, role="group", **{"aria-labelledby": part(name, "label")})
+    # limit and help are made by assets/training.js: a component each would cost the browser more than all the rest
+    words = recipe.HELP.get(name) or _said(field)
     return html.Div(
-        [
-            label,
-            held,
-            html.Span(
-                [html.Small(limit, id=part(name, "limit")), html.Small(id=part(name, "was"), className="was")],
-                className="under",
-            ),
-            html.Small(id=part(name, "error"), className="bad", role="alert"),
-            html.Span(recipe.HELP.get(name) or _said(field), id=part(name, "help"), className="help", role="tooltip"),
-        ],
+        [label, held, html.Small(id=part(name, "error"), className="bad", role="alert")],
         className="field",
-        **{"data-field": name},
+        **{"data-field": name, "data-limit": limit, "data-help": words},
     )
 
 
@@ -398,7 +391,7 @@ def register(app: Dash, doors: Doors) -> None:
         except (TypeError, ValueError, OverflowError):
             return no_update, None
         seconds, source = estimate(doors, model, dataset, epochs, images)
-        words = f"About {about(seconds)}, {source}." if seconds is not None else f"{source}."
+        words = f"{roughly(seconds).capitalize()}, {source}." if seconds is not None else f"{source}."
         ahead = data[2] if isinstance(data, list) and len(data) == 3 and isinstance(data[2], int) else 0
         if ahead:
             words += f" {'One is' if ahead == 1 else f'{ahead} are'} running or waiting, so this one would wait."
@@ -425,7 +418,7 @@ def register(app: Dash, doors: Doors) -> None:
             label = preset["title"] if seconds is None else f"{preset['title']} · {about(seconds)}"
             offered.append(_option(preset["preset"], label))
             if preset["preset"] == name:
-                words = describe(preset, "" if seconds is None else f". About {about(seconds)}, {source}")
+                words = describe(preset, "" if seconds is None else f". {roughly(seconds).capitalize()}, {source}")
         if name is None and isinstance(chosen, dict) and isinstance(chosen.get("title"), str):
             words = f"The settings of {chosen['title'][:100]}."
         return [*offered, _option(OWN, OWN.capitalize())], words
@@ -442,8 +435,8 @@ def register(app: Dash, doors: Doors) -> None:
         if not planned:
             return no_update, "The learning rate over the training: one of its settings is not allowed."
         peak, end = max(y for _, y in planned), planned[-1][1]
-        last = f"{end:.2g}" if end > peak / 1000 else "next to nothing"
-        words = f"The learning rate over the training: up to {peak:.2g}, at the end {last}."
+        last = progress.rate_words(end) if end > peak / 1000 else "next to nothing"
+        words = f"The learning rate over the training: up to {progress.rate_words(peak)}, at the end {last}."
         return progress.schedule(planned, mode=theme.mode_of(mode)), words
 
     @app.callback(

@@ -12,7 +12,7 @@ from dashboard.doors import Doors
 from dashboard.jobs import Job, View
 from dashboard.pages.training.form import estimate
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.words import KINDS, about, clock, duration, ordinal
+from dashboard.pages.training.words import KINDS, clock, duration, ordinal, roughly
 from dashboard.selection import Selection
 from dashboard.store import Missing
 
@@ -115,7 +115,7 @@ def line(job: Job, view: View, front: str, hosts: bool, changes: bool, begins: f
     place = 1 + sum(other.state == "queued" and other.number < job.number for other in view.jobs)
     why = job.cause
     if job.state == "queued":
-        why = f"{ordinal(place)} in the queue{f', begins in about {about(begins)}' if begins is not None else ''}"
+        why = f"{ordinal(place)} in the queue{f', begins in {roughly(begins)}' if begins is not None else ''}"
     if job.state == "running":
         why = "stopping" if job.cancel else ("" if job.stage == "training" else job.stage)
     end = job.finished if job.finished is not None else None

@@ -30,6 +30,12 @@ def about(seconds: float) -> str:
     return f"{minutes // 60} h {5 * round(minutes % 60 / 5):02d} min" if minutes % 60 < 58 else f"{minutes // 60 + 1} h"
 
 
+def roughly(seconds: float) -> str:
+    """'about 4 min', 'under a minute'."""
+    words = about(seconds)
+    return words if words.startswith("under") else f"about {words}"
+
+
 def clock(time: float) -> str:
     """'14:02' of today, '20 Nov 14:02' else, in the server's time zone. time: seconds since 1970."""
     then = datetime.fromtimestamp(time)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from dashboard.figures.history import LABEL
-from dashboard.figures.progress import EARLY, MEASURES, Training, curves, schedule
+from dashboard.figures.progress import EARLY, MEASURES, Training, curves, rate_words, schedule
 from dashboard.theme import palette
 
 HISTORY = {
@@ -94,6 +94,18 @@ def test_three_others_at_most_each_with_its_name_colour_and_dash(measure, mode):
     assert len({line["color"] for line in drawn}) == len({line["dash"] for line in drawn}) == 3
     assert not {line["color"] for line in drawn} & {*palette(mode).classes, palette(mode).accent}
     json.dumps(figure)
+
+
+def test_the_names_of_its_own_lines_stand_behind_both():
+    figure = curves(OWN, measure="loss", mode="light", epochs=5)
+    assert [note["x"] for note in figure["layout"]["annotations"]] == [3.5, 3.5]
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"), [(0.003, "0.003"), (8.41e-5, "0.000084"), (1e-9, "0"), (0.1, "0.1"), (2, "2")]
+)
+def test_rates_are_written_out(rate, words):
+    assert rate_words(rate) == words
 
 
 def test_the_training_in_front_says_how_far_the_axis_goes():
