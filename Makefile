@@ -32,7 +32,7 @@ cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this ma
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
 	$(BIN)/python -m pytest $(ARGS)
 
-test-unit: $(DEV) ## what needs neither browser nor faults, on toy data
+test-unit: $(DEV) $(CLUSTER) ## what needs neither browser nor faults, on toy data
 	$(BIN)/python -m pytest -m "not browser and not faults" $(ARGS)
 
 check: $(DEV) ## formatting, lint and types
@@ -44,8 +44,8 @@ format: $(DEV) ## rewrite the code in the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test-faults: $(DEV) $(BROWSER) $(DATA) ## the fault scenarios at full count
-	FASHION_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout=900 $(ARGS)
+test-faults: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## the fault scenarios at full count (docs/reliability.md)
+	$(BIN)/python tools/faults.py $(ARGS)
 
 bench-web: $(DEV) $(BROWSER) ## how fast the pages are, in Chromium
 	$(BIN)/python bench/web.py $(ARGS)

@@ -16,7 +16,8 @@ import pytest
 
 SCRATCH = Path(tempfile.mkdtemp(prefix="fashion-forward-tests-"))
 os.environ["FASHION_HOME"] = str(SCRATCH / "home")
-for name in ("FASHION_DB", "FASHION_HOSTS", "FASHION_PASSWORD", "FASHION_READ_ONLY", "FASHION_FRAMES", "HOST", "PORT"):
+SETTINGS = ("DB", "HOSTS", "PASSWORD", "READ_ONLY", "FRAMES", "WORKERS", "LEASE")
+for name in (*(f"FASHION_{one}" for one in SETTINGS), "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "HOST", "PORT"):
     os.environ.pop(name, None)
 # Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

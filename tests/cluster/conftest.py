@@ -204,7 +204,7 @@ class Cluster:
 
     def _look(self) -> None:
         """Sees whether one job ever has two trainers."""
-        while not self._over.wait(0.2):
+        while not self._over.wait(0.3):
             lines = [_words(process.pid) for process in self.trainers()]
             jobs = [words[words.index("--job") + 1] for words in lines if "--job" in words]
             self.several += [job for job in set(jobs) if jobs.count(job) > 1]

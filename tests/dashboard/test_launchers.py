@@ -1,0 +1,110 @@
+"""What hands background callbacks to Celery: asks the job table first, and never waits for a broker that is away."""
+
+import stat
+import time
+from types import SimpleNamespace
+
+import pytest
+from celery import Celery
+from dash.exceptions import PreventUpdate
+
+from dashboard.jobs import Jobs
+from dashboard.launchers import ClusterLauncher
+from ml.jobs.bell import BROKER, Bell, broker
+
+TICKET = {"job": "f" * 32, "attempt": 1}
+
+
+class Gate:
+    """A job table that admits one ticket, and a broker that is away or there."""
+
+    def __init__(self, home, reachable):
+        self.home, self.reachable = home, reachable
+
+    def admit(self, ticket):
+        return ticket == TICKET
+
+    def watched(self, job_id):
+        return job_id == TICKET["job"]
+
+
+class Broken:
+    """Whatever is asked of it breaks."""
+
+    def __getattr__(self, name):
+        raise ConnectionError(name)
+
+
+@pytest.fixture
+def launcher(tmp_path):
+    def make(reachable):
+        app = Celery("test", broker="memory://", backend="cache+memory://", set_as_current=False)
+        return ClusterLauncher(Gate(tmp_path, reachable), app)
+
+    return make
+
+
+def test_a_callback_carries_the_jobs_id_and_no_cookie(launcher):
+    sent = []
+
+    def apply_async(args, **options):
+        sent.append((args, options))
+        return object()
+
+    job = SimpleNamespace(apply_async=apply_async)
+    made = launcher(True)
+    task = made.call_job_fn("key", job, [TICKET], {"cookies": {"a": "secret"}, "headers": {"Authorization": "secret"}})
+    (key, progress, arguments, context), options = sent[0]
+    assert (key, progress, arguments, context) == ("key", "key-progress", [{"job": TICKET["job"], "home": ""}], {})
+    assert options == {"task_id": task, "retry": False}
+    assert made.job_running(task)
+    assert not made.job_running("0" * 32 + ".1")
+    for other in ([], [None], ["x"], [{"job": "x", "attempt": 1}]):
+        with pytest.raises(PreventUpdate):
+            made.call_job_fn("key", job, other, {})
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_broker_that_does_not_answer_is_no_error(launcher, reachable, monkeypatch):
+    made = launcher(reachable)
+    made.handle = Broken()
+    assert made.get_progress("key") is None
+    assert made.get_result("key", "task") is made.UNDEFINED
+    assert made.get_updated_props("key") == {}
+    assert made.result_ready("key") is False
+    made.clear_cache_entry("key")
+    made.terminate_job("task")
+    with pytest.raises(PreventUpdate):
+        made.call_job_fn("key", Broken(), [TICKET], {})
+
+
+def test_all_servers_of_a_home_share_one_secret(launcher, tmp_path):
+    first = launcher(False).get_or_create_signing_secret(lambda: b"one")
+    assert first == b"one" == launcher(True).get_or_create_signing_secret(lambda: b"two")
+    files = list((tmp_path / "cache").iterdir())
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600]
+
+
+def test_the_brokers_address_is_checked_and_never_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv(BROKER, "amqp://user:secret@host")
+    with pytest.raises(ValueError, match="must begin with redis://") as wrong:
+        broker()
+    assert "secret" not in str(wrong.value)
+    with pytest.raises(ValueError, match="redis"):
+        Jobs(tmp_path)
+    monkeypatch.setenv(BROKER, "redis://127.0.0.1:1/0")
+    monkeypatch.setattr("ml.jobs.bell.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"pip install -r requirements-cluster\.txt"):
+        broker()
+    monkeypatch.setenv(BROKER, " ")
+    assert broker() == ""
+
+
+def test_a_bell_nobody_hears_says_so_at_once():
+    bell = Bell("redis://127.0.0.1:1/0")
+    bell.ring("x")
+    limit = time.monotonic() + 10
+    while bell.reachable is None and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert bell.reachable is False
