@@ -27,7 +27,7 @@ from ml.data import available, fashion_mnist
 from ml.jobs import database, worker
 from ml.jobs.bell import OBSERVE, Bell, broker
 from ml.jobs.table import Job, JobTable, Refused, Watch, machine_slots
-from ml.models import MODELS
+from ml.models import ABOUT, MODELS
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
 from ml.training.fields import FIELDS, Field
@@ -112,6 +112,10 @@ class Jobs:
 
     def models(self) -> list[str]:
         return list(MODELS)
+
+    def about(self, model: object) -> str:
+        """What a model is, in a sentence; '' for one that is not known."""
+        return ABOUT.get(model, "") if isinstance(model, str) else ""
 
     def datasets(self) -> list[DataChoice]:
         """Built-in data sets first, then imported ones."""

@@ -169,6 +169,15 @@ def test_the_schedule_is_drawn_as_it_will_be(client):
     assert "not allowed" in made["training-schedule-note"]["children"]
 
 
+def test_a_model_says_what_it_is(client):
+    values = {"training-model-select.value": "mlp", "training-epochs-input.value": 1, "training-images-range.value": 9}
+    _, made = client.fire_with("training-model-about.children", "training-model-select.value", values)
+    assert made["training-model-about"]["children"].startswith("Two dense layers")
+    values["training-model-select.value"] = ["mlp"]
+    _, made = client.fire_with("training-model-about.children", "training-model-select.value", values)
+    assert made["training-model-about"]["children"] == ""
+
+
 def test_time_is_judged_from_a_run_and_says_so(with_run, home):
     class Doors:
         from dashboard.jobs import Jobs

@@ -56,6 +56,7 @@ class Ids(StrEnum):
     RESET = "training-reset"
     COPY = "training-copy-box"
     COPIED = "training-copy-notice"
+    ABOUT = "training-model-about"
     MORE = "training-more"
     MORE_NOTE = "training-more-note"
     COUNT = "training-images-count"
@@ -127,7 +128,10 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         ),
         *(
             html.Div(
-                [_field(name, doors, values, first) for name in names],
+                [
+                    *(_field(name, doors, values, first) for name in names),
+                    html.P(id=Ids.ABOUT, className="faint about") if names == ("model",) else None,
+                ],
                 className="two" if len(names) > 1 else None,
                 hidden=names == ("dataset",) and len(choices) < 2,
             )
@@ -378,6 +382,7 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(
         Output(Ids.COUNT, "children"),
         Output(Ids.ESTIMATE, "children"),
+        Output(Ids.ABOUT, "children"),
         Input(CONTROLS["model"], "value"),
         Input(CONTROLS["dataset"], "value"),
         Input(CONTROLS["epochs"], "value"),
@@ -389,13 +394,13 @@ def register(app: Dash, doors: Doors) -> None:
         try:
             images, most, epochs = int(images), int(most), int(epochs)
         except (TypeError, ValueError, OverflowError):
-            return no_update, None
+            return no_update, None, doors.jobs.about(model)
         seconds, source = estimate(doors, model, dataset, epochs, images)
         words = f"{roughly(seconds).capitalize()}, {source}." if seconds is not None else f"{source}."
         ahead = data[2] if isinstance(data, list) and len(data) == 3 and isinstance(data[2], int) else 0
         if ahead:
             words += f" {'One is' if ahead == 1 else f'{ahead} are'} running or waiting, so this one would wait."
-        return f"{images:,} of {most:,}", words
+        return f"{images:,} of {most:,}", words, doors.jobs.about(model)
 
     @app.callback(
         Output(Ids.PRESET, "options"),
