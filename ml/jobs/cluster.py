@@ -199,6 +199,13 @@ def _stopped(**_: Any) -> None:
 
 def serve() -> int:
     """`python -m ml work` with a broker: a Celery worker of the queue `train`, until it is told to stop."""
+    while True:
+        try:
+            hand()  # the first one here makes the tables
+            break
+        except SQLAlchemyError as error:
+            log.warning("the job database cannot be used; waiting for it: %s", type(error).__name__)
+            time.sleep(PAUSE_SECONDS)
     name = f"{TRAIN}-{os.getpid()}@{socket.gethostname()}"
     app.worker_main(
         [

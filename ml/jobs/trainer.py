@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
     if job is None or job.state != "running" or job.lease is None or job.lease != os.environ.get(LEASE):
         raise LookupError(f"job {job_id} is not this process's to run; the worker starts it: python -m ml work")
     try:
-        table.own(job)
+        _patiently(lambda: table.own(job))
         _limit()
         pulse = Pulse(table, job)
         pulse.start()
@@ -140,7 +141,7 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
             print(cause, file=sys.stderr)
         if state == "done":
             _track(table, job, pulse)
-        _finish(table, job, pulse, state, cause)
+        _patiently(lambda: _finish(table, job, pulse, state, cause))
         if state == "done":
             _complete(table, job)
         pulse.ended.set()
@@ -160,12 +161,17 @@ def _track(table: JobTable, job: Job, pulse: Pulse) -> None:
 
 
 def _finish(table: JobTable, job: Job, pulse: Pulse, state: str, cause: str) -> None:
-    """Write the end down, however long the database needs, within reason. Raises Lost, SQLAlchemyError."""
+    """Write the end down. Raises Lost, SQLAlchemyError."""
+    pulse.flush()
+    table.finish(job, state, cause, again=bool(broker()))  # in a cluster another worker goes on
+
+
+def _patiently(act: Callable[[], object]) -> None:
+    """Do it, however long the database needs, within reason. Raises what act does."""
     limit = time.monotonic() + END_SECONDS
     while True:
         try:
-            pulse.flush()
-            table.finish(job, state, cause, again=bool(broker()))  # in a cluster another worker goes on
+            act()
             return
         except SQLAlchemyError:
             if time.monotonic() > limit:

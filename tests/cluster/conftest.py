@@ -97,58 +97,80 @@ def redis(tmp_path):
     server.kill()
 
 
+class Postgres:
+    """A PostgreSQL server in a folder of its own, of a user who is not root."""
+
+    def __init__(self) -> None:
+        initdb = needed("initdb", "postgresql")
+        beside = Path(initdb).with_name("postgres")
+        self._program = str(beside) if beside.exists() else needed("postgres", "postgresql")
+        self._other: dict = {}
+        self.folder = Path(tempfile.mkdtemp(prefix="fashion-postgres-", dir="/tmp"))
+        if os.geteuid() == 0:  # the server refuses to run as root
+            names = [entry.pw_name for entry in pwd.getpwall()]
+            user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+            self._other = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        word, secret = secrets.token_hex(8), self.folder / "password"
+        secret.write_text(word)
+        for path in (self.folder, secret) if self._other else ():
+            os.chown(path, self._other["user"], self._other["group"])
+        self._port, self._server = free_port(), None
+        self._address = f"postgresql://fashion:{word}@127.0.0.1:{self._port}"
+        made = subprocess.run(
+            [initdb, "-D", self.folder / "data", "-U", "fashion", "-A", "scram-sha-256", f"--pwfile={secret}",
+             "-E", "UTF8", "--no-sync"],
+            cwd=self.folder, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            **self._other,
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+
+    def start(self) -> None:
+        import psycopg
+
+        options = {
+            "listen_addresses": "127.0.0.1", "port": self._port, "unix_socket_directories": self.folder, "fsync": "off",
+        }  # fmt: skip
+        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("a") as log:
+            self._server = subprocess.Popen(
+                [self._program, "-D", self.folder / "data", *words], cwd=self.folder, stdout=log, stderr=log,
+                **self._other,
+            )  # fmt: skip
+
+        def answers() -> bool:
+            assert self._server.poll() is None, (self.folder / "log").read_text()
+            with contextlib.suppress(psycopg.OperationalError):
+                psycopg.connect(f"{self._address}/postgres").close()
+                return True
+            return False
+
+        until(answers, 30, "PostgreSQL answers")
+
+    def stop(self) -> None:
+        """At once: open sessions are ended."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait(30)
+            self._server = None
+
+    def __call__(self) -> str:
+        """The address of a new, empty database."""
+        import psycopg
+
+        name = f"fashion_{secrets.token_hex(4)}"
+        with psycopg.connect(f"{self._address}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"{self._address.replace('postgresql', 'postgresql+psycopg')}/{name}"
+
+
 @pytest.fixture(scope="session")
 def postgres():
-    """database() → the address of a new, empty database of a PostgreSQL server that ends with the session."""
-    import psycopg
-
-    initdb, program = needed("initdb", "postgresql"), needed("postgres", "postgresql")
-    program = str(Path(initdb).with_name("postgres")) if Path(initdb).with_name("postgres").exists() else program
-    other = {}
-    folder = Path(tempfile.mkdtemp(prefix="fashion-postgres-", dir="/tmp"))
-    if os.geteuid() == 0:  # the server refuses to run as root
-        names = [entry.pw_name for entry in pwd.getpwall()]
-        user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
-        other = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        os.chown(folder, user.pw_uid, user.pw_gid)
-    word, secret = secrets.token_hex(8), folder / "password"
-    secret.write_text(word)
-    if other:
-        os.chown(secret, other["user"], other["group"])
-    data, port = folder / "data", free_port()
-    made = subprocess.run(
-        [initdb, "-D", data, "-U", "fashion", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-sync"],
-        cwd=folder, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "LC_ALL": "C"}, **other,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    log = (folder / "log").open("w")
-    options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "fsync": "off"}
-    server = subprocess.Popen(
-        [program, "-D", data, *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))],
-        cwd=folder, stdout=log, stderr=log, **other,
-    )  # fmt: skip
-    address = f"postgresql://fashion:{word}@127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert server.poll() is None, (folder / "log").read_text()
-        with contextlib.suppress(psycopg.OperationalError):
-            psycopg.connect(f"{address}/postgres").close()
-            return True
-        return False
-
-    until(answers, 30, "PostgreSQL answers")
-
-    def database() -> str:
-        name = f"fashion_{secrets.token_hex(4)}"
-        with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"{address.replace('postgresql', 'postgresql+psycopg')}/{name}"
-
-    yield database
-    server.send_signal(signal.SIGINT)  # fast shutdown: open sessions are ended
-    server.wait(20)
-    log.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    """A PostgreSQL server that ends with the session."""
+    server = Postgres()
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(server.folder, ignore_errors=True)
 
 
 # Becomes another machine, as far as names go, where the system lets it.

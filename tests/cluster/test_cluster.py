@@ -11,7 +11,7 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from dashboard.jobs import NO_BROKER, Jobs
+from dashboard.jobs import NO_BROKER, Jobs, Refused
 from ml.jobs.table import Job, JobTable
 from ml.jobs.table import workers as signed
 from tests.cluster.conftest import SPEC, Cluster, until
@@ -163,3 +163,31 @@ def test_j3_a_trainer_outlives_its_worker_and_one_that_is_told_to_stop_hands_its
     assert not list(Path(cluster.home, "runs").glob("kept*"))
     assert cluster.several == []
     tell(f"{kills} workers, one trainer killed, one worker stopped; one trainer at a time")
+
+
+def test_o3_a_database_that_is_away_ends_no_training(cluster, postgres, tell):
+    cluster.redis.start()
+    cluster.start("ml", "work")
+    jobs, table = Jobs(cluster.home), JobTable(cluster.home)
+    job = submit(jobs, "patient", epochs=200, batch_size=16)
+    before = training(table, job)
+    postgres.stop()
+    try:
+        with pytest.raises(Refused, match="database"):
+            submit(jobs, "late")
+        assert jobs.view().problem
+        assert jobs.health()["database"] == "unavailable"
+        time.sleep(9)  # longer than a silent trainer is given, and than it trains without a word from the table
+        assert [process.pid for process in cluster.trainers(job.id)] == [before.pid]
+    finally:
+        postgres.start()
+    seen = table.get(job.id).batch
+    _, seconds = until(lambda: table.get(job.id).batch > seen, 30, f"it goes on\n{cluster.log()}")
+    now = table.get(job.id)
+    assert (now.lease, now.attempt) == (before.lease, 1)
+    rows = table.history(job.id)
+    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    until(lambda: jobs.health()["worker"] == "running", 20, "the worker signs again")
+    jobs.cancel(job.id)
+    reaches(cluster, table, job, "cancelled", within=30)
+    tell(f"PostgreSQL away for 9 s; the trainer waited and went on {seconds:.1f} s after its return")
