@@ -119,6 +119,7 @@ class Server:
             with self._opener.open(request, timeout=REQUEST_SECONDS) as answer:
                 told = json.loads(answer.read(ANSWER_BYTES))
         except HTTPError as error:
+            error.close()
             raise (Absent if error.code == 404 else Untold)(f"the server said {error.code} to {path[:40]}") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
