@@ -60,10 +60,11 @@ def subject(doors: Doors, shown: object, search: object) -> tuple[Other | None, 
 
 
 def nearest(this: Other, found: list[Other]) -> Other | None:
-    """What a training is compared with unless somebody chooses: the newest of the same model, else what ships."""
+    """What a training is compared with unless somebody chooses: the newest run of its model, else what ships."""
     same = [one for one in found if one.config.get("model") == this.config.get("model")]
+    runs = [one for one in same if one.key.startswith("run:")]
     shipped = [one for one in found if one.shipped]
-    return next(iter([*same, *shipped, *found]), None)
+    return next(iter([*runs, *same, *shipped, *found]), None)
 
 
 def register(app: Dash, doors: Doors) -> None:
