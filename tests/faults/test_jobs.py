@@ -124,8 +124,8 @@ def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own,
     assert table.get(broken.id).attempt > 1
     assert contiguous(table.history(broken.id)) == contiguous(table.history(whole.id))
     batches = [row["batch"] for row in table.steps(broken.id)]
-    assert batches == sorted(set(batches))
-    assert 0 < batches[0] <= batches[-1] <= table.get(broken.id).batches
+    assert batches == sorted(set(batches))  # epochs that take less than half a second have none
+    assert all(0 < batch <= table.get(broken.id).batches for batch in batches)
     digests = [
         json.loads((own / "runs" / n / "manifest.json").read_text())["weights"]["sha256"] for n in ("whole", "broken")
     ]
