@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from celery import Celery
+from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.exceptions import PreventUpdate
 
 from dashboard.jobs import Jobs
@@ -36,7 +37,10 @@ class Broken:
 
 
 @pytest.fixture
-def launcher(tmp_path):
+def launcher(tmp_path, monkeypatch):
+    # Dash hands every later app's background callbacks to every manager it ever saw: these must be forgotten
+    monkeypatch.setattr(BaseBackgroundCallbackManager, "managers", list(BaseBackgroundCallbackManager.managers))
+
     def make(reachable):
         app = Celery("test", broker="memory://", backend="cache+memory://", set_as_current=False)
         return ClusterLauncher(Gate(tmp_path, reachable), app)
