@@ -14,9 +14,9 @@ from sqlalchemy import select
 from dashboard.jobs import NO_BROKER, Jobs, Refused
 from ml.jobs.table import Job, JobTable
 from ml.jobs.table import workers as signed
-from tests.cluster.conftest import SPEC, Cluster, until
+from tests.cluster.conftest import LIMIT, SPEC, Cluster, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(LIMIT)]
 
 
 def submit(jobs: Jobs, name: str, **changes) -> Job:

@@ -12,9 +12,9 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from tests.cluster.conftest import free_port, needed, until
+from tests.cluster.conftest import LIMIT, free_port, needed, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(LIMIT)]
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,11 +17,11 @@ from PIL import Image
 from dashboard.jobs import NO_BROKER, NO_WORKER
 from ml.jobs.table import JobTable
 from tests.callbacks import Client, body, dependency
-from tests.cluster.conftest import Cluster, free_port, until
+from tests.cluster.conftest import LIMIT, Cluster, free_port, until
 from tests.cluster.test_cluster import reaches, trained_once
 from tests.training_form import untouched
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(LIMIT)]
 
 FORM = {
     **untouched(), "training-model-select": "compact_cnn", "training-dataset-select": "bars",

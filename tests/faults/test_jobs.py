@@ -101,13 +101,14 @@ def contiguous(rows: list[dict[str, float]]) -> list[tuple[float, ...]]:
 
 def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own, count, tell):
     table = JobTable(own)
-    whole = submit(table, "whole", epochs=15)
+    epochs = count(15, 100)
+    whole = submit(table, "whole", epochs=epochs)
     worker.start(own)
-    reaches(table, whole, "done")
-    broken = submit(table, "broken", epochs=15)
+    reaches(table, whole, "done", within=200)
+    broken = submit(table, "broken", epochs=epochs)
     worker.start(own)
-    luck, worst, kills = random.Random(1), 0.0, count(3, 10)
-    for _ in range(kills):
+    luck, worst, kills = random.Random(1), 0.0, 0
+    for _ in range(count(3, 10)):
         running, _ = until(lambda: training(table, broken), 60, "training")
         time.sleep(luck.uniform(0, 1.5))
         with contextlib.suppress(ProcessLookupError):  # then it was faster
@@ -116,12 +117,12 @@ def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own,
         if ended.state == "done":
             break
         assert seconds < 10
-        worst = max(worst, seconds)
+        worst, kills = max(worst, seconds), kills + 1
         assert "SIGKILL" in Jobs(own).view(broken.id).job.cause  # what the page shows
         table.resume(broken.id)
         worker.start(own)
-    reaches(table, broken, "done")
-    assert table.get(broken.id).attempt > 1
+    reaches(table, broken, "done", within=200)
+    assert table.get(broken.id).attempt == kills + 1 > count(1, 8)
     assert contiguous(table.history(broken.id)) == contiguous(table.history(whole.id))
     batches = [row["batch"] for row in table.steps(broken.id)]
     assert batches == sorted(set(batches))  # epochs that take less than half a second have none
@@ -329,7 +330,7 @@ def test_j3_a_server_killed_at_random_moments_finds_its_training_again(own, serv
         client = Client(lambda path, data: ask(address, path, data), lambda path: ask(address, path)[1])
         return client.fire_with("training-live-state.data", "training-live-interval.n_intervals", {})[1]
 
-    job = submit(table, "kept", epochs=100, batch_size=16)
+    job = submit(table, "kept", epochs=200, batch_size=16)
     until(lambda: look(address) and training(table, job), 60, "training")
     running, kills = table.get(job.id), count(3, 10)
     for _ in range(kills):
