@@ -24,11 +24,12 @@ def table() -> str:
         test, validation = m["results"]["test"], m["results"]["validation"]
         low, high = wilson(test["correct"], test["n"])
         machine = m["machine"]
+        threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
         lines.append(
             f"| `{entry.run_id}` | {m['parameters']:,} | **{100 * test['correct'] / test['n']:.2f} %** "
             f"({100 * low:.2f} – {100 * high:.2f}) | {100 * validation['correct'] / validation['n']:.2f} % "
             f"| {m['config']['epochs']}, {m['config']['seed']} "
-            f"| {m['training_seconds'] / 60:.0f} min, {machine['threads']} threads of {machine['processor']} |"
+            f"| {m['training_seconds'] / 60:.0f} min, {threads} of {machine['processor']} |"
         )
     return "\n".join(lines)
 
