@@ -62,6 +62,12 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--run", "--name", help="the run's name; made from model and time when left out")
     train.add_argument("--shipped", action="store_true", help="write into artifacts/ instead of your own folder")
     train.add_argument("--job", metavar="ID", help="do the training of a queued job")
+    train.add_argument(
+        "--record",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep what is said of validation and test after every epoch (default: yes)",
+    )
     train.set_defaults(command=train_run)
 
     work = commands.add_parser("work", help="do queued trainings, one after the other, until there are none")
@@ -162,13 +168,13 @@ def train_run(options: argparse.Namespace) -> int:
     run_id = options.run or f"{config.model}-{datetime.now():%y%m%d-%H%M%S}"
     program = "python" if processes == "1" else f"torchrun --nproc-per-node {processes}"
     command = f"{program} -m ml " + shlex.join(sys.argv[1:])
-    folder = _train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command)
+    folder = _train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command, record=options.record)
     if os.environ.get("RANK", "0") == "0":
         print(folder)
     return 0
 
 
-def _train(config: TrainConfig, run_id: str, home: Path, command: str) -> Path:
+def _train(config: TrainConfig, run_id: str, home: Path, command: str, *, record: bool = True) -> Path:
     """Train with a progress bar per epoch and a line of results after it."""
     from tqdm import tqdm
 
@@ -194,7 +200,14 @@ def _train(config: TrainConfig, run_id: str, home: Path, command: str) -> Path:
     if leads and not pipeline.load(config.dataset).complete:
         print("The full training set is not here: training on the 10,000 pictures that ship.", file=sys.stderr)
     folder = pipeline.train(
-        config, run_id=run_id, home=home, on_batch=on_batch, on_epoch=on_epoch, on_step=on_step, command=command
+        config,
+        run_id=run_id,
+        home=home,
+        on_batch=on_batch,
+        on_epoch=on_epoch,
+        on_step=on_step,
+        command=command,
+        record=record,
     )
     if not leads:
         return folder
@@ -243,7 +256,8 @@ def build_artifacts(options: argparse.Namespace) -> int:
             if finished.exists():
                 print(f"{run_id} is there already; delete {finished} to train it again", file=sys.stderr)
                 continue
-            _train(config, run_id, ARTIFACTS, f"python -m ml artifacts --runs {run_id}")
+            # recordings are large: the default run alone ships with one
+            _train(config, run_id, ARTIFACTS, f"python -m ml artifacts --runs {run_id}", record=run_id == DEFAULT)
         writer.write_index(ARTIFACTS, DEFAULT, [r for r in SHIPPED if (ARTIFACTS / "runs" / r).is_dir()])
     return 0
 

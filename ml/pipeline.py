@@ -21,6 +21,7 @@ from ml.artifacts.schema import CORE
 from ml.data import load
 from ml.data.base import Dataset, Split
 from ml.evaluation import EVALUATIONS, QUICK, SLOW
+from ml.evaluation.epochs import Recorder
 from ml.evaluation.subject import SPLITS, Subject
 from ml.inference import Classifier
 from ml.paths import ARTIFACTS, ROOT, home_dir
@@ -42,12 +43,14 @@ def train(
     resume: bool = True,
     slow: bool = True,
     fetch: bool = False,
+    record: bool = True,
 ) -> Path:
     """Train, evaluate and publish one run under home/runs; its folder.
 
     home: FASHION_HOME, or the artifacts folder itself. on_batch may raise loop.Cancelled; on_metrics hears of the
     running epoch about twice a second; on_step gets words for what follows training. slow: also make the nouns that
-    take longer, after the run is published.
+    take longer, after the run is published. record: also keep what is said of validation and test after every epoch
+    (the noun epochs), outside the clock of training; nothing is chosen by it.
     Under torchrun all processes train and the first one does the rest.
     Raises KeyError (unknown model or data set), DataMissing, models.WeightsMissing, Diverged, FileExistsError.
     """
@@ -76,8 +79,24 @@ def train(
     if config.pretrained and not checkpoint.exists():
         mean, std = dataset.statistics()
         published.load(module, config.model, mean, std, on_chunk=lambda: on_batch(0, config.epochs))
+    reached = (0, 0)
+
+    def step(done: int, total: int) -> None:
+        nonlocal reached
+        reached = (done, total)
+        on_batch(done, total)
+
+    recorder = Recorder(partial, dataset, on_chunk=lambda: on_batch(*reached))
     history = []
-    for epoch in fit(module, dataset, config, checkpoint=checkpoint, on_batch=on_batch, on_metrics=on_metrics):
+    for epoch in fit(
+        module,
+        dataset,
+        config,
+        checkpoint=checkpoint,
+        on_batch=step,
+        on_metrics=on_metrics,
+        on_weights=recorder if record else lambda *_: None,
+    ):
         history.append(epoch)
         if team.leads:
             on_epoch(epoch)
@@ -95,6 +114,10 @@ def train(
         data, began = _make(noun, subject)
         if len(data):
             nouns[noun] = writer.write_noun(partial, noun, data, started=began)
+    best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
+    began = time.perf_counter()
+    if record and (recorded := recorder.arrays(len(history), best)):
+        nouns["epochs"] = writer.write_noun(partial, "epochs", recorded, started=began)
     weights = {name: np.ascontiguousarray(value.numpy()) for name, value in module.state_dict().items()}
     manifest = {
         "run_id": run_id,
@@ -105,7 +128,7 @@ def train(
         "train_images": len(dataset.subset(config.train_images, config.seed)),
         "parameters": models.parameter_count(module),
         "layers": classifier.layers(),
-        "best_epoch": max(history, key=lambda epoch: epoch.validation_accuracy).epoch,
+        "best_epoch": best,
         "results": results(subject),
         "seconds": round(training_seconds + time.perf_counter() - trained, 1),
         "training_seconds": round(training_seconds, 1),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 VERSION = f"{MAJOR}.{MINOR}"
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 CORE = ("history", "predictions")
@@ -171,6 +171,27 @@ NOUNS: dict[str, Table | Arrays] = {
             "features",
             "Penultimate features of the reference examples, the first 256 where there are more.",
             {"reference_id": ("int32", 1), "reference": ("float16", 2)},
+        ),
+        Arrays(
+            "epochs",
+            "What was said of each test and validation example during training: probabilities × 255 after up to 20 epochs, "
+            "right or wrong (packed bits) after each of right_epoch; mean and deviation of the true class's probability.",
+            {
+                "epoch": ("int16", 1),
+                "right_epoch": ("int16", 1),
+                **{
+                    f"{split}_{name}": kind
+                    for split in ("test", "validation")
+                    for name, kind in {
+                        "id": ("int32", 1),
+                        "probabilities": ("uint8", 3),
+                        "right": ("uint8", 2),
+                        "mean": ("float32", 1),
+                        "spread": ("float32", 1),
+                    }.items()
+                },
+            },
+            minor=1,
         ),
     )
 }

@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from ml.artifacts.reader import Library
-from ml.evaluation import EVALUATIONS
+from ml.evaluation import ASKED, EVALUATIONS
 from ml.pipeline import subject_of
 
 
@@ -25,7 +25,7 @@ def subject(library, run):
 
 
 def test_every_noun_was_made(run):
-    assert set(run.nouns) == {*EVALUATIONS, "history"}
+    assert set(run.nouns) == {*EVALUATIONS, "history", "epochs"} - {*ASKED}
 
 
 def test_predictions_are_the_networks(run, subject):
