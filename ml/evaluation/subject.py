@@ -1,10 +1,11 @@
 """What is evaluated: a network and the pictures of each split, with one forward pass shared by every evaluation."""
 
-from functools import cached_property
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import pandas as pd
 
-from ml.data.base import Split
+from ml.data.base import Dataset, Split
 from ml.inference import Classifier, softmax
 
 SPLITS = ("test", "validation", "reference")
@@ -12,25 +13,51 @@ WIDTH = 256  # features kept, at most
 
 
 class Subject:
-    """splits: test, validation and reference. notes: what an evaluation adds to the manifest."""
+    """splits: test, validation and reference.
 
-    def __init__(self, classifier: Classifier, splits: dict[str, Split], seed: int = 0) -> None:
+    dataset: loads all pictures it learned from, which few evaluations need; recorded: loads its recorded predictions,
+    None while there are none. Both may be dear, so they are called when needed.
+    notes: what an evaluation adds to the manifest; also: nouns that came of making another one; tell: is told, in
+    words, how far an evaluation is.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        splits: dict[str, Split],
+        seed: int = 0,
+        *,
+        dataset: Callable[[], Dataset] | None = None,
+        recorded: Callable[[], pd.DataFrame] | None = None,
+    ) -> None:
         self.classifier, self.splits, self.seed = classifier, splits, seed
+        self.dataset, self._recorded = dataset, recorded
         self.notes: dict[str, list[float]] = {}
-
-    @cached_property
-    def outputs(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """split → (float32 probabilities [n, classes], float32 features [n, ≤ 256] rounded to float16)."""
-        result = {}
-        for name in SPLITS:
-            logits, features = self.classifier.logits_and_features(self.splits[name].images)
-            result[name] = (softmax(logits), features[:, :WIDTH].astype(np.float16).astype(np.float32))
-        return result
+        self.also: dict[str, Mapping[str, np.ndarray]] = {}
+        self.tell: Callable[[str], None] = lambda words: None
+        self._outputs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def probabilities(self, split: str) -> np.ndarray:
         """float32 [n, classes]"""
-        return self.outputs[split][0]
+        return self._said(split)[0]
 
     def features(self, split: str) -> np.ndarray:
-        """float32 [n, ≤ 256]"""
-        return self.outputs[split][1]
+        """float32 [n, ≤ 256], rounded to float16"""
+        return self._said(split)[1]
+
+    def recorded(self, split: str) -> np.ndarray:
+        """float32 [n, classes] as they were recorded when the run was made, where they are of the pictures here."""
+        if self._recorded is not None:
+            frame = self._recorded()
+            rows = frame[frame["split"] == split].sort_values("example_id")
+            if np.array_equal(rows["example_id"].to_numpy(), self.splits[split].ids):
+                columns = sorted((name for name in rows if name.startswith("p_")), key=lambda name: int(name[2:]))
+                return rows[columns].to_numpy(np.float32)
+        return self.probabilities(split)
+
+    def _said(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        if split not in self._outputs:
+            logits, features = self.classifier.logits_and_features(self.splits[split].images)
+            kept = features[:, :WIDTH].astype(np.float16).astype(np.float32)
+            self._outputs[split] = (softmax(logits), kept)
+        return self._outputs[split]
