@@ -20,7 +20,7 @@ from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import CORE
 from ml.data import load
 from ml.data.base import Dataset, Split
-from ml.evaluation import EVALUATIONS, QUICK, SLOW
+from ml.evaluation import ASKED, EVALUATIONS, QUICK, SLOW
 from ml.evaluation.epochs import Recorder
 from ml.evaluation.subject import SPLITS, Subject
 from ml.inference import Classifier
@@ -158,16 +158,19 @@ def evaluate(
     nouns: Iterable[str] | None = None,
     on_step: Callable[[str], None] = lambda words: None,
 ) -> list[str]:
-    """Make a published run's optional nouns (all when None) from the pictures that are here; the nouns made.
+    """Make a published run's optional nouns from the pictures that are here; the nouns made.
+
+    nouns: None for all but those that train networks of their own (ASKED).
 
     Results for a shipped run go to home/runs/<run_id>, laid over it. Raises Missing, Broken, KeyError.
     """
     run = library.open(run_id)
-    chosen = list(nouns) if nouns is not None else [noun for noun in EVALUATIONS if noun not in CORE]
+    chosen = list(nouns) if nouns is not None else [n for n in EVALUATIONS if n not in (*CORE, *ASKED)]
     unknown = [noun for noun in chosen if noun not in EVALUATIONS or noun in CORE]
     if unknown:
-        raise KeyError(f"{', '.join(unknown)} cannot be made; choose from {', '.join((*QUICK, *SLOW))}")
+        raise KeyError(f"{', '.join(unknown)} cannot be made; choose from {', '.join((*QUICK, *SLOW, *ASKED))}")
     subject = subject_of(library, run)
+    subject.tell = on_step
     folder = library.home / "runs" / run_id
     manifest = run.manifest
     for noun in chosen:
@@ -195,7 +198,13 @@ def subject_of(library: Library, run: Run) -> Subject:
     for split in SPLITS:
         pictures = library.pictures(name, split)
         splits[split] = Split(pictures.images, pictures.labels, pictures.ids)
-    return Subject(Classifier.open(run), splits, run.manifest["config"]["seed"])
+    return Subject(
+        Classifier.open(run),
+        splits,
+        run.manifest["config"]["seed"],
+        dataset=lambda: load(name, home=library.home),
+        recorded=lambda: run.table("predictions"),
+    )
 
 
 def results(subject: Subject) -> dict[str, dict[str, float]]:
@@ -262,7 +271,8 @@ def _add(folder: Path, manifest: dict[str, Any], subject: Subject, noun: str) ->
     """Make a noun and add it unless it is empty; the manifest as it is then."""
     data, began = _make(noun, subject)
     manifest = {**manifest, **subject.notes}
-    return writer.add_nouns(folder, manifest, {noun: (data, began)}) if len(data) else manifest
+    also, subject.also = {name: (more, began) for name, more in subject.also.items()}, {}
+    return writer.add_nouns(folder, manifest, {noun: (data, began), **also}) if len(data) else manifest
 
 
 def default_library() -> Library:

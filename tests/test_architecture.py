@@ -102,7 +102,14 @@ ALLOWED = {
     "ml.training": ("ml.data", "ml.models", "ml.paths"),
     "ml.inference": ("ml.models", "ml.artifacts"),
     # epochs.py asks a network that is still learning, wherever it is, and keeps files that survive a crash
-    "ml.evaluation": ("ml.data", "ml.inference", "ml.intervals", "ml.calibration", "ml.models.inputs", "ml.artifacts.writer"),
+    "ml.evaluation": (
+        "ml.data",
+        "ml.inference",
+        "ml.intervals",
+        "ml.calibration",
+        "ml.models.inputs",
+        "ml.artifacts.writer",
+    ),
     "ml.jobs.table": ("ml.artifacts", "ml.jobs"),
 }
 

@@ -193,6 +193,33 @@ NOUNS: dict[str, Table | Arrays] = {
             },
             minor=1,
         ),
+        Table(
+            "label_issues",
+            "How far each label can be believed (its out-of-sample probability), the likeliest class, and whether cleanlab "
+            "calls it an issue (1 or 0); rank 1 is the most suspect of its split.",
+            {
+                "split": "str",
+                "example_id": "int",
+                "label": "int",
+                "suggested": "int",
+                "quality": "float",
+                "issue": "int",
+                "rank": "int",
+            },
+            minor=1,
+        ),
+        Arrays(
+            "suspects",
+            "The 500 most suspect labels of train, most suspect first: pictures, out-of-sample probabilities, nearest "
+            "reference examples. Made with label_issues.",
+            {
+                "example_id": ("int32", 1),
+                "images": ("uint8", 4),
+                "probabilities": ("float32", 2),
+                "neighbour_id": ("int32", 2),
+            },
+            minor=1,
+        ),
     )
 }
 
