@@ -180,16 +180,79 @@ def _step_1(connection: Connection) -> None:
 MIGRATIONS: tuple[Step, ...] = (_step_1,)
 
 
-class Records:
-    """The rows of one database, opened when first needed. Thread-safe. Without an opener there are no rows."""
+class Rows:
+    """One owner's rows in the database, opened when first needed. Thread-safe. Without an opener there are none."""
+
+    owner: str  # of the migrations
+    migrations: tuple[Step, ...]
 
     def __init__(self, opener: Opener | None = None, *, read_only: bool = False) -> None:
         self.read_only = read_only
         self._opener = opener
         self._opened: tuple[Engine, Write] | None = None
         self._tried = -RETRY_SECONDS
-        self._seen: tuple[float, Marks] | None = None
         self._lock = threading.RLock()
+
+    def changed(self) -> None:
+        """Called after each attempt to write: forget what was read before."""
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction, committed to the disk at its end. Raises Declined."""
+        if self.read_only:
+            raise Declined(READ_ONLY)
+        opened = self.opened()
+        if opened is None:
+            raise Declined(CLOSED)
+        try:
+            with opened[1]() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            log.exception("the %s cannot be written", self.owner)
+            raise Declined(CLOSED) from error
+        finally:
+            self.changed()
+
+    def opened(self) -> tuple[Engine, Write] | None:
+        """The engine to read with and what begins a write; None where the database cannot be had just now."""
+        with self._lock:
+            if self._opened is None and self._opener is not None:
+                now = time.monotonic()
+                if now - self._tried < RETRY_SECONDS:
+                    return None
+                self._tried = now
+                try:
+                    self._opened = self._opener(self.owner, self.migrations)
+                except (OSError, SQLAlchemyError, RuntimeError) as error:
+                    log.warning("the %s cannot be opened: %s", self.owner, error)
+            return self._opened
+
+    def rows(self, query: Any) -> list[Any]:
+        """What a query finds, as mappings; nothing where the database cannot be read."""
+        opened = self.opened()
+        if opened is None:
+            return []
+        try:
+            with opened[0].connect() as connection:
+                return list(connection.execute(query).mappings())
+        except SQLAlchemyError:
+            log.exception("the %s cannot be read", self.owner)
+            return []
+
+
+class Records(Rows):
+    """What is said of runs."""
+
+    owner = OWNER
+    migrations = MIGRATIONS
+
+    def __init__(self, opener: Opener | None = None, *, read_only: bool = False) -> None:
+        super().__init__(opener, read_only=read_only)
+        self._seen: tuple[float, Marks] | None = None
+
+    def changed(self) -> None:
+        with self._lock:
+            self._seen = None
 
     # ---- look
 
@@ -204,16 +267,16 @@ class Records:
     def promotions(self, limit: int = 50) -> list[Promotion]:
         """Newest first; empty where the database cannot be read."""
         query = select(_promotions).order_by(_promotions.c.number.desc()).limit(limit)
-        return [Promotion(**row) for row in self._rows(query)]
+        return [Promotion(**row) for row in self.rows(query)]
 
     def changes(self, run_id: str, limit: int = 50) -> list[Change]:
         """The log of one run, newest first; empty where the database cannot be read."""
         query = select(_changes).where(_changes.c.run_id == run_id).order_by(_changes.c.number.desc()).limit(limit)
-        return [Change(**row) for row in self._rows(query)]
+        return [Change(**row) for row in self.rows(query)]
 
     def change(self, number: int) -> Change:
         """One line of the log. Raises Declined."""
-        for row in self._rows(select(_changes).where(_changes.c.number == number)):
+        for row in self.rows(select(_changes).where(_changes.c.number == number)):
             return Change(**row)
         raise Declined("There is nothing to undo.")
 
@@ -259,7 +322,7 @@ class Records:
     def promote(self, run_id: str | None, reason: object, previous: str | None) -> Change:
         """Make a run the default (None: what ships). previous: what was it until now. Raises Declined."""
         words = _line(reason, "Reason", REASON, "reason", least=3)
-        with self._writing() as connection:
+        with self.writing() as connection:
             now = connection.scalar(select(_promotions.c.run_id).order_by(_promotions.c.number.desc()).limit(1))
             if run_id is not None and now == run_id:
                 raise Declined("This run is the default already.")
@@ -273,7 +336,7 @@ class Records:
 
         The write lock is held meanwhile, so no job of the run can begin. folder '': it is moved back.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             before = _current(connection, run_id)
             _store(connection, run_id, replace(before, deleted=folder))
             _log(connection, run_id, "deleted", before.deleted, folder)
@@ -281,7 +344,7 @@ class Records:
 
     def undo(self, number: int) -> Change:
         """Bring back what a change replaced; the change that did so. Raises Declined when that is no longer there."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             row = connection.execute(select(_changes).where(_changes.c.number == number)).mappings().first()
             if row is None or row["undone"] or row["what"] == "deleted":
                 raise Declined("There is nothing to undo.")
@@ -306,55 +369,14 @@ class Records:
     def _set(self, run_id: str, what: str, value: Any) -> Change:
         if not RUN_ID.fullmatch(run_id):
             raise Declined("There is no such run.")
-        with self._writing() as connection:
+        with self.writing() as connection:
             before = _current(connection, run_id)
             now = tuple(value) if what == "tags" else value
             _store(connection, run_id, replace(before, **{what: now}))  # type: ignore[arg-type]
             return _log(connection, run_id, what, _plain(getattr(before, what)), value)
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        if self.read_only:
-            raise Declined(READ_ONLY)
-        opened = self._open()
-        if opened is None:
-            raise Declined(CLOSED)
-        try:
-            with opened[1]() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            log.exception("the records cannot be written")
-            raise Declined(CLOSED) from error
-        finally:
-            with self._lock:
-                self._seen = None
-
-    def _open(self) -> tuple[Engine, Write] | None:
-        with self._lock:
-            if self._opened is None and self._opener is not None:
-                now = time.monotonic()
-                if now - self._tried < RETRY_SECONDS:
-                    return None
-                self._tried = now
-                try:
-                    self._opened = self._opener(OWNER, MIGRATIONS)
-                except (OSError, SQLAlchemyError, RuntimeError) as error:
-                    log.warning("the records cannot be opened: %s", error)
-            return self._opened
-
-    def _rows(self, query: Any) -> list[Any]:
-        opened = self._open()
-        if opened is None:
-            return []
-        try:
-            with opened[0].connect() as connection:
-                return list(connection.execute(query).mappings())
-        except SQLAlchemyError:
-            log.exception("the records cannot be read")
-            return []
-
     def _read(self) -> Marks:
-        opened = self._open()
+        opened = self.opened()
         if opened is None:
             return Marks(problem=CLOSED if self._opener is not None else "")
         try:
