@@ -28,7 +28,7 @@ from ml.training.presets import PRESETS  # noqa: E402
 
 PAGE = ROOT / "docs" / "models.md"
 HOME = ROOT / "build" / "models"
-SHARED = {"epochs": 6, "batch_size": 128, "train_images": 10_000}
+SHARED = {"epochs": 3, "batch_size": 128, "train_images": 10_000}
 RECIPES: dict[str, dict[str, Any]] = {name: {"model": name, **SHARED} for name in MODELS}
 RECIPES["efficientnet_lite0"] = {"preset": "transfer"}
 
@@ -65,6 +65,7 @@ def train(model: str, home: Path) -> None:
             flush=True,
         ),
         slow=False,
+        record=False,
     )
 
 
