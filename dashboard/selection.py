@@ -1,6 +1,7 @@
 """What the person is looking at: one value, in the URL, the same on every page."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from urllib.parse import parse_qs, quote
 
@@ -16,7 +17,11 @@ MAX_IDS = 200
 MAX_VERTICES = 100
 REPEATED = ("true", "pred", "outcome", "bucket", "tag", "slice")  # a repeated key means OR
 # what narrows the examples
-FILTERS = ("true", "pred", "outcome", "bucket", "conf", "lasso", "ids", "tag", "slice", "contrast")
+FILTERS = ("true", "pred", "outcome", "bucket", "conf", "tempered", "reject", "lasso", "ids", "tag", "slice")
+LABELS = ("reviewed",)  # scores and matrix with people's decisions; as labelled when not said
+BINS = 15  # of the calibration error; an end of a range that is a fifteenth to six digits is meant exactly
+FEW = 30  # classes a matrix shows without being told how many
+TOPS = (5, 10, 20, 40)  # how many classes of a matrix are offered
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,49 @@ class Lasso:
 
     def __str__(self) -> str:
         return f"{self.plot}:" + ";".join(f"{x:g},{y:g}" for x, y in self.vertices)
+
+
+@dataclass(frozen=True)
+class MatrixView:
+    """How the matrix is drawn; nothing here narrows the examples.
+
+    top: the classes with the most mistakes that are shown by name, the others in one row and column; 0 for all of
+    them, None for what suits their number.
+    """
+
+    normalise: str = "count"  # or row, column
+    cluster: bool = False  # classes that are mistaken for each other side by side
+    log: bool = False  # colour
+    diagonal: bool = True
+    top: int | None = None
+
+    @classmethod
+    def read(cls, text: str) -> "MatrixView":
+        """From words joined by commas, 'row,log,top5'. Raises ValueError."""
+        found: dict[str, object] = {}
+        for word in text.split(","):
+            if word in ("row", "column"):
+                found["normalise"] = word
+            elif word in ("cluster", "log"):
+                found[word] = True
+            elif word == "off":
+                found["diagonal"] = False
+            elif re.fullmatch(r"top\d{1,3}", word, re.ASCII):
+                found["top"] = int(word[3:])
+            else:
+                raise ValueError(word)
+        return cls(**found)  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        words = [self.normalise if self.normalise != "count" else "", "cluster" if self.cluster else ""]
+        words += ["log" if self.log else "", "" if self.diagonal else "off"]
+        words.append("" if self.top is None else f"top{self.top}")
+        return ",".join(word for word in words if word)
+
+    def shown(self, classes: int) -> int:
+        """How many of `classes` have a row of their own."""
+        top = (TOPS[2] if classes > FEW else 0) if self.top is None else self.top
+        return classes if top == 0 or top >= classes else top
 
 
 @dataclass(frozen=True)
@@ -46,13 +94,16 @@ class Selection:
     outcome: tuple[str, ...] = ()
     bucket: tuple[str, ...] = ()
     conf: tuple[float, float] | None = None
+    tempered: tuple[float, float] | None = None
+    reject: float | None = None
     lasso: Lasso | None = None
     ids: tuple[int, ...] = ()
     tag: tuple[str, ...] = ()
     slice: tuple[str, ...] = ()
     epoch: int | None = None
-    reject: float | None = None
+    labels: str | None = None
     contrast: str | None = None
+    matrix: MatrixView = MatrixView()
     sort: str = "confident"
     page: int = 1
     sample: int | None = None
@@ -83,7 +134,7 @@ class Selection:
         parts = []
         for name, value in self.items():
             values = value if isinstance(value, tuple) and name in REPEATED else (value,)
-            parts += [f"{name}={quote(_text(name, v), safe=':;,.-')}" for v in values]
+            parts += [f"{name}={quote(_text(name, v), safe=':;,.-~')}" for v in values]
         return "?" + "&".join(parts) if parts else ""
 
     def items(self) -> list[tuple[str, object]]:
@@ -96,7 +147,7 @@ class Selection:
 
     def with_(self, **changes: object) -> "Selection":
         """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer."""
-        if any(name in changes for name in (*FILTERS, "run", "against", "split", "sort")):
+        if any(name in changes for name in (*FILTERS, "run", "against", "split", "epoch", "labels", "sort")):
             changes = {"page": 1, "sample": None, **changes}
         return replace(self, **changes)  # type: ignore[arg-type]
 
@@ -131,11 +182,36 @@ class Selection:
         """The same comparison seen from the other side: run and against are those it was. What was A's alone goes."""
         other = {"only-a": "only-b", "only-b": "only-a"}
         buckets = tuple(other.get(name, name) for name in self.bucket)
-        return self.with_(run=against, against=run, bucket=buckets, outcome=(), conf=None, lasso=None)
+        gone = {"outcome": (), "conf": None, "tempered": None, "reject": None, "lasso": None, "contrast": None}
+        return self.with_(run=against, against=run, bucket=buckets, **gone)
 
     def clear(self) -> "Selection":
-        """Without anything that narrows the examples."""
-        return self.with_(**{f.name: f.default for f in fields(self) if f.name in FILTERS})
+        """Without anything that narrows the examples, nor a second cell beside them."""
+        return self.with_(contrast=None, **{f.name: f.default for f in fields(self) if f.name in FILTERS})
+
+    def view(self, **changes: object) -> "Selection":
+        """With the matrix drawn another way; the place in the gallery stays."""
+        return replace(self, matrix=replace(self.matrix, **changes))  # type: ignore[arg-type]
+
+    def beside(self, true: str, pred: str) -> "Selection":
+        """The cell of the matrix to hold the chosen one against; the first one is chosen, not held against anything."""
+        if not self.true and not self.pred:
+            return self.cell(true, pred)
+        text = f"{true}~{pred}"
+        return replace(self, contrast=None if self.contrast == text else text)
+
+    def other_cell(self, classes: Sequence[str]) -> tuple[str, str] | None:
+        """(truth, guess) of `contrast`, None where it names none of these classes. A name may hold the ~ itself."""
+        parts = (self.contrast or "").split("~")
+        pairs = (("~".join(parts[:i]), "~".join(parts[i:])) for i in range(1, len(parts)))
+        return next((pair for pair in pairs if pair[0] in classes and pair[1] in classes), None)
+
+    def contrasted(self, classes: Sequence[str]) -> "Selection | None":
+        """The same selection with the other cell in place of the chosen one, None without one."""
+        pair = self.other_cell(classes)
+        if pair is None:
+            return None
+        return self.with_(true=pair[:1], pred=pair[1:], outcome=(), contrast=None)
 
     def here(self, **keep: object) -> "Selection":
         """What a link to another page carries: the filters, not the place in the gallery."""
@@ -164,11 +240,23 @@ def _short(text: str) -> str:
 
 
 def _text(name: str, value: object) -> str:
-    if name == "conf":
-        return "-".join(f"{end:.2f}" for end in value)  # type: ignore[attr-defined]
+    if name in ("conf", "tempered"):
+        return "-".join(decimals(end) for end in value)  # type: ignore[attr-defined]
     if name == "ids":
         return ",".join(map(str, value))  # type: ignore[call-overload]
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def decimals(share: float) -> str:
+    """Two digits, up to six where two do not say it: '0.50', '0.933333'."""
+    text = f"{share:.6f}".rstrip("0")
+    return text if len(text) > 3 else f"{share:.2f}"
+
+
+def exact(share: float) -> float:
+    """The fifteenth that is meant where `share` is one to six digits, else the share itself."""
+    nearest = round(share * BINS) / BINS
+    return nearest if abs(nearest - share) < 1e-6 else share
 
 
 def _last(values: list[str]) -> str:
@@ -188,6 +276,13 @@ def _names(values: list[str]) -> tuple[str, ...]:
     if len(values) > 200 or not all(0 < len(v) <= 60 and v.isprintable() for v in values):
         raise ValueError
     return tuple(dict.fromkeys(values))
+
+
+def _pair(values: list[str]) -> str:
+    text = _last(values)
+    if not 3 <= len(text) <= 121 or not text.isprintable() or "~" not in text[1:-1]:
+        raise ValueError
+    return text
 
 
 def _run(values: list[str]) -> str:
@@ -253,13 +348,16 @@ READERS = {
     "outcome": lambda values: tuple(dict.fromkeys(_one_of(OUTCOMES)([value]) for value in values)),
     "bucket": lambda values: tuple(dict.fromkeys(_one_of(BUCKETS)([value]) for value in values)),
     "conf": _range,
+    "tempered": _range,
+    "reject": _share,
     "lasso": _lasso,
     "ids": _ids,
     "tag": _names,
     "slice": _names,
     "epoch": _whole(1, 10_000),
-    "reject": _share,
-    "contrast": lambda values: _names(values)[-1],
+    "labels": _one_of(LABELS),
+    "contrast": _pair,
+    "matrix": lambda values: MatrixView.read(_last(values)),
     "sort": _one_of(SORTS),
     "page": _whole(1, 10**6),
     "sample": _whole(0, 10**9),

@@ -207,6 +207,8 @@ def register(app: Dash, doors: Doors) -> None:
                 for n in (*selection.true, *selection.pred)
                 if n not in run.classes
             ]
+            if selection.contrast and not selection.other_cell(run.classes):
+                words.append(f"contrast={selection.contrast}, which is no cell of {run.title}'s matrix")
         except LookupError as missing:
             words.append(str(missing).rstrip("."))
         except ValueError as broken:

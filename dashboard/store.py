@@ -13,8 +13,9 @@ import pandas as pd
 import shapely
 
 from dashboard.records import Marks, Records
-from dashboard.selection import BUCKETS, Selection
+from dashboard.selection import BUCKETS, Selection, exact
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
+from ml.calibration import temper
 from ml.comparison import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.intervals import wilson
 from ml.paths import ARTIFACTS, home_dir
@@ -324,8 +325,15 @@ class RunView:
             inside[pair.rows_a] = pair.within(selection.buckets)
             keep &= inside
         if selection.conf and "conf" not in without:
-            low, high = selection.conf
-            keep &= (predictions.confidence >= low) & (predictions.confidence <= high)
+            keep &= between(predictions.confidence, selection.conf)
+        if selection.tempered and "tempered" not in without:
+            keep &= between(self.tempered(selection.split), selection.tempered)
+        if selection.reject and "reject" not in without:
+            keep &= predictions.confidence.astype(np.float64) >= selection.reject
+        for name, noun in (("tag", "tags"), ("slice", "slice_members")):
+            chosen = getattr(selection, name)
+            if chosen and name not in without:
+                keep &= np.isin(predictions.ids, self.members(noun, selection.split, chosen))
         if selection.ids and "ids" not in without:
             keep &= np.isin(predictions.ids, selection.ids)
         if selection.lasso and "lasso" not in without:
@@ -334,6 +342,54 @@ class RunView:
             shapely.prepare(outline)
             keep &= shapely.contains_xy(outline, points[:, 0], points[:, 1])
         return keep
+
+    def members(self, noun: str, split: str, chosen: tuple[str, ...]) -> np.ndarray:
+        """int32: the examples with one of these tags, or in one of these slices. noun: tags or slice_members."""
+        found = self.groups(noun, split)
+        parts = [found[name] for name in chosen if name in found]
+        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int32)
+
+    def groups(self, noun: str, split: str) -> dict[str, np.ndarray]:
+        """tag or slice → ids of its examples, int32, ascending. noun: tags or slice_members. Raises Missing, Broken."""
+        if noun not in self.manifest["nouns"]:
+            raise Missing(f"This run has no {noun} yet.", f"python -m ml evaluate {self.run_id} --only {noun}")
+
+        def read() -> dict[str, np.ndarray]:
+            frame = self._run.table(noun)
+            frame = frame[frame["split"] == split]
+            by = frame.groupby("tag" if noun == "tags" else "slice", sort=True)["example_id"]
+            return {str(name): np.sort(ids.to_numpy(np.int32)) for name, ids in by}
+
+        return self._noun(noun, read, split)
+
+    def calibration(self) -> pd.DataFrame:
+        """Rows split, scaling (none or temperature), metric, value, low, high, n."""
+        return self._noun("calibration", lambda: self._run.table("calibration"))
+
+    def temperature(self) -> float:
+        """Fitted on validation. Raises Missing or Broken."""
+        frame = self.calibration()
+        return float(frame.loc[frame["metric"] == "temperature", "value"].iloc[0])
+
+    def tempered(self, split: str) -> np.ndarray:
+        """float64 [n]: the confidence after temperature scaling, in the order of predictions(split)."""
+
+        def scale() -> np.ndarray:
+            return temper(self.predictions(split).probabilities, self.temperature()).max(1)
+
+        return self._noun("calibration", scale, "confidence", self.manifest["nouns"]["predictions"]["sha256"], split)
+
+    def mean_picture(self, selection: Selection) -> np.ndarray:
+        """float64 [h, w, c], 0..255: the mean of the selected pictures. Raises Missing where there are none, Broken."""
+        pictures = self.pictures(selection.split)
+        ids = self.predictions(selection.split).ids[self.mask(selection)]
+        rows = np.flatnonzero(np.isin(pictures.ids, ids))
+        if not len(rows):
+            raise Missing("No picture to take the mean of.")
+        total = np.zeros(pictures.images.shape[1:])
+        for start in range(0, len(rows), 4_096):  # a copy of all of them at once may not fit
+            total += pictures.images[rows[start : start + 4_096]].sum(0, dtype=np.float64)
+        return total / len(rows)
 
     def ordered(self, selection: Selection) -> np.ndarray:
         """Positions in predictions(selection.split) of the selected examples, in the order the gallery shows them."""
@@ -427,6 +483,13 @@ class Comparison:
         labels = self.answers.labels[rows, None]
         apart = np.take_along_axis(first, labels, 1) - np.take_along_axis(second, labels, 1)
         return rows[np.argsort(-np.abs(apart[:, 0].astype(np.float64)), kind="stable")]
+
+
+def between(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """bool [n]: low < value ≤ high, as the bins of a histogram hold them; from 0 on where low is 0."""
+    low, high = (exact(end) for end in ends)
+    wide = values.astype(np.float64)
+    return ((wide > low) | (low == 0)) & (wide <= high)
 
 
 def _apart(first: dict[str, Any], second: dict[str, Any]) -> str:

@@ -112,12 +112,26 @@ def chips(run: RunView, selection: Selection, say: Terms) -> list:
             found.append(chip("right", say.buckets[BUCKETS.index(value)], selection.with_(bucket=rest)))
     if selection.conf:
         low, high = selection.conf
-        found.append(chip(say.conf, f"{low:.2f} – {high:.2f}", selection.with_(conf=None)))
+        found.append(chip(say.conf, f"{short(low)} – {short(high)}", selection.with_(conf=None)))
+    if selection.tempered:
+        low, high = selection.tempered
+        found.append(chip(f"scaled {say.conf}", f"{short(low)} – {short(high)}", selection.with_(tempered=None)))
+    if selection.reject:
+        found.append(chip("answered from", f"{100 * selection.reject:g} %", selection.with_(reject=None)))
+    for name in ("tag", "slice"):
+        for value in getattr(selection, name):
+            rest = tuple(v for v in getattr(selection, name) if v != value)
+            found.append(chip(name, value, selection.with_(**{name: rest})))
     if selection.lasso:
         found.append(chip("lasso", f"on the {selection.lasso.plot}", selection.with_(lasso=None)))
     if selection.ids:
         found.append(chip("ids", f"{len(selection.ids)} images", selection.with_(ids=())))
     return found
+
+
+def short(share: float) -> str:
+    """'0.50', '0.933' for an end that two digits do not say."""
+    return f"{share:.2f}" if abs(share - round(share, 2)) < 1e-6 else f"{share:.3f}"
 
 
 def without_outcome(selection: Selection) -> Selection:

@@ -172,6 +172,21 @@ NOUNS: dict[str, Table | Arrays] = {
             "Penultimate features of the reference examples, the first 256 where there are more.",
             {"reference_id": ("int32", 1), "reference": ("float16", 2)},
         ),
+        Table(
+            "calibration",
+            "Calibration error (15 bins), Brier score, loss of a split as trained (scaling none) and after temperature "
+            "scaling, and the temperature, which is fitted on validation; with the ends of their 95 % interval.",
+            {
+                "split": "str",
+                "scaling": "str",
+                "metric": "str",
+                "value": "float",
+                "low": "float",
+                "high": "float",
+                "n": "int",
+            },
+            minor=1,
+        ),
         Arrays(
             "epochs",
             "What was said of each test and validation example during training: probabilities × 255 after up to 20 epochs, "

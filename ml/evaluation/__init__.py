@@ -5,19 +5,30 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from ml.evaluation import confusion, features, filters, label_issues, neighbours, predictions, projection, scores
+from ml.evaluation import (
+    calibration,
+    confusion,
+    features,
+    filters,
+    label_issues,
+    neighbours,
+    predictions,
+    projection,
+    scores,
+)
 from ml.evaluation.subject import Subject
 
 EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarray]]] = {
     "predictions": predictions.table,
     "scores": scores.table,
     "confusion": confusion.table,
+    "calibration": calibration.table,
     "filters": filters.arrays,
     "features": features.arrays,
     "neighbours": neighbours.table,
     "projection": projection.table,
     "label_issues": label_issues.table,
 }
-QUICK = ("scores", "confusion", "filters", "features")  # a second or two: made before a run is published
+QUICK = ("scores", "confusion", "calibration", "filters", "features")  # a second or two: made before a run is published
 SLOW = ("neighbours", "projection")  # added right after
 ASKED = ("label_issues",)  # trains networks of its own for a minute or more: made only when it is named

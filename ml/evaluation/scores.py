@@ -10,19 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ml.calibration import calibration_error
 from ml.evaluation.confusion import matrix
 from ml.evaluation.subject import SPLITS, Subject
 from ml.intervals import Z, percentile, wilson
 
-BINS = 15
 REDRAWS = 1_000
-
-
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
-    """Expected calibration error over equal-width bins (Guo et al. 2017, arXiv:1706.04599); 0..1."""
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(which, right.astype(float) - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / max(len(confidence), 1))
 
 
 def f1(counts: np.ndarray) -> np.ndarray:

@@ -2,11 +2,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.selection import BUCKETS, MAX_IDS, Lasso, Selection
+from dashboard.selection import BUCKETS, MAX_IDS, Lasso, MatrixView, Selection, exact
 
 names = st.text("abcZ09 /&=+%#?;,'\"<>éЖ漢", min_size=1, max_size=20)
 shares = st.integers(0, 100).map(lambda n: n / 100)
 points = st.tuples(*[st.integers(-99_999, 99_999).map(lambda n: n / 100)] * 2)
+views = st.builds(
+    MatrixView,
+    normalise=st.sampled_from(["count", "row", "column"]),
+    cluster=st.booleans(),
+    log=st.booleans(),
+    diagonal=st.booleans(),
+    top=st.none() | st.integers(0, 999),
+)
 selections = st.builds(
     Selection,
     run=st.none() | st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,20}\Z"),
@@ -17,6 +25,14 @@ selections = st.builds(
     outcome=st.sampled_from([(), ("wrong",), ("right",), ("wrong", "right")]),
     bucket=st.lists(st.sampled_from(BUCKETS), max_size=4, unique=True).map(tuple),
     conf=st.none() | st.tuples(shares, shares).map(lambda pair: tuple(sorted(pair))),
+    tempered=st.none() | st.integers(0, 14).map(lambda k: (k / 15, (k + 1) / 15)),
+    reject=st.none() | shares,
+    tag=st.lists(names, max_size=2, unique=True).map(tuple),
+    slice=st.lists(names, max_size=2, unique=True).map(tuple),
+    epoch=st.none() | st.integers(1, 500),
+    labels=st.sampled_from([None, "reviewed"]),
+    contrast=st.none() | st.tuples(names, names).map("~".join),
+    matrix=views,
     lasso=st.none() | st.lists(points, min_size=3, max_size=8).map(lambda p: Lasso("map", tuple(p))),
     ids=st.lists(st.integers(0, 60_000), max_size=5, unique=True).map(tuple),
     sort=st.sampled_from(["confident", "unsure", "id"]),
@@ -35,6 +51,11 @@ def test_a_url_gives_back_the_selection(selection):
     assert again.outcome == selection.outcome
     assert again.bucket == selection.bucket
     assert again.ids == selection.ids
+    assert again.tag == selection.tag
+    assert again.contrast == selection.contrast
+    assert again.matrix == selection.matrix
+    if selection.tempered:
+        assert tuple(map(exact, again.tempered)) == selection.tempered
 
 
 @settings(deadline=None)
@@ -71,6 +92,14 @@ def test_what_is_no_text_is_the_default(value):
         "?ids=" + ",".join(map(str, range(MAX_IDS + 1))),
         "?lasso=map:" + ";".join(["1,1"] * 101),
         "?true=",
+        "?tempered=0.5",
+        "?reject=1.5",
+        "?labels=mine",
+        "?contrast=Shirt",
+        "?contrast=~Shirt",
+        "?matrix=row,round",
+        "?matrix=top1000",
+        "?epoch=0",
     ],
 )
 def test_bad_values_are_dropped_and_named(search):
@@ -134,3 +163,36 @@ def test_swapping_turns_the_buckets_and_drops_what_was_said_of_one_run():
     back = there.swapped("a", "b")
     assert back.query() == "?run=b&against=a&true=Bag&bucket=only-b&bucket=neither"
     assert back.swapped("b", "a").bucket == there.bucket
+
+
+def test_a_fifteenth_is_meant_exactly_and_read_from_six_digits():
+    selection = Selection(conf=(13 / 15, 14 / 15))
+    assert selection.query() == "?conf=0.866667-0.933333"
+    assert tuple(map(exact, Selection.parse(selection.query()).conf)) == (13 / 15, 14 / 15)
+    assert exact(0.93) == 0.93
+    assert Selection(conf=(0.9, 1.0), reject=0.85).query() == "?conf=0.90-1.00&reject=0.85"
+
+
+def test_the_matrix_is_drawn_another_way_and_nothing_is_narrowed():
+    there = Selection(true=("Bag",), page=3).view(normalise="row", log=True)
+    assert there.query() == "?true=Bag&matrix=row%2Clog&page=3".replace("%2C", ",")
+    assert there.view(normalise="count", log=False).query() == "?true=Bag&page=3"
+    assert not Selection().view(cluster=True, diagonal=False, top=5).narrowed
+    assert MatrixView().shown(10) == 10
+    assert MatrixView().shown(100) == 20
+    assert [MatrixView(top=n).shown(10) for n in (0, 5, 10, 40)] == [10, 5, 10, 10]
+
+
+def test_the_first_cell_is_chosen_and_the_second_held_against_it():
+    names = ("Shirt", "Coat", "a~b")
+    one = Selection().beside("Shirt", "Coat")
+    assert one.query() == "?true=Shirt&pred=Coat"
+    two = one.beside("Coat", "a~b")
+    assert two.query() == "?true=Shirt&pred=Coat&contrast=Coat~a~b"
+    assert two.other_cell(names) == ("Coat", "a~b")
+    assert two.contrasted(names).query() == "?true=Coat&pred=a~b"
+    assert two.beside("Coat", "a~b").contrast is None
+    assert two.cell("Coat", "Coat").contrast == two.contrast
+    assert two.clear().query() == ""
+    assert Selection(contrast="Hat~Coat").contrasted(names) is None
+    assert not Selection(contrast="Coat~Coat").narrowed

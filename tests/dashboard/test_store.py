@@ -53,9 +53,37 @@ def test_masks_by_hand(run):
         "?conf=0.25-0.50": (p.probabilities.max(1) >= 0.25) & (p.probabilities.max(1) <= 0.5),
         "?ids=3,5,399,4000": np.isin(p.ids, [3, 5, 399]),
         "?true=NoSuchClass": np.zeros(400, bool),
+        "?reject=0.60&outcome=wrong&outcome=right": p.probabilities.max(1) >= 0.6,
     }
     for search, expected in cases.items():
         assert np.array_equal(run.mask(Selection.parse(search)), expected), search
+
+
+def test_ranges_of_confidence_hold_what_the_bins_of_the_calibration_error_hold(run):
+    p = run.predictions("test")
+    which = np.clip(np.ceil(p.confidence.astype(float) * 15).astype(int) - 1, 0, 14)
+    for k in range(15):
+        search = Selection(conf=(k / 15, (k + 1) / 15)).query()
+        assert np.array_equal(run.mask(Selection.parse(search)), which == k), search
+
+
+def test_tags_and_slices_are_chips_once_they_are_made(run, monkeypatch):
+    with pytest.raises(Missing) as caught:
+        run.mask(Selection(tag=("unsure",)))
+    assert caught.value.command == "python -m ml evaluate toy --only tags"
+    p, groups = run.predictions("test"), {"unsure": np.array([3, 5]), "small": np.array([5, 399])}
+    monkeypatch.setattr(run, "groups", lambda noun, split: groups)
+    assert p.ids[run.mask(Selection(tag=("unsure", "small")))].tolist() == [3, 5, 399]
+    assert p.ids[run.mask(Selection(tag=("unsure",), slice=("small",)))].tolist() == [5]
+    assert not run.mask(Selection(slice=("unknown",))).any()
+
+
+def test_the_mean_picture_is_the_mean(run):
+    selection = Selection(true=run.classes[:1])
+    pictures = run.pictures("test")
+    assert np.allclose(run.mean_picture(selection), pictures.images[pictures.labels == 0].mean(0), atol=1e-9)
+    with pytest.raises(Missing):
+        run.mean_picture(Selection(true=("NoSuchClass",)))
 
 
 def test_lasso_finds_the_points_inside(run):

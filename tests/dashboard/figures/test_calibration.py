@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dashboard.figures import calibration
-from ml.evaluation.scores import calibration_error
+from ml.calibration import calibration_error
 
 CONFIDENCE = np.array([0.1, 0.5, 0.55, 0.9, 1.0, 1.0], np.float32)
 RIGHT = np.array([False, True, False, True, True, False])

@@ -46,6 +46,40 @@ def test_confusion_adds_up(run, subject):
         assert part["count"].sum() == len(subject.splits[split])
 
 
+def test_calibration_before_and_after_a_temperature_of_validation(run):
+    from scipy.optimize import minimize_scalar
+
+    table, predictions = run.table("calibration"), run.table("predictions")
+    values = table.set_index(["split", "scaling", "metric"])["value"]
+
+    def said(split):
+        part = predictions[predictions["split"] == split]
+        logits = np.log(part[[f"p_{i}" for i in range(4)]].to_numpy(np.float64))
+        return logits, part["label"].to_numpy()
+
+    def loss(t, split="validation"):
+        logits, labels = said(split)
+        scaled = logits / t
+        return (np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(labels)), labels]).mean()
+
+    fitted = minimize_scalar(loss, bounds=(0.05, 10), method="bounded", options={"xatol": 1e-12}).x
+    assert values["validation", "temperature", "temperature"] == pytest.approx(fitted, abs=1e-6)
+    for split in ("test", "validation", "reference"):
+        logits, labels = said(split)
+        for scaling, t in (("none", 1.0), ("temperature", fitted)):
+            powers = np.exp(logits / t)
+            p = powers / powers.sum(1, keepdims=True)
+            sure, right = p.max(1), p.argmax(1) == labels
+            bins = [(sure > k / 15) & (sure <= (k + 1) / 15) for k in range(15)]
+            error = sum(abs(right[b].sum() - sure[b].sum()) for b in bins) / len(labels)
+            squares = ((p - np.eye(4)[labels]) ** 2).sum(1).mean()
+            assert values[split, scaling, "calibration_error"] == pytest.approx(error, abs=1e-6)
+            assert values[split, scaling, "brier"] == pytest.approx(squares, abs=1e-6)
+            assert values[split, scaling, "loss"] == pytest.approx(loss(t, split), abs=1e-6)
+    assert values["validation", "temperature", "loss"] <= values["validation", "none", "loss"]
+    assert (table["low"] <= table["high"]).all()
+
+
 def test_neighbours_are_the_nearest(run, subject):
     frame = run.table("neighbours")
     features, reference = subject.features("test"), subject.features("reference")

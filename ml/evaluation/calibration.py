@@ -1,0 +1,49 @@
+"""Is it right as often as it says, as trained and after temperature scaling?
+
+The temperature is fitted on validation alone and used on every split. The ends of its interval and of the calibration
+error's are bootstrap percentiles over redraws of the examples; Brier score and loss are means and have normal ones.
+"""
+
+import numpy as np
+import pandas as pd
+
+from ml.calibration import brier, calibration_error, temper, temperature
+from ml.evaluation.subject import SPLITS, Subject
+from ml.intervals import Z, percentile
+
+REDRAWS = 500
+REFITS = 100  # of the temperature
+SCALINGS = ("none", "temperature")
+
+
+def table(subject: Subject) -> pd.DataFrame:
+    """Rows (split, scaling, metric, value, low, high, n); the metric temperature is that of validation."""
+    labels, probabilities = subject.splits["validation"].labels, subject.probabilities("validation")
+    fitted = temperature(probabilities, labels)
+    rng = np.random.default_rng(subject.seed)
+    refits = []
+    for _ in range(REFITS):
+        rows = rng.integers(0, len(labels), len(labels))
+        refits.append(temperature(probabilities[rows], labels[rows], start=fitted))
+    low, high = percentile(np.array(refits))
+    rows = [("validation", "temperature", "temperature", fitted, float(low), float(high), len(labels))]
+    for split in SPLITS:
+        said = subject.probabilities(split)
+        for scaling in SCALINGS:
+            scaled = said if scaling == "none" else temper(said, fitted)
+            rows += [(split, scaling, *row) for row in _of(subject.splits[split].labels, scaled, subject.seed)]
+    return pd.DataFrame(rows, columns=["split", "scaling", "metric", "value", "low", "high", "n"])
+
+
+def _of(labels: np.ndarray, probabilities: np.ndarray, seed: int) -> list[tuple[str, float, float, float, int]]:
+    n = len(labels)
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(0, n, n) for _ in range(REDRAWS))
+    ends = percentile(np.array([calibration_error(confidence[rows], right[rows]) for rows in draws]))
+    found = [("calibration_error", calibration_error(confidence, right), float(ends[0]), float(ends[1]), n)]
+    losses = -np.log(np.maximum(probabilities[np.arange(n), labels].astype(np.float64), 1e-12))
+    for metric, each in (("brier", brier(probabilities, labels)), ("loss", losses)):
+        mean, half = float(each.mean()), float(Z * each.std(ddof=1) / np.sqrt(n))
+        found.append((metric, mean, mean - half, mean + half, n))
+    return found
