@@ -1,19 +1,21 @@
-"""What in a picture spoke for a class? One picture in, one map out, computed live.
+"""What in a picture spoke for a class? Pictures in, one map each out, computed live.
 
-Every explanation is a function `map(module, inputs, target)` → float32 [h, w] from 0 (nothing) to 1 (most), where
-module is a network in evaluation mode, inputs a float32 tensor [1, c, h, w] as it reads it, and target a class id.
+Every explanation is a function `raw(module, inputs, targets, layer)` → float32 [n, h, w] in its own unit, where module
+is a network in evaluation mode, inputs a float32 tensor [n, c, h, w] as it reads them, targets int64 [n] class ids and
+layer the name of a layer, '' for the explanation's own choice; only Grad-CAM looks at one.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from ml.explanation import grad_cam, gradients, occlusion
-from ml.explanation.scale import NoConvolution
+from ml.explanation import grad_cam, gradients, integrated, occlusion
+from ml.explanation.scale import NoConvolution, to_unit
 
-__all__ = ["EXPLANATIONS", "Explanation", "NoConvolution"]
+__all__ = ["EXPLANATIONS", "Explanation", "NoConvolution", "to_unit"]
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,22 @@ class Explanation:
 
     title: str
     sentence: str
-    map: Callable[[nn.Module, Tensor, int], np.ndarray]
+    raw: Callable[[nn.Module, Tensor, Tensor, str], Tensor]
+
+    def map(self, module: nn.Module, inputs: Tensor, target: int, layer: str = "") -> np.ndarray:
+        """inputs: float32 [1, c, h, w] → float32 [h, w] from 0 (nothing) to 1 (most)."""
+        return to_unit(self.raw(module, inputs, torch.tensor([target]), layer)[0].numpy())
 
 
 EXPLANATIONS: dict[str, Explanation] = {
     "grad-cam": Explanation(
-        "Grad-CAM", "Where the last convolution saw something that speaks for this class.", grad_cam.map
+        "Grad-CAM", "Where the deepest convolutions saw something that speaks for this class.", grad_cam.raw
     ),
-    "gradients": Explanation("Gradients", "Pixels whose change would change this class's score most.", gradients.map),
+    "integrated": Explanation(
+        "Integrated gradients", "Pixels that made this class's score grow as the picture faded in.", integrated.raw
+    ),
+    "gradients": Explanation("Gradients", "Pixels whose change would change this class's score most.", gradients.raw),
     "occlusion": Explanation(
-        "Occlusion", "Patches whose covering lowers this class's probability most.", occlusion.map
+        "Occlusion", "Patches whose covering lowers this class's probability most.", occlusion.raw
     ),
 }

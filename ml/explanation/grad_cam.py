@@ -1,30 +1,93 @@
-"""Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391): a convolution's maps, weighted by how the class score rises
-with them.
+"""Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391): a layer's maps, weighted by how the class score rises with them.
 
-The last convolution answers; where its map is empty, the one before it does, and so on. Networks that flatten their
-last maps into a dense layer need that: averaging a gradient that differs from place to place often leaves nothing
-positive. Of the first 400 test pictures, the last convolution of `fashion_cnn` leaves 90 % without an answer, the one
-before it 7 %.
+Unless a layer is named, the deepest convolution or block of convolutions answers; where its map is empty, the one
+before it does, and so on. Networks that flatten their last maps into a dense layer need that: averaging a gradient that
+differs from place to place often leaves nothing positive. Of the first 400 test pictures, the last convolution of
+`fashion_cnn` leaves 90 % without an answer, the one before it 7 %. Blocks of attention hand on words in a row, one a
+patch; these are laid back into the picture's rows and columns first.
 """
 
-import numpy as np
+import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
 
-from ml.explanation.scale import NoConvolution, to_unit
+from ml.explanation.scale import NoConvolution
 
 
-def map(module: nn.Module, inputs: Tensor, target: int) -> np.ndarray:
-    """float32 [h, w] from 0 to 1, smoothly enlarged from the layer's own size; all zero when no layer has an answer.
+def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> Tensor:
+    """float32 [n, h, w], 0 and more, smoothly enlarged from the layer's own size; zero where no layer has an answer.
 
-    Raises NoConvolution.
+    layer: the name of one that makes maps; '' for the deepest with an answer, picture by picture. Raises NoConvolution,
+    and ValueError for a layer without maps.
     """
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
-    if not layers:
+    names = [layer] if layer else candidates(module)[::-1]
+    if not names:
         raise NoConvolution("this network has no convolution for Grad-CAM to look at")
-    for layer in reversed(layers):
-        coarse = LayerGradCam(module, layer).attribute(inputs, target=target, relu_attributions=True)
-        if coarse.max() > 0 and coarse.numel() > 1:  # a map of one place, as in squeeze-and-excitation, says not where
+    found = torch.zeros(len(inputs), *inputs.shape[2:])
+    waiting = torch.arange(len(inputs))
+    for name in names:
+        coarse = _coarse(module, inputs[waiting], targets[waiting], name)
+        if coarse is None or coarse[0].numel() == 1:  # one place, as in squeeze-and-excitation, says not where
+            if layer:
+                raise ValueError(f"the layer {layer} makes no maps")
+            continue
+        found[waiting] = _enlarged(module, coarse, tuple(inputs.shape[2:])).detach().float()
+        waiting = waiting[coarse.amax(dim=(1, 2, 3)) <= 0]
+        if not len(waiting):
             break
-    height, width = inputs.shape[2:]
-    return to_unit(LayerAttribution.interpolate(coarse, (height, width), interpolate_mode="bilinear")[0, 0])
+    return found
+
+
+def candidates(module: nn.Module) -> list[str]:
+    """Layers that may answer, in the network's order: the parts of its body that hold a convolution or attention."""
+    stem = "body." if hasattr(module, "body") else ""
+    kinds = (nn.Conv2d, nn.MultiheadAttention)
+    parts = getattr(module, "body", module).named_children()
+    return [stem + name for name, part in parts if any(isinstance(one, kinds) for one in part.modules())]
+
+
+def _coarse(module: nn.Module, inputs: Tensor, targets: Tensor, name: str) -> Tensor | None:
+    """float [n, 1, rows, columns] in the layer's own size; None for a layer that makes no maps."""
+    part = module.get_submodule(name)
+    if any(isinstance(one, nn.MultiheadAttention) for one in part.modules()):
+        laid = Laid(module, name)
+        cam = LayerGradCam(laid, laid.maps)
+    else:
+        cam = LayerGradCam(module, part)
+    found = cam.attribute(inputs, target=targets, relu_attributions=True)
+    return found if isinstance(found, Tensor) and found.ndim == 4 else None  # else it hands on words or features
+
+
+def _enlarged(module: nn.Module, coarse: Tensor, size: tuple[int, ...]) -> Tensor:
+    """float [n, 1, rows, columns] → [n, h, w], without what a network pads its pictures with."""
+    pads = [part.padding for part in module.modules() if isinstance(part, nn.ZeroPad2d)]
+    left, right, top, bottom = pads[0] if pads else (0, 0, 0, 0)
+    whole = (size[0] + top + bottom, size[1] + left + right)
+    large = LayerAttribution.interpolate(coarse, whole, interpolate_mode="bilinear")
+    return large[:, 0, top : top + size[0], left : left + size[1]]
+
+
+class Laid(nn.Module):
+    """The same network; after one of its parts, words behind a first one pass through `maps` as rows and columns."""
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        super().__init__()
+        self.network, self.name, self.maps = module, name, nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        body, head = self.network.get_submodule("body"), self.network.get_submodule("head")
+        value, size = images, tuple(images.shape[2:])
+        for name, part in body.named_children():
+            value = part(value)
+            if value.ndim == 4:
+                size = tuple(value.shape[2:])
+            if f"body.{name}" == self.name:
+                first, words = value[:, :1], value[:, 1:]
+                maps = self.maps(grid(words, size))
+                value = torch.cat([first, maps.flatten(2).transpose(1, 2)], dim=1)
+        return head(value)
+
+
+def grid(words: Tensor, size: tuple[int, ...]) -> Tensor:
+    """float [n, rows × columns, width] → [n, width, rows, columns]."""
+    return words.transpose(1, 2).reshape(len(words), words.shape[2], *size)

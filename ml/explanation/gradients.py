@@ -1,13 +1,10 @@
-"""Gradients (Simonyan et al. 2013): how steeply the class score answers each pixel."""
+"""Gradients (Simonyan et al. 2013, arXiv:1312.6034): how steeply the class score answers each pixel."""
 
-import numpy as np
 from captum.attr import Saliency
 from torch import Tensor, nn
 
-from ml.explanation.scale import to_unit
 
-
-def map(module: nn.Module, inputs: Tensor, target: int) -> np.ndarray:
-    """float32 [h, w] from 0 to 1: the largest absolute slope of any channel."""
-    slopes = Saliency(module).attribute(inputs.clone().requires_grad_(), target=target, abs=True)
-    return to_unit(slopes[0].amax(dim=0))
+def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> Tensor:
+    """float32 [n, h, w], 0 and more: the largest absolute slope of any channel, in logits per unit of the input."""
+    slopes = Saliency(module).attribute(inputs.clone().requires_grad_(), target=targets, abs=True)
+    return slopes.amax(dim=1).detach().float()

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from ml.explanation import EXPLANATIONS, NoConvolution
+from ml.explanation import EXPLANATIONS, NoConvolution, grad_cam
+from ml.models import build
 
 
 class Sum(nn.Module):
@@ -123,6 +124,82 @@ def test_gradients_are_the_steepest_channel_of_the_score():
     np.testing.assert_allclose(found, [[0.5, 1.0], [0.0, 0.5]], atol=1e-6)
 
 
+NETWORKS = [
+    ("compact_cnn", "body.6", 1, 28, 28), ("small_resnet", "body.9", 1, 28, 28),
+    ("resnet18", "body.layer4_1", 1, 16, 16),
+    ("mobilenet_v3_small", "body.conv_12", 3, 64, 48), ("small_vgg", "body.17", 1, 20, 16),
+    ("batchnorm_cnn", "body.10", 1, 28, 28), ("quick_cnn", "body.4", 1, 28, 28), ("fashion_cnn", "body.8", 1, 28, 28),
+    ("efficientnet_lite0", "body.last_conv", 1, 12, 12),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "layer", "channels", "height", "width"), NETWORKS)
+def test_grad_cam_is_captums_own(name, layer, channels, height, width):
+    from captum.attr import LayerAttribution, LayerGradCam
+
+    torch.manual_seed(0)
+    module = build(name, channels=channels, height=height, width=width, classes=5).eval()
+    pictures, targets = torch.rand(3, channels, height, width), torch.tensor([4, 0, 2])
+    assert grad_cam.candidates(module)[-1] == layer
+    cam = LayerGradCam(module, module.get_submodule(layer))
+    coarse = cam.attribute(pictures, target=targets, relu_attributions=True)
+    wanted = LayerAttribution.interpolate(coarse, (height, width), interpolate_mode="bilinear")[:, 0]
+    found = EXPLANATIONS["grad-cam"].raw(module, pictures, targets, layer)
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
+    lit = wanted.amax((1, 2)) > 0
+    own = EXPLANATIONS["grad-cam"].raw(module, pictures, targets, "")
+    torch.testing.assert_close(own[lit], wanted[lit], atol=1e-6, rtol=0)
+
+
+def test_attention_is_explained_where_its_words_lie():
+    torch.manual_seed(0)
+    module = build("small_vit", channels=1, height=28, width=20, classes=4).eval()
+    picture, target = torch.rand(1, 1, 28, 20), torch.tensor([3])
+    assert grad_cam.candidates(module)[-1] == "body.block_3"
+    found = EXPLANATIONS["grad-cam"].raw(module, picture, target, "body.block_2")[0]
+    # by hand: the words after that block, each channel weighted by its mean slope over the patches
+    words = module.body[:-3](picture).detach().requires_grad_()
+    (slopes,) = torch.autograd.grad(module.head(module.body[-3:](words))[0, 3], words)
+    coarse = (words[0, 1:] * slopes[0, 1:].mean(0)).sum(1).relu().reshape(7, 7)
+    # it pads 28 × 20 to 28 × 28 at the right
+    wanted = torch.nn.functional.interpolate(coarse[None, None], (28, 28), mode="bilinear")[0, 0, :, :20]
+    torch.testing.assert_close(found, wanted.detach(), atol=1e-6, rtol=0)
+    last = EXPLANATIONS["grad-cam"].raw(module, picture, target, "body.block_3")
+    assert not last.any(), "after the last block only the first word is read"
+
+
+def test_a_layer_without_maps_is_refused():
+    module = build("compact_cnn", channels=1, height=28, width=28, classes=4).eval()
+    with pytest.raises(ValueError, match="makes no maps"):
+        EXPLANATIONS["grad-cam"].raw(module, torch.rand(1, 1, 28, 28), torch.tensor([0]), "body.10")
+
+
+def test_integrated_gradients_add_up_to_what_the_picture_adds():
+    torch.manual_seed(0)
+    module = build("small_resnet", channels=1, height=28, width=28, classes=4).eval()
+    picture = torch.rand(1, 1, 28, 28)
+    found = EXPLANATIONS["integrated"].raw(module, picture, torch.tensor([2]), "")
+    with torch.no_grad():
+        grown = module(picture)[0, 2] - module(torch.full_like(picture, float(picture.min())))[0, 2]
+    assert float(found.sum()) == pytest.approx(float(grown), rel=0.05)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(4, 1)).eval()
+    image = torch.tensor([[[[1.0, 2.0], [3.0, 5.0]]]])
+    told = EXPLANATIONS["integrated"].raw(linear, image, torch.tensor([0]), "")[0]
+    # of a linear score: weight × (pixel − darkest)
+    torch.testing.assert_close(told, linear[1].weight.detach().reshape(2, 2) * (image[0, 0] - 1))
+
+
+@pytest.mark.parametrize("way", EXPLANATIONS)
+def test_many_pictures_at_once_are_as_one_by_one(way):
+    torch.manual_seed(1)
+    module = build("fashion_cnn", channels=1, height=28, width=28, classes=4).eval()
+    pictures, targets = torch.rand(5, 1, 28, 28), torch.tensor([0, 1, 2, 3, 0])
+    together = EXPLANATIONS[way].raw(module, pictures, targets, "")
+    every = zip(pictures, targets, strict=True)
+    alone = torch.cat([EXPLANATIONS[way].raw(module, one[None], target[None], "") for one, target in every])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+
 def test_occlusion_lights_what_the_probability_needs(corner):
     found = EXPLANATIONS["occlusion"].map(Sum().eval(), corner * 5, 0)
     assert found[1, 2] == 1.0
@@ -139,8 +216,6 @@ def test_occlusion_lights_what_the_probability_needs(corner):
     ],
 )  # fmt: skip
 def test_every_explanation_answers_any_shape_and_leaves_the_network_as_it_was(way, name, channels, height, width):
-    from ml.models import build
-
     torch.manual_seed(0)
     module = build(name, channels=channels, height=height, width=width, classes=13).eval()
     picture = torch.rand(1, channels, height, width)
