@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="find, fetch and check Fashion-MNIST, or import a folder of pictures")
     data.set_defaults(command=find_data)
-    actions = data.add_subparsers(metavar="import")
+    actions = data.add_subparsers(metavar="import | measure")
     folder = actions.add_parser("import", help="FOLDER/<class>/<picture> becomes a data set of your own")
     folder.add_argument("folder", type=Path)
     folder.add_argument("--name", help="lower case letters, digits, - and _; the folder's name when left out")
@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
     folder.add_argument("--colour", action="store_true", help="keep three channels instead of one")
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
     folder.set_defaults(command=import_data)
+    known = actions.add_parser("measure", help="measure a data set's pictures and look for near-duplicates among them")
+    known.add_argument("name")
+    known.set_defaults(command=measure_data)
 
     train = commands.add_parser("train", help="train a run")
     train.add_argument("--preset", choices=PRESETS, help="a recipe to start from; other options change it")
@@ -129,7 +132,19 @@ def find_data(options: argparse.Namespace) -> int:
     return 0
 
 
+def measure_data(options: argparse.Namespace) -> int:
+    from ml import pipeline
+    from ml.data import load
+
+    dataset = load(options.name, home=home_dir())
+    folder = pipeline.measure(home_dir(), dataset)
+    searched = f"{len(dataset['train']):,}{'' if dataset.complete else ' shipped'} training pictures"
+    print(f"{folder}: properties, and near-duplicates of {searched}")
+    return 0
+
+
 def import_data(options: argparse.Namespace) -> int:
+    from ml import pipeline
     from ml.artifacts.writer import write_pictures
     from ml.data import DATASETS, folder, synthetic
 
@@ -147,6 +162,7 @@ def import_data(options: argparse.Namespace) -> int:
         options.folder, name, height=height, width=width, channels=channels, seed=options.seed
     )
     write_pictures(home_dir(), dataset, complete=True)
+    pipeline.measure(home_dir(), dataset)
     for line in refused:
         print(f"left out {line}", file=sys.stderr)
     counts = ", ".join(f"{split} {len(rows):,}" for split, rows in dataset.splits.items())
@@ -242,11 +258,13 @@ def evaluate_run(options: argparse.Namespace) -> int:
 
 
 def build_artifacts(options: argparse.Namespace) -> int:
+    from ml import pipeline
     from ml.artifacts import schema, writer
     from ml.data import fashion_mnist
     from ml.shipped import DEFAULT, SHIPPED
 
     writer.write_pictures(ARTIFACTS, fashion_mnist.load())
+    pipeline.measure(ARTIFACTS, fashion_mnist.load())
     (ARTIFACTS / "README.md").write_text(schema.readme())
     if not options.pictures:
         for run_id, config in SHIPPED.items():

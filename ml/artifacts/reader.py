@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.artifacts.manifest import check
-from ml.artifacts.schema import CORE, NOUNS, RUN_ID, Arrays, Mismatch, Table
+from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, Arrays, Mismatch, Table
 from ml.artifacts.writer import sha256
 
 # reading a table of 250,000 rows leaves 30 MB less behind than with arrow's own allocator, which keeps what it freed
@@ -200,6 +200,20 @@ class Library:
         raise Missing(
             f"The {split} pictures of {dataset} are not on this machine.", "python -m ml artifacts --pictures"
         )
+
+    def about(self, dataset: str, noun: str) -> pd.DataFrame:
+        """properties or duplicates of a data set's pictures, checked. Raises Missing (with its command) or Broken."""
+        declared = PICTURE_NOUNS[noun]
+        for root in (self.home, self.artifacts) if RUN_ID.fullmatch(dataset) else ():  # one's own is newer
+            path = root / "datasets" / dataset / declared.file
+            if path.is_file():
+                try:
+                    frame = pd.read_parquet(path)
+                    declared.check(frame)
+                except (OSError, ValueError) as error:
+                    raise Broken(f"{path.name} of {dataset} cannot be read: {_first_line(error)}") from error
+                return frame
+        raise Missing(f"The pictures of {dataset} have no {noun} yet.", f"python -m ml data measure {dataset}")
 
     def _index(self) -> dict[str, Any]:
         try:

@@ -238,6 +238,35 @@ NOUNS: dict[str, Table | Arrays] = {
     )
 }
 
+PICTURE_NOUNS: dict[str, Table] = {
+    noun.noun: noun
+    for noun in (
+        Table(
+            "properties",
+            "What can be said of each picture without a network; shares and pixels in 0..1, x and y in -1..1.",
+            {
+                "split": "str",
+                "example_id": "int",
+                "brightness": "float",
+                "contrast": "float",
+                "ink": "float",
+                "edges": "float",
+                "symmetry": "float",
+                "x": "float",
+                "y": "float",
+            },
+            minor=1,
+        ),
+        Table(
+            "duplicates",
+            "Pictures of test, validation and reference that are nearly the same as one of test, validation or train, "
+            "nearest first: sqrt(2 - 2r), r the correlation over pixels.",
+            {"split": "str", "example_id": "int", "other_split": "str", "other_id": "int", "distance": "float"},
+            minor=1,
+        ),
+    )
+}  # of a data set, beside its pictures
+
 
 def readme() -> str:
     """artifacts/README.md as generated from this module."""
@@ -248,7 +277,7 @@ def readme() -> str:
         f"Schema {VERSION}: a reader takes any minor version of its major.",
         "",
         "    index.json                what ships: the default run and the list of runs",
-        "    datasets/<name>/          dataset.json and one npz a split: images uint8 [n, h, w, c], labels, ids",
+        "    datasets/<name>/          dataset.json, one npz a split (images uint8 [n, h, w, c], labels, ids), tables",
         "    runs/<run_id>/            manifest.json, weights.safetensors and the nouns below",
         "",
         f"Core, never changed after a run is published: weights, {', '.join(CORE)}.",
@@ -257,15 +286,26 @@ def readme() -> str:
         "| noun | file | what | columns or arrays |",
         "|---|---|---|---|",
     ]
-    for noun in NOUNS.values():
-        if isinstance(noun, Table):
-            content = ", ".join(
-                f"`{n}` {k}{' or empty' if n in noun.nullable else ''}" for n, k in noun.columns.items()
-            )
-        else:
-            content = ", ".join(f"`{n}` {d} rank {r}" for n, (d, r) in noun.shapes.items())
-        lines.append(f"| {noun.noun} | {noun.file} | {noun.sentence} | {content} |")
+    lines += [_line(noun) for noun in NOUNS.values()]
+    lines += [
+        "",
+        "Of a data set, made with its pictures or by `python -m ml data measure NAME`:",
+        "",
+        "| noun | file | what | columns |",
+        "|---|---|---|---|",
+        *(_line(noun) for noun in PICTURE_NOUNS.values()),
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _line(noun: Table | Arrays) -> str:
+    """One noun as a line of the table."""
+    if isinstance(noun, Table):
+        kinds = noun.columns.items()
+        content = ", ".join(f"`{n}` {k}{' or empty' if n in noun.nullable else ''}" for n, k in kinds)
+    else:
+        content = ", ".join(f"`{n}` {d} rank {r}" for n, (d, r) in noun.shapes.items())
+    return f"| {noun.noun} | {noun.file} | {noun.sentence} | {content} |"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from ml.artifacts.schema import CORE, NOUNS, RUN_ID, VERSION, Table
+from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, VERSION, Table
 from ml.data.base import Dataset, Split
 
 Payload: TypeAlias = "pd.DataFrame | Mapping[str, np.ndarray]"
@@ -124,6 +124,14 @@ def write_pictures(root: Path, dataset: Dataset, *, complete: bool = False) -> P
     scratch.write_text(json.dumps(description, indent=1, ensure_ascii=False) + "\n")
     replace(scratch, folder / "dataset.json")
     return folder
+
+
+def write_about(folder: Path, noun: str, frame: pd.DataFrame) -> None:
+    """Check and write a table of a data set into the folder of its pictures, replacing it atomically."""
+    PICTURE_NOUNS[noun].check(frame)
+    scratch = folder / f"{noun}.partial"
+    frame.to_parquet(scratch, index=False, compression="zstd")
+    replace(scratch, folder / PICTURE_NOUNS[noun].file)
 
 
 def _write_split(folder: Path, name: str, split: Split) -> None:

@@ -1,0 +1,90 @@
+"""Which pictures are nearly the same? A test picture that is also in train says nothing about what was learned.
+
+Two pictures are compared as vectors, each centred on its own mean and scaled to length one: the distance is
+sqrt(2 - 2r), where r is their correlation over pixels. So a copy that is a little brighter or flatter is still a copy.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ml.data.base import Split
+
+LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
+MOST = 5  # pairs kept of one picture, nearest first
+SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
+BLOCK = 1_000
+
+
+def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MOST) -> pd.DataFrame:
+    """Rows split, example_id, other_split, other_id, distance, by example and then nearest first.
+
+    splits: test, validation, train, and reference, which is a part of train: those of all but train are looked for in
+    test, validation and train. A picture is not its own duplicate. Pictures without any contrast are
+    duplicates of each other, at distance 0.
+    """
+    pools = {name: split for name, split in splits.items() if name != "reference" and len(split)}
+    vectors = {name: units(split.images) for name, split in splits.items() if len(split)}
+    frames = [
+        found
+        for name, query in splits.items()
+        if name != "train" and len(query)
+        for found in _search(name, query, vectors, pools, limit)
+    ]
+    columns = ["split", "example_id", "other_split", "other_id", "distance"]
+    found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    found = found.sort_values(["split", "example_id", "distance", "other_split", "other_id"], kind="stable")
+    found = found.groupby(["split", "example_id"], sort=False).head(most).reset_index(drop=True)
+    types = {"example_id": np.int32, "other_id": np.int32, "distance": np.float32}
+    return found[columns].astype(types)
+
+
+def _search(
+    name: str, query: Split, vectors: Mapping[str, np.ndarray], pools: Mapping[str, Split], limit: float
+) -> list[pd.DataFrame]:
+    """One frame a pool: the pairs of one split's pictures within the limit."""
+    frames = []
+    for other, pool in pools.items():
+        same = {name, other} <= {"train", "reference"} or name == other
+        for start in range(0, len(query), BLOCK):
+            block = vectors[name][start : start + BLOCK]
+            # a little further than the limit: single precision decides who is looked at, not who is near
+            rows, columns = np.nonzero(block @ vectors[other].T >= 1 - limit**2 / 2 - 1e-4)
+            if same:
+                apart = query.ids[start + rows] != pool.ids[columns]
+                rows, columns = rows[apart], columns[apart]
+            gap = block[rows].astype(np.float64) - vectors[other][columns]
+            distance = np.sqrt((gap**2).sum(1))
+            near = distance <= limit
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "split": name,
+                        "example_id": query.ids[start + rows[near]],
+                        "other_split": other,
+                        "other_id": pool.ids[columns[near]],
+                        "distance": distance[near],
+                    }
+                )
+            )
+    return frames
+
+
+def units(images: np.ndarray) -> np.ndarray:
+    """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1; one without contrast is the same fixed vector."""
+    n, height, width, channels = images.shape
+    step = max(1, -(-max(height, width) // SIDE))
+    found = np.empty((n, (height // step) * (width // step) * channels), np.float32)
+    for start in range(0, n, BLOCK):
+        part = images[start : start + BLOCK, : height // step * step, : width // step * step].astype(np.float32)
+        small = part.reshape(len(part), height // step, step, width // step, step, channels).mean((2, 4))
+        flat = small.reshape(len(part), -1)
+        flat -= flat.mean(1, keepdims=True)
+        length = np.linalg.norm(flat, axis=1, keepdims=True)
+        blank = length[:, 0] < 1e-3
+        flat = np.divide(flat, length, out=flat, where=length > 0)
+        flat[blank] = 0
+        flat[blank, 0] = 1
+        found[start : start + BLOCK] = flat
+    return found

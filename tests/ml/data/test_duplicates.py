@@ -1,0 +1,66 @@
+"""Near-duplicates planted among noise, each pair against numpy's own correlation."""
+
+import numpy as np
+import pytest
+
+from ml.data import duplicates
+from ml.data.base import Split
+
+
+@pytest.fixture
+def splits():
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 200, (30, 12, 12, 1), dtype=np.uint8)
+    images[20] = images[3]  # test 0 is train 3
+    images[21] = np.minimum(images[4] + 30, 255)  # test 1 is train 4, brighter
+    images[22] = images[20] // 2  # test 2 is test 0, flatter
+    images[26] = images[7]  # validation
+    images[26, 5, 5] ^= 40
+    images[8] = images[9]  # a pair within train
+    images[23] = images[27] = 80  # blank ones are all alike
+    labels = np.zeros(30, np.int64)
+    ids = np.arange(30, dtype=np.int32)
+    train = Split(images[:20], labels[:20], ids[:20])
+    return {
+        "test": Split(images[20:26], labels[20:26], ids[:6]),
+        "validation": Split(images[26:], labels[26:], ids[20:24]),
+        "reference": train.take(np.arange(5, 15)),
+        "train": train,
+    }
+
+
+def test_planted_pairs_are_found_and_nothing_else(splits, monkeypatch):
+    monkeypatch.setattr(duplicates, "BLOCK", 4)
+    found = duplicates.table(splits)
+    pairs = {(r.split, r.example_id, r.other_split, r.other_id) for r in found.itertuples()}
+    assert pairs == {
+        ("test", 0, "train", 3), ("test", 0, "test", 2), ("test", 1, "train", 4), ("test", 2, "test", 0),
+        ("test", 2, "train", 3), ("test", 3, "validation", 21), ("validation", 21, "test", 3),
+        ("validation", 20, "train", 7), ("reference", 7, "validation", 20), ("reference", 8, "train", 9),
+        ("reference", 9, "train", 8),
+    }  # fmt: skip
+    for row in found.itertuples():
+        one, other = (
+            splits[s].images[list(splits[s].ids).index(i)].ravel().astype(float)
+            for s, i in ((row.split, row.example_id), (row.other_split, row.other_id))
+        )
+        r = np.corrcoef(one, other)[0, 1] if one.std() else 1.0
+        assert row.distance == pytest.approx(np.sqrt(max(2 - 2 * r, 0)), abs=1e-4)
+    exact = found[(found["split"] == "test") & (found["example_id"] == 0)].iloc[0]
+    assert (exact["other_split"], exact["distance"]) == ("train", 0)
+
+
+def test_the_nearest_are_kept(splits):
+    assert duplicates.table(splits, most=1).groupby(["split", "example_id"]).size().max() == 1
+    none = duplicates.table({"test": splits["test"].take(np.arange(4, 6)), "train": splits["train"]})
+    assert len(none) == 0
+
+
+def test_large_pictures_are_averaged_down():
+    images = np.random.default_rng(0).integers(0, 256, (3, 70, 64, 3), dtype=np.uint8)
+    vectors = duplicates.units(images)
+    assert vectors.shape == (3, (70 // 3) * (64 // 3) * 3)
+    by_hand = images[0, :3, :3, 1].mean() - images[0, :69, :63].mean()
+    assert vectors[0, 1] / vectors[0, 0] == pytest.approx(
+        by_hand / (images[0, :3, :3, 0].mean() - images[0, :69, :63].mean()), rel=1e-3
+    )
