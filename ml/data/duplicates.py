@@ -72,7 +72,7 @@ def _search(
 
 
 def units(images: np.ndarray) -> np.ndarray:
-    """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1; one without contrast is the same fixed vector."""
+    """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1, all without contrast the same."""
     n, height, width, channels = images.shape
     step = max(1, -(-max(height, width) // SIDE))
     found = np.empty((n, (height // step) * (width // step) * channels), np.float32)

@@ -13,9 +13,9 @@ def measure(images: np.ndarray) -> pd.DataFrame:
 
     brightness: the mean; contrast: the standard deviation; ink: share of pixels that differ from the background (the
     median of the border) by more than DIFFERENT; edges: mean length of the gradient (differences of neighbours two
-    pixels apart, halved); symmetry: correlation of the picture with its mirror image, 1 where there is no contrast;
-    x, y: centre of what differs from the background, -1 at the left or top edge, 1 at the right or bottom one, 0 where
-    nothing differs.
+    pixels apart, halved; whole ones at the border); symmetry: correlation of the picture with its mirror image, 1 where
+    there is no contrast; x, y: centre of what differs from the background, -1 at the left or top edge, 1 at the right
+    or bottom one, 0 where nothing differs.
     """
     parts = [_block(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
     values = np.concatenate(parts) if parts else np.empty((0, len(NAMES)))

@@ -16,8 +16,8 @@ def test_a_square_in_a_corner():
     assert found["ink"] == pytest.approx(0.04)
     assert found["x"] == pytest.approx((6.5 / 9) * 2 - 1, abs=1e-4)
     assert found["y"] == pytest.approx((1.5 / 9) * 2 - 1, abs=1e-4)
-    # halved differences of neighbours two apart: 8 pixels of .5 outside in x and y each, 4 inside with both at once
-    assert found["edges"] == pytest.approx((8 * 0.5 + 4 * np.hypot(0.5, 0.5)) / 100, abs=1e-4)
+    # halved differences of neighbours two apart: 6 pixels outside, 2 whole ones at the border, 4 inside in x and y
+    assert found["edges"] == pytest.approx((6 * 0.5 + 2 * 1 + 4 * np.hypot(0.5, 0.5)) / 100, abs=1e-4)
     # no pixel of the square meets itself in the mirror: the correlation of two sets of 4 of 100
     assert found["symmetry"] == pytest.approx(-0.04 / 0.96, abs=1e-4)
 
