@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.artifacts.reader import Broken, Library, Missing, Run
-from ml.familiarity import LIMIT, Familiarity, Reference, usual
+from ml.data.duplicates import LIMIT as TWIN
+from ml.data.duplicates import units
+from ml.familiarity import LIMIT, Familiarity, Reference, Rival, usual
 from ml.preparation import MODES, STEPS, Form, Mode, Prepared, Step, prepare
 
 if TYPE_CHECKING:
+    from ml.explanation.walk import Arithmetic, Stop
     from ml.inference import Classifier
 
 __all__ = [
     "EXPLAIN",
     "LIMIT",
+    "MEANS",
     "MODES",
     "STEPS",
     "Answer",
@@ -31,13 +35,18 @@ __all__ = [
     "NoExplanation",
     "Predictor",
     "Prepared",
+    "Rival",
     "Step",
+    "Typical",
 ]  # fmt: skip
 
 OPEN = 3  # classifiers held at once, 4 MB each and their reference features
 EXPLANATIONS = 512  # maps held, a few kB each
 ACTIVATIONS = 12  # pictures whose feature maps are held, half a MB each
-EXPLAIN = ("grad-cam", "gradients", "occlusion")
+WALKS = 2  # pictures whose way through every layer is held, 2 MB each with small_resnet, 40 with the largest
+EXPLAIN = ("grad-cam", "integrated", "gradients", "occlusion")
+MEANS = {"grad-cam": 240, "integrated": 48, "occlusion": 24}  # pictures of a mean, at most: about a second's work
+MEANS_KEPT = 64
 
 
 class NoExplanation(LookupError):
@@ -76,6 +85,20 @@ class Answer:
         return [(self.classes[i], float(self.probabilities[i])) for i in self.order[:n]]
 
 
+@dataclass(frozen=True)
+class Typical:
+    """What spoke for their classes in n pictures on average; silent more had nothing that did and are left out.
+
+    mean: float64 [h, w], each picture's map above zero and scaled so that it adds up to one; error: float64 [h, w], the
+    standard error of that mean.
+    """
+
+    n: int
+    silent: int
+    mean: np.ndarray
+    error: np.ndarray
+
+
 class Opened:
     """One run ready to answer."""
 
@@ -95,7 +118,13 @@ class Opened:
     def reference(self) -> Reference:
         """Raises Missing or Broken where `features` or `neighbours` is."""
         arrays = self.run.arrays("features")
-        return Reference(arrays["reference"], arrays["reference_id"], usual(self.run.table("neighbours")))
+        ids = arrays["reference_id"]
+        try:
+            pictures = self._library.pictures(self.run.manifest["dataset"]["name"], "reference")
+            labels = pictures.labels[[pictures.row(int(i)) for i in ids]]
+        except (Missing, Broken):
+            labels = None
+        return Reference(arrays["reference"], ids, usual(self.run.table("neighbours")), labels)
 
 
 class Predictor:
@@ -112,7 +141,9 @@ class Predictor:
         self._stamp: tuple = ()
         self._default: str | None = None
         self._opened: OrderedDict[str, Opened] = OrderedDict()
-        self._maps: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._maps: OrderedDict[Hashable, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._means: OrderedDict[Hashable, Typical] = OrderedDict()
+        self._walks: OrderedDict[Hashable, list[Stop]] = OrderedDict()
         self._activations: OrderedDict[Hashable, dict[str, np.ndarray]] = OrderedDict()
 
     def predict(
@@ -138,33 +169,135 @@ class Predictor:
         return Answer(opened.run.run_id, opened.classifier.classes, probabilities, prepared, seconds)
 
     def explain(
-        self, run_id: str | None, image: np.ndarray, target: int, method: str = "grad-cam", *, key: Hashable = None
+        self,
+        run_id: str | None,
+        image: np.ndarray,
+        target: int,
+        method: str = "grad-cam",
+        *,
+        layer: str = "",
+        key: Hashable = None,
     ) -> np.ndarray:
         """image: uint8 [h, w, c] of the network's form → float32 [h, w] from 0 to 1, what spoke for class `target`.
 
-        key: what stands for the picture among kept maps, its bytes by default. Raises Missing, Broken, NoExplanation,
-        ValueError for an unknown method, class or a picture of another form.
+        layer: that Grad-CAM looks at, '' for its own choice. key: what stands for the picture among kept maps, its
+        bytes by default. Raises Missing, Broken, NoExplanation, ValueError for an unknown method, class or layer or a
+        picture of another form.
         """
+        return self._explained(run_id, image, target, method, layer, key)[1]
+
+    def attribution(
+        self,
+        run_id: str | None,
+        image: np.ndarray,
+        target: int,
+        method: str = "grad-cam",
+        *,
+        layer: str = "",
+        key: Hashable = None,
+    ) -> np.ndarray:
+        """The same before it is scaled: float32 [h, w] in the method's own unit, of either sign."""
+        return self._explained(run_id, image, target, method, layer, key)[0]
+
+    def _explained(
+        self, run_id: str | None, image: np.ndarray, target: int, method: str, layer: str, key: Hashable
+    ) -> tuple[np.ndarray, np.ndarray]:
         opened = self._open(run_id)
         if method not in EXPLAIN:
             raise ValueError(f"unknown explanation {method!r}")
         if not 0 <= target < len(opened.classifier.classes):
             raise ValueError(f"there is no class {target}")
-        place = (opened.run.run_id, opened.run.manifest["weights"]["sha256"], key or image.tobytes(), target, method)
+        layer = layer if method == "grad-cam" else ""
+        if layer and layer not in {one["name"] for one in opened.run.manifest.get("layers", [])}:
+            raise ValueError(f"there is no layer {layer[:60]!r}")
+        place = (*self._stands(opened), key or image.tobytes(), target, method, layer)
         with self._lock:
             if place not in self._maps:
+                import torch
+
                 from ml.explanation import EXPLANATIONS as WAYS
-                from ml.explanation import NoConvolution
+                from ml.explanation import NoConvolution, to_unit
 
                 inputs = opened.classifier.inputs(image[None])
                 try:
-                    self._keep(
-                        self._maps, place, WAYS[method].map(opened.classifier.module, inputs, target), EXPLANATIONS
-                    )
+                    found = WAYS[method].raw(opened.classifier.module, inputs, torch.tensor([target]), layer)[0].numpy()
                 except NoConvolution as error:
                     raise NoExplanation(f"{error}") from None
+                self._keep(self._maps, place, (found, to_unit(found)), EXPLANATIONS)
             self._maps.move_to_end(place)
             return self._maps[place]
+
+    def typical(
+        self, run_id: str | None, images: np.ndarray, targets: np.ndarray, method: str, *, key: Hashable
+    ) -> Typical:
+        """What spoke for the classes of many pictures, on average. images: uint8 [n, h, w, c]; targets: int [n].
+
+        key: what stands for the pictures and targets. Raises Missing, Broken, NoExplanation, ValueError for an unknown
+        method or pictures of another form. Others may ask between any few pictures.
+        """
+        opened = self._open(run_id)
+        if method not in MEANS:
+            raise ValueError(f"unknown explanation {method!r}")
+        place = (*self._stands(opened), key, method)
+        with self._lock:
+            if place in self._means:
+                self._means.move_to_end(place)
+                return self._means[place]
+        height, width, _ = opened.classifier.shape
+        n, total, squares = 0, np.zeros((height, width)), np.zeros((height, width))
+        at_once = 32 if method == "grad-cam" else 4
+        for start in range(0, len(images), at_once):
+            with self._lock:
+                import torch
+
+                from ml.explanation import EXPLANATIONS as WAYS
+                from ml.explanation import NoConvolution
+
+                inputs = opened.classifier.inputs(images[start : start + at_once])
+                classes = torch.from_numpy(targets[start : start + at_once].astype(np.int64))
+                try:
+                    found = WAYS[method].raw(opened.classifier.module, inputs, classes, "").numpy()
+                except NoConvolution as error:
+                    raise NoExplanation(f"{error}") from None
+            maps = np.maximum(found.astype(np.float64), 0)
+            sums = maps.sum(axis=(1, 2))
+            maps = maps[sums > 0] / sums[sums > 0, None, None]
+            n += len(maps)
+            total += maps.sum(axis=0)
+            squares += (maps**2).sum(axis=0)
+        mean = total / max(n, 1)
+        error_ = np.sqrt(np.maximum(squares / max(n, 1) - mean**2, 0) / max(n - 1, 1))
+        made = Typical(n, len(images) - n, mean, error_)
+        with self._lock:
+            self._keep(self._means, place, made, MEANS_KEPT)
+        return made
+
+    def walk(self, run_id: str | None, image: np.ndarray) -> "list[Stop]":
+        """image: uint8 [h, w, c] of the network's form → its way through every layer that makes maps, [] where none
+        does. Do not write to the arrays: they are kept. Raises Missing, Broken, ValueError for another form.
+        """
+        opened = self._open(run_id)
+        place = (*self._stands(opened), image.tobytes())
+        with self._lock:
+            if place not in self._walks:
+                from ml.explanation.walk import stops
+
+                inputs = opened.classifier.inputs(image[None])
+                self._keep(self._walks, place, stops(opened.classifier.module, inputs), WALKS)
+            self._walks.move_to_end(place)
+            return self._walks[place]
+
+    def arithmetic(
+        self, run_id: str | None, image: np.ndarray, stop: int, channel: int, row: int, column: int
+    ) -> "Arithmetic":
+        """How one number of that walk came about; see ml.explanation.walk. Raises what walk does, and IndexError."""
+        from ml.explanation.walk import arithmetic
+
+        walked = self.walk(run_id, image)
+        if not 0 <= stop < len(walked):
+            raise IndexError(f"there is no stop {stop}")
+        with self._lock:
+            return arithmetic(self._open(run_id).classifier.module, walked, stop, channel, row, column)
 
     def feature_maps(self, run_id: str | None, image: np.ndarray) -> dict[str, np.ndarray]:
         """image: uint8 [h, w, c] of the network's form → layer → float32 [channels, h, w], in the network's order.
@@ -173,23 +306,41 @@ class Predictor:
         Broken, ValueError for a picture of another form.
         """
         opened = self._open(run_id)
-        place = (opened.run.run_id, opened.run.manifest["weights"]["sha256"], image.tobytes())
+        place = (*self._stands(opened), image.tobytes())
         with self._lock:
             if place not in self._activations:
                 self._keep(self._activations, place, opened.classifier.activations(image), ACTIVATIONS)
             self._activations.move_to_end(place)
             return self._activations[place]
 
-    def familiarity(self, run_id: str | None, image: np.ndarray) -> Familiarity:
+    def familiarity(
+        self, run_id: str | None, image: np.ndarray, *, itself: int | None = None, rival: int | None = None
+    ) -> Familiarity:
         """How unlike the training pictures one is. image: uint8 [h, w, c] of the network's form.
 
-        Raises Missing (with the command that helps) or Broken.
+        itself: its id where it is a reference picture; rival: a class whose nearest picture is wanted. Raises Missing
+        (with the command that helps) or Broken.
         """
         opened = self._open(run_id)
         with self._lock:
             reference = opened.reference
             features = opened.classifier.features(image[None])[0]
-        return reference.look_up(features)
+        return reference.look_up(features, itself=itself, rival=rival)
+
+    def twin(self, run_id: str | None, image: np.ndarray) -> tuple[int, float] | None:
+        """Id and distance of the reference picture that is nearly the same, None where there is none.
+
+        image: uint8 [h, w, c] of the network's form; distances are those of ml.data.duplicates. Raises Missing, Broken.
+        """
+        opened = self._open(run_id)
+        pictures = self._library.pictures(opened.run.manifest["dataset"]["name"], "reference")
+        point = units(image[None])[0]
+        nearest = (2.0, 0)
+        for start in range(0, len(pictures.images), 1_000):
+            gaps = np.linalg.norm(units(pictures.images[start : start + 1_000]) - point, axis=1)
+            nearest = min(nearest, (float(gaps.min()), start + int(gaps.argmin())))
+        distance, row = nearest
+        return (int(pictures.ids[row]), distance) if distance <= TWIN else None
 
     def warm(self, run_id: str | None = None) -> threading.Thread:
         """Load torch, the run and the explanations in the background; the thread, so that a caller may wait."""
@@ -229,6 +380,11 @@ class Predictor:
                 self._keep(self._opened, name, Opened(run, self._library, _classifier(run)), OPEN)
             self._opened.move_to_end(name)
             return self._opened[name]
+
+    @staticmethod
+    def _stands(opened: Opened) -> tuple[str, str]:
+        """What stands for a network among kept answers."""
+        return opened.run.run_id, opened.run.manifest["weights"]["sha256"]
 
     @staticmethod
     def _keep(cache: OrderedDict[Any, Any], key: Hashable, value: object, size: int) -> None:

@@ -18,7 +18,7 @@ SILENT = (nn.Dropout, nn.Dropout2d, nn.Identity)  # hand on what they were given
 
 
 @dataclass(frozen=True)
-class Step:
+class Stop:
     """A layer that makes maps. name: in the network, block: the part of the body it stands in, its own name for one.
 
     kind: its class; settings: as torch writes them; inside: whether it is a part of that block. before, maps: float32
@@ -106,10 +106,10 @@ Arithmetic = Products | Largest | Scaled | Added | Bent | Mixed
 
 
 @torch.no_grad()
-def steps(module: nn.Module, inputs: Tensor) -> list[Step]:
+def stops(module: nn.Module, inputs: Tensor) -> list[Stop]:
     """inputs: float32 [1, c, h, w] → every layer of the body that makes maps of more than one place, in order."""
     body = module.get_submodule("body")
-    found: list[Step] = []
+    found: list[Stop] = []
     kept: dict[tuple[int, int], tuple[Tensor, np.ndarray]] = {}  # what one layer makes is what the next is given
     size: list[int] = list(inputs.shape[2:])
 
@@ -134,7 +134,7 @@ def steps(module: nn.Module, inputs: Tensor) -> list[Step]:
             if isinstance(made, Tensor) and made.ndim == 3 and name != block:  # words inside a block of attention
                 return
             found.append(
-                Step(name, block, type(part).__name__, part.extra_repr(), name != block, before, maps),
+                Stop(name, block, type(part).__name__, part.extra_repr(), name != block, before, maps),
             )
 
         return heard
@@ -161,25 +161,25 @@ def _laid(words: Tensor, size: list[int]) -> Tensor | None:
 
 
 @torch.no_grad()
-def arithmetic(module: nn.Module, walked: list[Step], place: int, channel: int, row: int, column: int) -> Arithmetic:
+def arithmetic(module: nn.Module, walked: list[Stop], place: int, channel: int, row: int, column: int) -> Arithmetic:
     """How the number at (row, column) of a channel of walked[place] came about. Raises IndexError beyond the maps."""
-    step = walked[place]
-    if not (0 <= channel < step.maps.shape[0] and 0 <= row < step.maps.shape[1] and 0 <= column < step.maps.shape[2]):
-        raise IndexError(f"there is no place {channel}, {row}, {column} in {step.name}")
-    value = float(step.maps[channel, row, column])
-    part, given = module.get_submodule(step.name), step.before
+    stop = walked[place]
+    if not (0 <= channel < stop.maps.shape[0] and 0 <= row < stop.maps.shape[1] and 0 <= column < stop.maps.shape[2]):
+        raise IndexError(f"there is no place {channel}, {row}, {column} in {stop.name}")
+    value = float(stop.maps[channel, row, column])
+    part, given = module.get_submodule(stop.name), stop.before
     if given is None:
         return Mixed(value)
     if isinstance(part, nn.Conv2d):
-        return _products(part, given, value, step.maps.shape, channel, row, column)
+        return _products(part, given, value, stop.maps.shape, channel, row, column)
     if isinstance(part, nn.MaxPool2d):
         return _largest(part, given, value, channel, row, column)
     if isinstance(part, nn.BatchNorm2d):
         return _scaled(part, float(given[channel, row, column]), value, channel)
     if any(True for _ in part.children()):
-        inside = [one for one in walked[:place] if one.block == step.block and one.inside]
-        return _added(step, inside, channel, row, column)
-    if given.shape == step.maps.shape and not list(part.parameters()):
+        inside = [one for one in walked[:place] if one.block == stop.block and one.inside]
+        return _added(stop, inside, channel, row, column)
+    if given.shape == stop.maps.shape and not list(part.parameters()):
         return Bent(value, float(given[channel, row, column]))
     return Mixed(value)
 
@@ -236,16 +236,16 @@ def _scaled(part: nn.BatchNorm2d, given: float, value: float, channel: int) -> S
     return Scaled(value, given, float(part.running_mean[channel]), spread, gain, offset)
 
 
-def _added(step: Step, inside: list[Step], channel: int, row: int, column: int) -> Added | Mixed:
+def _added(stop: Stop, inside: list[Stop], channel: int, row: int, column: int) -> Added | Mixed:
     """Which two of the block's maps add up to its answer is seen from the numbers, everywhere in the map at once."""
-    value = float(step.maps[channel, row, column])
-    found = [(one.name, one.maps) for one in inside if one.maps.shape == step.maps.shape]
-    if step.before is not None and step.before.shape == step.maps.shape:
-        found.insert(0, ("", step.before))
+    value = float(stop.maps[channel, row, column])
+    found = [(one.name, one.maps) for one in inside if one.maps.shape == stop.maps.shape]
+    if stop.before is not None and stop.before.shape == stop.maps.shape:
+        found.insert(0, ("", stop.before))
     for (late, second), (early, first) in combinations(found[::-1], 2):
         total = first + second
         for bent in (False, True):
-            if np.allclose(np.maximum(total, 0) if bent else total, step.maps, atol=1e-5):
+            if np.allclose(np.maximum(total, 0) if bent else total, stop.maps, atol=1e-5):
                 place = (channel, row, column)
                 return Added(value, float(first[place]), float(second[place]), bent, (early, late))
     return Mixed(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.predictor import EXPLAIN, Broken, Missing, Predictor
+from dashboard.predictor import EXPLAIN, MEANS, Broken, Missing, Predictor
 from dashboard.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +77,50 @@ def test_explanations_are_kept_and_belong_to_their_class(predictor, run, way):
     assert not np.array_equal(predictor.explain("toy", image, 1, way), first)
 
 
+def test_a_layer_can_be_chosen_for_grad_cam_alone(predictor, run):
+    image = run.pictures("test").images[0]
+    own = predictor.explain("toy", image, 0)
+    early = predictor.explain("toy", image, 0, layer="body.0")
+    assert not np.array_equal(own, early)
+    assert predictor.explain("toy", image, 0, "occlusion", layer="body.0") is predictor.explain(
+        "toy", image, 0, "occlusion"
+    )
+    with pytest.raises(ValueError, match="no layer"):
+        predictor.explain("toy", image, 0, layer="body.99")
+    with pytest.raises(ValueError, match="makes no maps"):
+        predictor.explain("toy", image, 0, layer="head")
+    raw = predictor.attribution("toy", image, 0)
+    np.testing.assert_allclose(np.maximum(raw, 0) / raw.max(), own, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", MEANS)
+def test_a_mean_explanation_is_the_mean_of_single_ones(predictor, run, way):
+    images, targets = run.pictures("test").images[:6], np.array([0, 1, 2, 3, 0, 1])
+    found = predictor.typical("toy", images, targets, way, key="six")
+    alone = [np.maximum(predictor.attribution("toy", i, int(t), way), 0) for i, t in zip(images, targets, strict=True)]
+    shares = np.array([a / a.sum() for a in alone if a.sum() > 0], np.float64)
+    assert (found.n, found.silent) == (len(shares), 6 - len(shares))
+    np.testing.assert_allclose(found.mean, shares.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.error, shares.std(0, ddof=1) / len(shares) ** 0.5, atol=1e-6)
+    assert predictor.typical("toy", images, targets, way, key="six") is found
+
+
+def test_a_walk_begins_with_the_picture_and_adds_up(predictor, run):
+    image = run.pictures("test").images[3]
+    walked = predictor.walk("toy", image)
+    assert predictor.walk("toy", image) is walked
+    maps = predictor.feature_maps("toy", image)
+    for stop in walked:
+        np.testing.assert_array_equal(stop.maps, maps[stop.name])
+    found = predictor.arithmetic("toy", image, 0, 5, 3, 4)
+    assert found.parts.sum() + found.bias == pytest.approx(found.value, abs=1e-4)
+    assert found.value == maps["body.0"][5, 3, 4]
+    with pytest.raises(IndexError):
+        predictor.arithmetic("toy", image, 0, 99, 0, 0)
+    with pytest.raises(IndexError):
+        predictor.arithmetic("toy", image, 99, 0, 0, 0)
+
+
 def test_explanations_refuse_what_is_not_there(predictor, run):
     image = run.pictures("test").images[0]
     with pytest.raises(ValueError, match="unknown explanation"):
@@ -95,6 +139,36 @@ def test_familiarity_agrees_with_the_table_of_neighbours(predictor, run):
         assert found.neighbour_ids.tolist() == recorded["neighbour_id"].tolist()
         np.testing.assert_allclose(found.distances, recorded["distance"], rtol=1e-3, atol=1e-3)
         assert found.n == len(run.pictures("validation").ids)
+
+
+def test_the_nearest_of_another_class_and_a_picture_is_not_its_own_neighbour(predictor, run):
+    pictures = run.pictures("reference")
+    image, own = pictures.images[4], int(pictures.ids[4])
+    every = predictor.familiarity("toy", image)
+    assert every.neighbour_ids[0] == own
+    assert every.rival is None
+    ids, features = run.features()
+    point = features[list(ids).index(own)]
+    distances = np.linalg.norm(features - point, axis=1)
+    labels = np.array([pictures.labels[pictures.row(int(i))] for i in ids])
+    for rival in range(4):
+        found = predictor.familiarity("toy", image, itself=own, rival=rival)
+        assert own not in found.neighbour_ids
+        rows = [row for row in np.argsort(distances, kind="stable") if ids[row] != own]
+        nearest = next(row for row in rows if labels[row] == rival)
+        assert found.rival.example_id == ids[nearest]
+        assert found.rival.distance == pytest.approx(distances[nearest], rel=1e-2, abs=1e-2)
+        assert found.rival.place == rows.index(nearest) + 1
+
+
+def test_a_twin_is_found_and_a_stranger_has_none(predictor, run):
+    pictures = run.pictures("reference")
+    brighter = np.clip(pictures.images[7].astype(int) + 6, 0, 255).astype(np.uint8)
+    found = predictor.twin("toy", brighter)
+    assert found is not None
+    assert found[0] == pictures.ids[7]
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
+    assert predictor.twin("toy", noise) is None
 
 
 def test_noise_is_less_familiar_than_a_test_picture(predictor, run):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from ml.explanation.walk import Added, Bent, Largest, Products, Scaled, arithmetic, steps
+from ml.explanation.walk import Added, Bent, Largest, Products, Scaled, arithmetic, stops
 from ml.models import MODELS, build
 
 
@@ -22,8 +22,8 @@ def test_a_convolution_by_hand():
     conv.bias.data = torch.tensor([0.5])
     picture = torch.tensor([[[[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 3.0, 5.0]]]])
     module = network(conv)
-    walked = steps(module, picture)
-    assert [(step.name, step.kind, step.inside) for step in walked] == [("body.0", "Conv2d", False)]
+    walked = stops(module, picture)
+    assert [(stop.name, stop.kind, stop.inside) for stop in walked] == [("body.0", "Conv2d", False)]
     found = arithmetic(module, walked, 0, 0, 0, 1)
     assert isinstance(found, Products)
     # first map: 0·1 + 2·2 + 1·3 + 0·4 = 7, second: 5·(−1) = −5
@@ -38,12 +38,12 @@ def test_the_other_layers_by_hand():
     norm.weight.data[:], norm.bias.data[:] = 3.0, 1.0
     picture = torch.tensor([[[[0.0, 2.0], [4.0, -2.0]]]])
     module = network(norm, nn.ReLU(), nn.MaxPool2d(2, 1))
-    walked = steps(module, picture)
+    walked = stops(module, picture)
     assert arithmetic(module, walked, 0, 0, 1, 0) == Scaled(4.0, 4.0, 2.0, 2.0, 3.0, 1.0)
     assert arithmetic(module, walked, 1, 0, 0, 0) == Bent(0.0, -2.0)
-    assert [step.kind for step in walked] == ["BatchNorm2d", "ReLU"], "one place is no map"
+    assert [stop.kind for stop in walked] == ["BatchNorm2d", "ReLU"], "one place is no map"
     large = network(nn.MaxPool2d(2, 2))
-    found = arithmetic(large, steps(large, picture.tile(1, 1, 2, 2)), 0, 0, 1, 1)
+    found = arithmetic(large, stops(large, picture.tile(1, 1, 2, 2)), 0, 0, 1, 1)
     assert isinstance(found, Largest)
     assert (found.value, found.window, found.inputs.tolist()) == (4.0, (2, 2, 2, 2), [[0.0, 2.0], [4.0, -2.0]])
 
@@ -59,21 +59,21 @@ def test_every_network_can_be_walked_and_adds_up(name):
             nn.init.uniform_(layer.running_var, 0.5, 2)
             nn.init.normal_(layer.bias)
     picture = torch.rand(1, channels, height, width)
-    walked = steps(module, picture)
-    assert not any(module.get_submodule(step.name)._forward_hooks for step in walked)
+    walked = stops(module, picture)
+    assert not any(module.get_submodule(stop.name)._forward_hooks for stop in walked)
     if name == "mlp":
         assert walked == []
         return
     kinds = {}
     rng = np.random.default_rng(0)
-    for place, step in enumerate(walked):
-        assert step.maps.ndim == 3
-        assert step.maps[0].size > 1
-        at = [int(rng.integers(size)) for size in step.maps.shape]
-        for where in (at, [at[0], 0, 0], [at[0], step.maps.shape[1] - 1, step.maps.shape[2] - 1]):
+    for place, stop in enumerate(walked):
+        assert stop.maps.ndim == 3
+        assert stop.maps[0].size > 1
+        at = [int(rng.integers(size)) for size in stop.maps.shape]
+        for where in (at, [at[0], 0, 0], [at[0], stop.maps.shape[1] - 1, stop.maps.shape[2] - 1]):
             found = arithmetic(module, walked, place, *where)
-            assert found.value == step.maps[tuple(where)]
-            close = {"rel": 1e-4, "abs": 1e-4 * max(1.0, float(np.abs(step.maps).max()))}
+            assert found.value == stop.maps[tuple(where)]
+            close = {"rel": 1e-4, "abs": 1e-4 * max(1.0, float(np.abs(stop.maps).max()))}
             if isinstance(found, Products):
                 assert found.parts.sum() + found.bias == pytest.approx(found.value, **close)
                 np.testing.assert_allclose(
@@ -87,7 +87,7 @@ def test_every_network_can_be_walked_and_adds_up(name):
             elif isinstance(found, Added):
                 total = found.first + found.second
                 assert (max(total, 0) if found.bent else total) == pytest.approx(found.value, **close)
-            kinds.setdefault(step.kind, set()).add(type(found))
+            kinds.setdefault(stop.kind, set()).add(type(found))
     assert kinds["Conv2d"] | kinds.get("Conv2dSame", {Products}) == {Products}
     if name in ("small_resnet", "resnet18"):
         assert kinds["Residual" if name == "small_resnet" else "BasicBlock"] == {Added}
