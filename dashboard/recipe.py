@@ -9,8 +9,8 @@ LABELS = {
     "warmup": "Warm-up", "weight_decay": "Weight decay", "label_smoothing": "Label smoothing", "dropout": "Dropout",
     "batch_norm": "Batch normalisation", "augment": "Augmentation", "ema": "Weight averaging",
     "flip_test": "Mirrored validation", "pretrained": "Published weights", "frozen_epochs": "Frozen epochs",
-    "distil": "Distillation", "precision": "Precision", "seed": "Seed", "train_images": "Training images",
-    "threads": "Threads", "name": "Name",
+    "distil": "Distillation", "labels": "Corrected labels", "precision": "Precision", "seed": "Seed",
+    "train_images": "Training images", "threads": "Threads", "name": "Name",
 }  # fmt: skip
 """A field's name as a form writes it, in the order in which a table lists them."""
 
@@ -34,6 +34,7 @@ HELP = {
     "pretrained": "Begins with ImageNet weights, for models that have them.",
     "frozen_epochs": "The first epochs, in which only the head learns; the rest waits, computed once.",
     "distil": "The share of the loss that a larger teacher's recorded answers have. 0 is off.",
+    "labels": "The name of labels corrected on the Review page, which gives it. Empty: as they are.",
     "precision": "Of the arithmetic. Automatic takes bfloat16 where the processor computes in it, which is faster.",
     "seed": "Of everything random. The same seed and settings give the same run on the same processor.",
     "train_images": "A part of the training pictures, the same share of each class, for a quick try.",
@@ -49,9 +50,13 @@ WORDS = {
 }  # fmt: skip
 """Choices as they read."""
 
-NONE = {"dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none"}
+NONE = {
+    "dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none",
+    "labels": "as given",
+}  # fmt: skip
 OFF_AT_ZERO = ("ema", "distil", "frozen_epochs", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
-AS_WRITTEN = ("seed", "model", "dataset")  # a seed is a name, so its digits are not grouped
+AS_WRITTEN = ("seed", "model", "dataset", "labels")  # a seed is a name, so its digits are not grouped
+YOUNGER = {"labels": None}  # fields that the first runs had not, and what held for them
 UNKNOWN = "not recorded"
 
 
@@ -88,12 +93,12 @@ def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, str, 
     return [
         (label(name), _read(name, a), _read(name, b))
         for name in [*LABELS, *sorted({*a, *b} - {*LABELS})]
-        if (name in a or name in b) and not _same(a.get(name, ...), b.get(name, ...))
+        if (name in a or name in b) and not _same(*(config.get(name, YOUNGER.get(name, ...)) for config in (a, b)))
     ]
 
 
 def _read(name: str, config: Mapping[str, Any]) -> str:
-    return text(name, config[name]) if name in config else UNKNOWN
+    return text(name, config.get(name)) if name in config or name in YOUNGER else UNKNOWN
 
 
 def _same(a: object, b: object) -> bool:

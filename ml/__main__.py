@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from ml.artifacts.reader import Broken, Missing
 from ml.artifacts.schema import RUN_ID
 from ml.data.fashion_mnist import DataMissing
+from ml.labels import Gone
 from ml.models import WeightsMissing
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (Missing, Broken, DataMissing, WeightsMissing, FileExistsError, KeyError, ValueError) as error:
+    except (Missing, Broken, DataMissing, WeightsMissing, Gone, FileExistsError, KeyError, ValueError) as error:
         words = error.args[0] if error.args else error
         hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
         print(f"{words}{hint}", file=sys.stderr)

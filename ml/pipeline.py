@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ml import models
+from ml import labels, models
 from ml.artifacts import writer
 from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import CORE
@@ -52,14 +52,18 @@ def train(
     take longer, after the run is published. record: also keep what is said of validation and test after every epoch
     (the noun epochs), outside the clock of training; nothing is chosen by it.
     Under torchrun all processes train and the first one does the rest.
-    Raises KeyError (unknown model or data set), DataMissing, models.WeightsMissing, Diverged, FileExistsError.
+    Raises KeyError (unknown model or data set), DataMissing, labels.Gone, models.WeightsMissing, Diverged,
+    FileExistsError.
     """
     team = parallel.join()
     partial = writer.partial(home / "runs", run_id)
     checkpoint = partial / "checkpoint.pt"
     if not resume:
         checkpoint.unlink(missing_ok=True)
-    dataset = load(config.dataset, home=None if home == ARTIFACTS else home, fetch=fetch)
+    own = home_dir() if home == ARTIFACTS else home
+    dataset = load(config.dataset, home=own, fetch=fetch)
+    # what it learns from; what it is judged on, and its reference part, stay as they are
+    lesson = labels.read(own, config.labels).apply(dataset) if config.labels else dataset
     height, width, channels = dataset.shape
     model_config: dict[str, Any] = {
         "channels": channels,
@@ -77,7 +81,7 @@ def train(
         model_config["pretrained"] = True
     module = models.build(config.model, **model_config)
     if config.pretrained and not checkpoint.exists():
-        mean, std = dataset.statistics()
+        mean, std = lesson.statistics()
         published.load(module, config.model, mean, std, on_chunk=lambda: on_batch(0, config.epochs))
     reached = (0, 0)
 
@@ -86,11 +90,11 @@ def train(
         reached = (done, total)
         on_batch(done, total)
 
-    recorder = Recorder(partial, dataset, on_chunk=lambda: on_batch(*reached))
+    recorder = Recorder(partial, lesson, on_chunk=lambda: on_batch(*reached))
     history = []
     for epoch in fit(
         module,
-        dataset,
+        lesson,
         config,
         checkpoint=checkpoint,
         on_batch=step,
@@ -106,7 +110,7 @@ def train(
     trained = time.perf_counter()
     on_step("evaluating")
     training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
-    description = writer.describe(dataset)
+    description = {**writer.describe(lesson), "counts": writer.describe(dataset)["counts"]}
     classifier = Classifier(module, description)
     subject = Subject(classifier, _splits(dataset), config.seed)
     nouns = {"history": writer.write_noun(partial, "history", pd.DataFrame([asdict(epoch) for epoch in history]))}
@@ -125,7 +129,7 @@ def train(
         "model_config": model_config,
         "dataset": description,
         "config": config.model_dump(mode="json"),
-        "train_images": len(dataset.subset(config.train_images, config.seed)),
+        "train_images": len(lesson.subset(config.train_images, config.seed)),
         "parameters": models.parameter_count(module),
         "layers": classifier.layers(),
         "best_epoch": best,
