@@ -22,10 +22,11 @@ class Ids(StrEnum):
     NOTE = "prediction-saliency-note"
 
 
-TITLES = {"grad-cam": "Grad-CAM", "gradients": "Gradients", "occlusion": "Occlusion"}
+TITLES = {"grad-cam": "Grad-CAM", "integrated": "Integrated gradients", "gradients": "Gradients", "occlusion": "Occlusion"}
 NOTES = {
     "none": "The picture as the network reads it.",
     "grad-cam": "Lit: where the deepest convolution with an answer saw what speaks for {label}.",
+    "integrated": "Lit: pixels that made the score of {label} grow as the picture faded in.",
     "gradients": "Lit: pixels whose change would change {label} most.",
     "occlusion": "Lit: patches that {label} loses most by when they are covered.",
 }
