@@ -69,10 +69,11 @@ ALLOWED = {
     "dashboard.compression": (),
     "dashboard.serve": ("dashboard.security",),
     "dashboard.health": ("dashboard.doors",),
-    "dashboard.doors": (*DOORS, "dashboard.records"),
+    "dashboard.doors": (*DOORS, "dashboard.records", "dashboard.decisions"),
     "dashboard.launchers": (),
     "dashboard.observe": ("dashboard.jobs", "dashboard.serve", "dashboard.shell"),
     "dashboard.records": (),  # rows only: the shell hands it a way to open the database, which the door MAKE has
+    "dashboard.decisions": ("dashboard.records",),
     "dashboard.shelf": ("ml", "dashboard.jobs", "dashboard.records"),
     "dashboard.store": (
         "ml.artifacts",
@@ -84,10 +85,12 @@ ALLOWED = {
         "dashboard.records",
     ),
     "ml.comparison": ("ml.intervals",),
+    "ml.tags": (),
     "ml.calibration": (),
     "dashboard.comparison": ("dashboard.store", "dashboard.recipe", "dashboard.figures"),
     "dashboard.components": (
         "dashboard.theme",
+        "dashboard.figures",
         "dashboard.selection",
         "dashboard.doors",
         "dashboard.store",
@@ -107,7 +110,10 @@ ALLOWED = {
         "ml.inference",
         "ml.intervals",
         "ml.calibration",
-        "ml.models.inputs",
+        "ml.comparison",
+        "ml.tags",
+        "ml.models",
+        "ml.training",  # label_issues trains networks of its own
         "ml.artifacts.writer",
     ),
     "ml.jobs.table": ("ml.artifacts", "ml.jobs"),

@@ -235,6 +235,46 @@ NOUNS: dict[str, Table | Arrays] = {
             },
             minor=1,
         ),
+        Table(
+            "tags",
+            "Which failure modes an example shows, one row for each: conflicting-neighbours, top-2, confidently-wrong, "
+            "unsure, flips.",
+            {"split": "str", "example_id": "int", "tag": "str"},
+            minor=1,
+        ),
+        Table(
+            "slices",
+            "Groups of alike pictures with more mistakes than the rest (of one label: `among`): error rate and lift with "
+            "95 % intervals, Fisher's p, corrected by Holm for all that were tested.",
+            {
+                "slice": "str",
+                "name": "str",
+                "split": "str",
+                "rule": "str",
+                "among": "int",
+                "n": "int",
+                "wrong": "int",
+                "rate": "float",
+                "low": "float",
+                "high": "float",
+                "rest_n": "int",
+                "rest_wrong": "int",
+                "lift": "float",
+                "lift_low": "float",
+                "lift_high": "float",
+                "p": "float",
+                "p_adjusted": "float",
+                "tested": "int",
+            },
+            minor=1,
+            nullable=frozenset({"among"}),
+        ),
+        Table(
+            "slice_members",
+            "The pictures of each of the slices. Made with slices.",
+            {"split": "str", "example_id": "int", "slice": "str"},
+            minor=1,
+        ),
     )
 }
 

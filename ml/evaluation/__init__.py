@@ -15,6 +15,8 @@ from ml.evaluation import (
     predictions,
     projection,
     scores,
+    slices,
+    tags,
 )
 from ml.evaluation.subject import Subject
 
@@ -27,8 +29,10 @@ EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarra
     "features": features.arrays,
     "neighbours": neighbours.table,
     "projection": projection.table,
+    "tags": tags.table,
+    "slices": slices.table,
     "label_issues": label_issues.table,
 }
 QUICK = ("scores", "confusion", "calibration", "filters", "features")  # a second or two: made before a run is published
-SLOW = ("neighbours", "projection")  # added right after
+SLOW = ("neighbours", "projection", "tags", "slices")  # added right after
 ASKED = ("label_issues",)  # trains networks of its own for a minute or more: made only when it is named

@@ -33,7 +33,7 @@ class Subject:
         self.classifier, self.splits, self.seed = classifier, splits, seed
         self.dataset, self._recorded = dataset, recorded
         self.notes: dict[str, list[float]] = {}
-        self.also: dict[str, Mapping[str, np.ndarray]] = {}
+        self.also: dict[str, pd.DataFrame | Mapping[str, np.ndarray]] = {}
         self.tell: Callable[[str], None] = lambda words: None
         self._outputs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 

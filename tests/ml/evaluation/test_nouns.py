@@ -25,7 +25,7 @@ def subject(library, run):
 
 
 def test_every_noun_was_made(run):
-    assert set(run.nouns) == {*EVALUATIONS, "history", "epochs"} - {*ASKED}
+    assert set(run.nouns) == {*EVALUATIONS, "history", "epochs", "slice_members"} - {*ASKED}
 
 
 def test_predictions_are_the_networks(run, subject):

@@ -1,0 +1,77 @@
+"""Which failure modes does each example show? The definitions are in ml.tags."""
+
+import numpy as np
+import pandas as pd
+
+from ml.data.base import Split
+from ml.evaluation import neighbours
+from ml.evaluation.subject import SPLITS, Subject
+from ml.tags import CONFLICTING, MARGIN, SHIFTS, SURE
+
+
+def table(subject: Subject) -> pd.DataFrame:
+    """One row an example and tag (split, example_id, tag), for test, validation and reference."""
+    near = neighbours.table(subject)
+    frames = []
+    for split in SPLITS:
+        examples, probabilities = subject.splits[split], subject.recorded(split)
+        said = {
+            **of_probabilities(probabilities, examples.labels),
+            "conflicting-neighbours": conflicting(near[near["split"] == split], subject.splits["reference"], examples),
+            "flips": flips(subject, split),
+        }
+        frames += [
+            pd.DataFrame({"split": split, "example_id": examples.ids[rows].astype(np.int32), "tag": tag})
+            for tag, rows in said.items()
+        ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def of_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """top-2, confidently-wrong and unsure, bool [n] each. probabilities: float [n, C]; labels: int [n]."""
+    guess = probabilities.argmax(1)
+    wrong = guess != labels
+    rest = probabilities.astype(np.float64)
+    rows = np.arange(len(rest))
+    first = rest[rows, guess]
+    rest[rows, guess] = -1
+    second = rest.argmax(1)
+    return {
+        "top-2": wrong & (second == labels),
+        "confidently-wrong": wrong & (first >= SURE),
+        "unsure": first - rest[rows, second] < MARGIN,
+    }
+
+
+def conflicting(near: pd.DataFrame, reference: Split, examples: Split) -> np.ndarray:
+    """bool [n]: whether CONFLICTING or more of its nearest reference examples carry another label.
+
+    near: the rows of one split of the noun neighbours.
+    """
+    order = np.argsort(reference.ids)
+    labels = reference.labels[order[np.searchsorted(reference.ids[order], near["neighbour_id"])]]
+    mine = np.argsort(examples.ids)
+    rows = mine[np.searchsorted(examples.ids[mine], near["example_id"])]
+    other = np.bincount(rows, labels != examples.labels[rows], minlength=len(examples))
+    return other >= CONFLICTING
+
+
+def flips(subject: Subject, split: str) -> np.ndarray:
+    """bool [n]: whether moving the picture by a pixel in one of four directions changes the answer.
+
+    What is moved out is lost, what is moved in repeats the edge.
+    """
+    images = subject.splits[split].images
+    guess = subject.probabilities(split).argmax(1)
+    found = np.zeros(len(images), bool)
+    for down, right in SHIFTS:
+        subject.tell(f"computing tags: {split} moved by ({down}, {right})")
+        found |= subject.classifier.probabilities(shifted(images, down, right)).argmax(1) != guess
+    return found
+
+
+def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:
+    """images: uint8 [n, h, w, c], moved by whole pixels; the edge is repeated."""
+    rows = np.clip(np.arange(images.shape[1]) - down, 0, images.shape[1] - 1)
+    columns = np.clip(np.arange(images.shape[2]) - right, 0, images.shape[2] - 1)
+    return images[:, rows][:, :, columns]

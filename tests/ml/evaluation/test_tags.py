@@ -1,0 +1,62 @@
+"""Tags of pictures whose failure modes are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.artifacts.reader import Library
+from ml.data.base import Split
+from ml.evaluation import tags
+from ml.pipeline import subject_of
+from ml.tags import MADE, TAGS
+
+
+def test_answers_by_hand():
+    probabilities = np.array(
+        [[0.95, 0.04, 0.01], [0.95, 0.04, 0.01], [0.5, 0.4, 0.1], [0.4, 0.5, 0.1], [0.1, 0.3, 0.6]], np.float32
+    )
+    said = tags.of_probabilities(probabilities, np.array([0, 2, 1, 0, 1]))
+    assert said["top-2"].tolist() == [False, False, True, True, True]
+    assert said["confidently-wrong"].tolist() == [False, True, False, False, False]
+    assert said["unsure"].tolist() == [False, False, True, True, False]
+
+
+def test_six_of_ten_neighbours_conflict():
+    reference = Split(
+        np.zeros((12, 2, 2, 1), np.uint8), np.array([0] * 6 + [1] * 6), np.arange(100, 112, dtype=np.int32)
+    )
+    examples = Split(np.zeros((2, 2, 2, 1), np.uint8), np.array([0, 0]), np.array([5, 7], np.int32))
+    near = pd.DataFrame(
+        {
+            "example_id": [5] * 10 + [7] * 10,
+            "neighbour_id": [*range(100, 104), *range(106, 112), *range(100, 105), *range(106, 111)],
+        }
+    )
+    assert tags.conflicting(near, reference, examples).tolist() == [True, False]
+
+
+def test_a_shift_repeats_the_edge():
+    image = np.arange(6, dtype=np.uint8).reshape(1, 2, 3, 1)
+    assert tags.shifted(image, 1, 0)[0, ..., 0].tolist() == [[0, 1, 2], [0, 1, 2]]
+    assert tags.shifted(image, 0, -1)[0, ..., 0].tolist() == [[1, 2, 2], [4, 5, 5]]
+
+
+@pytest.fixture(scope="module")
+def library(toy_home):
+    return Library(toy_home, toy_home)
+
+
+def test_the_toy_run_is_tagged(library):
+    run = library.open("toy")
+    frame, subject = run.table("tags"), subject_of(library, run)
+    assert set(frame["tag"]) <= set(MADE) <= set(TAGS)
+    assert not frame.duplicated().any()
+    predictions = run.table("predictions").query("split == 'test'").sort_values("example_id")
+    wrong = predictions.loc[predictions["label"] != predictions["predicted"], "example_id"]
+    sure = predictions.loc[(predictions["label"] != predictions["predicted"]) & (predictions["confidence"] >= 0.9)]
+    mine = frame[frame["split"] == "test"]
+    assert sorted(mine.loc[mine["tag"] == "confidently-wrong", "example_id"]) == sorted(sure["example_id"])
+    assert set(mine.loc[mine["tag"] == "top-2", "example_id"]) <= set(wrong)
+    moved = np.pad(subject.splits["test"].images, ((0, 0), (0, 0), (1, 0), (0, 0)), mode="edge")[:, :, :-1]
+    turned = subject.classifier.probabilities(moved).argmax(1) != predictions["predicted"].to_numpy()
+    assert set(subject.splits["test"].ids[turned]) <= set(mine.loc[mine["tag"] == "flips", "example_id"])
