@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dashboard.decisions import Decisions
 from dashboard.jobs import Jobs
 from dashboard.predictor import Predictor
 from dashboard.records import Records
@@ -13,7 +14,7 @@ from dashboard.store import Store
 class Doors:
     """store reads runs, predictor asks a network, jobs starts trainings, shelf puts runs away and takes them in.
 
-    records: what people say of runs. read_only: nothing may be changed.
+    records: what people say of runs; decisions: what they decide of labels. read_only: nothing may be changed.
     """
 
     store: Store
@@ -21,6 +22,7 @@ class Doors:
     jobs: Jobs
     read_only: bool = False
     records: Records = field(default_factory=Records)
+    decisions: Decisions = field(default_factory=Decisions)
 
     @property
     def shelf(self) -> Shelf:

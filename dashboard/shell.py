@@ -12,6 +12,7 @@ from flask import request
 
 from dashboard import api, compression, drawer, exports, health, pictures, security, serve, theme
 from dashboard.components import button, faces, icon, selection_bar
+from dashboard.decisions import Decisions
 from dashboard.doors import Doors
 from dashboard.jobs import Jobs
 from dashboard.pages import PAGES
@@ -61,9 +62,10 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     except ValueError as wrong:
         serve.stop(str(wrong))
     records = Records(jobs.rows, read_only=read_only)
+    decisions = Decisions(jobs.rows, read_only=read_only)
     store = Store(jobs.artifacts, jobs.home, records)
     predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
-    doors = Doors(store, predictor, jobs, read_only, records)
+    doors = Doors(store, predictor, jobs, read_only, records, decisions)
     doors.shelf.purge()
     app = App(
         "fashion_forward",
