@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +22,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard import recipe
 from dashboard.launchers import ClusterLauncher, Launcher
+from ml import labels
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
 from ml.jobs import database, worker
 from ml.jobs.bell import OBSERVE, Bell, broker
 from ml.jobs.table import Job, JobTable, Refused, Watch, machine_slots
+from ml.labels import Corrections
 from ml.models import ABOUT, MODELS
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
@@ -215,6 +217,12 @@ class Jobs:
             errors["model"] = f"Model: one of {', '.join(MODELS)}."
         if config is not None and config.dataset not in [choice.name for choice in self.datasets()]:
             errors["dataset"] = "Data set: it is not on this machine."
+        if config is not None and config.labels is not None:
+            try:
+                if labels.read(self.home, config.labels).dataset != config.dataset:
+                    errors["labels"] = "Corrected labels: these are of another data set."
+            except labels.Gone as gone:
+                errors["labels"] = str(gone)
         if errors or config is None:
             raise Invalid(errors)
         return config, str(name)
@@ -229,6 +237,41 @@ class Jobs:
             raise Refused(f"The disk is almost full: a training needs {FREE_BYTES // 2**20} MB free.")
         spec = config.model_dump(mode="json")
         return self._announce(self._write(lambda table: self._insert(table, spec, name, config, intent, taken)))
+
+    def retrain(
+        self,
+        config: Mapping[str, Any],
+        name: str,
+        *,
+        against: str,
+        relabelled: Mapping[int, int],
+        excluded: Collection[int],
+        intent: str | None = None,
+        taken: frozenset[str] = frozenset(),
+    ) -> Job:
+        """Queue a training on corrected labels, which are frozen now: the job's spec names their file.
+
+        config: the settings of a run, those that are no settings any more left out; against: the run to compare with;
+        relabelled: example id of train → class id; excluded: example ids of train. Raises Invalid, Refused.
+        """
+        self._allowed()
+        values = {field: config[field] for field in FIELDS if field in config}
+        corrections = labels.Corrections(
+            str(values.get("dataset", self.default("dataset"))), dict(relabelled), frozenset(excluded), against
+        )
+        try:
+            frozen = labels.freeze(self.home, corrections)
+        except OSError as error:
+            raise Refused("The corrected labels cannot be written: the disk is full or read-only.") from error
+        return self.submit({**values, "labels": frozen, "name": name}, intent=intent, taken=taken)
+
+    def corrections(self, job: Job) -> Corrections | None:
+        """What a training changes of its labels; None where it changes nothing, or that is not here any more."""
+        name = job.spec.get("labels")
+        try:
+            return labels.read(self.home, name) if isinstance(name, str) else None
+        except labels.Gone:
+            return None
 
     def fetch(self) -> Job:
         """Queue the download of the full data set; the one under way if there is one. Raises Refused."""

@@ -283,6 +283,30 @@ class RunView:
         first, last = np.searchsorted(ids, [example_id, example_id + 1])
         return frame.iloc[first:last]
 
+    def label_issues(self, split: str) -> pd.DataFrame:
+        """example_id, label, suggested, quality, issue and rank, most suspect first. split: test, validation, train."""
+
+        def read() -> pd.DataFrame:
+            frame = self._run.table("label_issues")
+            frame = frame[frame["split"] == split].sort_values("rank").reset_index(drop=True)
+            if frame.empty:
+                raise Missing(f"This run has no {split} labels that were looked at.", self._command("label_issues"))
+            return frame
+
+        return self._noun("label_issues", read, split)
+
+    def suspects(self) -> dict[str, np.ndarray]:
+        """The most suspect of train, most suspect first: example_id int32 [n], images uint8 [n, h, w, c].
+
+        probabilities: float32 [n, C], out of sample; neighbour_id: int32 [n, ≤ 10] of reference.
+        """
+        if "suspects" not in self.manifest["nouns"]:
+            raise Missing("This run has no suspects of its training images yet.", self._command("label_issues"))
+        return self._noun("suspects", lambda: self._run.arrays("suspects"))
+
+    def _command(self, noun: str) -> str:
+        return f"python -m ml evaluate {self.run_id} --only {noun}"
+
     def filters(self) -> dict[str, np.ndarray]:
         """layer name → float16 [out, in, k, k]"""
         return self._noun("filters", lambda: self._run.arrays("filters"))
