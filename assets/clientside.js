@@ -55,6 +55,8 @@
     }
     if (e.ctrlKey || e.metaKey || e.shiftKey) {
       if (target.matches('a')) return; /* the browser opens a tab or a window */
+      /* Shift holds a second cell of the matrix against the first; Shift and Enter do it too */
+      if (e.shiftKey && target.hasAttribute('data-contrast')) { go(pathOf(), target.dataset.contrast); return; }
       if (target.hasAttribute('data-add')) { go(pathOf(), target.dataset.add); return; }
     }
     e.preventDefault();
@@ -81,10 +83,12 @@
   });
 
   /* charts tell a callback which point was clicked but not which key was held */
-  let held = false;
+  let held = 'false,false';
   document.addEventListener('pointerdown', (e) => {
-    const now = e.ctrlKey || e.metaKey;
-    if (now !== held) { held = now; set('app-keys-state', { data: { ctrl: now } }); }
+    const ctrl = e.ctrlKey || e.metaKey, shift = e.shiftKey;
+    if (`${ctrl},${shift}` === held) return;
+    held = `${ctrl},${shift}`;
+    set('app-keys-state', { data: { ctrl: ctrl, shift: shift } });
   }, true);
 
   /* Escape closes the drawer; arrows walk through it and through grids of buttons */
@@ -108,6 +112,10 @@
         if (next) { e.preventDefault(); next.focus(); }
         return;
       }
+    }
+    if (e.key === 'c' && !e.ctrlKey && !e.metaKey && !e.altKey && e.target.matches && e.target.matches('[data-contrast]')) {
+      go(pathOf(), e.target.dataset.contrast);
+      return;
     }
     if (drawer && !typing && drawer.contains(e.target) && (e.key === 'ArrowLeft' || e.key === 'ArrowRight')) {
       const button = drawer.querySelector(e.key === 'ArrowLeft' ? '[data-previous]' : '[data-next]');

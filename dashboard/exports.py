@@ -9,8 +9,12 @@ from flask import Flask, Response, abort, request
 
 from dashboard.comparison import changes, gaps
 from dashboard.comparison import verdict as judged
+from dashboard.components import explanations
+from dashboard.components.matrix import Shown
 from dashboard.doors import Doors
 from dashboard.figures import calibration as reliability
+from dashboard.figures.confusion import values as shown_values
+from dashboard.predictor import NoExplanation
 from dashboard.selection import BUCKETS, Selection
 from dashboard.store import Broken, Comparison, Missing, RunView, wilson
 
@@ -45,11 +49,11 @@ def selected(run: RunView, selection: Selection) -> tuple[list[str], list[list]]
 
 
 def confusion(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
-    """The matrix as it is shown."""
-    counts = run.confusion(selection)
-    return ["true \\ predicted", *run.classes], [
-        [name, *map(int, row)] for name, row in zip(run.classes, counts, strict=True)
-    ]
+    """The matrix as it is shown: its order, its groups, counts or shares."""
+    shown, view = Shown.of(run, selection), selection.matrix
+    values = shown_values(shown.counts, view.normalise)
+    rows = values.round(6).tolist() if view.normalise != "count" else shown.counts.tolist()
+    return ["true \\ predicted", *shown.names], [[name, *row] for name, row in zip(shown.names, rows, strict=True)]
 
 
 def distribution(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
@@ -201,6 +205,29 @@ def pairs(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]
     ]  # fmt: skip
 
 
+def explanation(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a pixel, method and class of the grid in the drawer, before it is scaled: Grad-CAM as it is, integrated
+    gradients in logits, occlusion as the mean fall of the probability."""
+    if selection.sample is None:
+        raise Missing("There is no sample in this address.")
+    run = doors.store.open(selection.run).during(selection.epoch)
+    predictions = run.predictions(selection.split)
+    row = predictions.row(selection.sample)
+    image = run.picture(selection.split, selection.sample)
+    body = []
+    for target in explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row])):
+        for way in explanations.METHODS:
+            try:
+                values = doors.predictor.attribution(
+                    run.run_id, image, target.id, way, key=(selection.split, selection.sample)
+                )
+            except NoExplanation:
+                continue
+            body += [[way, target.name, i + 1, j + 1, f"{value:.9g}"] for (i, j), value in np.ndenumerate(values)]
+    return ["method", "class", "row", "column", "value"], body
+
+
+EXPLAINED_TABLES = {"explanation": explanation}
 PAIRED_TABLES = {
     "comparison": verdict,
     "buckets": buckets,
@@ -247,7 +274,7 @@ def register(server: Flask, doors: Doors) -> None:
 
     @server.get("/export/<noun>.csv")
     def export(noun: str) -> Response:
-        if noun not in TABLES and noun not in PAIRED_TABLES:
+        if noun not in TABLES and noun not in PAIRED_TABLES and noun not in EXPLAINED_TABLES:
             abort(404)
         selection = Selection.parse(request.query_string.decode("latin-1"))
         try:
@@ -255,8 +282,11 @@ def register(server: Flask, doors: Doors) -> None:
                 pair = doors.store.compare(selection)
                 names = f"{pair.a.run_id}-{pair.b.run_id}"
                 head, rows = PAIRED_TABLES[noun](pair, selection)
+            elif noun in EXPLAINED_TABLES:
+                names = doors.store.open(selection.run).run_id
+                head, rows = EXPLAINED_TABLES[noun](doors, selection)
             else:
-                run = doors.store.open(selection.run)
+                run = doors.store.open(selection.run).during(selection.epoch)
                 names = run.run_id
                 head, rows = TABLES[noun](run, selection)
         except (Missing, Broken):

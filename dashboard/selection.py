@@ -11,7 +11,7 @@ OUTCOMES = ("wrong", "right")
 BUCKETS = ("both", "only-a", "only-b", "neither")  # who is right: A is `run`, B is `against`
 PAIRED = ("/comparison",)  # pages about two runs
 SORTS = ("confident", "unsure", "id")
-PLOTS = ("map",)
+PLOTS = ("map", "data-map")
 PAGE_SIZE = 48
 MAX_IDS = 200
 MAX_VERTICES = 100
@@ -47,6 +47,7 @@ class MatrixView:
     cluster: bool = False  # classes that are mistaken for each other side by side
     log: bool = False  # colour
     diagonal: bool = True
+    table: bool = False  # of buttons, in place of the chart
     top: int | None = None
 
     @classmethod
@@ -56,7 +57,7 @@ class MatrixView:
         for word in text.split(","):
             if word in ("row", "column"):
                 found["normalise"] = word
-            elif word in ("cluster", "log"):
+            elif word in ("cluster", "log", "table"):
                 found[word] = True
             elif word == "off":
                 found["diagonal"] = False
@@ -68,7 +69,7 @@ class MatrixView:
 
     def __str__(self) -> str:
         words = [self.normalise if self.normalise != "count" else "", "cluster" if self.cluster else ""]
-        words += ["log" if self.log else "", "" if self.diagonal else "off"]
+        words += ["log" if self.log else "", "" if self.diagonal else "off", "table" if self.table else ""]
         words.append("" if self.top is None else f"top{self.top}")
         return ",".join(word for word in words if word)
 
@@ -151,23 +152,27 @@ class Selection:
             changes = {"page": 1, "sample": None, **changes}
         return replace(self, **changes)  # type: ignore[arg-type]
 
-    def toggle(self, name: str, value: str, *, add: bool = False) -> "Selection":
-        """Set a class field (true or pred) to one value; where it is set already, remove it.
+    def toggle(self, name: str, value: str | tuple[str, ...], *, add: bool = False) -> "Selection":
+        """Set a class field (true or pred) to one value, or to several at once; where it is set already, remove it.
 
         add: keep the field's other values instead of replacing them.
         """
-        now = getattr(self, name)
-        if value in now and (add or now == (value,)):
-            return self.with_(**{name: tuple(v for v in now if v != value)})
-        return self.with_(**{name: (*now, value) if add else (value,)})
+        now, values = getattr(self, name), _tuple(value)
+        if set(values) <= set(now) and (add or now == values):
+            return self.with_(**{name: tuple(v for v in now if v not in values)})
+        return self.with_(**{name: tuple(dict.fromkeys((*now, *values))) if add else values})
 
-    def cell(self, true: str, pred: str, *, add: bool = False) -> "Selection":
-        """The pictures of one cell of the matrix, whatever their outcome; where it is chosen already, let go of it."""
-        if self.true == (true,) and self.pred == (pred,):
+    def cell(self, true: str | tuple[str, ...], pred: str | tuple[str, ...], *, add: bool = False) -> "Selection":
+        """The pictures of one cell of the matrix, whatever their outcome; where it is chosen already, let go of it.
+
+        true, pred: a class, or the classes that share a row or column.
+        """
+        rows, columns = _tuple(true), _tuple(pred)
+        if self.true == rows and self.pred == columns:
             return self.with_(true=(), pred=(), outcome=())
         if not add:
-            return self.with_(true=(true,), pred=(pred,), outcome=())
-        join = {"true": (*self.true, true), "pred": (*self.pred, pred)}
+            return self.with_(true=rows, pred=columns, outcome=())
+        join = {"true": (*self.true, *rows), "pred": (*self.pred, *columns)}
         return self.with_(outcome=(), **{name: tuple(dict.fromkeys(values)) for name, values in join.items()})
 
     def explicit(self) -> "Selection":
@@ -233,6 +238,10 @@ class Selection:
     def buckets(self) -> tuple[str, ...]:
         """What holds; () for all four."""
         return () if len(self.bucket) == len(BUCKETS) else self.bucket
+
+
+def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
 
 
 def _short(text: str) -> str:

@@ -3,17 +3,56 @@
 A panel named `<id>` has the parts `<id>-graph`, `<id>-grid`, `<id>-labels`, `<id>-table`, `<id>-body` and `<id>-view`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from dash import Dash, Input, Output, html
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import graph, plain, segmented
-from dashboard.selection import Selection
+from dashboard.figures import confusion as figure
+from dashboard.selection import OUTCOMES, Selection
 from dashboard.store import RunView
 
 TOP = 11  # lines of a list beside ten rows
+LONGEST = 7_800  # characters of an address that Selection still reads
+Members = Mapping[str, tuple[str, ...]]  # the classes behind a row that stands for several; other names are classes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The matrix as it is drawn: a row for each class or group of classes.
+
+    counts: int [G, G]; right: int [G], named right in each row; members: the classes behind the names of groups.
+    """
+
+    names: list[str]
+    rows: list[list[int]]
+    counts: np.ndarray
+    right: np.ndarray
+    members: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, run: RunView, selection: Selection) -> "Shown":
+        """Counted under every chip but true, predicted and outcome; order and groups are those of the whole split."""
+        counts, view = run.confusion(selection), selection.matrix
+        classes = len(counts)
+        whole = run.confusion(selection.clear().with_(outcome=OUTCOMES))
+        order = figure.cluster_order(whole) if view.cluster else np.arange(classes)
+        rows = figure.groups(whole, order, view.shown(classes))
+        names = [run.classes[row[0]] if len(row) == 1 else f"{len(row)} others" for row in rows]
+        members = {
+            name: tuple(run.classes[i] for i in row) for name, row in zip(names, rows, strict=True) if len(row) > 1
+        }
+        right = np.array([int(counts.diagonal()[row].sum()) for row in rows])
+        return cls(names, rows, figure.grouped(counts, rows), right, members)
+
+    def place(self, pair: tuple[str, str] | None) -> tuple[int, int] | None:
+        """Row and column of a cell, None where it has none of its own."""
+        if pair is None or pair[0] not in self.names or pair[1] not in self.names:
+            return None
+        return self.names.index(pair[0]), self.names.index(pair[1])
 
 
 def layout(id: str, legend: list, *, bare: bool = False) -> html.Div:
@@ -45,7 +84,7 @@ def register(app: Dash, id: str) -> None:
     """The switch between chart and table."""
 
     app.clientside_callback(
-        "(view) => view === 'table' ? 'cm-view table' : 'cm-view'",
+        "(view) => view === 'table' ? 'cm-view as-table' : 'cm-view'",
         Output(f"{id}-body", "className"),
         Input(f"{id}-view", "value"),
     )
@@ -79,13 +118,16 @@ def chosen_cells(run: RunView, selection: Selection) -> np.ndarray | None:
     return cells
 
 
-def labels(classes: Sequence[str], rows: Selection, columns: Selection, words: tuple[str, str]) -> list:
+def labels(
+    classes: Sequence[str], rows: Selection, columns: Selection, words: tuple[str, str], members: Members | None = None
+) -> list:
     """Row and column names as buttons around the chart. rows, columns: what a row's and a column's name narrows.
 
     words: what a screen reader says before the name of a row and of a column.
     """
     parts: list = [html.Span(["true ↓", html.Br(), "guess →"], className="axis", style={"gridArea": "1 / 1"})]
     for i, name in enumerate(classes):
+        value = (members or {}).get(name, (name,))
         for field, selection, say, place, kind in (
             ("pred", columns, words[1], f"1 / {i + 2}", "cl"),
             ("true", rows, words[0], f"{i + 2} / 1", "rl"),
@@ -98,22 +140,30 @@ def labels(classes: Sequence[str], rows: Selection, columns: Selection, words: t
                     title=name,
                     style={"gridArea": place},
                     **{
-                        "data-search": selection.toggle(field, name).query(),
-                        "data-add": selection.toggle(field, name, add=True).query(),
+                        "data-search": selection.toggle(field, value).query(),
+                        "data-add": selection.toggle(field, value, add=True).query(),
                         "aria-label": f"{say} {name}",
-                        "aria-pressed": str(name in getattr(selection, field)).lower(),
+                        "aria-pressed": str(set(value) <= set(getattr(selection, field))).lower(),
                     },
                 )
             )
     return parts
 
 
-def margins(n: int, right: Sequence[str], below: Sequence[str], heads: tuple[str, str]) -> list:
-    """A number at the right of each row and below each column; heads: what they are."""
-    parts = [html.Span(text, className="mg", style={"gridArea": f"{i + 2} / {n + 2}"}) for i, text in enumerate(right)]
-    parts += [
-        html.Span(text, className="mg b", style={"gridArea": f"{n + 2} / {i + 2}"}) for i, text in enumerate(below)
-    ]
+def margins(
+    n: int,
+    right: Sequence[str],
+    below: Sequence[str],
+    heads: tuple[str, str],
+    hints: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> list:
+    """A number at the right of each row and below each column; heads: what they are; hints: each one's doubt."""
+    parts = []
+    for side, texts in enumerate((right, below)):
+        for i, text in enumerate(texts):
+            place = f"{n + 2} / {i + 2}" if side else f"{i + 2} / {n + 2}"
+            more = {"title": hints[side][i]} if hints else {}
+            parts.append(html.Span(text, className="mg b" if side else "mg", style={"gridArea": place}, **more))
     parts.append(html.Span(heads[0], className="mg head-r", style={"gridArea": f"1 / {n + 2}"}))
     parts.append(html.Span(heads[1], className="mg foot-p", style={"gridArea": f"{n + 2} / 1"}))
     return parts
@@ -127,11 +177,13 @@ def table(
     name: str,
     right: Sequence[str] = (),
     head: str = "",
+    members: Members | None = None,
+    contrast: bool = False,
 ) -> html.Div:
     """The keyboard's matrix: one button a cell, arrow keys move.
 
     cell: (i, j) → its text ('' for nothing there) and what a screen reader says. right: a number for each row's end,
-    with its head.
+    with its head. contrast: a cell can be held against the chosen one.
     """
     n = len(classes)
     top = [
@@ -145,7 +197,10 @@ def table(
             text, said = cell(i, j)
             line.append(
                 html.Button(
-                    text or "0", type="button", className="" if text else "zero", **link(selection, truth, guess, said)
+                    text or "0",
+                    type="button",
+                    className="" if text else "zero",
+                    **link(selection, truth, guess, said, members=members, contrast=contrast),
                 )
             )
         rows.append(html.Div([*line, html.Span(right[i], className="mg")] if right else line, className="row-t"))
@@ -154,19 +209,43 @@ def table(
     )
 
 
-def link(selection: Selection, truth: str, guess: str, said: str | None = None) -> dict[str, str]:
-    """The attributes of a button that chooses a cell."""
+def link(
+    selection: Selection,
+    truth: str,
+    guess: str,
+    said: str | None = None,
+    *,
+    members: Members | None = None,
+    contrast: bool = False,
+) -> dict[str, str]:
+    """The attributes of a button that chooses a cell; contrast: and that holds it against the chosen one."""
+    many = members or {}
+    rows, columns = many.get(truth, (truth,)), many.get(guess, (guess,))
     more = {"aria-label": said} if said else {}
+    if contrast and truth not in many and guess not in many:
+        more["data-contrast"] = selection.beside(truth, guess).query()
+        more["data-held"] = str(selection.contrast == f"{truth}~{guess}").lower()
+    search = selection.cell(rows, columns).query()
     return {
-        "data-search": selection.cell(truth, guess).query(),
-        "data-add": selection.cell(truth, guess, add=True).query(),
-        "aria-pressed": str(selection.true == (truth,) and selection.pred == (guess,)).lower(),
+        "data-search": search if len(search) < LONGEST else selection.query(),
+        "data-add": selection.cell(rows, columns, add=True).query(),
+        "aria-pressed": str(selection.true == rows and selection.pred == columns).lower(),
         **more,
     }
 
 
-def toplist(cells: Iterable[tuple[str, str, str, float, dict]], selection: Selection, nothing: str) -> list:
-    """Lines (truth, guess, number, share of the largest 0..1, style of the bar), each a button choosing its cell."""
+def toplist(
+    cells: Iterable[tuple[str, str, str, float, dict]],
+    selection: Selection,
+    nothing: str,
+    *,
+    hints: Mapping[tuple[str, str], str] | None = None,
+    contrast: bool = False,
+) -> list:
+    """Lines (truth, guess, number, share of the largest 0..1, style of the bar), each a button choosing its cell.
+
+    hints: what a cell's number is of. contrast: a cell can be held against the chosen one.
+    """
     lines = [
         html.Li(
             html.Button(
@@ -176,7 +255,8 @@ def toplist(cells: Iterable[tuple[str, str, str, float, dict]], selection: Selec
                     html.I(style={"width": f"{100 * share:.1f}%", **style}),
                 ],
                 type="button",
-                **link(selection, truth, guess),
+                title=(hints or {}).get((truth, guess), ""),
+                **link(selection, truth, guess, contrast=contrast),
             )
         )
         for truth, guess, text, share, style in cells

@@ -13,6 +13,7 @@ views = st.builds(
     cluster=st.booleans(),
     log=st.booleans(),
     diagonal=st.booleans(),
+    table=st.booleans(),
     top=st.none() | st.integers(0, 999),
 )
 selections = st.builds(
@@ -122,6 +123,16 @@ def test_a_cell_replaces_adds_and_lets_go():
     both = shirt.cell("Bag", "Dress", add=True)
     assert both.true == ("Shirt", "Bag")
     assert both.pred == ("Coat", "Dress")
+
+
+def test_classes_that_share_a_row_are_chosen_together():
+    rest = ("Bag", "Coat")
+    there = Selection().cell("Shirt", rest)
+    assert there.query() == "?true=Shirt&pred=Bag&pred=Coat"
+    assert there.cell("Shirt", rest).query() == ""
+    assert Selection().toggle("true", rest).true == rest
+    assert Selection(true=rest).toggle("true", rest).true == ()
+    assert Selection(true=("Shirt", *rest)).toggle("true", rest, add=True).true == ("Shirt",)
 
 
 def test_a_class_toggles_and_adds():

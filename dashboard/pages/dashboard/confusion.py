@@ -1,65 +1,64 @@
-"""Rows are truths, columns guesses. Click a cell or label to see its images."""
+"""Rows are truths, columns guesses. Click a cell or label to see its images; Shift-click a second cell to compare."""
 
 from enum import StrEnum
 
-import dash_bootstrap_components as dbc
 import numpy as np
 from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
 
 from dashboard import exports, theme
-from dashboard.components import card, csv_link, matrix, plain, segmented
+from dashboard.components import button, card, csv_link, matrix, plain
+from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
+from dashboard.components.selection_bar import without_outcome
 from dashboard.doors import Doors
 from dashboard.figures import confusion as figure
-from dashboard.selection import Selection
-from dashboard.store import RunView
+from dashboard.selection import TOPS, Selection
+from dashboard.store import RunView, wilson
 
 ID = "dashboard-confusion"
+MANY = 6  # classes from which on fewer of them can be asked for
+SIZES = ((13, 13), (20, 11), (30, 9))  # up to so many classes, numbers so large; none for more
 
 
 class Ids(StrEnum):
     FACE = "dashboard-confusion-face"
     GRAPH = "dashboard-confusion-graph"
-    NORMALISE = "dashboard-confusion-select"
-    SHOW = "dashboard-confusion-show"
+    VIEW = "dashboard-confusion-view"
+    WAYS = "dashboard-confusion-ways"
+    BODY = "dashboard-confusion-body"
     GRID = "dashboard-confusion-grid"
     LABELS = "dashboard-confusion-labels"
     TABLE = "dashboard-confusion-table"
     TOP = "dashboard-confusion-top"
+    PARTS = "dashboard-confusion-parts"
     MOST = "dashboard-confusion-most"
     CSV = "dashboard-confusion-csv"
 
 
 def layout(doors: Doors, selection: Selection) -> html.Article:
-    """The matrix with its labels as buttons, the same as a table of buttons, and the top confusions."""
-    tools = [
-        segmented(
-            Ids.NORMALISE, [("count", "Counts"), ("row", "Row %"), ("column", "Column %")], "count", "Normalisation"
-        ),
-        matrix.view_switch(ID),
-    ]
+    """The matrix with its labels as buttons, or the same as a table of buttons, and the top confusions."""
     legend = [
         html.I(className="ramp seq"),
         html.Span(id=Ids.MOST),
         html.I(className="ramp calm"),
-        dbc.Checklist(
-            id=Ids.SHOW,
-            options=[{"value": "diagonal", "label": "right answers"}],
-            value=["diagonal"],
-            className="checks",
-        ),
+        html.Span("right answers"),
     ]
     side = html.Div(
-        [html.H3("Top confusions"), *plain.place(Ids.TOP, html.Ul, className="toplist"), html.Div(id=Ids.CSV)],
+        [
+            *plain.place(Ids.PARTS),
+            html.H3("Top confusions"),
+            *plain.place(Ids.TOP, html.Ul, className="toplist"),
+            html.Div(id=Ids.CSV),
+        ],
         className="cm-side",
     )
-    return card(
-        "Confusion",
-        __doc__,
-        [slot(Ids.FACE), html.Div([matrix.layout(ID, legend), side], className="cm-lay")],
-        tools=tools,
-        span=7,
-    )
+    body = [
+        slot(Ids.FACE),
+        html.Div([*plain.place(Ids.WAYS, className="ways")]),
+        html.Div([matrix.layout(ID, legend), side], className="cm-lay"),
+    ]
+    return card("Confusion", __doc__, body, span=7, tools=plain.place(Ids.VIEW, className="row-ff"))
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -70,33 +69,48 @@ def register(app: Dash, doors: Doors) -> None:
         Ids.FACE,
         Output(Ids.GRAPH, "figure"),
         Output(Ids.GRID, "style"),
+        Output(Ids.BODY, "className"),
         plain.children(app, Ids.LABELS),
         plain.children(app, Ids.TABLE),
         plain.children(app, Ids.TOP),
+        plain.children(app, Ids.PARTS),
+        plain.children(app, Ids.VIEW),
+        plain.children(app, Ids.WAYS),
         Output(Ids.MOST, "children"),
         Output(Ids.CSV, "children"),
         Input("url", "search"),
-        Input(Ids.NORMALISE, "value"),
-        Input(Ids.SHOW, "value"),
         Input(theme.STATE, "data"),
     )
-    def draw_confusion(search: str | None, normalise: str, show: list[str] | None, mode: str):
+    def draw_confusion(search: str | None, mode: str):
         selection = Selection.parse(search)
-        normalise = normalise if normalise in ("count", "row", "column") else "count"
-        run = doors.store.shown(selection.run)
-        counts = run.confusion(selection)
+        run, view = doors.store.shown(selection.run).during(selection.epoch), selection.matrix
+        shown = Shown.of(run, selection)
         chosen = matrix.chosen_cells(run, selection)
-        diagonal = isinstance(show, list) and "diagonal" in show
+        size = next((size for most, size in SIZES if len(shown.names) <= most), 0)
         drawn = figure.heatmap(
-            counts, run.classes, normalise=normalise, diagonal=diagonal, chosen=chosen, mode=theme.mode_of(mode)
+            shown.counts,
+            shown.names,
+            right=shown.right,
+            ends=ends(shown.counts, view.normalise),
+            normalise=view.normalise,
+            log=view.log,
+            diagonal=view.diagonal,
+            chosen=None if chosen is None else figure.grouped(chosen, shown.rows) > 0,
+            held=shown.place(selection.other_cell(run.classes)),
+            size=size,
+            mode=theme.mode_of(mode),
         )
         return (
             drawn,
-            {"--n": len(run.classes)},
-            labels(run, selection, counts),
-            table(run, selection, counts, normalise),
-            top(run, selection, counts),
-            most(counts, normalise),
+            {"--n": len(shown.names)},
+            "cm-view as-table" if view.table else "cm-view",
+            labels(shown, selection),
+            table(shown, selection) if view.table else [],
+            top(run, selection),
+            parts(run, selection),
+            views(selection),
+            ways(run, selection),
+            most(shown.counts, selection),
             csv_link(exports.url("confusion", selection)),
         )
 
@@ -109,60 +123,164 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def choose_cell(click: dict | None, keys: dict | None, search: str | None):
         truth, guess = matrix.clicked(click)
-        return Selection.parse(search).cell(truth, guess, add=bool((keys or {}).get("ctrl"))).query()
+        selection, held = Selection.parse(search), keys if isinstance(keys, dict) else {}
+        run = doors.store.shown(selection.run).during(selection.epoch)
+        named = {name: (name,) for name in run.classes} | Shown.of(run, selection).members
+        if truth not in named or guess not in named:
+            raise PreventUpdate
+        if held.get("shift") and len(named[truth]) == len(named[guess]) == 1:
+            return selection.beside(truth, guess).query()
+        return selection.cell(named[truth], named[guess], add=bool(held.get("ctrl"))).query()
 
-    matrix.register(app, ID)
+
+def ends(counts: np.ndarray, normalise: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of the 95 % interval of each cell's share of its row, or of its column where that is shown."""
+    return wilson(counts, counts.sum(axis=0 if normalise == "column" else 1, keepdims=True))
 
 
-def labels(run: RunView, selection: Selection, counts: np.ndarray) -> list:
+def labels(shown: Shown, selection: Selection) -> list:
     """Row and column names as buttons around the chart, recall at the right, precision below."""
-    recall, precision = rates(counts)
+    words, hints = [], []
+    for total, name, digits in ((shown.counts.sum(1), "recall", 1), (shown.counts.sum(0), "precision", 0)):
+        low, high = wilson(shown.right, total)
+        share = np.divide(shown.right, total, out=np.zeros(len(total)), where=total > 0)
+        words.append([f"{100 * s:.{digits}f}" if n else "–" for s, n in zip(share, total, strict=True)])
+        hints.append(
+            [
+                f"{name} {100 * s:.1f} % (95 % interval {100 * a:.1f} to {100 * b:.1f}), n {n:,}"
+                for s, a, b, n in zip(share, low, high, total, strict=True)
+            ]
+        )
+    names = matrix.labels(shown.names, selection, selection, ("Select all truly", "Select all guessed"), shown.members)
     return [
-        *matrix.labels(run.classes, selection, selection, ("Select all truly", "Select all guessed")),
-        *matrix.margins(
-            len(run.classes),
-            [f"{100 * r:.1f}" for r in recall],
-            [f"{100 * p:.0f}" for p in precision],
-            ("recall", "precision"),
-        ),
+        *names,
+        *matrix.margins(len(shown.names), words[0], words[1], ("recall", "precision"), (hints[0], hints[1])),
     ]
 
 
-def rates(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Recall of each row and precision of each column, 0 where empty."""
-    hits = counts.diagonal()
-    return tuple(
-        np.divide(hits, total, out=np.zeros(len(hits)), where=total > 0) for total in (counts.sum(1), counts.sum(0))
+def table(shown: Shown, selection: Selection) -> html.Div:
+    """The keyboard's matrix."""
+    normalise, total = selection.matrix.normalise, shown.counts.sum(1)
+    values = figure.values(shown.counts, normalise)
+
+    def cell(i: int, j: int) -> tuple[str, str]:
+        said = f"{shown.counts[i, j]} truly {shown.names[i]}, guessed {shown.names[j]}"
+        hidden = i == j and not selection.matrix.diagonal
+        return "" if hidden else figure.words(values[i, j], normalise), said
+
+    right = [f"{100 * r / n:.1f}" if n else "–" for r, n in zip(shown.right, total, strict=True)]
+    return matrix.table(
+        shown.names,
+        selection,
+        cell,
+        name="Confusion matrix",
+        right=right,
+        head="recall",
+        members=shown.members,
+        contrast=True,
     )
 
 
-def table(run: RunView, selection: Selection, counts: np.ndarray, normalise: str) -> html.Div:
-    """The keyboard's matrix."""
-    recall, _ = rates(counts)
-    shown = figure.values(counts, normalise)
-
-    def cell(i: int, j: int) -> tuple[str, str]:
-        said = f"{counts[i, j]} truly {run.classes[i]}, guessed {run.classes[j]}"
-        return figure.words(shown[i, j], normalise), said
-
-    right = [f"{100 * r:.1f}" for r in recall]
-    return matrix.table(run.classes, selection, cell, name="Confusion matrix", right=right, head="recall")
-
-
-def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
+def top(run: RunView, selection: Selection) -> list:
     """The most frequent mistakes, each with a bar."""
-    mistakes = counts * ~np.eye(len(counts), dtype=bool)
+    counts = run.confusion(selection)
+    mistakes, total = counts * ~np.eye(len(counts), dtype=bool), counts.sum(1)
     order = np.argsort(-mistakes, axis=None, kind="stable")[: matrix.TOP].tolist()
-    cells: list[tuple[str, str, str, float, dict]] = [
-        (run.classes[i], run.classes[j], f"{mistakes[i, j]:,}", mistakes[i, j] / mistakes.max(), {})
-        for i, j in (divmod(k, len(counts)) for k in order)
-        if mistakes[i, j]
+    cells: list[tuple[str, str, str, float, dict]] = []
+    hints = {}
+    for i, j in (divmod(k, len(counts)) for k in order):
+        if mistakes[i, j]:
+            pair = run.classes[i], run.classes[j]
+            low, high = wilson(mistakes[i, j], total[i])
+            cells.append((*pair, f"{mistakes[i, j]:,}", mistakes[i, j] / mistakes.max(), {}))
+            share = f"{100 * mistakes[i, j] / total[i]:.1f} % ({100 * low:.1f} – {100 * high:.1f})"
+            hints[pair] = f"{share} of {total[i]:,} {pair[0]}"
+    return matrix.toplist(cells, selection, "No mistakes here.", hints=hints, contrast=True)
+
+
+def parts(run: RunView, selection: Selection) -> list:
+    """The mistakes and the right answers as two buttons, and the mirror of a chosen cell to hold against it."""
+    counts = run.confusion(selection)
+    right = int(counts.diagonal().sum())
+    found: list = [
+        html.Div(
+            [
+                press(
+                    f"{number:,} {words}", without_outcome(selection) if on else selection.with_(outcome=(outcome,)), on
+                )
+                for number, words, outcome in (
+                    (int(counts.sum()) - right, "mistakes", "wrong"),
+                    (right, "right", "right"),
+                )
+                for on in [selection.outcomes == (outcome,)]
+            ],
+            className="row-ff",
+            role="group",
+            **{"aria-label": "Off the diagonal, and on it"},
+        )
     ]
-    return matrix.toplist(cells, selection, "No mistakes here.")
+    if len(selection.true) == len(selection.pred) == 1 and selection.true != selection.pred and not selection.contrast:
+        mirror = selection.beside(selection.pred[0], selection.true[0])
+        words = ["Compare with ", html.B(f"{selection.pred[0]} → {selection.true[0]}")]
+        found.append(button(html.Span(words), small=True, kind="ghost", search=mirror.query()))
+    return found
 
 
-def most(counts: np.ndarray, normalise: str) -> str:
+def press(words: str, there: Selection, on: bool, **more: str) -> html.Button:
+    """A button that is pressed or not, and leads to an address."""
+    return html.Button(words, type="button", **{"data-search": there.query(), "aria-pressed": str(on).lower(), **more})
+
+
+def views(selection: Selection) -> list:
+    """What the numbers are, and chart or table."""
+    view = selection.matrix
+    numbers = [
+        press(words, selection.view(normalise=value), view.normalise == value)
+        for value, words in (("count", "Counts"), ("row", "Row %"), ("column", "Column %"))
+    ]
+    kinds = [
+        press(words, selection.view(table=value), view.table == value)
+        for value, words in ((False, "Chart"), (True, "Table"))
+    ]
+    return [seg(numbers, "Normalisation"), seg(kinds, "View")]
+
+
+def ways(run: RunView, selection: Selection) -> list:
+    """Order, colour, diagonal, and for many classes how many."""
+    view, classes = selection.matrix, len(run.classes)
+    order = [
+        press(words, selection.view(cluster=value), view.cluster == value)
+        for value, words in ((False, "Class order"), (True, "Clusters"))
+    ]
+    colour = [
+        press(words, selection.view(log=value), view.log == value) for value, words in ((False, "√"), (True, "Log"))
+    ]
+    diagonal = [
+        press(words, selection.view(diagonal=value), view.diagonal == value)
+        for value, words in ((True, "Shown"), (False, "Hidden"))
+    ]
+    found = [named("Order", order), named("Colour", colour), named("Diagonal", diagonal)]
+    if classes > MANY:
+        shown = view.shown(classes)
+        some = [press(f"Top {n}", selection.view(top=n), shown == n) for n in TOPS if n < classes]
+        found.append(named("Classes", [press("All", selection.view(top=0), shown == classes), *some]))
+    return found
+
+
+def seg(buttons: list, label: str) -> html.Div:
+    """A row of alternatives."""
+    return html.Div(buttons, className="seg", role="group", **{"aria-label": label})
+
+
+def named(label: str, buttons: list) -> html.Div:
+    """A row of alternatives with its name beside it."""
+    return html.Div([html.Span(label, **{"aria-hidden": "true"}), seg(buttons, label)], className="way")
+
+
+def most(counts: np.ndarray, selection: Selection) -> str:
     """What the scale means."""
-    top_value = (figure.values(counts, normalise) * ~np.eye(len(counts), dtype=bool)).max()
-    words = f"1 to {top_value:,.0f}" if normalise == "count" else f"up to {100 * top_value:.0f} %"
-    return f"mistakes, {words}, square-root scale"
+    view = selection.matrix
+    mistakes = figure.values(counts, view.normalise) * ~np.eye(len(counts), dtype=bool)
+    top_value = mistakes.max(initial=0)
+    words = f"1 to {top_value:,.0f}" if view.normalise == "count" else f"up to {100 * top_value:.0f} %"
+    return f"mistakes, {words}, {'logarithmic' if view.log else 'square-root'} scale"

@@ -64,3 +64,48 @@ def test_mistakes_on_a_square_root_scale():
 
 def test_a_matrix_of_nothing_can_be_drawn():
     assert numbers(confusion.heatmap(np.zeros((3, 3), int), NAMES)) == {}
+
+
+def test_clusters_stand_together_whatever_their_order():
+    rng = np.random.default_rng(2)
+    family = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2])
+    counts = np.where(family[:, None] == family[None, :], 20, 1) + rng.integers(0, 2, (9, 9))
+    np.fill_diagonal(counts, 500)
+    order = confusion.cluster_order(counts)
+    assert sorted(order.tolist()) == list(range(9))
+    assert (np.diff(family[order]) != 0).sum() == 2
+    assert confusion.cluster_order(np.eye(4, dtype=int)).tolist() != []
+    assert confusion.cluster_order(np.eye(2, dtype=int)).tolist() == [0, 1]
+
+
+def test_groups_hold_every_class_once_and_add_up():
+    counts = np.array([[8, 2, 0, 0], [1, 9, 0, 0], [0, 0, 5, 1], [0, 0, 0, 7]])
+    rows = confusion.groups(counts, np.array([3, 2, 1, 0]), 2)
+    assert rows == [[1], [0], [3, 2]]  # the two with the most mistakes, in the order asked for, then the rest
+    assert confusion.grouped(counts, rows).tolist() == [[9, 1, 0], [2, 8, 0], [0, 0, 13]]
+    assert confusion.groups(counts, np.arange(4), 4) == [[0], [1], [2], [3]]
+
+
+def test_colour_by_root_and_by_logarithm():
+    mistakes = np.array([0.0, 1.0, 10.0, 100.0])
+    assert confusion.loudness(mistakes).tolist() == [0, 0.1, np.sqrt(0.1), 1]
+    log = confusion.loudness(mistakes, log=True)
+    assert log[0] == 0
+    assert np.allclose(np.diff(log[1:]), 0.47)
+    assert confusion.loudness(np.zeros(3), log=True).tolist() == [0, 0, 0]
+    assert confusion.loudness(np.array([0.0, 3.0]), log=True)[1] == 1
+
+
+def test_hover_says_what_a_share_is_of_and_how_sure():
+    low, high = np.full((3, 3), 0.1), np.full((3, 3), 0.3)
+    texts = confusion.heatmap(COUNTS, NAMES, ends=(low, high))["data"][0]["text"]
+    assert texts[0][1] == "<b>2</b> Shirt guessed Coat<br>20.0 % (10.0 – 30.0) of 10"
+    texts = confusion.heatmap(COUNTS, NAMES, normalise="column", right=np.array([8, 9, 4]))["data"][0]["text"]
+    assert texts[0][1] == "<b>2</b> Shirt guessed Coat<br>18.2 % of 11 guessed Coat"
+    assert "4 of them right" in texts[2][2]
+
+
+def test_a_second_cell_has_a_ring_of_its_own():
+    shapes = confusion.heatmap(COUNTS, NAMES, held=(1, 0))["layout"]["shapes"]
+    assert [(s["x0"], s["y0"], s["line"]["dash"]) for s in shapes] == [(-0.5, 0.5, "dot")]
+    assert numbers(confusion.heatmap(COUNTS, NAMES, size=0)) == {}
