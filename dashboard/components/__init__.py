@@ -8,14 +8,32 @@ from dash import dcc, html
 
 from dashboard.components.icons import icon
 
-__all__ = ["badge", "button", "card", "csv_link", "dot", "graph", "icon", "page_head", "segmented", "whisker"]
+__all__ = [
+    "badge",
+    "button",
+    "card",
+    "csv_link",
+    "dot",
+    "graph",
+    "icon",
+    "page_head",
+    "save_menu",
+    "segmented",
+    "whisker",
+]
 
 
 def card(
     title: str, help_text: str, body: Any, *, tools: Any = None, span: int = 12, id: str | None = None, level: int = 2
 ) -> html.Article:
-    """A card: title, one sentence on how to read it, tools at the right, body. span: columns of twelve."""
+    """A card: title, one sentence on how to read it, tools at the right, body. span: columns of twelve.
+
+    Where the body has a chart, the tools end with a menu that saves it as a picture.
+    """
     heading = [getattr(html, f"H{level}")(title, className="card-title"), html.P(help_text) if help_text else None]
+    found = html.Div(body)
+    if any(isinstance(part, dcc.Graph) for part in found._traverse()):
+        tools = [*(tools if isinstance(tools, list | tuple) else [] if tools is None else [tools]), save_menu()]
     head = html.Div(
         [html.Div(heading), html.Div(tools, className="tools") if tools is not None else None], className="card-h"
     )
@@ -67,6 +85,19 @@ def button(
 def csv_link(href: str, words: str = "CSV") -> html.A:
     """A small button that downloads a table."""
     return html.A([icon("download"), words], href=href, className="btn-ff sm", download="", target="_self")
+
+
+def save_menu() -> html.Details:
+    """Saves the charts of the card it stands in as PNG or SVG; assets/save.js does it, without the server."""
+    choices = [
+        html.Button(words, type="button", className="btn-ff sm ghost", **{"data-save": kind})
+        for kind, words in (("png", "PNG picture"), ("svg", "SVG drawing"))
+    ]
+    summary = html.Summary(
+        icon("picture"), className="btn-ff sm icon", title="Save the chart", **{"aria-label": "Save the chart"}
+    )
+    said = html.Span(className="small", role="status", **{"data-save-said": ""})
+    return html.Details([summary, html.Div([*choices, said], className="menu")], className="save")
 
 
 def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:

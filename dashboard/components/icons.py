@@ -15,6 +15,7 @@ NAMES = (
     "check",
     "shuffle",
     "grid",
+    "picture",
 )
 
 

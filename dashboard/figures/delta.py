@@ -90,8 +90,8 @@ def heatmap(
         "layout": {
             "template": template(mode),
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-            "xaxis": {**edge, "range": [-0.5, n - 0.5]},
-            "yaxis": {**edge, "range": [n - 0.5, -0.5]},
+            "xaxis": {**edge, "range": [-0.5, n - 0.5], "title": {"text": "predicted"}},
+            "yaxis": {**edge, "range": [n - 0.5, -0.5], "title": {"text": "true"}},
             "shapes": rings(chosen, p),
             "dragmode": False,
         },
