@@ -11,8 +11,13 @@ SHIPPED = {
     ),
     "fashion_cnn": TrainConfig(model="fashion_cnn", epochs=24, augment=("flip",), learning_rate=0.003),
     "compact_cnn": TrainConfig(
-        model="compact_cnn", epochs=80, batch_size=128, augment=("flip", "shift"), learning_rate=0.004,
-        weight_decay=0.02, ema=0.999,
-    ),  # fmt: skip
+        model="compact_cnn",
+        epochs=80,
+        batch_size=128,
+        augment=("flip", "shift"),
+        learning_rate=0.004,
+        weight_decay=0.02,
+        ema=0.999,
+    ),
     "mlp": TrainConfig(model="mlp", epochs=40, augment=("flip",), learning_rate=0.002, weight_decay=0.05),
 }
