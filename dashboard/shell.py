@@ -19,7 +19,8 @@ from dashboard.pages import PAGES
 from dashboard.predictor import Predictor
 from dashboard.records import Marks, Records
 from dashboard.selection import Selection
-from dashboard.store import RunEntry, Store
+from dashboard.slices import Slices
+from dashboard.store import TAGS, RunEntry, Store
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
@@ -63,7 +64,8 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         serve.stop(str(wrong))
     records = Records(jobs.rows, read_only=read_only)
     decisions = Decisions(jobs.rows, read_only=read_only)
-    store = Store(jobs.artifacts, jobs.home, records)
+    slices = Slices(jobs.rows, read_only=read_only)
+    store = Store(jobs.artifacts, jobs.home, records, slices)
     predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
     doors = Doors(store, predictor, jobs, read_only, records, decisions)
     doors.shelf.purge()
@@ -209,6 +211,14 @@ def register(app: Dash, doors: Doors) -> None:
                 for n in (*selection.true, *selection.pred)
                 if n not in run.classes
             ]
+            words += [f"tag={tag}, which is none here" for tag in selection.tag if tag not in TAGS]
+            words += [f"slice={key}, which is none here" for key in selection.slice if run.slice_name(key) == key]
+            if selection.epoch is not None:
+                told = run.during(selection.epoch).epoch
+                if told is None:
+                    words.append(f"epoch={selection.epoch}: the training of {run.title} was not recorded")
+                elif told != selection.epoch:
+                    words.append(f"epoch={selection.epoch}: the answers of epoch {told} were kept and are shown")
             if selection.contrast and not selection.other_cell(run.classes):
                 words.append(f"contrast={selection.contrast}, which is no cell of {run.title}'s matrix")
         except LookupError as missing:

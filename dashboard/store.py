@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +14,17 @@ import shapely
 
 from dashboard.records import Marks, Records
 from dashboard.selection import BUCKETS, Selection, exact
+from dashboard.slices import PREFIX, Saved, Slices
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
-from ml.calibration import temper
+from ml.calibration import brier, calibration_error, temper
 from ml.comparison import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.intervals import wilson
 from ml.paths import ARTIFACTS, home_dir
+from ml.tags import MADE, OFTEN, TAGS, Tag
 
 __all__ = [
-    "REDRAWS", "SEED", "Broken", "Comparison", "Missing", "Pictures", "Predictions", "RunEntry", "RunView", "Store",
-    "bootstrap", "gap", "holm", "mcnemar", "mean_gap", "newcombe", "wilson",
+    "REDRAWS", "SEED", "TAGS", "Broken", "Comparison", "Missing", "Pictures", "Predictions", "Recording", "RunEntry",
+    "RunView", "Saved", "Store", "Tag", "bootstrap", "gap", "holm", "mcnemar", "mean_gap", "newcombe", "wilson",
 ]  # fmt: skip
 
 HEADLINES = 2_000  # a dozen numbers each
@@ -56,15 +58,53 @@ class Predictions:
         return row
 
 
+@dataclass(frozen=True)
+class Recording:
+    """What a run said of one split while it learned, by ascending id, n examples.
+
+    epochs: int [k], those whose probabilities are kept, as uint8 [k, n, C] in steps of 1/255; right_epochs: int [e];
+    right: bool [e, n] after each of them. mean, spread: float32 [n] of the true class's probability over all of those
+    (Dataset Cartography: Swayamdipta et al. 2020, arXiv:2009.10795).
+    """
+
+    epochs: np.ndarray
+    probabilities: np.ndarray
+    right_epochs: np.ndarray
+    right: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+
+    @cached_property
+    def forgotten(self) -> np.ndarray:
+        """int [n]: how often right after one epoch and wrong after the next (Toneva et al. 2019, arXiv:1812.05159)."""
+        return (self.right[:-1] & ~self.right[1:]).sum(0)
+
+    @cached_property
+    def never(self) -> np.ndarray:
+        """bool [n]: wrong after every epoch."""
+        return ~self.right.any(0)
+
+    def nearest(self, epoch: int) -> int:
+        """The kept epoch nearest to this one, the earlier of two."""
+        return int(self.epochs[np.abs(self.epochs.astype(int) - epoch).argmin()])
+
+
 class Store:
     """Every run that can be looked at. Thread-safe; files are read once and kept, newest use last.
 
-    records: what people say of runs, the promoted default among it.
+    records: what people say of runs, the promoted default among it; slices: what they saved.
     """
 
-    def __init__(self, artifacts: Path | None = None, home: Path | None = None, records: Records | None = None) -> None:
+    def __init__(
+        self,
+        artifacts: Path | None = None,
+        home: Path | None = None,
+        records: Records | None = None,
+        slices: Slices | None = None,
+    ) -> None:
         self.library = Library(artifacts or ARTIFACTS, home or home_dir())
         self._records = records or Records()
+        self.slices = slices or Slices()
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._headlines: dict[Hashable, dict[str, tuple[float, float, float]]] = {}
         self._lock = threading.RLock()
@@ -192,6 +232,10 @@ class Store:
         """One split's pictures. Raises Missing or Broken."""
         return self.keep(("pictures", dataset, split), lambda: self.library.pictures(dataset, split))
 
+    def about(self, dataset: str, noun: str) -> pd.DataFrame:
+        """properties or duplicates of a data set's pictures. Raises Missing or Broken."""
+        return self.keep(("about", dataset, noun), lambda: self.library.about(dataset, noun))
+
     def _listing(self) -> tuple[list[RunEntry], str | None]:
         stamp = self.library.stamp()
         return self.keep(("runs", stamp), lambda: (self.library.runs(), self.library.default()))
@@ -200,8 +244,8 @@ class Store:
 class RunView:
     """One run, as pages read it. Readers have the nouns' names and raise Missing (with its command) or Broken."""
 
-    def __init__(self, store: Store, run: Run) -> None:
-        self._store, self._run = store, run
+    def __init__(self, store: Store, run: Run, epoch: int | None = None) -> None:
+        self._store, self._run, self.epoch = store, run, epoch
         self.run_id: str = run.run_id
         self.manifest: dict[str, Any] = run.manifest
         self.dataset: dict[str, Any] = run.manifest["dataset"]
@@ -221,8 +265,45 @@ class RunView:
         digest = self.manifest["nouns"].get(noun, {}).get("sha256")
         return self._store.keep((self.run_id, noun, digest, *more), make)
 
+    def during(self, epoch: int | None) -> "RunView":
+        """The run as it answered after the kept epoch nearest to this one; itself for None or without a recording."""
+        if epoch is None:
+            return self
+        try:
+            return RunView(self._store, self._run, self.epochs("test").nearest(epoch))
+        except (Missing, Broken):
+            return self
+
+    def epochs(self, split: str) -> Recording:
+        """What was recorded during training. Raises Missing or Broken."""
+        noun = "epochs"
+        if noun not in self.manifest["nouns"]:
+            command = f"python -m ml train --dataset {self.dataset['name']} --model {self.manifest['model']}"
+            raise Missing("The training of this run was not recorded, and cannot be afterwards.", command)
+
+        def read() -> Recording:
+            found, predictions = self._run.arrays(noun), RunView(self._store, self._run).predictions(split)
+            if f"{split}_id" not in found:
+                raise Missing(f"What the run said of {split} while it learned was not recorded: choose test.")
+            order = np.argsort(found[f"{split}_id"], kind="stable")
+            if not np.array_equal(found[f"{split}_id"][order], predictions.ids):
+                raise Broken(f"epochs.npz of run {self.run_id} is of other images")
+            right = np.unpackbits(found[f"{split}_right"], axis=1, count=len(order)).astype(bool)
+            return Recording(
+                found["epoch"],
+                found[f"{split}_probabilities"][:, order],
+                found["right_epoch"],
+                right[:, order],
+                found[f"{split}_mean"][order],
+                found[f"{split}_spread"][order],
+            )
+
+        return self._noun(noun, read, split)
+
     def predictions(self, split: str) -> Predictions:
         """split: test, validation or reference."""
+        if self.epoch is not None and split != "reference":
+            return self._noun("epochs", lambda: self._said(split), "predictions", split, self.epoch)
 
         def read() -> Predictions:
             frame = self._run.table("predictions")
@@ -237,6 +318,13 @@ class RunView:
             )
 
         return self._noun("predictions", read, split)
+
+    def _said(self, split: str) -> Predictions:
+        """As predicted after the epoch this is a view of."""
+        last, recording = RunView(self._store, self._run).predictions(split), self.epochs(split)
+        steps = recording.probabilities[np.flatnonzero(recording.epochs == self.epoch)[0]]
+        shares = steps.astype(np.float32) / steps.sum(1, keepdims=True, dtype=np.float32)
+        return Predictions(last.ids, last.labels, steps.argmax(1), shares)
 
     def history(self) -> pd.DataFrame:
         """One row an epoch; see the schema."""
@@ -354,29 +442,84 @@ class RunView:
             keep &= between(self.tempered(selection.split), selection.tempered)
         if selection.reject and "reject" not in without:
             keep &= predictions.confidence.astype(np.float64) >= selection.reject
-        for name, noun in (("tag", "tags"), ("slice", "slice_members")):
-            chosen = getattr(selection, name)
-            if chosen and name not in without:
-                keep &= np.isin(predictions.ids, self.members(noun, selection.split, chosen))
+        split = selection.split
+        if selection.tag and "tag" not in without:
+            tagged = self._any(self.tagged(split, tag, selection.against) for tag in selection.tag)
+            keep &= np.isin(predictions.ids, tagged)
+        if selection.slice and "slice" not in without:
+            keep &= np.isin(predictions.ids, self._any(self.sliced(split, key) for key in selection.slice))
         if selection.ids and "ids" not in without:
             keep &= np.isin(predictions.ids, selection.ids)
         if selection.lasso and "lasso" not in without:
-            points = self.projection(selection.split)[["map_x", "map_y"]].to_numpy()
+            points = self.plane(selection.split, selection.lasso.plot)
             outline = shapely.make_valid(shapely.Polygon(selection.lasso.vertices))
             shapely.prepare(outline)
             keep &= shapely.contains_xy(outline, points[:, 0], points[:, 1])
         return keep
 
-    def members(self, noun: str, split: str, chosen: tuple[str, ...]) -> np.ndarray:
-        """int32: the examples with one of these tags, or in one of these slices. noun: tags or slice_members."""
-        found = self.groups(noun, split)
-        parts = [found[name] for name in chosen if name in found]
-        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int32)
+    def plane(self, split: str, plot: str) -> np.ndarray:
+        """float [n, 2]: where each example lies on a chart that can be drawn on. Raises Missing or Broken."""
+        if plot == "data-map":
+            recording = self.epochs(split)
+            return 100 * np.column_stack([recording.spread, recording.mean]).astype(np.float64)
+        return self.projection(split)[["map_x", "map_y"]].to_numpy()
+
+    def tagged(self, split: str, tag: str, against: str | None = None) -> np.ndarray:
+        """int32: ids of the examples with a tag, ascending; none for an unknown one. Raises Missing or Broken."""
+        if tag in MADE:
+            return self.groups("tags", split).get(tag, np.zeros(0, np.int32))
+        if tag == "runs-disagree":
+            pair = self._store.compare(Selection(run=self.run_id, against=against, split=split))
+            return pair.ids[pair.answers.a != pair.answers.b]
+        if tag in ("often-forgotten", "never-learned"):
+            recording, ids = self.epochs(split), self.predictions(split).ids
+            return ids[recording.forgotten >= OFTEN if tag == "often-forgotten" else recording.never]
+        if tag == "suspected-label":
+            return self._noun("label_issues", lambda: self._suspected(split), "tag", split)
+        if tag == "near-duplicate":
+            frame = self._store.about(self.dataset["name"], "duplicates")
+            return np.unique(frame.loc[frame["split"] == split, "example_id"].to_numpy(np.int32))
+        return np.zeros(0, np.int32)
+
+    def _suspected(self, split: str) -> np.ndarray:
+        frame = self._run.table("label_issues")
+        where = "train" if split == "reference" else split
+        return np.sort(frame.loc[(frame["split"] == where) & (frame["issue"] == 1), "example_id"].to_numpy(np.int32))
+
+    def slices(self, split: str) -> pd.DataFrame:
+        """Weak slices of a split; see the schema. Raises Missing or Broken."""
+        frame = self._noun("slices", lambda: self._run.table("slices"))
+        return frame[frame["split"] == split]
+
+    def sliced(self, split: str, key: str) -> np.ndarray:
+        """int32: ids of a slice's examples, saved or found, ascending; none for an unknown one. Raises as slices."""
+        if key.startswith(PREFIX):
+            saved = self._store.slices.get(key)
+            mine = saved is not None and saved.dataset == self.dataset["name"]
+            return np.array(saved.members.get(split, ()) if saved and mine else (), np.int32)
+        return self.groups("slice_members", split).get(key, np.zeros(0, np.int32))
+
+    def slice_name(self, key: str) -> str:
+        """What people call a slice; its key where it is not known."""
+        if key.startswith(PREFIX):
+            saved = self._store.slices.get(key)
+            return saved.name if saved else key
+        try:
+            names = self._noun("slices", lambda: self._run.table("slices"))
+        except (Missing, Broken):
+            return key
+        found = names.loc[names["slice"] == key, "name"]
+        return str(found.iloc[0]) if len(found) else key
+
+    def _any(self, found: Iterable[np.ndarray]) -> np.ndarray:
+        """int32, ascending: the ids of any of these."""
+        return np.unique(np.concatenate([*found, np.zeros(0, np.int32)]))
 
     def groups(self, noun: str, split: str) -> dict[str, np.ndarray]:
         """tag or slice → ids of its examples, int32, ascending. noun: tags or slice_members. Raises Missing, Broken."""
         if noun not in self.manifest["nouns"]:
-            raise Missing(f"This run has no {noun} yet.", f"python -m ml evaluate {self.run_id} --only {noun}")
+            made = "tags" if noun == "tags" else "slices"
+            raise Missing(f"This run has no {made} yet.", f"python -m ml evaluate {self.run_id} --only {made}")
 
         def read() -> dict[str, np.ndarray]:
             frame = self._run.table(noun)
@@ -401,7 +544,29 @@ class RunView:
         def scale() -> np.ndarray:
             return temper(self.predictions(split).probabilities, self.temperature()).max(1)
 
-        return self._noun("calibration", scale, "confidence", self.manifest["nouns"]["predictions"]["sha256"], split)
+        return self._noun(
+            "calibration", scale, "confidence", self.manifest["nouns"]["predictions"]["sha256"], split, self.epoch
+        )
+
+    def miscalibration(self, split: str, rows: np.ndarray) -> dict[str, dict[str, float]]:
+        """scaling (none, temperature) → calibration_error, brier, loss of these places of predictions(split), n ≥ 1.
+
+        Without `temperature` where the run has none.
+        """
+        predictions = self.predictions(split)
+        labels, said = predictions.labels[rows], predictions.probabilities[rows]
+        scaled = {"none": said}
+        if "calibration" in self.manifest["nouns"]:
+            scaled["temperature"] = temper(said, self.temperature())
+        right, at = predictions.right[rows], np.arange(len(labels))
+        return {
+            scaling: {
+                "calibration_error": calibration_error(p.max(1), right),
+                "brier": float(brier(p, labels).mean()),
+                "loss": float(-np.log(np.maximum(p[at, labels].astype(np.float64), 1e-12)).mean()),
+            }
+            for scaling, p in scaled.items()
+        }
 
     def mean_picture(self, selection: Selection) -> np.ndarray:
         """float64 [h, w, c], 0..255: the mean of the selected pictures. Raises Missing where there are none, Broken."""

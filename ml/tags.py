@@ -1,7 +1,7 @@
 """Failure modes: what each tag means and what to do next, in words for people. Imports nothing.
 
 Those of MADE are computed once for a run (`ml.evaluation.tags`); the others follow from what else is known: the run it
-is compared with, the suspected labels, the data set's near-duplicates.
+is compared with, the suspected labels, the data set's near-duplicates, the recording of its training.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 CONFLICTING = 6  # of the nearest ten
 SURE = 0.9  # confidence of a confident mistake
 MARGIN = 0.2  # between the two likeliest classes
+OFTEN = 3  # times forgotten
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # pixels down, pixels right
 
 
@@ -62,6 +63,16 @@ TAGS = {
         "near-duplicate",
         "Nearly the same image is in the data set a second time.",
         "Where its twin is in train, do not count it as seen for the first time; the list on Slices has all of them.",
+    ),
+    "often-forgotten": Tag(
+        "often forgotten",
+        f"While it learned, right after one epoch and wrong after the next, {OFTEN} times or more.",
+        "Look at them on the data map: what is hard or in doubt moves back and forth.",
+    ),
+    "never-learned": Tag(
+        "never learned",
+        "Wrong after every epoch of training.",
+        "Check the labels; where they are right, nothing in training is like these.",
     ),
 }
 MADE = ("conflicting-neighbours", "top-2", "confidently-wrong", "unsure", "flips")

@@ -9,7 +9,7 @@ from dashboard.components import button, dot, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
-from dashboard.store import RunView, wilson
+from dashboard.store import TAGS, RunView, wilson
 
 COUNT = "selection-count"
 FACE = "selection-face"
@@ -66,7 +66,7 @@ def register(app: Dash, doors: Doors) -> None:
             pair = doors.store.compare(selection)
             run, mask, say = pair.a, pair.mask(selection.differing()), terms(pair.a.title, pair.b.title, paired=True)
         else:
-            run = doors.store.shown(selection.run)
+            run = doors.store.shown(selection.run).during(selection.epoch)
             mask, say = run.mask(selection), Terms()
             if selection.bucket:
                 say = terms(run.title, doors.store.other(run, selection.against).title, paired=False)
@@ -121,11 +121,16 @@ def chips(run: RunView, selection: Selection, say: Terms) -> list:
     for name in ("tag", "slice"):
         for value in getattr(selection, name):
             rest = tuple(v for v in getattr(selection, name) if v != value)
-            found.append(chip(name, value, selection.with_(**{name: rest})))
+            known = TAGS.get(value) if name == "tag" else None
+            words = run.slice_name(value) if name == "slice" else known.title if known else value
+            found.append(chip(name, words, selection.with_(**{name: rest}), means=known.means if known else ""))
     if selection.lasso:
-        found.append(chip("lasso", f"on the {selection.lasso.plot}", selection.with_(lasso=None)))
+        plot = selection.lasso.plot.replace("-", " ")
+        found.append(chip("lasso", f"on the {plot}", selection.with_(lasso=None)))
     if selection.ids:
         found.append(chip("ids", f"{len(selection.ids)} images", selection.with_(ids=())))
+    if run.epoch is not None:
+        found.append(chip("as answered after epoch", str(run.epoch), selection.with_(epoch=None)))
     return found
 
 
@@ -140,13 +145,15 @@ def without_outcome(selection: Selection) -> Selection:
     return rest if rest.narrowed else selection.with_(outcome=OUTCOMES)
 
 
-def chip(field: str, value: str, without: Selection, mark: html.I | None = None) -> html.Button:
-    """The whole chip removes it."""
+def chip(field: str, value: str, without: Selection, mark: html.I | None = None, *, means: str = "") -> html.Button:
+    """The whole chip removes it. means: shown on hover."""
+    more = {"title": means} if means else {}
     return html.Button(
         [mark, html.Span([html.Em(field), " ", value]), icon("close")],
         type="button",
         className="chip",
         **{"data-search": without.query(), "aria-label": f"Remove {field} {value}"},
+        **more,
     )
 
 
@@ -191,6 +198,21 @@ def add_filter(run: RunView, selection: Selection, say: Terms) -> html.Details:
             html.H3("Said by one alone" if say.paired else "Predicted class"),
             html.Div(choices("pred", say.pred), className="chips"),
             *right,
+            html.H3("Failure mode"),
+            html.Div(
+                [
+                    html.Button(
+                        tag.title,
+                        type="button",
+                        className="chip add",
+                        title=tag.means,
+                        **{"data-search": start.with_(tag=(*selection.tag, key)).query()},
+                    )
+                    for key, tag in TAGS.items()
+                    if key not in selection.tag
+                ],
+                className="chips",
+            ),
             html.H3(f"Confidence of {say.outcome}" if say.paired else "Confidence"),
             html.Div([plain(f"{a:.2f} – {b:.2f}", start.with_(conf=(a, b))) for a, b in bands], className="chips"),
         ],

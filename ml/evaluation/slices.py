@@ -124,15 +124,26 @@ def alike(subject: Subject) -> list[Group]:
     means = KMeans(count, n_init=3, random_state=subject.seed).fit(reference)
     names = subject.classifier.classes
     place = {split: means.predict(subject.features(split)) for split in SPLITS}
+    looks, known = properties.measure(subject.splits["reference"].images), subject.splits["reference"].labels
     found = []
     for k in range(count):
-        labels = np.bincount(subject.splits["reference"].labels[means.labels_ == k], minlength=len(names))
-        most = [names[i][:20] for i in np.argsort(-labels, kind="stable")[:2] if labels[i] >= 0.2 * labels.sum()]
-        group = Group(f"group-{k + 1:02}", f"{' / '.join(most)}, group {k + 1}", f"group {k + 1} of {count} alike ones")
+        mine = means.labels_ == k
+        labels = np.bincount(known[mine], minlength=len(names))
+        order = np.argsort(-labels, kind="stable")
+        most = " / ".join(names[i][:16] for i in order[:2] if labels[i] >= 0.2 * labels.sum())
+        named = ", ".join(filter(None, [most, _look(looks[mine], looks[known == order[0]]), f"group {k + 1}"]))
+        group = Group(f"group-{k + 1:02}", named, f"group {k + 1} of {count} alike ones")
         for split in SPLITS:
             group.inside[split], group.base[split] = place[split] == k, np.ones(len(place[split]), bool)
         found.append(group)
     return found
+
+
+def _look(mine: pd.DataFrame, all_: pd.DataFrame) -> str:
+    """How a group's pictures differ most from all of its main label, in a word; '' below half a standard deviation."""
+    apart = (mine.mean() - all_.mean()) / all_.std().replace(0, np.inf)
+    name = str(apart.abs().idxmax())
+    return "" if not abs(apart[name]) >= 0.5 else WORDS[name][int(apart[name] > 0)]
 
 
 def ends(subject: Subject) -> list[Group]:

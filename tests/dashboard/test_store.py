@@ -68,13 +68,14 @@ def test_ranges_of_confidence_hold_what_the_bins_of_the_calibration_error_hold(r
 
 
 def test_tags_and_slices_are_chips_once_they_are_made(run, monkeypatch):
+    monkeypatch.delitem(run.manifest["nouns"], "tags")
     with pytest.raises(Missing) as caught:
         run.mask(Selection(tag=("unsure",)))
     assert caught.value.command == "python -m ml evaluate toy --only tags"
-    p, groups = run.predictions("test"), {"unsure": np.array([3, 5]), "small": np.array([5, 399])}
+    p, groups = run.predictions("test"), {"unsure": np.array([3, 5]), "flips": np.array([5, 399])}
     monkeypatch.setattr(run, "groups", lambda noun, split: groups)
-    assert p.ids[run.mask(Selection(tag=("unsure", "small")))].tolist() == [3, 5, 399]
-    assert p.ids[run.mask(Selection(tag=("unsure",), slice=("small",)))].tolist() == [5]
+    assert p.ids[run.mask(Selection(tag=("unsure", "flips")))].tolist() == [3, 5, 399]
+    assert p.ids[run.mask(Selection(tag=("unsure",), slice=("flips",)))].tolist() == [5]
     assert not run.mask(Selection(slice=("unknown",))).any()
 
 
