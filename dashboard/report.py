@@ -1,0 +1,250 @@
+"""What a view says as one file: /export/report.html with the page's own query. It opens with the network off."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+from flask import Flask, Response, abort, request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dashboard import pictures
+from dashboard.comparison import verdict
+from dashboard.doors import Doors
+from dashboard.figures.confusion import values
+from dashboard.selection import Selection
+from dashboard.store import TAGS, Broken, Missing, RunView, wilson
+from dashboard.theme import LIGHT, ink_on, ramp
+
+WORST = 48  # pictures of the selection
+PAIRS = 10  # confusions that are listed
+SLICES = 10
+STRIP = 10  # pictures of each slice
+SCORES = {
+    "accuracy": "accuracy", "macro_f1": "macro-F1", "loss": "loss, nats", "calibration_error": "calibration error",
+}  # fmt: skip
+# how an address's parts are called; what is not here is not about which images are meant
+FIELDS = {
+    "split": "split", "true": "true class", "pred": "predicted class", "outcome": "outcome", "bucket": "who is right",
+    "conf": "confidence", "tempered": "scaled confidence", "reject": "answered from confidence", "lasso": "lasso",
+    "ids": "image ids", "tag": "tag", "slice": "slice", "epoch": "as answered after epoch", "against": "against",
+    "labels": "labels",
+}  # fmt: skip
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Share:
+    """count of n with the ends of its 95 % Wilson interval; prints as '84.1 % (81.7 – 86.2, 841 of 1,000)'."""
+
+    count: int
+    n: int
+
+    def __str__(self) -> str:
+        if not self.n:
+            return "none of 0"
+        low, high = (100 * float(end) for end in wilson(self.count, self.n))
+        return f"{100 * self.count / self.n:.1f} % ({low:.1f} – {high:.1f}, {self.count:,} of {self.n:,})"
+
+
+def html(doors: Doors, selection: Selection, address: str) -> str:
+    """The report of a view as one page without scripts, fonts or links to files. address: of the view itself.
+
+    Raises Missing, Broken.
+    """
+    run = doors.store.shown(selection.run).during(selection.epoch)
+    predictions = run.predictions(selection.split)
+    rows = run.ordered(selection)
+    return TEMPLATES.get_template("report.html").render(
+        run=run,
+        manifest=run.manifest,
+        mark=doors.store.marks().of(run.run_id),
+        split=selection.split,
+        address=address,
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        chosen=chosen(run, selection),
+        selected=Share(len(rows), len(predictions.ids)),
+        everything=Share(int(predictions.right.sum()), len(predictions.ids)),
+        scores=scores(run, selection.split),
+        matrix=matrix(run, selection),
+        classes=classes(run, selection.split),
+        confused=confused(run, selection),
+        slices=slices(run, selection.split),
+        tags=tags(run, selection),
+        worst=worst(run, selection, rows[:WORST]),
+        order={"confident": "most confident first", "unsure": "least confident first", "id": "by id"}[selection.sort],
+        against=against(doors, selection),
+        files=files(run),
+    )
+
+
+def chosen(run: RunView, selection: Selection) -> list[tuple[str, str]]:
+    """(what, value) of each part of the address that narrows the images."""
+    found = [(FIELDS[name], value) for name, value in parse_qsl(selection.query()[1:]) if name in FIELDS]
+    if not selection.narrowed:
+        found.append((FIELDS["outcome"], "wrong"))
+    said = {FIELDS["slice"]: run.slice_name, FIELDS["tag"]: lambda key: TAGS[key].title if key in TAGS else key}
+    return [(what, said[what](value) if what in said else value) for what, value in found]
+
+
+def scores(run: RunView, split: str) -> list[tuple[str, str]]:
+    """Of the whole split, with the 95 % interval where there is one."""
+    try:
+        table = run.scores(split)
+    except (Missing, Broken):
+        return []
+    found = []
+    for row in table[table["class"].isna()].itertuples():
+        if row.metric in SCORES:
+            ends = f" ({row.low:.4f} – {row.high:.4f})" if row.low == row.low else ""
+            found.append((SCORES[row.metric], f"{row.value:.4f}{ends}, n {row.n:,}"))
+    return found
+
+
+def matrix(run: RunView, selection: Selection) -> list[dict[str, Any]]:
+    """Rows of cells as they are shown on the page, each with its colours."""
+    counts = run.confusion(selection)
+    shown = values(counts, "row")
+    mistakes = np.sqrt(np.where(np.eye(len(counts), dtype=bool), 0, counts))
+    loud = mistakes / max(mistakes.max(), 1)
+    rows = []
+    for i, name in enumerate(run.classes):
+        cells = []
+        for j in range(len(run.classes)):
+            if i == j:
+                paint = ramp(LIGHT.calm, float(np.clip((shown[i, i] - 0.8) / 0.2, 0, 1)))
+            else:
+                paint = ramp(LIGHT.seq, 0.08 + 0.92 * float(loud[i, j])) if counts[i, j] else LIGHT.solid
+            cells.append({"n": int(counts[i, j]), "paint": paint, "ink": ink_on(paint)})
+        rows.append({"name": name, "cells": cells, "recall": Share(int(counts[i, i]), int(counts[i].sum()))})
+    return rows
+
+
+def classes(run: RunView, split: str) -> list[tuple[str, Share, Share]]:
+    """(class, recall, precision) over the whole split, worst first."""
+    predictions, count = run.predictions(split), len(run.classes)
+    hits = np.bincount(predictions.labels[predictions.right], minlength=count)
+    truths = np.bincount(predictions.labels, minlength=count)
+    guesses = np.bincount(predictions.predicted, minlength=count)
+    order = np.argsort(hits / np.maximum(truths, 1), kind="stable")
+    return [(run.classes[i], Share(int(hits[i]), int(truths[i])), Share(int(hits[i]), int(guesses[i]))) for i in order]
+
+
+def confused(run: RunView, selection: Selection) -> list[tuple[str, str, Share]]:
+    """(true, predicted, share of that label), most mistakes first, counted as the matrix is."""
+    counts = run.confusion(selection)
+    wrong = counts * ~np.eye(len(counts), dtype=bool)
+    places = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [divmod(int(place), len(counts)) for place in places]
+    return [
+        (run.classes[i], run.classes[j], Share(int(wrong[i, j]), int(counts[i].sum()))) for i, j in pairs if wrong[i, j]
+    ]
+
+
+def slices(run: RunView, split: str) -> list[dict[str, Any]]:
+    """The weakest, as ranked, with a strip of their mistakes; nothing where the run has no such table."""
+    try:
+        table = run.slices(split).sort_values(["p_adjusted", "p"]).head(SLICES)
+        predictions = run.predictions(split)
+        found = []
+        for row in table.itertuples():
+            members = np.flatnonzero(np.isin(predictions.ids, run.sliced(split, row.slice)) & ~predictions.right)
+            found.append(
+                {
+                    "name": run.slice_name(row.slice),
+                    "rule": row.rule,
+                    "wrong": Share(int(row.wrong), int(row.n)),
+                    "lift": f"{row.lift:.1f}× ({row.lift_low:.1f} – {row.lift_high:.1f})",
+                    "p": f"{row.p_adjusted:.2g}",
+                    "pictures": strip(run, split, predictions.ids[members[:STRIP]]),
+                }
+            )
+    except (Missing, Broken):
+        return []
+    return found
+
+
+def tags(run: RunView, selection: Selection) -> list[tuple[str, str, Share]]:
+    """(failure mode, its definition, share of the selected images that have it); those that can be told."""
+    ids = run.predictions(selection.split).ids[run.mask(selection)]
+    found = []
+    for key, tag in TAGS.items():
+        try:
+            having = int(np.isin(ids, run.tagged(selection.split, key, selection.against)).sum())
+        except (Missing, Broken):
+            continue
+        if having:
+            found.append((tag.title, tag.means, Share(having, len(ids))))
+    return sorted(found, key=lambda row: -row[2].count)
+
+
+def strip(run: RunView, split: str, ids: np.ndarray) -> list[str]:
+    """Data URLs of these pictures."""
+    try:
+        return [pictures.inline_url(run.picture(split, int(example))) for example in ids]
+    except (Missing, Broken):
+        return []
+
+
+def worst(run: RunView, selection: Selection, rows: np.ndarray) -> list[dict[str, Any]]:
+    """The first images of the gallery: picture, id, truth, guess, confidence in percent."""
+    predictions = run.predictions(selection.split)
+    drawn = strip(run, selection.split, predictions.ids[rows])
+    return [
+        {
+            "picture": drawn[place] if drawn else "",
+            "id": int(predictions.ids[row]),
+            "true": run.classes[predictions.labels[row]],
+            "predicted": run.classes[predictions.predicted[row]],
+            "sure": f"{100 * float(predictions.confidence[row]):.0f}",
+            "right": bool(predictions.right[row]),
+        }
+        for place, row in enumerate(rows.tolist())
+    ]
+
+
+def against(doors: Doors, selection: Selection) -> str:
+    """The verdict on the two runs where the address names another one, '' otherwise."""
+    if not selection.against:
+        return ""
+    try:
+        return verdict(doors.store.compare(selection)).sentence()
+    except (Missing, Broken):
+        return ""
+
+
+def files(run: RunView) -> list[tuple[str, str]]:
+    """(file, sha256) of weights, tables and the data set's own files."""
+    manifest = run.manifest
+    found = [(manifest["weights"]["file"], manifest["weights"]["sha256"])]
+    found += [(noun["file"], noun["sha256"]) for _, noun in sorted(manifest["nouns"].items())]
+    return found + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]
+
+
+def register(server: Flask, doors: Doors) -> None:
+    """Add /export/report.html to the server."""
+
+    @server.get("/export/report.html")
+    def export_report() -> Response:
+        query = request.query_string.decode("latin-1")
+        selection = Selection.parse(query)
+        try:
+            page = html(doors, selection, f"?{query}" if query else "/")
+            name = f"{doors.store.used(selection.run)}-{selection.split}-report.html"
+        except Missing as missing:
+            abort(404, str(missing))
+        except Broken as broken:
+            abort(409, str(broken))
+        return Response(
+            page,
+            mimetype="text/html",
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        )

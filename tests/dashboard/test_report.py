@@ -1,0 +1,63 @@
+"""The report of a view: one file that needs no network, with the numbers that the pages show."""
+
+import re
+
+import pytest
+
+from dashboard import report
+from dashboard.doors import Doors
+from dashboard.jobs import Jobs
+from dashboard.predictor import Predictor
+from dashboard.selection import Selection
+from dashboard.store import Store
+
+
+@pytest.fixture
+def doors(home, no_artifacts):
+    return Doors(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
+
+
+def test_it_holds_what_the_pages_show(doors):
+    run = doors.store.open("toy")
+    selection = Selection.parse("?true=Bar%201&outcome=right&outcome=wrong&sort=id")
+    rows, predictions = run.ordered(selection), run.predictions("test")
+    page = report.html(doors, selection, "?true=Bar%201")
+    assert f"{len(rows)} of {len(predictions.ids)}" in page
+    assert f"{int(predictions.right.sum())} of {len(predictions.ids)}" in page
+    assert page.count("<img") >= min(48, len(rows))
+    for cells, row in zip(run.confusion(selection), re.findall(r'<tr><th scope="row">Bar.*?</tr>', page), strict=True):
+        shown = [int(n or 0) for n in re.findall(r'class="c"[^>]*>(\d*)<', row)]
+        assert shown == cells.tolist()
+    for name, digest in report.files(run):
+        assert name in page
+        assert digest in page
+    assert run.manifest["weights"]["sha256"] in page
+
+
+def test_nothing_in_it_is_fetched_or_run(doors):
+    page = report.html(doors, Selection(), "/")
+    assert "<script" not in page
+    assert "<link" not in page
+    leads = re.findall(r'(?:src|href|srcset|action)="([^"]*)|url\(([^)]*)', page)
+    assert leads
+    assert all(first.startswith("data:image/png;base64,") and not second for first, second in leads)
+
+
+def test_what_an_address_says_is_text(app):
+    client = app.server.test_client()
+    answer = client.get("/export/report.html?true=%3Cscript%3Ealert(1)%3C/script%3E")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="toy-test-report.html"'
+    assert "<script" not in answer.text
+    assert "&lt;script&gt;" in answer.text
+    assert client.get("/export/report.html?run=toy&split=train").status_code == 200, "what cannot be read is left out"
+
+
+def test_an_empty_selection_is_said(doors):
+    page = report.html(doors, Selection.parse("?true=Bar%201&pred=Bar%202&conf=0.00-0.01"), "/")
+    assert "The first 0 of 0" in page
+
+
+def test_a_share_says_its_n_and_interval():
+    assert str(report.Share(841, 1_000)) == "84.1 % (81.7 – 86.2, 841 of 1,000)"
+    assert str(report.Share(0, 0)) == "none of 0"
