@@ -150,7 +150,10 @@ def _explanation(doors: Doors, run_id: str, split: str, example_id: int) -> Resp
         target = request.args.get("target", "")
         if not target.isascii() or not target.isdigit() or int(target[:6]) >= len(view.classes):
             abort(404, "There is no such class.")
-        attribution = doors.predictor.explain(view.run_id, image, int(target), method, key=(split, example_id))
+        layer = request.args.get("layer", "")
+        attribution = doors.predictor.explain(
+            view.run_id, image, int(target), method, layer=layer, key=(split, example_id)
+        )
     except NoExplanation as none:
         abort(404, f"There is no such picture: {none}.")
     except (Missing, Broken, ValueError):

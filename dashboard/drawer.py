@@ -3,7 +3,8 @@
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import badge, button, icon, segmented
+from dashboard import exports
+from dashboard.components import badge, button, evidence, explanations, icon, plain, walk
 from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
@@ -15,13 +16,15 @@ from dashboard.store import Comparison
 DRAWER = "sample-drawer"
 FACE = "sample-drawer-face"
 BODY = "sample-drawer-body"
-TARGET = "sample-drawer-target"
-STRENGTH = "sample-drawer-strength"
-OVERLAY = "sample-drawer-overlay"
-ALREADY_SHOWN = ("/prediction",)  # pages that show the sample themselves
+WHY = "sample-drawer-why"
+WALK = "sample-drawer-layers"
+EVIDENCE = "sample-drawer-evidence"
+EVIDENCE_FACE = "sample-drawer-evidence-face"
+ALREADY_SHOWN = ("/prediction", "/review")  # pages that show the sample themselves
 ASKED = "sample-drawer-asked"  # dcc.Store: the address whose sample is shown, "" while the drawer is closed
 ELSEWHERE = "sample-drawer-elsewhere"  # dcc.Store: pages that show the sample themselves
-SHOWN = "sample-drawer-shown"  # dcc.Store: the overlay's address without its target
+SHOWN = "sample-drawer-shown"  # dcc.Store: the maps' address without their queries, and the classes asked about
+SETTLED = 250  # ms on one sample before the slower maps are asked for, so that walking through samples stays quick
 
 
 def layout() -> html.Aside:
@@ -54,56 +57,21 @@ def body() -> list:
         html.Div(id="sample-drawer-verdict", className="verdict"),
         html.Div(
             [
-                html.Div(
-                    [
-                        html.Figure(
-                            [
-                                html.Div(id="sample-drawer-picture", className="shot"),
-                                html.Figcaption(id="sample-drawer-size"),
-                            ]
-                        ),
-                        html.Figure(
-                            [
-                                html.Div(
-                                    [
-                                        html.Div(id="sample-drawer-under"),
-                                        html.Img(id=OVERLAY, alt="", className="over", style={"opacity": 0.72}),
-                                    ],
-                                    className="shot",
-                                ),
-                                html.Figcaption(id="sample-drawer-caption"),
-                            ]
-                        ),
-                    ],
-                    className="duo",
-                ),
-                html.Div(
-                    [
-                        segmented(
-                            TARGET,
-                            [("guess", "For the guess"), ("label", "For the label")],
-                            "guess",
-                            "Explain which class",
-                        ),
-                        html.Label(
-                            [
-                                "Strength",
-                                dcc.Input(id=STRENGTH, type="range", min=0, max=100, step=1, value=72),
-                            ],
-                            className="row-ff small strength",
-                        ),
-                    ],
-                    className="row-ff between",
-                    style={"marginTop": "12px"},
-                ),
-            ]
+                html.H3("What spoke for which class"),
+                html.P(explanations.HELP, className="quiet small"),
+                explanations.layout(WHY),
+            ],
+            className="why",
         ),
+        html.Div([html.H3("Through its layers"), walk.layout(WALK)]),
         html.Div([html.H3("Probability of each class"), html.Div(id="sample-drawer-bars")]),
         html.Div(
             [
                 html.H3("Ten nearest training images"),
                 html.P(id="sample-drawer-nearest", className="quiet small"),
                 html.Div(id="sample-drawer-neighbours"),
+                slot(EVIDENCE_FACE),
+                *plain.place(EVIDENCE),
             ]
         ),
     ]
@@ -138,46 +106,98 @@ def register(app: Dash, doors: Doors) -> None:
                 "title",
                 "walk",
                 "verdict",
-                "picture",
-                "size",
-                "under",
                 "bars",
                 "nearest",
                 "neighbours",
                 "foot",
             )
         ),
+        *(Output(f"{WHY}-class-{row}", "children") for row in explanations.ROWS),
+        Output(f"{WHY}-grid", "style"),
+        Output(f"{WHY}-note", "children"),
+        Output(f"{WHY}-layer", "options"),
+        Output(f"{WHY}-layer", "value"),
         Output(SHOWN, "data"),
         Input(ASKED, "data"),
         State("url", "pathname"),
+        State(f"{WHY}-layer", "value"),
     )
-    def draw_sample(search: str | None, path: str | None):
+    def draw_sample(search: str | None, path: str | None, layer: object):
         selection = Selection.parse(search)
         if selection.sample is None:
             raise PreventUpdate
-        return sample(doors, selection, doors.store.compare(selection) if path in PAIRED else None)
+        return sample(doors, selection, doors.store.compare(selection) if path in PAIRED else None, layer)
 
     app.clientside_callback(
-        """(shown, target) => {
-            if (!shown || !shown.url) return ['', ''];
-            const id = target === 'label' ? shown.label : shown.guess;
-            const name = target === 'label' ? shown.labelName : shown.guessName;
-            return [`${shown.url}?target=${id}`, `Grad-CAM for ${name}`];
-        }""",
-        Output(OVERLAY, "src"),
-        Output("sample-drawer-caption", "children"),
+        """(shown, layer) => {
+            if (!shown) return;
+            const cam = (map) => map.way === 'grad-cam';
+            const address = (map) => {
+                if (cam(map) && !shown.cam) return '';
+                const at = cam(map) && layer && layer !== 'auto' ? `&layer=${layer}` : '';
+                return `${shown.url}?target=${map.target}&method=${map.way}${at}`;
+            };
+            const put = (maps) => maps.forEach((map) =>
+                dash_clientside.set_props(map.id, {src: address(map), alt: map.alt}));
+            const now = JSON.stringify(shown), news = now !== window.ffShown;
+            window.ffShown = now;
+            if (news) {
+                window.clearTimeout(window.ffSettled);
+                shown.maps.forEach((map) => dash_clientside.set_props(map.id, {src: '', alt: ''}));
+                window.ffSettled = window.setTimeout(() => put(shown.maps.filter((map) => !cam(map))), SETTLED);
+            }
+            window.setTimeout(() => put(shown.maps.filter(cam)), 0);
+        }""".replace("SETTLED", str(SETTLED)),
         Input(SHOWN, "data"),
-        Input(TARGET, "value"),
+        Input(f"{WHY}-layer", "value"),
+        prevent_initial_call=True,
     )
-    app.clientside_callback(
-        "(value) => ({opacity: Number(value) / 100})", Output(OVERLAY, "style"), Input(STRENGTH, "value")
-    )
+    explanations.register(app, WHY)
+    walk.register(app, doors, WALK, Input(ASKED, "data"), lambda search: subject(doors, search))
+
+    @panel_callback(app, EVIDENCE_FACE, plain.children(app, EVIDENCE), Input(ASKED, "data"))
+    def draw_evidence(search: str | None):
+        selection = Selection.parse(search)
+        if selection.sample is None:
+            raise PreventUpdate
+        return proof(doors, selection)
 
 
-def sample(doors: Doors, selection: Selection, pair: Comparison | None = None) -> tuple:
+def subject(doors: Doors, search: object) -> walk.Subject:
+    """The sample of an address, as the network sees it; PreventUpdate without one."""
+    selection = Selection.parse(search)
+    if selection.sample is None:
+        raise PreventUpdate
+    run = doors.store.shown(selection.run)
+    return walk.Subject(run, run.picture(selection.split, selection.sample))
+
+
+def proof(doors: Doors, selection: Selection) -> list:
+    """How usual the sample is, the nearest of the class that came second, and pictures that are nearly the same."""
+    assert selection.sample is not None
+    run = doors.store.shown(selection.run)
+    predictions = run.predictions(selection.split)
+    row = predictions.row(selection.sample)
+    second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
+    found = doors.predictor.familiarity(
+        run.run_id,
+        run.picture(selection.split, selection.sample),
+        itself=selection.sample if selection.split == "reference" else None,
+        rival=second.id,
+    )
+    return [
+        *evidence.rival(run, found, second.id, second.role),
+        *evidence.twins(run, selection.split, selection.sample),
+        html.Div(evidence.meter(found), className="unusual"),
+    ]
+
+
+def sample(
+    doors: Doors, selection: Selection, pair: Comparison | None = None, layer: object = explanations.AUTO
+) -> tuple:
     """Every part of the drawer for selection.sample, in the order of the callback's outputs.
 
-    pair: the two runs of a page that is about two.
+    pair: the two runs of a page that is about two; layer: that was chosen for Grad-CAM, kept where this run has it.
     """
     assert selection.sample is not None
     run = doors.store.shown(selection.run)
@@ -188,7 +208,6 @@ def sample(doors: Doors, selection: Selection, pair: Comparison | None = None) -
     right = guess == label
     height, width, _ = run.pictures(selection.split).images.shape[1:]
     where = single_url(run.dataset["name"], selection.split, selection.sample)
-    picture = html.Img(src=where, alt=f"Image {selection.sample}, enlarged: {run.classes[label]}")
     verdict = [
         html.Div(
             [
@@ -213,27 +232,43 @@ def sample(doors: Doors, selection: Selection, pair: Comparison | None = None) -
         button("Open in the studio", kind="primary", search=studio, path="/prediction"),
         html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""}),
     ]
-    convolutional = any(layer["kind"] == "Conv2d" for layer in run.manifest.get("layers", []))
+    layers = run.manifest.get("layers", [])
+    options = explanations.places(layers)
+    asked = explanations.targets(probabilities, run.classes, label)
     shown = {
-        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png" if convolutional else "",
-        "guess": guess,
-        "label": label,
-        "guessName": run.classes[guess],
-        "labelName": run.classes[label],
+        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png",
+        "cam": len(options) > 1,
+        "maps": [
+            {
+                "id": explanations.cell(WHY, row, way),
+                "target": target.id,
+                "way": way,
+                "alt": explanations.alt(way, target),
+            }
+            for row, target in enumerate(asked)
+            for way in explanations.METHODS
+        ],
     }
+    note = [
+        f"As the network sees it, {width} × {height}. ",
+        "" if len(options) > 1 else "No Grad-CAM: this network has no convolution for it to look at. ",
+        html.A("Values as CSV", href=exports.url("explanation", selection.with_(sample=selection.sample)), download=""),
+    ]
     ids = pair.ids[pair.ordered(selection)] if pair else predictions.ids[run.ordered(selection)]
     title, walk = place(selection, ids.tolist())
     return (
         title,
         walk,
         verdict,
-        picture,
-        f"As the model sees it, {width} × {height}",
-        html.Img(src=where, alt=""),
         probability_bars(probabilities, run.classes, guess=guess, label=label),
         sentence,
         neighbours,
         foot,
+        *(explanations.line(target) for target in asked),
+        explanations.over(where, height, width),
+        note,
+        options,
+        layer if any(one["value"] == layer for one in options) else explanations.AUTO,
         shown,
     )
 

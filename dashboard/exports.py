@@ -1,12 +1,15 @@
 """Every panel's data as CSV: /export/<noun>.csv with the page's own query."""
 
+import contextlib
 import csv
 import io
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from flask import Flask, Response, abort, request
 
+from dashboard import confidence
 from dashboard.comparison import changes, gaps
 from dashboard.comparison import verdict as judged
 from dashboard.components import explanations
@@ -16,7 +19,7 @@ from dashboard.figures import calibration as reliability
 from dashboard.figures.confusion import values as shown_values
 from dashboard.predictor import NoExplanation
 from dashboard.selection import BUCKETS, Selection
-from dashboard.store import Broken, Comparison, Missing, RunView, wilson
+from dashboard.store import TAGS, Broken, Comparison, Missing, RunView, wilson
 
 
 def url(noun: str, selection: Selection) -> str:
@@ -116,15 +119,34 @@ def filters(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
 
 
 def calibration(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
-    """One row a confidence bin of the whole split, with the 95 % interval of the share named right."""
-    predictions = run.predictions(selection.split)
-    table = reliability.bins(predictions.confidence, predictions.right)
-    low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
-    rows = [
-        [f"{a:.6f}", f"{b:.6f}", n, right, f"{c:.6f}" if n else "", *((f"{x:.6f}", f"{y:.6f}") if n else ("", ""))]
-        for (a, b, n, right, c), x, y in zip(table.itertuples(index=False), low, high, strict=True)
-    ]
-    return ["from", "to", "n", "right", "mean confidence", "low", "high"], rows
+    """One row a bin of the confidence, and of the scaled one where there is a temperature; as the panel counts them."""
+    predictions, at = run.predictions(selection.split), confidence.counted(run, selection)
+    said = {"none": predictions.confidence}
+    if "calibration" in run.manifest["nouns"]:
+        said["temperature"] = run.tempered(selection.split)
+    rows = []
+    for scaling, values in said.items():
+        table = reliability.bins(values[at], predictions.right[at])
+        low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
+        for (a, b, n, right, c), x, y in zip(table.itertuples(index=False), low, high, strict=True):
+            doubt = (f"{c:.6f}", f"{x:.6f}", f"{y:.6f}") if n else ("", "", "")
+            rows.append([scaling, f"{a:.6f}", f"{b:.6f}", n, right, *doubt])
+    return ["scaling", "from", "to", "n", "right", "mean confidence", "low", "high"], rows
+
+
+def abstention(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a threshold: how many are answered, how many of those right, each share with its 95 % interval."""
+    table, n = confidence.curve(run, selection), len(confidence.counted(run, selection))
+    answered, right = table["answered"].to_numpy(), table["right"].to_numpy()
+    covered, sure = wilson(answered, n), wilson(right, answered)
+    head = ["threshold", "n", "answered", "coverage", "low", "high", "right", "accuracy", "low", "high"]
+    return head, [
+        [
+            f"{t:.2f}", n, int(k), f"{k / max(n, 1):.6f}", f"{covered[0][i]:.6f}", f"{covered[1][i]:.6f}", int(r),
+            *((f"{r / k:.6f}", f"{sure[0][i]:.6f}", f"{sure[1][i]:.6f}") if k else ("", "", "")),
+        ]
+        for i, (t, k, r) in enumerate(zip(table["threshold"], answered, right, strict=True))
+    ]  # fmt: skip
 
 
 def verdict(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
@@ -223,7 +245,9 @@ def explanation(doors: Doors, selection: Selection) -> tuple[list[str], list[lis
                 )
             except NoExplanation:
                 continue
-            body += [[way, target.name, i + 1, j + 1, f"{value:.9g}"] for (i, j), value in np.ndenumerate(values)]
+            body += [
+                [way, target.name, i + 1, j + 1, float(f"{value:.9g}")] for (i, j), value in np.ndenumerate(values)
+            ]
     return ["method", "class", "row", "column", "value"], body
 
 
@@ -237,8 +261,47 @@ PAIRED_TABLES = {
     "changes": changed,
     "pairs": pairs,
 }
+def modes(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a failure mode that can be told: its images in the split, and the mistakes among them."""
+    predictions = run.predictions(selection.split)
+    rows = []
+    for key, tag in TAGS.items():
+        with contextlib.suppress(Missing, Broken):
+            inside = np.isin(predictions.ids, run.tagged(selection.split, key, selection.against))
+            wrong = int((inside & ~predictions.right).sum())
+            rows.append([key, tag.title, len(inside), int(inside.sum()), wrong, tag.means])
+    return ["tag", "failure mode", "n", "images", "wrong", "meaning"], rows
+
+
+def slices(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """Weak slices of the split as they were computed."""
+    frame = run.slices(selection.split)
+    among = [None if value != value else run.classes[int(value)] for value in frame["among"].astype(float)]
+    frame = frame.assign(among=pd.Series(among, index=frame.index, dtype=object))
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+def duplicates(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """Every near-duplicate of the split's pictures, nearest first."""
+    frame = run.duplicates(selection.split).sort_values(["distance", "example_id"], kind="stable")
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+def data_map(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """What was recorded of each example while the run learned."""
+    recording, ids = run.epochs(selection.split), run.predictions(selection.split).ids
+    head = ["split", "example_id", "mean confidence", "variability", "times forgotten", "epochs right", "epochs"]
+    hits, epochs = recording.right.sum(0), len(recording.right)
+    rows = zip(ids, recording.mean, recording.spread, recording.forgotten, hits, strict=True)
+    return head, [[selection.split, int(i), f"{m:.6f}", f"{s:.6f}", int(f), int(h), epochs] for i, m, s, f, h in rows]
+
+
 TABLES = {
     "selection": selected,
+    "modes": modes,
+    "slices": slices,
+    "duplicates": duplicates,
+    "data-map": data_map,
     "confusion": confusion,
     "distribution": distribution,
     "scores": scores,
@@ -247,6 +310,7 @@ TABLES = {
     "layers": layers,
     "filters": filters,
     "calibration": calibration,
+    "abstention": abstention,
 }
 
 

@@ -45,7 +45,12 @@ EXPLANATIONS = 512  # maps held, a few kB each
 ACTIVATIONS = 12  # pictures whose feature maps are held, half a MB each
 WALKS = 2  # pictures whose way through every layer is held, 2 MB each with small_resnet, 40 with the largest
 EXPLAIN = ("grad-cam", "integrated", "gradients", "occlusion")
-MEANS = {"grad-cam": 240, "integrated": 48, "occlusion": 24}  # pictures of a mean, at most: about a second's work
+MEANS = {
+    "grad-cam": 240,
+    "gradients": 240,
+    "integrated": 24,
+    "occlusion": 24,
+}  # pictures of a mean: seconds, not minutes
 MEANS_KEPT = 64
 
 
@@ -223,7 +228,7 @@ class Predictor:
                     found = WAYS[method].raw(opened.classifier.module, inputs, torch.tensor([target]), layer)[0].numpy()
                 except NoConvolution as error:
                     raise NoExplanation(f"{error}") from None
-                self._keep(self._maps, place, (found, to_unit(found)), EXPLANATIONS)
+                self._keep(self._maps, place, (found, to_unit(found, WAYS[method].full)), EXPLANATIONS)
             self._maps.move_to_end(place)
             return self._maps[place]
 
@@ -245,7 +250,7 @@ class Predictor:
                 return self._means[place]
         height, width, _ = opened.classifier.shape
         n, total, squares = 0, np.zeros((height, width)), np.zeros((height, width))
-        at_once = 32 if method == "grad-cam" else 4
+        at_once = 32 if method in ("grad-cam", "gradients") else 2
         for start in range(0, len(images), at_once):
             with self._lock:
                 import torch

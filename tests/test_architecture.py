@@ -74,6 +74,15 @@ ALLOWED = {
     "dashboard.observe": ("dashboard.jobs", "dashboard.serve", "dashboard.shell"),
     "dashboard.records": (),  # rows only: the shell hands it a way to open the database, which the door MAKE has
     "dashboard.decisions": ("dashboard.records",),
+    "dashboard.review": (
+        "dashboard.decisions",
+        "dashboard.doors",
+        "dashboard.exports",
+        "dashboard.pictures",
+        "dashboard.records",
+        "dashboard.selection",
+        "dashboard.store",
+    ),
     "dashboard.shelf": ("ml", "dashboard.jobs", "dashboard.records"),
     "dashboard.store": (
         "ml.artifacts",
@@ -91,7 +100,9 @@ ALLOWED = {
     "dashboard.slices": ("dashboard.records",),
     "ml.calibration": (),
     "dashboard.comparison": ("dashboard.store", "dashboard.recipe", "dashboard.figures"),
+    "dashboard.confidence": ("dashboard.store", "dashboard.selection"),
     "dashboard.components": (
+        "dashboard.confidence",
         "dashboard.theme",
         "dashboard.figures",
         "dashboard.selection",

@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 
 import numpy as np
 import pytest
@@ -159,8 +160,26 @@ def test_an_image_opens_the_drawer_and_explains_itself(shipped, page, idle, run)
     expect(drawer.locator("#sample-drawer-title")).to_contain_text(f"#{example} 3 of")
     expect(drawer.locator(".pbar")).to_have_count(10)
     expect(drawer.locator(".nbs li")).to_have_count(10)
-    overlay = drawer.locator("#sample-drawer-overlay")
-    page.wait_for_function("e => e.complete && e.naturalWidth > 0", arg=overlay.element_handle(), timeout=60_000)
+    maps = """() => {
+        const maps = [...document.querySelectorAll('#sample-drawer-why-grid img.over')];
+        return maps.length === 6 && maps.every((map) => map.getAttribute('src') && map.complete && map.naturalWidth);
+    }"""
+    page.wait_for_function(maps, timeout=60_000)
+    drawer.get_by_label("Grad-CAM layer").select_option(index=3)
+    first = drawer.locator("#sample-drawer-why-map-0-grad-cam")
+    expect(first).to_have_attribute("src", re.compile("layer=body"))
+    drawer.get_by_role("button", name="Walk through the network").click()
+    pixels = drawer.locator("[data-pixels]")
+    expect(pixels).to_be_visible(timeout=30_000)
+    pixels.hover(position={"x": 3, "y": 3})
+    expect(drawer.locator("#sample-drawer-layers-pair")).to_contain_text("row 1, column 1")
+    pixels.focus()
+    page.keyboard.press("ArrowDown")
+    expect(drawer.locator("#sample-drawer-layers-pair")).to_contain_text("row 2, column 1")
+    parts = drawer.locator(".walk-parts li:not(.total) > span:last-child").all_inner_texts()
+    total = drawer.locator(".walk-parts .total b").last.inner_text()
+    number = lambda text: float(text.replace("−", "-"))  # noqa: E731
+    assert sum(map(number, parts)) == pytest.approx(number(total), abs=0.001 * len(parts))
     drawer.get_by_role("button", name="Next sample").click()
     expect(drawer.locator("#sample-drawer-title")).to_contain_text("4 of")
     page.keyboard.press("Escape")

@@ -57,7 +57,7 @@ def record(page: Page) -> None:
     page.mouse.wheel(0, 560)
     film.shoot(1500)
     page.locator("[data-sample]").nth(1).click()
-    page.wait_for_function("() => document.querySelector('#sample-drawer-overlay').naturalWidth > 0")
+    page.wait_for_function("() => document.querySelector('#sample-drawer-why-map-0-grad-cam').naturalWidth > 0")
     film.shoot(2600)
     page.get_by_role("button", name="Open in the studio").click()
     page.locator("#prediction-label:not(:empty)").wait_for()

@@ -20,15 +20,16 @@ __all__ = ["EXPLANATIONS", "Explanation", "NoConvolution", "to_unit"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """title: what people call it; sentence: how to read it."""
+    """title: what people call it; sentence: how to read it; full: the quantile of pixels that is shown as 1."""
 
     title: str
     sentence: str
     raw: Callable[[nn.Module, Tensor, Tensor, str], Tensor]
+    full: float = 1.0
 
     def map(self, module: nn.Module, inputs: Tensor, target: int, layer: str = "") -> np.ndarray:
         """inputs: float32 [1, c, h, w] → float32 [h, w] from 0 (nothing) to 1 (most)."""
-        return to_unit(self.raw(module, inputs, torch.tensor([target]), layer)[0].numpy())
+        return to_unit(self.raw(module, inputs, torch.tensor([target]), layer)[0].numpy(), self.full)
 
 
 EXPLANATIONS: dict[str, Explanation] = {
@@ -36,7 +37,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Grad-CAM", "Where the deepest convolutions saw something that speaks for this class.", grad_cam.raw
     ),
     "integrated": Explanation(
-        "Integrated gradients", "Pixels that made this class's score grow as the picture faded in.", integrated.raw
+        "Integrated gradients",
+        "Pixels that made this class's score grow as the picture faded in.",
+        integrated.raw,
+        full=0.98,  # a few pixels outweigh all others
     ),
     "gradients": Explanation("Gradients", "Pixels whose change would change this class's score most.", gradients.raw),
     "occlusion": Explanation(

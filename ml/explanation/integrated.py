@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 from ml.explanation.scale import dark
 
-STEPS = 32  # Gauss-Legendre; of 8, 16, 32 and 64, see docs/explanations.md
+STEPS = (
+    64  # by Gauss-Legendre; of 20 test pictures, the sum misses the growth by 7 % (median), by 22 % with 32
+)
 AT_ONCE = 64  # pictures in memory
 
 

@@ -13,8 +13,11 @@ def dark(inputs: Tensor) -> Tensor:
     return inputs.amin(dim=(1, 2, 3), keepdim=True).expand_as(inputs)
 
 
-def to_unit(values: np.ndarray) -> np.ndarray:
-    """values: [h, w] → float32 [h, w], negatives cut to 0 and the largest made 1; all zero stays all zero."""
+def to_unit(values: np.ndarray, full: float = 1.0) -> np.ndarray:
+    """values: [h, w] → float32 [h, w], negatives cut to 0 and the largest made 1; all zero stays all zero.
+
+    full: the quantile that is made 1, what is larger is 1 too.
+    """
     positive = np.maximum(values, 0).astype(np.float32)
-    top = positive.max()
-    return positive / top if top > 0 else positive
+    top = np.quantile(positive, full) or positive.max()
+    return np.minimum(positive / top, 1).astype(np.float32) if top > 0 else positive

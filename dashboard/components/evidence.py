@@ -1,0 +1,119 @@
+"""What stands beside an answer: how unusual the picture is, the nearest of the runner-up class, pictures like it."""
+
+from collections.abc import Sequence
+
+from dash import html
+
+from dashboard.components import badge, dot
+from dashboard.pictures import sprite_url, tile_style
+from dashboard.predictor import LIMIT, Familiarity
+from dashboard.store import Missing, RunView
+
+TRAINED = ("train", "reference")  # what the network learned from
+
+
+def verdict(found: Familiarity) -> html.Span:
+    """One badge, in words."""
+    return badge("Unlike the training data", "warn") if found.unlike else badge("Looks like the training data", "good")
+
+
+def meter(found: Familiarity) -> list:
+    """Where this picture's distance stands among the validation pictures'."""
+    place = f"{found.percentile:.0f}"
+    words = (
+        f"Further from the training pictures than {place} % of {found.n:,} validation images "
+        f"(mean distance of the five nearest: {found.score:.2f})."
+    )
+    advice = (
+        " Past 95 % the answer is a guess about something the network was not made for."
+        if found.unlike
+        else f" Past {LIMIT:.0f} % the badge says so."
+    )
+    return [
+        html.H3("How unusual is this picture?"),
+        html.Div(
+            [
+                html.I(style={"left": f"{min(max(found.percentile, 0.5), 99.5):.1f}%"}),
+                html.U(style={"left": f"{LIMIT:.0f}%"}),
+            ],
+            className="meter",
+            role="img",
+            **{"aria-label": f"{place} of 100"},
+        ),
+        html.P(words + advice, className="faint small"),
+    ]
+
+
+def rival(run: RunView, found: Familiarity, klass: int, role: str) -> list:
+    """The nearest reference picture of a class that was not the answer, and how far behind the nearest of all it is.
+
+    role: what the class is to the picture, in words.
+    """
+    name = run.classes[klass]
+    if found.rival is None:
+        return [html.P(f"None of the training images here is labelled {name}.", className="faint small")]
+    near = found.rival
+    height, width = run.dataset["height"], run.dataset["width"]
+    url = sprite_url(run.dataset["name"], "reference", [near.example_id])
+    first = float(found.distances[0]) if len(found.distances) else 0.0
+    if near.place == 1:
+        words = "the nearest of all training images"
+    elif first > 0:
+        words = f"number {near.place:,} by distance, {near.distance / first:.1f} times as far as the nearest"
+    else:
+        words = f"number {near.place:,} by distance"
+    return [
+        html.Div(
+            [
+                html.Span(
+                    className="px",
+                    role="img",
+                    style=tile_style(url, 0, 1, height, width),
+                    **{"aria-label": f"Nearest training image labelled {name}"},
+                ),
+                html.P(
+                    [
+                        "Nearest of ",
+                        role,
+                        ", ",
+                        html.Span([dot(klass), html.B(name)], className="named"),
+                        f": {near.distance:.2f} away, {words}.",
+                    ]
+                ),
+            ],
+            className="rival",
+        )
+    ]
+
+
+def twins(run: RunView, split: str, example_id: int) -> list:
+    """A warning where other pictures of the data set are nearly the same as an example; [] where none is."""
+    try:
+        frame = run.duplicates(split)
+    except Missing as missing:
+        return [html.P([f"{missing} ", html.Code(missing.command)], className="faint small")]
+    mine = frame[frame["example_id"] == example_id].sort_values("distance")
+    return warning([(row.other_split, int(row.other_id), float(row.distance)) for row in mine.itertuples()])
+
+
+def warning(pairs: Sequence[tuple[str, int, float]]) -> list:
+    """pairs: (split, id, distance) of pictures that are nearly the same, nearest first."""
+    if not pairs:
+        return []
+    said = []
+    for split, example_id, distance in pairs:
+        where = "training" if split in TRAINED else split
+        said.append(f"{where} image {example_id} (distance {distance:.3f})")
+    leak = any(split in TRAINED for split, _, _ in pairs)
+    more = " What the network says of a picture it has learned from says little about new ones." if leak else ""
+    rest = f" and {len(said) - 3} more" if len(said) > 3 else ""
+    return [
+        html.Div(
+            [
+                badge("Near-duplicate", "warn"),
+                html.P(f"Nearly the same picture as {', '.join(said[:3])}{rest}.{more}"),
+            ],
+            className="twins",
+            role="note",
+        )
+    ]

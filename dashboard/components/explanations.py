@@ -1,0 +1,140 @@
+"""What spoke for which class: three ways of asking for two classes, in one grid over the picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dash_bootstrap_components as dbc
+import numpy as np
+from dash import Dash, Input, Output, html
+
+from dashboard.components import dot
+from dashboard.components.bars import percent
+
+METHODS = ("grad-cam", "integrated", "occlusion")
+TITLES = {
+    "grad-cam": "Grad-CAM",
+    "integrated": "Integrated gradients",
+    "gradients": "Gradients",
+    "occlusion": "Occlusion",
+}
+SENTENCES = {
+    "grad-cam": "Where a layer's maps rise with the class's score, enlarged from the layer's own size",
+    "integrated": "Pixels that made the class's score grow while the picture faded in from dark",
+    "gradients": "Pixels whose change would change the class's score most",
+    "occlusion": "Patches whose covering lowers the class's probability",
+}
+HELP = "The brighter, the more a place spoke for that class. Nothing lit: nothing there did."
+ROWS = (0, 1)
+STRENGTH = 72
+AUTO = "auto"  # the deepest that answers
+PLAIN = ("Dropout", "Lens", "ZeroPad2d", "Tokens", "LayerNorm")  # hand on what they were given, or no maps
+
+
+@dataclass(frozen=True)
+class Target:
+    """A class that is asked about. role: what it is to this picture, in words; share: its probability."""
+
+    id: int
+    name: str
+    role: str
+    share: float
+
+
+def targets(probabilities: np.ndarray, classes: Sequence[str], label: int | None) -> list[Target]:
+    """The guess, and the label where it is another class, else the runner-up. probabilities: float [C]."""
+    order = np.argsort(-probabilities, kind="stable")
+    guess = int(order[0])
+    second = label if label is not None and label != guess else int(order[1])
+    first = "guess and label" if label == guess else "the guess"
+    roles = (first, "the label" if second == label else "the runner-up")
+    return [
+        Target(i, classes[i], role, float(probabilities[i])) for i, role in zip((guess, second), roles, strict=True)
+    ]
+
+
+def places(layers: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """Options of the layer picker, deepest first. layers: of the manifest; maps of one place are no place to look."""
+    found, size, number = [{"value": AUTO, "label": "Deepest that answers"}], 0, 0
+    for layer in layers:
+        shape = layer["shape"]
+        number += 1
+        if len(shape) == 3:
+            size = shape[1] * shape[2]
+            where = f"{shape[1]} × {shape[2]}"
+            across = where
+        elif len(shape) == 2 and shape[0] == size + 1 > 2:  # attention: a word for each patch, and one for the answer
+            across = where
+        else:
+            continue
+        if size > 1 and not layer["kind"].startswith(PLAIN):
+            found.insert(1, {"value": layer["name"], "label": f"{number} {layer['kind']}, {across}"})
+    return found
+
+
+def layout(id: str) -> html.Div:
+    """Layer, strength, and two rows of three pictures."""
+    layer = html.Div(
+        [
+            html.Label("Grad-CAM layer", htmlFor=f"{id}-layer"),
+            dbc.Select(id=f"{id}-layer", options=[{"value": AUTO, "label": "Deepest that answers"}], value=AUTO),
+        ],
+        className="field",
+    )
+    strength = html.Div(
+        [
+            html.Label("Opacity", htmlFor=f"{id}-strength"),
+            dbc.Input(id=f"{id}-strength", type="range", min=0, max=100, step=1, value=STRENGTH),
+        ],
+        className="field",
+    )
+    heads = [html.Span(TITLES[way], title=SENTENCES[way], className="xp-head") for way in METHODS]
+    rows: list[Any] = []
+    for row in ROWS:
+        rows.append(html.P(id=f"{id}-class-{row}", className="xp-class"))
+        rows += [
+            html.Div(html.Img(id=cell(id, row, way), src="", alt="", className="over"), className="shot")
+            for way in METHODS
+        ]
+    grid = html.Div([*heads, *rows], id=f"{id}-grid", className="xp-grid")
+    return html.Div(
+        [
+            html.Div([layer, strength], className="xp-tools"),
+            html.Div(grid, id=f"{id}-veil", style={"--strength": STRENGTH / 100}),
+            html.P(id=f"{id}-note", className="faint small"),
+        ],
+        className="xp",
+    )
+
+
+def cell(id: str, row: int, way: str) -> str:
+    """Where one map goes."""
+    return f"{id}-map-{row}-{way}"
+
+
+def register(app: Dash, id: str) -> None:
+    """The strength, in the browser alone."""
+    app.clientside_callback(
+        "(value) => ({'--strength': Number(value) / 100})",
+        Output(f"{id}-veil", "style"),
+        Input(f"{id}-strength", "value"),
+    )
+
+
+def over(url: str, height: int, width: int) -> dict[str, str]:
+    """The picture under every map, as the grid's style."""
+    return {"--picture": f"url({url})", "--ratio": f"{width} / {height}"}
+
+
+def line(target: Target) -> list:
+    """Above a row: which class, what it is to the picture, how likely."""
+    return [
+        dot(target.id),
+        html.B(target.name),
+        html.Span(f"{target.role}, {percent(target.share)} %", className="quiet"),
+    ]
+
+
+def alt(way: str, target: Target) -> str:
+    """What a map shows, for those who do not see it."""
+    return f"{TITLES[way]} for {target.name}"

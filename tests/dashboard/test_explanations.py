@@ -1,0 +1,200 @@
+"""Explanations in place: the grid of maps, the walk with its arithmetic, evidence."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
+
+from dashboard.components import evidence, explanations, walk
+from dashboard.doors import Doors
+from dashboard.drawer import proof, sample
+from dashboard.jobs import Jobs
+from dashboard.predictor import Predictor
+from dashboard.selection import Selection
+from dashboard.shell import create_app
+from dashboard.store import Store
+from tests.callbacks import fired_in_process
+from tests.dashboard.test_prediction import words
+
+
+@pytest.fixture(scope="module")
+def doors(toy_home, tmp_path_factory):
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    (artifacts / "runs").mkdir()
+    (artifacts / "index.json").write_text('{"default": null, "runs": []}')
+    return Doors(Store(artifacts, toy_home), Predictor(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
+
+
+@pytest.fixture(scope="module")
+def run(doors):
+    return doors.store.open("toy")
+
+
+def test_the_second_class_is_the_label_or_the_runner_up():
+    classes, shares = ["a", "b", "c"], np.array([0.2, 0.7, 0.1])
+    right = explanations.targets(shares, classes, 1)
+    assert [(t.name, t.role) for t in right] == [("b", "guess and label"), ("a", "the runner-up")]
+    wrong = explanations.targets(shares, classes, 2)
+    assert [(t.name, t.role, t.share) for t in wrong] == [("b", "the guess", 0.7), ("c", "the label", 0.1)]
+    upload = explanations.targets(shares, classes, None)
+    assert [(t.name, t.role) for t in upload] == [("b", "the guess"), ("a", "the runner-up")]
+
+
+def test_layers_to_choose_from_make_maps():
+    layers = [
+        {"name": "body.0", "kind": "Conv2d", "shape": [8, 6, 5]},
+        {"name": "body.1", "kind": "Dropout", "shape": [8, 6, 5]},
+        {"name": "body.2", "kind": "EncoderBlock", "shape": [31, 8]},
+        {"name": "body.3", "kind": "EncoderBlock", "shape": [30, 8]},
+        {"name": "body.4", "kind": "Conv2d", "shape": [8, 1, 1]},
+        {"name": "head", "kind": "Linear", "shape": [3]},
+    ]
+    assert explanations.places(layers) == [
+        {"value": "auto", "label": "Deepest that answers"},
+        {"value": "body.2", "label": "3 EncoderBlock, 6 × 5"},
+        {"value": "body.0", "label": "1 Conv2d, 6 × 5"},
+    ]
+
+
+def test_every_layer_offered_answers(doors, run):
+    image = run.pictures("test").images[0]
+    for option in explanations.places(run.manifest["layers"]):
+        layer = "" if option["value"] == explanations.AUTO else option["value"]
+        assert doors.predictor.explain("toy", image, 0, layer=layer).shape == (28, 28)
+
+
+def test_the_table_is_what_captum_says(doors, run, toy_home):
+    """Values as a person downloads them against captum, asked directly."""
+    import torch
+
+    from ml.inference import Classifier
+
+    web = create_app(doors.store.library.artifacts, home=toy_home).server.test_client()
+    predictions, pictures = run.predictions("test"), run.pictures("test")
+    row = int(np.flatnonzero(~predictions.right)[0]) if (~predictions.right).any() else 0
+    answer = web.get(f"/export/explanation.csv?run=toy&sample={predictions.ids[row]}")
+    table = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    classifier = Classifier.open(run.run)
+    inputs, module = classifier.inputs(pictures.images[row : row + 1]), classifier.module
+    asked = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))
+    assert {line["class"] for line in table} == {target.name for target in asked}
+    for target in asked:
+        for layer in (module.body[6], module.body[3], module.body[0]):  # its convolutions; the deepest that answers
+            coarse = LayerGradCam(module, layer).attribute(inputs, target=target.id, relu_attributions=True)
+            if coarse.max() > 0:
+                break
+        cam = LayerAttribution.interpolate(coarse, (28, 28), interpolate_mode="bilinear")[0, 0]
+        paths = IntegratedGradients(module).attribute(
+            inputs, baselines=torch.full_like(inputs, float(inputs.min())), target=target.id, n_steps=64
+        )[0, 0]
+        for way, wanted in (("grad-cam", cam), ("integrated", paths)):
+            lines = [line for line in table if (line["method"], line["class"]) == (way, target.name)]
+            found = np.zeros((28, 28))
+            for line in lines:
+                found[int(line["row"]) - 1, int(line["column"]) - 1] = float(line["value"])
+            np.testing.assert_allclose(found, wanted.detach().numpy(), atol=1e-6)
+    assert web.get("/export/explanation.csv?run=toy").status_code == 404
+
+
+def test_the_drawer_asks_for_six_maps(doors, run):
+    predictions = run.predictions("test")
+    found = sample(doors, Selection(run="toy", sample=int(predictions.ids[0])))
+    shown, layer, options = found[-1], found[-2], found[-3]
+    assert layer == "auto"
+    assert len(shown["maps"]) == 6
+    assert {m["way"] for m in shown["maps"]} == set(explanations.METHODS)
+    assert len({m["target"] for m in shown["maps"]}) == 2
+    kept = sample(doors, Selection(run="toy", sample=int(predictions.ids[0])), layer=options[-1]["value"])
+    assert kept[-2] == options[-1]["value"]
+    assert sample(doors, Selection(run="toy", sample=int(predictions.ids[0])), layer=["forged"])[-2] == "auto"
+
+
+def test_evidence_names_the_runner_up_and_how_usual_a_picture_is(doors, run):
+    predictions = run.predictions("test")
+    second = explanations.targets(predictions.probabilities[2], run.classes, int(predictions.labels[2]))[1]
+    said = words(proof(doors, Selection(run="toy", sample=int(predictions.ids[2]))))
+    assert f"Nearest of {second.role}, {second.name}: " in said
+    pictures = run.pictures("test")
+    found = doors.predictor.familiarity("toy", pictures.images[2], rival=second.id)
+    assert f"{found.rival.distance:.2f} away" in said
+    assert f"{found.percentile:.0f} % of {found.n:,} validation images" in said
+
+
+def test_a_near_duplicate_is_warned_of_and_a_leak_named():
+    assert evidence.warning([]) == []
+    said = words(evidence.warning([("validation", 7, 0.0512), ("train", 9, 0.1)]))
+    assert "Nearly the same picture as validation image 7 (distance 0.051), training image 9 (distance 0.100)." in said
+    assert "learned from" in said
+    assert "learned from" not in words(evidence.warning([("test", 7, 0.05)]))
+
+
+@pytest.fixture
+def client(doors, toy_home):
+    return fired_in_process(create_app(doors.store.library.artifacts, home=toy_home))
+
+
+AT = "sample-drawer-layers"
+
+
+def walked(client, sample_id, **values):
+    named = {
+        f"{AT}-opened.data": 1,
+        "sample-drawer-asked.data": f"?run=toy&sample={sample_id}",
+        **{name.replace("__", "."): value for name, value in values.items()},
+    }
+    return client.fire_with(f"{AT}-stop.options", f"{AT}-opened.data", named)
+
+
+def test_a_walk_adds_up_on_screen(client, doors, run):
+    predictions, pictures = run.predictions("test"), run.pictures("test")
+    status, made = walked(client, predictions.ids[0])
+    assert status == 200
+    options, state = made[f"{AT}-stop"]["options"], made[f"{AT}-drawn"]["data"]
+    stops = doors.predictor.walk("toy", pictures.images[0])
+    assert [o["label"] for o in options] == [walk.title(stop) for stop in stops]
+    status, summed = client.fire_with(
+        f"{AT}-sum-tree.data",
+        f"{AT}-at.data",
+        {
+            f"{AT}-drawn.data": state,
+            f"{AT}-at.data": {"of": state["of"], "row": 4, "column": 7},
+            "sample-drawer-asked.data": f"?run=toy&sample={predictions.ids[0]}",
+        },
+    )
+    assert status == 200
+    found = doors.predictor.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
+    text = json.dumps(summed[f"{AT}-sum-tree"]["data"], ensure_ascii=False)
+    for number in (found.value, found.bias, float(found.parts[0])):
+        assert walk.said(number, 3) in text
+    assert "row 5, column 8" in json.dumps(summed[f"{AT}-pair-tree"]["data"])
+
+
+def test_forged_walks_are_read_as_the_first_number(client, run):
+    sample_id = run.predictions("test").ids[0]
+    for forged in ("../../etc", -1, 10**9, [1], {"a": 1}, None, True, "9" * 40):
+        status, _ = walked(client, sample_id, **{f"{AT}-stop__value": forged, f"{AT}-channel__value": forged})
+        assert status == 200
+        status, summed = client.fire_with(
+            f"{AT}-sum-tree.data",
+            f"{AT}-at.data",
+            {
+                f"{AT}-drawn.data": {"of": forged, "stop": forged, "channel": forged, "row": forged, "column": forged},
+                f"{AT}-at.data": forged,
+                "sample-drawer-asked.data": f"?run=toy&sample={sample_id}",
+            },
+        )
+        assert status == 200
+        assert f"{AT}-sum-tree" in summed, summed
+
+
+def test_layers_are_asked_for_by_name(client, doors, run, toy_home):
+    web = create_app(doors.store.library.artifacts, home=toy_home).server.test_client()
+    where = f"/explanations/toy/test/{run.predictions('test').ids[0]}.png?target=0"
+    own, early = web.get(where), web.get(f"{where}&layer=body.0")
+    assert (own.status_code, early.status_code) == (200, 200)
+    assert own.data != early.data
+    for wrong in ("body.99", "head", "..%2f"):
+        assert web.get(f"{where}&layer={wrong}").status_code == 404
