@@ -291,7 +291,7 @@ def test_the_document_stands_alone(web):
 
 
 @pytest.mark.parametrize(
-    ("noun", "rows"), [("layers", 17), ("filters", 0), ("calibration", 15), ("projection", 400), ("history", 2)]
+    ("noun", "rows"), [("layers", 17), ("filters", 0), ("calibration", 30), ("projection", 400), ("history", 2)]
 )
 def test_tables(web, noun, rows):
     answer = web.get(f"/export/{noun}.csv?run={TOY_RUN}")

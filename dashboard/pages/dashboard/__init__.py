@@ -3,13 +3,16 @@
 from dash import Dash, Input, Output, html
 
 from dashboard import exports
-from dashboard.components import icon, page_head, selection_bar
+from dashboard.components import icon, near, page_head, selection_bar
 from dashboard.doors import Doors
-from dashboard.pages.dashboard import accuracy, confusion, distribution, gallery, scores
+from dashboard.pages.dashboard import accuracy, calibration, confidence, confusion, distribution, gallery, scores
 from dashboard.selection import Selection
 
 PATH, TITLE = "/", "Dashboard"
 PANELS = (scores, confusion, accuracy, distribution, gallery)
+LATER = (confidence, calibration)  # drawn when they come near the window
+SURE = "dashboard-sure-state"  # the address, once the panels about confidence are near the window
+SURE_AT = "dashboard-sure"
 SEEN = {
     "test": "images it never saw in training",
     "validation": "images that chose its best epoch",
@@ -35,7 +38,13 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
                 ],
                 className="ff-grid",
             ),
+            html.Div(
+                [confidence.layout(doors, selection), calibration.layout(doors, selection)],
+                className="ff-grid",
+                id=SURE_AT,
+            ),
             gallery.layout(doors, selection),
+            *near.layout(SURE),
         ]
     )
 
@@ -58,6 +67,9 @@ def register(app: Dash, doors: Doors) -> None:
 
     for panel in PANELS:
         panel.register(app, doors)
+    near.register(app, SURE, SURE_AT)
+    for panel in LATER:
+        panel.register(app, doors, SURE)
 
 
 def about(doors: Doors, selection: Selection) -> str:

@@ -27,12 +27,23 @@ def test_the_bins_are_those_of_the_calibration_error():
     assert gaps.sum() == pytest.approx(calibration_error(confidence, right))
 
 
-def test_empty_bins_have_no_dot():
+def test_empty_bins_have_a_column_and_no_dot():
     table = calibration.bins(CONFIDENCE, RIGHT)
     n = np.maximum(table["n"].to_numpy(), 1)
-    figure = calibration.reliability(table, table["right"] / n * 0.9, np.ones(len(table)))
-    dots, bars = figure["data"][2], figure["data"][3]
+    figure = calibration.reliability(table, table["right"] / n * 0.9, np.ones(len(table)), chosen=(14 / 15, 1))
+    columns, dots = figure["data"][calibration.BINS_AT], figure["data"][calibration.DOTS]
     assert len(dots["x"]) == int((table["n"] > 0).sum()) == 5
-    assert sum(bars["y"]) == 6
-    assert len(bars["y"]) == calibration.BINS
+    assert len(columns["x"]) == calibration.BINS
+    assert columns["text"][0] == "no image"
+    assert columns["text"][-1] == dots["text"][-1]
     assert dots["text"][-1].startswith("<b>50.0 %</b> right of 2 images")
+    assert [colour.endswith(",0)") for colour in columns["marker"]["color"]] == [True] * 14 + [False]
+
+
+def test_scaled_confidences_have_their_own_dots():
+    table = calibration.bins(CONFIDENCE, RIGHT)
+    after = calibration.bins(CONFIDENCE * 0.9, RIGHT)
+    figure = calibration.reliability(table, np.zeros(15), np.ones(15), after=after)
+    dots = figure["data"][calibration.AFTER]
+    assert dots["x"] == pytest.approx([9, 45, 49.5, 81, 90])
+    assert dots["y"] == pytest.approx([0, 100, 0, 100, 50])

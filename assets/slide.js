@@ -1,0 +1,50 @@
+/* Sliders that are part of the address: everything follows while a hand moves one, and the whole movement is one step
+   of the browser's history. */
+(function () {
+  'use strict';
+  const SLIDERS = { 'dashboard-confidence-slider': 'reject' };
+  const NARROW = ['true', 'pred', 'outcome', 'bucket', 'conf', 'tempered', 'reject', 'lasso', 'ids', 'tag', 'slice'];
+  const PAUSE = 1500; /* ms without a movement end it */
+  let wanted = null, timer = null, last = -Infinity, tries = 0;
+
+  function busy() {
+    if (!window.store) return false;
+    const { stored, completed, ...waiting } = window.store.getState().callbacks;
+    return Object.values(waiting).flat().length > 0;
+  }
+
+  function apply() {
+    timer = null;
+    if (busy() && ++tries < 40) { timer = setTimeout(apply, 40); return; } /* one answer at a time */
+    tries = 0;
+    const [name, value] = wanted;
+    const query = new URLSearchParams(window.location.search);
+    /* nothing chosen means the mistakes: they stay meant when a threshold narrows them */
+    if (!NARROW.some((filter) => query.has(filter))) query.append('outcome', 'wrong');
+    if (value > 0) query.set(name, (value / 100).toFixed(2)); else query.delete(name);
+    query.delete('page');
+    query.delete('sample');
+    const search = '?' + query.toString();
+    if (search === window.location.search) return;
+    const now = performance.now();
+    if (now - last < PAUSE) window.history.replaceState(window.history.state, '', window.location.pathname + search);
+    last = now;
+    window.dash_clientside.set_props('url', { search: search });
+  }
+
+  document.addEventListener('input', (e) => {
+    const name = SLIDERS[e.target.id];
+    if (!name) return;
+    wanted = [name, Number(e.target.value)];
+    const said = document.getElementById(e.target.id.replace(/-slider$/, '-said'));
+    if (said) said.textContent = e.target.value + ' %';
+    if (timer === null) timer = setTimeout(apply, 30);
+  });
+  document.addEventListener('pointerdown', (e) => { if (SLIDERS[e.target.id]) e.target.dataset.held = '1'; }, true);
+  ['pointerup', 'pointercancel'].forEach((kind) => document.addEventListener(kind, () => {
+    for (const id of Object.keys(SLIDERS)) {
+      const slider = document.getElementById(id);
+      if (slider) delete slider.dataset.held;
+    }
+  }, true));
+})();

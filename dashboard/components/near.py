@@ -1,0 +1,31 @@
+"""A panel below the fold costs nothing until it comes near the window; from then on it follows the address."""
+
+from dash import Dash, Input, Output, State, dcc
+
+NEAR = """(id) => {
+    new IntersectionObserver((entries, eye) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        eye.disconnect();
+        dash_clientside.set_props('%s', {data: 1});
+    }, {rootMargin: '160px'}).observe(document.getElementById(id));
+    return dash_clientside.no_update;
+}"""
+
+ASKED = """(near, search, before) => {
+    const now = near ? search || '' : null;
+    return now === null || now === before ? dash_clientside.no_update : now;
+}"""
+
+
+def layout(id: str) -> list[dcc.Store]:
+    """The store `id` holds the address once its element came near; it is empty before."""
+    return [dcc.Store(id=id), dcc.Store(id=f"{id}-seen")]
+
+
+def register(app: Dash, id: str, element: str) -> None:
+    """Watch an element; panels of it have Input(id, "data")."""
+    # Dash calls a callback on arrival only where it has an output
+    app.clientside_callback(NEAR % f"{id}-seen", Output(f"{id}-seen", "data"), Input(element, "id"))
+    app.clientside_callback(
+        ASKED, Output(id, "data"), Input(f"{id}-seen", "data"), Input("url", "search"), State(id, "data")
+    )

@@ -1,0 +1,164 @@
+"""Is it right as often as it says? The diagram, its bins as buttons, and the errors before and after scaling.
+
+A panel named `<id>` has the parts `<id>-graph`, `<id>-bins` and `<id>-errors`.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import confidence
+from dashboard.components import bins, graph, plain
+from dashboard.figures import calibration as figures
+from dashboard.selection import BINS, Selection, exact
+from dashboard.store import Broken, Missing, RunView, wilson
+
+METRICS = (
+    ("calibration_error", "Calibration error", 100, " %"),
+    ("brier", "Brier score", 1, ""),
+    ("loss", "Loss", 1, ""),
+)
+
+
+def layout(id: str) -> list:
+    """Chart, two rows of bins under it, a small table."""
+    return [
+        html.Div(graph(f"{id}-graph"), className="chart reliability"),
+        *plain.place(f"{id}-bins", className="binrows"),
+        *plain.place(f"{id}-errors", className="errors"),
+    ]
+
+
+def draw(run: RunView, selection: Selection, mode: str) -> tuple[dict[str, Any], list, list]:
+    """Figure, bins and errors, under every chip but confidence, threshold and outcome. Raises Missing, Broken."""
+    predictions, rows = run.predictions(selection.split), confidence.counted(run, selection)
+    right = predictions.right[rows]
+    table = figures.bins(predictions.confidence[rows], right)
+    try:
+        after = figures.bins(run.tempered(selection.split)[rows], right)
+    except (Missing, Broken) as missing:
+        after, why = None, missing
+    low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
+    figure = figures.reliability(table, low, high, after=after, chosen=selection.conf, mode=mode)
+    found = [
+        html.Div([html.I(className="mk"), "images, as it says"], className="cap"),
+        bins.row(buttons(table, selection, "conf", "sure"), "Images by confidence"),
+    ]
+    if after is not None:
+        found += [
+            html.Div([html.I(className="mk open"), "images, after temperature scaling"], className="cap"),
+            bins.row(buttons(after, selection, "tempered", "sure after scaling"), "Images by scaled confidence"),
+        ]
+        return figure, found, errors(run, selection, rows)
+    words = [html.P(f"{why} Temperature scaling needs it:", className="faint small")]
+    return figure, found, [*errors(run, selection, rows), *words, html.Code(getattr(why, "command", ""))]
+
+
+def buttons(table: pd.DataFrame, selection: Selection, field: str, words: str) -> list[bins.Bin]:
+    """table: of figures.calibration.bins; field: conf or tempered."""
+    low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
+    found = []
+    for k, row in enumerate(table.itertuples(index=False)):
+        n, right = int(row.n), int(row.right)
+        said = f"{100 * row.low:.0f} to {100 * row.high:.0f} percent {words}: {n:,} images"
+        if n:
+            said += f", {100 * right / n:.1f} % right ({100 * low[k]:.1f} – {100 * high[k]:.1f})"
+        found.append(bins.Bin(n, opened(selection, field, k), said, is_bin(getattr(selection, field), k)))
+    return found
+
+
+def opened(selection: Selection, field: str, k: int) -> Selection:
+    """Exactly the images of a bin, right or wrong, answered or not; where it is chosen already, let go of it."""
+    ends = None if is_bin(getattr(selection, field), k) else (k / BINS, (k + 1) / BINS)
+    return selection.with_(**{field: ends, "outcome": (), "reject": None})
+
+
+def is_bin(ends: tuple[float, float] | None, k: int) -> bool:
+    """Whether a range is that of a bin."""
+    return ends is not None and tuple(map(exact, ends)) == (k / BINS, (k + 1) / BINS)
+
+
+def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
+    """The errors of these images as trained and scaled; with intervals where they are the whole split's."""
+    if not len(rows):
+        return [html.P("No image to count.", className="faint small")]
+    whole = len(rows) == len(run.predictions(selection.split).ids)
+    values = run.miscalibration(selection.split, rows)
+    known: dict[tuple[str, str], tuple[float, float]] = {}
+    said = f"{len(rows):,} {selection.split} images, 15 bins."
+    temperature = None
+    if "temperature" in values:
+        noun = run.calibration()
+        if whole:
+            mine = noun[noun["split"] == selection.split]
+            known = {(r.scaling, r.metric): (r.low, r.high) for r in mine.itertuples()}
+        temperature = noun[noun["metric"] == "temperature"].iloc[0]
+    scalings = [s for s in ("none", "temperature") if s in values]
+    head = {"none": "as it says", "temperature": "after scaling"}
+    lines = [html.Tr([html.Th(""), *(html.Th(head[s], className="r") for s in scalings)])]
+    for metric, name, factor, unit in METRICS:
+        cells = []
+        for scaling in scalings:
+            ends = known.get((scaling, metric))
+            digits = 1 if factor == 100 else 3
+            doubt = f" ({factor * ends[0]:.{digits}f} – {factor * ends[1]:.{digits}f})" if ends else ""
+            value = html.B(f"{factor * values[scaling][metric]:.{digits}f}{unit}")
+            cells.append(html.Td([value, html.Span(doubt, className="faint")], className="r"))
+        lines.append(html.Tr([html.Td(name), *cells]))
+    found: list = [html.Div(html.Table(html.Tbody(lines)), className="tablewrap", role="group")]
+    if temperature is not None:
+        t = float(temperature.value)
+        mood = (
+            "surer than it should be"
+            if t > 1.02
+            else "less sure than it could be"
+            if t < 0.98
+            else "about as sure as it should be"
+        )
+        found.append(
+            html.P(
+                [
+                    html.B(f"Temperature {t:.3f}"),
+                    f" ({temperature.low:.3f} – {temperature.high:.3f}), fitted on {int(temperature.n):,} validation "
+                    f"images: it is {mood}. {said}",
+                ],
+                className="faint small",
+            )
+        )
+    else:
+        found.append(html.P(said, className="faint small"))
+    return found
+
+
+def register(app: Dash, id: str) -> None:
+    """A click on a bin or a dot opens its images."""
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(f"{id}-graph", "clickData"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose_bin(click: Any, search: str | None):
+        found = clicked(click)
+        if found is None:
+            raise PreventUpdate
+        return opened(Selection.parse(search), *found).query()
+
+
+def clicked(click: Any) -> tuple[str, int] | None:
+    """(conf or tempered, bin) of a click on the diagram, None when it is not one."""
+    try:
+        point = click["points"][0]
+        curve, x = point["curveNumber"], point["x"]
+    except (TypeError, KeyError, IndexError):
+        return None
+    if type(curve) is not int or not isinstance(x, int | float) or isinstance(x, bool) or not 0 < x <= 100:
+        return None
+    k = min(max(int(np.ceil(x * BINS / 100 - 1e-9)) - 1, 0), BINS - 1)
+    if curve in (figures.BINS_AT, figures.DOTS):
+        return "conf", k
+    return ("tempered", k) if curve == figures.AFTER else None

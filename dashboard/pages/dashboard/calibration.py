@@ -1,0 +1,45 @@
+"""Is it right as often as it says? On the dashed line it is; below it, it is too sure. A bin opens its images."""
+
+from typing import Any
+
+from dash import Dash, Input, Output, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import exports, theme
+from dashboard.components import card, csv_link, plain, reliability
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.selection import Selection
+
+ID = "dashboard-calibration"
+FACE = f"{ID}-face"
+
+
+def layout(doors: Doors, selection: Selection) -> html.Article:
+    """Drawn when it comes near the window."""
+    body = [slot(FACE, "Counting the bins"), html.Div(reliability.layout(ID), className="reliable")]
+    return card("Calibration", __doc__ or "", body, span=5, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
+
+
+def register(app: Dash, doors: Doors, asked: str) -> None:
+    """asked: the store that holds the address once the panel is near."""
+
+    @panel_callback(
+        app,
+        FACE,
+        Output(f"{ID}-graph", "figure"),
+        plain.children(app, f"{ID}-bins"),
+        plain.children(app, f"{ID}-errors"),
+        Output(f"{ID}-csv", "children"),
+        Input(asked, "data"),
+        Input(theme.STATE, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_calibration(search: Any, mode: Any):
+        if not isinstance(search, str):
+            raise PreventUpdate
+        selection = Selection.parse(search)
+        drawn = reliability.draw(doors.store.shown(selection.run), selection, theme.mode_of(mode))
+        return *drawn, csv_link(exports.url("calibration", selection))
+
+    reliability.register(app, ID)

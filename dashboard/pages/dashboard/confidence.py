@@ -1,0 +1,201 @@
+"""Right answers above the line, mistakes below, by how sure it was; heights are square roots of the counts."""
+
+from typing import Any
+
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import confidence, exports, theme
+from dashboard.components import bins, button, card, csv_link, graph, plain, whisker
+from dashboard.components.panel import panel_callback, slot
+from dashboard.confidence import Answers, Share
+from dashboard.doors import Doors
+from dashboard.figures import confidence as figure
+from dashboard.selection import Selection
+from dashboard.store import Broken, Missing, RunView
+
+ID = "dashboard-confidence"
+FACE = f"{ID}-face"
+SLIDER = f"{ID}-slider"  # assets/slide.js makes it the address's reject
+SAID = f"{ID}-said"  # the threshold in words, kept up by the same script
+
+MOVE = """(search) => {
+    const none = dash_clientside.no_update, slider = document.getElementById('%s');
+    if (typeof search !== 'string' || !slider || slider.dataset.held) return none;
+    return Math.round(100 * Number(new URLSearchParams(search).get('reject') || 0));
+}"""
+
+
+def layout(doors: Doors, selection: Selection) -> html.Article:
+    """Drawn when it comes near the window."""
+    slider = html.Div(
+        [
+            html.Label("Answer only from this confidence on", htmlFor=SLIDER, className="label"),
+            *plain.place(SAID, html.B),
+            dcc.Input(id=SLIDER, type="range", min=0, max=99, step=1, value=round(100 * (selection.reject or 0))),
+        ],
+        className="reject",
+    )
+    body = [
+        slot(FACE, "Counting the confidences"),
+        html.Div(
+            [
+                html.Div(graph(f"{ID}-graph"), className="chart sureness"),
+                *plain.place(f"{ID}-bins", className="binrows"),
+                slider,
+                *plain.place(f"{ID}-answers", className="answers"),
+            ],
+            className="sure",
+        ),
+    ]
+    return card("Confidence", __doc__ or "", body, span=7, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
+
+
+def register(app: Dash, doors: Doors, asked: str) -> None:
+    """asked: the store that holds the address once the panel is near."""
+
+    @panel_callback(
+        app,
+        FACE,
+        Output(f"{ID}-graph", "figure"),
+        plain.children(app, f"{ID}-bins"),
+        plain.children(app, SAID),
+        plain.children(app, f"{ID}-answers"),
+        Output(f"{ID}-csv", "children"),
+        Input(asked, "data"),
+        Input(theme.STATE, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_confidence(search: Any, mode: Any):
+        if not isinstance(search, str):
+            raise PreventUpdate
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        table = confidence.histogram(run, selection)
+        drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
+        found = [bins.row(buttons(table, selection), "Images by confidence")]
+        said = f"{100 * (selection.reject or 0):.0f} %"
+        return drawn, found, said, answers(run, selection), csv_link(exports.url("abstention", selection))
+
+    # another address moves the slider, but never under a hand
+    app.clientside_callback(
+        MOVE % SLIDER,
+        Output(SLIDER, "value"),
+        Input(asked, "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(f"{ID}-graph", "clickData"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose_bin(click: Any, search: str | None):
+        found = clicked(click)
+        if found is None:
+            raise PreventUpdate
+        place, outcome = found
+        return opened(Selection.parse(search), place, outcome).query()
+
+
+def clicked(click: Any) -> tuple[int, str] | None:
+    """(bin, right or wrong) of a click on the histogram, None when it is not one."""
+    try:
+        point = click["points"][0]
+        curve, x = point["curveNumber"], point["x"]
+    except (TypeError, KeyError, IndexError):
+        return None
+    if curve not in (figure.RIGHT, figure.WRONG) or type(x) not in (int, float) or not 0 < x < 100:
+        return None
+    return int(x * confidence.BINS / 100), "right" if curve == figure.RIGHT else "wrong"
+
+
+def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
+    """Exactly the images of a bin, of one outcome where it is named; where they are chosen already, let go of them."""
+    ends, outcomes = (place / confidence.BINS, (place + 1) / confidence.BINS), (outcome,) if outcome else ()
+    if is_bin(selection, place) and selection.outcome == outcomes:
+        return selection.with_(conf=None, outcome=())
+    below = selection.reject is not None and ends[1] <= selection.reject
+    return selection.with_(conf=ends, outcome=outcomes, reject=None if below else selection.reject)
+
+
+def is_bin(selection: Selection, place: int) -> bool:
+    """Whether the range of confidence is that of a bin."""
+    ends = (place / confidence.BINS, (place + 1) / confidence.BINS)
+    return selection.conf is not None and all(abs(a - b) < 1e-6 for a, b in zip(selection.conf, ends, strict=True))
+
+
+def buttons(table: Any, selection: Selection) -> list[bins.Bin]:
+    """table: of confidence.histogram."""
+    found = []
+    for k, row in enumerate(table.itertuples(index=False)):
+        share = Share(int(row.right), int(row.right + row.wrong))
+        said = f"{100 * row.low:.0f} to {100 * row.high:.0f} percent sure: {share.n:,} images"
+        if share.n:
+            low, high = share.ends
+            said += f", {100 * share.value:.1f} % right ({100 * low:.1f} – {100 * high:.1f})"
+        found.append(bins.Bin(share.n, opened(selection, k), said, is_bin(selection, k)))
+    return found
+
+
+def answers(run: RunView, selection: Selection) -> list:
+    """Coverage, how right the answers are, what stays wrong; thresholds that validation suggests."""
+    found: Answers = confidence.answers(run, selection)
+    out = found.coverage.n - found.coverage.count
+    left = selection.with_(conf=(0.0, selection.reject), reject=None, outcome=()) if selection.reject else None
+    stats = [
+        stat("Coverage: it answers", found.coverage, f"{found.coverage.count:,} of {found.coverage.n:,}"),
+        stat("Right among its answers", found.accuracy, f"n {found.accuracy.n:,}"),
+        html.Div(
+            [
+                html.Span("Mistakes that stay", className="label"),
+                html.B([f"{found.left:,}", html.Small(f" of {found.mistakes:,}")]),
+                button(f"See the {out:,} left out", small=True, kind="ghost", search=left.query())
+                if left and out
+                else html.Span("nothing is left out", className="ci"),
+            ],
+            className="stat",
+        ),
+    ]
+    return [html.Div(stats, className="stats"), *presets(run, selection)]
+
+
+def stat(label: str, share: Share, words: str) -> html.Div:
+    """A proportion with its interval and n."""
+    low, high = share.ends
+    return html.Div(
+        [
+            html.Span(label, className="label"),
+            html.B([f"{100 * share.value:.1f}" if share.n else "–", html.Small("%")]),
+            whisker(share.value, low, high, (0.0, 1.0)),
+            html.Span(f"{100 * low:.1f} – {100 * high:.1f}, {words}", className="ci"),
+        ],
+        className="stat",
+    )
+
+
+def presets(run: RunView, selection: Selection) -> list:
+    """Thresholds at which validation is right often enough, as buttons."""
+    found: list = []
+    for share in confidence.TARGETS:
+        try:
+            threshold = confidence.threshold_for(run, share)
+        except (Missing, Broken):
+            return []
+        if threshold is not None:
+            there = selection.explicit().with_(reject=threshold or None)
+            on = str(selection.reject == threshold).lower()
+            words = f"{100 * share:g} % right: from {100 * threshold:.0f} %"
+            found.append(html.Button(words, type="button", **{"data-search": there.query(), "aria-pressed": on}))
+    if not found:
+        return []
+    return [
+        html.Div(
+            [
+                html.Span("Chosen on validation", className="faint small"),
+                html.Div(found, className="seg", role="group"),
+            ],
+            className="way",
+        )
+    ]

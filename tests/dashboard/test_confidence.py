@@ -1,0 +1,185 @@
+"""What is said of confidence, against the same counted another way; and what the panels answer."""
+
+import numpy as np
+import pytest
+
+from dashboard import confidence
+from dashboard.components import bins, matrix, reliability
+from dashboard.pages.dashboard import confidence as panel
+from dashboard.selection import Selection
+from dashboard.store import Store
+from tests.callbacks import fired_in_process
+
+Z = 1.959963984540054
+
+
+@pytest.fixture(scope="module")
+def run(toy_home, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nothing-ships")
+    (folder / "runs").mkdir()
+    (folder / "index.json").write_text('{"default": null, "runs": []}')
+    return Store(folder, toy_home).open("toy")
+
+
+def wilson(k, n):
+    centre, half = k / n + Z**2 / (2 * n), Z * np.sqrt(k / n * (1 - k / n) / n + Z**2 / (4 * n * n))
+    return pytest.approx(((centre - half) / (1 + Z**2 / n), (centre + half) / (1 + Z**2 / n)), abs=1e-6)
+
+
+@pytest.mark.parametrize("search", ["?reject=0.50", "?reject=0.85&outcome=wrong", "?reject=0.30&true=Bar%200"])
+def test_coverage_and_selective_accuracy_and_the_gallery_agree(run, search):
+    selection, p = Selection.parse(search), run.predictions("test")
+    base = np.isin(p.labels, run.class_ids(selection.true)) if selection.true else np.ones(len(p.ids), bool)
+    sure = base & (p.probabilities.max(1).astype(float) >= selection.reject)
+    found = confidence.answers(run, selection)
+    assert (found.coverage.count, found.coverage.n) == (sure.sum(), base.sum())
+    assert found.coverage.value == pytest.approx(sure.sum() / base.sum(), abs=1e-6)
+    assert found.coverage.ends == wilson(sure.sum(), base.sum())
+    assert found.accuracy.value == pytest.approx((sure & p.right).sum() / sure.sum(), abs=1e-6)
+    assert found.accuracy.ends == wilson((sure & p.right).sum(), sure.sum())
+    assert found.left == (sure & ~p.right).sum()
+    assert found.mistakes == (base & ~p.right).sum()
+    everything = selection.with_(outcome=("wrong", "right"))
+    assert len(run.ordered(everything)) == found.coverage.count
+    assert run.confusion(selection.with_(true=())).sum() == (p.confidence.astype(float) >= selection.reject).sum()
+
+
+def test_a_curve_is_the_answers_at_every_threshold(run):
+    table = confidence.curve(run, Selection())
+    assert len(table) == 101
+    for row in table.iloc[[0, 37, 50, 99, 100]].itertuples():
+        found = confidence.answers(run, Selection(reject=row.threshold))
+        assert (row.answered, row.right) == (found.coverage.count, found.accuracy.count)
+
+
+def test_a_threshold_is_chosen_on_validation(run):
+    p = run.predictions("validation")
+    for share in (0.5, 0.9, 0.98):
+        found = confidence.threshold_for(run, share)
+        good = [
+            t / 100
+            for t in range(101)
+            if (sure := p.confidence.astype(float) >= t / 100).any() and p.right[sure].mean() >= share
+        ]
+        assert found == (good[0] if good else None)
+
+
+def test_every_bin_opens_what_it_counts(run):
+    table = confidence.histogram(run, Selection())
+    assert table[["right", "wrong"]].to_numpy().sum() == 400
+    for k, row in enumerate(table.itertuples()):
+        for outcome, n in (("", row.right + row.wrong), ("right", row.right), ("wrong", row.wrong)):
+            there = Selection.parse(panel.opened(Selection(), k, outcome).query())
+            assert run.mask(there).sum() == n, (k, outcome)
+    figure, _, _ = reliability.draw(run, Selection(), "light")
+    assert len(figure["data"]) == 5
+    for field, values in (("conf", run.predictions("test").confidence), ("tempered", run.tempered("test"))):
+        which = np.clip(np.ceil(values.astype(float) * 15).astype(int) - 1, 0, 14)
+        for k in range(15):
+            there = Selection.parse(reliability.opened(Selection(reject=0.9), field, k).query())
+            assert run.mask(there).sum() == (which == k).sum(), (field, k)
+
+
+def test_a_second_click_on_a_bin_lets_go_of_it():
+    once = panel.opened(Selection(true=("Bar 0",)), 12)
+    assert once.query() == "?true=Bar%200&conf=0.60-0.65"
+    assert panel.opened(once, 12).query() == "?true=Bar%200"
+    assert panel.opened(once, 12, "wrong").query() == "?true=Bar%200&outcome=wrong&conf=0.60-0.65"
+    assert panel.opened(Selection(reject=0.9), 2).reject is None
+    assert panel.opened(Selection(reject=0.9), 19).reject == 0.9
+    fifteenth = reliability.opened(Selection(), "conf", 13)
+    assert fifteenth.query() == "?conf=0.866667-0.933333"
+    assert reliability.opened(Selection.parse(fifteenth.query()), "conf", 13).conf is None
+
+
+def test_clicks_that_are_none_are_no_bins():
+    def at(curve, x):
+        return {"points": [{"curveNumber": curve, "x": x}]}
+
+    assert panel.clicked(at(0, 97.5)) == (19, "right")
+    assert panel.clicked(at(1, 2.5)) == (0, "wrong")
+    assert reliability.clicked(at(0, 850 / 15)) == ("conf", 8)
+    assert reliability.clicked(at(3, 100)) == ("conf", 14)
+    assert reliability.clicked(at(4, 0.5)) == ("tempered", 0)
+    for click in (None, {}, [], at(2, 50), at(0, "x"), at(0, None), at("0", 5), at(0, 900), at(0, True)):
+        assert panel.clicked(click) is None
+    for click in (None, {}, [], at(1, 50), at(0, "x"), at(0, None), at("0", 5), at(0, 900), at(0, -1)):
+        assert reliability.clicked(click) is None
+
+
+def test_errors_of_a_part_are_those_of_its_images(run):
+    rows = np.flatnonzero(run.predictions("test").labels == 1)
+    found, p = run.miscalibration("test", rows), run.predictions("test")
+    said = p.probabilities[rows].astype(float)
+    one = np.eye(4)[p.labels[rows]]
+    assert found["none"]["brier"] == pytest.approx(((said - one) ** 2).sum(1).mean(), abs=1e-6)
+    powers = said ** (1 / run.temperature())
+    scaled = powers / powers.sum(1, keepdims=True)
+    assert found["temperature"]["brier"] == pytest.approx(((scaled - one) ** 2).sum(1).mean(), abs=1e-6)
+    assert found["temperature"]["loss"] == pytest.approx(-np.log(scaled[one == 1]).mean(), abs=1e-6)
+    whole = run.calibration().set_index(["split", "scaling", "metric"])["value"]
+    every = run.miscalibration("test", np.arange(400))
+    for scaling, values in every.items():
+        for metric, value in values.items():
+            assert whole["test", scaling, metric] == pytest.approx(value, abs=1e-6)
+
+
+def test_numbers_fit_under_their_bins():
+    assert [bins.compact(n) for n in (0, 7, 999, 1_000, 9_123, 12_345, 3_400_000)] == [
+        "·", "7", "999", "1.0k", "9.1k", "12k", "3.4M",
+    ]  # fmt: skip
+
+
+def test_panels_answer_and_take_no_nonsense(app):
+    client = fired_in_process(app)
+    figure = "dashboard-confidence-graph.figure"
+    store = "dashboard-sure-state.data"
+    status, found = client.fire_with(figure, store, {store: "?reject=0.50&tempered=0.20-0.60"})
+    assert status == 200
+    assert found["dashboard-confidence-face"]["children"] is None
+    status, found = client.fire_with("dashboard-calibration-graph.figure", store, {store: ""})
+    assert found["dashboard-calibration-face"]["children"] is None
+    for value in (None, 7, [], {"a": 1}):
+        assert client.fire_with(figure, store, {store: value})[0] == 204
+    url, click = "url.search", "dashboard-confusion-graph.clickData"
+    matrix_click = {"points": [{"x": "Bar 1", "y": "Bar 0"}]}
+
+    def clicked(search, keys):
+        output = next(
+            d["output"] for d in client.dependencies if d["inputs"] == [{"id": click[:-10], "property": "clickData"}]
+        )
+        state = {click: matrix_click, url: search, "app-keys-state.data": keys}
+        return client.fire_with(output, click, state)[1]["url"]["search"]
+
+    assert clicked("", {"shift": True}) == "?true=Bar%200&pred=Bar%201"
+    assert (
+        clicked("?true=Bar%201&pred=Bar%200", {"shift": True}) == "?true=Bar%201&pred=Bar%200&contrast=Bar%200~Bar%201"
+    )
+    assert clicked("?true=Bar%201", "ctrl") == "?true=Bar%200&pred=Bar%201"
+
+
+def test_a_run_without_the_noun_keeps_its_diagram_and_names_the_command(run, monkeypatch):
+    nouns = {name: entry for name, entry in run.manifest["nouns"].items() if name != "calibration"}
+    monkeypatch.setattr(run, "manifest", {**run.manifest, "nouns": nouns})
+    from dashboard.store import Missing
+
+    def missing(split):
+        raise Missing("This run has no calibration yet.", "python -m ml evaluate toy --only calibration")
+
+    monkeypatch.setattr(run, "tempered", missing)
+    figure, found, errors = reliability.draw(run, Selection(), "dark")
+    assert len(figure["data"]) == 4
+    assert len(found) == 2
+    assert errors[-1].children == "python -m ml evaluate toy --only calibration"
+
+
+def test_classes_that_share_a_row_open_what_it_counts(run):
+    selection = Selection().view(top=2, cluster=True)
+    shown = matrix.Shown.of(run, selection)
+    assert shown.names[-1] == "2 others"
+    assert shown.counts.sum() == 400
+    members = {name: (name,) for name in run.classes} | shown.members
+    for i, truth in enumerate(shown.names):
+        for j, guess in enumerate(shown.names):
+            there = selection.cell(members[truth], members[guess])
+            assert run.mask(Selection.parse(there.query())).sum() == shown.counts[i, j]
