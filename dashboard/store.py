@@ -486,6 +486,31 @@ class RunView:
         where = "train" if split == "reference" else split
         return np.sort(frame.loc[(frame["split"] == where) & (frame["issue"] == 1), "example_id"].to_numpy(np.int32))
 
+    def duplicates(self, split: str) -> pd.DataFrame:
+        """Near-duplicates of a split's pictures: rows example_id, other_split, other_id, distance. Raises Missing."""
+        frame = self._store.about(self.dataset["name"], "duplicates")
+        return frame[frame["split"] == split]
+
+    def shelf_of(self, split: str, example_id: int) -> str:
+        """Under which name a picture can be asked for: of train, only its reference part and the twins may be here."""
+        if split != "train":
+            return split
+        for name in ("reference", "twins"):
+            try:
+                self.pictures(name).row(example_id)
+            except (Missing, Broken):
+                continue
+            return name
+        return split
+
+    def label_of(self, split: str, example_id: int) -> int | None:
+        """The label of any picture of the data set, None where it is not on this machine."""
+        try:
+            pictures = self.pictures(self.shelf_of(split, example_id))
+            return int(pictures.labels[pictures.row(example_id)])
+        except (Missing, Broken):
+            return None
+
     def slices(self, split: str) -> pd.DataFrame:
         """Weak slices of a split; see the schema. Raises Missing or Broken."""
         frame = self._noun("slices", lambda: self._run.table("slices"))

@@ -199,7 +199,11 @@ def measure(root: Path, dataset: Dataset) -> Path:
         frame.insert(1, "example_id", split.ids.astype(np.int32))
         frames.append(frame)
     writer.write_about(folder, "properties", pd.concat(frames, ignore_index=True))
-    writer.write_about(folder, "duplicates", duplicates.table({**splits, "train": dataset["train"]}))
+    found = duplicates.table({**splits, "train": dataset["train"]})
+    writer.write_about(folder, "duplicates", found)
+    # the other half of a pair is of train, most of which does not ship
+    twins = np.isin(dataset["train"].ids, found.loc[found["other_split"] == "train", "other_id"])
+    writer.write_split(folder, "twins", dataset["train"].take(np.flatnonzero(twins)))
     return folder
 
 

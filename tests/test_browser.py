@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from dashboard.store import Store
 from ml.paths import ARTIFACTS
 
-PAGES = ["/", "/insights", "/prediction", "/training", "/comparison"]
+PAGES = ["/", "/insights", "/prediction", "/training", "/comparison", "/slices"]
 LEVELS = ("serious", "critical")
 expect.set_options(timeout=20_000)  # CI machines are busy
 

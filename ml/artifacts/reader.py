@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.artifacts.manifest import check
-from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, Arrays, Mismatch, Table
+from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Mismatch, Table
 from ml.artifacts.writer import sha256
 
 # reading a table of 250,000 rows leaves 30 MB less behind than with arrow's own allocator, which keeps what it freed
@@ -187,7 +187,7 @@ class Library:
 
     def pictures(self, dataset: str, split: str) -> Pictures:
         """One split of a data set's pictures. Raises Missing or Broken."""
-        if not RUN_ID.fullmatch(dataset) or split not in ("test", "validation", "reference", "train"):
+        if not RUN_ID.fullmatch(dataset) or split not in (*SPLITS, "twins"):
             raise Missing(f"There are no pictures of {split!r} here.")
         for root in (self.artifacts, self.home):
             path = root / "datasets" / dataset / f"{split}.npz"

@@ -118,7 +118,7 @@ def write_pictures(root: Path, dataset: Dataset, *, complete: bool = False) -> P
     if complete:
         splits["train"] = dataset["train"]
     for name, split in splits.items():
-        _write_split(folder, name, split)
+        write_split(folder, name, split)
     description = {"schema": VERSION, **describe(dataset), "splits": {name: len(s) for name, s in splits.items()}}
     scratch = folder / "dataset.partial"
     scratch.write_text(json.dumps(description, indent=1, ensure_ascii=False) + "\n")
@@ -134,7 +134,8 @@ def write_about(folder: Path, noun: str, frame: pd.DataFrame) -> None:
     replace(scratch, folder / PICTURE_NOUNS[noun].file)
 
 
-def _write_split(folder: Path, name: str, split: Split) -> None:
+def write_split(folder: Path, name: str, split: Split) -> None:
+    """<name>.npz: images, labels, ids."""
     scratch = folder / f"{name}.partial"
     with scratch.open("wb") as file:
         np.savez_compressed(file, images=split.images, labels=split.labels.astype(np.int16), ids=split.ids)

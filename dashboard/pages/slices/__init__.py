@@ -1,0 +1,56 @@
+"""Where is it weak, and what to do next: groups with more mistakes than the rest, failure modes, near-duplicates."""
+
+from dash import Dash, Input, Output, dcc, html
+
+from dashboard.components import icon, page_head, selection_bar, strip
+from dashboard.doors import Doors
+from dashboard.pages.slices import found, modes, saved, twins
+from dashboard.selection import Selection
+
+PATH, TITLE = "/slices", "Slices"
+PANELS = (modes, found, saved, twins)
+STRIP = "slices-strip"
+
+
+def layout(doors: Doors, selection: Selection) -> html.Div:
+    """The selection and its first images, then what can be selected."""
+    copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
+    return html.Div(
+        [
+            page_head("Slices", html.Span(id="slices-about"), [html.Div(id="slices-split"), copy]),
+            dcc.Store(id=saved.ASKED),
+            dcc.Store(id=saved.DONE),
+            html.Div(id=saved.NOTICE, className="notice", role="status"),
+            selection_bar.layout(),
+            strip.layout(STRIP, tools=saved.keep_selection(doors)),
+            html.Div([found.layout()], className="ff-grid"),
+            html.Div([modes.layout()], className="ff-grid"),
+            html.Div([saved.layout()], className="ff-grid"),
+            html.Div([twins.layout()], className="ff-grid"),
+        ],
+        className="slices",
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """The page's head, then its panels."""
+
+    @app.callback(Output("slices-about", "children"), Output("slices-split", "children"), Input("url", "search"))
+    def draw_head(search: str | None):
+        selection = Selection.parse(search)
+        return about(doors, selection), selection_bar.splits(selection)
+
+    strip.register(app, doors, STRIP)
+    for panel in PANELS:
+        panel.register(app, doors)
+
+
+def about(doors: Doors, selection: Selection) -> str:
+    """Which run, how often it is wrong."""
+    try:
+        run = doors.store.shown(selection.run)
+        right = run.predictions(selection.split).right
+    except (LookupError, ValueError):
+        return "No run to show."
+    wrong = int((~right).sum())
+    return f"{run.title} is wrong on {wrong:,} of {len(right):,} {selection.split} images: where, and why?"

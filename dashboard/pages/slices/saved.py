@@ -1,0 +1,138 @@
+"""Slices that were saved, with how the run does on them. They keep their images, whatever is computed anew."""
+
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard.components import button, card, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.pages.slices import modes
+from dashboard.pages.slices.found import name_field
+from dashboard.records import Declined
+from dashboard.selection import SPLITS, Selection
+from dashboard.slices import NAME, Saved
+from dashboard.store import Broken, Missing, RunView
+
+FACE, BODY = "slices-saved-face", "slices-saved-body"
+ASKED = "slices-asked-state"  # {act, slice, name, at}, written by assets/slices.js
+DONE = "slices-done-state"  # changes when a slice was saved, renamed or removed
+NOTICE = "slices-notice"
+ACTS = ("save", "rename", "remove")
+
+
+def keep_selection(doors: Doors) -> html.Span | None:
+    """A name for what is selected, and the button that saves it."""
+    if doors.read_only:
+        return None
+    name = dbc.Input(id="slices-name-input", placeholder="Name this selection", maxlength=NAME, className="sm")
+    return html.Span(
+        [
+            html.Label("Name of the selection", htmlFor="slices-name-input", className="sr"),
+            name,
+            button("Save selection", small=True, **{"data-keep": ""}),
+        ],
+        className="row-ff keep-all",
+    )
+
+
+def layout() -> html.Article:
+    """One line a saved slice."""
+    return card("Saved slices", __doc__ or "", [slot(FACE), *plain.place(BODY, className="kept")])
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """The list, and what changes it."""
+
+    @panel_callback(app, FACE, plain.children(app, BODY), Input("url", "search"), Input(DONE, "data"))
+    def list_saved(search: str | None, _: Any):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        found = doors.store.slices.all(run.dataset["name"])
+        nothing = html.P("None yet: Save beside a weak slice, or name a selection above.", className="quiet small")
+        return [line(run, selection, saved, doors.read_only) for saved in found] or nothing
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Output(NOTICE, "children"),
+        Output(DONE, "data"),
+        Input(ASKED, "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def change_slice(asked: Any, search: str | None):
+        if not isinstance(asked, dict) or asked.get("act") not in ACTS:
+            raise PreventUpdate
+        selection = Selection.parse(search)
+        try:
+            after, words, number = change(doors, selection, asked)
+        except (Declined, Missing, Broken) as no:
+            return selection.query(), str(no), None
+        return after.query(), words, {"number": number, "at": asked.get("at")}
+
+
+def change(doors: Doors, selection: Selection, asked: dict[str, Any]) -> tuple[Selection, str, int]:
+    """Do what was asked: the selection after it, what to say, the slice's number. Raises Declined, Missing, Broken."""
+    key, slices = asked.get("slice"), doors.store.slices
+    if not isinstance(key, str) or len(key) > 60:
+        raise Declined("There is no such slice.")
+    if asked["act"] == "rename":
+        found = slices.rename(key, asked.get("name"))
+        return selection, f"Renamed to {found.name}.", found.number
+    if asked["act"] == "remove":
+        found = slices.remove(key)
+        left = tuple(one for one in selection.slice if one != key)
+        return selection.with_(slice=left), f"{found.name} was removed.", found.number
+    run = doors.store.shown(selection.run)
+    if key:
+        members = {split: run.sliced(split, key).tolist() for split in SPLITS[:2]}
+        frame = run.slices(selection.split)
+        rules = frame.loc[frame["slice"] == key, "rule"]
+        rule = str(rules.iloc[0]) if len(rules) else ""
+        name = asked.get("name") or run.slice_name(key)
+    else:
+        ids = run.predictions(selection.split).ids[run.mask(selection)]
+        members, rule, name = {selection.split: ids.tolist()}, selection.query(), asked.get("name")
+    found = slices.save(run.dataset["name"], name, members, rule=rule, run=run.run_id)
+    others = tuple(one for one in selection.slice if one != key)
+    start = selection if key else selection.clear()
+    n = sum(map(len, members.values()))
+    after = start.with_(slice=(*others, found.key)) if key else start.with_(slice=(found.key,))
+    return after, f"Saved {found.name}: {n:,} images.", found.number
+
+
+def line(run: RunView, selection: Selection, saved: Saved, read_only: bool) -> html.Div:
+    """A saved slice: name, error rate of this run, what can be done with it."""
+    predictions = run.predictions(selection.split)
+    ids = run.sliced(selection.split, saved.key)
+    inside = predictions.ids.searchsorted(ids)
+    wrong = int((~predictions.right[inside]).sum())
+    chosen = saved.key in selection.slice
+    acts = [
+        modes.select_button(
+            selection.toggle("slice", saved.key),
+            "Selected" if chosen else "Select",
+            saved.name,
+            **{"aria-pressed": str(chosen).lower()},
+        )
+    ]
+    if not read_only:
+        acts += [
+            button(
+                "Rename", small=True, kind="ghost", **{"data-rename": saved.key, "aria-label": f"Rename {saved.name}"}
+            ),
+            button(
+                "Remove", small=True, kind="ghost", **{"data-remove": saved.key, "aria-label": f"Remove {saved.name}"}
+            ),
+        ]
+    about = f"{saved.rule}, found in {saved.run}" if saved.rule else f"found in {saved.run}"
+    return html.Div(
+        [
+            html.Div([name_field(saved.name, read_only), html.Span(about, className="faint small")], className="who"),
+            modes.share("wrong", wrong, len(ids)),
+            html.Div(acts, className="row-ff"),
+        ],
+        className="mode saved",
+    )

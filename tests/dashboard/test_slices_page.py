@@ -1,0 +1,155 @@
+"""The Slices page callback by callback, and in a browser: a weak slice is renamed, saved and there again."""
+
+import csv
+import io
+import shutil
+
+import pandas as pd
+import pytest
+from playwright.sync_api import expect
+
+from dashboard.pages.slices import found
+from dashboard.selection import Selection
+from tests.callbacks import fired_in_process
+
+
+@pytest.fixture
+def client(app):
+    return fired_in_process(app)
+
+
+def text(tree):
+    """All words of a tree of components."""
+    if isinstance(tree, list):
+        return " ".join(map(text, tree))
+    if isinstance(tree, dict):
+        return text(tree.get("props", {}).get("children"))
+    return "" if tree is None else str(tree)
+
+
+def listed(client, **values):
+    return client.fire("slices-found-body-tree.data", "url.search", **values)
+
+
+def test_the_list_says_what_was_computed(client, app):
+    status, answer = listed(client, url__search="", slices_found_select__value="p")
+    assert status == 200
+    words = text(answer["slices-found-body-tree"]["data"])
+    frame = found.ranked(app.store.open("toy").slices("test"), "p")
+    first = frame.iloc[0]
+    assert first["name"] in words
+    assert f"{first['wrong']:,} of {first['n']:,}" in words
+    assert f"{100 * first['low']:.1f} – {100 * first['high']:.1f}" in words
+    rows = list(csv.DictReader(io.StringIO(app.server.test_client().get("/export/slices.csv").get_data(as_text=True))))
+    assert {row["slice"] for row in rows} == set(app.store.open("toy").slices("test")["slice"])
+
+
+def test_orders():
+    frame = pd.DataFrame(
+        {
+            "slice": list("abcd"), "n": [100, 50, 1000, 40], "wrong": [20, 20, 100, 2], "rest_n": [100] * 4,
+            "rest_wrong": [10, 10, 7, 10], "lift": [2, 4, 1.43, 0.5], "lift_low": [1.1, 2.5, 1.2, 0.1],
+            "p": [1e-3, 1e-9, 1e-4, 1], "p_adjusted": [0.2, 1e-8, 1e-3, 1],
+        }
+    )  # fmt: skip
+    assert found.ranked(frame, "more")["slice"].tolist() == ["c", "b", "a"]  # 30, 15 and, maybe by chance, 10 more
+    assert found.ranked(frame, "lift")["slice"].tolist() == ["b", "c", "a"]
+    assert found.ranked(frame, "p")["slice"].tolist() == ["b", "c", "a"]
+
+
+def test_failure_modes_add_up_and_say_what_is_missing(client, app):
+    status, answer = client.fire("slices-modes-body-tree.data", "url.search", url__search="?tag=unsure")
+    assert status == 200
+    words = text(answer["slices-modes-body-tree"]["data"])
+    run = app.store.open("toy")
+    n = len(run.tagged("test", "unsure"))
+    assert f"{n:,} of 400" in words
+    assert "python -m ml evaluate toy --only label_issues" in words
+    table = csv.DictReader(io.StringIO(app.server.test_client().get("/export/modes.csv").get_data(as_text=True)))
+    counted = {row["tag"]: int(row["images"]) for row in table}
+    assert counted["unsure"] == n
+    assert "suspected-label" not in counted
+
+
+def test_a_run_without_tables_says_which_command_makes_them(client, home, app):
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "bare")
+    manifest = home / "runs" / "bare" / "manifest.json"
+    words = manifest.read_text().replace('"run_id": "toy"', '"run_id": "bare"')
+    for noun in ("slices", "slice_members", "tags", "epochs"):
+        words = words.replace(f'"{noun}": {{', f'"no_{noun}": {{')
+    manifest.write_text(words)
+    _, answer = listed(client, url__search="?run=bare")
+    assert "python -m ml evaluate bare --only slices" in text(answer["slices-found-face"]["children"])
+    for search in ("?run=bare&slice=group-01", "?run=bare&tag=flips", "?run=bare&epoch=3"):
+        for output in ("slices-modes-body-tree.data", "slices-saved-body-tree.data", "slices-strip-row-tree.data"):
+            status, _ = client.fire(output, "url.search", url__search=search)
+            assert status == 200
+
+
+def asked(client, data, search=""):
+    return client.fire(
+        "slices-notice.children", "slices-asked-state.data", slices_asked_state__data=data, url__search=search
+    )
+
+
+def test_saving_adds_the_chip_and_the_row(client, app):
+    run = app.store.open("toy")
+    key = run.slices("test").iloc[0]["slice"]
+    status, answer = asked(client, {"act": "save", "slice": key, "name": "Odd ones", "at": 1}, f"?slice={key}")
+    assert status == 200
+    (saved,) = app.store.slices.all(run.dataset["name"])
+    after = Selection.parse(next(value["search"] for name, value in answer.items() if name.startswith("url")))
+    assert after.slice == (saved.key,)
+    assert run.mask(after).sum() == run.mask(Selection(slice=(key,))).sum()
+    assert app.store.slices.get(saved.key).members["validation"] == run.sliced("validation", key).tolist()
+    asked(client, {"act": "rename", "slice": saved.key, "name": "Very odd", "at": 2})
+    assert "Very odd" in text(
+        client.fire("slices-saved-body-tree.data", "url.search")[1]["slices-saved-body-tree"]["data"]
+    )
+    _, answer = asked(client, {"act": "remove", "slice": saved.key, "at": 3}, f"?slice={saved.key}")
+    assert app.store.slices.all(run.dataset["name"]) == []
+    _, answer = asked(client, {"act": "save", "slice": "", "name": "All wrong", "at": 4}, "")
+    (saved,) = app.store.slices.all(run.dataset["name"])
+    assert len(app.store.slices.get(saved.key).members["test"]) == (~run.predictions("test").right).sum()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None, 3, [], {}, {"act": "drop"}, {"act": "save"}, {"act": "save", "slice": 7}, {"act": "rename", "slice": "x"},
+        {"act": "save", "slice": "nothing", "name": "x"}, {"act": "save", "slice": "", "name": ["x"]},
+        {"act": "remove", "slice": "saved-1"},
+    ],
+)  # fmt: skip
+def test_nothing_else_can_be_asked(client, app, data):
+    status, _ = asked(client, data)
+    assert status in (200, 204)
+    assert app.store.slices.all("synthetic-4-28x28x1") == []
+
+
+def test_pairs_say_how_alike_they_are(client, app):
+    status, answer = client.fire("slices-twins-body-tree.data", "slices-twins-near.data", slices_twins_near__data="")
+    assert status == 200
+    words = text(answer["slices-twins-body-tree"]["data"])
+    leaks = app.store.open("toy").duplicates("test").query("other_split == 'train'")["example_id"].nunique()
+    assert f"{leaks:,} of 400" in words
+
+
+def test_a_slice_is_renamed_saved_and_there_again(page, live_server, idle):
+    page.goto(f"{live_server}/slices")
+    page.wait_for_function(idle)
+    line = page.locator(".weak > li").first
+    line.locator("[data-slice]").click()
+    expect(page.locator("#selection-chips .chip", has_text="slice")).to_have_count(1)
+    n = page.locator("#selection-count").inner_text()
+    name = line.get_by_role("textbox", name="Name of the slice")
+    name.fill("Bars I know")
+    name.press("Enter")
+    expect(page.locator("#selection-chips")).to_contain_text("Bars I know")
+    expect(page.locator("#selection-count")).to_have_text(n)
+    page.wait_for_function(idle)
+    page.goto(page.url)
+    expect(page.locator(".saved .slice-name")).to_have_text("Bars I know")
+    expect(page.locator("#selection-count")).to_have_text(n)
+    page.locator("#slices-strip-open button").click()
+    expect(page.locator("#dashboard-gallery-title")).to_contain_text(f"{int(n):,} image")
