@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="fashion-forward-tests-"))
 os.environ["FASHION_HOME"] = str(SCRATCH / "home")
 SETTINGS = ("DB", "HOSTS", "PASSWORD", "READ_ONLY", "FRAMES", "WORKERS", "LEASE")
@@ -43,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-        if "faults" in item.path.parts:
+        if "faults" in item.path.relative_to(TESTS).parts:
             item.add_marker("faults")
 
 
