@@ -162,6 +162,11 @@ class Decisions(Rows):
         newest = query.order_by(_decisions.c.number.desc()).limit(limit)
         return [Decision(**row) for row in self.rows(newest if limit else query.order_by(_decisions.c.number))]
 
+    def count(self, dataset: str) -> int:
+        """How many decisions of a data set stand."""
+        mine = (_decisions.c.dataset == dataset, ~_decisions.c.undone)
+        return next((int(row["n"]) for row in self.rows(select(func.count().label("n")).where(*mine))), 0)
+
     # ---- change
 
     def decide(
@@ -196,9 +201,10 @@ class Decisions(Rows):
             for example, came in given.items():
                 after = {"exclude": EXCLUDED, "keep": came, "relabel": label}[action]
                 done = "keep" if action == "relabel" and label == came else action
-                row = {"id": _id(batch, split, example), "batch": batch, "dataset": dataset, "split": split}
-                row |= {"example_id": example, "action": done, "before": now.get(example, came), "after": after}
-                rows.append(row | {"who": who, "at": at, "run": run, "imported": False, "undone": False})
+                row: dict[str, Any] = {"id": _id(batch, split, example), "batch": batch}
+                row |= {"dataset": dataset, "split": split, "example_id": example, "action": done}
+                row |= {"before": now.get(example, came), "after": after, "who": who, "at": at, "run": run}
+                rows.append(row | {"imported": False, "undone": False})
             made = connection.execute(insert(_decisions).returning(*_COLUMNS), rows).mappings().all()
             return sorted((Decision(**row) for row in made), key=lambda decision: decision.number)
 

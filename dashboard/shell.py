@@ -10,7 +10,7 @@ from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.exceptions import PreventUpdate
 from flask import request
 
-from dashboard import api, compression, drawer, exports, health, pictures, security, serve, theme
+from dashboard import api, compression, drawer, exports, health, pictures, report, review, security, serve, theme
 from dashboard.components import button, faces, icon, selection_bar
 from dashboard.decisions import Decisions
 from dashboard.doors import Doors
@@ -89,6 +89,8 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     server = app.server
     pictures.register(server, store)
     exports.register(server, doors)
+    report.register(server, doors)
+    review.register(server, doors)
     api.register(server, doors)
     health.register(server, doors)
     compression.install(server)

@@ -7,6 +7,7 @@ one, five times over.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def out_of_sample(
     """float32 [n, C] for dataset["train"]: what a network says of a fifth that it did not learn from."""
     train = dataset["train"]
     height, width, channels = dataset.shape
-    shape = {"channels": channels, "height": height, "width": width}
+    shape: dict[str, Any] = {"channels": channels, "height": height, "width": width}
     which = folds(train.labels, config.seed)
     result = np.empty((len(train), len(dataset.classes)), np.float32)
     for fold in range(FOLDS):

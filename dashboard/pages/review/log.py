@@ -1,0 +1,128 @@
+"""One line a decision, the newest first. All of them go out as CSV, and such a file can be taken in again."""
+
+import base64
+import binascii
+import secrets
+import time
+
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import review
+from dashboard.components import button, csv_link, icon, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.decisions import Decision
+from dashboard.doors import Doors
+from dashboard.records import Declined
+from dashboard.selection import Selection
+from dashboard.store import Broken, Missing
+
+FACE, BODY = "review-log-face", "review-log-body"
+UPLOAD, NOTE = "review-import-upload", "review-import-note"
+SHOWN = 12
+
+
+def layout(doors: Doors) -> html.Article:
+    """The list, the way out and the way back."""
+    take = None
+    if not doors.read_only:
+        take = dcc.Upload(
+            html.Span([icon("upload"), "Take in a CSV"], className="btn-ff sm"), id=UPLOAD, max_size=review.CSV_BYTES,
+            multiple=False, accept=".csv,text/csv", style={}, style_active={}, style_reject={},
+        )  # fmt: skip
+    head = html.Div(
+        [
+            html.Div([html.H2("Decisions", className="card-title"), html.P(__doc__)]),
+            html.Div([html.Span(id="review-log-csv"), take], className="tools"),
+        ],
+        className="card-h",
+    )
+    note = html.P(id=NOTE, className="small quiet", role="status")
+    return html.Article(
+        [head, slot(FACE, "Reading the decisions"), html.Div([note, *plain.place(BODY)])], className="ff-card c5"
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """List them, and take files in."""
+
+    @panel_callback(
+        app,
+        FACE,
+        plain.children(app, BODY),
+        Output("review-log-csv", "children"),
+        Input("review-view-state", "data"),
+        Input("review-done-state", "data"),
+    )
+    def list_decisions(search: str | None, _: object):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        standing = doors.decisions.standing(run.dataset["name"])
+        if standing.problem:
+            return html.P(standing.problem, className="quiet"), None
+        newest = doors.decisions.log(run.dataset["name"], limit=SHOWN)
+        csv = csv_link(f"/export/decisions.csv{Selection(run=selection.run).query()}")
+        if not newest:
+            return html.P(
+                "Nothing decided yet. Each key press is one decision, kept as it is made.", className="quiet"
+            ), csv
+        total = doors.decisions.count(run.dataset["name"])
+        ends = ["" if n == 1 else "s" for n in (total, len(standing.by))]
+        words = f"{total:,} decision{ends[0]} of {len(standing.by):,} image{ends[1]}."
+        body = [
+            html.P(words, className="quiet small"),
+            html.Ul([line(doors, one) for one in newest], className="decisions"),
+        ]
+        return body, csv
+
+    if doors.read_only:
+        return
+
+    @app.callback(
+        Output(NOTE, "children"),
+        Output("review-done-state", "data"),
+        Output(UPLOAD, "contents"),
+        Input(UPLOAD, "contents"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def take_in(contents: object, search: str | None):
+        if contents is None:
+            raise PreventUpdate
+        try:
+            run = doors.store.shown(Selection.parse(search).run)
+            rows = review.read(text_of(contents), run)
+            new, here = doors.decisions.bring(rows, secrets.token_hex(16))
+        except (Declined, Missing, Broken) as declined:
+            return str(declined), None, None
+        return f"{len(rows):,} decisions read: {new:,} new, {here:,} here already.", time.time(), None
+
+
+def text_of(contents: object) -> str:
+    """The text in what dcc.Upload sends. Raises Declined."""
+    if not isinstance(contents, str) or len(contents) > 2 * review.CSV_BYTES:
+        raise Declined("This file is larger than 10 MB.")
+    try:
+        return base64.b64decode(contents.partition(",")[2], validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Declined("This is no text in UTF-8: save the file as CSV.") from None
+
+
+def line(doors: Doors, decision: Decision) -> html.Li:
+    """When, who, what of which image; and the way to take the press back."""
+    what = {
+        "keep": f"kept as {decision.after}",
+        "exclude": f"left out (was {decision.before or 'left out'})",
+        "relabel": f"{decision.before or 'left out'} → {decision.after}",
+    }[decision.action]
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(decision.at)) + " UTC"
+    take = button(
+        "Undo",
+        kind="ghost",
+        small=True,
+        disabled=doors.read_only,
+        **{"data-act": "undo", "data-batch": decision.batch, "aria-label": f"Undo {decision.example_id}: {what}"},
+    )
+    words = [html.B(f"#{decision.example_id}", className="mono"), f" {what}"]
+    more = f"{decision.split}, {decision.who}, {at}{', from a file' if decision.imported else ''}"
+    return html.Li([html.Div([html.Span(words), html.Span(more, className="faint small")]), take])

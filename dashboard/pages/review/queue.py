@@ -1,0 +1,187 @@
+"""Most suspect first. Click to look, Ctrl or Shift to choose several; what you decide then is of all of them."""
+
+from dash import Dash, Input, Output, html
+
+from dashboard.components import button, dot, faces, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.components.selection_bar import chip
+from dashboard.decisions import Decision, Standing
+from dashboard.doors import Doors
+from dashboard.pictures import tile_style
+from dashboard.review import Queue, queue, split_of, sprites_url
+from dashboard.selection import MAX_IDS, PAGE_SIZE, Selection
+from dashboard.store import RunView
+
+FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queue-foot", "review-queue-title"
+TOOLS = "review-queue-tools"
+
+
+def layout() -> html.Article:
+    """A page of the queue."""
+    head = html.Div([html.Div([html.H2(id=TITLE, className="card-title"), html.P(__doc__)])], className="card-h")
+    body = html.Div(
+        [
+            *plain.place(TOOLS, className="tools-row"),
+            *plain.place(GRID, className="tiles"),
+            *plain.place(FOOT),
+        ]
+    )
+    return html.Article([head, slot(FACE, "Reading the queue"), body], className="ff-card c5")
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Redraw when the page, the filters or a decision change; going from image to image leaves it as it is."""
+
+    @panel_callback(
+        app,
+        FACE,
+        Output(TITLE, "children"),
+        plain.children(app, TOOLS),
+        plain.children(app, GRID),
+        plain.children(app, FOOT),
+        Input("review-view-state", "data"),
+        Input("review-done-state", "data"),
+    )
+    def list_queue(search: str | None, _: object):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        found, standing = queue(run, selection), doors.decisions.standing(run.dataset["name"])
+        title = f"{found.suspected:,} suspected of {found.examined:,}"
+        if not len(found.ids):
+            return title, tools(run, selection, found, standing), nothing(selection, found), context(run, selection, 0)
+        page = here(selection, len(found.ids))
+        return (
+            title,
+            tools(run, selection, found, standing),
+            tiles(run, selection, found, standing, page),
+            [context(run, selection, len(found.ids)), pager(selection, page, len(found.ids))],
+        )
+
+
+def here(selection: Selection, n: int) -> int:
+    """The page shown, the last where the address is past that."""
+    return min(selection.page, max(-(-n // PAGE_SIZE), 1))
+
+
+def rows(selection: Selection, n: int) -> range:
+    """Places of the queue on the page shown."""
+    page = here(selection, n)
+    return range((page - 1) * PAGE_SIZE, min(page * PAGE_SIZE, n))
+
+
+def current(found: Queue, standing: Standing, selection: Selection) -> int | None:
+    """The place in front: the one of the address, else the first on the page that nothing was decided of."""
+    if selection.sample is not None and (row := found.row(selection.sample)) is not None:
+        return row
+    places = rows(selection, len(found.ids))
+    still = (row for row in places if standing.of(found.split, int(found.ids[row])) is None)
+    return next(still, places[0] if places else None)
+
+
+def tools(run: RunView, selection: Selection, found: Queue, standing: Standing) -> list:
+    """How far one is, what narrows the queue, and ways on."""
+    decided = sum(standing.of(found.split, example) is not None for example in found.ids.tolist())
+    n = len(found.ids)
+    words = [html.B(f"{decided:,}", id="review-decided"), f" of {n:,} decided"]
+    if found.split == "train" and n < found.suspected and not selection.narrowed:
+        words.append(f"; pictures of the first {n:,} come with the run")
+    said = [html.Span(words, className="quiet small")]
+    for name, title in (("true", "labelled"), ("pred", "suggested")):
+        for value in getattr(selection, name):
+            rest = tuple(v for v in getattr(selection, name) if v != value)
+            mark = dot(run.classes.index(value)) if value in run.classes else None
+            said.append(chip(title, value, selection.with_(**{name: rest}), mark))
+    if selection.narrowed:
+        said.append(button("All suspects", kind="ghost", small=True, search=selection.clear().query()))
+    several = button("Choose several", small=True, **{"data-several": "", "aria-pressed": "false"})
+    gallery = None
+    if split_of(selection) != "train" and n:
+        ids = tuple(found.ids[:MAX_IDS].tolist())
+        gallery = button("Gallery", small=True, search=selection.clear().with_(ids=ids).query(), path="/")
+    return [html.Div(said, className="chips"), html.Div([several, gallery], className="row-ff")]
+
+
+def nothing(selection: Selection, found: Queue) -> html.Div:
+    """Instead of pictures."""
+    if selection.narrowed and found.suspected:
+        return html.Div(faces.empty("No suspected label matches these filters."), className="c12")
+    return html.Div(faces.empty(f"cleanlab suspects no label of these {found.examined:,} images."), className="c12")
+
+
+def tiles(run: RunView, selection: Selection, found: Queue, standing: Standing, page: int) -> list:
+    """One button a picture: what is suggested, what it is labelled, and what was decided."""
+    places = rows(selection, len(found.ids))
+    ids = [int(found.ids[row]) for row in places]
+    url = sprites_url(run, found.split, ids)
+    height, width = run.dataset["height"], run.dataset["width"]
+    front = current(found, standing, selection)
+    buttons = []
+    for place, row in enumerate(places):
+        label, suggested = int(found.labels[row]), int(found.suggested[row])
+        decision = standing.of(found.split, ids[place])
+        done = outcome(decision)
+        buttons.append(
+            html.Button(
+                [
+                    html.Span(
+                        html.Span(done, className="mark") if done else None,
+                        className="px",
+                        style=tile_style(url, place, len(ids), height, width),
+                    ),
+                    html.Span([dot(suggested), html.Span(run.classes[suggested])], className="l1"),
+                    html.Span(f"is {run.classes[label]}", className="l2"),
+                ],
+                type="button",
+                className="tile",
+                **{
+                    "data-sample": str(ids[place]),
+                    "data-search": selection.with_(sample=ids[place], page=page).query(),
+                    "data-decided": decision.action if decision else "",
+                    "data-front": str(row == front).lower(),
+                    "aria-label": (
+                        f"Image {ids[place]}: labelled {run.classes[label]}, suggested {run.classes[suggested]}, "
+                        f"{done or 'not decided'}"
+                    ),
+                },
+            )
+        )
+    return buttons
+
+
+def outcome(decision: Decision | None) -> str:
+    """In a word or two; '' for none."""
+    if decision is None:
+        return ""
+    return {"keep": "kept", "exclude": "left out"}.get(decision.action, decision.after)
+
+
+def context(run: RunView, selection: Selection, n: int) -> html.Div:
+    """What assets/review.js has to know of the page that is shown."""
+    page = here(selection, n)
+    bare = selection.with_(sample=None)
+    more, before = page * PAGE_SIZE < n, page > 1
+    return html.Div(
+        id="review-context",
+        hidden=True,
+        **{
+            "data-run": run.run_id,
+            "data-split": split_of(selection),
+            "data-after": bare.with_(page=page + 1).query() if more else "",
+            "data-before": bare.with_(page=page - 1).query() if before else "",
+        },
+    )
+
+
+def pager(selection: Selection, page: int, n: int) -> html.Div:
+    """Where we are, and the pages before and after."""
+    bare = selection.with_(sample=None)
+    first, last = (page - 1) * PAGE_SIZE, min(page * PAGE_SIZE, n)
+    more = last < n
+    steps = [
+        button(
+            "Previous", small=True, search=bare.with_(page=page - 1).query() if page > 1 else None, disabled=page == 1
+        ),
+        button("Next", small=True, search=bare.with_(page=page + 1).query() if more else None, disabled=not more),
+    ]
+    words = html.Span(f"{first + 1:,} – {last:,} of {n:,}", className="quiet small")
+    return html.Div([words, html.Div(steps, className="row-ff")], className="pager")

@@ -1,0 +1,202 @@
+"""A new training on the corrected training images. What is decided by now is frozen for it, in a file of its own."""
+
+import secrets
+
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+
+from dashboard import review
+from dashboard.components import badge, button
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures.pace import duration
+from dashboard.jobs import Invalid, Job, Refused
+from dashboard.selection import Selection
+from dashboard.store import RunView
+
+FACE, START, NOTE = "review-retrain-face", "review-retrain-start", "review-retrain-note"
+RECIPE, OPEN, WHAT, LIVE = "review-retrain-recipe", "review-retrain-open", "review-retrain-what", "review-retrain-live"
+MINE, ENDED, TICK = "review-retrain-state", "review-retrain-ended", "review-retrain-interval"
+SAME, QUICK = "same", "quick"
+TICK_MS = 1_000
+BADGES = {
+    "queued": "mute",
+    "running": "info",
+    "done": "good",
+    "failed": "bad",
+    "interrupted": "warn",
+    "cancelled": "mute",
+}
+
+
+def layout(doors: Doors) -> html.Article:
+    """What would be changed, by which recipe, the button, and how far it is."""
+    head = html.Div(
+        [html.Div([html.H2("Fix, retrain, compare", className="card-title"), html.P(__doc__)])], className="card-h"
+    )
+    choices = dbc.RadioItems(
+        id=RECIPE,
+        options=[
+            {"value": SAME, "label": "The recipe of this run, so that only the labels differ"},
+            {"value": QUICK, "label": "The quick recipe: a minute or so, but the recipe differs as well"},
+        ],
+        value=SAME,
+        className="checks",
+    )
+    go = dbc.Checklist(
+        id=OPEN, options=[{"value": "open", "label": "Open the comparison when it is done"}], value=["open"],
+        className="checks",
+    )  # fmt: skip
+    form = html.Div(
+        [
+            html.Div(id=WHAT),
+            html.Div(choices, role="group", **{"aria-label": "Recipe"}),
+            html.Div(go),
+            html.Div(
+                button("Retrain with my decisions", id=START, kind="primary", disabled=doors.read_only),
+                className="row-ff",
+            ),
+            html.P(id=NOTE, className="bad small", role="alert"),
+        ],
+        className="retrain-form",
+    )
+    parts = [
+        dcc.Store(id=MINE),
+        dcc.Store(id=ENDED),
+        dcc.Interval(id=TICK, interval=TICK_MS, disabled=True),
+        html.Div([form, html.Div(id=LIVE, className="retrain-live")], className="retrain"),
+    ]
+    return html.Article([head, slot(FACE), html.Div(parts)], className="ff-card c7")
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Say what would change, start it, watch it, and go on to the comparison."""
+
+    @panel_callback(
+        app,
+        FACE,
+        Output(WHAT, "children"),
+        Output(START, "disabled"),
+        Input("review-view-state", "data"),
+        Input("review-done-state", "data"),
+    )
+    def draw_what(search: str | None, _: object):
+        run = doors.store.shown(Selection.parse(search).run)
+        relabelled, excluded = review.corrections(run, doors.decisions.standing(run.dataset["name"]))
+        n = len(relabelled) + len(excluded)
+        if not n:
+            none = "No decision of yours changes the training images yet: review the split Train first."
+            return html.P(none, className="quiet"), True
+        words = [html.B(f"{len(relabelled):,}"), " labels changed, ", html.B(f"{len(excluded):,}"), " images left out"]
+        rest = " of what the run learned from. Validation and test keep the labels they came with."
+        return html.P([*words, rest]), doors.read_only
+
+    if doors.read_only:
+        return
+
+    @app.callback(
+        Output(MINE, "data"),
+        Output(NOTE, "children"),
+        Input(START, "n_clicks"),
+        State(RECIPE, "value"),
+        State("url", "search"),
+        running=[(Output(START, "disabled"), True, False)],
+        prevent_initial_call=True,
+    )
+    def start_retraining(clicks: int | None, recipe: object, search: str | None):
+        if not clicks:
+            raise PreventUpdate
+        try:
+            run = doors.store.shown(Selection.parse(search).run)
+            job = begin(doors, run, QUICK if recipe == QUICK else SAME)
+        except Invalid as invalid:
+            return no_update, " ".join(invalid.errors.values())
+        except (Refused, LookupError, ValueError) as refusal:
+            return no_update, str(refusal)
+        return {"job": job.id}, None
+
+    @app.callback(
+        Output(LIVE, "children"),
+        Output(TICK, "disabled"),
+        Output(ENDED, "data"),
+        Input(TICK, "n_intervals"),
+        Input(MINE, "data"),
+        Input("review-view-state", "data"),
+        State(ENDED, "data"),
+    )
+    def watch_retraining(_: int | None, mine: object, search: str | None, ended: object):
+        job = newest(doors, mine)
+        if job is None:
+            return None, True, no_update
+        there = comparison(doors, job)
+        now = {"job": job.id, "search": there}
+        return live(job, there), not job.active, now if there and now != ended else no_update
+
+    # only the tab that started it goes on by itself
+    app.clientside_callback(
+        ClientsideFunction("review", "compare"),
+        Output("url", "search", allow_duplicate=True),
+        Output("url", "pathname", allow_duplicate=True),
+        Input(ENDED, "data"),
+        State(MINE, "data"),
+        State(OPEN, "value"),
+        prevent_initial_call=True,
+    )
+
+
+def begin(doors: Doors, run: RunView, recipe: str) -> Job:
+    """Queue it and wake the worker. Raises Refused, Invalid."""
+    relabelled, excluded = review.corrections(run, doors.decisions.standing(run.dataset["name"]))
+    if not relabelled and not excluded:
+        raise Refused("No decision changes the training images.")
+    config = dict(run.manifest["config"])
+    if recipe == QUICK:
+        config = {**doors.jobs.presets()["quick"], "dataset": run.dataset["name"], "seed": config["seed"]}
+    stem = f"{run.run_id[:48]}-reviewed"
+    taken = doors.shelf.names() | doors.jobs.names()
+    name = stem if stem not in taken else doors.shelf.free_name(stem)
+    job = doors.jobs.retrain(
+        config, name, against=run.run_id, relabelled=relabelled, excluded=excluded, intent=secrets.token_hex(16),
+        taken=doors.shelf.names(),
+    )  # fmt: skip
+    doors.jobs.wake()
+    return job
+
+
+def newest(doors: Doors, mine: object) -> Job | None:
+    """The retraining this tab started, else the last one there is."""
+    asked = mine.get("job") if isinstance(mine, dict) else None
+    jobs = [job for job in doors.jobs.view().jobs if job.spec.get("labels")]
+    return next((job for job in jobs if job.id == asked), jobs[0] if jobs else None)
+
+
+def comparison(doors: Doors, job: Job) -> str:
+    """The address of the comparison of its run with the one it was made beside; '' until there is one."""
+    found = doors.jobs.corrections(job)
+    known = {entry.run_id for entry in doors.store.runs() if entry.ok}
+    if job.state != "done" or job.run_id not in known or found is None or found.against not in known:
+        return ""
+    return Selection(run=job.run_id, against=found.against).query()
+
+
+def live(job: Job, there: str) -> list:
+    """Its name and state, how far it is, and the way to the comparison."""
+    words = job.cause
+    if job.state == "running":
+        words = f"{job.stage}, epoch {min(job.epoch + 1, job.epochs)} of {job.epochs}" if job.batches else job.stage
+        words += f", {duration(job.left)} left" if job.left else ""
+    elif job.state == "queued":
+        words = "waits for its turn"
+    share = job.batch / job.batches if job.batches else 0.0
+    bar = html.Progress(value=f"{share:.4f}", max="1", **{"aria-label": "Training progress"}) if job.active else None
+    ways = (
+        [button("Compare old and new", kind="primary", small=True, search=there, path="/comparison")] if there else []
+    )
+    ways.append(button("Training page", small=True, search="", path="/training"))
+    return [
+        html.Div([html.B(job.run_id), badge(job.state, BADGES.get(job.state, "mute"))], className="row-ff"),
+        html.P(words, className="quiet small"),
+        bar,
+        html.Div(ways, className="row-ff"),
+    ]

@@ -1,0 +1,209 @@
+"""Beside the picture: the mean of the class it is labelled, and of the class that a held-out network suggests."""
+
+import numpy as np
+from dash import Dash, Input, html
+
+from dashboard.components import dot, faces, plain
+from dashboard.components.bars import percent, probability_bars
+from dashboard.components.panel import panel_callback, slot
+from dashboard.components.tiles import neighbour_list
+from dashboard.decisions import Decision
+from dashboard.doors import Doors
+from dashboard.pages.review.queue import current
+from dashboard.pictures import inline_url
+from dashboard.review import Queue, image_url, queue
+from dashboard.selection import Selection
+from dashboard.store import Missing, RunView
+
+FACE, BODY, PAD = "review-sample-face", "review-sample-body", "review-sample-pad"
+KEYS = 10  # classes that a digit stands for
+
+
+def layout() -> html.Article:
+    """The image in front and the keys."""
+    head = html.Div(
+        [html.Div([html.H2("Is this label right?", className="card-title"), html.P(__doc__)])], className="card-h"
+    )
+    body = html.Div(
+        [*plain.place(BODY, className="front"), *plain.place(PAD, className="pad")], className="sample", tabIndex="-1"
+    )
+    return html.Article([head, slot(FACE, "Looking at the first image"), body], className="ff-card")
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Redraw when another image comes to the front, or something was decided of it."""
+
+    @panel_callback(
+        app,
+        FACE,
+        plain.children(app, BODY),
+        plain.children(app, PAD),
+        Input("url", "search"),
+        Input("review-done-state", "data"),
+    )
+    def draw_sample(search: str | None, _: object):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        found, standing = queue(run, selection), doors.decisions.standing(run.dataset["name"])
+        row = current(found, standing, selection)
+        if row is None:
+            return faces.empty("There is no suspected label to look at."), None
+        decision = standing.of(found.split, int(found.ids[row]))
+        front = [pictures(doors, run, found, row), evidence(run, found, row)]
+        return front, [said(run, found, row, decision), keys(doors, run, found, row, decision)]
+
+
+def means(doors: Doors, run: RunView) -> tuple[np.ndarray, np.ndarray]:
+    """The mean picture of each class over the reference part of train, uint8 [C, h, w, c], and n of each, int [C]."""
+
+    def make() -> tuple[np.ndarray, np.ndarray]:
+        known = run.pictures("reference")
+        counts = np.bincount(known.labels, minlength=len(run.classes))
+        sums = np.zeros((len(run.classes), *known.images.shape[1:]))
+        for label in range(len(run.classes)):
+            sums[label] = known.images[known.labels == label].sum(0, dtype=np.float64)
+        each = sums / np.maximum(counts, 1).reshape(-1, 1, 1, 1)
+        return each.round().astype(np.uint8), counts
+
+    return doors.store.keep(("class means", run.dataset["name"]), make)
+
+
+def probabilities(run: RunView, found: Queue, row: int) -> np.ndarray:
+    """float32 [C], by a network that had not learned from this label."""
+    example = int(found.ids[row])
+    if found.split == "train":
+        suspects = run.suspects()
+        return suspects["probabilities"][int(np.flatnonzero(suspects["example_id"] == example)[0])]
+    predictions = run.predictions(found.split)
+    return predictions.probabilities[predictions.row(example)]
+
+
+def pictures(doors: Doors, run: RunView, found: Queue, row: int) -> html.Div:
+    """The image large, the two classes' means smaller beside it."""
+    example, label, suggested = int(found.ids[row]), int(found.labels[row]), int(found.suggested[row])
+    p, (mean, counts) = probabilities(run, found, row), means(doors, run)
+
+    def side(which: int, words: str) -> html.Figure:
+        name = run.classes[which]
+        alt = f"Mean of {counts[which]:,} training images labelled {name}"
+        caption = [
+            html.Span(words, className="faint"),
+            html.B([dot(which), name]),
+            html.Span(f"{percent(float(p[which]))} %", className="quiet", title="probability, held out"),
+        ]
+        shot = html.Div(html.Img(src=inline_url(mean[which]), alt=alt), className="shot")
+        return html.Figure([shot, html.Figcaption(caption)])
+
+    where = image_url(run, found.split, example)
+    large = html.Div(
+        html.Img(src=where, alt=f"Image {example}, labelled {run.classes[label]}", id="review-picture"),
+        className="shot",
+    )
+    caption = [html.B(f"#{example}", className="mono"), html.Span(f"suspect {row + 1:,} of {len(found.ids):,}")]
+    return html.Div(
+        [
+            html.Figure([large, html.Figcaption(caption)], className="big"),
+            html.Div([side(label, "labelled"), side(suggested, "suggested")], className="two-means"),
+        ],
+        className="shots",
+    )
+
+
+def evidence(run: RunView, found: Queue, row: int) -> html.Div:
+    """Probabilities and the nearest training images."""
+    label, suggested = int(found.labels[row]), int(found.suggested[row])
+    bars = probability_bars(probabilities(run, found, row), run.classes, guess=suggested, label=label)
+    try:
+        ids, labels = neighbours(run, found, int(found.ids[row]))
+        counts = np.bincount(labels, minlength=len(run.classes))
+        words = (
+            f"{counts[label]} of {len(ids)} are labelled {run.classes[label]}, "
+            f"{counts[suggested]} {run.classes[suggested]}."
+        )
+        near: list = [html.P(words, className="quiet small"), neighbour_list(run, ids, labels)]
+    except Missing as missing:
+        near = [html.P(str(missing), className="quiet small"), html.Code(missing.command)]
+    return html.Div(
+        [
+            html.Div([html.H3("Nearest training images"), *near]),
+            html.Div([html.H3("Probability of each class, held out"), bars]),
+        ],
+        className="evidence",
+    )
+
+
+def neighbours(run: RunView, found: Queue, example: int) -> tuple[list[int], list[int]]:
+    """Ids and labels of the nearest reference images, nearest first. Raises Missing or Broken."""
+    if found.split == "train":
+        suspects = run.suspects()
+        ids = suspects["neighbour_id"][int(np.flatnonzero(suspects["example_id"] == example)[0])].tolist()
+    else:
+        ids = run.neighbours(found.split, example)["neighbour_id"].tolist()
+    known = run.pictures("reference")
+    return ids, [int(known.labels[known.row(one)]) for one in ids]
+
+
+def said(run: RunView, found: Queue, row: int, decision: Decision | None) -> html.Div:
+    """What was decided of it, by whom."""
+    label = run.classes[int(found.labels[row])]
+    if decision is None:
+        words: list = ["Labelled ", html.B(label), ". Nothing decided yet."]
+    else:
+        done = {"keep": "Kept as ", "exclude": "Left out", "relabel": "Relabelled "}[decision.action]
+        words = [done, html.B(decision.after) if decision.after else "", f" by {decision.who}. It came as {label}."]
+    return html.Div(html.P(words, className="said"), **{"data-decision": decision.action if decision else ""})
+
+
+def keys(doors: Doors, run: RunView, found: Queue, row: int, decision: Decision | None) -> html.Div:
+    """A button for each key; each does the same as its key."""
+    label, suggested = int(found.labels[row]), int(found.suggested[row])
+    off = doors.read_only
+    chosen = decision.after if decision is not None and decision.action == "relabel" else None
+
+    def key(cap: str, words: list, act: str, hint: str = "", **more: str) -> html.Button:
+        return html.Button(
+            [html.Kbd(cap, **{"aria-hidden": "true"}), *words],
+            type="button",
+            className="key",
+            disabled=off,
+            title=hint,
+            **{"data-act": act, **more},
+        )
+
+    classes = []
+    for i, name in enumerate(run.classes):
+        notes = [word for which, word in ((label, "labelled"), (suggested, "suggested")) if which == i]
+        classes.append(
+            key(
+                str(i) if i < KEYS else "·",
+                [dot(i), html.Span([name, html.Small(notes[0]) if notes else None], className="name")],
+                "relabel",
+                f"It is {name}",
+                **{
+                    "data-label": name,
+                    "data-class": str(i),
+                    "aria-pressed": str(name == chosen).lower(),
+                    "aria-label": f"Relabel {name}" + "".join(f", {note}" for note in notes),
+                },
+            )
+        )
+    acts = [
+        key("Space", [f"Keep {run.classes[label]}"], "keep", "The label is right"),
+        key("X", ["Exclude"], "exclude", "Leave the image out"),
+        key("U", ["Undo"], "undo", "Take back what you decided last"),
+        html.Span(
+            [
+                html.Button(
+                    html.Kbd("←"), type="button", className="key", **{"data-act": "back", "aria-label": "Previous"}
+                ),
+                html.Button(html.Kbd("→"), type="button", className="key", **{"data-act": "on", "aria-label": "Next"}),
+            ],
+            className="walk",
+        ),
+    ]
+    return html.Div(
+        [
+            html.Div(classes, className="classes", role="group", **{"aria-label": "Relabel"}),
+            html.Div(acts, className="acts"),
+        ]
+    )

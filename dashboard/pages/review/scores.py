@@ -1,0 +1,101 @@
+"""The same answers counted twice: by the labels as they came, and by what was decided here. They are never mixed."""
+
+from dash import Dash, Input, html
+
+from dashboard import review
+from dashboard.components import csv_link, dot, plain, whisker
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.review import Counted, counted, split_of
+from dashboard.selection import Selection
+from dashboard.store import wilson
+
+FACE, BODY = "review-scores-face", "review-scores-body"
+CAUTION = (
+    "Only suspected labels were looked at, and those are the ones the model disagrees with: the reviewed score can "
+    "hardly fall. It is no estimate of what a review of every label would give."
+)
+
+
+def layout() -> html.Article:
+    """As labelled and as reviewed, side by side."""
+    head = html.Div(
+        [html.Div([html.H2("As labelled, as reviewed", className="card-title"), html.P(__doc__)])], className="card-h"
+    )
+    return html.Article(
+        [head, slot(FACE, "Counting"), *plain.place(BODY)], className="ff-card", id="review-scores-card"
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Recount after each decision."""
+
+    @panel_callback(
+        app,
+        FACE,
+        plain.children(app, BODY),
+        Input("review-view-state", "data"),
+        Input("review-done-state", "data"),
+    )
+    def draw_scores(search: str | None, _: object):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        standing = doors.decisions.standing(run.dataset["name"])
+        if split_of(selection) == "train":
+            relabelled, excluded = review.corrections(run, standing)
+            kept = sum(d.action == "keep" for d in standing.within("train").values())
+            words = (
+                f"Of train, {len(relabelled):,} labels are changed, {len(excluded):,} images left out and {kept:,} "
+                "labels confirmed. The run learned from these, so no score is told by them: train again below, and "
+                "compare."
+            )
+            return html.P(words, className="quiet")
+        labelled, reviewed = counted(run, selection.split, standing)
+        return [
+            html.Div([line("As labelled", labelled), line("As reviewed", reviewed)], className="twice"),
+            changes(run.classes, labelled, reviewed),
+            html.P(CAUTION, className="quiet small"),
+            html.Div([csv_link(review.scores_url(selection))], className="row-ff tail"),
+        ]
+
+
+def line(words: str, found: Counted) -> html.Div:
+    """Accuracy with its interval and n."""
+    right, n = int(found.right.sum()), int(found.n.sum())
+    low, high = (float(end) for end in wilson(right, n))
+    share = right / max(n, 1)
+    return html.Div(
+        [
+            html.Span(words, className="label"),
+            html.B([f"{100 * share:.2f}", html.Small(" %")], className="value"),
+            whisker(share, low, high, (max(low - 0.02, 0), min(high + 0.02, 1))),
+            html.Span(f"{100 * low:.1f} – {100 * high:.1f}, {right:,} of {n:,}", className="faint small"),
+        ]
+    )
+
+
+def changes(classes: list[str], labelled: Counted, reviewed: Counted) -> html.Div | html.P:
+    """The classes that the decisions touch."""
+    touched = [
+        i for i in range(len(classes)) if (labelled.right[i], labelled.n[i]) != (reviewed.right[i], reviewed.n[i])
+    ]
+    if not touched:
+        return html.P("No decision of this split changes a score yet.", className="quiet small")
+
+    def cell(found: Counted, i: int) -> html.Td:
+        right, n = int(found.right[i]), int(found.n[i])
+        low, high = (float(end) for end in wilson(right, n))
+        return html.Td(
+            [
+                html.B(f"{100 * right / max(n, 1):.1f} %"),
+                html.Span(f" {100 * low:.1f} – {100 * high:.1f}, n {n:,}", className="faint small"),
+            ]
+        )
+
+    lines = [
+        html.Tr([html.Th([dot(i), " ", classes[i]], scope="row"), cell(labelled, i), cell(reviewed, i)])
+        for i in touched
+    ]
+    head = html.Thead(html.Tr([html.Th(words, scope="col") for words in ("Class", "As labelled", "As reviewed")]))
+    table = html.Table([head, html.Tbody(lines)])
+    return html.Div(table, className="tablewrap", tabIndex="0", role="region", **{"aria-label": "Scores by class"})

@@ -1,0 +1,350 @@
+"""The Review page without a browser: queue, decisions over HTTP, files out and in, counts, a retraining."""
+
+import csv
+import io
+import json
+import secrets
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.review import LEFT_OUT, table
+from dashboard.selection import Selection
+from dashboard.store import Store
+from ml.artifacts.reader import Library
+from ml.artifacts.writer import add_nouns, write_pictures
+from ml.data import load
+from ml.labels import read
+from tests.callbacks import fired_in_process
+
+TOY = "synthetic-4-28x28x1"
+TEST, TRAIN = 20, 12  # suspected labels of each
+
+
+def suspect(home):
+    """Nouns by hand: the first TEST of test and TRAIN of train are suspected to be of the next class.
+
+    The data set can be trained on.
+    """
+    write_pictures(home, load(TOY), complete=True)
+    run = Library(home, home).open("toy")
+    frames, began = [], time.perf_counter()
+    for split, few in (("test", TEST), ("validation", 0), ("train", TRAIN)):
+        examples = load(TOY)[split]
+        n = len(examples)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "split": split,
+                    "example_id": examples.ids,
+                    "label": examples.labels.astype(np.int16),
+                    "suggested": ((examples.labels + (np.arange(n) < few)) % 4).astype(np.int16),
+                    "quality": np.linspace(0.01, 0.99, n, dtype=np.float32),
+                    "issue": (np.arange(n) < few).astype(np.int8),
+                    "rank": np.arange(1, n + 1, dtype=np.int32),
+                }
+            )
+        )
+    train, kept = load(TOY)["train"], slice(0, 40)
+    suspects = {
+        "example_id": train.ids[kept],
+        "images": train.images[kept],
+        "probabilities": np.full((40, 4), 0.25, np.float32),
+        "neighbour_id": np.tile(train.ids[100:110], (40, 1)),
+    }
+    issues = pd.concat(frames, ignore_index=True)
+    add_nouns(home / "runs" / "toy", run.manifest, {"label_issues": (issues, began), "suspects": (suspects, began)})
+
+
+@pytest.fixture
+def suspected(home):
+    suspect(home)
+    return home
+
+
+@pytest.fixture
+def app(suspected, no_artifacts, no_worker):
+    from dashboard.shell import create_app
+
+    return create_app(no_artifacts, home=suspected)
+
+
+@pytest.fixture
+def client(app):
+    return fired_in_process(app)
+
+
+@pytest.fixture
+def web(app):
+    return app.server.test_client()
+
+
+def decide(web, ids, action="relabel", label="Bar 2", split="test", **more):
+    batch = secrets.token_hex(16)
+    label = {"label": label} if action == "relabel" else {}
+    body = {"run": "toy", "split": split, "ids": ids, "action": action, "who": "Ada", "batch": batch, **label, **more}
+    return web.post("/api/v1/decisions", json=body)
+
+
+def page(client, output, search="", **values):
+    status, made = client.fire_with(
+        f"{output}-tree.data",
+        "review-view-state.data",
+        {"url.search": search, "review-view-state.data": search or "?", **values},
+    )
+    assert status == 200
+    return json.dumps(made[f"{output}-tree"]["data"]), made
+
+
+def samples(tree):
+    return [int(part.split('"')[2]) for part in tree.split('"data-sample')[1:]]
+
+
+def test_the_queue_is_the_issues_most_suspect_first(client, web, suspected):
+    tree, made = page(client, "review-queue-grid")
+    assert samples(tree) == load(TOY)["test"].ids[:TEST].tolist()
+    assert made["review-queue-title"]["children"] == "20 suspected of 400"
+    assert '"data-front": "true"' in tree
+    tree, made = page(client, "review-queue-grid", "?split=reference")
+    assert samples(tree) == load(TOY)["train"].ids[:TRAIN].tolist()
+    assert made["review-queue-title"]["children"] == "12 suspected of 600"
+    sheet = tree.split("url(")[1].split(")")[0]
+    assert web.get(sheet).status_code == 200
+    assert web.get("/suspects/toy/3.png").mimetype == "image/png"
+    assert web.get("/suspects/toy/3000.png").status_code == 404
+    assert web.get("/suspects/toy/sheet/1-x.png").status_code == 404
+    tree, _ = page(client, "review-queue-grid", "?true=Bar 1&pred=Bar 2&outcome=wrong&outcome=right&split=reference")
+    assert samples(tree) == [1, 5, 9]
+    tree, made = page(client, "review-queue-grid", "?split=validation")
+    assert "suspects no label of these 200 images" in tree
+
+
+def test_without_the_table_the_face_names_the_command(home, no_artifacts):
+    from dashboard.shell import create_app
+
+    client = fired_in_process(create_app(no_artifacts, home=home))
+    for face, output in (("review-queue-face", "review-queue-grid"), ("review-sample-face", "review-sample-body")):
+        changed = "review-view-state.data" if "queue" in face else "url.search"
+        status, made = client.fire_with(
+            f"{output}-tree.data", changed, {"url.search": "", "review-view-state.data": "?"}
+        )
+        assert status == 200
+        assert "python -m ml evaluate toy --only label_issues" in json.dumps(made[face])
+
+
+def test_the_picture_in_front_its_means_and_its_keys(client):
+    fired = {"url.search": "?sample=2"}
+    status, made = client.fire_with("review-sample-body-tree.data", "url.search", fired)
+    assert status == 200
+    body, pad = (json.dumps(made[f"review-sample-{part}-tree"]["data"]) for part in ("body", "pad"))
+    assert f"/pictures/{TOY}/test/2.png" in body
+    assert "suspect 3 of 20" in body
+    assert body.count("data:image/png;base64") == 2
+    assert [f'"data-class": "{i}"' in pad for i in range(5)] == [True] * 4 + [False]
+    assert "Keep Bar 2" in pad
+    assert "Relabel Bar 3, suggested" in pad
+    status, made = client.fire_with("review-sample-body-tree.data", "url.search", {"url.search": "?split=reference"})
+    assert "/suspects/toy/0.png" in json.dumps(made["review-sample-body-tree"]["data"])
+
+
+def test_twenty_decisions_are_twenty_rows_with_before_after_and_time(web, client):
+    ids = load(TOY)["test"].ids[:TEST].tolist()
+    for example in ids[:12]:
+        assert decide(web, [example]).status_code == 200
+    assert decide(web, ids[12:16], "exclude").status_code == 200
+    assert decide(web, ids[16:], "keep").get_json()["decisions"][0]["who"] == "Ada"
+    answer = web.get("/export/decisions.csv?run=toy")
+    assert answer.mimetype == "text/csv"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    assert len(rows) == 20
+    assert [int(row["example_id"]) for row in rows] == ids
+    assert rows[0]["before"] == "Bar 0"
+    assert rows[0]["after"] == "Bar 2"
+    assert rows[13]["after"] == LEFT_OUT
+    assert rows[17]["action"] == "keep"
+    assert rows[2]["action"] == "keep"  # it is labelled Bar 2 already
+    assert all(row["when"].endswith("Z") and row["who"] == "Ada" and row["run"] == "toy" for row in rows)
+    tree, _ = page(client, "review-log-body")
+    assert "20 decisions of 20 images" in tree
+    tree, _ = page(client, "review-queue-tools")
+    assert '"20"' in tree
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"ids": [10**6]}, 422, "no image 1000000"),
+        ({"ids": []}, 422, "Ids"),
+        ({"ids": [True]}, 422, "Ids"),
+        ({"ids": "1"}, 422, "Ids"),
+        ({"action": "drop"}, 422, "Action"),
+        ({"label": "Bar 9"}, 422, "Label"),
+        ({"label": ["Bar 1"]}, 422, "Label"),
+        ({"split": "reference"}, 422, "Split"),
+        ({"batch": "1"}, 422, "Batch"),
+        ({"who": "x" * 61}, 422, "name"),
+        ({"who": {"a": 1}}, 422, "name"),
+        ({"run": "none"}, 404, "no run"),
+        ({"run": 7}, 422, "Run"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused_in_words(web, change, status, words):
+    answer = decide(web, change.get("ids", [1]), **{name: value for name, value in change.items() if name != "ids"})
+    assert (answer.status_code, words in answer.get_json()["error"]) == (status, True)
+    assert web.get("/export/decisions.csv").get_data(as_text=True).count("\n") == 1
+
+
+def test_requests_that_no_page_sends(web):
+    assert web.post("/api/v1/decisions", data="x").status_code == 415
+    assert web.post("/api/v1/decisions", data="{", content_type="application/json").status_code == 400
+    assert web.post("/api/v1/decisions", json=[1]).status_code == 422
+    assert web.post("/api/v1/decisions/undo", json={"run": "toy"}).status_code == 422
+    cross = {"Origin": "http://elsewhere.example"}
+    assert web.post("/api/v1/decisions", json={}, headers=cross).status_code == 403
+
+
+def test_undo_over_http(web):
+    batch = decide(web, [1, 2]).get_json()["decisions"][0]["batch"]
+    decide(web, [3], "exclude")
+    body = {"run": "toy", "who": "Ada"}
+    assert [d["id"] for d in web.post("/api/v1/decisions/undo", json=body).get_json()["decisions"]] == [3]
+    assert len(web.post("/api/v1/decisions/undo", json={**body, "batch": batch}).get_json()["decisions"]) == 2
+    assert web.get("/export/decisions.csv").get_data(as_text=True).count("\n") == 1
+
+
+def test_nothing_can_be_changed_read_only(suspected, no_artifacts):
+    from dashboard.shell import create_app
+
+    app = create_app(no_artifacts, home=suspected, read_only=True)
+    web, client = app.server.test_client(), fired_in_process(app)
+    assert decide(web, [1]).status_code == 403
+    assert web.post("/api/v1/decisions/undo", json={"run": "toy"}).status_code == 403
+    outputs = " ".join(callback["output"] for callback in client.dependencies)
+    assert "review-import-note" not in outputs
+    assert "review-retrain-note" not in outputs
+    _, made = client.fire_with("review-sample-pad-tree.data", "url.search", {"url.search": ""})
+    pad = json.dumps(made["review-sample-pad-tree"]["data"])
+    assert pad.count('"disabled": true') == 4 + 3  # classes, keep, exclude, undo
+
+
+def upload(client, text):
+    import base64
+
+    contents = "data:text/csv;base64," + base64.b64encode(text.encode()).decode()
+    fired = {"review-import-upload.contents": contents, "url.search": ""}
+    status, made = client.fire_with("review-import-note.children", "review-import-upload.contents", fired)
+    assert status == 200
+    return made["review-import-note"]["children"]
+
+
+def test_a_file_goes_out_and_comes_back(web, client):
+    decide(web, [1, 2], who="=cmd|' /C calc'!A0")
+    decide(web, [3], "exclude", who="'+'")
+    decide(web, [4], "keep")
+    text = web.get("/export/decisions.csv").get_data(as_text=True)
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]
+    assert upload(client, text) == "4 decisions read: 0 new, 4 here already."
+    for _ in range(3):
+        web.post("/api/v1/decisions/undo", json={"run": "toy", "who": "Ada"})
+    assert upload(client, "\ufeff" + text) == "4 decisions read: 1 new, 3 here already."
+    again = csv.DictReader(io.StringIO(web.get("/export/decisions.csv").get_data(as_text=True)))
+    assert sorted((row["example_id"], row["who"]) for row in again) == sorted(
+        (row["example_id"], row["who"]) for row in csv.DictReader(io.StringIO(text))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n", "lacks dataset, split"),
+        ("", "lacks"),
+        (f"dataset,split,example_id,action,after\n{TOY},test,999999,keep,\n", "line 2: there is no image"),
+        (f"dataset,split,example_id,action,after\n{TOY},test,1,relabel,Cat\n", "line 2: 'Cat' is no class"),
+        (f"dataset,split,example_id,action,after\n{TOY},nowhere,1,keep,\n", "split 'nowhere'"),
+        ("dataset,split,example_id,action,after\nother,test,1,keep,\n", "it is of 'other'"),
+        (f"dataset,split,example_id,action,after\n{TOY},test,1,eat,\n", "no action"),
+        (f"dataset,split,example_id,action,after,when\n{TOY},test,1,keep,,now\n", "no time"),
+        (f"dataset,split,example_id,action,after,before\n{TOY},test,1,keep,,Cat\n", "no class"),
+        ("dataset,split,example_id,action,after\n", "no decision in this file"),
+    ],
+)
+def test_files_that_are_wrong_change_nothing(web, client, text, words):
+    good = f"{TOY},test,2,keep,\n" if "line 2" in words else ""
+    assert words in upload(client, text + good)
+    assert web.get("/export/decisions.csv").get_data(as_text=True).count("\n") == 1
+
+
+def test_as_labelled_and_as_reviewed_by_hand(web, client, suspected):
+    run = Store(suspected, suspected).open("toy")
+    predictions = run.predictions("test")
+    wrong = np.flatnonzero(~predictions.right)[:2]
+    right = int(np.flatnonzero(predictions.right)[0])
+    first, second = (int(row) for row in wrong) if len(wrong) == 2 else (right, right + 1)
+    decide(web, [int(predictions.ids[first])], label=run.classes[predictions.predicted[first]])
+    decide(web, [int(predictions.ids[second])], "exclude")
+    rows = list(csv.DictReader(io.StringIO(web.get("/export/reviewed.csv?split=test").get_data(as_text=True))))
+    all_ = {row["labels"]: (int(row["right"]), int(row["n"])) for row in rows if row["class"] == "all"}
+    labels = predictions.labels.copy()
+    labels[first] = predictions.predicted[first]
+    keep = np.arange(len(labels)) != second
+    assert all_["as labelled"] == (int(predictions.right.sum()), 400)
+    assert all_["as reviewed"] == (int((predictions.predicted == labels)[keep].sum()), 399)
+    tree, _ = page(client, "review-scores-body")
+    assert "As labelled" in tree
+    assert "of 399" in tree
+
+
+def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, client, app, suspected, no_worker):
+    fired = {"review-retrain-start.n_clicks": 1, "review-retrain-recipe.value": "quick", "url.search": ""}
+    _, made = client.fire_with("review-retrain-state.data", "review-retrain-start.n_clicks", fired)
+    assert "No decision changes" in made["review-retrain-note"]["children"]
+    decide(web, [1, 2, 3], split="train")
+    decide(web, [5], "exclude", split="train")
+    decide(web, [7], split="test")
+    _, made = client.fire_with("review-retrain-state.data", "review-retrain-start.n_clicks", fired)
+    job_id = made["review-retrain-state"]["data"]["job"]
+    assert len(no_worker) == 1
+    from dashboard.jobs import Jobs
+
+    jobs = Jobs(suspected)
+    job = jobs.training(job_id)[0]
+    assert job.run_id == "toy-reviewed"
+    assert job.spec["model"] == "quick_cnn"
+    decide(web, [9], "exclude", split="train")
+    frozen = read(suspected, job.spec["labels"])
+    assert (dict(frozen.relabelled), frozen.excluded, frozen.against) == ({1: 2, 3: 2}, {5}, "toy")
+    fired = {"review-retrain-interval.n_intervals": 1, "review-retrain-state.data": {"job": job_id}}
+    _, made = client.fire_with("review-retrain-live.children", "review-retrain-interval.n_intervals", fired)
+    assert made["review-retrain-interval"]["disabled"] is False
+    assert "queued" in json.dumps(made["review-retrain-live"]["children"])
+
+
+def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
+    from dashboard.doors import Doors
+    from dashboard.jobs import Jobs
+    from dashboard.pages.review.retrain import comparison
+    from dashboard.predictor import Predictor
+
+    jobs, store = Jobs(suspected, artifacts=no_artifacts), Store(no_artifacts, suspected)
+    doors = Doors(store, Predictor(no_artifacts, suspected, store.default_run), jobs)
+    config = {"model": "quick_cnn", "dataset": TOY, "epochs": 1, "threads": 1, "batch_size": 64}
+    job = jobs.retrain(config, "fixed", against="toy", relabelled={1: 2}, excluded=[])
+    assert comparison(doors, job) == ""
+    import dataclasses
+    import shutil
+
+    shutil.copytree(suspected / "runs" / "toy", suspected / "runs" / "fixed")
+    file = suspected / "runs" / "fixed" / "manifest.json"
+    file.write_text(file.read_text().replace('"run_id": "toy"', '"run_id": "fixed"'))
+    found = Selection.parse(comparison(doors, dataclasses.replace(job, state="done")))
+    assert (found.run, found.against) == ("fixed", "toy")
+
+
+def test_the_head_of_the_file_says_what_is_in_it():
+    assert table([]) == [
+        ["id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run"],
+    ]
