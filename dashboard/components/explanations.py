@@ -45,7 +45,8 @@ def targets(probabilities: np.ndarray, classes: Sequence[str], label: int | None
     """The guess, and the label where it is another class, else the runner-up. probabilities: float [C]."""
     order = np.argsort(-probabilities, kind="stable")
     guess = int(order[0])
-    second = label if label is not None and label != guess else int(order[1])
+    known = label is not None and 0 <= label < len(classes)  # an answer's state comes back from the browser
+    second = label if label is not None and known and label != guess else int(order[1])
     first = "guess and label" if label == guess else "the guess"
     roles = (first, "the label" if second == label else "the runner-up")
     return [

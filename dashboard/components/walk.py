@@ -96,6 +96,7 @@ def layout(id: str) -> html.Div:
             ),
             html.Div([slot(f"{id}-face"), html.Div(inside)], id=f"{id}-body", className="walk-body", hidden=True),
             dcc.Store(id=f"{id}-opened", data=0),
+            dcc.Store(id=f"{id}-asked"),  # what says which picture, once the walk is open: before, nobody is asked
             dcc.Store(id=f"{id}-drawn"),  # which map is on screen: {"of", "stop", "channel", "row", "column"}
             dcc.Store(id=f"{id}-at"),  # the pixel pointed at: {"of", "row", "column"}
         ],
@@ -128,6 +129,14 @@ def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[
         prevent_initial_call=True,
     )
 
+    app.clientside_callback(
+        "(opened, said) => (opened ? said : dash_clientside.no_update)",
+        Output(f"{id}-asked", "data"),
+        Input(f"{id}-opened", "data"),
+        given,
+        prevent_initial_call=True,
+    )
+
     @panel_callback(
         app,
         f"{id}-face",
@@ -139,16 +148,13 @@ def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[
         Output(f"{id}-words", "children"),
         plain.children(app, f"{id}-sheet"),
         Output(f"{id}-drawn", "data"),
-        Input(f"{id}-opened", "data"),
-        given,
+        Input(f"{id}-asked", "data"),
         Input(f"{id}-stop", "value"),
         Input(f"{id}-channel", "value"),
         State(f"{id}-drawn", "data"),
         prevent_initial_call=True,
     )
-    def draw_walk(opened: Any, said: Any, stop: Any, channel: Any, drawn: Any):
-        if opened != 1:
-            raise PreventUpdate
+    def draw_walk(said: Any, stop: Any, channel: Any, drawn: Any):
         who = subject(said)
         walked = doors.predictor.walk(who.run.run_id, who.image)
         if not walked:
@@ -189,7 +195,7 @@ def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[
         Input(f"{id}-drawn", "data"),
         Input(f"{id}-at", "data"),
         Input(theme.STATE, "data"),
-        State(given.component_id, given.component_property),
+        State(f"{id}-asked", "data"),
         prevent_initial_call=True,
     )
     def draw_sum(drawn: Any, at: Any, mode: Any, said: Any):

@@ -141,11 +141,10 @@ AT = "sample-drawer-layers"
 
 def walked(client, sample_id, **values):
     named = {
-        f"{AT}-opened.data": 1,
-        "sample-drawer-asked.data": f"?run=toy&sample={sample_id}",
+        f"{AT}-asked.data": f"?run=toy&sample={sample_id}",
         **{name.replace("__", "."): value for name, value in values.items()},
     }
-    return client.fire_with(f"{AT}-stop.options", f"{AT}-opened.data", named)
+    return client.fire_with(f"{AT}-stop.options", f"{AT}-asked.data", named)
 
 
 def test_a_walk_adds_up_on_screen(client, doors, run):
@@ -161,7 +160,7 @@ def test_a_walk_adds_up_on_screen(client, doors, run):
         {
             f"{AT}-drawn.data": state,
             f"{AT}-at.data": {"of": state["of"], "row": 4, "column": 7},
-            "sample-drawer-asked.data": f"?run=toy&sample={predictions.ids[0]}",
+            f"{AT}-asked.data": f"?run=toy&sample={predictions.ids[0]}",
         },
     )
     assert status == 200
@@ -183,7 +182,7 @@ def test_forged_walks_are_read_as_the_first_number(client, run):
             {
                 f"{AT}-drawn.data": {"of": forged, "stop": forged, "channel": forged, "row": forged, "column": forged},
                 f"{AT}-at.data": forged,
-                "sample-drawer-asked.data": f"?run=toy&sample={sample_id}",
+                f"{AT}-asked.data": f"?run=toy&sample={sample_id}",
             },
         )
         assert status == 200

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from dashboard import uploads
+from dashboard.components import evidence, explanations
 from dashboard.doors import Doors
 from dashboard.jobs import Jobs
 from dashboard.pages import prediction
-from dashboard.pages.prediction import answer, familiarity, picture, preparation, saliency, samples
+from dashboard.pages.prediction import answer, explained, familiarity, layers, picture, preparation, saliency, samples
 from dashboard.predictor import Predictor
 from dashboard.selection import Selection
 from dashboard.store import Store
@@ -178,14 +179,45 @@ def test_neighbours_and_meter_agree_with_the_tables(doors, run):
     alike = sum(labels[ids] == run.predictions("test").predicted[3])
     assert summary.startswith(f"{alike} of {len(tiles)} are labelled")
     found, _ = familiarity.look(doors, state)
-    assert f"{found.percentile:.0f} % of {found.n:,} validation images" in words(familiarity.meter(found))
+    assert f"{found.percentile:.0f} % of {found.n:,} validation images" in words(evidence.meter(found))
+
+
+def test_three_ways_for_two_classes_and_a_chosen_layer(doors, run):
+    state = state_of(doors, 3)
+    found = explained.drawn(doors, state, "auto")
+    assert all(source.startswith("data:image/png") for source in found[:6])
+    assert len(set(found[:6])) == 6
+    asked = explanations.targets(run.predictions("test").probabilities[3], run.classes, state["truth"])
+    assert found[6] == f"Grad-CAM for {asked[0].name}"
+    assert found[9] == f"Grad-CAM for {asked[1].name}"
+    early = explained.drawn(doors, state, "body.0")
+    assert early[-1] == "body.0"
+    assert early[0] != found[0]
+    assert early[1] == found[1], "a layer is Grad-CAM's alone"
+    assert explained.drawn(doors, {**state, "truth": 10**9}, ["forged"])[-1] == "auto"
+
+
+def test_the_walk_follows_the_picture_as_the_network_sees_it(doors):
+    state = state_of(doors, 3)
+    walked = layers.subject(doors, state)
+    assert walked.run.run_id == "toy"
+    np.testing.assert_array_equal(walked.image, answer.seen(state)[1].reshape(28, 28, 1))
+
+
+def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(doors, run):
+    pictures = run.pictures("reference")
+    brighter = np.clip(pictures.images[7].astype(int) + 6, 0, 255).astype(np.uint8)
+    given = answer.ask(doors, Selection(), picture.keep(url(png(brighter)), ""), "auto", []).state
+    said = words(familiarity.second(doors, given))
+    assert f"training image {pictures.ids[7]} (distance 0.0" in said
+    assert "Nearest of the runner-up" in said
 
 
 def test_the_badge_tells_usual_from_unusual(doors):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
     strange = answer.ask(doors, Selection(), picture.keep(url(png(noise)), ""), "auto", []).state
-    assert words(familiarity.verdict(familiarity.look(doors, strange)[0])) == "Unlike the training data"
-    badges = [words(familiarity.verdict(familiarity.look(doors, state_of(doors, row))[0])) for row in range(5)]
+    assert words(evidence.verdict(familiarity.look(doors, strange)[0])) == "Unlike the training data"
+    badges = [words(evidence.verdict(familiarity.look(doors, state_of(doors, row))[0])) for row in range(5)]
     assert badges.count("Looks like the training data") >= 4
 
 
@@ -233,7 +265,9 @@ def studio(page, live_server, idle):
     page.goto(f"{live_server}/prediction")
     page.wait_for_selector("#prediction-upload")
     page.wait_for_function(idle)
-    return page
+    yield page
+    page.wait_for_function(idle)  # what is still asked when a test ends would meet no server
+    page.wait_for_load_state("networkidle")
 
 
 def give(page, content: bytes, name: str = "a.png") -> None:
@@ -258,6 +292,10 @@ def test_uploading_a_test_picture_shows_label_confidence_and_bars(studio, run, i
     assert studio.locator("#prediction-saliency-overlay img").count() == 1
     assert studio.locator("#prediction-neighbours-grid li").count() == 10
     assert studio.locator("#prediction-error").inner_text() == ""
+    studio.locator("#prediction-explained-card").scroll_into_view_if_needed()
+    expect(studio.locator("#prediction-explained-map-1-occlusion")).to_have_attribute("src", re.compile("^data:image"))
+    studio.locator("#prediction-layers-open").click()
+    expect(studio.locator("#prediction-layers-sum .walk-parts .total")).to_be_visible()
 
 
 @pytest.mark.browser

@@ -100,8 +100,9 @@ def test_a_mean_explanation_is_the_mean_of_single_ones(predictor, run, way):
     alone = [np.maximum(predictor.attribution("toy", i, int(t), way), 0) for i, t in zip(images, targets, strict=True)]
     shares = np.array([a / a.sum() for a in alone if a.sum() > 0], np.float64)
     assert (found.n, found.silent) == (len(shares), 6 - len(shares))
-    np.testing.assert_allclose(found.mean, shares.mean(0), atol=1e-6)
-    np.testing.assert_allclose(found.error, shares.std(0, ddof=1) / len(shares) ** 0.5, atol=1e-6)
+    close = {"rtol": 1e-2, "atol": 2e-5}  # differences of probabilities in single precision
+    np.testing.assert_allclose(found.mean, shares.mean(0), **close)
+    np.testing.assert_allclose(found.error, shares.std(0, ddof=1) / len(shares) ** 0.5, **close)
     assert predictor.typical("toy", images, targets, way, key="six") is found
 
 

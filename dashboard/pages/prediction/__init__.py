@@ -4,12 +4,21 @@ from dash import Dash, dcc, html
 
 from dashboard.components import button, icon, page_head
 from dashboard.doors import Doors
-from dashboard.pages.prediction import answer, familiarity, picture, preparation, saliency, samples
+from dashboard.pages.prediction import (
+    answer,
+    explained,
+    familiarity,
+    layers,
+    picture,
+    preparation,
+    saliency,
+    samples,
+)
 from dashboard.selection import Selection
 
 PATH = "/prediction"
 TITLE = "Prediction"
-PANELS = (picture, answer, saliency, samples, preparation, familiarity)
+PANELS = (picture, answer, saliency, samples, preparation, familiarity, explained, layers)
 SENTENCE = (
     "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
 )
@@ -35,7 +44,10 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             html.Div([picture.layout(), answer.layout(saliency.layout(), classes)], className="ff-grid"),
             samples.layout(classes, opened=selection.sample is None),
             html.Div(
-                [preparation.layout(), familiarity.layout()], className="ff-grid", id=answer.Ids.MORE, hidden=True
+                [preparation.layout(), explained.layout(), layers.layout(), familiarity.layout()],
+                className="ff-grid",
+                id=answer.Ids.MORE,
+                hidden=True,
             ),
         ],
         className="prediction",

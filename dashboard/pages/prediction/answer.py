@@ -157,7 +157,7 @@ def register(app: Dash, doors: Doors) -> None:
         run, image = seen(state)
         again = doors.predictor.predict(run, image)  # it has the form already and passes unchanged
         figure = probabilities.bars(
-            again.probabilities, classes=again.classes, mode=theme.mode_of(mode), truth=_truth_of(state)
+            again.probabilities, classes=again.classes, mode=theme.mode_of(mode), truth=truth_of(state)
         )
         return figure, {"height": f"{probabilities.height(len(again.classes))}px"}
 
@@ -248,7 +248,8 @@ def _label(view: Any, selection: Selection) -> int:
     return int(pictures.labels[pictures.row(selection.sample)])
 
 
-def _truth_of(state: Any) -> int | None:
+def truth_of(state: Any) -> int | None:
+    """The label of a picture of the data set, None for any other."""
     truth = state.get("truth")
     return truth if isinstance(truth, int) else None
 

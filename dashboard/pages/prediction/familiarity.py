@@ -5,18 +5,19 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from dashboard.components import badge, card, dot
+from dashboard.components import card, dot, evidence, explanations
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.pages.prediction import answer
 from dashboard.pictures import sprite_url, tile_style
-from dashboard.predictor import LIMIT, Answer, Broken, Familiarity, Missing
+from dashboard.predictor import Answer, Broken, Familiarity, Missing
 
 
 class Ids(StrEnum):
     FACE = "prediction-neighbours-face"
     GRID = "prediction-neighbours-grid"
     SUMMARY = "prediction-neighbours-summary"
+    RIVAL = "prediction-neighbours-rival"
     NOTE = "prediction-familiarity-note"
 
 
@@ -26,6 +27,7 @@ def layout() -> html.Article:
         slot(Ids.FACE),
         html.P(id=Ids.SUMMARY, className="small summary"),
         html.Ul(id=Ids.GRID, className="nearest"),
+        html.Div(id=Ids.RIVAL),
     ]
     return card("Nearest training images", __doc__ or "", body)
 
@@ -34,10 +36,15 @@ def register(app: Dash, doors: Doors) -> None:
     """Neighbours; meter and badge."""
 
     @panel_callback(
-        app, Ids.FACE, Output(Ids.GRID, "children"), Output(Ids.SUMMARY, "children"), Input(answer.Ids.STATE, "data")
+        app,
+        Ids.FACE,
+        Output(Ids.GRID, "children"),
+        Output(Ids.SUMMARY, "children"),
+        Output(Ids.RIVAL, "children"),
+        Input(answer.Ids.STATE, "data"),
     )
-    def list_neighbours(state: Any) -> tuple[Any, Any]:
-        return neighbours(doors, state)
+    def list_neighbours(state: Any) -> tuple[Any, Any, Any]:
+        return (*neighbours(doors, state), second(doors, state))
 
     @app.callback(
         Output(answer.Ids.BADGE, "children"), Output(answer.Ids.UNUSUAL, "children"), Input(answer.Ids.STATE, "data")
@@ -47,7 +54,20 @@ def register(app: Dash, doors: Doors) -> None:
             found, _ = look(doors, state)
         except (Missing, Broken) as problem:  # without reference features there is an answer but no doubt about it
             return None, [html.H3("How unusual is this picture?"), html.P(str(problem), className="faint small")]
-        return verdict(found), meter(found)
+        return evidence.verdict(found), evidence.meter(found)
+
+
+def second(doors: Doors, state: Any) -> list[Any]:
+    """The nearest picture of the class that came second, and a warning where one is nearly the same picture."""
+    run, image = answer.seen(state)
+    again = doors.predictor.predict(run, image)
+    target = explanations.targets(again.probabilities, again.classes, answer.truth_of(state))[1]
+    found = doors.predictor.familiarity(run, again.prepared.image, rival=target.id)
+    twin = doors.predictor.twin(run, again.prepared.image)
+    return [
+        *evidence.rival(doors.store.open(run), found, target.id, target.role),
+        *evidence.warning([("reference", *twin)] if twin else []),
+    ]
 
 
 def look(doors: Doors, state: Any) -> tuple[Familiarity, Answer]:
@@ -87,35 +107,3 @@ def neighbours(doors: Doors, state: Any) -> tuple[list[Any], str]:
     looked = f"{len(pictures.ids):,} of the {train:,}" if train > len(pictures.ids) else f"the {train:,}"
     summary = f"{alike} of {len(labels)} are labelled {again.label}.{twin} Found among {looked} training images."
     return tiles, summary
-
-
-def verdict(found: Familiarity) -> html.Span:
-    """One badge, in words."""
-    return badge("Unlike the training data", "warn") if found.unlike else badge("Looks like the training data", "good")
-
-
-def meter(found: Familiarity) -> list[Any]:
-    """Where this picture's distance stands among the validation pictures'."""
-    place = f"{found.percentile:.0f}"
-    words = (
-        f"Further from the training pictures than {place} % of {found.n:,} validation images "
-        f"(mean distance of the five nearest: {found.score:.2f})."
-    )
-    advice = (
-        " Past 95 % the answer is a guess about something the network was not made for."
-        if found.unlike
-        else f" Past {LIMIT:.0f} % the badge says so."
-    )
-    return [
-        html.H3("How unusual is this picture?"),
-        html.Div(
-            [
-                html.I(style={"left": f"{min(max(found.percentile, 0.5), 99.5):.1f}%"}),
-                html.U(style={"left": f"{LIMIT:.0f}%"}),
-            ],
-            className="meter",
-            role="img",
-            **{"aria-label": f"{place} of 100"},
-        ),
-        html.P(words + advice, className="faint small"),
-    ]

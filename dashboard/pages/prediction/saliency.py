@@ -11,7 +11,7 @@ from dashboard.components import faces, segmented
 from dashboard.doors import Doors
 from dashboard.figures.overlay import veil
 from dashboard.pages.prediction import answer
-from dashboard.predictor import EXPLAIN, Broken, Missing, NoExplanation
+from dashboard.predictor import Broken, Missing, NoExplanation
 
 
 class Ids(StrEnum):
@@ -22,12 +22,11 @@ class Ids(StrEnum):
     NOTE = "prediction-saliency-note"
 
 
-TITLES = {"grad-cam": "Grad-CAM", "integrated": "Integrated gradients", "gradients": "Gradients", "occlusion": "Occlusion"}
+TITLES = {"grad-cam": "Grad-CAM", "integrated": "Integrated", "occlusion": "Occlusion"}  # as many as fit in a row
 NOTES = {
     "none": "The picture as the network reads it.",
     "grad-cam": "Lit: where the deepest convolution with an answer saw what speaks for {label}.",
-    "integrated": "Lit: pixels that made the score of {label} grow as the picture faded in.",
-    "gradients": "Lit: pixels whose change would change {label} most.",
+    "integrated": "Lit, by integrated gradients: pixels that made the score of {label} grow as the picture faded in.",
     "occlusion": "Lit: patches that {label} loses most by when they are covered.",
 }
 STRENGTH = 72
@@ -41,9 +40,7 @@ def layout() -> html.Div:
                 [html.Div(id=Ids.PICTURE), html.Div(id=Ids.OVERLAY, style={"opacity": STRENGTH / 100})],
                 className="duplex",
             ),
-            segmented(
-                Ids.METHOD, [("none", "Picture"), *((way, TITLES[way]) for way in EXPLAIN)], "grad-cam", "Explanation"
-            ),
+            segmented(Ids.METHOD, [("none", "Picture"), *TITLES.items()], "grad-cam", "Explanation"),
             html.Div(
                 [
                     html.Label("Strength", htmlFor=Ids.STRENGTH, className="faint"),
@@ -87,7 +84,7 @@ def overlay(doors: Doors, state: Any, method: Any) -> tuple[Any, Any, Any]:
         picture = html.Img(
             src=uploads.thumbnail(prepared), alt=f"The {size} picture the network sees", className="crisp"
         )
-        if method not in EXPLAIN:
+        if not isinstance(method, str) or method not in TITLES:
             return picture, None, NOTES["none"]
         attribution = doors.predictor.explain(run, prepared, again.predicted, method)
     except NoExplanation as none:

@@ -1,0 +1,27 @@
+"""What each layer makes of the picture, and how any single number of it was computed."""
+
+from typing import Any
+
+from dash import Dash, Input, html
+
+from dashboard.components import card, walk
+from dashboard.doors import Doors
+from dashboard.pages.prediction import answer
+
+ID = "prediction-layers"
+
+
+def layout() -> html.Article:
+    """A button; the walk costs nothing before."""
+    return card("Through its layers", __doc__ or "", walk.layout(ID), span=6)
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """The walk of the picture as the network sees it."""
+    walk.register(app, doors, ID, Input(answer.Ids.STATE, "data"), lambda state: subject(doors, state))
+
+
+def subject(doors: Doors, state: Any) -> walk.Subject:
+    """Run and picture of an answer's state; PreventUpdate when there is none."""
+    run, image = answer.seen(state)
+    return walk.Subject(doors.store.open(run), doors.predictor.predict(run, image).prepared.image)
