@@ -19,6 +19,8 @@ REPEATED = ("true", "pred", "outcome", "bucket", "tag", "slice")  # a repeated k
 # what narrows the examples
 FILTERS = ("true", "pred", "outcome", "bucket", "conf", "tempered", "reject", "lasso", "ids", "tag", "slice")
 LABELS = ("reviewed",)  # scores and matrix with people's decisions; as labelled when not said
+VERSUS = ("right", "rest", "run", "contrast")  # the right ones of its classes, all others, its images in another run, …
+LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
 BINS = 15  # of the calibration error; an end of a range that is a fifteenth to six digits is meant exactly
 FEW = 30  # classes a matrix shows without being told how many
 TOPS = (5, 10, 20, 40)  # how many classes of a matrix are offered
@@ -104,6 +106,8 @@ class Selection:
     epoch: int | None = None
     labels: str | None = None
     contrast: str | None = None
+    versus: str | None = None  # whose attention is beside the selection's: one of VERSUS, or the address of another one
+    look: str | None = None  # how attention is asked for: 'occlusion', 'grad-cam,label'
     matrix: MatrixView = MatrixView()
     sort: str = "confident"
     page: int = 1
@@ -300,6 +304,20 @@ def _run(values: list[str]) -> str:
     return _last(values)
 
 
+def _versus(values: list[str]) -> str:
+    text = _last(values)
+    if text not in VERSUS and not (text.startswith("?") and len(text) <= 2_000 and text.isprintable()):
+        raise ValueError
+    return text
+
+
+def _look(values: list[str]) -> str:
+    way, _, target = _last(values).partition(",")
+    if way not in LOOKS or target not in ("", "label"):
+        raise ValueError
+    return _last(values)
+
+
 def _whole(low: int, high: int):
     def read(values: list[str]) -> int:
         return _digits(_last(values), low, high)
@@ -366,6 +384,8 @@ READERS = {
     "epoch": _whole(1, 10_000),
     "labels": _one_of(LABELS),
     "contrast": _pair,
+    "versus": _versus,
+    "look": _look,
     "matrix": lambda values: MatrixView.read(_last(values)),
     "sort": _one_of(SORTS),
     "page": _whole(1, 10**6),

@@ -207,3 +207,14 @@ def test_the_first_cell_is_chosen_and_the_second_held_against_it():
     assert two.clear().query() == ""
     assert Selection(contrast="Hat~Coat").contrasted(names) is None
     assert not Selection(contrast="Coat~Coat").narrowed
+
+
+def test_what_is_beside_the_selection_is_a_word_or_another_address():
+    other = Selection(true=("T-shirt/top",), pred=("Shirt",)).query()
+    for versus in ("right", "rest", "run", "contrast", other):
+        kept = Selection(true=("Coat",), versus=versus, look="occlusion,label")
+        assert Selection.parse(kept.query()) == kept
+        assert not Selection(versus=versus).narrowed
+    assert Selection.parse(Selection(versus=other).versus).true == ("T-shirt/top",)
+    for wrong in ("versus=wrong", "versus=" + quote("?" + "a" * 3_000), "look=tea", "look=occlusion,both"):
+        assert len(Selection.parse("?" + wrong).dropped) == 1
