@@ -54,10 +54,8 @@ def reliability(
             f"{100 * row.high:.0f} %, {c:.1f} on average<br>95 % interval {lo:.1f} to {hi:.1f}"
         )
     gaps = [value for x, (lo, hi) in zip(said, ends, strict=True) for value in ((x, lo), (x, hi), (None, None))]
-    lit = [
-        bool(chosen) and chosen[0] - 1e-6 <= a and b <= chosen[1] + 1e-6
-        for a, b in zip(table["low"], table["high"], strict=True)
-    ]
+    first, last = chosen or (1.0, 0.0)
+    lit = [first - 1e-6 <= a and b <= last + 1e-6 for a, b in zip(table["low"], table["high"], strict=True)]
     traces: list[dict[str, Any]] = [
         {
             "type": "bar", "x": (50 * (table["low"] + table["high"])).tolist(), "y": [100] * len(table),

@@ -85,3 +85,32 @@ def histogram(
             ],
         },
     }  # fmt: skip
+
+
+def shares(counts: np.ndarray, *, top: float, mode: str = "light") -> dict[str, Any]:
+    """counts: int [bins], of equal width over 0..1, drawn as shares of their sum. top: where the axis ends, 0..1."""
+    p, n = palette(mode), max(int(counts.sum()), 1)
+    width = 100 / len(counts)
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "x": [width * (i + 0.5) for i in range(len(counts))],
+                "y": (100 * counts / n).round(3).tolist(),
+                "width": width * 0.84,
+                "marker": {"color": alpha(p.accent, 0.7), "cornerradius": 2},
+                "text": [
+                    f"<b>{count:,}</b> of {counts.sum():,}<br>{width * i:.0f} to {width * (i + 1):.0f} % sure"
+                    for i, count in enumerate(counts.tolist())
+                ],
+                "textposition": "none",
+                "hovertemplate": "%{text}<extra></extra>",
+            }
+        ],
+        "layout": {
+            "template": template(mode),
+            "margin": {"l": 34, "r": EDGE, "t": 8, "b": 22},
+            "xaxis": {"range": [0, 100], "tickvals": [0, 25, 50, 75, 100], "fixedrange": True, "showgrid": False},
+            "yaxis": {"range": [0, 100 * top * 1.08], "nticks": 4, "fixedrange": True},
+        },
+    }

@@ -23,8 +23,8 @@ def table(subject: Subject) -> pd.DataFrame:
     rng = np.random.default_rng(subject.seed)
     refits = []
     for _ in range(REFITS):
-        rows = rng.integers(0, len(labels), len(labels))
-        refits.append(temperature(probabilities[rows], labels[rows], start=fitted))
+        drawn = rng.integers(0, len(labels), len(labels))
+        refits.append(temperature(probabilities[drawn], labels[drawn], start=fitted))
     low, high = percentile(np.array(refits))
     rows = [("validation", "temperature", "temperature", fitted, float(low), float(high), len(labels))]
     for split in SPLITS:

@@ -6,6 +6,7 @@ import pytest
 from dashboard import confidence
 from dashboard.components import bins, matrix, reliability
 from dashboard.pages.dashboard import confidence as panel
+from dashboard.pages.dashboard import contrast
 from dashboard.selection import Selection
 from dashboard.store import Store
 from tests.callbacks import fired_in_process
@@ -183,3 +184,29 @@ def test_classes_that_share_a_row_open_what_it_counts(run):
         for j, guess in enumerate(shown.names):
             there = selection.cell(members[truth], members[guess])
             assert run.mask(Selection.parse(there.query())).sum() == shown.counts[i, j]
+
+
+def test_both_sides_of_a_contrast_are_their_cells(run):
+    p = run.predictions("test")
+    selection = Selection.parse("?true=Bar%200&pred=Bar%200&contrast=Bar%201~Bar%201")
+    parts = contrast.drawn(run, selection, "light")
+    for offset, k in ((1, 0), (5, 1)):
+        inside = (p.labels == k) & (p.predicted == k)
+        head, _, figure, tiles = parts[offset : offset + 4]
+        assert head[1].children[0].children == f"{inside.sum():,} "
+        heights = np.histogram(p.confidence[inside], np.arange(21) / 20)[0] / inside.sum() * 100
+        assert np.abs(np.array(figure["data"][0]["y"]) - heights).max() < 1e-3
+        assert set(p.ids[inside]) >= {int(getattr(tile, "data-sample")) for tile in tiles}
+        assert len(tiles) == min(12, inside.sum())
+    assert parts[-3:] == (parts[-4], "Bar 1", parts[-4], "Bar 1")[1:]
+    there = contrast.swapped(selection, selection.contrasted(run.classes))
+    assert there.query() == "?true=Bar%201&pred=Bar%201&contrast=Bar%200~Bar%200"
+
+
+def test_a_contrast_with_no_cell_of_the_run_says_so(app):
+    client = fired_in_process(app)
+    store = "dashboard-contrast-state.data"
+    _, found = client.fire_with(
+        "dashboard-contrast-a-graph.figure", store, {store: "?true=Bar%200&contrast=Hat~Bar%200"}
+    )
+    assert "none of" in str(found["dashboard-contrast-face"])

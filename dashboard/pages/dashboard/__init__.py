@@ -5,11 +5,20 @@ from dash import Dash, Input, Output, html
 from dashboard import exports
 from dashboard.components import icon, near, page_head, selection_bar
 from dashboard.doors import Doors
-from dashboard.pages.dashboard import accuracy, calibration, confidence, confusion, distribution, gallery, scores
+from dashboard.pages.dashboard import (
+    accuracy,
+    calibration,
+    confidence,
+    confusion,
+    contrast,
+    distribution,
+    gallery,
+    scores,
+)
 from dashboard.selection import Selection
 
 PATH, TITLE = "/", "Dashboard"
-PANELS = (scores, confusion, accuracy, distribution, gallery)
+PANELS = (scores, confusion, accuracy, distribution, contrast, gallery)
 LATER = (confidence, calibration)  # drawn when they come near the window
 SURE = "dashboard-sure-state"  # the address, once the panels about confidence are near the window
 SURE_AT = "dashboard-sure"
@@ -38,6 +47,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
                 ],
                 className="ff-grid",
             ),
+            contrast.layout(doors, selection),
             html.Div(
                 [confidence.layout(doors, selection), calibration.layout(doors, selection)],
                 className="ff-grid",

@@ -32,3 +32,10 @@ def test_the_chosen_bin_is_lit():
 def test_nothing_can_be_drawn():
     figure = confidence.histogram(TABLE * np.array([1, 1, 0, 0]))
     assert figure["data"][2]["y"] == [0, 0, 0, 0]
+
+
+def test_two_sides_share_an_axis():
+    figure = confidence.shares(np.array([0, 1, 3]), top=0.75)
+    assert figure["data"][0]["y"] == [0, 25, 75]
+    assert figure["layout"]["yaxis"]["range"][1] > 75
+    assert confidence.shares(np.zeros(3, int), top=1)["data"][0]["y"] == [0, 0, 0]

@@ -1,0 +1,221 @@
+"""Two cells of the matrix side by side: the mean of each, how sure the network was (share of images, %), pictures."""
+
+from typing import Any
+
+import dash_bootstrap_components as dbc
+import numpy as np
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import confidence, exports, theme
+from dashboard.components import button, csv_link, dot, graph, icon, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.components.selection_bar import words
+from dashboard.doors import Doors
+from dashboard.figures import confidence as figure
+from dashboard.pages.dashboard import gallery
+from dashboard.pictures import inline_url
+from dashboard.selection import Selection
+from dashboard.store import Missing, RunView, wilson
+
+ID = "dashboard-contrast"
+FACE = f"{ID}-face"
+ASKED = f"{ID}-state"  # dcc.Store: the address while it names a second cell, "" otherwise
+TRUE, PRED = f"{ID}-true", f"{ID}-pred"
+SIDES = ("a", "b")
+TILES = 12
+
+OPEN = """(search, before) => {
+    const now = new URLSearchParams(search || '').has('contrast') ? search : '';
+    if (now === before) return [dash_clientside.no_update, dash_clientside.no_update];
+    const panel = document.getElementById('%s');
+    if (now && !before && panel) setTimeout(() => panel.scrollIntoView({block: 'nearest'}), 60);
+    return [now, now ? 'ff-card contrast' : 'contrast gone'];
+}"""
+
+
+def layout(doors: Doors, selection: Selection) -> html.Section:
+    """Not there until a second cell is chosen."""
+    head = html.Div(
+        [
+            html.Div([html.H2("Contrast", className="card-title"), html.P(__doc__)]),
+            *plain.place(f"{ID}-tools", className="tools"),
+        ],
+        className="card-h",
+    )
+    return html.Section(
+        [
+            dcc.Store(id=ASKED, data=""),
+            slot(FACE, "Laying both cells out"),
+            html.Div([head, html.Div([side(name) for name in SIDES], className="sides")]),
+        ],
+        id=ID,
+        className="contrast gone",
+        **{"aria-label": "Contrast of two cells"},
+    )
+
+
+def side(name: str) -> html.Div:
+    """Head, mean and histogram, pictures."""
+    choose: list = []
+    if name == "b":
+        choose = [
+            html.Div(
+                [
+                    html.Label("true", htmlFor=TRUE, className="small quiet"),
+                    dbc.Select(id=TRUE, options=[], className="sm"),
+                    html.Label("predicted", htmlFor=PRED, className="small quiet"),
+                    dbc.Select(id=PRED, options=[], className="sm"),
+                ],
+                className="row-ff",
+            )
+        ]
+    return html.Div(
+        [
+            *plain.place(f"{ID}-{name}-head", className="side-h"),
+            *choose,
+            html.Div(
+                [
+                    *plain.place(f"{ID}-{name}-mean", html.Figure, className="mean"),
+                    html.Div(graph(f"{ID}-{name}-graph"), className="chart"),
+                ],
+                className="meanrow",
+            ),
+            *plain.place(f"{ID}-{name}-tiles", className="tiles"),
+        ],
+        className=f"side {name}",
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Drawn only while the address names a second cell."""
+    app.clientside_callback(
+        OPEN % ID, Output(ASKED, "data"), Output(ID, "className"), Input("url", "search"), State(ASKED, "data")
+    )
+
+    @panel_callback(
+        app,
+        FACE,
+        plain.children(app, f"{ID}-tools"),
+        *(
+            output
+            for name in SIDES
+            for output in (
+                plain.children(app, f"{ID}-{name}-head"),
+                plain.children(app, f"{ID}-{name}-mean"),
+                Output(f"{ID}-{name}-graph", "figure"),
+                plain.children(app, f"{ID}-{name}-tiles"),
+            )
+        ),
+        Output(TRUE, "options"),
+        Output(TRUE, "value"),
+        Output(PRED, "options"),
+        Output(PRED, "value"),
+        Input(ASKED, "data"),
+        Input(theme.STATE, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_contrast(search: Any, mode: Any):
+        if not isinstance(search, str) or not search:
+            raise PreventUpdate
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        return drawn(run, selection, theme.mode_of(mode))
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(TRUE, "value"),
+        Input(PRED, "value"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose_other(true: Any, pred: Any, search: str | None):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        if true not in run.classes or pred not in run.classes or not selection.contrast:
+            raise PreventUpdate
+        if selection.other_cell(run.classes) == (true, pred):
+            raise PreventUpdate
+        return selection.beside(true, pred).query() if selection.true or selection.pred else None
+
+
+def drawn(run: RunView, selection: Selection, mode: str) -> tuple:
+    """Every part, in the order of the callback's outputs. Raises Missing where the second cell is not of this run."""
+    other = selection.contrasted(run.classes)
+    if other is None:
+        raise Missing(f"The second cell, {selection.contrast}, is none of {run.title}'s matrix.")
+    first = selection.with_(contrast=None)
+    counts = [spread(run, one) for one in (first, other)]
+    top = max((float(c.max() / c.sum()) for c in counts if c.sum()), default=1.0)
+    parts: list = []
+    for one, count in zip((first, other), counts, strict=True):
+        rows = run.ordered(one)
+        parts += [
+            head(run, selection, one, len(rows)),
+            mean(run, one, len(rows)),
+            figure.shares(count, top=top, mode=mode),
+            gallery.pictures(run, selection, rows[:TILES]) if len(rows) else [html.P("No image.", className="quiet")],
+        ]
+    options = [{"value": name, "label": name} for name in run.classes]
+    return tools(selection, other), *parts, options, other.true[0], options, other.pred[0]
+
+
+def spread(run: RunView, selection: Selection) -> np.ndarray:
+    """int [bins]: the selected images by confidence, bins as in the histogram of confidence."""
+    sure = run.predictions(selection.split).confidence[run.mask(selection)].astype(np.float64)
+    which = np.clip(np.ceil(sure * confidence.BINS).astype(int) - 1, 0, confidence.BINS - 1)
+    return np.bincount(which, minlength=confidence.BINS)
+
+
+def head(run: RunView, selection: Selection, one: Selection, n: int) -> list:
+    """What this side holds, how many, their share of all images and of their true class, and where to see them all."""
+
+    def names(values: tuple[str, ...], none: str) -> list:
+        if not values:
+            return [none]
+        one = values[0]
+        mark = [dot(run.classes.index(one))] if one in run.classes else []
+        return [*mark, one if len(values) == 1 else f"{one} and {len(values) - 1} more"]
+
+    total = len(run.predictions(one.split).ids)
+    title = [*names(one.true, "any class"), html.Span("→", className="faint"), *names(one.pred, "any guess")]
+    if not one.true and not one.pred:
+        title = ["The mistakes" if one.outcomes == ("wrong",) else "The selection"]
+    said: list = [html.B(f"{n:,} "), words(n, total)]
+    if len(one.true) == 1:
+        of = int(run.mask(one, without=("pred", "outcome")).sum())
+        low, high = wilson(n, of)
+        said.append(f"; {100 * n / max(of, 1):.1f} % ({100 * low:.1f} – {100 * high:.1f}) of {of:,} {one.true[0]}")
+    links: list = [csv_link(exports.url("selection", one))]
+    if one != selection.with_(contrast=None):
+        links.insert(0, button(f"All {n:,} in the gallery", small=True, search=swapped(selection, one).query()))
+    return [html.H3([*title, *links]), html.P(said, className="small quiet")]
+
+
+def mean(run: RunView, selection: Selection, n: int) -> list:
+    """The mean picture."""
+    if not n:
+        return [html.Figcaption("no image")]
+    picture = np.rint(run.mean_picture(selection)).astype(np.uint8)
+    return [
+        html.Img(src=inline_url(picture), alt=f"Mean of {n} images", className="crisp"),
+        html.Figcaption(f"mean of {n:,}"),
+    ]
+
+
+def swapped(selection: Selection, other: Selection) -> Selection:
+    """The same two cells with the second one chosen; without the first where that is more than a cell."""
+    cell = len(selection.true) == len(selection.pred) == 1
+    return other.with_(contrast=f"{selection.true[0]}~{selection.pred[0]}" if cell else None)
+
+
+def tools(selection: Selection, other: Selection) -> list:
+    """Swap the sides, close."""
+    close = button(
+        icon("close"),
+        kind="icon ghost",
+        small=True,
+        search=selection.with_(contrast=None, page=selection.page).query(),
+        **{"aria-label": "Close the contrast"},
+    )
+    return [button("Swap", small=True, search=swapped(selection, other).query()), close]
