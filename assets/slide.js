@@ -2,7 +2,7 @@
    of the browser's history. */
 (function () {
   'use strict';
-  const SLIDERS = { 'dashboard-confidence-slider': 'reject' };
+  const SLIDERS = { 'dashboard-confidence-slider': 'reject', 'insights-epoch-slider': 'epoch' };
   const NARROW = ['true', 'pred', 'outcome', 'bucket', 'conf', 'tempered', 'reject', 'lasso', 'ids', 'tag', 'slice'];
   const PAUSE = 1500; /* ms without a movement end it */
   let wanted = null, timer = null, last = -Infinity, tries = 0;
@@ -17,14 +17,13 @@
     timer = null;
     if (busy() && ++tries < 40) { timer = setTimeout(apply, 40); return; } /* one answer at a time */
     tries = 0;
-    const [name, value] = wanted;
+    const [name, value, epochs] = wanted;
     const query = new URLSearchParams(window.location.search);
-    /* nothing chosen means the mistakes: they stay meant when a threshold narrows them */
-    if (!NARROW.some((filter) => query.has(filter))) query.append('outcome', 'wrong');
-    if (value > 0) query.set(name, (value / 100).toFixed(2)); else query.delete(name);
+    if (name === 'epoch') { if (value < epochs.length) query.set(name, epochs[value]); else query.delete(name); }
+    else narrow(query, name, value);
     query.delete('page');
     query.delete('sample');
-    const search = '?' + query.toString();
+    const search = query.size ? '?' + query.toString() : '';
     if (search === window.location.search) return;
     const now = performance.now();
     if (now - last < PAUSE) window.history.replaceState(window.history.state, '', window.location.pathname + search);
@@ -32,12 +31,21 @@
     window.dash_clientside.set_props('url', { search: search });
   }
 
+  function narrow(query, name, value) {
+    /* nothing chosen means the mistakes: they stay meant when a threshold narrows them */
+    if (!NARROW.some((filter) => query.has(filter))) query.append('outcome', 'wrong');
+    if (value > 0) query.set(name, (value / 100).toFixed(2)); else query.delete(name);
+  }
+
   document.addEventListener('input', (e) => {
     const name = SLIDERS[e.target.id];
     if (!name) return;
-    wanted = [name, Number(e.target.value)];
     const said = document.getElementById(e.target.id.replace(/-slider$/, '-said'));
-    if (said) said.textContent = e.target.value + ' %';
+    const listed = said && said.querySelector('[data-epochs]');
+    const epochs = listed ? listed.dataset.epochs.split(',') : [];
+    wanted = [name, Number(e.target.value), epochs];
+    if (listed) listed.textContent = epochs[wanted[1]] || 'the end';
+    else if (said) said.textContent = e.target.value + ' %';
     if (timer === null) timer = setTimeout(apply, 30);
   });
   document.addEventListener('pointerdown', (e) => { if (SLIDERS[e.target.id]) e.target.dataset.held = '1'; }, true);

@@ -8,10 +8,12 @@ from dashboard.pages.insights import (
     activations,
     architecture,
     calibration,
+    datamap,
     examples,
     filters,
     history,
     lesson,
+    machine,
     picture,
     plane,
     projection,
@@ -20,7 +22,10 @@ from dashboard.pages.insights import (
 from dashboard.selection import Selection
 
 PATH, TITLE = "/insights", "Insights"
-PANELS = (architecture, projection, plane, history, calibration, picture, filters, activations, lesson, examples)
+PANELS = (
+    architecture, projection, plane, machine, datamap, history, calibration, picture, filters, activations, lesson,
+    examples,
+)  # fmt: skip
 
 
 def layout(doors: Doors, selection: Selection) -> html.Div:
@@ -32,7 +37,10 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             page_head("Insights", html.Span(id="insights-about"), [html.Div(id="insights-split"), copy]),
             selection_bar.layout(),
             html.Div([architecture.layout()], className="ff-grid"),
+            machine.bar(),
             html.Div([projection.layout(), plane.layout()], className="ff-grid"),
+            html.Div([machine.layout()], className="ff-grid"),
+            html.Div([datamap.layout()], className="ff-grid"),
             html.Div([history.layout(), calibration.layout()], className="ff-grid"),
             html.Div(
                 [picture.layout(), filters.layout(), activations.layout()], className="ff-grid", id=stages.INSIDE_AT

@@ -1,0 +1,176 @@
+"""Easy at the top left, hard at the bottom, undecided at the right. Draw around a group to select it."""
+
+from typing import Any
+
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import theme
+from dashboard.components import button, card, csv_link, graph, near, plain, strip
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.exports import url
+from dashboard.figures import datamap as figure
+from dashboard.pages.insights.plane import OUTLINE, simplified
+from dashboard.selection import Lasso, Selection
+from dashboard.store import Recording, RunView, wilson
+
+ID = "insights-datamap"
+FACE, GRAPH, NEAR, NOTE, STRIP = f"{ID}-face", f"{ID}-graph", f"{ID}-near", f"{ID}-note", f"{ID}-strip"
+DRAWN = f"{ID}-outline"  # dcc.Store: what was just drawn around, [[x, y], …]
+PLOT = "data-map"  # the plot's name in the address
+MOST = 3_000  # points drawn; the lasso asks all
+SHOWN = 12
+
+
+def layout() -> html.Article:
+    """The map, what was forgotten, the first images of the selection."""
+    chart = graph(GRAPH, modebar=True)
+    chart.config["scrollZoom"] = False
+    body = [
+        slot(FACE, "Spreading the images"),
+        *near.layout(NEAR),
+        html.Div(
+            [
+                html.Div(
+                    [
+                        *plain.place(f"{ID}-legend", className="legend-ff still"),
+                        html.Div(chart, className="chart datamap", role="group", **{"aria-label": "Data map"}),
+                    ]
+                ),
+                html.Div(
+                    [
+                        *plain.place(NOTE, className="forgotten"),
+                        html.H3("Selected", className="small"),
+                        *plain.place(STRIP, className="tiles of-four"),
+                        html.Div(id=f"{ID}-open", className="row-ff"),
+                    ],
+                    className="beside",
+                ),
+            ],
+            className="map-two",
+        ),
+        dcc.Store(id=DRAWN),
+    ]
+    return card("Data map", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Drawn when it comes near the window."""
+    near.register(app, NEAR, f"{ID}-card")
+
+    @panel_callback(
+        app,
+        FACE,
+        Output(GRAPH, "figure"),
+        plain.children(app, f"{ID}-legend"),
+        plain.children(app, NOTE),
+        plain.children(app, STRIP),
+        Output(f"{ID}-open", "children"),
+        Output(f"{ID}-csv", "children"),
+        Input(NEAR, "data"),
+        Input(theme.STATE, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_map(search: Any, mode: Any):
+        if not isinstance(search, str):
+            raise PreventUpdate
+        selection, mode = Selection.parse(search), theme.mode_of(mode)
+        run = doors.store.shown(selection.run)
+        recording = run.epochs(selection.split)
+        rows = run.ordered(selection)
+        to = button(f"Open {len(rows):,} in the gallery", small=True, search=selection.query(), path="/")
+        return (
+            draw(run, recording, selection, mode),
+            legend(mode),
+            forgotten(run, recording, selection),
+            strip.pictures(run, selection, rows[:SHOWN]),
+            to,
+            csv_link(url("data-map", selection)),
+        )
+
+    # the outline alone goes to the server, not the points inside it
+    app.clientside_callback(OUTLINE, Output(DRAWN, "data"), Input(GRAPH, "selectedData"), prevent_initial_call=True)
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(DRAWN, "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def select_inside(outline: Any, search: str | None):
+        vertices = simplified(outline)
+        if len(vertices) < 3:
+            raise PreventUpdate
+        return Selection.parse(search).with_(lasso=Lasso(PLOT, vertices)).query()
+
+
+def draw(run: RunView, recording: Recording, selection: Selection, mode: str) -> dict[str, Any]:
+    """The points that are drawn, lit where they are selected."""
+    predictions = run.predictions(selection.split)
+    rows = figure.drawn_rows(recording.mean, MOST)
+    hits, epochs = recording.right.sum(0), len(recording.right)
+    words = [
+        f"<b>{run.classes[predictions.labels[i]]}</b>, right after {hits[i]} of {epochs} epochs<br>"
+        f"mean {100 * recording.mean[i]:.0f} %, forgotten {recording.forgotten[i]}×<br>#{predictions.ids[i]}"
+        for i in rows.tolist()
+    ]
+    lasso = selection.lasso
+    return figure.scatter(
+        run.plane(selection.split, PLOT)[rows],
+        figure.level(recording.forgotten[rows]),
+        words,
+        lit=run.mask(selection)[rows] if selection.narrowed else None,
+        outline=lasso.vertices if lasso and lasso.plot == PLOT else (),
+        mode=mode,
+        keep=f"{run.run_id}/{selection.split}",
+    )
+
+
+def legend(mode: str) -> list:
+    """What the colours mean."""
+    named = zip(figure.LEVELS, figure.colours(mode), strict=True)
+    return [
+        html.Span("forgotten", className="faint small"),
+        *(html.Span([html.I(className="dot", style={"--c": colour}), words]) for words, colour in named),
+    ]
+
+
+def forgotten(run: RunView, recording: Recording, selection: Selection) -> list:
+    """How many were never forgotten, often forgotten, never learned: each opens."""
+    n = len(recording.mean)
+    epochs = len(recording.right)
+
+    def line(words: str, count: int, there: Selection | None) -> html.Li:
+        low, high = wilson(count, n)
+        inside = [
+            html.B(f"{count:,}"),
+            html.Span([words, html.Span(f" {100 * count / max(n, 1):.1f} % ({100 * low:.1f} – {100 * high:.1f})",
+                                        className="faint")]),
+        ]  # fmt: skip
+        if there is None:
+            return html.Li(html.Span(inside, className="fact"))
+        on = any(tag in selection.tag for tag in there.tag)
+        chosen = {"data-search": there.query(), "aria-pressed": str(on).lower()}
+        return html.Li(html.Button(inside, type="button", className="fact", **chosen))
+
+    learned = int((~recording.never & (recording.forgotten == 0)).sum())
+    some = f" Of {n:,} images, {MOST:,} are drawn: mostly hard ones. The lasso selects among all."
+    return [
+        html.Ul(
+            [
+                line("learned and never forgotten,", learned, None),
+                line(
+                    "forgotten 3 times or more,",
+                    len(run.tagged(selection.split, "often-forgotten")),
+                    selection.toggle("tag", "often-forgotten"),
+                ),
+                line("never learned,", int(recording.never.sum()), selection.toggle("tag", "never-learned")),
+            ]
+        ),
+        html.P(
+            f"Counted over {epochs} epochs. Forgotten: right after one, wrong after the next."
+            f"{some if n > MOST else ''}",
+            className="faint small",
+        ),
+    ]
