@@ -96,7 +96,7 @@
   function press(action, label) {
     const here = context(), tile = front();
     const ids = picked.size ? [...picked] : tile ? [tile.dataset.sample] : [];
-    if (!ids.length || !here.run || !byId('review-sample-pad').querySelector('[data-act="keep"]:not([disabled])')) return;
+    if (!ids.length || !here.run || !byId('review-sample-pad').querySelector('[data-press="keep"]:not([disabled])')) return;
     const name = byId('review-who-input');
     const batch = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
     const body = {
@@ -157,6 +157,9 @@
     const pad = byId('review-sample-pad');
     if (pad) pad.classList.toggle('many', picked.size > 1);
     if (pad) pad.dataset.many = picked.size > 1 ? `for all ${picked.size} chosen images` : '';
+    /* Dash gives the field of an upload no name */
+    const file = document.querySelector('#review-import-upload input');
+    if (file) mark(file, 'aria-label', 'Take in decisions from a CSV file');
     painting = false;
   }
 
@@ -178,9 +181,9 @@
       paint();
       return;
     }
-    const key = e.target.closest('.review [data-act]');
+    const key = e.target.closest('.review [data-press]');
     if (!key || key.disabled) return;
-    act(key.dataset.act, key.dataset);
+    act(key.dataset.press, key.dataset);
     if (e.detail > 0) key.blur(); /* clicked, not pressed by Space or Enter: the next Space keeps a label */
   }, true);
   function act(name, data) {

@@ -121,7 +121,7 @@ def line(doors: Doors, decision: Decision) -> html.Li:
         kind="ghost",
         small=True,
         disabled=doors.read_only,
-        **{"data-act": "undo", "data-batch": decision.batch, "aria-label": f"Undo {decision.example_id}: {what}"},
+        **{"data-press": "undo", "data-batch": decision.batch, "aria-label": f"Undo {decision.example_id}: {what}"},
     )
     words = [html.B(f"#{decision.example_id}", className="mono"), f" {what}"]
     more = f"{decision.split}, {decision.who}, {at}{', from a file' if decision.imported else ''}"

@@ -167,7 +167,7 @@ def keys(doors: Doors, run: RunView, found: Queue, row: int, decision: Decision 
             className="key",
             disabled=off,
             title=hint,
-            **{"data-act": act, **more},
+            **{"data-press": act, **more},
         )
 
     classes = []
@@ -194,9 +194,11 @@ def keys(doors: Doors, run: RunView, found: Queue, row: int, decision: Decision 
         html.Span(
             [
                 html.Button(
-                    html.Kbd("←"), type="button", className="key", **{"data-act": "back", "aria-label": "Previous"}
+                    html.Kbd("←"), type="button", className="key", **{"data-press": "back", "aria-label": "Previous"}
                 ),
-                html.Button(html.Kbd("→"), type="button", className="key", **{"data-act": "on", "aria-label": "Next"}),
+                html.Button(
+                    html.Kbd("→"), type="button", className="key", **{"data-press": "on", "aria-label": "Next"}
+                ),
             ],
             className="walk",
         ),

@@ -1,0 +1,128 @@
+"""The Review page in a real browser: keys, several at once, undo, a server that does not answer."""
+
+import csv
+import io
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from ml.data import load
+from tests.suspects import TOY, suspect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def app(home, no_artifacts, no_worker):
+    """The whole app on the toy run, which has suspected labels."""
+    from dashboard.shell import create_app
+
+    suspect(home)
+    return create_app(no_artifacts, home=home)
+
+
+def opened(page: Page, address: str, idle: str) -> Page:
+    page.goto(address)
+    page.locator("#review-queue-grid [data-sample]").first.wait_for()
+    page.wait_for_function(idle)
+    return page
+
+
+def rows(page: Page, server: str) -> list[dict[str, str]]:
+    text = page.request.get(f"{server}/export/decisions.csv").text()
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def in_front(page: Page, example: int) -> None:
+    expect(page.locator("#review-sample-body .mono")).to_have_text(f"#{example}")
+    expect(page.locator(f'#review-queue-grid [data-sample="{example}"]')).to_have_attribute("aria-current", "true")
+
+
+def test_keys_decide_move_on_and_take_back(live_server, page, idle):
+    ids = load(TOY)["test"].ids.tolist()
+    opened(page, f"{live_server}/review", idle)
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Your name").press("3")  # a digit in a name is no decision
+    page.get_by_label("Your name").press("Backspace")
+    page.locator("h1").click()
+    in_front(page, ids[0])
+    page.keyboard.press("2")
+    in_front(page, ids[1])
+    page.keyboard.press(" ")
+    in_front(page, ids[2])
+    page.keyboard.press("x")
+    in_front(page, ids[3])
+    page.keyboard.press("ArrowRight")
+    in_front(page, ids[4])
+    page.keyboard.press("ArrowLeft")
+    in_front(page, ids[3])
+    expect(page.locator("#review-decided")).to_have_text("3")
+    expect(page.locator("#review-queue-grid .mark")).to_have_text(["Bar 2", "kept", "left out"])
+    found = [(int(row["example_id"]), row["action"], row["before"], row["after"]) for row in rows(page, live_server)]
+    assert found == [
+        (ids[0], "relabel", "Bar 0", "Bar 2"),
+        (ids[1], "keep", "Bar 1", "Bar 1"),
+        (ids[2], "exclude", "Bar 2", "(left out)"),
+    ]
+    assert {row["who"] for row in rows(page, live_server)} == {"Ada"}
+    page.keyboard.press("u")
+    in_front(page, ids[2])
+    expect(page.locator("#review-decided")).to_have_text("2")
+    page.keyboard.press("u")
+    page.keyboard.press("u")
+    expect(page.locator("#review-decided")).to_have_text("0")
+    assert rows(page, live_server) == []
+
+
+def test_several_at_once_by_mouse_and_keys(live_server, page, idle):
+    ids = load(TOY)["test"].ids.tolist()
+    opened(page, f"{live_server}/review", idle)
+    tile = page.locator("#review-queue-grid [data-sample]")
+    tile.nth(5).click(modifiers=["Control"])
+    tile.nth(8).click(modifiers=["Shift"])
+    tile.nth(6).click(modifiers=["Control"])
+    expect(page.locator("#review-queue-grid [aria-pressed=true]")).to_have_count(3)
+    expect(page.get_by_role("button", name="3 chosen")).to_be_visible()
+    page.get_by_role("button", name="Relabel Bar 3").click()
+    expect(page.locator("#review-decided")).to_have_text("3")
+    expect(page.locator("#review-queue-grid [aria-pressed=true]")).to_have_count(0)
+    assert [int(row["example_id"]) for row in rows(page, live_server)] == [ids[5], ids[7], ids[8]]
+    page.keyboard.press(" ")  # the key that was clicked has given the focus back
+    expect(page.locator("#review-decided")).to_have_text("4")
+    assert rows(page, live_server)[-1]["action"] == "keep"
+    page.get_by_role("button", name="Undo").first.click()
+    expect(page.locator("#review-decided")).to_have_text("3")
+    page.keyboard.press("a")
+    page.keyboard.press("x")
+    expect(page.locator("#review-decided")).to_have_text("20")
+    page.keyboard.press("u")
+    expect(page.locator("#review-decided")).to_have_text("3")
+
+
+@pytest.mark.allow_problems("503|net::ERR")
+def test_what_the_server_does_not_answer_is_sent_again(live_server, page, idle):
+    opened(page, f"{live_server}/review", idle)
+    page.route("**/api/v1/decisions", lambda route: route.abort())
+    page.keyboard.press("2")
+    page.keyboard.press("3")
+    expect(page.locator("#review-trouble")).to_contain_text("2 decisions are not saved yet")
+    assert rows(page, live_server) == []
+    page.on("dialog", lambda dialog: dialog.accept())  # leaving with something unsaved asks first
+    page.reload()
+    page.unroute("**/api/v1/decisions")
+    expect(page.locator("#review-decided")).to_have_text("2")
+    assert [row["after"] for row in rows(page, live_server)] == ["Bar 2", "Bar 3"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_the_page_is_accessible_and_fits(live_server, new_page, idle, width, scheme):
+    page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    opened(page, f"{live_server}/review?split=reference", idle)
+    page.keyboard.press("2")
+    expect(page.locator("#review-decided")).to_have_text("1")
+    page.wait_for_function(idle)
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    found = Axe().run(page)
+    serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    assert not serious, [(v["id"], [n["html"][:200] for n in v["nodes"]][:3]) for v in serious]
