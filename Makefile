@@ -17,7 +17,7 @@ DATA := .venv/.installed-dataset
 CLUSTER := .venv/.installed-cluster
 SERVERS := .venv/.installed-servers
 
-.PHONY: help run cluster test test-unit check format test-faults bench-web models ablation artifacts plotly clean
+.PHONY: help run cluster test test-unit check format test-faults bench-web bench-scale bench-train bench-latency models ablation artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -49,6 +49,9 @@ test-faults: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## the fault scenar
 
 bench-web: $(DEV) $(BROWSER) ## how fast the pages are, in Chromium
 	$(BIN)/python bench/web.py $(ARGS)
+
+bench-scale: $(DEV) $(BROWSER) ## how the Dashboard holds with a million examples
+	$(BIN)/python bench/scale.py $(ARGS)
 
 bench-train: $(DEV) $(DATA) ## how soon the quick preset passes 90.65 %, beside the usual training loop
 	$(BIN)/python bench/train.py $(ARGS)

@@ -127,12 +127,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def app_server(home: Path) -> Iterator[tuple[str, psutil.Process, float]]:
-    """The app as its user starts it: its address, its process, and the seconds to its first answer."""
+def app_server(home: Path, *more: str) -> Iterator[tuple[str, psutil.Process, float]]:
+    """The app as its user starts it, with more options: its address, its process, the seconds to its first answer."""
     port, began = free_port(), time.monotonic()
     environment = {**os.environ, "FASHION_HOME": str(home), "PORT": str(port)}
     with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        child = subprocess.Popen([sys.executable, "app.py", *more], cwd=ROOT, env=environment, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
             while True:
