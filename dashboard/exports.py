@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from flask import Flask, Response, abort, request
 
-from dashboard import confidence
+from dashboard import attention, confidence
 from dashboard.comparison import changes, gaps
 from dashboard.comparison import verdict as judged
 from dashboard.components import explanations
@@ -232,7 +232,7 @@ def explanation(doors: Doors, selection: Selection) -> tuple[list[str], list[lis
     gradients in logits, occlusion as the mean fall of the probability."""
     if selection.sample is None:
         raise Missing("There is no sample in this address.")
-    run = doors.store.open(selection.run).during(selection.epoch)
+    run = doors.store.open(selection.run).asked(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     image = run.picture(selection.split, selection.sample)
@@ -251,7 +251,23 @@ def explanation(doors: Doors, selection: Selection) -> tuple[list[str], list[lis
     return ["method", "class", "row", "column", "value"], body
 
 
-EXPLAINED_TABLES = {"explanation": explanation}
+def attended(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a pixel: the mean image of both sides (channels averaged), the mean attribution of each with its standard
+    error, their difference."""
+    found = attention.compare(doors, selection)
+    a, b = found.a, found.b
+    if a.typical is None or b.typical is None or found.difference is None:
+        raise Missing("One of the two sides holds no image.")
+    head = ["row", "column", f"mean image A of {a.side.n}", f"mean image B of {b.side.n}"]
+    head += [f"attribution A of {a.typical.n}", "error A", f"attribution B of {b.typical.n}", "error B", "A minus B"]
+    columns = (a.image.mean(2), b.image.mean(2), a.typical.mean, a.typical.error, b.typical.mean, b.typical.error)
+    return head, [
+        [i + 1, j + 1, *(float(f"{column[i, j]:.9g}") for column in (*columns, found.difference))]
+        for i, j in np.ndindex(found.difference.shape)
+    ]
+
+
+EXPLAINED_TABLES = {"explanation": explanation, "attention": attended}
 PAIRED_TABLES = {
     "comparison": verdict,
     "buckets": buckets,
@@ -261,6 +277,8 @@ PAIRED_TABLES = {
     "changes": changed,
     "pairs": pairs,
 }
+
+
 def modes(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a failure mode that can be told: its images in the split, and the mistakes among them."""
     predictions = run.predictions(selection.split)
@@ -350,7 +368,7 @@ def register(server: Flask, doors: Doors) -> None:
                 names = doors.store.open(selection.run).run_id
                 head, rows = EXPLAINED_TABLES[noun](doors, selection)
             else:
-                run = doors.store.open(selection.run).during(selection.epoch)
+                run = doors.store.open(selection.run).asked(selection)
                 names = run.run_id
                 head, rows = TABLES[noun](run, selection)
         except (Missing, Broken):

@@ -6,9 +6,7 @@ from torch import Tensor, nn
 
 from ml.explanation.scale import dark
 
-STEPS = (
-    64  # by Gauss-Legendre; of 20 test pictures, the sum misses the growth by 7 % (median), by 22 % with 32
-)
+STEPS = 64  # by Gauss-Legendre; docs/explanations.md says what fewer miss
 AT_ONCE = 64  # pictures in memory
 
 

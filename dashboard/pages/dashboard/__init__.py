@@ -7,6 +7,7 @@ from dashboard.components import icon, near, page_head, selection_bar
 from dashboard.doors import Doors
 from dashboard.pages.dashboard import (
     accuracy,
+    attention,
     calibration,
     confidence,
     confusion,
@@ -18,7 +19,7 @@ from dashboard.pages.dashboard import (
 from dashboard.selection import Selection
 
 PATH, TITLE = "/", "Dashboard"
-PANELS = (scores, confusion, accuracy, distribution, contrast, gallery)
+PANELS = (scores, confusion, accuracy, distribution, contrast, gallery, attention)
 LATER = (confidence, calibration)  # drawn when they come near the window
 SURE = "dashboard-sure-state"  # the address, once the panels about confidence are near the window
 SURE_AT = "dashboard-sure"
@@ -54,6 +55,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
                 id=SURE_AT,
             ),
             gallery.layout(doors, selection),
+            attention.layout(doors, selection),
             *near.layout(SURE),
         ]
     )

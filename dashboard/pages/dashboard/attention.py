@@ -1,0 +1,250 @@
+"""Where the network looks in the selected images, against others: their mean, what spoke for their classes on average,
+and the difference.
+"""
+
+from typing import Any
+
+import dash_bootstrap_components as dbc
+import numpy as np
+from dash import Dash, Input, Output, State, dcc, html
+
+from dashboard import exports, theme
+from dashboard.attention import DOUBT, Compared, Looked, compare, said, view
+from dashboard.components import button, card, csv_link, faces, plain
+from dashboard.components.explanations import SENTENCES, TITLES
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import attention as figures
+from dashboard.pictures import inline_url
+from dashboard.predictor import MEANS
+from dashboard.selection import Selection
+from dashboard.store import Broken, Missing
+
+ID = "dashboard-attention"
+FACE, BODY, CSV, KEEP = f"{ID}-face", f"{ID}-body", f"{ID}-csv", f"{ID}-keep"
+OPEN, CONTROLS, ASKED = f"{ID}-open", f"{ID}-controls", f"{ID}-asked"
+VERSUS, METHOD, TARGET = f"{ID}-versus", f"{ID}-method", f"{ID}-target"
+SHORT = 60  # letters of a choice
+
+
+def layout(doors: Doors, selection: Selection) -> html.Article:
+    """Closed, it costs nothing; the address says whether it is open, and against what."""
+
+    def field(words: str, id: str, options: list) -> html.Div:
+        return html.Div([html.Label(words, htmlFor=id), dbc.Select(id=id, options=options)], className="field")
+
+    controls = html.Div(
+        [
+            field("Against", VERSUS, []),
+            field(
+                "Asked by", METHOD, [{"value": way, "label": f"{TITLES[way]}, {n} a side"} for way, n in MEANS.items()]
+            ),
+            field(
+                "About",
+                TARGET,
+                [{"value": "", "label": "each image's guess"}, {"value": "label", "label": "each image's label"}],
+            ),
+        ],
+        id=CONTROLS,
+        className="att-controls",
+        hidden=True,
+    )
+    tools = [
+        html.Span(id=KEEP),
+        html.Span(id=CSV),
+        button("Compare", id=OPEN, small=True, **{"aria-expanded": "false"}),
+    ]
+    body = [controls, html.Div([slot(FACE), *plain.place(BODY, className="att")]), dcc.Store(id=ASKED, data="")]
+    return card("Where it looks", " ".join((__doc__ or "").split()), body, tools=tools, id=f"{ID}-card")
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Choices become the address in the browser; the server draws what is open."""
+    app.clientside_callback(
+        """(search, before) => {
+            const open = new URLSearchParams(search || '').has('versus');
+            const now = open ? search : '';
+            return [!open, String(open), open ? 'Close' : 'Compare', now === before ? dash_clientside.no_update : now];
+        }""",
+        Output(CONTROLS, "hidden"),
+        Output(OPEN, "aria-expanded"),
+        Output(OPEN, "children"),
+        Output(ASKED, "data"),
+        Input("url", "search"),
+        State(ASKED, "data"),
+    )
+    app.clientside_callback(
+        """(clicks, versus, method, target, search) => {
+            const query = new URLSearchParams(search || ''), by = dash_clientside.callback_context.triggered_id;
+            if (by === 'OPEN') {
+                if (!clicks) return dash_clientside.no_update;  // the button was only put on the page
+                if (query.has('versus')) { query.delete('versus'); query.delete('look'); }
+                else query.set('versus', query.has('contrast') ? 'contrast' : 'right');
+            } else {
+                if (!query.has('versus') || !versus || !method) return dash_clientside.no_update;
+                const look = method + (target === 'label' ? ',label' : ''), before = query.get('look') || 'grad-cam';
+                if (query.get('versus') === versus && before === look) return dash_clientside.no_update;
+                query.set('versus', versus);
+                if (look === 'grad-cam') query.delete('look'); else query.set('look', look);
+            }
+            return '?' + query.toString();
+        }""".replace("OPEN", OPEN),
+        Output("url", "search", allow_duplicate=True),
+        Input(OPEN, "n_clicks"),
+        Input(VERSUS, "value"),
+        Input(METHOD, "value"),
+        Input(TARGET, "value"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(VERSUS, "options"),
+        Output(VERSUS, "value"),
+        Output(METHOD, "value"),
+        Output(TARGET, "value"),
+        Output(KEEP, "children"),
+        Output(CSV, "children"),
+        Input(ASKED, "data"),
+        prevent_initial_call=True,
+    )
+    def list_choices(search: Any):
+        selection = Selection.parse(search)
+        method, label = view(selection)
+        if selection.versus is None:
+            return [], None, method, "label" if label else "guess", None, None
+        options = choices(doors, selection)
+        keep = selection.with_(versus=narrowing(selection))
+        return (
+            options,
+            selection.versus,
+            method,
+            "label" if label else "guess",
+            button("Hold this selection", small=True, search=keep.query()),
+            csv_link(exports.url("attention", selection)),
+        )
+
+    @panel_callback(
+        app,
+        FACE,
+        plain.children(app, BODY),
+        Input(ASKED, "data"),
+        Input(theme.STATE, "data"),
+        prevent_initial_call=True,
+        running=[(Output(BODY, "className"), "att busy", "att")],
+    )
+    def draw_attention(search: Any, mode: Any):
+        selection = Selection.parse(search)
+        return [] if selection.versus is None else drawn(compare(doors, selection), theme.mode_of(mode))
+
+
+def narrowing(selection: Selection) -> str:
+    """The address of what narrows the images, to be held against another selection; '?' and something in any case."""
+    kept = selection.explicit().here(versus=None, look=None, run=None, against=None, split="test", contrast=None)
+    return kept.query()
+
+
+def choices(doors: Doors, selection: Selection) -> list[dict[str, str]]:
+    """What the selection can be held against."""
+    run = doors.store.shown(selection.run)
+    found = [
+        {"value": "right", "label": "the right ones of its classes"},
+        {"value": "rest", "label": "all other images"},
+    ]
+    cell = selection.other_cell(run.classes)
+    if cell or selection.versus == "contrast":
+        words = f"{cell[0]} guessed {cell[1]}" if cell else "a second cell of the matrix"
+        found.append({"value": "contrast", "label": words})
+    try:
+        other = doors.store.other(run, selection.against).title
+        found.append({"value": "run", "label": f"the same images in {other}"})
+    except (Missing, Broken):
+        pass
+    if (selection.versus or "").startswith("?"):
+        words = said(Selection.parse(selection.versus))
+        found.append({"value": str(selection.versus), "label": f"held: {words}"[:SHORT]})
+    return found
+
+
+def drawn(found: Compared, mode: str) -> list:
+    """Two sides and their difference."""
+    first, second = found.a.typical, found.b.typical
+    zero = np.zeros(found.a.image.shape[:2])
+    veils = figures.shares(first.mean if first else zero, second.mean if second else zero)
+    about = "label" if found.label else "guess"
+    parts: list[Any] = [
+        side("A", found.a, veils[0], about),
+        side("B", found.b, veils[1], about),
+    ]
+    if found.difference is None or found.sure is None:
+        empty = found.a if not found.a.side.n else found.b if not found.b.side.n else None
+        words = (
+            f"{empty.side.title.capitalize()} holds no image, so there is nothing to compare."
+            if empty
+            else f"In one of the two, nothing spoke for any image's {about}."
+        )
+        parts.append(html.Div(faces.empty(words), className="att-side"))
+        return [html.Div(parts, className="att-row")]
+    image = inline_url(figures.difference(found.difference, found.sure, mode=mode))
+    most = 1000 * float(np.abs(found.difference).max())
+    unsure = int((~found.sure).sum())
+    parts.append(
+        html.Div(
+            [
+                html.H3("A minus B"),
+                html.Div(html.Img(src=image, alt="Where A and B differ", className="crisp"), className="att-delta"),
+                html.P(
+                    ["more in B", html.I(className="ramp div", **{"aria-hidden": "true"}), "more in A"],
+                    className="att-scale faint small",
+                ),
+                html.P(
+                    f"At most {most:.1f} ‰ of the attribution on one pixel. Pale: {unsure:,} of {found.sure.size:,} "
+                    f"pixels differ by less than {DOUBT:.0f} standard errors.",
+                    className="faint small",
+                ),
+            ],
+            className="att-side",
+        )
+    )
+    words = (
+        f"{TITLES[found.method]}, each image's map scaled to add up to one. {SENTENCES[found.method]}. "
+        f"{100 * (found.overlap or 0):.0f} % of the attribution lies in the same places."
+    )
+    return [html.Div(parts, className="att-row"), html.P(words, className="quiet small")]
+
+
+def side(letter: str, found: Looked, veil: np.ndarray, about: str) -> html.Div:
+    """Mean image, and the same under what spoke for the classes; how many images each is of."""
+    picture = inline_url(figures.mean_picture(found.image))
+    pictures = [
+        html.Figure(
+            [
+                html.Div(html.Img(src=picture, alt=f"Mean image of {letter}"), className="shot"),
+                html.Figcaption(f"mean of n = {found.side.n:,}"),
+            ]
+        )
+    ]
+    if found.typical is not None:
+        silent = f", {found.typical.silent} without an answer left out" if found.typical.silent else ""
+        words = f"what spoke for its {about}, n = {found.typical.n:,}{silent}"
+        pictures.append(
+            html.Figure(
+                [
+                    html.Div(
+                        [
+                            html.Img(src=picture, alt=""),
+                            html.Img(src=inline_url(veil), alt=f"Mean attribution of {letter}", className="over"),
+                        ],
+                        className="shot",
+                    ),
+                    html.Figcaption(words),
+                ]
+            )
+        )
+    return html.Div(
+        [
+            html.H3([html.Span(letter, className=f"letter {letter.lower()}"), " ", found.side.title]),
+            html.Div(pictures, className="duo"),
+        ],
+        className="att-side",
+    )
