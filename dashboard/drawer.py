@@ -168,14 +168,14 @@ def subject(doors: Doors, search: object) -> walk.Subject:
     selection = Selection.parse(search)
     if selection.sample is None:
         raise PreventUpdate
-    run = doors.store.shown(selection.run)
+    run = doors.store.shown(selection.run).reviewed(selection.labels)
     return walk.Subject(run, run.picture(selection.split, selection.sample))
 
 
 def proof(doors: Doors, selection: Selection) -> list:
     """How usual the sample is, the nearest of the class that came second, and pictures that are nearly the same."""
     assert selection.sample is not None
-    run = doors.store.shown(selection.run)
+    run = doors.store.shown(selection.run).reviewed(selection.labels)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
@@ -200,7 +200,7 @@ def sample(
     pair: the two runs of a page that is about two; layer: that was chosen for Grad-CAM, kept where this run has it.
     """
     assert selection.sample is not None
-    run = doors.store.shown(selection.run)
+    run = doors.store.shown(selection.run).reviewed(selection.labels)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     guess, label = int(predictions.predicted[row]), int(predictions.labels[row])

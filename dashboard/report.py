@@ -60,7 +60,7 @@ def html(doors: Doors, selection: Selection, address: str) -> str:
 
     Raises Missing, Broken.
     """
-    run = doors.store.shown(selection.run).during(selection.epoch)
+    run = doors.store.shown(selection.run).asked(selection)
     predictions = run.predictions(selection.split)
     rows = run.ordered(selection)
     return TEMPLATES.get_template("report.html").render(

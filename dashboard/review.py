@@ -138,24 +138,15 @@ class Counted:
     n: np.ndarray
 
 
-def counted(run: RunView, split: str, standing: Standing) -> tuple[Counted, Counted]:
-    """The recorded answers counted by the labels as they came, and by what was decided. split: as in the address."""
-    predictions, classes = run.predictions(split), len(run.classes)
-    labels, kept = predictions.labels.copy(), np.ones(len(predictions.ids), bool)
-    for example, decision in standing.within("train" if split == "reference" else split).items():
-        row = int(np.searchsorted(predictions.ids, example))
-        if row == len(labels) or predictions.ids[row] != example:
-            continue
-        if decision.action == "exclude":
-            kept[row] = False
-        elif decision.after in run.classes:
-            labels[row] = run.classes.index(decision.after)
+def counted(run: RunView, split: str) -> tuple[Counted, Counted]:
+    """The recorded answers by the labels as they came, and by what was decided. split: as in the address."""
+    return _count(run, split), _count(run.reviewed("reviewed"), split)
 
-    def count(labels: np.ndarray, rows: np.ndarray) -> Counted:
-        right = rows & (predictions.predicted == labels)
-        return Counted(np.bincount(labels[right], minlength=classes), np.bincount(labels[rows], minlength=classes))
 
-    return count(predictions.labels, np.ones_like(kept)), count(labels, kept)
+def _count(run: RunView, split: str) -> Counted:
+    found, classes = run.predictions(split), len(run.classes)
+    right = found.labels[found.kept & found.right]
+    return Counted(np.bincount(right, minlength=classes), np.bincount(found.labels[found.kept], minlength=classes))
 
 
 def scores_url(selection: Selection) -> str:
@@ -366,7 +357,7 @@ def register(server: Flask, doors: Doors) -> None:
     def export_scores() -> Response:
         run, selection = asked()
         try:
-            both = counted(run, selection.split, doors.decisions.standing(run.dataset["name"]))
+            both = counted(run, selection.split)
         except (Missing, Broken):
             abort(404)
         rows: list[list[object]] = [["labels", "class", "right", "n", "accuracy", "low", "high"]]

@@ -30,6 +30,7 @@ CLUSTER = "app-cluster-notice"
 CLUSTER_MS = 2000
 RUNS = "app-runs-state"  # changes when a run came or went
 PICKER = "run-picker"
+REVIEWED = ("/", "/comparison", "/insights", "/review")  # pages that count by people's labels where the address says so
 CONTENT = "app-page"
 
 INDEX = """<!doctype html>
@@ -65,7 +66,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     records = Records(jobs.rows, read_only=read_only)
     decisions = Decisions(jobs.rows, read_only=read_only)
     slices = Slices(jobs.rows, read_only=read_only)
-    store = Store(jobs.artifacts, jobs.home, records, slices)
+    store = Store(jobs.artifacts, jobs.home, records, slices, decisions)
     predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
     doors = Doors(store, predictor, jobs, read_only, records, decisions)
     doors.shelf.purge()
@@ -176,7 +177,7 @@ def register(app: Dash, doors: Doors) -> None:
     app.clientside_callback(
         """(search, before) => {
             const all = new URLSearchParams(search || ''), kept = new URLSearchParams();
-            ['run', 'against', 'split'].forEach((name) => { if (all.has(name)) kept.set(name, all.get(name)); });
+            for (const name of ['run', 'against', 'split', 'labels']) if (all.has(name)) kept.set(name, all.get(name));
             const now = '?' + kept.toString();
             return now === before ? window.dash_clientside.no_update : now;
         }""",
@@ -196,10 +197,12 @@ def register(app: Dash, doors: Doors) -> None:
                 raise PreventUpdate
             return words
 
-    @app.callback(Output("app-dropped", "children"), Input(URL, "search"))
-    def show_dropped(search: str | None):
+    @app.callback(Output("app-dropped", "children"), Input(URL, "search"), Input(URL, "pathname"))
+    def show_dropped(search: str | None, path: str | None):
         selection = Selection.parse(search)
         words = list(selection.dropped)
+        if selection.labels and path not in REVIEWED:
+            words.append("labels as reviewed, which this page does not follow: its labels are those that came")
         try:
             run = doors.store.shown(selection.run)
             if selection.run not in (None, run.run_id):
@@ -216,7 +219,7 @@ def register(app: Dash, doors: Doors) -> None:
             words += [f"tag={tag}, which is none here" for tag in selection.tag if tag not in TAGS]
             words += [f"slice={key}, which is none here" for key in selection.slice if run.slice_name(key) == key]
             if selection.epoch is not None:
-                told = run.during(selection.epoch).epoch
+                told = run.asked(selection).epoch
                 if told is None:
                     words.append(f"epoch={selection.epoch}: the training of {run.title} was not recorded")
                 elif told != selection.epoch:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from dashboard.decisions import Decisions, Standing
 from dashboard.records import Marks, Records
 from dashboard.selection import BUCKETS, Selection, exact
 from dashboard.slices import PREFIX, Saved, Slices
@@ -20,6 +21,7 @@ from ml.calibration import brier, calibration_error, temper
 from ml.comparison import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.intervals import wilson
 from ml.paths import ARTIFACTS, home_dir
+from ml.scoring import of_split
 from ml.tags import MADE, OFTEN, TAGS, Tag
 
 __all__ = [
@@ -33,12 +35,16 @@ KEPT = 48  # tables and arrays in memory, of all runs together
 
 @dataclass(frozen=True)
 class Predictions:
-    """One split of a run, by ascending id: ids int32, labels and predicted int64 [n], probabilities float32 [n, C]."""
+    """One split of a run, by ascending id: ids int32, labels and predicted int64 [n], probabilities float32 [n, C].
+
+    excluded: bool [n], what people left out, where labels are as reviewed; None as labelled.
+    """
 
     ids: np.ndarray
     labels: np.ndarray
     predicted: np.ndarray
     probabilities: np.ndarray
+    excluded: np.ndarray | None = None
 
     @cached_property
     def confidence(self) -> np.ndarray:
@@ -49,6 +55,11 @@ class Predictions:
     def right(self) -> np.ndarray:
         """bool [n]"""
         return self.labels == self.predicted
+
+    @property
+    def kept(self) -> np.ndarray:
+        """bool [n]: what counts, which is everything but what people left out."""
+        return np.ones(len(self.ids), bool) if self.excluded is None else ~self.excluded
 
     def row(self, example_id: int) -> int:
         """Position of an example; raises Missing."""
@@ -92,7 +103,8 @@ class Recording:
 class Store:
     """Every run that can be looked at. Thread-safe; files are read once and kept, newest use last.
 
-    records: what people say of runs, the promoted default among it; slices: what they saved.
+    records: what people say of runs, the promoted default among it; slices: what they saved; decisions: what they
+    decided of labels.
     """
 
     def __init__(
@@ -101,10 +113,12 @@ class Store:
         home: Path | None = None,
         records: Records | None = None,
         slices: Slices | None = None,
+        decisions: Decisions | None = None,
     ) -> None:
         self.library = Library(artifacts or ARTIFACTS, home or home_dir())
         self._records = records or Records()
         self.slices = slices or Slices()
+        self._decisions = decisions or Decisions()
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._headlines: dict[Hashable, dict[str, tuple[float, float, float]]] = {}
         self._lock = threading.RLock()
@@ -122,6 +136,10 @@ class Store:
     def marks(self) -> Marks:
         """What people say of runs."""
         return self._records.marks()
+
+    def standing(self, dataset: str) -> Standing:
+        """What people decided of the labels of a data set."""
+        return self._decisions.standing(dataset)
 
     def used(self, run_id: str | None) -> str | None:
         """The run a page shows for the one in its address: that one, or the default when it is not here (any more)."""
@@ -191,8 +209,8 @@ class Store:
 
         Raises Missing where there is no other run or the two cannot be compared, Broken.
         """
-        a = self.shown(selection.run)
-        b, split = self.other(a, selection.against), selection.split
+        a = self.shown(selection.run).reviewed(selection.labels)
+        b, split = self.other(a, selection.against).reviewed(selection.labels), selection.split
         if why := _apart(a.dataset, b.dataset):
             raise Missing(f"{a.title} and {b.title} cannot be compared: {why}.")
 
@@ -200,12 +218,14 @@ class Store:
             first, second = a.predictions(split), b.predictions(split)
             _, left, right = np.intersect1d(first.ids, second.ids, assume_unique=True, return_indices=True)
             alike = first.labels[left] == second.labels[right]
-            left, right = left[alike], right[alike]
+            inside = alike if first.excluded is None else alike & ~first.excluded[left]
+            left, right = left[inside], right[inside]
             said = Answers(first.labels[left], first.predicted[left], second.predicted[right])
             return left, right, said, int((~alike).sum())
 
         digests = [run.manifest["nouns"]["predictions"]["sha256"] for run in (a, b)]
-        found = self.keep(("pair", a.run_id, b.run_id, *digests, split), align)
+        version = a.standing.version if a.standing else None
+        found = self.keep(("pair", a.run_id, b.run_id, *digests, version, split), align)
         if not len(found[0]):
             raise Missing(f"{a.title} and {b.title} cannot be compared: no {split} image is known to both.")
         return Comparison(a, b, split, *found)
@@ -244,8 +264,8 @@ class Store:
 class RunView:
     """One run, as pages read it. Readers have the nouns' names and raise Missing (with its command) or Broken."""
 
-    def __init__(self, store: Store, run: Run, epoch: int | None = None) -> None:
-        self._store, self._run, self.epoch = store, run, epoch
+    def __init__(self, store: Store, run: Run, epoch: int | None = None, standing: Standing | None = None) -> None:
+        self._store, self._run, self.epoch, self.standing = store, run, epoch, standing
         self.run_id: str = run.run_id
         self.manifest: dict[str, Any] = run.manifest
         self.dataset: dict[str, Any] = run.manifest["dataset"]
@@ -270,9 +290,19 @@ class RunView:
         if epoch is None:
             return self
         try:
-            return RunView(self._store, self._run, self.epochs("test").nearest(epoch))
+            return RunView(self._store, self._run, self.epochs("test").nearest(epoch), self.standing)
         except (Missing, Broken):
             return self
+
+    def reviewed(self, labels: str | None) -> "RunView":
+        """The run judged by what people decided of the labels; itself for None. labels: of the address."""
+        if labels is None:
+            return self
+        return RunView(self._store, self._run, self.epoch, self._store.standing(self.dataset["name"]))
+
+    def asked(self, selection: Selection) -> "RunView":
+        """The run after the epoch of the address and by the labels it asks for."""
+        return self.during(selection.epoch).reviewed(selection.labels)
 
     def epochs(self, split: str) -> Recording:
         """What was recorded during training. Raises Missing or Broken."""
@@ -302,6 +332,9 @@ class RunView:
 
     def predictions(self, split: str) -> Predictions:
         """split: test, validation or reference."""
+        if self.standing is not None:
+            bare, key = RunView(self._store, self._run, self.epoch), (self.standing.version, split, self.epoch)
+            return bare._noun("predictions", lambda: bare._corrected(split, self.standing), "reviewed", *key)
         if self.epoch is not None and split != "reference":
             return self._noun("epochs", lambda: self._said(split), "predictions", split, self.epoch)
 
@@ -319,6 +352,20 @@ class RunView:
 
         return self._noun("predictions", read, split)
 
+    def _corrected(self, split: str, standing: Standing) -> Predictions:
+        """By the labels that people decided on. A class that this run has not changes nothing."""
+        found = self.predictions(split)
+        labels, excluded = found.labels.copy(), np.zeros(len(found.ids), bool)
+        for example, decision in standing.within("train" if split == "reference" else split).items():
+            row = int(np.searchsorted(found.ids, example))
+            if row == len(labels) or found.ids[row] != example:
+                continue
+            if decision.action == "exclude":
+                excluded[row] = True
+            elif decision.after in self.classes:
+                labels[row] = self.classes.index(decision.after)
+        return Predictions(found.ids, labels, found.predicted, found.probabilities, excluded)
+
     def _said(self, split: str) -> Predictions:
         """As predicted after the epoch this is a view of."""
         last, recording = RunView(self._store, self._run).predictions(split), self.epochs(split)
@@ -332,8 +379,16 @@ class RunView:
 
     def scores(self, split: str) -> pd.DataFrame:
         """Rows class (empty = all), metric, value, low, high, n."""
+        if self.standing is not None:
+            return self._noun("scores", lambda: self._counted(split), "reviewed", self.standing.version, split)
         frame = self._noun("scores", lambda: self._run.table("scores"))
         return frame[frame["split"] == split]
+
+    def _counted(self, split: str) -> pd.DataFrame:
+        """The scores by the labels that people decided on, as an evaluation counts them."""
+        found = self.predictions(split)
+        kept = found.kept
+        return of_split(split, found.labels[kept], found.probabilities[kept], self.manifest["config"]["seed"])
 
     def confusion(self, selection: Selection) -> np.ndarray:
         """int64 [C, C] counted under every chip but the matrix's own: true, pred and outcome."""
@@ -346,7 +401,7 @@ class RunView:
     def distribution(self, selection: Selection, *, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Guesses and truths, int64 [C] each, counted under every chip but predicted, or over the whole split."""
         predictions, classes = self.predictions(selection.split), len(self.classes)
-        rows = slice(None) if whole else self.mask(selection, without=("pred",))
+        rows = predictions.kept if whole else self.mask(selection, without=("pred",))
         guesses = np.bincount(predictions.predicted[rows], minlength=classes)
         return guesses, np.bincount(predictions.labels[rows], minlength=classes)
 
@@ -424,7 +479,7 @@ class RunView:
     def mask(self, selection: Selection, *, without: tuple[str, ...] = ()) -> np.ndarray:
         """bool [n], over predictions(selection.split): what every chip but those named lets through."""
         predictions = self.predictions(selection.split)
-        keep = np.ones(len(predictions.ids), bool)
+        keep = predictions.kept
         if selection.true and "true" not in without:
             keep &= np.isin(predictions.labels, self.class_ids(selection.true))
         if selection.pred and "pred" not in without:

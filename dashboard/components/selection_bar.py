@@ -12,6 +12,7 @@ from dashboard.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
 from dashboard.store import TAGS, RunView, wilson
 
 COUNT = "selection-count"
+GALLERY = "/"  # the page that shows the images of a selection
 FACE = "selection-face"
 
 
@@ -39,7 +40,7 @@ def layout() -> html.Div:
             slot(FACE),
             html.Span([html.B(id=COUNT), " ", html.Span(id="selection-words", className="quiet")], className="count"),
             *plain.place("selection-chips", className="chips"),
-            html.Div(id="selection-clear"),
+            html.Div(id="selection-clear", className="row-ff"),
         ],
         className="ff-card selbar",
         role="region",
@@ -66,15 +67,22 @@ def register(app: Dash, doors: Doors) -> None:
             pair = doors.store.compare(selection)
             run, mask, say = pair.a, pair.mask(selection.differing()), terms(pair.a.title, pair.b.title, paired=True)
         else:
-            run = doors.store.shown(selection.run).during(selection.epoch)
+            run = doors.store.shown(selection.run).asked(selection)
             mask, say = run.mask(selection), Terms()
             if selection.bucket:
                 say = terms(run.title, doors.store.other(run, selection.against).title, paired=False)
-        n, total = int(mask.sum()), len(mask)
-        clear = (
-            button("Clear", kind="ghost", small=True, search=selection.clear().query()) if selection.narrowed else None
-        )
-        return str(n), words(n, total), [*chips(run, selection, say), add_filter(run, selection, say)], clear
+        total = len(mask) if path in PAIRED else int(run.predictions(selection.split).kept.sum())
+        n = int(mask.sum())
+        ways: list = []
+        if path not in (GALLERY, *PAIRED):
+            ways.append(button("Show them", small=True, search=selection.here().query(), path=GALLERY))
+        if selection.narrowed:
+            ways.append(button("Clear", kind="ghost", small=True, search=selection.clear().query()))
+        first = words(n, total)
+        said = [first] if isinstance(first, str) else [*first]
+        if path not in PAIRED and n and len(selection.outcomes) != 1:
+            said.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
+        return str(n), said, [*chips(run, selection, say), add_filter(run, selection, say)], ways
 
 
 def words(n: int, total: int) -> list | str:
@@ -86,6 +94,13 @@ def words(n: int, total: int) -> list | str:
         f"of {total:,} images, {100 * n / total:.1f} % ",
         html.Span(f"({100 * low:.1f} – {100 * high:.1f})", className="faint"),
     ]
+
+
+def right(hits: int, n: int) -> html.Span:
+    """The share named right, with its interval."""
+    low, high = wilson(hits, n)
+    doubt = html.Span(f"({100 * low:.1f} – {100 * high:.1f})", className="faint")
+    return html.Span([f"; {100 * hits / n:.1f} % right ", doubt])
 
 
 def chips(run: RunView, selection: Selection, say: Terms) -> list:
@@ -131,6 +146,8 @@ def chips(run: RunView, selection: Selection, say: Terms) -> list:
         found.append(chip("ids", f"{len(selection.ids)} images", selection.with_(ids=())))
     if run.epoch is not None:
         found.append(chip("as answered after epoch", str(run.epoch), selection.with_(epoch=None)))
+    if selection.labels:
+        found.append(chip("labels", f"as {selection.labels}", selection.with_(labels=None)))
     return found
 
 

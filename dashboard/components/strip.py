@@ -27,7 +27,7 @@ def register(app: Dash, doors: Doors, id: str) -> None:
     )
     def draw_strip(search: str | None):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run).during(selection.epoch)
+        run = doors.store.shown(selection.run).asked(selection)
         rows = run.ordered(selection)
         if not len(rows):
             return html.P("No image matches all of these filters.", className="quiet small"), None

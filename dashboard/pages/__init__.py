@@ -2,5 +2,5 @@
 
 import importlib
 
-NAMES = ("dashboard", "insights", "prediction", "training", "comparison", "review")
+NAMES = ("dashboard", "insights", "prediction", "training", "comparison", "slices", "review")
 PAGES = [importlib.import_module(f"dashboard.pages.{name}") for name in NAMES]

@@ -4,11 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation.subject import SPLITS, Subject
-
-
-def matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """int64 [classes, classes]: rows are truths, columns guesses."""
-    return np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
+from ml.scoring import matrix
 
 
 def table(subject: Subject) -> pd.DataFrame:

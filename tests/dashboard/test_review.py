@@ -6,6 +6,7 @@ import json
 import secrets
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dashboard.review import LEFT_OUT, table
@@ -13,6 +14,7 @@ from dashboard.selection import Selection
 from dashboard.store import Store
 from ml.data import load
 from ml.labels import read
+from ml.scoring import matrix, of_split
 from tests.callbacks import fired_in_process
 from tests.suspects import TEST, TOY, TRAIN, suspect
 
@@ -255,6 +257,37 @@ def test_as_labelled_and_as_reviewed_by_hand(web, client, suspected):
     tree, _ = page(client, "review-scores-body")
     assert "As labelled" in tree
     assert "of 399" in tree
+    reviewed = "?outcome=wrong&outcome=right&labels=reviewed"
+    for search, n in (("?outcome=wrong&outcome=right", 400), (reviewed, 399)):
+        fired = {"url.search": search, "url.pathname": "/"}
+        _, made = client.fire_with("selection-count.children", "url.search", fired)
+        assert made["selection-count"]["children"] == str(n)
+    assert "Remove labels as reviewed" in json.dumps(made["selection-chips-tree"]["data"])
+    _, made = client.fire_with(
+        "app-dropped.children", "url.search", {"url.search": reviewed, "url.pathname": "/training"}
+    )
+    assert "does not follow" in made["app-dropped"]["children"]
+
+
+def test_scores_and_matrix_as_reviewed_are_those_of_an_evaluation(web, suspected, app):
+    """What people decided changes exactly what the same evaluation makes of the changed labels."""
+    for example in range(8):
+        decide(web, [example], label="Bar 3")
+    decide(web, [8, 9], "exclude")
+    run = app.store.open("toy")
+    before, after = run.predictions("test"), run.reviewed("reviewed").predictions("test")
+    labels = before.labels.copy()
+    labels[:8] = 3
+    assert (after.labels == labels).all()
+    assert np.flatnonzero(~after.kept).tolist() == [8, 9]
+    expected = of_split("test", labels[after.kept], before.probabilities[after.kept], run.manifest["config"]["seed"])
+    pd.testing.assert_frame_equal(run.reviewed("reviewed").scores("test"), expected)
+    everything = Selection(outcome=("wrong", "right"))
+    counts = run.asked(Selection(outcome=("wrong", "right"), labels="reviewed")).confusion(everything)
+    assert counts.tolist() == matrix(labels[after.kept], before.predicted[after.kept], 4).tolist()
+    assert run.asked(everything).confusion(everything).sum() == 400
+    decide(web, [8], "keep")
+    assert run.reviewed("reviewed").predictions("test").kept.sum() == 399
 
 
 def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, client, app, suspected, no_worker):

@@ -45,7 +45,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_accuracy(search: str | None, axis: str, mode: str):
         selection = Selection.parse(search)
         mode = theme.mode_of(mode)
-        run = doors.store.shown(selection.run).during(selection.epoch)
+        run = doors.store.shown(selection.run).asked(selection)
         counts = run.confusion(selection)
         right, n = counts.diagonal(), counts.sum(1)
         low, high = wilson(right, n)

@@ -70,7 +70,7 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         if not isinstance(search, str):
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = doors.store.shown(selection.run).asked(selection)
         table = confidence.histogram(run, selection)
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
         found = [bins.row(buttons(table, selection), "Images by confidence")]

@@ -83,7 +83,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_confusion(search: str | None, mode: str):
         selection = Selection.parse(search)
-        run, view = doors.store.shown(selection.run).during(selection.epoch), selection.matrix
+        run, view = doors.store.shown(selection.run).asked(selection), selection.matrix
         shown = Shown.of(run, selection)
         chosen = matrix.chosen_cells(run, selection)
         size = next((size for most, size in SIZES if len(shown.names) <= most), 0)
@@ -124,7 +124,7 @@ def register(app: Dash, doors: Doors) -> None:
     def choose_cell(click: dict | None, keys: dict | None, search: str | None):
         truth, guess = matrix.clicked(click)
         selection, held = Selection.parse(search), keys if isinstance(keys, dict) else {}
-        run = doors.store.shown(selection.run).during(selection.epoch)
+        run = doors.store.shown(selection.run).asked(selection)
         named = {name: (name,) for name in run.classes} | Shown.of(run, selection).members
         if truth not in named or guess not in named:
             raise PreventUpdate

@@ -119,7 +119,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not isinstance(search, str) or not search:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = doors.store.shown(selection.run).asked(selection)
         return drawn(run, selection, theme.mode_of(mode))
 
     @app.callback(

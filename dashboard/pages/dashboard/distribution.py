@@ -41,7 +41,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_distribution(search: str | None, counted: str, mode: str):
         selection = Selection.parse(search)
         mode = theme.mode_of(mode)
-        run = doors.store.shown(selection.run).during(selection.epoch)
+        run = doors.store.shown(selection.run).asked(selection)
         classes = len(run.classes)
         guesses, truths = run.distribution(selection, whole=counted == "all")
         drawn = figure.bars(

@@ -52,7 +52,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_gallery(search: str | None):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run).during(selection.epoch)
+        run = doors.store.shown(selection.run).asked(selection)
         rows = run.ordered(selection)
         n = len(rows)
         title = f"{n:,} image{'' if n == 1 else 's'}"

@@ -25,15 +25,15 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(app, FACE, plain.children(app, BODY), Input("app-view-state", "data"))
     def draw_scores(search: str | None):
         selection = Selection.parse(search)
-        return body(doors.store.shown(selection.run), selection.split)
+        return body(doors.store.shown(selection.run).reviewed(selection.labels), selection.split)
 
 
 def body(run: RunView, split: str) -> list:
     """Hero and stats of a split."""
     predictions = run.predictions(split)
     classes = len(run.classes)
-    hits = np.bincount(predictions.labels[predictions.right], minlength=classes)
-    n = np.bincount(predictions.labels, minlength=classes)
+    hits = np.bincount(predictions.labels[predictions.right & predictions.kept], minlength=classes)
+    n = np.bincount(predictions.labels[predictions.kept], minlength=classes)
     low, high = wilson(hits, n)
     share = np.divide(hits, n, out=np.zeros(classes), where=n > 0)
     right, total = int(hits.sum()), int(n.sum())
@@ -45,7 +45,7 @@ def body(run: RunView, split: str) -> list:
                     html.Span([f"{100 * right / total:.1f}", html.Small("%")], className="hero-n"),
                     html.Div(
                         [
-                            html.H2(f"of {split} images named right"),
+                            html.H2(f"of {split} images named right{', labels as reviewed' if run.standing else ''}"),
                             html.P(
                                 f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
                                 className="quiet",

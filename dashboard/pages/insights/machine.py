@@ -77,7 +77,7 @@ def register(app: Dash, doors: Doors) -> None:
         selection = Selection.parse(search)
         run = doors.store.shown(selection.run)
         epochs = run.epochs(selection.split).epochs.tolist()
-        then = run.during(selection.epoch)
+        then = run.asked(selection)
         at = len(epochs) if then.epoch is None else epochs.index(then.epoch)
         return said(then, selection, epochs), {"last": len(epochs), "at": at}
 
@@ -114,7 +114,7 @@ def register(app: Dash, doors: Doors) -> None:
         selection, mode = Selection.parse(search), theme.mode_of(mode)
         final = doors.store.shown(selection.run)
         final.epochs(selection.split)  # without a recording there is nothing to travel to
-        run = final.during(selection.epoch)
+        run = final.asked(selection)
         shown = Shown.of(run, selection)
         chosen = matrix.chosen_cells(run, selection)
         drawn = confusion.heatmap(
@@ -145,7 +145,7 @@ def register(app: Dash, doors: Doors) -> None:
     def choose_cell(click: Any, keys: Any, search: str | None):
         truth, guess = matrix.clicked(click)
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run).during(selection.epoch)
+        run = doors.store.shown(selection.run).asked(selection)
         named = {name: (name,) for name in run.classes} | Shown.of(run, selection).members
         if truth not in named or guess not in named:
             raise PreventUpdate

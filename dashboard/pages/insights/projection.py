@@ -157,7 +157,7 @@ class Scene:
 
     def __init__(self, doors: Doors, search: str | None, colour: Any, mode: Any) -> None:
         self.selection = selection = Selection.parse(search)
-        self.run = run = doors.store.shown(selection.run).during(selection.epoch)
+        self.run = run = doors.store.shown(selection.run).asked(selection)
         self.colour = colour if colour in figures.COLOUR_BY else "true"
         self.mode = theme.mode_of(mode)
         self.frame = run.projection(selection.split)
@@ -300,7 +300,7 @@ def example_at(doors: Doors, search: str | None, event: Any) -> tuple[RunView, S
         return None
     selection = Selection.parse(search)
     try:
-        run = doors.store.shown(selection.run).during(selection.epoch)
+        run = doors.store.shown(selection.run).asked(selection)
         ids = run.predictions(selection.split).ids
         if curve == figures.SELECTED:
             ids = ids[run.mask(selection)]

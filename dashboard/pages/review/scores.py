@@ -3,7 +3,7 @@
 from dash import Dash, Input, html
 
 from dashboard import review
-from dashboard.components import csv_link, dot, plain, whisker
+from dashboard.components import button, csv_link, dot, plain, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.review import Counted, counted, split_of
@@ -40,8 +40,8 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_scores(search: str | None, _: object):
         selection = Selection.parse(search)
         run = doors.store.shown(selection.run)
-        standing = doors.decisions.standing(run.dataset["name"])
         if split_of(selection) == "train":
+            standing = doors.decisions.standing(run.dataset["name"])
             relabelled, excluded = review.corrections(run, standing)
             kept = sum(d.action == "keep" for d in standing.within("train").values())
             words = (
@@ -50,12 +50,12 @@ def register(app: Dash, doors: Doors) -> None:
                 "compare."
             )
             return html.P(words, className="quiet")
-        labelled, reviewed = counted(run, selection.split, standing)
+        labelled, reviewed = counted(run, selection.split)
         return [
             html.Div([line("As labelled", labelled), line("As reviewed", reviewed)], className="twice"),
             changes(run.classes, labelled, reviewed),
             html.P(CAUTION, className="quiet small"),
-            html.Div([csv_link(review.scores_url(selection))], className="row-ff tail"),
+            html.Div([*ways(selection), csv_link(review.scores_url(selection))], className="row-ff tail"),
         ]
 
 
@@ -99,3 +99,12 @@ def changes(classes: list[str], labelled: Counted, reviewed: Counted) -> html.Di
     head = html.Thead(html.Tr([html.Th(words, scope="col") for words in ("Class", "As labelled", "As reviewed")]))
     table = html.Table([head, html.Tbody(lines)])
     return html.Div(table, className="tablewrap", tabIndex="0", role="region", **{"aria-label": "Scores by class"})
+
+
+def ways(selection: Selection) -> list[html.Button]:
+    """The Dashboard by either labels."""
+    whole = Selection(run=selection.run, split=selection.split)
+    return [
+        button(f"Dashboard {words}", small=True, search=whole.with_(labels=labels).query(), path="/")
+        for words, labels in (("as labelled", None), ("as reviewed", "reviewed"))
+    ]

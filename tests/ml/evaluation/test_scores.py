@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, precision_recall_fscore_support
 
-from ml.evaluation import scores
-from ml.evaluation.confusion import matrix
+from ml import scoring as scores
+from ml.scoring import matrix
 
 
 @pytest.fixture
