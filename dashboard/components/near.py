@@ -2,12 +2,23 @@
 
 from dash import Dash, Input, Output, State, dcc
 
+# Watched once the page above has its content: before that everything is near the window.
 NEAR = """(id) => {
-    new IntersectionObserver((entries, eye) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
-        eye.disconnect();
-        dash_clientside.set_props('%s', {data: 1});
-    }, {rootMargin: '160px'}).observe(document.getElementById(id));
+    const busy = () => {
+        const {stored, completed, ...waiting} = window.store ? window.store.getState().callbacks : {};
+        return Object.values(waiting).flat().length > 0;
+    };
+    const watch = (tries) => {
+        const element = document.getElementById(id);
+        if (!element) return;
+        if (busy() && tries < 80) { setTimeout(() => watch(tries + 1), 100); return; }
+        new IntersectionObserver((entries, eye) => {
+            if (!entries.some((entry) => entry.isIntersecting)) return;
+            eye.disconnect();
+            dash_clientside.set_props('%s', {data: 1});
+        }, {rootMargin: '160px'}).observe(element);
+    };
+    setTimeout(() => watch(0), 100);
     return dash_clientside.no_update;
 }"""
 

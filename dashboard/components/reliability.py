@@ -92,7 +92,7 @@ def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
     temperature = None
     if "temperature" in values:
         noun = run.calibration()
-        if whole:
+        if whole and run.epoch is None:  # the noun is of the weights that were kept
             mine = noun[noun["split"] == selection.split]
             known = {(r.scaling, r.metric): (r.low, r.high) for r in mine.itertuples()}
         temperature = noun[noun["metric"] == "temperature"].iloc[0]

@@ -1,0 +1,169 @@
+"""The matrix, a contrast of two cells, and the threshold, in a real browser on the run that ships."""
+
+import re
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from dashboard.selection import Selection
+from dashboard.store import Store
+from ml.paths import ARTIFACTS
+
+expect.set_options(timeout=20_000)
+COUNT, SLIDER = "#selection-count", "#dashboard-confidence-slider"
+
+
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory):
+    return tmp_path_factory.mktemp("workbench-home")
+
+
+@pytest.fixture
+def shipped(own_home, serving, monkeypatch):
+    """The address of the app as it ships."""
+    from dashboard.shell import create_app
+
+    monkeypatch.setenv("FASHION_HOME", str(own_home))
+    return serving(create_app(home=own_home))
+
+
+@pytest.fixture(scope="module")
+def run():
+    return Store(ARTIFACTS, ARTIFACTS).open(None)
+
+
+def expected(run, page: Page) -> int:
+    return int(run.mask(Selection.parse("?" + page.url.partition("?")[2])).sum())
+
+
+def point(page: Page, i: int, j: int, n: int = 10) -> None:
+    """Rest on a cell until it says what it is."""
+    page.locator("#dashboard-confusion-graph .heatmaplayer .hm").first.wait_for(state="attached")
+    page.locator("#dashboard-confusion-graph").scroll_into_view_if_needed()
+    at = (0.0, 0.0)
+    for _ in range(20):
+        box = page.locator("#dashboard-confusion-graph .nsewdrag").bounding_box()
+        before, at = at, (box["x"] + box["width"] * (j + 0.5) / n, box["y"] + box["height"] * (i + 0.5) / n)
+        page.mouse.move(at[0] - 2, at[1] - 2)
+        page.mouse.move(*at)
+        page.wait_for_timeout(150)
+        if before == at and page.locator("#dashboard-confusion-graph .hovertext").count():
+            break
+
+
+def test_a_threshold_moves_everything_and_is_one_step_back(shipped, page, idle, run):
+    page.goto(shipped)
+    page.wait_for_selector("h1")
+    page.wait_for_function(idle)
+    expect(page.locator("#dashboard-confidence-face")).not_to_be_empty()  # below the fold: not asked for yet
+    page.locator("#dashboard-sure").scroll_into_view_if_needed()
+    expect(page.locator("#dashboard-confidence-answers")).to_contain_text("10,000 of 10,000")
+    page.wait_for_function(idle)
+    page.locator(SLIDER).scroll_into_view_if_needed()
+    steps = page.evaluate("history.length")
+    box = page.locator(SLIDER).bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], y)
+    page.mouse.down()
+    for share in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
+        page.mouse.move(box["x"] + share * box["width"], y)
+        page.wait_for_timeout(120)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"reject=0\.(8|9)\d"))
+    page.wait_for_function(idle)
+    selection = Selection.parse("?" + page.url.partition("?")[2])
+    assert selection.outcome == ("wrong",)
+    p = run.predictions("test")
+    sure = p.confidence.astype(float) >= selection.reject
+    expect(page.locator(COUNT)).to_have_text(str(int((sure & ~p.right).sum())))
+    answers = page.locator("#dashboard-confidence-answers")
+    expect(answers).to_contain_text(f"{sure.sum():,} of 10,000")
+    expect(answers).to_contain_text(f"{100 * p.right[sure].mean():.1f}")
+    expect(page.locator("#dashboard-gallery-title")).to_have_text(f"{(sure & ~p.right).sum():,} images")
+    expect(page.locator("#dashboard-confusion-parts")).to_contain_text(f"{(sure & p.right).sum():,} right")
+    assert page.evaluate("history.length") == steps + 1
+    page.go_back()
+    expect(page.locator(COUNT)).to_have_text(str(int((~p.right).sum())))
+    expect(page.locator(SLIDER)).to_have_value("0")
+
+    bin_ = page.locator("#dashboard-calibration-bins .bins").first.locator("button").nth(13)
+    bin_.focus()
+    page.keyboard.press("Enter")
+    inside = (p.confidence.astype(float) > 13 / 15) & (p.confidence.astype(float) <= 14 / 15)
+    expect(page.locator(COUNT)).to_have_text(str(int(inside.sum())))
+    expect(bin_).to_have_attribute("aria-pressed", "true")
+    page.locator("#dashboard-calibration-bins .bins").nth(1).locator("button").nth(14).click()
+    expect(page.get_by_role("button", name="Remove scaled confidence")).to_be_visible()
+    page.wait_for_function(idle)
+    assert int(page.locator(COUNT).inner_text()) == expected(run, page)
+    found = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], [n["target"] for n in v["nodes"]][:4]) for v in found] == []
+
+
+def test_a_second_cell_is_held_against_the_first(shipped, page, idle, run):
+    page.goto(f"{shipped}/?true=Shirt&pred=Coat")
+    page.wait_for_selector("h1")
+    page.wait_for_function(idle)
+    expect(page.locator("#dashboard-contrast")).to_be_hidden()
+    point(page, 4, 6)
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    expect(page).to_have_url(f"{shipped}/?true=Shirt&pred=Coat&contrast=Coat~Shirt")
+    p = run.predictions("test")
+    counts = [int(((p.labels == i) & (p.predicted == j)).sum()) for i, j in ((6, 4), (4, 6))]
+    for side, n in zip("ab", counts, strict=True):
+        expect(page.locator(f"#dashboard-contrast-{side}-head")).to_contain_text(f"{n} of 10,000 images")
+        expect(page.locator(f"#dashboard-contrast-{side}-tiles [data-sample]")).to_have_count(min(12, n))
+        expect(page.locator(f"#dashboard-contrast-{side}-mean img")).to_be_visible()
+        expect(page.locator(f"#dashboard-contrast-{side}-graph .barlayer .point").first).to_be_attached()
+    expect(page.locator(COUNT)).to_have_text(str(counts[0]))
+    page.locator("#dashboard-contrast-true").select_option("Pullover")
+    expect(page).to_have_url(re.compile("contrast=Pullover~Shirt"))
+    page.wait_for_function(idle)
+    page.get_by_role("button", name="Close the contrast").click()
+    expect(page.locator("#dashboard-contrast")).to_be_hidden()
+    page.wait_for_function(idle)
+    line = page.locator("#dashboard-confusion-top button").first
+    for key in ("Shift+Enter", "c"):  # by keyboard, two ways
+        line.focus()
+        page.keyboard.press(key)
+        if key != "c":
+            expect(page).to_have_url(re.compile("contrast=Shirt~T-shirt%2Ftop"))
+            expect(page.locator("#dashboard-contrast-b-head")).to_contain_text("T-shirt/top")
+            page.wait_for_function(idle)
+    expect(page.locator("#dashboard-contrast")).to_be_hidden()  # the same cell again lets go of it
+    page.go_back()
+    expect(page.locator("#dashboard-contrast")).to_be_visible()
+
+
+def test_the_matrix_is_drawn_as_the_address_says(shipped, page, new_page, idle, run):
+    page.goto(shipped)
+    page.wait_for_selector("h1")
+    page.wait_for_function(idle)
+    for words in ("Row %", "Clusters", "Log", "Hidden", "Top 5"):
+        page.locator("#dashboard-confusion-view, #dashboard-confusion-ways").get_by_text(words, exact=True).click()
+        page.wait_for_function(idle)
+    expect(page).to_have_url(f"{shipped}/?matrix=row,cluster,log,off,top5")
+    expect(page.locator("#dashboard-confusion-most")).to_contain_text("logarithmic")
+    page.get_by_role("button", name="Select all truly 5 others").click()
+    p = run.predictions("test")
+    mistakes = np.zeros(10, int)
+    for who in (p.labels, p.predicted):
+        mistakes += np.bincount(who[~p.right], minlength=10)
+    rest = np.argsort(-mistakes, kind="stable")[5:]
+    expect(page.locator(COUNT)).to_have_text(str(int(np.isin(p.labels, rest).sum())))
+    page.wait_for_function(idle)
+    fresh = new_page(viewport={"width": 390, "height": 844})
+    fresh.goto(page.url)
+    fresh.wait_for_selector("h1")
+    fresh.wait_for_function(idle)
+    expect(fresh.locator(COUNT)).to_have_text(page.locator(COUNT).inner_text())
+    expect(fresh.get_by_role("button", name="Clusters")).to_have_attribute("aria-pressed", "true")
+    assert fresh.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    fresh.locator("#dashboard-confusion-view").get_by_text("Table", exact=True).click()
+    buttons = fresh.locator("#dashboard-confusion-table button")
+    expect(buttons).to_have_count(36)
