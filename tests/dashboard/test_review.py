@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dashboard.jobs import Invalid, Jobs
 from dashboard.review import LEFT_OUT, table
 from dashboard.selection import Selection
 from dashboard.store import Store
 from ml.data import load
-from ml.labels import read
+from ml.labels import Corrections, freeze, read
 from ml.scoring import matrix, of_split
 from tests.callbacks import fired_in_process
 from tests.suspects import TEST, TOY, TRAIN, suspect
@@ -300,8 +301,6 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
     _, made = client.fire_with("review-retrain-state.data", "review-retrain-start.n_clicks", fired)
     job_id = made["review-retrain-state"]["data"]["job"]
     assert len(no_worker) == 1
-    from dashboard.jobs import Jobs
-
     jobs = Jobs(suspected)
     job = jobs.training(job_id)[0]
     assert job.run_id == "toy-reviewed"
@@ -317,7 +316,6 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
 
 def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
     from dashboard.doors import Doors
-    from dashboard.jobs import Jobs
     from dashboard.pages.review.retrain import comparison
     from dashboard.predictor import Predictor
 
@@ -334,6 +332,17 @@ def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
     file.write_text(file.read_text().replace('"run_id": "toy"', '"run_id": "fixed"'))
     found = Selection.parse(comparison(doors, dataclasses.replace(job, state="done")))
     assert (found.run, found.against) == ("fixed", "toy")
+
+
+def test_labels_that_are_nowhere_or_of_other_data_are_refused(suspected, no_artifacts):
+    jobs = Jobs(suspected, artifacts=no_artifacts)
+    values = {"model": "quick_cnn", "dataset": TOY, "epochs": 1}
+    with pytest.raises(Invalid, match="not on this machine"):
+        jobs.submit({**values, "labels": "0" * 16})
+    with pytest.raises(Invalid, match="another data set"):
+        jobs.submit({**values, "labels": freeze(suspected, Corrections("other", {1: 2}))})
+    with pytest.raises(Invalid, match="Corrected labels"):
+        jobs.submit({**values, "labels": "../../x"})
 
 
 def test_the_head_of_the_file_says_what_is_in_it():
