@@ -4,8 +4,8 @@
   'use strict';
   const SLIDERS = { 'dashboard-confidence-slider': 'reject', 'insights-epoch-slider': 'epoch' };
   const NARROW = ['true', 'pred', 'outcome', 'bucket', 'conf', 'tempered', 'reject', 'lasso', 'ids', 'tag', 'slice'];
-  const PAUSE = 1500; /* ms without a movement end it */
-  let wanted = null, timer = null, last = -Infinity, tries = 0;
+  const PAUSE = 1500; /* ms without a key end a movement by keyboard; one by pointer ends when it is let go */
+  let wanted = null, timer = null, moved = -Infinity, fresh = true, tries = 0;
 
   function busy() {
     if (!window.store) return false;
@@ -25,9 +25,8 @@
     query.delete('sample');
     const search = query.size ? '?' + query.toString() : '';
     if (search === window.location.search) return;
-    const now = performance.now();
-    if (now - last < PAUSE) window.history.replaceState(window.history.state, '', window.location.pathname + search);
-    last = now;
+    if (!fresh) window.history.replaceState(window.history.state, '', window.location.pathname + search);
+    fresh = false;
     window.dash_clientside.set_props('url', { search: search });
   }
 
@@ -40,6 +39,8 @@
   document.addEventListener('input', (e) => {
     const name = SLIDERS[e.target.id];
     if (!name) return;
+    if (!e.target.dataset.held && performance.now() - moved > PAUSE) fresh = true;
+    moved = performance.now();
     const said = document.getElementById(e.target.id.replace(/-slider$/, '-said'));
     const listed = said && said.querySelector('[data-epochs]');
     const epochs = listed ? listed.dataset.epochs.split(',') : [];
@@ -48,7 +49,11 @@
     else if (said) said.textContent = e.target.value + ' %';
     if (timer === null) timer = setTimeout(apply, 30);
   });
-  document.addEventListener('pointerdown', (e) => { if (SLIDERS[e.target.id]) e.target.dataset.held = '1'; }, true);
+  document.addEventListener('pointerdown', (e) => {
+    if (!SLIDERS[e.target.id]) return;
+    e.target.dataset.held = '1';
+    fresh = true;
+  }, true);
   ['pointerup', 'pointercancel'].forEach((kind) => document.addEventListener(kind, () => {
     for (const id of Object.keys(SLIDERS)) {
       const slider = document.getElementById(id);

@@ -24,7 +24,8 @@ Members = Mapping[str, tuple[str, ...]]  # the classes behind a row that stands 
 class Shown:
     """The matrix as it is drawn: a row for each class or group of classes.
 
-    counts: int [G, G]; right: int [G], named right in each row; members: the classes behind the names of groups.
+    counts: int [G, G]; right: int [G], named right in each row; members: the classes behind the names of groups; each:
+    int [C, C], the counts of single classes in their own order.
     """
 
     names: list[str]
@@ -32,27 +33,35 @@ class Shown:
     counts: np.ndarray
     right: np.ndarray
     members: dict[str, tuple[str, ...]]
+    each: np.ndarray
 
     @classmethod
     def of(cls, run: RunView, selection: Selection) -> "Shown":
         """Counted under every chip but true, predicted and outcome; order and groups are those of the whole split."""
-        counts, view = run.confusion(selection), selection.matrix
-        classes = len(counts)
-        whole = run.confusion(selection.clear().with_(outcome=OUTCOMES))
-        order = figure.cluster_order(whole) if view.cluster else np.arange(classes)
-        rows = figure.groups(whole, order, view.shown(classes))
+        counts, rows = run.confusion(selection), arranged(run, selection)
         names = [run.classes[row[0]] if len(row) == 1 else f"{len(row)} others" for row in rows]
         members = {
             name: tuple(run.classes[i] for i in row) for name, row in zip(names, rows, strict=True) if len(row) > 1
         }
         right = np.array([int(counts.diagonal()[row].sum()) for row in rows])
-        return cls(names, rows, figure.grouped(counts, rows), right, members)
+        return cls(names, rows, figure.grouped(counts, rows), right, members, counts)
 
     def place(self, pair: tuple[str, str] | None) -> tuple[int, int] | None:
         """Row and column of a cell, None where it has none of its own."""
         if pair is None or pair[0] not in self.names or pair[1] not in self.names:
             return None
         return self.names.index(pair[0]), self.names.index(pair[1])
+
+
+def arranged(run: RunView, selection: Selection) -> list[list[int]]:
+    """The classes of each row, in the order shown."""
+    view, classes = selection.matrix, len(run.classes)
+    shown = view.shown(classes)
+    if not view.cluster and shown == classes:
+        return [[i] for i in range(classes)]
+    whole = run.confusion(selection.clear().with_(outcome=OUTCOMES))
+    order = figure.cluster_order(whole) if view.cluster else np.arange(classes)
+    return figure.groups(whole, order, shown)
 
 
 def layout(id: str, legend: list, *, bare: bool = False) -> html.Div:

@@ -92,7 +92,7 @@ def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
     temperature = None
     if "temperature" in values:
         noun = run.calibration()
-        if whole and run.epoch is None:  # the noun is of the weights that were kept
+        if whole and run.epoch is None and selection.labels is None:  # the noun is of the kept weights, as labelled
             mine = noun[noun["split"] == selection.split]
             known = {(r.scaling, r.metric): (r.low, r.high) for r in mine.itertuples()}
         temperature = noun[noun["metric"] == "temperature"].iloc[0]

@@ -106,8 +106,8 @@ def register(app: Dash, doors: Doors) -> None:
             "cm-view as-table" if view.table else "cm-view",
             labels(shown, selection),
             table(shown, selection) if view.table else [],
-            top(run, selection),
-            parts(run, selection),
+            top(run, selection, shown.each),
+            parts(selection, shown.each),
             views(selection),
             ways(run, selection),
             most(shown.counts, selection),
@@ -125,7 +125,8 @@ def register(app: Dash, doors: Doors) -> None:
         truth, guess = matrix.clicked(click)
         selection, held = Selection.parse(search), keys if isinstance(keys, dict) else {}
         run = doors.store.shown(selection.run).asked(selection)
-        named = {name: (name,) for name in run.classes} | Shown.of(run, selection).members
+        rows = [tuple(run.classes[i] for i in row) for row in matrix.arranged(run, selection)]
+        named = {row[0] if len(row) == 1 else f"{len(row)} others": row for row in rows}
         if truth not in named or guess not in named:
             raise PreventUpdate
         if held.get("shift") and len(named[truth]) == len(named[guess]) == 1:
@@ -181,9 +182,8 @@ def table(shown: Shown, selection: Selection) -> html.Div:
     )
 
 
-def top(run: RunView, selection: Selection) -> list:
-    """The most frequent mistakes, each with a bar."""
-    counts = run.confusion(selection)
+def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
+    """The most frequent mistakes, each with a bar. counts: int [C, C]."""
     mistakes, total = counts * ~np.eye(len(counts), dtype=bool), counts.sum(1)
     order = np.argsort(-mistakes, axis=None, kind="stable")[: matrix.TOP].tolist()
     cells: list[tuple[str, str, str, float, dict]] = []
@@ -198,9 +198,8 @@ def top(run: RunView, selection: Selection) -> list:
     return matrix.toplist(cells, selection, "No mistakes here.", hints=hints, contrast=True)
 
 
-def parts(run: RunView, selection: Selection) -> list:
+def parts(selection: Selection, counts: np.ndarray) -> list:
     """The mistakes and the right answers as two buttons, and the mirror of a chosen cell to hold against it."""
-    counts = run.confusion(selection)
     right = int(counts.diagonal().sum())
     found: list = [
         html.Div(
