@@ -30,6 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 HEADLINES = 2_000  # a dozen numbers each
+DRAWN = 10_000  # points a browser draws without trouble
 KEPT = 48  # tables and arrays in memory, of all runs together
 
 
@@ -511,6 +512,25 @@ class RunView:
             shapely.prepare(outline)
             keep &= shapely.contains_xy(outline, points[:, 0], points[:, 1])
         return keep
+
+    def sketched(self, split: str, most: int = DRAWN) -> np.ndarray:
+        """int [≤ most]: places in predictions(split) that charts of single points draw, ascending; all where they fit.
+
+        Of more, a fixed sample with the same share of each label.
+        """
+        predictions = self.predictions(split)
+        if len(predictions.ids) <= most:
+            return np.arange(len(predictions.ids))
+
+        def draw() -> np.ndarray:
+            rng = np.random.default_rng(0)
+            turn = np.empty(len(predictions.labels))
+            for label in np.unique(predictions.labels):
+                rows = np.flatnonzero(predictions.labels == label)
+                turn[rows] = (rng.permutation(len(rows)) + rng.random()) / len(rows)
+            return np.sort(np.argpartition(turn, most)[:most])
+
+        return self._noun("predictions", draw, "sketched", split, most)
 
     def plane(self, split: str, plot: str) -> np.ndarray:
         """float [n, 2]: where each example lies on a chart that can be drawn on. Raises Missing or Broken."""

@@ -232,3 +232,15 @@ def test_splits_cut_differently_are_told(pair):
     pair.b.dataset["seed"] = 99
     assert not pair.recut  # test is the same whatever the seed
     assert replace(pair, split="validation").recut
+
+
+def test_charts_of_points_draw_the_same_share_of_each_label(store):
+    run = store.open("toy")
+    predictions = run.predictions("test")
+    assert run.sketched("test").tolist() == list(range(len(predictions.ids))), "all of them fit"
+    rows = run.sketched("test", 100)
+    assert len(np.unique(rows)) == 100
+    assert (np.diff(rows) > 0).all()
+    shares = np.bincount(predictions.labels[rows]) / 100
+    assert shares == pytest.approx(np.bincount(predictions.labels) / len(predictions.labels), abs=0.01)
+    assert run.sketched("test", 100) is rows, "the same points each time"

@@ -167,10 +167,12 @@ class Scene:
                 f"This run has no projection of {selection.split}.",
                 f"python -m ml evaluate {run.run_id} --only projection",
             )
-        self.ids = predictions.ids
-        self.group = figures.indices(self.colour, predictions.labels, predictions.predicted)
+        self.rows = rows = run.sketched(selection.split)
+        self.n = len(predictions.ids)
+        self.ids = predictions.ids[rows]
+        self.group = figures.indices(self.colour, predictions.labels[rows], predictions.predicted[rows])
         self.named = figures.groups(self.colour, run.classes, self.mode)
-        self.selected = run.mask(selection) if selection.narrowed else None
+        self.selected = run.mask(selection)[rows] if selection.narrowed else None
         self.sample = row_of(self.ids, selection.sample)
 
     @property
@@ -203,7 +205,7 @@ class Scene:
 
     def points(self, *columns: str) -> np.ndarray:
         """float32 [n, columns]"""
-        return self.frame[list(columns)].to_numpy(np.float32)
+        return self.frame[list(columns)].to_numpy(np.float32)[self.rows]
 
     def legend(self) -> list:
         """A button for each colour group: choosing it selects its images."""
@@ -220,7 +222,14 @@ class Scene:
                 },
             )
             for place, (words, colour) in enumerate(self.named)
-        ]
+        ] + self.drawn()
+
+    def drawn(self) -> list:
+        """How many of the images are points of the chart, where that is not all of them."""
+        if len(self.rows) == self.n:
+            return []
+        words = f"{len(self.rows):,} of {self.n:,} images are drawn, the same share of each class"
+        return [html.Span(words, className="faint small")]
 
 
 def row_of(ids: np.ndarray, example_id: int | None) -> int | None:
@@ -301,9 +310,10 @@ def example_at(doors: Doors, search: str | None, event: Any) -> tuple[RunView, S
     selection = Selection.parse(search)
     try:
         run = doors.store.shown(selection.run).asked(selection)
-        ids = run.predictions(selection.split).ids
+        rows = run.sketched(selection.split)
         if curve == figures.SELECTED:
-            ids = ids[run.mask(selection)]
+            rows = rows[run.mask(selection)[rows]]
+        ids = run.predictions(selection.split).ids[rows]
     except (Missing, Broken):
         return None
     if curve == figures.SAMPLE:
@@ -339,7 +349,11 @@ def document(scene: Scene) -> str:
     words = [
         f"<b>{names[guess]}</b> {100 * sure:.0f} %, {'right' if guess == label else 'is ' + names[label]}<br>#{i}"
         for guess, label, sure, i in zip(
-            predictions.predicted, predictions.labels, predictions.confidence, predictions.ids, strict=True
+            predictions.predicted[scene.rows],
+            predictions.labels[scene.rows],
+            predictions.confidence[scene.rows],
+            scene.ids,
+            strict=True,
         )
     ]
     by = dict(COLOURS)[scene.colour].lower()
