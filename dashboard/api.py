@@ -14,6 +14,7 @@ from dashboard.doors import Doors
 from dashboard.figures.overlay import veil
 from dashboard.predictor import MODES, Broken, Missing, NoExplanation
 from dashboard.records import READ_ONLY, Declined
+from dashboard.selection import Selection
 from dashboard.shelf import UPLOAD_BYTES, Busy
 from dashboard.uploads import API_BYTES, Refusal, allowed, decode
 
@@ -65,6 +66,11 @@ def register(server: Flask, doors: Doors) -> None:
             if declined.field != "name":
                 return jsonify(error=str(declined)), 403 if doors.read_only else 422
             return jsonify(error=str(declined), field="name", free=declined.free), 409
+
+    @server.get("/explanations/warm")
+    def warm() -> Response:
+        doors.predictor.warm(doors.store.used(Selection.parse(request.query_string.decode("latin-1")).run))
+        return Response(status=204)
 
     @server.get("/explanations/<run_id>/<split>/<int:example_id>.png")
     def explanation(run_id: str, split: str, example_id: int) -> Response:

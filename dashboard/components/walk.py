@@ -84,7 +84,7 @@ def layout(id: str) -> html.Div:
         channel,
         slot(f"{id}-sum-face"),
         *plain.place(f"{id}-pair", className="duo walk-pair"),
-        *plain.place(f"{id}-sum", className="walk-sum", **{"aria-live": "polite"}),
+        *plain.place(f"{id}-sum", html.Div, className="walk-sum", **{"aria-live": "polite"}),
     ]
     return html.Div(
         [
@@ -379,7 +379,7 @@ def explained(stop: Any, found: Any, spot: Spot, mode: str) -> list:
 
 def came(name: str) -> str:
     """What a part of a block is called in a sum."""
-    return f"layer {name.partition('.')[2]}" if name else "what came in"
+    return f"its {name.split('.', 2)[2]}" if name else "what came in"
 
 
 def products(found: Any, mode: str) -> list:
@@ -422,7 +422,7 @@ def products(found: Any, mode: str) -> list:
 
 def numbers(values: np.ndarray, most: float, mode: str, caption: str) -> html.Figure:
     """A grid of numbers, each on its colour of the diverging scale. values: float [rows, columns], NaN for nothing."""
-    stops = theme.palette(mode).div  # type: ignore[arg-type]
+    stops = theme.palette(mode).div
     cells = []
     for value in values.reshape(-1):
         if np.isnan(value):

@@ -7,6 +7,7 @@ Blocks of attention hand on words in a row, one a patch; these are laid back int
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -184,8 +185,9 @@ def arithmetic(module: nn.Module, walked: list[Stop], place: int, channel: int, 
     return Mixed(value)
 
 
-def _pair(value: object) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)  # type: ignore[arg-type]
+def _pair(value: Any) -> tuple[int, int]:
+    """Of an option that torch takes as one number or two."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 def _products(

@@ -197,3 +197,12 @@ def test_layers_are_asked_for_by_name(client, doors, run, toy_home):
     assert own.data != early.data
     for wrong in ("body.99", "head", "..%2f"):
         assert web.get(f"{where}&layer={wrong}").status_code == 404
+
+
+def test_an_announced_question_finds_the_network_ready(doors, toy_home, monkeypatch):
+    warmed = []
+    monkeypatch.setattr(Predictor, "warm", lambda self, run_id=None: warmed.append(run_id))
+    web = create_app(doors.store.library.artifacts, home=toy_home).server.test_client()
+    for query in ("?run=toy", "?run=nowhere", "?run=%00"):
+        assert web.get(f"/explanations/warm{query}").status_code == 204
+    assert warmed == ["toy", "toy", "toy"]
