@@ -12,12 +12,13 @@ SHIPPED = {
     "fashion_cnn": TrainConfig(model="fashion_cnn", epochs=24, augment=("flip",), learning_rate=0.003),
     "compact_cnn": TrainConfig(
         model="compact_cnn",
-        epochs=80,
+        epochs=140,
         batch_size=128,
-        augment=("flip", "shift"),
+        augment=("flip", "shift", "erase"),
         learning_rate=0.004,
         weight_decay=0.02,
-        ema=0.999,
+        label_smoothing=0.05,
+        ema=0.9995,
     ),
     "mlp": TrainConfig(model="mlp", epochs=40, augment=("flip",), learning_rate=0.002, weight_decay=0.05),
 }

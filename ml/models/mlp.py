@@ -1,4 +1,4 @@
-"""Two dense layers and no convolution: the baseline people compare CNNs with. 535,818 parameters on 28 × 28 × 1."""
+"""Two dense layers and no convolution: the baseline people compare CNNs with. 352,010 parameters on 28 × 28 × 1."""
 
 from torch import Tensor, nn
 
@@ -10,10 +10,10 @@ class MLP(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(channels * height * width, 512), nn.ReLU(), nn.Dropout(0.2),
-            nn.Linear(512, 256), nn.ReLU(), nn.Dropout(0.2),
+            nn.Linear(channels * height * width, 384), nn.ReLU(), nn.Dropout(0.2),
+            nn.Linear(384, 128), nn.ReLU(), nn.Dropout(0.2),
         )  # fmt: skip
-        self.head = nn.Linear(256, classes)
+        self.head = nn.Linear(128, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.body(images))
