@@ -5,6 +5,7 @@
   const ROUTE = '/api/v1/decisions';
   const KEPT = 'review-waiting'; /* presses that were not acknowledged survive a reload of this tab */
   const AGAIN_MS = 1500;
+  const LATER_MS = 150;
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const byId = (id) => document.getElementById(id);
   const grid = () => byId('review-queue-grid');
@@ -75,12 +76,24 @@
       else {
         if (one.path === ROUTE) batches.push(one.body.batch);
         say(saved(told.decisions, one.path !== ROUTE));
+        told.decisions.forEach((made) => {
+          const tile = tiles().find((each) => each.dataset.sample === String(made.id));
+          if (tile && made.split === context().split) tile.dataset.decided = made.undone ? '' : made.action;
+        });
         if (one.path !== ROUTE && told.decisions.length) back(told.decisions);
       }
-      if (byId('review-status')) set('review-done-state', { data: Date.now() + Math.random() });
+      recount();
     }
     sending = false;
     paint();
+  }
+  /* the panels follow a moment later, so that the next picture comes first; of quick presses, once */
+  let counting = 0;
+  function recount() {
+    clearTimeout(counting);
+    counting = setTimeout(() => {
+      if (byId('review-status')) set('review-done-state', { data: Date.now() + Math.random() });
+    }, waiting.length ? 4 * LATER_MS : LATER_MS);
   }
   function saved(decisions, undone) {
     const n = decisions.length, one = decisions[0] || {};

@@ -334,8 +334,9 @@ class RunView:
     def predictions(self, split: str) -> Predictions:
         """split: test, validation or reference."""
         if self.standing is not None:
-            bare, key = RunView(self._store, self._run, self.epoch), (self.standing.version, split, self.epoch)
-            return bare._noun("predictions", lambda: bare._corrected(split, self.standing), "reviewed", *key)
+            standing, bare = self.standing, RunView(self._store, self._run, self.epoch)
+            key = ("reviewed", standing.version, split, self.epoch)
+            return bare._noun("predictions", lambda: bare._corrected(split, standing), *key)
         if self.epoch is not None and split != "reference":
             return self._noun("epochs", lambda: self._said(split), "predictions", split, self.epoch)
 

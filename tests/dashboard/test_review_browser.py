@@ -1,13 +1,16 @@
-"""The Review page in a real browser: keys, several at once, undo, a server that does not answer."""
+"""The Review page in a real browser: keys, several at once, undo, no answer, a retraining's end."""
 
 import csv
 import io
+import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from ml.data import load
+from ml.jobs.table import JobTable
+from ml.labels import read
 from tests.suspects import TOY, suspect
 
 pytestmark = pytest.mark.browser
@@ -113,6 +116,28 @@ def test_what_the_server_does_not_answer_is_sent_again(live_server, page, idle):
     page.unroute("**/api/v1/decisions")
     expect(page.locator("#review-decided")).to_have_text("2")
     assert [row["after"] for row in rows(page, live_server)] == ["Bar 2", "Bar 3"]
+
+
+def test_a_retraining_ends_in_the_comparison_of_old_and_new(live_server, page, idle, home):
+    opened(page, f"{live_server}/review?split=reference", idle)
+    page.keyboard.press("3")
+    page.keyboard.press("x")
+    expect(page.locator("#review-retrain-what")).to_contain_text("1 label changed, 1 image left out")
+    page.get_by_text("The quick recipe").click()
+    page.get_by_role("button", name="Retrain with my decisions").click()
+    expect(page.locator("#review-retrain-live")).to_contain_text("toy-reviewed")
+    table = JobTable(home)
+    job = table.claim()
+    assert read(home, job.spec["labels"]).against == "toy"
+    # what a trainer leaves behind, without the minute that it takes
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "toy-reviewed")
+    manifest = home / "runs" / "toy-reviewed" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"run_id": "toy"', '"run_id": "toy-reviewed"'))
+    table.finish(job, "done", "")
+    page.wait_for_url("**/comparison?run=toy-reviewed&against=toy")
+    expect(page.locator("#comparison-about")).to_contain_text("toy-reviewed against")
+    page.go_back()
+    expect(page.get_by_role("button", name="Compare old and new")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -88,7 +88,9 @@ def register(app: Dash, doors: Doors) -> None:
         if not n:
             none = "No decision of yours changes the training images yet: review the split Train first."
             return html.P(none, className="quiet"), True
-        words = [html.B(f"{len(relabelled):,}"), " labels changed, ", html.B(f"{len(excluded):,}"), " images left out"]
+        ends = ["" if len(part) == 1 else "s" for part in (relabelled, excluded)]
+        words = [html.B(f"{len(relabelled):,}"), f" label{ends[0]} changed, "]
+        words += [html.B(f"{len(excluded):,}"), f" image{ends[1]} left out"]
         rest = " of what the run learned from. Validation and test keep the labels they came with."
         return html.P([*words, rest]), doors.read_only
 
