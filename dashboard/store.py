@@ -94,7 +94,7 @@ class Recording:
     @cached_property
     def never(self) -> np.ndarray:
         """bool [n]: wrong after every epoch."""
-        return ~self.right.any(0)
+        return np.logical_not(self.right.any(axis=0))
 
     def nearest(self, epoch: int) -> int:
         """The kept epoch nearest to this one, the earlier of two."""

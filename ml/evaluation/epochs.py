@@ -9,6 +9,7 @@ import math
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ class Recorder:
 
     def __call__(self, epoch: int, network: nn.Module) -> None:
         """Record one epoch, replacing what an earlier attempt said of it. The network stays as it is."""
-        said = {}
+        said: dict[str, Any] = {}
         for split in self._splits:
             probabilities = self._ask(network, split)
             labels = self._dataset[split].labels

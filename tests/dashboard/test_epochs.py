@@ -82,7 +82,7 @@ def test_the_recording_as_a_table(app, run):
 def test_one_slider_moves_everything(page, live_server, idle):
     page.goto(f"{live_server}/insights")
     page.wait_for_function(idle)
-    slider = page.get_by_label("As answered after epoch")
+    slider = page.get_by_role("slider", name="As answered after epoch")
     expect(slider).to_have_value("2")
     slider.focus()
     slider.press("Home")
