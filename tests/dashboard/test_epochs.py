@@ -97,3 +97,4 @@ def test_one_slider_moves_everything(page, live_server, idle):
     page.wait_for_function("() => location.search === ''")
     page.go_back()
     expect(slider).to_have_value("0")
+    page.wait_for_function(idle)  # nothing is asked of a server that is gone

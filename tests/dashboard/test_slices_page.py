@@ -153,3 +153,4 @@ def test_a_slice_is_renamed_saved_and_there_again(page, live_server, idle):
     expect(page.locator("#selection-count")).to_have_text(n)
     page.locator("#slices-strip-open button").click()
     expect(page.locator("#dashboard-gallery-title")).to_contain_text(f"{int(n):,} image")
+    page.wait_for_function(idle)  # nothing is asked of a server that is gone
