@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dash import Dash, Input, Output, State, html
 
-from dashboard.components import button, dot, icon, plain
+from dashboard.components import button, csv_link, dot, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
@@ -76,6 +76,7 @@ def register(app: Dash, doors: Doors) -> None:
         ways: list = []
         if path not in (GALLERY, *PAIRED):
             ways.append(button("Show them", small=True, search=selection.here().query(), path=GALLERY))
+        ways += files(selection, paired=path in PAIRED)
         if selection.narrowed:
             ways.append(button("Clear", kind="ghost", small=True, search=selection.clear().query()))
         first = words(n, total)
@@ -83,6 +84,22 @@ def register(app: Dash, doors: Doors) -> None:
         if path not in PAIRED and n and len(selection.outcomes) != 1:
             said.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
         return str(n), said, [*chips(run, selection, say), add_filter(run, selection, say)], ways
+
+
+def files(selection: Selection, *, paired: bool) -> list:
+    """The selected rows as CSV, and the view as one page that needs no network."""
+    query = selection.query()
+    report = html.A(
+        "Report",
+        href=f"/export/report.html{query}",
+        className="btn-ff sm",
+        download="",
+        target="_self",
+        title="This view as one HTML file that opens with the network off",
+    )
+    table = csv_link(f"/export/{'pairs' if paired else 'selection'}.csv{query}")
+    table.title = "Exactly the selected images, a row each"
+    return [table, report]
 
 
 def words(n: int, total: int) -> list | str:

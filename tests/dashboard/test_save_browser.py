@@ -1,7 +1,9 @@
 """Charts are saved as pictures from the browser, with what stands beside them on the page."""
 
+import csv
 import io
 
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 
@@ -35,3 +37,23 @@ def test_a_chart_is_saved_as_png_and_svg(live_server, page, idle):
     card.get_by_label("Save the chart").click()
     page.keyboard.press("Escape")
     assert card.locator("details.save").get_attribute("open") is None
+
+
+def test_a_view_is_saved_as_its_rows_and_as_a_report(live_server, page, new_page, idle, tmp_path):
+    page.goto(f"{live_server}/?true=Bar%201&outcome=right&outcome=wrong")
+    page.wait_for_function(idle)
+    n = int(page.locator("#selection-count").inner_text())
+    with page.expect_download() as waiting:
+        page.locator("#selection-clear").get_by_text("CSV").click()
+    rows = list(csv.DictReader(waiting.value.path().read_text().splitlines()))
+    assert len(rows) == n > 0
+    assert {row["true"] for row in rows} == {"Bar 1"}
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Report").click()
+    waiting.value.save_as(tmp_path / "report.html")
+    alone = new_page()
+    alone.context.set_offline(True)
+    alone.goto(f"file://{tmp_path}/report.html")
+    assert alone.get_by_role("heading", name="How toy errs").is_visible()
+    assert alone.locator(".tiles img").evaluate_all("all => all.length && all.every(one => one.naturalWidth > 0)")
+    assert [v["id"] for v in Axe().run(alone).response["violations"] if v["impact"] in ("serious", "critical")] == []
