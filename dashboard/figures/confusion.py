@@ -127,7 +127,10 @@ def heatmap(
                     "z": masked(z, cells),
                     "colorscale": scale,
                     "opacity": 1 if lit else DIM,
-                    "text": hover,
+                    "text": [
+                        [words if on else "" for words, on in zip(*row, strict=True)]
+                        for row in zip(hover, cells.tolist(), strict=True)
+                    ],
                     "hovertemplate": "%{text}<extra></extra>",
                     **blank,
                 }
