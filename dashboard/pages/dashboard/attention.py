@@ -9,7 +9,7 @@ import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 
 from dashboard import exports, theme
-from dashboard.attention import DOUBT, Compared, Looked, compare, said, view
+from dashboard.attention import DOUBT, Compared, Looked, compare, said
 from dashboard.components import button, card, csv_link, faces, plain
 from dashboard.components.explanations import SENTENCES, TITLES
 from dashboard.components.panel import panel_callback, slot
@@ -62,14 +62,19 @@ def register(app: Dash, doors: Doors) -> None:
     """Choices become the address in the browser; the server draws what is open."""
     app.clientside_callback(
         """(search, before) => {
-            const open = new URLSearchParams(search || '').has('versus');
-            const now = open ? search : '';
-            return [!open, String(open), open ? 'Close' : 'Compare', now === before ? dash_clientside.no_update : now];
+            const query = new URLSearchParams(search || ''), open = query.has('versus'), now = open ? search : '';
+            const [method, target] = (query.get('look') || 'grad-cam').split(',');
+            const news = now === before ? dash_clientside.no_update : now;
+            const words = open ? 'Close' : 'Compare';
+            return [!open, String(open), words, news, query.get('versus'), method, target || 'guess'];
         }""",
         Output(CONTROLS, "hidden"),
         Output(OPEN, "aria-expanded"),
         Output(OPEN, "children"),
         Output(ASKED, "data"),
+        Output(VERSUS, "value"),
+        Output(METHOD, "value"),
+        Output(TARGET, "value"),
         Input("url", "search"),
         State(ASKED, "data"),
     )
@@ -84,11 +89,11 @@ def register(app: Dash, doors: Doors) -> None:
                 if (!query.has('versus') || !versus || !method) return dash_clientside.no_update;
                 const look = method + (target === 'label' ? ',label' : ''), before = query.get('look') || 'grad-cam';
                 if (query.get('versus') === versus && before === look) return dash_clientside.no_update;
-                query.set('versus', versus);
+                if (by === 'VERSUS') query.set('versus', versus);
                 if (look === 'grad-cam') query.delete('look'); else query.set('look', look);
             }
             return '?' + query.toString();
-        }""".replace("OPEN", OPEN),
+        }""".replace("OPEN", OPEN).replace("VERSUS", VERSUS),
         Output("url", "search", allow_duplicate=True),
         Input(OPEN, "n_clicks"),
         Input(VERSUS, "value"),
@@ -100,9 +105,6 @@ def register(app: Dash, doors: Doors) -> None:
 
     @app.callback(
         Output(VERSUS, "options"),
-        Output(VERSUS, "value"),
-        Output(METHOD, "value"),
-        Output(TARGET, "value"),
         Output(KEEP, "children"),
         Output(CSV, "children"),
         Input(ASKED, "data"),
@@ -110,16 +112,11 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_choices(search: Any):
         selection = Selection.parse(search)
-        method, label = view(selection)
         if selection.versus is None:
-            return [], None, method, "label" if label else "guess", None, None
-        options = choices(doors, selection)
+            return [], None, None
         keep = selection.with_(versus=narrowing(selection))
         return (
-            options,
-            selection.versus,
-            method,
-            "label" if label else "guess",
+            choices(doors, selection),
             button("Hold this selection", small=True, search=keep.query()),
             csv_link(exports.url("attention", selection)),
         )
