@@ -69,6 +69,8 @@ def test_the_calibration_error_is_the_sum_over_bins_written_out(drawn):
 
 def test_a_likelihood_without_a_maximum_ends_at_the_bounds():
     sure = np.array([[0.9, 0.1], [0.2, 0.8]])
-    assert calibration.COLDEST <= calibration.temperature(sure, np.array([0, 1])) < 0.05  # the slope is lost to rounding
+    assert (
+        calibration.COLDEST <= calibration.temperature(sure, np.array([0, 1])) < 0.05
+    )  # the slope is lost to rounding
     assert calibration.temperature(sure, np.array([1, 0])) == pytest.approx(calibration.WARMEST, rel=1e-6)
     assert np.isfinite(calibration.temper(np.array([[1.0, 0.0]]), 0.01)).all()

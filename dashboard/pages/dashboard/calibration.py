@@ -39,9 +39,7 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         if not isinstance(search, str):
             raise PreventUpdate
         selection = Selection.parse(search)
-        drawn = reliability.draw(
-            doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode)
-        )
+        drawn = reliability.draw(doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
         return *drawn, csv_link(exports.url("calibration", selection))
 
     reliability.register(app, ID)
