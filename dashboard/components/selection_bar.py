@@ -81,7 +81,8 @@ def register(app: Dash, doors: Doors) -> None:
             ways.append(button("Clear", kind="ghost", small=True, search=selection.clear().query()))
         first = words(n, total)
         said = [first] if isinstance(first, str) else [*first]
-        if path not in PAIRED and n and len(selection.outcomes) != 1:
+        cell = len(selection.true) == len(selection.pred) == 1  # right or wrong together
+        if path not in PAIRED and n and len(selection.outcomes) != 1 and not cell:
             said.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
         return str(n), said, [*chips(run, selection, say), add_filter(run, selection, say)], ways
 
