@@ -50,9 +50,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        drawn = reliability.draw(
-            doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode)
-        )
+        drawn = reliability.draw(doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
         return *drawn, csv_link(url("calibration", selection))
 
     reliability.register(app, ID)
