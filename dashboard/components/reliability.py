@@ -98,7 +98,7 @@ def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
         temperature = noun[noun["metric"] == "temperature"].iloc[0]
     scalings = [s for s in ("none", "temperature") if s in values]
     head = {"none": "as it says", "temperature": "after scaling"}
-    lines = [html.Tr([html.Th(""), *(html.Th(head[s], className="r") for s in scalings)])]
+    lines = [html.Tr([html.Td(), *(html.Th(head[s], className="r") for s in scalings)])]
     for metric, name, factor, unit in METRICS:
         cells = []
         for scaling in scalings:
