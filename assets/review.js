@@ -266,7 +266,8 @@
     compare: function (ended, mine, open) {
       const still = window.dash_clientside.no_update;
       if (!ended || !mine || ended.job !== mine.job || !(open || []).includes('open')) return [still, still];
-      return [ended.search, '/comparison'];
+      window.location.assign('/comparison' + ended.search); /* anew: panels of two pages would overtake each other */
+      return [still, still];
     },
   };
 })();

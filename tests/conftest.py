@@ -173,7 +173,7 @@ def new_page(browser, request: pytest.FixtureRequest) -> Iterator[Callable]:
     yield open_page
     for context in contexts:
         context.close()
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture
