@@ -42,6 +42,7 @@ def test_a_chart_is_saved_as_png_and_svg(live_server, page, idle):
 def test_a_view_is_saved_as_its_rows_and_as_a_report(live_server, page, new_page, idle, tmp_path):
     page.goto(f"{live_server}/?true=Bar%201&outcome=right&outcome=wrong")
     page.wait_for_function(idle)
+    page.wait_for_function("() => document.getElementById('selection-count').textContent !== ''")
     n = int(page.locator("#selection-count").inner_text())
     with page.expect_download() as waiting:
         page.locator("#selection-clear").get_by_text("CSV").click()

@@ -70,7 +70,7 @@ def register(app: Dash, doors: Doors) -> None:
     def list_slices(search: str | None, order: Any, more: Any):
         selection = Selection.parse(search)
         run = doors.store.shown(selection.run)
-        frame = ranked(run.slices(selection.split), order if order in ORDERS else "more")
+        frame = ranked(run.slices(selection.split), order if isinstance(order, str) and order in ORDERS else "more")
         count = ROWS * (1 + min(more, 10)) if isinstance(more, int) and more >= 0 else ROWS
         shown = frame.iloc[:count]
         lines: list = []
