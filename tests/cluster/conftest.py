@@ -228,7 +228,13 @@ class Cluster:
     def _look(self) -> None:
         """Sees whether one job ever has two trainers."""
         while not self._over.wait(0.3):
-            lines = [_words(process.pid) for process in self.trainers()]
+            seen = self.trainers()
+            mine = {process.pid for process in seen}
+            lines = []
+            for process in seen:
+                with contextlib.suppress(psutil.Error):
+                    # a child between fork and exec still wears its trainer's command line
+                    lines += [] if process.ppid() in mine else [_words(process.pid)]
             jobs = [words[words.index("--job") + 1] for words in lines if "--job" in words]
             self.several += [job for job in set(jobs) if jobs.count(job) > 1]
 
