@@ -77,7 +77,8 @@ FIGURE = """ids => ids.map(id => {
 
 IDLE = """() => {
     if (!window.store) return false;
-    const {stored, completed, ...waiting} = window.store.getState().callbacks;
+    const {appLifecycle, callbacks: {stored, completed, ...waiting}} = window.store.getState();
+    if (appLifecycle !== "HYDRATED") return false;
     return Object.values(waiting).flat().length === 0;
 }"""
 

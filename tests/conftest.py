@@ -27,10 +27,11 @@ FULL = os.environ.get("FASHION_FAULTS") == "full"
 TOY = "synthetic-4-28x28x1"
 TOY_RUN = "toy"
 
-# A dash page is at rest when no callback waits, runs or is about to.
+# A dash page is at rest once it has its layout and no callback waits, runs or is about to.
 IDLE = """() => {
     if (!window.store) return false;
-    const {stored, completed, ...waiting} = window.store.getState().callbacks;
+    const {appLifecycle, callbacks: {stored, completed, ...waiting}} = window.store.getState();
+    if (appLifecycle !== "HYDRATED") return false;
     return Object.values(waiting).flat().length === 0;
 }"""
 

@@ -16,7 +16,8 @@ SHOWN = (960, 600)
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--enable-unsafe-swiftshader"]
 IDLE = """() => {
     if (!window.store) return false;
-    const {stored, completed, ...waiting} = window.store.getState().callbacks;
+    const {appLifecycle, callbacks: {stored, completed, ...waiting}} = window.store.getState();
+    if (appLifecycle !== "HYDRATED") return false;
     return Object.values(waiting).flat().length === 0;
 }"""
 
