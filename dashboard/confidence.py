@@ -6,28 +6,12 @@ import numpy as np
 import pandas as pd
 
 from dashboard.selection import Selection
-from dashboard.store import RunView, wilson
+from dashboard.share import Share
+from dashboard.store import RunView
 
 OWN = ("conf", "tempered", "reject", "outcome")  # what panels about confidence are themselves about
 BINS = 20
 TARGETS = (0.98, 0.99, 0.995)  # shares of right answers to ask for
-
-
-@dataclass(frozen=True)
-class Share:
-    """count of n with its 95 % interval; value, low and high are 0..1."""
-
-    count: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        return self.count / self.n if self.n else 0.0
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        low, high = wilson(self.count, self.n)
-        return float(low), float(high)
 
 
 @dataclass(frozen=True)

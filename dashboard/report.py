@@ -1,6 +1,5 @@
 """What a view says as one file: /export/report.html with the page's own query. It opens with the network off."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from dashboard.comparison import verdict
 from dashboard.doors import Doors
 from dashboard.figures.confusion import values
 from dashboard.selection import Selection
-from dashboard.store import TAGS, Broken, Missing, RunView, wilson
+from dashboard.share import Share
+from dashboard.store import TAGS, Broken, Missing, RunView
 from dashboard.theme import LIGHT, ink_on, ramp
 
 WORST = 48  # pictures of the selection
@@ -39,20 +39,6 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-
-@dataclass(frozen=True)
-class Share:
-    """count of n with the ends of its 95 % Wilson interval; prints as '84.1 % (81.7 – 86.2, 841 of 1,000)'."""
-
-    count: int
-    n: int
-
-    def __str__(self) -> str:
-        if not self.n:
-            return "none of 0"
-        low, high = (100 * float(end) for end in wilson(self.count, self.n))
-        return f"{100 * self.count / self.n:.1f} % ({low:.1f} – {high:.1f}, {self.count:,} of {self.n:,})"
 
 
 def html(doors: Doors, selection: Selection, address: str) -> str:

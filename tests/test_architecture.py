@@ -103,10 +103,12 @@ ALLOWED = {
     "dashboard.slices": ("dashboard.records",),
     "ml.calibration": (),
     "dashboard.comparison": ("dashboard.store", "dashboard.recipe", "dashboard.figures"),
-    "dashboard.confidence": ("dashboard.store", "dashboard.selection"),
+    "dashboard.share": ("dashboard.store",),
+    "dashboard.confidence": ("dashboard.selection", "dashboard.share", "dashboard.store"),
     "dashboard.attention": ("dashboard.doors", "dashboard.predictor", "dashboard.selection", "dashboard.store"),
     "dashboard.components": (
         "dashboard.confidence",
+        "dashboard.share",
         "dashboard.theme",
         "dashboard.figures",
         "dashboard.selection",

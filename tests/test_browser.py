@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from dashboard.store import Store
 from ml.paths import ARTIFACTS
 
-PAGES = ["/", "/insights", "/prediction", "/training", "/comparison", "/slices"]
+PAGES = ["/", "/insights", "/prediction", "/training", "/comparison", "/slices", "/review"]
 LEVELS = ("serious", "critical")
 expect.set_options(timeout=20_000)  # CI machines are busy
 

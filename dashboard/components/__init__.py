@@ -19,6 +19,7 @@ __all__ = [
     "page_head",
     "save_menu",
     "segmented",
+    "stat",
     "whisker",
 ]
 
@@ -126,6 +127,19 @@ def whisker(
         ],
         className="whisk",
         **{"aria-hidden": "true"},
+    )
+
+
+def stat(label: Any, value: str, unit: str, mark: Any, words: str) -> html.Div:
+    """A number with its doubt. mark: a whisker, or what stands in its place."""
+    return html.Div(
+        [
+            html.Span(label, className="label"),
+            html.B([value, html.Small(unit) if unit else None]),
+            mark,
+            html.Span(words, className="ci"),
+        ],
+        className="stat",
     )
 
 

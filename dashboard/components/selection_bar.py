@@ -9,7 +9,8 @@ from dashboard.components import button, csv_link, dot, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
-from dashboard.store import TAGS, RunView, wilson
+from dashboard.share import Share
+from dashboard.store import TAGS, RunView
 
 COUNT = "selection-count"
 GALLERY = "/"  # the page that shows the images of a selection
@@ -107,18 +108,14 @@ def words(n: int, total: int) -> list | str:
     """What the number is of."""
     if n == total:
         return "images, all there are"
-    low, high = wilson(n, total)
-    return [
-        f"of {total:,} images, {100 * n / total:.1f} % ",
-        html.Span(f"({100 * low:.1f} – {100 * high:.1f})", className="faint"),
-    ]
+    share = Share(n, total)
+    return [f"of {total:,} images, {share.percent} % ", html.Span(f"({share.span})", className="faint")]
 
 
 def right(hits: int, n: int) -> html.Span:
     """The share named right, with its interval."""
-    low, high = wilson(hits, n)
-    doubt = html.Span(f"({100 * low:.1f} – {100 * high:.1f})", className="faint")
-    return html.Span([f"; {100 * hits / n:.1f} % right ", doubt])
+    share = Share(hits, n)
+    return html.Span([f"; {share.percent} % right ", html.Span(f"({share.span})", className="faint")])
 
 
 def chips(run: RunView, selection: Selection, say: Terms) -> list:

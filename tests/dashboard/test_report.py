@@ -56,8 +56,3 @@ def test_what_an_address_says_is_text(app):
 def test_an_empty_selection_is_said(doors):
     page = report.html(doors, Selection.parse("?true=Bar%201&pred=Bar%202&conf=0.00-0.01"), "/")
     assert "The first 0 of 0" in page
-
-
-def test_a_share_says_its_n_and_interval():
-    assert str(report.Share(841, 1_000)) == "84.1 % (81.7 – 86.2, 841 of 1,000)"
-    assert str(report.Share(0, 0)) == "none of 0"

@@ -5,6 +5,7 @@ import io
 
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
 
 
 def saved(page, card, kind):
@@ -42,7 +43,7 @@ def test_a_chart_is_saved_as_png_and_svg(live_server, page, idle):
 def test_a_view_is_saved_as_its_rows_and_as_a_report(live_server, page, new_page, idle, tmp_path):
     page.goto(f"{live_server}/?true=Bar%201&outcome=right&outcome=wrong")
     page.wait_for_function(idle)
-    page.wait_for_function("() => document.getElementById('selection-count').textContent !== ''")
+    expect(page.locator("#selection-count")).not_to_be_empty()
     n = int(page.locator("#selection-count").inner_text())
     with page.expect_download() as waiting:
         page.locator("#selection-clear").get_by_text("CSV").click()

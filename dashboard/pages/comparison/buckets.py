@@ -8,7 +8,8 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.pages.comparison.letters import letter
 from dashboard.selection import BUCKETS, Selection
-from dashboard.store import Comparison, wilson
+from dashboard.share import Share
+from dashboard.store import Comparison
 
 FACE, BODY, CSV = "comparison-buckets-face", "comparison-buckets-body", "comparison-buckets-csv"
 
@@ -58,33 +59,25 @@ def four(pair: Comparison, selection: Selection) -> list:
         className="stack-bar",
         **{"aria-hidden": "true"},
     )
-    low, high = wilson(counts, max(n, 1))
+    shares = [Share(count, max(n, 1)) for count in counts]
     titles = ("both right", f"only {pair.a.title} right", f"only {pair.b.title} right", "neither right")
     buttons = [
         html.Button(
             [
                 html.Span(name, className="label"),
-                html.B(f"{count:,}"),
-                html.Span(
-                    [
-                        f"{100 * count / max(n, 1):.1f} % ",
-                        html.Span(f"({100 * low[i]:.1f} – {100 * high[i]:.1f})", className="faint"),
-                    ],
-                    className="ci",
-                ),
+                html.B(f"{share.count:,}"),
+                html.Span([f"{share.percent} % ", html.Span(f"({share.span})", className="faint")], className="ci"),
             ],
             type="button",
             **{
                 "data-bucket": bucket,
                 "data-search": there.query(),
                 "data-add": selection.toggle("bucket", bucket, add=True).query(),
-                "aria-label": f"{count} {title}",
+                "aria-label": f"{share.count} {title}",
                 "aria-pressed": str(bucket in selection.bucket).lower(),
             },
         )
-        for i, (bucket, name, title, count, there) in enumerate(
-            zip(BUCKETS, names(pair), titles, counts, links, strict=True)
-        )
+        for bucket, name, title, share, there in zip(BUCKETS, names(pair), titles, shares, links, strict=True)
     ]
     others = any(getattr(selection, name) for name in ("true", "pred", "outcome", "conf", "lasso", "ids"))
     total = f"{n:,} images{' under the other filters' if others else ''}, 95 % intervals"

@@ -5,12 +5,13 @@ from dash import Dash, Input, html
 
 from dashboard import exports
 from dashboard.comparison import Verdict, p_words, verdict
-from dashboard.components import csv_link, icon, plain, whisker
+from dashboard.components import csv_link, icon, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.gaps import points, reach
 from dashboard.pages.comparison.letters import letter
 from dashboard.selection import Selection
+from dashboard.share import Share
 from dashboard.store import REDRAWS, SEED, wilson
 
 FACE, BODY = "comparison-verdict-face", "comparison-verdict-body"
@@ -129,19 +130,6 @@ def signed(value: float) -> str:
 
 def share(label, part: int, n: int, floor: float, colour: str = "var(--ff-accent)") -> html.Div:
     """A proportion with its Wilson interval."""
-    low, high = (float(end) for end in wilson(part, n))
-    mark = whisker(part / n, low, high, (min(floor, low), 1), colour)
-    return stat(label, f"{100 * part / n:.1f}", "%", mark, f"{100 * low:.1f} – {100 * high:.1f}, {part:,}")
-
-
-def stat(label, value: str, unit: str, mark, words: str) -> html.Div:
-    """A number with its doubt."""
-    return html.Div(
-        [
-            html.Span(label, className="label"),
-            html.B([value, html.Small(unit) if unit else None]),
-            mark,
-            html.Span(words, className="ci"),
-        ],
-        className="stat",
-    )
+    found = Share(part, n)
+    mark = whisker(found.value, *found.ends, (min(floor, found.ends[0]), 1), colour)
+    return stat(label, found.percent, "%", mark, f"{found.span}, {part:,}")

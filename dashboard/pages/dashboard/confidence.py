@@ -6,12 +6,13 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import confidence, exports, theme
-from dashboard.components import bins, button, card, csv_link, graph, plain, whisker
+from dashboard.components import bins, button, card, csv_link, graph, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.confidence import Answers, Share
+from dashboard.confidence import Answers
 from dashboard.doors import Doors
 from dashboard.figures import confidence as figure
 from dashboard.selection import Selection
+from dashboard.share import Share
 from dashboard.store import Broken, Missing, RunView
 
 ID = "dashboard-confidence"
@@ -133,8 +134,7 @@ def buttons(table: Any, selection: Selection) -> list[bins.Bin]:
         share = Share(int(row.right), int(row.right + row.wrong))
         said = f"{100 * row.low:.0f} to {100 * row.high:.0f} percent sure: {share.n:,} images"
         if share.n:
-            low, high = share.ends
-            said += f", {100 * share.value:.1f} % right ({100 * low:.1f} – {100 * high:.1f})"
+            said += f", {share.percent} % right ({share.span})"
         found.append(bins.Bin(share.n, opened(selection, k), said, is_bin(selection, k)))
     return found
 
@@ -145,8 +145,8 @@ def answers(run: RunView, selection: Selection) -> list:
     out = found.coverage.n - found.coverage.count
     left = selection.with_(conf=(0.0, selection.reject), reject=None, outcome=()) if selection.reject else None
     stats = [
-        stat("Coverage: it answers", found.coverage, f"{found.coverage.count:,} of {found.coverage.n:,}"),
-        stat("Right among its answers", found.accuracy, f"n {found.accuracy.n:,}"),
+        proportion("Coverage: it answers", found.coverage, f"{found.coverage.count:,} of {found.coverage.n:,}"),
+        proportion("Right among its answers", found.accuracy, f"n {found.accuracy.n:,}"),
         html.Div(
             [
                 html.Span("Mistakes that stay", className="label"),
@@ -161,18 +161,10 @@ def answers(run: RunView, selection: Selection) -> list:
     return [html.Div(stats, className="stats"), *presets(run, selection)]
 
 
-def stat(label: str, share: Share, words: str) -> html.Div:
-    """A proportion with its interval and n."""
-    low, high = share.ends
-    return html.Div(
-        [
-            html.Span(label, className="label"),
-            html.B([f"{100 * share.value:.1f}" if share.n else "–", html.Small("%")]),
-            whisker(share.value, low, high, (0.0, 1.0)),
-            html.Span(f"{100 * low:.1f} – {100 * high:.1f}, {words}", className="ci"),
-        ],
-        className="stat",
-    )
+def proportion(label: str, share: Share, words: str) -> html.Div:
+    """With its interval and n."""
+    mark = whisker(share.value, *share.ends, (0.0, 1.0))
+    return stat(label, share.percent if share.n else "–", "%", mark, f"{share.span}, {words}")
 
 
 def presets(run: RunView, selection: Selection) -> list:

@@ -14,6 +14,7 @@ from dashboard.components.selection_bar import without_outcome
 from dashboard.doors import Doors
 from dashboard.figures import confusion as figure
 from dashboard.selection import TOPS, Selection
+from dashboard.share import Share
 from dashboard.store import RunView, wilson
 
 ID = "dashboard-confusion"
@@ -191,10 +192,9 @@ def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
     for i, j in (divmod(k, len(counts)) for k in order):
         if mistakes[i, j]:
             pair = run.classes[i], run.classes[j]
-            low, high = wilson(mistakes[i, j], total[i])
+            share = Share(int(mistakes[i, j]), int(total[i]))
             cells.append((*pair, f"{mistakes[i, j]:,}", mistakes[i, j] / mistakes.max(), {}))
-            share = f"{100 * mistakes[i, j] / total[i]:.1f} % ({100 * low:.1f} – {100 * high:.1f})"
-            hints[pair] = f"{share} of {total[i]:,} {pair[0]}"
+            hints[pair] = f"{share.percent} % ({share.span}) of {share.n:,} {pair[0]}"
     return matrix.toplist(cells, selection, "No mistakes here.", hints=hints, contrast=True)
 
 

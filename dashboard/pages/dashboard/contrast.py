@@ -16,7 +16,8 @@ from dashboard.figures import confidence as figure
 from dashboard.pages.dashboard import gallery
 from dashboard.pictures import inline_url
 from dashboard.selection import Selection
-from dashboard.store import Missing, RunView, wilson
+from dashboard.share import Share
+from dashboard.store import Missing, RunView
 
 ID = "dashboard-contrast"
 FACE = f"{ID}-face"
@@ -184,8 +185,8 @@ def head(run: RunView, selection: Selection, one: Selection, n: int) -> list:
     said: list = [html.B(f"{n:,} "), words(n, total)]
     if len(one.true) == 1:
         of = int(run.mask(one, without=("pred", "outcome")).sum())
-        low, high = wilson(n, of)
-        said.append(f"; {100 * n / max(of, 1):.1f} % ({100 * low:.1f} – {100 * high:.1f}) of {of:,} {one.true[0]}")
+        share = Share(n, of)
+        said.append(f"; {share.percent} % ({share.span}) of {of:,} {one.true[0]}")
     links: list = [csv_link(exports.url("selection", one))]
     if one != selection.with_(contrast=None):
         links.insert(0, button(f"All {n:,} in the gallery", small=True, search=swapped(selection, one).query()))

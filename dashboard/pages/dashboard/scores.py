@@ -3,7 +3,7 @@
 import numpy as np
 from dash import Dash, Input, html
 
-from dashboard.components import dot, plain, whisker
+from dashboard.components import dot, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.accuracy import percent_ticks
@@ -152,16 +152,3 @@ def stats(run: RunView, split: str, share, low, high, n) -> list:
         of_class("Worst", worst),
         stat("Parameters", size, unit, html.Span(className="whisk blank"), f"{4 * parameters / 1e6:.1f} MB of weights"),
     ]
-
-
-def stat(label, value: str, unit: str, mark, words: str) -> html.Div:
-    """A number with its doubt."""
-    return html.Div(
-        [
-            html.Span(label, className="label"),
-            html.B([value, html.Small(unit) if unit else None]),
-            mark,
-            html.Span(words, className="ci"),
-        ],
-        className="stat",
-    )

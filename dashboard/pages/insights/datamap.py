@@ -13,7 +13,8 @@ from dashboard.exports import url
 from dashboard.figures import datamap as figure
 from dashboard.pages.insights.plane import OUTLINE, simplified
 from dashboard.selection import Lasso, Selection
-from dashboard.store import Recording, RunView, wilson
+from dashboard.share import Share
+from dashboard.store import Recording, RunView
 
 ID = "insights-datamap"
 FACE, GRAPH, NEAR, NOTE, STRIP = f"{ID}-face", f"{ID}-graph", f"{ID}-near", f"{ID}-note", f"{ID}-strip"
@@ -142,12 +143,9 @@ def forgotten(run: RunView, recording: Recording, selection: Selection) -> list:
     epochs = len(recording.right)
 
     def line(words: str, count: int, there: Selection | None) -> html.Li:
-        low, high = wilson(count, n)
-        inside = [
-            html.B(f"{count:,}"),
-            html.Span([words, html.Span(f" {100 * count / max(n, 1):.1f} % ({100 * low:.1f} – {100 * high:.1f})",
-                                        className="faint")]),
-        ]  # fmt: skip
+        share = Share(count, n)
+        doubt = html.Span(f" {share.percent} % ({share.span})", className="faint")
+        inside = [html.B(f"{count:,}"), html.Span([words, doubt])]
         if there is None:
             return html.Li(html.Span(inside, className="fact"))
         on = any(tag in selection.tag for tag in there.tag)

@@ -14,7 +14,8 @@ from dashboard.exports import url
 from dashboard.pages.insights.stages import LATER
 from dashboard.pictures import sprite_url, tile_style
 from dashboard.selection import Selection
-from dashboard.store import Predictions, RunView, wilson
+from dashboard.share import Share
+from dashboard.store import Predictions, RunView
 
 
 class Ids(StrEnum):
@@ -134,14 +135,9 @@ def line(
     """A class: its name, its accuracy with interval and n, its pictures."""
     predictions = sheet.predictions
     mine = predictions.labels == class_id
-    hits, n = int((mine & predictions.right).sum()), int(mine.sum())
-    low, high = wilson(hits, n)
+    share = Share(int((mine & predictions.right).sum()), int(mine.sum()))
     name = run.classes[class_id]
-    words = (
-        f"{100 * hits / n:.1f} % ({100 * float(low):.1f} – {100 * float(high):.1f}) of {n:,}"
-        if n
-        else "no image in this split"
-    )
+    words = f"{share.percent} % ({share.span}) of {share.n:,}" if share.n else "no image in this split"
     show = button(
         "Select",
         small=True,

@@ -14,6 +14,7 @@ from dashboard.doors import Doors
 from dashboard.figures import accuracy, confusion
 from dashboard.pages.insights import projection
 from dashboard.selection import Selection
+from dashboard.share import Share
 from dashboard.store import RunView, wilson
 
 ID = "insights-epoch"
@@ -156,8 +157,7 @@ def register(app: Dash, doors: Doors) -> None:
 def said(run: RunView, selection: Selection, epochs: list[int]) -> list:
     """The epoch and how good it was then; data-epochs: what the slider's places stand for, the last for the end."""
     right = run.predictions(selection.split).right
-    hits, n = int(right.sum()), len(right)
-    low, high = wilson(hits, n)
+    share = Share(int(right.sum()), len(right))
     best = run.manifest.get("best_epoch")
     name = f"the end (epoch {best} was kept)" if run.epoch is None else f"{run.epoch}"
     of = "" if run.epoch is None else f" of {run.manifest['config']['epochs']}"
@@ -166,8 +166,8 @@ def said(run: RunView, selection: Selection, epochs: list[int]) -> list:
         html.B([name, html.Span(of, className="faint")], **{"data-epochs": ",".join(map(str, epochs))}),
         html.Span(
             [
-                f"{100 * hits / max(n, 1):.1f} % right ",
-                html.Span(f"({100 * low:.1f} – {100 * high:.1f}), {hits:,} of {n:,}", className="faint"),
+                f"{share.percent} % right ",
+                html.Span(f"({share.span}), {share.count:,} of {share.n:,}", className="faint"),
             ]
         ),
         ends,

@@ -8,7 +8,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.review import Counted, counted, split_of
 from dashboard.selection import Selection
-from dashboard.store import wilson
+from dashboard.share import Share
 
 FACE, BODY = "review-scores-face", "review-scores-body"
 CAUTION = (
@@ -61,15 +61,14 @@ def register(app: Dash, doors: Doors) -> None:
 
 def line(words: str, found: Counted) -> html.Div:
     """Accuracy with its interval and n."""
-    right, n = int(found.right.sum()), int(found.n.sum())
-    low, high = (float(end) for end in wilson(right, n))
-    share = right / max(n, 1)
+    share = Share(int(found.right.sum()), int(found.n.sum()))
+    low, high = share.ends
     return html.Div(
         [
             html.Span(words, className="label"),
-            html.B([f"{100 * share:.2f}", html.Small(" %")], className="value"),
-            whisker(share, low, high, (max(low - 0.02, 0), min(high + 0.02, 1))),
-            html.Span(f"{100 * low:.1f} – {100 * high:.1f}, {right:,} of {n:,}", className="faint small"),
+            html.B([f"{100 * share.value:.2f}", html.Small(" %")], className="value"),
+            whisker(share.value, low, high, (max(low - 0.02, 0), min(high + 0.02, 1))),
+            html.Span(f"{share.span}, {share.count:,} of {share.n:,}", className="faint small"),
         ]
     )
 
@@ -83,13 +82,9 @@ def changes(classes: list[str], labelled: Counted, reviewed: Counted) -> html.Di
         return html.P("No decision of this split changes a score yet.", className="quiet small")
 
     def cell(found: Counted, i: int) -> html.Td:
-        right, n = int(found.right[i]), int(found.n[i])
-        low, high = (float(end) for end in wilson(right, n))
+        share = Share(int(found.right[i]), int(found.n[i]))
         return html.Td(
-            [
-                html.B(f"{100 * right / max(n, 1):.1f} %"),
-                html.Span(f" {100 * low:.1f} – {100 * high:.1f}, n {n:,}", className="faint small"),
-            ]
+            [html.B(f"{share.percent} %"), html.Span(f" {share.span}, n {share.n:,}", className="faint small")]
         )
 
     lines = [

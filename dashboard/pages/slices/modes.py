@@ -7,7 +7,8 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.exports import url
 from dashboard.selection import Selection
-from dashboard.store import TAGS, Broken, Missing, RunView, wilson
+from dashboard.share import Share
+from dashboard.store import TAGS, Broken, Missing, RunView
 
 FACE, BODY, CSV = "slices-modes-face", "slices-modes-body", "slices-modes-csv"
 
@@ -64,13 +65,13 @@ def line(run: RunView, selection: Selection, key: str) -> html.Div:
 
 def share(head: str, part: int, n: int) -> html.Div:
     """A proportion with its interval and n."""
-    low, high = wilson(part, n)
+    found = Share(part, n)
     if not n:
         return html.Div([html.B("–"), html.Span(head, className="faint")], className="share-of")
     return html.Div(
         [
-            html.B([f"{100 * part / n:.1f}", html.Small(" %")]),
-            html.Span(f"{head} ({100 * low:.1f} – {100 * high:.1f})", className="faint"),
+            html.B([found.percent, html.Small(" %")]),
+            html.Span(f"{head} ({found.span})", className="faint"),
             html.Span(f"{part:,} of {n:,}", className="faint"),
         ],
         className="share-of",

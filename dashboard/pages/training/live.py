@@ -23,6 +23,7 @@ from dashboard.pages.training import form, others, queue, runs
 from dashboard.pages.training.memory import ACTS, SHELL_RUNS, Memory
 from dashboard.pages.training.words import KINDS, clock, duration, ordinal
 from dashboard.selection import Selection
+from dashboard.share import Share
 from dashboard.store import Broken, Missing, wilson
 
 ACTIVE_MS, IDLE_MS = 500, 3000
@@ -529,9 +530,7 @@ def _accuracy(row: dict[str, float], n: int | None) -> Any:
     share = row["validation_accuracy"]
     words: list[Any] = [f"{100 * share:.1f} %"]
     if n:
-        low, high = wilson(round(share * n), n)
-        interval = f"{100 * float(low):.1f} – {100 * float(high):.1f}"
-        words.append(_aside(interval, title=f"95 % interval, {n:,} validation images"))
+        words.append(_aside(Share(round(share * n), n).span, title=f"95 % interval, {n:,} validation images"))
     return words
 
 
