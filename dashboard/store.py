@@ -1,8 +1,7 @@
 """Door READ: runs as typed frames and arrays, checked once and cached; the only place that opens artifacts."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +12,9 @@ import pandas as pd
 import shapely
 
 from dashboard.decisions import Decisions, Standing
+from dashboard.recent import Recent
 from dashboard.records import Marks, Records
-from dashboard.selection import BUCKETS, Selection, exact
+from dashboard.selection import BUCKETS, FILTERS, Selection, exact
 from dashboard.slices import PREFIX, Saved, Slices
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
 from ml.calibration import brier, calibration_error, temper
@@ -29,9 +29,12 @@ __all__ = [
     "RunView", "Saved", "Store", "Tag", "bootstrap", "gap", "holm", "mcnemar", "mean_gap", "newcombe", "wilson",
 ]  # fmt: skip
 
+OWN_TAGS = (*MADE, "often-forgotten", "never-learned", "suspected-label")  # that follow from the run's own files
 HEADLINES = 2_000  # a dozen numbers each
 DRAWN = 10_000  # points a browser draws without trouble
 KEPT = 48  # tables and arrays in memory, of all runs together
+ASKED = 16  # masks and orders in memory; of a million examples, 1 MB a mask and 8 MB an order of them all
+AT_ONCE = 65_536  # examples whose probabilities are scaled at a time
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Store:
         self._records = records or Records()
         self.slices = slices or Slices()
         self._decisions = decisions or Decisions()
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept, self._masks = Recent(KEPT), Recent(ASKED)
         self._headlines: dict[Hashable, dict[str, tuple[float, float, float]]] = {}
         self._lock = threading.RLock()
 
@@ -233,16 +236,11 @@ class Store:
 
     def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """make() once per key; the least recently used goes first."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        value = make()
-        with self._lock:
-            self._kept[key] = value
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return value
+        return self._kept.get(key, make)
+
+    def keep_mask(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The same for what follows from a selection: there are many, and none may cost a table its place."""
+        return self._masks.get(key, make)
 
     def has_pictures(self, dataset: str) -> bool:
         """Whether the test pictures of a data set named in a checked manifest are on this machine."""
@@ -342,14 +340,18 @@ class RunView:
 
         def read() -> Predictions:
             frame = self._run.table("predictions")
-            frame = frame[frame["split"] == split].sort_values("example_id")
-            if frame.empty:
+            rows = np.flatnonzero(frame["split"] == split)
+            if not len(rows):
                 raise Missing(f"This run has no predictions for {split}.")
+            rows = rows[np.argsort(frame["example_id"].to_numpy()[rows], kind="stable")]
+            probabilities = np.empty((len(rows), len(self.classes)), np.float32)
+            for i in range(len(self.classes)):  # a column at a time: a copy of all of them is as large as the table
+                probabilities[:, i] = frame[f"p_{i}"].to_numpy()[rows]
             return Predictions(
-                frame["example_id"].to_numpy(np.int32),
-                frame["label"].to_numpy(np.int64),
-                frame["predicted"].to_numpy(np.int64),
-                frame[[f"p_{i}" for i in range(len(self.classes))]].to_numpy(np.float32),
+                frame["example_id"].to_numpy(np.int32)[rows],
+                frame["label"].to_numpy(np.int64)[rows],
+                frame["predicted"].to_numpy(np.int64)[rows],
+                probabilities,
             )
 
         return self._noun("predictions", read, split)
@@ -393,19 +395,42 @@ class RunView:
         return of_split(split, found.labels[kept], found.probabilities[kept], self.manifest["config"]["seed"])
 
     def confusion(self, selection: Selection) -> np.ndarray:
-        """int64 [C, C] counted under every chip but the matrix's own: true, pred and outcome."""
-        predictions = self.predictions(selection.split)
-        rows = self.mask(selection, without=("true", "pred", "outcome"))
-        classes = len(self.classes)
-        flat = predictions.labels[rows] * classes + predictions.predicted[rows]
-        return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
+        """int64 [C, C] counted under every chip but the matrix's own: true, pred and outcome. Kept: do not write to it.
+
+        Raises Missing or Broken.
+        """
+        own = ("true", "pred", "outcome")
+
+        def count() -> np.ndarray:
+            rows, classes = self.mask(selection, without=own), len(self.classes)
+            counts = np.bincount(self._cells(selection.split)[rows], minlength=classes**2).reshape(classes, classes)
+            counts.flags.writeable = False
+            return counts
+
+        return self._from(selection, own, "confusion", count)
+
+    def _cells(self, split: str) -> np.ndarray:
+        """int [n]: of each example, label · C + predicted."""
+        predictions, classes = self.predictions(split), len(self.classes)
+
+        def count() -> np.ndarray:
+            small = np.min_scalar_type(classes**2)
+            return predictions.labels.astype(small) * small.type(classes) + predictions.predicted.astype(small)
+
+        version = self.standing.version if self.standing else None
+        return self._noun("predictions", count, "cells", split, self.epoch, version)
 
     def distribution(self, selection: Selection, *, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Guesses and truths, int64 [C] each, counted under every chip but predicted, or over the whole split."""
-        predictions, classes = self.predictions(selection.split), len(self.classes)
-        rows = predictions.kept if whole else self.mask(selection, without=("pred",))
-        guesses = np.bincount(predictions.predicted[rows], minlength=classes)
-        return guesses, np.bincount(predictions.labels[rows], minlength=classes)
+        counts = self.confusion(Selection(split=selection.split) if whole else selection)
+        if not whole:  # what is let through by label and outcome, the matrix holds cell by cell
+            counts = counts.copy()
+            if selection.true:
+                counts[np.setdiff1d(np.arange(len(counts)), self.class_ids(selection.true))] = 0
+            if len(selection.outcomes) == 1:
+                right = np.eye(len(counts), dtype=bool)
+                counts[right if selection.outcomes[0] == "wrong" else ~right] = 0
+        return counts.sum(0), counts.sum(1)
 
     def projection(self, split: str) -> pd.DataFrame:
         """pca_x, pca_y, pca_z, map_x, map_y by ascending example_id, in the order of predictions(split)."""
@@ -478,14 +503,44 @@ class RunView:
         """Ids of the names this run has."""
         return [self.classes.index(name) for name in names if name in self.classes]
 
+    def _of(self, names: tuple[str, ...]) -> np.ndarray:
+        """bool [C]: whether a class is among these names."""
+        return np.isin(np.arange(len(self.classes)), self.class_ids(names))
+
     def mask(self, selection: Selection, *, without: tuple[str, ...] = ()) -> np.ndarray:
-        """bool [n], over predictions(selection.split): what every chip but those named lets through."""
+        """bool [n], over predictions(selection.split): what every chip but those named lets through.
+
+        Kept for the panels that ask for the same: do not write to it. Raises Missing or Broken.
+        """
+
+        def draw() -> np.ndarray:
+            keep = self._drawn(selection, without)
+            keep.flags.writeable = False
+            return keep
+
+        return self._from(selection, without, "mask", draw)
+
+    def _from(self, selection: Selection, without: tuple[str, ...], what: Hashable, make: Callable[[], Any]) -> Any:
+        """make(), kept for as long as the same chips let the same examples through."""
+        chips = [(name, getattr(selection, name)) for name in FILTERS if name not in (*without, "outcome")]
+        outcomes = () if "outcome" in without else selection.outcomes
+        held = dict(chips)
+        if held.get("bucket") or any(t not in OWN_TAGS for t in held.get("tag", ())):
+            return make()  # depends on another run, or on files of the data set
+        if any(key.startswith(PREFIX) for key in held.get("slice", ())):
+            return make()  # people can delete it
+        nouns = tuple(sorted((noun, entry["sha256"]) for noun, entry in self.manifest["nouns"].items()))
+        version = self.standing.version if self.standing else None
+        key = (self.run_id, what, nouns, self.epoch, version, selection.split, tuple(chips), outcomes)
+        return self._store.keep_mask(key, make)
+
+    def _drawn(self, selection: Selection, without: tuple[str, ...]) -> np.ndarray:
         predictions = self.predictions(selection.split)
         keep = predictions.kept
         if selection.true and "true" not in without:
-            keep &= np.isin(predictions.labels, self.class_ids(selection.true))
+            keep &= self._of(selection.true)[predictions.labels]
         if selection.pred and "pred" not in without:
-            keep &= np.isin(predictions.predicted, self.class_ids(selection.pred))
+            keep &= self._of(selection.pred)[predictions.predicted]
         if len(selection.outcomes) == 1 and "outcome" not in without:
             keep &= predictions.right == (selection.outcomes[0] == "right")
         if selection.buckets and "bucket" not in without:
@@ -643,7 +698,8 @@ class RunView:
         """float64 [n]: the confidence after temperature scaling, in the order of predictions(split)."""
 
         def scale() -> np.ndarray:
-            return temper(self.predictions(split).probabilities, self.temperature()).max(1)
+            temperature = self.temperature()
+            return np.concatenate([temper(p, temperature).max(1) for p in parts(self.predictions(split).probabilities)])
 
         return self._noun(
             "calibration", scale, "confidence", self.manifest["nouns"]["predictions"]["sha256"], split, self.epoch
@@ -655,19 +711,24 @@ class RunView:
         Without `temperature` where the run has none.
         """
         predictions = self.predictions(split)
-        labels, said = predictions.labels[rows], predictions.probabilities[rows]
-        scaled = {"none": said}
+        labels, said, right = predictions.labels[rows], predictions.probabilities[rows], predictions.right[rows]
+        temperatures: dict[str, float | None] = {"none": None}
         if "calibration" in self.manifest["nouns"]:
-            scaled["temperature"] = temper(said, self.temperature())
-        right, at = predictions.right[rows], np.arange(len(labels))
-        return {
-            scaling: {
-                "calibration_error": calibration_error(p.max(1), right),
-                "brier": float(brier(p, labels).mean()),
-                "loss": float(-np.log(np.maximum(p[at, labels].astype(np.float64), 1e-12)).mean()),
+            temperatures["temperature"] = self.temperature()
+        found = {}
+        for scaling, temperature in temperatures.items():
+            sure, squares, losses = [], [], []
+            for p, own in zip(parts(said), parts(labels), strict=True):
+                scaled = p if temperature is None else temper(p, temperature)
+                sure.append(scaled.max(1))
+                squares.append(brier(scaled, own))
+                losses.append(np.log(np.maximum(scaled[np.arange(len(own)), own].astype(np.float64), 1e-12)))
+            found[scaling] = {
+                "calibration_error": calibration_error(np.concatenate(sure), right),
+                "brier": float(np.concatenate(squares).mean()),
+                "loss": float(-np.concatenate(losses).mean()),
             }
-            for scaling, p in scaled.items()
-        }
+        return found
 
     def mean_picture(self, selection: Selection) -> np.ndarray:
         """float64 [h, w, c], 0..255: the mean of the selected pictures. Raises Missing where there are none, Broken."""
@@ -683,15 +744,19 @@ class RunView:
 
     def ordered(self, selection: Selection) -> np.ndarray:
         """Positions in predictions(selection.split) of the selected examples, in the order the gallery shows them."""
-        predictions = self.predictions(selection.split)
-        rows = np.flatnonzero(self.mask(selection))
-        if selection.sort == "id":
-            return rows
-        confidence = predictions.confidence[rows].astype(np.float64)
-        if selection.sort == "unsure":
-            return rows[np.argsort(confidence, kind="stable")]
-        # most confident first, and among those the mistakes before what is right
-        return rows[np.lexsort((-confidence, predictions.right[rows]))]
+
+        def order() -> np.ndarray:
+            predictions = self.predictions(selection.split)
+            rows = np.flatnonzero(self.mask(selection))
+            if selection.sort == "id":
+                return rows
+            confidence = predictions.confidence[rows]
+            if selection.sort == "unsure":
+                return rows[np.argsort(confidence, kind="stable")]
+            # most confident first, and among those the mistakes before what is right
+            return rows[np.lexsort((-confidence, predictions.right[rows]))]
+
+        return self._from(selection, (), ("order", selection.sort), order)
 
 
 @dataclass(frozen=True)
@@ -773,6 +838,11 @@ class Comparison:
         labels = self.answers.labels[rows, None]
         apart = np.take_along_axis(first, labels, 1) - np.take_along_axis(second, labels, 1)
         return rows[np.argsort(-np.abs(apart[:, 0].astype(np.float64)), kind="stable")]
+
+
+def parts(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of an array, AT_ONCE at a time, at least one part: float64 copies of all of them at once may not fit."""
+    return (values[start : start + AT_ONCE] for start in range(0, max(len(values), 1), AT_ONCE))
 
 
 def between(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
