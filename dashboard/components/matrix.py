@@ -10,7 +10,7 @@ import numpy as np
 from dash import Dash, Input, Output, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import graph, plain, segmented
+from dashboard.components import clicks, graph, plain, segmented
 from dashboard.figures import confusion as figure
 from dashboard.selection import OUTCOMES, Selection
 from dashboard.store import RunView
@@ -39,12 +39,10 @@ class Shown:
     def of(cls, run: RunView, selection: Selection) -> "Shown":
         """Counted under every chip but true, predicted and outcome; order and groups are those of the whole split."""
         counts, rows = run.confusion(selection), arranged(run, selection)
-        names = [run.classes[row[0]] if len(row) == 1 else f"{len(row)} others" for row in rows]
-        members = {
-            name: tuple(run.classes[i] for i in row) for name, row in zip(names, rows, strict=True) if len(row) > 1
-        }
+        classes = named(run, rows)
+        members = {name: values for name, values in classes.items() if len(values) > 1}
         right = np.array([int(counts.diagonal()[row].sum()) for row in rows])
-        return cls(names, rows, figure.grouped(counts, rows), right, members, counts)
+        return cls(list(classes), rows, figure.grouped(counts, rows), right, members, counts)
 
     def place(self, pair: tuple[str, str] | None) -> tuple[int, int] | None:
         """Row and column of a cell, None where it has none of its own."""
@@ -62,6 +60,12 @@ def arranged(run: RunView, selection: Selection) -> list[list[int]]:
     whole = run.confusion(selection.clear().with_(outcome=OUTCOMES))
     order = figure.cluster_order(whole) if view.cluster else np.arange(classes)
     return figure.groups(whole, order, shown)
+
+
+def named(run: RunView, rows: list[list[int]]) -> dict[str, tuple[str, ...]]:
+    """What each row is called → its classes."""
+    each = [tuple(run.classes[i] for i in row) for row in rows]
+    return {one[0] if len(one) == 1 else f"{len(one)} others": one for one in each}
 
 
 def layout(id: str, legend: list, *, bare: bool = False) -> html.Div:
@@ -101,14 +105,19 @@ def register(app: Dash, id: str) -> None:
 
 def clicked(click: object) -> tuple[str, str]:
     """(truth, guess) of a click on the chart. Raises PreventUpdate when it is not one."""
-    try:
-        point = click["points"][0]  # type: ignore[index]
-        truth, guess = point["y"], point["x"]
-    except (TypeError, KeyError, IndexError):
-        raise PreventUpdate from None
+    point = clicks.point(click)
+    truth, guess = point.get("y"), point.get("x")
     if not (isinstance(truth, str) and isinstance(guess, str) and len(truth) <= 60 and len(guess) <= 60):
         raise PreventUpdate
     return truth, guess
+
+
+def behind(run: RunView, selection: Selection, truth: str, guess: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classes of a clicked row and column. Raises PreventUpdate where the matrix has no such cell."""
+    rows = named(run, arranged(run, selection))
+    if truth not in rows or guess not in rows:
+        raise PreventUpdate
+    return rows[truth], rows[guess]
 
 
 def chosen_cells(run: RunView, selection: Selection) -> np.ndarray | None:

@@ -1,13 +1,11 @@
 """The first pictures of a selection in one row, and the way to all of them."""
 
-import numpy as np
 from dash import Dash, Input, Output, html
 
-from dashboard.components import button, card, dot, plain, tiles
+from dashboard.components import button, card, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.selection import Selection
-from dashboard.store import RunView
 
 SHOWN = 12
 
@@ -32,19 +30,4 @@ def register(app: Dash, doors: Doors, id: str) -> None:
         if not len(rows):
             return html.P("No image matches all of these filters.", className="quiet small"), None
         to = button(f"Open {len(rows):,} in the gallery", small=True, search=selection.query(), path="/")
-        return pictures(run, selection, rows[:SHOWN]), to
-
-
-def pictures(run: RunView, selection: Selection, rows: np.ndarray) -> list:
-    """Tiles with guess and label; rows: places in the predictions of the split."""
-    predictions = run.predictions(selection.split)
-    captions = []
-    for row in rows.tolist():
-        guess, truth = run.classes[predictions.predicted[row]], run.classes[predictions.labels[row]]
-        sure, right = 100 * float(predictions.confidence[row]), bool(predictions.right[row])
-        lines: list = [
-            html.Span([dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"),
-            html.Span("right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
-        ]
-        captions.append((lines, f"true {truth}, predicted {guess}, confidence {sure:.0f} percent"))
-    return tiles.gallery(run, selection, predictions.ids[rows].tolist(), captions)
+        return tiles.answers(run, selection, rows[:SHOWN]), to

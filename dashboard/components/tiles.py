@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from dash import html
 
 from dashboard.components import button, dot
@@ -37,6 +38,21 @@ def gallery(run: RunView, selection: Selection, ids: Sequence[int], captions: Se
         )
         for place, (example, (lines, said)) in enumerate(zip(ids, captions, strict=True))
     ]
+
+
+def answers(run: RunView, selection: Selection, rows: np.ndarray) -> list:
+    """The images at these places of the run's predictions, with guess, confidence and label."""
+    predictions = run.predictions(selection.split)
+    captions = []
+    for row in rows.tolist():
+        guess, truth = run.classes[predictions.predicted[row]], run.classes[predictions.labels[row]]
+        sure, right = 100 * float(predictions.confidence[row]), bool(predictions.right[row])
+        lines: list = [
+            html.Span([dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"),
+            html.Span("right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
+        ]
+        captions.append((lines, f"true {truth}, predicted {guess}, confidence {sure:.0f} percent"))
+    return gallery(run, selection, predictions.ids[rows].tolist(), captions)
 
 
 def pager(selection: Selection, page: int, n: int) -> list:

@@ -1,7 +1,6 @@
 """A minus B in points of each class named right, with 95 % interval; a filled dot where it holds among all classes."""
 
-from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, html
 
 from dashboard import exports, theme
 from dashboard.comparison import gaps
@@ -47,15 +46,13 @@ def register(app: Dash, doors: Doors) -> None:
             found.gap, found.low, found.high, found.n, found.sure, classes,
             chosen=selection.true, mode=theme.mode_of(mode),
         )  # fmt: skip
-        start = selection.differing()
         buttons = [
             class_bars.name_button(
+                selection.differing(),
+                "true",
                 name,
-                start.toggle("true", name).query(),
-                start.toggle("true", name, add=True).query(),
                 f"{name} {figure.points(found.gap[i])} points, interval {figure.points(found.low[i])} to "
                 f"{figure.points(found.high[i])}, of {found.n[i]}",
-                name in selection.true,
             )
             for i, name in enumerate(classes)
         ]
@@ -66,15 +63,4 @@ def register(app: Dash, doors: Doors) -> None:
         csv = csv_link(exports.url("gaps", selection))
         return drawn, buttons, class_bars.value_lines(lines), {"--n": len(classes)}, csv
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(f"{ID}-graph", "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_class(click: dict | None, keys: dict | None, search: str | None):
-        name = class_bars.clicked_class(click)
-        if name is None:
-            raise PreventUpdate
-        return Selection.parse(search).differing().toggle("true", name, add=bool((keys or {}).get("ctrl"))).query()
+    class_bars.register(app, ID, "true", Selection.differing)

@@ -1,8 +1,7 @@
 """Share of each true class named right, with 95 % interval."""
 
 import numpy as np
-from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, html
 
 from dashboard import exports, theme
 from dashboard.components import card, class_bars, csv_link, plain, segmented
@@ -11,6 +10,7 @@ from dashboard.doors import Doors
 from dashboard.figures import accuracy as figure
 from dashboard.pages.dashboard.scores import floor_of
 from dashboard.selection import Selection
+from dashboard.share import Share
 from dashboard.store import wilson
 
 ID = "dashboard-accuracy"
@@ -66,37 +66,16 @@ def register(app: Dash, doors: Doors) -> None:
             chosen=selection.true,
             mode=mode,
         )
-        buttons = [
-            class_bars.name_button(
-                run.classes[i],
-                selection.explicit().toggle("true", run.classes[i]).query(),
-                selection.explicit().toggle("true", run.classes[i], add=True).query(),
-                f"{run.classes[i]} {100 * share[i]:.1f} percent, interval {100 * low[i]:.1f} to {100 * high[i]:.1f}, "
-                f"{right[i]} of {n[i]}",
-                run.classes[i] in selection.true,
-            )
-            for i in order
-        ]
-        lines = [(f"{100 * share[i]:.1f}" if n[i] else "–", f"±{50 * (high[i] - low[i]):.1f}") for i in order]
+        shares = [Share(int(right[i]), int(n[i])) for i in order]
+        buttons, values = class_bars.named_right(selection.explicit(), names, shares)
         options = [{"value": "zero", "label": "From 0"}, {"value": "cut", "label": f"From {100 * cut:.0f} %"}]
         return (
             drawn,
             buttons,
-            class_bars.value_lines(lines),
+            values,
             {"--n": len(names)},
             csv_link(exports.url("scores", selection)),
             options,
         )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(f"{ID}-graph", "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_class(click: dict | None, keys: dict | None, search: str | None):
-        name = class_bars.clicked_class(click)
-        if name is None:
-            raise PreventUpdate
-        return Selection.parse(search).explicit().toggle("true", name, add=bool((keys or {}).get("ctrl"))).query()
+    class_bars.register(app, ID, "true")

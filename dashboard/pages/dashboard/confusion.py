@@ -4,7 +4,6 @@ from enum import StrEnum
 
 import numpy as np
 from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
 
 from dashboard import exports, theme
 from dashboard.components import button, card, csv_link, matrix, plain
@@ -125,14 +124,10 @@ def register(app: Dash, doors: Doors) -> None:
     def choose_cell(click: dict | None, keys: dict | None, search: str | None):
         truth, guess = matrix.clicked(click)
         selection, held = Selection.parse(search), keys if isinstance(keys, dict) else {}
-        run = doors.store.shown(selection.run).asked(selection)
-        rows = [tuple(run.classes[i] for i in row) for row in matrix.arranged(run, selection)]
-        named = {row[0] if len(row) == 1 else f"{len(row)} others": row for row in rows}
-        if truth not in named or guess not in named:
-            raise PreventUpdate
-        if held.get("shift") and len(named[truth]) == len(named[guess]) == 1:
+        rows, columns = matrix.behind(doors.store.shown(selection.run).asked(selection), selection, truth, guess)
+        if held.get("shift") and len(rows) == len(columns) == 1:
             return selection.beside(truth, guess).query()
-        return selection.cell(named[truth], named[guess], add=bool(held.get("ctrl"))).query()
+        return selection.cell(rows, columns, add=bool(held.get("ctrl"))).query()
 
 
 def ends(counts: np.ndarray, normalise: str) -> tuple[np.ndarray, np.ndarray]:

@@ -8,12 +8,11 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import confidence, exports, theme
-from dashboard.components import button, csv_link, dot, graph, icon, plain
+from dashboard.components import button, csv_link, dot, graph, icon, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
 from dashboard.doors import Doors
 from dashboard.figures import confidence as figure
-from dashboard.pages.dashboard import gallery
 from dashboard.pictures import inline_url
 from dashboard.selection import Selection
 from dashboard.share import Share
@@ -155,7 +154,7 @@ def drawn(run: RunView, selection: Selection, mode: str) -> tuple:
             head(run, selection, one, len(rows)),
             mean(run, one, len(rows)),
             figure.shares(count, top=top, mode=mode),
-            gallery.pictures(run, selection, rows[:TILES]) if len(rows) else [html.P("No image.", className="quiet")],
+            tiles.answers(run, selection, rows[:TILES]) if len(rows) else [html.P("No image.", className="quiet")],
         ]
     options = [{"value": name, "label": name} for name in run.classes]
     return tools(selection, other), *parts, options, other.true[0], options, other.pred[0]

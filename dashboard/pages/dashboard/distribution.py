@@ -1,7 +1,6 @@
 """Bars are guesses, ticks are truths, right column the gap."""
 
-from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, html
 
 from dashboard import exports, theme
 from dashboard.components import card, class_bars, csv_link, plain, segmented
@@ -49,11 +48,7 @@ def register(app: Dash, doors: Doors) -> None:
         )
         buttons = [
             class_bars.name_button(
-                name,
-                selection.explicit().toggle("pred", name).query(),
-                selection.explicit().toggle("pred", name, add=True).query(),
-                f"{name} guessed {guesses[i]} times, true {truths[i]} times",
-                name in selection.pred,
+                selection.explicit(), "pred", name, f"{name} guessed {guesses[i]} times, true {truths[i]} times"
             )
             for i, name in enumerate(run.classes)
         ]
@@ -66,18 +61,7 @@ def register(app: Dash, doors: Doors) -> None:
             csv_link(exports.url("distribution", selection)),
         )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(f"{ID}-graph", "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_guess(click: dict | None, keys: dict | None, search: str | None):
-        name = class_bars.clicked_class(click)
-        if name is None:
-            raise PreventUpdate
-        return Selection.parse(search).explicit().toggle("pred", name, add=bool((keys or {}).get("ctrl"))).query()
+    class_bars.register(app, ID, "pred")
 
 
 def gap(difference: int) -> str:

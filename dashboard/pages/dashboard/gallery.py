@@ -1,16 +1,14 @@
 """First line: the guess and its confidence in percent. Second: the label. Open one to see why."""
 
 import dash_bootstrap_components as dbc
-import numpy as np
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import exports
-from dashboard.components import button, csv_link, dot, faces, plain, tiles
+from dashboard.components import button, csv_link, faces, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.selection import Selection
-from dashboard.store import RunView
 
 FACE = "dashboard-gallery-face"
 GRID = "dashboard-gallery-grid"
@@ -65,7 +63,7 @@ def register(app: Dash, doors: Doors) -> None:
         page, here = tiles.shown(selection, n)
         return (
             title,
-            pictures(run, selection, rows[here]),
+            tiles.answers(run, selection, rows[here]),
             tiles.pager(selection, page, n),
             csv_link(exports.url("selection", selection)),
         )
@@ -81,19 +79,3 @@ def register(app: Dash, doors: Doors) -> None:
         if not isinstance(sort, str) or sort not in SORTS or sort == selection.sort:
             raise PreventUpdate
         return selection.with_(sort=sort).query()
-
-
-def pictures(run: RunView, selection: Selection, rows: np.ndarray) -> list:
-    """The images at these places of the run's predictions, with guess, confidence and label."""
-    predictions = run.predictions(selection.split)
-    captions = []
-    for row in rows.tolist():
-        guess, truth = run.classes[predictions.predicted[row]], run.classes[predictions.labels[row]]
-        sure = 100 * float(predictions.confidence[row])
-        right = bool(predictions.right[row])
-        lines: list = [
-            html.Span([dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"),
-            html.Span("right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
-        ]
-        captions.append((lines, f"true {truth}, predicted {guess}, confidence {sure:.0f} percent"))
-    return tiles.gallery(run, selection, predictions.ids[rows].tolist(), captions)

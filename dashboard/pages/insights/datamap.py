@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import theme
-from dashboard.components import button, card, csv_link, graph, near, plain, strip
+from dashboard.components import button, card, csv_link, graph, near, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.exports import url
 from dashboard.figures import datamap as figure
-from dashboard.pages.insights.plane import OUTLINE, simplified
-from dashboard.selection import Lasso, Selection
+from dashboard.pages.insights.plane import register_lasso
+from dashboard.selection import Selection
 from dashboard.share import Share
 from dashboard.store import Recording, RunView
 
@@ -85,25 +85,12 @@ def register(app: Dash, doors: Doors) -> None:
             draw(run, recording, selection, mode),
             legend(mode),
             forgotten(run, recording, selection),
-            strip.pictures(run, selection, rows[:SHOWN]),
+            tiles.answers(run, selection, rows[:SHOWN]),
             to,
             csv_link(url("data-map", selection)),
         )
 
-    # the outline alone goes to the server, not the points inside it
-    app.clientside_callback(OUTLINE, Output(DRAWN, "data"), Input(GRAPH, "selectedData"), prevent_initial_call=True)
-
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(DRAWN, "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def select_inside(outline: Any, search: str | None):
-        vertices = simplified(outline)
-        if len(vertices) < 3:
-            raise PreventUpdate
-        return Selection.parse(search).with_(lasso=Lasso(PLOT, vertices)).query()
+    register_lasso(app, GRAPH, DRAWN, PLOT)
 
 
 def draw(run: RunView, recording: Recording, selection: Selection, mode: str) -> dict[str, Any]:

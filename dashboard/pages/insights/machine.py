@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
@@ -146,12 +145,9 @@ def register(app: Dash, doors: Doors) -> None:
     def choose_cell(click: Any, keys: Any, search: str | None):
         truth, guess = matrix.clicked(click)
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run).asked(selection)
-        named = {name: (name,) for name in run.classes} | Shown.of(run, selection).members
-        if truth not in named or guess not in named:
-            raise PreventUpdate
+        rows, columns = matrix.behind(doors.store.shown(selection.run).asked(selection), selection, truth, guess)
         ctrl = isinstance(keys, dict) and bool(keys.get("ctrl"))
-        return selection.cell(named[truth], named[guess], add=ctrl).query()
+        return selection.cell(rows, columns, add=ctrl).query()
 
 
 def said(run: RunView, selection: Selection, epochs: list[int]) -> list:
@@ -179,24 +175,11 @@ def classes(run: RunView, selection: Selection, mode: str) -> tuple:
     counts = run.confusion(selection)
     right, n = counts.diagonal(), counts.sum(1)
     low, high = wilson(right, n)
-    share = np.divide(right, n, out=np.zeros(len(n)), where=n > 0)
     drawn = accuracy.bars(
         right, n, low, high, run.classes, colours=theme.class_colours(mode, len(n)), chosen=selection.true, mode=mode
     )
-    start = selection.explicit()
-    names = [
-        class_bars.name_button(
-            name,
-            start.toggle("true", name).query(),
-            start.toggle("true", name, add=True).query(),
-            f"{name} {100 * share[i]:.1f} percent, interval {100 * low[i]:.1f} to {100 * high[i]:.1f}, "
-            f"{right[i]} of {n[i]}",
-            name in selection.true,
-        )
-        for i, name in enumerate(run.classes)
-    ]
-    lines = [(f"{100 * share[i]:.1f}" if n[i] else "–", f"±{50 * (high[i] - low[i]):.1f}") for i in range(len(n))]
-    return drawn, names, class_bars.value_lines(lines), {"--n": len(n)}
+    shares = [Share(*pair) for pair in zip(right.tolist(), n.tolist(), strict=True)]
+    return drawn, *class_bars.named_right(selection.explicit(), run.classes, shares), {"--n": len(n)}
 
 
 def change(final: RunView, then: RunView, selection: Selection) -> str:

@@ -94,14 +94,18 @@ def register(app: Dash, doors: Doors) -> None:
         ).to_dict()
         return projection.patch(data) if change == "view" else data, scene.state
 
+    register_lasso(app, Ids.GRAPH, Ids.OUTLINE, PLOT)
+    projection.register_points(app, doors, Ids.GRAPH, Ids.TIP)
+
+
+def register_lasso(app: Dash, chart: str, drawn: str, plot: str) -> None:
+    """Drawing around points selects what is inside. drawn: a dcc.Store; plot: its name in the address."""
     # the outline alone goes to the server, not the thousands of points inside it
-    app.clientside_callback(
-        OUTLINE, Output(Ids.OUTLINE, "data"), Input(Ids.GRAPH, "selectedData"), prevent_initial_call=True
-    )
+    app.clientside_callback(OUTLINE, Output(drawn, "data"), Input(chart, "selectedData"), prevent_initial_call=True)
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
-        Input(Ids.OUTLINE, "data"),
+        Input(drawn, "data"),
         State("url", "search"),
         prevent_initial_call=True,
     )
@@ -109,9 +113,7 @@ def register(app: Dash, doors: Doors) -> None:
         vertices = simplified(outline)
         if len(vertices) < 3:
             raise PreventUpdate
-        return Selection.parse(search).with_(lasso=Lasso(PLOT, vertices)).query()
-
-    projection.register_points(app, doors, Ids.GRAPH, Ids.TIP)
+        return Selection.parse(search).with_(lasso=Lasso(plot, vertices)).query()
 
 
 def simplified(outline: Any) -> tuple[tuple[float, float], ...]:

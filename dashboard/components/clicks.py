@@ -1,0 +1,12 @@
+"""What was clicked or pointed at on a chart; it comes from the browser, so nothing in it is taken for granted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def point(event: object) -> Mapping[str, Any]:
+    """The first point of a click or hover, {} where there is none."""
+    match event:
+        case {"points": [dict() as first, *_]}:
+            return first
+    return {}
