@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dashboard.selection import BINS as FIFTEENTHS
 from dashboard.selection import Selection
 from dashboard.share import Share
 from dashboard.store import RunView
 
 OWN = ("conf", "tempered", "reject", "outcome")  # what panels about confidence are themselves about
-BINS = 20
+BINS = 20  # of the histogram
 TARGETS = (0.98, 0.99, 0.995)  # shares of right answers to ask for
 
 
@@ -42,20 +43,26 @@ def answers(run: RunView, selection: Selection) -> Answers:
     return Answers(Share(answered, len(rows)), Share(int((right & sure).sum()), answered), int((~right).sum()))
 
 
+def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) -> pd.DataFrame:
+    """confidence: float [n] of 0..1; right: bool [n] → one row a bin of equal width: low, high, n, right, confidence.
+
+    A bin holds low < confidence ≤ high, as the calibration error of the scores counts them; `confidence` is its mean,
+    NaN where n is 0.
+    """
+    values = confidence.astype(np.float64)
+    which = np.clip(np.ceil(values * number).astype(int) - 1, 0, number - 1)
+    n = np.bincount(which, minlength=number)
+    total = np.bincount(which, values, minlength=number)
+    mean = np.divide(total, n, out=np.full(number, np.nan), where=n > 0)
+    edges, hits = np.arange(number + 1) / number, np.bincount(which[right], minlength=number)
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n, "right": hits, "confidence": mean})
+
+
 def histogram(run: RunView, selection: Selection) -> pd.DataFrame:
-    """One row a bin of equal width that holds low < confidence ≤ high: low, high, right, wrong."""
+    """The same of all that are counted, in BINS bins, with wrong."""
     predictions, rows = run.predictions(selection.split), counted(run, selection)
-    which = np.ceil(predictions.confidence[rows].astype(np.float64) * BINS).astype(int) - 1
-    which, right = np.clip(which, 0, BINS - 1), predictions.right[rows]
-    edges = np.arange(BINS + 1) / BINS
-    return pd.DataFrame(
-        {
-            "low": edges[:-1],
-            "high": edges[1:],
-            "right": np.bincount(which[right], minlength=BINS),
-            "wrong": np.bincount(which[~right], minlength=BINS),
-        }
-    )
+    table = bins(predictions.confidence[rows], predictions.right[rows], BINS)
+    return table.assign(wrong=table["n"] - table["right"])
 
 
 def curve(run: RunView, selection: Selection) -> pd.DataFrame:

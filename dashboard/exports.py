@@ -15,7 +15,6 @@ from dashboard.comparison import verdict as judged
 from dashboard.components import explanations
 from dashboard.components.matrix import Shown
 from dashboard.doors import Doors
-from dashboard.figures import calibration as reliability
 from dashboard.figures.confusion import values as shown_values
 from dashboard.predictor import NoExplanation
 from dashboard.selection import BUCKETS, Selection
@@ -126,7 +125,7 @@ def calibration(run: RunView, selection: Selection) -> tuple[list[str], list[lis
         said["temperature"] = run.tempered(selection.split)
     rows = []
     for scaling, values in said.items():
-        table = reliability.bins(values[at], predictions.right[at])
+        table = confidence.bins(values[at], predictions.right[at])
         low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
         for (a, b, n, right, c), x, y in zip(table.itertuples(index=False), low, high, strict=True):
             doubt = (f"{c:.6f}", f"{x:.6f}", f"{y:.6f}") if n else ("", "", "")

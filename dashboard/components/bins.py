@@ -1,21 +1,12 @@
 """The bins of a histogram as buttons under it: how many each holds, for eyes, keyboard and fingers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
+import pandas as pd
 from dash import html
 
 from dashboard.selection import Selection
-
-
-@dataclass(frozen=True)
-class Bin:
-    """n images; there: the selection of them; said: what a screen reader says; chosen: whether it is the selection."""
-
-    n: int
-    there: Selection
-    said: str
-    chosen: bool
+from dashboard.share import Share
 
 
 def compact(n: int) -> str:
@@ -26,25 +17,46 @@ def compact(n: int) -> str:
     return str(n) if n else "·"
 
 
-def row(bins: Sequence[Bin], label: str) -> html.Div:
-    """One button a bin, of equal width; arrow keys move."""
-    return html.Div(
-        [
+def ends(k: int, number: int) -> tuple[float, float]:
+    """Of one of so many bins over 0..1."""
+    return k / number, (k + 1) / number
+
+
+def is_bin(chosen: tuple[float, float] | None, k: int, number: int) -> bool:
+    """Whether a range of an address, which has six digits, is that of a bin."""
+    return chosen is not None and all(abs(a - b) < 1e-6 for a, b in zip(chosen, ends(k, number), strict=True))
+
+
+def row(
+    table: pd.DataFrame, label: str, words: str, opened: Callable[[int], Selection], chosen: tuple[float, float] | None
+) -> html.Div:
+    """One button a bin, of equal width; arrow keys move.
+
+    table: of confidence.bins; words: what its percentages are; opened: bin → its images; chosen: the range in force.
+    """
+    buttons = []
+    for k, found in enumerate(table.itertuples(index=False)):
+        share = Share(int(found.right), int(found.n))
+        said = f"{100 * found.low:.0f} to {100 * found.high:.0f} percent {words}: {share.n:,} images"
+        if share.n:
+            said += f", {share.percent} % right ({share.span})"
+        buttons.append(
             html.Button(
-                compact(one.n),
+                compact(share.n),
                 type="button",
-                disabled=not one.n,
-                title=one.said,
+                disabled=not share.n,
+                title=said,
                 **{
-                    "data-search": one.there.query(),
-                    "aria-label": one.said,
-                    "aria-pressed": str(one.chosen).lower(),
+                    "data-search": opened(k).query(),
+                    "aria-label": said,
+                    "aria-pressed": str(is_bin(chosen, k, len(table))).lower(),
                 },
             )
-            for one in bins
-        ],
+        )
+    return html.Div(
+        buttons,
         className="bins",
         role="group",
-        style={"--n": len(bins)},
-        **{"aria-label": label, "data-arrows": str(len(bins))},
+        style={"--n": len(buttons)},
+        **{"aria-label": label, "data-arrows": str(len(buttons))},
     )

@@ -11,9 +11,9 @@ from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import confidence
-from dashboard.components import bins, graph, plain
+from dashboard.components import bins, clicks, graph, plain
 from dashboard.figures import calibration as figures
-from dashboard.selection import BINS, Selection, exact
+from dashboard.selection import BINS, Selection
 from dashboard.store import Broken, Missing, RunView, wilson
 
 METRICS = (
@@ -36,49 +36,36 @@ def draw(run: RunView, selection: Selection, mode: str) -> tuple[dict[str, Any],
     """Figure, bins and errors, under every chip but confidence, threshold and outcome. Raises Missing, Broken."""
     predictions, rows = run.predictions(selection.split), confidence.counted(run, selection)
     right = predictions.right[rows]
-    table = figures.bins(predictions.confidence[rows], right)
+    table = confidence.bins(predictions.confidence[rows], right)
     try:
-        after = figures.bins(run.tempered(selection.split)[rows], right)
+        after = confidence.bins(run.tempered(selection.split)[rows], right)
     except (Missing, Broken) as missing:
         after, why = None, missing
     low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
     figure = figures.reliability(table, low, high, after=after, chosen=selection.conf, mode=mode)
     found = [
         html.Div([html.I(className="mk"), "images, as it says"], className="cap"),
-        bins.row(buttons(table, selection, "conf", "sure"), "Images by confidence"),
+        row(table, selection, "conf", "Images by confidence", "sure"),
     ]
     if after is not None:
         found += [
             html.Div([html.I(className="mk open"), "images, after temperature scaling"], className="cap"),
-            bins.row(buttons(after, selection, "tempered", "sure after scaling"), "Images by scaled confidence"),
+            row(after, selection, "tempered", "Images by scaled confidence", "sure after scaling"),
         ]
         return figure, found, errors(run, selection, rows)
     words = [html.P(f"{why} Temperature scaling needs it:", className="faint small")]
     return figure, found, [*errors(run, selection, rows), *words, html.Code(getattr(why, "command", ""))]
 
 
-def buttons(table: pd.DataFrame, selection: Selection, field: str, words: str) -> list[bins.Bin]:
-    """table: of figures.calibration.bins; field: conf or tempered."""
-    low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
-    found = []
-    for k, row in enumerate(table.itertuples(index=False)):
-        n, right = int(row.n), int(row.right)
-        said = f"{100 * row.low:.0f} to {100 * row.high:.0f} percent {words}: {n:,} images"
-        if n:
-            said += f", {100 * right / n:.1f} % right ({100 * low[k]:.1f} – {100 * high[k]:.1f})"
-        found.append(bins.Bin(n, opened(selection, field, k), said, is_bin(getattr(selection, field), k)))
-    return found
+def row(table: pd.DataFrame, selection: Selection, field: str, label: str, words: str) -> html.Div:
+    """The bins as buttons. field: conf or tempered."""
+    return bins.row(table, label, words, lambda k: opened(selection, field, k), getattr(selection, field))
 
 
 def opened(selection: Selection, field: str, k: int) -> Selection:
     """Exactly the images of a bin, right or wrong, answered or not; where it is chosen already, let go of it."""
-    ends = None if is_bin(getattr(selection, field), k) else (k / BINS, (k + 1) / BINS)
+    ends = None if bins.is_bin(getattr(selection, field), k, BINS) else bins.ends(k, BINS)
     return selection.with_(**{field: ends, "outcome": (), "reject": None})
-
-
-def is_bin(ends: tuple[float, float] | None, k: int) -> bool:
-    """Whether a range is that of a bin."""
-    return ends is not None and tuple(map(exact, ends)) == (k / BINS, (k + 1) / BINS)
 
 
 def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
@@ -151,11 +138,8 @@ def register(app: Dash, id: str) -> None:
 
 def clicked(click: Any) -> tuple[str, int] | None:
     """(conf or tempered, bin) of a click on the diagram, None when it is not one."""
-    try:
-        point = click["points"][0]
-        curve, x = point["curveNumber"], point["x"]
-    except (TypeError, KeyError, IndexError):
-        return None
+    point = clicks.point(click)
+    curve, x = point.get("curveNumber"), point.get("x")
     if type(curve) is not int or not isinstance(x, int | float) or isinstance(x, bool) or not 0 < x <= 100:
         return None
     k = min(max(int(np.ceil(x * BINS / 100 - 1e-9)) - 1, 0), BINS - 1)

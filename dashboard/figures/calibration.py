@@ -7,24 +7,8 @@ import pandas as pd
 
 from dashboard.theme import alpha, palette, template
 
-BINS = 15
 LEFT, EDGE = 34, 14  # pixels beside the axis, which the rows under the chart leave too
 BINS_AT, DOTS, AFTER = 0, 3, 4  # traces
-
-
-def bins(confidence: np.ndarray, right: np.ndarray, number: int = BINS) -> pd.DataFrame:
-    """confidence: float [n] of 0..1; right: bool [n] → one row a bin of equal width: low, high, n, right, confidence.
-
-    A bin holds low < confidence ≤ high, as the calibration error of the scores counts them; `confidence` is its mean,
-    NaN where n is 0.
-    """
-    which = np.clip(np.ceil(confidence.astype(np.float64) * number).astype(int) - 1, 0, number - 1)
-    n = np.bincount(which, minlength=number)
-    hits = np.bincount(which, right.astype(float), minlength=number).astype(int)
-    total = np.bincount(which, confidence.astype(np.float64), minlength=number)
-    mean = np.divide(total, n, out=np.full(number, np.nan), where=n > 0)
-    edges = np.arange(number + 1) / number
-    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n, "right": hits, "confidence": mean})
 
 
 def reliability(
@@ -36,7 +20,9 @@ def reliability(
     chosen: tuple[float, float] | None = None,
     mode: str = "light",
 ) -> dict[str, Any]:
-    """table: of `bins`; low, high: ends of each bin's 95 % interval, 0..1; after: the same of scaled confidences.
+    """table: a row a bin: low, high, n, right and confidence, its mean; after: the same of scaled confidences.
+
+    low, high: ends of each bin's 95 % interval, 0..1.
 
     chosen: the range of confidence that is selected, 0..1. Trace BINS_AT has one column a bin, and DOTS and AFTER the
     bins that hold anything.

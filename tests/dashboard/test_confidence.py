@@ -9,6 +9,7 @@ from dashboard.pages.dashboard import confidence as panel
 from dashboard.pages.dashboard import contrast
 from dashboard.selection import Selection
 from dashboard.store import Store
+from ml.calibration import calibration_error
 from tests.callbacks import fired_in_process
 
 Z = 1.959963984540054
@@ -63,6 +64,25 @@ def test_a_threshold_is_chosen_on_validation(run):
             if (sure := p.confidence.astype(float) >= t / 100).any() and p.right[sure].mean() >= share
         ]
         assert found == (good[0] if good else None)
+
+
+def test_bins_count_what_is_in_them():
+    sure = np.array([0.1, 0.5, 0.55, 0.9, 1.0, 1.0], np.float32)
+    right = np.array([False, True, False, True, True, False])
+    table = confidence.bins(sure, right, 2)
+    assert table["n"].tolist() == [2, 4]  # 0.5 belongs to the first: low < confidence ≤ high
+    assert table["right"].tolist() == [1, 2]
+    assert table["confidence"].tolist() == pytest.approx([0.3, 0.8625])
+    assert table[["low", "high"]].to_numpy().tolist() == [[0, 0.5], [0.5, 1]]
+
+
+def test_the_bins_are_those_of_the_calibration_error():
+    rng = np.random.default_rng(0)
+    sure, right = rng.uniform(0.1, 1, 500), rng.random(500) < 0.7
+    table = confidence.bins(sure, right)
+    full = table[table["n"] > 0]
+    gaps = (full["right"] / full["n"] - full["confidence"]).abs() * full["n"] / 500
+    assert gaps.sum() == pytest.approx(calibration_error(sure, right))
 
 
 def test_every_bin_opens_what_it_counts(run):

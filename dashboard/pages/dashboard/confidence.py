@@ -6,7 +6,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import confidence, exports, theme
-from dashboard.components import bins, button, card, csv_link, graph, plain, stat, whisker
+from dashboard.components import bins, button, card, clicks, csv_link, graph, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.confidence import Answers
 from dashboard.doors import Doors
@@ -74,7 +74,7 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         run = doors.store.shown(selection.run).asked(selection)
         table = confidence.histogram(run, selection)
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
-        found = [bins.row(buttons(table, selection), "Images by confidence")]
+        found = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
         said = f"{100 * (selection.reject or 0):.0f} %"
         return drawn, found, said, answers(run, selection), csv_link(exports.url("abstention", selection))
 
@@ -102,11 +102,8 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
 
 def clicked(click: Any) -> tuple[int, str] | None:
     """(bin, right or wrong) of a click on the histogram, None when it is not one."""
-    try:
-        point = click["points"][0]
-        curve, x = point["curveNumber"], point["x"]
-    except (TypeError, KeyError, IndexError):
-        return None
+    point = clicks.point(click)
+    curve, x = point.get("curveNumber"), point.get("x")
     if curve not in (figure.RIGHT, figure.WRONG) or type(x) not in (int, float) or not 0 < x < 100:
         return None
     return int(x * confidence.BINS / 100), "right" if curve == figure.RIGHT else "wrong"
@@ -114,29 +111,11 @@ def clicked(click: Any) -> tuple[int, str] | None:
 
 def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
     """Exactly the images of a bin, of one outcome where it is named; where they are chosen already, let go of them."""
-    ends, outcomes = (place / confidence.BINS, (place + 1) / confidence.BINS), (outcome,) if outcome else ()
-    if is_bin(selection, place) and selection.outcome == outcomes:
+    ends, outcomes = bins.ends(place, confidence.BINS), (outcome,) if outcome else ()
+    if bins.is_bin(selection.conf, place, confidence.BINS) and selection.outcome == outcomes:
         return selection.with_(conf=None, outcome=())
     below = selection.reject is not None and ends[1] <= selection.reject
     return selection.with_(conf=ends, outcome=outcomes, reject=None if below else selection.reject)
-
-
-def is_bin(selection: Selection, place: int) -> bool:
-    """Whether the range of confidence is that of a bin."""
-    ends = (place / confidence.BINS, (place + 1) / confidence.BINS)
-    return selection.conf is not None and all(abs(a - b) < 1e-6 for a, b in zip(selection.conf, ends, strict=True))
-
-
-def buttons(table: Any, selection: Selection) -> list[bins.Bin]:
-    """table: of confidence.histogram."""
-    found = []
-    for k, row in enumerate(table.itertuples(index=False)):
-        share = Share(int(row.right), int(row.right + row.wrong))
-        said = f"{100 * row.low:.0f} to {100 * row.high:.0f} percent sure: {share.n:,} images"
-        if share.n:
-            said += f", {share.percent} % right ({share.span})"
-        found.append(bins.Bin(share.n, opened(selection, k), said, is_bin(selection, k)))
-    return found
 
 
 def answers(run: RunView, selection: Selection) -> list:

@@ -162,9 +162,8 @@ def drawn(run: RunView, selection: Selection, mode: str) -> tuple:
 
 def spread(run: RunView, selection: Selection) -> np.ndarray:
     """int [bins]: the selected images by confidence, bins as in the histogram of confidence."""
-    sure = run.predictions(selection.split).confidence[run.mask(selection)].astype(np.float64)
-    which = np.clip(np.ceil(sure * confidence.BINS).astype(int) - 1, 0, confidence.BINS - 1)
-    return np.bincount(which, minlength=confidence.BINS)
+    predictions, mask = run.predictions(selection.split), run.mask(selection)
+    return confidence.bins(predictions.confidence[mask], predictions.right[mask], confidence.BINS)["n"].to_numpy()
 
 
 def head(run: RunView, selection: Selection, one: Selection, n: int) -> list:

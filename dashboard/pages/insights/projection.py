@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 from flask import Response, abort, request
 
 from dashboard import theme
-from dashboard.components import card, csv_link, dot, faces, graph, icon, segmented
+from dashboard.components import card, clicks, csv_link, dot, faces, graph, icon, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.exports import url
@@ -300,11 +300,8 @@ def register_points(app: Dash, doors: Doors, chart: str, pointer: str, *more: In
 
 def example_at(doors: Doors, search: str | None, event: Any) -> tuple[RunView, Selection, int] | None:
     """Run, selection and example id of the point of a hover or click event, None for none."""
-    try:
-        point = event["points"][0]
-        curve, number = point["curveNumber"], point["pointNumber"]
-    except (KeyError, IndexError, TypeError):
-        return None
+    point = clicks.point(event)
+    curve, number = point.get("curveNumber"), point.get("pointNumber")
     if type(curve) is not int or type(number) is not int or number < 0:
         return None
     selection = Selection.parse(search)

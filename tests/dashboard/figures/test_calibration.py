@@ -3,37 +3,20 @@
 import numpy as np
 import pytest
 
+from dashboard.confidence import bins
 from dashboard.figures import calibration
-from ml.calibration import calibration_error
 
 CONFIDENCE = np.array([0.1, 0.5, 0.55, 0.9, 1.0, 1.0], np.float32)
 RIGHT = np.array([False, True, False, True, True, False])
 
 
-def test_bins_count_what_is_in_them():
-    table = calibration.bins(CONFIDENCE, RIGHT, 2)
-    assert table["n"].tolist() == [2, 4]  # 0.5 belongs to the first: low < confidence ≤ high
-    assert table["right"].tolist() == [1, 2]
-    assert table["confidence"].tolist() == pytest.approx([0.3, 0.8625])
-    assert table[["low", "high"]].to_numpy().tolist() == [[0, 0.5], [0.5, 1]]
-
-
-def test_the_bins_are_those_of_the_calibration_error():
-    rng = np.random.default_rng(0)
-    confidence, right = rng.uniform(0.1, 1, 500), rng.random(500) < 0.7
-    table = calibration.bins(confidence, right)
-    full = table[table["n"] > 0]
-    gaps = (full["right"] / full["n"] - full["confidence"]).abs() * full["n"] / 500
-    assert gaps.sum() == pytest.approx(calibration_error(confidence, right))
-
-
 def test_empty_bins_have_a_column_and_no_dot():
-    table = calibration.bins(CONFIDENCE, RIGHT)
+    table = bins(CONFIDENCE, RIGHT)
     n = np.maximum(table["n"].to_numpy(), 1)
     figure = calibration.reliability(table, table["right"] / n * 0.9, np.ones(len(table)), chosen=(14 / 15, 1))
     columns, dots = figure["data"][calibration.BINS_AT], figure["data"][calibration.DOTS]
     assert len(dots["x"]) == int((table["n"] > 0).sum()) == 5
-    assert len(columns["x"]) == calibration.BINS
+    assert len(columns["x"]) == 15
     assert columns["text"][0] == "no image"
     assert columns["text"][-1] == dots["text"][-1]
     assert dots["text"][-1].startswith("<b>50.0 %</b> right of 2 images")
@@ -41,8 +24,8 @@ def test_empty_bins_have_a_column_and_no_dot():
 
 
 def test_scaled_confidences_have_their_own_dots():
-    table = calibration.bins(CONFIDENCE, RIGHT)
-    after = calibration.bins(CONFIDENCE * 0.9, RIGHT)
+    table = bins(CONFIDENCE, RIGHT)
+    after = bins(CONFIDENCE * 0.9, RIGHT)
     figure = calibration.reliability(table, np.zeros(15), np.ones(15), after=after)
     dots = figure["data"][calibration.AFTER]
     assert dots["x"] == pytest.approx([9, 45, 49.5, 81, 90])
