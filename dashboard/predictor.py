@@ -2,15 +2,15 @@
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dashboard.recent import Recent
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.data.duplicates import LIMIT as TWIN
 from ml.data.duplicates import units
@@ -145,11 +145,8 @@ class Predictor:
         self._lock = threading.RLock()
         self._stamp: tuple = ()
         self._default: str | None = None
-        self._opened: OrderedDict[str, Opened] = OrderedDict()
-        self._maps: OrderedDict[Hashable, tuple[np.ndarray, np.ndarray]] = OrderedDict()
-        self._means: OrderedDict[Hashable, Typical] = OrderedDict()
-        self._walks: OrderedDict[Hashable, list[Stop]] = OrderedDict()
-        self._activations: OrderedDict[Hashable, dict[str, np.ndarray]] = OrderedDict()
+        self._opened, self._maps, self._means = Recent(OPEN), Recent(EXPLANATIONS), Recent(MEANS_KEPT)
+        self._walks, self._activations = Recent(WALKS), Recent(ACTIVATIONS)
 
     def predict(
         self,
@@ -216,21 +213,29 @@ class Predictor:
         if layer and layer not in {one["name"] for one in opened.run.manifest.get("layers", [])}:
             raise ValueError(f"there is no layer {layer[:60]!r}")
         place = (*self._stands(opened), key or image.tobytes(), target, method, layer)
+
+        def ask() -> tuple[np.ndarray, np.ndarray]:
+            from ml.explanation import EXPLANATIONS as WAYS
+            from ml.explanation import to_unit
+
+            found = self._raw(opened, image[None], np.array([target]), method, layer)[0]
+            return found, to_unit(found, WAYS[method].full)
+
+        return self._maps.get(place, ask)
+
+    def _raw(self, opened: Opened, images: np.ndarray, targets: np.ndarray, method: str, layer: str = "") -> np.ndarray:
+        """float32 [n, h, w] in the method's own unit. Raises NoExplanation, ValueError for pictures of another form."""
+        import torch
+
+        from ml.explanation import EXPLANATIONS as WAYS
+        from ml.explanation import NoConvolution
+
         with self._lock:
-            if place not in self._maps:
-                import torch
-
-                from ml.explanation import EXPLANATIONS as WAYS
-                from ml.explanation import NoConvolution, to_unit
-
-                inputs = opened.classifier.inputs(image[None])
-                try:
-                    found = WAYS[method].raw(opened.classifier.module, inputs, torch.tensor([target]), layer)[0].numpy()
-                except NoConvolution as error:
-                    raise NoExplanation(f"{error}") from None
-                self._keep(self._maps, place, (found, to_unit(found, WAYS[method].full)), EXPLANATIONS)
-            self._maps.move_to_end(place)
-            return self._maps[place]
+            inputs, classes = opened.classifier.inputs(images), torch.from_numpy(targets.astype(np.int64))
+            try:
+                return WAYS[method].raw(opened.classifier.module, inputs, classes, layer).numpy()
+            except NoConvolution as error:
+                raise NoExplanation(f"{error}") from None
 
     def typical(
         self, run_id: str | None, images: np.ndarray, targets: np.ndarray, method: str, *, key: Hashable
@@ -244,53 +249,37 @@ class Predictor:
         if method not in MEANS:
             raise ValueError(f"unknown explanation {method!r}")
         place = (*self._stands(opened), key, method)
-        with self._lock:
-            if place in self._means:
-                self._means.move_to_end(place)
-                return self._means[place]
+        return self._means.get(place, lambda: self._mean(opened, images, targets, method))
+
+    def _mean(self, opened: Opened, images: np.ndarray, targets: np.ndarray, method: str) -> Typical:
         height, width, _ = opened.classifier.shape
         n, total, squares = 0, np.zeros((height, width)), np.zeros((height, width))
         at_once = 32 if method in ("grad-cam", "gradients") else 2
         for start in range(0, len(images), at_once):
-            with self._lock:
-                import torch
-
-                from ml.explanation import EXPLANATIONS as WAYS
-                from ml.explanation import NoConvolution
-
-                inputs = opened.classifier.inputs(images[start : start + at_once])
-                classes = torch.from_numpy(targets[start : start + at_once].astype(np.int64))
-                try:
-                    found = WAYS[method].raw(opened.classifier.module, inputs, classes, "").numpy()
-                except NoConvolution as error:
-                    raise NoExplanation(f"{error}") from None
-            maps = np.maximum(found.astype(np.float64), 0)
+            some = slice(start, start + at_once)
+            maps = np.maximum(self._raw(opened, images[some], targets[some], method).astype(np.float64), 0)
             sums = maps.sum(axis=(1, 2))
             maps = maps[sums > 0] / sums[sums > 0, None, None]
             n += len(maps)
             total += maps.sum(axis=0)
             squares += (maps**2).sum(axis=0)
         mean = total / max(n, 1)
-        error_ = np.sqrt(np.maximum(squares / max(n, 1) - mean**2, 0) / max(n - 1, 1))
-        made = Typical(n, len(images) - n, mean, error_)
-        with self._lock:
-            self._keep(self._means, place, made, MEANS_KEPT)
-        return made
+        error = np.sqrt(np.maximum(squares / max(n, 1) - mean**2, 0) / max(n - 1, 1))
+        return Typical(n, len(images) - n, mean, error)
 
     def walk(self, run_id: str | None, image: np.ndarray) -> "list[Stop]":
         """image: uint8 [h, w, c] of the network's form → its way through every layer that makes maps, [] where none
         does. Do not write to the arrays: they are kept. Raises Missing, Broken, ValueError for another form.
         """
         opened = self._open(run_id)
-        place = (*self._stands(opened), image.tobytes())
-        with self._lock:
-            if place not in self._walks:
-                from ml.explanation.walk import stops
 
-                inputs = opened.classifier.inputs(image[None])
-                self._keep(self._walks, place, stops(opened.classifier.module, inputs), WALKS)
-            self._walks.move_to_end(place)
-            return self._walks[place]
+        def walk() -> "list[Stop]":
+            from ml.explanation.walk import stops
+
+            with self._lock:
+                return stops(opened.classifier.module, opened.classifier.inputs(image[None]))
+
+        return self._walks.get((*self._stands(opened), image.tobytes()), walk)
 
     def arithmetic(
         self, run_id: str | None, image: np.ndarray, stop: int, channel: int, row: int, column: int
@@ -311,12 +300,12 @@ class Predictor:
         Broken, ValueError for a picture of another form.
         """
         opened = self._open(run_id)
-        place = (*self._stands(opened), image.tobytes())
-        with self._lock:
-            if place not in self._activations:
-                self._keep(self._activations, place, opened.classifier.activations(image), ACTIVATIONS)
-            self._activations.move_to_end(place)
-            return self._activations[place]
+
+        def look() -> dict[str, np.ndarray]:
+            with self._lock:
+                return opened.classifier.activations(image)
+
+        return self._activations.get((*self._stands(opened), image.tobytes()), look)
 
     def familiarity(
         self, run_id: str | None, image: np.ndarray, *, itself: int | None = None, rival: int | None = None
@@ -376,26 +365,20 @@ class Predictor:
         with self._lock:
             stamp = self._library.stamp()
             if stamp != self._stamp:  # a run came, went or got another noun
-                self._opened.clear()
+                self._opened = Recent(OPEN)
                 self._default = None
                 self._stamp = stamp
             name = run_id or self._preferred()
-            if name not in self._opened:
-                run = self._library.open(name)
-                self._keep(self._opened, name, Opened(run, self._library, _classifier(run)), OPEN)
-            self._opened.move_to_end(name)
-            return self._opened[name]
+            return self._opened.get(name, lambda: self._load(name))
+
+    def _load(self, name: str) -> Opened:
+        run = self._library.open(name)
+        return Opened(run, self._library, _classifier(run))
 
     @staticmethod
     def _stands(opened: Opened) -> tuple[str, str]:
         """What stands for a network among kept answers."""
         return opened.run.run_id, opened.run.manifest["weights"]["sha256"]
-
-    @staticmethod
-    def _keep(cache: OrderedDict[Any, Any], key: Hashable, value: object, size: int) -> None:
-        cache[key] = value
-        while len(cache) > size:
-            cache.popitem(last=False)
 
 
 def _classifier(run: Run) -> "Classifier":

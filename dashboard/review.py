@@ -15,9 +15,9 @@ from flask import Flask, Response, abort, jsonify, request
 from dashboard.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, MOST, SPLITS, WHO, Decision, Standing
 from dashboard.doors import Doors
 from dashboard.exports import safe
-from dashboard.pictures import FOREVER, MAX_TILES, png, sheet
+from dashboard.pictures import FOREVER, MAX_TILES, png, sheet, single_url, sprite_url
 from dashboard.records import CLOSED, Declined
-from dashboard.selection import Selection
+from dashboard.selection import RUN_ID, Selection
 from dashboard.store import Broken, Missing, RunView, wilson
 
 ROUTE = "/api/v1/decisions"
@@ -105,15 +105,14 @@ def image_url(run: RunView, split: str, example_id: int) -> str:
     """The address of one picture of a queue."""
     if split == "train":
         return f"/suspects/{run.run_id}/{example_id}.png"
-    return f"/pictures/{run.dataset['name']}/{split}/{example_id}.png"
+    return single_url(run.dataset["name"], split, example_id)
 
 
 def sprites_url(run: RunView, split: str, ids: list[int]) -> str:
     """The address of a sheet of pictures of a queue."""
-    many = "-".join(map(str, ids))
     if split == "train":
-        return f"/suspects/{run.run_id}/sheet/{many}.png"
-    return f"/sprites/{run.dataset['name']}/{split}/{many}.png"
+        return f"/suspects/{run.run_id}/sheet/{'-'.join(map(str, ids))}.png"
+    return sprite_url(run.dataset["name"], split, ids)
 
 
 def corrections(run: RunView, standing: Standing) -> tuple[dict[int, int], frozenset[int]]:
@@ -290,7 +289,7 @@ def _row(cells: Mapping[str, str], run: RunView, known: Mapping[str, Mapping[int
         seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise ValueError(f"{cells['when'][:40]!r} is no time") from None
-    made_by = cells["run"] if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", cells["run"]) else ""
+    made_by = cells["run"] if RUN_ID.fullmatch(cells["run"]) else ""
     row = {"dataset": cells["dataset"], "split": split, "example_id": int(example), "action": action}
     row |= {"before": before, "after": after, "who": who, "at": seconds, "run": made_by}
     own = (

@@ -16,8 +16,8 @@ def mean_picture(image: np.ndarray) -> np.ndarray:
 
 def shares(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two attributions, float [h, w] each, as veils on one scale: RGBA uint8 [h, w, 4] each."""
-    most = max(float(first.max(initial=0)), float(second.max(initial=0)))
-    return tuple(veil(one / most if most > 0 else one) for one in (first, second))  # type: ignore[return-value]
+    most = max(float(first.max(initial=0)), float(second.max(initial=0))) or 1.0
+    return veil(first / most), veil(second / most)
 
 
 def difference(values: np.ndarray, sure: np.ndarray, *, mode: str) -> np.ndarray:

@@ -82,13 +82,7 @@ class Run:
         """One parquet noun, checked. Raises Missing (with the command that makes it) or Broken."""
         declared = NOUNS[noun]
         assert isinstance(declared, Table)
-        path = self._locate(noun)
-        try:
-            frame = pd.read_parquet(path)
-            declared.check(frame)
-        except (OSError, ValueError) as error:
-            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
-        return frame
+        return _table(self._locate(noun), declared, f"run {self.run_id}")
 
     def arrays(self, noun: str) -> dict[str, np.ndarray]:
         """One npz noun, checked. Raises Missing or Broken."""
@@ -207,12 +201,7 @@ class Library:
         for root in (self.home, self.artifacts) if RUN_ID.fullmatch(dataset) else ():  # one's own is newer
             path = root / "datasets" / dataset / declared.file
             if path.is_file():
-                try:
-                    frame = pd.read_parquet(path)
-                    declared.check(frame)
-                except (OSError, ValueError) as error:
-                    raise Broken(f"{path.name} of {dataset} cannot be read: {_first_line(error)}") from error
-                return frame
+                return _table(path, declared, dataset)
         raise Missing(f"The pictures of {dataset} have no {noun} yet.", f"python -m ml data measure {dataset}")
 
     def _index(self) -> dict[str, Any]:
@@ -253,6 +242,16 @@ class Library:
             self._checked[folder] = (stamp, _core_problem(folder, manifest))
         if self._checked[folder][1]:
             raise Broken(self._checked[folder][1])
+
+
+def _table(path: Path, declared: Table, whose: str) -> pd.DataFrame:
+    """A parquet file, checked. Raises Broken."""
+    try:
+        frame = pd.read_parquet(path)
+        declared.check(frame)
+    except (OSError, ValueError) as error:
+        raise Broken(f"{path.name} of {whose} cannot be read: {_first_line(error)}") from error
+    return frame
 
 
 def _core_problem(folder: Path, manifest: dict[str, Any]) -> str:
