@@ -360,8 +360,8 @@ class Records(Rows):
             mark = _current(connection, change.run_id)
             if _plain(getattr(mark, change.what)) != change.after:
                 raise Declined(f"The {change.what} has been changed again since.")
-            value = tuple(change.before) if change.what == "tags" else change.before
-            _store(connection, change.run_id, replace(mark, **{change.what: value}))  # type: ignore[arg-type]
+            value: Any = tuple(change.before) if change.what == "tags" else change.before
+            _store(connection, change.run_id, replace(mark, **{change.what: value}))
             return _log(connection, change.run_id, change.what, change.after, change.before)
 
     # ---- inside
@@ -371,8 +371,8 @@ class Records(Rows):
             raise Declined("There is no such run.")
         with self.writing() as connection:
             before = _current(connection, run_id)
-            now = tuple(value) if what == "tags" else value
-            _store(connection, run_id, replace(before, **{what: now}))  # type: ignore[arg-type]
+            now: Any = tuple(value) if what == "tags" else value
+            _store(connection, run_id, replace(before, **{what: now}))
             return _log(connection, run_id, what, _plain(getattr(before, what)), value)
 
     def _read(self) -> Marks:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
@@ -55,7 +56,7 @@ class MatrixView:
     @classmethod
     def read(cls, text: str) -> "MatrixView":
         """From words joined by commas, 'row,log,top5'. Raises ValueError."""
-        found: dict[str, object] = {}
+        found: dict[str, Any] = {}
         for word in text.split(","):
             if word in ("row", "column"):
                 found["normalise"] = word
@@ -67,7 +68,7 @@ class MatrixView:
                 found["top"] = int(word[3:])
             else:
                 raise ValueError(word)
-        return cls(**found)  # type: ignore[arg-type]
+        return cls(**found)
 
     def __str__(self) -> str:
         words = [self.normalise if self.normalise != "count" else "", "cluster" if self.cluster else ""]
@@ -150,11 +151,11 @@ class Selection:
             if f.name != "dropped" and getattr(self, f.name) != f.default
         ]
 
-    def with_(self, **changes: object) -> "Selection":
+    def with_(self, **changes: Any) -> "Selection":
         """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer."""
         if any(name in changes for name in (*FILTERS, "run", "against", "split", "epoch", "labels", "sort")):
             changes = {"page": 1, "sample": None, **changes}
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return replace(self, **changes)
 
     def toggle(self, name: str, value: str | tuple[str, ...], *, add: bool = False) -> "Selection":
         """Set a class field (true or pred) to one value, or to several at once; where it is set already, remove it.
@@ -198,9 +199,9 @@ class Selection:
         """Without anything that narrows the examples, nor a second cell beside them."""
         return self.with_(contrast=None, **{f.name: f.default for f in fields(self) if f.name in FILTERS})
 
-    def view(self, **changes: object) -> "Selection":
+    def view(self, **changes: Any) -> "Selection":
         """With the matrix drawn another way; the place in the gallery stays."""
-        return replace(self, matrix=replace(self.matrix, **changes))  # type: ignore[arg-type]
+        return replace(self, matrix=replace(self.matrix, **changes))
 
     def beside(self, true: str, pred: str) -> "Selection":
         """The cell of the matrix to hold the chosen one against; the first one is chosen, not held against anything."""
@@ -222,9 +223,9 @@ class Selection:
             return None
         return self.with_(true=pair[:1], pred=pair[1:], outcome=(), contrast=None)
 
-    def here(self, **keep: object) -> "Selection":
+    def here(self, **keep: Any) -> "Selection":
         """What a link to another page carries: the filters, not the place in the gallery."""
-        return replace(self, page=1, sample=None, **keep)  # type: ignore[arg-type]
+        return replace(self, page=1, sample=None, **keep)
 
     @property
     def narrowed(self) -> bool:
@@ -252,11 +253,11 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def _text(name: str, value: object) -> str:
+def _text(name: str, value: Any) -> str:
     if name in ("conf", "tempered"):
-        return "-".join(decimals(end) for end in value)  # type: ignore[attr-defined]
+        return "-".join(decimals(end) for end in value)
     if name == "ids":
-        return ",".join(map(str, value))  # type: ignore[call-overload]
+        return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

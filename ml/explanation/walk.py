@@ -40,7 +40,7 @@ class Products:
     """A convolution at one place. value = bias + parts.sum().
 
     channels: int [c], the maps it looks at; parts: float64 [c], what each adds; inputs, weights: float32 [c, k, k],
-    zero where the window hangs over the edge. top, left, height, width: the window in the picture it was given.
+    zero where the window hangs over the edge. window: its top, left, height and width in the picture it was given.
     """
 
     value: float
@@ -197,7 +197,7 @@ def _products(
     per = weights.shape[0]  # channels of its group
     first = channel // (part.out_channels // part.groups) * per
     inputs = np.zeros_like(weights)
-    corners, strides, gaps = [], _pair(part.stride), _pair(part.dilation)
+    corners, sides, strides, gaps = [], [], _pair(part.stride), _pair(part.dilation)
     for axis in (0, 1):
         reach = gaps[axis] * (weights.shape[1 + axis] - 1) + 1
         edge = _pair(part.padding)[axis] if not isinstance(part.padding, str) else 0
@@ -205,6 +205,7 @@ def _products(
         if (size + 2 * edge - reach) // strides[axis] + 1 != made:  # pads by itself so that nothing is left over
             edge = max((made - 1) * strides[axis] + reach - size, 0) // 2
         corners.append((row, column)[axis] * strides[axis] - edge)
+        sides.append(reach)
     for i in range(weights.shape[1]):
         for j in range(weights.shape[2]):
             y, x = corners[0] + i * gaps[0], corners[1] + j * gaps[1]
@@ -212,8 +213,7 @@ def _products(
                 inputs[:, i, j] = given[first : first + per, y, x]
     parts = (inputs.astype(np.float64) * weights).sum(axis=(1, 2))
     bias = float(part.bias[channel]) if part.bias is not None else 0.0
-    size = [gaps[axis] * (weights.shape[1 + axis] - 1) + 1 for axis in (0, 1)]
-    window = (corners[0], corners[1], size[0], size[1])
+    window = (corners[0], corners[1], sides[0], sides[1])
     return Products(value, bias, np.arange(first, first + per), parts, inputs, weights, window)
 
 

@@ -2,7 +2,7 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard.components import button, card, csv_link, plain
+from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.exports import url
@@ -76,8 +76,3 @@ def share(head: str, part: int, n: int) -> html.Div:
         ],
         className="share-of",
     )
-
-
-def select_button(selection: Selection, words: str, name: str, **more: str) -> html.Button:
-    """Chooses what a line is about; name: for a screen reader."""
-    return button(words, small=True, search=selection.query(), **{"aria-label": f"{words} {name}"}, **more)

@@ -110,12 +110,13 @@ def line(run: RunView, selection: Selection, saved: Saved, read_only: bool) -> h
     inside = predictions.ids.searchsorted(ids)
     wrong = int((~predictions.right[inside]).sum())
     chosen = saved.key in selection.slice
+    select = "Selected" if chosen else "Select"
     acts = [
-        modes.select_button(
-            selection.toggle("slice", saved.key),
-            "Selected" if chosen else "Select",
-            saved.name,
-            **{"aria-pressed": str(chosen).lower()},
+        button(
+            select,
+            small=True,
+            search=selection.toggle("slice", saved.key).query(),
+            **{"aria-label": f"{select} {saved.name}", "aria-pressed": str(chosen).lower()},
         )
     ]
     if not read_only:
