@@ -9,6 +9,7 @@ from dash import dcc, html
 from dashboard.components.icons import icon
 
 __all__ = [
+    "STATES",
     "badge",
     "button",
     "card",
@@ -22,6 +23,12 @@ __all__ = [
     "stat",
     "whisker",
 ]
+
+# the badge of each state of a job, and of a run that cannot be read
+STATES = {
+    "queued": "mute", "running": "info", "done": "good", "failed": "bad", "cancelled": "mute", "interrupted": "warn",
+    "broken": "bad",
+}  # fmt: skip
 
 
 def card(

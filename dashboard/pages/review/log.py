@@ -9,7 +9,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import review
-from dashboard.components import button, csv_link, icon, plain
+from dashboard.components import button, card, csv_link, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.decisions import Decision
 from dashboard.doors import Doors
@@ -30,17 +30,9 @@ def layout(doors: Doors) -> html.Article:
             html.Span([icon("upload"), "Take in a CSV"], className="btn-ff sm"), id=UPLOAD, max_size=review.CSV_BYTES,
             multiple=False, accept=".csv,text/csv", style={}, style_active={}, style_reject={},
         )  # fmt: skip
-    head = html.Div(
-        [
-            html.Div([html.H2("Decisions", className="card-title"), html.P(__doc__)]),
-            html.Div([html.Span(id="review-log-csv"), take], className="tools"),
-        ],
-        className="card-h",
-    )
     note = html.P(id=NOTE, className="small quiet", role="status")
-    return html.Article(
-        [head, slot(FACE, "Reading the decisions"), html.Div([note, *plain.place(BODY)])], className="ff-card c5"
-    )
+    body = [slot(FACE, "Reading the decisions"), html.Div([note, *plain.place(BODY)])]
+    return card("Decisions", __doc__ or "", body, tools=[html.Span(id="review-log-csv"), take], span=5)
 
 
 def register(app: Dash, doors: Doors) -> None:

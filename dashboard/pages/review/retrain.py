@@ -7,7 +7,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 from dash.exceptions import PreventUpdate
 
 from dashboard import review
-from dashboard.components import badge, button
+from dashboard.components import STATES, badge, button, card
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.pace import duration
@@ -20,21 +20,10 @@ RECIPE, OPEN, WHAT, LIVE = "review-retrain-recipe", "review-retrain-open", "revi
 MINE, ENDED, TICK = "review-retrain-state", "review-retrain-ended", "review-retrain-interval"
 SAME, QUICK = "same", "quick"
 TICK_MS = 1_000
-BADGES = {
-    "queued": "mute",
-    "running": "info",
-    "done": "good",
-    "failed": "bad",
-    "interrupted": "warn",
-    "cancelled": "mute",
-}
 
 
 def layout(doors: Doors) -> html.Article:
     """What would be changed, by which recipe, the button, and how far it is."""
-    head = html.Div(
-        [html.Div([html.H2("Fix, retrain, compare", className="card-title"), html.P(__doc__)])], className="card-h"
-    )
     choices = dbc.RadioItems(
         id=RECIPE,
         options=[
@@ -67,7 +56,7 @@ def layout(doors: Doors) -> html.Article:
         dcc.Interval(id=TICK, interval=TICK_MS, disabled=True),
         html.Div([form, html.Div(id=LIVE, className="retrain-live")], className="retrain"),
     ]
-    return html.Article([head, slot(FACE), html.Div(parts)], className="ff-card c7")
+    return card("Fix, retrain, compare", __doc__ or "", [slot(FACE), html.Div(parts)], span=7)
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -197,7 +186,7 @@ def live(job: Job, there: str) -> list:
     )
     ways.append(button("Training page", small=True, search="", path="/training"))
     return [
-        html.Div([html.B(job.run_id), badge(job.state, BADGES.get(job.state, "mute"))], className="row-ff"),
+        html.Div([html.B(job.run_id), badge(job.state, STATES[job.state])], className="row-ff"),
         html.P(words, className="quiet small"),
         bar,
         html.Div(ways, className="row-ff"),

@@ -14,14 +14,14 @@ from dash.exceptions import PreventUpdate
 from flask import Response, abort, has_request_context, send_file
 
 from dashboard import theme
-from dashboard.components import button, graph, icon, plain
+from dashboard.components import STATES, button, graph, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import progress
 from dashboard.jobs import Job, Refused, View, relay
 from dashboard.pages.training import form, others, queue, runs
 from dashboard.pages.training.memory import ACTS, SHELL_RUNS, Memory
-from dashboard.pages.training.words import KINDS, clock, duration, ordinal
+from dashboard.pages.training.words import clock, duration, ordinal
 from dashboard.selection import Selection
 from dashboard.share import Share
 from dashboard.store import Broken, Missing, wilson
@@ -232,7 +232,7 @@ def facts(doors: Doors, search: object, shown: object) -> tuple[Any, ...]:
         sentence(job, view),
         _back(job, shown),
         job.state,
-        f"badge-ff {KINDS[job.state]}",
+        f"badge-ff {STATES[job.state]}",
         _next(job, doors, Selection.parse(search)),
         False,
         not ended_early,

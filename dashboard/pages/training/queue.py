@@ -6,13 +6,13 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
-from dashboard.components import badge, button, card, plain
+from dashboard.components import STATES, badge, button, card, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.jobs import Job, View
 from dashboard.pages.training.form import estimate
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.words import KINDS, clock, duration, ordinal, roughly
+from dashboard.pages.training.words import clock, duration, ordinal, roughly
 from dashboard.selection import Selection
 from dashboard.store import Missing
 
@@ -123,7 +123,7 @@ def line(job: Job, view: View, front: str, hosts: bool, changes: bool, begins: f
     return html.Tr(
         [
             html.Th([html.B(job.run_id), html.Small(why, className="reason") if why else None], scope="row"),
-            html.Td(badge(job.state, KINDS[job.state])),
+            html.Td(badge(job.state, STATES[job.state])),
             html.Td(f"{job.epoch}/{job.epochs}", className="r"),
             html.Td(clock(job.started) if job.started else DASH),
             html.Td(took, className="r"),

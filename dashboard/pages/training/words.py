@@ -1,11 +1,6 @@
-"""Durations, counts and states as people read them."""
+"""Durations and counts as people read them."""
 
 from datetime import datetime
-
-KINDS = {
-    "queued": "mute", "running": "info", "done": "good", "failed": "bad", "cancelled": "mute", "interrupted": "warn",
-    "broken": "bad",
-}  # fmt: skip
 
 
 def duration(seconds: float) -> str:
