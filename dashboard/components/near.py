@@ -1,6 +1,11 @@
 """A panel below the fold costs nothing until it comes near the window; from then on it follows the address."""
 
+from typing import Any
+
 from dash import Dash, Input, Output, State, dcc
+from dash.exceptions import PreventUpdate
+
+from dashboard.selection import Selection
 
 # Watched once the page above has its content: before that everything is near the window.
 NEAR = """(id) => {
@@ -31,6 +36,13 @@ ASKED = """(near, search, before) => {
 def layout(id: str) -> list[dcc.Store]:
     """The store `id` holds the address once its element came near; it is empty before."""
     return [dcc.Store(id=id), dcc.Store(id=f"{id}-seen")]
+
+
+def read(asked: Any) -> Selection:
+    """What the store holds; raises PreventUpdate while it is empty."""
+    if not isinstance(asked, str):
+        raise PreventUpdate
+    return Selection.parse(asked)
 
 
 def register(app: Dash, id: str, element: str) -> None:

@@ -3,10 +3,9 @@
 from typing import Any
 
 from dash import Dash, Input, Output, html
-from dash.exceptions import PreventUpdate
 
 from dashboard import exports, theme
-from dashboard.components import card, csv_link, plain, reliability
+from dashboard.components import card, csv_link, near, plain, reliability
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.selection import Selection
@@ -36,9 +35,7 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         prevent_initial_call=True,
     )
     def draw_calibration(search: Any, mode: Any):
-        if not isinstance(search, str):
-            raise PreventUpdate
-        selection = Selection.parse(search)
+        selection = near.read(search)
         drawn = reliability.draw(doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
         return *drawn, csv_link(exports.url("calibration", selection))
 

@@ -6,7 +6,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import confidence, exports, theme
-from dashboard.components import bins, button, card, clicks, csv_link, graph, plain, stat, whisker
+from dashboard.components import bins, button, card, clicks, csv_link, graph, near, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.confidence import Answers
 from dashboard.doors import Doors
@@ -68,9 +68,7 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         prevent_initial_call=True,
     )
     def draw_confidence(search: Any, mode: Any):
-        if not isinstance(search, str):
-            raise PreventUpdate
-        selection = Selection.parse(search)
+        selection = near.read(search)
         run = doors.store.shown(selection.run).asked(selection)
         table = confidence.histogram(run, selection)
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))

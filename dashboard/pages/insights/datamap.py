@@ -3,7 +3,6 @@
 from typing import Any
 
 from dash import Dash, Input, Output, dcc, html
-from dash.exceptions import PreventUpdate
 
 from dashboard import theme
 from dashboard.components import button, card, csv_link, graph, near, plain, tiles
@@ -74,9 +73,7 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def draw_map(search: Any, mode: Any):
-        if not isinstance(search, str):
-            raise PreventUpdate
-        selection, mode = Selection.parse(search), theme.mode_of(mode)
+        selection, mode = near.read(search), theme.mode_of(mode)
         run = doors.store.shown(selection.run)
         recording = run.epochs(selection.split)
         rows = run.ordered(selection)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html
-from dash.exceptions import PreventUpdate
 
 from dashboard import exports, theme
 from dashboard.components import button, card, class_bars, csv_link, matrix, near, plain
@@ -109,9 +108,7 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def draw_machine(search: Any, mode: Any):
-        if not isinstance(search, str):
-            raise PreventUpdate
-        selection, mode = Selection.parse(search), theme.mode_of(mode)
+        selection, mode = near.read(search), theme.mode_of(mode)
         final = doors.store.shown(selection.run)
         final.epochs(selection.split)  # without a recording there is nothing to travel to
         run = final.asked(selection)

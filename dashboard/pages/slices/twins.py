@@ -39,7 +39,7 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def list_pairs(search: Any):
-        selection = Selection.parse(search)
+        selection = near.read(search)
         run = doors.store.shown(selection.run)
         return body(run, selection, pairs(run, selection.split)), csv_link(url("duplicates", selection))
 
