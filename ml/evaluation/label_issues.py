@@ -124,10 +124,9 @@ def suspects(
     rows = np.searchsorted(train.ids, ids)
     reference = subject.splits["reference"].ids
     ranks = min(RANKS, len(reference) - 1)
-    _, features = subject.classifier.logits_and_features(train.images[rows])
-    width = subject.features("reference").shape[1]
+    _, features = subject.ask(train.images[rows])
     search = NearestNeighbors(n_neighbors=ranks + 1, algorithm="brute").fit(subject.features("reference"))
-    _, near = search.kneighbors(features[:, :width].astype(np.float16).astype(np.float32))
+    _, near = search.kneighbors(features)
     near = reference[near]
     # a suspect of the reference part is its own nearest
     near = np.stack([line[line != example][:ranks] for line, example in zip(near, ids, strict=True)])

@@ -57,7 +57,10 @@ class Subject:
 
     def _said(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         if split not in self._outputs:
-            logits, features = self.classifier.logits_and_features(self.splits[split].images)
-            kept = features[:, :WIDTH].astype(np.float16).astype(np.float32)
-            self._outputs[split] = (softmax(logits), kept)
+            self._outputs[split] = self.ask(self.splits[split].images)
         return self._outputs[split]
+
+    def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of any pictures, uint8 [n, h, w, c], what `probabilities` and `features` are of a split's."""
+        logits, features = self.classifier.logits_and_features(images)
+        return softmax(logits), features[:, :WIDTH].astype(np.float16).astype(np.float32)

@@ -20,10 +20,8 @@ __all__ = ["EXPLANATIONS", "Explanation", "NoConvolution", "to_unit"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """title: what people call it; sentence: how to read it; full: the quantile of pixels that is shown as 1."""
+    """full: the quantile of pixels that is shown as 1."""
 
-    title: str
-    sentence: str
     raw: Callable[[nn.Module, Tensor, Tensor, str], Tensor]
     full: float = 1.0
 
@@ -33,17 +31,8 @@ class Explanation:
 
 
 EXPLANATIONS: dict[str, Explanation] = {
-    "grad-cam": Explanation(
-        "Grad-CAM", "Where the deepest convolutions saw something that speaks for this class.", grad_cam.raw
-    ),
-    "integrated": Explanation(
-        "Integrated gradients",
-        "Pixels that made this class's score grow as the picture faded in.",
-        integrated.raw,
-        full=0.98,  # a few pixels outweigh all others
-    ),
-    "gradients": Explanation("Gradients", "Pixels whose change would change this class's score most.", gradients.raw),
-    "occlusion": Explanation(
-        "Occlusion", "Patches whose covering lowers this class's probability most.", occlusion.raw
-    ),
+    "grad-cam": Explanation(grad_cam.raw),
+    "integrated": Explanation(integrated.raw, full=0.98),  # a few pixels outweigh all others
+    "gradients": Explanation(gradients.raw),
+    "occlusion": Explanation(occlusion.raw),
 }

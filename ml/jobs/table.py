@@ -318,11 +318,6 @@ class JobTable:
     def get(self, job_id: str) -> Job | None:
         return self._one(select(*_COLUMNS).where(jobs.c.id == job_id))
 
-    def by_run(self, run_id: str) -> Job | None:
-        """The newest job of that run."""
-        mine = (jobs.c.run_id == run_id, jobs.c.kind == "train")
-        return self._one(select(*_COLUMNS).where(*mine).order_by(jobs.c.number.desc()).limit(1))
-
     def listing(self, limit: int = 200, kind: str = "train") -> list[Job]:
         """Newest first."""
         query = select(*_COLUMNS).where(jobs.c.kind == kind).order_by(jobs.c.number.desc()).limit(limit)
