@@ -10,3 +10,9 @@ def point(event: object) -> Mapping[str, Any]:
         case {"points": [dict() as first, *_]}:
             return first
     return {}
+
+
+def number(event: object, name: str) -> float | None:
+    """A number that this point has by a name, None where it has none."""
+    value = point(event).get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -138,9 +138,8 @@ def register(app: Dash, id: str) -> None:
 
 def clicked(click: Any) -> tuple[str, int] | None:
     """(conf or tempered, bin) of a click on the diagram, None when it is not one."""
-    point = clicks.point(click)
-    curve, x = point.get("curveNumber"), point.get("x")
-    if type(curve) is not int or not isinstance(x, int | float) or isinstance(x, bool) or not 0 < x <= 100:
+    curve, x = clicks.point(click).get("curveNumber"), clicks.number(click, "x")
+    if type(curve) is not int or x is None or not 0 < x <= 100:
         return None
     k = min(max(int(np.ceil(x * BINS / 100 - 1e-9)) - 1, 0), BINS - 1)
     if curve in (figures.BINS_AT, figures.DOTS):

@@ -100,14 +100,8 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
 
 def clicked(click: Any) -> tuple[int, str] | None:
     """(bin, right or wrong) of a click on the histogram, None when it is not one."""
-    point = clicks.point(click)
-    curve, x = point.get("curveNumber"), point.get("x")
-    if (
-        curve not in (figure.RIGHT, figure.WRONG)
-        or not isinstance(x, int | float)
-        or isinstance(x, bool)
-        or not 0 < x < 100
-    ):
+    curve, x = clicks.point(click).get("curveNumber"), clicks.number(click, "x")
+    if curve not in (figure.RIGHT, figure.WRONG) or x is None or not 0 < x < 100:
         return None
     return int(x * confidence.BINS / 100), "right" if curve == figure.RIGHT else "wrong"
 
