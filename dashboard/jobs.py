@@ -7,6 +7,7 @@ import multiprocessing
 import re
 import shutil
 import statistics
+import subprocess
 import tempfile
 import threading
 import time
@@ -43,7 +44,9 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 FREE_BYTES = 300 * 2**20  # below this a training would only fill the disk
-WAKE_SECONDS = 3.0  # between two attempts to start a worker
+WAKE_SECONDS = 3.0  # between two attempts to start a worker; twice as long after each that was in vain
+WAKE_LONGEST = 60.0
+LOADING_SECONDS = 60.0  # a worker that lives may take so long to put its name down
 RELAY_SECONDS = 0.5
 LOG_BYTES = 16_000
 READ_ONLY = "This server shows runs and trains none (it was started with --read-only)."
@@ -107,7 +110,8 @@ class Jobs:
         self._opened: JobTable | None = None
         self._lock = threading.Lock()
         self._watch = Watch()
-        self._woken = -WAKE_SECONDS
+        self._woken, self._pause = -WAKE_LONGEST, 0.0
+        self._loading: subprocess.Popen | None = None  # the worker that was started last
         self._relayed: set[tuple[str, int]] = set()
 
     # ---- what can be chosen
@@ -303,16 +307,28 @@ class Jobs:
         return self._write(lambda table: table.discard(job_id))
 
     def wake(self) -> bool:
-        """Start a worker where none is alive; whether one was started. A cluster's workers are started elsewhere."""
+        """Start a worker where none is alive or on its way; whether one was started.
+
+        A cluster's workers are started elsewhere.
+        """
         table = self._table()
         if table is None or self.read_only or self._bell is not None:
             return False
         with self._lock:
-            if time.monotonic() - self._woken < WAKE_SECONDS or table.has_worker(self._watch):
+            since = time.monotonic() - self._woken
+            loading = self._loading is not None and self._loading.poll() is None and since < LOADING_SECONDS
+            if loading or since < self._pause or self._staffed(table):
                 return False
-            self._woken = time.monotonic()
-        worker.start(self.home)
+            self._woken, self._pause = time.monotonic(), min(max(2 * self._pause, WAKE_SECONDS), WAKE_LONGEST)
+            self._loading = worker.start(self.home)
         return True
+
+    def _staffed(self, table: JobTable) -> bool:
+        """Whether a worker is alive; then the next one that is missed is started without a pause."""
+        alive = table.has_worker(self._watch)
+        if alive:
+            self._pause = 0.0
+        return alive
 
     # ---- look
 
@@ -326,7 +342,7 @@ class Jobs:
             return View(problem="" if self.read_only else NO_DATABASE)
         try:
             rows, fetching = table.listing(60), table.current("data")
-            if not self.read_only and table.busy() and not table.has_worker(self._watch):
+            if not self.read_only and table.busy() and not self._staffed(table):
                 # while a worker lives, it is the one to say how a process ended; in a cluster the next one goes on
                 if reaped := table.reap(self._watch, again=self.clustered):
                     for one in reaped:

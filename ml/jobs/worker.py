@@ -38,7 +38,7 @@ PAUSE_SECONDS = 1.0  # after the database could not be used
 LOG_BYTES = 2**20  # a job's log, or the worker's, that grows beyond it keeps its last quarter
 
 
-def start(home: Path) -> None:
+def start(home: Path) -> subprocess.Popen:
     """Start a worker process that lives on without this one. Where one is there already, the new one leaves at once."""
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -50,6 +50,7 @@ def start(home: Path) -> None:
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     threading.Thread(target=child.wait, daemon=True).start()  # no zombie while this process lives
+    return child
 
 
 @dataclass

@@ -4,6 +4,8 @@ import json
 import os
 import stat
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -171,6 +173,33 @@ def test_a_missing_worker_is_woken_once(jobs, no_worker):
     jobs.view()
     assert no_worker == [jobs.home]
     assert jobs.health() == {"database": "ok", "worker": "stopped", "broker": "none"}
+
+
+def test_a_worker_that_is_still_loading_is_waited_for(jobs, monkeypatch):
+    clock, started, alive = [1000.0], [], []
+    monkeypatch.setattr("dashboard.jobs.time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
+    monkeypatch.setattr(JobTable, "has_worker", lambda self, watch: bool(alive))
+    child = SimpleNamespace(poll=lambda: None)
+    monkeypatch.setattr("ml.jobs.worker.start", lambda home: started.append(clock[0] - 1000) or child)
+    jobs.submit(GOOD)
+
+    def look(seconds: int) -> None:
+        for _ in range(seconds):
+            jobs.view()
+            clock[0] += 1
+
+    look(59)
+    assert started == [0]  # it lives, it has only not put its name down yet
+    child.poll = lambda: 1
+    look(181)
+    assert started == [0, 59, 65, 77, 101, 149, 209]  # each that ended in vain doubles the pause, to a minute
+    alive.append(True)
+    look(1)
+    alive.clear()
+    look(2)
+    assert started[7:] == [241]  # one that was there is missed at once
+    look(3)
+    assert started[8:] == [244]
 
 
 def test_a_background_process_starts_once_for_a_live_attempt_and_never_for_a_forged_one(jobs):
