@@ -344,7 +344,7 @@ class RunView:
             if not len(rows):
                 raise Missing(f"This run has no predictions for {split}.")
             rows = rows[np.argsort(frame["example_id"].to_numpy()[rows], kind="stable")]
-            probabilities = np.empty((len(rows), len(self.classes)), np.float32)
+            probabilities = np.empty((len(rows), len(self.classes)), np.float32, order="F")
             for i in range(len(self.classes)):  # a column at a time: a copy of all of them is as large as the table
                 probabilities[:, i] = frame[f"p_{i}"].to_numpy()[rows]
             return Predictions(
@@ -382,14 +382,29 @@ class RunView:
         return self._noun("history", lambda: self._run.table("history"))
 
     def scores(self, split: str) -> pd.DataFrame:
-        """Rows class (empty = all), metric, value, low, high, n."""
-        if self.standing is not None:
-            return self._noun("scores", lambda: self._counted(split), "reviewed", self.standing.version, split)
-        frame = self._noun("scores", lambda: self._run.table("scores"))
+        """Rows class (empty = all), metric, value, low, high, n. Raises Missing or Broken."""
+        then = None if split == "reference" else self.epoch
+        if self.standing is not None or then is not None:
+            version = self.standing.version if self.standing else None
+            return self._noun("scores", lambda: self._counted(split), "counted", version, then, split)
+        frame = self._noun("scores", self._evaluated, self.manifest["nouns"].get("calibration", {}).get("sha256"))
         return frame[frame["split"] == split]
 
+    def _evaluated(self) -> pd.DataFrame:
+        """The noun; runs of before the two were drawn alike have the calibration error's interval from its own noun."""
+        frame = self._run.table("scores")
+        try:
+            known = self.calibration()
+        except (Missing, Broken):
+            return frame
+        known = known[(known["scaling"] == "none") & (known["metric"] == "calibration_error")].set_index("split")
+        rows = frame["class"].isna() & (frame["metric"] == "calibration_error") & frame["split"].isin(known.index)
+        for end in ("low", "high"):
+            frame.loc[rows, end] = frame.loc[rows, "split"].map(known[end])
+        return frame
+
     def _counted(self, split: str) -> pd.DataFrame:
-        """The scores by the labels that people decided on, as an evaluation counts them."""
+        """The scores of this epoch, by the labels that people decided on, as an evaluation counts them."""
         found = self.predictions(split)
         kept = found.kept
         return of_split(split, found.labels[kept], found.probabilities[kept], self.manifest["config"]["seed"])
@@ -503,7 +518,7 @@ class RunView:
         """Ids of the names this run has."""
         return [self.classes.index(name) for name in names if name in self.classes]
 
-    def _of(self, names: tuple[str, ...]) -> np.ndarray:
+    def _among(self, names: tuple[str, ...]) -> np.ndarray:
         """bool [C]: whether a class is among these names."""
         return np.isin(np.arange(len(self.classes)), self.class_ids(names))
 
@@ -514,7 +529,7 @@ class RunView:
         """
 
         def draw() -> np.ndarray:
-            keep = self._drawn(selection, without)
+            keep = self._masked(selection, without)
             keep.flags.writeable = False
             return keep
 
@@ -522,7 +537,8 @@ class RunView:
 
     def _from(self, selection: Selection, without: tuple[str, ...], what: Hashable, make: Callable[[], Any]) -> Any:
         """make(), kept for as long as the same chips let the same examples through."""
-        chips = [(name, getattr(selection, name)) for name in FILTERS if name not in (*without, "outcome")]
+        values = ((name, getattr(selection, name)) for name in FILTERS if name not in (*without, "outcome"))
+        chips = [(name, tuple(value) if isinstance(value, list) else value) for name, value in values]
         outcomes = () if "outcome" in without else selection.outcomes
         held = dict(chips)
         if held.get("bucket") or any(t not in OWN_TAGS for t in held.get("tag", ())):
@@ -534,13 +550,13 @@ class RunView:
         key = (self.run_id, what, nouns, self.epoch, version, selection.split, tuple(chips), outcomes)
         return self._store.keep_mask(key, make)
 
-    def _drawn(self, selection: Selection, without: tuple[str, ...]) -> np.ndarray:
+    def _masked(self, selection: Selection, without: tuple[str, ...]) -> np.ndarray:
         predictions = self.predictions(selection.split)
         keep = predictions.kept
         if selection.true and "true" not in without:
-            keep &= self._of(selection.true)[predictions.labels]
+            keep &= self._among(selection.true)[predictions.labels]
         if selection.pred and "pred" not in without:
-            keep &= self._of(selection.pred)[predictions.predicted]
+            keep &= self._among(selection.pred)[predictions.predicted]
         if len(selection.outcomes) == 1 and "outcome" not in without:
             keep &= predictions.right == (selection.outcomes[0] == "right")
         if selection.buckets and "bucket" not in without:
@@ -699,7 +715,9 @@ class RunView:
 
         def scale() -> np.ndarray:
             temperature = self.temperature()
-            return np.concatenate([temper(p, temperature).max(1) for p in parts(self.predictions(split).probabilities)])
+            return np.concatenate(
+                [temper(p, temperature).max(1) for p in in_parts(self.predictions(split).probabilities)]
+            )
 
         return self._noun(
             "calibration", scale, "confidence", self.manifest["nouns"]["predictions"]["sha256"], split, self.epoch
@@ -718,7 +736,7 @@ class RunView:
         found = {}
         for scaling, temperature in temperatures.items():
             sure, squares, losses = [], [], []
-            for p, own in zip(parts(said), parts(labels), strict=True):
+            for p, own in zip(in_parts(said), in_parts(labels), strict=True):
                 scaled = p if temperature is None else temper(p, temperature)
                 sure.append(scaled.max(1))
                 squares.append(brier(scaled, own))
@@ -840,7 +858,7 @@ class Comparison:
         return rows[np.argsort(-np.abs(apart[:, 0].astype(np.float64)), kind="stable")]
 
 
-def parts(values: np.ndarray) -> Iterator[np.ndarray]:
+def in_parts(values: np.ndarray) -> Iterator[np.ndarray]:
     """Rows of an array, AT_ONCE at a time, at least one part: float64 copies of all of them at once may not fit."""
     return (values[start : start + AT_ONCE] for start in range(0, max(len(values), 1), AT_ONCE))
 

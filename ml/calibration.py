@@ -5,7 +5,10 @@ Probabilities are float [n, classes], rows adding up to 1; labels int [n].
 
 import numpy as np
 
+from ml.intervals import percentile
+
 BINS = 15
+REDRAWS = 500
 COLDEST, WARMEST = 0.01, 100.0  # a temperature beyond these says that the likelihood has no maximum
 TINY = float(np.finfo(np.float32).tiny)  # of a probability, before its logarithm
 
@@ -18,6 +21,14 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gap = np.bincount(which, right.astype(float) - confidence, minlength=bins)
     return float(np.abs(gap).sum() / max(len(confidence), 1))
+
+
+def error_ends(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
+    """Ends of the 95 % interval of the calibration error: bootstrap percentiles over redraws of the examples."""
+    rng, n = np.random.default_rng(seed), len(confidence)
+    draws = (rng.integers(0, n, n) for _ in range(REDRAWS))
+    low, high = percentile(np.array([calibration_error(confidence[rows], right[rows]) for rows in draws]))
+    return float(low), float(high)
 
 
 def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

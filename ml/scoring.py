@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.calibration import calibration_error
+from ml.calibration import calibration_error, error_ends
 from ml.intervals import Z, percentile, wilson
 
 REDRAWS = 1_000
@@ -41,8 +41,6 @@ def of_split(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: in
     redrawn = f1(rng.multinomial(n, counts.reshape(-1) / n, REDRAWS).reshape(REDRAWS, classes, classes))
     loss = -np.log(np.maximum(probabilities[np.arange(n), labels].astype(np.float64), 1e-12))
     spread = Z * loss.std(ddof=1) / np.sqrt(n)
-    draws = (rng.integers(0, n, n) for _ in range(REDRAWS // 2))
-    errors = np.array([calibration_error(confidence[rows], right[rows]) for rows in draws])
 
     rows: list[tuple] = []
 
@@ -54,7 +52,7 @@ def of_split(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: in
     add(None, "accuracy", hits.sum() / n, float(low), float(high), n)
     add(None, "macro_f1", f1(counts).mean(), *percentile(redrawn.mean(1)), n)
     add(None, "loss", loss.mean(), loss.mean() - spread, loss.mean() + spread, n)
-    add(None, "calibration_error", calibration_error(confidence, right), *percentile(errors), n)
+    add(None, "calibration_error", calibration_error(confidence, right), *error_ends(confidence, right, seed), n)
     for metric, totals in (("accuracy", truths), ("recall", truths), ("precision", guesses)):
         lows, highs = wilson(hits, totals)
         for c in range(classes):

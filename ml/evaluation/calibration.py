@@ -7,11 +7,10 @@ error's are bootstrap percentiles over redraws of the examples; Brier score and 
 import numpy as np
 import pandas as pd
 
-from ml.calibration import brier, calibration_error, temper, temperature
+from ml.calibration import brier, calibration_error, error_ends, temper, temperature
 from ml.evaluation.subject import SPLITS, Subject
 from ml.intervals import Z, percentile
 
-REDRAWS = 500
 REFITS = 100  # of the temperature
 SCALINGS = ("none", "temperature")
 
@@ -38,10 +37,7 @@ def table(subject: Subject) -> pd.DataFrame:
 def _of(labels: np.ndarray, probabilities: np.ndarray, seed: int) -> list[tuple[str, float, float, float, int]]:
     n = len(labels)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    rng = np.random.default_rng(seed)
-    draws = (rng.integers(0, n, n) for _ in range(REDRAWS))
-    ends = percentile(np.array([calibration_error(confidence[rows], right[rows]) for rows in draws]))
-    found = [("calibration_error", calibration_error(confidence, right), float(ends[0]), float(ends[1]), n)]
+    found = [("calibration_error", calibration_error(confidence, right), *error_ends(confidence, right, seed), n)]
     losses = -np.log(np.maximum(probabilities[np.arange(n), labels].astype(np.float64), 1e-12))
     for metric, each in (("brier", brier(probabilities, labels)), ("loss", losses)):
         mean, half = float(each.mean()), float(Z * each.std(ddof=1) / np.sqrt(n))

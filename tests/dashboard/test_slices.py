@@ -7,7 +7,8 @@ from dashboard.jobs import Jobs
 from dashboard.records import Declined
 from dashboard.selection import Selection
 from dashboard.slices import Slices
-from dashboard.store import Missing, Store
+from dashboard.store import Missing, RunView, Store
+from ml.scoring import of_split
 from ml.tags import MADE, TAGS
 
 
@@ -135,6 +136,35 @@ def test_a_run_during_training(store):
     assert (run.during(best).predictions("test").predicted == predictions.predicted).all()
     with pytest.raises(Missing, match="choose test"):
         run.epochs("reference")
+
+
+def test_scores_after_an_epoch_are_counted_from_its_probabilities(store):
+    run = store.open("toy")
+    for epoch in (1, 2):
+        said = run.during(epoch).predictions("test")
+        found = run.during(epoch).scores("test")
+        assert found.equals(of_split("test", said.labels, said.probabilities, run.manifest["config"]["seed"]))
+        whole = found[found["class"].isna()].set_index("metric")
+        assert whole.loc["accuracy", "value"] == run.epochs("test").right[epoch - 1].mean()
+        assert (whole["low"] < whole["high"]).all()
+    assert not run.during(1).scores("test").equals(run.during(2).scores("test"))
+    assert run.during(1).scores("reference").equals(run.scores("reference"))  # of what it learned from, nothing is kept
+
+
+def test_the_calibration_errors_interval_is_that_of_its_own_noun(store, monkeypatch):
+    run = store.open("toy")
+    known = run.calibration().copy()
+    rows = (known["scaling"] == "none") & (known["metric"] == "calibration_error") & (known["split"] == "test")
+    known.loc[rows, ["low", "high"]] = [0.0125, 0.0625]
+    monkeypatch.setattr(RunView, "calibration", lambda self: known)
+    for split, ends in (("test", [0.0125, 0.0625]), ("validation", None)):
+        table = run.scores(split)
+        table = table[table["class"].isna()].set_index("metric")
+        if ends:
+            assert table.loc["calibration_error", ["low", "high"]].tolist() == ends
+        assert table.loc["accuracy", "low"] < table.loc["accuracy", "high"]
+    raw = run.run.table("scores")
+    assert run.scores("validation").equals(raw[raw["split"] == "validation"])
 
 
 def test_forgotten_by_hand(store):

@@ -1,11 +1,12 @@
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dashboard.selection import BUCKETS, Lasso, Selection
-from dashboard.store import Missing, Predictions, RunView, Store
+from dashboard.store import Missing, Predictions, RunView, Saved, Store
 from tests.conftest import TOY
 
 
@@ -111,6 +112,43 @@ def test_distribution_counts_under_every_chip_but_predicted(run):
     assert truths.tolist() == [100, 0, 0, 0]
     assert guesses.tolist() == np.bincount(p.predicted[p.labels == 0], minlength=4).tolist()
     assert [counts.sum() for counts in run.distribution(Selection(), whole=True)] == [400, 400]
+
+
+def test_panels_that_ask_for_the_same_selection_share_one_mask(run, monkeypatch):
+    selection, drawn = Selection(true=("Bar 0",), conf=(0.5, 1.0)), []
+    masked = RunView._masked
+    monkeypatch.setattr(RunView, "_masked", lambda self, *asked: drawn.append(asked) or masked(self, *asked))
+    mask = run.mask(selection)
+    assert run.mask(selection.with_(sort="id", page=2)) is mask  # nothing that narrows has changed
+    assert run.ordered(selection) is run.ordered(replace(selection, sample=3))
+    assert len(drawn) == 1
+    assert run.confusion(selection) is run.confusion(selection.with_(true=("Bar 1",)))
+    assert len(drawn) == 2
+    with pytest.raises(ValueError, match="read-only"):
+        mask &= False
+    everything = selection.with_(outcome=("wrong", "right"))
+    right = selection.with_(outcome=("right",))
+    for one in (everything, right, selection.with_(split="validation"), replace(selection, conf=(0.25, 1.0))):
+        assert np.array_equal(run.mask(one), masked(run, one, ())), one
+    assert np.array_equal(run.mask(Selection(true=["Bar 0"])), run.predictions("test").labels == 0)
+
+
+def test_what_can_change_by_itself_is_counted_anew(store, run):
+    selection = Selection(slice=("saved-1",), outcome=("wrong", "right"))
+    assert not run.mask(selection).any()
+    p = run.predictions("test")
+    store.slices = SimpleNamespace(get=lambda key: Saved(1, TOY, "mine", "", "toy", {"test": (3, 5)}, 0.0))
+    assert p.ids[run.mask(selection)].tolist() == [3, 5]
+
+
+def test_distribution_is_what_its_images_say(run):
+    p = run.predictions("test")
+    for search in ("?true=Bar%200&outcome=wrong", "?true=Bar%200&true=Bar%202", "?pred=Bar%201&conf=0.40-0.90", ""):
+        selection = Selection.parse(search)
+        rows = run._masked(selection, ("pred",))
+        guesses, truths = run.distribution(selection)
+        assert guesses.tolist() == np.bincount(p.predicted[rows], minlength=4).tolist(), search
+        assert truths.tolist() == np.bincount(p.labels[rows], minlength=4).tolist(), search
 
 
 @pytest.mark.parametrize("i", range(4))

@@ -1,0 +1,70 @@
+import threading
+import time
+
+import pytest
+
+from dashboard.recent import Recent
+
+
+def test_the_least_recently_used_goes_first():
+    recent, made = Recent(2), []
+
+    def value(key: str) -> str:
+        return recent.get(key, lambda: made.append(key) or key.upper())
+
+    assert [value(key) for key in "abacab"] == list("ABACAB")
+    assert made == ["a", "b", "c", "b"]  # c takes b's place, since a was asked for later
+
+
+def test_who_asks_meanwhile_waits_for_the_one_value():
+    recent, made, start = Recent(4), [], threading.Barrier(6)
+
+    def make() -> object:
+        made.append(threading.get_ident())
+        time.sleep(0.05)
+        return object()
+
+    found = []
+
+    def ask() -> None:
+        start.wait(5)
+        found.append(recent.get("table", make))
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert len(made) == 1
+    assert len(found) == 6
+    assert len(set(map(id, found))) == 1
+
+
+def test_what_fails_is_tried_again_and_others_do_not_wait_for_it():
+    recent, inside, go = Recent(4), threading.Event(), threading.Event()
+
+    def fail() -> None:
+        inside.set()
+        go.wait(5)
+        raise LookupError("gone")
+
+    caught = []
+
+    def ask() -> None:
+        with pytest.raises(LookupError):
+            recent.get("a", fail)
+        caught.append(True)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert inside.wait(5)
+    assert recent.get("b", lambda: 2) == 2  # while a is being made
+    go.set()
+    thread.join(5)
+    assert caught == [True]
+    assert recent.get("a", lambda: 1) == 1
+
+
+def test_a_value_may_be_made_of_another():
+    recent = Recent(4)
+    assert recent.get("outer", lambda: recent.get("inner", lambda: 20) + 1) == 21
