@@ -60,9 +60,12 @@ def view(selection: Selection) -> tuple[str, bool]:
 
 
 def sides(doors: Doors, selection: Selection) -> tuple[Side, Side]:
-    """Both groups. Raises Missing where the second one cannot be had, Broken."""
-    run = doors.store.shown(selection.run)
-    mask = run.mask(selection)
+    """Both groups, of the images that the address means, whatever its epoch; asked about is what the kept network
+    says of them. Raises Missing where the second one cannot be had, Broken.
+    """
+    run = doors.store.shown(selection.run).reviewed(selection.labels)
+    then = run.during(selection.epoch)
+    mask = then.mask(selection)
     a = Side("this selection", run, np.flatnonzero(mask))
     versus = selection.versus or "right"
     if versus == "run":
@@ -70,20 +73,20 @@ def sides(doors: Doors, selection: Selection) -> tuple[Side, Side]:
         both = mask[pair.rows_a]
         return Side(run.title, run, pair.rows_a[both]), Side(pair.b.title, pair.b, pair.rows_b[both])
     if versus == "rest":
-        return a, Side("all other images", run, np.flatnonzero(~mask))
+        return a, Side("all other images", run, np.flatnonzero(then.predictions(selection.split).kept & ~mask))
     if versus == "contrast":
         other = selection.contrasted(run.classes)
         if other is None:
             raise Missing("No second cell is chosen in the matrix: hold Shift and click one.")
         pair_ = selection.other_cell(run.classes)
         assert pair_ is not None
-        return a, Side(f"{pair_[0]} guessed {pair_[1]}", run, np.flatnonzero(run.mask(other)))
+        return a, Side(f"{pair_[0]} guessed {pair_[1]}", run, np.flatnonzero(then.mask(other)))
     if versus.startswith("?"):
         kept = Selection.parse(versus).with_(run=selection.run, against=selection.against, split=selection.split)
-        return a, Side(f"kept: {said(kept)}", run, np.flatnonzero(run.mask(kept)))
+        return a, Side(f"kept: {said(kept)}", run, np.flatnonzero(then.mask(kept)))
     right = selection.clear().with_(true=classes(run, selection), outcome=("right",))
     named = f" of {' and '.join(right.true)}" if 0 < len(right.true) <= 2 else ""
-    return a, Side(f"the right ones{named}", run, np.flatnonzero(run.mask(right)))
+    return a, Side(f"the right ones{named}", run, np.flatnonzero(then.mask(right)))
 
 
 def classes(run: RunView, selection: Selection) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """One image, up close: what was said of it, why, and what it resembles. Opened by `sample` in the URL."""
 
+import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
@@ -11,7 +12,7 @@ from dashboard.components.tiles import neighbour_list
 from dashboard.doors import Doors
 from dashboard.pictures import single_url
 from dashboard.selection import PAGE_SIZE, PAIRED, Selection
-from dashboard.store import Comparison
+from dashboard.store import TAGS, Broken, Comparison, Missing, RunView
 
 DRAWER = "sample-drawer"
 FACE = "sample-drawer-face"
@@ -55,6 +56,7 @@ def body() -> list:
     """The parts that stay; their content comes with each sample."""
     return [
         html.Div(id="sample-drawer-verdict", className="verdict"),
+        html.Div(id="sample-drawer-tags"),
         html.Div(
             [
                 html.H3("What spoke for which class"),
@@ -110,6 +112,7 @@ def register(app: Dash, doors: Doors) -> None:
                 "nearest",
                 "neighbours",
                 "foot",
+                "tags",
             )
         ),
         *(Output(f"{WHY}-class-{row}", "children") for row in explanations.ROWS),
@@ -175,7 +178,7 @@ def subject(doors: Doors, search: object) -> walk.Subject:
 def proof(doors: Doors, selection: Selection) -> list:
     """How usual the sample is, the nearest of the class that came second, and pictures that are nearly the same."""
     assert selection.sample is not None
-    run = doors.store.shown(selection.run).reviewed(selection.labels)
+    run = doors.store.shown(selection.run).asked(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
@@ -200,7 +203,8 @@ def sample(
     pair: the two runs of a page that is about two; layer: that was chosen for Grad-CAM, kept where this run has it.
     """
     assert selection.sample is not None
-    run = doors.store.shown(selection.run).reviewed(selection.labels)
+    shown_run = doors.store.shown(selection.run)
+    run = shown_run.reviewed(selection.labels) if pair else shown_run.asked(selection)  # two runs have no common epoch
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     guess, label = int(predictions.predicted[row]), int(predictions.labels[row])
@@ -208,10 +212,12 @@ def sample(
     right = guess == label
     height, width, _ = run.pictures(selection.split).images.shape[1:]
     where = single_url(run.dataset["name"], selection.split, selection.sample)
+    said = f"Predicted by {run.title}" if pair else "Predicted"
+    said += "" if run.epoch is None or selection.split == "reference" else f" after epoch {run.epoch}"
     verdict = [
         html.Div(
             [
-                html.P(f"Predicted by {run.title}" if pair else "Predicted", className="quiet small"),
+                html.P(said, className="quiet small"),
                 html.H2([run.classes[guess], " ", html.Span(f"{100 * probabilities[guess]:.1f} %")]),
                 html.P(
                     [
@@ -250,7 +256,7 @@ def sample(
         ],
     }
     note = [
-        f"As the network sees it, {width} × {height}. ",
+        f"As the network sees it, {width} × {height}. {explanations.kept(run)}",
         "" if len(options) > 1 else "No Grad-CAM: this network has no convolution for it to look at. ",
         html.A("Values as CSV", href=exports.url("explanation", selection.with_(sample=selection.sample)), download=""),
     ]
@@ -264,6 +270,7 @@ def sample(
         sentence,
         neighbours,
         foot,
+        tags(run, selection),
         *(explanations.line(target) for target in asked),
         explanations.over(where, height, width),
         note,
@@ -284,6 +291,32 @@ def second(pair: Comparison, selection: Selection) -> html.P:
     there = selection.swapped(pair.a.run_id, pair.b.run_id).with_(sample=selection.sample).query()
     said = [f"{pair.b.title} says ", html.B(words), f", {'right' if predictions.right[row] else 'wrong'}. "]
     return html.P([*said, button("Its side", kind="ghost", small=True, search=there)], className="quiet")
+
+
+def tags(run: RunView, selection: Selection) -> html.Ul | html.P:
+    """The sample's failure modes, each a chip that selects all of its kind, with what to do next."""
+    found = []
+    for key, tag in TAGS.items():
+        try:
+            ids = run.tagged(selection.split, key, selection.against)
+        except (Missing, Broken):
+            continue  # the page of slices says what it needs
+        at = int(np.searchsorted(ids, selection.sample or 0))
+        if at < len(ids) and ids[at] == selection.sample:
+            chip = html.Button(
+                tag.title,
+                type="button",
+                className="chip add",
+                title=tag.means,
+                **{
+                    "data-search": selection.clear().with_(tag=(key,)).query(),
+                    "aria-label": f"Select all images with the tag {tag.title}: {tag.means}",
+                },
+            )
+            found.append(html.Li([chip, html.Span(tag.do, className="quiet small")]))
+    if not found:
+        return html.P("No failure mode is known of it.", className="faint small")
+    return html.Ul(found, className="modes-of", **{"aria-label": "Failure modes"})
 
 
 def place(selection: Selection, ids: list[int]) -> tuple[list, list]:

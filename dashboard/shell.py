@@ -25,7 +25,7 @@ from dashboard.store import TAGS, RunEntry, Store
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
 KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
-VIEW = "app-view-state"  # the part of the address that says which runs and split, changed only when they do
+VIEW = "app-view-state"  # which runs, split, labels and epoch the address names, changed only when they do
 CLUSTER = "app-cluster-notice"
 CLUSTER_MS = 2000
 RUNS = "app-runs-state"  # changes when a run came or went
@@ -177,7 +177,8 @@ def register(app: Dash, doors: Doors) -> None:
     app.clientside_callback(
         """(search, before) => {
             const all = new URLSearchParams(search || ''), kept = new URLSearchParams();
-            for (const name of ['run', 'against', 'split', 'labels']) if (all.has(name)) kept.set(name, all.get(name));
+            for (const name of ['run', 'against', 'split', 'labels', 'epoch'])
+                if (all.has(name)) kept.set(name, all.get(name));
             const now = '?' + kept.toString();
             return now === before ? window.dash_clientside.no_update : now;
         }""",

@@ -10,6 +10,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import dot
 from dashboard.components.bars import percent
+from dashboard.store import RunView
 
 METHODS = ("grad-cam", "integrated", "occlusion")
 TITLES = {
@@ -134,6 +135,14 @@ def line(target: Target) -> list:
         html.B(target.name),
         html.Span(f"{target.role}, {percent(target.share)} %", className="quiet"),
     ]
+
+
+def kept(run: RunView) -> str:
+    """Which network is asked, where the address shows another epoch's answers, else ''. Other weights are not kept."""
+    if run.epoch is None:
+        return ""
+    best = run.manifest["best_epoch"]
+    return f"Asked is the network that was kept, that of epoch {best}, not the one after epoch {run.epoch}. "
 
 
 def alt(way: str, target: Target) -> str:

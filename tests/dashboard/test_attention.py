@@ -65,6 +65,21 @@ def test_means_and_their_difference_by_hand(doors, run, label):
     assert found.b.side.title == f"kept: true {classes[1]}"
 
 
+def test_an_epochs_images_are_asked_about_in_the_kept_network_and_the_panel_says_so(doors, run):
+    from dashboard.components.explanations import kept
+    from dashboard.pages.dashboard.attention import drawn
+
+    here = Selection(run="toy", epoch=1, outcome=("wrong",), versus="rest")
+    then, best = run.during(1), run.manifest["best_epoch"]
+    found = attention.compare(doors, here)
+    np.testing.assert_array_equal(found.a.side.rows, np.flatnonzero(~then.predictions("test").right))
+    assert found.a.side.n + found.b.side.n == len(run.predictions("test").ids)
+    np.testing.assert_allclose(found.a.typical.mean, by_hand(doors, run, found.a.side.rows)[1], atol=1e-6)
+    told = f"that of epoch {best}, not the one after epoch 1"
+    assert told in words(drawn(found, "light", kept(then)))
+    assert kept(run) == ""
+
+
 def test_what_a_selection_can_be_held_against(doors, run):
     predictions, classes = run.predictions("test"), run.classes
     here = Selection(run="toy", true=(classes[0],))

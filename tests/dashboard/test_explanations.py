@@ -1,6 +1,7 @@
 """Explanations in place: the grid of maps, the walk with its arithmetic, evidence."""
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -10,12 +11,13 @@ from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 
 from dashboard.components import evidence, explanations, walk
 from dashboard.doors import Doors
-from dashboard.drawer import proof, sample
+from dashboard.drawer import proof, sample, tags
 from dashboard.jobs import Jobs
 from dashboard.predictor import Predictor
 from dashboard.selection import Selection
 from dashboard.shell import create_app
-from dashboard.store import Store
+from dashboard.store import TAGS, Store
+from ml.tags import MADE
 from tests.callbacks import fired_in_process
 from tests.dashboard.test_prediction import words
 
@@ -110,6 +112,37 @@ def test_the_drawer_asks_for_six_maps(doors, run):
     kept = sample(doors, Selection(run="toy", sample=int(predictions.ids[0])), layer=options[-1]["value"])
     assert kept[-2] == options[-1]["value"]
     assert sample(doors, Selection(run="toy", sample=int(predictions.ids[0])), layer=["forged"])[-2] == "auto"
+
+
+def test_the_drawer_follows_the_epoch_and_says_whose_maps_these_are(doors, run):
+    then, last = run.during(1).predictions("test"), run.predictions("test")
+    row = int(np.flatnonzero(then.predicted != last.predicted)[0])
+    here = Selection(run="toy", epoch=1, outcome=("right", "wrong"), sort="id", sample=int(last.ids[row]))
+    shown = words(sample(doors, here)[:14])
+    assert "Predicted after epoch 1" in shown
+    assert f"{run.classes[then.predicted[row]]} {100 * then.confidence[row]:.1f} %" in shown
+    assert f"that of epoch {run.manifest['best_epoch']}, not the one after epoch 1" in shown
+    now = words(sample(doors, dataclasses.replace(here, epoch=None))[:14])
+    assert "after epoch" not in now
+
+
+def test_the_drawer_lists_the_failure_modes_of_a_sample(doors, run):
+    for tag in ("top-2", "confidently-wrong", "unsure", "flips"):
+        for example in run.tagged("test", tag)[:3].tolist():
+            lines = tags(run, Selection(run="toy", true=run.classes[:1], sample=example, epoch=1)).children
+            chips = {Selection.parse(getattr(line.children[0], "data-search")).tag[0]: line for line in lines}
+            others = [key for key in MADE if example in run.tagged("test", key)]
+            assert tag in others
+            assert [key for key in chips if key in MADE] == others
+            chip, advice = chips[tag].children
+            assert (chip.children, chip.title) == (TAGS[tag].title, TAGS[tag].means)
+            assert advice.children == TAGS[tag].do
+            there = Selection.parse(getattr(chip, "data-search"))
+            assert there == Selection(run="toy", tag=(tag,), epoch=1)
+    every = np.unique(np.concatenate(list(run.groups("tags", "test").values())))
+    quiet = next(int(i) for i in run.predictions("test").ids if i not in every)
+    said = words(tags(run, Selection(run="toy", sample=quiet)))
+    assert not any(TAGS[key].title in said for key in MADE)
 
 
 def test_evidence_names_the_runner_up_and_how_usual_a_picture_is(doors, run):

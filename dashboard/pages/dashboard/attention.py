@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dashboard import exports, theme
 from dashboard.attention import DOUBT, Compared, Looked, compare, said
 from dashboard.components import button, card, csv_link, faces, plain
-from dashboard.components.explanations import SENTENCES, TITLES
+from dashboard.components.explanations import SENTENCES, TITLES, kept
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import attention as figures
@@ -132,7 +132,10 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_attention(search: Any, mode: Any):
         selection = Selection.parse(search)
-        return [] if selection.versus is None else drawn(compare(doors, selection), theme.mode_of(mode))
+        if selection.versus is None:
+            return []
+        which = kept(doors.store.shown(selection.run).during(selection.epoch))
+        return drawn(compare(doors, selection), theme.mode_of(mode), which)
 
 
 def narrowing(selection: Selection) -> str:
@@ -163,8 +166,8 @@ def choices(doors: Doors, selection: Selection) -> list[dict[str, str]]:
     return found
 
 
-def drawn(found: Compared, mode: str) -> list:
-    """Two sides and their difference."""
+def drawn(found: Compared, mode: str, which: str = "") -> list:
+    """Two sides and their difference. which: network was asked, where that needs saying."""
     first, second = found.a.typical, found.b.typical
     zero = np.zeros(found.a.image.shape[:2])
     veils = figures.shares(first.mean if first else zero, second.mean if second else zero)
@@ -205,7 +208,7 @@ def drawn(found: Compared, mode: str) -> list:
     )
     words = (
         f"{TITLES[found.method]}, each image's map scaled to add up to one. {SENTENCES[found.method]}. "
-        f"{100 * (found.overlap or 0):.0f} % of the attribution lies in the same places."
+        f"{100 * (found.overlap or 0):.0f} % of the attribution lies in the same places. {which}"
     )
     return [html.Div(parts, className="att-row"), html.P(words, className="quiet small")]
 

@@ -20,12 +20,12 @@ def layout(doors: Doors, selection: Selection) -> html.Section:
 
 
 def register(app: Dash, doors: Doors) -> None:
-    """Redraw when run or split change; the selection does not touch the whole split's scores."""
+    """Redraw when run, split, labels or epoch change; the selection does not touch the whole split's scores."""
 
     @panel_callback(app, FACE, plain.children(app, BODY), Input("app-view-state", "data"))
     def draw_scores(search: str | None):
         selection = Selection.parse(search)
-        return body(doors.store.shown(selection.run).reviewed(selection.labels), selection.split)
+        return body(doors.store.shown(selection.run).asked(selection), selection.split)
 
 
 def body(run: RunView, split: str) -> list:
@@ -38,6 +38,8 @@ def body(run: RunView, split: str) -> list:
     share = np.divide(hits, n, out=np.zeros(classes), where=n > 0)
     right, total = int(hits.sum()), int(n.sum())
     ends = (float(wilson(right, total)[0]), float(wilson(right, total)[1]))
+    said = ", labels as reviewed" if run.standing else ""
+    said += f", after epoch {run.epoch}" if run.epoch is not None and split != "reference" else ""
     hero = html.Div(
         [
             html.Div(
@@ -45,7 +47,7 @@ def body(run: RunView, split: str) -> list:
                     html.Span([f"{100 * right / total:.1f}", html.Small("%")], className="hero-n"),
                     html.Div(
                         [
-                            html.H2(f"of {split} images named right{', labels as reviewed' if run.standing else ''}"),
+                            html.H2(f"of {split} images named right{said}"),
                             html.P(
                                 f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
                                 className="quiet",
