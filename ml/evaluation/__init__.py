@@ -7,24 +7,28 @@ import pandas as pd
 
 from ml.evaluation import (
     calibration,
+    conformal,
     confusion,
+    engines,
     features,
     filters,
     label_issues,
     neighbours,
     predictions,
     projection,
+    robustness,
     scores,
     slices,
     tags,
 )
-from ml.evaluation.subject import Subject
+from ml.evaluation.subject import Payload, Subject
 
-EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarray]]] = {
+EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
     "predictions": predictions.table,
     "scores": scores.table,
     "confusion": confusion.table,
     "calibration": calibration.table,
+    "conformal": conformal.table,
     "filters": filters.arrays,
     "features": features.arrays,
     "neighbours": neighbours.table,
@@ -32,7 +36,13 @@ EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarra
     "tags": tags.table,
     "slices": slices.table,
     "label_issues": label_issues.table,
+    "robustness": robustness.table,
+    "engines": engines.table,
+    "onnx": engines.onnx,
+    "int8": engines.int8,
 }
-QUICK = ("scores", "confusion", "calibration", "filters", "features")  # a second or two: made before a run is published
+# a second or two: made before a run is published
+QUICK = ("scores", "confusion", "calibration", "conformal", "filters", "features")
 SLOW = ("neighbours", "projection", "tags", "slices")  # added right after
-ASKED = ("label_issues",)  # trains networks of its own for a minute or more: made only when it is named
+# made only when named: they train networks or attack one for minutes, or need packages that not everybody has
+ASKED = ("label_issues", "robustness", "engines", "onnx", "int8")
