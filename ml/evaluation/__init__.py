@@ -9,21 +9,19 @@ from ml.evaluation import (
     calibration,
     conformal,
     confusion,
-    engines,
     features,
     filters,
     label_issues,
     neighbours,
     predictions,
     projection,
-    robustness,
     scores,
     slices,
     tags,
 )
-from ml.evaluation.subject import Payload, Subject
+from ml.evaluation.subject import Subject
 
-EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
+EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarray]]] = {
     "predictions": predictions.table,
     "scores": scores.table,
     "confusion": confusion.table,
@@ -36,13 +34,8 @@ EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
     "tags": tags.table,
     "slices": slices.table,
     "label_issues": label_issues.table,
-    "robustness": robustness.table,
-    "engines": engines.table,
-    "onnx": engines.onnx,
-    "int8": engines.int8,
 }
 # a second or two: made before a run is published
 QUICK = ("scores", "confusion", "calibration", "conformal", "filters", "features")
 SLOW = ("neighbours", "projection", "tags", "slices")  # added right after
-# made only when named: they train networks or attack one for minutes, or need packages that not everybody has
-ASKED = ("label_issues", "robustness", "engines", "onnx", "int8")
+ASKED = ("label_issues",)  # trains networks of its own for a minute or more: made only when it is named
