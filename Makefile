@@ -29,8 +29,10 @@ run: $(RUN) ## serve the app on http://127.0.0.1:8050 (PORT and HOST change it)
 cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this machine (docs/cluster.md)
 	@exec $(BIN)/python tools/cluster.py $(ARGS)
 
+# Two at a time, except where seconds count or processes are killed.
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not faults" $(ARGS)
+	$(BIN)/python -m pytest -m faults $(ARGS)
 
 test-unit: $(DEV) $(CLUSTER) ## what needs neither browser nor faults, on toy data
 	$(BIN)/python -m pytest -m "not browser and not faults" $(ARGS)

@@ -24,6 +24,7 @@ from ml.evaluation import ASKED, EVALUATIONS, QUICK, SLOW
 from ml.evaluation.epochs import Recorder
 from ml.evaluation.subject import SPLITS, Subject
 from ml.inference import Classifier
+from ml.machine import processor
 from ml.paths import ARTIFACTS, ROOT, home_dir
 from ml.training import parallel, published
 from ml.training.config import TrainConfig
@@ -104,6 +105,7 @@ def train(
         history.append(epoch)
         if team.leads:
             on_epoch(epoch)
+    parallel.leave()
     if not team.leads:
         return home / "runs" / run_id
 
@@ -253,17 +255,9 @@ def cores() -> int:
 
 def machine() -> dict[str, Any]:
     """What the run was made on."""
-    processor = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            processor = next(
-                (line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), processor
-            )
-    except OSError:
-        pass
     return {
         "system": platform.system(),
-        "processor": processor,
+        "processor": processor(),
         "cores": cores(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),

@@ -79,13 +79,18 @@ def home(toy_home: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(toy_home, tmp_path / "home"))
 
 
+def nothing_shipped(folder: Path) -> Path:
+    """An artifacts folder, in this one, that ships nothing."""
+    made = folder / "artifacts"
+    (made / "runs").mkdir(parents=True)
+    (made / "index.json").write_text('{"default": null, "runs": []}')
+    return made
+
+
 @pytest.fixture
 def no_artifacts(tmp_path: Path) -> Path:
     """An artifacts folder that ships nothing."""
-    folder = tmp_path / "artifacts"
-    (folder / "runs").mkdir(parents=True)
-    (folder / "index.json").write_text('{"default": null, "runs": []}')
-    return folder
+    return nothing_shipped(tmp_path)
 
 
 @pytest.fixture
@@ -96,24 +101,47 @@ def app(home: Path, no_artifacts: Path):
     return create_app(no_artifacts, home=home)
 
 
-@pytest.fixture
-def serving() -> Iterator[Callable]:
-    """serving(app) → the address of the app behind the real server, on a free port of this machine."""
+@contextlib.contextmanager
+def served(app) -> Iterator[str]:
+    """The address of the app behind the real server, on a free port of this machine, for as long as it is needed."""
     from dashboard import serve
 
+    server = serve.warm(app)
+    web = serve.listen(server, serve.take("127.0.0.1", 0))
+    end = serve.Stop()
+    thread = threading.Thread(target=serve.until, args=(web, end), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{web.effective_port}"
+    end.set()
+    thread.join(15)
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable]:
+    """serving(app) → the address of the app, served until the test ends."""
     with contextlib.ExitStack() as stack:
+        yield lambda app: stack.enter_context(served(app))
 
-        def start(app) -> str:
-            server = serve.warm(app)
-            web = serve.listen(server, serve.take("127.0.0.1", 0))
-            end = serve.Stop()
-            thread = threading.Thread(target=serve.until, args=(web, end), daemon=True)
-            thread.start()
-            stack.callback(thread.join, 15)
-            stack.callback(end.set)
-            return f"http://127.0.0.1:{web.effective_port}"
 
-        yield start
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app as it ships, on a home that is empty at first."""
+    from dashboard.shell import create_app
+
+    home = tmp_path_factory.mktemp("shipped-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASHION_HOME", str(home))
+        with served(create_app(home=home)) as address:
+            yield address
+
+
+@pytest.fixture(scope="module")
+def run():
+    """The default run that ships."""
+    from dashboard.store import Store
+    from ml.paths import ARTIFACTS
+
+    return Store(ARTIFACTS, ARTIFACTS).open(None)
 
 
 @pytest.fixture
@@ -134,8 +162,9 @@ CHROMIUM_FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networ
 @pytest.fixture(scope="session")
 def browser():
     """One Chromium for all tests."""
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error, expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # CI machines are busy
     with sync_playwright() as playwright:
         try:
             launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)

@@ -84,8 +84,20 @@ def join() -> Team:
         if cards:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         distributed.init_process_group("nccl" if cards else "gloo")
-        atexit.register(distributed.destroy_process_group)
+        atexit.register(_part)
     return team()
+
+
+def leave() -> None:
+    """Part from the other processes once all are here: one that ends while others still talk to it may crash."""
+    if team().size > 1:
+        distributed.barrier()
+        _part()
+
+
+def _part() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def team() -> Team:

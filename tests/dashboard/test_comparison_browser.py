@@ -8,19 +8,11 @@ from dashboard.comparison import verdict
 from dashboard.selection import BUCKETS, Selection
 from dashboard.store import Store
 from ml.paths import ARTIFACTS
+from tests.charts import rest_on
 
 pytestmark = pytest.mark.browser
 RUN, AGAINST = "compact_cnn", "fashion_cnn"
 COUNT, TILES = "#selection-count", "#comparison-gallery-grid [data-sample]"
-
-
-@pytest.fixture
-def shipped(tmp_path, serving, monkeypatch):
-    """The address of the app as it ships."""
-    from dashboard.shell import create_app
-
-    monkeypatch.setenv("FASHION_HOME", str(tmp_path))
-    return serving(create_app(home=tmp_path))
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +27,9 @@ def opened(page: Page, address: str, idle: str) -> Page:
     return page
 
 
-def cell(page: Page, i: int, j: int, n: int = 10) -> None:
+def cell(page: Page, i: int, j: int) -> None:
     """Click a cell of the matrix as a person would: hover, then press."""
-    chart = page.locator("#comparison-delta-graph")
-    chart.locator(".heatmaplayer .hm").first.wait_for(state="attached")
-    chart.scroll_into_view_if_needed()
-    x = y = 0.0
-    for _ in range(20):  # a chart that is still being drawn changes its size and forgets that it was hovered
-        box = chart.locator(".nsewdrag").bounding_box()
-        before, x, y = (x, y), box["x"] + box["width"] * (j + 0.5) / n, box["y"] + box["height"] * (i + 0.5) / n
-        page.mouse.move(x - 2, y - 2)
-        page.mouse.move(x, y)
-        page.wait_for_timeout(200)
-        if before == (x, y) and chart.locator(".hovertext").count():
-            break
-    page.mouse.click(x, y)
+    page.mouse.click(*rest_on(page, "#comparison-delta-graph", i, j))
 
 
 def samples(page: Page) -> list[int]:

@@ -9,9 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from dashboard.selection import Selection
-from dashboard.store import Store
-from tests.conftest import TOY_RUN
+from tests.conftest import TOY_RUN, nothing_shipped, served
 
 pytestmark = pytest.mark.browser
 
@@ -35,11 +33,12 @@ def colour_home(toy_home, tmp_path_factory):
     return home
 
 
-@pytest.fixture
-def address(colour_home, no_artifacts, serving):
+@pytest.fixture(scope="module")
+def address(colour_home, tmp_path_factory):
     from dashboard.shell import create_app
 
-    return serving(create_app(no_artifacts, home=colour_home)) + "/insights"
+    with served(create_app(nothing_shipped(tmp_path_factory.mktemp("nothing")), home=colour_home)) as served_at:
+        yield served_at + "/insights"
 
 
 def opened(page: Page, address: str, idle: str) -> Page:
@@ -90,31 +89,6 @@ def test_recolouring_keeps_the_camera_and_a_click_opens_an_image(address, page, 
     page.wait_for_function(idle)
     # on a slow machine a hover may arrive while the button is down, which turns the scene by a hair
     assert json.loads(page.evaluate(CAMERA)) == pytest.approx(json.loads(turned), abs=0.1)
-
-
-def test_drawing_around_points_selects_them(address, page, idle, colour_home, no_artifacts):
-    opened(page, f"{address}?run=colour", idle)
-    x, y, box = middle(page, "#insights-plane-graph")
-    radius = 0.3 * min(box["width"], box["height"])
-    ring = [(x + radius * math.cos(t * math.pi / 15), y + radius * math.sin(t * math.pi / 15)) for t in range(31)]
-    page.mouse.move(*ring[0])
-    page.mouse.down()
-    for point in ring[1:]:
-        page.mouse.move(*point, steps=3)
-    page.mouse.up()
-    chip = page.get_by_role("button", name="Remove lasso")
-    expect(chip).to_be_visible(timeout=20_000)
-    page.wait_for_function(idle)
-    selection = Selection.parse(page.url.partition("?")[2])
-    inside = int(Store(no_artifacts, colour_home).open("colour").mask(selection).sum())
-    assert 0 < inside < 400
-    assert len(selection.lasso.vertices) <= 100
-    expect(page.locator("#selection-count")).to_have_text(str(inside))
-    figure = page.locator("#insights-plane-graph")
-    expect(figure.locator(".shapelayer path")).to_have_count(1, timeout=20_000)
-    expect(figure.locator(".scatterlayer .trace").nth(1).locator("path.point")).to_have_count(inside)
-    chip.click()
-    expect(figure.locator(".shapelayer path")).to_have_count(0, timeout=20_000)
 
 
 def test_the_chosen_picture_goes_through_the_network(address, page, idle):

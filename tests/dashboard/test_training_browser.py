@@ -6,6 +6,7 @@ import time
 
 import psutil
 import pytest
+from playwright.sync_api import expect
 
 from ml.jobs import worker
 
@@ -97,9 +98,12 @@ def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
     other.wait_for_selector("#training-status:text-is('done')")
     assert other.input_value("#training-name-input") == ""  # a tab of its own remembers nothing of the other
     page.reload()
+    for name, kept in (("epochs", "1"), ("batch", "32"), ("name", "mine")):
+        expect(page.locator(f"#training-{name}-input")).to_have_value(kept)
     page.wait_for_function(idle)
-    remembered = {name: page.input_value(f"#training-{name}-input") for name in ("epochs", "batch", "name")}
-    assert remembered == {"epochs": "1", "batch": "32", "name": "mine"}
+    page.select_option("#run-picker", "mine")
+    page.click("text=Dashboard")
+    page.wait_for_selector("#dashboard-about >> text=mine on Bars")
 
 
 def test_a_slow_server_is_asked_again_only_after_its_answer(address, page, monkeypatch):

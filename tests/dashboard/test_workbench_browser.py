@@ -3,54 +3,17 @@
 import re
 
 import numpy as np
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from dashboard.selection import Selection
-from dashboard.store import Store
-from ml.paths import ARTIFACTS
+from tests.charts import rest_on
 
-expect.set_options(timeout=20_000)
 COUNT, SLIDER = "#selection-count", "#dashboard-confidence-slider"
-
-
-@pytest.fixture(scope="module")
-def own_home(tmp_path_factory):
-    return tmp_path_factory.mktemp("workbench-home")
-
-
-@pytest.fixture
-def shipped(own_home, serving, monkeypatch):
-    """The address of the app as it ships."""
-    from dashboard.shell import create_app
-
-    monkeypatch.setenv("FASHION_HOME", str(own_home))
-    return serving(create_app(home=own_home))
-
-
-@pytest.fixture(scope="module")
-def run():
-    return Store(ARTIFACTS, ARTIFACTS).open(None)
 
 
 def expected(run, page: Page) -> int:
     return int(run.mask(Selection.parse("?" + page.url.partition("?")[2])).sum())
-
-
-def point(page: Page, i: int, j: int, n: int = 10) -> None:
-    """Rest on a cell until it says what it is."""
-    page.locator("#dashboard-confusion-graph .heatmaplayer .hm").first.wait_for(state="attached")
-    page.locator("#dashboard-confusion-graph").scroll_into_view_if_needed()
-    at = (0.0, 0.0)
-    for _ in range(20):
-        box = page.locator("#dashboard-confusion-graph .nsewdrag").bounding_box()
-        before, at = at, (box["x"] + box["width"] * (j + 0.5) / n, box["y"] + box["height"] * (i + 0.5) / n)
-        page.mouse.move(at[0] - 2, at[1] - 2)
-        page.mouse.move(*at)
-        page.wait_for_timeout(150)
-        if before == at and page.locator("#dashboard-confusion-graph .hovertext").count():
-            break
 
 
 def test_a_threshold_moves_everything_and_is_one_step_back(shipped, page, idle, run):
@@ -107,7 +70,7 @@ def test_a_second_cell_is_held_against_the_first(shipped, page, idle, run):
     page.wait_for_selector("h1")
     page.wait_for_function(idle)
     expect(page.locator("#dashboard-contrast")).to_be_hidden()
-    point(page, 4, 6)
+    rest_on(page, "#dashboard-confusion-graph", 4, 6)
     page.keyboard.down("Shift")
     page.mouse.down()
     page.mouse.up()

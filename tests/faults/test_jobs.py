@@ -101,7 +101,7 @@ def contiguous(rows: list[dict[str, float]]) -> list[tuple[float, ...]]:
 
 def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own, count, tell):
     table = JobTable(own)
-    epochs = count(15, 100)
+    epochs = count(10, 100)
     whole = submit(table, "whole", epochs=epochs)
     worker.start(own)
     reaches(table, whole, "done", within=200)
