@@ -1,0 +1,15 @@
+"""What the processor of this machine is called."""
+
+import platform
+
+
+def processor() -> str:
+    """As Linux names it, else as Python does."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
