@@ -73,7 +73,7 @@ def train(settings: TrainConfig) -> Result:
         "validation": max(epoch.validation_accuracy for epoch in epochs),
         "test": evaluate(model, dataset["test"], mean, std)[1],
         "seconds": round(sum(epoch.seconds for epoch in epochs), 3),
-        "machine": f"{here['processor']}, {here['threads']} threads, torch {torch.__version__}",
+        "machine": f"{here['processor']}, threads: {here['threads']}, torch {torch.__version__}",
         "n": [len(dataset["validation"]), len(dataset["test"])],
     }
 

@@ -133,9 +133,9 @@ COLUMNS = (
 
 
 def machines(runs: Sequence[Run]) -> str:
-    """'AMD EPYC, 2 threads, torch 2.13.0', each once."""
+    """'AMD EPYC, threads: 2, torch 2.13.0', each once."""
     each = (
-        f"{run.manifest['machine']['processor']}, {run.manifest['machine']['threads']} threads, "
+        f"{run.manifest['machine']['processor']}, threads: {run.manifest['machine']['threads']}, "
         f"torch {run.manifest['torch']}"
         for run in runs
     )
