@@ -77,9 +77,11 @@ def test_recolouring_keeps_the_camera_and_a_click_opens_an_image(address, page, 
         page.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle))
         page.wait_for_timeout(150)
         if tip.count() and tip.is_visible():
-            break
+            page.wait_for_function(idle)
+            page.wait_for_timeout(300)  # a chart that was still being drawn moves its points on
+            if tip.is_visible():
+                break
     expect(tip).to_be_visible()
-    page.wait_for_function(idle)
     shown = re.search(r"#(\d+)", tip.inner_text()).group(1)
     page.mouse.down()
     page.wait_for_timeout(100)
