@@ -18,7 +18,7 @@ READ = "This server shows decisions and takes none (it was started with --read-o
 
 
 def layout(doors: Doors, selection: Selection) -> html.Div:
-    """The image in front beside the queue; below, what the decisions do to the scores, their list, a new training."""
+    """The image in front, what decisions do to the scores, a new training; beside them the queue, below them the list."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     name = dbc.Input(
         id="review-who-input", placeholder="anonymous", maxlength=WHO, autocomplete="name", persistence=True,
@@ -36,10 +36,13 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             html.Div(id="review-status", className="sr", role="status"),
             html.Div(id="review-trouble", className="notice", role="alert"),
             html.Div(
-                [html.Div([sample.layout(), scores.layout()], className="stack c7"), queue.layout()],
+                [
+                    html.Div([sample.layout(), scores.layout(), retrain.layout(doors)], className="stack c7"),
+                    queue.layout(),
+                ],
                 className="ff-grid first",
             ),
-            html.Div([retrain.layout(doors), log.layout(doors)], className="ff-grid"),
+            html.Div([log.layout(doors)], className="ff-grid"),
         ],
         className="review",
     )

@@ -32,7 +32,7 @@ def layout(doors: Doors) -> html.Article:
         )  # fmt: skip
     note = html.P(id=NOTE, className="small quiet", role="status")
     body = [slot(FACE, "Reading the decisions"), html.Div([note, *plain.place(BODY)])]
-    return card("Decisions", __doc__ or "", body, tools=[html.Span(id="review-log-csv"), take], span=5)
+    return card("Decisions", __doc__ or "", body, tools=[html.Span(id="review-log-csv"), take])
 
 
 def register(app: Dash, doors: Doors) -> None:

@@ -56,7 +56,7 @@ def layout(doors: Doors) -> html.Article:
         dcc.Interval(id=TICK, interval=TICK_MS, disabled=True),
         html.Div([form, html.Div(id=LIVE, className="retrain-live")], className="retrain"),
     ]
-    return card("Fix, retrain, compare", __doc__ or "", [slot(FACE), html.Div(parts)], span=7)
+    return card("Fix, retrain, compare", __doc__ or "", [slot(FACE), html.Div(parts)], id="review-retrain-card")
 
 
 def register(app: Dash, doors: Doors) -> None:
