@@ -18,7 +18,7 @@ READ = "This server shows decisions and takes none (it was started with --read-o
 
 
 def layout(doors: Doors, selection: Selection) -> html.Div:
-    """The image in front, what decisions do to the scores, a new training; beside them the queue, below them the list."""
+    """The image in front, what decisions do to the scores, a new training; beside them the queue, below the list."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     name = dbc.Input(
         id="review-who-input", placeholder="anonymous", maxlength=WHO, autocomplete="name", persistence=True,
