@@ -6,6 +6,7 @@ import io
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 
@@ -16,8 +17,7 @@ from dashboard.jobs import Jobs
 from dashboard.predictor import Predictor
 from dashboard.selection import Selection
 from dashboard.shell import create_app
-from dashboard.store import TAGS, Store
-from ml.tags import MADE
+from dashboard.store import TAGS, RunView, Store
 from tests.callbacks import fired_in_process
 from tests.dashboard.test_prediction import words
 
@@ -126,23 +126,21 @@ def test_the_drawer_follows_the_epoch_and_says_whose_maps_these_are(doors, run):
     assert "after epoch" not in now
 
 
-def test_the_drawer_lists_the_failure_modes_of_a_sample(doors, run):
-    for tag in ("top-2", "confidently-wrong", "unsure", "flips"):
-        for example in run.tagged("test", tag)[:3].tolist():
-            lines = tags(run, Selection(run="toy", true=run.classes[:1], sample=example, epoch=1)).children
-            chips = {Selection.parse(getattr(line.children[0], "data-search")).tag[0]: line for line in lines}
-            others = [key for key in MADE if example in run.tagged("test", key)]
-            assert tag in others
-            assert [key for key in chips if key in MADE] == others
-            chip, advice = chips[tag].children
-            assert (chip.children, chip.title) == (TAGS[tag].title, TAGS[tag].means)
-            assert advice.children == TAGS[tag].do
-            there = Selection.parse(getattr(chip, "data-search"))
-            assert there == Selection(run="toy", tag=(tag,), epoch=1)
-    every = np.unique(np.concatenate(list(run.groups("tags", "test").values())))
-    quiet = next(int(i) for i in run.predictions("test").ids if i not in every)
-    said = words(tags(run, Selection(run="toy", sample=quiet)))
-    assert not any(TAGS[key].title in said for key in MADE)
+def test_the_drawer_lists_the_failure_modes_of_a_sample(run, monkeypatch):
+    made = {"unsure": np.array([3, 5], np.int32), "flips": np.array([5, 399], np.int32)}
+    monkeypatch.setattr(RunView, "groups", lambda self, noun, split: made)
+    monkeypatch.delitem(run.manifest["nouns"], "epochs")
+    monkeypatch.delitem(run.manifest["nouns"], "label_issues", raising=False)
+    monkeypatch.setattr(run._store, "about", lambda dataset, noun: pd.DataFrame({"split": [], "example_id": []}))
+    lines = tags(run, Selection(run="toy", true=("Bar 1",), sample=5, epoch=1)).children
+    chips = [line.children[0] for line in lines]
+    assert [chip.children for chip in chips] == [TAGS["unsure"].title, TAGS["flips"].title]
+    assert [chip.title for chip in chips] == [TAGS["unsure"].means, TAGS["flips"].means]
+    assert [line.children[1].children for line in lines] == [TAGS["unsure"].do, TAGS["flips"].do]
+    there = [Selection.parse(getattr(chip, "data-search")) for chip in chips]
+    assert there == [Selection(run="toy", tag=(key,), epoch=1) for key in ("unsure", "flips")]
+    assert len(tags(run, Selection(run="toy", sample=399)).children) == 1
+    assert words(tags(run, Selection(run="toy", sample=4))) == "No failure mode is known of it."
 
 
 def test_evidence_names_the_runner_up_and_how_usual_a_picture_is(doors, run):

@@ -1,0 +1,54 @@
+"""One image in a real browser: the network is announced in time, and its failure modes lead to all of their kind."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+
+@pytest.fixture
+def announced(page):
+    """The addresses by which the page announced that an explanation will be asked for."""
+    found = []
+    page.on("request", lambda request: found.append(request.url) if "/explanations/warm" in request.url else None)
+    return found
+
+
+def test_the_network_is_announced_when_images_come_into_view_and_not_before(shipped, page, idle, announced):
+    page.goto(shipped)
+    page.wait_for_function(idle)
+    page.mouse.move(400, 300)
+    page.wait_for_timeout(500)
+    assert announced == []
+    with page.expect_request("**/explanations/warm*"):
+        page.locator("#dashboard-gallery-grid").scroll_into_view_if_needed()
+        page.mouse.wheel(0, 200)
+    page.mouse.wheel(0, 200)
+    page.wait_for_timeout(500)
+    assert len(announced) == 1
+
+
+def test_an_address_that_opens_an_image_announces_it(shipped, page, run, announced):
+    example = int(run.tagged("test", "confidently-wrong")[0])
+    with page.expect_request("**/explanations/warm*"):
+        page.goto(f"{shipped}/?sample={example}", wait_until="commit")
+    assert announced == [f"{shipped}/explanations/warm?sample={example}"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_failure_modes_lead_to_all_of_their_kind(shipped, new_page, idle, run, theme):
+    page = new_page(viewport={"width": 390, "height": 844}, color_scheme=theme)
+    ids = run.tagged("test", "confidently-wrong")
+    page.goto(f"{shipped}/?sample={ids[0]}")
+    page.wait_for_function(idle)
+    chips = page.locator("#sample-drawer-tags")
+    expect(chips).to_contain_text("Check the labels first")
+    chip = chips.get_by_role("button", name="confidently wrong")
+    assert "Named wrong" in chip.get_attribute("title")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    found = [f for f in Axe().run(page).response["violations"] if f["impact"] in ("serious", "critical")]
+    assert found == [], found
+    chip.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?tag=confidently-wrong$"))
+    expect(page.locator("#selection-count")).to_have_text(str(len(ids)))
