@@ -489,6 +489,36 @@ class RunView:
             raise Missing("This run has no suspects of its training images yet.", self._command("label_issues"))
         return self._noun("suspects", lambda: self._run.arrays("suspects"))
 
+    def robustness(self) -> pd.DataFrame:
+        """Of test, rows corruption (`none`: as they are), severity (then 0), level, n and correct."""
+        return self._noun("robustness", lambda: self._run.table("robustness"))
+
+    def attacks(self) -> pd.DataFrame:
+        """Of a part of test, rows attack, epsilon (of 0..1), n and correct."""
+        if "attacks" not in self.manifest["nouns"]:
+            raise Missing("This run has not been attacked yet.", self._command("robustness"))
+        return self._noun("attacks", lambda: self._run.table("attacks"))
+
+    def flipped(self, corruption: str, severity: int) -> tuple[np.ndarray, np.ndarray]:
+        """Test pictures that are right as they are and wrong under a corruption: ids int32 [n], what is said int16 [n].
+
+        Raises Missing, also for a corruption or severity that was not tried.
+        """
+        frame, said = self.robustness(), self._noun("robustness_answers", self._answers)
+        rows = frame.index[(frame["corruption"] == corruption) & (frame["severity"] == severity)]
+        if not len(rows) or len(frame) != len(said["predicted"]):
+            raise Missing("This corruption was not tried on this run.", self._command("robustness"))
+        clean, worse = said["predicted"][frame.index[frame["severity"] == 0][0]], said["predicted"][rows[0]]
+        whole = self.predictions("test")
+        labels = whole.labels[np.searchsorted(whole.ids, said["example_id"]).clip(max=len(whole.ids) - 1)]
+        found = (clean == labels) & (worse != labels)
+        return said["example_id"][found], worse[found]
+
+    def _answers(self) -> dict[str, np.ndarray]:
+        if "robustness_answers" not in self.manifest["nouns"]:
+            raise Missing("This run has not been asked about corrupted pictures yet.", self._command("robustness"))
+        return self._run.arrays("robustness_answers")
+
     def _command(self, noun: str) -> str:
         return f"python -m ml evaluate {self.run_id} --only {noun}"
 

@@ -123,6 +123,7 @@ ALLOWED = {
     "ml.data": ("ml.paths", "ml.torchvision_ops"),
     "ml.models": ("ml.torchvision_ops",),
     "ml.explanation": (),
+    "ml.robustness": ("ml.inference",),
     "ml.artifacts": ("ml.paths", "ml.data.base"),  # a Dataset is what the writer describes
     "ml.archive": ("ml.artifacts", "ml.models"),
     "ml.card": ("ml.artifacts", "ml.data", "ml.familiarity", "ml.intervals"),
@@ -139,6 +140,7 @@ ALLOWED = {
         "ml.comparison",
         "ml.tags",
         "ml.models",
+        "ml.robustness",
         "ml.training",  # label_issues trains networks of its own
         "ml.artifacts.writer",
     ),

@@ -295,6 +295,39 @@ NOUNS: dict[str, Table | Arrays] = {
             {"split": "str", "example_id": "int", "slice": "str"},
             minor=1,
         ),
+        Table(
+            "robustness",
+            "How many test pictures are still right under each corruption (`none`: as they are) at severities 1 to 5; level: "
+            "how much that is, in the corruption's own unit. All of test, or a stratified part.",
+            {
+                "split": "str",
+                "corruption": "str",
+                "severity": "int",
+                "level": "float",
+                "n": "int",
+                "correct": "int",
+            },
+            minor=2,
+        ),
+        Table(
+            "attacks",
+            "How many of a stratified part of test are still right when every pixel (0..1) may move by epsilon: one step "
+            "(fgsm) or many (pgd) along the gradient. Made with robustness.",
+            {"split": "str", "attack": "str", "epsilon": "float", "n": "int", "correct": "int"},
+            minor=2,
+        ),
+        Arrays(
+            "robustness_answers",
+            "The class that was said of each example, one row for each row of robustness (`predicted`) and of attacks "
+            "(`attacked`). Made with robustness.",
+            {
+                "example_id": ("int32", 1),
+                "predicted": ("int16", 2),
+                "attacked_id": ("int32", 1),
+                "attacked": ("int16", 2),
+            },
+            minor=2,
+        ),
     )
 }
 

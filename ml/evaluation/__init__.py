@@ -15,6 +15,7 @@ from ml.evaluation import (
     neighbours,
     predictions,
     projection,
+    robustness,
     scores,
     slices,
     tags,
@@ -34,8 +35,9 @@ EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarra
     "tags": tags.table,
     "slices": slices.table,
     "label_issues": label_issues.table,
+    "robustness": robustness.table,
 }
 # a second or two: made before a run is published
 QUICK = ("scores", "confusion", "calibration", "conformal", "filters", "features")
 SLOW = ("neighbours", "projection", "tags", "slices")  # added right after
-ASKED = ("label_issues",)  # trains networks of its own for a minute or more: made only when it is named
+ASKED = ("label_issues", "robustness")  # take minutes, training networks or attacking one: made only when named

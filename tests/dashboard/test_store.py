@@ -3,10 +3,12 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dashboard.selection import BUCKETS, Lasso, Selection
 from dashboard.store import Missing, Predictions, RunView, Saved, Store
+from ml.artifacts.writer import add_nouns
 from tests.conftest import TOY
 
 
@@ -282,3 +284,37 @@ def test_charts_of_points_draw_the_same_share_of_each_label(store):
     shares = np.bincount(predictions.labels[rows]) / 100
     assert shares == pytest.approx(np.bincount(predictions.labels) / len(predictions.labels), abs=0.01)
     assert run.sketched("test", 100) is rows, "the same points each time"
+
+
+def test_the_pictures_that_a_corruption_turned(home, no_artifacts):
+    with pytest.raises(Missing) as caught:
+        Store(no_artifacts, home).open("toy").robustness()
+    assert caught.value.command == "python -m ml evaluate toy --only robustness"
+    for asked in (lambda run: run.attacks(), lambda run: run.flipped("noise", 1)):
+        with pytest.raises(Missing) as caught:
+            asked(Store(no_artifacts, home).open("toy"))
+        assert caught.value.command == "python -m ml evaluate toy --only robustness"
+    bare = Store(no_artifacts, home).open("toy")
+    whole = bare.predictions("test")
+    few, labels = whole.ids[7:11], whole.labels[7:11]
+    other = (labels + 1) % 4
+    cells = [("none", 0), ("noise", 1), ("noise", 2)]
+    # the first is wrong as it is; noise turns the second, and more of it the last
+    said = np.stack([labels, labels, labels]).astype(np.int16)
+    said[:, 0], said[1:, 1], said[2, 3] = other[0], other[1], other[3]
+    frame = pd.DataFrame(cells, columns=["corruption", "severity"])
+    frame = frame.assign(split="test", level=0.1, n=4, correct=[3, 2, 1])
+    curve = pd.DataFrame({"split": ["test"], "attack": ["pgd"], "epsilon": [0.1], "n": [4], "correct": [1]})
+    answers = {"example_id": few, "predicted": said, "attacked_id": few, "attacked": said[:1]}
+    made = {"robustness": frame, "attacks": curve, "robustness_answers": answers}
+    add_nouns(home / "runs" / "toy", bare.manifest, {noun: (data, 0.0) for noun, data in made.items()})
+    run = Store(no_artifacts, home).open("toy")
+    assert run.robustness()["correct"].tolist() == [3, 2, 1]
+    assert run.attacks()["correct"].tolist() == [1]
+    for severity, rows in ((1, [1]), (2, [1, 3])):
+        ids, instead = run.flipped("noise", severity)
+        assert ids.tolist() == few[rows].tolist()
+        assert instead.tolist() == other[rows].tolist()
+    for corruption, severity in (("noise", 3), ("fog", 1)):
+        with pytest.raises(Missing, match="not tried"):
+            run.flipped(corruption, severity)

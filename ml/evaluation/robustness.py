@@ -1,0 +1,126 @@
+"""How much of the accuracy on test is left under corruptions, and under attacks of growing reach?
+
+Corruptions and attacks are those of ml.robustness. How many pictures are asked follows the network's own pace, so that
+an evaluation takes minutes: all of test, or the largest part of PARTS that fits BUDGET, each class with its share.
+Smaller parts lie within larger ones, so that two runs always share pictures.
+"""
+
+import time
+
+import numpy as np
+import pandas as pd
+
+from ml.data.base import Split, stratified
+from ml.evaluation.subject import Subject
+from ml.inference import BATCH, Classifier
+from ml.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+
+SPLIT = "test"
+PARTS = ((10_000, 1_000), (5_000, 1_000), (2_000, 500), (1_000, 250))  # pictures to corrupt, and of those to attack
+BUDGET = 540.0  # seconds of one thread
+CORRUPTING = 1e-4  # seconds a picture
+ATTACKING = 150  # forward passes a picture: PGD's 20 gradients are three each, and few pictures hold out for long
+ATTACKS = ("fgsm", "pgd")
+EPSILONS = (0, 0.25, 0.5, 1, 2, 4, 8, 16, 32)  # of 255
+
+
+def table(subject: Subject) -> pd.DataFrame:
+    """One row a corruption and severity; see the schema.
+
+    Leaves the curves as the noun `attacks`, and what was said of each picture as `robustness_answers`.
+    """
+    classifier, whole = subject.classifier, subject.splits[SPLIT]
+    asked, under = sizes(len(whole), pace(classifier, whole.images))
+    examples, few = part(whole, asked, subject.seed), part(whole, under, subject.seed)
+    cells = [("none", 0, 0.0)]
+    cells += [(name, s, kind.levels[s - 1]) for name, kind in CORRUPTIONS.items() for s in SEVERITIES]
+    total = len(cells) + len(ATTACKS) * (len(EPSILONS) - 1)
+    said = []
+    for place, (name, severity, _) in enumerate(cells):
+        subject.tell(f"computing robustness: {name} {severity or ''}".rstrip() + f", {place + 1}/{total}")
+        said.append(answers(classifier, examples, name, severity, subject.seed))
+    predicted = np.stack(said)
+    frame = pd.DataFrame(cells, columns=["corruption", "severity", "level"])
+    frame.insert(0, "split", SPLIT)
+    frame["n"], frame["correct"] = len(examples), (predicted == examples.labels).sum(1)
+
+    curves, held = [], []
+    clean = answers(classifier, few, "none", 0, subject.seed)
+    for place, name in enumerate(ATTACKS):
+        done = len(cells) + place * (len(EPSILONS) - 1)
+        held.append(curve(subject, few, clean, name, done, total))
+        right = (held[-1] == few.labels).sum(1)
+        curves += [(SPLIT, name, e / 255, len(few), int(r)) for e, r in zip(EPSILONS, right, strict=True)]
+    subject.also["attacks"] = pd.DataFrame(curves, columns=["split", "attack", "epsilon", "n", "correct"])
+    subject.also["robustness_answers"] = {
+        "example_id": examples.ids.astype(np.int32),
+        "predicted": predicted,
+        "attacked_id": few.ids.astype(np.int32),
+        "attacked": np.concatenate(held),
+    }
+    return frame
+
+
+def sizes(n: int, seconds: float) -> tuple[int, int]:
+    """How many pictures of n are corrupted, and how many attacked, when a forward pass takes `seconds` a picture."""
+    for whole, few in PARTS:
+        asked, under = min(whole, n), min(few, n)
+        cells = len(CORRUPTIONS) * len(SEVERITIES) + 1
+        if asked * cells * (seconds + CORRUPTING) + under * ATTACKING * seconds <= BUDGET:
+            break
+    return asked, under
+
+
+def pace(classifier: Classifier, images: np.ndarray) -> float:
+    """Seconds of one thread that a forward pass takes a picture: whoever else uses the machine changes nothing."""
+    some = images[:BATCH]
+    classifier.probabilities(some[:10])  # what is done once
+    began = time.process_time()
+    classifier.probabilities(some)
+    return (time.process_time() - began) / max(len(some), 1)
+
+
+def part(split: Split, size: int, seed: int) -> Split:
+    """`size` pictures of a split in their order, all where it has no more; the same seed gives parts of each other."""
+    if size >= len(split):
+        return split
+    return split.take(np.sort(stratified(split.labels, size, np.random.default_rng(seed))))
+
+
+def answers(classifier: Classifier, examples: Split, name: str, severity: int, seed: int) -> np.ndarray:
+    """int16 [n]: the class that is said of each picture under a corruption; severity 0 leaves it as it is."""
+    said = []
+    for start in range(0, len(examples), 4 * BATCH):
+        rows = slice(start, start + 4 * BATCH)
+        images = examples.images[rows]
+        worse = corrupt(images, name, severity, ids=examples.ids[rows], seed=seed) if severity else images
+        said.append(classifier.probabilities(worse).argmax(1))
+    return np.concatenate(said).astype(np.int16)
+
+
+def curve(subject: Subject, examples: Split, clean: np.ndarray, name: str, done: int, total: int) -> np.ndarray:
+    """int16 [len(EPSILONS), n]: the class that is said of each picture, attacked within each epsilon.
+
+    clean: int16 [n], what is said of it unattacked. What PGD turned within one epsilon stays turned within a larger
+    one, which allows the same picture; FGSM's one step is as long as epsilon, so that it is asked anew. done, total:
+    the steps before this one and in all, for telling.
+    """
+    from ml.robustness.attacks import attacked  # loads captum, which few evaluations need
+
+    said = [clean]
+    for place, epsilon in enumerate(EPSILONS[1:]):
+        subject.tell(f"computing robustness: {name} at {epsilon:g}/255, {done + place + 1}/{total}")
+        last = said[-1].copy()
+        rows = np.flatnonzero(last == examples.labels) if name == "pgd" else np.arange(len(examples))
+        if len(rows):
+            answer = attacked(
+                subject.classifier,
+                examples.images[rows],
+                examples.labels[rows],
+                epsilon / 255,
+                name,
+                seed=subject.seed,
+            )
+            last[rows] = answer.predicted
+        said.append(last)
+    return np.stack(said).astype(np.int16)

@@ -1,0 +1,216 @@
+"""The smallest changes that mislead a network most, found with its own gradients.
+
+Two attacks, both by captum, both within ±ε of every pixel, pixels in 0..1, away from a class or, targeted, towards it.
+FGSM (Goodfellow et al. 2015, arXiv:1412.6572) takes one step of ε along the sign of the loss's gradient. PGD (Madry et
+al. 2018, arXiv:1706.06083) takes STEPS smaller ones from a random start and is brought back within ε after each.
+Gradients go through the normalisation that the network was trained with.
+
+An attacked picture holds levels between those of 8 bits. Nothing depends on the other pictures of a batch: the random
+start is one pattern for all, drawn from the seed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from captum.robust import FGSM, PGD
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.inference import BATCH, Classifier, softmax
+
+STEPS = 20
+PACE = 2.5  # steps together go so many times as far as ε (Madry et al., appendix)
+# of 255; where nothing is said of it, the largest change that is looked at
+LADDER = (0.25, 0.5, 1, 2, 4, 8, 16, 32)
+HALVINGS = 6  # between two rungs
+
+
+@dataclass(frozen=True)
+class Attack:
+    """title, sentence: what people read. move: see fgsm."""
+
+    title: str
+    sentence: str
+    move: Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What became of n pictures.
+
+    images: float32 [n, h, w, c] in 0..1; change: float32 [n, h, w, c], what was added; probabilities: float32
+    [n, classes] of the attacked ones; epsilon: float64 [n], how far each pixel might move.
+    """
+
+    images: np.ndarray
+    change: np.ndarray
+    probabilities: np.ndarray
+    epsilon: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        return self.probabilities.argmax(1)
+
+
+class Pixels(nn.Module):
+    """A classifier's network that reads pixels in 0..1, float32 [n, c, h, w], instead of normalised ones."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.network = classifier.folded
+        self.register_buffer("mean", torch.tensor(classifier.mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(classifier.std).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return found
+
+
+def fgsm(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, targeted: bool, seed: int) -> Tensor:
+    """images: float32 [n, c, h, w] in 0..1, classes: int64 [n], epsilon: float32 [n, 1, 1, 1] → attacked images."""
+    return Step(network, loss, 0.0, 1.0).perturb(images, epsilon, classes, targeted=targeted)
+
+
+def pgd(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, targeted: bool, seed: int) -> Tensor:
+    """As fgsm; seed: of the random start."""
+    attack = Walk(network, images.shape[1:], seed)
+    pace = PACE * epsilon / STEPS
+    return attack.perturb(images, epsilon, pace, STEPS, classes, targeted=targeted, random_start=True)
+
+
+class Step(FGSM):
+    """Captum's FGSM, also for gradients below a millionth: a network that is very sure has no others."""
+
+    zero_thresh: float
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.zero_thresh = 0.0
+
+    def perturb(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
+        """As captum's, which warns of inputs that ask for no gradient, and makes them ask."""
+        for one in inputs if isinstance(inputs, tuple) else (inputs,):
+            one.requires_grad_()
+        return super().perturb(inputs, *arguments, **options)
+
+
+class Walk(PGD):
+    """Captum's PGD with a start of its own: captum's comes from the generator that all of torch shares."""
+
+    def __init__(self, network: nn.Module, shape: tuple[int, ...], seed: int) -> None:
+        super().__init__(network, loss, 0.0, 1.0)
+        self.fgsm = Step(network, loss)
+        pattern = np.random.default_rng(seed).uniform(-1, 1, shape)
+        self._pattern = torch.from_numpy(pattern.astype(np.float32))
+
+    def _random_point(self, center: Tensor, radius: Any, norm: str, mask: Any) -> Tensor:
+        return center + self._pattern * radius * mask
+
+
+def loss(logits: Tensor, classes: Tensor) -> Tensor:
+    """The log odds against the classes, [1]: added up, not averaged, so that each picture has a gradient of its own.
+
+    Cross-entropy is log(1 + exp(odds)), so its gradient has the same signs everywhere. But where a network is sure,
+    that is rounded to nothing, and an attack along it would find a strength that is not there.
+    """
+    own = functional.one_hot(classes, logits.shape[1]).bool()
+    return (logits.masked_fill(own, -torch.inf).logsumexp(1) - logits[own]).sum()[None]
+
+
+ATTACKS: dict[str, Attack] = {
+    "fgsm": Attack("FGSM", "One step along the sign of the gradient.", fgsm),
+    "pgd": Attack("PGD", f"{STEPS} small steps from a random start, each as far as the limit lets it.", pgd),
+}
+
+
+def attacked(
+    classifier: Classifier,
+    images: np.ndarray,
+    classes: np.ndarray,
+    epsilon: float | np.ndarray,
+    name: str,
+    *,
+    targeted: bool = False,
+    seed: int = 0,
+) -> Attacked:
+    """images: uint8 [n, h, w, c]; classes: int [n], away from which, or, targeted, towards which they are changed.
+
+    epsilon: 0 to 1, one for all or [n]; name: of ATTACKS. Raises KeyError for an unknown name, ValueError for another
+    epsilon, class or shape of pictures.
+    """
+    limits = np.broadcast_to(np.asarray(epsilon, np.float64), len(images))
+    if not ((limits >= 0) & (limits <= 1)).all():
+        raise ValueError("epsilon goes from 0 to 1")
+    if len(classes) != len(images) or not all(0 <= int(one) < len(classifier.classes) for one in classes):
+        raise ValueError("there must be one class of the network's for each picture")
+    if images.dtype != np.uint8 or images.shape[1:] != classifier.shape:
+        raise ValueError(f"pictures must be uint8 [n, {classifier.shape}], got {images.dtype} {images.shape}")
+    move, network = ATTACKS[name].move, Pixels(classifier)
+    made, said = [], []
+    for start in range(0, len(images), BATCH):
+        part = slice(start, start + BATCH)
+        before = torch.from_numpy(images[part].astype(np.float32) / 255).permute(0, 3, 1, 2).contiguous()
+        reach = torch.from_numpy(limits[part].astype(np.float32)).view(-1, 1, 1, 1)
+        after = move(network, before, torch.from_numpy(np.asarray(classes[part], np.int64)), reach, targeted, seed)
+        after = torch.clamp(after.detach(), 0, 1)
+        with torch.no_grad():
+            said.append(softmax(network(after).numpy()))
+        made.append(after.permute(0, 2, 3, 1).numpy())
+    found = np.concatenate(made) if made else np.zeros(images.shape, np.float32)
+    likely = np.concatenate(said) if said else np.zeros((0, len(classifier.classes)), np.float32)
+    return Attacked(found, found - images.astype(np.float32) / 255, likely, limits)
+
+
+def smallest(
+    classifier: Classifier,
+    images: np.ndarray,
+    classes: np.ndarray,
+    name: str,
+    *,
+    targeted: bool = False,
+    most: float = LADDER[-1] / 255,
+    seed: int = 0,
+) -> Attacked:
+    """The smallest epsilon at which each picture flips, and what it is then. Takes what `attacked` does.
+
+    A picture flips where the network does not say its class any more, or, targeted, says it. Rungs of a ladder up to
+    `most` are tried from below, since a larger step of FGSM may lead back; then the gap below the first that flips is
+    halved HALVINGS times. epsilon: 0 for what had flipped before anything was changed, NaN for what does not flip;
+    those are as they are at `most`.
+    """
+    if not 0 < most <= 1:
+        raise ValueError("most is above 0, and at most 1")
+    classes = np.asarray(classes)
+    rungs = [step / 255 for step in LADDER if step / 255 < most] + [most]
+
+    def flipped(answer: Attacked, rows: np.ndarray) -> np.ndarray:
+        return (answer.predicted == classes[rows]) == targeted
+
+    best = attacked(classifier, images, classes, 0.0, name, targeted=targeted, seed=seed)
+    everything = np.arange(len(images))
+    low, high = np.zeros(len(images)), np.where(flipped(best, everything), 0.0, np.nan)
+    final = (best.images.copy(), best.probabilities.copy())
+
+    def attempt(rows: np.ndarray, epsilon: np.ndarray) -> np.ndarray:
+        """bool [len(rows)]: which flip; keeps what those are, and what is left at the end of the ladder."""
+        answer = attacked(classifier, images[rows], classes[rows], epsilon, name, targeted=targeted, seed=seed)
+        won = flipped(answer, rows)
+        kept = won | (np.isnan(high[rows]) & (epsilon == most))
+        final[0][rows[kept]], final[1][rows[kept]] = answer.images[kept], answer.probabilities[kept]
+        return won
+
+    for rung in rungs:
+        rows = np.flatnonzero(np.isnan(high))
+        if not len(rows):
+            break
+        won = attempt(rows, np.full(len(rows), rung))
+        high[rows[won]], low[rows[~won]] = rung, rung
+    rows = np.flatnonzero(high > 0)
+    for _ in range(HALVINGS if len(rows) else 0):
+        middle = (low[rows] + high[rows]) / 2
+        won = attempt(rows, middle)
+        high[rows[won]], low[rows[~won]] = middle[won], middle[~won]
+    return Attacked(final[0], final[0] - images.astype(np.float32) / 255, final[1], high)

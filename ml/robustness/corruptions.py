@@ -1,0 +1,171 @@
+"""Pictures made worse, as cameras, files and hands do it: eight corruptions in five severities.
+
+Sources. Fashion-MNIST-C (Weiss and Tonella 2022, arXiv:2205.00664) takes its functions from MNIST-C (Mu and Gilmer
+2019, arXiv:1906.02337), and that rewrites those of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261) for
+28 × 28. Definitions and severities are MNIST-C's, with two exceptions: its Gaussian blur keeps the widths of photos of
+224 pixels, under which 28 × 28 show nothing any more, so that of CIFAR-10-C is used, ImageNet-C's own version for
+32 × 32; and nothing there covers a part of the picture, which Cutout does. Lengths grow with the picture.
+
+Chance is drawn for each picture from the seed, the corruption's name and the picture's id: any part of a split, a
+single picture too, comes out as it does in the whole, and a higher severity is more of the same.
+"""
+
+import io
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from torch.nn import functional
+
+SEVERITIES = (1, 2, 3, 4, 5)
+Chances = list[np.random.Generator]  # one a picture
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """title, sentence: what people read; levels: how much at each severity, in the sentence's unit.
+
+    apply: float32 [n, h, w, c] in 0..1, level, chances → the same shape; what leaves 0..1 is cut off.
+    """
+
+    title: str
+    sentence: str
+    levels: tuple[float, float, float, float, float]
+    apply: Callable[[np.ndarray, float, Chances], np.ndarray]
+
+
+def corrupt(images: np.ndarray, name: str, severity: int, *, ids: np.ndarray, seed: int = 0) -> np.ndarray:
+    """images: uint8 [n, h, w, c]; name: of CORRUPTIONS; severity: 1 to 5; ids: int [n] → uint8 [n, h, w, c].
+
+    Raises KeyError for an unknown name, ValueError for another severity.
+    """
+    if severity not in SEVERITIES:
+        raise ValueError(f"severity goes from 1 to 5, not {severity}")
+    kind = CORRUPTIONS[name]
+    salt = zlib.crc32(name.encode())  # so that a new corruption changes no other
+    chances = [np.random.default_rng([seed, salt, int(example)]) for example in ids]
+    worse = kind.apply(images.astype(np.float32) / 255, kind.levels[severity - 1], chances)
+    return np.rint(np.clip(worse, 0, 1) * 255).astype(np.uint8)
+
+
+def noise(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
+    """Gaussian noise of standard deviation `level` on every number (ImageNet-C and MNIST-C, gaussian_noise)."""
+    return images + level * np.stack([one.standard_normal(images.shape[1:], np.float32) for one in chances])
+
+
+def blur(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
+    """A Gaussian of `level` pixels on 32 (CIFAR-10-C, gaussian_blur), edges repeated."""
+    sigma = level * side(images) / 32
+    return gaussian_filter(images, (0, sigma, sigma, 0), mode="nearest")
+
+
+def contrast(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
+    """The distance from each channel's mean, times `level` (ImageNet-C and MNIST-C, contrast)."""
+    means = images.mean(axis=(1, 2), keepdims=True)
+    return (images - means) * level + means
+
+
+def occlusion(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
+    """A square, its side `level` of the picture's, anywhere inside, in the picture's mean.
+
+    Cutout (DeVries and Taylor 2017, arXiv:1708.04552), whose square may hang over the edge and has the data set's mean.
+    """
+    _, height, width, _ = images.shape
+    size = max(round(level * side(images)), 1)
+    places = np.stack([one.random(2) for one in chances])  # of the free space: a larger square stays where it was
+    top, left = np.rint(places * (height - size, width - size)).astype(int).T
+    y, x = np.arange(height), np.arange(width)
+    rows = (y >= top[:, None]) & (y < top[:, None] + size)
+    columns = (x >= left[:, None]) & (x < left[:, None] + size)
+    hole = (rows[:, :, None] & columns[:, None, :])[..., None]
+    return np.where(hole, images.mean(axis=(1, 2), keepdims=True), images)
+
+
+def shift(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
+    """`level` pixels on 28 up or down and as many left or right, black coming in (MNIST-C, translate)."""
+    pixels = max(round(level * side(images) / 28), 1)
+    down, right = np.stack([one.choice((-pixels, pixels), 2) for one in chances]).T
+    return moved(images, *affine(images, 0 * down, down, right))
+
+
+def rotation(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
+    """Turned by `level` radians either way about the middle, black coming in (MNIST-C, rotate)."""
+    angles = level * np.array([one.choice((-1, 1)) for one in chances])
+    return moved(images, *affine(images, angles, 0 * angles, 0 * angles))
+
+
+def jpeg(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
+    """Kept as JPEG of quality `level` (ImageNet-C and MNIST-C, jpeg_compression).
+
+    Three channels are kept as colours, any others one by one.
+    """
+    channels = images.shape[-1]
+    pictures = np.rint(images * 255).astype(np.uint8)
+    if channels != 3:
+        pictures = np.moveaxis(pictures, -1, 1).reshape(-1, *pictures.shape[1:3])
+    decoded = []
+    for picture in pictures:
+        with io.BytesIO() as file:
+            Image.fromarray(picture).save(file, "JPEG", quality=int(level))
+            decoded.append(np.asarray(Image.open(file)))
+    found = np.stack(decoded).astype(np.float32) / 255
+    return found if channels == 3 else np.moveaxis(found.reshape(-1, channels, *found.shape[1:]), 1, -1)
+
+
+def pixelate(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
+    """Reduced to `level` of its size, each pixel the mean of what it covers (ImageNet-C and MNIST-C, pixelate)."""
+    height, width = images.shape[1:3]
+    whole = torch.from_numpy(images).permute(0, 3, 1, 2)
+    small = functional.interpolate(whole, size=(int(height * level), int(width * level)), mode="area")
+    large = functional.interpolate(small, size=(height, width), mode="nearest-exact")
+    return large.permute(0, 2, 3, 1).numpy()
+
+
+def side(images: np.ndarray) -> int:
+    """The shorter side, in pixels."""
+    return min(images.shape[1:3])
+
+
+def affine(
+    images: np.ndarray, angles: np.ndarray, down: np.ndarray, right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel comes from when pictures are turned about their middle (radians), then moved (pixels).
+
+    All float [n] → float rows, columns [n, h, w].
+    """
+    middle = (np.array(images.shape[1:3]) - 1) / 2
+    y, x = np.meshgrid(
+        *(np.arange(size) - half for size, half in zip(images.shape[1:3], middle, strict=True)), indexing="ij"
+    )
+    y, x = y[None] - down[:, None, None], x[None] - right[:, None, None]
+    cosine, sine = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]
+    return cosine * y - sine * x + middle[0], sine * y + cosine * x + middle[1]
+
+
+def moved(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Each pixel from a place between pixels, bilinear; black from outside. rows, columns: float [n, h, w]."""
+    height, width = images.shape[1:3]
+    grid = np.stack([2 * columns / max(width - 1, 1) - 1, 2 * rows / max(height - 1, 1) - 1], axis=-1)
+    whole = torch.from_numpy(images).permute(0, 3, 1, 2)
+    found = functional.grid_sample(whole, torch.from_numpy(grid.astype(np.float32)), align_corners=True)
+    return found.permute(0, 2, 3, 1).numpy()
+
+
+CORRUPTIONS: dict[str, Corruption] = {
+    "noise": Corruption(
+        "Noise", "Gaussian noise; its standard deviation, from 0 to 1.", (0.08, 0.12, 0.18, 0.26, 0.38), noise
+    ),
+    "blur": Corruption("Blur", "Out of focus; in pixels of 32.", (0.4, 0.6, 0.7, 0.8, 1.0), blur),
+    "contrast": Corruption("Contrast", "Flat; the share of contrast left.", (0.4, 0.3, 0.2, 0.1, 0.05), contrast),
+    "occlusion": Corruption(
+        "Occlusion", "A square in front of it; the share of the picture's side.", (0.2, 0.3, 0.4, 0.5, 0.6), occlusion
+    ),
+    "shift": Corruption("Shift", "Moved along a diagonal; in pixels of 28.", (1, 2, 3, 4, 5), shift),
+    "rotation": Corruption("Rotation", "Turned either way; in radians.", (0.2, 0.4, 0.6, 0.8, 1.0), rotation),
+    "jpeg": Corruption("JPEG", "Kept as a lossy file; its quality of 100.", (25, 18, 15, 10, 7), jpeg),
+    "pixelate": Corruption("Pixelate", "Fewer pixels; the share of rows left.", (0.6, 0.5, 0.4, 0.3, 0.25), pixelate),
+}

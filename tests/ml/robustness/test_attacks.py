@@ -1,0 +1,155 @@
+"""Attacks on networks so small that the best one is known."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ml.inference import Classifier
+from ml.robustness.attacks import ATTACKS, HALVINGS, LADDER, Pixels, attacked, smallest
+
+SIZE = 4
+
+
+class Halves(nn.Module):
+    """Score of class 0: how much brighter the left half is, times `sure`; of class 1: nothing."""
+
+    def __init__(self, sure: float = 1.0) -> None:
+        super().__init__()
+        self.sure = sure
+        self.offset = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images):
+        half = images.shape[-1] // 2
+        score = self.sure * (images[..., :half].sum((1, 2, 3)) - images[..., half:].sum((1, 2, 3)))
+        return torch.stack([score + self.offset, 0 * score], dim=1)
+
+
+def classifier(module=None, channels=1, mean=0.4, std=0.25):
+    return Classifier(
+        module or Halves(),
+        {
+            "classes": ["left", "right"], "height": SIZE, "width": SIZE, "channels": channels,
+            "mean": [mean] * channels, "std": [std] * channels,
+        },
+    )  # fmt: skip
+
+
+def halves(left, right, n=1):
+    picture = np.full((n, SIZE, SIZE, 1), right, np.uint8)
+    picture[:, :, : SIZE // 2] = left
+    return picture
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_every_pixel_moves_against_the_class(name):
+    found = attacked(classifier(), halves(153, 102), np.array([0]), 0.05, name)
+    assert np.allclose(found.images[0, :, :2], 0.6 - 0.05, atol=1e-6)
+    assert np.allclose(found.images[0, :, 2:], 0.4 + 0.05, atol=1e-6)
+    assert np.allclose(found.change, found.images - halves(153, 102) / np.float32(255), atol=1e-7)
+    assert found.predicted.tolist() == [0]  # 0.55 is more than 0.45 still
+    # 8 pixels a half, 0.1 apart, each distance by a deviation of 0.25
+    assert found.probabilities[0, 0] == pytest.approx(1 / (1 + np.exp(-8 * 0.1 / 0.25)), abs=1e-5)
+    assert attacked(classifier(), halves(153, 102), np.array([0]), 0.11, name).predicted.tolist() == [1]
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_targeted_attack_goes_towards_its_class(name):
+    towards = attacked(classifier(), halves(102, 153), np.array([0]), 0.11, name, targeted=True)
+    assert towards.predicted.tolist() == [0]
+    away = attacked(classifier(), halves(102, 153), np.array([0]), 0.11, name)
+    assert away.probabilities[0, 0] < 0.001
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_pixels_stay_pixels(name):
+    found = attacked(classifier(), halves(255, 0, n=2), np.array([1, 0]), np.array([0.2, 0.3]), name)
+    assert found.images.min() >= 0
+    assert found.images.max() <= 1
+    assert np.allclose(found.change[0], 0, atol=1e-7)  # as far left as can be
+    assert np.allclose(np.abs(found.change[1]), 0.3, atol=1e-6)
+    assert found.epsilon.tolist() == [0.2, 0.3]
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_very_sure_network_has_no_shelter(name):
+    """Gradients below a millionth count as much as others."""
+    found = attacked(classifier(Halves(sure=4)), halves(153, 102), np.array([0]), 0.05, name)
+    assert found.probabilities[0, 0] > 0.999_99
+    assert np.allclose(np.abs(found.change), 0.05, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_smallest_epsilon_by_hand(name):
+    images = np.concatenate([halves(153, 102), halves(102, 153), halves(120, 118)])
+    found = smallest(classifier(), images, np.array([0, 0, 0]), name)
+    step = (32 - 16) / 255 / 2**HALVINGS
+    assert 0.1 <= found.epsilon[0] <= 0.1 + step + 1e-6  # 0.6 and 0.4 meet in the middle
+    assert found.epsilon[1] == 0  # is called right as it is
+    assert 1 / 255 <= found.epsilon[2] <= 1 / 255 + 1 / 255 / 2**HALVINGS + 1e-6
+    assert found.predicted.tolist() == [1, 1, 1]
+    assert (np.abs(found.change).max(axis=(1, 2, 3)) <= found.epsilon + 1e-6).all()
+    assert np.allclose(found.change[1], 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_what_does_not_flip_says_so(name):
+    images = halves(200, 40, n=2)
+    found = smallest(classifier(), images, np.array([0, 1]), name, targeted=False, most=0.1)
+    assert np.isnan(found.epsilon[0])
+    assert found.epsilon[1] == 0
+    assert np.allclose(np.abs(found.change[0]), 0.1, atol=1e-6)  # as it is at most
+    towards = smallest(classifier(), images, np.array([1, 1]), name, targeted=True, most=0.5)
+    assert towards.epsilon == pytest.approx([80 / 255] * 2, abs=0.5 / 2**HALVINGS)
+
+
+def test_the_ladder_finds_a_flip_that_a_larger_step_leads_back_from():
+    class Island(nn.Module):
+        """Class 0 but where the mean is between 0.50 and 0.52: reached by a small step, passed by a large one."""
+
+        def forward(self, images):
+            mean = images.mean((1, 2, 3))
+            return torch.stack([(mean - 0.51).abs() - 0.01, 0 * mean], dim=1)
+
+    found = smallest(classifier(Island(), mean=0.0, std=1.0), halves(125, 125), np.array([0]), "fgsm")
+    assert 0.5 - 125 / 255 <= found.epsilon[0] <= LADDER[4] / 255
+    assert attacked(
+        classifier(Island(), mean=0.0, std=1.0), halves(125, 125), np.array([0]), 0.1, "fgsm"
+    ).predicted.tolist() == [0]
+
+
+def test_the_random_start_is_the_seeds_and_no_other_pictures():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(12, 2))
+    one = classifier(module)
+    images = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 1)).astype(np.uint8)
+    classes = Pixels(one)(torch.from_numpy(images / np.float32(255)).permute(0, 3, 1, 2)).argmax(1).numpy()
+    before = torch.get_rng_state()
+    whole = attacked(one, images, classes, 0.05, "pgd", seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    alone = attacked(one, images[2:3], classes[2:3], 0.05, "pgd", seed=3)
+    assert np.allclose(alone.images[0], whole.images[2], atol=1e-6)
+    plain = attacked(one, images, classes, 0.0, "pgd").probabilities[np.arange(5), classes]
+    fast = attacked(one, images, classes, 0.05, "fgsm").probabilities[np.arange(5), classes]
+    many = whole.probabilities[np.arange(5), classes]
+    assert (fast < plain).all()
+    assert many.mean() <= fast.mean() + 1e-4
+    assert (np.abs(whole.change) <= 0.05 + 1e-6).all()
+    assert all(parameter.grad is None for parameter in one.folded.parameters())
+
+
+def test_what_cannot_be_attacked_is_refused():
+    one, images = classifier(), halves(153, 102)
+    with pytest.raises(KeyError):
+        attacked(one, images, np.array([0]), 0.1, "deepfool")
+    for epsilon in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="epsilon"):
+            attacked(one, images, np.array([0]), epsilon, "fgsm")
+    for classes in ([2], [-1], [0, 0]):
+        with pytest.raises(ValueError, match="class"):
+            attacked(one, images, np.array(classes), 0.1, "fgsm")
+    with pytest.raises(ValueError, match="uint8"):
+        attacked(one, images[:, :3], np.array([0]), 0.1, "fgsm")
+    with pytest.raises(ValueError, match="most"):
+        smallest(one, images, np.array([0]), "fgsm", most=0)
+    assert attacked(one, images[:0], np.zeros(0, int), 0.1, "pgd").probabilities.shape == (0, 2)
