@@ -1,6 +1,7 @@
 """Door MAKE: submit, observe, cancel and resume trainings; rows in the database, never a process of this one."""
 
 import functools
+import hashlib
 import json
 import logging
 import multiprocessing
@@ -49,6 +50,7 @@ WAKE_LONGEST = 60.0
 LOADING_SECONDS = 60.0  # a worker that lives may take so long to put its name down
 RELAY_SECONDS = 0.5
 LOG_BYTES = 16_000
+EVALUATIONS = ("label_issues", "robustness")  # nouns that take minutes: made when somebody asks for them
 READ_ONLY = "This server shows runs and trains none (it was started with --read-only)."
 NO_BROKER = (
     "The job queue (Redis) cannot be reached. Trainings under way go on; new ones wait and begin by themselves once it "
@@ -290,6 +292,43 @@ class Jobs:
         job = self._announce(self._write(insert))
         self.wake()
         return job
+
+    def evaluate(self, run_id: object, noun: object, *, runs: Collection[str]) -> Job:
+        """Queue the making of a noun that is made when asked for; the job under way if there is one. Raises Refused.
+
+        runs: ids of the runs that can be evaluated.
+        """
+        self._allowed()
+        if not isinstance(run_id, str) or run_id not in runs:
+            raise Refused("There is no such run.")
+        if not isinstance(noun, str) or noun not in EVALUATIONS:
+            raise Refused(f"This cannot be computed here; choose from {', '.join(EVALUATIONS)}.")
+
+        def insert(table: JobTable) -> Job:
+            last = self._evaluation(table, run_id, noun)
+            if last is not None and last.active:
+                return last
+            # two clicks at once have the same last job before them, and become one
+            intent = hashlib.sha256(f"{run_id} {noun} {last.id if last else ''}".encode()).hexdigest()
+            return table.submit({"nouns": [noun]}, run_id, epochs=0, kind="evaluate", intent=intent)
+
+        job = self._announce(self._write(insert))
+        self.wake()
+        return job
+
+    def evaluation(self, run_id: str, noun: str) -> Job | None:
+        """The last job that made a noun of a run, or is to; None where none is known."""
+        table = self._table()
+        try:
+            return self._evaluation(table, run_id, noun) if table else None
+        except SQLAlchemyError:
+            log.exception("the job database cannot be read")
+            return None
+
+    @staticmethod
+    def _evaluation(table: JobTable, run_id: str, noun: str) -> Job | None:
+        jobs = table.listing(kind="evaluate")
+        return next((job for job in jobs if job.run_id == run_id and noun in job.spec.get("nouns", ())), None)
 
     def cancel(self, job_id: str) -> Job:
         """Raises Refused."""

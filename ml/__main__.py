@@ -243,7 +243,10 @@ def do_work(options: argparse.Namespace) -> int:
 
 def evaluate_run(options: argparse.Namespace) -> int:
     from ml import pipeline
+    from ml.jobs.trainer import LEASE
 
+    if os.environ.get(LEASE) and hasattr(os, "nice"):
+        os.nice(10)  # as a job, it gives way to the web server
     library = pipeline.default_library()
     if options.split:
         right, n, changed = pipeline.rescore(library, options.run, options.split)

@@ -6,6 +6,7 @@ running; the next worker waits for it. The worker itself never loads torch.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,6 +36,7 @@ ENDED = (1, 2, 9, 15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM: somebody wanted it; n
 LOCK = "worker.lock"
 LOCK_SECONDS = 5.0  # the last worker may be on its way out
 PAUSE_SECONDS = 1.0  # after the database could not be used
+TAIL_BYTES = 4096  # of a log, in which its last words are looked for
 LOG_BYTES = 2**20  # a job's log, or the worker's, that grows beyond it keeps its last quarter
 
 
@@ -165,8 +167,9 @@ class Worker:
         trim(self.table.log(row))
         if (row.kind != "train" or row.pid is None) and now - child.beaten >= BEAT_SECONDS:
             # a trainer beats for itself as soon as it can; on a busy machine that takes a while
-            stage = {"train": row.stage, "data": "fetching"}.get(row.kind, "computing")
-            self.table.beat(row, stage=stage)
+            words = {"train": row.stage, "data": "fetching"}.get(row.kind)
+            said: dict[str, str | int] = told(self.table.log(row)) if words is None else {"stage": words}
+            self.table.beat(row, **said)
             child.beaten = now
         progress = (row.batch, row.epoch, row.stage)
         if progress != child.progress:
@@ -208,6 +211,21 @@ def verdict(child: Child, status: int, printed: str = "") -> tuple[str, str]:
     if status == LOST:
         return "interrupted", "It lost its place in the job table."
     return "failed", "It stopped with an error; the log says more."
+
+
+def told(log: Path) -> dict[str, str | int]:
+    """How far an evaluation is, from the last words in its log: stage, and where they end in "3/40", batch and batches.
+
+    Its own lines begin with a small letter, those of warnings do not.
+    """
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - TAIL_BYTES, 0))
+        lines = re.findall(r"^[a-z].*$", file.read().decode("utf-8", "replace"), re.MULTILINE)
+        if lines:
+            counted = re.search(r",? (\d{1,9})/(\d{1,9})$", lines[-1])
+            done = {"batch": int(counted[1]), "batches": int(counted[2])} if counted else {}
+            return {"stage": lines[-1][: counted.start() if counted else None][:80], **done}
+    return {"stage": "computing"}
 
 
 def trim(log: Path, most: int = LOG_BYTES) -> None:

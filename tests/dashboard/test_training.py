@@ -147,12 +147,49 @@ def test_read_only_changes_nothing(own, no_artifacts):
         lambda: closed.cancel(job.id),
         lambda: closed.resume(job.id),
         lambda: closed.fetch(),
+        lambda: closed.evaluate("toy", "robustness", runs=["toy"]),
     ):
         with pytest.raises(Refused) as refusal:
             act()
         assert str(refusal.value) == READ_ONLY
     assert not closed.admit({"job": job.id, "attempt": 1})
     assert closed.view().job == job
+
+
+def test_an_evaluation_is_a_row_and_the_one_under_way_is_not_doubled(jobs, no_worker, monkeypatch):
+    runs = ["toy", "other"]
+    assert jobs.evaluation("toy", "robustness") is None
+    job = jobs.evaluate("toy", "robustness", runs=runs)
+    assert (job.kind, job.run_id, job.spec, job.state) == ("evaluate", "toy", {"nouns": ["robustness"]}, "queued")
+    assert no_worker == [jobs.home]
+    assert jobs.evaluate("toy", "robustness", runs=runs) == job
+    assert jobs.evaluation("toy", "robustness") == job
+    assert jobs.evaluation("other", "robustness") is jobs.evaluation("toy", "label_issues") is None
+    assert jobs.at_work("toy")
+    # a second click that was decided upon before the first one's row was there
+    monkeypatch.setattr(Jobs, "_evaluation", staticmethod(lambda *_: None))
+    assert jobs.evaluate("toy", "robustness", runs=runs).id == job.id
+    monkeypatch.undo()
+    assert jobs.cancel(job.id).state == "cancelled"
+    again = jobs.evaluate("toy", "robustness", runs=runs)
+    assert again.id != job.id
+    assert jobs.evaluation("toy", "robustness").id == again.id
+    for run, noun in (
+        ("gone", "robustness"),
+        ("toy", "history"),
+        (["toy"], "robustness"),
+        ("toy", {"a": 1}),
+        (None, None),
+    ):
+        with pytest.raises(Refused):
+            jobs.evaluate(run, noun, runs=runs)
+
+
+def test_what_can_be_asked_for_is_what_is_made_when_asked_for():
+    from dashboard.jobs import EVALUATIONS
+    from ml.evaluation import ASKED
+
+    assert set(EVALUATIONS) <= set(ASKED)
 
 
 def test_a_home_that_cannot_be_written_to_can_still_be_looked_at(tmp_path, no_artifacts):

@@ -1,6 +1,8 @@
 """What the worker makes of a process that ended, and what it starts when."""
 
 import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from ml.jobs import worker
 from ml.jobs.table import JobTable
 from ml.jobs.trainer import OUT_OF_MEMORY
-from ml.jobs.worker import Child, Worker, arguments, trim, verdict
+from ml.jobs.worker import Child, Worker, arguments, told, trim, verdict
 
 
 def child(kind="train", oom_kills=0, stalled=False):
@@ -122,3 +124,49 @@ def test_the_data_set_is_fetched_beside_a_training(tmp_path, monkeypatch):
     table.submit({}, "data", epochs=0, kind="data")
     own.turn()
     assert [arguments(job)[0] for job in begun] == ["train", "data"]
+
+
+def test_an_evaluation_says_how_far_it_is_and_can_be_cancelled(tmp_path, monkeypatch):
+    monkeypatch.delenv("FASHION_DB", raising=False)
+    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.0)
+    own = Worker(tmp_path)
+    table = own.table
+    table.submit({"nouns": ["robustness"]}, "old", epochs=0, kind="evaluate")
+    job = table.claim("evaluate")
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    try:
+        own._children[job.id] = Child(job, process, 0)
+        own._look(own._children[job.id])
+        assert table.get(job.id).stage == "computing"
+        log = table.log(job)
+        log.parent.mkdir(parents=True)
+        log.write_text("computing robustness\ncomputing robustness: blur 3, 9/57\n/a.py:3: UserWarning: x\n  warn(x)\n")
+        own._look(own._children[job.id])
+        seen = table.get(job.id)
+        assert (seen.stage, seen.batch, seen.batches) == ("computing robustness: blur 3", 9, 57)
+        table.cancel(job.id)
+        own._look(own._children[job.id])
+        assert process.wait(10) == -signal.SIGKILL
+        own._look(own._children[job.id])
+        assert table.get(job.id).state == "cancelled"
+        assert not own._children
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("", {"stage": "computing"}),
+        ("Traceback (most recent call last):\n  File\n", {"stage": "computing"}),
+        ("computing slices\n", {"stage": "computing slices"}),
+        ("learning from part 3 of 5\nmade slices\n", {"stage": "made slices"}),
+        ("half, 3/4\nx" + "y" * 200, {"stage": "x" + "y" * 79}),
+        ("z" * 9000 + "\nblur, 12/40\n", {"stage": "blur", "batch": 12, "batches": 40}),
+    ],
+)
+def test_the_last_words_of_a_log(printed, expected, tmp_path):
+    log = tmp_path / "job.log"
+    assert told(log) == {"stage": "computing"}
+    log.write_text(printed)
+    assert told(log) == expected
