@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.promises import FULL
+
 TESTS = Path(__file__).parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="fashion-forward-tests-"))
 os.environ["FASHION_HOME"] = str(SCRATCH / "home")
@@ -23,7 +25,6 @@ for name in (*(f"FASHION_{one}" for one in SETTINGS), "CELERY_BROKER_URL", "CELE
 # Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-FULL = os.environ.get("FASHION_FAULTS") == "full"
 TOY = "synthetic-4-28x28x1"
 TOY_RUN = "toy"
 

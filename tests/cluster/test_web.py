@@ -19,6 +19,7 @@ from ml.jobs.table import JobTable
 from tests.callbacks import Client, body, dependency
 from tests.cluster.conftest import LIMIT, Cluster, free_port, until
 from tests.cluster.test_cluster import reaches, trained_once
+from tests.promises import promised
 from tests.training_form import untouched
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(LIMIT)]
@@ -100,7 +101,7 @@ class Page:
         began = time.monotonic()
         status, made = self.client.fire_with("training-ticket-state.data", "training-start.n_clicks", values)
         assert status == 200
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < promised(2)
         return made["training-ticket-state"]["data"]
 
     def relay(self, ticket: dict, **handles: str) -> dict:
@@ -119,8 +120,8 @@ def test_o3_the_broker_is_absent_then_there_then_hangs_then_dies_and_comes_back(
     cluster: Cluster, address, predictions, tell
 ):
     page, table = Page(address), JobTable(cluster.home)
-    _, seconds = until(lambda: page.banner() == NO_BROKER, 10, "absent at the start, and said")
-    assert seconds < 5
+    _, seconds = until(lambda: page.banner() == NO_BROKER, 20, "absent at the start, and said")
+    assert seconds < promised(5)
     assert json.loads(send(address, "/health")[1])["broker"] == "unreachable"
     early = page.start("early")
     assert page.relay(early) == {}
@@ -144,11 +145,11 @@ def test_o3_the_broker_is_absent_then_there_then_hangs_then_dies_and_comes_back(
     until(lambda: later["job"] in (told() or [None]), 60, "the relay tells")
     # it hangs: every page says so, nothing else waits for it
     cluster.redis.signal(signal.SIGSTOP)
-    _, seconds = until(lambda: page.banner() == NO_BROKER, 10, "hanging, and said")
-    assert seconds < 5
+    _, seconds = until(lambda: page.banner() == NO_BROKER, 20, "hanging, and said")
+    assert seconds < promised(5)
     began = time.monotonic()
     assert told() in (None, [None])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < promised(5)
     cluster.redis.signal(signal.SIGCONT)
     until(lambda: page.banner() == "", 10, "well again, and said")
     # it dies with every message in it, and comes back

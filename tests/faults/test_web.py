@@ -21,6 +21,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from dashboard import security
+from tests.promises import promised
 
 pytestmark = pytest.mark.faults
 
@@ -90,7 +91,7 @@ def test_o1_a_busy_port_is_one_line_and_leaves_nothing_behind():
     assert ended.returncode == 1
     assert (ended.stdout, ended.stderr.count("\n")) == ("", 1)
     assert str(port) in ended.stderr
-    assert seconds < 3
+    assert seconds < promised(3)
 
 
 def test_o1_a_setting_that_cannot_be_read_is_one_line():
@@ -344,7 +345,7 @@ def test_w1_forged_envelopes_are_refused_and_the_app_goes_on(app, live_server, c
                 seconds.append(time.monotonic() - began)
             assert status in right, f"{name}: {status} {text}"
             assert not TRACE.search(text), text
-    assert p95(seconds) < 0.1
+    assert p95(seconds) < promised(0.1)
     good["inputs"][0]["value"] = "/"
     status, _, text = send(live_server, CALLBACK, json.dumps(good).encode(), **HEADERS)
     assert status == 200
