@@ -97,9 +97,10 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("run")
     card.set_defaults(command=print_card)
 
-    export = commands.add_parser("export", help="pack a run into one zip")
+    export = commands.add_parser("export", help="pack a run into one zip, or write its network as ONNX")
     export.add_argument("run")
-    export.add_argument("--to", type=Path, help="the file (default RUN.zip)")
+    export.add_argument("--as", dest="form", choices=("zip", "onnx", "int8"), default="zip", help="(default: zip)")
+    export.add_argument("--to", type=Path, help="the file (default RUN.zip, RUN.onnx or RUN-int8.onnx)")
     export.set_defaults(command=export_run)
 
     take = commands.add_parser("import", help="take in a run's zip, after checking everything in it")
@@ -303,9 +304,14 @@ def print_card(options: argparse.Namespace) -> int:
 def export_run(options: argparse.Namespace) -> int:
     from ml import archive, card, pipeline
 
-    run = pipeline.default_library().open(options.run)
-    target = options.to or Path(f"{run.run_id}.zip")
-    parcel = archive.pack(run, card.markdown(run))
+    library = pipeline.default_library()
+    run = library.open(options.run)
+    if options.form != "zip" and options.form not in run.nouns:
+        pipeline.evaluate(library, run.run_id, [options.form])
+        run = library.open(run.run_id)
+    ending = {"zip": ".zip", "onnx": ".onnx", "int8": "-int8.onnx"}[options.form]
+    target = options.to or Path(f"{run.run_id}{ending}")
+    parcel = archive.pack(run, card.markdown(run)) if options.form == "zip" else run.graph(options.form)
     target.write_bytes(parcel)
     print(f"{target}: {len(parcel) / 1e6:.1f} MB")
     return 0

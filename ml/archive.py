@@ -27,8 +27,10 @@ import pyarrow.parquet as pq
 from ml.artifacts import writer
 from ml.artifacts.manifest import check
 from ml.artifacts.reader import Broken, Library, Missing, Run, RunEntry
-from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Mismatch, Table
+from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
 
+# ONNX files stay behind: nothing here could say whether they hold these weights, and evaluate makes them again
+TRAVELLING = {noun: declared for noun, declared in NOUNS.items() if not isinstance(declared, Graph)}
 MANIFEST, WEIGHTS, CARD = "manifest.json", "weights.safetensors", "MODEL_CARD.md"
 MB = 2**20
 UPLOAD_BYTES = 30 * 10**6  # of a zip that arrives over the network
@@ -66,10 +68,11 @@ class Taken:
 
 def pack(run: Run, card: str) -> bytes:
     """The zip of a run: manifest, weights, tables, arrays, model card. Raises Missing or Broken."""
+    manifest = {**run.manifest, "nouns": {n: e for n, e in run.manifest["nouns"].items() if n in TRAVELLING}}
     files: dict[str, bytes | Path] = {
-        MANIFEST: json.dumps(run.manifest, indent=1, ensure_ascii=False).encode() + b"\n",
+        MANIFEST: json.dumps(manifest, indent=1, ensure_ascii=False).encode() + b"\n",
         CARD: card.encode(),
-        **run.files(),
+        **run.files(TRAVELLING),
     }
     parcel = io.BytesIO()
     with zipfile.ZipFile(parcel, "w") as archive:
@@ -126,7 +129,7 @@ def _sniff(start: bytes) -> None:
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """name → entry of an archive in which every entry is a file that a run has. Raises Unfit."""
-    known = {MANIFEST, WEIGHTS, CARD, *(noun.file for noun in NOUNS.values())}
+    known = {MANIFEST, WEIGHTS, CARD, *(noun.file for noun in TRAVELLING.values())}
     entries = archive.infolist()
     if len(entries) > ENTRIES:
         raise Unfit(f"This archive has {len(entries):,} files; a run has at most {len(known)}.")
@@ -173,9 +176,9 @@ def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) 
         raise Unfit(f"The manifest does not check out: {mismatch}.") from None
     except (ValueError, RecursionError):
         raise Unfit("manifest.json cannot be read as JSON.") from None
-    unknown = [noun for noun in manifest["nouns"] if noun not in NOUNS]
-    absent = [noun for noun in manifest["nouns"] if noun in NOUNS and NOUNS[noun].file not in members]
-    named = {MANIFEST, CARD, WEIGHTS, *(NOUNS[noun].file for noun in manifest["nouns"] if noun in NOUNS)}
+    unknown = [noun for noun in manifest["nouns"] if noun not in TRAVELLING]
+    absent = [noun for noun in manifest["nouns"] if noun in TRAVELLING and NOUNS[noun].file not in members]
+    named = {MANIFEST, CARD, WEIGHTS, *(NOUNS[noun].file for noun in manifest["nouns"] if noun in TRAVELLING)}
     stray = sorted(set(members) - named)
     for names, words in ((unknown, "The manifest names {}, which this version does not know"),
                          (absent, "The manifest names {}, which the archive does not hold"),

@@ -38,6 +38,13 @@ def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (wide**2).sum(1) - 2 * said + 1
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """float32 [n, classes] → probabilities, computed in float64 so that rows add up."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
 def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """float64 [n, classes]: the probabilities of the same logits divided by a temperature; the guess stays."""
     scores = _logits(probabilities) / temperature

@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ml import models
 from ml.artifacts.reader import Broken, Run
+from ml.calibration import softmax
 from ml.models.inputs import normalise, pixels
 
 BATCH = 250  # what fits the processor's cache: half as long as with 1,000, in a quarter of the memory
@@ -131,10 +132,3 @@ def folded(module: nn.Module) -> nn.Module:
                 else:  # its forward names it
                     setattr(parent, two, nn.Identity())
     return module
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """float32 [n, classes] → probabilities, computed in float64 so that rows add up."""
-    wide = logits.astype(np.float64)
-    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)

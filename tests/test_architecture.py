@@ -130,10 +130,15 @@ ALLOWED = {
     "ml.archive": ("ml.artifacts", "ml.models"),
     "ml.card": ("ml.artifacts", "ml.data", "ml.familiarity", "ml.intervals"),
     "ml.training": ("ml.data", "ml.models", "ml.paths"),
-    "ml.inference": ("ml.models", "ml.artifacts"),
+    "ml.inference": ("ml.models", "ml.artifacts", "ml.calibration"),
+    "ml.engines": ("ml.artifacts", "ml.calibration", "ml.inference"),  # torch's engine is loaded when asked for
+    "ml.export": ("ml.engines", "ml.inference"),
     # epochs.py asks a network that is still learning, wherever it is, and keeps files that survive a crash
     "ml.evaluation": (
         "ml.data",
+        "ml.engines",
+        "ml.export",
+        "ml.machine",
         "ml.inference",
         "ml.intervals",
         "ml.calibration",
@@ -181,7 +186,7 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"torch", "torchvision", "sklearn", "scipy", "captum", "matplotlib", "openTSNE", "cleanlab"}
+HEAVY = {"torch", "torchvision", "sklearn", "scipy", "captum", "matplotlib", "openTSNE", "cleanlab", "onnxruntime"}
 
 
 def test_importing_the_app_leaves_torch_unloaded():
@@ -193,7 +198,7 @@ def test_importing_the_app_leaves_torch_unloaded():
 def test_reading_artifacts_and_jobs_never_loads_torch():
     loaded = loaded_after("import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.jobs.table")
     assert not loaded & HEAVY
-    assert not loaded_after("import ml.jobs.cluster") & HEAVY
+    assert not loaded_after("import ml.jobs.cluster, ml.engines") & HEAVY
 
 
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():

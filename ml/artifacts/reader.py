@@ -4,6 +4,7 @@ import json
 import math
 import stat
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.artifacts.manifest import check
-from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Mismatch, Table
+from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
 
 # reading a table of 250,000 rows leaves 30 MB less behind than with arrow's own allocator, which keeps what it freed
@@ -97,6 +98,18 @@ class Run:
             raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
         return arrays
 
+    def graph(self, noun: str) -> bytes:
+        """One ONNX noun, checked. Raises Missing (with the command that makes it) or Broken."""
+        declared = NOUNS[noun]
+        assert isinstance(declared, Graph)
+        path = self._locate(noun)
+        try:
+            data = path.read_bytes()
+            declared.check(data)
+        except (OSError, Mismatch) as error:
+            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
+        return data
+
     def weights(self) -> dict[str, np.ndarray]:
         """The network's arrays by name. Raises Broken when the file is not the one the manifest names."""
         from safetensors import SafetensorError
@@ -111,10 +124,10 @@ class Run:
             raise Broken(f"weights.safetensors of run {self.run_id} has values that are not finite")
         return weights
 
-    def files(self) -> dict[str, Path]:
-        """Every file of the run but its manifest, by name, each as its checksum says. Raises Broken."""
+    def files(self, nouns: Collection[str] = NOUNS) -> dict[str, Path]:
+        """The weights and the files of these nouns, where the run has them, each as its checksum says. Raises Broken."""
         found = {"weights.safetensors": self._verified("weights.safetensors", self.manifest["weights"]["sha256"])}
-        return found | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in NOUNS}
+        return found | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in nouns and noun in NOUNS}
 
     def _locate(self, noun: str) -> Path:
         entry = self.manifest["nouns"].get(noun)

@@ -96,7 +96,25 @@ class Arrays:
                 raise Mismatch(f"{self.noun}.{name} has values that are not finite")
 
 
-NOUNS: dict[str, Table | Arrays] = {
+@dataclass(frozen=True)
+class Graph:
+    """An ONNX file, derived from the weights of the same folder and never taken from elsewhere."""
+
+    noun: str
+    sentence: str
+    minor: int = 0
+
+    @property
+    def file(self) -> str:
+        return f"network-{self.noun}.onnx"
+
+    def check(self, data: bytes) -> None:
+        """Raise Mismatch unless it begins as an ONNX file does: with its version, a small number."""
+        if len(data) < 16 or data[0] != 0x08 or not 3 <= data[1] < 0x80:
+            raise Mismatch(f"{self.noun} is no ONNX file")
+
+
+NOUNS: dict[str, Table | Arrays | Graph] = {
     noun.noun: noun
     for noun in (
         Table(
@@ -296,6 +314,35 @@ NOUNS: dict[str, Table | Arrays] = {
             minor=1,
         ),
         Table(
+            "engines",
+            "What computes the network, side by side on one thread: bytes of its file, milliseconds of one picture (p50, p95 "
+            "of `times`), pictures a second in batches, right answers on test with the ends of their 95 % interval, answers "
+            "like torch's, largest difference of a probability from torch's.",
+            {
+                "engine": "str",
+                "bytes": "int",
+                "p50_ms": "float",
+                "p95_ms": "float",
+                "times": "int",
+                "images_per_second": "float",
+                "batch": "int",
+                "n": "int",
+                "correct": "int",
+                "accuracy": "float",
+                "low": "float",
+                "high": "float",
+                "agreeing": "int",
+                "agreement": "float",
+                "agreement_low": "float",
+                "agreement_high": "float",
+                "difference": "float",
+                "processor": "str",
+            },
+            minor=2,
+        ),
+        Graph("onnx", "The network in float32: pixels in, logits and features out. Made with engines; no archive holds it.", 2),
+        Graph("int8", "The same in int8, calibrated on reference pictures. Made with engines; no archive holds it.", 2),
+        Table(
             "robustness",
             "How many test pictures are still right under each corruption (`none`: as they are) at severities 1 to 5; level: "
             "how much that is, in the corruption's own unit. All of test, or a stratified part.",
@@ -391,13 +438,15 @@ def readme() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(noun: Table | Arrays) -> str:
+def _line(noun: Table | Arrays | Graph) -> str:
     """One noun as a line of the table."""
     if isinstance(noun, Table):
         kinds = noun.columns.items()
         content = ", ".join(f"`{n}` {k}{' or empty' if n in noun.nullable else ''}" for n, k in kinds)
-    else:
+    elif isinstance(noun, Arrays):
         content = ", ".join(f"`{n}` {d} rank {r}" for n, (d, r) in noun.shapes.items())
+    else:
+        content = "`images` uint8 rank 4 → `logits`, `features` float32 rank 2"
     return f"| {noun.noun} | {noun.file} | {noun.sentence} | {content} |"
 
 

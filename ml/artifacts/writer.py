@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, VERSION, Table
+from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, VERSION, Arrays, Table
 from ml.data.base import Dataset, Split
 
-Payload: TypeAlias = "pd.DataFrame | Mapping[str, np.ndarray]"
+Payload: TypeAlias = "pd.DataFrame | Mapping[str, np.ndarray] | bytes"
 
 
 def partial(runs: Path, run_id: str) -> Path:
@@ -43,14 +43,20 @@ def write_noun(folder: Path, noun: str, data: Payload, *, started: float | None 
         assert isinstance(data, pd.DataFrame)
         declared.check(data)
         data.to_parquet(scratch, index=False, compression="zstd")
-    else:
+    elif isinstance(declared, Arrays):
+        assert isinstance(data, Mapping)
         declared.check(data)
         with scratch.open("wb") as file:
             np.savez_compressed(file, **data)
+    else:
+        assert isinstance(data, bytes)
+        declared.check(data)
+        scratch.write_bytes(data)
     replace(scratch, target)
     return {
         "file": declared.file,
         "sha256": sha256(target),
+        "bytes": target.stat().st_size,
         "minor": declared.minor,
         "seconds": round(time.perf_counter() - started, 3) if started is not None else 0.0,
         "made": now(),

@@ -1,14 +1,12 @@
 """From a run's network and pictures to the nouns of the schema: a split in, a table out."""
 
-from collections.abc import Callable, Mapping
-
-import numpy as np
-import pandas as pd
+from collections.abc import Callable
 
 from ml.evaluation import (
     calibration,
     conformal,
     confusion,
+    engines,
     features,
     filters,
     label_issues,
@@ -20,9 +18,9 @@ from ml.evaluation import (
     slices,
     tags,
 )
-from ml.evaluation.subject import Subject
+from ml.evaluation.subject import Payload, Subject
 
-EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarray]]] = {
+EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
     "predictions": predictions.table,
     "scores": scores.table,
     "confusion": confusion.table,
@@ -36,8 +34,12 @@ EVALUATIONS: dict[str, Callable[[Subject], pd.DataFrame | Mapping[str, np.ndarra
     "slices": slices.table,
     "label_issues": label_issues.table,
     "robustness": robustness.table,
+    "engines": engines.table,
+    "onnx": engines.onnx,
+    "int8": engines.int8,
 }
 # a second or two: made before a run is published
 QUICK = ("scores", "confusion", "calibration", "conformal", "filters", "features")
 SLOW = ("neighbours", "projection", "tags", "slices")  # added right after
-ASKED = ("label_issues", "robustness")  # take minutes, training networks or attacking one: made only when named
+# made only when named: they train networks or attack one for minutes, or need packages that not everybody has
+ASKED = ("label_issues", "robustness", "engines", "onnx", "int8")

@@ -1,10 +1,11 @@
 """What is evaluated: a network and the pictures of each split, with one forward pass shared by every evaluation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from ml.artifacts.writer import Payload
 from ml.data.base import Dataset, Split
 from ml.inference import Classifier, softmax
 
@@ -33,7 +34,7 @@ class Subject:
         self.classifier, self.splits, self.seed = classifier, splits, seed
         self.dataset, self._recorded = dataset, recorded
         self.notes: dict[str, list[float]] = {}
-        self.also: dict[str, pd.DataFrame | Mapping[str, np.ndarray]] = {}
+        self.also: dict[str, Payload] = {}
         self.tell: Callable[[str], None] = lambda words: None
         self._outputs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 

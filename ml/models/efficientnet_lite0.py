@@ -76,7 +76,7 @@ class Conv2dSame(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         missing = [
             max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            for size, stride, kernel in zip(x.shape[2:], self.stride, self.kernel_size, strict=True)
+            for size, stride, kernel in zip(map(int, x.shape[2:]), self.stride, self.kernel_size, strict=True)
         ]
         (top, bottom), (left, right) = ((n // 2, n - n // 2) for n in missing)
         return self._conv_forward(pad(x, [left, right, top, bottom]), self.weight, self.bias)

@@ -60,7 +60,7 @@ class Tokens(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         words = patches.flatten(2).transpose(1, 2)
-        return torch.cat([self.first.expand(len(words), -1, -1), words], dim=1) + self.places
+        return torch.cat([self.first.expand(words.shape[0], -1, -1), words], dim=1) + self.places
 
 
 class FirstToken(nn.Module):
