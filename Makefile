@@ -15,9 +15,10 @@ DEV := .venv/.installed-dev
 BROWSER := .venv/.installed-browser
 DATA := .venv/.installed-dataset
 CLUSTER := .venv/.installed-cluster
+ONNX := .venv/.installed-onnx
 SERVERS := .venv/.installed-servers
 
-.PHONY: help run cluster test test-unit check format test-faults bench-web bench-scale bench-train bench-latency models ablation artifacts plotly clean
+.PHONY: help run cluster test test-unit check format test-faults bench-web bench-scale bench-train bench-latency bench-inference models ablation artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -58,6 +59,9 @@ bench-scale: $(DEV) $(BROWSER) ## how the Dashboard holds with a million example
 bench-train: $(DEV) $(DATA) ## how soon the quick preset passes 90.65 %, beside the usual training loop
 	$(BIN)/python bench/train.py $(ARGS)
 
+bench-inference: $(RUN) $(ONNX) ## each shipped run as torch, ONNX and int8: size, speed, accuracy
+	$(BIN)/python bench/inference.py $(ARGS)
+
 bench-latency: $(RUN) ## what one picture costs each shipped network, on one thread
 	$(BIN)/python bench/latency.py $(ARGS)
 
@@ -87,12 +91,16 @@ $(RUN): requirements.txt | $(BIN)/python
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(DEV): requirements-dev.txt requirements-transfer.txt $(RUN)
+$(DEV): requirements-dev.txt requirements-transfer.txt requirements-onnx.txt $(RUN)
 	$(PIP) -r requirements-dev.txt
 	@touch $@
 
 $(CLUSTER): requirements-cluster.txt $(RUN)
 	$(PIP) -r requirements-cluster.txt
+	@touch $@
+
+$(ONNX): requirements-onnx.txt $(RUN)
+	$(PIP) -r requirements-onnx.txt
 	@touch $@
 
 # Without them the cluster's tests fail and say what to install; all others can run.
