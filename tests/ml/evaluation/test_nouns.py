@@ -120,35 +120,6 @@ def test_conformal_sets_by_their_definition(run):
         assert row.low <= row.coverage == row.covered / row.n <= row.high
 
 
-def test_conformal_sets_by_their_definition(run):
-    from math import ceil
-
-    table, predictions = run.table("conformal"), run.table("predictions")
-    calibration = run.table("calibration").set_index(["split", "metric"])["value"]
-    temperature = calibration["validation", "temperature"]
-    assert sorted(set(zip(table["split"], table["level"], strict=True))) == [
-        (split, level) for split in ("test", "validation") for level in (0.9, 0.95, 0.99)
-    ]
-    apart, truths = {}, {}
-    for split in ("test", "validation"):
-        part = predictions[predictions["split"] == split]
-        powers = part[[f"p_{i}" for i in range(4)]].to_numpy(np.float64) ** (1 / temperature)
-        apart[split] = 1 - powers / powers.sum(1, keepdims=True)
-        truths[split] = part["label"].to_numpy()
-    for row in table.itertuples():
-        own = np.sort(apart["validation"][np.arange(len(truths["validation"])), truths["validation"]])
-        place = ceil(round((len(own) + 1) * row.level, 6))
-        most = own[place - 1] if place <= len(own) else 1
-        assert row.most == pytest.approx(most, abs=1e-6)
-        assert row.temperature == pytest.approx(temperature, abs=1e-6)
-        inside = apart[row.split] <= most + 1e-6  # recorded probabilities are float32
-        assert row.n == len(inside)
-        assert row.covered == inside[np.arange(row.n), truths[row.split]].sum()
-        assert row.size == pytest.approx(inside.sum() / row.n)
-        assert [getattr(row, f"size_{k}") for k in range(5)] == np.bincount(inside.sum(1), minlength=5).tolist()
-        assert row.low <= row.coverage == row.covered / row.n <= row.high
-
-
 def test_neighbours_are_the_nearest(run, subject):
     frame = run.table("neighbours")
     features, reference = subject.features("test"), subject.features("reference")
