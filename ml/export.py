@@ -41,6 +41,9 @@ POOLS = ("Flatten", "Reshape", "GlobalAveragePool", "ReduceMean", "Gather", "Ide
 class Whole(nn.Module):
     """uint8 [n, h, w, c] → logits and features, normalisation included."""
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.net = copy.deepcopy(classifier.folded).to(memory_format=torch.contiguous_format)
@@ -69,7 +72,7 @@ def graph(classifier: Classifier) -> bytes:
             torch.onnx.export(
                 Whole(classifier).eval(),
                 (pictures,),
-                written,
+                written,  # type: ignore[arg-type]  # files are taken too
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=[INPUT],

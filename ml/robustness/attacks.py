@@ -58,6 +58,9 @@ class Attacked:
 class Pixels(nn.Module):
     """A classifier's network that reads pixels in 0..1, float32 [n, c, h, w], instead of normalised ones."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.network = classifier.folded
