@@ -314,9 +314,12 @@ def tags(run: RunView, selection: Selection) -> html.Ul | html.P:
                 },
             )
             found.append(html.Li([chip, html.Span(tag.do, className="quiet small")]))
+    whose = "" if run.epoch is None else " of the kept network"  # modes are of a run, not of one of its epochs
     if not found:
-        return html.P("No failure mode is known of it.", className="faint small")
-    return html.Ul(found, className="modes-of", **{"aria-label": "Failure modes"})
+        return html.P(f"No failure mode{whose} is known of it.", className="faint small")
+    if whose:
+        found.insert(0, html.Li(f"Failure modes{whose}:", className="quiet small"))
+    return html.Ul(found, className="modes-of", **{"aria-label": f"Failure modes{whose}"})
 
 
 def place(selection: Selection, ids: list[int]) -> tuple[list, list]:

@@ -127,6 +127,7 @@ def test_the_drawer_follows_the_epoch_and_says_whose_maps_these_are(doors, run):
 
 
 def test_the_drawer_lists_the_failure_modes_of_a_sample(run, monkeypatch):
+    then = run.during(1)
     made = {"unsure": np.array([3, 5], np.int32), "flips": np.array([5, 399], np.int32)}
     monkeypatch.setattr(RunView, "groups", lambda self, noun, split: made)
     monkeypatch.delitem(run.manifest["nouns"], "epochs")
@@ -141,6 +142,7 @@ def test_the_drawer_lists_the_failure_modes_of_a_sample(run, monkeypatch):
     assert there == [Selection(run="toy", tag=(key,), epoch=1) for key in ("unsure", "flips")]
     assert len(tags(run, Selection(run="toy", sample=399)).children) == 1
     assert words(tags(run, Selection(run="toy", sample=4))) == "No failure mode is known of it."
+    assert words(tags(then, Selection(run="toy", sample=4))).startswith("No failure mode of the kept network")
 
 
 def test_evidence_names_the_runner_up_and_how_usual_a_picture_is(doors, run):
