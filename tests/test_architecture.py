@@ -103,7 +103,6 @@ ALLOWED = {
     "ml.conformal": (),
     "ml.preparation": (),
     "ml.variants": ("ml.preparation",),
-    "ml.familiarity": (),
     "ml.tags": (),
     "ml.scoring": ("ml.calibration", "ml.intervals"),
     "dashboard.slices": ("dashboard.records",),
@@ -144,8 +143,6 @@ ALLOWED = {
         "ml.intervals",
         "ml.calibration",
         "ml.conformal",
-        "ml.familiarity",
-        "ml.preparation",  # familiarity learns from renderings as they come out of it
         "ml.scoring",
         "ml.comparison",
         "ml.tags",
