@@ -101,8 +101,6 @@ ALLOWED = {
     "dashboard.recent": (),
     "ml.comparison": ("ml.intervals",),
     "ml.conformal": (),
-    "ml.preparation": (),
-    "ml.variants": ("ml.preparation",),
     "ml.tags": (),
     "ml.scoring": ("ml.calibration", "ml.intervals"),
     "dashboard.slices": ("dashboard.records",),
