@@ -32,8 +32,8 @@ cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this ma
 
 # Two at a time, except where seconds count or processes are killed.
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
-	$(BIN)/python -m pytest -n 2 -m "not faults" $(ARGS)
-	$(BIN)/python -m pytest -m faults $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -m "not faults" $(ARGS); first=$$?; \
+	$(BIN)/python -m pytest -m faults $(ARGS) && exit $$first
 
 test-unit: $(DEV) $(CLUSTER) ## what needs neither browser nor faults, on toy data
 	$(BIN)/python -m pytest -m "not browser and not faults" $(ARGS)
