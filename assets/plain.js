@@ -1,4 +1,4 @@
-/* Puts html components on the page as plain elements; dashboard/components/plain.py says why. */
+/* Draws html components as plain elements, by few components; dashboard/components/plain.py says why. */
 (function () {
   'use strict';
   const NAMES = { className: 'class', htmlFor: 'for' };
@@ -17,6 +17,13 @@
     return found;
   }
 
+  /* What the reader has unfolded stays so. */
+  function dress(node, props) {
+    const fresh = attributes(props);
+    for (const { name } of [...node.attributes]) if (!(name in fresh) && name !== 'open') node.removeAttribute(name);
+    for (const name in fresh) if (node.getAttribute(name) !== fresh[name]) node.setAttribute(name, fresh[name]);
+  }
+
   /* Changes what is there into what shall be there, so that the focus stays where it is. */
   function fill(parent, tree) {
     const wanted = flat(tree);
@@ -28,26 +35,35 @@
         if (node) parent.replaceChild(text, node); else parent.appendChild(text);
         return;
       }
-      const tag = one.type.toLowerCase(), fresh = attributes(one.props);
+      const tag = one.type.toLowerCase();
       if (!node || node.nodeName.toLowerCase() !== tag) {
         const made = document.createElement(tag);
         if (node) parent.replaceChild(made, node); else parent.appendChild(made);
         node = made;
       }
-      /* what the reader has unfolded stays so */
-      for (const { name } of [...node.attributes]) if (!(name in fresh) && name !== 'open') node.removeAttribute(name);
-      for (const name in fresh) if (node.getAttribute(name) !== fresh[name]) node.setAttribute(name, fresh[name]);
+      dress(node, one.props);
       fill(node, one.props.children);
     });
     while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
   }
 
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.plain = {
-    put: function (tree, id) {
-      const place = document.getElementById(id.replace(/-tree$/, ''));
-      if (place) fill(place, tree);
-      return window.dash_clientside.no_update;
-    },
-  };
+  function drawn(one, slots) {
+    if (one === null || typeof one !== 'object') return one;
+    if ('slot' in one) return slots[one.slot];
+    const { children, ...props } = one.props;
+    return window.React.createElement(one.type, props, ...flat(children).map((child) => drawn(child, slots)));
+  }
+
+  function Shape({ shape, children }) {
+    return drawn(shape, Array.isArray(children) ? children : [children]);
+  }
+
+  function Plain({ id, tag, attributes, tree }) {
+    const { createElement, useLayoutEffect, useRef } = window.React, place = useRef(null);
+    useLayoutEffect(() => dress(place.current, { ...attributes, id }), [attributes, id]);
+    useLayoutEffect(() => fill(place.current, tree), [tree]);
+    return createElement(tag, { ref: place });
+  }
+
+  window.fashion_forward = { Plain, Shape };
 })();

@@ -73,7 +73,7 @@ def body() -> list:
                 html.P(id="sample-drawer-nearest", className="quiet small"),
                 html.Div(id="sample-drawer-neighbours"),
                 slot(EVIDENCE_FACE),
-                *plain.place(EVIDENCE),
+                plain.place(EVIDENCE),
             ]
         ),
     ]
@@ -158,7 +158,7 @@ def register(app: Dash, doors: Doors) -> None:
     explanations.register(app, WHY)
     walk.register(app, doors, WALK, Input(ASKED, "data"), lambda search: subject(doors, search))
 
-    @panel_callback(app, EVIDENCE_FACE, plain.children(app, EVIDENCE), Input(ASKED, "data"))
+    @panel_callback(app, EVIDENCE_FACE, plain.children(EVIDENCE), Input(ASKED, "data"))
     def draw_evidence(search: str | None):
         selection = Selection.parse(search)
         if selection.sample is None:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS = 1000
 THREADS = 8
+TURN = 0.02  # s; a panel of 5 to 20 ms is finished in one turn, so those asked for first are answered first
 DRAIN_SECONDS = 10.0
 """How long requests that are under way may take once the server was told to stop."""
 LINGER_SECONDS = 5.0
@@ -287,10 +288,15 @@ def allow_files() -> None:
 
 
 def save_memory() -> None:
-    """Let the threads share two of glibc's memory pools instead of having one each: 65 MB less after a tour."""
-    pools = -8  # M_ARENA_MAX of malloc.h
+    """Let the threads share two of glibc's memory pools, and give back what is large as soon as it is free.
+
+    65 MB less after a tour, and 45 less: glibc would keep blocks of up to 32 MB once one of that size was freed.
+    """
+    pools, large = -8, -3  # M_ARENA_MAX and M_MMAP_THRESHOLD of malloc.h
     with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library, another system
-        ctypes.CDLL(None).mallopt(pools, 2)
+        library = ctypes.CDLL(None)
+        library.mallopt(pools, 2)
+        library.mallopt(large, 1 << 20)
 
 
 def run(server: Flask, chosen: Options) -> None:
@@ -301,6 +307,7 @@ def run(server: Flask, chosen: Options) -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is ordinary
     allow_files()
     save_memory()
+    sys.setswitchinterval(TURN)
     if not is_loopback(chosen.host):
         server.config["ACCEPTED_HOSTS"] |= {security.ANY_ADDRESS, chosen.host.lower()}
     end = Stop()

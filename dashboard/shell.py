@@ -11,7 +11,7 @@ from dash.exceptions import PreventUpdate
 from flask import request
 
 from dashboard import api, compression, drawer, exports, health, pictures, report, review, security, serve, theme
-from dashboard.components import button, faces, icon, selection_bar
+from dashboard.components import button, faces, icon, plain, selection_bar
 from dashboard.decisions import Decisions
 from dashboard.doors import Doors
 from dashboard.jobs import Jobs
@@ -80,12 +80,13 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         background_callback_manager=jobs.manager,
     )
     app.store, app.launcher = store, jobs.manager
-    app.layout = lambda: frame(doors)
+    app.layout = lambda: plain.settled(frame(doors))
     app.validation_layout = html.Div([frame(doors), *(page.layout(doors, Selection()) for page in PAGES)])
-    register(app, doors)
+    # the browser asks in this order: first what every click waits for
+    selection_bar.register(app, doors)
     for page in PAGES:
         page.register(app, doors)
-    selection_bar.register(app, doors)
+    register(app, doors)
     drawer.register(app, doors)
     server = app.server
     pictures.register(server, store)
@@ -135,7 +136,7 @@ def frame(doors: Doors) -> html.Div:
                 html.Div(
                     [
                         brand,
-                        html.Nav(html.Ul(id="app-links", className="links"), **{"aria-label": "Pages"}),
+                        html.Nav(plain.place("app-links", "ul", className="links"), **{"aria-label": "Pages"}),
                         html.Div([picker, toggle], className="nav-tools"),
                     ],
                     className="wrap",
@@ -153,7 +154,7 @@ def frame(doors: Doors) -> html.Div:
                 className="wrap page",
                 tabIndex="-1",
             ),
-            html.Footer(id="app-foot", className="wrap foot"),
+            plain.place("app-foot", "footer", className="wrap foot"),
             drawer.layout(),
         ]
     )
@@ -164,15 +165,15 @@ def register(app: Dash, doors: Doors) -> None:
 
     @app.callback(
         Output(CONTENT, "children"),
-        Output("app-links", "children"),
-        Output("app-foot", "children"),
+        plain.children("app-links"),
+        plain.children("app-foot"),
         Input(URL, "pathname"),
         State(URL, "search"),
     )
     def draw_page(pathname: str | None, search: str | None):
         page = next((page for page in PAGES if pathname == page.PATH), None)
         content = page.layout(doors, Selection.parse(search)) if page else nowhere()
-        return content, [link(p, p is page) for p in PAGES], foot(doors)
+        return plain.settled(content), [link(p, p is page) for p in PAGES], foot(doors)
 
     app.clientside_callback(
         """(search, before) => {

@@ -15,9 +15,9 @@ def layout(id: str) -> html.Div:
     """Parts `<id>-names`, `<id>-graph` and `<id>-values` are filled by the panel's callback."""
     return html.Div(
         [
-            *plain.place(f"{id}-names", className="names"),
+            plain.place(f"{id}-names", className="names"),
             html.Div(graph(f"{id}-graph"), className="plot"),
-            *plain.place(f"{id}-values", className="values"),
+            plain.place(f"{id}-values", className="values"),
         ],
         id=f"{id}-bars",
         className="bars",

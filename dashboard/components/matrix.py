@@ -74,13 +74,13 @@ def layout(id: str, legend: list, *, bare: bool = False) -> html.Div:
         [
             html.Div(
                 [
-                    *plain.place(f"{id}-labels", style={"display": "contents"}),
+                    plain.place(f"{id}-labels", style={"display": "contents"}),
                     html.Div(graph(f"{id}-graph"), className="plot"),
                 ],
                 id=f"{id}-grid",
                 className="cm bare" if bare else "cm",
             ),
-            *plain.place(f"{id}-table", className="cm-table bare" if bare else "cm-table"),
+            plain.place(f"{id}-table", className="cm-table bare" if bare else "cm-table"),
             html.Div(legend, className="legend"),
         ],
         id=f"{id}-body",

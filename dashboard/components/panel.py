@@ -9,7 +9,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import faces
+from dashboard.components import faces, plain
 from dashboard.store import Broken, Missing
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,15 @@ def panel_callback(app: Dash, face: str, *arguments: Any, **options: Any) -> Cal
                     faces.error("This panel could not be drawn.", detail=f"Error {number} in the server's log."),
                     *still,
                 )
-            return (None, *(result if len(outputs) > 1 else (result,)))
+            made = result if len(outputs) > 1 else (result,)
+            return (None, *map(placed, outputs, made))
 
         app.callback(Output(face, "children"), *outputs, *inputs, **options)(answer)
         return function
 
     return decorate
+
+
+def placed(output: Output, made: Any) -> Any:
+    """What goes to the browser for an output: html of no callback's as one component."""
+    return plain.settled(made) if output.component_property == "children" else made

@@ -1,21 +1,89 @@
-"""Html that no callback reads, put on the page as plain elements: the renderer of Dash asks every component each time.
+"""Html that no callback reads, drawn by few components: Dash's renderer asks every component on every change.
 
-On every change of its store (one for each output, one for each new component) it runs through all components, so a
-click costs old times new ones: with 48 tiles of seven components each, more than two seconds.
+Its store changes some hundred times for one click (each request, output and new component), and each time it runs
+through all components on the page: a click costs components times changes. With 48 tiles of seven components each it
+took more than two seconds.
 """
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash import Output
 from dash.development.base_component import Component
 
-
-def place(id: str, element: type[Component] = html.Div, **attributes: Any) -> list[Component]:
-    """An empty element with this id, and the store of the html that assets/plain.js puts into it."""
-    return [element(id=id, **attributes), dcc.Store(id=f"{id}-tree")]
+HTML = "dash_html_components"
 
 
-def children(app: Dash, id: str) -> Output:
-    """The output of a callback that returns html components, nested as they may be, for `place(id)`."""
-    app.clientside_callback(ClientsideFunction("plain", "put"), Input(f"{id}-tree", "data"), State(f"{id}-tree", "id"))
-    return Output(f"{id}-tree", "data")
+class Drawn(Component):
+    """A component of assets/plain.js, with these properties."""
+
+    _namespace = "fashion_forward"
+
+    def __init__(self, **properties: Any):
+        self._prop_names = self.available_properties = list(properties)
+        self._valid_wildcard_attributes = self.available_wildcard_properties = []
+        self._children_props = self._base_nodes = []
+        super().__init__(**{name: value for name, value in properties.items() if value is not None})
+
+
+class Plain(Drawn):
+    """An html element whose content changes as a whole.
+
+    tag: the element's name; attributes: its attributes, named as in `dash.html`; tree: what is in it, html components
+    and text, nested as they may be. Inside it ids are no callback's.
+    """
+
+    _type = "Plain"
+
+    def __init__(self, id: str, tag: str = "div", attributes: dict | None = None, tree: Any = None):
+        super().__init__(id=id, tag=tag, attributes=attributes, tree=tree)
+
+
+class Shape(Drawn):
+    """Html around components. shape: {"type", "props"} of an element; {"slot": i} in it stands for child i."""
+
+    _type = "Shape"
+
+    def __init__(self, shape: dict, children: list | None = None):
+        super().__init__(shape=shape, children=children)
+
+
+def place(id: str, tag: str = "div", **attributes: Any) -> Plain:
+    """Where a callback puts html, see `children`."""
+    return Plain(id, tag, attributes)
+
+
+def children(id: str) -> Output:
+    """The output of a callback that returns html components for `place(id)`."""
+    return Output(id, "tree")
+
+
+def settled(content: Any) -> Any:
+    """The same page with the html that no callback can name, as it has no id, in as few components as can be."""
+    if isinstance(content, list | tuple):
+        return [settled(one) for one in content]
+    if not isinstance(content, Component):
+        return content
+    if nameless(content):
+        slots: list[Component] = []
+        return Shape(shape(content, slots), slots or None)
+    if getattr(content, "children", None) is not None:
+        content.children = settled(content.children)
+    return content
+
+
+def shape(content: Any, slots: list[Component]) -> Any:
+    """Html as `Shape` draws it; what has an id or is no html becomes the next of the slots."""
+    if isinstance(content, list | tuple):
+        return [shape(one, slots) for one in content]
+    if not isinstance(content, Component):
+        return content
+    if not nameless(content):
+        slots.append(settled(content))
+        return {"slot": len(slots) - 1}
+    props = content.to_plotly_json()["props"]
+    return {"type": content._type.lower(), "props": {**props, "children": shape(props.get("children"), slots)}}
+
+
+def nameless(content: Component) -> bool:
+    """Whether it is html without an id."""
+    return content._namespace == HTML and not hasattr(content, "id")

@@ -27,8 +27,8 @@ def layout(id: str) -> list:
     """Chart, two rows of bins under it, a small table."""
     return [
         html.Div(graph(f"{id}-graph"), className="chart reliability"),
-        *plain.place(f"{id}-bins", className="binrows"),
-        *plain.place(f"{id}-errors", className="errors"),
+        plain.place(f"{id}-bins", className="binrows"),
+        plain.place(f"{id}-errors", className="errors"),
     ]
 
 

@@ -40,7 +40,7 @@ def layout() -> html.Div:
         [
             slot(FACE),
             html.Span([html.B(id=COUNT), " ", html.Span(id="selection-words", className="quiet")], className="count"),
-            *plain.place("selection-chips", className="chips"),
+            plain.place("selection-chips", className="chips"),
             html.Div(id="selection-clear", className="row-ff"),
         ],
         className="ff-card selbar",
@@ -57,7 +57,7 @@ def register(app: Dash, doors: Doors) -> None:
         FACE,
         Output(COUNT, "children"),
         Output("selection-words", "children"),
-        plain.children(app, "selection-chips"),
+        plain.children("selection-chips"),
         Output("selection-clear", "children"),
         Input("url", "search"),
         State("url", "pathname"),

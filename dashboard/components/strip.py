@@ -12,7 +12,7 @@ SHOWN = 12
 
 def layout(id: str, title: str = "Selected images", help_text: str = "", tools: object = None) -> html.Article:
     """A card with one row of the images of the selection."""
-    body = [slot(f"{id}-face"), *plain.place(f"{id}-row", className="tiles one-row")]
+    body = [slot(f"{id}-face"), plain.place(f"{id}-row", className="tiles one-row")]
     more = [*([tools] if tools is not None else []), html.Span(id=f"{id}-open")]
     return card(title, help_text or "The first dozen, mistakes made most surely first.", body, tools=more)
 
@@ -21,7 +21,7 @@ def register(app: Dash, doors: Doors, id: str) -> None:
     """Redrawn with the address."""
 
     @panel_callback(
-        app, f"{id}-face", plain.children(app, f"{id}-row"), Output(f"{id}-open", "children"), Input("url", "search")
+        app, f"{id}-face", plain.children(f"{id}-row"), Output(f"{id}-open", "children"), Input("url", "search")
     )
     def draw_strip(search: str | None):
         selection = Selection.parse(search)

@@ -80,11 +80,11 @@ def layout(id: str) -> html.Div:
     inside = [
         choice,
         html.P(id=f"{id}-words", className="quiet small"),
-        *plain.place(f"{id}-sheet", className="walk-sheet"),
+        plain.place(f"{id}-sheet", className="walk-sheet"),
         channel,
         slot(f"{id}-sum-face"),
-        *plain.place(f"{id}-pair", className="duo walk-pair"),
-        *plain.place(f"{id}-sum", html.Div, className="walk-sum", **{"aria-live": "polite"}),
+        plain.place(f"{id}-pair", className="duo walk-pair"),
+        plain.place(f"{id}-sum", "div", className="walk-sum", **{"aria-live": "polite"}),
     ]
     return html.Div(
         [
@@ -146,7 +146,7 @@ def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[
         Output(f"{id}-channel", "max"),
         Output(f"{id}-of", "children"),
         Output(f"{id}-words", "children"),
-        plain.children(app, f"{id}-sheet"),
+        plain.children(f"{id}-sheet"),
         Output(f"{id}-drawn", "data"),
         Input(f"{id}-asked", "data"),
         Input(f"{id}-stop", "value"),
@@ -190,8 +190,8 @@ def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[
     @panel_callback(
         app,
         f"{id}-sum-face",
-        plain.children(app, f"{id}-pair"),
-        plain.children(app, f"{id}-sum"),
+        plain.children(f"{id}-pair"),
+        plain.children(f"{id}-sum"),
         Input(f"{id}-drawn", "data"),
         Input(f"{id}-at", "data"),
         Input(theme.STATE, "data"),

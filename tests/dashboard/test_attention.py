@@ -131,9 +131,9 @@ def client(toy_home, artifacts):
 
 
 def test_closed_it_asks_nobody_and_bad_addresses_are_read(client):
-    panel = "dashboard-attention-body-tree.data"
+    panel = "dashboard-attention-body.tree"
     status, answer = client.fire(panel, "dashboard-attention-asked.data", dashboard_attention_asked__data="")
-    assert (status, answer["dashboard-attention-body-tree"]["data"]) == (200, [])
+    assert (status, answer["dashboard-attention-body"]["tree"]) == (200, [])
     for forged in ("?versus=%3Ftrue%3D%00", "?versus=run", "?versus=contrast", "?versus=right&look=tea", ["?"], 7):
         status, answer = client.fire(panel, "dashboard-attention-asked.data", dashboard_attention_asked__data=forged)
         assert status == 200

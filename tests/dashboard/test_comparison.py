@@ -76,9 +76,9 @@ def fire(client, output, search="?run=toy", **values):
 
 def shown(client, part, search="?run=toy", **values):
     """The html that a panel put on the page; it has no face."""
-    answer = fire(client, f"comparison-{part}-tree.data", search, **values)
+    answer = fire(client, f"comparison-{part}.tree", search, **values)
     assert [answer[place]["children"] for place in answer if place.endswith("-face")] == [None]
-    return answer[f"comparison-{part}-tree"]["data"]
+    return answer[f"comparison-{part}"]["tree"]
 
 
 def buttons(tree):
@@ -130,7 +130,7 @@ def test_the_verdict_says_what_was_computed(client, store, split):
 def test_the_verdict_does_not_follow_the_filters(client):
     narrowed = shown(client, "verdict-body", "?run=toy", url__search="?run=toy&true=Bar%200")
     assert narrowed == shown(client, "verdict-body")
-    assert "-body-tree" not in str(dependency(client.dependencies, "comparison-verdict-body-tree.data")["inputs"])
+    assert "-body" not in str(dependency(client.dependencies, "comparison-verdict-body.tree")["inputs"])
 
 
 def said(buckets, p, low=0.01, high=0.03, same=50, split="test"):

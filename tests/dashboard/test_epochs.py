@@ -39,7 +39,7 @@ def test_the_matrix_is_that_of_the_epoch(client, run):
         for truth, guess, words in zip(written["y"], written["x"], written["text"], strict=True):
             shown[run.classes.index(truth), run.classes.index(guess)] = int(words)
         assert shown.tolist() == counts.tolist()
-        values = text(answer["insights-epoch-accuracy-values-tree"]["data"])
+        values = text(answer["insights-epoch-accuracy-values"]["tree"])
         assert f"{100 * counts[0, 0] / counts[0].sum():.1f}" in values
 
 
@@ -47,7 +47,7 @@ def test_the_slider_says_where_it_is(client, run):
     _, answer = client.fire("insights-epoch-place.data", "url.search", url__search="?epoch=1")
     assert answer["insights-epoch-place"]["data"] == {"last": 2, "at": 0}
     right = int(run.epochs("test").right[0].sum())
-    assert f"{right:,} of 400" in text(answer["insights-epoch-said-tree"]["data"])
+    assert f"{right:,} of 400" in text(answer["insights-epoch-said"]["tree"])
     _, answer = client.fire("insights-epoch-place.data", "url.search", url__search="")
     assert answer["insights-epoch-place"]["data"] == {"last": 2, "at": 2}
     _, answer = client.fire("insights-epoch-place.data", "url.search", url__search="?split=reference")
@@ -66,7 +66,7 @@ def test_the_lasso_of_the_data_map_selects_among_all(client, run):
     drawn = answer["insights-datamap-graph"]["figure"]
     assert len(drawn["data"][0]["x"]) == 400
     assert sorted(drawn["data"][0]["y"]) == pytest.approx(sorted(100 * recording.mean), abs=0.006)
-    words = text(answer["insights-datamap-note-tree"]["data"])
+    words = text(answer["insights-datamap-note"]["tree"])
     assert f"{int(recording.never.sum()):,}" in words
 
 

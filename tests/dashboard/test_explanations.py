@@ -188,7 +188,7 @@ def test_a_walk_adds_up_on_screen(client, doors, run):
     stops = doors.predictor.walk("toy", pictures.images[0])
     assert [o["label"] for o in options] == [walk.title(stop) for stop in stops]
     status, summed = client.fire_with(
-        f"{AT}-sum-tree.data",
+        f"{AT}-sum.tree",
         f"{AT}-at.data",
         {
             f"{AT}-drawn.data": state,
@@ -198,10 +198,10 @@ def test_a_walk_adds_up_on_screen(client, doors, run):
     )
     assert status == 200
     found = doors.predictor.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
-    text = json.dumps(summed[f"{AT}-sum-tree"]["data"], ensure_ascii=False)
+    text = json.dumps(summed[f"{AT}-sum"]["tree"], ensure_ascii=False)
     for number in (found.value, found.bias, float(found.parts[0])):
         assert walk.said(number, 3) in text
-    assert "row 5, column 8" in json.dumps(summed[f"{AT}-pair-tree"]["data"])
+    assert "row 5, column 8" in json.dumps(summed[f"{AT}-pair"]["tree"])
 
 
 def test_forged_walks_are_read_as_the_first_number(client, run):
@@ -210,7 +210,7 @@ def test_forged_walks_are_read_as_the_first_number(client, run):
         status, _ = walked(client, sample_id, **{f"{AT}-stop__value": forged, f"{AT}-channel__value": forged})
         assert status == 200
         status, summed = client.fire_with(
-            f"{AT}-sum-tree.data",
+            f"{AT}-sum.tree",
             f"{AT}-at.data",
             {
                 f"{AT}-drawn.data": {"of": forged, "stop": forged, "channel": forged, "row": forged, "column": forged},
@@ -219,7 +219,7 @@ def test_forged_walks_are_read_as_the_first_number(client, run):
             },
         )
         assert status == 200
-        assert f"{AT}-sum-tree" in summed, summed
+        assert f"{AT}-sum" in summed, summed
 
 
 def test_layers_are_asked_for_by_name(client, doors, run, toy_home):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from dash import Dash, Input, dcc, html
+from dash import Dash, Input, Output, dcc, html
 
 from dashboard import security
 from dashboard.components import plain
@@ -14,9 +14,14 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 @pytest.fixture
 def address(serving):
     app = Dash("plain", assets_folder=str(ASSETS), assets_ignore=r"^(?!plain\.js$).*", on_error=security.on_error)
-    app.layout = html.Div([dcc.Input(id="n", value=2, type="number"), *plain.place("list", html.Ul, className="all")])
+    around = [html.H1(["A", html.B("list")], className="head", style={"--n": 1}), html.P(id="below"), "and text"]
+    app.layout = plain.settled(
+        html.Section(
+            [dcc.Input(id="n", value=2, type="number"), plain.place("list", "ul", className="all"), html.Div(around)]
+        )
+    )
 
-    @app.callback(plain.children(app, "list"), Input("n", "value"))
+    @app.callback(plain.children("list"), Input("n", "value"))
     def draw(n):
         if not n:
             return None
@@ -29,8 +34,23 @@ def address(serving):
             for i in range(n)
         ]
 
+    app.clientside_callback("(n) => String(n)", Output("below", "children"), Input("n", "value"))
     security.install(app, pages=["/"])
     return serving(app)
+
+
+def test_what_has_no_id_becomes_one_component_around_what_has_one():
+    inner = html.Ul([html.Li([html.B("a"), "b"]), None], id="list")
+    whole = plain.settled([html.Div([html.P("words"), [inner, dcc.Store(id="kept")]], className="box"), "text"])
+    assert whole[1] == "text"
+    drawn = whole[0].to_plotly_json()
+    assert (drawn["namespace"], drawn["type"]) == ("fashion_forward", "Shape")
+    words = {"type": "p", "props": {"children": "words"}}
+    slots = [{"slot": 0}, {"slot": 1}]
+    assert drawn["props"]["shape"] == {"type": "div", "props": {"className": "box", "children": [words, slots]}}
+    ul, store = drawn["props"]["children"]
+    assert (ul.id, store.id) == ("list", "kept")
+    assert [type(one) for one in ul.children] == [plain.Shape, type(None)]
 
 
 @pytest.mark.browser
@@ -43,6 +63,9 @@ def test_components_become_elements_and_stay_where_they_can(address, page, idle)
         '<button title="2" data-search="?page=0">0</button></li>'
     )
     assert page.get_attribute("#list", "class") == "all"
+    assert page.evaluate("() => document.querySelector('section > div:last-child').outerHTML") == (
+        '<div><h1 class="head" style="--n: 1;">A<b>list</b></h1><p id="below">2</p>and text</div>'
+    )
     page.focus("#list li:nth-child(2) button")
     page.evaluate("() => window.dash_clientside.set_props('n', {value: 10})")
     page.wait_for_function("() => document.querySelectorAll('#list li').length === 10")

@@ -52,12 +52,12 @@ def decide(web, ids, action="relabel", label="Bar 2", split="test", **more):
 
 def page(client, output, search="", **values):
     status, made = client.fire_with(
-        f"{output}-tree.data",
+        f"{output}.tree",
         "review-view-state.data",
         {"url.search": search, "review-view-state.data": search or "?", **values},
     )
     assert status == 200
-    return json.dumps(made[f"{output}-tree"]["data"]), made
+    return json.dumps(made[f"{output}"]["tree"]), made
 
 
 def samples(tree):
@@ -89,26 +89,24 @@ def test_without_the_table_the_face_names_the_command(home, no_artifacts):
     client = fired_in_process(create_app(no_artifacts, home=home))
     for face, output in (("review-queue-face", "review-queue-grid"), ("review-sample-face", "review-sample-body")):
         changed = "review-view-state.data" if "queue" in face else "url.search"
-        status, made = client.fire_with(
-            f"{output}-tree.data", changed, {"url.search": "", "review-view-state.data": "?"}
-        )
+        status, made = client.fire_with(f"{output}.tree", changed, {"url.search": "", "review-view-state.data": "?"})
         assert status == 200
         assert "python -m ml evaluate toy --only label_issues" in json.dumps(made[face])
 
 
 def test_the_picture_in_front_its_means_and_its_keys(client):
     fired = {"url.search": "?sample=2"}
-    status, made = client.fire_with("review-sample-body-tree.data", "url.search", fired)
+    status, made = client.fire_with("review-sample-body.tree", "url.search", fired)
     assert status == 200
-    body, pad = (json.dumps(made[f"review-sample-{part}-tree"]["data"]) for part in ("body", "pad"))
+    body, pad = (json.dumps(made[f"review-sample-{part}"]["tree"]) for part in ("body", "pad"))
     assert f"/pictures/{TOY}/test/2.png" in body
     assert "suspect 3 of 20" in body
     assert body.count("data:image/png;base64") == 2
     assert [f'"data-class": "{i}"' in pad for i in range(5)] == [True] * 4 + [False]
     assert "Keep Bar 2" in pad
     assert "Relabel Bar 3, suggested" in pad
-    status, made = client.fire_with("review-sample-body-tree.data", "url.search", {"url.search": "?split=reference"})
-    assert "/suspects/toy/0.png" in json.dumps(made["review-sample-body-tree"]["data"])
+    status, made = client.fire_with("review-sample-body.tree", "url.search", {"url.search": "?split=reference"})
+    assert "/suspects/toy/0.png" in json.dumps(made["review-sample-body"]["tree"])
 
 
 def test_twenty_decisions_are_twenty_rows_with_before_after_and_time(web, client):
@@ -187,8 +185,8 @@ def test_nothing_can_be_changed_read_only(suspected, no_artifacts):
     outputs = " ".join(callback["output"] for callback in client.dependencies)
     assert "review-import-note" not in outputs
     assert "review-retrain-note" not in outputs
-    _, made = client.fire_with("review-sample-pad-tree.data", "url.search", {"url.search": ""})
-    pad = json.dumps(made["review-sample-pad-tree"]["data"])
+    _, made = client.fire_with("review-sample-pad.tree", "url.search", {"url.search": ""})
+    pad = json.dumps(made["review-sample-pad"]["tree"])
     assert pad.count('"disabled": true') == 4 + 3  # classes, keep, exclude, undo
 
 
@@ -263,7 +261,7 @@ def test_as_labelled_and_as_reviewed_by_hand(web, client, suspected):
         fired = {"url.search": search, "url.pathname": "/"}
         _, made = client.fire_with("selection-count.children", "url.search", fired)
         assert made["selection-count"]["children"] == str(n)
-    assert "Remove labels as reviewed" in json.dumps(made["selection-chips-tree"]["data"])
+    assert "Remove labels as reviewed" in json.dumps(made["selection-chips"]["tree"])
     _, made = client.fire_with(
         "app-dropped.children", "url.search", {"url.search": reviewed, "url.pathname": "/training"}
     )

@@ -75,7 +75,7 @@ def table(client, **values):
 
 def names(made) -> list[str]:
     """The runs in the order of their rows."""
-    text = json.dumps(made["training-runs-table-tree"]["data"])
+    text = json.dumps(made["training-runs-table"]["tree"])
     return re.findall(r'"data-of": "([^"]+)"', text)
 
 
@@ -103,7 +103,7 @@ def act(client, button, opened="second", last=None, search="", asked=None, **typ
 
 def test_every_run_has_a_row_with_its_numbers(client, two):
     made = table(client)
-    text = json.dumps(made["training-runs-table-tree"]["data"], ensure_ascii=False)
+    text = json.dumps(made["training-runs-table"]["tree"], ensure_ascii=False)
     assert names(made) == ["toy", "second"]
     for words in ("in use", "Use second", "2.5 MB", "1.50 ms", "default", "Macro-F1", "ECE"):
         assert words in text
@@ -119,7 +119,7 @@ def test_what_people_say_is_in_the_row(client, records):
     records.archive("toy")
     client = client_again(client)
     made = table(client)
-    text = json.dumps(made["training-runs-table-tree"]["data"])
+    text = json.dumps(made["training-runs-table"]["tree"])
     assert set(names(made)) == {"second", "toy"}  # toy is in use: never hidden
     for words in ("My <b>net</b>", '"second"', "keep", "for the talk", "archived"):
         assert words in text
@@ -195,7 +195,7 @@ def test_rows_are_filtered_by_words_tags_and_archive():
 def test_the_header_says_what_it_is_sorted_by(client):
     made = table(client, sort={"by": "bytes", "down": True})
     assert names(made) == ["second", "toy"]
-    text = json.dumps(made["training-runs-table-tree"]["data"])
+    text = json.dumps(made["training-runs-table"]["tree"])
     assert text.count('"aria-sort": "descending"') == 1
     assert text.count('"data-sort"') == len(runs.COLUMNS)
 
@@ -203,20 +203,20 @@ def test_the_header_says_what_it_is_sorted_by(client):
 def test_nothing_that_matches_is_said(client):
     made = table(client, find="no such thing")
     assert names(made) == []
-    assert "No run is like this" in json.dumps(made["training-runs-table-tree"]["data"])
+    assert "No run is like this" in json.dumps(made["training-runs-table"]["tree"])
     assert made["training-runs-help"]["children"].startswith("0 of 2 runs.")
 
 
 def test_broken_runs_have_a_row_with_their_reason(client, two):
     (two / "runs" / "second" / "weights.safetensors").write_bytes(b"x")
     made = table(client)
-    text = json.dumps(made["training-runs-table-tree"]["data"])
+    text = json.dumps(made["training-runs-table"]["tree"])
     assert "does not match its checksum" in text
     assert "Use second" not in text
     _, made = client.fire_with(
         "training-run-links.children", "training-run-state.data", {"training-run-state.data": "second"}
     )
-    assert "cannot be used" in json.dumps(made["training-run-facts-tree"]["data"])
+    assert "cannot be used" in json.dumps(made["training-run-facts"]["tree"])
     assert made["training-run-links"]["children"] == []
     assert made["training-run-delete"]["hidden"] is False
 
@@ -270,7 +270,7 @@ def drawer(client, opened="second", search=""):
 
 def test_the_drawer_tells_all_of_one_run(client):
     made = drawer(client)
-    text = json.dumps(made["training-run-facts-tree"]["data"], ensure_ascii=False)
+    text = json.dumps(made["training-run-facts"]["tree"], ensure_ascii=False)
     for words in ("Accuracy, test", "Accuracy, validation", "ECE, test", "n 400", "37,764 parameters", "1.50 ms"):
         assert words in text
     links = json.dumps(made["training-run-links"]["children"])
@@ -336,7 +336,7 @@ def test_a_run_is_promoted_with_a_reason(client):
     assert "3 to 500" in made["training-run-reason-error"]["children"]
     made = act(client, "promote", reason="half the errors on shirts")
     assert made["training-run-status"]["children"] == "second is the default now."
-    text = json.dumps(drawer(client)["training-run-default-tree"]["data"])
+    text = json.dumps(drawer(client)["training-run-default"]["tree"])
     assert "half the errors on shirts" in text
     assert "Every default until now" in text
     assert json.loads(client.browser.get("/api/v1/runs").get_data())["default"] == "second"
@@ -366,13 +366,13 @@ def test_a_deleted_run_is_let_go_of_and_can_be_brought_back_in_place(client, two
     assert made["training-run-state"]["data"] is None
     assert made["url"]["search"] == "?split=validation"
     assert names(table(client)) == ["toy"]
-    _, gone = client.fire_with("training-runs-gone-tree.data", "training-runs-state.data", {})
+    _, gone = client.fire_with("training-runs-gone.tree", "training-runs-state.data", {})
     folder = re.search(r'"data-of": "(second-[^"]+)"', json.dumps(gone))[1]
     undone = act(client, "runs-undo", last=made["training-run-last"]["data"])
     assert undone["training-runs-notice"]["children"] == "Undone."
     assert set(names(table(client))) == {"toy", "second"}
     act(client, "delete")
-    _, gone = client.fire_with("training-runs-gone-tree.data", "training-runs-state.data", {})
+    _, gone = client.fire_with("training-runs-gone.tree", "training-runs-state.data", {})
     assert folder not in json.dumps(gone)
     folder = re.search(r'"data-of": "(second-[^"]+)"', json.dumps(gone))[1]
     back = act(client, "save", asked={"act": "restore", "of": folder})

@@ -28,13 +28,13 @@ def text(tree):
 
 
 def listed(client, **values):
-    return client.fire("slices-found-body-tree.data", "url.search", **values)
+    return client.fire("slices-found-body.tree", "url.search", **values)
 
 
 def test_the_list_says_what_was_computed(client, app):
     status, answer = listed(client, url__search="", slices_found_select__value="p")
     assert status == 200
-    words = text(answer["slices-found-body-tree"]["data"])
+    words = text(answer["slices-found-body"]["tree"])
     frame = found.ranked(app.store.open("toy").slices("test"), "p")
     first = frame.iloc[0]
     assert first["name"] in words
@@ -58,9 +58,9 @@ def test_orders():
 
 
 def test_failure_modes_add_up_and_say_what_is_missing(client, app):
-    status, answer = client.fire("slices-modes-body-tree.data", "url.search", url__search="?tag=unsure")
+    status, answer = client.fire("slices-modes-body.tree", "url.search", url__search="?tag=unsure")
     assert status == 200
-    words = text(answer["slices-modes-body-tree"]["data"])
+    words = text(answer["slices-modes-body"]["tree"])
     run = app.store.open("toy")
     n = len(run.tagged("test", "unsure"))
     assert f"{n:,} of 400" in words
@@ -81,7 +81,7 @@ def test_a_run_without_tables_says_which_command_makes_them(client, home, app):
     _, answer = listed(client, url__search="?run=bare")
     assert "python -m ml evaluate bare --only slices" in text(answer["slices-found-face"]["children"])
     for search in ("?run=bare&slice=group-01", "?run=bare&tag=flips", "?run=bare&epoch=3"):
-        for output in ("slices-modes-body-tree.data", "slices-saved-body-tree.data", "slices-strip-row-tree.data"):
+        for output in ("slices-modes-body.tree", "slices-saved-body.tree", "slices-strip-row.tree"):
             status, _ = client.fire(output, "url.search", url__search=search)
             assert status == 200
 
@@ -103,9 +103,7 @@ def test_saving_adds_the_chip_and_the_row(client, app):
     assert run.mask(after).sum() == run.mask(Selection(slice=(key,))).sum()
     assert app.store.slices.get(saved.key).members["validation"] == run.sliced("validation", key).tolist()
     asked(client, {"act": "rename", "slice": saved.key, "name": "Very odd", "at": 2})
-    assert "Very odd" in text(
-        client.fire("slices-saved-body-tree.data", "url.search")[1]["slices-saved-body-tree"]["data"]
-    )
+    assert "Very odd" in text(client.fire("slices-saved-body.tree", "url.search")[1]["slices-saved-body"]["tree"])
     _, answer = asked(client, {"act": "remove", "slice": saved.key, "at": 3}, f"?slice={saved.key}")
     assert app.store.slices.all(run.dataset["name"]) == []
     _, answer = asked(client, {"act": "save", "slice": "", "name": "All wrong", "at": 4}, "")
@@ -128,9 +126,9 @@ def test_nothing_else_can_be_asked(client, app, data):
 
 
 def test_pairs_say_how_alike_they_are(client, app):
-    status, answer = client.fire("slices-twins-body-tree.data", "slices-twins-near.data", slices_twins_near__data="")
+    status, answer = client.fire("slices-twins-body.tree", "slices-twins-near.data", slices_twins_near__data="")
     assert status == 200
-    words = text(answer["slices-twins-body-tree"]["data"])
+    words = text(answer["slices-twins-body"]["tree"])
     leaks = app.store.open("toy").duplicates("test").query("other_split == 'train'")["example_id"].nunique()
     assert f"{leaks:,} of 400" in words
 

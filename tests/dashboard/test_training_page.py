@@ -45,7 +45,7 @@ def add(home, name, *, epochs=3, done=2, end=None, cause="", attempt=1, **values
 
 
 def children(made, id):
-    return json.dumps(made[f"{id}-tree"]["data"])
+    return json.dumps(made[f"{id}"]["tree"])
 
 
 # ---- form

@@ -109,7 +109,7 @@ def test_r1_broken_runs_are_listed_with_their_reason_and_the_good_ones_work(regi
     status, made = client.fire_with("training-runs-help.children", "training-runs-state.data", {"url.search": ""})
     assert time.monotonic() - began < 2
     assert status == 200
-    table = json.dumps(made["training-runs-table-tree"]["data"])
+    table = json.dumps(made["training-runs-table"]["tree"])
     assert all(json.dumps(reason)[1:-1] in table for reason in broken.values())
     _, made = client.fire_with("run-picker.options", "url.pathname", {"url.pathname": "/"})
     offered = {option["value"]: option for option in made["run-picker"]["options"]}

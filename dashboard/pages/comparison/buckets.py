@@ -16,14 +16,14 @@ FACE, BODY, CSV = "comparison-buckets-face", "comparison-buckets-body", "compari
 
 def layout() -> html.Article:
     """A bar true to scale, and four buttons with numbers."""
-    body = [slot(FACE, "Counting"), *plain.place(BODY, className="four")]
+    body = [slot(FACE, "Counting"), plain.place(BODY, className="four")]
     return card("Who is right", __doc__ or "", body, tools=html.Span(id=CSV))
 
 
 def register(app: Dash, doors: Doors) -> None:
     """Counted under every chip but the bucket, which is this panel's own."""
 
-    @panel_callback(app, FACE, plain.children(app, BODY), Output(CSV, "children"), Input("url", "search"))
+    @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("url", "search"))
     def draw_buckets(search: str | None):
         selection = Selection.parse(search)
         pair = doors.store.compare(selection)

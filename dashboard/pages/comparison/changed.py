@@ -30,7 +30,7 @@ def layout() -> html.Article:
 def register(app: Dash, doors: Doors) -> None:
     """Read off both manifests, whatever the selection."""
 
-    @panel_callback(app, FACE, plain.children(app, BODY), Output(CSV, "children"), Input("app-view-state", "data"))
+    @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("app-view-state", "data"))
     def draw_changed(search: str | None):
         selection = Selection.parse(search)
         return table(doors.store.compare(selection)), csv_link(exports.url("changes", selection))

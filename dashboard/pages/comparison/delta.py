@@ -37,7 +37,7 @@ def layout() -> html.Article:
         html.Span(id=Ids.MOST),
     ]
     side = html.Div(
-        [html.H3("Largest changes"), *plain.place(Ids.TOP, html.Ul, className="toplist"), html.Div(id=Ids.CSV)],
+        [html.H3("Largest changes"), plain.place(Ids.TOP, "ul", className="toplist"), html.Div(id=Ids.CSV)],
         className="cm-side",
     )
     body = [slot(Ids.FACE), html.Div([matrix.layout(ID, legend, bare=True), side], className="cm-lay")]
@@ -52,9 +52,9 @@ def register(app: Dash, doors: Doors) -> None:
         Ids.FACE,
         Output(Ids.GRAPH, "figure"),
         Output(Ids.GRID, "style"),
-        plain.children(app, Ids.LABELS),
-        plain.children(app, Ids.TABLE),
-        plain.children(app, Ids.TOP),
+        plain.children(Ids.LABELS),
+        plain.children(Ids.TABLE),
+        plain.children(Ids.TOP),
         Output(Ids.MOST, "children"),
         Output(Ids.CSV, "children"),
         Input("url", "search"),

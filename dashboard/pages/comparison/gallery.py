@@ -37,7 +37,7 @@ def layout(selection: Selection) -> html.Article:
         ],
         className="card-h",
     )
-    body = html.Div([*plain.place(GRID, className="tiles"), html.Div(id=PAGER, className="pager")])
+    body = html.Div([plain.place(GRID, className="tiles"), html.Div(id=PAGER, className="pager")])
     return html.Article(
         [head, slot(FACE, "Fetching pictures"), body], className="ff-card", id="comparison-gallery-card"
     )
@@ -50,7 +50,7 @@ def register(app: Dash, doors: Doors) -> None:
         app,
         FACE,
         Output(TITLE, "children"),
-        plain.children(app, GRID),
+        plain.children(GRID),
         Output(PAGER, "children"),
         Output(CSV, "children"),
         Input("url", "search"),

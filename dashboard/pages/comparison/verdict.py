@@ -20,7 +20,7 @@ FACE, BODY = "comparison-verdict-face", "comparison-verdict-body"
 def layout() -> html.Section:
     """One card: the gap with its interval and the sentence, and six more numbers."""
     return html.Section(
-        [slot(FACE, "Comparing the two runs"), *plain.place(BODY, className="ff-card scores")],
+        [slot(FACE, "Comparing the two runs"), plain.place(BODY, className="ff-card scores")],
         **{"aria-label": "Verdict"},
     )
 
@@ -28,7 +28,7 @@ def layout() -> html.Section:
 def register(app: Dash, doors: Doors) -> None:
     """Redraw when runs or split change; the selection does not touch the verdict on the whole split."""
 
-    @panel_callback(app, FACE, plain.children(app, BODY), Input("app-view-state", "data"))
+    @panel_callback(app, FACE, plain.children(BODY), Input("app-view-state", "data"))
     def draw_verdict(search: str | None):
         selection = Selection.parse(search)
         found = verdict(doors.store.compare(selection))

@@ -19,7 +19,7 @@ from dashboard.pages.dashboard import (
 from dashboard.selection import Selection
 
 PATH, TITLE = "/", "Dashboard"
-PANELS = (scores, confusion, accuracy, distribution, contrast, gallery, attention)
+PANELS = (gallery, scores, confusion, accuracy, distribution, contrast, attention)  # in the order they are asked for
 LATER = (confidence, calibration)  # drawn when they come near the window
 SURE = "dashboard-sure-state"  # the address, once the panels about confidence are near the window
 SURE_AT = "dashboard-sure"
@@ -62,7 +62,12 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
 
 
 def register(app: Dash, doors: Doors) -> None:
-    """The page's head, then its panels."""
+    """The panels, then the page's head."""
+    for panel in PANELS:
+        panel.register(app, doors)
+    near.register(app, SURE, SURE_AT)
+    for panel in LATER:
+        panel.register(app, doors, SURE)
 
     @app.callback(
         Output("dashboard-about", "children"),
@@ -76,12 +81,6 @@ def register(app: Dash, doors: Doors) -> None:
             [icon("download"), "Export"], href=exports.url("selection", selection), className="btn-ff", download=""
         )
         return about(doors, selection), selection_bar.splits(selection), link
-
-    for panel in PANELS:
-        panel.register(app, doors)
-    near.register(app, SURE, SURE_AT)
-    for panel in LATER:
-        panel.register(app, doors, SURE)
 
 
 def about(doors: Doors, selection: Selection) -> str:

@@ -54,7 +54,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         html.Span(id=CSV),
         button("Compare", id=OPEN, small=True, **{"aria-expanded": "false"}),
     ]
-    body = [controls, html.Div([slot(FACE), *plain.place(BODY, className="att")]), dcc.Store(id=ASKED, data="")]
+    body = [controls, html.Div([slot(FACE), plain.place(BODY, className="att")]), dcc.Store(id=ASKED, data="")]
     return card("Where it looks", " ".join((__doc__ or "").split()), body, tools=tools, id=f"{ID}-card")
 
 
@@ -124,7 +124,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         FACE,
-        plain.children(app, BODY),
+        plain.children(BODY),
         Input(ASKED, "data"),
         Input(theme.STATE, "data"),
         prevent_initial_call=True,

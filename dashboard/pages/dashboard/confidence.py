@@ -32,7 +32,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     slider = html.Div(
         [
             html.Label("Answer only from this confidence on", htmlFor=SLIDER, className="label"),
-            *plain.place(SAID, html.B),
+            plain.place(SAID, "b"),
             dcc.Input(id=SLIDER, type="range", min=0, max=99, step=1, value=round(100 * (selection.reject or 0))),
         ],
         className="reject",
@@ -42,9 +42,9 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         html.Div(
             [
                 html.Div(graph(f"{ID}-graph"), className="chart sureness"),
-                *plain.place(f"{ID}-bins", className="binrows"),
+                plain.place(f"{ID}-bins", className="binrows"),
                 slider,
-                *plain.place(f"{ID}-answers", className="answers"),
+                plain.place(f"{ID}-answers", className="answers"),
             ],
             className="sure",
         ),
@@ -59,9 +59,9 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         app,
         FACE,
         Output(f"{ID}-graph", "figure"),
-        plain.children(app, f"{ID}-bins"),
-        plain.children(app, SAID),
-        plain.children(app, f"{ID}-answers"),
+        plain.children(f"{ID}-bins"),
+        plain.children(SAID),
+        plain.children(f"{ID}-answers"),
         Output(f"{ID}-csv", "children"),
         Input(asked, "data"),
         Input(theme.STATE, "data"),

@@ -46,16 +46,16 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     ]
     side = html.Div(
         [
-            *plain.place(Ids.PARTS),
+            plain.place(Ids.PARTS),
             html.H3("Top confusions"),
-            *plain.place(Ids.TOP, html.Ul, className="toplist"),
+            plain.place(Ids.TOP, "ul", className="toplist"),
             html.Div(id=Ids.CSV),
         ],
         className="cm-side",
     )
     body = [
         slot(Ids.FACE),
-        html.Div([*plain.place(Ids.WAYS, className="ways")]),
+        html.Div([plain.place(Ids.WAYS, className="ways")]),
         html.Div([matrix.layout(ID, legend), side], className="cm-lay"),
     ]
     return card("Confusion", __doc__, body, span=7, tools=plain.place(Ids.VIEW, className="row-ff"))
@@ -70,12 +70,12 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.GRAPH, "figure"),
         Output(Ids.GRID, "style"),
         Output(Ids.BODY, "className"),
-        plain.children(app, Ids.LABELS),
-        plain.children(app, Ids.TABLE),
-        plain.children(app, Ids.TOP),
-        plain.children(app, Ids.PARTS),
-        plain.children(app, Ids.VIEW),
-        plain.children(app, Ids.WAYS),
+        plain.children(Ids.LABELS),
+        plain.children(Ids.TABLE),
+        plain.children(Ids.TOP),
+        plain.children(Ids.PARTS),
+        plain.children(Ids.VIEW),
+        plain.children(Ids.WAYS),
         Output(Ids.MOST, "children"),
         Output(Ids.CSV, "children"),
         Input("url", "search"),

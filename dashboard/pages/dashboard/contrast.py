@@ -39,7 +39,7 @@ def layout(doors: Doors, selection: Selection) -> html.Section:
     head = html.Div(
         [
             html.Div([html.H2("Contrast", className="card-title"), html.P(__doc__)]),
-            *plain.place(f"{ID}-tools", className="tools"),
+            plain.place(f"{ID}-tools", className="tools"),
         ],
         className="card-h",
     )
@@ -72,16 +72,16 @@ def side(name: str) -> html.Div:
         ]
     return html.Div(
         [
-            *plain.place(f"{ID}-{name}-head", className="side-h"),
+            plain.place(f"{ID}-{name}-head", className="side-h"),
             *choose,
             html.Div(
                 [
-                    *plain.place(f"{ID}-{name}-mean", html.Figure, className="mean"),
+                    plain.place(f"{ID}-{name}-mean", "figure", className="mean"),
                     html.Div(graph(f"{ID}-{name}-graph"), className="chart"),
                 ],
                 className="meanrow",
             ),
-            *plain.place(f"{ID}-{name}-tiles", className="tiles"),
+            plain.place(f"{ID}-{name}-tiles", className="tiles"),
         ],
         className=f"side {name}",
     )
@@ -96,15 +96,15 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         FACE,
-        plain.children(app, f"{ID}-tools"),
+        plain.children(f"{ID}-tools"),
         *(
             output
             for name in SIDES
             for output in (
-                plain.children(app, f"{ID}-{name}-head"),
-                plain.children(app, f"{ID}-{name}-mean"),
+                plain.children(f"{ID}-{name}-head"),
+                plain.children(f"{ID}-{name}-mean"),
                 Output(f"{ID}-{name}-graph", "figure"),
-                plain.children(app, f"{ID}-{name}-tiles"),
+                plain.children(f"{ID}-{name}-tiles"),
             )
         ),
         Output(TRUE, "options"),

@@ -32,7 +32,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         ],
         className="card-h",
     )
-    body = html.Div([*plain.place(GRID, className="tiles"), html.Div(id="dashboard-gallery-pager", className="pager")])
+    body = html.Div([plain.place(GRID, className="tiles"), html.Div(id="dashboard-gallery-pager", className="pager")])
     return html.Article([head, slot(FACE), body], className="ff-card", id="dashboard-gallery-card")
 
 
@@ -43,7 +43,7 @@ def register(app: Dash, doors: Doors) -> None:
         app,
         FACE,
         Output("dashboard-gallery-title", "children"),
-        plain.children(app, GRID),
+        plain.children(GRID),
         Output("dashboard-gallery-pager", "children"),
         Output("dashboard-gallery-csv", "children"),
         Input("url", "search"),

@@ -16,13 +16,13 @@ BODY = "dashboard-scores-body"
 
 def layout(doors: Doors, selection: Selection) -> html.Section:
     """One card: the accuracy with all classes on one axis, and six more numbers."""
-    return html.Section([slot(FACE), *plain.place(BODY, className="ff-card scores")], **{"aria-label": "Scores"})
+    return html.Section([slot(FACE), plain.place(BODY, className="ff-card scores")], **{"aria-label": "Scores"})
 
 
 def register(app: Dash, doors: Doors) -> None:
     """Redraw when run, split, labels or epoch change; the selection does not touch the whole split's scores."""
 
-    @panel_callback(app, FACE, plain.children(app, BODY), Input("app-view-state", "data"))
+    @panel_callback(app, FACE, plain.children(BODY), Input("app-view-state", "data"))
     def draw_scores(search: str | None):
         selection = Selection.parse(search)
         return body(doors.store.shown(selection.run).asked(selection), selection.split)

@@ -34,15 +34,15 @@ def layout() -> html.Article:
             [
                 html.Div(
                     [
-                        *plain.place(f"{ID}-legend", className="legend-ff still"),
+                        plain.place(f"{ID}-legend", className="legend-ff still"),
                         html.Div(chart, className="chart datamap", role="group", **{"aria-label": "Data map"}),
                     ]
                 ),
                 html.Div(
                     [
-                        *plain.place(NOTE, className="forgotten"),
+                        plain.place(NOTE, className="forgotten"),
                         html.H3("Selected", className="small"),
-                        *plain.place(STRIP, className="tiles of-four"),
+                        plain.place(STRIP, className="tiles of-four"),
                         html.Div(id=f"{ID}-open", className="row-ff"),
                     ],
                     className="beside",
@@ -63,9 +63,9 @@ def register(app: Dash, doors: Doors) -> None:
         app,
         FACE,
         Output(GRAPH, "figure"),
-        plain.children(app, f"{ID}-legend"),
-        plain.children(app, NOTE),
-        plain.children(app, STRIP),
+        plain.children(f"{ID}-legend"),
+        plain.children(NOTE),
+        plain.children(STRIP),
         Output(f"{ID}-open", "children"),
         Output(f"{ID}-csv", "children"),
         Input(NEAR, "data"),

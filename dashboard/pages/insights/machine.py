@@ -41,7 +41,7 @@ def bar() -> html.Section:
                 [
                     html.Label("As answered after epoch", htmlFor=SLIDER, className="label"),
                     dcc.Input(id=SLIDER, type="range", min=0, max=1, step=1, value=1),
-                    *plain.place(SAID, className="said"),
+                    plain.place(SAID, className="said"),
                     dcc.Store(id=f"{ID}-place"),
                 ],
                 className="epochs",
@@ -59,7 +59,7 @@ def layout() -> html.Article:
         [
             html.H3("Named right, by class", className="small"),
             class_bars.layout(BARS),
-            *plain.place(f"{ID}-change", html.P, className="faint small"),
+            plain.place(f"{ID}-change", "p", className="faint small"),
         ],
         className="by-class",
     )
@@ -71,7 +71,7 @@ def register(app: Dash, doors: Doors) -> None:
     """The slider follows the address, the panel and the colours of the feature space follow the slider."""
     near.register(app, NEAR, f"{ID}-card")
 
-    @panel_callback(app, BAR_FACE, plain.children(app, SAID), Output(f"{ID}-place", "data"), Input("url", "search"))
+    @panel_callback(app, BAR_FACE, plain.children(SAID), Output(f"{ID}-place", "data"), Input("url", "search"))
     def draw_slider(search: str | None):
         selection = Selection.parse(search)
         run = doors.store.shown(selection.run)
@@ -96,12 +96,12 @@ def register(app: Dash, doors: Doors) -> None:
         FACE,
         Output(f"{ID}-graph", "figure"),
         Output(f"{ID}-grid", "style"),
-        plain.children(app, f"{ID}-labels"),
+        plain.children(f"{ID}-labels"),
         Output(f"{BARS}-graph", "figure"),
-        plain.children(app, f"{BARS}-names"),
-        plain.children(app, f"{BARS}-values"),
+        plain.children(f"{BARS}-names"),
+        plain.children(f"{BARS}-values"),
         Output(f"{BARS}-bars", "style"),
-        plain.children(app, f"{ID}-change"),
+        plain.children(f"{ID}-change"),
         Output(f"{ID}-csv", "children"),
         Input(NEAR, "data"),
         Input(theme.STATE, "data"),

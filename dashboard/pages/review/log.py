@@ -31,7 +31,7 @@ def layout(doors: Doors) -> html.Article:
             multiple=False, accept=".csv,text/csv", style={}, style_active={}, style_reject={},
         )  # fmt: skip
     note = html.P(id=NOTE, className="small quiet", role="status")
-    body = [slot(FACE, "Reading the decisions"), html.Div([note, *plain.place(BODY)])]
+    body = [slot(FACE, "Reading the decisions"), html.Div([note, plain.place(BODY)])]
     return card("Decisions", __doc__ or "", body, tools=[html.Span(id="review-log-csv"), take])
 
 
@@ -41,7 +41,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         FACE,
-        plain.children(app, BODY),
+        plain.children(BODY),
         Output("review-log-csv", "children"),
         Input("review-view-state", "data"),
         Input("review-done-state", "data"),

@@ -21,9 +21,9 @@ def layout() -> html.Article:
     head = html.Div([html.Div([html.H2(id=TITLE, className="card-title"), html.P(__doc__)])], className="card-h")
     body = html.Div(
         [
-            *plain.place(TOOLS, className="tools-row"),
-            *plain.place(GRID, className="tiles"),
-            *plain.place(FOOT),
+            plain.place(TOOLS, className="tools-row"),
+            plain.place(GRID, className="tiles"),
+            plain.place(FOOT),
         ]
     )
     return html.Article([head, slot(FACE, "Reading the queue"), body], className="ff-card c5")
@@ -36,9 +36,9 @@ def register(app: Dash, doors: Doors) -> None:
         app,
         FACE,
         Output(TITLE, "children"),
-        plain.children(app, TOOLS),
-        plain.children(app, GRID),
-        plain.children(app, FOOT),
+        plain.children(TOOLS),
+        plain.children(GRID),
+        plain.children(FOOT),
         Input("review-view-state", "data"),
         Input("review-done-state", "data"),
     )

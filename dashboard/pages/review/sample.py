@@ -25,7 +25,7 @@ def layout() -> html.Article:
         [html.Div([html.H2("Is this label right?", className="card-title"), html.P(__doc__)])], className="card-h"
     )
     body = html.Div(
-        [*plain.place(BODY, className="front"), *plain.place(PAD, className="pad")], className="sample", tabIndex="-1"
+        [plain.place(BODY, className="front"), plain.place(PAD, className="pad")], className="sample", tabIndex="-1"
     )
     return html.Article([head, slot(FACE, "Looking at the first image"), body], className="ff-card")
 
@@ -36,8 +36,8 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         FACE,
-        plain.children(app, BODY),
-        plain.children(app, PAD),
+        plain.children(BODY),
+        plain.children(PAD),
         Input("url", "search"),
         Input("review-done-state", "data"),
     )

@@ -22,9 +22,7 @@ def layout() -> html.Article:
     head = html.Div(
         [html.Div([html.H2("As labelled, as reviewed", className="card-title"), html.P(__doc__)])], className="card-h"
     )
-    return html.Article(
-        [head, slot(FACE, "Counting"), *plain.place(BODY)], className="ff-card", id="review-scores-card"
-    )
+    return html.Article([head, slot(FACE, "Counting"), plain.place(BODY)], className="ff-card", id="review-scores-card")
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -33,7 +31,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         FACE,
-        plain.children(app, BODY),
+        plain.children(BODY),
         Input("review-view-state", "data"),
         Input("review-done-state", "data"),
     )

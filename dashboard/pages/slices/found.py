@@ -44,7 +44,7 @@ def layout() -> html.Article:
     body = [
         slot(Ids.FACE, "Looking for weak groups"),
         html.P(id=Ids.NOTE, className="quiet small"),
-        *plain.place(Ids.BODY, html.Ol, className="weak"),
+        plain.place(Ids.BODY, "ol", className="weak"),
         html.Div(
             button("Show more", id=Ids.MORE, small=True, n_clicks=0, hidden=True),
             className="pager",
@@ -59,7 +59,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         Ids.FACE,
-        plain.children(app, Ids.BODY),
+        plain.children(Ids.BODY),
         Output(Ids.NOTE, "children"),
         Output(Ids.MORE, "hidden"),
         Output(Ids.CSV, "children"),

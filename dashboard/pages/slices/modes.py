@@ -15,14 +15,14 @@ FACE, BODY, CSV = "slices-modes-face", "slices-modes-body", "slices-modes-csv"
 
 def layout() -> html.Article:
     """One line a failure mode: what it means, how many, how often wrong, what to do."""
-    body = [slot(FACE, "Counting"), *plain.place(BODY, className="modes")]
+    body = [slot(FACE, "Counting"), plain.place(BODY, className="modes")]
     return card("Failure modes", __doc__ or "", body, tools=html.Span(id=CSV))
 
 
 def register(app: Dash, doors: Doors) -> None:
     """Redrawn with the address: what is chosen is marked."""
 
-    @panel_callback(app, FACE, plain.children(app, BODY), Output(CSV, "children"), Input("url", "search"))
+    @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("url", "search"))
     def draw_modes(search: str | None):
         selection = Selection.parse(search)
         run = doors.store.shown(selection.run)

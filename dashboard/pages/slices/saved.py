@@ -40,13 +40,13 @@ def keep_selection(doors: Doors) -> html.Span | None:
 
 def layout() -> html.Article:
     """One line a saved slice."""
-    return card("Saved slices", __doc__ or "", [slot(FACE), *plain.place(BODY, className="kept")])
+    return card("Saved slices", __doc__ or "", [slot(FACE), plain.place(BODY, className="kept")])
 
 
 def register(app: Dash, doors: Doors) -> None:
     """The list, and what changes it."""
 
-    @panel_callback(app, FACE, plain.children(app, BODY), Input("url", "search"), Input(DONE, "data"))
+    @panel_callback(app, FACE, plain.children(BODY), Input("url", "search"), Input(DONE, "data"))
     def list_saved(search: str | None, _: Any):
         selection = Selection.parse(search)
         run = doors.store.shown(selection.run)

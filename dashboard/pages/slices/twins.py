@@ -22,7 +22,7 @@ SHOWN = 48
 
 def layout() -> html.Article:
     """Pairs, the nearest first; drawn when they come near the window."""
-    body = [slot(FACE, "Looking for pairs"), *near.layout(NEAR), *plain.place(BODY)]
+    body = [slot(FACE, "Looking for pairs"), *near.layout(NEAR), plain.place(BODY)]
     return card("Near-duplicates and leaks", __doc__ or "", body, tools=html.Span(id=CSV), id=f"{ID}-card")
 
 
@@ -33,7 +33,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         FACE,
-        plain.children(app, BODY),
+        plain.children(BODY),
         Output(CSV, "children"),
         Input(NEAR, "data"),
         prevent_initial_call=True,

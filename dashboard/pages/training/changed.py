@@ -74,7 +74,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.PICK, "options"),
         Output(Ids.PICK, "value"),
         Output(Ids.HELP, "children"),
-        plain.children(app, Ids.BODY),
+        plain.children(Ids.BODY),
         Input(Memory.FRONT, "data"),
         Input(Memory.TABLE, "data"),
         Input(Memory.QUEUE, "data"),

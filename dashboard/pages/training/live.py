@@ -143,7 +143,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         className="addfilter beside",
     )  # fmt: skip
     logged = [
-        *plain.place(Ids.EVENTS, html.Ol, className="events", **{"aria-label": "What happened to this training"}),
+        plain.place(Ids.EVENTS, "ol", className="events", **{"aria-label": "What happened to this training"}),
         html.Div(
             [
                 button("Copy", small=True, kind="ghost", **{"data-act": "copy-log"}),
@@ -362,7 +362,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.LOG_BOX, "hidden"),
         Output(Ids.LOG, "aria-expanded"),
         Output(Ids.LOG_FILE, "href"),
-        plain.children(app, Ids.EVENTS),
+        plain.children(Ids.EVENTS),
         Output(Memory.LOG, "data"),
         Input(Ids.LOG, "n_clicks"),
         Input(Memory.FRONT, "data"),

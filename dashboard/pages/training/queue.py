@@ -46,7 +46,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         Ids.FACE,
-        plain.children(app, Ids.BODY),
+        plain.children(Ids.BODY),
         Output(Ids.HELP, "children"),
         Input(Memory.QUEUE, "data"),
         Input(Memory.FRONT, "data"),

@@ -275,7 +275,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(
         app,
         Ids.FACE,
-        plain.children(app, Ids.BODY),
+        plain.children(Ids.BODY),
         Output(Ids.HELP, "children"),
         Output(Ids.TAGS, "options"),
         Output(Ids.ARCHIVED, "options"),
@@ -305,7 +305,7 @@ def register(app: Dash, doors: Doors) -> None:
             [{"value": "yes", "label": f"Show archived ({hidden})", "disabled": not hidden}],
         )
 
-    @app.callback(plain.children(app, Ids.GONE), Input(Memory.TABLE, "data"), Input(Memory.ACTED, "data"))
+    @app.callback(plain.children(Ids.GONE), Input(Memory.TABLE, "data"), Input(Memory.ACTED, "data"))
     def list_deleted(_state, _acted):
         return _gone(doors.shelf.deleted(), doors.store.marks(), not doors.read_only)
 
