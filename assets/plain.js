@@ -49,6 +49,7 @@
 
   function drawn(one, slots) {
     if (one === null || typeof one !== 'object') return one;
+    if (Array.isArray(one)) return window.React.createElement(window.React.Fragment, null, ...one.map((part) => drawn(part, slots)));
     if ('slot' in one) return slots[one.slot];
     const { children, ...props } = one.props;
     return window.React.createElement(one.type, props, ...flat(children).map((child) => drawn(child, slots)));

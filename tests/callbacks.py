@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+ADDRESS, VIEW = "url.search", "app-view-state.data"  # VIEW: the part of it that says which runs, split and epoch
 Send = Callable[[str, bytes], tuple[int, str]]
 
 
@@ -52,10 +53,12 @@ class Client:
         return self.fire_with(output, changed, named)
 
     def fire_with(self, output: str, changed: str, values: Mapping[str, Any]) -> tuple[int, dict[str, dict[str, Any]]]:
-        """The same with values by "id.property"."""
-        status, text = self.send(
-            "/_dash-update-component", body(dependency(self.dependencies, output), values, [changed])
-        )
+        """The same with values by "id.property"; a page whose address changes says so by both of its names."""
+        found = dependency(self.dependencies, output)
+        if changed == ADDRESS and not any(f"{one['id']}.{one['property']}" == ADDRESS for one in found["inputs"]):
+            changed = VIEW
+        both = {VIEW: values.get(ADDRESS), **values}
+        status, text = self.send("/_dash-update-component", body(found, both, [changed]))
         return status, json.loads(text)["response"] if status == 200 and "response" in text else {}
 
 

@@ -11,6 +11,7 @@ from dash import Dash, Input, Output, html
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import clicks, graph, plain, segmented
+from dashboard.components.plain import element
 from dashboard.figures import confusion as figure
 from dashboard.selection import OUTCOMES, Selection
 from dashboard.store import RunView
@@ -143,7 +144,7 @@ def labels(
 
     words: what a screen reader says before the name of a row and of a column.
     """
-    parts: list = [html.Span(["true ↓", html.Br(), "guess →"], className="axis", style={"gridArea": "1 / 1"})]
+    parts: list = [element("Span", ["true ↓", element("Br"), "guess →"], className="axis", style={"gridArea": "1 / 1"})]
     for i, name in enumerate(classes):
         value = (members or {}).get(name, (name,))
         for field, selection, say, place, kind in (
@@ -151,8 +152,9 @@ def labels(
             ("true", rows, words[0], f"{i + 2} / 1", "rl"),
         ):
             parts.append(
-                html.Button(
-                    html.Span(name),
+                element(
+                    "Button",
+                    element("Span", name),
                     type="button",
                     className=kind,
                     title=name,
@@ -181,9 +183,9 @@ def margins(
         for i, text in enumerate(texts):
             place = f"{n + 2} / {i + 2}" if side else f"{i + 2} / {n + 2}"
             more = {"title": hints[side][i]} if hints else {}
-            parts.append(html.Span(text, className="mg b" if side else "mg", style={"gridArea": place}, **more))
-    parts.append(html.Span(heads[0], className="mg head-r", style={"gridArea": f"1 / {n + 2}"}))
-    parts.append(html.Span(heads[1], className="mg foot-p", style={"gridArea": f"{n + 2} / 1"}))
+            parts.append(element("Span", text, className="mg b" if side else "mg", style={"gridArea": place}, **more))
+    parts.append(element("Span", heads[0], className="mg head-r", style={"gridArea": f"1 / {n + 2}"}))
+    parts.append(element("Span", heads[1], className="mg foot-p", style={"gridArea": f"{n + 2} / 1"}))
     return parts
 
 
@@ -265,18 +267,20 @@ def toplist(
     hints: what a cell's number is of. contrast: a cell can be held against the chosen one.
     """
     lines = [
-        html.Li(
-            html.Button(
+        element(
+            "Li",
+            element(
+                "Button",
                 [
-                    html.Span([truth, html.Span(" → ", className="faint"), guess]),
-                    html.B(text),
-                    html.I(style={"width": f"{100 * share:.1f}%", **style}),
+                    element("Span", [truth, element("Span", " → ", className="faint"), guess]),
+                    element("B", text),
+                    element("I", style={"width": f"{100 * share:.1f}%", **style}),
                 ],
                 type="button",
                 title=(hints or {}).get((truth, guess), ""),
                 **link(selection, truth, guess, contrast=contrast),
-            )
+            ),
         )
         for truth, guess, text, share, style in cells
     ]
-    return lines or [html.Li(nothing, className="quiet small")]
+    return lines or [element("Li", nothing, className="quiet small")]

@@ -5,6 +5,7 @@ through all components on the page: a click costs components times changes. With
 took more than two seconds.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from dash import Output
@@ -39,12 +40,23 @@ class Plain(Drawn):
 
 
 class Shape(Drawn):
-    """Html around components. shape: {"type", "props"} of an element; {"slot": i} in it stands for child i."""
+    """Html around components.
+
+    shape: text, {"type", "props"} of an element, or a list of such; {"slot": i} in it stands for child i.
+    """
 
     _type = "Shape"
 
-    def __init__(self, shape: dict, children: list | None = None):
+    def __init__(self, shape: Any, children: list | None = None):
         super().__init__(shape=shape, children=children)
+
+
+def element(type: str, children: Any = None, /, **props: Any) -> dict:
+    """What `dash.html`'s component of this type becomes for the browser, without its checks: 20 times as fast.
+
+    For what comes by the hundred; the rest is written with dash.html.
+    """
+    return {"type": type, "namespace": HTML, "props": {"children": children, **props}}
 
 
 def place(id: str, tag: str = "div", **attributes: Any) -> Plain:
@@ -60,15 +72,22 @@ def children(id: str) -> Output:
 def settled(content: Any) -> Any:
     """The same page with the html that no callback can name, as it has no id, in as few components as can be."""
     if isinstance(content, list | tuple):
-        return [settled(one) for one in content]
-    if not isinstance(content, Component):
+        if not any(isinstance(one, Component) and nameless(one) for one in flat(content)):
+            return [settled(one) for one in content]
+    elif not isinstance(content, Component):
         return content
-    if nameless(content):
-        slots: list[Component] = []
-        return Shape(shape(content, slots), slots or None)
-    if getattr(content, "children", None) is not None:
-        content.children = settled(content.children)
-    return content
+    elif not nameless(content):
+        if getattr(content, "children", None) is not None:
+            content.children = settled(content.children)
+        return content
+    slots: list[Component] = []
+    return Shape(shape(content, slots), slots or None)
+
+
+def flat(content: Any) -> Iterator[Any]:
+    """Everything in a list of lists."""
+    for one in content:
+        yield from flat(one) if isinstance(one, list | tuple) else (one,)
 
 
 def shape(content: Any, slots: list[Component]) -> Any:

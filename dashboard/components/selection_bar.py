@@ -7,6 +7,7 @@ from dash import Dash, Input, Output, State, html
 
 from dashboard.components import button, csv_link, dot, icon, plain
 from dashboard.components.panel import panel_callback, slot
+from dashboard.components.plain import element
 from dashboard.doors import Doors
 from dashboard.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
 from dashboard.share import Share
@@ -194,7 +195,8 @@ def add_filter(run: RunView, selection: Selection, say: Terms) -> html.Details:
 
     def choices(name: str, title: str) -> list:
         return [
-            html.Button(
+            element(
+                "Button",
                 [dot(i), value],
                 type="button",
                 className="chip add",
@@ -207,8 +209,8 @@ def add_filter(run: RunView, selection: Selection, say: Terms) -> html.Details:
             if value not in getattr(selection, name)
         ]
 
-    def plain(words: str, there: Selection) -> html.Button:
-        return html.Button(words, type="button", className="chip add", **{"data-search": there.query()})
+    def plain(words: str, there: Selection) -> dict:
+        return element("Button", words, type="button", className="chip add", **{"data-search": there.query()})
 
     bands = [(0.0, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.0)]
     if say.paired:
@@ -233,7 +235,8 @@ def add_filter(run: RunView, selection: Selection, say: Terms) -> html.Details:
             html.H3("Failure mode"),
             html.Div(
                 [
-                    html.Button(
+                    element(
+                        "Button",
                         tag.title,
                         type="button",
                         className="chip add",

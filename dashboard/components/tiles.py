@@ -6,6 +6,7 @@ import numpy as np
 from dash import html
 
 from dashboard.components import button, dot
+from dashboard.components.plain import element
 from dashboard.pictures import sprite_url, tile_style
 from dashboard.selection import PAGE_SIZE, Selection
 from dashboard.store import RunView
@@ -25,8 +26,9 @@ def gallery(run: RunView, selection: Selection, ids: Sequence[int], captions: Se
     url = sprite_url(run.dataset["name"], selection.split, list(ids))
     height, width = run.dataset["height"], run.dataset["width"]
     return [
-        html.Button(
-            [html.Span(className="px", style=tile_style(url, place, len(ids), height, width)), *lines],
+        element(
+            "Button",
+            [element("Span", className="px", style=tile_style(url, place, len(ids), height, width)), *lines],
             type="button",
             className="tile",
             **{
@@ -48,8 +50,12 @@ def answers(run: RunView, selection: Selection, rows: np.ndarray) -> list:
         guess, truth = run.classes[predictions.predicted[row]], run.classes[predictions.labels[row]]
         sure, right = 100 * float(predictions.confidence[row]), bool(predictions.right[row])
         lines: list = [
-            html.Span([dot(int(predictions.predicted[row])), html.Span(guess), html.B(f"{int(sure)}")], className="l1"),
-            html.Span("right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
+            element(
+                "Span",
+                [dot(int(predictions.predicted[row])), element("Span", guess), element("B", f"{int(sure)}")],
+                className="l1",
+            ),
+            element("Span", "right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
         ]
         captions.append((lines, f"true {truth}, predicted {guess}, confidence {sure:.0f} percent"))
     return gallery(run, selection, predictions.ids[rows].tolist(), captions)

@@ -216,7 +216,7 @@ def test_both_sides_of_a_contrast_are_their_cells(run):
         assert head[1].children[0].children == f"{inside.sum():,} "
         heights = np.histogram(p.confidence[inside], np.arange(21) / 20)[0] / inside.sum() * 100
         assert np.abs(np.array(figure["data"][0]["y"]) - heights).max() < 1e-3
-        assert set(p.ids[inside]) >= {int(getattr(tile, "data-sample")) for tile in tiles}
+        assert set(p.ids[inside]) >= {int(tile["props"]["data-sample"]) for tile in tiles}
         assert len(tiles) == min(12, inside.sum())
     assert parts[-3:] == (parts[-4], "Bar 1", parts[-4], "Bar 1")[1:]
     there = contrast.swapped(selection, selection.contrasted(run.classes))

@@ -42,15 +42,17 @@ def address(serving):
 def test_what_has_no_id_becomes_one_component_around_what_has_one():
     inner = html.Ul([html.Li([html.B("a"), "b"]), None], id="list")
     whole = plain.settled([html.Div([html.P("words"), [inner, dcc.Store(id="kept")]], className="box"), "text"])
-    assert whole[1] == "text"
-    drawn = whole[0].to_plotly_json()
+    drawn = whole.to_plotly_json()
     assert (drawn["namespace"], drawn["type"]) == ("fashion_forward", "Shape")
     words = {"type": "p", "props": {"children": "words"}}
     slots = [{"slot": 0}, {"slot": 1}]
-    assert drawn["props"]["shape"] == {"type": "div", "props": {"className": "box", "children": [words, slots]}}
+    box = {"type": "div", "props": {"className": "box", "children": [words, slots]}}
+    assert drawn["props"]["shape"] == [box, "text"]
     ul, store = drawn["props"]["children"]
     assert (ul.id, store.id) == ("list", "kept")
-    assert [type(one) for one in ul.children] == [plain.Shape, type(None)]
+    item = {"type": "li", "props": {"children": [{"type": "b", "props": {"children": "a"}}, "b"]}}
+    assert ul.children.to_plotly_json()["props"] == {"shape": [item, None]}
+    assert plain.settled(["text", None, html.P(id="named"), 1])[0::3] == ["text", 1]
 
 
 @pytest.mark.browser

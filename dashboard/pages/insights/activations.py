@@ -49,7 +49,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.LAYER, "value"),
         Output(Ids.NOTE, "children"),
         Input(INSIDE, "data"),
-        Input("url", "search"),
+        Input("app-view-state", "data"),
         Input(picture.Ids.STATE, "data"),
         Input(Ids.LAYER, "value"),
         prevent_initial_call=True,

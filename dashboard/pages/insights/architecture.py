@@ -126,7 +126,9 @@ def layout() -> html.Article:
 def register(app: Dash, doors: Doors) -> None:
     """The diagram of the open run."""
 
-    @panel_callback(app, FACE, Output(ARCHITECTURE, "children"), Output(CSV, "children"), Input("url", "search"))
+    @panel_callback(
+        app, FACE, Output(ARCHITECTURE, "children"), Output(CSV, "children"), Input("app-view-state", "data")
+    )
     def draw_architecture(search: str | None):
         selection = Selection.parse(search)
         return diagram(doors.store.shown(selection.run), selection), csv_link(url("layers", selection))

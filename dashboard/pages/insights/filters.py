@@ -62,7 +62,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.NOTE, "children"),
         Output(Ids.CSV, "children"),
         Input(LATER, "data"),
-        Input("url", "search"),
+        Input("app-view-state", "data"),
         Input(Ids.LAYER, "value"),
         Input(Ids.PART, "value"),
         Input(theme.STATE, "data"),

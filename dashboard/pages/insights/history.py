@@ -49,7 +49,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.NOTE, "children"),
         Output(Ids.CSV, "children"),
         Input(LATER, "data"),
-        Input("url", "search"),
+        Input("app-view-state", "data"),
         Input(theme.STATE, "data"),
         prevent_initial_call=True,
     )

@@ -68,7 +68,7 @@ def register(app: Dash, doors: Doors) -> None:
         *(Output(body_id(step), "children") for step in STEPS),
         Output(LOSS, "figure"),
         Input(INSIDE, "data"),
-        Input("url", "search"),
+        Input("app-view-state", "data"),
         Input(picture.Ids.STATE, "data"),
         Input(theme.STATE, "data"),
         prevent_initial_call=True,
