@@ -1,6 +1,6 @@
 /* plotly's 3D chart asks for a frame sixty times a second, drawn or not, for as long as it is on the page: 6 % of a core
    for nothing. Here its loop (known by its text: nothing else in plotly.js reads like it) runs at full rate while
-   somebody is at the page, and four times a second otherwise, which is often enough to notice new data. */
+   somebody is at the page, and twice a second otherwise, which is often enough to notice new data. */
 (function () {
   'use strict';
   const frame = window.requestAnimationFrame.bind(window);
@@ -31,7 +31,7 @@
   window.requestAnimationFrame = (step) => {
     if (!isLoop(step) || performance.now() - stirred < 2000) return frame(step);
     held.push(step);
-    if (!timer) timer = setTimeout(resume, document.hidden ? 2000 : 250);
+    if (!timer) timer = setTimeout(resume, document.hidden ? 2000 : 500);
     return 0;
   };
 })();
