@@ -78,9 +78,8 @@ def sides(doors: Doors, selection: Selection) -> tuple[Side, Side]:
         other = selection.contrasted(run.classes)
         if other is None:
             raise Missing("No second cell is chosen in the matrix: hold Shift and click one.")
-        pair_ = selection.other_cell(run.classes)
-        assert pair_ is not None
-        return a, Side(f"{pair_[0]} guessed {pair_[1]}", run, np.flatnonzero(then.mask(other)))
+        truth, guess = other.true[0], other.pred[0]
+        return a, Side(f"{truth} guessed {guess}", run, np.flatnonzero(then.mask(other)))
     if versus.startswith("?"):
         kept = Selection.parse(versus).with_(run=selection.run, against=selection.against, split=selection.split)
         return a, Side(f"kept: {said(kept)}", run, np.flatnonzero(then.mask(kept)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from dashboard import recipe
 from dashboard.figures.pace import duration
-from dashboard.store import Comparison, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
+from dashboard.store import Comparison, bootstrap, gap, holm, losses, mcnemar, mean_gap, newcombe
 
 LEVEL = 0.05
 IMAGES = {"test": "test images", "validation": "validation images", "reference": "training images"}
@@ -71,11 +71,10 @@ def p_words(p: float) -> str:
 def verdict(pair: Comparison) -> Verdict:
     """Over the whole split; the filters of the page do not touch it."""
     buckets = pair.buckets()
-    rows, labels = np.arange(pair.n), pair.answers.labels
-    losses = [-np.log(np.maximum(p[rows, labels].astype(np.float64), 1e-12)) for p in pair.probabilities()]
+    each = [losses(p, pair.answers.labels) for p in pair.probabilities()]
     both, only_a, only_b, neither = map(int, buckets)
     low, high = bootstrap(buckets)
-    loss = mean_gap(*losses) if pair.n > 1 else (0.0, 0.0, 0.0)
+    loss = mean_gap(*each) if pair.n > 1 else (0.0, 0.0, 0.0)
     return Verdict(
         pair.a.title, pair.b.title, pair.split, (both, only_a, only_b, neither), float(gap(buckets)), low, high,
         mcnemar(only_a, only_b), loss, int((pair.answers.a == pair.answers.b).sum()),

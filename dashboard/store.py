@@ -17,7 +17,7 @@ from dashboard.records import Marks, Records
 from dashboard.selection import BUCKETS, FILTERS, Selection, exact
 from dashboard.slices import PREFIX, Saved, Slices
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
-from ml.calibration import brier, calibration_error, temper
+from ml.calibration import brier, calibration_error, losses, temper
 from ml.comparison import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.intervals import wilson
 from ml.paths import ARTIFACTS, home_dir
@@ -26,7 +26,8 @@ from ml.tags import MADE, OFTEN, TAGS, Tag
 
 __all__ = [
     "REDRAWS", "SEED", "TAGS", "Broken", "Comparison", "Missing", "Pictures", "Predictions", "Recording", "RunEntry",
-    "RunView", "Saved", "Store", "Tag", "bootstrap", "gap", "holm", "mcnemar", "mean_gap", "newcombe", "wilson",
+    "RunView", "Saved", "Store", "Tag", "bootstrap", "gap", "holm", "losses", "mcnemar", "mean_gap", "newcombe",
+    "wilson",
 ]  # fmt: skip
 
 OWN_TAGS = (*MADE, "often-forgotten", "never-learned", "suspected-label")  # that follow from the run's own files
@@ -765,16 +766,16 @@ class RunView:
             temperatures["temperature"] = self.temperature()
         found = {}
         for scaling, temperature in temperatures.items():
-            sure, squares, losses = [], [], []
+            sure, squares, each = [], [], []
             for p, own in zip(in_parts(said), in_parts(labels), strict=True):
                 scaled = p if temperature is None else temper(p, temperature)
                 sure.append(scaled.max(1))
                 squares.append(brier(scaled, own))
-                losses.append(np.log(np.maximum(scaled[np.arange(len(own)), own].astype(np.float64), 1e-12)))
+                each.append(losses(scaled, own))
             found[scaling] = {
                 "calibration_error": calibration_error(np.concatenate(sure), right),
                 "brier": float(np.concatenate(squares).mean()),
-                "loss": float(-np.concatenate(losses).mean()),
+                "loss": float(np.concatenate(each).mean()),
             }
         return found
 

@@ -31,6 +31,15 @@ def error_ends(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[fl
     return float(low), float(high)
 
 
+def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Cross-entropy of each answer in nats, float64 [n], 27.6 at most.
+
+    probabilities: float [n, classes]; labels: int [n].
+    """
+    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return -np.log(np.maximum(own, 1e-12))
+
+
 def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """float64 [n], 0..2: squared distance of the probabilities from the truth (Brier 1950, Mon. Weather Rev. 78:1)."""
     wide = probabilities.astype(np.float64)

@@ -18,6 +18,7 @@ from ml import labels, models
 from ml.artifacts import writer
 from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import CORE
+from ml.calibration import losses
 from ml.data import duplicates, load, properties
 from ml.data.base import Dataset, Split
 from ml.evaluation import ASKED, EVALUATIONS, QUICK, SLOW
@@ -242,9 +243,9 @@ def results(subject: Subject) -> dict[str, dict[str, float]]:
     found = {}
     for split in SPLITS:
         probabilities, labels = subject.probabilities(split), subject.splits[split].labels
-        likelihood = np.maximum(probabilities[np.arange(len(labels)), labels].astype(np.float64), 1e-12)
         correct = int((probabilities.argmax(1) == labels).sum())
-        found[split] = {"correct": correct, "n": len(labels), "loss": round(float(-np.log(likelihood).mean()), 6)}
+        loss = float(losses(probabilities, labels).mean())
+        found[split] = {"correct": correct, "n": len(labels), "loss": round(loss, 6)}
     return found
 
 

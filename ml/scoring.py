@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.calibration import calibration_error, error_ends
+from ml.calibration import calibration_error, error_ends, losses
 from ml.intervals import Z, percentile, wilson
 
 REDRAWS = 1_000
@@ -39,7 +39,7 @@ def of_split(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: in
     right = predicted == labels
 
     redrawn = f1(rng.multinomial(n, counts.reshape(-1) / n, REDRAWS).reshape(REDRAWS, classes, classes))
-    loss = -np.log(np.maximum(probabilities[np.arange(n), labels].astype(np.float64), 1e-12))
+    loss = losses(probabilities, labels)
     spread = Z * loss.std(ddof=1) / np.sqrt(n)
 
     rows: list[tuple] = []

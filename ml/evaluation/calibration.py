@@ -7,7 +7,7 @@ error's are bootstrap percentiles over redraws of the examples; Brier score and 
 import numpy as np
 import pandas as pd
 
-from ml.calibration import brier, calibration_error, error_ends, temper, temperature
+from ml.calibration import brier, calibration_error, error_ends, losses, temper, temperature
 from ml.evaluation.subject import SPLITS, Subject
 from ml.intervals import Z, percentile
 
@@ -38,8 +38,7 @@ def _of(labels: np.ndarray, probabilities: np.ndarray, seed: int) -> list[tuple[
     n = len(labels)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     found = [("calibration_error", calibration_error(confidence, right), *error_ends(confidence, right, seed), n)]
-    losses = -np.log(np.maximum(probabilities[np.arange(n), labels].astype(np.float64), 1e-12))
-    for metric, each in (("brier", brier(probabilities, labels)), ("loss", losses)):
+    for metric, each in (("brier", brier(probabilities, labels)), ("loss", losses(probabilities, labels))):
         mean, half = float(each.mean()), float(Z * each.std(ddof=1) / np.sqrt(n))
         found.append((metric, mean, mean - half, mean + half, n))
     return found
