@@ -32,11 +32,14 @@ RUNS = "app-runs-state"  # changes when a run came or went
 PICKER = "run-picker"
 REVIEWED = ("/", "/comparison", "/insights", "/review")  # pages that count by people's labels where the address says so
 CONTENT = "app-page"
+CHARTS = "05-plotly.min.js"
+DRAWN = ("/", "/comparison", "/insights", "/prediction", "/training")  # pages with charts from the start
 
 INDEX = """<!doctype html>
 <html lang="en" data-bs-theme="{theme}">
 <head>{{%metas%}}<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Fashion Forward</title>{{%favicon%}}{{%css%}}<style>{colours}</style></head>
+<title>Fashion Forward</title><link rel="{when}" as="script" id="app-charts" href="{charts}">
+{{%favicon%}}{{%css%}}<style>{colours}</style></head>
 <body>{{%app_entry%}}{{%config%}}{{%scripts%}}{{%renderer%}}</body>
 </html>"""
 
@@ -50,7 +53,9 @@ class App(Dash):
     def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
         most = max((len(entry.manifest["dataset"]["classes"]) for entry in self.store.runs() if entry.ok), default=0)
         mode = theme.mode_of(request.cookies.get(theme.COOKIE))
-        page = INDEX.format(theme=mode, colours=theme.class_variables(most))
+        charts = f"{self.get_asset_url(CHARTS)}?m={(ASSETS / CHARTS).stat().st_mtime}"
+        when = "preload" if request.path in DRAWN else "prefetch"
+        page = INDEX.format(theme=mode, colours=theme.class_variables(most), charts=charts, when=when)
         for name, text in parts.items():
             page = page.replace("{%" + name + "%}", text)
         return page
@@ -75,12 +80,13 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         title="Fashion Forward",
         update_title="",
         assets_folder=str(ASSETS),
+        assets_ignore=CHARTS.replace(".", r"\."),  # fetched beside the rest, read when the first chart is there
         on_error=security.on_error,
         add_log_handler=False,
         background_callback_manager=jobs.manager,
     )
     app.store, app.launcher = store, jobs.manager
-    app.layout = lambda: plain.settled(frame(doors))
+    app.layout = lambda: frame(doors)
     app.validation_layout = html.Div([frame(doors), *(page.layout(doors, Selection()) for page in PAGES)])
     # the browser asks in this order: first what every click waits for
     selection_bar.register(app, doors)
@@ -124,39 +130,41 @@ def frame(doors: Doors) -> html.Div:
         **{"aria-label": "Switch between light and dark"},
     )
     return html.Div(
-        [
-            html.A("Skip to content", href="#main", className="skip"),
-            html.Div(className="aurora", **{"aria-hidden": "true"}),
-            dcc.Location(id=URL, refresh=False),
-            dcc.Store(id=theme.STATE, data=mode),
-            dcc.Store(id=KEYS, data={"ctrl": False}),
-            dcc.Store(id=RUNS),
-            dcc.Store(id=VIEW),
-            html.Header(
-                html.Div(
-                    [
-                        brand,
-                        html.Nav(plain.place("app-links", "ul", className="links"), **{"aria-label": "Pages"}),
-                        html.Div([picker, toggle], className="nav-tools"),
-                    ],
-                    className="wrap",
+        plain.settled(
+            [
+                html.A("Skip to content", href="#main", className="skip"),
+                html.Div(className="aurora", **{"aria-hidden": "true"}),
+                dcc.Location(id=URL, refresh=False),
+                dcc.Store(id=theme.STATE, data=mode),
+                dcc.Store(id=KEYS, data={"ctrl": False}),
+                dcc.Store(id=RUNS),
+                dcc.Store(id=VIEW),
+                html.Header(
+                    html.Div(
+                        [
+                            brand,
+                            html.Nav(html.Ul(id="app-links", className="links"), **{"aria-label": "Pages"}),
+                            html.Div([picker, toggle], className="nav-tools"),
+                        ],
+                        className="wrap",
+                    ),
+                    className="ff-nav",
                 ),
-                className="ff-nav",
-            ),
-            html.Main(
-                [
-                    html.Div(id=security.NOTICE, className="notice", role="alert"),
-                    *(cluster_notice() if doors.jobs.clustered else ()),
-                    html.Div(id="app-dropped", className="notice", role="status"),
-                    html.Div(id=CONTENT),
-                ],
-                id="main",
-                className="wrap page",
-                tabIndex="-1",
-            ),
-            plain.place("app-foot", "footer", className="wrap foot"),
-            drawer.layout(),
-        ]
+                html.Main(
+                    [
+                        html.Div(id=security.NOTICE, className="notice", role="alert"),
+                        *(cluster_notice() if doors.jobs.clustered else ()),
+                        html.Div(id="app-dropped", className="notice", role="status"),
+                        html.Div(id=CONTENT),
+                    ],
+                    id="main",
+                    className="wrap page",
+                    tabIndex="-1",
+                ),
+                html.Footer(id="app-foot", className="wrap foot"),
+                drawer.layout(),
+            ]
+        )
     )
 
 
@@ -165,15 +173,15 @@ def register(app: Dash, doors: Doors) -> None:
 
     @app.callback(
         Output(CONTENT, "children"),
-        plain.children("app-links"),
-        plain.children("app-foot"),
+        Output("app-links", "children"),
+        Output("app-foot", "children"),
         Input(URL, "pathname"),
         State(URL, "search"),
     )
     def draw_page(pathname: str | None, search: str | None):
         page = next((page for page in PAGES if pathname == page.PATH), None)
         content = page.layout(doors, Selection.parse(search)) if page else nowhere()
-        return plain.settled(content), [link(p, p is page) for p in PAGES], foot(doors)
+        return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES], foot(doors))))
 
     app.clientside_callback(
         """(search, before) => {

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -40,7 +41,7 @@ def post(address: str, body: dict) -> bool:
         if error.code == 503:
             return False
         raise AssertionError(f"{error.code} {error.read()[:200]!r}") from error
-    except (URLError, OSError, ValueError):
+    except (URLError, OSError, HTTPException, ValueError):
         return False
 
 
