@@ -22,6 +22,7 @@ from dashboard.store import Broken, Missing
 
 ID = "dashboard-attention"
 FACE, BODY, CSV, KEEP = f"{ID}-face", f"{ID}-body", f"{ID}-csv", f"{ID}-keep"
+VEIL = f"{ID}-veil"  # what is dimmed while it is worked on
 OPEN, CONTROLS, ASKED = f"{ID}-open", f"{ID}-controls", f"{ID}-asked"
 VERSUS, METHOD, TARGET = f"{ID}-versus", f"{ID}-method", f"{ID}-target"
 SHORT = 60  # letters of a choice
@@ -54,7 +55,11 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         html.Span(id=CSV),
         button("Compare", id=OPEN, small=True, **{"aria-expanded": "false"}),
     ]
-    body = [controls, html.Div([slot(FACE), plain.place(BODY, className="att")]), dcc.Store(id=ASKED, data="")]
+    body = [
+        controls,
+        html.Div([slot(FACE), html.Div(plain.place(BODY), id=VEIL, className="att")]),
+        dcc.Store(id=ASKED, data=""),
+    ]
     return card("Where it looks", " ".join((__doc__ or "").split()), body, tools=tools, id=f"{ID}-card")
 
 
@@ -128,7 +133,7 @@ def register(app: Dash, doors: Doors) -> None:
         Input(ASKED, "data"),
         Input(theme.STATE, "data"),
         prevent_initial_call=True,
-        running=[(Output(BODY, "className"), "att busy", "att")],
+        running=[(Output(VEIL, "className"), "att busy", "att")],
     )
     def draw_attention(search: Any, mode: Any):
         selection = Selection.parse(search)
