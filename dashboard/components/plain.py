@@ -72,15 +72,13 @@ def children(id: str) -> Output:
 def settled(content: Any) -> Any:
     """The same page with the html that no callback can name, as it has no id, in as few components as can be."""
     if isinstance(content, list | tuple):
-        if not any(isinstance(one, Component) and nameless(one) for one in flat(content)):
+        if not any(nameless(one) for one in flat(content)):
             return [settled(one) for one in content]
-    elif not isinstance(content, Component):
-        return content
     elif not nameless(content):
-        if getattr(content, "children", None) is not None:
+        if isinstance(content, Component) and getattr(content, "children", None) is not None:
             content.children = settled(content.children)
         return content
-    slots: list[Component] = []
+    slots: list = []
     return Shape(shape(content, slots), slots or None)
 
 
@@ -90,19 +88,22 @@ def flat(content: Any) -> Iterator[Any]:
         yield from flat(one) if isinstance(one, list | tuple) else (one,)
 
 
-def shape(content: Any, slots: list[Component]) -> Any:
+def shape(content: Any, slots: list) -> Any:
     """Html as `Shape` draws it; what has an id or is no html becomes the next of the slots."""
     if isinstance(content, list | tuple):
         return [shape(one, slots) for one in content]
-    if not isinstance(content, Component):
+    if not isinstance(content, Component | dict):
         return content
     if not nameless(content):
         slots.append(settled(content))
         return {"slot": len(slots) - 1}
-    props = content.to_plotly_json()["props"]
-    return {"type": content._type.lower(), "props": {**props, "children": shape(props.get("children"), slots)}}
+    node = content if isinstance(content, dict) else content.to_plotly_json()
+    props = node["props"]
+    return {"type": node["type"].lower(), "props": {**props, "children": shape(props.get("children"), slots)}}
 
 
-def nameless(content: Component) -> bool:
-    """Whether it is html without an id."""
-    return content._namespace == HTML and not hasattr(content, "id")
+def nameless(content: Any) -> bool:
+    """Whether it is html without an id, a component or what `element` makes."""
+    if isinstance(content, dict):
+        return content.get("namespace") == HTML and "id" not in content["props"]
+    return isinstance(content, Component) and content._namespace == HTML and not hasattr(content, "id")

@@ -52,6 +52,9 @@ def test_what_has_no_id_becomes_one_component_around_what_has_one():
     assert (ul.id, store.id) == ("list", "kept")
     item = {"type": "li", "props": {"children": [{"type": "b", "props": {"children": "a"}}, "b"]}}
     assert ul.children.to_plotly_json()["props"] == {"shape": [item, None]}
+    quick = plain.settled(html.P(plain.element("B", ["x", html.I(id="named")], title="y"), id="around")).children
+    bold = {"type": "b", "props": {"title": "y", "children": ["x", {"slot": 0}]}}
+    assert (quick.shape, [one.id for one in quick.children]) == (bold, ["named"])
     assert plain.settled(["text", None, html.P(id="named"), 1])[0::3] == ["text", 1]
 
 
