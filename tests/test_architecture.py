@@ -101,6 +101,8 @@ ALLOWED = {
     "dashboard.recent": (),
     "ml.comparison": ("ml.intervals",),
     "ml.conformal": (),
+    "ml.preparation": (),
+    "ml.variants": ("ml.preparation",),
     "ml.tags": (),
     "ml.scoring": ("ml.calibration", "ml.intervals"),
     "dashboard.slices": ("dashboard.records",),
