@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from dashboard.recent import Recent
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.data.duplicates import LIMIT as TWIN
 from ml.data.duplicates import units
-from ml.familiarity import LIMIT, Familiarity, Reference, Rival, usual
+from ml.familiarity import LIMIT, Familiarity, Known, Reference, Rival, usual
 from ml.preparation import MODES, STEPS, Form, Mode, Prepared, Step, prepare
 
 if TYPE_CHECKING:
@@ -130,6 +130,16 @@ class Opened:
         except (Missing, Broken):
             labels = None
         return Reference(arrays["reference"], ids, usual(self.run.table("neighbours")), labels)
+
+    @cached_property
+    def known(self) -> Known | None:
+        """What tells strange pictures from others, None for a run without the noun familiarity. Raises Broken."""
+        if "familiarity" not in self.run.nouns:
+            return None
+        try:
+            return Known(self.run.arrays("familiarity"))
+        except ValueError as error:
+            raise Broken(f"familiarity of run {self.run.run_id}: {error}") from error
 
 
 class Predictor:
@@ -317,9 +327,18 @@ class Predictor:
         """
         opened = self._open(run_id)
         with self._lock:
-            reference = opened.reference
+            reference, known = opened.reference, opened.known
             features = opened.classifier.features(image[None])[0]
-        return reference.look_up(features, itself=itself, rival=rival)
+            statistics = None if known is None else opened.classifier.statistics(image[None])
+        found = reference.look_up(features, itself=itself, rival=rival)
+        if known is None or statistics is None:
+            return found
+        # the neighbours stay the evidence; how unusual it is, all layers say
+        try:
+            score = float(known.scores(statistics)[0])
+        except ValueError as error:
+            raise Broken(f"familiarity of run {opened.run.run_id}: {error}") from error
+        return replace(found, percentile=known.percentile(score), n=known.n)
 
     def twin(self, run_id: str | None, image: np.ndarray) -> tuple[int, float] | None:
         """Id and distance of the reference picture that is nearly the same, None where there is none.

@@ -103,6 +103,7 @@ ALLOWED = {
     "ml.conformal": (),
     "ml.preparation": (),
     "ml.variants": ("ml.preparation",),
+    "ml.familiarity": (),
     "ml.tags": (),
     "ml.scoring": ("ml.calibration", "ml.intervals"),
     "dashboard.slices": ("dashboard.records",),
@@ -143,6 +144,8 @@ ALLOWED = {
         "ml.intervals",
         "ml.calibration",
         "ml.conformal",
+        "ml.familiarity",
+        "ml.preparation",  # familiarity learns from renderings as they come out of it
         "ml.scoring",
         "ml.comparison",
         "ml.tags",

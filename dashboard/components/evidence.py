@@ -25,7 +25,7 @@ def meter(found: Familiarity) -> list:
         f"(mean distance of the five nearest: {found.score:.2f})."
     )
     advice = (
-        " Past 95 % the answer is a guess about something the network was not made for."
+        f" Past {LIMIT:.0f} % the answer is a guess about something the network was not made for."
         if found.unlike
         else f" Past {LIMIT:.0f} % the badge says so."
     )
