@@ -34,7 +34,12 @@ def arrays(subject: Subject) -> dict[str, np.ndarray]:
 
 
 def retaken(image: np.ndarray, form: Form, rng: np.random.Generator) -> np.ndarray:
-    """uint8 [h, w, c] of a plain background → the same as it comes out of the preparation of a rendering of it."""
+    """uint8 [h, w, c] of a plain background → the same as it comes out of the preparation of a rendering of it.
+
+    Raises ValueError for a form without a plain background.
+    """
+    if form.background is None:
+        raise ValueError("only a plain background goes on beyond the picture")
     height, width, channels = image.shape
     times, lean = rng.uniform(4, 9), rng.uniform(-20, 20)
     large = Image.fromarray(image.squeeze()).resize(
