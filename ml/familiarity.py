@@ -25,7 +25,7 @@ class Familiarity:
     where the run has that.
 
     neighbour_ids: int32 [k], nearest first; distances: float32 [k]. rival: the nearest picture of the class that was
-    asked for, None where there is none.
+    asked for, None where there is none. layers: whether all layers said the percentile, not the nearest alone.
     """
 
     score: float
@@ -34,6 +34,7 @@ class Familiarity:
     neighbour_ids: np.ndarray
     distances: np.ndarray
     rival: "Rival | None" = None
+    layers: bool = False
 
     @property
     def unlike(self) -> bool:

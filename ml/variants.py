@@ -13,6 +13,7 @@ import numpy as np
 from ml.preparation import Form, Prepared, prepare
 
 TILT = 6.0  # degrees
+USUAL = "usual"
 
 
 @dataclass(frozen=True)
@@ -65,33 +66,47 @@ def variants(image: np.ndarray, form: Form, **options: Any) -> list[tuple[str, s
     resized, is asked about as it is and as it would be fully prepared.
     """
     first = prepare(image, form, **options)
-    found = [("usual", "as it is usually prepared", first)]
-
-    def add(name: str, title: str, **changes: Any) -> None:
+    found = [(USUAL, "as it is usually prepared", first)]
+    for name, title, changes in plausible(first, form, **options):
         made = prepare(image, form, **{**options, **changes})
         if not any(np.array_equal(made.image, other.image) for _, _, other in found):
             found.append((name, title, made))
+    return found
 
+
+def plausible(first: Prepared, form: Form, **options: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """(name, title, what of `options` is other) of every way but the usual one, which prepared `first`."""
     off: Collection[str] = options.get("off", ())
     ways: Collection[str] = options.get("ways", ())
     done = {step.name for step in first.steps if step.done}
     if first.unchanged or options.get("mode") == "none":
-        add("full", "fully prepared", mode="full")
-        return found
+        return [("full", "fully prepared", {"mode": "full"})]
+    found: list[tuple[str, str, dict[str, Any]]] = []
     if "straighten" in done:
-        add("leaning", "not straightened", off={*off, "straighten"})
+        found.append(("leaning", "not straightened", {"off": {*off, "straighten"}}))
     elif form.background is not None:
+        by_hand = {name: options[name] for name in ("turn", "box") if name in options and "hand" not in off}
         for sign, side in ((1, "left"), (-1, "right")):
-            turn = options.get("turn", 0.0) + sign * TILT
-            add(f"tilted-{side}", f"tilted to the {side}", turn=turn, off={*off, "straighten"})
+            turn = (by_hand.get("turn", 0.0) + sign * TILT + 180) % 360 - 180
+            tilted = {"turn": turn, "box": by_hand.get("box"), "off": {*off, "straighten"} - {"hand"}}
+            found.append((f"tilted-{side}", f"tilted to the {side}", tilted))
     if "crop" in done:
-        add("loose", "cut less close", ways={*ways, "loose"})
-    add("reversed", "tones reversed", ways={*ways, "reversed"})
+        found.append(("loose", "cut less close", {"ways": {*ways, "loose"}}))
+    found.append(("reversed", "tones reversed", {"ways": {*ways, "reversed"}}))
     if "resize" in done:
-        add("skip", "rows and columns skipped, as the authors did", ways={*ways, "skip"})
+        found.append(("skip", "rows and columns skipped, as the authors did", {"ways": {*ways, "skip"}}))
     if "contrast" in done:
-        add("flat", "contrast as it came", off={*off, "contrast"})
+        found.append(("flat", "contrast as it came", {"off": {*off, "contrast"}}))
     return found
+
+
+def prepared(image: np.ndarray, form: Form, name: str = USUAL, **options: Any) -> Prepared:
+    """The picture in one of its ways; the usual one where it has none of that name."""
+    first = prepare(image, form, **options)
+    if name == USUAL:
+        return first
+    changes = next((changes for known, _, changes in plausible(first, form, **options) if known == name), None)
+    return first if changes is None else prepare(image, form, **{**options, **changes})
 
 
 def compare(image: np.ndarray, form: Form, classify: Callable[[np.ndarray], np.ndarray], **options: Any) -> Agreement:

@@ -90,6 +90,7 @@ ALLOWED = {
         "ml.intervals",
         "ml.comparison",
         "ml.calibration",
+        "ml.conformal",
         "ml.scoring",
         "ml.tags",
         "dashboard.decisions",
@@ -111,6 +112,7 @@ ALLOWED = {
     "dashboard.comparison": ("dashboard.store", "dashboard.recipe", "dashboard.figures"),
     "dashboard.share": ("dashboard.store",),
     "dashboard.confidence": ("dashboard.selection", "dashboard.share", "dashboard.store"),
+    "dashboard.verdict": ("dashboard.selection", "dashboard.share", "dashboard.store"),
     "dashboard.attention": ("dashboard.doors", "dashboard.predictor", "dashboard.selection", "dashboard.store"),
     "dashboard.components": (
         "dashboard.confidence",

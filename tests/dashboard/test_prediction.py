@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 
 import numpy as np
@@ -13,7 +14,19 @@ from dashboard.components import evidence, explanations
 from dashboard.doors import Doors
 from dashboard.jobs import Jobs
 from dashboard.pages import prediction
-from dashboard.pages.prediction import answer, explained, familiarity, layers, picture, preparation, saliency, samples
+from dashboard.pages.prediction import (
+    answer,
+    explained,
+    familiarity,
+    layers,
+    others,
+    picture,
+    preparation,
+    question,
+    saliency,
+    samples,
+    variants,
+)
 from dashboard.predictor import Predictor
 from dashboard.selection import Selection
 from dashboard.store import Store
@@ -61,14 +74,15 @@ def test_an_uploaded_test_picture_gets_its_recorded_answer(doors, run):
     recorded = run.predictions("test")
     for row in (0, 1, 2, 3, 100):
         kept = picture.keep(url(png(run.pictures("test").images[row])), "shoe.png")
-        shown = answer.ask(doors, Selection(), kept, "auto", [])
-        assert shown.label == run.classes[recorded.predicted[row]]
-        assert words(shown.confidence) == f"{100 * recorded.confidence[row]:.1f} %"
+        shown = answer.ask(doors, Selection(), kept, "auto")
+        assert shown.told.label == run.classes[recorded.predicted[row]]
+        assert words(shown.told.confidence) == f"{100 * recorded.confidence[row]:.1f} %"
         assert shown.face is None
         assert shown.error == ""
         assert shown.more is False
         assert "shoe.png · 28 × 28" in shown.caption
-        assert shown.fixed == [True] * len(preparation.SWITCHES), "nothing to switch on a picture that passes unchanged"
+        still = {name for name in preparation.SWITCHES if not item(shown, name)["switch"]["disabled"]}
+        assert still == {"hand"}, "nothing else to switch on a picture that passes unchanged"
 
 
 def test_a_test_picture_is_named_by_the_address(doors, run):
@@ -78,31 +92,114 @@ def test_a_test_picture_is_named_by_the_address(doors, run):
     for row, verdict in ((right, "right"), (wrong, "wrong")):
         if row is None:
             continue
-        shown = answer.ask(doors, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto", [])
-        assert shown.label == run.classes[recorded.predicted[row]]
-        assert words(shown.truth) == f"Labelled {run.classes[recorded.labels[row]]} {verdict}"
+        shown = answer.ask(doors, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto")
+        assert shown.told.label == run.classes[recorded.predicted[row]]
+        assert words(shown.told.truth) == f"Labelled {run.classes[recorded.labels[row]]} {verdict}"
         assert shown.state["truth"] == recorded.labels[row]
+
+
+def item(shown: answer.Shown, name: str) -> dict:
+    """A step as it is shown: its picture's address, its switch, its note, whether it is faint."""
+    found = shown.steps[preparation.NAMES.index(name)]["props"]
+    frame, says = (part["props"] for part in found["children"])
+    label, note = (part["props"] for part in says["children"])
+    assert frame["id"] == preparation.picture_id(name)
+    assert note["id"] == preparation.note_id(name)
+    return {
+        "src": frame["children"]["props"]["src"],
+        "switch": label["children"][0]["props"],
+        "note": note["children"],
+        "idle": found["className"] == "idle",
+    }
 
 
 def test_a_photo_shows_every_step_and_each_can_be_switched_off(doors):
     kept = picture.keep(url(png(photo())), "bar.png")
-    shown = answer.ask(doors, Selection(), kept, "auto", [])
-    assert len(shown.steps) == len(shown.notes) == len(preparation.NAMES)
-    assert all(step.src.startswith("data:image/") for step in shown.steps)
-    assert shown.notes[preparation.NAMES.index("polarity")] == "turned over: light on dark"
-    assert shown.fixed == [False] * len(preparation.SWITCHES)
-    off = answer.ask(doors, Selection(), kept, "auto", ["polarity"])
-    assert off.notes[preparation.NAMES.index("polarity")] == "left out"
-    assert off.steps[-1].src != shown.steps[-1].src
-    never = answer.ask(doors, Selection(), kept, "none", [])
-    assert set(never.notes[:-1]) == {"left out"}
-    assert never.fixed == [True] * len(preparation.SWITCHES)
+    shown = answer.ask(doors, Selection(), kept, "auto")
+    assert len(shown.steps) == len(preparation.NAMES) == 10
+    for name in preparation.NAMES:
+        step = item(shown, name)
+        assert step["src"].startswith("data:image/")
+        assert step["switch"]["checked"]
+        assert step["switch"]["disabled"] == (name == "resize")
+    assert item(shown, "polarity")["note"] == "turned over: light on dark"
+    assert not item(shown, "polarity")["idle"]
+    assert item(shown, "hand") | {"src": ""} == item(shown, "hand") | {
+        "src": "",
+        "note": "nothing asked for",
+        "idle": True,
+    }
+    for name in preparation.SWITCHES:
+        off = answer.ask(doors, Selection(), kept, "auto", [name])
+        assert item(off, name)["note"] == "left out"
+        assert not item(off, name)["switch"]["checked"]
+        assert item(off, name)["idle"]
+    off = answer.ask(doors, Selection(), kept, "auto", ["polarity", "ironing", 7, {}])
+    assert item(off, "contrast")["src"] != item(shown, "contrast")["src"]
+    never = answer.ask(doors, Selection(), kept, "none")
+    assert {item(never, name)["note"] for name in preparation.SWITCHES} == {"left out", "nothing asked for"}
+    assert all(item(never, name)["switch"]["disabled"] for name in preparation.SWITCHES if name != "hand")
+
+
+def by_hand(kept: dict, turn: object = 0, box: object = None) -> dict:
+    return {"turn": turn, "box": box, "of": question.stamp(kept["src"])}
+
+
+def test_a_turn_and_a_cut_travel_with_every_question(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    plain = answer.ask(doors, Selection(), kept, "auto")
+    turned = answer.ask(doors, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
+    assert item(turned, "hand")["note"] == "turned by 90° and cut"
+    assert turned.state != plain.state
+    asked = question.read(doors, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
+    assert asked.options == {"mode": "auto", "off": (), "turn": 90.0, "box": (0.25, 0.0, 1.0, 0.5)}
+
+
+def test_what_was_drawn_on_another_picture_or_cannot_be_meant_is_left_out(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    other = by_hand(picture.keep(url(png(255 - photo())), "bar.png"), 90, [0, 0, 0.5, 0.5])
+    forged = [
+        other,
+        7,
+        {"of": 5},
+        by_hand(kept, "90", "all"),
+        by_hand(kept, True, [0, 0, 0, 1]),
+        by_hand(kept, 1e9, [0.5, 0, 0.2, 1]),
+        by_hand(kept, float("inf"), [0, 0, 1, float("nan")]),
+        by_hand(kept, [90], [0, 0, 1]),
+    ]
+    for hand in forged:
+        assert question.read(doors, Selection(), kept, "auto", [], hand).options["turn"] == 0
+        assert question.read(doors, Selection(), kept, "auto", [], hand).options["box"] is None
+
+
+def test_a_test_picture_can_be_turned_too(doors, run):
+    source = answer.ask(doors, Selection(sample=3), None, "auto").shown["src"]
+    shown = answer.ask(doors, Selection(sample=3), None, "auto", None, by_hand({"src": source}, 180))
+    assert item(shown, "hand")["note"] == "turned by 180°"
+    assert item(answer.ask(doors, Selection(sample=4), None, "auto", None, by_hand({"src": source}, 180)), "hand")[
+        "idle"
+    ]
+
+
+def test_an_upload_is_not_sent_back(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    shown = answer.ask(doors, Selection(), kept, "auto")
+    assert shown.shown == {"src": "", "alt": "The picture you gave", "crisp": False}
+    assert kept["src"] not in json.dumps([shown.steps, shown.state])
+
+
+@pytest.mark.parametrize("came", [None, "big", [1], [0, 4], [4e9, 4], [True, 4], {"a": 1}])
+def test_the_size_before_it_travelled_is_said(came):
+    kept = picture.keep(url(png(photo())), "bar.png", [4000, 3000])
+    assert picture.caption(kept) == "bar.png · 4000 × 3000, sent as 300 × 200"
+    assert picture.caption(picture.keep(url(png(photo())), "bar.png", came)) == "bar.png · 300 × 200"
 
 
 def test_nothing_yet_is_an_empty_face(doors):
-    shown = answer.ask(doors, Selection(), None, "auto", [])
+    shown = answer.ask(doors, Selection(), None, "auto")
     assert words(shown.face) == answer.NOTHING
-    assert shown.label == ""
+    assert shown.told.label == ""
     assert shown.state is None
     assert shown.more is True
 
@@ -114,10 +211,10 @@ def test_nothing_yet_is_an_empty_face(doors):
 def test_refusals_reach_the_page_in_words(doors, content, said):
     kept = picture.keep(url(content), "evil<script>.png")
     assert set(kept) == {"name", "error"}
-    shown = answer.ask(doors, Selection(), kept, "auto", [])
+    shown = answer.ask(doors, Selection(), kept, "auto")
     assert said in shown.error
     assert "12 MB" in shown.error
-    assert shown.label == ""
+    assert shown.told.label == ""
     assert words(shown.face) == answer.REFUSED
 
 
@@ -135,25 +232,25 @@ def test_refusals_reach_the_page_in_words(doors, content, said):
     ],
 )
 def test_forged_memory_of_the_tab_is_refused_not_trusted(doors, kept):
-    shown = answer.ask(doors, Selection(), kept, {"mode": 1}, [])
-    assert shown.label == ""
+    shown = answer.ask(doors, Selection(), kept, {"mode": 1}, {"off": 1}, [1])
+    assert shown.told.label == ""
     assert shown.face is not None
     assert len(shown.error) <= 400
 
 
 def test_an_unknown_sample_is_a_face_with_words(doors):
-    shown = answer.ask(doors, Selection.parse("?sample=999999"), None, "auto", [])
+    shown = answer.ask(doors, Selection.parse("?sample=999999"), None, "auto")
     assert words(shown.face)
     assert shown.state is None
 
 
 def test_an_unknown_run_leaves_the_answer_to_the_default_and_says_so(doors):
-    shown = answer.ask(doors, Selection.parse("?run=nowhere&sample=1"), None, "auto", [])
+    shown = answer.ask(doors, Selection.parse("?run=nowhere&sample=1"), None, "auto")
     assert shown.about.startswith("toy, ")
 
 
 def state_of(doors, row: int = 0):
-    return answer.ask(doors, Selection.parse(f"?sample={row}"), None, "auto", []).state
+    return answer.ask(doors, Selection.parse(f"?sample={row}"), None, "auto").state
 
 
 def test_the_veil_belongs_to_the_answer(doors):
@@ -207,7 +304,7 @@ def test_the_walk_follows_the_picture_as_the_network_sees_it(doors):
 def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(doors, run):
     pictures = run.pictures("reference")
     brighter = np.clip(pictures.images[7].astype(int) + 6, 0, 255).astype(np.uint8)
-    given = answer.ask(doors, Selection(), picture.keep(url(png(brighter)), ""), "auto", []).state
+    given = answer.ask(doors, Selection(), picture.keep(url(png(brighter)), ""), "auto").state
     said = words(familiarity.second(doors, given))
     assert f"training image {pictures.ids[7]} (distance 0.0" in said
     assert "Nearest of the runner-up" in said
@@ -215,7 +312,7 @@ def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(doors, run):
 
 def test_the_badge_tells_usual_from_unusual(doors):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
-    strange = answer.ask(doors, Selection(), picture.keep(url(png(noise)), ""), "auto", []).state
+    strange = answer.ask(doors, Selection(), picture.keep(url(png(noise)), ""), "auto").state
     assert words(evidence.verdict(familiarity.look(doors, strange)[0])) == "Unlike the training data"
     badges = [words(evidence.verdict(familiarity.look(doors, state_of(doors, row))[0])) for row in range(5)]
     assert badges.count("Looks like the training data") >= 4
@@ -301,18 +398,18 @@ def test_uploading_a_test_picture_shows_label_confidence_and_bars(studio, run, i
 @pytest.mark.browser
 def test_switching_a_step_off_changes_the_prepared_picture(studio, idle):
     give(studio, png(photo()), "bar.png")
-    studio.wait_for_selector("#prediction-preparation-resize-picture img")
+    studio.wait_for_selector("#prediction-preparation-contrast-picture img")
     studio.wait_for_function(idle)
-    last = studio.locator("#prediction-preparation-resize-picture img")
+    last = studio.locator("#prediction-preparation-contrast-picture img")
     before = last.get_attribute("src")
     studio.uncheck("#prediction-preparation-polarity")
     studio.wait_for_function(
-        "old => document.querySelector('#prediction-preparation-resize-picture img').src !== old", arg=before
+        "old => document.querySelector('#prediction-preparation-contrast-picture img').src !== old", arg=before
     )
     assert studio.locator("#prediction-preparation-polarity-note").inner_text() == "left out"
     studio.click("#prediction-preparation-reset")
     studio.wait_for_function(
-        "old => document.querySelector('#prediction-preparation-resize-picture img').src === old", arg=before
+        "old => document.querySelector('#prediction-preparation-contrast-picture img').src === old", arg=before
     )
 
 
