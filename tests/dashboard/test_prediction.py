@@ -4,12 +4,13 @@ import base64
 import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import uploads
+from dashboard import uploads, verdict
 from dashboard.components import evidence, explanations
 from dashboard.doors import Doors
 from dashboard.jobs import Jobs
@@ -27,8 +28,8 @@ from dashboard.pages.prediction import (
     samples,
     variants,
 )
-from dashboard.predictor import Predictor
-from dashboard.selection import Selection
+from dashboard.predictor import Agreement, Predictor, Variant
+from dashboard.selection import LEVELS, Selection
 from dashboard.store import Store
 
 
@@ -89,12 +90,12 @@ def test_a_test_picture_is_named_by_the_address(doors, run):
     recorded = run.predictions("test")
     wrong = int(np.flatnonzero(~recorded.right)[0]) if (~recorded.right).any() else None
     right = int(np.flatnonzero(recorded.right)[0])
-    for row, verdict in ((right, "right"), (wrong, "wrong")):
+    for row, badge in ((right, "right"), (wrong, "wrong")):
         if row is None:
             continue
         shown = answer.ask(doors, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto")
         assert shown.told.label == run.classes[recorded.predicted[row]]
-        assert words(shown.told.truth) == f"Labelled {run.classes[recorded.labels[row]]} {verdict}"
+        assert words(shown.told.truth) == f"Labelled {run.classes[recorded.labels[row]]} {badge}"
         assert shown.state["truth"] == recorded.labels[row]
 
 
@@ -251,6 +252,143 @@ def test_an_unknown_run_leaves_the_answer_to_the_default_and_says_so(doors):
 
 def state_of(doors, row: int = 0):
     return answer.ask(doors, Selection.parse(f"?sample={row}"), None, "auto").state
+
+
+def plain_text(tree) -> str:
+    """All text in html components and what `plain.element` made."""
+    if isinstance(tree, dict):
+        return plain_text(tree["props"].get("children"))
+    if isinstance(tree, list | tuple):
+        return "".join(plain_text(part) for part in tree)
+    return tree if isinstance(tree, str) else "" if tree is None else plain_text(getattr(tree, "children", None))
+
+
+def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    asked = question.read(doors, Selection(abstain=0.5), kept, "auto", None, None)
+    words, tiles = variants.drawn(doors, Selection(abstain=0.5), asked)
+    found = doors.predictor.agreement("toy", asked.image, **asked.options)
+    assert len(tiles) == found.n >= 5
+    assert f"{found.n} ways lead to {asked.run.classes[found.variants[0].predicted]}" in words
+    assert tiles[0]["props"]["data-search"] == "?abstain=0.5"
+    assert [tile["props"]["aria-current"] for tile in tiles] == ["true"] + ["false"] * (found.n - 1)
+    for tile, one in zip(tiles, found.variants, strict=True):
+        assert asked.run.classes[one.predicted] in plain_text(tile)
+        assert one.title in plain_text(tile)
+        there = Selection.parse(tile["props"]["data-search"])
+        shown = answer.ask(doors, there, kept, "auto")
+        assert shown.told.confidence[0] == f"{100 * one.probabilities.max():.1f}"
+        np.testing.assert_array_equal(answer.seen(shown.state)[1], one.prepared.image)
+        again = question.read(doors, there, kept, "auto", None, None)
+        current = [t["props"]["aria-current"] for t in variants.drawn(doors, there, again)[1]]
+        assert current.index("true") == [v.name for v in found.variants].index(one.name)
+
+
+def test_an_unknown_way_is_the_usual_one(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    there = Selection(way="inside-out")
+    assert answer.ask(doors, there, kept, "auto").state == answer.ask(doors, Selection(), kept, "auto").state
+    asked = question.read(doors, there, kept, "auto", None, None)
+    assert variants.drawn(doors, there, asked)[1][0]["props"]["aria-current"] == "true"
+    assert variants.drawn(doors, there, None) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ([[0.9, 0.1]], "There is one plausible way only, and it leads to tall."),
+        ([[0.9, 0.1], [0.6, 0.4]], "All 2 ways lead to tall. At most 30.0 % of the probability moves."),
+        (
+            [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7]],
+            "1 of 3 ways lead to tall, the others to wide (2). At most 60.0 % of the probability moves.",
+        ),
+    ],
+)
+def test_agreement_in_words(said, words):
+    found = Agreement(tuple(Variant("a", "b", None, np.array(one)) for one in said))
+    assert variants.summary(found, ["tall", "wide"]) == words
+
+
+def test_other_runs_answer_the_same_picture(doors, home):
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "twin")
+    rename(home / "runs" / "twin", "twin")
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "torn")
+    rename(home / "runs" / "torn", "torn")
+    (home / "runs" / "torn" / "weights.safetensors").write_bytes(b"")
+    selection = Selection(run="twin", level=99, sample=3)
+    asked = question.read(doors, selection, None, "auto", None, None)
+    words, table = others.drawn(doors, selection, asked)
+    recorded = doors.store.open("toy").predictions("test")
+    label = asked.run.classes[recorded.predicted[3]]
+    assert words == f"All 2 say {label}."
+    rows = {row.children[0].children.children: row for row in table.children[1].children if len(row.children) == 4}
+    assert list(rows) == ["twin", "toy"], "the shown one first"
+    here = rows["toy"].children[0].children
+    assert getattr(here, "data-search") == "?run=toy&level=99&sample=3"
+    said = recorded.probabilities[3]
+    assert plain_text(rows["toy"].children[1]) == f" {label}"
+    assert plain_text(rows["toy"].children[2]) == f"{100 * said.max():.1f} %"
+    members = verdict.members(asked.run, said, 99)
+    assert plain_text(rows["toy"].children[3]) == verdict.worded([asked.run.classes[i] for i in members])
+    assert others.drawn(doors, selection, None) == (None, None)
+
+
+def rename(folder, name: str) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"run_id": name}))
+
+
+def test_a_run_without_sets_names_the_command_and_answers(doors, home):
+    forget(home, "conformal", "calibration")
+    shown = answer.ask(doors, Selection(sample=3, scaling="temperature"), None, "auto")
+    assert shown.told.label
+    assert "python -m ml evaluate toy --only conformal" in plain_text(shown.told.set)
+    assert "Calibrated" not in plain_text(shown.told.top)
+    recorded = doors.store.open("toy").predictions("test").confidence[3]
+    assert shown.told.confidence[0] == f"{100 * recorded:.1f}", "as trained where nothing can be scaled"
+    asked = question.read(doors, Selection(sample=3), None, "auto", None, None)
+    assert "--only conformal" in plain_text(others.drawn(doors, Selection(sample=3), asked)[1])
+
+
+def forget(home, *nouns: str) -> None:
+    """A run that was never asked for these nouns."""
+    file = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["nouns"] = {noun: about for noun, about in manifest["nouns"].items() if noun not in nouns}
+    file.write_text(json.dumps(manifest))
+
+
+def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(doors, run):
+    said = run.predictions("test").probabilities[3]
+    scaled = run.scaled(said[None])[0]
+    state = state_of(doors, 3)
+    for level in LEVELS:
+        told = answer.retold(doors, Selection(scaling="temperature", level=level), state)
+        assert told.confidence[0] == f"{100 * scaled.max():.1f}"
+        row = run.conformal().query("split == 'test' and abs(level - @level / 100) < 1e-9").iloc[0]
+        chosen = [run.classes[i] for i in np.argsort(-said, kind="stable") if 1 - scaled[i] <= row["most"]]
+        words = plain_text(told.set)
+        assert f"{level} % set: {verdict.worded(chosen)}" in words
+        assert f"{row['covered']:,} of {row['n']:,}" in words
+        assert f"{row['size']:.2f} classes each" in words
+    pressed = [
+        [button["props"]["aria-pressed"] for button in way.children[1].children]
+        for way in answer.retold(doors, Selection(level=99), state).told
+    ]
+    assert pressed == [["true", "false"], ["false", "false", "true"]]
+
+
+def test_under_the_threshold_there_is_no_answer(doors, run):
+    recorded = run.predictions("test")
+    row = int(recorded.confidence.argmin())
+    sure = float(recorded.confidence[row])
+    threshold = np.ceil(100 * sure) / 100 + 0.01
+    state = state_of(doors, int(recorded.ids[row]))
+    told = answer.retold(doors, Selection(abstain=threshold), state)
+    assert told.label == answer.ABSTAINED
+    assert f"{100 * sure:.1f} % is under your threshold of {100 * threshold:.0f} %" in plain_text(told.set)
+    assert "not answered" in words(told.truth)
+    assert answer.retold(doors, Selection(abstain=0.01), state).label == run.classes[recorded.predicted[row]]
 
 
 def test_the_veil_belongs_to_the_answer(doors):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.preparation import Form, prepare
-from ml.variants import compare, variants
+from ml.variants import compare, plausible, prepared, variants
 
 FORM = Form(28, 28, 1, background=0, peak=255)
 
@@ -49,8 +49,8 @@ def test_what_passes_unchanged_is_also_prepared_in_full():
 
 
 def test_a_step_that_is_off_stays_off():
-    for _, _, prepared in variants(shirt(), FORM, off=("crop",)):
-        assert not next(step for step in prepared.steps if step.name == "crop").done
+    for _, _, made in variants(shirt(), FORM, off=("crop",)):
+        assert not next(step for step in made.steps if step.name == "crop").done
 
 
 def test_agreement_by_hand():
@@ -71,3 +71,17 @@ def test_agreement_by_hand():
     rest = n - 3
     np.testing.assert_allclose(agreement.probabilities, (said[:3].sum(0) + rest * said[3]) / n)
     assert [variant.predicted for variant in agreement.variants][:3] == [0, 0, 2]
+
+
+@pytest.mark.parametrize("name", ["usual", "loose", "tilted-left", "reversed", "skip", "nowhere"])
+def test_one_way_alone_is_the_same_as_among_all(name):
+    found = {key: prepared for key, _, prepared in variants(shirt(), FORM, turn=3)}
+    np.testing.assert_array_equal(prepared(shirt(), FORM, name, turn=3).image, found.get(name, found["usual"]).image)
+
+
+def test_a_turn_by_hand_is_tilted_from_where_it_is():
+    first = prepare(shirt(), FORM, turn=178)
+    turns = {name: changes.get("turn") for name, _, changes in plausible(first, FORM, turn=178)}
+    assert (turns["tilted-left"], turns["tilted-right"]) == (-176, 172)
+    off = {name: changes for name, _, changes in plausible(first, FORM, turn=90, box=(0, 0, 0.5, 1), off=("hand",))}
+    assert off["tilted-left"] == {"turn": 6, "box": None, "off": {"straighten"}}, "what is off stays off"
