@@ -552,6 +552,116 @@ def test_switching_a_step_off_changes_the_prepared_picture(studio, idle):
 
 
 @pytest.mark.browser
+def test_a_photo_is_turned_and_cut_by_hand_and_prepared_differently(studio, idle):
+    from playwright.sync_api import expect
+
+    give(studio, png(photo()), "bar.png")
+    note, first = studio.locator("#prediction-preparation-hand-note"), "#prediction-preparation-hand-picture img"
+    expect(note).to_have_text("nothing asked for")
+    studio.click("#prediction-hand summary")
+    stage = studio.locator("#prediction-hand-stage")
+    stage.scroll_into_view_if_needed()
+    frame = stage.bounding_box()
+    assert frame["width"] / frame["height"] == pytest.approx(1.5, abs=0.02)
+    studio.mouse.move(frame["x"] + 0.2 * frame["width"], frame["y"] + 0.1 * frame["height"])
+    studio.mouse.down()
+    studio.mouse.move(frame["x"] + 0.6 * frame["width"], frame["y"] + 0.9 * frame["height"], steps=4)
+    studio.mouse.up()
+    expect(note).to_have_text("cut")
+    edges = [studio.input_value(f"#prediction-hand-{name}") for name in ("left", "top", "right", "bottom")]
+    assert [float(edge) for edge in edges] == pytest.approx([20, 10, 60, 90], abs=1)
+    assert studio.evaluate(SIZE, first) == [120, 160]
+    studio.fill("#prediction-hand-right", "100")  # the same by keyboard
+    studio.press("#prediction-hand-right", "Tab")
+    studio.wait_for_function("picture => document.querySelector(picture).naturalWidth === 240", arg=first)
+    studio.click("#prediction-hand button >> nth=0")
+    expect(note).to_have_text("turned by 90° and cut")
+    assert stage.bounding_box()["width"] < stage.bounding_box()["height"]
+    studio.uncheck("#prediction-preparation-contrast")
+    expect(studio.locator("#prediction-preparation-contrast-note")).to_have_text("left out")
+    expect(note).to_have_text("turned by 90° and cut")
+    studio.wait_for_function(idle)
+    studio.click("#prediction-preparation-reset")
+    expect(note).to_have_text("nothing asked for")
+    expect(studio.locator("#prediction-preparation-contrast")).to_be_checked()
+    # prepared differently
+    studio.locator("#prediction-variants-card").scroll_into_view_if_needed()
+    tiles = studio.locator("#prediction-variants-tiles button")
+    expect(tiles.first).to_have_attribute("aria-current", "true")
+    assert tiles.count() >= 5
+    told = tiles.nth(3).locator("b").inner_text()
+    tiles.nth(3).click()
+    expect(tiles.nth(3)).to_have_attribute("aria-current", "true")
+    expect(studio.locator("#prediction-confidence")).to_have_text(told)
+    studio.locator("#prediction-others-card").scroll_into_view_if_needed()
+    expect(studio.locator("#prediction-others-table tbody tr")).to_have_count(1)
+    # a threshold by keyboard, and the level of the set, are steps of the history
+    studio.focus("#prediction-abstain-slider")
+    studio.keyboard.press("End")
+    expect(studio.locator("#prediction-abstain-said")).to_have_text("99 %")
+    studio.wait_for_url(re.compile("abstain=0.99"))
+    studio.click("#prediction-told >> text='90 %'")
+    expect(studio.locator("#prediction-set")).to_contain_text("90 % set")
+    assert "way=" in studio.url
+    # another picture begins as it is
+    give(studio, png(255 - photo()), "other.png")
+    expect(studio.locator("#prediction-picture-caption")).to_contain_text("other.png")
+    expect(note).to_have_text("nothing asked for")
+
+
+SIZE = """picture => [document.querySelector(picture).naturalWidth, document.querySelector(picture).naturalHeight]"""
+
+
+@pytest.mark.browser
+def test_large_photographs_are_made_small_before_they_travel(studio):
+    from playwright.sync_api import expect
+
+    corners = np.zeros((4, 4, 3), np.uint8)
+    corners[0, 0], corners[0, 3], corners[3, 0], corners[3, 3] = (
+        (250, 10, 10),
+        (10, 250, 10),
+        (10, 10, 250),
+        (240, 240, 240),
+    )
+    large = Image.fromarray(corners).resize((1600, 1200), Image.Resampling.NEAREST)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[uploads.ORIENTATION] = orientation
+        exif[0x010F] = "the camera's maker"
+        file = io.BytesIO()
+        large.save(file, "JPEG", quality=95, exif=exif)
+        sent = travelled(studio, file.getvalue(), f"{orientation}.jpg")
+        assert len(sent) < 60_000
+        assert b"maker" not in sent
+        mine, theirs = uploads.decode(file.getvalue()), uploads.decode(sent)
+        assert theirs.orientation == orientation
+        assert theirs.pixels.shape == mine.pixels.shape
+        assert np.abs(theirs.pixels.astype(int) - mine.pixels).mean() < 3
+        expect(studio.locator("#prediction-picture-caption")).to_contain_text("1600", use_inner_text=True)
+    glass = Image.new("RGBA", (900, 300), (200, 30, 30, 0))
+    glass.paste((200, 30, 30, 255), (300, 100, 600, 200))
+    file = io.BytesIO()
+    glass.save(file, "PNG")
+    pixels = uploads.decode(travelled(studio, file.getvalue(), "glass.png")).pixels
+    assert pixels.shape == (256, 768, 3)
+    np.testing.assert_array_equal(pixels[5, 5], [255, 255, 255])
+    tiny = png(photo())
+    assert travelled(studio, tiny, "tiny.png") == tiny, "what is small already travels byte for byte"
+    expect(studio.locator("#prediction-picture-caption")).to_have_text("tiny.png · 300 × 200")
+
+
+def travelled(page, content: bytes, name: str) -> bytes:
+    """What the browser sends of a file."""
+    with page.expect_request(
+        lambda request: '"property":"contents","value":"data:' in (request.post_data or "")
+    ) as asked:
+        give(page, content, name)
+    body = json.loads(asked.value.post_data)
+    found = next(one["value"] for one in body["inputs"] if one["property"] == "contents")
+    return uploads.from_data_url(found)
+
+
+@pytest.mark.browser
 def test_refusals_are_shown_and_the_next_picture_is_answered(studio, run):
     from playwright.sync_api import expect
 
