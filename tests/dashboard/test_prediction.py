@@ -1,6 +1,7 @@
 """The prediction page: what its callbacks say, and the page itself in a browser."""
 
 import base64
+import csv
 import io
 import json
 import re
@@ -266,7 +267,11 @@ def plain_text(tree) -> str:
 def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(doors):
     kept = picture.keep(url(png(photo())), "bar.png")
     asked = question.read(doors, Selection(abstain=0.5), kept, "auto", None, None)
-    words, tiles = variants.drawn(doors, Selection(abstain=0.5), asked)
+    words, tiles, link = variants.drawn(doors, Selection(abstain=0.5), asked)
+    assert [row[0] for row in table_in(link)] == [
+        "way",
+        *(v.name for v in doors.predictor.agreement("toy", asked.image).variants),
+    ]
     found = doors.predictor.agreement("toy", asked.image, **asked.options)
     assert len(tiles) == found.n >= 5
     assert f"{found.n} ways lead to {asked.run.classes[found.variants[0].predicted]}" in words
@@ -290,7 +295,13 @@ def test_an_unknown_way_is_the_usual_one(doors):
     assert answer.ask(doors, there, kept, "auto").state == answer.ask(doors, Selection(), kept, "auto").state
     asked = question.read(doors, there, kept, "auto", None, None)
     assert variants.drawn(doors, there, asked)[1][0]["props"]["aria-current"] == "true"
-    assert variants.drawn(doors, there, None) == (None, [])
+    assert variants.drawn(doors, there, None) == (None, [], None)
+
+
+def table_in(link) -> list[list[str]]:
+    """The rows of a CSV that its own address holds."""
+    text = base64.b64decode(link.href.removeprefix("data:text/csv;base64,")).decode()
+    return list(csv.reader(io.StringIO(text)))
 
 
 @pytest.mark.parametrize(
@@ -317,10 +328,11 @@ def test_other_runs_answer_the_same_picture(doors, home):
     (home / "runs" / "torn" / "weights.safetensors").write_bytes(b"")
     selection = Selection(run="twin", level=99, sample=3)
     asked = question.read(doors, selection, None, "auto", None, None)
-    words, table = others.drawn(doors, selection, asked)
+    words, table, link = others.drawn(doors, selection, asked)
     recorded = doors.store.open("toy").predictions("test")
     label = asked.run.classes[recorded.predicted[3]]
     assert words == f"All 2 say {label}."
+    assert [row[:2] for row in table_in(link)] == [["run", "label"], ["twin", label], ["toy", label]]
     rows = {row.children[0].children.children: row for row in table.children[1].children if len(row.children) == 4}
     assert list(rows) == ["twin", "toy"], "the shown one first"
     here = rows["toy"].children[0].children
@@ -330,7 +342,7 @@ def test_other_runs_answer_the_same_picture(doors, home):
     assert plain_text(rows["toy"].children[2]) == f"{100 * said.max():.1f} %"
     members = verdict.members(asked.run, said, 99)
     assert plain_text(rows["toy"].children[3]) == verdict.worded([asked.run.classes[i] for i in members])
-    assert others.drawn(doors, selection, None) == (None, None)
+    assert others.drawn(doors, selection, None) == (None, None, None)
 
 
 def rename(folder, name: str) -> None:
@@ -371,6 +383,10 @@ def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(doors, run):
         assert f"{level} % set: {verdict.worded(chosen)}" in words
         assert f"{row['covered']:,} of {row['n']:,}" in words
         assert f"{row['size']:.2f} classes each" in words
+    rows = table_in(answer.retold(doors, Selection(), state).csv)
+    assert rows[0] == ["class", "as_trained", "calibrated", "in_set_90", "in_set_95", "in_set_99"]
+    assert [row[0] for row in rows[1:]] == [run.classes[i] for i in np.argsort(-said, kind="stable")]
+    np.testing.assert_allclose([float(row[2]) for row in rows[1:]], np.sort(scaled)[::-1], atol=1e-4)
     pressed = [
         [button["props"]["aria-pressed"] for button in way.children[1].children]
         for way in answer.retold(doors, Selection(level=99), state).told

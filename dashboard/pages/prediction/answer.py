@@ -1,5 +1,6 @@
 """What the network takes the picture for, and how sure it is."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,8 +11,8 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from dashboard import theme, uploads, verdict
-from dashboard.components import badge, dot, faces, graph, plain
+from dashboard import exports, theme, uploads, verdict
+from dashboard.components import badge, csv_link, dot, faces, graph, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import probabilities
@@ -35,6 +36,7 @@ class Ids(StrEnum):
     SET = "prediction-set"
     TOP = "prediction-top"
     TOLD = "prediction-told"
+    CSV = "prediction-answer-csv"
     ABSTAIN = "prediction-abstain-slider"  # assets/slide.js makes it the address's abstain
     ABSTAIN_SAID = "prediction-abstain-said"
     ALL = "prediction-probabilities-title"
@@ -102,7 +104,7 @@ def layout(saliency: Component, classes: Sequence[str], selection: Selection) ->
             html.Div(
                 [
                     html.Div(html.H2("Answer", className="card-title")),
-                    html.Div(html.Span(id=Ids.ABOUT, className="faint"), className="tools"),
+                    html.Div([html.Span(id=Ids.ABOUT, className="faint"), plain.place(Ids.CSV)], className="tools"),
                 ],
                 className="card-h",
             ),
@@ -126,6 +128,7 @@ class Told:
     title: str = "All classes"
     told: Any = None
     said: str = ""
+    csv: Any = None
 
 
 @dataclass
@@ -153,6 +156,7 @@ WORDS = {
     "title": (Ids.ALL, "children"),
     "told": (Ids.TOLD, "tree"),
     "said": (Ids.ABSTAIN_SAID, "tree"),
+    "csv": (Ids.CSV, "tree"),
 }
 OUTPUTS = {
     "told": {name: Output(*place) for name, place in WORDS.items()},
@@ -299,7 +303,20 @@ def told(run: RunView, said: np.ndarray, selection: Selection, truth: int | None
         _title(len(run.classes)),
         _ways(run, selection),
         f"{100 * found.threshold:.0f} %",
+        csv_link(exports.carried(*_table(run, said)), name="answer.csv"),
     )
+
+
+def _table(run: RunView, said: np.ndarray) -> tuple[list[str], list[list]]:
+    """Every class, likeliest first: as trained, and where the run knows it calibrated, and in which sets."""
+    columns: dict[str, Any] = {"as_trained": said.astype(float)}
+    with contextlib.suppress(Missing, Broken):
+        columns["calibrated"] = run.scaled(said[None])[0]
+    with contextlib.suppress(Missing, Broken):
+        columns |= {f"in_set_{level}": run.sets(said[None], level / 100)[0].astype(int) for level in LEVELS}
+    order = np.argsort(-said, kind="stable")
+    rows = [[run.classes[i], *(column[i].item() for column in columns.values())] for i in order]
+    return ["class", *columns], rows
 
 
 def readable(run: RunView, selection: Selection) -> Selection:

@@ -6,8 +6,8 @@ from typing import Any
 
 from dash import Dash, Input, html
 
-from dashboard import verdict
-from dashboard.components import card, dot, plain
+from dashboard import exports, verdict
+from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.probabilities import percent
@@ -25,6 +25,7 @@ class Ids(StrEnum):
     ASKED = "prediction-others-asked"
     SUMMARY = "prediction-others-summary"
     TABLE = "prediction-others-table"
+    CSV = "prediction-others-csv"
 
 
 def layout() -> html.Article:
@@ -37,7 +38,7 @@ def layout() -> html.Article:
         ),
         *asked.layout(Ids.ASKED),
     ]
-    return card("What other runs say", __doc__ or "", body, id=Ids.CARD)
+    return card("What other runs say", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -49,12 +50,13 @@ def register(app: Dash, doors: Doors) -> None:
         Ids.FACE,
         plain.children(Ids.SUMMARY),
         plain.children(Ids.TABLE),
+        plain.children(Ids.CSV),
         Input(Ids.ASKED, "data"),
         Input(answer.Ids.LOOK, "data"),
         *question.states(),
         prevent_initial_call=True,
     )
-    def list_others(near: Any, _: Any, search: Any, *values: Any) -> tuple[Any, Any]:
+    def list_others(near: Any, _: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
         found = question.again(doors, search, *values) if near else None
         return drawn(doors, Selection.parse(search), found)
 
@@ -83,12 +85,12 @@ def chosen(doors: Doors, selection: Selection, shown: RunView) -> tuple[list[str
     return [entry.run_id for entry in sorted(fit, key=place)][:MOST], len(fit)
 
 
-def drawn(doors: Doors, selection: Selection, asked: question.Question | None) -> tuple[Any, Any]:
-    """Summary and table; nothing without a picture. A run that cannot answer says so in its row."""
+def drawn(doors: Doors, selection: Selection, asked: question.Question | None) -> tuple[Any, Any, Any]:
+    """Summary, table and its CSV; nothing without a picture. A run that cannot answer says so in its row."""
     if asked is None:
-        return None, None
+        return None, None, None
     ids, known = chosen(doors, selection, asked.run)
-    rows, said = [], []
+    rows, said, cells = [], [], []
     for run_id in ids:
         try:
             run = doors.store.open(run_id)
@@ -98,6 +100,7 @@ def drawn(doors: Doors, selection: Selection, asked: question.Question | None) -
             continue
         rows.append(row(doors, run, found.probabilities, selection, current=run_id == asked.run.run_id))
         said.append(found.label)
+        cells.append([run_id, found.label, *map(float, found.probabilities)])
     head = ["Run", "Label", "Confidence", f"{selection.level} % set"]
     table = html.Table(
         [
@@ -107,7 +110,8 @@ def drawn(doors: Doors, selection: Selection, asked: question.Question | None) -
             html.Tbody(rows),
         ]
     )
-    return summary(said, len(ids), known), table
+    head = ["run", "label", *(f"p_{name}" for name in asked.run.classes)]
+    return summary(said, len(ids), known), table, csv_link(exports.carried(head, cells), name="runs.csv")
 
 
 def summary(said: list[str], n: int, known: int) -> str:

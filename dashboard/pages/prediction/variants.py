@@ -6,8 +6,8 @@ from typing import Any
 
 from dash import Dash, Input, html
 
-from dashboard import uploads
-from dashboard.components import card, dot, plain
+from dashboard import exports, uploads
+from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.probabilities import percent
@@ -22,6 +22,7 @@ class Ids(StrEnum):
     ASKED = "prediction-variants-asked"
     SUMMARY = "prediction-variants-summary"
     TILES = "prediction-variants-tiles"
+    CSV = "prediction-variants-csv"
 
 
 def layout() -> html.Article:
@@ -32,7 +33,7 @@ def layout() -> html.Article:
         plain.place(Ids.TILES, className="variants", **{"data-arrows": "8"}),
         *asked.layout(Ids.ASKED),
     ]
-    return card("Prepared differently", __doc__ or "", body, id=Ids.CARD)
+    return card("Prepared differently", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -44,24 +45,26 @@ def register(app: Dash, doors: Doors) -> None:
         Ids.FACE,
         plain.children(Ids.SUMMARY),
         plain.children(Ids.TILES),
+        plain.children(Ids.CSV),
         Input(Ids.ASKED, "data"),
         *question.states(),
         prevent_initial_call=True,
     )
-    def list_variants(_: Any, search: Any, *values: Any) -> tuple[Any, Any]:
+    def list_variants(_: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
         return drawn(doors, Selection.parse(search), question.again(doors, search, *values))
 
 
-def drawn(doors: Doors, selection: Selection, asked: question.Question | None) -> tuple[Any, Any]:
-    """Summary and tiles; nothing without a picture. Raises Missing, Broken or uploads.Refusal."""
+def drawn(doors: Doors, selection: Selection, asked: question.Question | None) -> tuple[Any, Any, Any]:
+    """Summary, tiles and their CSV; nothing without a picture. Raises Missing, Broken or uploads.Refusal."""
     if asked is None:
-        return None, []
+        return None, [], None
     found = doors.predictor.agreement(asked.run.run_id, asked.image, orientation=asked.orientation, **asked.options)
     classes = asked.run.classes
     chosen = asked.way if any(one.name == asked.way for one in found.variants) else USUAL
-    return summary(found, classes), [
-        tile(one, classes, selection, current=one.name == chosen) for one in found.variants
-    ]
+    tiles = [tile(one, classes, selection, current=one.name == chosen) for one in found.variants]
+    rows = [[one.name, one.title, classes[one.predicted], *map(float, one.probabilities)] for one in found.variants]
+    table = exports.carried(["way", "prepared", "label", *(f"p_{name}" for name in classes)], rows)
+    return summary(found, classes), tiles, csv_link(table, name="preparations.csv")
 
 
 def summary(found: Agreement, classes: list[str]) -> str:
