@@ -108,6 +108,16 @@
     if (told || button.dataset.turn) tell();
   });
 
+  /* the same picture prepared another way, or asked of another run; how the answer is told stays */
+  document.addEventListener('click', (e) => {
+    const button = e.target.closest && e.target.closest('.prediction [data-way], .prediction [data-run]');
+    if (!button) return;
+    const query = new URLSearchParams(window.location.search), { way, run } = button.dataset;
+    if (run) query.set('run', run);
+    if (way && way !== 'usual') query.set('way', way); else query.delete('way');
+    window.dash_clientside.set_props('url', { search: query.size ? '?' + query.toString() : '' });
+  });
+
   let drag = null;
   const share = (e) => [
     clamp((e.clientX - drag.frame.left) / drag.frame.width, 0, 1),

@@ -236,14 +236,6 @@ class Selection:
         """What a link to another page carries: the filters, not the place in the gallery."""
         return replace(self, page=1, sample=None, way=None, **keep)
 
-    def prepared(self, way: str | None) -> "Selection":
-        """The studio's picture prepared in another way; nothing else changes."""
-        return replace(self, way=way)
-
-    def at(self, run: str) -> "Selection":
-        """The studio's picture in the eyes of another run, as it is usually prepared."""
-        return replace(self, run=run, way=None)
-
     @property
     def narrowed(self) -> bool:
         """Whether anything narrows the examples."""

@@ -266,8 +266,8 @@ def plain_text(tree) -> str:
 
 def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(doors):
     kept = picture.keep(url(png(photo())), "bar.png")
-    asked = question.read(doors, Selection(abstain=0.5), kept, "auto", None, None)
-    words, tiles, link = variants.drawn(doors, Selection(abstain=0.5), asked)
+    asked = question.read(doors, Selection(), kept, "auto", None, None)
+    words, tiles, link = variants.drawn(doors, asked)
     assert [row[0] for row in table_in(link)] == [
         "way",
         *(v.name for v in doors.predictor.agreement("toy", asked.image).variants),
@@ -275,17 +275,16 @@ def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(doors):
     found = doors.predictor.agreement("toy", asked.image, **asked.options)
     assert len(tiles) == found.n >= 5
     assert f"{found.n} ways lead to {asked.run.classes[found.variants[0].predicted]}" in words
-    assert tiles[0]["props"]["data-search"] == "?abstain=0.5"
     assert [tile["props"]["aria-current"] for tile in tiles] == ["true"] + ["false"] * (found.n - 1)
     for tile, one in zip(tiles, found.variants, strict=True):
         assert asked.run.classes[one.predicted] in plain_text(tile)
         assert one.title in plain_text(tile)
-        there = Selection.parse(tile["props"]["data-search"])
+        there = Selection(way=tile["props"]["data-way"])
         shown = answer.ask(doors, there, kept, "auto")
         assert shown.told.confidence[0] == f"{100 * one.probabilities.max():.1f}"
         np.testing.assert_array_equal(answer.seen(shown.state)[1], one.prepared.image)
         again = question.read(doors, there, kept, "auto", None, None)
-        current = [t["props"]["aria-current"] for t in variants.drawn(doors, there, again)[1]]
+        current = [t["props"]["aria-current"] for t in variants.drawn(doors, again)[1]]
         assert current.index("true") == [v.name for v in found.variants].index(one.name)
 
 
@@ -294,8 +293,8 @@ def test_an_unknown_way_is_the_usual_one(doors):
     there = Selection(way="inside-out")
     assert answer.ask(doors, there, kept, "auto").state == answer.ask(doors, Selection(), kept, "auto").state
     asked = question.read(doors, there, kept, "auto", None, None)
-    assert variants.drawn(doors, there, asked)[1][0]["props"]["aria-current"] == "true"
-    assert variants.drawn(doors, there, None) == (None, [], None)
+    assert variants.drawn(doors, asked)[1][0]["props"]["aria-current"] == "true"
+    assert variants.drawn(doors, None) == (None, [], None)
 
 
 def table_in(link) -> list[list[str]]:
@@ -336,7 +335,7 @@ def test_other_runs_answer_the_same_picture(doors, home):
     rows = {row.children[0].children.children: row for row in table.children[1].children if len(row.children) == 4}
     assert list(rows) == ["twin", "toy"], "the shown one first"
     here = rows["toy"].children[0].children
-    assert getattr(here, "data-search") == "?run=toy&level=99&sample=3"
+    assert getattr(here, "data-run") == "toy"
     said = recorded.probabilities[3]
     assert plain_text(rows["toy"].children[1]) == f" {label}"
     assert plain_text(rows["toy"].children[2]) == f"{100 * said.max():.1f} %"

@@ -5,6 +5,7 @@ from dash import Dash, dcc, html
 from dashboard.components import button, icon, page_head
 from dashboard.doors import Doors
 from dashboard.pages.prediction import (
+    address,
     answer,
     explained,
     familiarity,
@@ -40,6 +41,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     return html.Div(
         [
             # the picture lives in this tab's memory alone: leaving the page forgets it
+            *address.layout(),
             dcc.Store(id=picture.Ids.STATE, storage_type="memory"),
             dcc.Store(id=picture.Ids.SHOWN, storage_type="memory"),
             dcc.Store(id=answer.Ids.STATE, storage_type="memory"),
@@ -66,6 +68,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
 
 def register(app: Dash, doors: Doors) -> None:
     """All callbacks of the page."""
+    address.register(app)
     for panel in PANELS:
         panel.register(app, doors)
 

@@ -16,7 +16,7 @@ from dashboard.components import badge, csv_link, dot, faces, graph, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import probabilities
-from dashboard.pages.prediction import picture, preparation, question
+from dashboard.pages.prediction import address, picture, preparation, question
 from dashboard.predictor import Broken, Missing
 from dashboard.selection import LEVELS, Selection
 from dashboard.store import RunView
@@ -25,8 +25,6 @@ from dashboard.verdict import Verdict
 
 class Ids(StrEnum):
     STATE = "prediction-answer-state"  # the picture as the network saw it: {run, image, target, truth}
-    ASKED = "prediction-answer-asked"  # what the address asks about
-    LOOK = "prediction-answer-look"  # how the address has the answer told
     FACE = "prediction-answer-face"
     BODY = "prediction-answer-body"
     ABOUT = "prediction-answer-about"
@@ -51,20 +49,10 @@ NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 NOTHING = "No picture yet. Drop one on the left, or take one from the test set below."
 REFUSED = "There is no answer, because the picture could not be read."
 ABSTAINED = "No answer"
-ASKS, TELLS = ("run", "split", "sample", "way"), ("scaling", "level", "abstain")
-SPLIT = """(search, ...before) => {
-    const all = new URLSearchParams(search || '');
-    return [%s, %s].map((names, place) => {
-        const kept = new URLSearchParams();
-        for (const name of names) if (all.has(name)) kept.set(name, all.get(name));
-        const now = '?' + kept.toString();
-        return now === before[place] ? dash_clientside.no_update : now;
-    });
-}"""
-MOVE = """(look) => {
+MOVE = """(told) => {
     const none = dash_clientside.no_update, slider = document.getElementById('%s');
-    if (typeof look !== 'string' || !slider || slider.dataset.held) return none;
-    return Math.round(100 * Number(new URLSearchParams(look).get('abstain') || 0));
+    if (typeof told !== 'string' || !slider || slider.dataset.held) return none;
+    return Math.round(100 * Number(new URLSearchParams(told).get('abstain') || 0));
 }"""
 
 
@@ -99,8 +87,6 @@ def layout(saliency: Component, classes: Sequence[str], selection: Selection) ->
     )
     return html.Article(
         [
-            dcc.Store(id=Ids.ASKED),
-            dcc.Store(id=Ids.LOOK),
             html.Div(
                 [
                     html.Div(html.H2("Answer", className="card-title")),
@@ -174,18 +160,10 @@ OUTPUTS = {
 
 def register(app: Dash, doors: Doors) -> None:
     """The question to the network, how its answer is told, and the bars."""
-    app.clientside_callback(
-        SPLIT % (list(ASKS), list(TELLS)),
-        Output(Ids.ASKED, "data"),
-        Output(Ids.LOOK, "data"),
-        Input("url", "search"),
-        State(Ids.ASKED, "data"),
-        State(Ids.LOOK, "data"),
-    )
 
     @app.callback(
         output=OUTPUTS,
-        inputs={"search": State("url", "search"), "asked": Input(Ids.ASKED, "data"), **question.inputs()},
+        inputs={"search": State("url", "search"), "asked": Input(address.ASKED, "data"), **question.inputs()},
         prevent_initial_call=True,  # the address is read first
     )
     def answer_picture(search: Any, asked: Any, kept: Any, mode: Any, off: Any, hand: Any) -> dict[str, Any]:
@@ -195,11 +173,14 @@ def register(app: Dash, doors: Doors) -> None:
     # told another way, the picture need not travel again
     @app.callback(
         output={name: Output(*place, allow_duplicate=True) for name, place in WORDS.items()},
-        inputs={"_": Input(Ids.LOOK, "data"), "search": State("url", "search"), "state": State(Ids.STATE, "data")},
+        inputs={"_": Input(address.TOLD, "data"), "search": State("url", "search"), "state": State(Ids.STATE, "data")},
         prevent_initial_call=True,
     )
     def tell_answer(_: Any, search: Any, state: Any) -> dict[str, Any]:
-        return vars(retold(doors, Selection.parse(search), state))
+        try:
+            return vars(retold(doors, Selection.parse(search), state))
+        except (uploads.Refusal, Missing, Broken):  # whoever asks about the picture says so
+            raise PreventUpdate from None
 
     # a new file wipes the old answer at once, so that nobody reads the answer to another picture
     app.clientside_callback(
@@ -212,7 +193,7 @@ def register(app: Dash, doors: Doors) -> None:
 
     # another address moves the slider, but never under a hand
     app.clientside_callback(
-        MOVE % Ids.ABSTAIN, Output(Ids.ABSTAIN, "value"), Input(Ids.LOOK, "data"), prevent_initial_call=True
+        MOVE % Ids.ABSTAIN, Output(Ids.ABSTAIN, "value"), Input(address.TOLD, "data"), prevent_initial_call=True
     )
 
     @panel_callback(
@@ -222,7 +203,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.GRAPH, "style"),
         Input(Ids.STATE, "data"),
         Input(theme.STATE, "data"),
-        Input(Ids.LOOK, "data"),
+        Input(address.SCALED, "data"),
     )
     def draw_probabilities(state: Any, mode: Any, look: Any) -> tuple[Any, dict[str, str]]:
         run, image = seen(state)

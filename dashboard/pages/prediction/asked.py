@@ -10,7 +10,7 @@ LOOK = """(id) => {
     }, {rootMargin: '80px'}).observe(document.getElementById(id));
     return dash_clientside.no_update;
 }"""
-TELL = "(near, state) => (near && state ? state : dash_clientside.no_update)"
+TELL = "(near, state, ...more) => (near && state ? {...state, more} : dash_clientside.no_update)"
 
 
 def layout(id: str) -> list[dcc.Store]:
@@ -18,9 +18,13 @@ def layout(id: str) -> list[dcc.Store]:
     return [dcc.Store(id=f"{id}-near"), dcc.Store(id=id)]
 
 
-def register(app: Dash, id: str, card: str, state: str) -> None:
-    """Watch a card. state: the store with the answer's state."""
+def register(app: Dash, id: str, card: str, state: str, *more: str) -> None:
+    """Watch a card. state: the store with the answer's state; more: other stores, of which it asks again too."""
     app.clientside_callback(LOOK % f"{id}-near", Output(f"{id}-near", "data"), Input(card, "id"))
     app.clientside_callback(
-        TELL, Output(id, "data"), Input(f"{id}-near", "data"), Input(state, "data"), prevent_initial_call=True
+        TELL,
+        Output(id, "data"),
+        Input(f"{id}-near", "data"),
+        *(Input(one, "data") for one in (state, *more)),
+        prevent_initial_call=True,
     )

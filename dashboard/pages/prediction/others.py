@@ -11,7 +11,7 @@ from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.probabilities import percent
-from dashboard.pages.prediction import answer, asked, question
+from dashboard.pages.prediction import address, answer, asked, question
 from dashboard.predictor import Broken, Missing
 from dashboard.selection import Selection
 from dashboard.store import RunView
@@ -43,7 +43,7 @@ def layout() -> html.Article:
 
 def register(app: Dash, doors: Doors) -> None:
     """Every run's answer, once the card is near."""
-    asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE)
+    asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE, address.SCALED)
 
     @panel_callback(
         app,
@@ -52,13 +52,11 @@ def register(app: Dash, doors: Doors) -> None:
         plain.children(Ids.TABLE),
         plain.children(Ids.CSV),
         Input(Ids.ASKED, "data"),
-        Input(answer.Ids.LOOK, "data"),
         *question.states(),
         prevent_initial_call=True,
     )
-    def list_others(near: Any, _: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
-        found = question.again(doors, search, *values) if near else None
-        return drawn(doors, Selection.parse(search), found)
+    def list_others(_: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
+        return drawn(doors, Selection.parse(search), question.again(doors, search, *values))
 
 
 def chosen(doors: Doors, selection: Selection, shown: RunView) -> tuple[list[str], int]:
@@ -142,13 +140,12 @@ def row(doors: Doors, run: RunView, probabilities: Any, selection: Selection, *,
         name,
         type="button",
         className="btn-ff sm ghost",
-        **{"data-search": selection.at(run.run_id).query(), "aria-current": str(current).lower()},
+        **{"data-run": run.run_id, "aria-current": str(current).lower()},
     )
-    label = [dot(found.predicted), f" {found.label}"] if not found.abstains else [f"{answer.ABSTAINED} ({found.label})"]
     return html.Tr(
         [
             html.Th(here, scope="row"),
-            html.Td(label),
+            html.Td([dot(found.predicted), f" {found.label}"]),
             html.Td(f"{percent(found.confidence)} %", className="r"),
             html.Td(members),
         ]

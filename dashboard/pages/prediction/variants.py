@@ -12,8 +12,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.probabilities import percent
 from dashboard.pages.prediction import answer, asked, question
-from dashboard.predictor import USUAL, Agreement
-from dashboard.selection import Selection
+from dashboard.predictor import USUAL, Agreement, Variant
 
 
 class Ids(StrEnum):
@@ -30,7 +29,7 @@ def layout() -> html.Article:
     body = [
         slot(Ids.FACE, "Preparing the picture in other ways"),
         plain.place(Ids.SUMMARY, "p", className="summary", role="status"),
-        plain.place(Ids.TILES, className="variants", **{"data-arrows": "8"}),
+        plain.place(Ids.TILES, className="variants"),
         *asked.layout(Ids.ASKED),
     ]
     return card("Prepared differently", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
@@ -51,17 +50,17 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def list_variants(_: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
-        return drawn(doors, Selection.parse(search), question.again(doors, search, *values))
+        return drawn(doors, question.again(doors, search, *values))
 
 
-def drawn(doors: Doors, selection: Selection, asked: question.Question | None) -> tuple[Any, Any, Any]:
+def drawn(doors: Doors, asked: question.Question | None) -> tuple[Any, Any, Any]:
     """Summary, tiles and their CSV; nothing without a picture. Raises Missing, Broken or uploads.Refusal."""
     if asked is None:
         return None, [], None
     found = doors.predictor.agreement(asked.run.run_id, asked.image, orientation=asked.orientation, **asked.options)
     classes = asked.run.classes
     chosen = asked.way if any(one.name == asked.way for one in found.variants) else USUAL
-    tiles = [tile(one, classes, selection, current=one.name == chosen) for one in found.variants]
+    tiles = [tile(one, classes, current=one.name == chosen) for one in found.variants]
     rows = [[one.name, one.title, classes[one.predicted], *map(float, one.probabilities)] for one in found.variants]
     table = exports.carried(["way", "prepared", "label", *(f"p_{name}" for name in classes)], rows)
     return summary(found, classes), tiles, csv_link(table, name="preparations.csv")
@@ -80,10 +79,9 @@ def summary(found: Agreement, classes: list[str]) -> str:
     return f"{found.same} of {found.n} ways lead to {label}, the others to {rest}. {moved}"
 
 
-def tile(one: Any, classes: list[str], selection: Selection, *, current: bool) -> dict:
+def tile(one: Variant, classes: list[str], *, current: bool) -> dict:
     """A way as a button: its picture, its answer, what is other about it."""
     share = f"{percent(float(one.probabilities[one.predicted]))} %"
-    there = selection.prepared(None if one.name == USUAL else one.name)
     return plain.element(
         "Button",
         [
@@ -97,5 +95,5 @@ def tile(one: Any, classes: list[str], selection: Selection, *, current: bool) -
         ],
         type="button",
         className="tile",
-        **{"data-search": there.query(), "aria-current": str(current).lower()},
+        **{"data-way": one.name, "aria-current": str(current).lower()},
     )
