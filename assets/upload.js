@@ -84,7 +84,7 @@
       if (!about && file.type !== 'image/webp') return file;
       const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
       const scale = SIDE / Math.max(bitmap.width, bitmap.height);
-      if (scale >= 1) return file;
+      if (scale >= 1) { bitmap.close(); return file; }
       const [w, h] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
       const orientation = about ? about.orientation : 1;
       const canvas = document.createElement('canvas');
@@ -100,6 +100,7 @@
       const parts = kind === 'image/jpeg' && orientation > 1 ? [blob.slice(0, 2), exif(orientation), blob.slice(2)] : [blob];
       const made = new File(parts, file.name, { type: kind });
       came.set(made, [bitmap.width, bitmap.height]);
+      bitmap.close();
       return made;
     } catch (unreadable) {
       return file; /* the server says what is wrong with it */

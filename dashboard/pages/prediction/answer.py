@@ -359,7 +359,7 @@ def _top(run: RunView, said: np.ndarray) -> list[Any]:
         scaled: np.ndarray | None = run.scaled(said[None])[0]
     except (Missing, Broken):
         scaled = None
-    head = [html.Th("", scope="col"), html.Th("As trained", scope="col")]
+    head = [html.Td(), html.Th("As trained", scope="col")]
     rows = []
     for i in np.argsort(-said, kind="stable")[:3].tolist():
         cells = [

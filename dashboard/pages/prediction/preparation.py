@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import uploads
@@ -108,12 +109,14 @@ def field(name: str, words: str, value: int, low: int, high: int) -> html.Div:
 def strip(prepared: Prepared, mode: str, off: tuple[str, ...]) -> list[dict]:
     """One item a step: its number, its picture, its switch, what it did."""
     locked = prepared.unchanged or mode == "none"
-    items = []
+    items, seen = [], (np.zeros(0), "")
     for place, (kind, step) in enumerate(zip(STEPS, prepared.steps, strict=True), start=1):
+        if step.image is not seen[0]:  # what changed nothing looks as before
+            seen = step.image, uploads.thumbnail(step.image, SIDE)
         crisp = max(step.image.shape[:2]) <= 64
         image = plain.element(
             "Img",
-            src=uploads.thumbnail(step.image, SIDE),
+            src=seen[1],
             alt=f"After {step.title}: {step.why}",
             className="crisp" if crisp else "",
         )
