@@ -235,6 +235,17 @@ def test_warming_an_unknown_run_is_quiet(predictor):
     predictor.warm("nowhere").join(30)
 
 
+def test_a_picture_is_prepared_once_for_several_questions(predictor):
+    picture = np.full((90, 140, 3), 230, np.uint8)
+    picture[15:75, 50:80] = 40
+    first = predictor.predict("toy", picture).prepared
+    assert predictor.predict("toy", picture.copy()).prepared is first
+    for other in ({"turn": 1.0}, {"off": ("crop",)}, {"box": (0, 0, 1, 0.5)}, {"mode": "none"}, {"way": "loose"}):
+        assert not np.array_equal(predictor.predict("toy", picture, **other).prepared.image, first.image), other
+    picture[15:75, 50:60] = 230
+    assert not np.array_equal(predictor.predict("toy", picture).prepared.image, first.image)
+
+
 def test_every_way_is_asked_as_if_it_were_alone(predictor):
     picture = np.full((90, 140, 3), 230, np.uint8)
     picture[15:75, 50:80] = 40
