@@ -1,4 +1,4 @@
-"""The same picture prepared in every plausible way. An answer that hangs on the choice of one is not much of one."""
+"""The same picture in every plausible preparation, with the confidence as trained; choose one to see it above."""
 
 from collections import Counter
 from enum import StrEnum
@@ -67,7 +67,7 @@ def drawn(doors: Doors, asked: question.Question | None) -> tuple[Any, Any, Any]
 
 
 def summary(found: Agreement, classes: list[str]) -> str:
-    """How many ways lead to the class that the usual one leads to. They are choices, not a sample: no interval."""
+    """How many ways lead to the class that the usual one leads to. They are all there are, no sample: no interval."""
     label = classes[found.variants[0].predicted]
     if found.n == 1:
         return f"There is one plausible way only, and it leads to {label}."
