@@ -50,7 +50,7 @@ def retaken(image: np.ndarray, form: Form, rng: np.random.Generator) -> np.ndarr
     scene = Image.new(large.mode, (large.width + 2 * room, large.height + 2 * room), level)
     scene.paste(large, (room, room))
     scene = scene.rotate(lean, Image.Resampling.BICUBIC, fillcolor=level)
-    seen = np.asarray(scene, np.float32).reshape(scene.height, scene.width, channels)
+    seen: np.ndarray = np.asarray(scene, np.float32).reshape(scene.height, scene.width, channels)
     if rng.random() < 0.5:
         seen = 255 - seen
     seen = seen * rng.uniform(0.7, 1) + rng.uniform(0, 40)
