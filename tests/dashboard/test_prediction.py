@@ -603,6 +603,7 @@ def test_a_photo_is_turned_and_cut_by_hand_and_prepared_differently(studio, idle
     studio.locator("#prediction-variants-card").scroll_into_view_if_needed()
     tiles = studio.locator("#prediction-variants-tiles button")
     expect(tiles.first).to_have_attribute("aria-current", "true")
+    studio.wait_for_function(idle)  # those of before the reset are there until then
     assert tiles.count() >= 5
     told = tiles.nth(3).locator("b").inner_text()
     tiles.nth(3).click()
