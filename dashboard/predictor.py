@@ -1,12 +1,13 @@
 """The door to ask: a picture in, an answer out. torch is imported when the first question comes, never before."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from dashboard.recent import Recent
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.data.duplicates import LIMIT as TWIN
 from ml.data.duplicates import units
-from ml.familiarity import LIMIT, Familiarity, Reference, Rival, usual
-from ml.preparation import MODES, STEPS, Form, Mode, Prepared, Step, prepare
+from ml.familiarity import LIMIT, Familiarity, Known, Reference, Rival, usual
+from ml.preparation import MODES, STEPS, Box, Form, Mode, Prepared, Step
+from ml.variants import USUAL, Agreement, Variant, compare, prepared
 
 if TYPE_CHECKING:
     from ml.explanation.walk import Arithmetic, Stop
@@ -27,7 +29,10 @@ __all__ = [
     "MEANS",
     "MODES",
     "STEPS",
+    "USUAL",
+    "Agreement",
     "Answer",
+    "Box",
     "Broken",
     "Familiarity",
     "Missing",
@@ -38,9 +43,11 @@ __all__ = [
     "Rival",
     "Step",
     "Typical",
+    "Variant",
 ]  # fmt: skip
 
-OPEN = 3  # classifiers held at once, 4 MB each and their reference features
+OPEN = 6  # classifiers held at once, 4 MB each and their reference features
+PREPARED = 2  # pictures whose steps are held, some MB each: several runs are asked about one
 EXPLANATIONS = 512  # maps held, a few kB each
 ACTIVATIONS = 12  # pictures whose feature maps are held, half a MB each
 WALKS = 2  # pictures whose way through every layer is held, 2 MB each with small_resnet, 40 with the largest
@@ -131,6 +138,16 @@ class Opened:
             labels = None
         return Reference(arrays["reference"], ids, usual(self.run.table("neighbours")), labels)
 
+    @cached_property
+    def known(self) -> Known | None:
+        """What tells strange pictures from others, None for a run without the noun familiarity. Raises Broken."""
+        if "familiarity" not in self.run.nouns:
+            return None
+        try:
+            return Known(self.run.arrays("familiarity"))
+        except ValueError as error:
+            raise Broken(f"familiarity of run {self.run.run_id}: {error}") from error
+
 
 class Predictor:
     """Answers for every run of a library, one forward pass at a time.
@@ -146,6 +163,7 @@ class Predictor:
         self._stamp: tuple = ()
         self._default: str | None = None
         self._opened, self._maps, self._means = Recent(OPEN), Recent(EXPLANATIONS), Recent(MEANS_KEPT)
+        self._prepared = Recent(PREPARED)
         self._walks, self._activations = Recent(WALKS), Recent(ACTIVATIONS)
 
     def predict(
@@ -156,19 +174,38 @@ class Predictor:
         orientation: int = 1,
         mode: Mode = "auto",
         off: Collection[str] = (),
+        turn: float = 0.0,
+        box: Box | None = None,
+        way: str = USUAL,
     ) -> Answer:
-        """image: uint8 [h, w, 1 or 3] of any size; orientation: EXIF; mode and off: see ml.preparation.prepare.
+        """image: uint8 [h, w, 1 or 3] of any size; orientation: EXIF; mode, off, turn, box: see ml.preparation.prepare.
 
-        Raises Missing for an unknown run, Broken for one that does not check out, ValueError for a bad mode or step.
+        way: one of ml.variants, the usual one where there is none of that name. Raises Missing for an unknown run,
+        Broken for one that does not check out, ValueError for a bad mode, step, turn or box.
         """
         opened = self._open(run_id)
         form = opened.form
         start = time.perf_counter()
-        prepared = prepare(image, form, orientation=orientation, mode=mode, off=off)
+        options = {"orientation": orientation, "mode": mode, "off": frozenset(off), "turn": turn, "box": box}
+        place = (hashlib.sha256(image.tobytes()).digest(), image.shape, form, form.peak, way, *options.values())
+        made = self._prepared.get(place, lambda: prepared(image, form, way, **options))
         with self._lock:
-            probabilities = opened.classifier.probabilities(prepared.image[None])[0]
+            probabilities = opened.classifier.probabilities(made.image[None])[0]
         seconds = time.perf_counter() - start
-        return Answer(opened.run.run_id, opened.classifier.classes, probabilities, prepared, seconds)
+        return Answer(opened.run.run_id, opened.classifier.classes, probabilities, made, seconds)
+
+    def agreement(self, run_id: str | None, image: np.ndarray, **options: Any) -> Agreement:
+        """What the run says of every plausible preparation of a picture, asked in one batch.
+
+        options: orientation, mode, off, turn and box of `predict`, which raises the same.
+        """
+        opened = self._open(run_id)
+
+        def classify(images: np.ndarray) -> np.ndarray:
+            with self._lock:
+                return opened.classifier.probabilities(images)
+
+        return compare(image, opened.form, classify, **options)
 
     def explain(
         self,
@@ -317,9 +354,18 @@ class Predictor:
         """
         opened = self._open(run_id)
         with self._lock:
-            reference = opened.reference
+            reference, known = opened.reference, opened.known
             features = opened.classifier.features(image[None])[0]
-        return reference.look_up(features, itself=itself, rival=rival)
+            statistics = None if known is None else opened.classifier.statistics(image[None])
+        found = reference.look_up(features, itself=itself, rival=rival)
+        if known is None or statistics is None:
+            return found
+        # the neighbours stay the evidence; how unusual it is, all layers say
+        try:
+            score = float(known.scores(statistics)[0])
+        except ValueError as error:
+            raise Broken(f"familiarity of run {opened.run.run_id}: {error}") from error
+        return replace(found, percentile=known.percentile(score), n=known.n, layers=True)
 
     def twin(self, run_id: str | None, image: np.ndarray) -> tuple[int, float] | None:
         """Id and distance of the reference picture that is nearly the same, None where there is none.

@@ -19,6 +19,8 @@ MAX_VERTICES = 100
 REPEATED = ("true", "pred", "outcome", "bucket", "tag", "slice")  # a repeated key means OR
 # what narrows the examples
 FILTERS = ("true", "pred", "outcome", "bucket", "conf", "tempered", "reject", "lasso", "ids", "tag", "slice")
+LEVELS = (90, 95, 99)  # per cent of the prediction sets that hold the truth
+SCALINGS = ("temperature",)  # probabilities after temperature scaling; as trained when not said
 LABELS = ("reviewed",)  # scores and matrix with people's decisions; as labelled when not said
 VERSUS = ("right", "rest", "run", "contrast")  # the right ones of its classes, all others, its images in another run, …
 LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
@@ -109,6 +111,10 @@ class Selection:
     contrast: str | None = None
     versus: str | None = None  # whose attention is beside the selection's: one of VERSUS, or the address of another one
     look: str | None = None  # how attention is asked for: 'occlusion', 'grad-cam,label'
+    scaling: str | None = None
+    level: int = 95
+    abstain: float | None = None  # the confidence under which the studio gives no answer
+    way: str | None = None  # how the studio's picture was prepared, one of ml.variants; the usual way when not said
     matrix: MatrixView = MatrixView()
     sort: str = "confident"
     page: int = 1
@@ -152,9 +158,12 @@ class Selection:
         ]
 
     def with_(self, **changes: Any) -> "Selection":
-        """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer."""
+        """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer; another
+        example is prepared in the usual way."""
         if any(name in changes for name in (*FILTERS, "run", "against", "split", "epoch", "labels", "sort")):
             changes = {"page": 1, "sample": None, **changes}
+        if "sample" in changes:
+            changes = {"way": None, **changes}
         return replace(self, **changes)
 
     def toggle(self, name: str, value: str | tuple[str, ...], *, add: bool = False) -> "Selection":
@@ -225,7 +234,7 @@ class Selection:
 
     def here(self, **keep: Any) -> "Selection":
         """What a link to another page carries: the filters, not the place in the gallery."""
-        return replace(self, page=1, sample=None, **keep)
+        return replace(self, page=1, sample=None, way=None, **keep)
 
     @property
     def narrowed(self) -> bool:
@@ -303,6 +312,16 @@ def _run(values: list[str]) -> str:
     if not RUN_ID.fullmatch(_last(values)):
         raise ValueError
     return _last(values)
+
+
+def _way(values: list[str]) -> str:
+    if not re.fullmatch(r"[a-z][a-z-]{0,19}", _last(values), re.ASCII):
+        raise ValueError
+    return _last(values)
+
+
+def _level(values: list[str]) -> int:
+    return int(_one_of(tuple(map(str, LEVELS)))(values))
 
 
 def _versus(values: list[str]) -> str:
@@ -387,6 +406,10 @@ READERS = {
     "contrast": _pair,
     "versus": _versus,
     "look": _look,
+    "scaling": _one_of(SCALINGS),
+    "level": _level,
+    "abstain": _share,
+    "way": _way,
     "matrix": lambda values: MatrixView.read(_last(values)),
     "sort": _one_of(SORTS),
     "page": _whole(1, 10**6),

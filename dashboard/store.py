@@ -19,6 +19,7 @@ from dashboard.slices import PREFIX, Saved, Slices
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
 from ml.calibration import brier, calibration_error, losses, temper
 from ml.comparison import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
+from ml.conformal import sets
 from ml.intervals import wilson
 from ml.paths import ARTIFACTS, home_dir
 from ml.scoring import of_split
@@ -740,6 +741,25 @@ class RunView:
         """Fitted on validation. Raises Missing or Broken."""
         frame = self.calibration()
         return float(frame.loc[frame["metric"] == "temperature", "value"].iloc[0])
+
+    def scaled(self, probabilities: np.ndarray) -> np.ndarray:
+        """float64 [n, C]: probabilities [n, C] of this run after temperature scaling. Raises Missing or Broken."""
+        return temper(probabilities, self.temperature())
+
+    def conformal(self) -> pd.DataFrame:
+        """Rows split, level, most, temperature, n, covered, coverage, low, high, size, size_k."""
+        return self._noun("conformal", lambda: self._run.table("conformal"))
+
+    def sets(self, probabilities: np.ndarray, level: float) -> np.ndarray:
+        """bool [n, C]: which classes belong to the conformal sets of probabilities [n, C] as trained.
+
+        level: 0..1, one of those in the table. Raises Missing, also where the table has no such level, or Broken.
+        """
+        frame = self.conformal()
+        rows = frame[np.isclose(frame["level"], level)] if len(frame) else frame
+        if not len(rows):
+            raise Missing(f"{self.title} has no sets at {100 * level:g} %.", self._command("conformal"))
+        return sets(temper(probabilities, float(rows["temperature"].iloc[0])), float(rows["most"].iloc[0]))
 
     def tempered(self, split: str) -> np.ndarray:
         """float64 [n]: the confidence after temperature scaling, in the order of predictions(split)."""

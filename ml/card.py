@@ -243,18 +243,23 @@ def _limits(run: Run) -> list[str]:
 
 def _familiarity(run: Run) -> list[str]:
     """What share of test is called unlike the training pictures."""
-    table = _optional(run, "neighbours")
-    if table is None:
-        return []
-    normal, test = usual(table), usual(table, "test")
+    if "familiarity" in run.nouns:
+        known = run.arrays("familiarity")
+        normal, test = known["validation"], known["test"]
+        how = "says how far a picture lies from every class in all layers of this network"
+    else:
+        table = _optional(run, "neighbours")
+        if table is None:
+            return []
+        normal, test = usual(table), usual(table, "test")
+        how = f"compares a picture with its {RANKS} nearest training pictures, as this network sees them"
     if not len(normal) or not len(test):
         return []
     unlike = int((test > np.percentile(normal, LIMIT)).sum())
     return [
-        f"- The familiarity score compares a picture with its {RANKS} nearest training pictures, as this network sees "
-        f"them. One in {100 / (100 - LIMIT):.0f} validation pictures is called unlike the training pictures; of test "
-        f"it is {share(unlike, len(test))}. A much larger share among new pictures means that they are of another "
-        "kind; a picture that is not called so can still be named wrong."
+        f"- The familiarity score {how}. One in {100 / (100 - LIMIT):.0f} validation pictures is called unlike the "
+        f"training pictures; of test it is {share(unlike, len(test))}. A much larger share among new pictures means "
+        "that they are of another kind; a picture that is not called so can still be named wrong."
     ]
 
 

@@ -1,25 +1,31 @@
 """How unlike the training pictures is a picture, in the eyes of a network?
 
-The score of a picture is its mean Euclidean distance to the RANKS nearest reference pictures in the network's
-penultimate features. It is read against the same score of the validation pictures, which the network never trained on:
-a percentile of 41 means that 41 % of these lie closer to the training pictures. numpy only, never torch.
+The evidence are the nearest reference pictures in the network's penultimate features. The score says how far the
+picture lies from every class in the means and deviations of all layers (`Known`, the noun familiarity), or, for a run
+without that noun, how far its RANKS nearest reference pictures are on average. It is read against the same score of
+the validation pictures, which the network never trained on: a percentile of 41 means that 41 % of these are less
+unlike the training pictures. numpy only, never torch.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 RANKS = 5  # of 1, 3, 5 and 10 on validation, see docs/preparation.md
-LIMIT = 95.0  # percentile past which a picture is called unlike the training data: one in twenty validation pictures is
+SHRINK = 1e-3
+RENDERED = 0.3  # of 0, 0.3 and 0.5, see docs/preparation.md
+LIMIT = 96.0  # percentile past which a picture is called unlike the training data: so that of test fewer than 5 % are
 
 
 @dataclass(frozen=True)
 class Familiarity:
-    """score: mean distance to the nearest RANKS; percentile: 0 to 100 among n validation pictures.
+    """score: mean distance to the nearest RANKS; percentile: 0 to 100 among n validation pictures, by Known's score
+    where the run has that.
 
     neighbour_ids: int32 [k], nearest first; distances: float32 [k]. rival: the nearest picture of the class that was
-    asked for, None where there is none.
+    asked for, None where there is none. layers: whether all layers said the percentile, not the nearest alone.
     """
 
     score: float
@@ -28,6 +34,7 @@ class Familiarity:
     neighbour_ids: np.ndarray
     distances: np.ndarray
     rival: "Rival | None" = None
+    layers: bool = False
 
     @property
     def unlike(self) -> bool:
@@ -42,6 +49,81 @@ class Rival:
     example_id: int
     distance: float
     place: int
+
+
+class Known:
+    """What a run knows: a Gaussian for each class, all of one spread (Lee et al. 2018, arXiv:1807.03888).
+
+    The score of a picture is its squared Mahalanobis distance to the nearest class, per number looked at.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """arrays: those of the noun familiarity, see `learn`. Raises ValueError where they do not fit each other."""
+        d, rank = arrays["turn"].shape
+        if arrays["scale"].shape != (d,) or arrays["centre"].shape[1:] != (rank,) or not arrays["centre"].size:
+            raise ValueError("the arrays of familiarity do not fit each other")
+        self._scale = arrays["scale"]
+        self._turn = arrays["turn"].astype(np.float32)
+        self._centre = arrays["centre"]
+        self._usual = np.sort(arrays["validation"]) if "validation" in arrays else np.zeros(0, np.float32)
+
+    @property
+    def n(self) -> int:
+        """How many validation pictures a score is read against."""
+        return len(self._usual)
+
+    def scores(self, statistics: np.ndarray) -> np.ndarray:
+        """float32 [n, d], of Classifier.statistics → float32 [n], 1 or so for an ordinary picture. Raises ValueError
+        for another d."""
+        if statistics.shape[1] != len(self._scale):
+            raise ValueError(f"familiarity was learned from {len(self._scale)} numbers, not {statistics.shape[1]}")
+        turned = (statistics / self._scale) @ self._turn
+        squares = (
+            (turned**2).sum(axis=1, keepdims=True) - 2 * turned @ self._centre.T + (self._centre**2).sum(axis=1)
+        )  # [n, classes]
+        return np.maximum(squares, 0).min(axis=1) / turned.shape[1]
+
+    def percentile(self, score: float) -> float:
+        """0..100: the share of validation pictures with a smaller score; 0 where there are none."""
+        return 100 * int(np.searchsorted(self._usual, score, side="left")) / max(self.n, 1)
+
+
+def learn(
+    statistics: np.ndarray, labels: np.ndarray, again: np.ndarray | None = None, of: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """scale float32 [d], turn float16 [d, d], centre float32 [classes, d] from pictures that the run learned from.
+
+    statistics: float32 [n, d]; labels: int [n]; again: float32 [m, d], pictures that were prepared from renderings, and
+    of: int [m], their labels. These weigh RENDERED, so that what preparation does to a picture is nothing unusual.
+    Correlations are shrunk by SHRINK towards none, without which layers that repeat each other could not be inverted.
+    """
+    found = sorted(set(labels.tolist()))
+    centre = np.stack([statistics[labels == c].mean(axis=0) for c in found]).astype(np.float64)
+    if again is not None and of is not None:
+        for row, c in enumerate(found):
+            if (of == c).any():
+                centre[row] = (1 - RENDERED) * centre[row] + RENDERED * again[of == c].mean(axis=0)
+    place = {c: row for row, c in enumerate(found)}
+
+    def spread(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        apart = values - centre[[place[c] for c in classes.tolist()]]
+        return apart.T @ apart / len(apart)
+
+    covariance = spread(statistics, labels)
+    if again is not None and of is not None:
+        kept = np.isin(of, found)
+        covariance = (1 - RENDERED) * covariance + RENDERED * spread(again[kept], of[kept])
+    scale = np.sqrt(covariance.diagonal())
+    scale[scale < 1e-6] = 1.0  # a channel that is always the same
+    correlation = covariance / np.outer(scale, scale)
+    correlation = (1 - SHRINK) * correlation + SHRINK * np.eye(len(scale))
+    values, vectors = np.linalg.eigh(correlation)
+    turn = (vectors / np.sqrt(np.maximum(values, SHRINK))).astype(np.float16)
+    return {
+        "scale": scale.astype(np.float32),
+        "turn": turn,
+        "centre": (centre / scale).astype(np.float32) @ turn.astype(np.float32),
+    }
 
 
 class Reference:

@@ -18,6 +18,11 @@ from ml.models.inputs import normalise, pixels
 
 BATCH = 250  # what fits the processor's cache: half as long as with 1,000, in a quarter of the memory
 LATENCY_TIMES, LATENCY_WARM_UP = 200, 20
+STATISTICS = 640
+PASSING = (
+    nn.Conv2d, nn.BatchNorm2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
+    nn.Dropout, nn.Flatten, nn.Identity,
+)  # fmt: skip
 
 
 class Classifier:
@@ -78,6 +83,34 @@ class Classifier:
             if value.ndim == 4 and not isinstance(layer, nn.Dropout):
                 maps[f"body.{name}"] = value[0].numpy()
         return maps
+
+    @torch.inference_mode()
+    def statistics(self, images: np.ndarray) -> np.ndarray:
+        """images: uint8 [n, h, w, c] → float32 [n, d], what every layer says of a picture as a whole.
+
+        Of each channel of a layer that makes pictures or tokens, its mean and its deviation over them; of others the
+        numbers themselves. What only prepares the next layer is left out: linear maps before their activation, pooling.
+        Of more than STATISTICS numbers, neighbouring ones are averaged until there are fewer.
+        """
+        found = []
+        for start in range(0, len(images), BATCH):
+            value, parts = self.inputs(images[start : start + BATCH]), []
+            for layer in self.folded.body.children():
+                value = layer(value)
+                if isinstance(layer, PASSING):
+                    continue
+                if value.ndim == 4:
+                    parts += [value.mean((2, 3)), value.std((2, 3), correction=0)]
+                elif value.ndim == 3:
+                    parts += [value.mean(1), value.std(1, correction=0)]
+                else:
+                    parts.append(value.clone())  # the next layer may work in place
+            whole = torch.cat(parts or [value.flatten(1)], dim=1)
+            group = -(-whole.shape[1] // STATISTICS)
+            if group > 1:
+                whole = nn.functional.avg_pool1d(whole[:, None], group, ceil_mode=True)[:, 0]
+            found.append(whole.numpy())
+        return np.concatenate(found)
 
     @torch.inference_mode()
     def latency(self) -> float:

@@ -8,14 +8,20 @@ A new step is one function `(Work) -> (Work, note)` and one line in STEPS.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+Box = tuple[float, float, float, float]
 Mode = Literal["auto", "none", "full"]
 MODES: tuple[Mode, ...] = ("auto", "none", "full")
+WAYS = {
+    "loose": "cut with a margin",
+    "reversed": "the thing's light and dark exchanged",
+    "skip": "scaled by skipping rows and columns, as the authors did",
+}
 
 # one EXIF orientation each: what undoes it
 TURNS = {
@@ -27,6 +33,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+LEAN = 40  # degrees up to which a leaning thing is straightened
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's "L"
 # ImageMagick's -sharpen 1x1, which the authors name: twice the picture minus a Gaussian of deviation 1, in 3 × 3
 _GAUSS = np.exp(-0.5 * np.add.outer(np.arange(-1, 2) ** 2, np.arange(-1, 2) ** 2))
@@ -37,12 +44,14 @@ _SHARPEN /= _SHARPEN.sum()
 
 @dataclass(frozen=True)
 class Form:
-    """What a network's pictures look like. background: the grey level their border has, None where it is not plain."""
+    """What a network's pictures look like. background: the grey level their border has, None where it is not plain;
+    peak: the level farthest from it that nearly every picture reaches, None where they differ in that."""
 
     height: int
     width: int
     channels: int
     background: int | None = None
+    peak: int | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, images: np.ndarray) -> "Form":
@@ -53,7 +62,13 @@ class Form:
         )  # [n, 2 (h + w), c]
         level = float(np.median(border))
         plain = (np.abs(border.astype(np.int16) - level) <= 16).mean() >= 0.5
-        return cls(height, width, channels, round(level) if plain else None)
+        if not plain:
+            return cls(height, width, channels)
+        flat = images.reshape(len(images), -1)
+        ends = (flat.max(axis=1) if level < 128 else flat.min(axis=1)).astype(np.int16)
+        peak = float(np.median(ends))
+        even = (np.abs(ends - peak) <= 16).mean() >= 0.9
+        return cls(height, width, channels, round(level), round(peak) if even else None)
 
     def fits(self, image: np.ndarray) -> bool:
         """Whether a picture, uint8 [h, w, c], can be read as it is: right size, and right channels or equal ones."""
@@ -85,11 +100,14 @@ class Prepared:
 @dataclass(frozen=True)
 class Work:
     """A picture on its way. image: uint8 [h, w, c]; ground: float32 [h, w, c], what its background would be everywhere,
-    None where none is plain; thing: bool [h, w], where it differs from the ground."""
+    None where none is plain; thing: bool [h, w], where it differs from the ground; turn, box, ways: see prepare."""
 
     image: np.ndarray
     form: Form
     orientation: int = 1
+    turn: float = 0.0
+    box: Box | None = None
+    ways: frozenset[str] = frozenset()
     ground: np.ndarray | None = None
     thing: np.ndarray | None = None
 
@@ -103,6 +121,56 @@ def upright(work: Work) -> tuple[Work, str]:
     return _grounded(replace(work, image=turned, orientation=1)), "as the camera says"
 
 
+def by_hand(work: Work) -> tuple[Work, str]:
+    """Turn the picture and cut a box out of it, as a person asked."""
+    said = []
+    if work.turn % 360:
+        work = _turn(replace(work, ground=None, thing=None), work.turn)
+        said.append(f"turned by {work.turn:g}°")
+    if work.box is not None:
+        height, width = work.image.shape[:2]
+        left, top, right, bottom = work.box
+        x, y = min(int(left * width), width - 1), min(int(top * height), height - 1)
+        cut = slice(y, max(y + 1, round(bottom * height))), slice(x, max(x + 1, round(right * width)))
+        work = replace(work, image=work.image[cut])
+        said.append("cut")
+    return (
+        (_grounded(replace(work, ground=None, thing=None)), " and ".join(said)) if said else (work, "nothing asked for")
+    )
+
+
+def clear(work: Work) -> tuple[Work, str]:
+    """Cut the thing in the middle out of a busy background, by GrabCut (Rother, Kolmogorov, Blake 2004).
+
+    It is laid on white where it is dark and on black where it is light.
+    """
+    if work.form.background is None:
+        return work, "training pictures fill their frame"
+    if work.ground is not None:
+        return work, "plain enough"
+    thing = _middle(work.image)
+    if thing is None:
+        return work, "nothing stands out"
+    level = 255.0 if work.image[thing].mean() < 128 else 0.0
+    image = np.where(thing[:, :, None], work.image, np.uint8(level))
+    share = f"{thing.mean():.0%}".replace("%", " %")
+    return replace(
+        work, image=image, ground=np.full(image.shape, level, np.float32), thing=thing
+    ), f"{share} is the thing"
+
+
+def straighten(work: Work) -> tuple[Work, str]:
+    """Turn a leaning thing so that its edges run along those of the picture."""
+    if work.form.background is None:
+        return work, "training pictures fill their frame"
+    if work.ground is None or work.thing is None:
+        return work, "no plain background found"
+    lean = _lean(work.thing)
+    if not lean:
+        return work, "already straight"
+    return _turn(work, lean), f"turned by {lean:g}°"
+
+
 def crop(work: Work) -> tuple[Work, str]:
     """Cut to the smallest box around what differs from the background."""
     if work.form.background is None:
@@ -111,7 +179,11 @@ def crop(work: Work) -> tuple[Work, str]:
         return work, "no plain background found"
     rows = np.flatnonzero(work.thing.any(axis=1))
     columns = np.flatnonzero(work.thing.any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    loose = round(0.06 * max(np.ptp(rows), np.ptp(columns))) if "loose" in work.ways else 0
+    box = (
+        slice(max(0, rows[0] - loose), rows[-1] + 1 + loose),
+        slice(max(0, columns[0] - loose), columns[-1] + 1 + loose),
+    )
     cut = replace(work, image=work.image[box], ground=work.ground[box], thing=work.thing[box])
     share = cut.thing.size / work.thing.size  # type: ignore[union-attr]
     return cut, "nothing to cut" if share > 0.98 else f"closest box, {share:.0%} of the picture".replace("%", " %")
@@ -181,6 +253,14 @@ def polarity(work: Work) -> tuple[Work, str]:
         room = np.where(np.abs(end - ground) < 32, np.copysign(32, end - ground), end - ground)
         image = goal + (image - ground) * (end - goal) / room
         ground = np.full_like(ground, goal)
+    if "reversed" in work.ways:
+        # a white thing on a dark floor may be meant as it is, or as the negative that training pictures are
+        tones = np.abs(image[..., 0] - goal) > 12  # the thing without its rim
+        if work.thing is not None:
+            tones &= work.thing
+        if tones.any():
+            low, high = np.percentile(image[tones], [1, 99])
+            image[tones] = low + high - np.clip(image[tones], low, high)
     if work.thing is not None:
         image[~work.thing] = goal  # faint shadows and noise
     even = replace(work, image=np.clip(np.rint(image), 0, 255).astype(np.uint8), ground=ground)
@@ -193,12 +273,34 @@ def resize(work: Work) -> tuple[Work, str]:
     size = (work.form.width, work.form.height)
     if (width, height) == size:
         return work, f"already {size[0]} × {size[1]}"
-    picture = _pil(work.image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if "skip" in work.ways:
+        rows = ((np.arange(size[1]) + 0.5) * height / size[1]).astype(int)
+        columns = ((np.arange(size[0]) + 0.5) * width / size[0]).astype(int)
+        picture = _pil(work.image[rows][:, columns])
+    else:
+        picture = _pil(work.image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     shrank = min(width / size[0], height / size[1]) >= 2
     if shrank and work.form.background is not None:
         picture = picture.filter(ImageFilter.Kernel((3, 3), _SHARPEN.ravel().tolist(), scale=1))
     image = np.asarray(picture).reshape(work.form.height, work.form.width, -1)
     return replace(work, image=image, ground=None, thing=None), f"{size[0]} × {size[1]}, as the model sees it"
+
+
+def contrast(work: Work) -> tuple[Work, str]:
+    """Stretch the levels until the farthest from the background is as far as in training."""
+    goal, peak = work.form.background, work.form.peak
+    if goal is None or peak is None:
+        return work, "training pictures keep their own"
+    if work.image.shape[2] != 1:
+        return work, "colours stay as they are"
+    apart = (work.image.astype(np.float32) - goal) * np.sign(peak - goal)
+    most, wanted = float(apart.max()), abs(peak - goal)
+    if most >= wanted - 4:
+        return work, "already full"
+    if most < wanted / 8:
+        return work, "too faint to tell"
+    image = goal + np.sign(peak - goal) * apart * (wanted / most)
+    return replace(work, image=np.clip(np.rint(image), 0, 255).astype(np.uint8)), f"× {wanted / most:.2g}"
 
 
 @dataclass(frozen=True)
@@ -213,32 +315,53 @@ class Kind:
 
 STEPS = (
     Kind("upright", "Upright", upright),
+    Kind("hand", "By hand", by_hand),
+    Kind("clear", "Background", clear),
+    Kind("straighten", "Straight", straighten),
     Kind("crop", "Crop", crop),
     Kind("grey", "Grey", grey),
     Kind("square", "Padding", square),
     Kind("polarity", "Polarity", polarity),
     Kind("resize", "Size", resize, fixed=True),
+    Kind("contrast", "Contrast", contrast),
 )
 
 
 def prepare(
-    image: np.ndarray, form: Form, *, orientation: int = 1, mode: Mode = "auto", off: Collection[str] = ()
+    image: np.ndarray,
+    form: Form,
+    *,
+    orientation: int = 1,
+    mode: Mode = "auto",
+    off: Collection[str] = (),
+    turn: float = 0.0,
+    box: Box | None = None,
+    ways: Collection[str] = (),
 ) -> Prepared:
     """Bring a picture into a network's form.
 
     image: uint8 [h, w, 1 or 3]; orientation: EXIF 1 to 8. mode `auto` lets a picture that already has the form pass
     unchanged and runs every step on others; `full` runs every step on any; `none` only resizes. off: names of steps
     to leave out; resizing always runs, and without `grey` a one-channel network gets the red channel alone.
-    Raises ValueError for an unknown mode or step, or a picture of another kind.
+    turn: degrees counter-clockwise, after the camera's own; box: what is then kept, left, top, right and bottom as
+    shares of the turned picture. Both are done in every mode. ways: names of WAYS, other choices within the steps.
+    Raises ValueError for an unknown mode, step or way, a turn or box out of range, or a picture of another kind.
     """
     if mode not in MODES:
         raise ValueError(f"prepare must be {', '.join(MODES)}, not {mode!r}")
     if unknown := sorted(set(off) - {kind.name for kind in STEPS}):
         raise ValueError(f"unknown preparation step {unknown[0]!r}")
+    if unknown := sorted(set(ways) - set(WAYS)):
+        raise ValueError(f"unknown way {unknown[0]!r}")
+    if not abs(turn) <= 360:
+        raise ValueError("turn must be degrees from -360 to 360")
+    if box is not None and not (len(box) == 4 and 0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
+        raise ValueError("a box is left, top, right and bottom, from 0 to 1")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
         raise ValueError(f"a picture must be uint8 [h, w, 1 or 3], got {image.dtype} {image.shape}")
-    unchanged = mode == "auto" and orientation == 1 and form.fits(image)
-    work = Work(image, form, orientation)
+    asked = bool(turn % 360) or box is not None
+    unchanged = mode == "auto" and orientation == 1 and not asked and form.fits(image)
+    work = Work(image, form, orientation, turn, box, frozenset(ways))
     if not unchanged and mode != "none":
         work = _grounded(work)
     steps = []
@@ -248,7 +371,7 @@ def prepare(
             work = replace(work, image=work.image[:, :, :1], ground=ground)
         if unchanged and not kind.fixed:
             done, why = False, "passed as it is"
-        elif not kind.fixed and (mode == "none" or kind.name in off):
+        elif not kind.fixed and ((mode == "none" and kind.name != "hand") or kind.name in off):
             done, why = False, "left out"
         else:
             if kind.fixed:
@@ -273,6 +396,52 @@ def _channels(image: np.ndarray, channels: int) -> np.ndarray:
 
 def _pil(image: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(image[:, :, 0] if image.shape[2] == 1 else image))
+
+
+def _turn(work: Work, degrees: float) -> Work:
+    """Counter-clockwise; what comes into the picture is ground."""
+    image, size = work.image, work.image.shape
+    if degrees % 90 == 0 and work.ground is None:
+        return replace(work, image=np.rot90(image, int(degrees // 90)))
+    fill = tuple(int(level) for level in np.median(_border(image), axis=0))
+    picture = _pil(image).rotate(
+        degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=fill if len(fill) > 1 else fill[0]
+    )
+    turned = np.array(picture).reshape(picture.height, picture.width, -1)
+    if work.ground is None or work.thing is None:
+        return replace(work, image=turned)
+    inside = Image.new("L", (size[1], size[0]), 255).rotate(degrees, Image.Resampling.NEAREST, expand=True)
+    # the ground is a plane, which goes on beyond the picture
+    angle, first = np.deg2rad(degrees), work.ground[0, 0]
+    right, down = (work.ground[0, -1] - first) / (size[1] - 1), (work.ground[-1, 0] - first) / (size[0] - 1)
+    y, x = np.mgrid[0 : turned.shape[0], 0 : turned.shape[1]].astype(np.float32)
+    x, y = x - (turned.shape[1] - 1) / 2, y - (turned.shape[0] - 1) / 2
+    was_x = np.cos(angle) * x - np.sin(angle) * y + (size[1] - 1) / 2
+    was_y = np.sin(angle) * x + np.cos(angle) * y + (size[0] - 1) / 2
+    ground = np.clip(first + was_x[..., None] * right + was_y[..., None] * down, 0, 255).astype(np.float32)
+    outside = np.asarray(inside) == 0
+    turned[outside] = np.rint(ground[outside])
+    thing = np.asarray(Image.fromarray(work.thing).rotate(degrees, Image.Resampling.NEAREST, expand=True))
+    return replace(work, image=turned, ground=ground, thing=thing)
+
+
+def _lean(thing: np.ndarray) -> float:
+    """By how many degrees a shape, bool [h, w], must be turned counter-clockwise to stand straight; 0 where it does."""
+    rows, columns = np.flatnonzero(thing.any(axis=1)), np.flatnonzero(thing.any(axis=0))
+    shape = Image.fromarray(thing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]).convert("L")
+    shape.thumbnail((48, 48), Image.Resampling.BOX)
+    room = Image.new("L", (80, 80))
+    room.paste(shape, ((80 - shape.width) // 2, (80 - shape.height) // 2))
+    room = room.filter(ImageFilter.GaussianBlur(1))  # steps of a coarse outline are no edges
+
+    def edges(angle: int) -> float:
+        turned = np.asarray(room.rotate(angle, Image.Resampling.BILINEAR), np.float32)
+        sharp = sum(float((np.diff(turned.sum(axis=axis)) ** 2).sum()) for axis in (0, 1))
+        return sharp * (1 - 0.2 * (angle / 30) ** 2)  # where it hardly matters, the smaller angle
+
+    coarse = max(range(-LEAN, LEAN + 1, 4), key=edges)
+    found = max((coarse - 2, coarse, coarse + 2), key=edges)
+    return float(found) if abs(found) > 2 else 0.0
 
 
 def _turned(shape: tuple[int, ...], orientation: int) -> tuple[int, ...]:
@@ -333,6 +502,33 @@ def _grounded(work: Work) -> Work:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     terms = np.stack([np.ones_like(x), (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5], axis=-1)
     return replace(work, ground=np.clip(terms @ plane, 0, 255), thing=thing)
+
+
+def _middle(image: np.ndarray) -> np.ndarray | None:
+    """bool [h, w]: what GrabCut takes for the thing in a copy of at most 160 pixels, None where it is none."""
+    import cv2  # not at the top: reading runs needs no OpenCV
+
+    height, width, _ = image.shape
+    scale = min(1.0, 160 / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if min(size) < 16:
+        return None
+    small = np.array(_pil(image).convert("RGB").resize(size, Image.Resampling.BOX))
+    ring = max(1, round(0.04 * min(size)))
+    mask = np.zeros(small.shape[:2], np.uint8)
+    cv2.setRNGSeed(0)  # its mixtures begin at random: the same picture is to give the same answer
+    box = (ring, ring, size[0] - 2 * ring, size[1] - 2 * ring)
+    try:
+        cv2.grabCut(small, mask, box, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_RECT)
+    except cv2.error:  # too few colours for a mixture
+        return None
+    found = _smooth((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD))
+    core = np.zeros_like(found)
+    core[size[1] // 4 : size[1] - size[1] // 4, size[0] // 4 : size[0] - size[0] // 4] = True
+    found = _flood(core, found)  # what hangs together with the middle
+    if not 0.03 < found.mean() < 0.8:
+        return None
+    return np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.NEAREST))
 
 
 def _smooth(mask: np.ndarray) -> np.ndarray:

@@ -90,6 +90,7 @@ ALLOWED = {
         "ml.intervals",
         "ml.comparison",
         "ml.calibration",
+        "ml.conformal",
         "ml.scoring",
         "ml.tags",
         "dashboard.decisions",
@@ -101,6 +102,9 @@ ALLOWED = {
     "dashboard.recent": (),
     "ml.comparison": ("ml.intervals",),
     "ml.conformal": (),
+    "ml.preparation": (),
+    "ml.variants": ("ml.preparation",),
+    "ml.familiarity": (),
     "ml.tags": (),
     "ml.scoring": ("ml.calibration", "ml.intervals"),
     "dashboard.slices": ("dashboard.records",),
@@ -108,6 +112,7 @@ ALLOWED = {
     "dashboard.comparison": ("dashboard.store", "dashboard.recipe", "dashboard.figures"),
     "dashboard.share": ("dashboard.store",),
     "dashboard.confidence": ("dashboard.selection", "dashboard.share", "dashboard.store"),
+    "dashboard.verdict": ("dashboard.selection", "dashboard.share", "dashboard.store"),
     "dashboard.attention": ("dashboard.doors", "dashboard.predictor", "dashboard.selection", "dashboard.store"),
     "dashboard.components": (
         "dashboard.confidence",
@@ -141,6 +146,8 @@ ALLOWED = {
         "ml.intervals",
         "ml.calibration",
         "ml.conformal",
+        "ml.familiarity",
+        "ml.preparation",  # familiarity learns from renderings as they come out of it
         "ml.scoring",
         "ml.comparison",
         "ml.tags",
@@ -184,7 +191,9 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"torch", "torchvision", "sklearn", "scipy", "captum", "matplotlib", "openTSNE", "cleanlab", "onnxruntime"}
+HEAVY = {
+    "torch", "torchvision", "sklearn", "scipy", "captum", "matplotlib", "openTSNE", "cleanlab", "onnxruntime", "cv2",
+}  # fmt: skip
 
 
 def test_importing_the_app_leaves_torch_unloaded():

@@ -90,9 +90,9 @@ def button(
     return html.Button(words, className=classes, type="button", **({"id": id} if id else {}), **extra, **more)
 
 
-def csv_link(href: str, words: str = "CSV") -> html.A:
-    """A small button that downloads a table."""
-    return html.A([icon("download"), words], href=href, className="btn-ff sm", download="", target="_self")
+def csv_link(href: str, words: str = "CSV", name: str = "") -> html.A:
+    """A small button that downloads a table. name: of the file, where the address does not say it."""
+    return html.A([icon("download"), words], href=href, className="btn-ff sm", download=name, target="_self")
 
 
 def save_menu() -> html.Details:

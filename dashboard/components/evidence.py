@@ -18,14 +18,16 @@ def verdict(found: Familiarity) -> html.Span:
 
 
 def meter(found: Familiarity) -> list:
-    """Where this picture's distance stands among the validation pictures'."""
+    """Where this picture stands among the validation pictures."""
     place = f"{found.percentile:.0f}"
-    words = (
-        f"Further from the training pictures than {place} % of {found.n:,} validation images "
-        f"(mean distance of the five nearest: {found.score:.2f})."
+    how = (
+        "by what every layer says of it"
+        if found.layers
+        else f"mean distance of the five nearest in the last layer: {found.score:.2f}"
     )
+    words = f"Further from the training pictures than {place} % of {found.n:,} validation images ({how})."
     advice = (
-        " Past 95 % the answer is a guess about something the network was not made for."
+        f" Past {LIMIT:.0f} % the answer is a guess about something the network was not made for."
         if found.unlike
         else f" Past {LIMIT:.0f} % the badge says so."
     )
@@ -37,6 +39,7 @@ def meter(found: Familiarity) -> list:
                 html.U(style={"left": f"{LIMIT:.0f}%"}),
             ],
             className="meter",
+            style={"--limit": f"{LIMIT:.0f}%"},
             role="img",
             **{"aria-label": f"{place} of 100"},
         ),

@@ -205,6 +205,19 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
             },
             minor=1,
         ),
+        Arrays(
+            "familiarity",
+            "What a run knows, in the means and deviations of all its layers: a Gaussian a class, all of one spread. A score "
+            "is the squared distance of `statistics / scale @ turn` to the nearest centre; those of validation and test.",
+            {
+                "scale": ("float32", 1),
+                "turn": ("float16", 2),
+                "centre": ("float32", 2),
+                "validation": ("float32", 1),
+                "test": ("float32", 1),
+            },
+            minor=2,
+        ),
         Table(
             "conformal",
             "Sets of classes that hold the truth as often as level says (LAC): a class belongs to a set where 1 − p, after "

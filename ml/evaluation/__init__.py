@@ -7,6 +7,7 @@ from ml.evaluation import (
     conformal,
     confusion,
     engines,
+    familiarity,
     features,
     filters,
     label_issues,
@@ -34,6 +35,7 @@ EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
     "slices": slices.table,
     "label_issues": label_issues.table,
     "robustness": robustness.table,
+    "familiarity": familiarity.arrays,
     "engines": engines.table,
     "onnx": engines.onnx,
     "int8": engines.int8,
@@ -41,5 +43,6 @@ EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
 # a second or two: made before a run is published
 QUICK = ("scores", "confusion", "calibration", "conformal", "filters", "features")
 SLOW = ("neighbours", "projection", "tags", "slices")  # added right after
-# made only when named: they train networks or attack one for minutes, or need packages that not everybody has
-ASKED = ("label_issues", "robustness", "engines", "onnx", "int8")
+# made only when named: they train networks, attack one or render pictures for a minute or more, or need packages that
+# not everybody has
+ASKED = ("label_issues", "robustness", "familiarity", "engines", "onnx", "int8")

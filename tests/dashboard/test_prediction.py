@@ -1,21 +1,36 @@
 """The prediction page: what its callbacks say, and the page itself in a browser."""
 
 import base64
+import csv
 import io
+import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import uploads
+from dashboard import uploads, verdict
 from dashboard.components import evidence, explanations
 from dashboard.doors import Doors
 from dashboard.jobs import Jobs
 from dashboard.pages import prediction
-from dashboard.pages.prediction import answer, explained, familiarity, layers, picture, preparation, saliency, samples
-from dashboard.predictor import Predictor
-from dashboard.selection import Selection
+from dashboard.pages.prediction import (
+    answer,
+    explained,
+    familiarity,
+    layers,
+    others,
+    picture,
+    preparation,
+    question,
+    saliency,
+    samples,
+    variants,
+)
+from dashboard.predictor import Agreement, Predictor, Variant
+from dashboard.selection import LEVELS, Selection
 from dashboard.store import Store
 
 
@@ -61,48 +76,132 @@ def test_an_uploaded_test_picture_gets_its_recorded_answer(doors, run):
     recorded = run.predictions("test")
     for row in (0, 1, 2, 3, 100):
         kept = picture.keep(url(png(run.pictures("test").images[row])), "shoe.png")
-        shown = answer.ask(doors, Selection(), kept, "auto", [])
-        assert shown.label == run.classes[recorded.predicted[row]]
-        assert words(shown.confidence) == f"{100 * recorded.confidence[row]:.1f} %"
+        shown = answer.ask(doors, Selection(), kept, "auto")
+        assert shown.told.label == run.classes[recorded.predicted[row]]
+        assert words(shown.told.confidence) == f"{100 * recorded.confidence[row]:.1f} %"
         assert shown.face is None
         assert shown.error == ""
         assert shown.more is False
         assert "shoe.png · 28 × 28" in shown.caption
-        assert shown.fixed == [True] * len(preparation.SWITCHES), "nothing to switch on a picture that passes unchanged"
+        still = {name for name in preparation.SWITCHES if not item(shown, name)["switch"]["disabled"]}
+        assert still == {"hand"}, "nothing else to switch on a picture that passes unchanged"
 
 
 def test_a_test_picture_is_named_by_the_address(doors, run):
     recorded = run.predictions("test")
     wrong = int(np.flatnonzero(~recorded.right)[0]) if (~recorded.right).any() else None
     right = int(np.flatnonzero(recorded.right)[0])
-    for row, verdict in ((right, "right"), (wrong, "wrong")):
+    for row, badge in ((right, "right"), (wrong, "wrong")):
         if row is None:
             continue
-        shown = answer.ask(doors, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto", [])
-        assert shown.label == run.classes[recorded.predicted[row]]
-        assert words(shown.truth) == f"Labelled {run.classes[recorded.labels[row]]} {verdict}"
+        shown = answer.ask(doors, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto")
+        assert shown.told.label == run.classes[recorded.predicted[row]]
+        assert words(shown.told.truth) == f"Labelled {run.classes[recorded.labels[row]]} {badge}"
         assert shown.state["truth"] == recorded.labels[row]
+
+
+def item(shown: answer.Shown, name: str) -> dict:
+    """A step as it is shown: its picture's address, its switch, its note, whether it is faint."""
+    found = shown.steps[preparation.NAMES.index(name)]["props"]
+    frame, says = (part["props"] for part in found["children"])
+    label, note = (part["props"] for part in says["children"])
+    assert frame["id"] == preparation.picture_id(name)
+    assert note["id"] == preparation.note_id(name)
+    return {
+        "src": frame["children"]["props"]["src"],
+        "switch": label["children"][0]["props"],
+        "note": note["children"],
+        "idle": found["className"] == "idle",
+    }
 
 
 def test_a_photo_shows_every_step_and_each_can_be_switched_off(doors):
     kept = picture.keep(url(png(photo())), "bar.png")
-    shown = answer.ask(doors, Selection(), kept, "auto", [])
-    assert len(shown.steps) == len(shown.notes) == len(preparation.NAMES)
-    assert all(step.src.startswith("data:image/") for step in shown.steps)
-    assert shown.notes[preparation.NAMES.index("polarity")] == "turned over: light on dark"
-    assert shown.fixed == [False] * len(preparation.SWITCHES)
-    off = answer.ask(doors, Selection(), kept, "auto", ["polarity"])
-    assert off.notes[preparation.NAMES.index("polarity")] == "left out"
-    assert off.steps[-1].src != shown.steps[-1].src
-    never = answer.ask(doors, Selection(), kept, "none", [])
-    assert set(never.notes[:-1]) == {"left out"}
-    assert never.fixed == [True] * len(preparation.SWITCHES)
+    shown = answer.ask(doors, Selection(), kept, "auto")
+    assert len(shown.steps) == len(preparation.NAMES) == 10
+    for name in preparation.NAMES:
+        step = item(shown, name)
+        assert step["src"].startswith("data:image/")
+        assert step["switch"]["checked"]
+        assert step["switch"]["disabled"] == (name == "resize")
+    assert item(shown, "polarity")["note"] == "turned over: light on dark"
+    assert not item(shown, "polarity")["idle"]
+    assert item(shown, "hand") | {"src": ""} == item(shown, "hand") | {
+        "src": "",
+        "note": "nothing asked for",
+        "idle": True,
+    }
+    for name in preparation.SWITCHES:
+        off = answer.ask(doors, Selection(), kept, "auto", [name])
+        assert item(off, name)["note"] == "left out"
+        assert not item(off, name)["switch"]["checked"]
+        assert item(off, name)["idle"]
+    off = answer.ask(doors, Selection(), kept, "auto", ["polarity", "ironing", 7, {}])
+    assert item(off, "contrast")["src"] != item(shown, "contrast")["src"]
+    never = answer.ask(doors, Selection(), kept, "none")
+    assert {item(never, name)["note"] for name in preparation.SWITCHES} == {"left out", "nothing asked for"}
+    assert all(item(never, name)["switch"]["disabled"] for name in preparation.SWITCHES if name != "hand")
+
+
+def by_hand(kept: dict, turn: object = 0, box: object = None) -> dict:
+    return {"turn": turn, "box": box, "of": question.stamp(kept["src"])}
+
+
+def test_a_turn_and_a_cut_travel_with_every_question(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    plain = answer.ask(doors, Selection(), kept, "auto")
+    turned = answer.ask(doors, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
+    assert item(turned, "hand")["note"] == "turned by 90° and cut"
+    assert turned.state != plain.state
+    asked = question.read(doors, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
+    assert asked.options == {"mode": "auto", "off": (), "turn": 90.0, "box": (0.25, 0.0, 1.0, 0.5)}
+
+
+def test_what_was_drawn_on_another_picture_or_cannot_be_meant_is_left_out(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    other = by_hand(picture.keep(url(png(255 - photo())), "bar.png"), 90, [0, 0, 0.5, 0.5])
+    forged = [
+        other,
+        7,
+        {"of": 5},
+        by_hand(kept, "90", "all"),
+        by_hand(kept, True, [0, 0, 0, 1]),
+        by_hand(kept, 1e9, [0.5, 0, 0.2, 1]),
+        by_hand(kept, float("inf"), [0, 0, 1, float("nan")]),
+        by_hand(kept, [90], [0, 0, 1]),
+    ]
+    for hand in forged:
+        assert question.read(doors, Selection(), kept, "auto", [], hand).options["turn"] == 0
+        assert question.read(doors, Selection(), kept, "auto", [], hand).options["box"] is None
+
+
+def test_a_test_picture_can_be_turned_too(doors, run):
+    source = answer.ask(doors, Selection(sample=3), None, "auto").shown["src"]
+    shown = answer.ask(doors, Selection(sample=3), None, "auto", None, by_hand({"src": source}, 180))
+    assert item(shown, "hand")["note"] == "turned by 180°"
+    assert item(answer.ask(doors, Selection(sample=4), None, "auto", None, by_hand({"src": source}, 180)), "hand")[
+        "idle"
+    ]
+
+
+def test_an_upload_is_not_sent_back(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    shown = answer.ask(doors, Selection(), kept, "auto")
+    assert shown.shown == {"src": "", "alt": "The picture you gave", "crisp": False}
+    assert kept["src"] not in json.dumps([shown.steps, shown.state])
+
+
+@pytest.mark.parametrize("came", [None, "big", [1], [0, 4], [4e9, 4], [True, 4], {"a": 1}])
+def test_the_size_before_it_travelled_is_said(came):
+    kept = picture.keep(url(png(photo())), "bar.png", [4000, 3000])
+    assert picture.caption(kept) == "bar.png · 4000 × 3000, sent as 300 × 200"
+    assert picture.caption(picture.keep(url(png(photo())), "bar.png", came)) == "bar.png · 300 × 200"
 
 
 def test_nothing_yet_is_an_empty_face(doors):
-    shown = answer.ask(doors, Selection(), None, "auto", [])
+    shown = answer.ask(doors, Selection(), None, "auto")
     assert words(shown.face) == answer.NOTHING
-    assert shown.label == ""
+    assert shown.told.label == ""
     assert shown.state is None
     assert shown.more is True
 
@@ -114,10 +213,10 @@ def test_nothing_yet_is_an_empty_face(doors):
 def test_refusals_reach_the_page_in_words(doors, content, said):
     kept = picture.keep(url(content), "evil<script>.png")
     assert set(kept) == {"name", "error"}
-    shown = answer.ask(doors, Selection(), kept, "auto", [])
+    shown = answer.ask(doors, Selection(), kept, "auto")
     assert said in shown.error
     assert "12 MB" in shown.error
-    assert shown.label == ""
+    assert shown.told.label == ""
     assert words(shown.face) == answer.REFUSED
 
 
@@ -135,25 +234,176 @@ def test_refusals_reach_the_page_in_words(doors, content, said):
     ],
 )
 def test_forged_memory_of_the_tab_is_refused_not_trusted(doors, kept):
-    shown = answer.ask(doors, Selection(), kept, {"mode": 1}, [])
-    assert shown.label == ""
+    shown = answer.ask(doors, Selection(), kept, {"mode": 1}, {"off": 1}, [1])
+    assert shown.told.label == ""
     assert shown.face is not None
     assert len(shown.error) <= 400
 
 
 def test_an_unknown_sample_is_a_face_with_words(doors):
-    shown = answer.ask(doors, Selection.parse("?sample=999999"), None, "auto", [])
+    shown = answer.ask(doors, Selection.parse("?sample=999999"), None, "auto")
     assert words(shown.face)
     assert shown.state is None
 
 
 def test_an_unknown_run_leaves_the_answer_to_the_default_and_says_so(doors):
-    shown = answer.ask(doors, Selection.parse("?run=nowhere&sample=1"), None, "auto", [])
+    shown = answer.ask(doors, Selection.parse("?run=nowhere&sample=1"), None, "auto")
     assert shown.about.startswith("toy, ")
 
 
 def state_of(doors, row: int = 0):
-    return answer.ask(doors, Selection.parse(f"?sample={row}"), None, "auto", []).state
+    return answer.ask(doors, Selection.parse(f"?sample={row}"), None, "auto").state
+
+
+def plain_text(tree) -> str:
+    """All text in html components and what `plain.element` made."""
+    if isinstance(tree, dict):
+        return plain_text(tree["props"].get("children"))
+    if isinstance(tree, list | tuple):
+        return "".join(plain_text(part) for part in tree)
+    return tree if isinstance(tree, str) else "" if tree is None else plain_text(getattr(tree, "children", None))
+
+
+def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    asked = question.read(doors, Selection(), kept, "auto", None, None)
+    words, tiles, link = variants.drawn(doors, asked)
+    assert [row[0] for row in table_in(link)] == [
+        "way",
+        *(v.name for v in doors.predictor.agreement("toy", asked.image).variants),
+    ]
+    found = doors.predictor.agreement("toy", asked.image, **asked.options)
+    assert len(tiles) == found.n >= 5
+    assert f"{found.n} ways lead to {asked.run.classes[found.variants[0].predicted]}" in words
+    assert [tile["props"]["aria-current"] for tile in tiles] == ["true"] + ["false"] * (found.n - 1)
+    for tile, one in zip(tiles, found.variants, strict=True):
+        assert asked.run.classes[one.predicted] in plain_text(tile)
+        assert one.title in plain_text(tile)
+        there = Selection(way=tile["props"]["data-way"])
+        shown = answer.ask(doors, there, kept, "auto")
+        assert shown.told.confidence[0] == f"{100 * one.probabilities.max():.1f}"
+        np.testing.assert_array_equal(answer.seen(shown.state)[1], one.prepared.image)
+        again = question.read(doors, there, kept, "auto", None, None)
+        current = [t["props"]["aria-current"] for t in variants.drawn(doors, again)[1]]
+        assert current.index("true") == [v.name for v in found.variants].index(one.name)
+
+
+def test_an_unknown_way_is_the_usual_one(doors):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    there = Selection(way="inside-out")
+    assert answer.ask(doors, there, kept, "auto").state == answer.ask(doors, Selection(), kept, "auto").state
+    asked = question.read(doors, there, kept, "auto", None, None)
+    assert variants.drawn(doors, asked)[1][0]["props"]["aria-current"] == "true"
+    assert variants.drawn(doors, None) == (None, [], None)
+
+
+def table_in(link) -> list[list[str]]:
+    """The rows of a CSV that its own address holds."""
+    text = base64.b64decode(link.href.removeprefix("data:text/csv;base64,")).decode()
+    return list(csv.reader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ([[0.9, 0.1]], "There is one plausible way only, and it leads to tall."),
+        ([[0.9, 0.1], [0.6, 0.4]], "All 2 ways lead to tall. At most 30.0 % of the probability moves."),
+        (
+            [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7]],
+            "1 of 3 ways lead to tall, the others to wide (2). At most 60.0 % of the probability moves.",
+        ),
+    ],
+)
+def test_agreement_in_words(said, words):
+    found = Agreement(tuple(Variant("a", "b", None, np.array(one)) for one in said))
+    assert variants.summary(found, ["tall", "wide"]) == words
+
+
+def test_other_runs_answer_the_same_picture(doors, home):
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "twin")
+    rename(home / "runs" / "twin", "twin")
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "torn")
+    rename(home / "runs" / "torn", "torn")
+    (home / "runs" / "torn" / "weights.safetensors").write_bytes(b"")
+    selection = Selection(run="twin", level=99, sample=3)
+    asked = question.read(doors, selection, None, "auto", None, None)
+    words, table, link = others.drawn(doors, selection, asked)
+    recorded = doors.store.open("toy").predictions("test")
+    label = asked.run.classes[recorded.predicted[3]]
+    assert words == f"All 2 say {label}."
+    assert [row[:2] for row in table_in(link)] == [["run", "label"], ["twin", label], ["toy", label]]
+    rows = {row.children[0].children.children: row for row in table.children[1].children if len(row.children) == 4}
+    assert list(rows) == ["twin", "toy"], "the shown one first"
+    here = rows["toy"].children[0].children
+    assert getattr(here, "data-run") == "toy"
+    said = recorded.probabilities[3]
+    assert plain_text(rows["toy"].children[1]) == f" {label}"
+    assert plain_text(rows["toy"].children[2]) == f"{100 * said.max():.1f} %"
+    members = verdict.members(asked.run, said, 99)
+    assert plain_text(rows["toy"].children[3]) == verdict.worded([asked.run.classes[i] for i in members])
+    assert others.drawn(doors, selection, None) == (None, None, None)
+
+
+def rename(folder, name: str) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"run_id": name}))
+
+
+def test_a_run_without_sets_names_the_command_and_answers(doors, home):
+    forget(home, "conformal", "calibration")
+    shown = answer.ask(doors, Selection(sample=3, scaling="temperature"), None, "auto")
+    assert shown.told.label
+    assert "python -m ml evaluate toy --only conformal" in plain_text(shown.told.set)
+    assert "Calibrated" not in plain_text(shown.told.top)
+    recorded = doors.store.open("toy").predictions("test").confidence[3]
+    assert shown.told.confidence[0] == f"{100 * recorded:.1f}", "as trained where nothing can be scaled"
+    asked = question.read(doors, Selection(sample=3), None, "auto", None, None)
+    assert "--only conformal" in plain_text(others.drawn(doors, Selection(sample=3), asked)[1])
+
+
+def forget(home, *nouns: str) -> None:
+    """A run that was never asked for these nouns."""
+    file = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["nouns"] = {noun: about for noun, about in manifest["nouns"].items() if noun not in nouns}
+    file.write_text(json.dumps(manifest))
+
+
+def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(doors, run):
+    said = run.predictions("test").probabilities[3]
+    scaled = run.scaled(said[None])[0]
+    state = state_of(doors, 3)
+    for level in LEVELS:
+        told = answer.retold(doors, Selection(scaling="temperature", level=level), state)
+        assert told.confidence[0] == f"{100 * scaled.max():.1f}"
+        row = run.conformal().query("split == 'test' and abs(level - @level / 100) < 1e-9").iloc[0]
+        chosen = [run.classes[i] for i in np.argsort(-said, kind="stable") if 1 - scaled[i] <= row["most"]]
+        words = plain_text(told.set)
+        assert f"{level} % set: {verdict.worded(chosen)}" in words
+        assert f"{row['covered']:,} of {row['n']:,}" in words
+        assert f"{row['size']:.2f} classes each" in words
+    rows = table_in(answer.retold(doors, Selection(), state).csv)
+    assert rows[0] == ["class", "as_trained", "calibrated", "in_set_90", "in_set_95", "in_set_99"]
+    assert [row[0] for row in rows[1:]] == [run.classes[i] for i in np.argsort(-said, kind="stable")]
+    np.testing.assert_allclose([float(row[2]) for row in rows[1:]], np.sort(scaled)[::-1], atol=1e-4)
+    pressed = [
+        [button["props"]["aria-pressed"] for button in way.children[1].children]
+        for way in answer.retold(doors, Selection(level=99), state).told
+    ]
+    assert pressed == [["true", "false"], ["false", "false", "true"]]
+
+
+def test_under_the_threshold_there_is_no_answer(doors, run):
+    recorded = run.predictions("test")
+    row = int(recorded.confidence.argmin())
+    sure = float(recorded.confidence[row])
+    threshold = np.ceil(100 * sure) / 100 + 0.01
+    state = state_of(doors, int(recorded.ids[row]))
+    told = answer.retold(doors, Selection(abstain=threshold), state)
+    assert told.label == answer.ABSTAINED
+    assert f"{100 * sure:.1f} % is under your threshold of {100 * threshold:.0f} %" in plain_text(told.set)
+    assert "not answered" in words(told.truth)
+    assert answer.retold(doors, Selection(abstain=0.01), state).label == run.classes[recorded.predicted[row]]
 
 
 def test_the_veil_belongs_to_the_answer(doors):
@@ -207,7 +457,7 @@ def test_the_walk_follows_the_picture_as_the_network_sees_it(doors):
 def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(doors, run):
     pictures = run.pictures("reference")
     brighter = np.clip(pictures.images[7].astype(int) + 6, 0, 255).astype(np.uint8)
-    given = answer.ask(doors, Selection(), picture.keep(url(png(brighter)), ""), "auto", []).state
+    given = answer.ask(doors, Selection(), picture.keep(url(png(brighter)), ""), "auto").state
     said = words(familiarity.second(doors, given))
     assert f"training image {pictures.ids[7]} (distance 0.0" in said
     assert "Nearest of the runner-up" in said
@@ -215,7 +465,7 @@ def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(doors, run):
 
 def test_the_badge_tells_usual_from_unusual(doors):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
-    strange = answer.ask(doors, Selection(), picture.keep(url(png(noise)), ""), "auto", []).state
+    strange = answer.ask(doors, Selection(), picture.keep(url(png(noise)), ""), "auto").state
     assert words(evidence.verdict(familiarity.look(doors, strange)[0])) == "Unlike the training data"
     badges = [words(evidence.verdict(familiarity.look(doors, state_of(doors, row))[0])) for row in range(5)]
     assert badges.count("Looks like the training data") >= 4
@@ -301,19 +551,130 @@ def test_uploading_a_test_picture_shows_label_confidence_and_bars(studio, run, i
 @pytest.mark.browser
 def test_switching_a_step_off_changes_the_prepared_picture(studio, idle):
     give(studio, png(photo()), "bar.png")
-    studio.wait_for_selector("#prediction-preparation-resize-picture img")
+    studio.wait_for_selector("#prediction-preparation-contrast-picture img")
     studio.wait_for_function(idle)
-    last = studio.locator("#prediction-preparation-resize-picture img")
+    last = studio.locator("#prediction-preparation-contrast-picture img")
     before = last.get_attribute("src")
     studio.uncheck("#prediction-preparation-polarity")
     studio.wait_for_function(
-        "old => document.querySelector('#prediction-preparation-resize-picture img').src !== old", arg=before
+        "old => document.querySelector('#prediction-preparation-contrast-picture img').src !== old", arg=before
     )
     assert studio.locator("#prediction-preparation-polarity-note").inner_text() == "left out"
     studio.click("#prediction-preparation-reset")
     studio.wait_for_function(
-        "old => document.querySelector('#prediction-preparation-resize-picture img').src === old", arg=before
+        "old => document.querySelector('#prediction-preparation-contrast-picture img').src === old", arg=before
     )
+
+
+@pytest.mark.browser
+def test_a_photo_is_turned_and_cut_by_hand_and_prepared_differently(studio, idle):
+    from playwright.sync_api import expect
+
+    give(studio, png(photo()), "bar.png")
+    note, first = studio.locator("#prediction-preparation-hand-note"), "#prediction-preparation-hand-picture img"
+    expect(note).to_have_text("nothing asked for")
+    studio.click("#prediction-hand summary")
+    stage = studio.locator("#prediction-hand-stage")
+    stage.scroll_into_view_if_needed()
+    frame = stage.bounding_box()
+    assert frame["width"] / frame["height"] == pytest.approx(1.5, abs=0.02)
+    studio.mouse.move(frame["x"] + 0.2 * frame["width"], frame["y"] + 0.1 * frame["height"])
+    studio.mouse.down()
+    studio.mouse.move(frame["x"] + 0.6 * frame["width"], frame["y"] + 0.9 * frame["height"], steps=4)
+    studio.mouse.up()
+    expect(note).to_have_text("cut")
+    edges = [studio.input_value(f"#prediction-hand-{name}") for name in ("left", "top", "right", "bottom")]
+    assert [float(edge) for edge in edges] == pytest.approx([20, 10, 60, 90], abs=1)
+    assert studio.evaluate(SIZE, first) == [120, 160]
+    studio.fill("#prediction-hand-right", "100")  # the same by keyboard
+    studio.press("#prediction-hand-right", "Tab")
+    studio.wait_for_function("picture => document.querySelector(picture).naturalWidth === 240", arg=first)
+    studio.click("#prediction-hand button >> nth=0")
+    expect(note).to_have_text("turned by 90° and cut")
+    assert stage.bounding_box()["width"] < stage.bounding_box()["height"]
+    studio.uncheck("#prediction-preparation-contrast")
+    expect(studio.locator("#prediction-preparation-contrast-note")).to_have_text("left out")
+    expect(note).to_have_text("turned by 90° and cut")
+    studio.wait_for_function(idle)
+    studio.click("#prediction-preparation-reset")
+    expect(note).to_have_text("nothing asked for")
+    expect(studio.locator("#prediction-preparation-contrast")).to_be_checked()
+    # prepared differently
+    studio.locator("#prediction-variants-card").scroll_into_view_if_needed()
+    tiles = studio.locator("#prediction-variants-tiles button")
+    expect(tiles.first).to_have_attribute("aria-current", "true")
+    studio.wait_for_function(idle)  # those of before the reset are there until then
+    assert tiles.count() >= 5
+    told = tiles.nth(3).locator("b").inner_text()
+    tiles.nth(3).click()
+    expect(tiles.nth(3)).to_have_attribute("aria-current", "true")
+    expect(studio.locator("#prediction-confidence")).to_have_text(told)
+    studio.locator("#prediction-others-card").scroll_into_view_if_needed()
+    expect(studio.locator("#prediction-others-table tbody tr")).to_have_count(1)
+    # a threshold by keyboard, and the level of the set, are steps of the history
+    studio.focus("#prediction-abstain-slider")
+    studio.keyboard.press("End")
+    expect(studio.locator("#prediction-abstain-said")).to_have_text("99 %")
+    studio.wait_for_url(re.compile("abstain=0.99"))
+    studio.click("#prediction-told >> text='90 %'")
+    expect(studio.locator("#prediction-set")).to_contain_text("90 % set")
+    assert "way=" in studio.url
+    # another picture begins as it is
+    give(studio, png(255 - photo()), "other.png")
+    expect(studio.locator("#prediction-picture-caption")).to_contain_text("other.png")
+    expect(note).to_have_text("nothing asked for")
+
+
+SIZE = """picture => [document.querySelector(picture).naturalWidth, document.querySelector(picture).naturalHeight]"""
+
+
+@pytest.mark.browser
+def test_large_photographs_are_made_small_before_they_travel(studio):
+    from playwright.sync_api import expect
+
+    corners = np.zeros((4, 4, 3), np.uint8)
+    corners[0, 0], corners[0, 3], corners[3, 0], corners[3, 3] = (
+        (250, 10, 10),
+        (10, 250, 10),
+        (10, 10, 250),
+        (240, 240, 240),
+    )
+    large = Image.fromarray(corners).resize((1600, 1200), Image.Resampling.NEAREST)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[uploads.ORIENTATION] = orientation
+        exif[0x010F] = "the camera's maker"
+        file = io.BytesIO()
+        large.save(file, "JPEG", quality=95, exif=exif)
+        sent = travelled(studio, file.getvalue(), f"{orientation}.jpg")
+        assert len(sent) < 60_000
+        assert b"maker" not in sent
+        mine, theirs = uploads.decode(file.getvalue()), uploads.decode(sent)
+        assert theirs.orientation == orientation
+        assert theirs.pixels.shape == mine.pixels.shape
+        assert np.abs(theirs.pixels.astype(int) - mine.pixels).mean() < 3
+        expect(studio.locator("#prediction-picture-caption")).to_contain_text("1600", use_inner_text=True)
+    glass = Image.new("RGBA", (900, 300), (200, 30, 30, 0))
+    glass.paste((200, 30, 30, 255), (300, 100, 600, 200))
+    file = io.BytesIO()
+    glass.save(file, "PNG")
+    pixels = uploads.decode(travelled(studio, file.getvalue(), "glass.png")).pixels
+    assert pixels.shape == (256, 768, 3)
+    np.testing.assert_array_equal(pixels[5, 5], [255, 255, 255])
+    tiny = png(photo())
+    assert travelled(studio, tiny, "tiny.png") == tiny, "what is small already travels byte for byte"
+    expect(studio.locator("#prediction-picture-caption")).to_have_text("tiny.png · 300 × 200")
+
+
+def travelled(page, content: bytes, name: str) -> bytes:
+    """What the browser sends of a file."""
+    with page.expect_request(
+        lambda request: '"property":"contents","value":"data:' in (request.post_data or "")
+    ) as asked:
+        give(page, content, name)
+    body = json.loads(asked.value.post_data)
+    found = next(one["value"] for one in body["inputs"] if one["property"] == "contents")
+    return uploads.from_data_url(found)
 
 
 @pytest.mark.browser

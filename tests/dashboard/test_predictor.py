@@ -233,3 +233,27 @@ print(predictor.predict("toy", np.zeros((28, 28, 1), np.uint8)).run)
 
 def test_warming_an_unknown_run_is_quiet(predictor):
     predictor.warm("nowhere").join(30)
+
+
+def test_a_picture_is_prepared_once_for_several_questions(predictor):
+    picture = np.full((90, 140, 3), 230, np.uint8)
+    picture[15:75, 50:80] = 40
+    first = predictor.predict("toy", picture).prepared
+    assert predictor.predict("toy", picture.copy()).prepared is first
+    for other in ({"turn": 1.0}, {"off": ("crop",)}, {"box": (0, 0, 1, 0.5)}, {"mode": "none"}, {"way": "loose"}):
+        assert not np.array_equal(predictor.predict("toy", picture, **other).prepared.image, first.image), other
+    picture[15:75, 50:60] = 230
+    assert not np.array_equal(predictor.predict("toy", picture).prepared.image, first.image)
+
+
+def test_every_way_is_asked_as_if_it_were_alone(predictor):
+    picture = np.full((90, 140, 3), 230, np.uint8)
+    picture[15:75, 50:80] = 40
+    found = predictor.agreement("toy", picture, turn=4.0)
+    assert found.n >= 5
+    for one in found.variants:
+        alone = predictor.predict("toy", picture, turn=4.0, way=one.name)
+        np.testing.assert_array_equal(alone.prepared.image, one.prepared.image)
+        np.testing.assert_allclose(alone.probabilities, one.probabilities, atol=1e-5)
+    with pytest.raises(ValueError, match="a box is"):
+        predictor.predict("toy", picture, box=(0, 0, 0, 0))

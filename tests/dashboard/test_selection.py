@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.selection import BUCKETS, MAX_IDS, Lasso, MatrixView, Selection, exact
+from dashboard.selection import BUCKETS, LEVELS, MAX_IDS, Lasso, MatrixView, Selection, exact
 
 names = st.text("abcZ09 /&=+%#?;,'\"<>éЖ漢", min_size=1, max_size=20)
 shares = st.integers(0, 100).map(lambda n: n / 100)
@@ -35,6 +35,10 @@ selections = st.builds(
     epoch=st.none() | st.integers(1, 500),
     labels=st.sampled_from([None, "reviewed"]),
     contrast=st.none() | st.tuples(names, names).map("~".join),
+    scaling=st.sampled_from([None, "temperature"]),
+    level=st.sampled_from(LEVELS),
+    abstain=st.none() | shares,
+    way=st.none() | st.from_regex(r"\A[a-z][a-z-]{0,19}\Z"),
     matrix=views,
     lasso=st.none() | st.lists(points, min_size=3, max_size=8).map(lambda p: Lasso("map", tuple(p))),
     ids=st.lists(st.integers(0, 60_000), max_size=5, unique=True).map(tuple),
@@ -103,6 +107,12 @@ def test_what_is_no_text_is_the_default(value):
         "?matrix=row,round",
         "?matrix=top1000",
         "?epoch=0",
+        "?scaling=none",
+        "?level=97",
+        "?level=٩٥",
+        "?abstain=2",
+        "?way=Loose",
+        "?way=../x",
     ],
 )
 def test_bad_values_are_dropped_and_named(search):
@@ -110,6 +120,13 @@ def test_bad_values_are_dropped_and_named(search):
     assert selection == Selection()
     assert len(selection.dropped) == 1
     assert selection.query() == ""
+
+
+def test_another_example_is_prepared_in_the_usual_way():
+    here = Selection.parse("?level=99&abstain=0.8&way=loose&sample=3")
+    assert here.with_(sample=4).query() == "?level=99&abstain=0.8&sample=4"
+    assert here.with_(scaling="temperature").way == "loose"
+    assert here.here().way is None
 
 
 def test_class_names_are_percent_encoded():

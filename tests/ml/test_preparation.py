@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ml.preparation import MODES, STEPS, Form, prepare
 
@@ -14,6 +15,20 @@ def garment(ground: int, thing: int, *, height: int = 200, width: int = 300, cha
     picture = np.full((height, width, channels), ground, np.uint8)
     picture[40:140, 120:170] = thing
     return picture
+
+
+def leaning(ground: int, thing: int, degrees: float) -> np.ndarray:
+    """The same, turned counter-clockwise about the middle of the picture."""
+    return np.array(
+        Image.fromarray(garment(ground, thing)).rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(ground,) * 3)
+    )
+
+
+def busy(picture: np.ndarray) -> np.ndarray:
+    """Tiles of many greens wherever the picture is white."""
+    rows, columns = np.indices(picture.shape[:2])
+    greens = np.random.default_rng(8).integers((0, 90, 0), (120, 256, 60), (40, 40, 3)).astype(np.uint8)
+    return np.where((picture == 255).all(axis=2, keepdims=True), greens[rows // 10, columns // 10], picture)
 
 
 def steps(prepared):
@@ -141,13 +156,17 @@ def test_the_sharpening_kernel_is_imagemagicks():
 
 @pytest.mark.parametrize("name", [kind.name for kind in STEPS if not kind.fixed])
 def test_each_step_can_be_left_out(name):
-    picture = garment(255, 30)
-    picture[60:120, 130:160] = (200, 30, 30)
-    prepared = prepare(picture, FORM, orientation=6, off=(name,))
+    picture = leaning(255, 130, 15)
+    picture[80:110, 130:160] = (200, 130, 130)
+    asked = {"orientation": 6, "turn": 20.0, "box": (0.1, 0.0, 0.9, 0.8)}
+    if name == "clear":
+        picture, asked = busy(picture), {}
+    form = Form(28, 28, 1, background=0, peak=255)
+    prepared = prepare(picture, form, off=(name,), **asked)
     assert not steps(prepared)[name].done
     assert steps(prepared)[name].why == "left out"
     assert prepared.image.shape == (28, 28, 1)
-    assert not np.array_equal(prepared.image, prepare(picture, FORM, orientation=6).image), "it made a difference"
+    assert not np.array_equal(prepared.image, prepare(picture, form, **asked).image), "it made a difference"
 
 
 def test_without_grey_the_red_channel_alone_remains():
@@ -197,3 +216,128 @@ def test_the_form_is_read_from_pictures():
     assert Form.of(255 - dark).background == 255
     noise = np.random.default_rng(5).integers(0, 256, (20, 40, 32, 3)).astype(np.uint8)
     assert Form.of(noise) == Form(40, 32, 3, background=None)
+
+
+def test_the_peak_is_the_level_that_nearly_all_pictures_reach():
+    pictures = np.zeros((20, 28, 28, 1), np.uint8)
+    pictures[:, 4:24, 4:24] = 100
+    pictures[:, 10, 10] = 250
+    assert Form.of(pictures).peak == 250
+    assert Form.of(255 - pictures).peak == 5
+    pictures[:10, 10, 10] = 100
+    assert Form.of(pictures).peak is None, "half of them end far below"
+
+
+@pytest.mark.parametrize("degrees", [-35, -20, -9, 9, 20, 35])
+@pytest.mark.parametrize(("ground", "thing"), [(255, 30), (40, 220)])
+def test_a_leaning_thing_is_straightened(degrees, ground, thing):
+    prepared = prepare(leaning(ground, thing, degrees), FORM)
+    step = steps(prepared)["straighten"]
+    assert step.done
+    assert float(step.why.removeprefix("turned by ").removesuffix("°")) == pytest.approx(-degrees, abs=2)
+    assert steps(prepared)["crop"].image.shape[:2] == pytest.approx((100, 50), abs=6)
+    assert np.abs(step.image[0].astype(int) - ground).max() <= 4, "what came in is ground"
+
+
+def test_what_stands_straight_is_not_turned():
+    assert steps(prepare(garment(255, 30), FORM))["straighten"].why == "already straight"
+
+
+def test_turned_pictures_keep_their_slope():
+    slope = np.broadcast_to(np.linspace(150, 220, 300), (200, 300))[..., None].repeat(3, axis=2)
+    picture = np.where(leaning(255, 0, 15) < 128, 20, slope).astype(np.uint8)
+    turned = steps(prepare(picture, FORM))["straighten"]
+    assert turned.done
+    middle = turned.image.shape[0] // 2
+    assert turned.image[middle, 2:20, 0].mean() == pytest.approx(151, abs=8)
+    assert turned.image[middle, -20:-2, 0].mean() == pytest.approx(219, abs=8)
+
+
+def test_a_busy_background_is_cleared():
+    picture = busy(garment(255, 30))
+    step = steps(prepare(picture, FORM))["clear"]
+    assert step.done
+    truth = np.zeros(picture.shape[:2], bool)
+    truth[40:140, 120:170] = True
+    found = (step.image != 255).any(axis=2)
+    assert (found & truth).sum() / (found | truth).sum() > 0.8
+    assert np.median(prepare(picture, FORM).image[:, :5]) == 0
+    light = steps(prepare(busy(np.where(garment(255, 30) == 30, 250, 255).astype(np.uint8)), FORM))["clear"]
+    assert (light.image == 0).all(axis=2).mean() > 0.8, "a light thing is laid on black"
+
+
+def test_clearing_answers_the_same_twice():
+    picture = busy(garment(255, 30))
+    np.testing.assert_array_equal(prepare(picture, FORM).image, prepare(picture, FORM).image)
+
+
+def test_contrast_reaches_the_peak_of_training():
+    form = Form(28, 28, 1, background=0, peak=255)
+    faint = garment(0, 100, channels=1)
+    faint[40:140, 120:145] = 60
+    prepared = prepare(faint, form)
+    assert prepared.image.max() == 255
+    assert steps(prepared)["contrast"].done
+    assert not steps(prepare(faint, FORM))["contrast"].done, "of other pictures no peak is known"
+    assert not steps(prepare(garment(0, 20, channels=1), form))["contrast"].done, "too faint"
+    other = Form(28, 28, 1, background=255, peak=0)
+    assert prepare(255 - faint, other).image.min() == 0
+
+
+def test_by_hand_turns_right_angles_exactly_and_cuts_in_shares():
+    picture = np.arange(24, dtype=np.uint8).reshape(4, 6, 1) * 10
+    turned = steps(prepare(picture, COLOUR, turn=90))["hand"].image
+    np.testing.assert_array_equal(turned, np.rot90(picture))
+    cut = steps(prepare(picture, COLOUR, box=(0.5, 0.0, 1.0, 0.5)))["hand"].image
+    np.testing.assert_array_equal(cut, picture[:2, 3:])
+    both = steps(prepare(picture, COLOUR, turn=180, box=(0.0, 0.0, 0.5, 0.5)))["hand"].image
+    np.testing.assert_array_equal(both, np.rot90(picture, 2)[:2, :3])
+
+
+def test_what_is_asked_by_hand_is_done_in_every_mode():
+    own = np.random.default_rng(6).integers(0, 256, (28, 28, 1)).astype(np.uint8)
+    for mode in MODES:
+        prepared = prepare(own, FORM, mode=mode, turn=180)
+        assert not prepared.unchanged
+        assert steps(prepared)["hand"].done
+    np.testing.assert_array_equal(prepare(own, FORM, mode="none", turn=180).image, own[::-1, ::-1])
+    assert prepare(own, FORM, turn=360).unchanged
+
+
+@pytest.mark.parametrize(
+    "wrong", [(0, 0, 0, 1), (0.5, 0, 0.2, 1), (-0.1, 0, 1, 1), (0, 0, 1, 1.5), (0, 0, 1), (0, 0, float("nan"), 1)]
+)
+def test_a_box_lies_within_the_picture(wrong):
+    with pytest.raises(ValueError, match="a box is"):
+        prepare(garment(255, 30), FORM, box=wrong)
+
+
+@pytest.mark.parametrize("turn", [float("nan"), float("inf"), 1e9])
+def test_a_turn_is_an_angle(turn):
+    with pytest.raises(ValueError, match="turn"):
+        prepare(garment(255, 30), FORM, turn=turn)
+
+
+def test_ways_that_nobody_knows_are_refused():
+    with pytest.raises(ValueError, match="unknown way 'backwards'"):
+        prepare(garment(255, 30), FORM, ways=("backwards",))
+
+
+def test_skipping_takes_pixels_as_they_are():
+    picture = np.random.default_rng(7).integers(0, 256, (40, 40, 1)).astype(np.uint8)
+    form = Form(20, 20, 1)
+    np.testing.assert_array_equal(prepare(picture, form, ways=("skip",)).image, picture[1::2, 1::2])
+
+
+def test_a_loose_cut_leaves_room():
+    close, loose = (steps(prepare(garment(255, 30), FORM, ways=ways))["crop"].image for ways in ((), ("loose",)))
+    assert loose.shape[0] - close.shape[0] == pytest.approx(12, abs=2)
+    assert loose.shape[1] - close.shape[1] == pytest.approx(12, abs=2)
+
+
+def test_reversed_tones_stay_within_the_thing():
+    picture = garment(0, 100, channels=1)
+    picture[40:90, 120:170] = 200
+    plain, other = (steps(prepare(picture, FORM, ways=ways))["polarity"].image for ways in ((), ("reversed",)))
+    assert set(np.unique(plain)) == set(np.unique(other)) == {0, 100, 200}
+    np.testing.assert_array_equal(plain == 200, other == 100)

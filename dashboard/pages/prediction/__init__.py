@@ -5,20 +5,23 @@ from dash import Dash, dcc, html
 from dashboard.components import button, icon, page_head
 from dashboard.doors import Doors
 from dashboard.pages.prediction import (
+    address,
     answer,
     explained,
     familiarity,
     layers,
+    others,
     picture,
     preparation,
     saliency,
     samples,
+    variants,
 )
 from dashboard.selection import Selection
 
 PATH = "/prediction"
 TITLE = "Prediction"
-PANELS = (picture, answer, saliency, samples, preparation, familiarity, explained, layers)
+PANELS = (picture, answer, saliency, samples, preparation, variants, others, familiarity, explained, layers)
 SENTENCE = (
     "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
 )
@@ -38,13 +41,22 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     return html.Div(
         [
             # the picture lives in this tab's memory alone: leaving the page forgets it
+            *address.layout(),
             dcc.Store(id=picture.Ids.STATE, storage_type="memory"),
+            dcc.Store(id=picture.Ids.SHOWN, storage_type="memory"),
             dcc.Store(id=answer.Ids.STATE, storage_type="memory"),
             page_head("Prediction studio", SENTENCE, actions),
-            html.Div([picture.layout(), answer.layout(saliency.layout(), classes)], className="ff-grid"),
+            html.Div([picture.layout(), answer.layout(saliency.layout(), classes, selection)], className="ff-grid"),
             samples.layout(classes, opened=selection.sample is None),
             html.Div(
-                [preparation.layout(), explained.layout(), layers.layout(), familiarity.layout()],
+                [
+                    preparation.layout(),
+                    variants.layout(),
+                    others.layout(),
+                    explained.layout(),
+                    layers.layout(),
+                    familiarity.layout(),
+                ],
                 className="ff-grid",
                 id=answer.Ids.MORE,
                 hidden=True,
@@ -56,6 +68,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
 
 def register(app: Dash, doors: Doors) -> None:
     """All callbacks of the page."""
+    address.register(app)
     for panel in PANELS:
         panel.register(app, doors)
 

@@ -1,23 +1,26 @@
 """What the network takes the picture for, and how sure it is."""
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
-from dashboard import theme, uploads
-from dashboard.components import badge, dot, faces, graph
+from dashboard import exports, theme, uploads, verdict
+from dashboard.components import badge, csv_link, dot, faces, graph, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import probabilities
-from dashboard.pages.prediction import picture, preparation
-from dashboard.pictures import single_url
-from dashboard.predictor import MODES, Answer, Broken, Missing, Mode
-from dashboard.selection import Selection
+from dashboard.pages.prediction import address, picture, preparation, question
+from dashboard.predictor import Broken, Missing
+from dashboard.selection import LEVELS, Selection
+from dashboard.store import RunView
+from dashboard.verdict import Verdict
 
 
 class Ids(StrEnum):
@@ -28,7 +31,12 @@ class Ids(StrEnum):
     LABEL = "prediction-label"
     CONFIDENCE = "prediction-confidence"
     TRUTH = "prediction-truth"
+    SET = "prediction-set"
     TOP = "prediction-top"
+    TOLD = "prediction-told"
+    CSV = "prediction-answer-csv"
+    ABSTAIN = "prediction-abstain-slider"  # assets/slide.js makes it the address's abstain
+    ABSTAIN_SAID = "prediction-abstain-said"
     ALL = "prediction-probabilities-title"
     GRAPH = "prediction-probabilities-graph"
     GRAPH_FACE = "prediction-probabilities-face"
@@ -40,17 +48,24 @@ class Ids(StrEnum):
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 NOTHING = "No picture yet. Drop one on the left, or take one from the test set below."
 REFUSED = "There is no answer, because the picture could not be read."
+ABSTAINED = "No answer"
+MOVE = """(told) => {
+    const none = dash_clientside.no_update, slider = document.getElementById('%s');
+    if (typeof told !== 'string' || !slider || slider.dataset.held) return none;
+    return Math.round(100 * Number(new URLSearchParams(told).get('abstain') || 0));
+}"""
 
 
-def layout(saliency: Component, classes: Sequence[str]) -> html.Article:
-    """Picture with its explanation, the answer in words, all classes as bars."""
+def layout(saliency: Component, classes: Sequence[str], selection: Selection) -> html.Article:
+    """How it is told; picture with its explanation, the answer in words, all classes as bars."""
     words = html.Div(
         [
             html.Div(id=Ids.BADGE, className="badge-slot"),
             html.P(id=Ids.LABEL, className="big"),
             html.P(id=Ids.CONFIDENCE, className="conf"),
             html.Div(id=Ids.TRUTH, className="quiet small"),
-            html.Div(id=Ids.TOP),
+            plain.place(Ids.SET, className="set"),
+            plain.place(Ids.TOP),
         ],
         **{"aria-live": "polite"},
     )
@@ -62,16 +77,25 @@ def layout(saliency: Component, classes: Sequence[str]) -> html.Article:
             html.Div(id=Ids.UNUSUAL),
         ]
     )
+    slider = html.Div(
+        [
+            html.Label("No answer under", htmlFor=Ids.ABSTAIN),
+            dcc.Input(id=Ids.ABSTAIN, type="range", min=0, max=99, step=1, value=round(100 * (selection.abstain or 0))),
+            plain.place(Ids.ABSTAIN_SAID, "b"),
+        ],
+        className="way abstain",
+    )
     return html.Article(
         [
             html.Div(
                 [
                     html.Div(html.H2("Answer", className="card-title")),
-                    html.Div(html.Span(id=Ids.ABOUT, className="faint"), className="tools"),
+                    html.Div([html.Span(id=Ids.ABOUT, className="faint"), plain.place(Ids.CSV)], className="tools"),
                 ],
                 className="card-h",
             ),
             html.Div(faces.empty(NOTHING), id=Ids.FACE, className="face-slot"),
+            html.Div([plain.place(Ids.TOLD, className="told"), slider], className="ways"),
             html.Div([saliency, words, bars], id=Ids.BODY, className="answer"),
         ],
         className="ff-card c8",
@@ -79,62 +103,84 @@ def layout(saliency: Component, classes: Sequence[str]) -> html.Article:
 
 
 @dataclass
-class Shown:
-    """What the page shows of one question; the fields are the outputs of `answer_picture`, empty by default."""
+class Told:
+    """The answer in words; the fields are outputs."""
 
-    state: dict[str, Any] | None = None
-    face: Any = None
-    about: str = ""
     label: str = ""
     confidence: Any = ""
     truth: Any = None
+    set: Any = None
     top: Any = None
     title: str = "All classes"
+    told: Any = None
+    said: str = ""
+    csv: Any = None
+
+
+@dataclass
+class Shown:
+    """What the page shows of one question; the fields are the outputs of `answer_picture`, empty by default."""
+
+    told: Told
+    state: dict[str, Any] | None = None
+    face: Any = None
+    about: str = ""
     more: bool = True  # hidden
     error: str = ""
-    preview: Any = field(default_factory=lambda: picture.preview(None))
+    shown: dict[str, Any] | None = None
     caption: str = ""
-    steps: list[Any] = field(default_factory=lambda: [None] * len(preparation.NAMES))
-    notes: list[str] = field(default_factory=lambda: [""] * len(preparation.NAMES))
-    fixed: list[bool] = field(default_factory=lambda: [False] * len(preparation.SWITCHES))
+    steps: Any = None
     summary: str = ""
 
 
+WORDS = {
+    "label": (Ids.LABEL, "children"),
+    "confidence": (Ids.CONFIDENCE, "children"),
+    "truth": (Ids.TRUTH, "children"),
+    "set": (Ids.SET, "tree"),
+    "top": (Ids.TOP, "tree"),
+    "title": (Ids.ALL, "children"),
+    "told": (Ids.TOLD, "tree"),
+    "said": (Ids.ABSTAIN_SAID, "tree"),
+    "csv": (Ids.CSV, "tree"),
+}
 OUTPUTS = {
+    "told": {name: Output(*place) for name, place in WORDS.items()},
     "state": Output(Ids.STATE, "data"),
     "face": Output(Ids.FACE, "children"),
     "about": Output(Ids.ABOUT, "children"),
-    "label": Output(Ids.LABEL, "children"),
-    "confidence": Output(Ids.CONFIDENCE, "children"),
-    "truth": Output(Ids.TRUTH, "children"),
-    "top": Output(Ids.TOP, "children"),
-    "title": Output(Ids.ALL, "children"),
     "more": Output(Ids.MORE, "hidden"),
     "error": Output(picture.Ids.ERROR, "children"),
-    "preview": Output(picture.Ids.PREVIEW, "children"),
+    "shown": Output(picture.Ids.SHOWN, "data"),
     "caption": Output(picture.Ids.CAPTION, "children"),
-    "steps": [Output(preparation.picture_id(name), "children") for name in preparation.NAMES],
-    "notes": [Output(preparation.note_id(name), "children") for name in preparation.NAMES],
-    "fixed": [Output(preparation.switch_id(name), "disabled") for name in preparation.SWITCHES],
+    "steps": plain.children(preparation.Ids.STEPS),
     "summary": Output(preparation.Ids.SUMMARY, "children"),
 }
 
 
 def register(app: Dash, doors: Doors) -> None:
-    """The question to the network, and the bars."""
+    """The question to the network, how its answer is told, and the bars."""
 
     @app.callback(
         output=OUTPUTS,
-        inputs={
-            "search": Input("url", "search"),
-            "kept": Input(picture.Ids.STATE, "data"),
-            "mode": Input(preparation.Ids.MODE, "value"),
-            "switches": [Input(preparation.switch_id(name), "value") for name in preparation.SWITCHES],
-        },
+        inputs={"search": State("url", "search"), "asked": Input(address.ASKED, "data"), **question.inputs()},
+        prevent_initial_call=True,  # the address is read first
     )
-    def answer_picture(search: str, kept: Any, mode: Any, switches: list[Any]) -> dict[str, Any]:
-        off = [name for name, on in zip(preparation.SWITCHES, switches, strict=True) if not on]
-        return vars(ask(doors, Selection.parse(search), kept, mode, off))
+    def answer_picture(search: Any, asked: Any, kept: Any, mode: Any, off: Any, hand: Any) -> dict[str, Any]:
+        shown = ask(doors, Selection.parse(search), kept, mode, off, hand)
+        return {**vars(shown), "told": vars(shown.told)}
+
+    # told another way, the picture need not travel again
+    @app.callback(
+        output={name: Output(*place, allow_duplicate=True) for name, place in WORDS.items()},
+        inputs={"_": Input(address.TOLD, "data"), "search": State("url", "search"), "state": State(Ids.STATE, "data")},
+        prevent_initial_call=True,
+    )
+    def tell_answer(_: Any, search: Any, state: Any) -> dict[str, Any]:
+        try:
+            return vars(retold(doors, Selection.parse(search), state))
+        except (uploads.Refusal, Missing, Broken):  # whoever asks about the picture says so
+            raise PreventUpdate from None
 
     # a new file wipes the old answer at once, so that nobody reads the answer to another picture
     app.clientside_callback(
@@ -145,6 +191,11 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
 
+    # another address moves the slider, but never under a hand
+    app.clientside_callback(
+        MOVE % Ids.ABSTAIN, Output(Ids.ABSTAIN, "value"), Input(address.TOLD, "data"), prevent_initial_call=True
+    )
+
     @panel_callback(
         app,
         Ids.GRAPH_FACE,
@@ -152,12 +203,17 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.GRAPH, "style"),
         Input(Ids.STATE, "data"),
         Input(theme.STATE, "data"),
+        Input(address.SCALED, "data"),
     )
-    def draw_probabilities(state: Any, mode: Any) -> tuple[Any, dict[str, str]]:
+    def draw_probabilities(state: Any, mode: Any, look: Any) -> tuple[Any, dict[str, str]]:
         run, image = seen(state)
         again = doors.predictor.predict(run, image)  # it has the form already and passes unchanged
+        scaling = readable(doors.store.open(run), Selection.parse(look))
         figure = probabilities.bars(
-            again.probabilities, classes=again.classes, mode=theme.mode_of(mode), truth=truth_of(state)
+            verdict.judged(doors.store.open(run), again.probabilities, scaling).probabilities,
+            classes=again.classes,
+            mode=theme.mode_of(mode),
+            truth=truth_of(state),
         )
         return figure, {"height": f"{probabilities.height(len(again.classes))}px"}
 
@@ -167,37 +223,23 @@ def seen(state: Any) -> tuple[str, np.ndarray]:
 
     The browser sends the state back, so it is read like any other upload. Raises Refusal (a ValueError).
     """
-    from dash.exceptions import PreventUpdate
-
     if not isinstance(state, dict) or not isinstance(state.get("run"), str):
         raise PreventUpdate
     return state["run"], uploads.decode(uploads.from_data_url(state.get("image"))).pixels
 
 
-def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]) -> Shown:
+def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any = None, hand: Any = None) -> Shown:
     """Everything the page shows for a test picture (named in the URL) or an uploaded one."""
-    kept = kept if isinstance(kept, dict) else {}
-    if selection.sample is None and "src" not in kept:
-        doors.predictor.warm(selection.run)  # the first picture should not wait for torch
-        refusal = str(kept.get("error", ""))[:400]
-        return Shown(face=faces.empty(REFUSED if refusal else NOTHING), error=refusal)
-    shown = Shown()
+    shown = Shown(Told())
     try:
-        view = doors.store.shown(selection.run)
-        if selection.sample is not None:
-            image, orientation, truth = view.picture(selection.split, selection.sample), 1, _label(view, selection)
-            address = single_url(view.dataset["name"], selection.split, selection.sample)
-            shown.preview = picture.preview(
-                address, f"Image {selection.sample} of the {selection.split} set", crisp=True
-            )
-            shown.caption = f"{selection.split} image {selection.sample} · {image.shape[1]} × {image.shape[0]}"
-        else:
-            upload = uploads.decode(uploads.from_data_url(kept["src"]))
-            image, orientation, truth = upload.pixels, upload.orientation, None
-            shown.preview = picture.preview(kept["src"], "The picture you gave", crisp=max(image.shape[:2]) <= 64)
-            shown.caption = picture.caption(kept)
-        chosen: Mode = mode if mode in MODES else "auto"
-        answer = doors.predictor.predict(view.run_id, image, orientation=orientation, mode=chosen, off=off)
+        asked = question.read(doors, selection, kept, mode, off, hand)
+        if asked is None:
+            doors.predictor.warm(selection.run)  # the first picture should not wait for torch
+            refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
+            return replace(shown, face=faces.empty(REFUSED if refusal else NOTHING), error=refusal)
+        shown.shown, shown.caption = asked.shown, asked.caption
+        answer = asked.ask(doors)
+        shown.told = told(asked.run, answer.probabilities, selection, asked.truth)
     except uploads.Refusal as refusal:
         shown.error, shown.face = str(refusal), faces.empty(REFUSED)
         return shown
@@ -207,45 +249,174 @@ def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]
     except Broken as broken:
         shown.face = faces.error(str(broken), "Choose another run above; the other pages are fine.")
         return shown
-    _describe(shown, answer, doors.store.marks().name(answer.run), truth)
-    preparation.describe(shown, answer.prepared, chosen)
-    return shown
-
-
-def _describe(shown: Shown, answer: Answer, run: str, truth: int | None) -> None:
-    shown.about = f"{run}, {1000 * answer.seconds:.1f} ms"
-    shown.label = answer.label
-    shown.confidence = [f"{100 * answer.confidence:.1f}", html.Small(" %")]
-    if truth is not None:
-        right = truth == answer.predicted
-        shown.truth = html.P(
-            [
-                "Labelled ",
-                html.B(answer.classes[truth]),
-                " ",
-                badge("right", "good") if right else badge("wrong", "bad"),
-            ]
-        )
-    rows = [
-        html.Li(
-            [dot(int(i)), html.Span(answer.classes[i]), html.B(f"{probabilities.percent(answer.probabilities[i])} %")]
-        )
-        for i in answer.order[:3]
-    ]
-    shown.top = [html.H3(f"Top {NUMBERS[len(rows)]}"), html.Ul(rows, className="top3")]
-    shown.title = _title(len(answer.classes))
+    shown.about = f"{doors.store.marks().name(answer.run)}, {1000 * answer.seconds:.1f} ms"
     shown.more = False
     shown.state = {
         "run": answer.run,
         "image": uploads.data_url(uploads.Picture(answer.prepared.image, 1, 0, 0)),
         "target": answer.predicted,
-        "truth": truth,
+        "truth": asked.truth,
     }
+    chosen = asked.options["mode"]
+    shown.steps = preparation.strip(answer.prepared, chosen, asked.options["off"])
+    shown.summary = preparation.summary(answer.prepared, chosen)
+    return shown
 
 
-def _label(view: Any, selection: Selection) -> int:
-    pictures = view.pictures(selection.split)
-    return int(pictures.labels[pictures.row(selection.sample)])
+def retold(doors: Doors, selection: Selection, state: Any) -> Told:
+    """The answer of a state, told as the address now has it; PreventUpdate without one."""
+    run, image = seen(state)
+    view = doors.store.open(run)
+    return told(view, doors.predictor.predict(run, image).probabilities, selection, truth_of(state))
+
+
+def told(run: RunView, said: np.ndarray, selection: Selection, truth: int | None) -> Told:
+    """An answer in words. said: float [C], probabilities as trained; truth: a class id."""
+    selection = readable(run, selection)
+    found = verdict.judged(run, said, selection)
+    number = f"{100 * found.confidence:.1f}"
+    return Told(
+        ABSTAINED if found.abstains else found.label,
+        [number, html.Small(" %")],
+        _truth(found, truth),
+        [*_abstained(found), *_set(run, said, selection)],
+        _top(run, said),
+        _title(len(run.classes)),
+        _ways(run, selection),
+        f"{100 * found.threshold:.0f} %",
+        csv_link(exports.carried(*_table(run, said)), name="answer.csv"),
+    )
+
+
+def _table(run: RunView, said: np.ndarray) -> tuple[list[str], list[list]]:
+    """Every class, likeliest first: as trained, and where the run knows it calibrated, and in which sets."""
+    columns: dict[str, Any] = {"as_trained": said.astype(float)}
+    with contextlib.suppress(Missing, Broken):
+        columns["calibrated"] = run.scaled(said[None])[0]
+    with contextlib.suppress(Missing, Broken):
+        columns |= {f"in_set_{level}": run.sets(said[None], level / 100)[0].astype(int) for level in LEVELS}
+    order = np.argsort(-said, kind="stable")
+    rows = [[run.classes[i], *(column[i].item() for column in columns.values())] for i in order]
+    return ["class", *columns], rows
+
+
+def readable(run: RunView, selection: Selection) -> Selection:
+    """The selection, as trained where the run has no temperature."""
+    if selection.scaling is None:
+        return selection
+    try:
+        run.temperature()
+    except (Missing, Broken):
+        return replace(selection, scaling=None)
+    return selection
+
+
+def _truth(found: Verdict, truth: int | None) -> Any:
+    if truth is None or not 0 <= truth < len(found.classes):
+        return None
+    if found.abstains:
+        said = badge("not answered", "mute")
+    else:
+        said = badge("right", "good") if truth == found.predicted else badge("wrong", "bad")
+    return html.P(["Labelled ", html.B(found.classes[truth]), " ", said])
+
+
+def _abstained(found: Verdict) -> list[Any]:
+    """Why there is no answer, [] where there is one."""
+    if not found.abstains:
+        return []
+    words = (
+        f" is likeliest, and {100 * found.confidence:.1f} % is under your threshold of {100 * found.threshold:.0f} %."
+    )
+    return [html.P([html.B(found.label), words], className="small quiet")]
+
+
+def _set(run: RunView, said: np.ndarray, selection: Selection) -> list[Any]:
+    """The conformal set in words, and what sets of its level are worth."""
+    try:
+        chosen = [run.classes[i] for i in verdict.members(run, said, selection.level)]
+        worth = verdict.measured(run).get(selection.level)
+    except Missing as missing:
+        return [html.P([f"{missing} ", html.Code(missing.command)], className="faint small")]
+    except Broken as broken:
+        return [html.P(str(broken), className="faint small")]
+    words = [html.P([f"{selection.level} % set: ", html.B(verdict.worded(chosen))])]
+    if worth is not None and worth.covered.n:
+        share = worth.covered
+        words.append(
+            html.P(
+                f"Such sets held the true class of {share.percent} % of test images ({share.span}, {share.count:,} of "
+                f"{share.n:,}); {worth.size:.2f} classes each on average, {worth.empty:,} of them empty.",
+                className="faint small",
+            )
+        )
+    return words
+
+
+def _top(run: RunView, said: np.ndarray) -> list[Any]:
+    """The likeliest classes, as trained and calibrated."""
+    try:
+        scaled: np.ndarray | None = run.scaled(said[None])[0]
+    except (Missing, Broken):
+        scaled = None
+    head = [html.Td(), html.Th("As trained", scope="col")]
+    rows = []
+    for i in np.argsort(-said, kind="stable")[:3].tolist():
+        cells = [
+            html.Th([dot(i), html.Span(run.classes[i])], scope="row"),
+            html.Td(f"{probabilities.percent(said[i])} %"),
+        ]
+        if scaled is not None:
+            cells.append(html.Td(f"{probabilities.percent(float(scaled[i]))} %"))
+        rows.append(html.Tr(cells))
+    if scaled is not None:
+        head.append(html.Th("Calibrated", scope="col"))
+    caption = html.Caption(f"Top {NUMBERS[len(rows)]}")
+    return [html.Table([caption, html.Thead(html.Tr(head)), html.Tbody(rows)], className="top3")]
+
+
+def _ways(run: RunView, selection: Selection) -> list[Any]:
+    """Buttons that change how the answer is told: each leads to the address that says so."""
+    try:
+        warmth = f"divided by {run.temperature():.2f}, which is fitted on validation"
+        missing = ""
+    except (Missing, Broken) as problem:
+        warmth, missing = "", str(problem)
+    scalings = [
+        _choice("As trained", selection, on=selection.scaling is None, scaling=None),
+        _choice(
+            "Calibrated",
+            selection,
+            on=selection.scaling is not None,
+            title=missing or f"Logits {warmth}",
+            disabled=bool(missing),
+            scaling="temperature",
+        ),
+    ]
+    levels = [_choice(f"{level} %", selection, on=selection.level == level, level=level) for level in LEVELS]
+    return [
+        html.Div(
+            [html.Span(words), html.Div(buttons, className="seg", role="group", **{"aria-label": name})],
+            className="way",
+        )
+        for words, name, buttons in (
+            ("Confidence", "Probabilities", scalings),
+            ("Set that holds the truth", "Level of the prediction set", levels),
+        )
+    ]
+
+
+def _choice(
+    words: str, selection: Selection, *, on: bool, title: str = "", disabled: bool = False, **change: Any
+) -> dict:
+    return plain.element(
+        "Button",
+        words,
+        type="button",
+        title=title or None,
+        disabled=disabled,
+        **{"data-search": replace(selection, **change).query(), "aria-pressed": str(on).lower()},
+    )
 
 
 def truth_of(state: Any) -> int | None:

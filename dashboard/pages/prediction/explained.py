@@ -2,49 +2,33 @@
 
 from typing import Any
 
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, html
 
 from dashboard import uploads
 from dashboard.components import card, explanations
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures.overlay import veil
-from dashboard.pages.prediction import answer
+from dashboard.pages.prediction import answer, asked
 from dashboard.predictor import NoExplanation
 
 ID = "prediction-explained"
 FACE = "prediction-explained-face"
 CARD = "prediction-explained-card"
-NEAR = "prediction-explained-near"  # dcc.Store: 1 when the card comes near the window
 ASKED = "prediction-explained-asked"  # dcc.Store: the answer's state from then on; before, nobody is asked
-LOOK = """(id) => {
-    new IntersectionObserver((entries, eye) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
-        eye.disconnect();
-        dash_clientside.set_props('%s', {data: 1});
-    }, {rootMargin: '80px'}).observe(document.getElementById(id));
-    return dash_clientside.no_update;
-}"""
 CELLS = [(row, way) for row in explanations.ROWS for way in explanations.METHODS]
 
 
 def layout() -> html.Article:
     """The grid; it asks the network when it is looked at."""
-    body = [slot(FACE), html.Div(explanations.layout(ID)), dcc.Store(id=NEAR), dcc.Store(id=ASKED)]
+    body = [slot(FACE), html.Div(explanations.layout(ID)), *asked.layout(ASKED)]
     sentence = f"{(__doc__ or '').splitlines()[0]} {explanations.HELP}"
     return card("What spoke for which class", sentence, body, span=6, id=CARD)
 
 
 def register(app: Dash, doors: Doors) -> None:
     """Six maps for each picture and layer."""
-    app.clientside_callback(LOOK % NEAR, Output(NEAR, "data"), Input(CARD, "id"))
-    app.clientside_callback(
-        "(near, state) => (near && state ? state : dash_clientside.no_update)",
-        Output(ASKED, "data"),
-        Input(NEAR, "data"),
-        Input(answer.Ids.STATE, "data"),
-        prevent_initial_call=True,
-    )
+    asked.register(app, ASKED, CARD, answer.Ids.STATE)
     explanations.register(app, ID)
 
     @panel_callback(
@@ -71,14 +55,14 @@ def drawn(doors: Doors, state: Any, layer: Any) -> tuple:
     again = doors.predictor.predict(run, image)
     seen = again.prepared.image
     truth = answer.truth_of(state)
-    asked = explanations.targets(again.probabilities, again.classes, truth)
+    both = explanations.targets(again.probabilities, again.classes, truth)
     options = explanations.places(doors.store.open(run).manifest.get("layers", []))
     chosen = layer if any(one["value"] == layer for one in options) else explanations.AUTO
     sources, why = [], ""
     for row, way in CELLS:
         try:
             found = doors.predictor.explain(
-                run, seen, asked[row].id, way, layer="" if chosen == explanations.AUTO else chosen
+                run, seen, both[row].id, way, layer="" if chosen == explanations.AUTO else chosen
             )
             sources.append(uploads.thumbnail(veil(found)))
         except NoExplanation as none:
@@ -87,8 +71,8 @@ def drawn(doors: Doors, state: Any, layer: Any) -> tuple:
     height, width = seen.shape[:2]
     return (
         *sources,
-        *(explanations.alt(way, asked[row]) for row, way in CELLS),
-        *(explanations.line(target) for target in asked),
+        *(explanations.alt(way, both[row]) for row, way in CELLS),
+        *(explanations.line(target) for target in both),
         explanations.over(uploads.thumbnail(seen), height, width),
         f"As the network sees it, {width} × {height}.{why}",
         options,

@@ -1,5 +1,6 @@
 """Drop a picture, paste one or browse for one; it stays in this tab and is forgotten when you leave."""
 
+import json
 from enum import StrEnum
 from typing import Any
 
@@ -15,12 +16,20 @@ from dashboard.selection import Selection
 
 class Ids(StrEnum):
     STATE = "prediction-picture-state"  # what was uploaded, made small, or why it was refused
+    SHOWN = "prediction-picture-shown"  # how it is shown, see `show`
+    CAME = "prediction-picture-came"  # width and height of what assets/upload.js made small before it travelled
     UPLOAD = "prediction-upload"
     PREVIEW = "prediction-picture-preview"
     CAPTION = "prediction-picture-caption"
     ERROR = "prediction-error"
 
 
+SHOW = """(shown, kept) => {
+    const src = shown ? shown.src || (kept && kept.src) : null;
+    if (!src) return %s;
+    return {type: 'Img', namespace: 'dash_html_components', props: {
+        src: src, alt: shown.alt, className: shown.crisp ? 'crisp' : ''}};
+}"""
 LIMIT = f"PNG, JPEG, WebP, GIF up to {uploads.PAGE_BYTES // 1_000_000} MB"
 
 
@@ -29,7 +38,7 @@ def layout() -> html.Article:
     zone = dcc.Upload(
         html.Div(
             [
-                html.Div(preview(None), id=Ids.PREVIEW),
+                html.Div(blank(), id=Ids.PREVIEW),
                 html.Div(
                     [
                         icon("upload"),
@@ -61,9 +70,10 @@ def layout() -> html.Article:
         [
             head,
             zone,
+            dcc.Store(id=Ids.CAME),
             html.Div(id=Ids.ERROR, className="refusal", role="alert"),
             html.P(
-                "An uploaded picture is read in memory and kept by this browser tab alone. "
+                "A picture is made small here before it travels, read in memory, and kept by this browser tab alone. "
                 "Leaving the page forgets it.",
                 className="quiet small note",
             ),
@@ -72,22 +82,40 @@ def layout() -> html.Article:
     )
 
 
-def preview(source: str | None, alt: str = "", *, crisp: bool = False) -> html.Div | html.Img:
-    """The picture as it came. crisp: show its pixels as squares."""
-    if source is None:
-        return html.Div("No picture yet", className="blank faint")
-    return html.Img(src=source, alt=alt, className="crisp" if crisp else "")
+def blank() -> html.Div:
+    """Where no picture is."""
+    return html.Div("No picture yet", className="blank faint")
+
+
+def show(source: str, alt: str, *, crisp: bool = False) -> dict[str, Any]:
+    """The picture as it came. source: its address, '' for the upload, which the browser has already and need not get
+    again; crisp: its pixels as squares."""
+    return {"src": source, "alt": alt, "crisp": crisp}
 
 
 def caption(kept: dict[str, Any]) -> str:
-    """'boots.jpg · 640 × 480' of what `keep` left in the browser."""
-    width, height = kept.get("width"), kept.get("height")
-    size = f"{width} × {height}" if isinstance(width, int) and isinstance(height, int) else ""
+    """'boots.jpg · 640 × 480' of what `keep` left in the browser; of a larger one how large it was, too."""
+    both = [kept.get("width"), kept.get("height")], kept.get("came")
+    size, was = (f"{pair[0]} × {pair[1]}" if pair else "" for pair in map(_pair, both))
+    size = f"{was}, sent as {size}" if was and size else size
     return " · ".join(part for part in (str(kept.get("name", ""))[:40], size) if part)
 
 
+def _pair(value: Any) -> tuple[int, int] | None:
+    if not isinstance(value, list) or len(value) != 2 or not all(type(one) is int and 0 < one < 10**6 for one in value):
+        return None
+    return value[0], value[1]
+
+
 def register(app: Dash, _: Doors) -> None:
-    """The callback that takes a file in."""
+    """Taking a file in, and showing it."""
+    app.clientside_callback(
+        SHOW % json.dumps(blank().to_plotly_json()),
+        Output(Ids.PREVIEW, "children"),
+        Input(Ids.SHOWN, "data"),
+        State(Ids.STATE, "data"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output(Ids.STATE, "data"),
@@ -98,24 +126,29 @@ def register(app: Dash, _: Doors) -> None:
         Input(Ids.UPLOAD, "contents"),
         State(Ids.UPLOAD, "filename"),
         State("url", "search"),
+        State(Ids.CAME, "data"),
         prevent_initial_call=True,
     )
-    def keep_picture(contents: Any, filename: Any, search: str) -> tuple[Any, None, Any, Any, Any]:
+    def keep_picture(contents: Any, filename: Any, search: str, came: Any) -> tuple[Any, None, Any, Any, Any]:
         if contents is None:  # the echo of our own reset, which lets the same file be chosen again
             raise PreventUpdate
         selection = Selection.parse(search)
         there = selection.with_(sample=None).query() if selection.sample is not None else no_update
-        kept = keep(contents, filename)
+        kept = keep(contents, filename, came)
         shelf = (no_update, no_update) if "error" in kept else (True, "false")  # make room for the steps
         return kept, None, there, *shelf
 
 
-def keep(contents: Any, filename: Any) -> dict[str, Any]:
-    """What an upload leaves in the browser: a picture (name, src, width, height) or a refusal (name, error)."""
+def keep(contents: Any, filename: Any, came: Any = None) -> dict[str, Any]:
+    """What an upload leaves in the browser: a picture (name, src, width, height, came) or a refusal (name, error).
+
+    came: [width, height] before the browser made it small.
+    """
     name = filename if isinstance(filename, str) else ""
     name = name if len(name) <= 40 else f"{name[:24]}…{name[-12:]}"
     try:
         picture = uploads.decode(uploads.from_data_url(contents))
     except uploads.Refusal as refusal:
         return {"name": name, "error": str(refusal)}
-    return {"name": name, "src": uploads.data_url(picture), "width": picture.width, "height": picture.height}
+    found = {"name": name, "src": uploads.data_url(picture), "width": picture.width, "height": picture.height}
+    return found | ({"came": came} if _pair(came) else {})

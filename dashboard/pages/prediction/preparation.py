@@ -1,13 +1,13 @@
-"""Switch a step off to see what it does to the answer."""
+"""Switch a step off to see what it does to the answer; what changed nothing is faint."""
 
 from enum import StrEnum
 from typing import Any
 
-import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, html
+import numpy as np
+from dash import Dash, Input, Output, dcc, html
 
 from dashboard import uploads
-from dashboard.components import button, card, segmented
+from dashboard.components import button, card, plain, segmented
 from dashboard.doors import Doors
 from dashboard.predictor import STEPS, Prepared
 
@@ -16,10 +16,17 @@ class Ids(StrEnum):
     MODE = "prediction-preparation-mode"
     RESET = "prediction-preparation-reset"
     SUMMARY = "prediction-preparation-summary"
+    STEPS = "prediction-preparation-steps"
+    OFF = "prediction-preparation-off"  # names of the steps that are switched off; assets/prepare.js fills it
+    HAND = "prediction-hand"
+    HAND_STATE = "prediction-hand-state"  # {turn, box, of}: by hand, of which picture; assets/prepare.js fills it
 
 
+CONTROLS = {"mode": (Ids.MODE, "value"), "off": (Ids.OFF, "data"), "hand": (Ids.HAND_STATE, "data")}
 NAMES = [kind.name for kind in STEPS]
 SWITCHES = [kind.name for kind in STEPS if not kind.fixed]
+SIDE = 240  # pixels of a step's picture, shown at half of that
+EDGES = (("left", "Left", 0), ("top", "Top", 0), ("right", "Right", 100), ("bottom", "Bottom", 100))
 
 
 def switch_id(name: str) -> str:
@@ -38,58 +45,129 @@ def note_id(name: str) -> str:
 
 
 def layout() -> html.Article:
-    """One column a step, each with its switch; the last one cannot be left out."""
-    steps = []
-    for kind in STEPS:
-        box = dbc.Checkbox(
-            id=switch_id(kind.name),
-            value=True,
-            disabled=kind.fixed,
-            className="st",
-            label=html.Span([html.B(kind.title), html.Small(id=note_id(kind.name))]),
-        )
-        steps.append(html.Li([html.Div(id=picture_id(kind.name), className="frame"), box]))
+    """The steps in their order, each with its switch; turning and cutting by hand below them."""
     tools = [
         segmented(
             Ids.MODE, [("auto", "Auto"), ("full", "Always"), ("none", "Never")], "auto", "When a picture is prepared"
         ),
         button("Reset", id=Ids.RESET, small=True),
     ]
-    return card(
-        "How the picture was prepared",
-        html.Span(__doc__, id=Ids.SUMMARY),
-        html.Ul(steps, className="steps"),
-        tools=tools,
+    body = [
+        plain.place(Ids.STEPS, "ol", className="steps"),
+        plain.Plain(Ids.HAND, "details", {"className": "hand"}, by_hand()),
+        dcc.Store(id=Ids.OFF),
+        dcc.Store(id=Ids.HAND_STATE),
+    ]
+    return card("How the picture was prepared", html.Span(__doc__, id=Ids.SUMMARY), body, tools=tools)
+
+
+def by_hand() -> list[Any]:
+    """The picture to draw a box on; buttons and fields that do the same by keyboard."""
+    stage = html.Div(
+        [html.Img(alt="The picture, turned", id=f"{Ids.HAND}-picture"), html.Span(className="cut")],
+        id=f"{Ids.HAND}-stage",
+        className="stage",
     )
+    turn = field("turn", "Degrees to the left", 0, -180, 180)
+    quarter = [
+        html.Button(words, type="button", className="btn-ff sm", **{"data-turn": degrees})
+        for words, degrees in (("90° to the left", "90"), ("90° to the right", "-90"))
+    ]
+    edges = [field(name, f"{words} edge, %", value, 0, 100) for name, words, value in EDGES]
+    whole = html.Button("Whole picture, not turned", type="button", className="btn-ff sm ghost", **{"data-whole": ""})
+    words = "Draw a box on the picture to cut it, or say where its edges are, in per cent of the turned picture."
+    return [
+        html.Summary("Turn and cut by hand", className="btn-ff sm"),
+        html.Div(
+            [
+                stage,
+                html.Div(
+                    [
+                        html.P(words, className="small quiet"),
+                        html.Div(quarter, className="row-ff"),
+                        turn,
+                        html.Div(edges, className="edges"),
+                        html.Div(whole),
+                    ],
+                    className="fields",
+                ),
+            ],
+            className="by-hand",
+        ),
+    ]
 
 
-def describe(shown: Any, prepared: Prepared, mode: str) -> None:
-    """Fill in what `answer.Shown` says of the preparation."""
-    for place, step in enumerate(prepared.steps):
-        crisp = max(step.image.shape[:2]) <= 64
-        shown.steps[place] = html.Img(
-            src=uploads.thumbnail(step.image), alt=f"After {step.title}: {step.why}", className="crisp" if crisp else ""
-        )
-        shown.notes[place] = step.why
+def field(name: str, words: str, value: int, low: int, high: int) -> html.Div:
+    """A number with its label, which no callback reads."""
+    id = f"{Ids.HAND}-{name}"
+    number = plain.element(
+        "Input", id=id, type="number", value=str(value), min=low, max=high, step=1, className="form-control"
+    )
+    return html.Div([html.Label(words, htmlFor=id), number], className="field")
+
+
+def strip(prepared: Prepared, mode: str, off: tuple[str, ...]) -> list[dict]:
+    """One item a step: its number, its picture, its switch, what it did."""
     locked = prepared.unchanged or mode == "none"
-    shown.fixed = [locked] * len(SWITCHES)
+    items, seen = [], (np.zeros(0), "")
+    for place, (kind, step) in enumerate(zip(STEPS, prepared.steps, strict=True), start=1):
+        if step.image is not seen[0]:  # what changed nothing looks as before
+            seen = step.image, uploads.thumbnail(step.image, SIDE)
+        crisp = max(step.image.shape[:2]) <= 64
+        image = plain.element(
+            "Img",
+            src=seen[1],
+            alt=f"After {step.title}: {step.why}",
+            className="crisp" if crisp else "",
+        )
+        # what is asked for by hand is done whatever the form, so that its switch always works
+        still = kind.fixed or (locked and kind.name != "hand")
+        box = plain.element(
+            "Input",
+            id=switch_id(kind.name),
+            type="checkbox",
+            className="form-check-input",
+            checked=kind.name not in off,
+            disabled=still,
+        )
+        words = [
+            plain.element("Span", str(place), className="n", **{"aria-hidden": "true"}),
+            plain.element("B", kind.title),
+        ]
+        label = plain.element("Label", [box, *words], htmlFor=switch_id(kind.name), className="st")
+        items.append(
+            plain.element(
+                "Li",
+                [
+                    plain.element("Div", image, id=picture_id(kind.name), className="frame"),
+                    plain.element(
+                        "Div", [label, plain.element("Small", step.why, id=note_id(kind.name))], className="says"
+                    ),
+                ],
+                className="" if step.done else "idle",
+            )
+        )
+    return items
+
+
+def summary(prepared: Prepared, mode: str) -> str:
+    """What the card says of the whole."""
     if prepared.unchanged:
-        shown.summary = (
+        return (
             "This picture already has the form the network was trained on, so it passed as it is. "
             "Choose Always to prepare it anyway."
         )
-    elif mode == "none":
-        shown.summary = "Only resized, because preparation is off."
-    else:
-        shown.summary = __doc__ or ""
+    if mode == "none":
+        return "Only resized, because preparation is off."
+    done = sum(step.done for step in prepared.steps)
+    return f"{done} of {len(prepared.steps)} steps changed the picture. {__doc__}"
 
 
 def register(app: Dash, _: Doors) -> None:
-    """Reset puts every switch back."""
+    """Reset; assets/prepare.js puts back the switches, the turn and the cut."""
     app.clientside_callback(
-        f"() => ['auto', {', '.join(['true'] * len(SWITCHES))}]",
+        "() => 'auto'",
         Output(Ids.MODE, "value"),
-        *[Output(switch_id(name), "value") for name in SWITCHES],
         Input(Ids.RESET, "n_clicks"),
         prevent_initial_call=True,
     )

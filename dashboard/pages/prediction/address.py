@@ -1,0 +1,39 @@
+"""The parts of the address that this page follows: what is asked about, and how the answer is told.
+
+Panels follow one of them, so that telling the same answer another way asks nothing anew.
+"""
+
+from dash import Dash, Input, Output, State, dcc
+
+ASKED = "prediction-address-asked"
+TOLD = "prediction-address-told"
+SCALED = "prediction-address-scaled"  # the same without the threshold, which changes while a slider moves
+PARTS = {
+    ASKED: ["run", "split", "sample", "way"],
+    TOLD: ["scaling", "level", "abstain"],
+    SCALED: ["scaling", "level"],
+}
+TAKE = """(search, ...before) => {
+    const all = new URLSearchParams(search || '');
+    return %s.map((names, place) => {
+        const kept = new URLSearchParams();
+        for (const name of names) if (all.has(name)) kept.set(name, all.get(name));
+        const now = '?' + kept.toString();
+        return now === before[place] ? dash_clientside.no_update : now;
+    });
+}"""
+
+
+def layout() -> list[dcc.Store]:
+    """One store a part."""
+    return [dcc.Store(id=part) for part in PARTS]
+
+
+def register(app: Dash) -> None:
+    """A part changes only when what it holds does."""
+    app.clientside_callback(
+        TAKE % list(PARTS.values()),
+        *(Output(part, "data") for part in PARTS),
+        Input("url", "search"),
+        *(State(part, "data") for part in PARTS),
+    )

@@ -1,0 +1,58 @@
+"""How far is each picture from everything that the run knows, in the eyes of all its layers?
+
+What is usual is learned from reference pictures and from AGAIN of them as prepared from renderings: enlarged,
+leaning, light on dark or dark on light, with noise. Without these a network's layers tell every photograph, however
+well prepared, from pictures that never were one. docs/preparation.md compares this score with others.
+"""
+
+import numpy as np
+from PIL import Image
+
+from ml.evaluation.subject import Subject
+from ml.familiarity import Known, learn
+from ml.preparation import Form, prepare
+
+AGAIN = 400
+
+
+def arrays(subject: Subject) -> dict[str, np.ndarray]:
+    """What `ml.familiarity.learn` makes, and the scores of validation and test, float32 [n] in their order."""
+    reference = subject.splits["reference"]
+    statistics = subject.classifier.statistics
+    form = Form.of(reference.images[:1_000])
+    again = of = None
+    if form.background is not None:
+        rng = np.random.default_rng(subject.seed)
+        rows = rng.permutation(len(reference))[:AGAIN]
+        subject.tell(f"computing familiarity: {len(rows)} renderings")
+        again = statistics(np.stack([retaken(reference.images[row], form, rng) for row in rows]))
+        of = reference.labels[rows]
+    learned = learn(statistics(reference.images), reference.labels, again, of)
+    known = Known(learned)
+    scores = {split: known.scores(statistics(subject.splits[split].images)) for split in ("validation", "test")}
+    return {**learned, **{split: found.astype(np.float32) for split, found in scores.items()}}
+
+
+def retaken(image: np.ndarray, form: Form, rng: np.random.Generator) -> np.ndarray:
+    """uint8 [h, w, c] of a plain background → the same as it comes out of the preparation of a rendering of it.
+
+    Raises ValueError for a form without a plain background.
+    """
+    if form.background is None:
+        raise ValueError("only a plain background goes on beyond the picture")
+    height, width, channels = image.shape
+    times, lean = rng.uniform(4, 9), rng.uniform(-20, 20)
+    large = Image.fromarray(image.squeeze()).resize(
+        (round(width * times), round(height * times)), Image.Resampling.BICUBIC
+    )
+    room = int(rng.uniform(0.12, 0.4) * max(large.size))
+    level = (form.background,) * channels if channels > 1 else form.background
+    scene = Image.new(large.mode, (large.width + 2 * room, large.height + 2 * room), level)
+    scene.paste(large, (room, room))
+    scene = scene.rotate(lean, Image.Resampling.BICUBIC, fillcolor=level)
+    seen: np.ndarray = np.asarray(scene, np.float32).reshape(scene.height, scene.width, channels)
+    if rng.random() < 0.5:
+        seen = 255 - seen
+    seen = seen * rng.uniform(0.7, 1) + rng.uniform(0, 40)
+    seen = seen + rng.normal(size=seen.shape) * rng.uniform(0, 6)
+    return prepare(np.clip(np.rint(seen), 0, 255).astype(np.uint8), form).image

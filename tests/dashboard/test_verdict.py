@@ -1,0 +1,69 @@
+"""What is said of an answer, with probabilities and tables written by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard import verdict
+from dashboard.selection import Selection
+from dashboard.verdict import NONE, judged, measured, members, worded
+
+
+class Run:
+    """A run of three classes whose scaling is known and whose sets let in what has at least 0.3."""
+
+    classes = ("Shirt", "Coat", "Dress")
+
+    def scaled(self, probabilities):
+        return np.full_like(probabilities, 1 / 3)
+
+    def sets(self, probabilities, level):
+        return probabilities >= {0.9: 0.3, 0.95: 0.1, 0.99: 2.0}[level]
+
+    def conformal(self):
+        rows = [
+            ("validation", 0.9, 100, 90, 1.0, 3),
+            ("test", 0.9, 200, 181, 1.25, 7),
+            ("test", 0.97, 200, 190, 2.0, 0),
+        ]
+        return pd.DataFrame(rows, columns=["split", "level", "n", "covered", "size", "size_0"])
+
+
+SAID = np.array([0.2, 0.5, 0.3])
+
+
+def test_an_answer_is_given_from_the_threshold_on():
+    assert judged(Run(), SAID, Selection()).label == "Coat"
+    assert not judged(Run(), SAID, Selection()).abstains
+    assert not judged(Run(), SAID, Selection(abstain=0.5)).abstains, "at the threshold it answers"
+    assert judged(Run(), SAID, Selection(abstain=0.51)).abstains
+    scaled = judged(Run(), SAID, Selection(abstain=0.4, scaling="temperature"))
+    assert scaled.confidence == pytest.approx(1 / 3)
+    assert scaled.abstains, "the threshold is of what is shown"
+
+
+def test_members_come_likeliest_first():
+    assert members(Run(), SAID, 90) == [1, 2]
+    assert members(Run(), SAID, 95) == [1, 2, 0]
+    assert members(Run(), SAID, 99) == []
+
+
+def test_sets_are_measured_on_test_at_the_levels_that_are_offered():
+    found = measured(Run())
+    assert list(found) == [90]
+    assert str(found[90].covered) == "90.5 % (85.6 – 93.8, 181 of 200)"
+    assert (found[90].size, found[90].empty) == (1.25, 7)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], NONE),
+        (["Shirt"], "Shirt alone"),
+        (["Shirt", "Coat"], "Shirt or Coat"),
+        (["Shirt", "Coat", "Dress"], "Shirt, Coat or Dress"),
+    ],
+)
+def test_a_set_in_words(names, words):
+    assert worded(names) == words
+    assert verdict.NONE == "none of the classes"
