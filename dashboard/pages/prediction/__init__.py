@@ -6,6 +6,7 @@ from dashboard.components import button, icon, page_head
 from dashboard.doors import Doors
 from dashboard.pages.prediction import (
     answer,
+    batch,
     explained,
     familiarity,
     layers,
@@ -18,7 +19,7 @@ from dashboard.selection import Selection
 
 PATH = "/prediction"
 TITLE = "Prediction"
-PANELS = (picture, answer, saliency, samples, preparation, familiarity, explained, layers)
+PANELS = (picture, answer, saliency, samples, preparation, familiarity, explained, layers, batch)
 SENTENCE = (
     "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
 )
@@ -49,6 +50,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
                 id=answer.Ids.MORE,
                 hidden=True,
             ),
+            html.Div(batch.layout(), className="ff-grid"),
         ],
         className="prediction",
     )
