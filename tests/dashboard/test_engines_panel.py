@@ -155,3 +155,19 @@ def test_the_drawer_shows_what_was_measured(home, no_artifacts):
     for hostile in ([], {}, 7, "../../etc", "x" * 5000, True):
         status, _ = client.fire(output, "training-run-state.data", training_run_state__data=hostile)
         assert status in (200, 204)
+
+
+def test_the_studio_asks_the_chosen_engine_and_names_one_that_is_not_there(doors, home, no_artifacts):
+    from dashboard.pages.prediction import answer
+    from dashboard.selection import Selection
+    from ml import pipeline
+    from ml.artifacts.reader import Library
+
+    sample = Selection(run="toy", sample=int(doors.store.open("toy").predictions("test").ids[3]))
+    shown = answer.ask(doors, sample, None, "auto", [], "int8")
+    assert "python -m ml evaluate toy --only" in words(shown.face)
+    pipeline.evaluate(Library(no_artifacts, home), "toy", ["int8"])
+    shown = answer.ask(doors, sample, None, "auto", [], "int8")
+    assert shown.label == answer.ask(doors, sample, None, "auto", []).label
+    assert shown.state["engine"] == "int8"
+    assert [answer.engine_of(value) for value in ("onnx", "abacus", None, ["int8"], 7)] == ["onnx", *["torch"] * 4]

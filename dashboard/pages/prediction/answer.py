@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import dash_bootstrap_components as dbc
 import numpy as np
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
@@ -16,7 +17,7 @@ from dashboard.doors import Doors
 from dashboard.figures import probabilities
 from dashboard.pages.prediction import picture, preparation
 from dashboard.pictures import single_url
-from dashboard.predictor import MODES, Answer, Broken, Missing, Mode
+from dashboard.predictor import ENGINES, MODES, Answer, Broken, Missing, Mode
 from dashboard.selection import Selection
 
 
@@ -25,6 +26,7 @@ class Ids(StrEnum):
     FACE = "prediction-answer-face"
     BODY = "prediction-answer-body"
     ABOUT = "prediction-answer-about"
+    ENGINE = "prediction-engine-select"
     LABEL = "prediction-label"
     CONFIDENCE = "prediction-confidence"
     TRUTH = "prediction-truth"
@@ -39,6 +41,7 @@ class Ids(StrEnum):
 
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 NOTHING = "No picture yet. Drop one on the left, or take one from the test set below."
+ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
 REFUSED = "There is no answer, because the picture could not be read."
 
 
@@ -67,7 +70,7 @@ def layout(saliency: Component, classes: Sequence[str]) -> html.Article:
             html.Div(
                 [
                     html.Div(html.H2("Answer", className="card-title")),
-                    html.Div(html.Span(id=Ids.ABOUT, className="faint"), className="tools"),
+                    html.Div([html.Span(id=Ids.ABOUT, className="faint"), engine_select()], className="tools"),
                 ],
                 className="card-h",
             ),
@@ -75,6 +78,17 @@ def layout(saliency: Component, classes: Sequence[str]) -> html.Article:
             html.Div([saliency, words, bars], id=Ids.BODY, className="answer"),
         ],
         className="ff-card c8",
+    )
+
+
+def engine_select() -> html.Div:
+    """What computes the answer. Explanations and neighbours are torch's: they look inside the network."""
+    options = [{"value": name, "label": words} for name, words in ENGINE_NAMES.items()]
+    return html.Div(
+        [
+            html.Label("Computed by", htmlFor=Ids.ENGINE, className="visually-hidden"),
+            dbc.Select(id=Ids.ENGINE, options=options, value="torch"),
+        ]
     )
 
 
@@ -129,12 +143,13 @@ def register(app: Dash, doors: Doors) -> None:
             "search": Input("url", "search"),
             "kept": Input(picture.Ids.STATE, "data"),
             "mode": Input(preparation.Ids.MODE, "value"),
+            "engine": Input(Ids.ENGINE, "value"),
             "switches": [Input(preparation.switch_id(name), "value") for name in preparation.SWITCHES],
         },
     )
-    def answer_picture(search: str, kept: Any, mode: Any, switches: list[Any]) -> dict[str, Any]:
+    def answer_picture(search: str, kept: Any, mode: Any, engine: Any, switches: list[Any]) -> dict[str, Any]:
         off = [name for name, on in zip(preparation.SWITCHES, switches, strict=True) if not on]
-        return vars(ask(doors, Selection.parse(search), kept, mode, off))
+        return vars(ask(doors, Selection.parse(search), kept, mode, off, engine_of(engine)))
 
     # a new file wipes the old answer at once, so that nobody reads the answer to another picture
     app.clientside_callback(
@@ -155,7 +170,9 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_probabilities(state: Any, mode: Any) -> tuple[Any, dict[str, str]]:
         run, image = seen(state)
-        again = doors.predictor.predict(run, image)  # it has the form already and passes unchanged
+        again = doors.predictor.predict(
+            run, image, engine=engine_of(state.get("engine"))
+        )  # it has the form already and passes unchanged
         figure = probabilities.bars(
             again.probabilities, classes=again.classes, mode=theme.mode_of(mode), truth=truth_of(state)
         )
@@ -174,7 +191,12 @@ def seen(state: Any) -> tuple[str, np.ndarray]:
     return state["run"], uploads.decode(uploads.from_data_url(state.get("image"))).pixels
 
 
-def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]) -> Shown:
+def engine_of(value: Any) -> str:
+    """One of ENGINES, whatever the browser says."""
+    return value if isinstance(value, str) and value in ENGINES else "torch"
+
+
+def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str], engine: str = "torch") -> Shown:
     """Everything the page shows for a test picture (named in the URL) or an uploaded one."""
     kept = kept if isinstance(kept, dict) else {}
     if selection.sample is None and "src" not in kept:
@@ -197,7 +219,9 @@ def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]
             shown.preview = picture.preview(kept["src"], "The picture you gave", crisp=max(image.shape[:2]) <= 64)
             shown.caption = picture.caption(kept)
         chosen: Mode = mode if mode in MODES else "auto"
-        answer = doors.predictor.predict(view.run_id, image, orientation=orientation, mode=chosen, off=off)
+        answer = doors.predictor.predict(
+            view.run_id, image, orientation=orientation, mode=chosen, off=off, engine=engine
+        )
     except uploads.Refusal as refusal:
         shown.error, shown.face = str(refusal), faces.empty(REFUSED)
         return shown
@@ -208,6 +232,7 @@ def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]
         shown.face = faces.error(str(broken), "Choose another run above; the other pages are fine.")
         return shown
     _describe(shown, answer, doors.store.marks().name(answer.run), truth)
+    shown.state = {**(shown.state or {}), "engine": engine}
     preparation.describe(shown, answer.prepared, chosen)
     return shown
 

@@ -17,12 +17,12 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
 from dashboard.doors import Doors
 from dashboard.figures import confusion as figure
-from dashboard.predictor import ENGINES, FILES
+from dashboard.pages.prediction.answer import ENGINE_NAMES
+from dashboard.predictor import FILES
 from dashboard.security import BATCH_BYTES
 from dashboard.share import Share
 from dashboard.store import wilson
 
-NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
 PRIVACY = (
     "Large pictures are made small in your browser before they travel. They are read in memory, answered and "
     "forgotten; this tab keeps the answers until you leave the page."
@@ -46,7 +46,7 @@ def layout() -> html.Article:
         [
             html.Span("Computed by"),
             html.Select(
-                [html.Option(NAMES[name], value=name) for name in ENGINES],
+                [html.Option(words, value=name) for name, words in ENGINE_NAMES.items()],
                 className="form-select",
                 **{"data-batch-engine": ""},
             ),
