@@ -253,6 +253,9 @@ PATHS: dict[str, dict[str, Any]] = {
             "responses": {
                 "200": {
                     "description": "The overlay, or the numbers.",
+                    "headers": {
+                        "X-Target": {"schema": {"type": "string"}, "description": "With a PNG: the class, from 0."}
+                    },
                     "content": {
                         "image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}},
                         "application/json": {"schema": _ref("Attribution")},

@@ -1,7 +1,10 @@
 """How much one client may ask: buckets of tokens, who is held back, and in which words."""
 
+import threading
+from urllib.request import Request, urlopen
+
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from dashboard import limits, serve
 from dashboard.limits import Buckets
@@ -106,3 +109,20 @@ def test_proxies_are_trusted_only_where_the_setting_counts_them(monkeypatch, cap
     with pytest.raises(SystemExit):
         serve.trusted_proxies()
     assert "FASHION_PROXIES" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("proxies", "client"), [("", "127.0.0.1"), ("1", "10.0.0.7"), ("2", "10.0.0.6")])
+def test_the_client_is_who_a_counted_proxy_names(monkeypatch, proxies, client):
+    monkeypatch.setenv("FASHION_PROXIES", proxies)
+    made = Flask("named")
+    made.add_url_rule("/", "who", lambda: limits.client() + request.headers.get("X-Forwarded-For", ""))
+    web, end = serve.listen(made, serve.take("127.0.0.1", 0)), serve.Stop()
+    thread = threading.Thread(target=serve.until, args=(web, end), daemon=True)
+    thread.start()
+    try:
+        asked = Request(f"http://127.0.0.1:{web.effective_port}/", headers={"X-Forwarded-For": "10.0.0.6, 10.0.0.7"})
+        with urlopen(asked, timeout=10) as answer:
+            assert answer.read().decode().startswith(client)
+    finally:
+        end.set()
+        thread.join(15)
