@@ -202,7 +202,7 @@
     if (failed.length) {
       const lines = failed.slice(0, 200).map((row) => node('Li', {}, node('B', {}, row.file), ' ', row.error));
       const more = failed.length > 200 ? [node('Li', {}, `and ${failed.length - 200} more, in the CSV`)] : [];
-      parts.push(node('Details', { className: 'small' }, node('Summary', {}, `${failed.length} without an answer`), node('Ul', {}, ...lines, ...more)));
+      parts.push(node('Details', { className: 'small' }, node('Summary', {}, `${failed.length} without an answer`), node('Ul', { tabIndex: '0' }, ...lines, ...more)));
     }
     if (batch.rows.length && !busy) {
       parts.push(node('Div', { className: 'row-ff' }, press('CSV', { 'data-batch-csv': '' }), press('Clear', { 'data-batch-clear': '' })));
