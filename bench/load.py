@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import os
 import random
+import secrets
 import statistics
 import sys
 import tempfile
@@ -24,7 +25,6 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-BOUNDARY = "fashion-forward-load"
 PAGE_EVERY = 0.5  # s
 SCENARIOS = ((20, 0.0), (200, 1.0))  # users, seconds each thinks
 RATE, P95, PAGE = (
@@ -92,17 +92,20 @@ class Client:
 
 
 def question(address: str, picture: bytes, **fields: str) -> bytes:
-    """The whole request that asks for the prediction of a picture, bytes of a file."""
+    """The whole request that asks for the prediction of a picture, bytes of a file; its boundary is new each time, as
+    clients make it: the server has to look for another one in every request.
+    """
+    boundary = secrets.token_hex(16)
     parts = [
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()
     ]
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'.encode()
-    body = b"".join([*parts, head, picture, f"\r\n--{BOUNDARY}--\r\n".encode()])
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'.encode()
+    body = b"".join([*parts, head, picture, f"\r\n--{boundary}--\r\n".encode()])
     lines = [
         "POST /api/v1/predict HTTP/1.1",
         f"Host: {urlsplit(address).netloc}",
-        f"Content-Type: multipart/form-data; boundary={BOUNDARY}",
+        f"Content-Type: multipart/form-data; boundary={boundary}",
         f"Content-Length: {len(body)}",
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
@@ -124,7 +127,6 @@ async def crowd(
 ) -> Load:
     """So many users ask for so long, each about other pictures; somebody opens the page meanwhile."""
     load, chance = Load(), random.Random(0)
-    questions = [question(address, one, **(fields or {})) for one in pictures]
     began = time.perf_counter()
     end = began + seconds
 
@@ -144,7 +146,7 @@ async def crowd(
         client, turn = Client(address), number
         await asyncio.sleep(wait)
         while time.perf_counter() < end:
-            await timed(client, questions[turn % len(questions)], load.answers)
+            await timed(client, question(address, pictures[turn % len(pictures)], **(fields or {})), load.answers)
             turn += 7
             await asyncio.sleep(think)
         client.close()
@@ -175,7 +177,6 @@ class Camera:
 async def cameras(address: str, frames: list[bytes], *, clients: int, pace: float, seconds: float) -> Camera:
     """Clients that take `pace` frames a second and always send the newest: one that is older is never sent."""
     seen = Camera()
-    questions = [question(address, one) for one in frames]
     end = time.perf_counter() + seconds
 
     async def one(number: int) -> None:
@@ -197,7 +198,7 @@ async def cameras(address: str, frames: list[bytes], *, clients: int, pace: floa
                 ready.clear()
                 when, which = newest
                 try:
-                    status, body = await client.ask(questions[int(which) % len(questions)])
+                    status, body = await client.ask(question(address, frames[int(which) % len(frames)]))
                 except OSError as error:
                     seen.errors.append(repr(error))
                     continue
