@@ -297,3 +297,23 @@ def test_an_engine_that_was_not_made_is_named_with_its_command(client, run):
     answer = post(client, png(run.pictures("test").images[0]), engine="int8")
     assert answer.status_code == 404
     assert "python -m ml evaluate toy --only" in answer.get_json()["error"]
+
+
+def test_a_batch_streams_from_memory_and_the_connection_goes_on(live_server, run, monkeypatch):
+    import tempfile
+
+    noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3)).astype(np.uint8)
+    large = png(noise)
+    assert len(large) > 2_000_000
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")  # any temporary file now fails
+    files = [("files", (f"{i}.png", large)) for i in range(16)]  # more than a picture alone may have: 30 MB
+    with requests.Session() as session:
+        for _ in range(2):
+            with session.post(f"{live_server}/api/v1/batch", files=files, stream=True, timeout=60) as answer:
+                assert answer.headers["Transfer-Encoding"] == "chunked"
+                told = [json.loads(line) for line in answer.iter_lines()]
+            assert [line["file"] for line in told[:-1]] == [f"{i}.png" for i in range(16)]
+            assert told[-1]["done"]["answered"] == 16
+        too_large = session.post(f"{live_server}/api/v1/batch", files=files * 2, timeout=60)
+    assert too_large.status_code == 413
+    assert "64 MB" in too_large.json()["error"]
