@@ -163,7 +163,8 @@ def verdict(frame: pd.DataFrame) -> list[str]:
     rows = {row["engine"]: row for row in frame.to_dict("records")}
     small, full, eager = rows["int8"], rows["onnx"], rows["torch"]
     points = 100 * (small["accuracy"] - eager["accuracy"])
-    gains, losses = [], []
+    gains: list[str] = []
+    losses: list[str] = []
 
     def compare(better: bool, gain: str, loss: str) -> None:
         (gains if better else losses).append(gain if better else loss)
