@@ -18,7 +18,7 @@ CLUSTER := .venv/.installed-cluster
 ONNX := .venv/.installed-onnx
 SERVERS := .venv/.installed-servers
 
-.PHONY: help run cluster test test-unit check format test-faults bench-web bench-scale bench-train bench-latency bench-inference models ablation artifacts plotly clean
+.PHONY: help run cluster test test-unit check format test-faults bench-web bench-scale bench-train bench-latency bench-inference bench-load models ablation artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -52,6 +52,9 @@ test-faults: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## the fault scenar
 
 bench-web: $(DEV) $(BROWSER) ## how fast the pages are, in Chromium
 	$(BIN)/python bench/web.py $(ARGS)
+
+bench-load: $(DEV) ## how many people the server answers at once
+	$(BIN)/python bench/load.py $(ARGS)
 
 bench-scale: $(DEV) $(BROWSER) ## how the Dashboard holds with a million examples
 	$(BIN)/python bench/scale.py $(ARGS)

@@ -106,7 +106,7 @@
       const columns = Number(grid.dataset.arrows);
       const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[e.key];
       if (step) {
-        const cells = [...grid.querySelectorAll('button[data-search]:not(:disabled)')];
+        const cells = [...grid.querySelectorAll('button[data-search]:not(:disabled),button[data-batch-true]')];
         const next = cells[cells.indexOf(e.target) + step];
         if (next) { e.preventDefault(); next.focus(); }
         return;

@@ -328,7 +328,15 @@ def data_map(run: RunView, selection: Selection) -> tuple[list[str], list[list]]
     return head, [[selection.split, int(i), f"{m:.6f}", f"{s:.6f}", int(f), int(h), epochs] for i, m, s, f, h in rows]
 
 
+def engines(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row an engine: file, pace, accuracy and agreement with their intervals."""
+    frame = run.engines()
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+GRAPHS = {"onnx": ".onnx", "int8": "-int8.onnx"}  # noun → the end of its file's name
 TABLES = {
+    "engines": engines,
     "selection": selected,
     "modes": modes,
     "slices": slices,
@@ -347,9 +355,9 @@ TABLES = {
 
 
 def register(server: Flask, doors: Doors) -> None:
-    """Add /export/<noun>.csv, and /export/runs/<run_id>.zip and .md, to the server."""
+    """Add /export/<noun>.csv, and /export/runs/<run_id>.zip, .md and /<noun>.onnx, to the server."""
 
-    def attached(run_id: str, ending: str, kind: str, make: Callable[[str], str | bytes]) -> Response:
+    def attached(run_id: str, tail: str, kind: str, make: Callable[[str], str | bytes]) -> Response:
         """run_id is looked up in the listing, so the file's name is one of ours."""
         try:
             content = make(run_id)
@@ -357,16 +365,22 @@ def register(server: Flask, doors: Doors) -> None:
             abort(404, str(missing))
         except Broken as broken:
             abort(409, str(broken))
-        name = {"Content-Disposition": f'attachment; filename="{run_id}.{ending}"', "Cache-Control": "no-store"}
+        name = {"Content-Disposition": f'attachment; filename="{run_id}{tail}"', "Cache-Control": "no-store"}
         return Response(content, mimetype=kind, headers=name)
 
     @server.get("/export/runs/<run_id>.zip")
     def export_run(run_id: str) -> Response:
-        return attached(run_id, "zip", "application/zip", doors.shelf.pack)
+        return attached(run_id, ".zip", "application/zip", doors.shelf.pack)
 
     @server.get("/export/runs/<run_id>.md")
     def export_card(run_id: str) -> Response:
-        return attached(run_id, "md", "text/markdown", doors.shelf.card)
+        return attached(run_id, ".md", "text/markdown", doors.shelf.card)
+
+    @server.get("/export/runs/<run_id>/<noun>.onnx")
+    def export_graph(run_id: str, noun: str) -> Response:
+        if noun not in GRAPHS:
+            abort(404)
+        return attached(run_id, GRAPHS[noun], "application/octet-stream", lambda name: doors.shelf.graph(name, noun))
 
     @server.get("/export/<noun>.csv")
     def export(noun: str) -> Response:

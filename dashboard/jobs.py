@@ -50,7 +50,7 @@ WAKE_LONGEST = 60.0
 LOADING_SECONDS = 60.0  # a worker that lives may take so long to put its name down
 RELAY_SECONDS = 0.5
 LOG_BYTES = 16_000
-EVALUATIONS = ("label_issues", "robustness")  # nouns that take minutes: made when somebody asks for them
+EVALUATIONS = ("engines", "label_issues", "robustness")  # nouns that take minutes: made when somebody asks for them
 READ_ONLY = "This server shows runs and trains none (it was started with --read-only)."
 NO_BROKER = (
     "The job queue (Redis) cannot be reached. Trainings under way go on; new ones wait and begin by themselves once it "

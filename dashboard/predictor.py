@@ -3,47 +3,67 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from dashboard.recent import Recent
+from ml import batch
 from ml.artifacts.reader import Broken, Library, Missing, Run
+from ml.batch import Said
 from ml.data.duplicates import LIMIT as TWIN
 from ml.data.duplicates import units
+from ml.decoding import FILE_BYTES, GATE, LOSSLESS, ORIENTATION, Gate, Picture, Refusal, allowed, decode
+from ml.engines import ENGINES, need, open_run
 from ml.familiarity import LIMIT, Familiarity, Known, Reference, Rival, usual
+from ml.parcels import FILES, UNPACKED, items
 from ml.preparation import MODES, STEPS, Box, Form, Mode, Prepared, Step
 from ml.variants import USUAL, Agreement, Variant, compare, prepared
 
 if TYPE_CHECKING:
+    from ml.engines import Engine
     from ml.explanation.walk import Arithmetic, Stop
     from ml.inference import Classifier
 
 __all__ = [
+    "ENGINES",
     "EXPLAIN",
+    "FILES",
+    "FILE_BYTES",
+    "GATE",
     "LIMIT",
+    "LOSSLESS",
     "MEANS",
     "MODES",
+    "ORIENTATION",
     "STEPS",
+    "UNPACKED",
     "USUAL",
     "Agreement",
     "Answer",
     "Box",
     "Broken",
     "Familiarity",
+    "Gate",
     "Missing",
     "Mode",
     "NoExplanation",
+    "Picture",
     "Predictor",
     "Prepared",
+    "Refusal",
     "Rival",
+    "Said",
     "Step",
     "Typical",
     "Variant",
+    "allowed",
+    "decode",
+    "need",
 ]  # fmt: skip
 
 OPEN = 6  # classifiers held at once, 4 MB each and their reference features
@@ -112,19 +132,33 @@ class Typical:
 
 
 class Opened:
-    """One run ready to answer."""
+    """One run ready to answer; a network is loaded when it is first asked for."""
 
-    def __init__(self, run: Run, library: Library, classifier: "Classifier") -> None:
-        self.run, self.classifier, self._library = run, classifier, library
+    def __init__(self, run: Run, library: Library) -> None:
+        self.run, self._library = run, library
+        self.classes: tuple[str, ...] = tuple(run.manifest["dataset"]["classes"])
+        self._engines: dict[str, Engine] = {}
+
+    @cached_property
+    def classifier(self) -> "Classifier":
+        """The network in torch, which explains too. Raises Broken."""
+        return _classifier(self.run)
+
+    def engine(self, name: str) -> "Engine":
+        """What computes the answers. Raises Missing with its command, Broken, ValueError for an unknown name."""
+        if name == "torch":
+            return self.classifier
+        if name not in ENGINES:
+            raise ValueError(f"unknown engine {name!r}")
+        if name not in self._engines:
+            need("onnxruntime")
+            self._engines[name] = open_run(self.run, name)
+        return self._engines[name]
 
     @cached_property
     def form(self) -> Form:
         """Read from 1,000 of the run's reference pictures; without them, no background is taken for granted."""
-        dataset = self.run.manifest["dataset"]
-        try:
-            return Form.of(self._library.pictures(dataset["name"], "reference").images[:1_000])
-        except (Missing, Broken):
-            return Form(dataset["height"], dataset["width"], dataset["channels"])
+        return batch.form_of(self._library, self.run)
 
     @cached_property
     def reference(self) -> Reference:
@@ -177,22 +211,24 @@ class Predictor:
         turn: float = 0.0,
         box: Box | None = None,
         way: str = USUAL,
+        engine: str = "torch",
     ) -> Answer:
         """image: uint8 [h, w, 1 or 3] of any size; orientation: EXIF; mode, off, turn, box: see ml.preparation.prepare.
 
-        way: one of ml.variants, the usual one where there is none of that name. Raises Missing for an unknown run,
-        Broken for one that does not check out, ValueError for a bad mode, step, turn or box.
+        way: one of ml.variants, the usual one where there is none of that name; engine: one of ENGINES. Raises Missing
+        for an unknown run, or an engine that is not there (with the command that makes it), Broken for one that does
+        not check out, ValueError for a bad mode, step, turn, box or engine.
         """
         opened = self._open(run_id)
-        form = opened.form
+        form, network = opened.form, self._network(opened, engine)
         start = time.perf_counter()
         options = {"orientation": orientation, "mode": mode, "off": frozenset(off), "turn": turn, "box": box}
         place = (hashlib.sha256(image.tobytes()).digest(), image.shape, form, form.peak, way, *options.values())
         made = self._prepared.get(place, lambda: prepared(image, form, way, **options))
         with self._lock:
-            probabilities = opened.classifier.probabilities(made.image[None])[0]
+            probabilities = network.probabilities(made.image[None])[0]
         seconds = time.perf_counter() - start
-        return Answer(opened.run.run_id, opened.classifier.classes, probabilities, made, seconds)
+        return Answer(opened.run.run_id, opened.classes, probabilities, made, seconds)
 
     def agreement(self, run_id: str | None, image: np.ndarray, **options: Any) -> Agreement:
         """What the run says of every plausible preparation of a picture, asked in one batch.
@@ -206,6 +242,30 @@ class Predictor:
                 return opened.classifier.probabilities(images)
 
         return compare(image, opened.form, classify, **options)
+
+    def answers(
+        self,
+        run_id: str | None,
+        sources: Iterable[tuple[str, IO[bytes]]],
+        *,
+        mode: Mode = "auto",
+        engine: str = "torch",
+    ) -> tuple[str, tuple[str, ...], Iterator[Said]]:
+        """Many pictures: the run that answers, its classes, and one answer a file, made as they are taken.
+
+        sources: (name, opened file), zips among them; see ml.parcels for what is read of them. Raises what predict
+        raises before the first answer is made; others may ask between any few pictures.
+        """
+        opened = self._open(run_id)
+        if mode not in MODES:
+            raise ValueError(f"prepare must be {', '.join(MODES)}")
+        form, network = opened.form, self._network(opened, engine)
+
+        def ask(images: np.ndarray) -> np.ndarray:
+            with self._lock:
+                return network.probabilities(images)
+
+        return opened.run.run_id, opened.classes, batch.answers(items(sources), form, opened.classes, ask, mode=mode)
 
     def explain(
         self,
@@ -244,7 +304,7 @@ class Predictor:
         opened = self._open(run_id)
         if method not in EXPLAIN:
             raise ValueError(f"unknown explanation {method!r}")
-        if not 0 <= target < len(opened.classifier.classes):
+        if not 0 <= target < len(opened.classes):
             raise ValueError(f"there is no class {target}")
         layer = layer if method == "grad-cam" else ""
         if layer and layer not in {one["name"] for one in opened.run.manifest.get("layers", [])}:
@@ -418,8 +478,11 @@ class Predictor:
             return self._opened.get(name, lambda: self._load(name))
 
     def _load(self, name: str) -> Opened:
-        run = self._library.open(name)
-        return Opened(run, self._library, _classifier(run))
+        return Opened(self._library.open(name), self._library)
+
+    def _network(self, opened: Opened, engine: str) -> "Engine":
+        with self._lock:  # a network is loaded once
+            return opened.engine(engine)
 
     @staticmethod
     def _stands(opened: Opened) -> tuple[str, str]:

@@ -33,6 +33,8 @@ CALLBACK = "/_dash-update-component"
 CALLBACK_BYTES = 16 * 2**20
 """Largest callback body: a file of 12 MB grows by a third in base64."""
 API_BYTES = 30 * 10**6
+BATCH = "/api/v1/batch"
+BATCH_BYTES = 64 * 10**6
 OTHER_BYTES = 64 * 2**10
 NOTICE = "app-notice"
 """Id of the element that tells about a callback that failed outside every panel's own error face."""
@@ -86,6 +88,8 @@ def body_limit(path: str) -> int:
     """The most bytes a request to `path` may carry in its body."""
     if path == CALLBACK:
         return CALLBACK_BYTES
+    if path == BATCH:
+        return BATCH_BYTES
     return API_BYTES if path.startswith("/api/") else OTHER_BYTES
 
 

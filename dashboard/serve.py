@@ -9,6 +9,7 @@ import functools
 import ipaddress
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -223,21 +224,35 @@ class Channel(HTTPChannel):
 
 def listen(server: Flask, listener: socket.socket) -> TcpWSGIServer:
     """Waitress around `server` on a bound socket; it answers once `until` runs its loop."""
+    proxies = trusted_proxies()
     web = create_server(
         server,
         sockets=[listener],
         threads=THREADS,
         connection_limit=CONNECTIONS,
-        max_request_body_size=security.API_BYTES + 1,
+        max_request_body_size=security.BATCH_BYTES + 1,
         # what people send and see stays in memory: waitress would put longer bodies into temporary files
-        inbuf_overflow=security.API_BYTES + 1,
-        outbuf_overflow=security.API_BYTES + 1,
+        inbuf_overflow=security.BATCH_BYTES + 1,
+        outbuf_overflow=security.BATCH_BYTES + 1,
         asyncore_use_poll=True,  # select() ends at 1,024 files
         ident="",
         clear_untrusted_proxy_headers=True,
+        **(
+            {"trusted_proxy": "*", "trusted_proxy_count": proxies, "trusted_proxy_headers": "x-forwarded-for"}
+            if proxies
+            else {}
+        ),
     )
     web.channel_class = Channel
     return web
+
+
+def trusted_proxies() -> int:
+    """How many proxies stand before the server and name the client in X-Forwarded-For (FASHION_PROXIES, 0 to 9)."""
+    text = os.environ.get("FASHION_PROXIES", "0").strip() or "0"
+    if not re.fullmatch(r"[0-9]", text):
+        stop(f"FASHION_PROXIES is {text[:20]!r}: it must be the number of proxies before the app, 0 to 9.")
+    return int(text)
 
 
 class Stop:
@@ -320,6 +335,7 @@ def run(server: Flask, chosen: Options) -> None:
     save_memory()
     sys.setswitchinterval(TURN)
     if not is_loopback(chosen.host):
+        server.config["OPEN_TO_OTHERS"] = True
         server.config["ACCEPTED_HOSTS"] |= {security.ANY_ADDRESS, chosen.host.lower()}
     end = Stop()
     for name in (signal.SIGTERM, signal.SIGINT):

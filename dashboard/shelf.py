@@ -65,6 +65,10 @@ class Shelf:
         """The run as a zip, its card inside. Raises Missing or Broken."""
         return archive.pack(self.library.open(run_id), self.card(run_id))
 
+    def graph(self, run_id: str, noun: str) -> bytes:
+        """The run's network as an ONNX file, `onnx` or `int8`. Raises Missing or Broken."""
+        return self.library.open(run_id).graph(noun)
+
     def take(self, content: bytes, name: str | None = None) -> Taken:
         """Check a run's zip through and put it among this user's runs; loads torch. Raises Declined, Busy among them.
 

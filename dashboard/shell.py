@@ -10,7 +10,20 @@ from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.exceptions import PreventUpdate
 from flask import request
 
-from dashboard import api, compression, drawer, exports, health, pictures, report, review, security, serve, theme
+from dashboard import (
+    api,
+    compression,
+    drawer,
+    exports,
+    health,
+    limits,
+    pictures,
+    report,
+    review,
+    security,
+    serve,
+    theme,
+)
 from dashboard.components import button, faces, icon, plain, selection_bar
 from dashboard.decisions import Decisions
 from dashboard.doors import Doors
@@ -66,6 +79,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     pio.templates.default = None  # each figure names its own
     try:
         jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
+        pace = limits.rate()
     except ValueError as wrong:
         serve.stop(str(wrong))
     records = Records(jobs.rows, read_only=read_only)
@@ -103,6 +117,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     health.register(server, doors)
     compression.install(server)
     security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only)
+    limits.install(server, pace)
     return app
 
 

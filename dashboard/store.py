@@ -524,6 +524,10 @@ class RunView:
     def _command(self, noun: str) -> str:
         return f"python -m ml evaluate {self.run_id} --only {noun}"
 
+    def engines(self) -> pd.DataFrame:
+        """What torch, onnx and int8 cost and get wrong, one row each, see the schema. Raises Missing."""
+        return self._noun("engines", lambda: self._run.table("engines"))
+
     def filters(self) -> dict[str, np.ndarray]:
         """layer name → float16 [out, in, k, k]"""
         return self._noun("filters", lambda: self._run.arrays("filters"))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import stat
 import zipfile
 from collections.abc import Collection
@@ -182,14 +183,20 @@ class Library:
     def stamp(self) -> tuple:
         """Changes whenever the listing, a manifest or weights do; cheap enough for every request."""
         stamps = []
-        for root in (self.artifacts, self.home):
-            inside = (f / name for f in _folders(root / "runs") for name in ("manifest.json", "weights.safetensors"))
-            for path in (root / "index.json", *inside):
+        for root in map(os.fspath, (self.artifacts, self.home)):  # paths as text: three times as fast as Path
+            paths = [os.path.join(root, "index.json")]
+            try:
+                with os.scandir(os.path.join(root, "runs")) as inside:
+                    folders = sorted(one.path for one in inside if RUN_ID.fullmatch(one.name) and one.is_dir())
+            except OSError:
+                folders = []
+            paths += [os.path.join(f, name) for f in folders for name in ("manifest.json", "weights.safetensors")]
+            for path in paths:
                 try:
-                    found = path.stat()
-                    stamps.append((str(path), found.st_mtime_ns, found.st_size))
+                    found = os.stat(path)
+                    stamps.append((path, found.st_mtime_ns, found.st_size))
                 except OSError:
-                    stamps.append((str(path), 0, 0))
+                    stamps.append((path, 0, 0))
         return tuple(stamps)
 
     def pictures(self, dataset: str, split: str) -> Pictures:

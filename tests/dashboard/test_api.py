@@ -1,6 +1,9 @@
 """The HTTP interface on the whole app."""
 
 import io
+import json
+import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -155,3 +158,162 @@ def test_unknown_explanations_are_not_found(client, address):
     answer = client.get(f"/explanations/{address}", base_url="http://127.0.0.1")
     assert answer.status_code == 404
     assert "Traceback" not in answer.get_data(as_text=True)
+
+
+def send(client, files: list[tuple[str, bytes]], path: str = "/api/v1/batch", field: str = "files", **fields):
+    data = {**fields, field: [(io.BytesIO(content), name) for name, content in files]}
+    return client.post(path, data=data, content_type="multipart/form-data", base_url="http://127.0.0.1")
+
+
+def lines(answer) -> list[dict]:
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    assert answer.mimetype == "application/x-ndjson"
+    return [json.loads(line) for line in answer.get_data(as_text=True).splitlines()]
+
+
+def test_a_batch_of_files_and_a_zip_gets_the_recorded_answers(client, run):
+    recorded, pictures = run.predictions("test"), run.pictures("test")
+    names = [run.classes[label] for label in recorded.labels[:40]]
+    files = [(f"{names[row]}/{row}.png", png(pictures.images[row])) for row in range(40)]
+    parcel = io.BytesIO()
+    with zipfile.ZipFile(parcel, "w") as archive:
+        for name, content in files[20:]:
+            archive.writestr(name, content)
+        archive.writestr("notes.txt", "hello")
+    found = lines(send(client, [*files[:20], ("more.zip", parcel.getvalue())], top="4", seen="1"))
+    assert [line.get("file") for line in found] == [*(name for name, _ in files), "notes.txt", None]
+    for row, line in enumerate(found[:40]):
+        assert line["label"] == run.classes[recorded.predicted[row]]
+        assert line["confidence"] == pytest.approx(float(recorded.confidence[row]), abs=1e-4)
+        assert line["true"] == names[row]
+        assert len(line["top"]) == 4
+        assert line["seen"].startswith("data:image/png;base64,")
+    assert "not a picture" in found[40]["error"]
+    counted = found[41]["done"]
+    assert {name: counted[name] for name in ("run", "files", "answered", "refused")} == {
+        "run": "toy",
+        "files": 41,
+        "answered": 40,
+        "refused": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"run": "nowhere"}, 404, "no run 'nowhere'"),
+        ({"seen": "yes"}, 400, "seen must be 0 or 1"),
+        ({"engine": "abacus"}, 400, "engine must be one of torch, onnx, int8"),
+        ({"prepare": "wash"}, 400, "prepare must be"),
+        ({"colour": "red"}, 400, "no field 'colour'"),
+    ],
+)
+def test_a_batch_with_wrong_fields_is_refused_as_a_whole(client, run, fields, status, words):
+    answer = send(client, [("a.png", png(run.pictures("test").images[0]))], **fields)
+    assert answer.status_code == status
+    assert words in answer.get_json()["error"]
+
+
+def test_a_batch_without_files_is_told_what_to_send(client):
+    assert "a field named files" in send(client, [("a.png", b"x")], field="image").get_json()["error"]
+    assert client.get("/api/v1/batch", base_url="http://127.0.0.1").status_code == 405
+    answer = client.post("/api/v1/batch", data={"top": "1"}, base_url="http://127.0.0.1")
+    assert answer.status_code == 415
+    many = send(client, [("a.png", b"") for _ in range(2_010)])
+    assert many.status_code == 413
+    assert "2,000 files" in many.get_json()["error"]
+
+
+def test_two_batches_at_a_time_and_places_come_back(client, run, monkeypatch):
+    from dashboard import api
+
+    monkeypatch.setattr(api, "PATIENCE", 0.01)
+    picture = png(run.pictures("test").images[0])
+    for _ in range(3):  # answered, refused: the place is free again
+        assert len(lines(send(client, [("a.png", picture)]))) == 2
+        assert send(client, [("a.png", picture)], run="nowhere").status_code == 404
+    assert api.BATCHES.acquire(timeout=1)
+    assert api.BATCHES.acquire(timeout=1)
+    try:
+        busy = send(client, [("a.png", picture)])
+        assert busy.status_code == 503
+        assert busy.headers["Retry-After"]
+    finally:
+        api.BATCHES.release()
+        api.BATCHES.release()
+
+
+def test_a_batch_that_breaks_says_so_in_its_last_line(client, run, monkeypatch, caplog):
+    def broken(*_, **__):
+        raise RuntimeError("the secret")
+
+    monkeypatch.setattr("ml.batch.prepare", broken)
+    found = lines(send(client, [("a.png", png(run.pictures("test").images[0]))]))
+    assert len(found) == 1
+    assert "log" in found[0]["error"]
+    assert "secret" not in str(found)
+    assert re.search(r"[0-9a-f]{12}", found[0]["error"])[0] in caplog.text
+
+
+def explain(client, content: bytes, **fields):
+    return send(client, [("a.png", content)], "/api/v1/explain", "image", **fields)
+
+
+def test_an_explanation_is_an_overlay_or_numbers(client, run):
+    picture = run.pictures("test").images[3]
+    overlay = explain(client, png(picture))
+    assert overlay.status_code == 200, overlay.get_data(as_text=True)
+    assert overlay.mimetype == "image/png"
+    with Image.open(io.BytesIO(overlay.data)) as image:
+        assert (image.mode, image.size) == ("RGBA", (28, 28))
+    example = int(run.pictures("test").ids[3])
+    label = run.predictions("test").predicted[3]
+    page = client.get(f"/explanations/toy/test/{example}.png?target={label}", base_url="http://127.0.0.1")
+    assert overlay.data == page.data, "the same as the page shows"
+    told = explain(client, png(picture), method="occlusion", target=run.classes[1], **{"as": "json"}).get_json()
+    assert (told["run"], told["method"], told["target"]) == ("toy", "occlusion", run.classes[1])
+    assert np.array(told["values"]).shape == (told["height"], told["width"]) == (28, 28)
+    assert told["probability"] == pytest.approx(float(run.predictions("test").probabilities[3, 1]), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"target": "Spaceship"}, 400, "no class 'Spaceship'"),
+        ({"method": "magic"}, 400, "method must be one of grad-cam"),
+        ({"layer": "nowhere"}, 400, "layer goes with grad-cam"),
+        ({"as": "svg"}, 400, "as must be png or json"),
+        ({"run": "nowhere"}, 404, "no run"),
+        ({"top": "3"}, 400, "no field 'top'"),
+    ],
+)
+def test_wrong_questions_for_an_explanation_are_named(client, run, fields, status, words):
+    answer = explain(client, png(run.pictures("test").images[0]), **fields)
+    assert answer.status_code == status
+    assert words in answer.get_json()["error"]
+
+
+def test_an_engine_that_was_not_made_is_named_with_its_command(client, run):
+    answer = post(client, png(run.pictures("test").images[0]), engine="int8")
+    assert answer.status_code == 404
+    assert "python -m ml evaluate toy --only" in answer.get_json()["error"]
+
+
+def test_a_batch_streams_from_memory_and_the_connection_goes_on(live_server, run, monkeypatch):
+    import tempfile
+
+    noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3)).astype(np.uint8)
+    large = png(noise)
+    assert len(large) > 2_000_000
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")  # any temporary file now fails
+    files = [("files", (f"{i}.png", large)) for i in range(16)]  # more than a picture alone may have: 30 MB
+    with requests.Session() as session:
+        for _ in range(2):
+            with session.post(f"{live_server}/api/v1/batch", files=files, stream=True, timeout=60) as answer:
+                assert answer.headers["Transfer-Encoding"] == "chunked"
+                told = [json.loads(line) for line in answer.iter_lines()]
+            assert [line["file"] for line in told[:-1]] == [f"{i}.png" for i in range(16)]
+            assert told[-1]["done"]["answered"] == 16
+        too_large = session.post(f"{live_server}/api/v1/batch", files=files * 2, timeout=60)
+    assert too_large.status_code == 413
+    assert "64 MB" in too_large.json()["error"]

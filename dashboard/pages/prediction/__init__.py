@@ -7,6 +7,7 @@ from dashboard.doors import Doors
 from dashboard.pages.prediction import (
     address,
     answer,
+    batch,
     explained,
     familiarity,
     layers,
@@ -21,7 +22,9 @@ from dashboard.selection import Selection
 
 PATH = "/prediction"
 TITLE = "Prediction"
-PANELS = (picture, answer, saliency, samples, preparation, variants, others, familiarity, explained, layers)
+PANELS = (
+    picture, answer, saliency, samples, preparation, variants, others, familiarity, explained, layers, batch,
+)  # fmt: skip
 SENTENCE = (
     "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
 )
@@ -61,6 +64,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
                 id=answer.Ids.MORE,
                 hidden=True,
             ),
+            html.Div(batch.layout(), className="ff-grid"),
         ],
         className="prediction",
     )

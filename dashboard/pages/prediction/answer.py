@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+import dash_bootstrap_components as dbc
 import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
@@ -24,7 +25,7 @@ from dashboard.verdict import Verdict
 
 
 class Ids(StrEnum):
-    STATE = "prediction-answer-state"  # the picture as the network saw it: {run, image, target, truth}
+    STATE = "prediction-answer-state"  # the picture as the network saw it: {run, image, target, truth, engine}
     FACE = "prediction-answer-face"
     BODY = "prediction-answer-body"
     ABOUT = "prediction-answer-about"
@@ -47,6 +48,7 @@ class Ids(StrEnum):
 
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 NOTHING = "No picture yet. Drop one on the left, or take one from the test set below."
+ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
 REFUSED = "There is no answer, because the picture could not be read."
 ABSTAINED = "No answer"
 MOVE = """(told) => {
@@ -90,7 +92,10 @@ def layout(saliency: Component, classes: Sequence[str], selection: Selection) ->
             html.Div(
                 [
                     html.Div(html.H2("Answer", className="card-title")),
-                    html.Div([html.Span(id=Ids.ABOUT, className="faint"), plain.place(Ids.CSV)], className="tools"),
+                    html.Div(
+                        [html.Span(id=Ids.ABOUT, className="faint"), plain.place(Ids.CSV), engine_select()],
+                        className="tools",
+                    ),
                 ],
                 className="card-h",
             ),
@@ -99,6 +104,17 @@ def layout(saliency: Component, classes: Sequence[str], selection: Selection) ->
             html.Div([saliency, words, bars], id=Ids.BODY, className="answer"),
         ],
         className="ff-card c8",
+    )
+
+
+def engine_select() -> html.Div:
+    """What computes the answer. Explanations and neighbours are torch's: they look inside the network."""
+    options = [{"value": name, "label": words} for name, words in ENGINE_NAMES.items()]
+    return html.Div(
+        [
+            html.Label("Computed by", htmlFor=question.ENGINE, className="visually-hidden"),
+            dbc.Select(id=question.ENGINE, options=options, value="torch"),
+        ]
     )
 
 
@@ -166,8 +182,10 @@ def register(app: Dash, doors: Doors) -> None:
         inputs={"search": State("url", "search"), "asked": Input(address.ASKED, "data"), **question.inputs()},
         prevent_initial_call=True,  # the address is read first
     )
-    def answer_picture(search: Any, asked: Any, kept: Any, mode: Any, off: Any, hand: Any) -> dict[str, Any]:
-        shown = ask(doors, Selection.parse(search), kept, mode, off, hand)
+    def answer_picture(
+        search: Any, asked: Any, kept: Any, mode: Any, off: Any, hand: Any, engine: Any
+    ) -> dict[str, Any]:
+        shown = ask(doors, Selection.parse(search), kept, mode, off, hand, engine)
         return {**vars(shown), "told": vars(shown.told)}
 
     # told another way, the picture need not travel again
@@ -207,7 +225,8 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_probabilities(state: Any, mode: Any, look: Any) -> tuple[Any, dict[str, str]]:
         run, image = seen(state)
-        again = doors.predictor.predict(run, image)  # it has the form already and passes unchanged
+        # it has the form already and passes unchanged
+        again = doors.predictor.predict(run, image, engine=question.engine_of(state.get("engine")))
         scaling = readable(doors.store.open(run), Selection.parse(look))
         figure = probabilities.bars(
             verdict.judged(doors.store.open(run), again.probabilities, scaling).probabilities,
@@ -228,11 +247,19 @@ def seen(state: Any) -> tuple[str, np.ndarray]:
     return state["run"], uploads.decode(uploads.from_data_url(state.get("image"))).pixels
 
 
-def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any = None, hand: Any = None) -> Shown:
+def ask(
+    doors: Doors,
+    selection: Selection,
+    kept: Any,
+    mode: Any,
+    off: Any = None,
+    hand: Any = None,
+    engine: Any = None,
+) -> Shown:
     """Everything the page shows for a test picture (named in the URL) or an uploaded one."""
     shown = Shown(Told())
     try:
-        asked = question.read(doors, selection, kept, mode, off, hand)
+        asked = question.read(doors, selection, kept, mode, off, hand, engine)
         if asked is None:
             doors.predictor.warm(selection.run)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
@@ -256,6 +283,7 @@ def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any = Non
         "image": uploads.data_url(uploads.Picture(answer.prepared.image, 1, 0, 0)),
         "target": answer.predicted,
         "truth": asked.truth,
+        "engine": asked.engine,
     }
     chosen = asked.options["mode"]
     shown.steps = preparation.strip(answer.prepared, chosen, asked.options["off"])
@@ -267,7 +295,8 @@ def retold(doors: Doors, selection: Selection, state: Any) -> Told:
     """The answer of a state, told as the address now has it; PreventUpdate without one."""
     run, image = seen(state)
     view = doors.store.open(run)
-    return told(view, doors.predictor.predict(run, image).probabilities, selection, truth_of(state))
+    said = doors.predictor.predict(run, image, engine=question.engine_of(state.get("engine"))).probabilities
+    return told(view, said, selection, truth_of(state))
 
 
 def told(run: RunView, said: np.ndarray, selection: Selection, truth: int | None) -> Told:

@@ -11,17 +11,18 @@ from dashboard import uploads
 from dashboard.doors import Doors
 from dashboard.pages.prediction import picture, preparation
 from dashboard.pictures import single_url
-from dashboard.predictor import MODES, USUAL, Answer, Box, Mode
+from dashboard.predictor import ENGINES, MODES, USUAL, Answer, Box, Mode
 from dashboard.selection import Selection
 from dashboard.store import RunView
 
-CONTROLS = {"kept": (picture.Ids.STATE, "data"), **preparation.CONTROLS}
+ENGINE = "prediction-engine-select"
+CONTROLS = {"kept": (picture.Ids.STATE, "data"), **preparation.CONTROLS, "engine": (ENGINE, "value")}
 
 
 @dataclass(frozen=True)
 class Question:
     """image: uint8 [h, w, 1 or 3]; truth: class id of a picture of the data set; shown: for `picture.SHOW`; options:
-    of Predictor.predict."""
+    of Predictor.predict; engine: what computes the answer of the question's own run."""
 
     run: RunView
     image: np.ndarray
@@ -31,11 +32,18 @@ class Question:
     caption: str
     options: dict[str, Any]
     way: str = USUAL
+    engine: str = "torch"
 
     def ask(self, doors: Doors, run_id: str | None = None) -> Answer:
-        """The answer of the question's run, or of another one. Raises Missing or Broken."""
+        """The answer of the question's run, or by torch of another one. Raises Missing or Broken."""
+        run_id = run_id or self.run.run_id
         return doors.predictor.predict(
-            run_id or self.run.run_id, self.image, orientation=self.orientation, way=self.way, **self.options
+            run_id,
+            self.image,
+            orientation=self.orientation,
+            way=self.way,
+            engine=self.engine if run_id == self.run.run_id else "torch",
+            **self.options,
         )
 
 
@@ -54,7 +62,7 @@ def again(doors: Doors, search: Any, *values: Any) -> Question | None:
     return read(doors, Selection.parse(search), **dict(zip(CONTROLS, values, strict=True)))
 
 
-def read(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any, hand: Any) -> Question | None:
+def read(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any, hand: Any, engine: Any) -> Question | None:
     """From what the browser keeps, which is read like any other upload; None where there is no picture.
 
     Raises uploads.Refusal, Missing or Broken.
@@ -62,7 +70,7 @@ def read(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any, han
     kept = kept if isinstance(kept, dict) else {}
     if selection.sample is None and "src" not in kept:
         return None
-    run = doors.store.shown(selection.run)
+    run, way, engine = doors.store.shown(selection.run), selection.way or USUAL, engine_of(engine)
     options: dict[str, Any] = {"mode": mode_of(mode), "off": off_of(off)}
     if selection.sample is not None:
         image = run.picture(selection.split, selection.sample)
@@ -74,20 +82,24 @@ def read(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any, han
         turn, box = hand_of(hand, address)
         options |= {"turn": turn, "box": box}
         shown = picture.show(address, alt, crisp=True)
-        return Question(run, image, 1, truth, shown, caption, options, selection.way or USUAL)
+        return Question(run, image, 1, truth, shown, caption, options, way, engine)
     upload = uploads.decode(uploads.from_data_url(kept["src"]))
     turn, box = hand_of(hand, kept["src"])
     options |= {"turn": turn, "box": box}
     # the browser has the picture already
     shown = picture.show("", "The picture you gave", crisp=max(upload.pixels.shape[:2]) <= 64)
-    return Question(
-        run, upload.pixels, upload.orientation, None, shown, picture.caption(kept), options, selection.way or USUAL
-    )
+    caption = picture.caption(kept)
+    return Question(run, upload.pixels, upload.orientation, None, shown, caption, options, way, engine)
 
 
 def mode_of(mode: Any) -> Mode:
     """`auto` for what is no mode."""
     return mode if isinstance(mode, str) and mode in MODES else "auto"
+
+
+def engine_of(engine: Any) -> str:
+    """One of ENGINES, `torch` for what is none."""
+    return engine if isinstance(engine, str) and engine in ENGINES else "torch"
 
 
 def off_of(off: Any) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.components import badge, button, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
-from dashboard.pages.training import runs
+from dashboard.pages.training import engines, runs
 from dashboard.pages.training.memory import Memory
 from dashboard.pages.training.words import clock, duration
 from dashboard.records import NOTE, REASON, TITLE, Declined, Marks, Promotion
@@ -124,6 +124,7 @@ def layout(doors: Doors, selection: Selection) -> html.Aside:
         html.Div([*form, saving], className="form"),
         html.Div([html.H3("Default"), html.Div(plain.place(Ids.DEFAULT)), promote], className="form"),
         html.Div(card, className="form cardbox"),
+        engines.layout(),
     ]
     foot = [
         html.Span(id=Ids.LINKS, className="row-ff"),
@@ -158,6 +159,7 @@ def _field(name: str, words: str, control: Any, limit: str = "") -> html.Div:
 
 
 def register(app: Dash, doors: Doors) -> None:
+    engines.register(app, doors)
     app.clientside_callback(
         ClientsideFunction("runs", "slide"), Output(Ids.DRAWER, "className"), Input(runs.Ids.OPEN, "data")
     )

@@ -1,0 +1,317 @@
+"""The API described as OpenAPI 3.1: written beside the routes and kept true by a test that asks them.
+
+A route of another module adds its part with an entry in PATHS (and in SCHEMAS, for what it answers).
+"""
+
+import copy
+from typing import Any
+
+from dashboard.predictor import ENGINES, EXPLAIN, FILES, MODES, UNPACKED
+from dashboard.security import API_BYTES, BATCH, BATCH_BYTES
+
+VERSION = "1.0"
+MB = 10**6
+TITLE = "Fashion Forward"
+ABOUT = (
+    'Pictures in, answers out. Every error is {"error": "a sentence"} with a status of 400 or above. Requests that '
+    "change or compute something must come from the app's own pages or from no page at all (Origin, Sec-Fetch-Site)."
+)
+
+
+def _text(words: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "description": words, **more}
+
+
+def _object(properties: dict[str, Any], required: list[str] | None = None, **more: Any) -> dict[str, Any]:
+    """required: all of the properties when None."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties) if required is None else required,
+        "additionalProperties": False,
+        **more,
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(schema: dict[str, Any], words: str) -> dict[str, Any]:
+    return {"description": words, "content": {"application/json": {"schema": schema}}}
+
+
+def _multipart(properties: dict[str, Any], required: list[str], **more: Any) -> dict[str, Any]:
+    """A form; `more` goes to its media type."""
+    return {"required": True, "content": {"multipart/form-data": {"schema": _object(properties, required), **more}}}
+
+
+FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
+SHARE = {"type": "number", "minimum": 0, "maximum": 1.0001}  # float32 sums may pass 1 by a hair
+COUNT = {"type": "integer", "minimum": 0}
+CHOICE: dict[str, dict[str, Any]] = {
+    "run": _text("Which run answers, as /api/v1/runs lists them; the default run when left out."),
+    "top": {"type": "integer", "minimum": 1, "description": "How many classes to name, the likely first; else 3."},
+    "prepare": _text(
+        "auto: a picture of exactly the network's form passes unchanged, others go through every step; full: every "
+        "step for every picture; none: only resized.",
+        enum=list(MODES),
+    ),
+    "engine": _text(
+        "What computes the answer: torch (the usual), or the run's ONNX file in float32 or int8, where it was made.",
+        enum=list(ENGINES),
+    ),
+}  # fmt: skip
+IMAGE = {**FILE, "description": f"A PNG, JPEG, WebP or GIF file of up to {API_BYTES // MB} MB."}
+ERRORS = {
+    "400": "What was sent cannot be read, or a field has a value that is not allowed.",
+    "401": "The server asks for its password (HTTP Basic).",
+    "403": "The request comes from another site's page, or the server is read-only.",
+    "404": "There is no such run, or this run has no such file or explanation.",
+    "409": "The run is broken, or the name is taken.",
+    "413": "The file or the request is too large.",
+    "415": "The request is no multipart/form-data, or the file no picture.",
+    "422": "The picture is damaged, or the run does not check out.",
+    "429": "This address has asked for too much: Retry-After says for how many seconds to wait.",
+    "503": "Too much is being read just now: Retry-After says when to come again.",
+}
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for status in sorted({400, 401, 403, 429, *statuses}):
+        found[str(status)] = _json(_ref("Error"), ERRORS[str(status)])
+        if status in (429, 503):
+            found[str(status)]["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds."}}
+    return found
+
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "Error": _object({"error": _text("What is wrong and what is allowed.")}),
+    "Guess": _object({"label": _text("A class."), "probability": SHARE}),
+    "Answer": _object(
+        {
+            "run": _text("The run that answered."),
+            "label": _text("The most likely class."),
+            "confidence": SHARE,
+            "top": {"type": "array", "items": _ref("Guess"), "minItems": 1},
+            "ms": {"type": "number", "minimum": 0, "description": "Preparation and network, milliseconds."},
+        }
+    ),
+    "Line": {
+        "description": "One line of a batch: an answer, a file without one, or the last line, which counts them.",
+        "anyOf": [
+            _object(
+                {
+                    "file": _text("The file's name, with its folders, as text."),
+                    "true": _text("The class that its folder is named after; left out where it is none."),
+                    "label": _text("The most likely class."),
+                    "confidence": SHARE,
+                    "top": {"type": "array", "items": _ref("Guess"), "minItems": 1},
+                    "seen": _text("The picture as the network saw it, a data URL; where seen=1 was sent."),
+                },
+                ["file", "label", "confidence", "top"],
+            ),
+            _object(
+                {"file": _text("The file's name."), "true": _text("As above."), "error": _text("Why.")},
+                ["file", "error"],
+            ),
+            _object(
+                {
+                    "done": _object(
+                        {
+                            "run": _text("The run that answered."),
+                            "files": COUNT,
+                            "answered": COUNT,
+                            "refused": COUNT,
+                            "seconds": {"type": "number", "minimum": 0},
+                        }
+                    )
+                }
+            ),
+            _ref("Error"),
+        ],
+    },
+    "Attribution": _object(
+        {
+            "run": _text("The run that was asked."),
+            "method": _text("How it was asked.", enum=list(EXPLAIN)),
+            "target": _text("The class that was asked about."),
+            "probability": {**SHARE, "description": "Of that class."},
+            "label": _text("The most likely class."),
+            "height": COUNT,
+            "width": COUNT,
+            "values": {
+                "type": "array",
+                "description": "height rows of width numbers, in the method's own unit: what spoke for the class "
+                "(above zero) and against it.",
+                "items": {"type": "array", "items": {"type": "number"}},
+            },
+        }
+    ),
+    "Run": {
+        "description": "A run; a broken one has ok false, and a reason instead of the rest.",
+        "type": "object",
+        "properties": {
+            "run": _text("Its id."),
+            "ok": {"type": "boolean"},
+            "reason": _text("Why it cannot be used."),
+            "model": _text("The network's name."),
+            "parameters": COUNT,
+            "dataset": _text("What it was trained on."),
+            "classes": {"type": "array", "items": {"type": "string"}},
+            "height": COUNT,
+            "width": COUNT,
+            "channels": COUNT,
+            "results": {
+                "type": "object",
+                "description": "By split: right answers, of how many.",
+                "additionalProperties": _object({"correct": COUNT, "n": COUNT}),
+            },
+            "created": _text("When it was trained."),
+            "title": _text("What people call it."),
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "note": _text("What people say of it."),
+            "archived": {"type": "boolean"},
+        },
+        "required": ["run", "ok"],
+    },
+    "Runs": _object(
+        {
+            "default": {"type": ["string", "null"], "description": "The run that answers when none is named."},
+            "runs": {"type": "array", "items": _ref("Run")},
+        }
+    ),
+    "Taken": _object(
+        {
+            "run": _text("What the run is called here."),
+            "was": _text("What it was called in the file."),
+            "needs": _text("The data set whose pictures are not on this machine, or ''."),
+        }
+    ),
+    "NameTaken": _object(
+        {"error": _text("Why."), "field": _text("name"), "free": _text("A name that is free.")}, ["error"]
+    ),
+}
+
+PATHS: dict[str, dict[str, Any]] = {
+    "/api/v1/predict": {
+        "post": {
+            "operationId": "predict",
+            "summary": "What a picture shows.",
+            "requestBody": _multipart({"image": IMAGE, **CHOICE}, ["image"]),
+            "responses": {"200": _json(_ref("Answer"), "The answer."), **_errors(404, 409, 413, 415, 422, 503)},
+        }
+    },
+    BATCH: {
+        "post": {
+            "operationId": "batch",
+            "summary": "What many pictures show, one JSON line a file, as they are answered.",
+            "description": (
+                f"Files and zips: {FILES:,} files, {BATCH_BYTES // MB} MB as sent and {UNPACKED // MB} MB unpacked. "
+                "A file that cannot be read has its own line with an error; the others go on. The last line counts "
+                "them: without it the answer broke off. A folder named after a class is the file's true label."
+            ),
+            "requestBody": _multipart(
+                {
+                    "files": {
+                        "type": "array",
+                        "items": FILE,
+                        "minItems": 1,
+                        "description": "A picture or a zip of pictures each; its name may have folders.",
+                    },
+                    **CHOICE,
+                    "seen": _text("1: send each picture as the network saw it along.", enum=["0", "1"]),
+                },
+                ["files"],
+            ),
+            "responses": {
+                "200": {
+                    "description": "One JSON value a line.",
+                    "content": {"application/x-ndjson": {"schema": {"type": "string"}, "x-line": _ref("Line")}},
+                },
+                **_errors(404, 409, 413, 415, 503),
+            },
+        }
+    },
+    "/api/v1/explain": {
+        "post": {
+            "operationId": "explain",
+            "summary": "What in a picture spoke for a class.",
+            "requestBody": _multipart(
+                {
+                    "image": IMAGE,
+                    "run": CHOICE["run"],
+                    "prepare": CHOICE["prepare"],
+                    "target": _text("A class by name; the most likely one when left out."),
+                    "method": _text("How to ask; grad-cam when left out.", enum=list(EXPLAIN)),
+                    "layer": _text("Grad-CAM only: the layer it looks at, as the run's manifest names it."),
+                    "as": _text("png: an overlay of the network's size; json: the numbers.", enum=["png", "json"]),
+                },
+                ["image"],
+            ),
+            "responses": {
+                "200": {
+                    "description": "The overlay, or the numbers.",
+                    "headers": {
+                        "X-Target": {"schema": {"type": "string"}, "description": "With a PNG: the class, from 0."}
+                    },
+                    "content": {
+                        "image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}},
+                        "application/json": {"schema": _ref("Attribution")},
+                    },
+                },
+                **_errors(404, 409, 413, 415, 422, 503),
+            },
+        }
+    },
+    "/api/v1/runs": {
+        "get": {
+            "operationId": "runs",
+            "summary": "Every run, broken ones with their reason.",
+            "responses": {"200": _json(_ref("Runs"), "The runs."), **_errors()},
+        },
+        "post": {
+            "operationId": "take",
+            "summary": "Take in the zip of a run, after checking everything in it.",
+            "requestBody": _multipart(
+                {"file": FILE, "name": _text("What the run shall be called here; its own name when left out.")},
+                ["file"],
+            ),
+            "responses": {
+                "201": _json(_ref("Taken"), "The run is here."),
+                **_errors(413, 415, 422, 503),
+                "409": _json(_ref("NameTaken"), ERRORS["409"]),
+            },
+        },
+    },
+    "/api/v1/openapi.json": {
+        "get": {
+            "operationId": "openapi",
+            "summary": "This document.",
+            "responses": {"200": _json({"type": "object"}, "OpenAPI 3.1."), **_errors()},
+        }
+    },
+}  # fmt: skip
+
+
+def document() -> dict[str, Any]:
+    """The whole document, a new one each time."""
+    return copy.deepcopy(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": TITLE, "version": VERSION, "description": ABOUT},
+            "paths": PATHS,
+            "components": {
+                "schemas": SCHEMAS,
+                "securitySchemes": {
+                    "password": {
+                        "type": "http",
+                        "scheme": "basic",
+                        "description": "Where the server was started with FASHION_PASSWORD; any user name.",
+                    }
+                },
+            },
+            "security": [{}, {"password": []}],
+        }
+    )

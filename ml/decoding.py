@@ -1,0 +1,170 @@
+"""Reads pictures that people give: bytes in, pixels out, or one sentence on what is wrong and what is allowed.
+
+Nothing here trusts a file name or a declared type, and nothing is written to disk. Sizes are read from the header
+before a pixel is decoded.
+"""
+
+import io
+import logging
+import re
+import threading
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+FILE_BYTES = 30_000_000  # of one file, packed
+BASELINE_PIXELS = 50_000_000  # decoded at a fraction of its size, through Pillow's draft mode
+PIXELS = 25_000_000  # progressive JPEG holds all its coefficients; the other formats know no fraction
+SIDE = 768  # longer side that is kept: far above any network here, small enough to travel with every switch
+LOSSLESS = 65_536  # up to this many pixels a kept picture is PNG, above it JPEG
+
+# anything above the larger cap fails while its header is read, WebP before its canvas is allocated
+Image.MAX_IMAGE_PIXELS = BASELINE_PIXELS
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+ORIENTATION = 0x0112
+STRANGERS = (
+    (rb"%PDF", "a PDF file"),
+    (rb"PK\x03\x04", "a ZIP archive or an office file"),
+    (rb"....ftyp(?:hei|mif|msf)", "a HEIC picture"),
+    (rb"....ftypavif", "an AVIF picture"),
+    (rb"BM", "a BMP picture"),
+    (rb"II\*\x00|MM\x00\*", "a TIFF picture"),
+    (rb"\s*(?:<\?xml[^>]*>\s*)?<svg", "an SVG drawing"),
+    (rb"\s*<(?:!doctype|html)", "a web page"),
+)
+log = logging.getLogger(__name__)
+
+
+class Refusal(ValueError):
+    """A picture that is not taken. str() is a sentence for people; status: HTTP, 4xx, or 503 when too busy."""
+
+    def __init__(self, sentence: str, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Picture:
+    """pixels: uint8 [h, w, 1 or 3], at most SIDE a side, as stored; orientation: EXIF 1 to 8, not yet applied;
+    width, height: of the file, as stored."""
+
+    pixels: np.ndarray
+    orientation: int
+    width: int
+    height: int
+
+
+class Gate:
+    """At most `places` decodes at once; further ones wait `patience` seconds and are then refused with 503."""
+
+    def __init__(self, places: int = 2, patience: float = 2.0) -> None:
+        self._places, self._patience = threading.BoundedSemaphore(places), patience
+
+    def __enter__(self) -> None:
+        if not self._places.acquire(timeout=self._patience):
+            raise Refusal("Too many pictures are being read right now. Try again in a few seconds.", 503)
+
+    def __exit__(self, *_: object) -> None:
+        self._places.release()
+
+
+GATE = Gate()
+
+
+def allowed(limit: int = FILE_BYTES) -> str:
+    """What may be sent, as a sentence."""
+    return f"Allowed are PNG, JPEG, WebP and GIF pictures of up to {limit // 1_000_000} MB and 25 megapixels (JPEG 50)."
+
+
+def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE) -> Picture:
+    """Pixels of a PNG, JPEG, WebP or GIF file (its first frame), whatever its colours. Raises Refusal.
+
+    Transparent pictures are laid on black or white, whichever stands out from them; 16-bit greys are scaled, not cut.
+    """
+    if not content:
+        raise Refusal(f"This file is empty. {allowed(limit)}", 400)
+    if len(content) > limit:
+        raise Refusal(f"This file has {len(content) / 1e6:.1f} MB, which is too much. {allowed(limit)}", 413)
+    with gate:
+        try:
+            return _decode(content, limit)
+        except Refusal:
+            raise
+        except Image.DecompressionBombError as error:
+            raise _too_large(_number(error), limit) from None
+        except Image.DecompressionBombWarning as warning:
+            raise _too_large(_number(warning), limit) from None
+        except Image.UnidentifiedImageError:
+            raise _stranger(content, limit) from None
+        except Exception as error:
+            # Pillow's decoders answer bytes they cannot read with nearly any exception: here that means a broken file
+            log.info("a picture could not be decoded: %s: %s", type(error).__name__, error)
+            raise Refusal(f"This picture is damaged or incomplete and cannot be read. {allowed(limit)}", 422) from None
+
+
+def _decode(content: bytes, limit: int) -> Picture:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        width, height = image.size
+        baseline = image.format in ("JPEG", "MPO") and not image.info.get("progressive")
+        if width * height > (BASELINE_PIXELS if baseline else PIXELS):
+            raise _too_large(width * height, limit)
+        if width < 1 or height < 1:
+            raise Refusal(f"This picture has no pixels. {allowed(limit)}", 422)
+        orientation = image.getexif().get(ORIENTATION, 1)
+        if baseline:
+            image.draft(None, (SIDE, SIDE))
+        image.load()
+        if image.width * image.height > PIXELS:  # a GIF frame may reach beyond the canvas its header declares
+            raise _too_large(image.width * image.height, limit)
+        flat = _eight_bits(image)
+        if max(flat.size) > SIDE:
+            flat.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        pixels = _opaque(flat)
+    if pixels.shape[2] == 3 and (pixels == pixels[:, :, :1]).all():
+        pixels = pixels[:, :, :1]
+    orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    return Picture(pixels, orientation, width, height)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Any mode as L, LA, RGB or RGBA."""
+    if image.mode in ("I", "I;16", "I;16B", "I;16L"):
+        levels = np.clip(np.asarray(image), 0, 65535).astype(np.uint32)
+        return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+    if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _opaque(image: Image.Image) -> np.ndarray:
+    """uint8 [h, w, 1 or 3]. What is transparent becomes white behind dark things and black behind light ones."""
+    pixels = np.array(image)
+    if pixels.ndim == 2:
+        return pixels[:, :, None]
+    if pixels.shape[2] == 3:
+        return pixels
+    colour, cover = pixels[..., :3].astype(np.float32), pixels[..., 3:].astype(np.float32) / 255
+    total = float(cover.sum())
+    level = float((colour * cover).sum() / (3 * total)) if total else 0.0
+    ground = 255.0 if level < 128 else 0.0
+    return np.rint(colour * cover + ground * (1 - cover)).astype(np.uint8)
+
+
+def _too_large(pixels: int | None, limit: int) -> Refusal:
+    size = f"has {pixels / 1e6:,.0f} megapixels, which" if pixels else "has so many pixels that it"
+    return Refusal(f"This picture {size} is too large to read. {allowed(limit)}", 413)
+
+
+def _number(error: BaseException) -> int | None:
+    found = re.search(r"\d+", str(error))
+    return int(found.group()) if found else None
+
+
+def _stranger(content: bytes, limit: int) -> Refusal:
+    name = next((name for magic, name in STRANGERS if re.match(magic, content[:512], re.DOTALL | re.IGNORECASE)), "")
+    what = f"This is {name}, which cannot" if name else "This file is not a picture that can"
+    return Refusal(f"{what} be read here. {allowed(limit)}", 415)

@@ -1,0 +1,71 @@
+"""`python -m ml predict`: files, folders and zips in, CSV or JSON lines out."""
+
+import csv
+import io
+import json
+import zipfile
+
+import pytest
+from PIL import Image
+
+from ml.__main__ import main
+from ml.artifacts.reader import Library
+from ml.paths import ARTIFACTS
+
+
+@pytest.fixture
+def pictures(tmp_path, toy_home, monkeypatch):
+    """A folder of six test pictures of the toy run by class, and a zip of two more; what was recorded of all."""
+    monkeypatch.setenv("FASHION_HOME", str(toy_home))
+    library = Library(ARTIFACTS, toy_home)
+    run = library.open("toy")
+    test = library.pictures(run.manifest["dataset"]["name"], "test")
+    said = run.table("predictions").query("split == 'test'")
+    classes = run.manifest["dataset"]["classes"]
+    expected, parcel = {}, io.BytesIO()
+    with zipfile.ZipFile(parcel, "w") as archive:
+        for row in range(8):
+            name = f"{classes[test.labels[row]]}/{row}.png"
+            buffer = io.BytesIO()
+            Image.fromarray(test.images[row].squeeze()).save(buffer, "PNG")
+            if row < 6:
+                (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / "mine" / name).write_bytes(buffer.getvalue())
+            else:
+                archive.writestr(name, buffer.getvalue())
+            expected[name] = (classes[said["predicted"].iloc[row]], float(said["confidence"].iloc[row]))
+    (tmp_path / "more.zip").write_bytes(parcel.getvalue())
+    (tmp_path / "mine" / "=notes.txt").write_text("hello")
+    return tmp_path, expected
+
+
+def test_json_lines_are_the_recorded_answers(pictures, capsys):
+    folder, expected = pictures
+    assert main(["predict", str(folder / "mine"), str(folder / "more.zip"), "--run", "toy", "--json"]) == 0
+    told = capsys.readouterr()
+    lines = {"/".join(line["file"].split("/")[-2:]): line for line in map(json.loads, told.out.splitlines())}
+    for name, (label, confidence) in expected.items():
+        assert lines[name]["label"] == label
+        assert lines[name]["confidence"] == pytest.approx(confidence, abs=1e-4)
+        assert lines[name]["true"] == name.split("/")[0]
+    assert "not a picture" in lines["mine/=notes.txt"]["error"]
+    assert "8 answered by toy" in told.err
+
+
+def test_csv_has_a_row_a_file_and_no_formula(pictures, capsys, monkeypatch):
+    folder, expected = pictures
+    monkeypatch.chdir(folder / "mine")
+    assert main(["predict", "=notes.txt", str(folder / "more.zip"), "nowhere.png", "--run", "toy"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["file"] for row in rows] == ["nowhere.png", "'=notes.txt", *list(expected)[6:]]
+    assert rows[0]["error"] == "There is no such file."
+    assert rows[2]["label"] == next(iter([*expected.values()][6:]))[0]
+    assert rows[1]["confidence"] == ""
+
+
+def test_without_an_answer_it_ends_with_one(pictures, capsys):
+    folder, _ = pictures
+    assert main(["predict", str(folder / "nowhere.png"), "--run", "toy"]) == 1
+    assert main(["predict", str(folder), "--run", "nowhere"]) == 1
+    assert "no run 'nowhere'" in capsys.readouterr().err
+    assert main(["predict", str(folder), "--run", "toy", "--top", "9"]) == 1
