@@ -22,6 +22,8 @@ FILTERS = ("true", "pred", "outcome", "bucket", "conf", "tempered", "reject", "l
 LABELS = ("reviewed",)  # scores and matrix with people's decisions; as labelled when not said
 VERSUS = ("right", "rest", "run", "contrast")  # the right ones of its classes, all others, its images in another run, …
 LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
+ATTACKS = ("fgsm", "pgd")
+MOST = 32.0  # of 255, how far an attack may move a pixel
 BINS = 15  # of the calibration error; an end of a range that is a fifteenth to six digits is meant exactly
 FEW = 30  # classes a matrix shows without being told how many
 TOPS = (5, 10, 20, 40)  # how many classes of a matrix are offered
@@ -110,6 +112,10 @@ class Selection:
     versus: str | None = None  # whose attention is beside the selection's: one of VERSUS, or the address of another one
     look: str | None = None  # how attention is asked for: 'occlusion', 'grad-cam,label'
     matrix: MatrixView = MatrixView()
+    under: str | None = None  # whose flipped images are shown: 'noise:3' at that severity, 'pgd:0.5' at that epsilon
+    attack: str | None = None  # how the picture is attacked: one of ATTACKS, within epsilon of 255, towards a class
+    epsilon: float | None = None
+    target: str | None = None
     sort: str = "confident"
     page: int = 1
     sample: int | None = None
@@ -258,6 +264,8 @@ def _text(name: str, value: Any) -> str:
         return "-".join(decimals(end) for end in value)
     if name == "ids":
         return ",".join(map(str, value))
+    if name == "epsilon":
+        return f"{value:.10g}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -310,6 +318,20 @@ def _versus(values: list[str]) -> str:
     if text not in VERSUS and not (text.startswith("?") and len(text) <= 2_000 and text.isprintable()):
         raise ValueError
     return text
+
+
+def _under(values: list[str]) -> str:
+    name, _, much = _last(values).partition(":")
+    if not re.fullmatch(r"[a-z]{2,20}", name, re.ASCII):
+        raise ValueError
+    _epsilon([much])
+    return _last(values)
+
+
+def _epsilon(values: list[str]) -> float:
+    if not re.fullmatch(r"\d{1,2}(\.\d{1,8})?", _last(values), re.ASCII) or float(_last(values)) > MOST:
+        raise ValueError
+    return float(_last(values))
 
 
 def _look(values: list[str]) -> str:
@@ -387,6 +409,10 @@ READERS = {
     "contrast": _pair,
     "versus": _versus,
     "look": _look,
+    "under": _under,
+    "attack": _one_of(ATTACKS),
+    "epsilon": _epsilon,
+    "target": lambda values: _names(values[-1:])[0],
     "matrix": lambda values: MatrixView.read(_last(values)),
     "sort": _one_of(SORTS),
     "page": _whole(1, 10**6),
