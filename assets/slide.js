@@ -2,7 +2,9 @@
    of the browser's history. */
 (function () {
   'use strict';
-  const SLIDERS = { 'dashboard-confidence-slider': 'reject', 'insights-epoch-slider': 'epoch' };
+  const SLIDERS = {
+    'dashboard-confidence-slider': 'reject', 'insights-epoch-slider': 'epoch', 'robustness-epsilon-slider': 'epsilon',
+  };
   const NARROW = ['true', 'pred', 'outcome', 'bucket', 'conf', 'tempered', 'reject', 'lasso', 'ids', 'tag', 'slice'];
   const PAUSE = 1500; /* ms without a key end a movement by keyboard; one by pointer ends when it is let go */
   let wanted = null, timer = null, moved = -Infinity, fresh = true, tries = 0;
@@ -20,9 +22,9 @@
     const [name, value, epochs] = wanted;
     const query = new URLSearchParams(window.location.search);
     if (name === 'epoch') { if (value < epochs.length) query.set(name, epochs[value]); else query.delete(name); }
+    else if (name === 'epsilon') query.set(name, epochs[value]);
     else narrow(query, name, value);
-    query.delete('page');
-    query.delete('sample');
+    if (name !== 'epsilon') { query.delete('page'); query.delete('sample'); } /* which narrows nothing */
     const search = query.size ? '?' + query.toString() : '';
     if (search === window.location.search) return;
     if (!fresh) window.history.replaceState(window.history.state, '', window.location.pathname + search);

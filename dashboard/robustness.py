@@ -270,7 +270,7 @@ def _row(cell: Cell) -> list:
 
 
 def _gap(cell: Cell) -> list:
-    return [cell.shared, *(f"{x:.6f}" for x in cell.gap)] if cell.gap else [0, "", "", ""]
+    return [cell.shared, *(round(x, 6) for x in cell.gap)] if cell.gap else [0, "", "", ""]
 
 
 COUNTED = ["n", "right", "accuracy", "low", "high"]
@@ -314,7 +314,7 @@ def attempt_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[li
     return ["example_id", "row", "column", "channel", "before", "after", "change"], [
         [
             asked.example_id, i + 1, j + 1, k + 1, int(asked.image[i, j, k]),
-            *(f"{255 * float(part[0, i, j, k]):.6g}" for part in (found.images, found.change)),
+            *(float(f"{255 * float(part[0, i, j, k]):.6g}") for part in (found.images, found.change)),
         ]
         for i, j, k in np.ndindex(asked.image.shape)
     ]  # fmt: skip

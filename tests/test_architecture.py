@@ -108,6 +108,13 @@ ALLOWED = {
     "dashboard.comparison": ("dashboard.store", "dashboard.recipe", "dashboard.figures"),
     "dashboard.share": ("dashboard.store",),
     "dashboard.confidence": ("dashboard.selection", "dashboard.share", "dashboard.store"),
+    "dashboard.robustness": (
+        "dashboard.doors",
+        "dashboard.predictor",
+        "dashboard.selection",
+        "dashboard.share",
+        "dashboard.store",
+    ),
     "dashboard.attention": ("dashboard.doors", "dashboard.predictor", "dashboard.selection", "dashboard.store"),
     "dashboard.components": (
         "dashboard.confidence",

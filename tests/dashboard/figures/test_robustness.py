@@ -19,14 +19,14 @@ def traces(figure, kind):
 def test_colour_is_the_share_that_is_wrong_and_the_number_what_is_right(mode):
     figure = heatmap(RIGHT, N, NAMES, HOVER, chosen=(1, 2), mode=mode)
     (cells,), (numbers,) = traces(figure, "heatmap"), traces(figure, "scatter")
-    assert cells["z"] == [[0.1, 0.5, 0.9], [0.0, 0.25, 1.0]]
+    assert cells["z"] == [pytest.approx([0.1, 0.5, 0.9]), pytest.approx([0, 0.25, 1])]
     assert (cells["zmin"], cells["zmax"]) == (0, 1)  # the same for every run
     assert cells["text"] == HOVER
     assert cells["y"] == NAMES
     assert numbers["text"] == ["90.0", "50.0", "10.0", "100.0", "75.0", "0.0"]
     assert list(zip(numbers["y"], numbers["x"], strict=True))[3] == ("Blur", "1")
     (ring,) = figure["layout"]["shapes"]
-    assert (ring["x0"], ring["x1"]) == (1.53, 2.47)
+    assert (ring["x0"], ring["x1"]) == pytest.approx((1.53, 2.47))
     assert ring["line"]["color"] == palette(mode).accent
 
 
