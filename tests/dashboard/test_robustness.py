@@ -334,6 +334,22 @@ def test_an_attack_is_kept_and_refuses_what_is_none(app, home, no_artifacts):
         predictor.corrupted(images, np.arange(6), "fog", 1, seed=0)
 
 
+def test_no_run_at_all_breaks_nothing(no_artifacts, tmp_path):
+    client = fired_in_process(create_app(no_artifacts, home=tmp_path / "empty"))
+    assert "There is no run yet" in text(watched(client)["robustness-measure-words"]["tree"])
+    _, answer = client.fire("robustness-about.children", "app-view-state.data", app_view_state__data="")
+    assert answer["robustness-about"]["children"] == "No run to show."
+    lab_says = attacked(client, "")
+    assert "There is no run yet" in text(lab_says["robustness-lab-face"]["children"])
+    for chart, prop, value in (
+        ("robustness-lab-number", "value", 3),
+        ("robustness-curves-graph", "clickData", {"points": [{"curveNumber": 3, "x": 1}]}),
+    ):
+        output = next(d["output"] for d in client.dependencies if d["inputs"][0] == {"id": chart, "property": prop})
+        first = output.strip(".").split("...")[0]
+        assert client.fire_with(first, f"{chart}.{prop}", {f"{chart}.{prop}": value})[0] == 204
+
+
 def test_the_perturbation_is_grey_where_nothing_changed():
     change = np.array([0.0, 0.01, -0.02, 0.5], np.float32).reshape(2, 2, 1)
     assert lab.louder(change).ravel().tolist() == [128, 153, 76, 255]
@@ -387,7 +403,7 @@ def test_a_full_queue_answers_in_words(client, no_worker, home):
     from ml.jobs.table import QUEUE, JobTable
 
     jobs = JobTable(home)
-    for i in range(QUEUE):
+    for i in range(QUEUE + 1):  # the first of them would run at once
         jobs.submit({"nouns": ["projection"]}, f"run-{i}", epochs=0, kind="evaluate")
     assert "queue" in pressed(client, measure.Ids.START).lower()
 

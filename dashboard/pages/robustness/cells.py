@@ -106,6 +106,5 @@ def table(
                 )
             )
         lines.append(element("Div", line, className="row-t"))
-    return html.Div(
-        lines, role="group", style={"--n": len(heads)}, **{"aria-label": name, "data-arrows": str(len(heads))}
-    )
+    across = sum(map(opens, rows[0][1])) if rows else 0  # arrows step over buttons that open nothing
+    return html.Div(lines, role="group", style={"--n": len(heads)}, **{"aria-label": name, "data-arrows": str(across)})

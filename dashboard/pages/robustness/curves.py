@@ -15,6 +15,7 @@ from dashboard.figures.attacks import Line
 from dashboard.pages.robustness import cells
 from dashboard.robustness import Cell, Table
 from dashboard.selection import Selection
+from dashboard.store import Broken, Missing
 
 
 class Ids(StrEnum):
@@ -90,8 +91,10 @@ def register(app: Dash, doors: Doors) -> None:
         curve, step = clicks.number(click, "curveNumber"), clicks.number(click, "x")
         if curve is None or step is None:
             raise PreventUpdate
-        found = robustness.attacks(doors.store, selection)
-        cell = clicked(found, curve, step)
+        try:
+            cell = clicked(robustness.attacks(doors.store, selection), curve, step)
+        except (Missing, Broken):
+            cell = None
         if cell is None:
             raise PreventUpdate
         return cells.opened(selection, cell).query()

@@ -19,6 +19,7 @@ from dashboard.pictures import inline_url
 from dashboard.predictor import Attempt
 from dashboard.robustness import STEPS, Question
 from dashboard.selection import ATTACKS, Selection
+from dashboard.store import Broken, Missing
 
 LOUDER = 10  # times, what was added as it is shown
 ID = "robustness-lab"
@@ -37,6 +38,7 @@ class Ids(StrEnum):
     CSV = "robustness-lab-csv"
     ASKED = "robustness-lab-asked"  # the address once the card came near the window
     SEARCHED = "robustness-smallest-asked"  # the part of it that the smallest epsilon depends on
+    SEARCHING = "robustness-smallest-search"
     SMALLEST = "robustness-smallest-body"
     SMALLEST_FACE = "robustness-smallest-face"
 
@@ -75,7 +77,10 @@ def layout() -> html.Article:
             html.Div(
                 [
                     html.H3("The smallest ε"),
-                    html.Div([slot(Ids.SMALLEST_FACE, "Searching"), plain.place(Ids.SMALLEST, className="rb-least")]),
+                    html.Div(
+                        [slot(Ids.SMALLEST_FACE, "Searching"), plain.place(Ids.SMALLEST, className="rb-least")],
+                        id=Ids.SEARCHING,
+                    ),
                 ],
                 className="rb-smallest",
             ),
@@ -174,7 +179,10 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def choose_sample(number: Any, clicks: int | None, search: str | None):
         selection = Selection.parse(search)
-        ids = doors.store.shown(selection.run).pictures(selection.split).ids
+        try:
+            ids = doors.store.shown(selection.run).pictures(selection.split).ids
+        except (Missing, Broken):
+            raise PreventUpdate from None
         now = int(ids[0]) if selection.sample is None else selection.sample
         found = int(random.choice(ids)) if ctx.triggered_id == Ids.RANDOM and clicks else number
         if not isinstance(found, int) or isinstance(found, bool) or found == now or found not in ids:
@@ -205,6 +213,7 @@ def register(app: Dash, doors: Doors) -> None:
         plain.children(Ids.SMALLEST),
         Input(Ids.SEARCHED, "data"),
         prevent_initial_call=True,
+        running=[(Output(Ids.SEARCHING, "className"), "rb-busy", "")],
     )
     def draw_smallest(search: Any):
         selection = near.read(search)
