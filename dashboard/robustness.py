@@ -1,7 +1,7 @@
 """What is said of a run under corruptions and attacks: shares with their doubt, alone or against another run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -153,17 +153,12 @@ def _table(run: RunView, rival: RunView | None, read: Callable[[RunView], list[C
     cells = read(run)
     theirs = read(rival) if rival is not None else []
     if rival is not None:
-        here = {(cell.name, cell.degree) for cell in theirs}
-        both = [cell for cell in cells if (cell.name, cell.degree) in here]
-        counts = [paired(run, rival, cell) for cell in both]
-        middle, (low, high) = gap(np.array(counts)), newcombe(np.array(counts))
-        held = {
-            (cell.name, cell.degree): ((float(m), float(a), float(b)), int(count.sum()))
-            for cell, count, m, a, b in zip(both, counts, middle, low, high, strict=True)
-        }
-        cells = [
-            Cell(c.name, c.degree, c.level, c.share, *held.get((c.name, c.degree), (None, 0))) for c in cells
-        ]  # what the other was not asked about has no gap
+        here = {(cell.name, cell.degree) for cell in theirs}  # what the other was not asked about has no gap
+        both = [i for i, cell in enumerate(cells) if (cell.name, cell.degree) in here]
+        counts = np.array([paired(run, rival, cells[i]) for i in both]).reshape(-1, 4)
+        middle, (low, high) = gap(counts), newcombe(counts)
+        for i, n, *ends in zip(both, counts.sum(1), middle, low, high, strict=True):
+            cells[i] = replace(cells[i], gap=(float(ends[0]), float(ends[1]), float(ends[2])), shared=int(n))
     clean = next(cell for cell in cells if not cell.degree)
     return Table(run, rival, clean, [cell for cell in cells if cell.name != "none"], theirs)
 

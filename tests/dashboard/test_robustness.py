@@ -350,6 +350,19 @@ def test_no_run_at_all_breaks_nothing(no_artifacts, tmp_path):
         assert client.fire_with(first, f"{chart}.{prop}", {f"{chart}.{prop}": value})[0] == 204
 
 
+def test_an_image_is_chosen_by_its_number(client, app):
+    ids = app.store.open("toy").pictures("test").ids
+    for number, wanted in ((int(ids[7]), f"?sample={ids[7]}"), (10**6, None), (True, None), (["x"], None)):
+        values = {"robustness-lab-number.value": number, "url.search": ""}
+        status, answer = client.fire_with("robustness-lab-wrong.children", "robustness-lab-number.value", values)
+        if wanted:
+            assert next(one["search"] for name, one in answer.items() if name.startswith("url")) == wanted
+        elif status == 200:
+            assert answer["robustness-lab-wrong"]["children"] == "There is no image 1000000 in test."
+        else:
+            assert status == 204
+
+
 def test_the_perturbation_is_grey_where_nothing_changed():
     change = np.array([0.0, 0.01, -0.02, 0.5], np.float32).reshape(2, 2, 1)
     assert lab.louder(change).ravel().tolist() == [128, 153, 76, 255]

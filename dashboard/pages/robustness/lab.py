@@ -30,6 +30,7 @@ class Ids(StrEnum):
     FACE = "robustness-lab-face"
     BODY = "robustness-lab-body"
     NUMBER = "robustness-lab-number"
+    WRONG = "robustness-lab-wrong"
     RANDOM = "robustness-lab-random"
     METHOD = "robustness-lab-method"
     TARGET = "robustness-lab-target"
@@ -58,7 +59,7 @@ def layout() -> html.Article:
         [
             html.Div(
                 [
-                    field("Image number", Ids.NUMBER, number),
+                    field("Image number", Ids.NUMBER, number, html.Small(id=Ids.WRONG, className="bad", role="alert")),
                     button([icon("shuffle"), "Random"], id=Ids.RANDOM),
                 ],
                 className="rb-pick",
@@ -98,14 +99,15 @@ def layout() -> html.Article:
     return card("One image under attack", __doc__ or "", body, tools=html.Span(id=Ids.CSV), id=Ids.CARD)
 
 
-SHOW = """(search, held) => {
+SHOW = """(search) => {
     const query = new URLSearchParams(search || ''), steps = STEPS, none = window.dash_clientside.no_update;
     const slider = document.getElementById('SLIDER');
     const wanted = query.has('epsilon') ? Number(query.get('epsilon')) : DEFAULT;
     let place = 0;
     steps.forEach((step, i) => { if (Math.abs(step - wanted) < Math.abs(steps[place] - wanted)) place = i; });
     const still = slider && slider.dataset.held;
-    return [query.get('attack') || 'METHOD', query.get('target') || '', still || !(wanted <= 32) ? none : place];
+    const way = ['fgsm', 'pgd'].includes(query.get('attack')) ? query.get('attack') : 'METHOD';
+    return [way, query.get('target') || '', still || !(wanted <= 32) ? none : place];
 }"""
 
 CHOOSE = """(method, target, search) => {
@@ -172,6 +174,7 @@ def register(app: Dash, doors: Doors) -> None:
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
+        Output(Ids.WRONG, "children"),
         Input(Ids.NUMBER, "value"),
         Input(Ids.RANDOM, "n_clicks"),
         State("url", "search"),
@@ -185,9 +188,11 @@ def register(app: Dash, doors: Doors) -> None:
             raise PreventUpdate from None
         now = int(ids[0]) if selection.sample is None else selection.sample
         found = int(random.choice(ids)) if ctx.triggered_id == Ids.RANDOM and clicks else number
-        if not isinstance(found, int) or isinstance(found, bool) or found == now or found not in ids:
+        if not isinstance(found, int) or isinstance(found, bool):
             raise PreventUpdate
-        return selection.with_(sample=found).query()
+        if found not in ids:
+            return no_update, f"There is no image {found} in {selection.split}."
+        return (no_update if found == now else selection.with_(sample=found).query()), None
 
     @panel_callback(
         app,
