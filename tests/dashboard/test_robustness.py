@@ -215,6 +215,10 @@ def test_the_flipped_images_and_the_pictures_that_were_asked_about(measured, app
     assert [int(tile["props"]["data-sample"]) for tile in tiles] == ids[: flipped.EACH].tolist()
     assert f"{len(ids):,} of {len(whole.ids) * 9 // 10:,}" in answer["robustness-flipped-note"]["children"]
     assert {int(row["example_id"]) for row in table(app, "flipped", "?under=noise:2")} == set(ids.tolist())
+    way = flipped.gallery(Selection(under="noise:2"), robustness.flips(run, "noise:2"))
+    assert run.mask(Selection.parse(getattr(way, "data-search"))).sum() == len(ids)
+    many = flipped.gallery(Selection(), robustness.flips(run, "noise:5"))
+    assert len(Selection.parse(getattr(many, "data-search")).ids) == min(200, len(whole.ids) // 2)
     assert table(app, "flipped") is None
 
     from ml.robustness.corruptions import corrupt

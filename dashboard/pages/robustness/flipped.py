@@ -14,7 +14,7 @@ from dashboard.doors import Doors
 from dashboard.pages.robustness import cells
 from dashboard.pictures import inline_url, sheet, sprite_url, tile_style
 from dashboard.robustness import Flips
-from dashboard.selection import Selection
+from dashboard.selection import MAX_IDS, Selection
 from dashboard.share import Share
 from dashboard.store import RunView
 
@@ -45,7 +45,13 @@ def layout() -> html.Article:
             id=Ids.BODY,
         ),
     ]
-    return card("Flipped images", __doc__ or "", body, tools=html.Span(id=Ids.CSV), id="robustness-flipped-card")
+    return card(
+        "Flipped images",
+        __doc__ or "",
+        body,
+        tools=html.Div(id=Ids.CSV, className="row-ff"),
+        id="robustness-flipped-card",
+    )
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -69,7 +75,8 @@ def register(app: Dash, doors: Doors) -> None:
         csv = csv_link(exports.url("flipped", selection))
         if not len(found.rows):
             return nothing(f"No image flips under {said(found)}."), note(run, found), None, csv
-        return tiles(run, selection, found), note(run, found), pager(selection, len(found.rows)), csv
+        ways = [gallery(selection, found), csv]
+        return tiles(run, selection, found), note(run, found), pager(selection, len(found.rows)), ways
 
     @panel_callback(app, Ids.WORSE_FACE, Output(Ids.BODY, "style"), Input(cells.STATE, "data"))
     def draw_worse(state: Any):
@@ -153,6 +160,14 @@ def tiles(run: RunView, selection: Selection, flipped: Flips) -> list:
             )
         )
     return made
+
+
+def gallery(selection: Selection, flipped: Flips) -> html.Button:
+    """The way to these images as a selection; an address names so many at most."""
+    ids = tuple(flipped.found.ids[flipped.rows[:MAX_IDS]].tolist())
+    there = Selection(run=selection.run, against=selection.against, ids=ids)
+    first = "the first " if len(ids) < len(flipped.rows) else ""
+    return button(f"Open {first}{len(ids)} in the gallery", small=True, search=there.query(), path="/")
 
 
 def form(run: RunView) -> tuple[int, int]:

@@ -243,6 +243,7 @@ def answer(asked: Question, found: Attempt, selection: Selection) -> list:
     before, after = int(found.before[0].argmax()), int(found.after[0].argmax())
     flipped = after == asked.klass if asked.targeted else after != asked.klass
     label = classes[asked.label]
+    drawer = Selection(run=selection.run, split=selection.split, ids=(asked.example_id,), sample=asked.example_id)
     shown = np.rint(found.images[0] * 255).astype(np.uint8)
     figures = [
         figure(asked.image, "as it is", f"Image {asked.example_id} of {selection.split}, labelled {label}"),
@@ -253,6 +254,7 @@ def answer(asked: Question, found: Attempt, selection: Selection) -> list:
         [
             html.H3([dot(before), classes[before], html.Span(" → ", className="faint"), dot(after), classes[after]]),
             badge("flipped" if flipped else "not flipped", "warn" if flipped else "good"),
+            button("Open its drawer", small=True, kind="ghost", search=drawer.query(), path="/"),
         ],
         className="rb-verdict",
     )
