@@ -18,6 +18,7 @@ from dashboard.selection import MAX_IDS, Selection
 from dashboard.share import Share
 from dashboard.store import RunView
 
+SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
 EACH = 24  # images a page: an attack of so many takes a second or two
 
 
@@ -88,8 +89,8 @@ def register(app: Dash, doors: Doors) -> None:
         rows = found.rows[shown(selection, len(found.rows))]
         if not len(rows):
             return {}
-        images = robustness.worsened(doors, run, found, rows)
-        return {sheet_name(run, selection): f"url({inline_url(sheet(images))})"}
+        images, step = robustness.worsened(doors, run, found, rows), thinning(run)
+        return {sheet_name(run, selection): f"url({inline_url(sheet(images[:, ::step, ::step]))})"}
 
 
 def nothing(sentence: str) -> html.Div:
@@ -131,14 +132,15 @@ def tiles(run: RunView, selection: Selection, flipped: Flips) -> list:
     found, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
     ids = found.ids[rows].tolist()
     url, (height, width) = sprite_url(run.dataset["name"], robustness.SPLIT, ids), form(run)
-    worse = f"var({sheet_name(run, selection)})"
+    step, background = thinning(run), {"backgroundImage": f"var({sheet_name(run, selection)})"}
     made = []
     for place, row in enumerate(rows.tolist()):
         truth, then = run.classes[found.labels[row]], run.classes[found.worse[row]]
         style = tile_style(url, place, len(ids), height, width)
+        worse = {**tile_style("", place, len(ids), -(-height // step), -(-width // step)), **background}
         pair = [
             element("Span", className="px", style=style),
-            element("Span", className="px", style={**style, "backgroundImage": worse}),
+            element("Span", className="px", style={**worse, "aspectRatio": style["aspectRatio"]}),
         ]
         made.append(
             element(
@@ -168,6 +170,11 @@ def gallery(selection: Selection, flipped: Flips) -> html.Button:
     there = Selection(run=selection.run, against=selection.against, ids=ids)
     first = "the first " if len(ids) < len(flipped.rows) else ""
     return button(f"Open {first}{len(ids)} in the gallery", small=True, search=there.query(), path="/")
+
+
+def thinning(run: RunView) -> int:
+    """Every how many-th row and column of a picture made worse is shown."""
+    return -(-max(form(run)) // SIDE)
 
 
 def form(run: RunView) -> tuple[int, int]:
