@@ -9,7 +9,7 @@ from dashboard.doors import Doors
 from dashboard.predictor import Attempt
 from dashboard.selection import ATTACKS, Selection
 from dashboard.share import Share
-from dashboard.store import Missing, RunView, Store, Under, gap, newcombe
+from dashboard.store import Missing, RunView, Store, Under, gap, mean_gap, newcombe
 
 NOUN = "robustness"
 SPLIT = "test"  # whose pictures were asked about
@@ -67,13 +67,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """What was measured of a run, and of the other one where two are compared. clean: the pictures as they are."""
+    """What was measured of a run, and of the other one where two are compared. clean: the pictures as they are.
+
+    mean: over all cells, with its 95 % interval and n pictures, of two runs A's minus B's; of corruptions alone.
+    """
 
     run: RunView
     other: RunView | None
     clean: Cell
     cells: list[Cell]
     theirs: list[Cell]
+    mean: tuple[float, float, float, int] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -127,7 +131,8 @@ def other(store: Store, selection: Selection, run: RunView) -> RunView | None:
 def corruptions(store: Store, selection: Selection) -> Table:
     """Every corruption and severity. Raises Missing or Broken."""
     run = store.shown(selection.run)
-    return _table(run, other(store, selection, run), _corruptions)
+    rival = other(store, selection, run)
+    return replace(_table(run, rival, _corruptions), mean=overall(run, rival))
 
 
 def attacks(store: Store, selection: Selection) -> Table:
@@ -161,6 +166,32 @@ def _table(run: RunView, rival: RunView | None, read: Callable[[RunView], list[C
             cells[i] = replace(cells[i], gap=(float(ends[0]), float(ends[1]), float(ends[2])), shared=int(n))
     clean = next(cell for cell in cells if not cell.degree)
     return Table(run, rival, clean, [cell for cell in cells if cell.name != "none"], theirs)
+
+
+def overall(run: RunView, rival: RunView | None) -> tuple[float, float, float, int]:
+    """The mean over all cells: a picture's share of cells in which it is right is one number, the pictures are drawn.
+
+    Of two runs the difference, on the pictures and cells both were asked about. The interval is the normal one.
+    """
+    ids, shares = borne(run, rival)
+    if rival is None:
+        return (*mean_gap(shares, np.zeros(len(shares))), len(shares))
+    others, theirs = borne(rival, run)
+    _, left, right = np.intersect1d(ids, others, assume_unique=True, return_indices=True)
+    return (*mean_gap(shares[left], theirs[right]), len(left))
+
+
+def borne(run: RunView, rival: RunView | None) -> tuple[np.ndarray, np.ndarray]:
+    """ids int32 [n], and in how many of the cells, 0..1, each is named right; of those that rival was asked too."""
+    frame = run.robustness()
+    rows = frame[frame["severity"] > 0]
+    if rival is not None:
+        theirs = rival.robustness()
+        known = set(zip(theirs["corruption"], theirs["severity"], strict=True))
+        rows = rows[[cell in known for cell in zip(rows["corruption"], rows["severity"], strict=True)]]
+    said, first = run.robustness_answers()["predicted"], rows.iloc[0]
+    found = run.under(str(first["corruption"]), float(first["severity"]))
+    return found.ids, (said[rows.index] == found.labels).mean(axis=0)
 
 
 def paired(run: RunView, rival: RunView, cell: Cell) -> np.ndarray:
@@ -276,10 +307,15 @@ def corruption_rows(doors: Doors, selection: Selection) -> tuple[list[str], list
     """One row a corruption and severity, the pictures as they are first; against another run, the gap too."""
     found = corruptions(doors.store, selection)
     head = ["corruption", "severity", "level", *COUNTED, *(GAP if found.other else [])]
-    return head, [
+    rows = [
         [c.name, int(c.degree), c.level, *_row(c), *(_gap(c) if found.other else [])]
         for c in (found.clean, *found.cells)
     ]
+    if found.mean:
+        middle, low, high, n = (*(round(x, 6) for x in found.mean[:3]), found.mean[3])
+        numbers = ["", "", "", "", "", n, middle, low, high] if found.other else [n, "", middle, low, high]
+        rows.append(["mean", "", "", *numbers])
+    return head, rows
 
 
 def attack_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:

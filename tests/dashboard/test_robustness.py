@@ -127,6 +127,13 @@ def test_cells_are_shares_with_their_doubt(measured, app):
     assert len(drawn["layout"]["shapes"]) == 1
     rows = table(app, "robustness")
     assert [row["corruption"] for row in rows[:2]] == ["none", "noise"]
+    assert rows[-1]["corruption"] == "mean"  # of ten pictures, 0 never, 1 to 4 always, 5 up to severity 4, ..., 9 never
+    shares = np.array([0, 5, 5, 5, 5, 4, 3, 2, 1, 0] * (n // 10)) / 5
+    half = 1.959964 * shares.std(ddof=1) / n**0.5
+    assert [float(rows[-1][name]) for name in ("accuracy", "low", "high")] == pytest.approx(
+        [0.6, 0.6 - half, 0.6 + half], abs=1e-5
+    )
+    assert "On average over the 10 cells, 60.0 % are" in answer["robustness-grid-note"]["children"]
     third = rows[3]
     assert (third["severity"], int(third["right"]), int(third["n"])) == ("3", n * 6 // 10, n)
     low, high = wilson(n * 6 // 10, n)
@@ -162,6 +169,8 @@ def test_two_runs_differ_on_the_pictures_both_were_asked_about(home, no_artifact
     assert [line.name for line in curves.lines(robustness.attacks(Store(no_artifacts, home), with_other))] == [
         "A FGSM", "A PGD", "B FGSM", "B PGD",
     ]  # fmt: skip
+    assert found.mean[3] == n
+    assert found.mean[0] == pytest.approx(0.12)  # of ten pictures, B loses 1, 3, 4, 6 and 7, A 1 to 5
     app = create_app(no_artifacts, home=home)
     row = table(app, "robustness", "?run=toy&against=worse")[2]
     assert (row["severity"], float(row["A minus B"]), int(row["n both"])) == ("2", 0.1, n)

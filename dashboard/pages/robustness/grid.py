@@ -12,6 +12,7 @@ from dashboard.components import card, clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import robustness as figure
+from dashboard.figures.gaps import points
 from dashboard.pages.robustness import cells
 from dashboard.robustness import Table
 from dashboard.selection import Selection
@@ -142,6 +143,13 @@ def note(found: Table) -> str:
     whole = found.run.dataset["counts"][robustness.SPLIT]
     part = "all of test" if clean.n == whole else f"a stratified part of the {whole:,} of test"
     words = f"As they are, {found.run.title} has {clean} right: {part}."
+    if found.mean:
+        middle, low, high, n = found.mean
+        many = f"On average over the {len(found.cells)} cells"
+        if found.other is None:
+            words += f" {many}, {100 * middle:.1f} % are ({100 * low:.1f} – {100 * high:.1f}, n {n:,})."
+        else:
+            words += f" {many}, the difference is {points(middle)} ({points(low)} to {points(high)}, n {n:,})."
     if found.other is None:
         return words
     shared = min((cell.shared for cell in found.cells if cell.gap), default=0)
