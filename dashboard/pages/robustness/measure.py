@@ -60,13 +60,16 @@ def lacking(doors: Doors, selection: Selection) -> RunView | Missing | None:
     """The first of the shown runs without the tables, None where they are there; Missing where there is no run."""
     try:
         run = doors.store.shown(selection.run)
-        if not robustness.measured(run):
-            return run
-        rival = robustness.other(doors.store, selection, run)
     except Missing as missing:
         return missing
     except Broken:
-        return None  # the panels say what is broken
+        return None  # the panels say what is broken, and what cannot be compared
+    if not robustness.measured(run):
+        return run
+    try:
+        rival = robustness.other(doors.store, selection, run)
+    except (Missing, Broken):
+        return None
     return rival if rival is not None and not robustness.measured(rival) else None
 
 
