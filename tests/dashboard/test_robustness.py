@@ -413,15 +413,16 @@ def test_what_is_missing_says_what_it_would_show_and_starts_its_job(client, app,
     assert "Waits for its turn" in text(answer["robustness-measure-live"]["tree"])
     assert answer["robustness-measure-start"]["disabled"]
     assert not answer["robustness-measure-cancel"]["hidden"]
-    assert not answer["robustness-measure-interval"]["disabled"]
+    assert answer["robustness-measure-interval"] == {"disabled": False, "interval": measure.ACTIVE_MS}
     pressed(client, measure.Ids.CANCEL)
     answer = watched(client)
     assert "cancelled" in text(answer["robustness-measure-live"]["tree"])
     assert not answer["robustness-measure-start"]["disabled"]
-    assert answer["robustness-measure-interval"]["disabled"]
+    assert answer["robustness-measure-interval"] == {"disabled": False, "interval": measure.IDLE_MS}
     made_up(home)
     answer = watched(client)
     assert (answer["robustness-measure-card"]["hidden"], answer["robustness-measured"]["hidden"]) == (True, False)
+    assert answer["robustness-measure-interval"]["disabled"]
     assert answer["robustness-measure-done"]["data"]
 
 

@@ -13,7 +13,7 @@ from dashboard.jobs import Job, Refused
 from dashboard.selection import Selection
 from dashboard.store import Broken, Missing, RunView
 
-TICK_MS = 1_000
+ACTIVE_MS, IDLE_MS = 1_000, 3_000  # while it is not there: another tab, or a terminal, may make it
 READ_ONLY = "This server only shows what there is (it was started with --read-only): whoever runs it can make this."
 BUSY = "Nothing can be said of it just now."
 
@@ -51,7 +51,7 @@ def layout(*, hidden: bool) -> html.Div:
             html.Article([title, *body], id=Ids.CARD, className="ff-card measure", hidden=hidden),
             dcc.Store(id=Ids.STARTED),
             dcc.Store(id=Ids.DONE),
-            dcc.Interval(id=Ids.TICK, interval=TICK_MS, disabled=True),
+            dcc.Interval(id=Ids.TICK, interval=IDLE_MS, disabled=True),
         ]
     )
 
@@ -94,6 +94,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.START, "disabled"),
         Output(Ids.CANCEL, "hidden"),
         Output(Ids.TICK, "disabled"),
+        Output(Ids.TICK, "interval"),
         Output(Ids.DONE, "data"),
         Input("app-view-state", "data"),
         Input(Ids.STARTED, "data"),
@@ -105,13 +106,14 @@ def register(app: Dash, doors: Doors) -> None:
         shown, now = lacking(doors, selection), stands(doors, selection)
         news = no_update if now == before else now
         if shown is None:
-            return True, False, [], [], True, True, True, news
+            return True, False, [], [], True, True, True, IDLE_MS, news
         if isinstance(shown, Missing):
-            return False, True, missing(str(shown), shown.command), [], True, True, True, news
+            return False, True, missing(str(shown), shown.command), [], True, True, True, IDLE_MS, news
         job = doors.jobs.evaluation(shown.run_id, robustness.NOUN)
         active = job is not None and job.active
         stop = not active or doors.read_only or (job is not None and job.cancel)
-        return False, True, face(shown), live(doors, job), active or doors.read_only, stop, not active, news
+        pace = ACTIVE_MS if active else IDLE_MS
+        return False, True, face(shown), live(doors, job), active or doors.read_only, stop, False, pace, news
 
     if doors.read_only:
         return
