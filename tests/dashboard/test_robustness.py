@@ -500,6 +500,7 @@ def test_from_a_cell_to_an_image_under_attack(home, app, serving, page, idle):
     page.goto(address)
     page.wait_for_function(idle)
     expect(page.locator("#robustness-flipped-note")).to_contain_text("JPEG, severity 3")
+    page.locator("#robustness-lab-card").scroll_into_view_if_needed()  # below the fold it asks nobody
     expect(page.locator("#robustness-lab-body")).to_contain_text("FGSM away from")
     for mode in ("light", "dark"):
         page.set_viewport_size({"width": 1440 if mode == "light" else 390, "height": 900})
