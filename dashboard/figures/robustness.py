@@ -139,6 +139,7 @@ def _drawn(
             },
             "yaxis": {
                 **edge, "range": [rows - 0.5, -0.5], "categoryarray": list(names),
+                "tickvals": list(names), "ticktext": list(names),
                 "tickfont": {"size": 12, "color": p.ink_2},
             },
             "shapes": ring,

@@ -21,6 +21,7 @@ from dashboard.robustness import STEPS, Question
 from dashboard.selection import ATTACKS, Selection
 from dashboard.store import Broken, Missing
 
+ANY = "*"  # no class in particular; a select shows nothing for an empty value
 LOUDER = 10  # times, what was added as it is shown
 ID = "robustness-lab"
 
@@ -51,7 +52,7 @@ def layout() -> html.Article:
         return html.Div([html.Label(words, htmlFor=id), control, more], className="field")
 
     number = dbc.Input(id=Ids.NUMBER, type="number", min=0, step=1, debounce=True)
-    target = dbc.Select(id=Ids.TARGET, options=[{"value": "", "label": "any other answer"}], value="")
+    target = dbc.Select(id=Ids.TARGET, options=[{"value": ANY, "label": "any other answer"}], value=ANY)
     slider = dbc.Input(
         id=Ids.SLIDER, type="range", min=0, max=len(STEPS) - 1, step=1, value=STEPS.index(robustness.EPSILON)
     )
@@ -107,13 +108,13 @@ SHOW = """(search) => {
     steps.forEach((step, i) => { if (Math.abs(step - wanted) < Math.abs(steps[place] - wanted)) place = i; });
     const still = slider && slider.dataset.held;
     const way = ['fgsm', 'pgd'].includes(query.get('attack')) ? query.get('attack') : 'METHOD';
-    return [way, query.get('target') || '', still || !(wanted <= 32) ? none : place];
+    return [way, query.get('target') || '*', still || !(wanted <= 32) ? none : place];
 }"""
 
 CHOOSE = """(method, target, search) => {
     const query = new URLSearchParams(search || ''), none = window.dash_clientside.no_update;
     const by = window.dash_clientside.callback_context.triggered_id;
-    const name = by === 'TARGET' ? 'target' : 'attack', value = by === 'TARGET' ? target : method;
+    const name = by === 'TARGET' ? 'target' : 'attack', value = by === 'TARGET' ? (target === '*' ? '' : target) : method;
     const before = query.get(name) || (name === 'attack' ? 'METHOD' : '');
     if (typeof value !== 'string' || value === before) return none;
     if (value && !(name === 'attack' && value === 'METHOD')) query.set(name, value); else query.delete(name);
@@ -170,7 +171,7 @@ def register(app: Dash, doors: Doors) -> None:
             classes = doors.store.shown(Selection.parse(search).run).classes
         except (LookupError, ValueError):
             classes = []
-        return [{"value": "", "label": "any other answer"}, *({"value": one, "label": one} for one in classes)]
+        return [{"value": ANY, "label": "any other answer"}, *({"value": one, "label": one} for one in classes)]
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),

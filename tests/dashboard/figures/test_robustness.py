@@ -25,6 +25,7 @@ def test_colour_is_the_share_that_is_wrong_and_the_number_what_is_right(mode):
     assert cells["y"] == NAMES
     assert numbers["text"] == ["90.0", "50.0", "10.0", "100.0", "75.0", "0.0"]
     assert list(zip(numbers["y"], numbers["x"], strict=True))[3] == ("Blur", "1")
+    assert figure["layout"]["yaxis"]["ticktext"] == NAMES  # every one of them
     (ring,) = figure["layout"]["shapes"]
     assert (ring["x0"], ring["x1"]) == pytest.approx((1.53, 2.47))
     assert ring["line"]["color"] == palette(mode).accent
