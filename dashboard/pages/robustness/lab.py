@@ -114,7 +114,8 @@ SHOW = """(search) => {
 CHOOSE = """(method, target, search) => {
     const query = new URLSearchParams(search || ''), none = window.dash_clientside.no_update;
     const by = window.dash_clientside.callback_context.triggered_id;
-    const name = by === 'TARGET' ? 'target' : 'attack', value = by === 'TARGET' ? (target === '*' ? '' : target) : method;
+    const name = by === 'TARGET' ? 'target' : 'attack', aim = target === '*' ? '' : target;
+    const value = by === 'TARGET' ? aim : method;
     const before = query.get(name) || (name === 'attack' ? 'METHOD' : '');
     if (typeof value !== 'string' || value === before) return none;
     if (value && !(name === 'attack' && value === 'METHOD')) query.set(name, value); else query.delete(name);
