@@ -379,7 +379,8 @@ class Predictor:
                     )
                     parts.append(self._asked(opened, images[some], found))
             names = ("images", "change", "before", "after", "saved", "epsilon")
-            return Attempt(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+            joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+            return replace(parts[0], **joined)
 
         return self._attempts.get(place, ask)
 

@@ -85,7 +85,7 @@ def _names(lines: Sequence[Line], place: dict[float, int], pixels: float, mode: 
     """At the end of each line, pushed apart where they would meet. pixels: a per cent's height."""
     p = palette(mode)
     ends = sorted((100 * line.value[-1], i) for i, line in enumerate(lines) if len(line.value))
-    found, top = [], -LABEL
+    found, top = [], -float(LABEL)
     for value, i in ends:
         at = max(value * pixels, top + LABEL)  # from the lowest up
         top = at
