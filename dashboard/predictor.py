@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -379,7 +379,7 @@ class Predictor:
                     )
                     parts.append(self._asked(opened, images[some], found))
             names = ("images", "change", "before", "after", "saved", "epsilon")
-            joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+            joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
             return replace(parts[0], **joined)
 
         return self._attempts.get(place, ask)

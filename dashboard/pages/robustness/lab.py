@@ -255,7 +255,9 @@ def answer(asked: Question, found: Attempt, selection: Selection) -> list:
     verdict = html.Div(
         [
             html.H3([dot(before), classes[before], html.Span(" → ", className="faint"), dot(after), classes[after]]),
-            badge("flipped" if flipped else "not flipped", "warn" if flipped else "good"),
+            badge("so as it is", "mute")
+            if asked.targeted and before == asked.klass
+            else badge("flipped" if flipped else "not flipped", "warn" if flipped else "good"),
             button("Open its drawer", small=True, kind="ghost", search=drawer.query(), path="/"),
         ],
         className="rb-verdict",
