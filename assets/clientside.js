@@ -69,7 +69,7 @@
   });
 
   /* a run chosen in a picker: the filters stay, the place in the gallery goes */
-  const PICKERS = { 'run-picker': 'run', 'comparison-against': 'against' };
+  const PICKERS = { 'run-picker': 'run', 'comparison-against': 'against', 'robustness-against': 'against' };
   document.addEventListener('change', (e) => {
     const name = PICKERS[e.target.id];
     if (!name || !e.target.value) return;

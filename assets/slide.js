@@ -2,7 +2,10 @@
    of the browser's history. */
 (function () {
   'use strict';
-  const SLIDERS = { 'dashboard-confidence-slider': 'reject', 'insights-epoch-slider': 'epoch', 'prediction-abstain-slider': 'abstain' };
+  const SLIDERS = {
+    'dashboard-confidence-slider': 'reject', 'insights-epoch-slider': 'epoch', 'prediction-abstain-slider': 'abstain',
+    'robustness-epsilon-slider': 'epsilon',
+  };
   const NARROW = ['true', 'pred', 'outcome', 'bucket', 'conf', 'tempered', 'reject', 'lasso', 'ids', 'tag', 'slice'];
   const PAUSE = 1500; /* ms without a key end a movement by keyboard; one by pointer ends when it is let go */
   let wanted = null, timer = null, moved = -Infinity, fresh = true, tries = 0;
@@ -20,9 +23,10 @@
     const [name, value, epochs] = wanted;
     const query = new URLSearchParams(window.location.search);
     if (name === 'epoch') { if (value < epochs.length) query.set(name, epochs[value]); else query.delete(name); }
+    else if (name === 'epsilon') query.set(name, epochs[value]);
     else if (name === 'abstain') { if (value > 0) query.set(name, (value / 100).toFixed(2)); else query.delete(name); }
     else narrow(query, name, value);
-    if (name !== 'abstain') ['page', 'sample'].forEach((one) => query.delete(one)); /* it narrows nothing */
+    if (!['abstain', 'epsilon'].includes(name)) ['page', 'sample'].forEach((one) => query.delete(one)); /* they narrow nothing */
     const search = query.size ? '?' + query.toString() : '';
     if (search === window.location.search) return;
     if (!fresh) window.history.replaceState(window.history.state, '', window.location.pathname + search);

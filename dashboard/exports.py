@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from flask import Flask, Response, abort, request
 
-from dashboard import attention, confidence
+from dashboard import attention, confidence, robustness
 from dashboard.comparison import changes, gaps
 from dashboard.comparison import verdict as judged
 from dashboard.components import explanations
@@ -281,7 +281,7 @@ def attended(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]
     ]
 
 
-EXPLAINED_TABLES = {"explanation": explanation, "attention": attended}
+EXPLAINED_TABLES = {"explanation": explanation, "attention": attended, **robustness.TABLES}
 PAIRED_TABLES = {
     "comparison": verdict,
     "buckets": buckets,

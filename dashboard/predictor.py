@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard.recent import Recent
+from dashboard.selection import ATTACKS
 from ml import batch
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.batch import Said
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ml.engines import Engine
     from ml.explanation.walk import Arithmetic, Stop
     from ml.inference import Classifier
+    from ml.robustness.attacks import Attacked
 
 __all__ = [
     "ENGINES",
@@ -45,6 +47,7 @@ __all__ = [
     "USUAL",
     "Agreement",
     "Answer",
+    "Attempt",
     "Box",
     "Broken",
     "Familiarity",
@@ -79,6 +82,8 @@ MEANS = {
     "occlusion": 24,
 }  # pictures of a mean: seconds, not minutes
 MEANS_KEPT = 64
+ATTEMPTS = 48  # attacks held, 10 kB a picture and at most a page of them
+AT_ONCE = 4  # pictures attacked before others may ask
 
 
 class NoExplanation(LookupError):
@@ -129,6 +134,26 @@ class Typical:
     silent: int
     mean: np.ndarray
     error: np.ndarray
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of n attacked pictures.
+
+    images, change: float32 [n, h, w, c], the attacked pictures in 0..1 and what was added; before, after, saved:
+    float32 [n, classes], the answer to each as it was, as it is now, and once rounded to the 256 levels of a file.
+    epsilon: float64 [n] of 0..1, how far each pixel might move, NaN where nothing flipped; rungs: of 0..1, what a
+    smallest one was looked for on, and how often the gap below was halved.
+    """
+
+    images: np.ndarray
+    change: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    saved: np.ndarray
+    epsilon: np.ndarray
+    rungs: tuple[float, ...] = ()
+    halvings: int = 0
 
 
 class Opened:
@@ -199,6 +224,7 @@ class Predictor:
         self._opened, self._maps, self._means = Recent(OPEN), Recent(EXPLANATIONS), Recent(MEANS_KEPT)
         self._prepared = Recent(PREPARED)
         self._walks, self._activations = Recent(WALKS), Recent(ACTIVATIONS)
+        self._attempts = Recent(ATTEMPTS)
 
     def predict(
         self,
@@ -403,6 +429,105 @@ class Predictor:
                 return opened.classifier.activations(image)
 
         return self._activations.get((*self._stands(opened), image.tobytes()), look)
+
+    def corrupted(self, images: np.ndarray, ids: np.ndarray, name: str, severity: int, *, seed: int) -> np.ndarray:
+        """images: uint8 [n, h, w, c]; ids: int [n] → uint8 [n, h, w, c], as the noun robustness had them.
+
+        Raises Missing for a corruption that is not known (any more), ValueError for another severity than 1 to 5.
+        """
+        import torch
+
+        from ml.robustness.corruptions import CORRUPTIONS, corrupt
+
+        if name not in CORRUPTIONS:
+            raise Missing(f"There is no corruption {name!r} here.")
+        torch.set_num_threads(1)
+        return corrupt(images, name, severity, ids=ids, seed=seed)
+
+    def attack(
+        self,
+        run_id: str | None,
+        images: np.ndarray,
+        classes: np.ndarray,
+        method: str,
+        epsilon: float,
+        *,
+        targeted: bool = False,
+        seed: int = 0,
+    ) -> Attempt:
+        """images: uint8 [n, h, w, c] of the network's form; classes: int [n], away from which, or, targeted, towards
+        which they are changed; epsilon: 0 to 1; method: fgsm or pgd.
+
+        Others may ask between any few pictures. Raises Missing, Broken, ValueError for another method, epsilon, class
+        or form of pictures.
+        """
+        opened = self._open(run_id)
+        place = ("attack", epsilon, *self._attempt(opened, images, classes, method, targeted, seed))
+
+        def ask() -> Attempt:
+            from ml.robustness.attacks import attacked
+
+            parts = []
+            for start in range(0, len(images), AT_ONCE):
+                some = slice(start, start + AT_ONCE)
+                with self._lock:
+                    found = attacked(
+                        opened.classifier, images[some], classes[some], epsilon, method, targeted=targeted, seed=seed
+                    )
+                    parts.append(self._asked(opened, images[some], found))
+            names = ("images", "change", "before", "after", "saved", "epsilon")
+            joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+            return replace(parts[0], **joined)
+
+        return self._attempts.get(place, ask)
+
+    def smallest(
+        self,
+        run_id: str | None,
+        image: np.ndarray,
+        klass: int,
+        method: str,
+        *,
+        targeted: bool = False,
+        seed: int = 0,
+    ) -> Attempt:
+        """The smallest epsilon that leads one picture, uint8 [h, w, c], away from a class or, targeted, to it.
+
+        Where none up to the last rung does, epsilon is NaN and the picture that of the last rung. Raises what attack
+        does.
+        """
+        opened = self._open(run_id)
+        images, classes = image[None], np.array([klass])
+        place = ("smallest", *self._attempt(opened, images, classes, method, targeted, seed))
+
+        def ask() -> Attempt:
+            from ml.robustness import attacks
+
+            with self._lock:
+                found = attacks.smallest(opened.classifier, images, classes, method, targeted=targeted, seed=seed)
+                made = self._asked(opened, images, found)
+            return replace(made, rungs=tuple(step / 255 for step in attacks.LADDER), halvings=attacks.HALVINGS)
+
+        return self._attempts.get(place, ask)
+
+    def _attempt(
+        self, opened: Opened, images: np.ndarray, classes: np.ndarray, method: str, targeted: bool, seed: int
+    ) -> tuple[Hashable, ...]:
+        """What stands for an attack among kept ones. Raises ValueError."""
+        if method not in ATTACKS:
+            raise ValueError(f"unknown attack {method!r}")
+        if not len(images):
+            raise ValueError("there is no picture to attack")
+        return (*self._stands(opened), images.tobytes(), tuple(map(int, classes)), method, targeted, seed)
+
+    @staticmethod
+    def _asked(opened: Opened, images: np.ndarray, found: "Attacked") -> Attempt:
+        """With the answers before, and to the picture as a file would keep it."""
+        kept = np.rint(found.images * 255).astype(np.uint8)
+        said = opened.classifier.probabilities(np.concatenate([images, kept]))
+        return Attempt(
+            found.images, found.change, said[: len(images)], found.probabilities, said[len(images) :], found.epsilon
+        )
 
     def familiarity(
         self, run_id: str | None, image: np.ndarray, *, itself: int | None = None, rival: int | None = None

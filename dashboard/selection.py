@@ -24,6 +24,8 @@ SCALINGS = ("temperature",)  # probabilities after temperature scaling; as train
 LABELS = ("reviewed",)  # scores and matrix with people's decisions; as labelled when not said
 VERSUS = ("right", "rest", "run", "contrast")  # the right ones of its classes, all others, its images in another run, …
 LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
+ATTACKS = ("fgsm", "pgd")
+MOST = 32.0  # of 255, how far an attack may move a pixel
 BINS = 15  # of the calibration error; an end of a range that is a fifteenth to six digits is meant exactly
 FEW = 30  # classes a matrix shows without being told how many
 TOPS = (5, 10, 20, 40)  # how many classes of a matrix are offered
@@ -116,6 +118,10 @@ class Selection:
     abstain: float | None = None  # the confidence under which the studio gives no answer
     way: str | None = None  # how the studio's picture was prepared, one of ml.variants; the usual way when not said
     matrix: MatrixView = MatrixView()
+    under: str | None = None  # whose flipped images are shown: 'noise:3' at that severity, 'pgd:0.5' at that epsilon
+    attack: str | None = None  # how the picture is attacked: one of ATTACKS, within epsilon of 255, towards a class
+    epsilon: float | None = None
+    target: str | None = None
     sort: str = "confident"
     page: int = 1
     sample: int | None = None
@@ -267,6 +273,8 @@ def _text(name: str, value: Any) -> str:
         return "-".join(decimals(end) for end in value)
     if name == "ids":
         return ",".join(map(str, value))
+    if name == "epsilon":
+        return f"{value:.10g}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -329,6 +337,20 @@ def _versus(values: list[str]) -> str:
     if text not in VERSUS and not (text.startswith("?") and len(text) <= 2_000 and text.isprintable()):
         raise ValueError
     return text
+
+
+def _under(values: list[str]) -> str:
+    name, _, much = _last(values).partition(":")
+    if not re.fullmatch(r"[a-z]{2,20}", name, re.ASCII):
+        raise ValueError
+    _epsilon([much])
+    return _last(values)
+
+
+def _epsilon(values: list[str]) -> float:
+    if not re.fullmatch(r"\d{1,2}(\.\d{1,8})?", _last(values), re.ASCII) or float(_last(values)) > MOST:
+        raise ValueError
+    return float(_last(values))
 
 
 def _look(values: list[str]) -> str:
@@ -410,6 +432,10 @@ READERS = {
     "level": _level,
     "abstain": _share,
     "way": _way,
+    "under": _under,
+    "attack": _one_of(ATTACKS),
+    "epsilon": _epsilon,
+    "target": lambda values: _names(values[-1:])[0],
     "matrix": lambda values: MatrixView.read(_last(values)),
     "sort": _one_of(SORTS),
     "page": _whole(1, 10**6),

@@ -249,6 +249,8 @@ def register(app: Dash, doors: Doors) -> None:
                     words.append(f"epoch={selection.epoch}: the training of {run.title} was not recorded")
                 elif told != selection.epoch:
                     words.append(f"epoch={selection.epoch}: the answers of epoch {told} were kept and are shown")
+            if selection.target is not None and selection.target not in run.classes:
+                words.append(f"target={selection.target}, which is no class of {run.title}")
             if selection.contrast and not selection.other_cell(run.classes):
                 words.append(f"contrast={selection.contrast}, which is no cell of {run.title}'s matrix")
         except LookupError as missing:

@@ -27,7 +27,8 @@ from ml.tags import MADE, OFTEN, TAGS, Tag
 
 __all__ = [
     "REDRAWS", "SEED", "TAGS", "Broken", "Comparison", "Missing", "Pictures", "Predictions", "Recording", "RunEntry",
-    "RunView", "Saved", "Store", "Tag", "bootstrap", "gap", "holm", "losses", "mcnemar", "mean_gap", "newcombe",
+    "RunView", "Saved", "Store", "Tag", "Under", "bootstrap", "gap", "holm", "losses", "mcnemar", "mean_gap",
+    "newcombe",
     "wilson",
 ]  # fmt: skip
 
@@ -104,6 +105,21 @@ class Recording:
     def nearest(self, epoch: int) -> int:
         """The kept epoch nearest to this one, the earlier of two."""
         return int(self.epochs[np.abs(self.epochs.astype(int) - epoch).argmin()])
+
+
+@dataclass(frozen=True)
+class Under:
+    """n test pictures as they are and made worse: ids int32, labels int64, clean and worse int16, what is said then."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    clean: np.ndarray
+    worse: np.ndarray
+
+    @property
+    def flipped(self) -> np.ndarray:
+        """bool [n]: right as they are, wrong then."""
+        return (self.clean == self.labels) & (self.worse != self.labels)
 
 
 class Store:
@@ -501,25 +517,37 @@ class RunView:
             raise Missing("This run has not been attacked yet.", self._command("robustness"))
         return self._noun("attacks", lambda: self._run.table("attacks"))
 
-    def flipped(self, corruption: str, severity: int) -> tuple[np.ndarray, np.ndarray]:
-        """Test pictures that are right as they are and wrong under a corruption: ids int32 [n], what is said int16 [n].
+    def robustness_answers(self) -> dict[str, np.ndarray]:
+        """What is said of example_id in each row of robustness (`predicted`), of attacked_id in each of attacks.
 
-        Raises Missing, also for a corruption or severity that was not tried.
+        Raises Missing or Broken.
         """
-        frame, said = self.robustness(), self._noun("robustness_answers", self._answers)
-        rows = frame.index[(frame["corruption"] == corruption) & (frame["severity"] == severity)]
-        if not len(rows) or len(frame) != len(said["predicted"]):
-            raise Missing("This corruption was not tried on this run.", self._command("robustness"))
-        clean, worse = said["predicted"][frame.index[frame["severity"] == 0][0]], said["predicted"][rows[0]]
-        whole = self.predictions("test")
-        labels = whole.labels[np.searchsorted(whole.ids, said["example_id"]).clip(max=len(whole.ids) - 1)]
-        found = (clean == labels) & (worse != labels)
-        return said["example_id"][found], worse[found]
-
-    def _answers(self) -> dict[str, np.ndarray]:
         if "robustness_answers" not in self.manifest["nouns"]:
             raise Missing("This run has not been asked about corrupted pictures yet.", self._command("robustness"))
-        return self._run.arrays("robustness_answers")
+        return self._noun("robustness_answers", lambda: self._run.arrays("robustness_answers"))
+
+    def under(self, name: str, degree: float) -> "Under":
+        """Test pictures as they are and under a corruption of this severity, or an attack within `degree` of 255.
+
+        Raises Missing, also for what was not tried.
+        """
+        said = self.robustness_answers()
+        if name in ("fgsm", "pgd"):
+            frame, part = self.attacks(), ("attacked_id", "attacked")
+            mine = frame["attack"] == name
+            clean, rows = frame.index[mine & (frame["epsilon"] == 0)], 255 * frame["epsilon"]
+            worse = frame.index[mine & np.isclose(rows, degree, atol=1e-6)]
+        else:
+            frame, part = self.robustness(), ("example_id", "predicted")
+            clean = frame.index[frame["severity"] == 0]
+            worse = frame.index[(frame["corruption"] == name) & (frame["severity"] == degree)]
+        if not len(clean) or not len(worse) or len(frame) != len(said[part[1]]):
+            raise Missing("This was not tried on this run.", self._command("robustness"))
+        ids, whole = said[part[0]], self.predictions("test")
+        places = np.searchsorted(whole.ids, ids)
+        if not np.array_equal(whole.ids[places.clip(max=len(whole.ids) - 1)], ids):
+            raise Broken(f"robustness_answers.npz of run {self.run_id} is of other images")
+        return Under(ids, whole.labels[places], said[part[1]][clean[0]], said[part[1]][worse[0]])
 
     def _command(self, noun: str) -> str:
         return f"python -m ml evaluate {self.run_id} --only {noun}"

@@ -119,6 +119,13 @@ ALLOWED = {
     "dashboard.share": ("dashboard.store",),
     "dashboard.confidence": ("dashboard.selection", "dashboard.share", "dashboard.store"),
     "dashboard.verdict": ("dashboard.selection", "dashboard.share", "dashboard.store"),
+    "dashboard.robustness": (
+        "dashboard.doors",
+        "dashboard.predictor",
+        "dashboard.selection",
+        "dashboard.share",
+        "dashboard.store",
+    ),
     "dashboard.attention": ("dashboard.doors", "dashboard.predictor", "dashboard.selection", "dashboard.store"),
     "dashboard.components": (
         "dashboard.confidence",

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from dashboard.store import Store
 from tests.charts import rest_on
 
-PAGES = ["/", "/insights", "/prediction", "/training", "/comparison", "/slices", "/review"]
+PAGES = ["/", "/insights", "/prediction", "/training", "/comparison", "/slices", "/review", "/robustness"]
 LEVELS = ("serious", "critical")
 
 

@@ -290,7 +290,7 @@ def test_the_pictures_that_a_corruption_turned(home, no_artifacts):
     with pytest.raises(Missing) as caught:
         Store(no_artifacts, home).open("toy").robustness()
     assert caught.value.command == "python -m ml evaluate toy --only robustness"
-    for asked in (lambda run: run.attacks(), lambda run: run.flipped("noise", 1)):
+    for asked in (lambda run: run.attacks(), lambda run: run.under("noise", 1), lambda run: run.under("pgd", 1)):
         with pytest.raises(Missing) as caught:
             asked(Store(no_artifacts, home).open("toy"))
         assert caught.value.command == "python -m ml evaluate toy --only robustness"
@@ -304,17 +304,20 @@ def test_the_pictures_that_a_corruption_turned(home, no_artifacts):
     said[:, 0], said[1:, 1], said[2, 3] = other[0], other[1], other[3]
     frame = pd.DataFrame(cells, columns=["corruption", "severity"])
     frame = frame.assign(split="test", level=0.1, n=4, correct=[3, 2, 1])
-    curve = pd.DataFrame({"split": ["test"], "attack": ["pgd"], "epsilon": [0.1], "n": [4], "correct": [1]})
-    answers = {"example_id": few, "predicted": said, "attacked_id": few, "attacked": said[:1]}
+    curve = pd.DataFrame({"attack": ["fgsm", "pgd", "pgd"], "epsilon": [0, 0, 0.5 / 255], "n": 3, "correct": [2, 2, 1]})
+    attacked = said[[0, 0, 2], 1:]
+    curve.insert(0, "split", "test")
+    answers = {"example_id": few, "predicted": said, "attacked_id": few[1:], "attacked": attacked}
     made = {"robustness": frame, "attacks": curve, "robustness_answers": answers}
     add_nouns(home / "runs" / "toy", bare.manifest, {noun: (data, 0.0) for noun, data in made.items()})
     run = Store(no_artifacts, home).open("toy")
     assert run.robustness()["correct"].tolist() == [3, 2, 1]
-    assert run.attacks()["correct"].tolist() == [1]
-    for severity, rows in ((1, [1]), (2, [1, 3])):
-        ids, instead = run.flipped("noise", severity)
-        assert ids.tolist() == few[rows].tolist()
-        assert instead.tolist() == other[rows].tolist()
-    for corruption, severity in (("noise", 3), ("fog", 1)):
+    assert run.attacks()["correct"].tolist() == [2, 2, 1]
+    for name, degree, rows in (("noise", 1, [1]), ("noise", 2, [1, 3]), ("pgd", 0.5, [1, 3]), ("pgd", 0, [])):
+        found = run.under(name, degree)
+        assert found.ids.tolist() == (few[1:] if name == "pgd" else few).tolist()
+        assert found.ids[found.flipped].tolist() == few[rows].tolist()
+        assert found.worse[found.flipped].tolist() == other[rows].tolist()
+    for name, degree in (("noise", 3), ("noise", 1.5), ("fog", 1), ("pgd", 1), ("fgsm", 0.5)):
         with pytest.raises(Missing, match="not tried"):
-            run.flipped(corruption, severity)
+            run.under(name, degree)

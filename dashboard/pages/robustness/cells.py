@@ -1,0 +1,110 @@
+"""Cells of a table as buttons that open their flipped images, and what of the address the tables depend on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import robustness
+from dashboard.components.plain import element
+from dashboard.figures.gaps import points
+from dashboard.pages.robustness import measure
+from dashboard.robustness import Cell
+from dashboard.selection import Selection
+
+STATE = "robustness-cells-state"  # {search, measured}: what the tables depend on, changed only when that does
+
+
+def register(app: Dash) -> None:
+    """The part of the address, in the browser: an attack's slider redraws no table."""
+    app.clientside_callback(
+        """(search, measured, before) => {
+            const all = new URLSearchParams(search || ''), kept = new URLSearchParams();
+            for (const name of ['run', 'against', 'under', 'page']) if (all.has(name)) kept.set(name, all.get(name));
+            const now = {search: '?' + kept.toString(), measured: measured};
+            const same = before && before.search === now.search && before.measured === now.measured;
+            return same ? window.dash_clientside.no_update : now;
+        }""",
+        Output(STATE, "data"),
+        Input("url", "search"),
+        Input(measure.Ids.DONE, "data"),
+        State(STATE, "data"),
+    )
+
+
+def read(state: Any) -> Selection:
+    """What the store holds. Raises PreventUpdate while it is empty."""
+    if not isinstance(state, dict) or not isinstance(state.get("search"), str):
+        raise PreventUpdate
+    return Selection.parse(state["search"])
+
+
+def opened(selection: Selection, cell: Cell) -> Selection:
+    """The flipped images of a cell; where it is open already, closed."""
+    return selection.with_(under=None if selection.under == cell.address else cell.address, page=1)
+
+
+def hover(cell: Cell, *, paired: bool) -> str:
+    """What a chart says of a cell: its share with interval and n, or the gap."""
+    share, what = cell.share, robustness.words(cell.name, cell.degree)
+    kind = robustness.KINDS.get(cell.name)
+    level = f"<br>{kind.sentence}, {kind.unit.format(cell.level)}" if kind else ""
+    if not paired:
+        return f"<b>{share.percent} %</b> right under {what}<br>{share.span}, {share.count:,} of {share.n:,}{level}"
+    if cell.gap is None:
+        return f"<b>no difference known</b><br>the other run was not asked about {what}{level}"
+    middle, low, high = cell.gap
+    return (
+        f"<b>{points(middle)}</b> points under {what}<br>95 % interval {points(low)} to {points(high)}, "
+        f"n {cell.shared:,}{level}"
+    )
+
+
+def spoken(cell: Cell, *, paired: bool) -> str:
+    """The same for a screen reader."""
+    words = hover(cell, paired=paired).replace("<br>", ". ").replace("<b>", "").replace("</b>", "")
+    return f"{robustness.title(cell.name)}: {words}"
+
+
+def number(cell: Cell, *, paired: bool) -> str:
+    """What stands in a cell."""
+    if not paired:
+        return cell.share.percent
+    return "" if cell.gap is None else points(cell.gap[0])
+
+
+def table(
+    rows: Sequence[tuple[str, Sequence[Cell]]],
+    heads: Sequence[str],
+    corner: str,
+    selection: Selection,
+    *,
+    name: str,
+    paired: bool = False,
+    opens: Callable[[Cell], bool] = lambda cell: True,
+) -> html.Div:
+    """One button a cell, arrow keys move. rows: (title, cells); opens: whether a cell has images to show."""
+    top = [element("Span", corner, className="head-t"), *(element("Span", one, className="head-t") for one in heads)]
+    lines = [element("Div", top, className="row-t")]
+    for title, found in rows:
+        line: list = [element("Span", title, className="head-t", title=title)]
+        for cell in found:
+            line.append(
+                element(
+                    "Button",
+                    number(cell, paired=paired) or "–",
+                    type="button",
+                    disabled=not opens(cell),
+                    className="" if not paired or cell.sure else "zero",
+                    **{
+                        "aria-label": spoken(cell, paired=paired),
+                        "aria-pressed": str(selection.under == cell.address).lower(),
+                        "data-search": opened(selection, cell).query(),
+                        "data-own": "under,page",
+                    },
+                )
+            )
+        lines.append(element("Div", line, className="row-t"))
+    across = sum(map(opens, rows[0][1])) if rows else 0  # arrows step over buttons that open nothing
+    return html.Div(lines, role="group", style={"--n": len(heads)}, **{"aria-label": name, "data-arrows": str(across)})

@@ -1,0 +1,154 @@
+"""Per cent of test images named right when every pixel may move by ε. Click a point to see the images that flip."""
+
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import exports, robustness, theme
+from dashboard.components import card, clicks, csv_link, graph, plain, segmented
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import attacks as figure
+from dashboard.figures.attacks import Line
+from dashboard.pages.robustness import cells
+from dashboard.robustness import Cell, Table
+from dashboard.selection import Selection
+from dashboard.store import Broken, Missing
+
+
+class Ids(StrEnum):
+    FACE = "robustness-curves-face"
+    GRAPH = "robustness-curves-graph"
+    TABLE = "robustness-curves-table"
+    BODY = "robustness-curves-body"
+    VIEW = "robustness-curves-view"
+    NOTE = "robustness-curves-note"
+    CSV = "robustness-curves-csv"
+
+
+def layout() -> html.Article:
+    """Chart or table."""
+    body = [
+        slot(Ids.FACE, "Reading what was measured"),
+        html.Div(
+            [
+                html.Div(graph(Ids.GRAPH, style={"height": f"{figure.HEIGHT}px"}), className="chart"),
+                html.Div(plain.place(Ids.TABLE, className="cm-table bare"), className="rb-scroll"),
+                html.P(id=Ids.NOTE, className="faint small"),
+            ],
+            id=Ids.BODY,
+            className="rb-view",
+        ),
+    ]
+    tools = [
+        segmented(Ids.VIEW, [("chart", "Chart"), ("table", "Table")], "chart", "View of the attacks"),
+        html.Span(id=Ids.CSV),
+    ]
+    return card("Under attack", __doc__ or "", body, tools=tools, span=5)
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Drawn from what was measured; a click becomes a new address."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.GRAPH, "figure"),
+        plain.children(Ids.TABLE),
+        Output(Ids.NOTE, "children"),
+        Output(Ids.CSV, "children"),
+        Input(cells.STATE, "data"),
+        Input(theme.STATE, "data"),
+    )
+    def draw_curves(state: Any, mode: Any):
+        selection = cells.read(state)
+        found = robustness.attacks(doors.store, selection)
+        named = [(line, cell) for line, row in enumerate(rows(found)) for cell in row[1]]
+        chosen = next(((i, cell.degree) for i, cell in named if cell.address == selection.under), None)
+        return (
+            figure.curves(lines(found), chosen=chosen, mode=theme.mode_of(mode)),
+            table(found, selection),
+            note(found),
+            csv_link(exports.url("attacks", selection)),
+        )
+
+    app.clientside_callback(
+        "(view) => view === 'table' ? 'rb-view as-table' : 'rb-view'",
+        Output(Ids.BODY, "className"),
+        Input(Ids.VIEW, "value"),
+    )
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(Ids.GRAPH, "clickData"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose_point(click: Any, search: str | None):
+        selection = Selection.parse(search)
+        curve, step = clicks.number(click, "curveNumber"), clicks.number(click, "x")
+        if curve is None or step is None:
+            raise PreventUpdate
+        try:
+            cell = clicked(robustness.attacks(doors.store, selection), curve, step)
+        except (Missing, Broken):
+            cell = None
+        if cell is None:
+            raise PreventUpdate
+        return cells.opened(selection, cell).query()
+
+
+def rows(found: Table) -> list[tuple[str, list[Cell]]]:
+    """(title, cells) of each line that opens images, which are those of the first run."""
+    return [(robustness.title(name), found.of(name)) for name in found.names]
+
+
+def lines(found: Table) -> list[Line]:
+    """The first run's lines, then the other's."""
+    made = []
+    for letter, colour, cells_of in (("A ", "run_a", found.cells), ("B ", "run_b", found.theirs)):
+        for name in dict.fromkeys(cell.name for cell in cells_of):
+            mine = sorted((cell for cell in cells_of if cell.name == name), key=lambda cell: cell.degree)
+            made.append(
+                Line(
+                    f"{letter if found.other is not None else ''}{robustness.title(name)}",
+                    [cell.degree for cell in mine],
+                    [cell.share.value for cell in mine],
+                    [cell.share.ends[0] for cell in mine],
+                    [cell.share.ends[1] for cell in mine],
+                    [cells.hover(cell, paired=False) for cell in mine],
+                    colour=colour if found.other is not None else "accent",
+                    dashed=name == "fgsm",
+                )
+            )
+    return made
+
+
+def clicked(found: Table, curve: float, step: float) -> Cell | None:
+    """The cell of a point; the first run's alone, whose images can be shown, and none where nothing was changed."""
+    drawn = lines(found)
+    place = int(curve) - len(drawn)  # before the lines come their bands
+    steps = sorted({epsilon for line in drawn for epsilon in line.epsilon})
+    if not 0 <= place < len(found.names) or not 0 <= step < len(steps):
+        return None
+    degree = steps[int(step)]
+    return next((cell for cell in found.of(found.names[place]) if cell.degree == degree and degree), None)
+
+
+def table(found: Table, selection: Selection) -> html.Div:
+    """The keyboard's curves."""
+    steps = sorted({cell.degree for cell in found.cells})
+    heads = [f"{step:g}" for step in steps]
+    name = "Per cent right by attack and reach"
+    return cells.table(rows(found), heads, "ε of 255 →", selection, name=name, opens=lambda cell: cell.degree > 0)
+
+
+def note(found: Table) -> str:
+    """How many, and which is which."""
+    n = sorted({cell.share.n for cell in found.cells})
+    words = f"n = {' to '.join(f'{one:,}' for one in n)}, a stratified part of test; bands: 95 % interval."
+    if found.other is not None:
+        words += f" A is {found.run.title}, B {found.other.title}; a point of A opens its images."
+    return f"{words} PGD takes many small steps, FGSM one; ε = 1/255 is one level of a picture."

@@ -1,0 +1,195 @@
+"""Right as they are, wrong then: each image as it came, and as it was asked about. Click one to attack it."""
+
+from enum import StrEnum
+from typing import Any
+from zlib import crc32
+
+from dash import Dash, Input, Output, html
+
+from dashboard import exports, robustness
+from dashboard.components import button, card, csv_link, dot, faces, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.components.plain import element
+from dashboard.doors import Doors
+from dashboard.pages.robustness import cells
+from dashboard.pictures import inline_url, sheet, sprite_url, tile_style
+from dashboard.robustness import Flips
+from dashboard.selection import MAX_IDS, Selection
+from dashboard.share import Share
+from dashboard.store import RunView
+
+SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
+EACH = 24  # images a page: an attack of so many takes a second or two
+
+
+class Ids(StrEnum):
+    FACE = "robustness-flipped-face"
+    BODY = "robustness-flipped-body"
+    GRID = "robustness-flipped-grid"
+    NOTE = "robustness-flipped-note"
+    PAGER = "robustness-flipped-pager"
+    CSV = "robustness-flipped-csv"
+    WORSE_FACE = "robustness-worse-face"
+
+
+def layout() -> html.Article:
+    """A page of pairs; the second of each comes when it has been made."""
+    body = [
+        slot(Ids.FACE, "Looking for the images that flip"),
+        html.Div(
+            [
+                html.P(id=Ids.NOTE, className="quiet small"),
+                html.Div([slot(Ids.WORSE_FACE), html.Div()]),
+                plain.place(Ids.GRID, className="tiles pairs"),
+                html.Div(id=Ids.PAGER, className="pager"),
+            ],
+            id=Ids.BODY,
+        ),
+    ]
+    return card(
+        "Flipped images",
+        __doc__ or "",
+        body,
+        tools=html.Div(id=Ids.CSV, className="row-ff"),
+        id="robustness-flipped-card",
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """What flips comes from the table; the pictures made worse are made again, in a callback of their own."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        plain.children(Ids.GRID),
+        Output(Ids.NOTE, "children"),
+        Output(Ids.PAGER, "children"),
+        Output(Ids.CSV, "children"),
+        Input(cells.STATE, "data"),
+    )
+    def list_flipped(state: Any):
+        selection = cells.read(state)
+        if selection.under is None:
+            return nothing("Choose a cell of the heatmap or a point of the curves above."), None, None, None
+        run = doors.store.shown(selection.run)
+        found = robustness.flips(run, selection.under)
+        csv = csv_link(exports.url("flipped", selection))
+        if not len(found.rows):
+            return nothing(f"No image flips under {said(found)}."), note(run, found), None, csv
+        ways = [gallery(selection, found), csv]
+        return tiles(run, selection, found), note(run, found), pager(selection, len(found.rows)), ways
+
+    @panel_callback(app, Ids.WORSE_FACE, Output(Ids.BODY, "style"), Input(cells.STATE, "data"))
+    def draw_worse(state: Any):
+        selection = cells.read(state)
+        if selection.under is None:
+            return {}
+        run = doors.store.shown(selection.run)
+        found = robustness.flips(run, selection.under)
+        rows = found.rows[shown(selection, len(found.rows))]
+        if not len(rows):
+            return {}
+        images, step = robustness.worsened(doors, run, found, rows), thinning(run)
+        return {sheet_name(run, selection): f"url({inline_url(sheet(images[:, ::step, ::step]))})"}
+
+
+def nothing(sentence: str) -> html.Div:
+    """In place of the images, across all columns."""
+    return html.Div(faces.empty(sentence), className="rb-none")
+
+
+def said(found: Flips) -> str:
+    """The cell in words."""
+    return robustness.words(found.name, found.degree)
+
+
+def page_of(selection: Selection, n: int) -> int:
+    """From 1; the last one where the address names one past it."""
+    return max(min(selection.page, -(-n // EACH)), 1)
+
+
+def shown(selection: Selection, n: int) -> slice:
+    """The rows of the page."""
+    page = page_of(selection, n)
+    return slice((page - 1) * EACH, page * EACH)
+
+
+def sheet_name(run: RunView, selection: Selection) -> str:
+    """Of the CSS variable that holds the pictures, so that no picture is ever beside another's original."""
+    return f"--worse-{crc32(f'{run.run_id} {selection.under} {selection.page}'.encode()):x}"
+
+
+def note(run: RunView, found: Flips) -> str:
+    """How many of how many."""
+    n, whole = len(found.found.ids), run.dataset["counts"][robustness.SPLIT]
+    part = "all of test" if n == whole else f"a stratified part, n = {n:,} of {whole:,} test images"
+    share = Share(len(found.rows), found.right)
+    return f"Under {said(found)}, {share} of those right as they are flip; asked about: {part}."
+
+
+def tiles(run: RunView, selection: Selection, flipped: Flips) -> list:
+    """One button an image: before, after, what is said then, and what it is."""
+    found, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
+    ids = found.ids[rows].tolist()
+    url, (height, width) = sprite_url(run.dataset["name"], robustness.SPLIT, ids), form(run)
+    step, background = thinning(run), {"backgroundImage": f"var({sheet_name(run, selection)})"}
+    made = []
+    for place, row in enumerate(rows.tolist()):
+        truth, then = run.classes[found.labels[row]], run.classes[found.worse[row]]
+        style = tile_style(url, place, len(ids), height, width)
+        worse = {**tile_style("", place, len(ids), -(-height // step), -(-width // step)), **background}
+        pair = [
+            element("Span", className="px", style=style),
+            element("Span", className="px", style={**worse, "aspectRatio": style["aspectRatio"]}),
+        ]
+        made.append(
+            element(
+                "Button",
+                [
+                    element("Span", pair, className="two"),
+                    element("Span", [dot(int(found.worse[row])), element("Span", then)], className="l1"),
+                    element("Span", f"is {truth}", className="l2"),
+                ],
+                type="button",
+                className="tile",
+                **{
+                    "data-sample": str(ids[place]),
+                    "data-search": selection.with_(sample=ids[place]).query(),
+                    "data-own": "sample,split",
+                    "data-to": "robustness-lab-card",
+                    "aria-label": f"Image {ids[place]}: true {truth}, predicted {then} under {said(flipped)}",
+                },
+            )
+        )
+    return made
+
+
+def gallery(selection: Selection, flipped: Flips) -> html.Button:
+    """The way to these images as a selection; an address names so many at most."""
+    ids = tuple(flipped.found.ids[flipped.rows[:MAX_IDS]].tolist())
+    there = Selection(run=selection.run, against=selection.against, ids=ids)
+    first = "the first " if len(ids) < len(flipped.rows) else ""
+    return button(f"Open {first}{len(ids)} in the gallery", small=True, search=there.query(), path="/")
+
+
+def thinning(run: RunView) -> int:
+    """Every how many-th row and column of a picture made worse is shown."""
+    return -(-max(form(run)) // SIDE)
+
+
+def form(run: RunView) -> tuple[int, int]:
+    """Height and width of the pictures."""
+    return run.dataset["height"], run.dataset["width"]
+
+
+def pager(selection: Selection, n: int) -> list:
+    """Where we are in n images, and the pages before and after."""
+    page, last = page_of(selection, n), -(-n // EACH)
+
+    def turn(words: str, to: int) -> html.Button:
+        there = selection.with_(page=to).query() if 1 <= to <= last else None
+        return button(words, small=True, search=there, disabled=there is None, **{"data-own": "under,page"})
+
+    where = f"{(page - 1) * EACH + 1:,} – {min(page * EACH, n):,} of {n:,}"
+    ways = html.Div([turn("Previous", page - 1), turn("Next", page + 1)], className="row-ff")
+    return [html.Span(where, className="quiet small"), ways]

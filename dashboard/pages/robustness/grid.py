@@ -1,0 +1,157 @@
+"""Per cent of test images named right, by corruption and severity. Click a cell to see the images that flip."""
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import exports, robustness, theme
+from dashboard.components import card, clicks, csv_link, graph, plain, segmented
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import robustness as figure
+from dashboard.figures.gaps import points
+from dashboard.pages.robustness import cells
+from dashboard.robustness import Table
+from dashboard.selection import Selection
+
+
+class Ids(StrEnum):
+    FACE = "robustness-grid-face"
+    GRAPH = "robustness-grid-graph"
+    TABLE = "robustness-grid-table"
+    BODY = "robustness-grid-body"
+    VIEW = "robustness-grid-view"
+    NOTE = "robustness-grid-note"
+    LEGEND = "robustness-grid-legend"
+    CSV = "robustness-grid-csv"
+
+
+def layout() -> html.Article:
+    """Chart or table, and what the colours mean."""
+    chart = graph(Ids.GRAPH, style={"height": f"{figure.height(len(robustness.KINDS))}px"})
+    body = [
+        slot(Ids.FACE, "Reading what was measured"),
+        html.Div(
+            [
+                html.Div(chart, className="chart"),
+                plain.place(Ids.TABLE, className="cm-table bare"),
+                plain.place(Ids.LEGEND, className="legend"),
+                html.P(id=Ids.NOTE, className="faint small"),
+            ],
+            id=Ids.BODY,
+            className="rb-view",
+        ),
+    ]
+    tools = [
+        segmented(Ids.VIEW, [("chart", "Chart"), ("table", "Table")], "chart", "View of the corruptions"),
+        html.Span(id=Ids.CSV),
+    ]
+    return card("Under corruptions", __doc__ or "", body, tools=tools, span=7)
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Drawn from what was measured; a click becomes a new address."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.GRAPH, "figure"),
+        Output(Ids.GRAPH, "style"),
+        plain.children(Ids.TABLE),
+        plain.children(Ids.LEGEND),
+        Output(Ids.NOTE, "children"),
+        Output(Ids.CSV, "children"),
+        Input(cells.STATE, "data"),
+        Input(theme.STATE, "data"),
+    )
+    def draw_grid(state: Any, mode: Any):
+        selection = cells.read(state)
+        found = robustness.corruptions(doors.store, selection)
+        return (
+            drawn(found, selection, theme.mode_of(mode)),
+            {"height": f"{figure.height(len(found.names))}px"},
+            table(found, selection),
+            legend(found),
+            note(found),
+            csv_link(exports.url("robustness", selection)),
+        )
+
+    app.clientside_callback(
+        "(view) => view === 'table' ? 'rb-view as-table' : 'rb-view'",
+        Output(Ids.BODY, "className"),
+        Input(Ids.VIEW, "value"),
+    )
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(Ids.GRAPH, "clickData"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose_cell(click: Any, search: str | None):
+        point, selection = clicks.point(click), Selection.parse(search)
+        name, severity = point.get("y"), point.get("x")
+        known = next((key for key, kind in robustness.KINDS.items() if kind.title == name), None)
+        if known is None or severity not in figure.severities(len(robustness.SEVERITIES)):
+            raise PreventUpdate
+        under = f"{known}:{severity}"
+        return selection.with_(under=None if selection.under == under else under, page=1).query()
+
+
+def drawn(found: Table, selection: Selection, mode: str) -> dict[str, Any]:
+    """The chart, of one run or of the difference of two."""
+    rows = [found.of(name) for name in found.names]
+    names = [robustness.title(name) for name in found.names]
+    paired = found.other is not None
+    hover = [[cells.hover(cell, paired=paired) for cell in row] for row in rows]
+    places = [(i, j) for i, row in enumerate(rows) for j, cell in enumerate(row) if cell.address == selection.under]
+    chosen = places[0] if places else None
+    if paired:
+        gaps = np.array([[cell.gap[0] if cell.gap else np.nan for cell in row] for row in rows], float)
+        sure = np.array([[cell.sure for cell in row] for row in rows])
+        return figure.difference(gaps, sure, names, hover, chosen=chosen, mode=mode)
+    right = np.array([[cell.share.count for cell in row] for row in rows])
+    n = np.array([[cell.share.n for cell in row] for row in rows])
+    return figure.heatmap(right, n, names, hover, chosen=chosen, mode=mode)
+
+
+def table(found: Table, selection: Selection) -> html.Div:
+    """The keyboard's heatmap."""
+    rows = [(robustness.title(name), found.of(name)) for name in found.names]
+    heads = [f"{severity}" for severity in robustness.SEVERITIES]
+    name = "Per cent right by corruption and severity"
+    return cells.table(rows, heads, "severity →", selection, name=name, paired=found.other is not None)
+
+
+def legend(found: Table) -> list:
+    """What the colours mean."""
+    if found.other is not None:
+        return [
+            html.Span(f"{found.other.title} better"),
+            html.I(className="ramp div"),
+            html.Span(f"{found.run.title} better; pale: the 95 % interval of the difference holds zero"),
+        ]
+    return [html.Span("all right"), html.I(className="ramp seq"), html.Span("all wrong")]
+
+
+def note(found: Table) -> str:
+    """The pictures as they are, and how many were asked about."""
+    clean = found.clean.share
+    whole = found.run.dataset["counts"][robustness.SPLIT]
+    part = "all of test" if clean.n == whole else f"a stratified part of the {whole:,} of test"
+    words = f"As they are, {found.run.title} has {clean} right: {part}."
+    if found.mean:
+        middle, low, high, n = found.mean
+        many = f"On average over the {len(found.cells)} cells"
+        if found.other is None:
+            words += f" {many}, {100 * middle:.1f} % are ({100 * low:.1f} – {100 * high:.1f}, n {n:,})."
+        else:
+            words += f" {many}, the difference is {points(middle)} ({points(low)} to {points(high)}, n {n:,})."
+    if found.other is None:
+        return words
+    shared = min((cell.shared for cell in found.cells if cell.gap), default=0)
+    pair = f"{found.run.title} minus {found.other.title}"
+    return f"{words} In points, {pair}, on the {shared:,} images both were asked about."
