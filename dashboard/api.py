@@ -88,6 +88,7 @@ def predict(doors: Doors) -> dict[str, Any]:
     top = _whole(fields["top"], len(view.classes)) if "top" in fields else min(3, len(view.classes))
     picture = decode(content, limit=API_BYTES)
     answer = doors.predictor.predict(view.run_id, picture.pixels, orientation=picture.orientation, mode=prepare)
+    doors.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
     return {
         "run": answer.run,
         "label": answer.label,

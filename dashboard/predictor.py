@@ -321,6 +321,13 @@ class Predictor:
             features = opened.classifier.features(image[None])[0]
         return reference.look_up(features, itself=itself, rival=rival)
 
+    def unlike(self, run_id: str, image: np.ndarray) -> bool | None:
+        """Whether the picture is called unlike the training data; None where that cannot be told."""
+        try:
+            return self.familiarity(run_id, image).unlike
+        except (Missing, Broken):
+            return None
+
     def twin(self, run_id: str | None, image: np.ndarray) -> tuple[int, float] | None:
         """Id and distance of the reference picture that is nearly the same, None where there is none.
 

@@ -23,6 +23,8 @@ LABELS = ("reviewed",)  # scores and matrix with people's decisions; as labelled
 VERSUS = ("right", "rest", "run", "contrast")  # the right ones of its classes, all others, its images in another run, …
 LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
 BINS = 15  # of the calibration error; an end of a range that is a fifteenth to six digits is meant exactly
+STATES = ("new", "accepted", "rejected")  # of feedback
+SINCE = ("hour", "day", "all")
 FEW = 30  # classes a matrix shows without being told how many
 TOPS = (5, 10, 20, 40)  # how many classes of a matrix are offered
 
@@ -109,6 +111,9 @@ class Selection:
     contrast: str | None = None
     versus: str | None = None  # whose attention is beside the selection's: one of VERSUS, or the address of another one
     look: str | None = None  # how attention is asked for: 'occlusion', 'grad-cam,label'
+    state: str | None = None  # of feedback, one of STATES
+    text: str | None = None  # looked for in feedback
+    since: str | None = None  # how far back Monitoring looks, one of SINCE; an hour when not said
     matrix: MatrixView = MatrixView()
     sort: str = "confident"
     page: int = 1
@@ -153,7 +158,8 @@ class Selection:
 
     def with_(self, **changes: Any) -> "Selection":
         """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer."""
-        if any(name in changes for name in (*FILTERS, "run", "against", "split", "epoch", "labels", "sort")):
+        others = ("run", "against", "split", "epoch", "labels", "state", "text", "sort")
+        if any(name in changes for name in (*FILTERS, *others)):
             changes = {"page": 1, "sample": None, **changes}
         return replace(self, **changes)
 
@@ -292,6 +298,13 @@ def _names(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
+def _words(values: list[str]) -> str:
+    text = " ".join(_last(values).split())
+    if not 1 <= len(text) <= 60 or not text.isprintable():
+        raise ValueError
+    return text
+
+
 def _pair(values: list[str]) -> str:
     text = _last(values)
     if not 3 <= len(text) <= 121 or not text.isprintable() or "~" not in text[1:-1]:
@@ -387,6 +400,9 @@ READERS = {
     "contrast": _pair,
     "versus": _versus,
     "look": _look,
+    "state": _one_of(STATES),
+    "text": _words,
+    "since": _one_of(SINCE),
     "matrix": lambda values: MatrixView.read(_last(values)),
     "sort": _one_of(SORTS),
     "page": _whole(1, 10**6),

@@ -2,5 +2,5 @@
 
 import importlib
 
-NAMES = ("dashboard", "insights", "prediction", "training", "comparison", "slices", "review")
+NAMES = ("dashboard", "insights", "prediction", "training", "comparison", "slices", "review", "feedback", "monitoring")
 PAGES = [importlib.import_module(f"dashboard.pages.{name}") for name in NAMES]

@@ -8,6 +8,7 @@ from dashboard.pages.prediction import (
     answer,
     explained,
     familiarity,
+    feedback,
     layers,
     picture,
     preparation,
@@ -18,7 +19,7 @@ from dashboard.selection import Selection
 
 PATH = "/prediction"
 TITLE = "Prediction"
-PANELS = (picture, answer, saliency, samples, preparation, familiarity, explained, layers)
+PANELS = (picture, answer, saliency, feedback, samples, preparation, familiarity, explained, layers)
 SENTENCE = (
     "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
 )
@@ -44,7 +45,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             html.Div([picture.layout(), answer.layout(saliency.layout(), classes)], className="ff-grid"),
             samples.layout(classes, opened=selection.sample is None),
             html.Div(
-                [preparation.layout(), explained.layout(), layers.layout(), familiarity.layout()],
+                [feedback.layout(), preparation.layout(), explained.layout(), layers.layout(), familiarity.layout()],
                 className="ff-grid",
                 id=answer.Ids.MORE,
                 hidden=True,

@@ -9,7 +9,7 @@ import numpy as np
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
-from dashboard import theme, uploads
+from dashboard import inbox, theme, uploads
 from dashboard.components import badge, dot, faces, graph
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
@@ -21,7 +21,7 @@ from dashboard.selection import Selection
 
 
 class Ids(StrEnum):
-    STATE = "prediction-answer-state"  # the picture as the network saw it: {run, image, target, truth}
+    STATE = "prediction-answer-state"  # the picture as the network saw it: {run, image, target, truth, …}
     FACE = "prediction-answer-face"
     BODY = "prediction-answer-body"
     ABOUT = "prediction-answer-about"
@@ -207,7 +207,11 @@ def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]
     except Broken as broken:
         shown.face = faces.error(str(broken), "Choose another run above; the other pages are fine.")
         return shown
+    doors.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
     _describe(shown, answer, doors.store.marks().name(answer.run), truth)
+    asked = selection.sample is not None
+    origin, sent = (f"{selection.split} {selection.sample}", "") if asked else ("", str(kept["src"]))
+    shown.state = {**shown.state, **inbox.ticket(doors, answer, shown.state["image"], sent=sent, origin=origin)}
     preparation.describe(shown, answer.prepared, chosen)
     return shown
 
