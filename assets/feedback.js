@@ -77,9 +77,13 @@
 
   /* ---- the inbox */
   const picked = new Set();
-  let removed = []; /* what was deleted last, to be brought back */
   const grid = () => byId('feedback-inbox-grid');
   const picks = () => (grid() ? [...grid().querySelectorAll('[data-pick]')] : []);
+  /* what was deleted last and can be brought back, as the server knows it */
+  const removed = () => {
+    const place = byId('feedback-trashed');
+    return place && place.dataset.numbers ? place.dataset.numbers.split(',').map(Number) : [];
+  };
   const chosen = () => {
     if (picked.size) return [...picked];
     const here = document.activeElement && document.activeElement.closest('[data-pick]');
@@ -99,7 +103,7 @@
     const every = picks().length > 0 && picked.size === picks().length;
     if (all) all.textContent = every ? 'Choose none' : 'Choose all here';
     const undo = document.querySelector('[data-inbox="restore"]');
-    if (undo) undo.hidden = !removed.length;
+    if (undo) undo.hidden = !removed().length;
   }
   async function act(what) {
     if (what === 'all') {
@@ -111,7 +115,7 @@
     }
     const button = document.querySelector(`[data-inbox="${what}"]`);
     if (!button || button.disabled || sending) return;
-    const numbers = what === 'restore' ? removed : chosen();
+    const numbers = what === 'restore' ? removed() : chosen();
     if (!numbers.length) { say('feedback-inbox-error', 'Choose some first: click them, or walk there with the arrows.'); return; }
     sending = true;
     say('feedback-inbox-error', '');
@@ -122,8 +126,6 @@
     const n = found.told.changed;
     const words = { accepted: 'accepted', rejected: 'rejected', new: 'undecided again', delete: 'deleted', restore: 'brought back' }[what];
     say('feedback-inbox-status', `${n} ${words}.`);
-    if (what === 'delete') removed = numbers;
-    if (what === 'restore') removed = [];
     picked.clear();
     paint();
     if (grid()) window.dash_clientside.set_props('feedback-done-state', { data: Date.now() + Math.random() });

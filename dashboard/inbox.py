@@ -70,7 +70,7 @@ def give(doors: Doors, asked: object, client: str) -> tuple[Item, bool]:
     words = {name: asked.get(name) for name in (*names, "image")}
     if not all(isinstance(value, str) for value in words.values()):
         raise Declined(f"Words are needed in {', '.join(words)}.")
-    sent, origin, note = (asked.get(name) or "" for name in ("sent", "origin", "note"))
+    sent, origin, note = ("" if asked.get(name) is None else asked[name] for name in ("sent", "origin", "note"))
     if not (isinstance(sent, str) and isinstance(origin, str) and len(origin) <= 40):
         raise Declined(STRANGE)
     note = " ".join(note.split()) if isinstance(note, str) else None

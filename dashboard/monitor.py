@@ -39,7 +39,7 @@ OWNER = "monitor"
 BINS = 20  # of the confidence, 0..1
 ABSTAIN = 0.5  # an answer less sure than this counts as an abstention
 EDGES = tuple(0.001 * 1.25**k for k in range(48))  # seconds: upper ends of the latency's bins, 1 ms to 36 s
-KEPT = 64  # confidences of a minute that are kept one by one
+KEPT = 200  # confidences of a minute that are kept one by one
 DRAWN = 2_000  # of them for a test
 WRITE_SECONDS = 10.0
 LOOK_SECONDS = 0.5  # between two pictures that are compared with the training data
@@ -283,6 +283,7 @@ class Monitor(Rows):
             fresh = {key: _copy(self._minutes[key]) for key in self._stale if key[1]}
             self._stale.clear()
         if not fresh:
+            self._forget()
             return True
         try:
             with self.writing() as connection:
@@ -292,11 +293,15 @@ class Monitor(Rows):
             with self._counting:
                 self._stale |= {key for key in fresh if key in self._minutes}
             return False
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        """Let go of minutes that are over and written: they are read from the database, and once."""
         now = int(time.time() // 60)
         with self._counting:
             for key in [key for key in self._minutes if 0 < key[1] < now and key not in self._stale]:
                 del self._minutes[key]
-        return True
 
     def _put(self, connection: Connection, run: str, minute: int, tally: Tally) -> None:
         mine = {"run": run, "minute": minute, "span": 1, "writer": self._writer}
@@ -308,6 +313,7 @@ class Monitor(Rows):
         """Make hours of the minutes that are older than two days; how many minutes went. Never raises."""
         if self.read_only or self.opened() is None:
             return 0
+        self._forget()
         # whole hours alone, so that a minute that comes late finds no hour before it
         limit = (int((time.time() if now is None else now) // 60) - FOLD_MINUTES) // 60 * 60
         old = (_counts.c.span == 1, _counts.c.minute < limit)

@@ -151,9 +151,11 @@ def listed(doors: Doors, selection: Selection) -> tuple[Any, ...]:
     if total:
         query = selection.with_(page=1).query()
         links = [csv_link(f"/export/feedback.csv{query}"), csv_link(f"/export/feedback.zip{query}", "ZIP of accepted")]
-    return states(selection, counts, marks.name(selection.run) if selection.run else ""), grid, foot(
-        selection, page, pages, total
-    ), links  # fmt: skip
+    known = marks.name(selection.run) if selection.run else ""
+    trash = html.Span(
+        id="feedback-trashed", hidden=True, **{"data-numbers": ",".join(map(str, doors.feedback.trashed()))}
+    )
+    return states(selection, counts, known), grid, [foot(selection, page, pages, total), trash], links
 
 
 def states(selection: Selection, counts: dict[str, int], run: str) -> list[Any]:
@@ -187,7 +189,7 @@ def entry(one: Item, run: str) -> html.Li:
     sure = f"{100 * one.confidence:.1f} %"
     words = f"right, it is {one.label}" if one.right else f"wrong, it is {one.label}"
     name = f"Feedback {one.number}: answered {one.said} with {sure}; {words}; {one.state}"
-    way = [html.Img(src=f"/feedback/pictures/{one.picture}.png", alt="", loading="lazy", className="crisp")]
+    way = [html.Img(src=f"/feedback/pictures/{one.picture}.png", alt="", className="crisp")]
     more: Sequence[Any] = ()
     if one.sent:
         sent = f"/feedback/pictures/{one.picture}/sent.png"
