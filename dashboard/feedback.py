@@ -118,6 +118,7 @@ def _schema_1() -> tuple[Table, Table, MetaData]:
         sqlite_autoincrement=True,
     )
     Index("feedback_client", feedback.c.client)
+    Index("feedback_room", feedback.c.deleted, feedback.c.bytes)
     Index("feedback_state", feedback.c.state, feedback.c.number)
     secret = Table("feedback_secret", metadata, Column("value", String(64), primary_key=True))
     return feedback, secret, metadata

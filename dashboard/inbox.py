@@ -260,8 +260,7 @@ def register(server: Flask, doors: Doors) -> None:
         try:
             told, status = act(request.get_json())
         except Declined as declined:
-            away = str(declined) == CLOSED
-            return _said(403 if doors.read_only else 503 if away else 422, error=str(declined))
+            return _said(403 if doors.read_only else 422, error=str(declined))
         except uploads.Refusal as refusal:
             return _said(refusal.status, error=str(refusal))
         except (Missing, Broken) as missing:
