@@ -41,7 +41,7 @@ from dashboard.records import READ_ONLY, Declined, Opener, Rows
 OWNER = "feedback"
 STATES = ("new", "accepted", "rejected")
 KEY = re.compile(r"^[0-9a-f]{32}$")  # idempotency keys, clients and names of pictures
-NOTE, CLASS = 500, 60  # the longest note and class name
+NOTE, CLASS = 500, 120  # the longest note and class name
 CLIENT_CAP, TOTAL_CAP = 200, 5_000  # answers kept of one client, and of all
 BYTES_CAP = 10**9  # of all pictures
 MOST = 500  # rows at once
@@ -233,8 +233,9 @@ class Feedback(Rows):
                 if twin is None:
                     self._room(connection, client, row["bytes"])
                     made = connection.execute(insert(_feedback).values(row).returning(*_COLUMNS)).mappings().one()
-        except Declined:
-            self._discard([name])
+        except Declined as declined:
+            if declined.__cause__ is None:  # a commit that failed may have come through: `sweep` will know
+                self._discard([name])
             raise
         if twin is not None:
             self._discard([name])
