@@ -393,7 +393,8 @@ SCRIPTS = [
     "<form action=javascript:window.hacked=1><button>", "<input autofocus onfocus=window.hacked=1>",
     "<video><source onerror=window.hacked=1>", "<base href=javascript:window.hacked=1//>", "<!--<img src=--><x>",
     "<marquee onstart=window.hacked=1>", "<script >window.hacked=1</script>",
-    "data:text/html,<script>1</script>",    "<embed src=javascript:window.hacked=1>", "<isindex action=javascript:window.hacked=1>",
+    "data:text/html,<script>1</script>", "<embed src=javascript:window.hacked=1>",
+    "<isindex action=javascript:window.hacked=1>",
     "<link rel=stylesheet href=javascript:window.hacked=1>", "<x onclick=window.hacked=1 data-search='?x'>y",
 ]  # fmt: skip
 
