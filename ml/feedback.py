@@ -10,6 +10,7 @@ import io
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class Feedback:
 
 def freeze(home: Path, feedback: Feedback) -> str:
     """Write it into home/lessons, synced to the disk; the name. The same feedback has the same name."""
-    parts = {
+    parts: dict[str, Any] = {
         "dataset": np.array(feedback.dataset),
         "against": np.array(feedback.against),
         "images": feedback.images.astype(np.uint8),
