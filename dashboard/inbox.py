@@ -81,7 +81,8 @@ def give(doors: Doors, asked: object, client: str) -> tuple[Item, bool]:
     run = doors.store.open(words["run"] or "-")
     if words["label"] not in run.classes:
         raise Declined(f"Label: one of {', '.join(run.classes)}.", "label")
-    parts = _signed(run.run_id, *(str(words[name]) for name in ("said", "confidence", "image")), sent, origin)
+    said, confidence, image = (str(words[name]) for name in ("said", "confidence", "image"))
+    parts = _signed(run.run_id, said, confidence, image, sent, origin)
     if not doors.feedback.signed(words["prediction"], *parts):
         raise Declined(STRANGE if doors.feedback.readable() else CLOSED)
     seen = uploads.decode(uploads.from_data_url(words["image"])).pixels

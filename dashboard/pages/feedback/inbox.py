@@ -74,7 +74,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         button([words, html.Kbd(key)], small=True, kind="danger" if name == "delete" else "", **{"data-inbox": name})
         for name, words, key in ACTS
     ]
-    undo = button(["Undo delete", html.Kbd("U")], small=True, **{"data-inbox": "restore", "hidden": True})
+    undo = button(["Undo delete", html.Kbd("U")], small=True, hidden=True, **{"data-inbox": "restore"})
     tools = html.Div(
         [
             html.Span("Choose by clicking", id="feedback-inbox-chosen", className="quiet small", role="status"),

@@ -19,7 +19,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     actions = [
         plain.place(RANGE),
-        button("Pause", **{"data-live": "", "aria-pressed": "false"}),
+        button("Pause", small=False, **{"data-live": "", "aria-pressed": "false"}),
         copy,
     ]
     sentence = (

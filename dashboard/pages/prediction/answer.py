@@ -211,7 +211,8 @@ def ask(doors: Doors, selection: Selection, kept: Any, mode: Any, off: list[str]
     _describe(shown, answer, doors.store.marks().name(answer.run), truth)
     asked = selection.sample is not None
     origin, sent = (f"{selection.split} {selection.sample}", "") if asked else ("", str(kept["src"]))
-    shown.state = {**shown.state, **inbox.ticket(doors, answer, shown.state["image"], sent=sent, origin=origin)}
+    state = shown.state or {}
+    shown.state = {**state, **inbox.ticket(doors, answer, state["image"], sent=sent, origin=origin)}
     preparation.describe(shown, answer.prepared, chosen)
     return shown
 

@@ -75,9 +75,10 @@ def form(doors: Doors, state: Any) -> list[Any]:
         if name != said
     ]
     first = [
-        button(f"Right, it is {said}", kind="primary", **{"data-feedback": "label", "data-label": said}),
+        button(f"Right, it is {said}", kind="primary", small=False, **{"data-feedback": "label", "data-label": said}),
         button(
             "Wrong, it is …",
+            small=False,
             **{"data-feedback": "open", "aria-expanded": "false", "aria-controls": "prediction-feedback-classes"},
         ),
     ]
