@@ -120,6 +120,7 @@ def predict(doors: Doors) -> dict[str, Any]:
     answer = doors.predictor.predict(
         asked["run"], picture.pixels, orientation=picture.orientation, mode=asked["prepare"], engine=asked["engine"]
     )
+    doors.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
     return {
         "run": answer.run,
         "label": answer.label,
@@ -157,7 +158,7 @@ def batch(doors: Doors, spend: Callable[[float], None]) -> Response:
     except BaseException:
         free()
         raise
-    lines = _lines(run_id, classes, said, asked["top"], seen == "1", spend)
+    lines = _lines(run_id, classes, _counted(doors, run_id, classes, said), asked["top"], seen == "1", spend)
     response = Response(_then(lines, free), mimetype=LINES)
     response.call_on_close(free)  # where the client left before the first line
     return response
@@ -167,6 +168,15 @@ def _popped(sent: list[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[bytes]]
     """From the end, each forgotten here once it is handed on."""
     while sent:
         yield sent.pop()
+
+
+def _counted(doors: Doors, run_id: str, classes: tuple[str, ...], said: Iterator[Said]) -> Iterator[Said]:
+    """The same answers, each of them seen by the monitor."""
+    for one in said:
+        if one.probabilities is not None:
+            best = int(one.probabilities.argmax())
+            doors.monitor.saw(run_id, classes[best], float(one.probabilities[best]), one.seconds, one.image)
+        yield one
 
 
 def _then(lines: Iterator[bytes], after: Callable[[], None]) -> Iterator[bytes]:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from dashboard.decisions import Decisions
+from dashboard.feedback import Feedback
 from dashboard.jobs import Jobs
+from dashboard.monitor import Monitor
 from dashboard.predictor import Predictor
 from dashboard.records import Records
 from dashboard.shelf import Shelf
@@ -14,7 +16,8 @@ from dashboard.store import Store
 class Doors:
     """store reads runs, predictor asks a network, jobs starts trainings, shelf puts runs away and takes them in.
 
-    records: what people say of runs; decisions: what they decide of labels. read_only: nothing may be changed.
+    records: what people say of runs; decisions: what they decide of labels; feedback: what they say of answers;
+    monitor: counts answers. read_only: nothing may be changed.
     """
 
     store: Store
@@ -23,6 +26,8 @@ class Doors:
     read_only: bool = False
     records: Records = field(default_factory=Records)
     decisions: Decisions = field(default_factory=Decisions)
+    feedback: Feedback = field(default_factory=Feedback)
+    monitor: Monitor = field(default_factory=Monitor)
 
     @property
     def shelf(self) -> Shelf:

@@ -46,6 +46,16 @@ def carried(head: list[str], rows: list[list]) -> str:
     return f"data:text/csv;base64,{base64.b64encode(written(head, rows).encode()).decode()}"
 
 
+def guard(value: object) -> object:
+    """As `safe`, and so that it can be taken back: what begins with the sign for that gets one more."""
+    return f"'{value}" if isinstance(value, str) and value.startswith("'") else safe(value)
+
+
+def bare(cell: str) -> str:
+    """What `guard` made of a text, taken back."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@", "\t", "\r", "'") else cell
+
+
 def selected(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     """The gallery's rows, in its order: id, truth, guess, confidence, one probability a class."""
     predictions = run.predictions(selection.split)

@@ -18,15 +18,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard import recipe
 from dashboard.launchers import ClusterLauncher, Launcher
-from ml import labels
+from ml import feedback, labels
+from ml.artifacts import writer
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
+from ml.feedback import Feedback as Lessons
 from ml.jobs import database, worker
 from ml.jobs.bell import OBSERVE, Bell, broker
 from ml.jobs.table import Job, JobTable, Refused, Watch, machine_slots
@@ -39,11 +42,13 @@ from ml.training.presets import PRESETS
 from ml.training.schedule import rates
 
 __all__ = [
-    "AUGMENTATIONS", "FIELDS", "OBSERVE", "DataChoice", "Field", "Invalid", "Job", "Jobs", "Refused", "View", "relay",
+    "AUGMENTATIONS", "CLIENT_LESSONS", "FIELDS", "OBSERVE", "DataChoice", "Field", "Invalid", "Job", "Jobs", "Refused",
+    "View", "relay",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
+CLIENT_LESSONS = feedback.CLIENT  # pictures of one client that a fine-tuning learns from
 FREE_BYTES = 300 * 2**20  # below this a training would only fill the disk
 WAKE_SECONDS = 3.0  # between two attempts to start a worker; twice as long after each that was in vain
 WAKE_LONGEST = 60.0
@@ -229,6 +234,12 @@ class Jobs:
                     errors["labels"] = "Corrected labels: these are of another data set."
             except labels.Gone as gone:
                 errors["labels"] = str(gone)
+        if config is not None and config.feedback is not None:
+            try:
+                if feedback.read(self.home, config.feedback).dataset != config.dataset:
+                    errors["feedback"] = "Accepted feedback: this is of another data set."
+            except feedback.Gone as gone:
+                errors["feedback"] = str(gone)
         if errors or config is None:
             raise Invalid(errors)
         return config, str(name)
@@ -270,6 +281,52 @@ class Jobs:
         except OSError as error:
             raise Refused("The corrected labels cannot be written: the disk is full or read-only.") from error
         return self.submit({**values, "labels": frozen, "name": name}, intent=intent, taken=taken)
+
+    def fine_tune(
+        self,
+        config: Mapping[str, Any],
+        name: str,
+        *,
+        against: str,
+        images: np.ndarray,
+        wanted: Sequence[int],
+        clients: Sequence[int],
+        intent: str | None = None,
+        taken: frozenset[str] = frozenset(),
+    ) -> Job:
+        """Queue a short training from a run's weights on its training pictures and accepted feedback, frozen now.
+
+        config: the settings of the run `against`; images: uint8 [n, h, w, c], oldest first; wanted: class ids [n];
+        clients: numbers from 0 on [n]. One client's part is capped (`ml.feedback`). Raises Invalid, Refused.
+        """
+        self._allowed()
+        values = {field: config[field] for field in FIELDS if field in config}
+        lessons = Lessons(
+            str(values.get("dataset", self.default("dataset"))), against, images,
+            np.asarray(wanted, np.int64), np.asarray(clients, np.int64),
+        )  # fmt: skip
+        try:
+            frozen = feedback.freeze(self.home, lessons.capped())
+        except OSError as error:
+            raise Refused("The accepted feedback cannot be written: the disk is full or read-only.") from error
+        slow = max(float(values.get("learning_rate", self.default("learning_rate"))) / feedback.SLOWER, 1e-5)
+        values |= {"learning_rate": round(slow, 8), "epochs": feedback.EPOCHS, "schedule": "cosine", "warmup": 0.1}
+        return self.submit({**values, "frozen_epochs": 0, "feedback": frozen, "name": name}, intent=intent, taken=taken)
+
+    def lessons(self, job: Job) -> Lessons | None:
+        """The accepted feedback a training learns from; None where it has none, or that is not here any more."""
+        name = job.spec.get("feedback")
+        try:
+            return feedback.read(self.home, name) if isinstance(name, str) else None
+        except feedback.Gone:
+            return None
+
+    @staticmethod
+    def put(file: Path, content: bytes) -> None:
+        """Write a file so that after a crash it is there as a whole or not at all. Raises OSError."""
+        scratch = file.with_name(f"{file.name}.partial")
+        scratch.write_bytes(content)
+        writer.replace(scratch, file)
 
     def corrections(self, job: Job) -> Corrections | None:
         """What a training changes of its labels; None where it changes nothing, or that is not here any more."""

@@ -552,6 +552,13 @@ class Predictor:
             raise Broken(f"familiarity of run {opened.run.run_id}: {error}") from error
         return replace(found, percentile=known.percentile(score), n=known.n, layers=True)
 
+    def unlike(self, run_id: str, image: np.ndarray) -> bool | None:
+        """Whether the picture is called unlike the training data; None where that cannot be told."""
+        try:
+            return self.familiarity(run_id, image).unlike
+        except (Missing, Broken):
+            return None
+
     def twin(self, run_id: str | None, image: np.ndarray) -> tuple[int, float] | None:
         """Id and distance of the reference picture that is nearly the same, None where there is none.
 

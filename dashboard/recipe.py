@@ -9,7 +9,8 @@ LABELS = {
     "warmup": "Warm-up", "weight_decay": "Weight decay", "label_smoothing": "Label smoothing", "dropout": "Dropout",
     "batch_norm": "Batch normalisation", "augment": "Augmentation", "ema": "Weight averaging",
     "flip_test": "Mirrored validation", "pretrained": "Published weights", "frozen_epochs": "Frozen epochs",
-    "distil": "Distillation", "labels": "Corrected labels", "precision": "Precision", "seed": "Seed",
+    "distil": "Distillation", "labels": "Corrected labels", "feedback": "Accepted feedback",
+    "precision": "Precision", "seed": "Seed",
     "train_images": "Training images", "threads": "Threads", "name": "Name",
 }  # fmt: skip
 """A field's name as a form writes it, in the order in which a table lists them."""
@@ -35,6 +36,7 @@ HELP = {
     "frozen_epochs": "The first epochs, in which only the head learns; the rest waits, computed once.",
     "distil": "The share of the loss that a larger teacher's recorded answers have. 0 is off.",
     "labels": "The name of labels corrected on the Review page, which gives it. Empty: as they are.",
+    "feedback": "The name of feedback accepted on the Feedback page, which gives it. Empty: none.",
     "precision": "Of the arithmetic. Automatic takes bfloat16 where the processor computes in it, which is faster.",
     "seed": "Of everything random. The same seed and settings give the same run on the same processor.",
     "train_images": "A part of the training pictures, the same share of each class, for a quick try.",
@@ -52,11 +54,11 @@ WORDS = {
 
 NONE = {
     "dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none",
-    "labels": "as given",
+    "labels": "as given", "feedback": "none",
 }  # fmt: skip
 OFF_AT_ZERO = ("ema", "distil", "frozen_epochs", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
-AS_WRITTEN = ("seed", "model", "dataset", "labels")  # a seed is a name, so its digits are not grouped
-YOUNGER = {"labels": None}  # fields that the first runs had not, and what held for them
+AS_WRITTEN = ("seed", "model", "dataset", "labels", "feedback")  # a seed is a name, so its digits are not grouped
+YOUNGER = {"labels": None, "feedback": None}  # fields that the first runs had not, and what held for them
 UNKNOWN = "not recorded"
 
 

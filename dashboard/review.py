@@ -14,7 +14,7 @@ from flask import Flask, Response, abort, jsonify, request
 
 from dashboard.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, MOST, SPLITS, WHO, Decision, Standing
 from dashboard.doors import Doors
-from dashboard.exports import safe
+from dashboard.exports import bare, guard, safe
 from dashboard.pictures import FOREVER, MAX_TILES, png, sheet, single_url, sprite_url
 from dashboard.records import CLOSED, Declined
 from dashboard.selection import RUN_ID, Selection
@@ -222,16 +222,7 @@ def table(log: list[Decision]) -> list[list[object]]:
         ]
         for d in log
     ]  # fmt: skip
-    return [list(COLUMNS), *([_guard(cell) for cell in row] for row in body)]
-
-
-def _guard(cell: object) -> object:
-    """As `safe`, and so that it can be taken back: what begins with the sign for that gets one more."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith("'") else safe(cell)
-
-
-def _bare(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@", "\t", "\r", "'") else cell
+    return [list(COLUMNS), *([guard(cell) for cell in row] for row in body)]
 
 
 def read(text: str, run: RunView) -> list[dict[str, Any]]:
@@ -250,7 +241,7 @@ def read(text: str, run: RunView) -> list[dict[str, Any]]:
             if number > LINES + 1:
                 raise Declined(f"A file may have up to {LINES:,} decisions.")
             try:
-                rows.append(_row({name: _bare(cells.get(name) or "") for name in COLUMNS}, run, known))
+                rows.append(_row({name: bare(cells.get(name) or "") for name in COLUMNS}, run, known))
             except ValueError as error:
                 wrong.append(f"line {number}: {error}")
     except csv.Error:

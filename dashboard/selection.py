@@ -27,6 +27,8 @@ LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
 ATTACKS = ("fgsm", "pgd")
 MOST = 32.0  # of 255, how far an attack may move a pixel
 BINS = 15  # of the calibration error; an end of a range that is a fifteenth to six digits is meant exactly
+STATES = ("new", "accepted", "rejected")  # of feedback
+SINCE = ("hour", "day", "all")
 FEW = 30  # classes a matrix shows without being told how many
 TOPS = (5, 10, 20, 40)  # how many classes of a matrix are offered
 
@@ -117,6 +119,9 @@ class Selection:
     level: int = 95
     abstain: float | None = None  # the confidence under which the studio gives no answer
     way: str | None = None  # how the studio's picture was prepared, one of ml.variants; the usual way when not said
+    state: str | None = None  # of feedback, one of STATES
+    text: str | None = None  # looked for in feedback
+    since: str | None = None  # how far back Monitoring looks, one of SINCE; an hour when not said
     matrix: MatrixView = MatrixView()
     under: str | None = None  # whose flipped images are shown: 'noise:3' at that severity, 'pgd:0.5' at that epsilon
     attack: str | None = None  # how the picture is attacked: one of ATTACKS, within epsilon of 255, towards a class
@@ -166,7 +171,8 @@ class Selection:
     def with_(self, **changes: Any) -> "Selection":
         """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer; another
         example is prepared in the usual way."""
-        if any(name in changes for name in (*FILTERS, "run", "against", "split", "epoch", "labels", "sort")):
+        others = ("run", "against", "split", "epoch", "labels", "state", "text", "sort")
+        if any(name in changes for name in (*FILTERS, *others)):
             changes = {"page": 1, "sample": None, **changes}
         if "sample" in changes:
             changes = {"way": None, **changes}
@@ -309,6 +315,13 @@ def _names(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
+def _words(values: list[str]) -> str:
+    text = " ".join(_last(values).split())
+    if not 1 <= len(text) <= 60 or not text.isprintable():
+        raise ValueError
+    return text
+
+
 def _pair(values: list[str]) -> str:
     text = _last(values)
     if not 3 <= len(text) <= 121 or not text.isprintable() or "~" not in text[1:-1]:
@@ -436,6 +449,9 @@ READERS = {
     "attack": _one_of(ATTACKS),
     "epsilon": _epsilon,
     "target": lambda values: _names(values[-1:])[0],
+    "state": _one_of(STATES),
+    "text": _words,
+    "since": _one_of(SINCE),
     "matrix": lambda values: MatrixView.read(_last(values)),
     "sort": _one_of(SORTS),
     "page": _whole(1, 10**6),

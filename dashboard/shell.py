@@ -16,7 +16,9 @@ from dashboard import (
     drawer,
     exports,
     health,
+    inbox,
     limits,
+    metrics,
     pictures,
     report,
     review,
@@ -27,7 +29,9 @@ from dashboard import (
 from dashboard.components import button, faces, icon, plain, selection_bar
 from dashboard.decisions import Decisions
 from dashboard.doors import Doors
+from dashboard.feedback import Feedback
 from dashboard.jobs import Jobs
+from dashboard.monitor import Monitor
 from dashboard.pages import PAGES
 from dashboard.predictor import Predictor
 from dashboard.records import Marks, Records
@@ -87,8 +91,11 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     slices = Slices(jobs.rows, read_only=read_only)
     store = Store(jobs.artifacts, jobs.home, records, slices, decisions)
     predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
-    doors = Doors(store, predictor, jobs, read_only, records, decisions)
+    feedback = Feedback(jobs.rows, jobs.home / "feedback", jobs.put, read_only=read_only)
+    monitor = Monitor(jobs.rows, predictor.unlike, chores=(feedback.sweep,), read_only=read_only)
+    doors = Doors(store, predictor, jobs, read_only, records, decisions, feedback, monitor)
     doors.shelf.purge()
+    feedback.sweep()
     app = App(
         "fashion_forward",
         title="Fashion Forward",
@@ -113,6 +120,8 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     exports.register(server, doors)
     report.register(server, doors)
     review.register(server, doors)
+    inbox.register(server, doors)
+    metrics.register(server, doors)
     api.register(server, doors)
     health.register(server, doors)
     compression.install(server)

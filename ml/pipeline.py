@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ml import labels, models
+from ml import feedback, labels, models
 from ml.artifacts import writer
 from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import CORE
@@ -54,8 +54,8 @@ def train(
     take longer, after the run is published. record: also keep what is said of validation and test after every epoch
     (the noun epochs), outside the clock of training; nothing is chosen by it.
     Under torchrun all processes train and the first one does the rest.
-    Raises KeyError (unknown model or data set), DataMissing, labels.Gone, models.WeightsMissing, Diverged,
-    FileExistsError.
+    Raises KeyError (unknown model or data set), DataMissing, labels.Gone, feedback.Gone, models.WeightsMissing,
+    Diverged, FileExistsError; Missing or Broken where feedback starts from a run that cannot be read.
     """
     team = parallel.join()
     partial = writer.partial(home / "runs", run_id)
@@ -66,6 +66,8 @@ def train(
     dataset = load(config.dataset, home=own, fetch=fetch)
     # what it learns from; what it is judged on, and its reference part, stay as they are
     lesson = labels.read(own, config.labels).apply(dataset) if config.labels else dataset
+    told = feedback.read(own, config.feedback) if config.feedback else None
+    lesson = told.mix(lesson) if told else lesson
     height, width, channels = dataset.shape
     model_config: dict[str, Any] = {
         "channels": channels,
@@ -82,7 +84,9 @@ def train(
     if config.pretrained:
         model_config["pretrained"] = True
     module = models.build(config.model, **model_config)
-    if config.pretrained and not checkpoint.exists():
+    if told is not None and not checkpoint.exists():
+        module.load_state_dict(Classifier.open(Library(ARTIFACTS, own).open(told.against)).module.state_dict())
+    elif config.pretrained and not checkpoint.exists():
         mean, std = lesson.statistics()
         published.load(module, config.model, mean, std, on_chunk=lambda: on_batch(0, config.epochs))
     reached = (0, 0)
@@ -136,6 +140,7 @@ def train(
         "parameters": models.parameter_count(module),
         "layers": classifier.layers(),
         "best_epoch": best,
+        **({"start": told.against} if told else {}),
         "results": results(subject),
         "seconds": round(training_seconds + time.perf_counter() - trained, 1),
         "training_seconds": round(training_seconds, 1),

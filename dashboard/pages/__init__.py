@@ -2,5 +2,8 @@
 
 import importlib
 
-NAMES = ("dashboard", "insights", "prediction", "training", "comparison", "slices", "review", "robustness")
+NAMES = (
+    "dashboard", "insights", "prediction", "training", "comparison", "slices", "review", "robustness", "feedback",
+    "monitoring",
+)  # fmt: skip
 PAGES = [importlib.import_module(f"dashboard.pages.{name}") for name in NAMES]

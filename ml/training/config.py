@@ -45,6 +45,9 @@ class TrainConfig(BaseModel):
     labels: str | None = Field(
         None, pattern=r"^[0-9a-f]{16}$", description="corrected training labels, by name; None for the labels as given"
     )
+    feedback: str | None = Field(
+        None, pattern=r"^[0-9a-f]{16}$", description="accepted feedback to learn beside, by name; it names the start"
+    )
     seed: int = Field(7, ge=0, le=2**31 - 1, description="of initial weights, order, dropout and augmentation")
     train_images: int | None = Field(None, ge=100, le=10_000_000, description="stratified part of train; None for all")
     threads: int | None = Field(None, ge=1, le=256, description="torch threads; None for all cores")

@@ -473,6 +473,7 @@ DOORS = [
     "/pictures/synthetic-4-28x28x1/{}/1.png",
     "/sprites/synthetic-4-28x28x1/test/{}.png",
     "/explanations/{}/test/1.png",
+    "/feedback/pictures/{}.png",
     "/?run={}",
 ]
 SECRETS = re.compile(r"root:.*:0:0|waitress==|\[core\]|\[fonts\]|def create_app|hashlib")

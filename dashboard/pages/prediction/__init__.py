@@ -10,6 +10,7 @@ from dashboard.pages.prediction import (
     batch,
     explained,
     familiarity,
+    feedback,
     layers,
     others,
     picture,
@@ -23,7 +24,7 @@ from dashboard.selection import Selection
 PATH = "/prediction"
 TITLE = "Prediction"
 PANELS = (
-    picture, answer, saliency, samples, preparation, variants, others, familiarity, explained, layers, batch,
+    picture, answer, saliency, feedback, samples, preparation, variants, others, familiarity, explained, layers, batch,
 )  # fmt: skip
 SENTENCE = (
     "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
@@ -53,6 +54,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             samples.layout(classes, opened=selection.sample is None),
             html.Div(
                 [
+                    feedback.layout(),
                     preparation.layout(),
                     variants.layout(),
                     others.layout(),

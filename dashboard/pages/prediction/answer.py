@@ -12,7 +12,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from dashboard import exports, theme, uploads, verdict
+from dashboard import exports, inbox, theme, uploads, verdict
 from dashboard.components import badge, csv_link, dot, faces, graph, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
@@ -25,7 +25,7 @@ from dashboard.verdict import Verdict
 
 
 class Ids(StrEnum):
-    STATE = "prediction-answer-state"  # the picture as the network saw it: {run, image, target, truth, engine}
+    STATE = "prediction-answer-state"  # the picture as the network saw it: {run, image, target, truth, engine, …}
     FACE = "prediction-answer-face"
     BODY = "prediction-answer-body"
     ABOUT = "prediction-answer-about"
@@ -276,14 +276,17 @@ def ask(
     except Broken as broken:
         shown.face = faces.error(str(broken), "Choose another run above; the other pages are fine.")
         return shown
+    doors.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
     shown.about = f"{doors.store.marks().name(answer.run)}, {1000 * answer.seconds:.1f} ms"
     shown.more = False
+    image = uploads.data_url(uploads.Picture(answer.prepared.image, 1, 0, 0))
     shown.state = {
         "run": answer.run,
-        "image": uploads.data_url(uploads.Picture(answer.prepared.image, 1, 0, 0)),
+        "image": image,
         "target": answer.predicted,
         "truth": asked.truth,
         "engine": asked.engine,
+        **inbox.ticket(doors, answer, image, sent=asked.sent, origin=asked.origin),
     }
     chosen = asked.options["mode"]
     shown.steps = preparation.strip(answer.prepared, chosen, asked.options["off"])

@@ -33,6 +33,8 @@ class Question:
     options: dict[str, Any]
     way: str = USUAL
     engine: str = "torch"
+    origin: str = ""  # 'test 17' for a picture of the data set
+    sent: str = ""  # any other as it came, a data URL
 
     def ask(self, doors: Doors, run_id: str | None = None) -> Answer:
         """The answer of the question's run, or by torch of another one. Raises Missing or Broken."""
@@ -82,14 +84,17 @@ def read(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any, han
         turn, box = hand_of(hand, address)
         options |= {"turn": turn, "box": box}
         shown = picture.show(address, alt, crisp=True)
-        return Question(run, image, 1, truth, shown, caption, options, way, engine)
+        origin = f"{selection.split} {selection.sample}"
+        return Question(run, image, 1, truth, shown, caption, options, way, engine, origin=origin)
     upload = uploads.decode(uploads.from_data_url(kept["src"]))
     turn, box = hand_of(hand, kept["src"])
     options |= {"turn": turn, "box": box}
     # the browser has the picture already
     shown = picture.show("", "The picture you gave", crisp=max(upload.pixels.shape[:2]) <= 64)
     caption = picture.caption(kept)
-    return Question(run, upload.pixels, upload.orientation, None, shown, caption, options, way, engine)
+    return Question(
+        run, upload.pixels, upload.orientation, None, shown, caption, options, way, engine, sent=kept["src"]
+    )
 
 
 def mode_of(mode: Any) -> Mode:

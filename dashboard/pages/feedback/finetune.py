@@ -1,0 +1,201 @@
+"""A short training that begins with this run's weights, on all it learned from and on what you accepted."""
+
+from enum import StrEnum
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+
+from dashboard import inbox
+from dashboard.components import STATES, badge, button, card
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures.pace import duration
+from dashboard.jobs import CLIENT_LESSONS, Invalid, Job, Refused
+from dashboard.records import Declined
+from dashboard.selection import Selection
+from dashboard.store import RunView
+
+
+class Ids(StrEnum):
+    FACE = "feedback-finetune-face"
+    WHAT = "feedback-finetune-what"
+    START = "feedback-finetune-start"
+    OPEN = "feedback-finetune-open"
+    NOTE = "feedback-finetune-note"
+    LIVE = "feedback-finetune-live"
+    MINE = "feedback-finetune-state"
+    ENDED = "feedback-finetune-ended"
+    TICK = "feedback-finetune-interval"
+
+
+TICK_MS = 1_000
+NOTHING = "No accepted feedback can be learned from yet: accept some above first."
+
+
+def layout() -> html.Article:
+    """What would be learned from, the button, and how far it is."""
+    form = html.Div(
+        [
+            html.Div(id=Ids.WHAT),
+            dbc.Checklist(
+                id=Ids.OPEN,
+                options=[{"value": "open", "label": "Open the comparison when it is done"}],
+                value=["open"],
+                className="checks",
+            ),
+            html.Div(
+                button("Fine-tune with accepted feedback", id=Ids.START, kind="primary", disabled=True),
+                className="row-ff",
+            ),
+            html.P(id=Ids.NOTE, className="bad small", role="alert"),
+        ],
+        className="fb-form",
+    )
+    parts = [
+        dcc.Store(id=Ids.MINE),
+        dcc.Store(id=Ids.ENDED),
+        dcc.Interval(id=Ids.TICK, interval=TICK_MS, disabled=True),
+        html.Div([form, html.Div(id=Ids.LIVE, className="fb-live", role="status")], className="fb-finetune"),
+    ]
+    return card(
+        "Fine-tune, then compare", __doc__ or "", [slot(Ids.FACE), html.Div(parts)], id="feedback-finetune-card"
+    )
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Say what would be learned from, start it, watch it, and go on to the comparison."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.WHAT, "children"),
+        Output(Ids.START, "disabled"),
+        Input("app-view-state", "data"),
+        Input("feedback-done-state", "data"),
+    )
+    def draw_what(search: str | None, _: object):
+        run = doors.store.shown(Selection.parse(search).run)
+        found = inbox.lessons(doors, run)
+        return what(run, found), not found.kept
+
+    @app.callback(
+        Output(Ids.MINE, "data"),
+        Output(Ids.NOTE, "children"),
+        Input(Ids.START, "n_clicks"),
+        State("url", "search"),
+        running=[(Output(Ids.START, "disabled"), True, False)],
+        prevent_initial_call=True,
+    )
+    def start_tuning(clicks: int | None, search: str | None):
+        if not clicks:
+            raise PreventUpdate
+        try:
+            job = inbox.begin(doors, doors.store.shown(Selection.parse(search).run))
+        except Invalid as invalid:
+            return no_update, " ".join(invalid.errors.values())
+        except (Declined, Refused, LookupError, ValueError) as refusal:
+            return no_update, str(refusal)
+        return {"job": job.id}, None
+
+    @app.callback(
+        Output(Ids.LIVE, "children"),
+        Output(Ids.TICK, "disabled"),
+        Output(Ids.ENDED, "data"),
+        Input(Ids.TICK, "n_intervals"),
+        Input(Ids.MINE, "data"),
+        State(Ids.ENDED, "data"),
+    )
+    def watch_tuning(_: int | None, mine: object, ended: object):
+        job = newest(doors, mine)
+        if job is None:
+            return None, True, no_update
+        there = comparison(doors, job)
+        now = {"job": job.id, "search": there}
+        return live(doors, job, there), not job.active, now if there and now != ended else no_update
+
+    # only the tab that started it goes on by itself
+    app.clientside_callback(
+        ClientsideFunction("feedback", "compare"),
+        Output("url", "search", allow_duplicate=True),
+        Input(Ids.ENDED, "data"),
+        State(Ids.MINE, "data"),
+        State(Ids.OPEN, "value"),
+        prevent_initial_call=True,
+    )
+
+
+def what(run: RunView, found: inbox.Lessons) -> list[Any]:
+    """What is learned from, and what of the accepted ones is not."""
+    n, clients = len(found.kept), len(set(found.clients))
+    if not n:
+        parts: list[Any] = [html.P(NOTHING, className="quiet")]
+    else:
+        who = "visitor" if clients == 1 else "visitors"
+        words = [html.B(f"{n:,}"), f" accepted picture{'' if n == 1 else 's'} of {clients:,} {who}, beside all "]
+        words += [f"{run.manifest['train_images']:,} training pictures of {run.title}, so that nothing is forgotten."]
+        parts = [html.P(words)]
+    left = [
+        (found.capped, f"over the {CLIENT_LESSONS} newest of one visitor"),
+        (found.judged, "of validation or test, which networks are judged on"),
+        (found.strange, "of another size or class than this run's, or lost"),
+    ]
+    for count, why in left:
+        if count:
+            parts.append(html.P(f"{count:,} left out: {why}.", className="quiet small"))
+    parts.append(
+        html.P(
+            f"A candidate that loses more than {inbox.LOSS} points on validation is not proposed, and none is promoted "
+            "by itself.",
+            className="quiet small",
+        )
+    )
+    return parts
+
+
+def newest(doors: Doors, mine: object) -> Job | None:
+    """The fine-tuning this tab started, else the last one there is."""
+    asked = mine.get("job") if isinstance(mine, dict) else None
+    jobs = [job for job in doors.jobs.view().jobs if job.spec.get("feedback")]
+    return next((job for job in jobs if job.id == asked), jobs[0] if jobs else None)
+
+
+def comparison(doors: Doors, job: Job) -> str:
+    """The address of the comparison of its run with the one it began with; '' until there is one."""
+    found = doors.jobs.lessons(job)
+    known = {entry.run_id for entry in doors.store.runs() if entry.ok}
+    if job.state != "done" or job.run_id not in known or found is None or found.against not in known:
+        return ""
+    return Selection(run=job.run_id, against=found.against).query()
+
+
+def live(doors: Doors, job: Job, there: str) -> list[Any]:
+    """Its name and state, how far it is, what came of it, and the way to the comparison."""
+    words = job.cause
+    if job.state == "running":
+        words = f"{job.stage}, epoch {min(job.epoch + 1, job.epochs)} of {job.epochs}" if job.batches else job.stage
+        words += f", {duration(job.left)} left" if job.left else ""
+    elif job.state == "queued":
+        words = "waits for its turn"
+    share = job.batch / job.batches if job.batches else 0.0
+    bar = html.Progress(value=f"{share:.4f}", max="1", **{"aria-label": "Training progress"}) if job.active else None
+    found = inbox.outcome(doors, job)
+    came: list[Any] = []
+    if found is not None:
+        mark = badge("may be promoted", "good") if found.proposed else badge("not proposed", "bad")
+        came = [
+            html.P([mark, " ", found.sentence()], id="feedback-finetune-verdict"),
+            html.P(f"On test: {found.test} right.", id="feedback-finetune-test"),
+        ]
+    ways: list[Any] = []
+    if there:
+        ways.append(button("Compare old and new", kind="primary", small=True, search=there, path="/comparison"))
+    ways.append(button("Training page", small=True, search="", path="/training"))
+    return [
+        html.Div([html.B(job.run_id), badge(job.state, STATES[job.state])], className="row-ff"),
+        html.P(words, className="quiet small") if words else None,
+        bar,
+        *came,
+        html.Div(ways, className="row-ff"),
+    ]

@@ -1,0 +1,125 @@
+"""Bars: what was answered lately. Line and ticks: the same run on its test set. Where they part, something changed."""
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from dash import Dash, Input, Output, html
+
+from dashboard import drift, theme
+from dashboard.components import badge, card, graph, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import drift as figure
+from dashboard.pages.monitoring.counted import seen
+from dashboard.selection import Selection
+from dashboard.store import wilson
+
+
+class Ids(StrEnum):
+    FACE = "monitoring-compared-face"
+    CONFIDENCE = "monitoring-confidence-graph"
+    MIX = "monitoring-mix-graph"
+    TESTS_FACE = "monitoring-tests-face"
+    TESTS = "monitoring-tests"
+
+
+KINDS = {"none": ("no drift", "good"), "some": ("some drift", "warn"), "much": ("much drift", "bad")}
+HELP = (
+    "The population stability index is Σ (p − q) ln(p / q) over bins, p live and q on test: by custom under 0.1 is no "
+    "change, up to 0.25 some, above that much. It is not called a change where chance alone would give half as much. "
+    "Kolmogorov–Smirnov: the largest distance between the two distributions of confidence; with many pictures a "
+    "small p goes with a small distance, so look at both."
+)
+
+
+def layout() -> list[html.Article]:
+    """Two charts and what the tests say."""
+    charts = html.Div(
+        [
+            html.Div([html.H3("Confidence"), graph(Ids.CONFIDENCE, style={"height": "260px"})]),
+            html.Div([html.H3("Classes answered"), graph(Ids.MIX)]),
+        ],
+        className="mon-charts",
+    )
+    beside = card("Beside the test set", __doc__ or "", [slot(Ids.FACE, "Counting"), charts], span=8)
+    tests = card("Drift", HELP, [slot(Ids.TESTS_FACE, "Testing"), plain.place(Ids.TESTS)], span=4)
+    return [beside, tests]
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Charts and tests of the run of the address, again whenever the page's clock ticks."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        Output(Ids.CONFIDENCE, "figure"),
+        Output(Ids.MIX, "figure"),
+        Output(Ids.MIX, "style"),
+        Input("url", "search"),
+        Input("monitoring-tick-state", "data"),
+        Input(theme.STATE, "data"),
+    )
+    def draw_compared(search: str | None, _: object, mode: object):
+        selection, mode = Selection.parse(search), theme.mode_of(mode)
+        run = doors.store.shown(selection.run)
+        tally = seen(doors, run, selection)[1]
+        base = drift.Baseline.of(run)
+        counts = [tally.classes.get(name, 0) for name in run.classes]
+        low, high = wilson(np.array(counts), sum(counts))
+        chart = figure.mix(
+            counts,
+            base.classes.tolist(),
+            run.classes,
+            colours=theme.class_colours(mode, len(run.classes)),
+            ends=(low, high),
+            mode=mode,
+        )
+        sure = figure.confidences(np.array(tally.bins), base.bins, mode=mode)
+        return sure, chart, {"height": f"{figure.height(len(run.classes))}px"}
+
+    @panel_callback(
+        app,
+        Ids.TESTS_FACE,
+        plain.children(Ids.TESTS),
+        Input("url", "search"),
+        Input("monitoring-tick-state", "data"),
+    )
+    def draw_tests(search: str | None, _: object):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        tally = seen(doors, run, selection)[1]
+        base = drift.Baseline.of(run)
+        indices = [
+            ("Confidence", drift.confidence(tally, base)),
+            ("Classes answered", drift.mix(tally, base, run.classes)),
+        ]
+        return said(indices, drift.gap(tally, base), tally.n, base)
+
+
+def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, base: drift.Baseline) -> list[Any]:
+    """A line a test: its number, what chance would give, and what that means."""
+    lines = []
+    for name, found in indices:
+        words, kind = KINDS.get(found.word, (f"too few (under {drift.FEWEST})", "mute"))
+        lines.append(
+            html.Li(
+                [
+                    html.Div([html.B(f"{name}: stability index {found.value:.3f}"), badge(words, kind)]),
+                    html.Span(f"chance gives about {found.chance:.3f} with n = {found.n:,}", className="faint small"),
+                ]
+            )
+        )
+    if gap is not None:
+        p = f"p = {gap.p:.2g}" if gap.p >= 0.0001 else "p < 0.0001"
+        words = f"of {gap.n:,} confidences kept one by one, against {base.n:,}"
+        lines.append(
+            html.Li(
+                [
+                    html.B(f"Confidence: Kolmogorov–Smirnov distance {gap.distance:.3f}, {p}"),
+                    html.Span(words, className="faint small"),
+                ]
+            )
+        )
+    usual = f"On test {base.abstained} would be abstentions."
+    return [html.Ul(lines, className="mon-tests"), html.P(usual, className="quiet small")]

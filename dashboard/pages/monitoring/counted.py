@@ -1,0 +1,128 @@
+"""Pictures answered by this run, how sure it was, how long it took. Confidence under 50 % counts as an abstention."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, html
+
+from dashboard import theme
+from dashboard.components import card, csv_link, graph, plain, stat, whisker
+from dashboard.components.panel import panel_callback, slot
+from dashboard.doors import Doors
+from dashboard.figures import drift as figure
+from dashboard.monitor import SPANS, Tally
+from dashboard.predictor import LIMIT
+from dashboard.selection import SINCE, Selection
+from dashboard.share import Share
+from dashboard.store import Missing, RunView
+
+
+class Ids(StrEnum):
+    FACE = "monitoring-counted-face"
+    STATS = "monitoring-counted-stats"
+    TRAFFIC = "monitoring-traffic-graph"
+    NOTE = "monitoring-counted-note"
+    CSV = "monitoring-counted-csv"
+
+
+BARS = 60  # of the chart over time, about
+
+
+def layout() -> html.Article:
+    """Numbers, then predictions over time."""
+    body = html.Div(
+        [
+            plain.place(Ids.STATS, className="stats"),
+            html.H3("Predictions over time"),
+            graph(Ids.TRAFFIC, style={"height": "150px"}),
+            html.P(id=Ids.NOTE, className="faint small"),
+        ]
+    )
+    return card("Answers", __doc__ or "", [slot(Ids.FACE, "Counting"), body], tools=[html.Span(id=Ids.CSV)])
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Counters of the run of the address, again whenever the page's clock ticks."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        plain.children(Ids.STATS),
+        Output(Ids.TRAFFIC, "figure"),
+        Output(Ids.NOTE, "children"),
+        Output(Ids.CSV, "children"),
+        Input("url", "search"),
+        Input("monitoring-tick-state", "data"),
+        Input(theme.STATE, "data"),
+    )
+    def draw_counts(search: str | None, _: object, mode: object):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        minutes, tally = seen(doors, run, selection)
+        steps, counts, step = stretches(minutes, selection)
+        chart = figure.traffic(steps, counts, step=step, mode=theme.mode_of(mode))
+        return stats(tally), chart, note(tally), csv_link(f"/export/monitoring.csv{selection.query()}")
+
+
+def seen(doors: Doors, run: RunView, selection: Selection) -> tuple[list[tuple[int, Tally]], Tally]:
+    """(minute, tally) of the stretch the address names, and their sum. Raises Missing where there is none."""
+    span = selection.since or SINCE[0]
+    minutes = doors.monitor.minutes(span, run.run_id)
+    tally = Tally.of(one for _, one in minutes)
+    if not tally.n:
+        words = {"hour": "in the last hour", "day": "in the last day", "all": "yet"}[span]
+        others = sorted(set(doors.monitor.runs()) - {run.run_id})
+        more = f" Others have: {', '.join(others[:5])}." if others else ""
+        raise Missing(f"{run.title} has answered no picture {words}. Give it one on the Prediction page.{more}")
+    return minutes, tally
+
+
+def stretches(minutes: list[tuple[int, Tally]], selection: Selection) -> tuple[list[int], list[int], int]:
+    """Starts in minutes since 1970, predictions in each, and how many minutes each has."""
+    now = int(datetime.now(UTC).timestamp() // 60)
+    dated = [(minute, tally) for minute, tally in minutes if minute]
+    past = SPANS[selection.since or SINCE[0]] or (now - min((minute for minute, _ in dated), default=now) + 1)
+    step = max(-(-past // BARS), 1)
+    step = step if step < 60 else -(-step // 60) * 60  # old minutes have become hours
+    first = (now - past + 1) // step * step
+    starts = list(range(first, now + 1, step))
+    counts = [0] * len(starts)
+    for minute, tally in dated:
+        counts[min(max((minute - first) // step, 0), len(starts) - 1)] += tally.n
+    return starts, counts, step
+
+
+def stats(tally: Tally) -> list[Any]:
+    """Counts with their doubt, and latency percentiles."""
+    shares = [
+        ("Abstentions", Share(tally.abstained, tally.n), "confidence under 50 %"),
+        (
+            "Unlike the training data",
+            Share(tally.unlike, tally.checked),
+            f"of those compared; {100 - LIMIT:.0f} % of validation are",
+        ),
+    ]
+    found = [
+        stat("Predictions", f"{tally.n:,}", "", None, "in this stretch"),
+        stat("Mean confidence", f"{100 * tally.confidence / tally.n:.1f}", " %", None, f"n = {tally.n:,}"),
+    ]
+    for name, share, words in shares:
+        if share.n:
+            mark = whisker(share.value, *share.ends, (0.0, 1.0))
+            found.append(
+                stat(name, share.percent, " %", mark, f"{share.span}, {share.count:,} of {share.n:,}; {words}")
+            )
+        else:
+            found.append(stat(name, "–", "", None, "none compared yet"))
+    times = [f"{1000 * tally.percentile(share):.3g}" for share in (0.5, 0.95, 0.99)]
+    found.append(stat("Latency, median", times[0], " ms", None, f"p95 {times[1]} ms, p99 {times[2]} ms"))
+    return found
+
+
+def note(tally: Tally) -> str:
+    """What the numbers are of."""
+    return (
+        f"Latency is preparation and forward pass, without network and waiting, to a quarter. Of {tally.n:,} pictures "
+        f"{tally.checked:,} were compared with the training data, at most two a second, in the background."
+    )

@@ -1,0 +1,115 @@
+"""Accepted feedback as lessons, frozen in a file named by its own content, and mixed with the training pictures.
+
+Nothing is forgotten: all training pictures stay, and the lessons are a small part beside them, however many there are
+(rehearsal; Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal"). One client's part is capped, so that
+nobody can turn a class around alone.
+"""
+
+import hashlib
+import io
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.artifacts import writer
+from ml.data.base import Dataset, Split
+
+NAME = re.compile(r"^[0-9a-f]{16}$")
+CLIENT = 50  # pictures of one client, its newest
+REPEAT = 10  # times that a picture is shown in an epoch, at most
+SHARE = 0.1  # of the training pictures: the most that all lessons with their repeats may be
+EPOCHS, SLOWER = 3, 20  # of a fine-tuning: passes, and by how much its learning rate is below the run's own
+
+
+class Gone(LookupError):
+    """There is no such file, or it is not what its name says; the message is for people."""
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """images: uint8 [n, h, w, c], oldest first; labels, clients: int64 [n], a client being a number from 0 on.
+
+    against: the run whose weights a training starts from.
+    """
+
+    dataset: str
+    against: str
+    images: np.ndarray
+    labels: np.ndarray
+    clients: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def capped(self, most: int = CLIENT) -> "Feedback":
+        """The newest `most` of each client, order kept."""
+        kept = np.zeros(len(self), bool)
+        for client in np.unique(self.clients):
+            kept[np.flatnonzero(self.clients == client)[-most:]] = True
+        return replace(self, images=self.images[kept], labels=self.labels[kept], clients=self.clients[kept])
+
+    def repeats(self, train: int) -> int:
+        """How often each is shown beside so many training pictures."""
+        return int(min(REPEAT, max(1, SHARE * train // max(len(self), 1))))
+
+    def mix(self, dataset: Dataset) -> Dataset:
+        """The data set with these pictures, capped and repeated, behind its training pictures (their ids below 0).
+
+        Raises ValueError for another data set, another form of picture or a class it has not.
+        """
+        if dataset.name != self.dataset:
+            raise ValueError(f"this feedback is of {self.dataset}, not of {dataset.name}")
+        if self.images.shape[1:] != dataset.shape:
+            raise ValueError("this feedback has pictures of another form")
+        if len(self) and not 0 <= self.labels.min() <= self.labels.max() < len(dataset.classes):
+            raise ValueError(f"this feedback names a class that {dataset.title} has not")
+        train, told = dataset["train"], self.capped()
+        rows = np.arange(len(told))[-max(int(SHARE * len(train)), 1) :]  # of far too many, the newest
+        rows = np.tile(rows, told.repeats(len(train)))
+        more = Split(
+            np.concatenate([train.images, told.images[rows]]),
+            np.concatenate([train.labels, told.labels[rows].astype(train.labels.dtype)]),
+            np.concatenate([train.ids, -1 - np.arange(len(rows), dtype=train.ids.dtype)]),
+        )
+        return replace(dataset, splits={**dataset.splits, "train": more})
+
+
+def freeze(home: Path, feedback: Feedback) -> str:
+    """Write it into home/lessons, synced to the disk; the name. The same feedback has the same name."""
+    parts: dict[str, Any] = {
+        "dataset": np.array(feedback.dataset),
+        "against": np.array(feedback.against),
+        "images": feedback.images.astype(np.uint8),
+        "labels": feedback.labels.astype(np.int64),
+        "clients": feedback.clients.astype(np.int64),
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **parts)  # zip entries of numpy carry no time: the same arrays are the same bytes
+    content = buffer.getvalue()
+    name = hashlib.sha256(content).hexdigest()[:16]
+    folder = home / "lessons"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / f"{name}.npz").is_file():
+        scratch = folder / f"{name}.partial"
+        scratch.write_bytes(content)
+        writer.replace(scratch, folder / f"{name}.npz")
+    return name
+
+
+def read(home: Path, name: str) -> Feedback:
+    """Raises Gone."""
+    if not NAME.fullmatch(name):
+        raise Gone("Accepted feedback has a name of 16 digits and letters a to f.")
+    try:
+        content = (home / "lessons" / f"{name}.npz").read_bytes()
+    except OSError:
+        raise Gone(f"The accepted feedback {name} is not on this machine.") from None
+    if hashlib.sha256(content).hexdigest()[:16] != name:
+        raise Gone(f"The accepted feedback {name} has been changed since it was frozen.")
+    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        return Feedback(
+            str(found["dataset"]), str(found["against"]), found["images"], found["labels"], found["clients"]
+        )

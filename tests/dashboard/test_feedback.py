@@ -1,0 +1,169 @@
+"""Rows of feedback and their pictures: kept once, capped, filtered, deleted and brought back, orphans swept."""
+
+import os
+import secrets
+import time
+
+import pytest
+from sqlalchemy import select
+
+from dashboard.feedback import ORPHAN_SECONDS, UNDO_SECONDS, Feedback, Filter, _feedback
+from dashboard.jobs import Jobs
+from dashboard.records import READ_ONLY, Declined
+
+PNG = b"\x89PNG one"
+
+
+@pytest.fixture
+def jobs(tmp_path, no_artifacts):
+    return Jobs(tmp_path / "own", artifacts=no_artifacts)
+
+
+@pytest.fixture
+def kept(jobs):
+    return Feedback(jobs.rows, jobs.home / "feedback", jobs.put, client_cap=3, total_cap=5)
+
+
+CLIENT = "a" * 32
+
+
+def say(kept, **changes):
+    row = {
+        "key": secrets.token_hex(16), "run": "toy", "dataset": "bars", "said": "Coat", "confidence": 0.75,
+        "label": "Shirt", "note": "", "client": CLIENT, "picture": PNG,
+    }  # fmt: skip
+    return kept.give(**{**row, **changes})
+
+
+def test_a_row_says_what_was_said_and_has_its_pictures(kept):
+    made, fresh = say(kept, note="blue", sent=b"\x89PNG sent")
+    assert fresh
+    assert (made.said, made.label, made.right, made.state) == ("Coat", "Shirt", False, "new")
+    assert (made.bytes, made.note, made.deleted) == (len(PNG) + len(b"\x89PNG sent"), "blue", 0)
+    assert kept.picture(made.picture) == PNG
+    assert kept.picture(made.picture, sent=True) == b"\x89PNG sent"
+    assert made.picture != made.key
+    assert not list(kept.folder.glob("*.partial"))
+    assert say(kept, label="Coat")[0].right
+    with pytest.raises(LookupError):
+        kept.picture("../../fashion")
+
+
+def test_a_key_is_kept_once_and_leaves_no_second_picture(kept):
+    key = secrets.token_hex(16)
+    first, fresh = say(kept, key=key)
+    again, second = say(kept, key=key, label="Bag")
+    assert (fresh, second) == (True, False)
+    assert again == first
+    assert len(list(kept.folder.iterdir())) == 1
+
+
+def test_one_client_and_all_together_have_a_limit_in_words(kept):
+    for _ in range(3):
+        say(kept)
+    with pytest.raises(Declined, match="feedback on 3 pictures"):
+        say(kept)
+    assert len(list(kept.folder.iterdir())) == 3  # the refused picture is gone
+    for client in ("b" * 32, "c" * 32):
+        say(kept, client=client)
+    with pytest.raises(Declined, match="5 are kept in all"):
+        say(kept, client="d" * 32)
+    kept.remove([1])
+    assert say(kept)[1]  # what was deleted takes no place
+
+
+def test_states_filters_and_counts(kept):
+    say(kept, note="a Blue one")
+    say(kept, label="Coat", run="other")
+    say(kept, client="b" * 32, note="100%_sure")
+    assert kept.judge([1, 3], "accepted") == 2
+    assert kept.counts() == {"new": 1, "accepted": 2, "rejected": 0}
+    assert kept.counts(Filter(state="new", run="toy")) == {"new": 0, "accepted": 2, "rejected": 0}
+    numbers = lambda **chosen: [one.number for one in kept.listing(Filter(**chosen))]  # noqa: E731
+    assert numbers() == [3, 2, 1]
+    assert numbers(state="accepted") == [3, 1]
+    assert numbers(run="other") == [2]
+    assert numbers(labels=("Coat", "Bag")) == [2]
+    assert numbers(text="blue") == [1]
+    assert numbers(text="%_") == [3]
+    assert numbers(text="zzz") == []
+    assert [one.number for one in kept.accepted("bars")] == [1, 3]
+    assert kept.accepted("none") == []
+    assert kept.labels() == ["Coat", "Shirt"]
+    with pytest.raises(Declined):
+        kept.judge([1], "promoted")
+    with pytest.raises(Declined):
+        kept.judge([], "accepted")
+
+
+def test_deleting_is_undone_for_a_day_then_for_good(kept, jobs):
+    made, _ = say(kept)
+    assert kept.remove([made.number]) == 1
+    assert kept.listing() == []
+    assert kept.trashed() == [made.number]
+    with pytest.raises(LookupError):
+        kept.picture(made.picture)
+    assert kept.restore([made.number]) == 1
+    assert kept.picture(made.picture) == PNG
+    with pytest.raises(Declined, match="nothing to bring back"):
+        kept.restore([made.number])
+    kept.remove([made.number])
+    assert kept.sweep() == (0, 0)
+    assert kept.sweep(time.time() + UNDO_SECONDS + 60) == (1, 0)
+    assert not list(kept.folder.iterdir())
+    with jobs.rows("feedback", kept.migrations)[0].connect() as connection:
+        assert connection.execute(select(_feedback)).all() == []
+
+
+def test_a_picture_without_a_row_is_swept_when_nobody_can_be_writing_it(kept):
+    made, _ = say(kept)
+    orphan, half = kept.folder / f"{'0' * 32}.png", kept.folder / f"{'1' * 32}.png.partial"
+    foreign = kept.folder / "readme.txt"
+    for file in (orphan, half, foreign):
+        file.write_bytes(b"x")
+    assert kept.sweep() == (0, 0)  # an hour old at least
+    old = time.time() - ORPHAN_SECONDS - 60
+    for file in kept.folder.iterdir():
+        os.utime(file, (old, old))
+    assert kept.sweep() == (0, 2)
+    assert sorted(file.name for file in kept.folder.iterdir()) == sorted([f"{made.picture}.png", "readme.txt"])
+
+
+def test_rows_that_cannot_be_read_cost_no_picture(jobs):
+    def broken(owner, steps):
+        raise OSError("away")
+
+    folder = jobs.home / "feedback"
+    folder.mkdir(parents=True)
+    (folder / f"{'0' * 32}.png").write_bytes(b"x")
+    kept = Feedback(broken, folder, jobs.put)
+    assert kept.sweep(time.time() + 1e6) == (0, 0)
+    assert len(list(folder.iterdir())) == 1
+    with pytest.raises(Declined):
+        say(kept)
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_read_only_and_a_full_disk_say_so(jobs):
+    with pytest.raises(Declined, match=READ_ONLY.split("(")[0].strip()):
+        say(Feedback(jobs.rows, jobs.home / "feedback", jobs.put, read_only=True))
+    assert not (jobs.home / "feedback").exists()
+
+    def full(file, content):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(Declined, match="disk is full"):
+        say(Feedback(jobs.rows, jobs.home / "feedback", full))
+    assert Feedback(jobs.rows, jobs.home / "feedback", jobs.put).listing() == []
+
+
+def test_only_this_database_can_sign_and_a_restart_keeps_it(kept, jobs, tmp_path, no_artifacts):
+    mark = kept.signature("toy", "Coat", b"pixels")
+    again = Feedback(jobs.rows, jobs.home / "feedback", jobs.put)
+    assert again.signed(mark, "toy", "Coat", b"pixels")
+    assert not again.signed(mark, "toy", "Coa", b"tpixels")  # no two lists of parts are the same
+    assert not again.signed("", "toy")
+    assert not again.signed(None, "toy")
+    assert not again.signed("é" * 32, "toy")
+    other = Jobs(tmp_path / "other", artifacts=no_artifacts)
+    assert not Feedback(other.rows, other.home / "feedback", other.put).signed(mark, "toy", "Coat", b"pixels")

@@ -1,0 +1,132 @@
+"""Feedback and monitoring as people see them: from an answer to the inbox, and to a chart."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from dashboard.feedback import Feedback
+from dashboard.jobs import Jobs
+from tests.feedback import data_url, picture
+
+
+def give(page, seed):
+    """Drop a picture of one's own on the page; its answer's label."""
+    import base64
+
+    content = base64.b64decode(data_url(picture(seed, 120)).partition(",")[2])
+    page.locator("#prediction-upload input").set_input_files(
+        {"name": f"{seed}.png", "mimeType": "image/png", "buffer": content}
+    )
+    expect(page.locator("#prediction-feedback-form [data-feedback=open]")).to_be_visible()
+    return page.locator("#prediction-label").inner_text()
+
+
+def clean(page):
+    violations = Axe().run(page).response["violations"]
+    assert not violations, [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in violations]
+
+
+def fits(page):
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.allow_problems("422", "503", "Failed to load resource", "ERR_FAILED")
+def test_from_an_answer_to_the_inbox_and_its_keys(home, live_server, page, idle, no_artifacts):
+    jobs = Jobs(home, artifacts=no_artifacts)
+    kept = Feedback(jobs.rows, home / "feedback", jobs.put)
+    page.goto(f"{live_server}/prediction?run=toy")
+    page.wait_for_function(idle)
+    expect(page.locator("#prediction-feedback-card")).to_be_hidden()
+    said = give(page, 1)
+    expect(page.get_by_role("button", name=f"Right, it is {said}")).to_be_visible()
+    page.fill("#prediction-feedback-note", "it has <b>sleeves</b>")
+    # the server is away: the words say so, and what was typed stays
+    page.route("**/api/v1/feedback", lambda route: route.abort())
+    page.click("[data-feedback=open]")
+    picks = page.locator("#prediction-feedback-classes button")
+    expect(picks.first).to_be_focused()
+    assert said not in picks.all_inner_texts()
+    right = picks.first.inner_text()
+    picks.first.press("Enter")
+    expect(page.locator("#prediction-feedback-error")).to_contain_text("does not answer")
+    expect(page.locator("#prediction-feedback-note")).to_have_value("it has <b>sleeves</b>")
+    assert kept.listing() == []
+    clean(page)
+    page.unroute("**/api/v1/feedback")
+    picks.first.dblclick()
+    expect(page.locator("#prediction-feedback-status")).to_have_text(f"Thank you. It is kept: this is {right}.")
+    (one,) = kept.listing()
+    assert (one.label, one.note, one.sent) == (right, "it has <b>sleeves</b>", True)
+    # a new answer is a new question
+    give(page, 2)
+    expect(page.locator("#prediction-feedback-note")).to_have_value("")
+    expect(page.locator("#prediction-feedback-status")).to_have_text("")
+    page.get_by_role("button", name="Right, it is").click()
+    expect(page.locator("#prediction-feedback-status")).to_contain_text("Thank you")
+
+    page.click("a[data-page='/feedback']")
+    expect(page.locator("[data-pick]")).to_have_count(2)
+    expect(page.locator(".fb-note")).to_have_text("it has <b>sleeves</b>")
+    page.wait_for_function(idle)
+    clean(page)
+    page.locator("[data-pick]").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-pick='1']")).to_be_focused()
+    page.keyboard.press("a")
+    expect(page.locator("#feedback-inbox-status")).to_have_text("1 accepted.")
+    expect(page.locator("#feedback-finetune-start")).to_be_enabled()
+    page.get_by_role("button", name="Accepted 1").click()
+    expect(page.locator("[data-pick]")).to_have_count(1)
+    assert "state=accepted" in page.url
+    page.get_by_role("button", name="Choose all here").click()
+    page.get_by_role("button", name="Delete", exact=False).first.click()
+    expect(page.locator("#feedback-inbox-grid")).to_contain_text("No feedback matches")
+    page.reload()  # what was deleted can be brought back after that too
+    page.get_by_role("button", name="Undo delete").click()
+    expect(page.locator("[data-pick]")).to_have_count(1)
+    page.fill("#feedback-inbox-text", "nothing like it")
+    page.press("#feedback-inbox-text", "Enter")
+    expect(page.locator("#feedback-inbox-grid")).to_contain_text("No feedback matches")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{live_server}/feedback")
+    expect(page.locator("[data-pick]")).to_have_count(2)
+    fits(page)
+    page.click("#app-theme-button")
+    clean(page)
+
+
+def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server, page, idle):
+    page.goto(f"{live_server}/monitoring?run=toy")
+    expect(page.locator("#monitoring-counted-face")).to_contain_text("has answered no picture in the last hour")
+    clean(page)
+    page.goto(f"{live_server}/prediction?run=toy")
+    page.wait_for_function(idle)
+    give(page, 3)
+    page.goto(f"{live_server}/monitoring?run=toy&since=day")
+    expect(page.locator("#monitoring-counted-stats .stat").first).to_contain_text("1")
+    expect(page.locator("#monitoring-tests")).to_contain_text("Kolmogorov–Smirnov distance")
+    page.wait_for_selector("#monitoring-mix-graph .bars path", state="attached")
+    page.wait_for_function(idle)
+    clean(page)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "_dash-update" in request.url else None)
+    page.wait_for_timeout(6_000)
+    assert len(asked) >= 3  # it follows by itself
+    page.evaluate("() => Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.wait_for_function(idle)
+    asked.clear()
+    page.wait_for_timeout(6_000)
+    assert asked == []
+    page.evaluate("() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); }")
+    page.wait_for_function(idle)
+    assert asked
+    page.click("[data-live]")
+    page.wait_for_function(idle)
+    asked.clear()
+    page.wait_for_timeout(6_000)
+    assert asked == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    fits(page)
+    page.click("#app-theme-button")
+    page.wait_for_function(idle)
+    clean(page)

@@ -1,0 +1,265 @@
+"""Feedback from a page to the rows and out again: checks, pictures, CSV, archive, what a training may learn from."""
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard import inbox
+from dashboard.doors import Doors
+from dashboard.feedback import Feedback
+from dashboard.inbox import COOKIE, Outcome
+from dashboard.jobs import Jobs
+from dashboard.predictor import Predictor
+from dashboard.records import Records
+from dashboard.selection import Selection
+from dashboard.share import Share
+from dashboard.shell import create_app
+from dashboard.store import Store
+from ml.artifacts.writer import write_pictures
+from ml.data import load
+from tests.callbacks import fired_in_process
+from tests.feedback import answered, data_url, judgement, picture, sent
+
+TOY = "synthetic-4-28x28x1"
+
+
+@pytest.fixture
+def page(app):
+    return fired_in_process(app)
+
+
+@pytest.fixture
+def web(app):
+    return app.server.test_client()
+
+
+@pytest.fixture
+def doors(home, no_artifacts):
+    jobs = Jobs(home, artifacts=no_artifacts)
+    records = Records(jobs.rows)
+    store = Store(no_artifacts, home, records)
+    return Doors(
+        store, Predictor(no_artifacts, home, store.default_run), jobs, records=records,
+        feedback=Feedback(jobs.rows, home / "feedback", jobs.put),
+    )  # fmt: skip
+
+
+def rows(doors):
+    return doors.feedback.listing()
+
+
+def test_the_page_keeps_what_is_said_once_and_gives_the_browser_a_random_number(page, web, doors):
+    photo = np.dstack([picture(1, 300)] * 3)
+    photo[:, :, 0] = 7
+    src = data_url(photo)
+    state = answered(page, src=src)
+    body = judgement(state, "Bar 2", sent=src, note="a  note\nin two lines")
+    first = sent(web, body)
+    assert (first.status_code, first.json) == (201, {"number": 1, "label": "Bar 2", "right": state["said"] == "Bar 2"})
+    assert sent(web, body).status_code == 200
+    (one,) = rows(doors)
+    assert (one.run, one.said, one.label, one.note, one.origin) == (
+        "toy",
+        state["said"],
+        "Bar 2",
+        "a note in two lines",
+        "",
+    )
+    client = web.get_cookie(COOKIE)
+    assert client.value == one.client
+    assert client.http_only
+    assert client.same_site == "Strict"
+    kept = Image.open(io.BytesIO(web.get(f"/feedback/pictures/{one.picture}/sent.png").data))
+    assert kept.format == "PNG"
+    assert np.array_equal(np.asarray(kept), photo)
+    assert Image.open(io.BytesIO(web.get(f"/feedback/pictures/{one.picture}.png").data)).size == (28, 28)
+
+
+def test_a_large_picture_is_kept_at_768_pixels_upright_and_without_its_exif(page, web, doors):
+    photo = Image.fromarray(np.dstack([picture(2, 900)] * 3)).crop((0, 0, 900, 600))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "A camera"
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", exif=exif)
+    upload = {"prediction-upload.contents": f"data:image/jpeg;base64,{_base64(buffer.getvalue())}"}
+    _, changed = page.fire_with("prediction-picture-state.data", "prediction-upload.contents", upload)
+    src = changed["prediction-picture-state"]["data"]["src"]
+    assert sent(web, judgement(answered(page, src=src), "Bar 0", sent=src)).status_code == 201
+    (one,) = rows(doors)
+    kept = Image.open(io.BytesIO(doors.feedback.picture(one.picture, sent=True)))
+    assert kept.size == (512, 768)
+    assert not kept.getexif()
+
+
+def _base64(content):
+    import base64
+
+    return base64.b64encode(content).decode()
+
+
+def test_what_this_server_did_not_answer_is_refused_and_leaves_no_row(page, web, doors):
+    state = answered(page, src=data_url(picture(3)))
+    good = judgement(state, "Bar 1", sent=data_url(picture(3)))
+    other = answered(page, src=data_url(picture(4)))
+    for change in (
+        {"prediction": "0" * 32}, {"prediction": ""}, {"prediction": other["prediction"]}, {"image": other["image"]},
+        {"sent": data_url(picture(4))}, {"sent": ""}, {"said": "Bar 3" if state["said"] != "Bar 3" else "Bar 2"},
+        {"confidence": "1.000000"}, {"origin": "test 1"}, {"label": "Trousers"}, {"label": ""}, {"key": "1"},
+        {"note": "x" * 501}, {"note": "\x00"}, {"note": 5}, {"label": None}, {"sent": 5}, {"origin": []},
+    ):  # fmt: skip
+        answer = sent(web, {**good, **change})
+        assert answer.status_code == 422, change
+        assert len(answer.json["error"]) > 20, change
+    assert sent(web, {**good, "run": "nothing"}).status_code == 404
+    for body in ([], "x", None, 5):
+        assert sent(web, body).status_code == 422
+    assert web.post("/api/v1/feedback", data="{", content_type="application/json").status_code == 400
+    assert web.post("/api/v1/feedback", data="x=1").status_code == 415
+    assert not rows(doors)
+    assert sent(web, good).status_code == 201  # and the right one is taken
+
+
+def test_judging_and_deleting_take_lists_of_numbers_alone(page, web, doors):
+    sent(web, judgement(answered(page, search="?run=toy&sample=3"), "Bar 0"))
+    number = rows(doors)[0].number
+    assert rows(doors)[0].origin == "test 3"
+    for path in ("judge", "delete", "restore"):
+        for numbers in (None, "1", [True], ["1"], [1.5], [2**40], [-1], [], list(range(1, 600))):
+            answer = sent(web, {"numbers": numbers, "state": "accepted"}, f"/api/v1/feedback/{path}")
+            assert answer.status_code == 422, (path, numbers)
+    assert sent(web, {"numbers": [number], "state": []}, "/api/v1/feedback/judge").status_code == 422
+    for path, state, left in (("judge", "accepted", 1), ("delete", "", 0), ("restore", "", 1)):
+        assert sent(web, {"numbers": [number], "state": state}, f"/api/v1/feedback/{path}").json == {"changed": 1}
+        assert len(rows(doors)) == left
+    assert rows(doors)[0].state == "accepted"
+
+
+def test_the_inbox_lists_filters_and_hands_out(page, web, doors):
+    for seed, label in ((5, "Bar 1"), (6, "Bar 2")):
+        src = data_url(picture(seed))
+        sent(web, judgement(answered(page, src=src), label, sent=src, note=f"=cmd|{seed}"))
+    doors.feedback.judge([1], "accepted")
+    said = inbox.filtered(Selection.parse("?state=accepted&text=CMD&true=Bar 1&run=toy"))
+    assert [one.number for one in doors.feedback.listing(said)] == [1]
+    _, drawn = page.fire_with("feedback-inbox-grid.tree", "url.search", {"url.search": "?state=new"})
+    tree = str(drawn["feedback-inbox-grid"]["tree"])
+    assert "=cmd|6" in tree
+    assert "=cmd|5" not in tree
+    assert "data-pick': '2'" in tree
+    _, drawn = page.fire_with("feedback-inbox-grid.tree", "url.search", {"url.search": "?text=nothing"})
+    assert "No feedback matches" in str(drawn["feedback-inbox-grid"]["tree"])
+    table = list(csv.DictReader(io.StringIO(web.get("/export/feedback.csv").text)))
+    assert [row["note"] for row in table] == ["'=cmd|6", "'=cmd|5"]
+    assert {row["client"] for row in table} == {"client 1"}
+    with zipfile.ZipFile(io.BytesIO(web.get("/export/feedback.zip").data)) as packed:
+        assert sorted(packed.namelist()) == ["feedback.csv", "pictures/1-sent.png", "pictures/1.png"]
+        assert Image.open(io.BytesIO(packed.read("pictures/1.png"))).size == (28, 28)
+
+
+def test_fields_of_the_inbox_write_the_address(page):
+    fields = {"feedback-inbox-class.value": "Bar 1", "feedback-inbox-text.value": "  blue ", "url.search": "?run=toy"}
+    _, changed = page.fire_with(
+        next(d["output"].strip(".") for d in page.dependencies if _writes(d)), "feedback-inbox-text.value", fields
+    )
+    assert [part["search"] for part in changed.values()] == ["?run=toy&true=Bar%201&text=blue"]
+
+
+def _writes(dependency):
+    return any(one["id"] == "feedback-inbox-text" for one in dependency["inputs"])
+
+
+def test_a_read_only_server_takes_nothing_and_shows_nothing(page, web, doors, home, no_artifacts):
+    src = data_url(picture(7))
+    body = judgement(answered(page, src=src), "Bar 1", sent=src)
+    sent(web, body)
+    name = rows(doors)[0].picture
+    reading = create_app(no_artifacts, home=home, read_only=True)
+    public = reading.server.test_client()
+    assert sent(public, {**body, "key": "0" * 32}).status_code == 403
+    for path in ("judge", "delete", "restore"):
+        answer = sent(public, {"numbers": [1], "state": "accepted"}, f"/api/v1/feedback/{path}")
+        assert answer.status_code == 403
+        assert "read-only" in answer.json["error"]
+    for path in (f"/feedback/pictures/{name}.png", "/export/feedback.csv", "/export/feedback.zip"):
+        assert public.get(path).status_code == 403
+    reader = fired_in_process(reading)
+    state = answered(reader, src=src)
+    assert state["prediction"] == ""
+    _, drawn = reader.fire_with(
+        "prediction-feedback-form.tree", "prediction-answer-state.data", {"prediction-answer-state.data": state}
+    )
+    assert "takes no feedback" in str(drawn)
+    _, drawn = reader.fire_with("app-page.children", "url.pathname", {"url.pathname": "/feedback"})
+    assert "takes no feedback and shows none" in str(drawn)
+    assert len(rows(doors)) == 1
+
+
+def test_a_form_that_is_forged_draws_nothing(page):
+    for state in (None, [], "x", {"run": 5}, {"run": "toy"}, {"run": "toy", "said": 3}):
+        _, drawn = page.fire_with(
+            "prediction-feedback-form.tree", "prediction-answer-state.data", {"prediction-answer-state.data": state}
+        )
+        assert drawn["prediction-feedback-form"]["tree"] == []
+
+
+def test_what_a_run_is_judged_on_never_teaches_it(page, web, doors):
+    run = doors.store.open("toy")
+    held = run.pictures("test").images[5, :, :, 0]
+    for src, search in ((data_url(picture(8)), ""), (data_url(held), ""), ("", "?run=toy&split=validation&sample=1")):
+        search = search and f"?run=toy&split=validation&sample={run.pictures('validation').ids[0]}"
+        assert sent(web, judgement(answered(page, src=src, search=search), "Bar 1", sent=src)).status_code == 201
+    doors.feedback.judge([1, 2, 3], "accepted")
+    found = inbox.lessons(doors, run)
+    assert ([one.number for one in found.kept], found.judged, found.wanted) == ([1], 2, (1,))
+    assert found.images.shape == (1, 28, 28, 1)
+    doors.feedback.judge([1], "rejected")
+    assert not inbox.lessons(doors, run).kept
+
+
+def test_a_fine_tuning_is_a_job_that_names_its_frozen_lessons(page, web, doors, no_worker, home):
+    write_pictures(home, load(TOY), complete=True)
+    src = data_url(picture(9))
+    sent(web, judgement(answered(page, src=src), "Bar 3", sent=src))
+    _, changed = page.fire_with("feedback-finetune-what.children", "app-view-state.data", {"app-view-state.data": ""})
+    assert changed["feedback-finetune-start"]["disabled"]
+    doors.feedback.judge([1], "accepted")
+    _, changed = page.fire_with("feedback-finetune-what.children", "app-view-state.data", {"app-view-state.data": ""})
+    assert not changed["feedback-finetune-start"]["disabled"]
+    _, changed = page.fire_with(
+        "feedback-finetune-state.data", "feedback-finetune-start.n_clicks", {"feedback-finetune-start.n_clicks": 1}
+    )
+    mine = changed["feedback-finetune-state"]["data"]
+    (job,) = doors.jobs.view().jobs
+    before = doors.store.open("toy").manifest["config"]
+    assert job.id == mine["job"]
+    assert job.run_id == "toy-feedback"
+    assert no_worker
+    assert job.spec["learning_rate"] == pytest.approx(before["learning_rate"] / 20)
+    assert job.spec["epochs"] == 3
+    assert job.spec["model"] == before["model"]
+    lessons = doors.jobs.lessons(job)
+    assert (lessons.against, lessons.labels.tolist(), lessons.clients.tolist()) == ("toy", [3], [0])
+    doors.feedback.remove([1])  # what is deleted later changes nothing of it
+    assert len(doors.jobs.lessons(job)) == 1
+    _, changed = page.fire_with(
+        "feedback-finetune-live.children", "feedback-finetune-interval.n_intervals",
+        {"feedback-finetune-state.data": mine, "feedback-finetune-interval.n_intervals": 1},
+    )  # fmt: skip
+    assert "toy-feedback" in str(changed)
+    assert not changed["feedback-finetune-interval"]["disabled"]
+
+
+def test_a_candidate_that_loses_more_than_half_a_point_is_not_proposed():
+    old, test = Share(4500, 5000), Share(9000, 10_000)
+    even = Outcome(old, Share(4475, 5000), test)
+    assert even.proposed
+    assert "-0.50 points" in even.sentence()
+    assert "Nothing is promoted by itself" in even.sentence()
+    worse = Outcome(old, Share(4474, 5000), test)
+    assert not worse.proposed
+    assert "not proposed" in worse.sentence()
+    assert "88.6 – 90.3" in worse.sentence()
