@@ -14,7 +14,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
-from dashboard import limits, openapi
+from dashboard import inbox, limits, openapi
 from dashboard.doors import Doors
 from dashboard.figures.overlay import veil
 from dashboard.predictor import ENGINES, EXPLAIN, FILES, MODES, UNPACKED, Broken, Missing, NoExplanation, Said
@@ -22,7 +22,7 @@ from dashboard.records import READ_ONLY, Declined
 from dashboard.security import BATCH, BATCH_BYTES, note
 from dashboard.selection import Selection
 from dashboard.shelf import UPLOAD_BYTES, Busy
-from dashboard.uploads import API_BYTES, Refusal, allowed, decode, thumbnail
+from dashboard.uploads import API_BYTES, Picture, Refusal, allowed, data_url, decode, thumbnail
 
 FIELDS = ("run", "top", "prepare", "engine")
 BATCH_FIELDS = (*FIELDS, "seen")
@@ -114,20 +114,26 @@ def register(server: Flask, doors: Doors) -> None:
 
 def predict(doors: Doors) -> dict[str, Any]:
     """The answer to the current request; raises Unanswerable, Refusal, Missing or Broken."""
-    content, fields = _form("image", FIELDS, API_BYTES, allowed(API_BYTES))
+    content, fields = _form("image", (*FIELDS, "ticket"), API_BYTES, allowed(API_BYTES))
+    if fields.get("ticket", "0") not in ("0", "1"):
+        raise Unanswerable("ticket must be 0 or 1.")
     asked = _asked(doors, fields)  # names the mistake before a picture is decoded
     picture = decode(content, limit=API_BYTES)
     answer = doors.predictor.predict(
         asked["run"], picture.pixels, orientation=picture.orientation, mode=asked["prepare"], engine=asked["engine"]
     )
     doors.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
-    return {
+    told = {
         "run": answer.run,
         "label": answer.label,
         "confidence": answer.confidence,
         "top": [{"label": label, "probability": probability} for label, probability in answer.top(asked["top"])],
         "ms": round(1000 * answer.seconds, 2),
     }
+    if fields.get("ticket") == "1":
+        image = data_url(Picture(answer.prepared.image, 1, 0, 0))
+        told["ticket"] = {"run": answer.run, "image": image, **inbox.ticket(doors, answer, image)}
+    return told
 
 
 def batch(doors: Doors, spend: Callable[[float], None]) -> Response:

@@ -6,6 +6,7 @@ A route of another module adds its part with an entry in PATHS (and in SCHEMAS, 
 import copy
 from typing import Any
 
+from dashboard.feedback import NOTE, STATES
 from dashboard.predictor import ENGINES, EXPLAIN, FILES, MODES, UNPACKED
 from dashboard.security import API_BYTES, BATCH, BATCH_BYTES
 
@@ -96,8 +97,43 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "confidence": SHARE,
             "top": {"type": "array", "items": _ref("Guess"), "minItems": 1},
             "ms": {"type": "number", "minimum": 0, "description": "Preparation and network, milliseconds."},
+            "ticket": _ref("Ticket"),
+        },
+        ["run", "label", "confidence", "top", "ms"],
+    ),
+    "Ticket": _object(
+        {
+            "run": _text("The run that answered."),
+            "prediction": _text("The server's mark that it gave this answer; empty where no feedback is taken."),
+            "said": _text("The answer."),
+            "confidence": _text("Its confidence, as the mark has it."),
+            "origin": _text("The data set's picture, as 'test 17'; empty for any other."),
+            "image": _text("The picture as the network saw it, a data URL."),
         }
     ),
+    "Judgement": _object(
+        {
+            "key": _text("32 digits and letters a to f, new for each answer: what is sent twice is kept once."),
+            **{
+                name: _text(f"As the ticket has it: {name}.")
+                for name in ("run", "prediction", "said", "confidence", "origin", "image")
+            },
+            "label": _text("The class it is, in your judgement."),
+            "note": _text(f"At most {NOTE} characters."),
+        },
+        ["key", "run", "prediction", "said", "confidence", "image", "label"],
+    ),
+    "Kept": _object(
+        {
+            "number": COUNT,
+            "label": _text("The class it is."),
+            "right": {"type": "boolean", "description": "The answer."},
+        }
+    ),
+    "Numbers": _object(
+        {"numbers": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}}}
+    ),
+    "Changed": _object({"changed": COUNT}),
     "Line": {
         "description": "One line of a batch: an answer, a file without one, or the last line, which counts them.",
         "anyOf": [
@@ -194,12 +230,34 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     ),
 }
 
+
+def _feedback(operation: str, summary: str, sent: dict[str, Any], answers: dict[str, Any]) -> dict[str, Any]:
+    """A JSON request about feedback."""
+    return {
+        "post": {
+            "operationId": operation,
+            "summary": summary,
+            "requestBody": {"required": True, "content": {"application/json": {"schema": sent}}},
+            "responses": {**answers, **_errors(404, 413, 415, 422, 503)},
+        }
+    }
+
+
+CHANGED = {"200": _json(_ref("Changed"), "How many were changed.")}
+JUDGED = _object({**SCHEMAS["Numbers"]["properties"], "state": _text("What they are from now on.", enum=list(STATES))})
 PATHS: dict[str, dict[str, Any]] = {
     "/api/v1/predict": {
         "post": {
             "operationId": "predict",
             "summary": "What a picture shows.",
-            "requestBody": _multipart({"image": IMAGE, **CHOICE}, ["image"]),
+            "requestBody": _multipart(
+                {
+                    "image": IMAGE,
+                    **CHOICE,
+                    "ticket": _text("1: send along what POST /api/v1/feedback needs.", enum=["0", "1"]),
+                },
+                ["image"],
+            ),
             "responses": {"200": _json(_ref("Answer"), "The answer."), **_errors(404, 409, 413, 415, 422, 503)},
         }
     },
@@ -285,6 +343,15 @@ PATHS: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "/api/v1/feedback": _feedback(
+        "feedback",
+        "Say whether an answer was right. On the disk when this answers.",
+        _ref("Judgement"),
+        {"201": _json(_ref("Kept"), "It is kept."), "200": _json(_ref("Kept"), "It was kept already.")},
+    ),
+    "/api/v1/feedback/judge": _feedback("judge", "Accept or reject feedback by number.", JUDGED, CHANGED),
+    "/api/v1/feedback/delete": _feedback("delete", "Delete feedback by number.", _ref("Numbers"), CHANGED),
+    "/api/v1/feedback/restore": _feedback("restore", "Bring deleted feedback back.", _ref("Numbers"), CHANGED),
     "/api/v1/openapi.json": {
         "get": {
             "operationId": "openapi",

@@ -28,7 +28,7 @@ def answered(page: Client, *, src: str = "", search: str = "", run: str = "toy")
     """What the page needs to judge the answer to a picture of one's own (src), or of the data set (search)."""
     address = search or f"?run={run}"
     values = {"url.search": address, "prediction-picture-state.data": {"src": src, "name": "a.png"} if src else None}
-    status, changed = page.fire_with("prediction-answer-state.data", "url.search", values)
+    status, changed = page.fire_with("prediction-answer-state.data", "prediction-address-asked.data", values)
     assert status == 200, changed
     return changed["prediction-answer-state"]["data"]
 

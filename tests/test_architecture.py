@@ -67,7 +67,7 @@ ALLOWED = {
     "dashboard.recipe": (),
     "dashboard.security": (),
     "dashboard.limits": ("dashboard.security",),
-    "dashboard.openapi": ("dashboard.predictor", "dashboard.security"),
+    "dashboard.openapi": ("dashboard.feedback", "dashboard.predictor", "dashboard.security"),
     "dashboard.uploads": ("dashboard.predictor",),
     "dashboard.compression": (),
     "dashboard.serve": ("dashboard.security",),

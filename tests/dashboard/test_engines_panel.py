@@ -168,6 +168,6 @@ def test_the_studio_asks_the_chosen_engine_and_names_one_that_is_not_there(doors
     assert "python -m ml evaluate toy --only" in words(shown.face)
     pipeline.evaluate(Library(no_artifacts, home), "toy", ["int8"])
     shown = answer.ask(doors, sample, None, "auto", engine="int8")
-    assert shown.label == answer.ask(doors, sample, None, "auto", []).label
+    assert shown.told.label == answer.ask(doors, sample, None, "auto", []).told.label
     assert shown.state["engine"] == "int8"
     assert [question.engine_of(value) for value in ("onnx", "abacus", None, ["int8"], 7)] == ["onnx", *["torch"] * 4]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from dashboard import uploads
 from dashboard.uploads import Gate, Picture, Refusal, decode
+from ml import decoding
 
 RAMP = np.linspace(0, 255, 28 * 28).reshape(28, 28).round().astype(np.uint8)
 
@@ -245,6 +246,6 @@ def test_thumbnails_show_what_they_are_given():
 def test_the_script_and_the_server_name_the_same_limit():
     script = (Path(__file__).parents[2] / "assets" / "upload.js").read_text()
     assert int(re.search(r"const MOST = (\d+);", script)[1]) == uploads.PAGE_BYTES
-    assert int(re.search(r"const SIDE = (\d+);", script)[1]) == uploads.SIDE
-    assert int(re.search(r"const PIXELS = (\d+);", script)[1]) == uploads.BASELINE_PIXELS
+    assert int(re.search(r"const SIDE = (\d+);", script)[1]) == decoding.SIDE
+    assert int(re.search(r"const PIXELS = (\d+);", script)[1]) == decoding.BASELINE_PIXELS
     assert uploads.allowed() in re.sub(r"' \+\s+'", "", script)

@@ -64,7 +64,9 @@ def again(doors: Doors, search: Any, *values: Any) -> Question | None:
     return read(doors, Selection.parse(search), **dict(zip(CONTROLS, values, strict=True)))
 
 
-def read(doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any, hand: Any, engine: Any) -> Question | None:
+def read(
+    doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any, hand: Any, engine: Any = None
+) -> Question | None:
     """From what the browser keeps, which is read like any other upload; None where there is no picture.
 
     Raises uploads.Refusal, Missing or Broken.
