@@ -13,7 +13,10 @@ from playwright.sync_api import Page, expect
 from dashboard.store import Store
 from tests.charts import rest_on
 
-PAGES = ["/", "/insights", "/prediction", "/training", "/comparison", "/slices", "/review", "/robustness"]
+PAGES = [
+    "/", "/insights", "/prediction", "/training", "/comparison", "/slices", "/review", "/robustness", "/feedback",
+    "/monitoring",
+]  # fmt: skip
 LEVELS = ("serious", "critical")
 
 
