@@ -6,6 +6,8 @@
   const KEPT = 'review-waiting'; /* presses that were not acknowledged survive a reload of this tab */
   const AGAIN_MS = 1500;
   const LATER_MS = 150;
+  const HEADING_MS = 1000;
+  const TURN_MS = 2000; /* a key waits so long for the page */
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const byId = (id) => document.getElementById(id);
   const grid = () => byId('review-queue-grid');
@@ -20,12 +22,18 @@
   try { waiting = JSON.parse(sessionStorage.getItem(KEPT) || '[]'); } catch { waiting = []; }
 
   /* ---- what is in front */
+  let heading = null; /* where the last press leads; the address is there a moment later */
   function front() {
-    const sample = new URLSearchParams(window.location.search).get('sample');
+    const there = heading && Date.now() < heading.until ? heading.search : window.location.search;
+    const sample = new URLSearchParams(there).get('sample');
     const all = tiles();
     return all.find((tile) => tile.dataset.sample === sample) || all.find((tile) => tile.dataset.front === 'true');
   }
-  const open = (tile) => tile && set('url', { search: tile.dataset.search });
+  function open(tile) {
+    if (!tile) return;
+    heading = { search: tile.dataset.search, until: Date.now() + HEADING_MS };
+    set('url', { search: tile.dataset.search });
+  }
   function step(by) {
     const all = tiles(), at = all.indexOf(front()) + by;
     if (all[at]) open(all[at]);
@@ -106,10 +114,25 @@
     open(tiles().find((tile) => tile.dataset.sample === String(decisions[0].id)));
   }
 
+  /* keys may come faster than the page is drawn: one that finds nothing in front waits for it, and keeps its turn */
+  const typed = [];
+  let typing = false;
+  function type(act) {
+    typed.push({ act: act, until: Date.now() + TURN_MS });
+    if (!typing) turn();
+  }
+  function turn() {
+    while (typed.length && (typed[0].act() || Date.now() > typed[0].until)) typed.shift();
+    typing = typed.length > 0;
+    if (typing) setTimeout(turn, 30);
+  }
+  /* whether there was something to press, and something to press it for */
   function press(action, label) {
-    const here = context(), tile = front();
+    const here = context(), tile = front(), pad = byId('review-sample-pad');
     const ids = picked.size ? [...picked] : tile ? [tile.dataset.sample] : [];
-    if (!ids.length || !here.run || !byId('review-sample-pad').querySelector('[data-press="keep"]:not([disabled])')) return;
+    const button = pad && pad.querySelector('[data-press="keep"]');
+    if (!ids.length || !here.run || !button) return false;
+    if (button.disabled) return true;
     const name = byId('review-who-input');
     const batch = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
     const body = {
@@ -122,6 +145,7 @@
     goOn(ids);
     paint();
     send();
+    return true;
   }
   function undo(batch) {
     const here = context(), name = byId('review-who-input');
@@ -186,7 +210,7 @@
       choose(tile, e);
       return;
     }
-    if (tile) { picked.clear(); anchor = tile.dataset.sample; paint(); return; }
+    if (tile) { heading = null; picked.clear(); anchor = tile.dataset.sample; paint(); return; }
     const toggle = e.target.closest('[data-several]');
     if (toggle) {
       several = !(several || picked.size > 0);
@@ -206,6 +230,13 @@
     else press(name, name === 'relabel' ? data.label : '');
   }
 
+  /* a digit that no class has is no press */
+  function digit(name) {
+    const pad = byId('review-sample-pad');
+    if (!pad || !pad.querySelector('[data-class]')) return false;
+    const key = pad.querySelector(`[data-class="${name}"]`);
+    return key ? press('relabel', key.dataset.label) : true;
+  }
   document.addEventListener('keydown', (e) => {
     const place = grid();
     if (!place || e.ctrlKey || e.metaKey || e.altKey || !e.target.closest) return;
@@ -213,14 +244,14 @@
     const tile = e.target.closest('#review-queue-grid [data-sample]');
     const take = () => { e.preventDefault(); e.stopPropagation(); };
     if (/^[0-9]$/.test(e.key)) {
-      const key = document.querySelector(`#review-sample-pad [data-class="${e.key}"]`);
-      if (key && !e.repeat) { take(); press('relabel', key.dataset.label); }
+      take();
+      if (!e.repeat) type(() => digit(e.key));
       return;
     }
     if (e.key === ' ') {
       if (e.target.closest('button,a,summary,[role="button"]') && !tile) return; /* it does what it is there for */
       take();
-      if (!e.repeat) press('keep');
+      if (!e.repeat) type(() => press('keep'));
       return;
     }
     if (e.key === 'ArrowLeft' || e.key === 'ArrowRight') { take(); step(e.key === 'ArrowLeft' ? -1 : 1); follow(tile); return; }
@@ -233,7 +264,7 @@
     }
     if (e.repeat || e.shiftKey) return;
     const letter = e.key.toLowerCase();
-    if (letter === 'x') { take(); press('exclude'); }
+    if (letter === 'x') { take(); type(() => press('exclude')); }
     else if (letter === 'u') { take(); undo(); }
     else if (letter === 's' && front()) { take(); choose(front()); }
     else if (letter === 'a') { take(); tiles().forEach((one) => picked.add(one.dataset.sample)); paint(); }
@@ -251,6 +282,7 @@
     asked = true;
     requestAnimationFrame(() => { asked = false; paint(); });
   }).observe(document.documentElement, { subtree: true, childList: true });
+  window.addEventListener('popstate', () => { heading = null; });
   window.addEventListener('beforeunload', (e) => { if (waiting.length) e.preventDefault(); });
   if (waiting.length) send();
 
