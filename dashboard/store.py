@@ -150,7 +150,8 @@ class Store:
         return self._listing()[0]
 
     def default_run(self) -> str | None:
-        """The run shown when the URL names none: the promoted one, else what ships as default, else the newest."""
+        """The run shown when the URL names none: the promoted one, else what ships as default, else the newest
+        that is no candidate from feedback."""
         listed, shipped = self._listing()
         promoted = self.marks().default
         return promoted if any(entry.ok and entry.run_id == promoted for entry in listed) else shipped
@@ -506,6 +507,17 @@ class RunView:
         if "suspects" not in self.manifest["nouns"]:
             raise Missing("This run has no suspects of its training images yet.", self._command("label_issues"))
         return self._noun("suspects", lambda: self._run.arrays("suspects"))
+
+    def unusual(self, limit: float) -> tuple[int, int]:
+        """How many test pictures lie past this percentile of the validation pictures' unlikeness, and of how many."""
+
+        def read() -> tuple[int, int]:
+            arrays = self._run.arrays("familiarity")
+            usual, test = np.sort(arrays.get("validation", [])), arrays.get("test", np.zeros(0, np.float32))
+            past = 100 * np.searchsorted(usual, test, side="left") / max(len(usual), 1) > limit
+            return int(past.sum()), len(test)
+
+        return self._noun("familiarity", read, limit)
 
     def robustness(self) -> pd.DataFrame:
         """Of test, rows corruption (`none`: as they are), severity (then 0), level, n and correct."""

@@ -44,7 +44,13 @@ def test_the_matrix_tells_n_and_intervals_and_every_cell_leads_to_its_pictures()
     assert len(cells) == 9
     assert [words(one) for one in cells] == ["4", "0", "1", "2", "0", "0", "0", "0", "3"]
     assert batch.drawn(np.zeros((3, 3), int), CLASSES, "dark") == []
-    assert view is not None
+    listed = [one for one in view._traverse() if getattr(one, "data-batch-pred", None) and hasattr(one, "type")]
+    told = [
+        (words(one.children[0]), *(getattr(one, f"data-batch-{end}") for end in ("true", "pred"))) for one in listed
+    ]
+    assert told == [("2", "Coat", "Bag"), ("1", "Bag", "Shirt")]
+    assert "20.0 % of 5 (3.6 – 62.4)" in words(listed[1])
+    assert batch.mistakes(np.eye(3, dtype=int), CLASSES) is None
 
 
 def test_the_callback_draws_for_the_run_that_answered_and_says_what_is_missing(app):

@@ -22,6 +22,7 @@ def give(page, seed):
 
 
 def clean(page):
+    page.wait_for_function("() => document.getAnimations().every((one) => one.playState !== 'running')")  # new colours
     violations = Axe().run(page).response["violations"]
     assert not violations, [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in violations]
 

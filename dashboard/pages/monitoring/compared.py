@@ -15,6 +15,8 @@ from dashboard.pages.monitoring.counted import seen
 from dashboard.selection import Selection
 from dashboard.store import wilson
 
+TALL = 360  # pixels of the chart of confidences at most
+
 
 class Ids(StrEnum):
     FACE = "monitoring-compared-face"
@@ -25,7 +27,8 @@ class Ids(StrEnum):
 
 
 KINDS = {"none": ("no drift", "good"), "some": ("some drift", "warn"), "much": ("much drift", "bad")}
-HELP = (
+HELP = "Whether live answers part from those on the test set by more than chance would have it."
+HOW = (
     "The population stability index is Σ (p − q) ln(p / q) over bins, p live and q on test: by custom under 0.1 is no "
     "change, up to 0.25 some, above that much. It is not called a change where chance alone would give half as much. "
     "Kolmogorov–Smirnov: the largest distance between the two distributions of confidence; with many pictures a "
@@ -37,7 +40,7 @@ def layout() -> list[html.Article]:
     """Two charts and what the tests say."""
     charts = html.Div(
         [
-            html.Div([html.H3("Confidence"), graph(Ids.CONFIDENCE, style={"height": "260px"})]),
+            html.Div([html.H3("Confidence"), graph(Ids.CONFIDENCE)]),
             html.Div([html.H3("Classes answered"), graph(Ids.MIX)]),
         ],
         className="mon-charts",
@@ -55,6 +58,7 @@ def register(app: Dash, doors: Doors) -> None:
         Ids.FACE,
         Output(Ids.CONFIDENCE, "figure"),
         Output(Ids.MIX, "figure"),
+        Output(Ids.CONFIDENCE, "style"),
         Output(Ids.MIX, "style"),
         Input("url", "search"),
         Input("monitoring-tick-state", "data"),
@@ -76,7 +80,8 @@ def register(app: Dash, doors: Doors) -> None:
             mode=mode,
         )
         sure = figure.confidences(np.array(tally.bins), base.bins, mode=mode)
-        return sure, chart, {"height": f"{figure.height(len(run.classes))}px"}
+        pixels = figure.height(len(run.classes))
+        return sure, chart, {"height": f"{min(pixels, TALL)}px"}, {"height": f"{pixels}px"}
 
     @panel_callback(
         app,
@@ -121,5 +126,7 @@ def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, 
                 ]
             )
         )
-    usual = f"On test {base.abstained} would be abstentions."
-    return [html.Ul(lines, className="mon-tests"), html.P(usual, className="quiet small")]
+    return [
+        html.Ul(lines, className="mon-tests"),
+        html.Details([html.Summary("How to read this"), html.P(HOW)], open=True),
+    ]
