@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.monitor import ABSTAIN, BINS, Tally
-from dashboard.predictor import LIMIT
 from dashboard.share import Share
 from dashboard.store import Missing, RunView
 
@@ -67,7 +66,7 @@ class Baseline:
         places = np.minimum((said.confidence * BINS).astype(int), BINS - 1)
         counts = np.bincount(said.predicted, minlength=len(run.classes))
         try:
-            unlike = Share(*run.unusual(LIMIT))
+            unlike = Share(*run.unusual())
         except Missing:
             unlike = Share(0, 0)
         return cls(said.confidence.astype(float), np.bincount(places, minlength=BINS), counts, unlike)

@@ -20,6 +20,7 @@ from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntr
 from ml.calibration import brier, calibration_error, losses, temper
 from ml.comparison import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.conformal import sets
+from ml.familiarity import LIMIT
 from ml.intervals import wilson
 from ml.paths import ARTIFACTS, home_dir
 from ml.scoring import of_split
@@ -508,16 +509,16 @@ class RunView:
             raise Missing("This run has no suspects of its training images yet.", self._command("label_issues"))
         return self._noun("suspects", lambda: self._run.arrays("suspects"))
 
-    def unusual(self, limit: float) -> tuple[int, int]:
-        """How many test pictures lie past this percentile of the validation pictures' unlikeness, and of how many."""
+    def unusual(self) -> tuple[int, int]:
+        """How many test pictures are called unlike the training data, and of how many."""
 
         def read() -> tuple[int, int]:
             arrays = self._run.arrays("familiarity")
             usual, test = np.sort(arrays.get("validation", [])), arrays.get("test", np.zeros(0, np.float32))
-            past = 100 * np.searchsorted(usual, test, side="left") / max(len(usual), 1) > limit
+            past = 100 * np.searchsorted(usual, test, side="left") / max(len(usual), 1) > LIMIT
             return int(past.sum()), len(test)
 
-        return self._noun("familiarity", read, limit)
+        return self._noun("familiarity", read, "unusual")
 
     def robustness(self) -> pd.DataFrame:
         """Of test, rows corruption (`none`: as they are), severity (then 0), level, n and correct."""

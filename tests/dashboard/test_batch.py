@@ -80,7 +80,8 @@ def test_files_and_a_zip_become_a_gallery_and_a_matrix(page, live_server, app, i
 
     run = app.store.open("toy")
     recorded, pictures = run.predictions("test"), run.pictures("test")
-    names = [run.classes[label] for label in recorded.labels]
+    classes = run.classes
+    names = [classes[label] for label in recorded.labels]
     parcel = io.BytesIO()
     with zipfile.ZipFile(parcel, "w") as archive:
         for row in range(30):
@@ -114,6 +115,19 @@ def test_files_and_a_zip_become_a_gallery_and_a_matrix(page, live_server, app, i
     matrix.locator("summary").click()
     matrix.locator(f'.batch-table [data-batch-true="{names[row]}"][data-batch-pred="{guess}"]').click()
     same = (recorded.labels[:30] == recorded.labels[row]) & (recorded.predicted[:30] == recorded.predicted[row])
+    expect(tiles).to_have_count(int(same.sum()))
+    matrix.locator("summary").click()
+    mistaken = matrix.locator(".batch-wrong button")
+    wrong = (recorded.labels[:30] != recorded.predicted[:30]).any()
+    expect(mistaken.first).to_be_visible() if wrong else expect(mistaken).to_have_count(0)
+    page.click("[data-batch-all]")
+    expect(tiles).to_have_count(48)
+    cell = page.locator("#prediction-batch-graph .nsewdrag").first.bounding_box()
+    across, down = (classes.index(name) + 0.5 for name in (guess, names[row]))
+    place = (cell["x"] + cell["width"] * across / len(classes), cell["y"] + cell["height"] * down / len(classes))
+    page.mouse.move(*place)
+    page.wait_for_selector("#prediction-batch-graph .hovertext", state="attached")
+    page.mouse.click(*place)
     expect(tiles).to_have_count(int(same.sum()))
     with page.expect_download() as download:
         said.get_by_text("CSV").click()

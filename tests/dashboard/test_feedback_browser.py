@@ -28,7 +28,7 @@ def clean(page):
 
 
 def fits(page):
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")  # charts follow a moment later
 
 
 @pytest.mark.allow_problems("422", "503", "Failed to load resource", "ERR_FAILED")

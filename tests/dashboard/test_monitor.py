@@ -223,6 +223,18 @@ def test_ks_says_how_far_apart_two_distributions_are():
     assert found.n == 50
 
 
+def test_the_baseline_counts_what_the_run_said_of_its_test_set(run):
+    base = Baseline.of(run)
+    recorded = run.predictions("test")
+    assert base.n == base.bins.sum() == base.classes.sum() == 10_000
+    assert base.abstained.count == int((recorded.confidence < 0.5).sum())
+    arrays = run.run.arrays("familiarity")
+    usual, test = arrays["validation"], arrays["test"]
+    past = sum(100 * int((usual < score).sum()) > 96 * len(usual) for score in test)
+    assert (base.unlike.count, base.unlike.n) == (past, len(test))
+    assert base.unlike.value <= 0.05
+
+
 def test_charts_hold_what_was_counted():
     chart = figure.confidences(np.array([1, 3]), np.array([50, 50]))
     assert chart["data"][0]["y"] == [25, 75]
@@ -267,6 +279,10 @@ def test_the_page_is_empty_at_first_then_counts_what_page_and_api_answer(app):
     assert [(row["run"], row["predictions"]) for row in table] == [("toy", "2")]
     assert float(table[0]["psi classes"]) >= 0
     assert 0 <= float(table[0]["ks p"]) <= 1
+    beside = csv_in(str(charts["monitoring-compared-csv"]))
+    assert sum(int(row["live"]) for row in beside if row["of"] == "class") == 2
+    assert sum(int(row["test"]) for row in beside if row["of"] == "confidence") == int(beside[0]["test n"]) > 0
+    assert [row["live n"] for row in csv_in(str(tests["monitoring-tests-csv"]))] == ["2", "2", "2"]
     assert "'children': ['2', None]" in str(counts["monitoring-counted-stats"]["tree"])
     assert sum(charts["monitoring-mix-graph"]["figure"]["data"][0]["x"]) == pytest.approx(100)
     assert "too few (under 100)" in str(tests["monitoring-tests"]["tree"])

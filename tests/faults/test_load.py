@@ -96,7 +96,7 @@ def test_l2_users_are_answered_while_a_training_runs(server, count, tell):
         alone = pace(count(2, 8))
         began, first = time.monotonic(), table.get(job.id)
         load = asyncio.run(
-            crowd(server.address, pictures(20, 28), users=count(15, 50), think=1.0, seconds=count(4, 30))
+            crowd(server.address, pictures(20, 28), users=count(15, 50), think=1.0, seconds=count(4, 60))
         )
         last = table.get(job.id)
         beside = (last.batch - first.batch) / (time.monotonic() - began)

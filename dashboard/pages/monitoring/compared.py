@@ -1,16 +1,18 @@
 """Bars: what was answered lately. Line and ticks: the same run on its test set. Where they part, something changed."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from dash import Dash, Input, Output, html
 
-from dashboard import drift, theme
-from dashboard.components import badge, card, graph, plain
+from dashboard import drift, exports, theme
+from dashboard.components import badge, card, csv_link, graph, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import drift as figure
+from dashboard.monitor import BINS, Tally
 from dashboard.pages.monitoring.counted import seen
 from dashboard.selection import Selection
 from dashboard.store import wilson
@@ -24,6 +26,8 @@ class Ids(StrEnum):
     MIX = "monitoring-mix-graph"
     TESTS_FACE = "monitoring-tests-face"
     TESTS = "monitoring-tests"
+    CSV = "monitoring-compared-csv"
+    TESTS_CSV = "monitoring-tests-csv"
 
 
 KINDS = {"none": ("no drift", "good"), "some": ("some drift", "warn"), "much": ("much drift", "bad")}
@@ -45,8 +49,20 @@ def layout() -> list[html.Article]:
         ],
         className="mon-charts",
     )
-    beside = card("Beside the test set", __doc__ or "", [slot(Ids.FACE, "Counting"), charts], span=8)
-    tests = card("Drift", HELP, [slot(Ids.TESTS_FACE, "Testing"), plain.place(Ids.TESTS)], span=4)
+    beside = card(
+        "Beside the test set",
+        __doc__ or "",
+        [slot(Ids.FACE, "Counting"), charts],
+        tools=[html.Span(id=Ids.CSV)],
+        span=8,
+    )
+    tests = card(
+        "Drift",
+        HELP,
+        [slot(Ids.TESTS_FACE, "Testing"), plain.place(Ids.TESTS)],
+        tools=[html.Span(id=Ids.TESTS_CSV)],
+        span=4,
+    )
     return [beside, tests]
 
 
@@ -60,6 +76,7 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Ids.MIX, "figure"),
         Output(Ids.CONFIDENCE, "style"),
         Output(Ids.MIX, "style"),
+        Output(Ids.CSV, "children"),
         Input("url", "search"),
         Input("monitoring-tick-state", "data"),
         Input(theme.STATE, "data"),
@@ -81,12 +98,14 @@ def register(app: Dash, doors: Doors) -> None:
         )
         sure = figure.confidences(np.array(tally.bins), base.bins, mode=mode)
         pixels = figure.height(len(run.classes))
-        return sure, chart, {"height": f"{min(pixels, TALL)}px"}, {"height": f"{pixels}px"}
+        link = csv_link(exports.carried(*counted(tally, base, run.classes)), name=f"{run.run_id}-beside-test.csv")
+        return sure, chart, {"height": f"{min(pixels, TALL)}px"}, {"height": f"{pixels}px"}, link
 
     @panel_callback(
         app,
         Ids.TESTS_FACE,
         plain.children(Ids.TESTS),
+        Output(Ids.TESTS_CSV, "children"),
         Input("url", "search"),
         Input("monitoring-tick-state", "data"),
     )
@@ -99,7 +118,36 @@ def register(app: Dash, doors: Doors) -> None:
             ("Confidence", drift.confidence(tally, base)),
             ("Classes answered", drift.mix(tally, base, run.classes)),
         ]
-        return said(indices, drift.gap(tally, base), tally.n, base)
+        gap = drift.gap(tally, base)
+        link = csv_link(exports.carried(*tested(indices, gap, base)), name=f"{run.run_id}-drift.csv")
+        return said(indices, gap, tally.n, base), link
+
+
+def counted(tally: Tally, base: drift.Baseline, classes: Sequence[str]) -> tuple[list[str], list[list]]:
+    """Head and rows of what the charts show: answers by confidence and by class, live and on test."""
+    ends = [100 * place // BINS for place in range(BINS + 1)]
+    rows: list[list] = [
+        ["confidence", f"{low} to {high} %", live, tally.n, usual, base.n]
+        for low, high, live, usual in zip(ends, ends[1:], tally.bins, base.bins.tolist(), strict=False)
+    ]
+    rows += [
+        ["class", name, tally.classes.get(name, 0), tally.n, usual, base.n]
+        for name, usual in zip(classes, base.classes.tolist(), strict=True)
+    ]
+    return ["of", "is", "live", "live n", "test", "test n"], rows
+
+
+def tested(
+    indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, base: drift.Baseline
+) -> tuple[list[str], list[list]]:
+    """Head and rows of what the tests say."""
+    rows: list[list] = [
+        ["population stability index", name, found.value, found.chance, "", found.n, base.n, found.word]
+        for name, found in indices
+    ]
+    if gap is not None:
+        rows.append(["Kolmogorov-Smirnov distance", "Confidence", gap.distance, "", gap.p, gap.n, base.n, ""])
+    return ["test", "of", "value", "by chance", "p", "live n", "test n", "change"], rows
 
 
 def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, base: drift.Baseline) -> list[Any]:
