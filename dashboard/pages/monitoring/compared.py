@@ -164,7 +164,7 @@ def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, 
             )
         )
     if gap is not None:
-        p = f"p = {gap.p:.2g}" if gap.p >= 0.0001 else "p < 0.0001"
+        p = f"p\u00a0=\u00a0{gap.p:.2g}" if gap.p >= 0.0001 else "p\u00a0<\u00a00.0001"
         words = f"of {gap.n:,} confidences kept one by one, against {base.n:,}"
         lines.append(
             html.Li(
