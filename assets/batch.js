@@ -275,6 +275,21 @@
     window.scrollTo({ top: 0 });
   }
 
+  function narrow(truth, guess) {
+    batch.cell = { true: truth, pred: guess };
+    batch.shown = PAGE;
+    draw(true);
+  }
+
+  /* so does a cell of the matrix */
+  let plot = null;
+  function hear() {
+    const found = document.querySelector('#prediction-batch-graph .js-plotly-plot');
+    if (!found || found === plot || !found.on) return;
+    plot = found;
+    plot.on('plotly_click', (e) => narrow(e.points[0].y, e.points[0].x));
+  }
+
   document.addEventListener('click', (e) => {
     const button = e.target.closest && e.target.closest(`#${CARD} button`);
     if (!button) return;
@@ -287,11 +302,7 @@
     else if ('batchMore' in dataset) { batch.shown += PAGE; draw(true); }
     else if ('batchAll' in dataset) { batch.cell = {}; draw(true); }
     else if ('batchOpen' in dataset) open(batch.rows[Number(dataset.batchOpen)]);
-    else if ('batchTrue' in dataset || 'batchPred' in dataset) {
-      batch.cell = { true: dataset.batchTrue, pred: dataset.batchPred };
-      batch.shown = PAGE;
-      draw(true);
-    }
+    else if ('batchTrue' in dataset || 'batchPred' in dataset) narrow(dataset.batchTrue, dataset.batchPred);
   });
 
   /* many files, a folder or a zip may be dropped anywhere on the page; this hears of it before the studio's own field does */
@@ -308,7 +319,9 @@
 
   /* another page, and back: nothing is kept */
   new MutationObserver(() => {
-    if (batch.open && !here()) {
+    if (!batch.open) return;
+    hear();
+    if (!here()) {
       if (batch.stop) batch.stop.abort();
       batch = fresh();
     }

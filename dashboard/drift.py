@@ -13,7 +13,7 @@ import numpy as np
 
 from dashboard.monitor import ABSTAIN, BINS, Tally
 from dashboard.share import Share
-from dashboard.store import RunView
+from dashboard.store import Missing, RunView
 
 SOME, MUCH = 0.1, 0.25
 FEWEST = 100  # answers below which nothing is called a drift
@@ -49,11 +49,15 @@ class Gap:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The run's answers on the test set. confidence: float [n]; bins: int [BINS]; classes: int [C] answers by class."""
+    """The run's answers on the test set. confidence: float [n]; bins: int [BINS]; classes: int [C] answers by class.
+
+    unlike: test pictures called unlike the training data; of none for a run without the noun familiarity.
+    """
 
     confidence: np.ndarray
     bins: np.ndarray
     classes: np.ndarray
+    unlike: Share
 
     @classmethod
     def of(cls, run: RunView) -> "Baseline":
@@ -61,7 +65,11 @@ class Baseline:
         said = run.predictions("test")
         places = np.minimum((said.confidence * BINS).astype(int), BINS - 1)
         counts = np.bincount(said.predicted, minlength=len(run.classes))
-        return cls(said.confidence.astype(float), np.bincount(places, minlength=BINS), counts)
+        try:
+            unlike = Share(*run.unusual())
+        except Missing:
+            unlike = Share(0, 0)
+        return cls(said.confidence.astype(float), np.bincount(places, minlength=BINS), counts, unlike)
 
     @property
     def n(self) -> int:

@@ -230,7 +230,8 @@ class Outcome:
 
     def sentence(self) -> str:
         """Both numbers and what follows from them."""
-        said = f"Validation {self.old.percent} % before, {self.new} now: {self.change:+.2f} points. "
+        change = f"{self.change:+.2f}".replace("-", "−")
+        said = f"Validation {self.old.percent} % before, {self.new} now: {change} points. "
         if self.proposed:
             return f"{said}Nothing is promoted by itself: you decide, on the Training page."
         return said + f"It loses more than {LOSS} points, so it is not proposed: keep the run you have."

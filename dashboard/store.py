@@ -20,6 +20,7 @@ from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntr
 from ml.calibration import brier, calibration_error, losses, temper
 from ml.comparison import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.conformal import sets
+from ml.familiarity import LIMIT
 from ml.intervals import wilson
 from ml.paths import ARTIFACTS, home_dir
 from ml.scoring import of_split
@@ -150,7 +151,8 @@ class Store:
         return self._listing()[0]
 
     def default_run(self) -> str | None:
-        """The run shown when the URL names none: the promoted one, else what ships as default, else the newest."""
+        """The run shown when the URL names none: the promoted one, else what ships as default, else the newest
+        that is no candidate from feedback."""
         listed, shipped = self._listing()
         promoted = self.marks().default
         return promoted if any(entry.ok and entry.run_id == promoted for entry in listed) else shipped
@@ -506,6 +508,17 @@ class RunView:
         if "suspects" not in self.manifest["nouns"]:
             raise Missing("This run has no suspects of its training images yet.", self._command("label_issues"))
         return self._noun("suspects", lambda: self._run.arrays("suspects"))
+
+    def unusual(self) -> tuple[int, int]:
+        """How many test pictures are called unlike the training data, and of how many."""
+
+        def read() -> tuple[int, int]:
+            arrays = self._run.arrays("familiarity")
+            usual, test = np.sort(arrays.get("validation", [])), arrays.get("test", np.zeros(0, np.float32))
+            past = 100 * np.searchsorted(usual, test, side="left") / max(len(usual), 1) > LIMIT
+            return int(past.sum()), len(test)
+
+        return self._noun("familiarity", read, "unusual")
 
     def robustness(self) -> pd.DataFrame:
         """Of test, rows corruption (`none`: as they are), severity (then 0), level, n and correct."""

@@ -120,6 +120,7 @@ ALLOWED = {
         "ml.comparison",
         "ml.calibration",
         "ml.conformal",
+        "ml.familiarity",
         "ml.scoring",
         "ml.tags",
         "dashboard.decisions",

@@ -44,9 +44,9 @@ def confidences(live: np.ndarray, base: np.ndarray, *, mode: str = "light") -> d
         ],
         "layout": {
             "template": template(mode),
-            "margin": {"l": 40, "r": 12, "t": 6, "b": 24},
+            "margin": {"l": 40, "r": 20, "t": 6, "b": 26},
             "xaxis": {"range": [0, 100], "tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %", "fixedrange": True},
-            "yaxis": {"rangemode": "tozero", "ticksuffix": " %", "fixedrange": True, "nticks": 5},
+            "yaxis": {"rangemode": "tozero", "ticksuffix": " % ", "fixedrange": True, "nticks": 5},
         },
     }
 
@@ -82,15 +82,15 @@ def mix(
                 "x": shares,
                 "y": list(classes),
                 "width": 0.5,
-                "marker": {"color": [alpha(c, 0.85) for c in colours], "cornerradius": 2},
+                "marker": {"color": [alpha(c, 0.34) for c in colours], "cornerradius": 2},
                 "error_x": {
                     "type": "data",
                     "symmetric": False,
                     "array": np.maximum(high - shares, 0).round(4).tolist(),
                     "arrayminus": np.maximum(np.array(shares) - low, 0).round(4).tolist(),
-                    "color": p.ink_2,
-                    "thickness": 1.2,
-                    "width": 3,
+                    "color": p.ink_3,
+                    "thickness": 2,
+                    "width": 0,
                 },
                 "text": words,
                 "textposition": "none",
@@ -101,14 +101,17 @@ def mix(
         ],
         "layout": {
             "template": template(mode),
-            "margin": {"l": 6, "r": 16, "t": 0, "b": 22},
-            "xaxis": {"rangemode": "tozero", "ticksuffix": " %", "fixedrange": True, "nticks": 6},
+            "margin": {"l": 6, "r": 16, "t": 0, "b": 24},
+            "xaxis": {"rangemode": "tozero", "ticksuffix": " %", "fixedrange": True, "nticks": 5},
             "yaxis": {
                 "type": "category",
                 "range": [len(classes) - 0.5, -0.5],
                 "fixedrange": True,
                 "showgrid": False,
                 "automargin": True,
+                "tickmode": "linear",
+                "dtick": 1,
+                "ticksuffix": "  ",
             },
         },
     }
@@ -140,7 +143,7 @@ def traffic(minutes: Sequence[int], counts: Sequence[int], *, step: int, mode: s
         ],
         "layout": {
             "template": template(mode),
-            "margin": {"l": 40, "r": 12, "t": 6, "b": 24},
+            "margin": {"l": 40, "r": 12, "t": 6, "b": 40},
             "xaxis": {"type": "date", "fixedrange": True, "showgrid": False, "nticks": 6},
             "yaxis": {"rangemode": "tozero", "fixedrange": True, "nticks": 4, "tickformat": ",d"},
         },

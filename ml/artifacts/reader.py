@@ -154,12 +154,20 @@ class Library:
         self._checked: dict[Path, tuple[tuple, str]] = {}  # folder → what its core looked like, and what is wrong
 
     def default(self) -> str | None:
-        """The run index.json names, else the newest usable one, else None."""
+        """The run index.json names, else the newest usable one, else None.
+
+        A run fine-tuned from feedback comes after all others: it is a candidate, and nothing promotes itself.
+        """
         runs = {entry.run_id: entry for entry in self.runs() if entry.ok}
         named = self._index().get("default")
         if named in runs:
             return named
-        return max(runs, key=lambda run_id: runs[run_id].manifest["created"], default=None)
+
+        def rank(run_id: str) -> tuple[bool, str]:
+            manifest = runs[run_id].manifest
+            return not manifest["config"].get("feedback"), manifest["created"]
+
+        return max(runs, key=rank, default=None)
 
     def runs(self) -> list[RunEntry]:
         """Shipped runs in index order, then user-made ones newest first; broken ones with their reason."""

@@ -44,7 +44,13 @@ def test_the_matrix_tells_n_and_intervals_and_every_cell_leads_to_its_pictures()
     assert len(cells) == 9
     assert [words(one) for one in cells] == ["4", "0", "1", "2", "0", "0", "0", "0", "3"]
     assert batch.drawn(np.zeros((3, 3), int), CLASSES, "dark") == []
-    assert view is not None
+    listed = [one for one in view._traverse() if getattr(one, "data-batch-pred", None) and hasattr(one, "type")]
+    told = [
+        (words(one.children[0]), *(getattr(one, f"data-batch-{end}") for end in ("true", "pred"))) for one in listed
+    ]
+    assert told == [("2", "Coat", "Bag"), ("1", "Bag", "Shirt")]
+    assert "20.0 % of 5 (3.6 – 62.4)" in words(listed[1])
+    assert batch.mistakes(np.eye(3, dtype=int), CLASSES) is None
 
 
 def test_the_callback_draws_for_the_run_that_answered_and_says_what_is_missing(app):
@@ -74,7 +80,8 @@ def test_files_and_a_zip_become_a_gallery_and_a_matrix(page, live_server, app, i
 
     run = app.store.open("toy")
     recorded, pictures = run.predictions("test"), run.pictures("test")
-    names = [run.classes[label] for label in recorded.labels]
+    classes = run.classes
+    names = [classes[label] for label in recorded.labels]
     parcel = io.BytesIO()
     with zipfile.ZipFile(parcel, "w") as archive:
         for row in range(30):
@@ -108,6 +115,19 @@ def test_files_and_a_zip_become_a_gallery_and_a_matrix(page, live_server, app, i
     matrix.locator("summary").click()
     matrix.locator(f'.batch-table [data-batch-true="{names[row]}"][data-batch-pred="{guess}"]').click()
     same = (recorded.labels[:30] == recorded.labels[row]) & (recorded.predicted[:30] == recorded.predicted[row])
+    expect(tiles).to_have_count(int(same.sum()))
+    matrix.locator("summary").click()
+    mistaken = matrix.locator(".batch-wrong button")
+    wrong = (recorded.labels[:30] != recorded.predicted[:30]).any()
+    expect(mistaken.first).to_be_visible() if wrong else expect(mistaken).to_have_count(0)
+    page.click("[data-batch-all]")
+    expect(tiles).to_have_count(48)
+    cell = page.locator("#prediction-batch-graph .nsewdrag").first.bounding_box()
+    across, down = (classes.index(name) + 0.5 for name in (guess, names[row]))
+    place = (cell["x"] + cell["width"] * across / len(classes), cell["y"] + cell["height"] * down / len(classes))
+    page.mouse.move(*place)
+    page.wait_for_selector("#prediction-batch-graph .hovertext", state="attached")
+    page.mouse.click(*place)
     expect(tiles).to_have_count(int(same.sum()))
     with page.expect_download() as download:
         said.get_by_text("CSV").click()

@@ -22,12 +22,13 @@ def give(page, seed):
 
 
 def clean(page):
+    page.wait_for_function("() => document.getAnimations().every((one) => one.playState !== 'running')")  # new colours
     violations = Axe().run(page).response["violations"]
     assert not violations, [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in violations]
 
 
 def fits(page):
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")  # charts follow a moment later
 
 
 @pytest.mark.allow_problems("422", "503", "Failed to load resource", "ERR_FAILED")

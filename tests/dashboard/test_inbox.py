@@ -1,5 +1,6 @@
 """Feedback from a page to the rows and out again: checks, pictures, CSV, archive, what a training may learn from."""
 
+import base64
 import csv
 import io
 import zipfile
@@ -172,6 +173,36 @@ def _writes(dependency):
     return any(one["id"] == "feedback-inbox-text" for one in dependency["inputs"])
 
 
+def test_opening_a_later_page_stays_there(page):
+    # the fields appear with the page, which fires their callback
+    fields = {"feedback-inbox-class.value": "all", "feedback-inbox-text.value": "", "url.search": "?run=toy&page=2"}
+    output = next(d["output"].strip(".") for d in page.dependencies if _writes(d))
+    assert page.fire_with(output, "feedback-inbox-text.value", fields) == (204, {})
+
+
+def test_an_answer_of_the_api_with_a_ticket_can_be_judged(web, doors):
+    content = base64.b64decode(data_url(picture(5)).partition(",")[2])
+
+    def ask(**more):
+        return web.post("/api/v1/predict", data={"image": (io.BytesIO(content), "a.png"), "run": "toy", **more})
+
+    assert "ticket" not in ask().json
+    assert ask(ticket="yes").status_code == 400
+    answer = ask(ticket="1").json
+    body = {**answer["ticket"], "key": "a" * 32, "label": "Bar 3", "note": "seen from behind"}
+    assert (answer["ticket"]["run"], answer["ticket"]["said"]) == (answer["run"], answer["label"])
+    assert sent(web, {**body, "confidence": "1.000000", "key": "b" * 32}).status_code == 422  # another answer
+    assert sent(web, {**body, "image": data_url(picture(6)), "key": "c" * 32}).status_code == 422  # another picture
+    told = sent(web, body)
+    assert (told.status_code, told.json["label"]) == (201, "Bar 3")
+    assert sent(web, body).status_code == 200
+    (one,) = rows(doors)
+    assert (one.run, one.said, one.label, one.note) == ("toy", answer["label"], "Bar 3", "seen from behind")
+    assert abs(one.confidence - answer["confidence"]) < 1e-6
+    kept = Image.open(io.BytesIO(web.get(f"/feedback/pictures/{one.picture}.png").data))
+    assert np.array_equal(np.asarray(kept), picture(5))
+
+
 def test_a_read_only_server_takes_nothing_and_shows_nothing(page, web, doors, home, no_artifacts):
     src = data_url(picture(7))
     body = judgement(answered(page, src=src), "Bar 1", sent=src)
@@ -257,7 +288,7 @@ def test_a_candidate_that_loses_more_than_half_a_point_is_not_proposed():
     old, test = Share(4500, 5000), Share(9000, 10_000)
     even = Outcome(old, Share(4475, 5000), test)
     assert even.proposed
-    assert "-0.50 points" in even.sentence()
+    assert "−0.50 points" in even.sentence()
     assert "Nothing is promoted by itself" in even.sentence()
     worse = Outcome(old, Share(4474, 5000), test)
     assert not worse.proposed

@@ -1,8 +1,10 @@
 """Counters of what is answered: by hand, over a restart, without a database; drift by hand; Prometheus' text."""
 
+import base64
 import csv
 import io
 import math
+import re
 import time
 
 import numpy as np
@@ -14,6 +16,7 @@ from dashboard.drift import Baseline
 from dashboard.figures import drift as figure
 from dashboard.jobs import Jobs
 from dashboard.monitor import BINS, DRAWN, FOLD_MINUTES, KEPT, Monitor, Tally
+from dashboard.share import Share
 from tests.callbacks import fired_in_process
 from tests.feedback import answered, data_url, picture
 
@@ -179,7 +182,7 @@ def test_a_thread_writes_and_compares_never_the_request(jobs, monkeypatch):
 
 def base(counts):
     counts = np.asarray(counts)
-    return Baseline(np.linspace(0, 1, int(counts.sum())), np.asarray([0] * BINS), counts)
+    return Baseline(np.linspace(0, 1, int(counts.sum())), np.asarray([0] * BINS), counts, Share(0, 0))
 
 
 def test_the_stability_index_by_hand():
@@ -210,7 +213,7 @@ def test_thin_bins_are_put_together():
 
 
 def test_ks_says_how_far_apart_two_distributions_are():
-    tally, usual = Tally(), Baseline(np.linspace(0.5, 1, 1000), np.zeros(BINS, int), np.array([1000]))
+    tally, usual = Tally(), Baseline(np.linspace(0.5, 1, 1000), np.zeros(BINS, int), np.array([1000]), Share(0, 0))
     assert drift.gap(tally, usual) is None
     for confidence in np.linspace(0, 0.5, 50, endpoint=False):
         tally.add("Coat", float(confidence), 0.001)
@@ -218,6 +221,18 @@ def test_ks_says_how_far_apart_two_distributions_are():
     assert found.distance == pytest.approx(1)
     assert found.p < 1e-6
     assert found.n == 50
+
+
+def test_the_baseline_counts_what_the_run_said_of_its_test_set(run):
+    base = Baseline.of(run)
+    recorded = run.predictions("test")
+    assert base.n == base.bins.sum() == base.classes.sum() == 10_000
+    assert base.abstained.count == int((recorded.confidence < 0.5).sum())
+    arrays = run.run.arrays("familiarity")
+    usual, test = arrays["validation"], arrays["test"]
+    past = sum(100 * int((usual < score).sum()) > 96 * len(usual) for score in test)
+    assert (base.unlike.count, base.unlike.n) == (past, len(test))
+    assert base.unlike.value <= 0.05
 
 
 def test_charts_hold_what_was_counted():
@@ -237,22 +252,37 @@ def test_charts_hold_what_was_counted():
 # ---- the page and the addresses
 
 
+def csv_in(drawn):
+    """Rows of the one table whose address holds it."""
+    (held,) = re.findall(r"data:text/csv;base64,([\w+/=]+)", drawn)
+    return list(csv.DictReader(io.StringIO(base64.b64decode(held).decode())))
+
+
 def test_the_page_is_empty_at_first_then_counts_what_page_and_api_answer(app):
     page, web = fired_in_process(app), app.server.test_client()
 
     def drawn(search=""):
-        outputs = [f"monitoring-{name}" for name in ("counted-stats.tree", "mix-graph.figure", "tests.tree")]
+        names = ("counted-stats.tree", "mix-graph.figure", "tests.tree", "runs-table.tree")
+        outputs = [f"monitoring-{name}" for name in names]
         return [page.fire_with(one, "url.search", {"url.search": search})[1] for one in outputs]
 
     assert "has answered no picture in the last hour" in str(drawn()[0])
     assert "fashion_predictions_total{" not in web.get("/metrics").text
     answered(page, src=data_url(picture(1)))
     _, image = data_url(picture(2)).split(",")
-    import base64
-
     sent = {"image": (io.BytesIO(base64.b64decode(image)), "a.png"), "run": "toy"}
     assert web.post("/api/v1/predict", data=sent).status_code == 200
-    counts, charts, tests = drawn("?since=day")
+    counts, charts, tests, runs = drawn("?since=day")
+    assert "on test" in str(counts)
+    assert "'children': '2'" in str(runs)
+    table = csv_in(str(runs["monitoring-runs-csv"]))
+    assert [(row["run"], row["predictions"]) for row in table] == [("toy", "2")]
+    assert float(table[0]["psi classes"]) >= 0
+    assert 0 <= float(table[0]["ks p"]) <= 1
+    beside = csv_in(str(charts["monitoring-compared-csv"]))
+    assert sum(int(row["live"]) for row in beside if row["of"] == "class") == 2
+    assert sum(int(row["test"]) for row in beside if row["of"] == "confidence") == int(beside[0]["test n"]) > 0
+    assert [row["live n"] for row in csv_in(str(tests["monitoring-tests-csv"]))] == ["2", "2", "2"]
     assert "'children': ['2', None]" in str(counts["monitoring-counted-stats"]["tree"])
     assert sum(charts["monitoring-mix-graph"]["figure"]["data"][0]["x"]) == pytest.approx(100)
     assert "too few (under 100)" in str(tests["monitoring-tests"]["tree"])

@@ -190,7 +190,7 @@ def live(doors: Doors, job: Job, there: str) -> list[Any]:
         ]
     ways: list[Any] = []
     if there:
-        ways.append(button("Compare old and new", kind="primary", small=True, search=there, path="/comparison"))
+        ways.append(button("Compare old and new", small=True, search=there, path="/comparison"))
     ways.append(button("Training page", small=True, search="", path="/training"))
     return [
         html.Div([html.B(job.run_id), badge(job.state, STATES[job.state])], className="row-ff"),

@@ -119,10 +119,11 @@ def register(app: Dash, doors: Doors) -> None:
     def narrow(name: object, text: object, search: str | None):
         if ctx.triggered_id not in (Ids.CLASS, Ids.TEXT):
             raise PreventUpdate
-        now = narrowed(Selection.parse(search), name, text).query()
-        if now == Selection.parse(search).query():
+        now = Selection.parse(search)
+        there = narrowed(now, name, text)
+        if (there.true, there.text) == (now.true, now.text):  # a page that opens fires this too, and stays where it is
             raise PreventUpdate
-        return now
+        return there.query()
 
 
 def narrowed(selection: Selection, name: object, text: object) -> Selection:

@@ -4,11 +4,11 @@ from dash import Dash, Input, dcc, html
 
 from dashboard.components import button, icon, page_head, plain
 from dashboard.doors import Doors
-from dashboard.pages.monitoring import compared, counted
+from dashboard.pages.monitoring import answering, compared, counted
 from dashboard.selection import SINCE, Selection
 
 PATH, TITLE = "/monitoring", "Monitoring"
-PANELS = (counted, compared)
+PANELS = (counted, compared, answering)
 TICK = "monitoring-tick-state"  # assets/monitoring.js sets it every five seconds while somebody can see the page
 RANGE = "monitoring-range"
 WORDS = {"hour": "Last hour", "day": "Last day", "all": "All"}
@@ -29,7 +29,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
         [
             page_head("Monitoring", sentence, actions),
             dcc.Store(id=TICK),
-            html.Div([counted.layout(), *compared.layout()], className="ff-grid"),
+            html.Div([counted.layout(), *compared.layout(), answering.layout()], className="ff-grid"),
         ],
         className="monitoring",
     )

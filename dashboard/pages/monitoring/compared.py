@@ -1,19 +1,23 @@
 """Bars: what was answered lately. Line and ticks: the same run on its test set. Where they part, something changed."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from dash import Dash, Input, Output, html
 
-from dashboard import drift, theme
-from dashboard.components import badge, card, graph, plain
+from dashboard import drift, exports, theme
+from dashboard.components import badge, card, csv_link, graph, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import drift as figure
+from dashboard.monitor import BINS, Tally
 from dashboard.pages.monitoring.counted import seen
 from dashboard.selection import Selection
 from dashboard.store import wilson
+
+TALL = 360  # pixels of the chart of confidences at most
 
 
 class Ids(StrEnum):
@@ -22,10 +26,13 @@ class Ids(StrEnum):
     MIX = "monitoring-mix-graph"
     TESTS_FACE = "monitoring-tests-face"
     TESTS = "monitoring-tests"
+    CSV = "monitoring-compared-csv"
+    TESTS_CSV = "monitoring-tests-csv"
 
 
 KINDS = {"none": ("no drift", "good"), "some": ("some drift", "warn"), "much": ("much drift", "bad")}
-HELP = (
+HELP = "Whether live answers part from those on the test set by more than chance would have it."
+HOW = (
     "The population stability index is Σ (p − q) ln(p / q) over bins, p live and q on test: by custom under 0.1 is no "
     "change, up to 0.25 some, above that much. It is not called a change where chance alone would give half as much. "
     "Kolmogorov–Smirnov: the largest distance between the two distributions of confidence; with many pictures a "
@@ -37,13 +44,25 @@ def layout() -> list[html.Article]:
     """Two charts and what the tests say."""
     charts = html.Div(
         [
-            html.Div([html.H3("Confidence"), graph(Ids.CONFIDENCE, style={"height": "260px"})]),
+            html.Div([html.H3("Confidence"), graph(Ids.CONFIDENCE)]),
             html.Div([html.H3("Classes answered"), graph(Ids.MIX)]),
         ],
         className="mon-charts",
     )
-    beside = card("Beside the test set", __doc__ or "", [slot(Ids.FACE, "Counting"), charts], span=8)
-    tests = card("Drift", HELP, [slot(Ids.TESTS_FACE, "Testing"), plain.place(Ids.TESTS)], span=4)
+    beside = card(
+        "Beside the test set",
+        __doc__ or "",
+        [slot(Ids.FACE, "Counting"), charts],
+        tools=[html.Span(id=Ids.CSV)],
+        span=8,
+    )
+    tests = card(
+        "Drift",
+        HELP,
+        [slot(Ids.TESTS_FACE, "Testing"), plain.place(Ids.TESTS)],
+        tools=[html.Span(id=Ids.TESTS_CSV)],
+        span=4,
+    )
     return [beside, tests]
 
 
@@ -55,7 +74,9 @@ def register(app: Dash, doors: Doors) -> None:
         Ids.FACE,
         Output(Ids.CONFIDENCE, "figure"),
         Output(Ids.MIX, "figure"),
+        Output(Ids.CONFIDENCE, "style"),
         Output(Ids.MIX, "style"),
+        Output(Ids.CSV, "children"),
         Input("url", "search"),
         Input("monitoring-tick-state", "data"),
         Input(theme.STATE, "data"),
@@ -76,12 +97,15 @@ def register(app: Dash, doors: Doors) -> None:
             mode=mode,
         )
         sure = figure.confidences(np.array(tally.bins), base.bins, mode=mode)
-        return sure, chart, {"height": f"{figure.height(len(run.classes))}px"}
+        pixels = figure.height(len(run.classes))
+        link = csv_link(exports.carried(*counted(tally, base, run.classes)), name=f"{run.run_id}-beside-test.csv")
+        return sure, chart, {"height": f"{min(pixels, TALL)}px"}, {"height": f"{pixels}px"}, link
 
     @panel_callback(
         app,
         Ids.TESTS_FACE,
         plain.children(Ids.TESTS),
+        Output(Ids.TESTS_CSV, "children"),
         Input("url", "search"),
         Input("monitoring-tick-state", "data"),
     )
@@ -94,7 +118,36 @@ def register(app: Dash, doors: Doors) -> None:
             ("Confidence", drift.confidence(tally, base)),
             ("Classes answered", drift.mix(tally, base, run.classes)),
         ]
-        return said(indices, drift.gap(tally, base), tally.n, base)
+        gap = drift.gap(tally, base)
+        link = csv_link(exports.carried(*tested(indices, gap, base)), name=f"{run.run_id}-drift.csv")
+        return said(indices, gap, tally.n, base), link
+
+
+def counted(tally: Tally, base: drift.Baseline, classes: Sequence[str]) -> tuple[list[str], list[list]]:
+    """Head and rows of what the charts show: answers by confidence and by class, live and on test."""
+    ends = [100 * place // BINS for place in range(BINS + 1)]
+    rows: list[list] = [
+        ["confidence", f"{low} to {high} %", live, tally.n, usual, base.n]
+        for low, high, live, usual in zip(ends, ends[1:], tally.bins, base.bins.tolist(), strict=False)
+    ]
+    rows += [
+        ["class", name, tally.classes.get(name, 0), tally.n, usual, base.n]
+        for name, usual in zip(classes, base.classes.tolist(), strict=True)
+    ]
+    return ["of", "is", "live", "live n", "test", "test n"], rows
+
+
+def tested(
+    indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, base: drift.Baseline
+) -> tuple[list[str], list[list]]:
+    """Head and rows of what the tests say."""
+    rows: list[list] = [
+        ["population stability index", name, found.value, found.chance, "", found.n, base.n, found.word]
+        for name, found in indices
+    ]
+    if gap is not None:
+        rows.append(["Kolmogorov-Smirnov distance", "Confidence", gap.distance, "", gap.p, gap.n, base.n, ""])
+    return ["test", "of", "value", "by chance", "p", "live n", "test n", "change"], rows
 
 
 def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, base: drift.Baseline) -> list[Any]:
@@ -111,7 +164,7 @@ def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, 
             )
         )
     if gap is not None:
-        p = f"p = {gap.p:.2g}" if gap.p >= 0.0001 else "p < 0.0001"
+        p = f"p\u00a0=\u00a0{gap.p:.2g}" if gap.p >= 0.0001 else "p\u00a0<\u00a00.0001"
         words = f"of {gap.n:,} confidences kept one by one, against {base.n:,}"
         lines.append(
             html.Li(
@@ -121,5 +174,7 @@ def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, 
                 ]
             )
         )
-    usual = f"On test {base.abstained} would be abstentions."
-    return [html.Ul(lines, className="mon-tests"), html.P(usual, className="quiet small")]
+    return [
+        html.Ul(lines, className="mon-tests"),
+        html.Details([html.Summary("How to read this"), html.P(HOW)], open=True),
+    ]

@@ -1,4 +1,4 @@
-"""Pictures answered by this run, how sure it was, how long it took. Confidence under 50 % counts as an abstention."""
+"""Pictures answered by this run, beside its test set. A confidence under 50 % counts as an abstention."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -6,13 +6,12 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from dashboard import theme
+from dashboard import drift, theme
 from dashboard.components import card, csv_link, graph, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import drift as figure
 from dashboard.monitor import SPANS, Tally
-from dashboard.predictor import LIMIT
 from dashboard.selection import SINCE, Selection
 from dashboard.share import Share
 from dashboard.store import Missing, RunView
@@ -35,7 +34,7 @@ def layout() -> html.Article:
         [
             plain.place(Ids.STATS, className="stats"),
             html.H3("Predictions over time"),
-            graph(Ids.TRAFFIC, style={"height": "150px"}),
+            graph(Ids.TRAFFIC, style={"height": "166px"}),
             html.P(id=Ids.NOTE, className="faint small"),
         ]
     )
@@ -62,7 +61,12 @@ def register(app: Dash, doors: Doors) -> None:
         minutes, tally = seen(doors, run, selection)
         steps, counts, step = stretches(minutes, selection)
         chart = figure.traffic(steps, counts, step=step, mode=theme.mode_of(mode))
-        return stats(tally), chart, note(tally), csv_link(f"/export/monitoring.csv{selection.query()}")
+        return (
+            stats(tally, drift.Baseline.of(run)),
+            chart,
+            note(tally),
+            csv_link(f"/export/monitoring.csv{selection.query()}"),
+        )
 
 
 def seen(doors: Doors, run: RunView, selection: Selection) -> tuple[list[tuple[int, Tally]], Tally]:
@@ -93,31 +97,27 @@ def stretches(minutes: list[tuple[int, Tally]], selection: Selection) -> tuple[l
     return starts, counts, step
 
 
-def stats(tally: Tally) -> list[Any]:
-    """Counts with their doubt, and latency percentiles."""
-    shares = [
-        ("Abstentions", Share(tally.abstained, tally.n), "confidence under 50 %"),
-        (
-            "Unlike the training data",
-            Share(tally.unlike, tally.checked),
-            f"of those compared; {100 - LIMIT:.0f} % of validation are",
-        ),
-    ]
-    found = [
-        stat("Predictions", f"{tally.n:,}", "", None, "in this stretch"),
-        stat("Mean confidence", f"{100 * tally.confidence / tally.n:.1f}", " %", None, f"n = {tally.n:,}"),
-    ]
-    for name, share, words in shares:
-        if share.n:
-            mark = whisker(share.value, *share.ends, (0.0, 1.0))
-            found.append(
-                stat(name, share.percent, " %", mark, f"{share.span}, {share.count:,} of {share.n:,}; {words}")
-            )
-        else:
-            found.append(stat(name, "–", "", None, "none compared yet"))
+def stats(tally: Tally, base: drift.Baseline) -> list[Any]:
+    """Counts with their doubt and what they are on the test set, and latency percentiles."""
     times = [f"{1000 * tally.percentile(share):.3g}" for share in (0.5, 0.95, 0.99)]
-    found.append(stat("Latency, median", times[0], " ms", None, f"p95 {times[1]} ms, p99 {times[2]} ms"))
-    return found
+    usual = f"on test {100 * base.confidence.mean():.1f}" if base.n else "no answers on test"
+    return [
+        stat("Predictions", f"{tally.n:,}", "", None, "in this stretch"),
+        stat("Mean confidence", f"{100 * tally.confidence / tally.n:.1f}", " %", None, f"n = {tally.n:,}; {usual}"),
+        share("Abstentions", Share(tally.abstained, tally.n), base.abstained),
+        share("Unlike the training data", Share(tally.unlike, tally.checked), base.unlike),
+        stat("Latency, median", times[0], " ms", None, "of one picture"),
+        stat("Latency, p95", times[1], " ms", None, f"p99 {times[2]} ms"),
+    ]
+
+
+def share(name: str, live: Share, usual: Share) -> Any:
+    """A proportion beside the same of the test set."""
+    words = f"on test {usual.percent}" if usual.n else "on test not known"
+    if not live.n:
+        return stat(name, "–", "", None, f"none compared yet; {words}")
+    mark = whisker(live.value, *live.ends, (0.0, 1.0))
+    return stat(name, live.percent, " %", mark, f"{live.span}, {live.count:,} of {live.n:,}; {words}")
 
 
 def note(tally: Tally) -> str:

@@ -29,6 +29,9 @@ PRIVACY = (
 )
 
 
+MISTAKES = 8  # that are listed beside the matrix
+
+
 class Ids(StrEnum):
     CARD = "prediction-batch-card"
     FACE = "prediction-batch-face"
@@ -133,7 +136,7 @@ def drawn(counts: np.ndarray, classes: list[str], mode: str) -> list[Any]:
              "names a class; the interval is 95 %). Rows are your folders, columns guesses."],
             className="small",
         ),
-        html.Div([grid], className="cm-view"),
+        html.Div([html.Div([grid], className="cm-view"), mistakes(counts, classes)], className="batch-lay"),
         html.Details([html.Summary("As a table; a cell shows its pictures"), table(counts, classes)]),
     ]  # fmt: skip
 
@@ -166,6 +169,26 @@ def labels(counts: np.ndarray, classes: list[str]) -> list[dict]:
         *parts,
         *matrix.margins(len(classes), words[0], words[1], ("recall", "precision"), (hints[0], hints[1])),
     ]
+
+
+def mistakes(counts: np.ndarray, classes: list[str]) -> html.Div | None:
+    """What was taken for what most often, with its share of the folder; each shows its pictures."""
+    wrong = counts - np.diag(counts.diagonal())
+    order = [int(place) for place in np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]]
+    cells = [divmod(place, len(classes)) for place in order if wrong.flat[place]]
+    if not cells:
+        return None
+    lines = []
+    for i, j in cells:
+        share = Share(int(counts[i, j]), int(counts[i].sum()))
+        where = {"data-batch-true": classes[i], "data-batch-pred": classes[j]}
+        button = html.Button(
+            [html.B(f"{share.count:,}"), html.Span(f"{classes[i]} taken for {classes[j]}"),
+             html.Span(f"{share.percent} % of {share.n:,} ({share.span})", className="faint small")],
+            type="button", **where,
+        )  # fmt: skip
+        lines.append(html.Li(button))
+    return html.Div([html.H3("Mistaken most often"), html.Ul(lines)], className="batch-wrong")
 
 
 def table(counts: np.ndarray, classes: list[str]) -> html.Div:

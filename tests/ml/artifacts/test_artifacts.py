@@ -171,6 +171,17 @@ def test_broken_runs_are_listed_with_their_reason(home, kind):
     assert library.default() == "good"
 
 
+def test_a_candidate_from_feedback_is_no_default_only_because_it_is_the_newest(home):
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "candidate")
+    path = home / "runs" / "candidate" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest |= {"run_id": "candidate", "created": "2999-01-01T00:00:00Z"}
+    path.write_text(json.dumps(manifest))
+    assert Library(home, home).default() == "candidate"  # as any other run would be
+    path.write_text(json.dumps({**manifest, "config": {**manifest["config"], "feedback": "a" * 64}}))
+    assert Library(home, home).default() == "toy"
+
+
 @pytest.mark.parametrize("name", ["predictions.parquet", "weights.safetensors", "filters.npz"])
 def test_a_file_that_changed_is_not_read(home, name):
     run = Library(home, home).open("toy")
