@@ -232,13 +232,16 @@ def painted(image: np.ndarray, strokes: Sequence[Stroke]) -> np.ndarray:
         reach = stroke.size / 2
         points = stroke.points if len(stroke.points) > 1 else stroke.points * 2
         for (x0, y0), (x1, y1) in pairwise(points):
-            rows = slice(max(math.ceil(min(y0, y1) - reach), 0), min(math.floor(max(y0, y1) + reach) + 1, height))
-            columns = slice(max(math.ceil(min(x0, x1) - reach), 0), min(math.floor(max(x0, x1) + reach) + 1, width))
-            y, x = np.mgrid[rows, columns]
+            y = np.arange(max(math.ceil(min(y0, y1) - reach), 0), min(math.floor(max(y0, y1) + reach) + 1, height))
+            x = np.arange(max(math.ceil(min(x0, x1) - reach), 0), min(math.floor(max(x0, x1) + reach) + 1, width))
+            if not len(y) or not len(x):  # beyond the edge
+                continue
+            window = made[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+            y = y[:, None]
             dx, dy = x1 - x0, y1 - y0
             along = np.clip(((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1), 0, 1)
             gap = (x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2
-            made[rows, columns][gap <= reach * reach] = stroke.level / 255
+            window[gap <= reach * reach] = stroke.level / 255
     return made
 
 

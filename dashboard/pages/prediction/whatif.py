@@ -130,7 +130,8 @@ def both() -> list[Any]:
         html.Div([html.Span(words, className="label"), html.B(id=named(f"{side}-label")), html.Span(id=named(side))])
         for side, words in (("before", "Before"), ("after", "After"))
     ]
-    head = [html.Th("Class", scope="col"), html.Td(), html.Th("Before", scope="col"), html.Th("After", scope="col")]
+    names = [html.Th(words, scope="col") for words in ("Class", "Before", "After")]
+    head = [names[0], html.Td("bar: after, mark: before"), *names[1:]]
     table = html.Table(
         [
             html.Caption("Probability of every class before and after the changes", className="visually-hidden"),
