@@ -68,6 +68,7 @@
   let pending = null; /* the text while a hand moves something */
   let told = null; /* the newest answer, with its text */
   let ground = 0, mode = 'draw', mark = null;
+  let complaint = ''; /* what went wrong, until the next step */
   let answers = new Map();
   const first = () => ({ text: '', words: 'As it came', label: '', thumb: held ? held.image : '' });
   const current = () => (pending === null ? steps[at].text : pending);
@@ -98,7 +99,7 @@
   function tooMuch(text) {
     if (text.length <= CHARACTERS && text.split(',').length <= CHANGES) return false;
     pending = null;
-    write('error', 'The link can hold no more changes, so this one was not made. Use this picture as it is now, and go on with that.');
+    complain('The link can hold no more changes, so this one was not made. Use this picture as it is now, and go on with that.');
     show(answers.get(key(steps[at].text)));
     sync();
     return true;
@@ -111,8 +112,12 @@
     address(steps[at].text, true);
     settle();
   }
+  function complain(words) {
+    complaint = words;
+    write('error', words);
+  }
   function settle() {
-    write('error', '');
+    complain('');
     sync();
     strip();
     ask(steps[at].text);
@@ -120,7 +125,7 @@
   /* the address changed: by the browser's arrows, or by a link */
   function adopt(text) {
     if (text === steps[at].text) return;
-    if (parse(text) === null) { write('error', 'The changes in the link cannot be read.'); return; }
+    if (parse(text) === null) { settle(); complain('The changes in the link cannot be read, so they were not made.'); return; }
     const near = [at - 1, at + 1, ...steps.keys()].find((place) => steps[place] && steps[place].text === text);
     pending = null;
     if (near === undefined) { steps = [...steps.slice(0, at + 1), { text: text, words: 'From the link', label: '', thumb: '' }]; at = steps.length - 1; }
@@ -130,6 +135,7 @@
 
   /* ---- asking */
   let wanted = null, asking = false, sent = -Infinity, seen = false;
+  let retried = false; /* it is asked again because it did not answer */
   function ask(text) {
     const known = answers.get(key(text));
     if (known) { wanted = null; show(known); return; }
@@ -148,13 +154,18 @@
       if (mine.held !== held) continue;
       if (found.told) {
         const one = { ...found.told, text: mine.text };
+        if (retried) complain('');
+        retried = false;
         answers.set(`${look ? 'look ' : ''}${mine.text}`, one);
         if (answers.size > KEPT) answers.delete(answers.keys().next().value);
         note(one);
         if (!mine.quiet) show(one);
         else strip();
       } else {
-        write('error', found.error);
+        complain(found.error);
+        retried = Boolean(found.again);
+        ['png', 'csv'].forEach((part) => byId(part).removeAttribute('href')); /* they would be of the answer before */
+        if (!found.again && mine.text) drop(mine.text);
         if (found.again && !wanted) { await sleep(found.again); if (!wanted && mine.held === held) wanted = { ...mine, text: mine.quiet ? mine.text : current() }; }
       }
       /* a step that another one overtook has its picture too */
@@ -162,6 +173,16 @@
       if (bare) wanted = { held: held, text: bare.text, quiet: bare.text !== steps[at].text };
     }
     asking = false;
+  }
+  /* the server will never make these changes */
+  function drop(text) {
+    if (pending !== null || steps[at].text !== text || !at) return;
+    const words = complaint;
+    steps.splice(at, 1);
+    at -= 1;
+    address(steps[at].text, false);
+    settle();
+    complain(words);
   }
   async function post(body) {
     const limit = new AbortController(), clock = setTimeout(() => limit.abort(), PATIENCE_MS);
@@ -174,7 +195,7 @@
       const wait = [429, 503].includes(answer.status) ? 1000 * Number(answer.headers.get('Retry-After') || 2) : 0;
       return { error: said.error || 'The server could not do this. Try again in a moment.', again: wait };
     } catch {
-      return { error: 'The server does not answer. Your changes are kept here, and it is asked again until it does.', again: AGAIN_MS };
+      return { error: 'The server does not answer. Your changes are kept here and it is asked again; until it answers, the bars are those of its last answer.', again: AGAIN_MS };
     } finally { clearTimeout(clock); }
   }
   function note(one) {
@@ -209,7 +230,6 @@
     byId('png').setAttribute('href', one.image);
     byId('csv').setAttribute('href', one.table);
     if (one.text === steps[at].text && pending === null) {
-      write('error', '');
       speak(one);
       strip();
     }
@@ -520,7 +540,7 @@
           draw();
         });
         if (another && now.own && text) { address('', false); settle(); return still(); } /* another picture begins as it is */
-        if (parse(text) === null || text === steps[at].text) settle();
+        if (text === steps[at].text) settle();
       }
       adopt(text);
       return still();

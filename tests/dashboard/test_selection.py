@@ -39,7 +39,7 @@ selections = st.builds(
     level=st.sampled_from(LEVELS),
     abstain=st.none() | shares,
     way=st.none() | st.from_regex(r"\A[a-z][a-z-]{0,19}\Z"),
-    edits=st.sampled_from([None, "rot:15", "shift:2:-1,blur:0.8,invert", "noise:0.1:7,brush:AQD_AQIC"]),
+    edits=st.sampled_from([None, "rot:15", "shift:2:-1,blur:0.8,invert", "noise:0.1:7,brush:Av8BBAQ"]),
     matrix=views,
     lasso=st.none() | st.lists(points, min_size=3, max_size=8).map(lambda p: Lasso("map", tuple(p))),
     ids=st.lists(st.integers(0, 60_000), max_size=5, unique=True).map(tuple),
