@@ -370,7 +370,7 @@
   const ACTS = {
     undo: () => go(at - 1),
     redo: () => go(at + 1),
-    reset: () => commit('', 'Reset', 'reset', false),
+    reset: () => commit('', 'Start over', 'reset', false),
     seed: () => {
       const changes = parse(current()) || [], noise = changes.findLast((one) => one.kind === 'noise');
       if (!noise) return;

@@ -153,7 +153,7 @@ def steps() -> list[Any]:
     acts = [
         _press("Undo", "act", "undo", disabled=True, title="Ctrl+Z"),
         _press("Redo", "act", "redo", disabled=True, title="Ctrl+Shift+Z"),
-        _press("Reset", "act", "reset", disabled=True),
+        _press("Start over", "act", "reset", disabled=True),
     ]
     out = [
         _press("Use this picture", "act", "use", disabled=True, title="Ask the whole studio about it, as your own"),
