@@ -21,7 +21,7 @@
   /* a link to another page carries the filters, not the place in the gallery */
   function carried() {
     const query = new URLSearchParams(window.location.search);
-    ['page', 'sample', 'way'].forEach((name) => query.delete(name));
+    ['page', 'sample', 'way', 'edits'].forEach((name) => query.delete(name));
     const text = query.toString();
     return text ? '?' + text : '';
   }

@@ -168,6 +168,34 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             _ref("Error"),
         ],
     },
+    "Change": _object(
+        {
+            "image": _text("A picture as a data URL; one that has not the network's form is prepared first."),
+            "edits": _text(
+                "What is changed, in this order, as docs/preparation.md has it: rot:15,shift:2:-1,blur:0.8",
+                maxLength=4000,
+            ),
+            "run": CHOICE["run"],
+            "engine": CHOICE["engine"],
+            "look": {"type": "boolean", "description": "Send Grad-CAM of the answer after the changes along."},
+        },
+        ["image"],
+    ),
+    "Whatif": _object(
+        {
+            "run": _text("The run that answered."),
+            "edits": _text("What was changed."),
+            "image": _text("The picture after it, of the network's form, a data URL."),
+            "ground": {"type": "integer", "minimum": 0, "maximum": 255, "description": "What comes in from outside."},
+            "classes": {"type": "array", "items": {"type": "string"}},
+            "before": {"type": "array", "items": SHARE, "description": "Probabilities as trained, in class order."},
+            "after": {"type": "array", "items": SHARE, "description": "The same after the changes."},
+            "table": _text("Both as CSV, a data URL."),
+            "ms": {"type": "number", "minimum": 0},
+            "look": _text("See-through, a data URL; empty where the network has no convolution."),
+        },
+        ["run", "edits", "image", "ground", "classes", "before", "after", "table", "ms"],
+    ),
     "Attribution": _object(
         {
             "run": _text("The run that was asked."),
@@ -321,6 +349,14 @@ PATHS: dict[str, dict[str, Any]] = {
                 },
                 **_errors(404, 409, 413, 415, 422, 503),
             },
+        }
+    },
+    "/api/v1/whatif": {
+        "post": {
+            "operationId": "whatif",
+            "summary": "What becomes of the answer when a picture is changed by hand.",
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Change")}}},
+            "responses": {"200": _json(_ref("Whatif"), "Both answers."), **_errors(404, 409, 413, 415, 422, 503)},
         }
     },
     "/api/v1/runs": {

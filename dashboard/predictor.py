@@ -13,7 +13,7 @@ import numpy as np
 
 from dashboard.recent import Recent
 from dashboard.selection import ATTACKS
-from ml import batch
+from ml import batch, edits
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.batch import Said
 from ml.data.duplicates import LIMIT as TWIN
@@ -50,6 +50,7 @@ __all__ = [
     "Attempt",
     "Box",
     "Broken",
+    "Edited",
     "Familiarity",
     "Gate",
     "Missing",
@@ -156,6 +157,24 @@ class Attempt:
     halvings: int = 0
 
 
+@dataclass(frozen=True)
+class Edited:
+    """What becomes of an answer when its picture is changed by hand.
+
+    image, changed: uint8 [h, w, c] of the network's form, before and after; before, after: float32 [classes];
+    ground: the level of the network's background, which comes in from outside; said: the changes as text.
+    """
+
+    run: str
+    classes: tuple[str, ...]
+    image: np.ndarray
+    changed: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    ground: int
+    said: str
+
+
 class Opened:
     """One run ready to answer; a network is loaded when it is first asked for."""
 
@@ -255,6 +274,22 @@ class Predictor:
             probabilities = network.probabilities(made.image[None])[0]
         seconds = time.perf_counter() - start
         return Answer(opened.run.run_id, opened.classes, probabilities, made, seconds)
+
+    def edited(
+        self, run_id: str | None, image: np.ndarray, said: str, *, orientation: int = 1, engine: str = "torch"
+    ) -> Edited:
+        """image: uint8 [h, w, 1 or 3], prepared first where it has not the network's form; said: see ml.edits.
+
+        Raises what `predict` raises, and ValueError with a sentence for changes that cannot be made.
+        """
+        opened, changes = self._open(run_id), edits.parse(said)
+        form, network = opened.form, self._network(opened, engine)
+        base = prepared(image, form, USUAL, orientation=orientation).image
+        ground = form.background or 0
+        changed = edits.apply(base, changes, ground=ground)
+        with self._lock:
+            before, after = network.probabilities(np.stack([base, changed]))
+        return Edited(opened.run.run_id, opened.classes, base, changed, before, after, ground, edits.text(changes))
 
     def agreement(self, run_id: str | None, image: np.ndarray, **options: Any) -> Agreement:
         """What the run says of every plausible preparation of a picture, asked in one batch.

@@ -27,6 +27,12 @@ LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
 ATTACKS = ("fgsm", "pgd")
 MOST = 32.0  # of 255, how far an attack may move a pixel
 BINS = 15  # of the calibration error; an end of a range that is a fifteenth to six digits is meant exactly
+# what a picture is changed by on Prediction, and from where to where; the meaning and the strokes of `brush` are ml's
+EDITS: dict[str, tuple[tuple[float, float], ...]] = {
+    "rot": ((-180, 180),), "zoom": ((0.5, 2),), "shift": ((-128, 128), (-128, 128)), "invert": (), "bright": ((-1, 1),),
+    "contrast": ((0, 3),), "blur": ((0, 5),), "noise": ((0, 0.5), (0, 9_999)),
+}  # fmt: skip
+EDITS_MOST = (40, 4_000)  # changes, and characters
 STATES = ("new", "accepted", "rejected")  # of feedback
 SINCE = ("hour", "day", "all")
 FEW = 30  # classes a matrix shows without being told how many
@@ -119,6 +125,7 @@ class Selection:
     level: int = 95
     abstain: float | None = None  # the confidence under which the studio gives no answer
     way: str | None = None  # how the studio's picture was prepared, one of ml.variants; the usual way when not said
+    edits: str | None = None  # how the studio's picture is changed by hand, 'rot:15,shift:2:-1'
     state: str | None = None  # of feedback, one of STATES
     text: str | None = None  # looked for in feedback
     since: str | None = None  # how far back Monitoring looks, one of SINCE; an hour when not said
@@ -170,12 +177,12 @@ class Selection:
 
     def with_(self, **changes: Any) -> "Selection":
         """A changed copy. Changing what narrows the examples goes back to page 1 and closes the drawer; another
-        example is prepared in the usual way."""
+        example is prepared in the usual way and not changed by hand."""
         others = ("run", "against", "split", "epoch", "labels", "state", "text", "sort")
         if any(name in changes for name in (*FILTERS, *others)):
             changes = {"page": 1, "sample": None, **changes}
         if "sample" in changes:
-            changes = {"way": None, **changes}
+            changes = {"way": None, "edits": None, **changes}
         return replace(self, **changes)
 
     def toggle(self, name: str, value: str | tuple[str, ...], *, add: bool = False) -> "Selection":
@@ -246,7 +253,7 @@ class Selection:
 
     def here(self, **keep: Any) -> "Selection":
         """What a link to another page carries: the filters, not the place in the gallery."""
-        return replace(self, page=1, sample=None, way=None, **keep)
+        return replace(self, page=1, sample=None, way=None, edits=None, **keep)
 
     @property
     def narrowed(self) -> bool:
@@ -339,6 +346,26 @@ def _way(values: list[str]) -> str:
     if not re.fullmatch(r"[a-z][a-z-]{0,19}", _last(values), re.ASCII):
         raise ValueError
     return _last(values)
+
+
+def _edits(values: list[str]) -> str:
+    text = _last(values)
+    parts = text.split(",")
+    if len(parts) > EDITS_MOST[0] or len(text) > EDITS_MOST[1]:
+        raise ValueError
+    for part in parts:
+        kind, *numbers = part.split(":")
+        if kind == "brush":
+            if len(numbers) != 1 or not re.fullmatch(r"[A-Za-z0-9_-]{7,}", numbers[0], re.ASCII):
+                raise ValueError
+            continue
+        if kind not in EDITS:
+            raise ValueError
+        for number, (low, high) in zip(numbers, EDITS[kind], strict=True):
+            readable = re.fullmatch(r"-?(0|[1-9]\d{0,3})(\.\d{1,3})?", number, re.ASCII)
+            if not readable or not low <= float(number) <= high:
+                raise ValueError
+    return text
 
 
 def _level(values: list[str]) -> int:
@@ -445,6 +472,7 @@ READERS = {
     "level": _level,
     "abstain": _share,
     "way": _way,
+    "edits": _edits,
     "under": _under,
     "attack": _one_of(ATTACKS),
     "epsilon": _epsilon,

@@ -25,6 +25,7 @@ from dashboard import (
     security,
     serve,
     theme,
+    whatif,
 )
 from dashboard.components import button, faces, icon, plain, selection_bar
 from dashboard.decisions import Decisions
@@ -122,6 +123,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     review.register(server, doors)
     inbox.register(server, doors)
     metrics.register(server, doors)
+    whatif.register(server, doors)
     api.register(server, doors)
     health.register(server, doors)
     compression.install(server)

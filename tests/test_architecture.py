@@ -103,6 +103,13 @@ ALLOWED = {
         "dashboard.share",
         "dashboard.uploads",
     ),
+    "dashboard.whatif": (
+        "dashboard.doors",
+        "dashboard.exports",
+        "dashboard.figures",
+        "dashboard.predictor",
+        "dashboard.uploads",
+    ),
     "dashboard.review": (
         "dashboard.decisions",
         "dashboard.doors",
@@ -133,6 +140,7 @@ ALLOWED = {
     "ml.comparison": ("ml.intervals",),
     "ml.conformal": (),
     "ml.preparation": (),
+    "ml.edits": (),
     "ml.variants": ("ml.preparation",),
     "ml.familiarity": (),
     "ml.decoding": (),

@@ -39,6 +39,7 @@ selections = st.builds(
     level=st.sampled_from(LEVELS),
     abstain=st.none() | shares,
     way=st.none() | st.from_regex(r"\A[a-z][a-z-]{0,19}\Z"),
+    edits=st.sampled_from([None, "rot:15", "shift:2:-1,blur:0.8,invert", "noise:0.1:7,brush:Av8BBAQ"]),
     matrix=views,
     lasso=st.none() | st.lists(points, min_size=3, max_size=8).map(lambda p: Lasso("map", tuple(p))),
     ids=st.lists(st.integers(0, 60_000), max_size=5, unique=True).map(tuple),
@@ -61,6 +62,7 @@ def test_a_url_gives_back_the_selection(selection):
     assert again.tag == selection.tag
     assert again.contrast == selection.contrast
     assert again.matrix == selection.matrix
+    assert again.edits == selection.edits
     if selection.tempered:
         assert tuple(map(exact, again.tempered)) == selection.tempered
 
@@ -113,6 +115,15 @@ def test_what_is_no_text_is_the_default(value):
         "?abstain=2",
         "?way=Loose",
         "?way=../x",
+        "?edits=",
+        "?edits=rot",
+        "?edits=rot:181",
+        "?edits=zoom:٢",
+        "?edits=invert:1",
+        "?edits=turn:3",
+        "?edits=brush:<script>",
+        "?edits=" + ",".join(["invert"] * 41),
+        "?edits=brush:" + "A" * 4_000,
     ],
 )
 def test_bad_values_are_dropped_and_named(search):

@@ -18,6 +18,7 @@ from dashboard.pages.prediction import (
     saliency,
     samples,
     variants,
+    whatif,
 )
 from dashboard.selection import Selection
 
@@ -25,6 +26,7 @@ PATH = "/prediction"
 TITLE = "Prediction"
 PANELS = (
     picture, answer, saliency, feedback, samples, preparation, variants, others, familiarity, explained, layers, batch,
+    whatif,
 )  # fmt: skip
 SENTENCE = (
     "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
@@ -54,6 +56,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             samples.layout(classes, opened=selection.sample is None),
             html.Div(
                 [
+                    whatif.layout(),
                     feedback.layout(),
                     preparation.layout(),
                     variants.layout(),

@@ -49,6 +49,9 @@ class Ids(StrEnum):
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 NOTHING = "No picture yet. Drop one on the left, or take one from the test set below."
 ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
+CHANGES_ONLY = (
+    "No picture yet. This link holds changes to a picture, not the picture: give it again, and they are made to it."
+)
 REFUSED = "There is no answer, because the picture could not be read."
 ABSTAINED = "No answer"
 MOVE = """(told) => {
@@ -263,7 +266,8 @@ def ask(
         if asked is None:
             doors.predictor.warm(selection.run)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
-            return replace(shown, face=faces.empty(REFUSED if refusal else NOTHING), error=refusal)
+            nothing = CHANGES_ONLY if selection.edits else NOTHING
+            return replace(shown, face=faces.empty(REFUSED if refusal else nothing), error=refusal)
         shown.shown, shown.caption = asked.shown, asked.caption
         answer = asked.ask(doors)
         shown.told = told(asked.run, answer.probabilities, selection, asked.truth)
@@ -447,7 +451,11 @@ def _choice(
         type="button",
         title=title or None,
         disabled=disabled,
-        **{"data-search": replace(selection, **change).query(), "aria-pressed": str(on).lower()},
+        **{
+            "data-search": replace(selection, **change).query(),
+            "data-own": ",".join(change),  # what is changed by hand stays as it is by then
+            "aria-pressed": str(on).lower(),
+        },
     )
 
 
