@@ -313,7 +313,7 @@
     if (!live.video.isConnected) { close(); return; } /* another page */
     const rate = pace(live), ages = [...live.ages].sort((a, b) => a - b);
     if (rate === null || !ages.length) return;
-    write('.pace', `${rate.toFixed(0)} frames a second answered, each ${ages[ages.length >> 1].toFixed(0)} ms after it was taken`);
+    write('.pace', `${rate.toFixed(0)} frames a second answered, ${ages[ages.length >> 1].toFixed(0)} ms after they were taken`);
   }
 
   async function freeze() {

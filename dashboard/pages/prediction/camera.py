@@ -16,25 +16,26 @@ QUICK = "Frames are prepared quickly, with a coarser look for the garment; a fro
 
 def layout() -> html.Div:
     """The button that opens it, the live picture with what is said of it, and the face where there is none."""
-    stage = html.Div(
+    view = html.Div(
         [
             html.Video(muted=True, autoPlay=True, **{"aria-label": "What the camera sees"}),
             html.Canvas(width=320, height=320, **{"aria-hidden": "true"}),
             html.P([html.B(), html.Span()], className="said", hidden=True),
         ],
-        className="stage",
+        className="view",
     )
     guess = html.Li([html.Span(), html.Span(html.I(), className="track"), html.Span()], className="pbar")
     live = [
-        stage,
+        view,
         html.P(className="refusal", role="status"),
         html.Ol([guess] * 3, className="pbars", **{"aria-label": "The likeliest classes"}),
         html.P(className="faint small pace"),
         html.Div(
             [
-                button("Freeze and use", kind="primary", **{"data-camera": "freeze"}),
-                button("Stop", title="Escape", **{"data-camera": "close"}),
-                *(button(words, **{"data-camera": name, "aria-pressed": "true"}) for name, words in TOGGLES),
+                _press("Freeze and use", "freeze", kind="primary"),
+                _press("Stop", "close", title="Escape"),
+                _press("Saliency", "overlay", **{"aria-pressed": "true"}),
+                _press("Mirror", "mirror", **{"aria-pressed": "true"}),
             ],
             className="row-ff",
         ),
@@ -43,7 +44,7 @@ def layout() -> html.Div:
     ]
     return html.Div(
         [
-            button([icon("camera"), "Use the camera"], **{"data-camera": "open"}),
+            _press([icon("camera"), "Use the camera"], "open"),
             html.Div(live, className="live"),
             html.Div([icon("camera"), html.P(role="status"), html.Div(className="row-ff")], className="face"),
             html.P(className="visually-hidden", role="status"),
@@ -54,4 +55,6 @@ def layout() -> html.Div:
     )
 
 
-TOGGLES: tuple[tuple[str, Any], ...] = (("overlay", "Saliency"), ("mirror", "Mirror"))
+def _press(words: Any, what: str, **more: Any) -> html.Button:
+    """A button that assets/camera.js hears."""
+    return button(words, **{"data-camera": what, **more})
