@@ -91,8 +91,8 @@ class Client:
             self._lines = None
 
 
-def question(address: str, picture: bytes, **fields: str) -> bytes:
-    """The whole request that asks for the prediction of a picture, bytes of a file; its boundary is new each time, as
+def question(address: str, picture: bytes, path: str = "/api/v1/predict", **fields: str) -> bytes:
+    """The whole request that asks about a picture, bytes of a file; its boundary is new each time, as
     clients make it: the server has to look for another one in every request.
     """
     boundary = secrets.token_hex(16)
@@ -103,7 +103,7 @@ def question(address: str, picture: bytes, **fields: str) -> bytes:
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'.encode()
     body = b"".join([*parts, head, picture, f"\r\n--{boundary}--\r\n".encode()])
     lines = [
-        "POST /api/v1/predict HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"Host: {urlsplit(address).netloc}",
         f"Content-Type: multipart/form-data; boundary={boundary}",
         f"Content-Length: {len(body)}",
@@ -198,7 +198,8 @@ async def cameras(address: str, frames: list[bytes], *, clients: int, pace: floa
                 ready.clear()
                 when, which = newest
                 try:
-                    status, body = await client.ask(question(address, frames[int(which) % len(frames)]))
+                    frame = frames[int(which) % len(frames)]
+                    status, body = await client.ask(question(address, frame, "/api/v1/frame", overlay="1"))
                 except OSError as error:
                     seen.errors.append(repr(error))
                     continue

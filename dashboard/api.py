@@ -26,6 +26,8 @@ from dashboard.uploads import API_BYTES, Picture, Refusal, allowed, data_url, de
 
 FIELDS = ("run", "top", "prepare", "engine")
 BATCH_FIELDS = (*FIELDS, "seen")
+FRAME_FIELDS = ("run", "overlay")
+FRAME_BYTES = 2 * 10**6
 EXPLAIN_FIELDS = ("run", "prepare", "target", "method", "layer", "as")
 BATCH_WORDS = (
     f"A batch may have {FILES:,} files, {BATCH_BYTES // 10**6} MB as sent and {UNPACKED // 10**6} MB unpacked."
@@ -46,7 +48,7 @@ class Unanswerable(ValueError):
 
 
 def register(server: Flask, doors: Doors) -> None:
-    """Add POST /api/v1/predict, batch and explain, GET and POST /api/v1/runs, GET /api/v1/openapi.json and
+    """Add POST /api/v1/predict, frame, batch and explain, GET and POST /api/v1/runs, GET /api/v1/openapi.json and
     GET /explanations/… to the server."""
 
     def told(answer: Callable[[], Response]) -> Response:
@@ -70,6 +72,10 @@ def register(server: Flask, doors: Doors) -> None:
     def api_predict() -> Response:
         return told(lambda: jsonify(predict(doors)))
 
+    @server.post("/api/v1/frame")
+    def api_frame() -> Response:
+        return told(lambda: jsonify(frame(doors)))
+
     @server.post(BATCH)
     def api_batch() -> Response:
         return told(lambda: batch(doors, limits.spender(server)))
@@ -78,7 +84,7 @@ def register(server: Flask, doors: Doors) -> None:
     def api_explain() -> Response:
         return told(lambda: explain(doors))
 
-    for path, field in (("predict", "image"), ("batch", "files"), ("explain", "image")):
+    for path, field in (("predict", "image"), ("frame", "image"), ("batch", "files"), ("explain", "image")):
         server.add_url_rule(f"/api/v1/{path}", f"api_{path}_how", _how(field), methods=["GET"])
 
     @server.get("/api/v1/openapi.json")
@@ -134,6 +140,35 @@ def predict(doors: Doors) -> dict[str, Any]:
         image = data_url(Picture(answer.prepared.image, 1, 0, 0))
         told["ticket"] = {"run": answer.run, "image": image, **inbox.ticket(doors, answer, image)}
     return told
+
+
+def frame(doors: Doors) -> dict[str, Any]:
+    """The answer to one frame of a camera: prepared the quick way, not counted by the monitor, kept nowhere.
+
+    Raises Unanswerable, Refusal, Missing or Broken.
+    """
+    content, fields = _form("image", FRAME_FIELDS, FRAME_BYTES, allowed(FRAME_BYTES))
+    overlay = fields.pop("overlay", "0")
+    if overlay not in ("0", "1"):
+        raise Unanswerable("overlay must be 0 or 1.")
+    asked = _asked(doors, fields)
+    picture = decode(content, limit=FRAME_BYTES)
+    answer, spoke = doors.predictor.glance(
+        asked["run"], picture.pixels, orientation=picture.orientation, explain=overlay == "1"
+    )
+    height, width = picture.pixels.shape[:2][:: -1 if picture.orientation >= 5 else 1]  # upright, as the place has it
+    shares = answer.prepared.place / np.array([[width], [height]])
+    told = {
+        "run": answer.run,
+        "label": answer.label,
+        "confidence": answer.confidence,
+        "top": [{"label": label, "probability": probability} for label, probability in answer.top(asked["top"])],
+        "ms": round(1000 * answer.seconds, 2),
+        "height": answer.prepared.image.shape[0],
+        "width": answer.prepared.image.shape[1],
+        "place": [[round(float(value), 6) for value in row] for row in shares],
+    }
+    return told if spoke is None else {**told, "overlay": thumbnail(veil(spoke))}
 
 
 def batch(doors: Doors, spend: Callable[[float], None]) -> Response:

@@ -101,6 +101,27 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         },
         ["run", "label", "confidence", "top", "ms"],
     ),
+    "Frame": _object(
+        {
+            "run": _text("The run that answered."),
+            "label": _text("The most likely class."),
+            "confidence": SHARE,
+            "top": {"type": "array", "items": _ref("Guess"), "minItems": 1},
+            "ms": {"type": "number", "minimum": 0, "description": "Preparation and network, milliseconds."},
+            "height": {**COUNT, "description": "Of the picture as the network saw it."},
+            "width": {**COUNT, "description": "Of the picture as the network saw it."},
+            "place": {
+                "type": "array",
+                "description": "Where that picture lies in the frame: two rows that make of its point (x, y, 1), in "
+                "pixels from the upper left corner, the point of the frame, in shares of width and height.",
+                "items": {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+            "overlay": _text("What spoke for the class, a see-through PNG of that picture's size as a data URL."),
+        },
+        ["run", "label", "confidence", "top", "ms", "height", "width", "place"],
+    ),
     "Ticket": _object(
         {
             "run": _text("The run that answered."),
@@ -287,6 +308,22 @@ PATHS: dict[str, dict[str, Any]] = {
                 ["image"],
             ),
             "responses": {"200": _json(_ref("Answer"), "The answer."), **_errors(404, 409, 413, 415, 422, 503)},
+        }
+    },
+    "/api/v1/frame": {
+        "post": {
+            "operationId": "frame",
+            "summary": "What one frame of a camera shows, quickly.",
+            "description": "The thing is looked for in a coarser copy than predict does. Nothing is kept or counted.",
+            "requestBody": _multipart(
+                {
+                    "image": {**FILE, "description": "A PNG, JPEG, WebP or GIF file of up to 2 MB."},
+                    "run": CHOICE["run"],
+                    "overlay": _text("1: send Grad-CAM's overlay along, where the network has one.", enum=["0", "1"]),
+                },
+                ["image"],
+            ),
+            "responses": {"200": _json(_ref("Frame"), "The answer."), **_errors(404, 409, 413, 415, 422, 503)},
         }
     },
     BATCH: {

@@ -22,7 +22,7 @@ from ml.decoding import FILE_BYTES, GATE, LOSSLESS, ORIENTATION, Gate, Picture, 
 from ml.engines import ENGINES, need, open_run
 from ml.familiarity import LIMIT, Familiarity, Known, Reference, Rival, usual
 from ml.parcels import FILES, UNPACKED, items
-from ml.preparation import MODES, STEPS, Box, Form, Mode, Prepared, Step
+from ml.preparation import MODES, STEPS, Box, Form, Mode, Prepared, Step, prepare
 from ml.variants import USUAL, Agreement, Variant, compare, prepared
 
 if TYPE_CHECKING:
@@ -290,6 +290,33 @@ class Predictor:
         with self._lock:
             before, after = network.probabilities(np.stack([base, changed]))
         return Edited(opened.run.run_id, opened.classes, base, changed, before, after, ground, edits.text(changes))
+
+    def glance(
+        self, run_id: str | None, image: np.ndarray, *, orientation: int = 1, explain: bool = False
+    ) -> tuple[Answer, np.ndarray | None]:
+        """One frame of a camera: prepared the quick way (ml.preparation.WAYS), and nothing of it is held here.
+
+        image: uint8 [h, w, 1 or 3]; explain: with Grad-CAM of the answer, float32 [h, w] from 0 to 1 in the network's
+        form, None for a network that has none. Raises Missing or Broken.
+        """
+        opened = self._open(run_id)
+        form, network = opened.form, self._network(opened, "torch")
+        start = time.perf_counter()
+        made = prepare(image, form, orientation=orientation, ways=("quick",))
+        with self._lock:
+            probabilities = network.probabilities(made.image[None])[0]
+        seconds = time.perf_counter() - start
+        answer = Answer(opened.run.run_id, opened.classes, probabilities, made, seconds)
+        if not explain:
+            return answer, None
+        from ml.explanation import EXPLANATIONS as WAYS
+        from ml.explanation import to_unit
+
+        try:
+            raw = self._raw(opened, made.image[None], np.array([answer.predicted]), "grad-cam")[0]
+        except NoExplanation:
+            return answer, None
+        return answer, to_unit(raw, WAYS["grad-cam"].full)
 
     def agreement(self, run_id: str | None, image: np.ndarray, **options: Any) -> Agreement:
         """What the run says of every plausible preparation of a picture, asked in one batch.

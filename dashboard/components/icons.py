@@ -16,6 +16,7 @@ NAMES = (
     "shuffle",
     "grid",
     "picture",
+    "camera",
 )
 
 

@@ -1,5 +1,6 @@
 """The HTTP interface on the whole app."""
 
+import base64
 import io
 import json
 import re
@@ -107,6 +108,62 @@ def test_uploads_never_touch_the_disk(live_server, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")  # any temporary file now fails
     answer = requests.post(f"{live_server}/api/v1/predict", files={"image": ("a.png", content)}, timeout=30)
     assert answer.status_code == 200, answer.text
+
+
+def framed(client, content: bytes, **fields):
+    data = {"image": (io.BytesIO(content), "frame.jpg"), **fields}
+    return client.post("/api/v1/frame", data=data, base_url="http://127.0.0.1")
+
+
+def test_a_frame_is_answered_and_leaves_nothing(app, client, home):
+    """A bright square in the upper right of a dark wall: where it was looked for is where it is."""
+    wall = np.full((240, 320, 3), 40, np.uint8)
+    wall[24:84, 220:280] = 220
+    buffer = io.BytesIO()
+    Image.fromarray(wall).save(buffer, "JPEG", quality=90)
+    files = sorted(home.rglob("*"))
+    body = framed(client, buffer.getvalue(), overlay="1").get_json()
+    assert body["run"] == "toy"
+    assert body["top"][0] == {"label": body["label"], "probability": body["confidence"]}
+    assert len(body["top"]) == 3
+    corners = np.array(body["place"]) @ [[0, body["width"]], [0, body["height"]], [1, 1]]
+    assert corners == pytest.approx(np.array([[220 / 320, 280 / 320], [24 / 240, 84 / 240]]), abs=0.02)
+    overlay = Image.open(io.BytesIO(base64.b64decode(body["overlay"].partition(",")[2])))
+    assert (overlay.mode, overlay.size) == ("RGBA", (body["width"], body["height"]))
+    assert "overlay" not in framed(client, buffer.getvalue()).get_json()
+    assert sorted(home.rglob("*")) == files
+    counted = client.get("/metrics", base_url="http://127.0.0.1").get_data(as_text=True)
+    assert 'fashion_predictions_total{run="toy"}' not in counted, "a live picture would drown what people ask"
+    post(client, buffer.getvalue())
+    counted = client.get("/metrics", base_url="http://127.0.0.1").get_data(as_text=True)
+    assert 'fashion_predictions_total{run="toy"}' in counted
+
+
+def test_frames_of_a_turned_camera_have_their_place_upright(client):
+    wall = np.full((320, 240, 3), 40, np.uint8)
+    wall[40:100, 24:84] = 220
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6  # to be turned clockwise: 320 wide then, the square 40 from the top's right end
+    Image.fromarray(wall).save(buffer, "JPEG", quality=90, exif=exif)
+    body = framed(client, buffer.getvalue()).get_json()
+    corners = np.array(body["place"]) @ [[0, body["width"]], [0, body["height"]], [1, 1]]
+    assert corners == pytest.approx(np.array([[220 / 320, 280 / 320], [24 / 240, 84 / 240]]), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"overlay": "2"}, 400, "overlay must be 0 or 1"),
+        ({"prepare": "none"}, 400, "no field 'prepare'; known are image, run, overlay"),
+        ({"run": "nowhere"}, 404, "no run 'nowhere'"),
+    ],
+)
+def test_wrong_frames_are_told_so(client, run, fields, status, words, monkeypatch):
+    answer = framed(client, png(run.pictures("test").images[0]), **fields)
+    assert answer.status_code == status
+    assert words in answer.get_json()["error"]
+    monkeypatch.setattr("dashboard.api.FRAME_BYTES", 100_000)
+    assert framed(client, bytes(100_000)).status_code == 413
 
 
 def test_runs_are_listed_with_what_a_program_needs(client, home):

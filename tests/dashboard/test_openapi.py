@@ -107,6 +107,7 @@ def test_right_answers_have_the_shape_that_is_described(described, fields):
         return answer
 
     fits("Answer", send("/api/v1/predict", "image").get_json())
+    fits("Frame", send("/api/v1/frame", "image", overlay="1").get_json())
     for line in send("/api/v1/batch", "files", seen="1").get_data(as_text=True).splitlines():
         fits("Line", json.loads(line))
     answer = send("/api/v1/explain", "image", **fields)

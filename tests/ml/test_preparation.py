@@ -341,3 +341,34 @@ def test_reversed_tones_stay_within_the_thing():
     plain, other = (steps(prepare(picture, FORM, ways=ways))["polarity"].image for ways in ((), ("reversed",)))
     assert set(np.unique(plain)) == set(np.unique(other)) == {0, 100, 200}
     np.testing.assert_array_equal(plain == 200, other == 100)
+
+
+@pytest.mark.parametrize("degrees", [0, 14, -20])
+def test_the_place_leads_back_to_the_picture(degrees):
+    """A garment with one bright corner: where the corner is in what the network sees, is where it was."""
+    picture = garment(255, 90, height=240, width=260)
+    picture[40:60, 120:140] = 0
+    turned = np.array(Image.fromarray(picture).rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255)))
+    prepared = prepare(turned, FORM)
+    assert steps(prepared)["straighten"].done == (degrees != 0)
+    rows, columns = np.nonzero(prepared.image[:, :, 0] > 235)  # light on dark by now
+    x, y = prepared.place @ [columns.mean() + 0.5, rows.mean() + 0.5, 1]
+    angle, dx, dy = np.deg2rad(degrees), 130 - 130, 50 - 120  # of the corner from the middle, before the turn
+    was = 130 + dx * np.cos(angle) + dy * np.sin(angle), 120 - dx * np.sin(angle) + dy * np.cos(angle)
+    assert (x, y) == pytest.approx(was, abs=4)  # a pixel of the network is 3.6 of the picture
+
+
+def test_what_is_turned_and_cut_by_hand_has_its_place():
+    picture = np.random.default_rng(2).integers(0, 256, (40, 60, 1)).astype(np.uint8)
+    place = prepare(picture, Form(28, 28, 1), mode="none", turn=90, box=(0.5, 0.25, 1.0, 0.5)).place
+    # turned left, it is 40 wide and 60 high; the cut begins at (20, 15), which was at (60 - 15, 20)
+    assert place @ [0, 0, 1] == pytest.approx([45, 20])
+    assert place @ [28, 28, 1] == pytest.approx([30, 40])
+    assert prepare(picture, Form(40, 60, 1)).place == pytest.approx(np.eye(2, 3))
+
+
+def test_the_quick_way_finds_the_same_thing():
+    prepared = prepare(busy(garment(255, 20)), FORM, ways=("quick",))
+    assert steps(prepared)["clear"].done
+    corners = prepared.place @ [[0, 28], [0, 28], [1, 1]]  # of the square around it: 100 pixels from (95, 40)
+    assert corners == pytest.approx(np.array([[95, 195], [40, 140]]), abs=8)  # a pixel of the coarse copy is 3.75

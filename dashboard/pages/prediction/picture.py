@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import uploads
 from dashboard.components import icon
 from dashboard.doors import Doors
-from dashboard.pages.prediction import samples
+from dashboard.pages.prediction import camera, samples
 from dashboard.selection import Selection
 
 
@@ -70,6 +70,7 @@ def layout() -> html.Article:
         [
             head,
             zone,
+            camera.layout(),
             dcc.Store(id=Ids.CAME),
             html.Div(id=Ids.ERROR, className="refusal", role="alert"),
             html.P(
