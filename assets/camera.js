@@ -138,7 +138,7 @@
     track.onended = () => { if (live === current) face('ended'); };
     Object.assign(video, { muted: true, playsInline: true, srcObject: stream });
     try { await video.play(); } catch { if (live === current) face('busy'); return; }
-    if (live !== current) return;
+    if (gone(current)) return;
     clear();
     root().dataset.state = 'live';
     reflect(track.getSettings());
@@ -156,7 +156,7 @@
 
   async function list(chosen) {
     const found = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === 'videoinput');
-    if (!live) return;
+    if (!live || !root()) return;
     const select = part('.pair select');
     select.replaceChildren(...found.map((one, place) => new Option(one.label || `Camera ${place + 1}`, one.deviceId)));
     select.value = chosen;
@@ -182,18 +182,21 @@
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+  /* stopped, or the page is another one by now */
+  const gone = (current) => live !== current || !root();
+
   async function loop(current) {
-    while (live === current) {
+    while (!gone(current)) {
       const taken = now();
       let wait = 0;
       try {
         const told = await ask(current);
-        if (live !== current) return;
+        if (gone(current)) return;
         wait = told.wait || 0;
         if (told.error) complain(told.error);
         else await draw(current, told.answer, taken);
       } catch {
-        if (live !== current) return;
+        if (gone(current)) return;
         wait = BACK_MS[Math.min(current.trouble, BACK_MS.length - 1)];
         complain('The server does not answer. The picture goes on, and it is asked again.');
       }
@@ -232,7 +235,7 @@
     if (veil) {
       veil.src = answer.overlay;
       await veil.decode();
-      if (live !== current) return;
+      if (gone(current)) return;
     }
     current.trouble = 0;
     root().dataset.late = 'false';
