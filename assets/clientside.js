@@ -100,7 +100,11 @@
       menu.querySelector('summary').focus();
       return;
     }
-    if (e.key === 'Escape' && drawer) { drawer.querySelector('[data-close]').click(); return; }
+    if (e.key === 'Escape' && drawer) {
+      const close = drawer.querySelector('[data-close]');
+      if (close) close.click();
+      return;
+    }
     const grid = e.target.closest && e.target.closest('[data-arrows]');
     if (grid && !typing) {
       const columns = Number(grid.dataset.arrows);
@@ -124,6 +128,23 @@
 
   /* the drawer takes the focus when it opens and gives it back when it closes */
   let opener = null;
+  /* the button that walked on is drawn anew for the next sample; who pressed it goes on from the new one */
+  let walked = '';
+  const watched = new WeakSet();
+  function watch(walk) {
+    if (watched.has(walk)) return;
+    watched.add(walk);
+    walk.addEventListener('click', (e) => {
+      const button = e.target.closest('[data-previous],[data-next]');
+      if (button && walk.contains(document.activeElement)) walked = button.matches('[data-next]') ? '[data-next]' : '[data-previous]';
+    });
+    new MutationObserver(() => {
+      const button = walked && walk.querySelector(walked);
+      if (!button || document.activeElement !== document.body) return;
+      walked = '';
+      (button.disabled ? document.getElementById('sample-drawer-body') : button).focus({ preventScroll: true });
+    }).observe(walk, { childList: true, subtree: true });
+  }
   new MutationObserver((records) => {
     for (const record of records) {
       if (record.target.id !== 'sample-drawer') continue;
@@ -131,10 +152,12 @@
       const after = record.target.classList.contains('open');
       if (after && !before) {
         opener = document.activeElement;
-        const close = record.target.querySelector('[data-close]');
-        if (close && document.activeElement !== document.body) close.focus({ preventScroll: true });
-      } else if (before && !after && opener && document.contains(opener)) {
-        opener.focus({ preventScroll: true });
+        /* its details, not a button of its head: those are drawn anew with every sample, and would lose it */
+        if (opener !== document.body) document.getElementById('sample-drawer-body').focus({ preventScroll: true });
+        watch(document.getElementById('sample-drawer-walk'));
+      } else if (before && !after) {
+        walked = '';
+        if (opener && document.contains(opener)) opener.focus({ preventScroll: true });
       }
     }
   }).observe(document.documentElement, { subtree: true, attributes: true, attributeFilter: ['class'], attributeOldValue: true });

@@ -236,7 +236,7 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(Output("app-dropped", "children"), Input(URL, "search"), Input(URL, "pathname"))
     def show_dropped(search: str | None, path: str | None):
         selection = Selection.parse(search)
-        words = list(selection.dropped)
+        words, empty = list(selection.dropped), []  # what was left out, and filters that hold but match no image
         if selection.labels and path not in REVIEWED:
             words.append("labels as reviewed, which this page does not follow: its labels are those that came")
         try:
@@ -247,13 +247,10 @@ def register(app: Dash, doors: Doors) -> None:
                 words.append(f"against {run.title}, which is the run itself")
             elif selection.against and not any(e.run_id == selection.against for e in doors.store.runs()):
                 words.append(f"against {selection.against}, which is not here (any more)")
-            words += [
-                f"{n}, which is no class of {run.title}"
-                for n in (*selection.true, *selection.pred)
-                if n not in run.classes
-            ]
-            words += [f"tag={tag}, which is none here" for tag in selection.tag if tag not in TAGS]
-            words += [f"slice={key}, which is none here" for key in selection.slice if run.slice_name(key) == key]
+            asked = (*selection.true, *selection.pred)
+            empty += [f"{n}, which is no class of {run.title}" for n in asked if n not in run.classes]
+            empty += [f"tag={tag}, which is none here" for tag in selection.tag if tag not in TAGS]
+            empty += [f"slice={key}, which is none here" for key in selection.slice if run.slice_name(key) == key]
             if selection.epoch is not None:
                 told = run.asked(selection).epoch
                 if told is None:
@@ -268,7 +265,8 @@ def register(app: Dash, doors: Doors) -> None:
             words.append(str(missing).rstrip("."))
         except ValueError as broken:
             words.append(str(broken).rstrip("."))
-        return f"This address was read without: {'; '.join(words)}." if words else None
+        parts = [("This address was read without", words), ("No image can match", empty)]
+        return " ".join(f"{what}: {'; '.join(said)}." for what, said in parts if said) or None
 
     @app.callback(
         Output(PICKER, "options"),

@@ -145,12 +145,9 @@ def labels(
     words: what a screen reader says before the name of a row and of a column.
     """
     parts: list = [element("Span", ["true ↓", element("Br"), "guess →"], className="axis", style={"gridArea": "1 / 1"})]
-    for i, name in enumerate(classes):
-        value = (members or {}).get(name, (name,))
-        for field, selection, say, place, kind in (
-            ("pred", columns, words[1], f"1 / {i + 2}", "cl"),
-            ("true", rows, words[0], f"{i + 2} / 1", "rl"),
-        ):
+    for field, selection, say, kind in (("pred", columns, words[1], "cl"), ("true", rows, words[0], "rl")):
+        for i, name in enumerate(classes):  # the Tab key goes along the columns, then down the rows
+            value = (members or {}).get(name, (name,))
             parts.append(
                 element(
                     "Button",
@@ -158,7 +155,7 @@ def labels(
                     type="button",
                     className=kind,
                     title=name,
-                    style={"gridArea": place},
+                    style={"gridArea": f"1 / {i + 2}" if kind == "cl" else f"{i + 2} / 1"},
                     **{
                         "data-search": selection.toggle(field, value).query(),
                         "data-add": selection.toggle(field, value, add=True).query(),

@@ -159,7 +159,8 @@ def chips(run: RunView, selection: Selection, say: Terms) -> list:
         plot = selection.lasso.plot.replace("-", " ")
         found.append(chip("lasso", f"on the {plot}", selection.with_(lasso=None)))
     if selection.ids:
-        found.append(chip("ids", f"{len(selection.ids)} images", selection.with_(ids=())))
+        n = len(selection.ids)
+        found.append(chip("ids", f"{n} image{'' if n == 1 else 's'}", selection.with_(ids=())))
     if run.epoch is not None:
         found.append(chip("as answered after epoch", str(run.epoch), selection.with_(epoch=None)))
     if selection.labels:

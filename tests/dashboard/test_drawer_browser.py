@@ -52,3 +52,27 @@ def test_failure_modes_lead_to_all_of_their_kind(shipped, new_page, idle, run, t
     chip.press("Enter")
     expect(page).to_have_url(re.compile(r"\?tag=confidently-wrong$"))
     expect(page.locator("#selection-count")).to_have_text(str(len(ids)))
+
+
+def test_the_keyboard_walks_from_image_to_image_and_back_to_where_it_came_from(shipped, page, idle):
+    page.goto(shipped)
+    page.wait_for_function(idle)
+    tile = page.locator("#dashboard-gallery-grid [data-sample]").nth(1)
+    tile.focus()
+    page.keyboard.press("Enter")
+    title, body = page.locator("#sample-drawer-title"), page.locator("#sample-drawer-body")
+    expect(title).to_contain_text("2 of")
+    expect(body).to_be_focused()  # not the image behind it, whose arrows walk through the gallery
+    for key, place in (("ArrowRight", 3), ("ArrowRight", 4), ("ArrowLeft", 3)):
+        page.keyboard.press(key)
+        expect(title).to_contain_text(f"{place} of")
+        expect(body).to_be_focused()
+    page.get_by_role("button", name="Next sample").focus()
+    for key, place, name in (("Enter", 4, "Next"), ("Enter", 5, "Next"), ("ArrowLeft", 4, "Previous")):
+        page.keyboard.press(key)  # the buttons are drawn anew for every image
+        expect(title).to_contain_text(f"{place} of")
+        expect(page.get_by_role("button", name=f"{name} sample")).to_be_focused()
+    page.wait_for_function(idle)
+    page.keyboard.press("Escape")
+    expect(page.locator("#sample-drawer.open")).to_have_count(0)
+    expect(tile).to_be_focused()

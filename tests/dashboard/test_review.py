@@ -129,6 +129,7 @@ def test_twenty_decisions_are_twenty_rows_with_before_after_and_time(web, client
     assert all(row["when"].endswith("Z") and row["who"] == "Ada" and row["run"] == "toy" for row in rows)
     tree, _ = page(client, "review-log-body")
     assert "20 decisions of 20 images" in tree
+    assert "Below are the newest 12; the file has all of them." in tree
     tree, _ = page(client, "review-queue-tools")
     assert '"20"' in tree
 

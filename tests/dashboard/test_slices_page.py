@@ -86,6 +86,18 @@ def test_a_run_without_tables_says_which_command_makes_them(client, home, app):
             assert status == 200
 
 
+def test_filters_that_hold_are_not_said_to_be_left_out(client):
+    address = "?colour=red&true=Hat&slice=none&tag=none&ids=1"
+    _, made = client.fire("app-dropped.children", "url.search", url__search=address)
+    left, empty = made["app-dropped"]["children"].split(" No image can match: ")
+    assert left == "This address was read without: colour, which is no filter here."
+    assert empty == "Hat, which is no class of toy; tag=none, which is none here; slice=none, which is none here."
+    _, made = client.fire("selection-count.children", "url.search", url__search=address.replace("colour=red&", ""))
+    assert made["selection-count"]["children"] == "0"
+    assert "Remove ids 1 image" in str(made["selection-chips"]["tree"])
+    assert "Remove ids 1 images" not in str(made["selection-chips"]["tree"])
+
+
 def asked(client, data, search=""):
     return client.fire(
         "slices-notice.children", "slices-asked-state.data", slices_asked_state__data=data, url__search=search
@@ -102,6 +114,8 @@ def test_saving_adds_the_chip_and_the_row(client, app):
     assert after.slice == (saved.key,)
     assert run.mask(after).sum() == run.mask(Selection(slice=(key,))).sum()
     assert app.store.slices.get(saved.key).members["validation"] == run.sliced("validation", key).tolist()
+    sizes = [f"{len(run.sliced(split, key)):,} {split}" for split in ("test", "validation")]
+    assert answer["slices-notice"]["children"] == f"Saved Odd ones: {' and '.join(sizes)} images."
     asked(client, {"act": "rename", "slice": saved.key, "name": "Very odd", "at": 2})
     assert "Very odd" in text(client.fire("slices-saved-body.tree", "url.search")[1]["slices-saved-body"]["tree"])
     _, answer = asked(client, {"act": "remove", "slice": saved.key, "at": 3}, f"?slice={saved.key}")
@@ -139,6 +153,7 @@ def test_a_slice_is_renamed_saved_and_there_again(page, live_server, idle):
     line = page.locator(".weak > li").first
     line.locator("[data-slice]").click()
     expect(page.locator("#selection-chips .chip", has_text="slice")).to_have_count(1)
+    page.wait_for_function(idle)  # the list is drawn anew with its mark
     n = page.locator("#selection-count").inner_text()
     name = line.get_by_role("textbox", name="Name of the slice")
     name.fill("Bars I know")

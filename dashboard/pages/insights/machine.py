@@ -183,7 +183,7 @@ def change(final: RunView, then: RunView, selection: Selection) -> str:
     """What became of the answers between then and the end, over the whole split."""
     before, after = then.predictions(selection.split).right, final.predictions(selection.split).right
     if then.epoch is None:
-        return f"The answers of the weights that were kept, all {len(after):,} {selection.split} images."
+        return "The answers of the weights that were kept, counted under every filter but class and outcome."
     gained, lost = int((~before & after).sum()), int((before & ~after).sum())
     return (
         f"From here to the end, {gained:,} of {len(after):,} {selection.split} images turned from wrong to right and "

@@ -61,6 +61,7 @@ def register(app: Dash, doors: Doors) -> None:
         total = doors.decisions.count(run.dataset["name"])
         ends = ["" if n == 1 else "s" for n in (total, len(standing.by))]
         words = f"{total:,} decision{ends[0]} of {len(standing.by):,} image{ends[1]}."
+        words += f" Below are the newest {SHOWN}; the file has all of them." if total > SHOWN else ""
         body = [
             html.P(words, className="quiet small"),
             html.Ul([line(doors, one) for one in newest], className="decisions"),

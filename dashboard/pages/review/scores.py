@@ -42,10 +42,17 @@ def register(app: Dash, doors: Doors) -> None:
             standing = doors.decisions.standing(run.dataset["name"])
             relabelled, excluded = review.corrections(run, standing)
             kept = sum(d.action == "keep" for d in standing.within("train").values())
+            said = [
+                f"{n:,} {noun}{'' if n == 1 else 's'} {done}"
+                for n, noun, done in (
+                    (len(relabelled), "label", "changed"),
+                    (len(excluded), "image", "left out"),
+                    (kept, "label", "confirmed"),
+                )
+            ]
             words = (
-                f"Of train, {len(relabelled):,} labels are changed, {len(excluded):,} images left out and {kept:,} "
-                "labels confirmed. The run learned from these, so no score is told by them: train again below, and "
-                "compare."
+                f"Of train: {', '.join(said)}. The run learned from these, so no score is told by them: train again "
+                "below, and compare."
             )
             return html.P(words, className="quiet")
         labelled, reviewed = counted(run, selection.split)

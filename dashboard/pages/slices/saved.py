@@ -98,9 +98,9 @@ def change(doors: Doors, selection: Selection, asked: dict[str, Any]) -> tuple[S
     found = slices.save(run.dataset["name"], name, members, rule=rule, run=run.run_id)
     others = tuple(one for one in selection.slice if one != key)
     start = selection if key else selection.clear()
-    n = sum(map(len, members.values()))
+    said = " and ".join(f"{len(ids):,} {split}" for split, ids in members.items() if ids)
     after = start.with_(slice=(*others, found.key)) if key else start.with_(slice=(found.key,))
-    return after, f"Saved {found.name}: {n:,} images.", found.number
+    return after, f"Saved {found.name}: {said} images.", found.number
 
 
 def line(run: RunView, selection: Selection, saved: Saved, read_only: bool) -> html.Div:
