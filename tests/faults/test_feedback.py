@@ -16,6 +16,7 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -101,7 +102,7 @@ def post(address: str, body: object, path: str = ROUTE, **headers: str) -> tuple
     try:
         status, _, text = send(address, path, json.dumps(body).encode(), **JSON, **headers)
         return status, json.loads(text)
-    except (URLError, OSError, ValueError):
+    except (URLError, OSError, HTTPException, ValueError):
         return 0, {}
 
 
@@ -214,6 +215,7 @@ def test_d1_feedback_that_was_thanked_for_survives_a_killed_server(home, no_arti
 
 WRITER = """
 import json, secrets, sys, threading, time
+from http.client import HTTPException
 from pathlib import Path
 from dashboard.feedback import Feedback
 from dashboard.jobs import Jobs

@@ -6,7 +6,10 @@ FASHION_FAULTS=full (`make test-faults`) runs them at full count.
 import asyncio
 import io
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +21,12 @@ from tests.promises import FULL, promised
 
 pytestmark = pytest.mark.faults
 __all__ = ["server"]  # the fixture
+
+
+def alone(asked: Coroutine[Any, Any, Any]) -> Any:
+    """What it gives, from a thread of its own: after a browser test Playwright's loop runs in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asked).result()
 
 
 def pictures(count: int, side: int, kind: str = "PNG") -> list[bytes]:
@@ -44,9 +53,9 @@ def kept_files(running: Server) -> set[Path]:
 
 def test_u5_five_cameras_get_the_newest_frame_answered(server, count, tell):
     frames = pictures(8, 320, "JPEG")
-    asyncio.run(cameras(server.address, frames, clients=5, pace=10, seconds=1))
+    alone(cameras(server.address, frames, clients=5, pace=10, seconds=1))
     before, files, written = server.memory(), kept_files(server), server.process.io_counters().write_bytes
-    seen = asyncio.run(cameras(server.address, frames, clients=5, pace=10, seconds=count(5, 60)))
+    seen = alone(cameras(server.address, frames, clients=5, pace=10, seconds=count(5, 60)))
     assert not seen.errors, seen.errors[:3]
     ages = sorted(seen.ages)
     late = ages[int(0.95 * len(ages))]
@@ -59,7 +68,7 @@ def test_u5_five_cameras_get_the_newest_frame_answered(server, count, tell):
 
 
 def test_l1_many_users_are_answered_and_pages_go_on(server, count, tell):
-    load = asyncio.run(crowd(server.address, pictures(20, 28), users=count(50, 200), think=1.0, seconds=count(5, 60)))
+    load = alone(crowd(server.address, pictures(20, 28), users=count(50, 200), think=1.0, seconds=count(5, 60)))
     tell(said(load))
     assert not load.errors, load.errors[:3]
     assert load.quantile(0.95) < promised(0.4)
@@ -95,9 +104,7 @@ def test_l2_users_are_answered_while_a_training_runs(server, count, tell):
             time.sleep(0.2)
         alone = pace(count(2, 8))
         began, first = time.monotonic(), table.get(job.id)
-        load = asyncio.run(
-            crowd(server.address, pictures(20, 28), users=count(15, 50), think=1.0, seconds=count(4, 60))
-        )
+        load = alone(crowd(server.address, pictures(20, 28), users=count(15, 50), think=1.0, seconds=count(4, 60)))
         last = table.get(job.id)
         beside = (last.batch - first.batch) / (time.monotonic() - began)
         tell(f"{said(load)}; training at {100 * beside / max(alone, 1e-9):.0f} % of its pace")

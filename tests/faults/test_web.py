@@ -497,7 +497,7 @@ def test_w3_no_address_reaches_a_file_outside(live_server):
             assert answer.status < 500, path
             assert not SECRETS.search(body), path
             tried += 1
-    assert tried == 200
+    assert tried >= 200
 
 
 def test_w3_no_run_in_a_callback_reaches_a_file_outside(app, live_server):
