@@ -176,11 +176,12 @@ def browser():
 
 
 @pytest.fixture
-def new_page(browser, request: pytest.FixtureRequest) -> Iterator[Callable]:
+def new_page(browser, serving, request: pytest.FixtureRequest) -> Iterator[Callable]:
     """new_page(**context options) → a page in a fresh browser context.
 
     Console errors, uncaught exceptions, failed requests and answers of 400 and above fail the test, unless
     `@pytest.mark.allow_problems("pattern", …)` expects them. page.wait_for_function(IDLE) waits for Dash.
+    Servers end after pages (`serving`): what a page still asks meets an answer.
     """
     marker = request.node.get_closest_marker("allow_problems")
     allowed = [re.compile(pattern) for pattern in (marker.args if marker else ())]
