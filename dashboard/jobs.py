@@ -27,6 +27,7 @@ from dashboard import recipe
 from dashboard.launchers import ClusterLauncher, Launcher
 from ml import feedback, labels
 from ml.artifacts import writer
+from ml.artifacts.named import Gone
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
 from ml.feedback import Feedback as Lessons
@@ -232,13 +233,13 @@ class Jobs:
             try:
                 if labels.read(self.home, config.labels).dataset != config.dataset:
                     errors["labels"] = "Corrected labels: these are of another data set."
-            except labels.Gone as gone:
+            except Gone as gone:
                 errors["labels"] = str(gone)
         if config is not None and config.feedback is not None:
             try:
                 if feedback.read(self.home, config.feedback).dataset != config.dataset:
                     errors["feedback"] = "Accepted feedback: this is of another data set."
-            except feedback.Gone as gone:
+            except Gone as gone:
                 errors["feedback"] = str(gone)
         if errors or config is None:
             raise Invalid(errors)
@@ -318,7 +319,7 @@ class Jobs:
         name = job.spec.get("feedback")
         try:
             return feedback.read(self.home, name) if isinstance(name, str) else None
-        except feedback.Gone:
+        except Gone:
             return None
 
     @staticmethod
@@ -333,7 +334,7 @@ class Jobs:
         name = job.spec.get("labels")
         try:
             return labels.read(self.home, name) if isinstance(name, str) else None
-        except labels.Gone:
+        except Gone:
             return None
 
     def fetch(self) -> Job:

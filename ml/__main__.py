@@ -14,10 +14,10 @@ from typing import get_args
 
 from pydantic.fields import FieldInfo
 
+from ml.artifacts.named import Gone
 from ml.artifacts.reader import Broken, Missing
 from ml.artifacts.schema import RUN_ID
 from ml.data.fashion_mnist import DataMissing
-from ml.labels import Gone
 from ml.models import WeightsMissing
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig

@@ -5,27 +5,20 @@ Nothing is forgotten: all training pictures stay, and the lessons are a small pa
 nobody can turn a class around alone.
 """
 
-import hashlib
 import io
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ml.artifacts import writer
+from ml.artifacts import named
 from ml.data.base import Dataset, Split
 
-NAME = re.compile(r"^[0-9a-f]{16}$")
 CLIENT = 50  # pictures of one client, its newest
 REPEAT = 10  # times that a picture is shown in an epoch, at most
 SHARE = 0.1  # of the training pictures: the most that all lessons with their repeats may be
 EPOCHS, SLOWER = 3, 20  # of a fine-tuning: passes, and by how much its learning rate is below the run's own
-
-
-class Gone(LookupError):
-    """There is no such file, or it is not what its name says; the message is for people."""
 
 
 @dataclass(frozen=True)
@@ -88,27 +81,12 @@ def freeze(home: Path, feedback: Feedback) -> str:
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **parts)  # zip entries of numpy carry no time: the same arrays are the same bytes
-    content = buffer.getvalue()
-    name = hashlib.sha256(content).hexdigest()[:16]
-    folder = home / "lessons"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / f"{name}.npz").is_file():
-        scratch = folder / f"{name}.partial"
-        scratch.write_bytes(content)
-        writer.replace(scratch, folder / f"{name}.npz")
-    return name
+    return named.freeze(home / "lessons", ".npz", buffer.getvalue())
 
 
 def read(home: Path, name: str) -> Feedback:
-    """Raises Gone."""
-    if not NAME.fullmatch(name):
-        raise Gone("Accepted feedback has a name of 16 digits and letters a to f.")
-    try:
-        content = (home / "lessons" / f"{name}.npz").read_bytes()
-    except OSError:
-        raise Gone(f"The accepted feedback {name} is not on this machine.") from None
-    if hashlib.sha256(content).hexdigest()[:16] != name:
-        raise Gone(f"The accepted feedback {name} has been changed since it was frozen.")
+    """Raises named.Gone."""
+    content = named.read(home / "lessons", name, ".npz", "accepted feedback")
     with np.load(io.BytesIO(content), allow_pickle=False) as found:
         return Feedback(
             str(found["dataset"]), str(found["against"]), found["images"], found["labels"], found["clients"]

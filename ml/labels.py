@@ -3,9 +3,7 @@
 A training reads this file and never what people decide meanwhile, so the same name means the same labels for ever.
 """
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.artifacts import writer
+from ml.artifacts import named
 from ml.data.base import Dataset
-
-NAME = re.compile(r"^[0-9a-f]{16}$")
-
-
-class Gone(LookupError):
-    """There is no such file, or it is not what its name says; the message is for people."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +49,12 @@ class Corrections:
 
 def freeze(home: Path, corrections: Corrections) -> str:
     """Write them into home/labels, synced to the disk; the name. The same corrections have the same name."""
-    content = _content(corrections)
-    name = hashlib.sha256(content).hexdigest()[:16]
-    folder = home / "labels"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / f"{name}.json").is_file():
-        scratch = folder / f"{name}.partial"
-        scratch.write_bytes(content)
-        writer.replace(scratch, folder / f"{name}.json")
-    return name
+    return named.freeze(home / "labels", ".json", _content(corrections))
 
 
 def read(home: Path, name: str) -> Corrections:
-    """Raises Gone."""
-    if not NAME.fullmatch(name):
-        raise Gone("Corrected labels have a name of 16 digits and letters a to f.")
-    try:
-        content = (home / "labels" / f"{name}.json").read_bytes()
-    except OSError:
-        raise Gone(f"The corrected labels {name} are not on this machine.") from None
-    if hashlib.sha256(content).hexdigest()[:16] != name:
-        raise Gone(f"The corrected labels {name} have been changed since they were frozen.")
+    """Raises named.Gone."""
+    content = named.read(home / "labels", name, ".json", "corrected labels", many=True)
     found: dict[str, Any] = json.loads(content)
     return Corrections(
         found["dataset"],

@@ -54,7 +54,7 @@ def train(
     take longer, after the run is published. record: also keep what is said of validation and test after every epoch
     (the noun epochs), outside the clock of training; nothing is chosen by it.
     Under torchrun all processes train and the first one does the rest.
-    Raises KeyError (unknown model or data set), DataMissing, labels.Gone, feedback.Gone, models.WeightsMissing,
+    Raises KeyError (unknown model or data set), DataMissing, named.Gone, models.WeightsMissing,
     Diverged, FileExistsError; Missing or Broken where feedback starts from a run that cannot be read.
     """
     team = parallel.join()

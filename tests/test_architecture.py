@@ -151,6 +151,13 @@ ALLOWED = {
     "dashboard.slices": ("dashboard.records",),
     "ml.calibration": ("ml.intervals",),
     "dashboard.comparison": ("dashboard.store", "dashboard.recipe", "dashboard.figures"),
+    "dashboard.followed": (
+        "dashboard.components",
+        "dashboard.doors",
+        "dashboard.figures",
+        "dashboard.jobs",
+        "dashboard.selection",
+    ),
     "dashboard.share": ("dashboard.store",),
     "dashboard.confidence": ("dashboard.selection", "dashboard.share", "dashboard.store"),
     "dashboard.verdict": ("dashboard.selection", "dashboard.share", "dashboard.store"),

@@ -315,21 +315,23 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
 
 def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
     from dashboard.doors import Doors
-    from dashboard.pages.review.retrain import comparison
+    from dashboard.followed import comparison
     from dashboard.predictor import Predictor
 
     jobs, store = Jobs(suspected, artifacts=no_artifacts), Store(no_artifacts, suspected)
     doors = Doors(store, Predictor(no_artifacts, suspected, store.default_run), jobs)
     config = {"model": "quick_cnn", "dataset": TOY, "epochs": 1, "threads": 1, "batch_size": 64}
     job = jobs.retrain(config, "fixed", against="toy", relabelled={1: 2}, excluded=[])
-    assert comparison(doors, job) == ""
+    assert comparison(doors, job, "toy") == ""
     import dataclasses
     import shutil
 
     shutil.copytree(suspected / "runs" / "toy", suspected / "runs" / "fixed")
     file = suspected / "runs" / "fixed" / "manifest.json"
     file.write_text(file.read_text().replace('"run_id": "toy"', '"run_id": "fixed"'))
-    found = Selection.parse(comparison(doors, dataclasses.replace(job, state="done")))
+    done, against = dataclasses.replace(job, state="done"), jobs.corrections(job).against
+    assert comparison(doors, done, None) == ""
+    found = Selection.parse(comparison(doors, done, against))
     assert (found.run, found.against) == ("fixed", "toy")
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ml import feedback
+from ml.artifacts.named import Gone
 from ml.data import synthetic
-from ml.feedback import CLIENT, REPEAT, Feedback, Gone
+from ml.feedback import CLIENT, REPEAT, Feedback
 
 TOY = "synthetic-4-28x28x1"
 

@@ -7,11 +7,10 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import inbox
-from dashboard.components import STATES, badge, button, card
+from dashboard import followed, inbox
+from dashboard.components import badge, button, card
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
-from dashboard.figures.pace import duration
 from dashboard.jobs import CLIENT_LESSONS, Invalid, Job, Refused
 from dashboard.records import Declined
 from dashboard.selection import Selection
@@ -108,12 +107,14 @@ def register(app: Dash, doors: Doors) -> None:
         State(Ids.ENDED, "data"),
     )
     def watch_tuning(_: int | None, mine: object, ended: object):
-        job = newest(doors, mine)
+        job = followed.newest(doors, mine, "feedback")
         if job is None:
             return None, True, no_update
-        there = comparison(doors, job)
+        frozen = doors.jobs.lessons(job)
+        there = followed.comparison(doors, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
-        return live(doors, job, there), not job.active, now if there and now != ended else no_update
+        shown = followed.live(job, there, verdict(doors, job))
+        return shown, not job.active, now if there and now != ended else no_update
 
     # only the tab that started it goes on by itself
     app.clientside_callback(
@@ -154,48 +155,13 @@ def what(run: RunView, found: inbox.Lessons) -> list[Any]:
     return parts
 
 
-def newest(doors: Doors, mine: object) -> Job | None:
-    """The fine-tuning this tab started, else the last one there is."""
-    asked = mine.get("job") if isinstance(mine, dict) else None
-    jobs = [job for job in doors.jobs.view().jobs if job.spec.get("feedback")]
-    return next((job for job in jobs if job.id == asked), jobs[0] if jobs else None)
-
-
-def comparison(doors: Doors, job: Job) -> str:
-    """The address of the comparison of its run with the one it began with; '' until there is one."""
-    found = doors.jobs.lessons(job)
-    known = {entry.run_id for entry in doors.store.runs() if entry.ok}
-    if job.state != "done" or job.run_id not in known or found is None or found.against not in known:
-        return ""
-    return Selection(run=job.run_id, against=found.against).query()
-
-
-def live(doors: Doors, job: Job, there: str) -> list[Any]:
-    """Its name and state, how far it is, what came of it, and the way to the comparison."""
-    words = job.cause
-    if job.state == "running":
-        words = f"{job.stage}, epoch {min(job.epoch + 1, job.epochs)} of {job.epochs}" if job.batches else job.stage
-        words += f", {duration(job.left)} left" if job.left else ""
-    elif job.state == "queued":
-        words = "waits for its turn"
-    share = job.batch / job.batches if job.batches else 0.0
-    bar = html.Progress(value=f"{share:.4f}", max="1", **{"aria-label": "Training progress"}) if job.active else None
+def verdict(doors: Doors, job: Job) -> list[Any]:
+    """What came of it: whether it may be promoted, and its test score; nothing while it goes on."""
     found = inbox.outcome(doors, job)
-    came: list[Any] = []
-    if found is not None:
-        mark = badge("may be promoted", "good") if found.proposed else badge("not proposed", "bad")
-        came = [
-            html.P([mark, " ", found.sentence()], id="feedback-finetune-verdict"),
-            html.P(f"On test: {found.test} right.", id="feedback-finetune-test"),
-        ]
-    ways: list[Any] = []
-    if there:
-        ways.append(button("Compare old and new", small=True, search=there, path="/comparison"))
-    ways.append(button("Training page", small=True, search="", path="/training"))
+    if found is None:
+        return []
+    mark = badge("may be promoted", "good") if found.proposed else badge("not proposed", "bad")
     return [
-        html.Div([html.B(job.run_id), badge(job.state, STATES[job.state])], className="row-ff"),
-        html.P(words, className="quiet small") if words else None,
-        bar,
-        *came,
-        html.Div(ways, className="row-ff"),
+        html.P([mark, " ", found.sentence()], id="feedback-finetune-verdict"),
+        html.P(f"On test: {found.test} right.", id="feedback-finetune-test"),
     ]

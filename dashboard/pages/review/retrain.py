@@ -6,11 +6,10 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import review
-from dashboard.components import STATES, badge, button, card
+from dashboard import followed, review
+from dashboard.components import button, card
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
-from dashboard.figures.pace import duration
 from dashboard.jobs import Invalid, Job, Refused
 from dashboard.selection import Selection
 from dashboard.store import RunView
@@ -117,12 +116,13 @@ def register(app: Dash, doors: Doors) -> None:
         State(ENDED, "data"),
     )
     def watch_retraining(_: int | None, mine: object, search: str | None, ended: object):
-        job = newest(doors, mine)
+        job = followed.newest(doors, mine, "labels")
         if job is None:
             return None, True, no_update
-        there = comparison(doors, job)
+        frozen = doors.jobs.corrections(job)
+        there = followed.comparison(doors, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
-        return live(job, there), not job.active, now if there and now != ended else no_update
+        return followed.live(job, there, kind="primary"), not job.active, now if there and now != ended else no_update
 
     # only the tab that started it goes on by itself
     app.clientside_callback(
@@ -153,41 +153,3 @@ def begin(doors: Doors, run: RunView, recipe: str) -> Job:
     )  # fmt: skip
     doors.jobs.wake()
     return job
-
-
-def newest(doors: Doors, mine: object) -> Job | None:
-    """The retraining this tab started, else the last one there is."""
-    asked = mine.get("job") if isinstance(mine, dict) else None
-    jobs = [job for job in doors.jobs.view().jobs if job.spec.get("labels")]
-    return next((job for job in jobs if job.id == asked), jobs[0] if jobs else None)
-
-
-def comparison(doors: Doors, job: Job) -> str:
-    """The address of the comparison of its run with the one it was made beside; '' until there is one."""
-    found = doors.jobs.corrections(job)
-    known = {entry.run_id for entry in doors.store.runs() if entry.ok}
-    if job.state != "done" or job.run_id not in known or found is None or found.against not in known:
-        return ""
-    return Selection(run=job.run_id, against=found.against).query()
-
-
-def live(job: Job, there: str) -> list:
-    """Its name and state, how far it is, and the way to the comparison."""
-    words = job.cause
-    if job.state == "running":
-        words = f"{job.stage}, epoch {min(job.epoch + 1, job.epochs)} of {job.epochs}" if job.batches else job.stage
-        words += f", {duration(job.left)} left" if job.left else ""
-    elif job.state == "queued":
-        words = "waits for its turn"
-    share = job.batch / job.batches if job.batches else 0.0
-    bar = html.Progress(value=f"{share:.4f}", max="1", **{"aria-label": "Training progress"}) if job.active else None
-    ways = (
-        [button("Compare old and new", kind="primary", small=True, search=there, path="/comparison")] if there else []
-    )
-    ways.append(button("Training page", small=True, search="", path="/training"))
-    return [
-        html.Div([html.B(job.run_id), badge(job.state, STATES[job.state])], className="row-ff"),
-        html.P(words, className="quiet small"),
-        bar,
-        html.Div(ways, className="row-ff"),
-    ]
