@@ -50,6 +50,8 @@
       title: { text: title, subtitle: { text: [run, split].filter(Boolean).join(', ') }, x: 0, xref: 'paper', xanchor: 'left',
         y: 1, yref: 'container', yanchor: 'top', pad: { t: 14 }, font: { size: 15 } },
     });
+    const dots = window.dash_clientside.dots.picture(chart);
+    if (dots) layout.images = [dots];
     const url = await window.Plotly.toImage({ data: chart.data, layout: layout }, {
       format: kind,
       width: Math.round(size.width + margin.l + margin.r - old.l - old.r),

@@ -52,7 +52,7 @@ def scatter(
     p, stops = palette(mode), colours(mode)
     shown = np.ones(len(points), bool) if lit is None else lit
     order = np.argsort(levels, kind="stable")  # what was forgotten most lies on top
-    fill = [alpha(stops[level], 0.85 if on else 0.1) for level, on in zip(levels[order], shown[order], strict=True)]
+    fill = [alpha(stop, opacity) for opacity in (0.1, 0.85) for stop in stops]
     shapes = []
     if len(outline):
         path = "M" + "L".join(f"{x:g},{y:g}" for x, y in outline) + "Z"
@@ -61,13 +61,13 @@ def scatter(
         "data": [
             {
                 "type": "scatter",
-                "mode": "markers",
+                "mode": "none",  # assets/dots.js draws the points
                 "x": points[order, 0].round(2).tolist(),
                 "y": points[order, 1].round(2).tolist(),
                 "text": [words[i] for i in order.tolist()],
                 "hovertemplate": "%{text}<extra></extra>",
-                "marker": {"size": 4, "color": fill, "line": {"width": 0}},
-                "unselected": {"marker": {"opacity": 1}},
+                "customdata": (levels + len(stops) * shown)[order].tolist(),
+                "meta": {"dots": {"colours": fill, "size": 4, "opacity": 1}},
             }
         ],
         "layout": {

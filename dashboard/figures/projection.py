@@ -11,6 +11,7 @@ from dashboard.theme import class_colours, colorscale, palette, ramp, template
 COLOUR_BY = ("true", "predicted", "outcome")
 OUTCOMES = ("right", "wrong")
 DIM = {True: 0.07, False: 0.7}  # opacity of all points: whether others are highlighted
+MANY = 3_000  # more points than these are drawn small; a few hundred would be lost as such
 SELECTED, SAMPLE = 1, 2  # which trace; 0 holds every point
 
 
@@ -51,10 +52,14 @@ def scatter(
     p = palette(mode)
     opacity = DIM[selected is not None]
     still = {"mode": "markers", "hoverinfo": "none"}
+    many = len(points) > MANY
+    size = 2 if many else 5
+    # a circle is dozens of triangles, a square two: ten thousand circles take a second a frame where there is no GPU
+    shape = {"symbol": "square" if many else "circle"}
     figure = go.Figure(
         [
-            go.Scatter3d(**_xyz(points), **still, marker=_marker(group, colours, _size(points), opacity)),
-            go.Scatter3d(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, _size(points) + 1, 1)),
+            go.Scatter3d(**_xyz(points), **still, marker=_marker(group, colours, size, opacity) | shape),
+            go.Scatter3d(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, size + 1, 1) | shape),
             go.Scatter3d(**_xyz(points[at]), **still, marker=_ring(11, p.ink)),
         ]
     )  # fmt: skip
@@ -77,19 +82,19 @@ def plane(
 ) -> go.Figure:
     """points: float32 [n, 2]; outline: vertices of the lasso that is in force; the rest as in `scatter`.
 
-    SVG, since plotly's 2D WebGL traces compile code at run time, which the content security policy forbids.
+    The points have no marker of plotly's: assets/dots.js draws them as their `meta` says.
     """
     lit = np.zeros(0, int) if selected is None else np.flatnonzero(selected)
     at = [] if sample is None else [sample]
     p = palette(mode)
     opacity = DIM[selected is not None]
-    dim = {"marker": {"opacity": opacity}}  # what is drawn around is lit by the second trace, not by plotly
-    still = {"mode": "markers", "hoverinfo": "none"}
+    size = 3 if len(points) > MANY else 5
+    still = {"mode": "none", "hoverinfo": "none"}
     figure = go.Figure(
         [
-            go.Scatter(**_xyz(points), **still, marker=_marker(group, colours, _size(points), opacity), unselected=dim),
-            go.Scatter(**_xyz(points[lit]), **still, marker=_marker(group[lit], colours, _size(points) + 1, 1)),
-            go.Scatter(**_xyz(points[at]), **still, marker=_ring(14, p.ink)),
+            go.Scatter(**_xyz(points), **still, **_dots(group, colours, size, opacity)),
+            go.Scatter(**_xyz(points[lit]), **still, **_dots(group[lit], colours, size + 1, 1)),
+            go.Scatter(**_xyz(points[at]), mode="markers", hoverinfo="none", marker=_ring(14, p.ink)),
         ]
     )  # fmt: skip
     shapes = []
@@ -153,9 +158,9 @@ def _marker(group: np.ndarray, colours: Sequence[str], size: float, opacity: flo
     }  # fmt: skip
 
 
-def _size(points: np.ndarray) -> int:
-    """Pixels across a point: 10,000 need small ones, a few hundred would be lost as such."""
-    return 3 if len(points) > 3_000 else 5
+def _dots(group: np.ndarray, colours: Sequence[str], size: float, opacity: float) -> dict[str, Any]:
+    """The same for the canvas."""
+    return {"customdata": group, "meta": {"dots": {"colours": list(colours), "size": size, "opacity": opacity}}}
 
 
 def _ring(size: float, ink: str) -> dict[str, Any]:

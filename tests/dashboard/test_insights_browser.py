@@ -1,12 +1,13 @@
 """The Insights page as a person uses it: turn, recolour, point, click, draw around, choose a picture."""
 
 import json
-import math
 import re
 import shutil
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.conftest import TOY_RUN, nothing_shipped, served
@@ -15,7 +16,28 @@ pytestmark = pytest.mark.browser
 
 CHART = "document.querySelector('#insights-projection-graph .js-plotly-plot')"
 CAMERA = f"JSON.stringify({CHART}._fullLayout.scene.camera.eye)"
-DRAWN = "() => document.querySelectorAll('#insights-plane-graph .scatterlayer .trace').length > 0"
+# the map's canvas shows points
+DRAWN = """() => {
+    const canvas = document.querySelector('#insights-plane-graph canvas.dots');
+    if (!canvas || !canvas.width) return false;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    return data.some((value, place) => place % 4 === 3 && value > 100);
+}"""
+# where on the page the scene's foremost point is
+NEAREST = f"""() => {{
+    const chart = {CHART}, scene = chart._fullLayout.scene._scene;
+    const {{model, view, projection}} = scene.glplot.cameraParams;
+    const times = (m, v) => [0, 1, 2, 3].map((row) => [0, 1, 2, 3].reduce((sum, k) => sum + m[4 * k + row] * v[k], 0));
+    const box = scene.container.getBoundingClientRect(), {{x, y, z}} = chart._fullData[0];
+    let best = [Infinity];
+    for (let i = 0; i < x.length; i += 1) {{
+        const at = [x[i], y[i], z[i]].map((value, axis) => value * scene.dataScale[axis]);
+        const p = times(projection, times(view, times(model, [...at, 1])));
+        if (p[2] / p[3] < best[0])
+            best = [p[2] / p[3], box.x + box.width * (1 + p[0] / p[3]) / 2, box.y + box.height * (1 - p[1] / p[3]) / 2];
+    }}
+    return best.slice(1);
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +93,13 @@ def test_recolouring_keeps_the_camera_and_a_click_opens_an_image(address, page, 
     page.wait_for_function(idle)
     assert page.evaluate(CAMERA) == turned
     tip = page.locator("#insights-projection-tip .glance")
-    x, y, _ = middle(page, "#insights-projection-graph")  # a shorter legend moved it
-    for step in range(60):  # a spiral around the middle, until a point is under the pointer
-        angle, radius = step * 0.9, 4 + 2.2 * step
-        page.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle))
-        page.wait_for_timeout(150)
+    page.locator("#insights-projection-graph").scroll_into_view_if_needed()
+    for step in range(40):  # as a hand does, until the scene has noticed it
+        x, y = page.evaluate(NEAREST)
+        page.mouse.move(x + step % 2, y)
+        page.wait_for_timeout(500)
         if tip.count() and tip.is_visible():
-            page.wait_for_function(idle)
-            page.wait_for_timeout(300)  # a chart that was still being drawn moves its points on
-            if tip.is_visible():
-                break
+            break
     expect(tip).to_be_visible()
     shown = re.search(r"#(\d+)", tip.inner_text()).group(1)
     page.mouse.down()
@@ -133,6 +152,19 @@ def test_the_3d_chart_rests_when_nobody_is_there(address, page, idle):
     assert 2 <= page.evaluate(count) <= 20
     page.mouse.move(300, 300)
     assert page.evaluate(count) > 20
+
+
+def test_the_map_is_saved_with_its_points(address, page, idle):
+    """They are on a canvas of ours, which plotly does not know of."""
+    opened(page, f"{address}?run={TOY_RUN}", idle)
+    card = page.locator(".ff-card", has=page.locator("#insights-plane-graph"))
+    card.get_by_label("Save the chart").click()
+    with page.expect_download() as waiting:
+        card.locator("button[data-save=png]").click()
+    picture = np.asarray(Image.open(waiting.value.path()).convert("RGB"))
+    below = picture[len(picture) // 4 :].reshape(-1, 3)  # under the title
+    colour = below.max(1).astype(int) - below.min(1)
+    assert (colour > 60).mean() > 0.005
 
 
 def test_it_is_readable_for_everybody(address, page, idle):

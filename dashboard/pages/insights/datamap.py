@@ -5,12 +5,12 @@ from typing import Any
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import theme
-from dashboard.components import button, card, csv_link, graph, near, plain, tiles
+from dashboard.components import button, card, csv_link, near, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.exports import url
 from dashboard.figures import datamap as figure
-from dashboard.pages.insights.plane import register_lasso
+from dashboard.pages.insights.plane import dotted, register_lasso
 from dashboard.selection import Selection
 from dashboard.share import Share
 from dashboard.store import Recording, RunView
@@ -25,8 +25,7 @@ SHOWN = 12
 
 def layout() -> html.Article:
     """The map, what was forgotten, the first images of the selection."""
-    chart = graph(GRAPH, modebar=True)
-    chart.config["scrollZoom"] = False
+    chart = dotted(GRAPH)
     body = [
         slot(FACE, "Spreading the images"),
         *near.layout(NEAR),

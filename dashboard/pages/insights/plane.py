@@ -39,8 +39,7 @@ OUTLINE = """(event) => {
 
 def layout() -> html.Article:
     """The map; it opens with the lasso in hand."""
-    chart = graph(Ids.GRAPH, modebar=True, clear_on_unhover=True)
-    chart.config["scrollZoom"] = False
+    chart = dotted(Ids.GRAPH, clear_on_unhover=True)
     body = [
         slot(Ids.FACE),
         html.Div(
@@ -57,6 +56,18 @@ def layout() -> html.Article:
         dcc.Store(id=Ids.OUTLINE),
     ]
     return card("Map", __doc__ or "", body, span=5)
+
+
+def dotted(id: str, **more: Any) -> dcc.Graph:
+    """A chart whose points are on a canvas behind it; it opens with the lasso in hand."""
+    chart = graph(id, modebar=True, **more)
+    chart.config["scrollZoom"] = False
+    # plotly offers to select only among points that it draws itself; the card saves the chart with its points
+    chart.config["modeBarButtons"] = [
+        ["lasso2d", "select2d", "zoom2d", "pan2d"],
+        ["zoomIn2d", "zoomOut2d", "resetScale2d"],
+    ]
+    return chart
 
 
 def register(app: Dash, doors: Doors) -> None:
@@ -99,7 +110,12 @@ def register(app: Dash, doors: Doors) -> None:
 
 
 def register_lasso(app: Dash, chart: str, drawn: str, plot: str) -> None:
-    """Drawing around points selects what is inside. drawn: a dcc.Store; plot: its name in the address."""
+    """Points on a canvas (assets/dots.js); drawing around them selects what is inside.
+
+    drawn: a dcc.Store; plot: the plot's name in the address.
+    """
+    follow = f"() => dash_clientside.dots.follow('{chart}')"
+    app.clientside_callback(follow, Input(chart, "figure"), prevent_initial_call=True)
     # the outline alone goes to the server, not the thousands of points inside it
     app.clientside_callback(OUTLINE, Output(drawn, "data"), Input(chart, "selectedData"), prevent_initial_call=True)
 

@@ -243,7 +243,9 @@ def row_of(ids: np.ndarray, example_id: int | None) -> int | None:
 def patch(data: dict[str, Any]) -> Patch:
     """The same points in another light: colours, what is selected, what is open. Points and camera stay."""
     change = Patch()
-    change["data"][0]["marker"] = data["data"][0]["marker"]
+    for part in ("marker", "customdata", "meta"):
+        if part in data["data"][0]:
+            change["data"][0][part] = data["data"][0][part]
     for trace in (figures.SELECTED, figures.SAMPLE):
         change["data"][trace] = data["data"][trace]
     layout = data["layout"]
@@ -252,8 +254,6 @@ def patch(data: dict[str, Any]) -> Patch:
         for axis in ("xaxis", "yaxis", "zaxis"):  # the whole scene would move the camera
             change["layout"]["scene"][axis]["gridcolor"] = layout["scene"][axis]["gridcolor"]
     else:
-        change["data"][0]["unselected"] = data["data"][0]["unselected"]
-        change["data"][0]["selectedpoints"] = None
         for part in ("shapes", "selections"):  # plotly leaves out what is empty
             change["layout"][part] = layout.get(part, [])
         for part in ("selectionrevision", "newselection"):

@@ -10,7 +10,8 @@ def test_points_lie_where_they_belong_and_the_forgotten_on_top():
     drawn = datamap.scatter(points, np.array([4, 0, 1]), ["a", "b", "c"], lit=np.array([True, False, True]))
     trace = drawn["data"][0]
     assert (trace["x"], trace["y"], trace["text"]) == ([1.23, 20.0, 40.0], [99.0, 30.0, 50.0], ["b", "c", "a"])
-    opacity = [colour.rstrip(")").rsplit(",", 1)[1].strip() for colour in trace["marker"]["color"]]
+    fill = [trace["meta"]["dots"]["colours"][i] for i in trace["customdata"]]
+    opacity = [colour.rstrip(")").rsplit(",", 1)[1].strip() for colour in fill]
     assert opacity == ["0.1", "0.85", "0.85"]
     assert drawn["layout"]["shapes"] == []
     outlined = datamap.scatter(points, np.zeros(3, int), ["", "", ""], outline=[(0, 1), (2, 3), (4, 5.5)])

@@ -48,11 +48,13 @@ def test_a_selection_is_drawn_again_over_faded_points(draw):
     lit = np.array([False, True, False, True])
     plain = draw(points, LABELS, colours()).to_dict()["data"]
     chosen = draw(points, LABELS, colours(), selected=lit, sample=2).to_dict()["data"]
-    assert plain[0]["marker"]["opacity"] == 0.7
-    assert chosen[0]["marker"]["opacity"] < 0.1
+    look = [trace["marker"] if draw is projection.scatter else trace["meta"]["dots"] for trace in (plain[0], chosen[0])]
+    assert look[0]["opacity"] == 0.7
+    assert look[1]["opacity"] < 0.1
     assert numbers(plain[projection.SELECTED]["x"], "f4") == []
-    assert numbers(chosen[projection.SELECTED]["x"], "f4") == [1, 0]
-    assert numbers(chosen[projection.SELECTED]["marker"]["color"], "i1") == [0, 2]
+    lit = chosen[projection.SELECTED]
+    assert numbers(lit["x"], "f4") == [1, 0]
+    assert numbers(lit["marker"]["color"] if draw is projection.scatter else lit["customdata"], "i1") == [0, 2]
     assert numbers(chosen[projection.SAMPLE]["y"], "f4") == [2]
 
 
@@ -77,6 +79,8 @@ def test_the_plane_is_square_and_shows_the_lasso():
     assert np.ptp(layout["xaxis"]["range"]) == pytest.approx(np.ptp(layout["yaxis"]["range"]))
     assert layout["dragmode"] == "lasso"
     assert all(trace["type"] == "scatter" for trace in figure["data"])  # scattergl needs eval, which is forbidden
+    assert figure["data"][0]["mode"] == "none"  # ten thousand SVG elements would take seconds
+    assert figure["data"][0]["meta"]["dots"]["colours"] == colours()
 
 
 def test_the_camera_stays_while_the_points_do():
