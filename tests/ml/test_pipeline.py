@@ -49,6 +49,19 @@ def test_cancelled_leaves_no_run_and_the_next_try_goes_on(tmp_path):
     assert "projection" in Library(tmp_path, tmp_path).open("tiny").nouns
 
 
+def test_an_older_run_gets_its_size_and_latency_with_the_next_noun(home):
+    path = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    size = manifest.pop("bytes")
+    del manifest["latency_ms"]
+    path.write_text(json.dumps(manifest))
+    pipeline.evaluate(Library(home, home), "toy", ["confusion"])
+    measured = Library(home, home).open("toy").manifest
+    assert measured["bytes"] == size
+    assert 0 < measured["latency_ms"] < 1_000
+    assert measured["created"] == manifest["created"]
+
+
 def test_a_name_is_used_once(home):
     with pytest.raises(FileExistsError):
         pipeline.train(TINY, run_id="toy", home=home)
