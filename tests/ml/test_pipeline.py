@@ -87,6 +87,18 @@ def test_evaluate_exits_1_when_not_as_recorded(home, monkeypatch, capsys):
     assert "not as recorded" in capsys.readouterr().err
 
 
+def test_a_choice_that_is_not_allowed_is_a_line_and_help_tells_the_limits(capsys):
+    assert cli.main(["train", "--epochs", "0", "--frozen-epochs", "3"]) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert [line.partition(":")[0] for line in said] == ["--epochs", "--frozen-epochs"]
+    assert said[0].endswith("greater than or equal to 1; 1 to 200")
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for words in ("passes over the training pictures; 1 to 200", "peak of the schedule; 1e-05 to 2", "{adamw,sgd}"):
+        assert words in told
+
+
 FLOORS = {"small_resnet": 9_500, "batchnorm_cnn": 9_300, "fashion_cnn": 9_250, "compact_cnn": 9_050, "mlp": 8_850}
 
 

@@ -44,6 +44,7 @@ MORE = {
 PRESETS = {
     "quick": "A good network soon: past 90 % of test images named right.",
     "best": "The most accurate network that a patient two-core machine makes.",
+    "transfer": "Begins with what a network learned of photographs; slow without a graphics card.",
 }
 
 
