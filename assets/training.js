@@ -166,9 +166,25 @@
     const { stored, completed, ...waiting } = window.store.getState().callbacks;
     return Object.values(waiting).flat().some((one) => one.callback.output.includes('training-live-state.data'));
   };
+  /* A server that is gone can say nothing: the page says it, and from when the numbers are that it shows. */
+  let lost = 0;
+  const unanswered = () => {
+    const { frontEnd, backEnd } = window.store.getState().error;
+    return frontEnd.concat(backEnd).filter((one) => /did not respond/.test((one.error || {}).message)).length;
+  };
+  function away(gone) {
+    const notice = document.getElementById('training-away');
+    if (!notice || gone === Boolean(notice.textContent)) return;
+    const now = new Date().toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false });
+    notice.textContent = gone ? `The server has not answered since ${now}: what is shown is from then. A training goes on ` +
+      'without it, and this page follows it again once the server is back.' : '';
+  }
   (function tick() {
     const here = document.getElementById('training-live-title') && window.store && same_window.set_props;
     if (here && (!open() || performance.now() - asked > LONGEST)) {
+      const count = unanswered();
+      away(count > lost || open());
+      lost = count;
       asked = performance.now();
       set('training-live-interval', { n_intervals: ++ticks });
       setTimeout(tick, pace);

@@ -10,8 +10,9 @@ import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from ml.artifacts.named import Gone
@@ -21,6 +22,7 @@ from ml.data.fashion_mnist import DataMissing
 from ml.models import WeightsMissing
 from ml.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
+from ml.training.fields import FIELDS
 from ml.training.presets import PRESETS
 
 # Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
@@ -127,14 +129,38 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_field(command: argparse.ArgumentParser, name: str, info: FieldInfo) -> None:
     """One choice of TrainConfig as an option; what is not given is not in the answer."""
-    flag, words = f"--{name.replace('_', '-')}", f"{info.description} (default {info.default})"
+    flag, words = _flag(name), f"{info.description}{_limits(name)} (default {info.default})"
     if name == "augment":
         command.add_argument(flag, nargs="*", choices=AUGMENTATIONS, default=argparse.SUPPRESS, help=info.description)
+    elif FIELDS[name].kind == "choice":
+        command.add_argument(flag, choices=FIELDS[name].choices, default=argparse.SUPPRESS, help=words)
     elif info.annotation is bool:
         command.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=words)
     else:
         kinds = [kind for kind in (int, float) if kind in (info.annotation, *get_args(info.annotation))]
         command.add_argument(flag, type=kinds[0] if kinds else str, default=argparse.SUPPRESS, help=words)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _limits(name: str) -> str:
+    """'; 1 to 200' where a choice is a number."""
+    low, high = FIELDS[name].low, FIELDS[name].high
+    return "" if low is None or high is None else f"; {low:.10g} to {high:.10g}"
+
+
+def _configured(values: dict[str, Any]) -> TrainConfig:
+    """Raises ValueError with a sentence for each choice that is not allowed."""
+    try:
+        return TrainConfig(**values)
+    except ValidationError as wrong:
+        lines = []
+        for error in wrong.errors(include_url=False):
+            name = str(error["loc"][0])
+            lines.append(f"{_flag(name)}: {error['msg'].removeprefix('Value error, ')}{_limits(name)}")
+        raise ValueError("\n".join(lines)) from None
 
 
 def find_data(options: argparse.Namespace) -> int:
@@ -191,7 +217,7 @@ def train_run(options: argparse.Namespace) -> int:
 
         return run_job(options.job)
     given = {name: value for name, value in vars(options).items() if name in TrainConfig.model_fields}
-    config = TrainConfig(**{**PRESETS.get(options.preset, {}), **given})
+    config = _configured({**PRESETS.get(options.preset, {}), **given})
     processes = os.environ.get("WORLD_SIZE", "1")  # set by torchrun
     if processes != "1" and not options.run:
         raise ValueError("name the run with --name: the processes of a training must agree on it")

@@ -24,11 +24,16 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
 
 
 def error_ends(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
-    """Ends of the 95 % interval of the calibration error: bootstrap percentiles over redraws of the examples."""
+    """Ends of the 95 % interval of the calibration error: bootstrap percentiles over redraws of the examples.
+
+    Redrawing adds noise to every bin, and noise adds to the error, so that of a well calibrated classifier the
+    percentiles can lie above the error itself: the interval reaches as far as that.
+    """
     rng, n = np.random.default_rng(seed), len(confidence)
     draws = (rng.integers(0, n, n) for _ in range(REDRAWS))
     low, high = percentile(np.array([calibration_error(confidence[rows], right[rows]) for rows in draws]))
-    return float(low), float(high)
+    error = calibration_error(confidence, right)
+    return min(float(low), error), max(float(high), error)
 
 
 def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

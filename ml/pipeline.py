@@ -173,7 +173,8 @@ def evaluate(
 ) -> list[str]:
     """Make a published run's optional nouns from the pictures that are here; the nouns made.
 
-    nouns: None for all but those that train networks of their own (ASKED).
+    nouns: None for all but those that train networks of their own (ASKED). Size and latency come with them where the
+    run is from before they were measured.
 
     Results for a shipped run go to home/runs/<run_id>, laid over it. Raises Missing, Broken, KeyError.
     """
@@ -186,6 +187,9 @@ def evaluate(
     subject.tell = on_step
     folder = library.home / "runs" / run_id
     manifest = run.manifest
+    if manifest.get("latency_ms") is None or manifest.get("bytes") is None:  # a run from before they were measured
+        size = run.files(())["weights.safetensors"].stat().st_size
+        manifest = {**manifest, "bytes": size, "latency_ms": subject.classifier.latency()}
     for noun in chosen:
         on_step(f"computing {noun}")
         manifest = _add(folder, manifest, subject, noun)

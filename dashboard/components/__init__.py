@@ -64,6 +64,7 @@ def segmented(id: str, options: Sequence[tuple[str, str]], value: str, label: st
             id=id,
             options=[{"value": v, "label": words} for v, words in options],
             value=value,
+            name=id,  # makes one group of them: Tab finds the chosen one, the arrows change it
             className="seg",
             inline=True,
         ),

@@ -180,8 +180,10 @@ def _own(own: Training, measure: str, p: Palette, scale: float) -> list[_Line]:
     within, per_epoch, words, form = MEASURES[measure]
     quiet = {"color": p.ink_3, "width": 1.2}
     loud = {"color": p.accent, "width": 2.2}
-    inner = _line(own.steps, within, scale, quiet, f"train {words}" if measure in JUDGED else words)
     outer = _line(own.history, per_epoch, scale, loud, f"{words} of the epoch")
+    inner = _line(own.steps, within, scale, quiet, f"train {words}" if measure in JUDGED else words)
+    if len(inner.x):
+        _bridge(inner, outer)
     if measure in JUDGED:
         judged = _line(own.history, f"validation_{words}", scale, loud, f"validation {words}")
         train = inner
@@ -197,6 +199,15 @@ def _own(own: Training, measure: str, p: Palette, scale: float) -> list[_Line]:
     outer.label = _value("", outer, form)
     inner.label = "" if len(outer.x) else _value("", inner, form)
     return [inner, outer]
+
+
+def _bridge(inner: _Line, outer: _Line) -> None:
+    """Give the steps' line the means of epochs that were over before anybody looked within them, in place."""
+    seen = set(np.ceil(inner.x).tolist())
+    missed = np.array([epoch not in seen for epoch in outer.x.tolist()], bool)
+    x, y = np.append(inner.x, outer.x[missed]), np.append(inner.y, outer.y[missed])
+    order = np.argsort(x, kind="stable")
+    inner.x, inner.y = x[order], y[order]
 
 
 def _others(others: Sequence[Training], measure: str, p: Palette, scale: float) -> list[_Line]:

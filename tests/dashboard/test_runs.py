@@ -324,6 +324,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_the_rest_is_kept(client):
     assert "letters" in made["training-run-tags-error"]["children"]
     assert made["training-run-note-error"]["children"] is None
     assert len(made["training-run-last"]["data"]) == 1
+    assert made["training-run-status"]["children"] == "Saved, but for what is marked."
     assert "training-run-saved" not in made  # what was typed stays
     for wrong in (7, ["a"], {"a": 1}):
         assert act(client, "save", title=wrong, tags="", note="")["training-run-title-error"]["children"]

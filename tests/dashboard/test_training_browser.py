@@ -116,6 +116,18 @@ def test_a_slow_server_is_asked_again_only_after_its_answer(address, page, monke
     page.wait_for_selector("text=No training yet", timeout=60_000)
 
 
+@pytest.mark.allow_problems("net::ERR", "did not respond")
+def test_a_server_that_is_gone_is_told_until_it_is_back(address, page):
+    page.goto(f"{address}/training")
+    page.wait_for_selector("text=No training yet")
+    notice = page.locator("#training-away")
+    expect(notice).to_be_empty()
+    page.route("**/_dash-update-component*", lambda route: route.abort())
+    expect(notice).to_contain_text("has not answered since", timeout=10_000)
+    page.unroute("**/_dash-update-component*")
+    expect(notice).to_be_empty(timeout=10_000)
+
+
 def test_presets_fill_the_form_and_what_is_changed_is_marked(address, page, idle):
     from dashboard.jobs import Jobs
 

@@ -4,6 +4,7 @@ import itertools
 import json
 
 import pytest
+from plotly.utils import PlotlyJSONEncoder
 
 from dashboard.jobs import FIELDS
 from dashboard.pages.training import changed, form, live, others, queue
@@ -192,6 +193,8 @@ def test_time_is_judged_from_a_run_and_says_so(with_run, home):
     )
     assert seconds == pytest.approx(manifest["training_seconds"])
     assert "run toy" in words
+    manifest["machine"]["cores"] = 1
+    assert form.estimate(Doors, "compact_cnn", dataset, 1, 1)[1].endswith("like the one core that made run toy")
     assert form.estimate(Doors, "mlp", dataset, 1, 1) == (
         None, "No training of mlp on these pictures yet to judge the time from",
     )  # fmt: skip
@@ -433,6 +436,14 @@ def test_what_differs_from_the_newest_of_the_same_model(client, own):
     _, made = client.fire_with(f"{changed.Ids.HELP}.children", f"{changed.Ids.PICK}.value", values)
     assert made[changed.Ids.PICK]["value"] == chosen
     assert made[changed.Ids.HELP]["children"].startswith("2 settings differ")
+
+
+def test_what_each_came_to_has_its_interval():
+    mine, other = Other("job:a", "mine", {}, 0.889), Other("run:b", "b", {}, None)
+    result = json.dumps(changed.table(mine, other, [], (5_000, 5_000)).to_plotly_json(), cls=PlotlyJSONEncoder)
+    for words in ("88.9 %", "88.0 \\u2013 89.7, n 5,000", "Best on validation"):
+        assert words in result
+    assert "n 5,000" not in str(changed.table(mine, other, [], (None, 5_000)))
 
 
 def test_without_jobs_the_run_in_use_is_compared(with_run):

@@ -49,6 +49,19 @@ def test_cancelled_leaves_no_run_and_the_next_try_goes_on(tmp_path):
     assert "projection" in Library(tmp_path, tmp_path).open("tiny").nouns
 
 
+def test_an_older_run_gets_its_size_and_latency_with_the_next_noun(home):
+    path = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    size = manifest.pop("bytes")
+    del manifest["latency_ms"]
+    path.write_text(json.dumps(manifest))
+    pipeline.evaluate(Library(home, home), "toy", ["confusion"])
+    measured = Library(home, home).open("toy").manifest
+    assert measured["bytes"] == size
+    assert 0 < measured["latency_ms"] < 1_000
+    assert measured["created"] == manifest["created"]
+
+
 def test_a_name_is_used_once(home):
     with pytest.raises(FileExistsError):
         pipeline.train(TINY, run_id="toy", home=home)
@@ -72,6 +85,18 @@ def test_evaluate_exits_1_when_not_as_recorded(home, monkeypatch, capsys):
     path.write_text(json.dumps(manifest))
     assert cli.main(["evaluate", "toy", "--split", "test"]) == 1
     assert "not as recorded" in capsys.readouterr().err
+
+
+def test_a_choice_that_is_not_allowed_is_a_line_and_help_tells_the_limits(capsys):
+    assert cli.main(["train", "--epochs", "0", "--frozen-epochs", "3"]) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert [line.partition(":")[0] for line in said] == ["--epochs", "--frozen-epochs"]
+    assert said[0].endswith("greater than or equal to 1; 1 to 200")
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for words in ("passes over the training pictures; 1 to 200", "peak of the schedule; 1e-05 to 2", "{adamw,sgd}"):
+        assert words in told
 
 
 FLOORS = {"small_resnet": 9_500, "batchnorm_cnn": 9_300, "fashion_cnn": 9_250, "compact_cnn": 9_050, "mlp": 8_850}

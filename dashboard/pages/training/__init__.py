@@ -21,6 +21,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     return html.Div(
         [
             page_head(TITLE, "Start a run, watch it learn, leave whenever you like. It goes on without this page."),
+            html.P(id="training-away", className="notice", role="alert"),  # written by assets/training.js
             dcc.Interval(id=Memory.TICK, interval=live.ACTIVE_MS, disabled=True),  # assets/training.js lets it tick
             *(dcc.Store(id=memory) for memory in Memory if memory not in (Memory.TICK, Memory.INTENT, *FORM)),
             dcc.Store(id=Memory.INTENT, data=secrets.token_hex(16)),

@@ -1,7 +1,9 @@
 """Which settings of the training in front differ from those of another, and what came of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, html
@@ -14,6 +16,7 @@ from dashboard.pages.training import others
 from dashboard.pages.training.memory import Memory
 from dashboard.pages.training.others import Other
 from dashboard.selection import Selection
+from dashboard.share import Share
 from dashboard.store import Missing
 
 DASH = "–"
@@ -96,7 +99,8 @@ def register(app: Dash, doors: Doors) -> None:
         options = [{"value": one.key, "label": one.title} for one in found]
         unknown = [label for label, *values in differing if recipe.UNKNOWN in values]
         known = [change for change in differing if change[0] not in unknown]
-        return options, other.key, summary(len(known), unknown), table(this, other, known)
+        judged = [doors.jobs.validation_images(one.config.get("dataset")) for one in (this, other)]
+        return options, other.key, summary(len(known), unknown), table(this, other, known, judged)
 
 
 def summary(differing: int, unknown: list[str]) -> str:
@@ -110,10 +114,20 @@ def summary(differing: int, unknown: list[str]) -> str:
     return words
 
 
-def table(this: Other, other: Other, differing: list[tuple[str, str, str]]) -> html.Table:
-    """One row a setting, and what each came to on the validation pictures."""
+def table(this: Other, other: Other, differing: list[tuple[str, str, str]], judged: Sequence[int | None]) -> html.Table:
+    """One row a setting, and what each came to on its validation pictures. judged: how many those are, where known."""
     head = [html.Th("Setting", scope="col"), html.Th(this.title, scope="col"), html.Th(other.title, scope="col")]
     lines = [html.Tr([html.Th(label, scope="row"), html.Td(a), html.Td(b)]) for label, a, b in differing]
-    came = [html.Td(DASH if one.accuracy is None else f"{100 * one.accuracy:.1f} %") for one in (this, other)]
+    came = [html.Td(_came(one.accuracy, n)) for one, n in zip((this, other), judged, strict=True)]
     result = html.Tr([html.Th("Best on validation", scope="row"), *came], className="result")
     return html.Table([html.Thead(html.Tr(head)), html.Tbody([*lines, result])])
+
+
+def _came(accuracy: float | None, n: int | None) -> Any:
+    """'88.9 %', its interval and n. accuracy: 0..1."""
+    if accuracy is None:
+        return DASH
+    words = f"{100 * accuracy:.1f} %"
+    if not n:
+        return words
+    return [words, html.Small(f"{Share(round(accuracy * n), n).span}, n {n:,}", className="faint")]

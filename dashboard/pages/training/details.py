@@ -326,7 +326,10 @@ def said(doors: Doors, opened: object, values: dict[str, Any]) -> Outcome:
             continue
         if change.before != change.after:
             came.changes.append(change.number)
-    came.words = "Saved." if came.changes else "" if came.wrong else "Nothing has changed."
+    if came.wrong:
+        came.words = "Saved, but for what is marked." if came.changes else ""
+    else:
+        came.words = "Saved." if came.changes else "Nothing has changed."
     return came
 
 

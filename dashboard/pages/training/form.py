@@ -44,6 +44,7 @@ MORE = {
 PRESETS = {
     "quick": "A good network soon: past 90 % of test images named right.",
     "best": "The most accurate network that a patient two-core machine makes.",
+    "transfer": "Begins with what a network learned of photographs; slow without a graphics card.",
 }
 
 
@@ -564,6 +565,7 @@ def estimate(doors: Doors, model: object, dataset: object, epochs: int, images: 
         if entry.ok and (manifest["model"], manifest["dataset"]["name"]) == (model, dataset):
             looked_at = manifest["config"]["epochs"] * manifest["train_images"]
             cores = manifest["machine"]["cores"]
-            words = f"were this machine like the {cores} cores that made run {entry.run_id}"
+            made = "one core" if cores == 1 else f"{cores} cores"
+            words = f"were this machine like the {made} that made run {entry.run_id}"
             return manifest["training_seconds"] / looked_at * epochs * images, words
     return None, f"No training of {model[:60]} on these pictures yet to judge the time from"

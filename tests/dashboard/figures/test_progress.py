@@ -67,6 +67,16 @@ def test_without_steps_the_epochs_means_are_the_training_line():
     assert drawn["train loss"]["line"]["dash"] == "4px,3px"
 
 
+def test_epochs_over_before_anybody_looked_within_them_keep_their_place():
+    quick = {name: values[3:4] for name, values in STEPS.items()}  # one look, at the end of the second of three epochs
+    own = Training("mine", HISTORY, quick)
+    drawn = lines(curves(own, measure="loss", mode="light"))
+    assert (drawn["train loss"]["x"], drawn["train loss"]["y"]) == ([1, 2, 3], [0.6, 0.4, 0.3])
+    assert "train 0.300" in texts(curves(own, measure="loss", mode="light"))
+    rate = lines(curves(own, measure="rate", mode="light"))["learning rate"]
+    assert (rate["x"], rate["y"]) == ([1, 2, 3], [0.1, 0.05, 0.0])
+
+
 def test_the_rate_lies_over_what_was_planned():
     figure = curves(OWN, measure="rate", mode="light", planned=[(0, 0.0), (1, 0.2), (4, 0.0)])
     drawn = lines(figure)
