@@ -215,6 +215,7 @@ def tools(selection: Selection, other: Selection) -> list:
         kind="icon ghost",
         small=True,
         search=selection.with_(contrast=None, page=selection.page).query(),
-        **{"aria-label": "Close the contrast"},
+        title="Escape",
+        **{"aria-label": "Close the contrast", "data-close": ""},
     )
     return [button("Swap", small=True, search=swapped(selection, other).query()), close]
