@@ -148,7 +148,10 @@ def test_a_click_on_a_bin_without_images_opens_nothing(app, run, graph, right, w
             found[curve, k] = (status, bool((which[inside] == k).any()))
     assert {status for status, full in found.values() if full} == {200}
     assert {status for status, full in found.values() if not full} == {204}
-    chosen = {click: {"points": [{"curveNumber": right, "x": 0.5}]}, "url.search": Selection(conf=(0.0, 1 / number)).query()}
+    chosen = {
+        click: {"points": [{"curveNumber": right, "x": 0.5}]},
+        "url.search": Selection(conf=(0.0, 1 / number)).query(),
+    }
     assert client.fire_with(output, click, chosen)[0] == 200  # an address chose it: it can be let go of
 
 

@@ -410,7 +410,7 @@ def test_what_is_missing_says_what_it_would_show_and_starts_its_job(client, app,
     assert not answer["robustness-measure-start"]["disabled"]
     assert pressed(client, measure.Ids.START) is None
     answer = watched(client)
-    assert "Waits for its turn" in text(answer["robustness-measure-live"]["tree"])
+    assert "Next in the queue" in text(answer["robustness-measure-live"]["tree"])
     assert answer["robustness-measure-start"]["disabled"]
     assert not answer["robustness-measure-cancel"]["hidden"]
     assert answer["robustness-measure-interval"] == {"disabled": False, "interval": measure.ACTIVE_MS}
@@ -424,6 +424,30 @@ def test_what_is_missing_says_what_it_would_show_and_starts_its_job(client, app,
     assert (answer["robustness-measure-card"]["hidden"], answer["robustness-measured"]["hidden"]) == (True, False)
     assert answer["robustness-measure-interval"]["disabled"]
     assert answer["robustness-measure-done"]["data"]
+
+
+def test_a_waiting_measurement_says_what_it_waits_for(client, no_worker, home):
+    from ml.jobs.table import JobTable
+
+    table = JobTable(home)
+
+    def said():
+        return text(watched(client)["robustness-measure-live"]["tree"])
+
+    table.submit({"nouns": ["projection"]}, "other", epochs=0, kind="evaluate")
+    pressed(client, measure.Ids.START)
+    assert "Waits for the evaluation of other: number 2 in the queue." in said()
+    first = table.claim("evaluate")
+    assert "Waits for the evaluation of other: number 1 in the queue." in said()
+    table.submit({}, "late", epochs=3)  # asked for later, and yet before it
+    assert "Waits for the evaluation of other: number 2 in the queue. Trainings go first." in said()
+    training = table.claim("train")
+    assert "Waits for training late and the evaluation of other: number 1 in the queue. Trainings" in said()
+    table.finish(first, "done")
+    table.beat(training, left=130.0)
+    assert "Waits for training late (2 min left): number 1 in the queue. Trainings go first." in said()
+    table.finish(training, "done")
+    assert "Next in the queue; it begins by itself." in said()
 
 
 def test_a_full_queue_answers_in_words(client, no_worker, home):
