@@ -26,10 +26,12 @@
     return text ? '?' + text : '';
   }
   const onPageLink = (e) => {
-    const link = e.target.closest && e.target.closest('a[data-page]');
-    if (link) link.setAttribute('href', link.dataset.page + carried());
+    const link = e.target.closest && e.target.closest('a[data-page],a[data-follows]');
+    if (!link) return;
+    const { page, follows } = link.dataset; /* a file of this view is of all its address */
+    link.setAttribute('href', follows ? follows + window.location.search : page + carried());
   };
-  ['pointerover', 'focusin'].forEach((kind) => document.addEventListener(kind, onPageLink));
+  ['pointerover', 'focusin', 'click'].forEach((kind) => document.addEventListener(kind, onPageLink, true));
 
   document.addEventListener('click', (e) => {
     document.querySelectorAll('details.addfilter[open]').forEach((menu) => {

@@ -95,6 +95,24 @@ def csv_link(href: str, words: str = "CSV", name: str = "") -> html.A:
     return html.A([icon("download"), words], href=href, className="btn-ff sm", download=name, target="_self")
 
 
+def report_link(page: str, query: str | None = None) -> html.A:
+    """A small button that downloads the report of a view as one file. page: a key of dashboard.views.VIEWS.
+
+    query: of the view; without it the address as it is by then, which assets/clientside.js adds.
+    """
+    base = f"/export/{page}-report.html" if page else "/export/report.html"
+    more = {"data-follows": base} if query is None else {}
+    return html.A(
+        "Report",
+        href=f"{base}{query or ''}",
+        className="btn-ff sm" if query is not None else "btn-ff",
+        download="",
+        target="_self",
+        title="This view as one HTML file that opens with the network off",
+        **more,
+    )
+
+
 def save_menu() -> html.Details:
     """Saves the charts of the card it stands in as PNG or SVG; assets/save.js does it, without the server."""
     choices = [
