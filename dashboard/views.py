@@ -1,7 +1,7 @@
 """What a page shows, for its report: which images, why those, and what the page says that the others do not."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,6 +25,10 @@ FIELDS = {
     "labels": "labels",
 }  # fmt: skip
 ORDERS = {"confident": "most confident first", "unsure": "least confident first", "id": "by id"}
+REVIEWED = (
+    "Labels are as people decided on the Review page, and what they left out is not counted; weak slices alone are as "
+    "labelled."
+)
 WHO = {"both": "both right", "only-a": "A alone right", "only-b": "B alone right", "neither": "neither right"}
 
 
@@ -85,12 +89,6 @@ def selected(doors: Doors, selection: Selection) -> View:
     return View(run, selection, chosen(run, selection), said, predictions.ids[rows], images, legend, notes)
 
 
-REVIEWED = (
-    "Labels are as people decided on the Review page, and what they left out is not counted; weak slices alone are as "
-    "labelled."
-)
-
-
 def compared(doors: Doors, selection: Selection) -> View:
     """The images of a selection of two runs: without any filter, those that one alone has right."""
     pair, asked = doors.store.compare(selection), selection.differing().with_(epoch=None)
@@ -100,7 +98,7 @@ def compared(doors: Doors, selection: Selection) -> View:
     images = []
     for image, row in zip(answered(run, asked, mine[:SHOWN]), pair.rows_b[rows].tolist(), strict=False):
         words = f"B: {names[other.predicted[row]]} {100 * float(other.confidence[row]):.0f} %"
-        images.append(Image(**{**image.__dict__, "more": words}))
+        images.append(replace(image, more=words))
     sort = {"confident": "furthest apart first", "unsure": "least confident first", "id": "by id"}[selection.sort]
     legend = f"{first(images, rows)}, {sort}: what A guesses and how surely, label, what B guesses, image id."
     buckets = pair.buckets()
@@ -138,7 +136,11 @@ def suspected(doors: Doors, selection: Selection) -> View:
     """The queue of suspected labels. All that is counted is as labelled; beside it stands what people decided."""
     selection = selection.with_(labels=None, epoch=None)
     run = doors.store.shown(selection.run)
-    found, standing = review.queue(run, selection), doors.decisions.standing(run.dataset["name"])
+    try:
+        found = review.queue(run, selection)
+    except Missing as missing:
+        return lacking(run, selection, missing)
+    standing = doors.decisions.standing(run.dataset["name"])
     train, names = found.split == "train", run.classes
     ids = found.ids[:SHOWN]
     if train:
@@ -210,8 +212,7 @@ def withstood(doors: Doors, selection: Selection) -> View:
     try:
         worse, attacked = robustness.corruptions(doors.store, asked), robustness.attacks(doors.store, asked)
     except Missing as missing:
-        notes = [f"{missing} {missing.command}".strip()]
-        return View(run, asked.clear(), chips, "Corruptions and attacks: see above.", none(), [], "", notes)
+        return lacking(run, asked, missing)
     notes = [f"As they are, {run.title} has {worse.clean.share} right."]
     if worse.mean:
         middle, low, high, n = worse.mean
@@ -254,6 +255,12 @@ def withstood(doors: Doors, selection: Selection) -> View:
     legend = f"{first(images, found.rows)}, by id: as it came and {words}, what is said then, label, image id."
     chips.append(("under", words))
     return View(run, asked, chips, said, found.found.ids[found.rows], images, legend, notes, tables)
+
+
+def lacking(run: RunView, selection: Selection, missing: Missing) -> View:
+    """The run's report where what the page is about was not made yet, and the command that makes it."""
+    words, whole = f"{missing} {missing.command}".strip(), selection.clear()
+    return View(run, whole, [(FIELDS["split"], whole.split)], "No image is shown.", none(), [], "", [words])
 
 
 def cell(one: robustness.Cell) -> str:

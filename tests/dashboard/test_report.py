@@ -53,6 +53,13 @@ def test_what_an_address_says_is_text(app):
     assert client.get("/export/report.html?run=toy&split=train").status_code == 200, "what cannot be read is left out"
 
 
+def test_a_page_whose_table_is_not_made_yet_names_the_command(app):
+    answer = app.server.test_client().get("/export/review-report.html?run=toy&true=Bar%201")
+    assert answer.status_code == 200
+    assert "python -m ml evaluate toy --only label_issues" in answer.text
+    assert "<h2>Confusion</h2>" in answer.text
+
+
 def test_an_empty_selection_is_said(doors):
     page = report.html(doors, Selection.parse("?true=Bar%201&pred=Bar%202&conf=0.00-0.01"), "/")
     assert "The first 0 of 0" in page
