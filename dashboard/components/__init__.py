@@ -113,8 +113,11 @@ def report_link(page: str, query: str | None = None) -> html.A:
     )
 
 
-def save_menu() -> html.Details:
-    """Saves the charts of the card it stands in as PNG or SVG; assets/save.js does it, without the server."""
+def save_menu(*, titled: bool = False) -> html.Details:
+    """Saves the charts of the card it stands in as PNG or SVG; assets/save.js does it, without the server.
+
+    titled: the card's title says what they are of, not the run of the address.
+    """
     choices = [
         html.Button(words, type="button", className="btn-ff sm ghost", **{"data-save": kind})
         for kind, words in (("png", "PNG picture"), ("svg", "SVG drawing"))
@@ -123,7 +126,8 @@ def save_menu() -> html.Details:
         icon("picture"), className="btn-ff sm icon", title="Save the chart", **{"aria-label": "Save the chart"}
     )
     said = html.Span(className="small", role="status", **{"data-save-said": ""})
-    return html.Details([summary, html.Div([*choices, said], className="menu")], className="save")
+    more = {"data-titled": ""} if titled else {}
+    return html.Details([summary, html.Div([*choices, said], className="menu")], className="save", **more)
 
 
 def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:

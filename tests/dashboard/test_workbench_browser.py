@@ -86,6 +86,7 @@ def test_a_second_cell_is_held_against_the_first(shipped, page, idle, run):
         expect(page.locator(f"#dashboard-contrast-{side}-mean img")).to_be_visible()
         expect(page.locator(f"#dashboard-contrast-{side}-graph .barlayer .point").first).to_be_attached()
     expect(page.locator(COUNT)).to_have_text(str(counts[0]))
+    expect(page.locator("#dashboard-contrast").get_by_label("Save the chart")).to_be_visible()
     page.locator("#dashboard-contrast-true").select_option("Pullover")
     expect(page).to_have_url(re.compile("contrast=Pullover~Shirt"))
     page.wait_for_function(idle)
