@@ -71,7 +71,7 @@ def row(table: pd.DataFrame, selection: Selection, field: str, label: str, words
 def opened(selection: Selection, field: str, k: int) -> Selection:
     """Exactly the images of a bin, right or wrong, answered or not; where it is chosen already, let go of it."""
     ends = None if bins.is_bin(getattr(selection, field), k, BINS) else bins.ends(k, BINS)
-    return selection.with_(**{field: ends, "outcome": (), "reject": None})
+    return selection.with_(**{"conf": None, "tempered": None, field: ends, "outcome": (), "reject": None})
 
 
 def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:

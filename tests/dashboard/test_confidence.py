@@ -101,6 +101,17 @@ def test_every_bin_opens_what_it_counts(run):
             assert run.mask(there).sum() == (which == k).sum(), (field, k)
 
 
+@pytest.mark.parametrize("search", ["?reject=0.52", "?tempered=0.20-0.60", "?conf=0.25-0.30&reject=0.97"])
+def test_a_bin_opens_what_it_counts_under_chips_of_its_own_kind(run, search):
+    selection = Selection.parse(search)
+    for k, n in enumerate(confidence.histogram(run, selection)["n"]):
+        if not bins.is_bin(selection.conf, k, 20):
+            assert run.mask(panel.opened(selection, k)).sum() == n, k
+    for field in ("conf", "tempered"):
+        for k, n in enumerate(reliability.counts(run, selection, field)["n"]):
+            assert run.mask(reliability.opened(selection, field, k)).sum() == n, (field, k)
+
+
 def test_a_second_click_on_a_bin_lets_go_of_it():
     once = panel.opened(Selection(true=("Bar 0",)), 12)
     assert once.query() == "?true=Bar%200&conf=0.60-0.65"

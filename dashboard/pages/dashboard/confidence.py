@@ -121,8 +121,8 @@ def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
     ends, outcomes = bins.ends(place, confidence.BINS), (outcome,) if outcome else ()
     if bins.is_bin(selection.conf, place, confidence.BINS) and selection.outcome == outcomes:
         return selection.with_(conf=None, outcome=())
-    below = selection.reject is not None and ends[1] <= selection.reject
-    return selection.with_(conf=ends, outcome=outcomes, reject=None if below else selection.reject)
+    cut = selection.reject is not None and ends[0] < selection.reject  # or fewer would open than the bin counts
+    return selection.with_(conf=ends, tempered=None, outcome=outcomes, reject=None if cut else selection.reject)
 
 
 def answers(run: RunView, selection: Selection) -> list:
