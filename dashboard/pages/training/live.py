@@ -444,10 +444,10 @@ def nothing(doors: Doors, search: object) -> tuple[Any, ...]:
     run_id = in_use(doors, search)
     if run_id is None or others.training(doors, f"run:{run_id}") is None:
         raise Missing(words)
-    sentence = f"{words} Below is how the run in use learned."
+    title = doors.store.marks().title(run_id)
+    said = (f"How {title} learned", f"{words} Below is how {title} learned, the run in use.")
     facts = (DASH,) * 6
-    title = f"How {doors.store.marks().title(run_id)} learned"
-    return title, sentence, None, "", "badge-ff mute", None, True, True, None, True, False, *facts, "0", "1"
+    return *said, None, "", "badge-ff mute", None, True, True, None, True, False, *facts, "0", "1"
 
 
 def _news(now: Any, seen: Any) -> Any:
