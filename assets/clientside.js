@@ -26,10 +26,12 @@
     return text ? '?' + text : '';
   }
   const onPageLink = (e) => {
-    const link = e.target.closest && e.target.closest('a[data-page]');
-    if (link) link.setAttribute('href', link.dataset.page + carried());
+    const link = e.target.closest && e.target.closest('a[data-page],a[data-follows]');
+    if (!link) return;
+    const { page, follows } = link.dataset; /* a file of this view is of all its address */
+    link.setAttribute('href', follows ? follows + window.location.search : page + carried());
   };
-  ['pointerover', 'focusin'].forEach((kind) => document.addEventListener(kind, onPageLink));
+  ['pointerover', 'focusin', 'click'].forEach((kind) => document.addEventListener(kind, onPageLink, true));
 
   document.addEventListener('click', (e) => {
     document.querySelectorAll('details.addfilter[open]').forEach((menu) => {
@@ -90,7 +92,17 @@
     set('app-keys-state', { data: { ctrl: ctrl, shift: shift } });
   }, true);
 
-  /* Escape closes the drawer; arrows walk through it and through grids of buttons */
+  /* the part's own button; while what it shows could not be drawn there is none, and its key leaves the address */
+  function shut(part, key) {
+    const close = part.querySelector('[data-close]');
+    if (close) { close.click(); return; }
+    const query = new URLSearchParams(window.location.search);
+    query.delete(key);
+    const text = query.toString();
+    go(pathOf(), text ? '?' + text : '');
+  }
+
+  /* Escape closes what lies on top: a menu, the drawer, then the contrast; arrows walk through it and through grids of buttons */
   document.addEventListener('keydown', (e) => {
     const drawer = document.querySelector('.drawer.open');
     const typing = e.target.matches && e.target.matches('input,select,textarea');
@@ -100,9 +112,9 @@
       menu.querySelector('summary').focus();
       return;
     }
-    if (e.key === 'Escape' && drawer) {
-      const close = drawer.querySelector('[data-close]');
-      if (close) close.click();
+    const contrast = document.querySelector('.contrast:not(.gone)');
+    if (e.key === 'Escape' && (drawer || contrast)) {
+      shut(drawer || contrast, drawer ? 'sample' : 'contrast');
       return;
     }
     const grid = e.target.closest && e.target.closest('[data-arrows]');
@@ -145,8 +157,18 @@
       (button.disabled ? document.getElementById('sample-drawer-body') : button).focus({ preventScroll: true });
     }).observe(walk, { childList: true, subtree: true });
   }
+  /* the contrast leaves the focus where it is; closed from within, it gives it back to who opened it */
+  let beside = null;
+  function contrasted(panel, before) {
+    const after = !panel.classList.contains('gone'), active = document.activeElement;
+    if (after && !before) beside = active;
+    else if (before && !after && beside && document.contains(beside) && (active === document.body || panel.contains(active))) {
+      beside.focus({ preventScroll: true });
+    }
+  }
   new MutationObserver((records) => {
     for (const record of records) {
+      if (record.target.matches('section.contrast')) contrasted(record.target, !(record.oldValue || '').includes('gone'));
       if (record.target.id !== 'sample-drawer') continue;
       const before = (record.oldValue || '').includes('open');
       const after = record.target.classList.contains('open');

@@ -24,7 +24,30 @@
     for (const name in fresh) if (node.getAttribute(name) !== fresh[name]) node.setAttribute(name, fresh[name]);
   }
 
-  /* Changes what is there into what shall be there, so that the focus stays where it is. */
+  /* What somebody writes over in place (data-draft says of what, data-name what stood there) and has not sent off. */
+  const DRAFT = '[data-draft]:not([data-sent])';
+  const drafted = (node) => node.matches(DRAFT) && node.textContent.trim() !== node.dataset.name.trim();
+
+  /* A draft whose thing now stands elsewhere goes there with it, and who is typing goes on typing. */
+  function carry(place, drafts) {
+    for (const node of drafts.length ? place.querySelectorAll(DRAFT) : []) {
+      const found = drafts.find((one) => one.of === node.dataset.draft);
+      if (!found || (node === found.node && node.textContent === found.text)) continue;
+      if (node.textContent !== found.text) node.textContent = found.text;
+      if (found.at === null) continue;
+      node.focus({ preventScroll: true });
+      if (node.firstChild) window.getSelection().collapse(node.firstChild, Math.min(found.at, found.text.length));
+    }
+  }
+  function caret(node) {
+    const { focusNode, focusOffset } = window.getSelection();
+    return node !== document.activeElement ? null : focusNode === node.firstChild ? focusOffset : node.textContent.length;
+  }
+  const drafts = (place) => [...place.querySelectorAll(DRAFT)].filter(drafted).map((node) => (
+    { node, of: node.dataset.draft, text: node.textContent, at: caret(node) }
+  ));
+
+  /* Changes what is there into what shall be there, so that the focus stays where it is, and a draft what it is. */
   function fill(parent, tree) {
     const wanted = flat(tree);
     wanted.forEach((one, place) => {
@@ -41,8 +64,9 @@
         if (node) parent.replaceChild(made, node); else parent.appendChild(made);
         node = made;
       }
+      const kept = node.dataset.draft === one.props['data-draft'] && drafted(node);
       dress(node, one.props);
-      fill(node, one.props.children);
+      if (!kept) fill(node, one.props.children);
     });
     while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
   }
@@ -62,7 +86,11 @@
   function Plain({ id, tag, attributes, tree }) {
     const { createElement, useLayoutEffect, useRef } = window.React, place = useRef(null);
     useLayoutEffect(() => dress(place.current, { ...attributes, id }), [attributes, id]);
-    useLayoutEffect(() => fill(place.current, tree), [tree]);
+    useLayoutEffect(() => {
+      const found = drafts(place.current);
+      fill(place.current, tree);
+      carry(place.current, found);
+    }, [tree]);
     return createElement(tag, { ref: place });
   }
 

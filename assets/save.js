@@ -15,10 +15,16 @@
   };
   const slug = (words) => words.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
 
-  function context() {
-    const picker = document.getElementById('run-picker');
+  /* whose chart it is: of the run and split of the address, of a picture that has no split, or of the card's training */
+  const SPLITLESS = ['/prediction', '/monitoring'];
+  function context(card) {
+    const picker = document.getElementById('run-picker'), path = window.location.pathname;
+    if (path === '/training') {
+      const named = card.querySelector('details.save[data-titled]');
+      return { run: named ? card.querySelector('.card-title').textContent : '', split: '' };
+    }
     const split = new URLSearchParams(window.location.search).get('split') || 'test';
-    return { run: picker ? picker.value : '', split: split };
+    return { run: picker ? picker.value : '', split: SPLITLESS.includes(path) ? '' : split };
   }
 
   function offer(url, name) {
@@ -31,7 +37,7 @@
   }
 
   async function save(chart, title, kind, number) {
-    const { run, split } = context();
+    const { run, split } = context(chart.closest('.ff-card'));
     const size = { width: Math.max(chart.clientWidth, 320), height: Math.max(chart.clientHeight, 200) };
     const style = getComputedStyle(document.documentElement);
     const old = { l: 0, r: 0, t: 0, b: 0, ...(chart.layout.template.layout || {}).margin, ...chart.layout.margin };
@@ -58,7 +64,7 @@
       height: Math.round(size.height + margin.t + margin.b - old.t - old.b),
       scale: kind === 'png' ? 2 : 1,
     });
-    offer(url, [run, slug(title), number].filter(Boolean).join('-') + '.' + kind);
+    offer(url, [run.replace(/[^\w-]+/g, '-'), slug(title), number].filter(Boolean).join('-') + '.' + kind);
   }
 
   document.addEventListener('click', async (e) => {
@@ -76,7 +82,7 @@
     try {
       for (const [place, chart] of charts.entries()) {
         const own = chart.closest('.curve') && chart.closest('.curve').querySelector('h3');
-        const title = own ? own.textContent : heading.textContent;
+        const title = (own || heading).firstChild.textContent; /* not what is said beside it */
         await save(chart, title, button.dataset.save, charts.length > 1 && !own ? String(place + 1) : '');
       }
       close();

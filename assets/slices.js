@@ -5,7 +5,9 @@
   const nameIn = (button) => {
     const line = button.closest('li,.saved');
     const field = line ? line.querySelector('[data-name]') : null;
-    return field ? field.textContent.trim() : '';
+    if (!field) return '';
+    field.dataset.sent = ''; /* the answer's list need not keep it (assets/plain.js); a refusal draws none */
+    return field.textContent.trim();
   };
   const keepAll = () => {
     const field = document.getElementById('slices-name-input');
@@ -30,6 +32,9 @@
     e.preventDefault();
     const button = e.target.closest('li,.saved').querySelector('[data-keep],[data-rename]');
     if (button) button.click();
+  });
+  document.addEventListener('input', (e) => {
+    if (e.target.matches && e.target.matches('.slice-name')) delete e.target.dataset.sent;
   });
   document.addEventListener('paste', (e) => { /* a name is one line of plain text */
     if (!e.target.closest || !e.target.closest('.slice-name')) return;

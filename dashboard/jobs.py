@@ -528,6 +528,23 @@ class Jobs:
             log.exception("the job database cannot be read")
         return ""
 
+    def ahead(self, job: Job) -> list[Job]:
+        """What goes before a waiting job, what runs first; [] for one that does not wait, or where nobody can tell.
+
+        Trainings go before evaluations, whenever they were asked for.
+        """
+        table = self._table()
+        if table is None or job.state != "queued":
+            return []
+        kinds = ("train", job.kind) if job.kind == "evaluate" else (job.kind,)
+        try:
+            found = [one for kind in kinds for one in table.listing(60, kind) if one.active]
+        except SQLAlchemyError:
+            log.exception("the job database cannot be read")
+            return []
+        before = [one for one in found if one.state == "running" or one.kind != job.kind or one.number < job.number]
+        return sorted(before, key=lambda one: (one.state != "running", kinds.index(one.kind), one.number))
+
     def at_work(self, run_id: str) -> bool:
         """Whether a training or evaluation of that run waits or runs; no where the database cannot be read."""
         table = self._table()

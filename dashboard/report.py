@@ -3,13 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import numpy as np
 from flask import Flask, Response, abort, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboard import pictures
 from dashboard.comparison import verdict
 from dashboard.doors import Doors
 from dashboard.figures.confusion import values
@@ -17,20 +15,13 @@ from dashboard.selection import Selection
 from dashboard.share import Share
 from dashboard.store import TAGS, Broken, Missing, RunView
 from dashboard.theme import LIGHT, ink_on, ramp
+from dashboard.views import VIEWS, strip
 
-WORST = 48  # pictures of the selection
 PAIRS = 10  # confusions that are listed
 SLICES = 10
 STRIP = 10  # pictures of each slice
 SCORES = {
     "accuracy": "accuracy", "macro_f1": "macro-F1", "loss": "loss, nats", "calibration_error": "calibration error",
-}  # fmt: skip
-# how an address's parts are called; what is not here is not about which images are meant
-FIELDS = {
-    "split": "split", "true": "true class", "pred": "predicted class", "outcome": "outcome", "bucket": "who is right",
-    "conf": "confidence", "tempered": "scaled confidence", "reject": "answered from confidence", "lasso": "lasso",
-    "ids": "image ids", "tag": "tag", "slice": "slice", "epoch": "as answered after epoch", "against": "against",
-    "labels": "labels",
 }  # fmt: skip
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -41,44 +32,33 @@ TEMPLATES = Environment(
 )
 
 
-def html(doors: Doors, selection: Selection, address: str) -> str:
+def html(doors: Doors, selection: Selection, address: str, page: str = "") -> str:
     """The report of a view as one page without scripts, fonts or links to files. address: of the view itself.
 
-    Raises Missing, Broken.
+    page: a key of VIEWS, '' where a selection is all that the view is about. Raises Missing, Broken.
     """
-    run = doors.store.shown(selection.run).asked(selection)
+    view = VIEWS[page](doors, selection)
+    run, selection = view.run, view.selection
     predictions = run.predictions(selection.split)
-    rows = run.ordered(selection)
+    kept = predictions.kept
     return TEMPLATES.get_template("report.html").render(
         run=run,
+        view=view,
         manifest=run.manifest,
         mark=doors.store.marks().of(run.run_id),
         split=selection.split,
         address=address,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        chosen=chosen(run, selection),
-        selected=Share(len(rows), len(predictions.ids)),
-        everything=Share(int(predictions.right.sum()), len(predictions.ids)),
+        everything=Share(int((predictions.right & kept).sum()), int(kept.sum())),
         scores=scores(run, selection.split),
         matrix=matrix(run, selection),
         classes=classes(run, selection.split),
         confused=confused(run, selection),
         slices=slices(run, selection.split),
-        tags=tags(run, selection),
-        worst=worst(run, selection, rows[:WORST]),
-        order={"confident": "most confident first", "unsure": "least confident first", "id": "by id"}[selection.sort],
-        against=against(doors, selection),
+        tags=tags(run, selection, view.ids),
+        against="" if page else against(doors, selection),
         files=files(run),
     )
-
-
-def chosen(run: RunView, selection: Selection) -> list[tuple[str, str]]:
-    """(what, value) of each part of the address that narrows the images."""
-    found = [(FIELDS[name], value) for name, value in parse_qsl(selection.query()[1:]) if name in FIELDS]
-    if not selection.narrowed:
-        found.append((FIELDS["outcome"], "wrong"))
-    said = {FIELDS["slice"]: run.slice_name, FIELDS["tag"]: lambda key: TAGS[key].title if key in TAGS else key}
-    return [(what, said[what](value) if what in said else value) for what, value in found]
 
 
 def scores(run: RunView, split: str) -> list[tuple[str, str]]:
@@ -117,9 +97,10 @@ def matrix(run: RunView, selection: Selection) -> list[dict[str, Any]]:
 def classes(run: RunView, split: str) -> list[tuple[str, Share, Share]]:
     """(class, recall, precision) over the whole split, worst first."""
     predictions, count = run.predictions(split), len(run.classes)
-    hits = np.bincount(predictions.labels[predictions.right], minlength=count)
-    truths = np.bincount(predictions.labels, minlength=count)
-    guesses = np.bincount(predictions.predicted, minlength=count)
+    kept = predictions.kept
+    hits = np.bincount(predictions.labels[predictions.right & kept], minlength=count)
+    truths = np.bincount(predictions.labels[kept], minlength=count)
+    guesses = np.bincount(predictions.predicted[kept], minlength=count)
     order = np.argsort(hits / np.maximum(truths, 1), kind="stable")
     return [(run.classes[i], Share(int(hits[i]), int(truths[i])), Share(int(hits[i]), int(guesses[i]))) for i in order]
 
@@ -158,9 +139,8 @@ def slices(run: RunView, split: str) -> list[dict[str, Any]]:
     return found
 
 
-def tags(run: RunView, selection: Selection) -> list[tuple[str, str, Share]]:
-    """(failure mode, its definition, share of the selected images that have it); those that can be told."""
-    ids = run.predictions(selection.split).ids[run.mask(selection)]
+def tags(run: RunView, selection: Selection, ids: np.ndarray) -> list[tuple[str, str, Share]]:
+    """(failure mode, its definition, share of these images that have it); those that can be told. ids: int [n]"""
     found = []
     for key, tag in TAGS.items():
         try:
@@ -170,31 +150,6 @@ def tags(run: RunView, selection: Selection) -> list[tuple[str, str, Share]]:
         if having:
             found.append((tag.title, tag.means, Share(having, len(ids))))
     return sorted(found, key=lambda row: -row[2].count)
-
-
-def strip(run: RunView, split: str, ids: np.ndarray) -> list[str]:
-    """Data URLs of these pictures."""
-    try:
-        return [pictures.inline_url(run.picture(split, int(example))) for example in ids]
-    except (Missing, Broken):
-        return []
-
-
-def worst(run: RunView, selection: Selection, rows: np.ndarray) -> list[dict[str, Any]]:
-    """The first images of the gallery: picture, id, truth, guess, confidence in percent."""
-    predictions = run.predictions(selection.split)
-    drawn = strip(run, selection.split, predictions.ids[rows])
-    return [
-        {
-            "picture": drawn[place] if drawn else "",
-            "id": int(predictions.ids[row]),
-            "true": run.classes[predictions.labels[row]],
-            "predicted": run.classes[predictions.predicted[row]],
-            "sure": f"{100 * float(predictions.confidence[row]):.0f}",
-            "right": bool(predictions.right[row]),
-        }
-        for place, row in enumerate(rows.tolist())
-    ]
 
 
 def against(doors: Doors, selection: Selection) -> str:
@@ -216,21 +171,24 @@ def files(run: RunView) -> list[tuple[str, str]]:
 
 
 def register(server: Flask, doors: Doors) -> None:
-    """Add /export/report.html to the server."""
+    """Add /export/report.html to the server, and that of each page which is about more than a selection."""
 
     @server.get("/export/report.html")
-    def export_report() -> Response:
+    @server.get("/export/<page>-report.html")
+    def export_report(page: str = "") -> Response:
         query = request.query_string.decode("latin-1")
         selection = Selection.parse(query)
+        if page not in VIEWS:
+            abort(404)
         try:
-            page = html(doors, selection, f"?{query}" if query else "/")
-            name = f"{doors.store.used(selection.run)}-{selection.split}-report.html"
+            text = html(doors, selection, f"/{page}?{query}" if query else f"/{page}", page)
+            name = "-".join(filter(None, (doors.store.used(selection.run), selection.split, page, "report.html")))
         except Missing as missing:
             abort(404, str(missing))
         except Broken as broken:
             abort(409, str(broken))
         return Response(
-            page,
+            text,
             mimetype="text/html",
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )

@@ -27,6 +27,10 @@ CSV_BYTES = 10 * 2**20
 COLUMNS = ("id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run")
 NEEDED = ("dataset", "split", "example_id", "action", "after")
 LEFT_OUT = "(left out)"  # instead of a label, in a file
+CAUTION = (
+    "Only suspected labels were looked at, and those are the ones the model disagrees with: the reviewed score can "
+    "hardly fall. It is no estimate of what a review of every label would give."
+)
 
 
 def split_of(selection: Selection) -> str:
@@ -99,6 +103,20 @@ def given(run: RunView, split: str, ids: list[int] | None = None) -> dict[int, s
         known, labels = pictures.ids, pictures.labels
     rows = np.arange(len(known)) if ids is None else np.flatnonzero(np.isin(known, ids))
     return {int(known[row]): run.classes[int(labels[row])] for row in rows}
+
+
+def rows(run: RunView, selection: Selection, standing: Standing) -> tuple[list[str], list[list]]:
+    """Head and one row a suspected label of the queue, most suspect first, with what was decided of it."""
+    found = queue(run, selection)
+    head = ["split", "example_id", "label", "suggested", "quality", "decision", "label now"]
+    body: list[list] = []
+    for i, example in enumerate(found.ids.tolist()):
+        decision, label = standing.of(found.split, example), run.classes[found.labels[i]]
+        now = label if decision is None else decision.after or LEFT_OUT
+        action = decision.action if decision else ""
+        quality = f"{found.quality[i]:.6f}"
+        body.append([found.split, example, label, run.classes[found.suggested[i]], quality, action, now])
+    return head, body
 
 
 def image_url(run: RunView, split: str, example_id: int) -> str:
@@ -342,6 +360,16 @@ def register(server: Flask, doors: Doors) -> None:
     def export_decisions() -> Response:
         name = asked()[0].dataset["name"]
         return attached(f"{name}-decisions", table(doors.decisions.log(name)))
+
+    @server.get("/export/queue.csv")
+    def export_queue() -> Response:
+        run, selection = asked()
+        try:
+            head, body = rows(run, selection, doors.decisions.standing(run.dataset["name"]))
+        except (Missing, Broken):
+            abort(404)
+        name = f"{run.run_id}-{split_of(selection)}-suspects"
+        return attached(name, [[safe(cell) for cell in row] for row in (head, *body)])
 
     @server.get("/export/reviewed.csv")
     def export_scores() -> Response:

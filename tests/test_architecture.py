@@ -119,6 +119,18 @@ ALLOWED = {
         "dashboard.selection",
         "dashboard.store",
     ),
+    "dashboard.views": (
+        "dashboard.comparison",
+        "dashboard.decisions",
+        "dashboard.doors",
+        "dashboard.figures",
+        "dashboard.pictures",
+        "dashboard.review",
+        "dashboard.robustness",
+        "dashboard.selection",
+        "dashboard.share",
+        "dashboard.store",
+    ),
     "dashboard.shelf": ("ml", "dashboard.jobs", "dashboard.records"),
     "dashboard.store": (
         "ml.artifacts",

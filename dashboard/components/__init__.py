@@ -96,8 +96,29 @@ def csv_link(href: str, words: str = "CSV", name: str = "") -> html.A:
     return html.A([icon("download"), words], href=href, className="btn-ff sm", download=name, target="_self")
 
 
-def save_menu() -> html.Details:
-    """Saves the charts of the card it stands in as PNG or SVG; assets/save.js does it, without the server."""
+def report_link(page: str, query: str | None = None) -> html.A:
+    """A small button that downloads the report of a view as one file. page: a key of dashboard.views.VIEWS.
+
+    query: of the view; without it the address as it is by then, which assets/clientside.js adds.
+    """
+    base = f"/export/{page}-report.html" if page else "/export/report.html"
+    more = {"data-follows": base} if query is None else {}
+    return html.A(
+        "Report",
+        href=f"{base}{query or ''}",
+        className="btn-ff sm" if query is not None else "btn-ff",
+        download="",
+        target="_self",
+        title="This view as one HTML file that opens with the network off",
+        **more,
+    )
+
+
+def save_menu(*, titled: bool = False) -> html.Details:
+    """Saves the charts of the card it stands in as PNG or SVG; assets/save.js does it, without the server.
+
+    titled: the card's title says what they are of, not the run of the address.
+    """
     choices = [
         html.Button(words, type="button", className="btn-ff sm ghost", **{"data-save": kind})
         for kind, words in (("png", "PNG picture"), ("svg", "SVG drawing"))
@@ -106,7 +127,8 @@ def save_menu() -> html.Details:
         icon("picture"), className="btn-ff sm icon", title="Save the chart", **{"aria-label": "Save the chart"}
     )
     said = html.Span(className="small", role="status", **{"data-save-said": ""})
-    return html.Details([summary, html.Div([*choices, said], className="menu")], className="save")
+    more = {"data-titled": ""} if titled else {}
+    return html.Details([summary, html.Div([*choices, said], className="menu")], className="save", **more)
 
 
 def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:

@@ -12,6 +12,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import confidence
 from dashboard.components import bins, clicks, graph, plain
+from dashboard.doors import Doors
 from dashboard.figures import calibration as figures
 from dashboard.selection import BINS, Selection
 from dashboard.store import Broken, Missing, RunView, wilson
@@ -34,11 +35,9 @@ def layout(id: str) -> list:
 
 def draw(run: RunView, selection: Selection, mode: str) -> tuple[dict[str, Any], list, list]:
     """Figure, bins and errors, under every chip but confidence, threshold and outcome. Raises Missing, Broken."""
-    predictions, rows = run.predictions(selection.split), confidence.counted(run, selection)
-    right = predictions.right[rows]
-    table = confidence.bins(predictions.confidence[rows], right)
+    rows, table = confidence.counted(run, selection), counts(run, selection, "conf")
     try:
-        after = confidence.bins(run.tempered(selection.split)[rows], right)
+        after = counts(run, selection, "tempered")
     except (Missing, Broken) as missing:
         after, why = None, missing
     low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
@@ -57,6 +56,13 @@ def draw(run: RunView, selection: Selection, mode: str) -> tuple[dict[str, Any],
     return figure, found, [*errors(run, selection, rows), *words, html.Code(getattr(why, "command", ""))]
 
 
+def counts(run: RunView, selection: Selection, field: str) -> pd.DataFrame:
+    """The bins of confidence.bins. field: conf or tempered. Raises Missing, Broken."""
+    predictions, rows = run.predictions(selection.split), confidence.counted(run, selection)
+    said = predictions.confidence if field == "conf" else run.tempered(selection.split)
+    return confidence.bins(said[rows], predictions.right[rows])
+
+
 def row(table: pd.DataFrame, selection: Selection, field: str, label: str, words: str) -> html.Div:
     """The bins as buttons. field: conf or tempered."""
     return bins.row(table, label, words, lambda k: opened(selection, field, k), getattr(selection, field))
@@ -65,7 +71,7 @@ def row(table: pd.DataFrame, selection: Selection, field: str, label: str, words
 def opened(selection: Selection, field: str, k: int) -> Selection:
     """Exactly the images of a bin, right or wrong, answered or not; where it is chosen already, let go of it."""
     ends = None if bins.is_bin(getattr(selection, field), k, BINS) else bins.ends(k, BINS)
-    return selection.with_(**{field: ends, "outcome": (), "reject": None})
+    return selection.with_(**{"conf": None, "tempered": None, field: ends, "outcome": (), "reject": None})
 
 
 def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
@@ -120,8 +126,19 @@ def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
     return found
 
 
-def register(app: Dash, id: str) -> None:
-    """A click on a bin or a dot opens its images."""
+def holds(doors: Doors, selection: Selection, field: str, k: int) -> bool:
+    """Whether there is an image in a bin that was clicked, or the bin is chosen and is let go of."""
+    if bins.is_bin(getattr(selection, field), k, BINS):
+        return True
+    try:
+        table = counts(doors.store.shown(selection.run).asked(selection), selection, field)
+    except (Missing, Broken):
+        return False
+    return bool(table["n"].iloc[k])
+
+
+def register(app: Dash, doors: Doors, id: str) -> None:
+    """A click on a bin or a dot opens its images; on a bin that holds none, nothing."""
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
@@ -130,10 +147,10 @@ def register(app: Dash, id: str) -> None:
         prevent_initial_call=True,
     )
     def choose_bin(click: Any, search: str | None):
-        found = clicked(click)
-        if found is None:
+        found, selection = clicked(click), Selection.parse(search)
+        if found is None or not holds(doors, selection, *found):
             raise PreventUpdate
-        return opened(Selection.parse(search), *found).query()
+        return opened(selection, *found).query()
 
 
 def clicked(click: Any) -> tuple[str, int] | None:

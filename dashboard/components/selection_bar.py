@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dash import Dash, Input, Output, State, html
 
-from dashboard.components import button, csv_link, dot, icon, plain
+from dashboard.components import button, csv_link, dot, icon, plain, report_link
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
 from dashboard.doors import Doors
@@ -92,17 +92,9 @@ def register(app: Dash, doors: Doors) -> None:
 def files(selection: Selection, *, paired: bool) -> list:
     """The selected rows as CSV, and the view as one page that needs no network."""
     query = selection.query()
-    report = html.A(
-        "Report",
-        href=f"/export/report.html{query}",
-        className="btn-ff sm",
-        download="",
-        target="_self",
-        title="This view as one HTML file that opens with the network off",
-    )
     table = csv_link(f"/export/{'pairs' if paired else 'selection'}.csv{query}")
     table.title = "Exactly the selected images, a row each"
-    return [table, report]
+    return [table, report_link("comparison" if paired else "", query)]
 
 
 def words(n: int, total: int) -> list | str:

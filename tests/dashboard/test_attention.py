@@ -140,6 +140,22 @@ def test_closed_it_asks_nobody_and_bad_addresses_are_read(client):
         assert "could not be drawn" not in str(answer)
 
 
+def test_an_address_that_names_nothing_keeps_its_choices_and_says_so(client):
+    store = "dashboard-attention-asked"
+    for search in ("?versus=foo", "?run=toy&versus="):
+        _, answer = client.fire(
+            "dashboard-attention-body.tree", f"{store}.data", dashboard_attention_asked__data=search
+        )
+        assert "names nothing that the selection can be held against" in str(answer["dashboard-attention-face"])
+        _, answer = client.fire(
+            "dashboard-attention-keep.children", f"{store}.data", dashboard_attention_asked__data=search
+        )
+        offered = answer["dashboard-attention-versus"]["options"]
+        assert answer["dashboard-attention-versus"]["value"] == ""
+        assert [one["value"] for one in offered][:2] == ["right", "rest"]
+        assert answer["dashboard-attention-csv"]["children"] is None
+
+
 def test_its_table_is_what_is_drawn(doors, run, toy_home, artifacts):
     web = create_app(artifacts, home=toy_home).server.test_client()
     here = Selection(run="toy", true=(run.classes[0],), versus="rest")

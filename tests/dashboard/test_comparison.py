@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from html import unescape
 
 import numpy as np
 import pytest
@@ -327,6 +328,26 @@ def test_every_table_can_be_taken_along(web, store):
     pairs = web.get("/export/pairs.csv?run=toy&bucket=neither").get_data(as_text=True).splitlines()
     assert len(pairs) == 1 + store.compare(Selection(run="toy")).buckets()[3]
     assert web.get("/export/gaps.csv?run=stranger").status_code == 404
+
+
+def test_the_report_has_the_pages_images_and_both_answers(web, store):
+    for search in ("?run=toy", "?run=toy&true=Bar%200&bucket=neither&sort=id"):
+        selection = Selection.parse(search)
+        pair = store.compare(selection)
+        rows = pair.ordered(selection.differing())
+        answer = web.get(f"/export/comparison-report.html{search}")
+        assert answer.status_code == 200
+        assert f"{len(rows):,} of {pair.n:,}) of the images that both know" in answer.text
+        assert verdict(pair).sentence() in unescape(answer.text)
+        tiles = answer.text.partition('class="tiles"')[2]
+        ids = [int(one) for one in re.findall(r'<small class="quiet">(\d+)</small>', tiles)]
+        assert ids == pair.ids[rows[:48]].tolist()
+        said = re.findall(r"<small>B: (Bar \d) ", tiles)
+        assert said == [pair.a.classes[pair.answers.b[row]] for row in rows[:48]]
+        for n in pair.buckets():
+            assert f"{n:,} of {pair.n:,})" in answer.text
+    assert web.get("/export/comparison-report.html?run=stranger").status_code == 404
+    assert web.get("/export/prediction-report.html").status_code == 404
 
 
 def test_any_value_is_answered_in_words(client):

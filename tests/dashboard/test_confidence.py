@@ -101,6 +101,17 @@ def test_every_bin_opens_what_it_counts(run):
             assert run.mask(there).sum() == (which == k).sum(), (field, k)
 
 
+@pytest.mark.parametrize("search", ["?reject=0.52", "?tempered=0.20-0.60", "?conf=0.25-0.30&reject=0.97"])
+def test_a_bin_opens_what_it_counts_under_chips_of_its_own_kind(run, search):
+    selection = Selection.parse(search)
+    for k, n in enumerate(confidence.histogram(run, selection)["n"]):
+        if not bins.is_bin(selection.conf, k, 20):
+            assert run.mask(panel.opened(selection, k)).sum() == n, k
+    for field in ("conf", "tempered"):
+        for k, n in enumerate(reliability.counts(run, selection, field)["n"]):
+            assert run.mask(reliability.opened(selection, field, k)).sum() == n, (field, k)
+
+
 def test_a_second_click_on_a_bin_lets_go_of_it():
     once = panel.opened(Selection(true=("Bar 0",)), 12)
     assert once.query() == "?true=Bar%200&conf=0.60-0.65"
@@ -126,6 +137,33 @@ def test_clicks_that_are_none_are_no_bins():
         assert panel.clicked(click) is None
     for click in (None, {}, [], at(1, 50), at(0, "x"), at(0, None), at("0", 5), at(0, 900), at(0, -1)):
         assert reliability.clicked(click) is None
+
+
+@pytest.mark.parametrize(
+    ("graph", "right", "wrong"),
+    [("dashboard-confidence-graph", 0, 1), ("dashboard-calibration-graph", 0, 3), ("insights-calibration-graph", 0, 4)],
+)
+def test_a_click_on_a_bin_without_images_opens_nothing(app, run, graph, right, wrong):
+    """right, wrong: traces that can be clicked."""
+    client, click = fired_in_process(app), f"{graph}.clickData"
+    output = next(d["output"] for d in client.dependencies if d["inputs"] == [{"id": graph, "property": "clickData"}])
+    number = 20 if right + wrong == 1 else 15
+    sure, found = run.predictions("test"), {}
+    for curve in (right, wrong):
+        values = run.tempered("test") if curve == 4 else sure.confidence
+        which = np.clip(np.ceil(values.astype(float) * number).astype(int) - 1, 0, number - 1)
+        inside = sure.right if number == 20 and curve == right else ~sure.right if number == 20 else sure.ids >= 0
+        for k in range(number):
+            event = {"points": [{"curveNumber": curve, "x": 100 * (k + 0.5) / number}]}
+            status, _ = client.fire_with(output, click, {click: event})
+            found[curve, k] = (status, bool((which[inside] == k).any()))
+    assert {status for status, full in found.values() if full} == {200}
+    assert {status for status, full in found.values() if not full} == {204}
+    chosen = {
+        click: {"points": [{"curveNumber": right, "x": 0.5}]},
+        "url.search": Selection(conf=(0.0, 1 / number)).query(),
+    }
+    assert client.fire_with(output, click, chosen)[0] == 200  # an address chose it: it can be let go of
 
 
 def test_errors_of_a_part_are_those_of_its_images(run):

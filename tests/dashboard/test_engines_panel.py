@@ -74,7 +74,7 @@ def test_a_measurement_is_a_job_that_is_asked_for_once(doors, home):
     assert "Not measured yet" in words(body)
     assert (off, said, still) == (False, "", True)
     _, off, said, still = engines.drawn(doors, "toy", wanted=True)
-    assert (off, said, still) == (True, "Waiting for its turn.", False)
+    assert (off, said, still) == (True, "Next in the queue; it begins by itself.", False)
     engines.drawn(doors, "toy", wanted=True)
     jobs = JobTable(home).listing(kind="evaluate")
     assert [(job.run_id, job.spec["nouns"]) for job in jobs] == [("toy", ["engines"])]

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from dashboard.feedback import Feedback
 from dashboard.jobs import Jobs
+from dashboard.monitor import Monitor
 from tests.feedback import data_url, picture
 
 
@@ -96,7 +97,7 @@ def test_from_an_answer_to_the_inbox_and_its_keys(home, live_server, page, idle,
     clean(page)
 
 
-def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server, page, idle):
+def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server, page, idle, monkeypatch):
     page.goto(f"{live_server}/monitoring?run=toy")
     expect(page.locator("#monitoring-counted-face")).to_contain_text("has answered no picture in the last hour")
     clean(page)
@@ -107,6 +108,8 @@ def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server
     expect(page.locator("#monitoring-counted-stats .stat").first).to_contain_text("1")
     expect(page.locator("#monitoring-tests")).to_contain_text("Kolmogorov–Smirnov distance")
     page.wait_for_selector("#monitoring-mix-graph .bars path", state="attached")
+    away = page.locator("[id^=monitoring-][id$=-csv] a, details.save").filter(visible=True)
+    expect(away).to_have_count(6)
     page.wait_for_function(idle)
     clean(page)
     asked = []
@@ -131,3 +134,9 @@ def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server
     page.click("#app-theme-button")
     page.wait_for_function(idle)
     clean(page)
+    monkeypatch.setattr(Monitor, "minutes", lambda *_: [])
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(page.locator("#monitoring-counted-face")).to_contain_text("has answered no picture yet")
+    expect(page.locator("#monitoring-tests-face")).to_contain_text("has answered no picture yet")
+    expect(away).to_have_count(0)  # they would lead to what was shown before
+    page.wait_for_function(idle)

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from dash import dcc, html
 
 from dashboard import report
 from dashboard.doors import Doors
 from dashboard.jobs import Jobs
+from dashboard.pages import PAGES
 from dashboard.predictor import Predictor
 from dashboard.selection import Selection
 from dashboard.store import Store
@@ -53,6 +55,31 @@ def test_what_an_address_says_is_text(app):
     assert client.get("/export/report.html?run=toy&split=train").status_code == 200, "what cannot be read is left out"
 
 
+def test_a_page_whose_table_is_not_made_yet_names_the_command(app):
+    answer = app.server.test_client().get("/export/review-report.html?run=toy&true=Bar%201")
+    assert answer.status_code == 200
+    assert "python -m ml evaluate toy --only label_issues" in answer.text
+    assert "<h2>Confusion</h2>" in answer.text
+
+
 def test_an_empty_selection_is_said(doors):
     page = report.html(doors, Selection.parse("?true=Bar%201&pred=Bar%202&conf=0.00-0.01"), "/")
     assert "The first 0 of 0" in page
+
+
+def test_every_chart_stands_in_a_card_that_saves_it(doors):
+    def below(part, kind):
+        return [one for one in part._traverse() if isinstance(one, kind)]
+
+    charts, unsaved = 0, []
+    for page in PAGES:
+        layout = page.layout(doors, Selection())
+        cards = [one for one in below(layout, html.Article | html.Section) if below(one, dcc.Graph)]
+        held = [graph for card in cards for graph in below(card, dcc.Graph)]
+        charts += len(held)
+        assert {graph.id for graph in below(layout, dcc.Graph)} == {graph.id for graph in held}
+        for card in cards:
+            if not any(getattr(one, "className", "") == "save" for one in below(card, html.Details)):
+                unsaved += [graph.id for graph in below(card, dcc.Graph)]
+    assert charts > 25
+    assert unsaved == []

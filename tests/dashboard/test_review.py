@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import secrets
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from dashboard.jobs import Invalid, Jobs
 from dashboard.review import LEFT_OUT, table
 from dashboard.selection import Selection
+from dashboard.share import Share
 from dashboard.store import Store
 from ml.data import load
 from ml.labels import Corrections, freeze, read
@@ -267,6 +269,49 @@ def test_as_labelled_and_as_reviewed_by_hand(web, client, suspected):
         "app-dropped.children", "url.search", {"url.search": reviewed, "url.pathname": "/training"}
     )
     assert "does not follow" in made["app-dropped"]["children"]
+
+
+def test_a_report_says_both_and_mixes_neither(web, app):
+    run = app.store.open("toy")
+    predictions = run.predictions("test")
+    queue = load(TOY)["test"].ids[:TEST].tolist()
+    decide(web, [queue[0]], label=run.classes[predictions.predicted[predictions.row(queue[0])] - 1])
+    decide(web, [queue[1]], "exclude")
+    decide(web, [queue[2]], "keep")
+    now = run.reviewed("reviewed").predictions("test")
+    labelled = Share(int(predictions.right.sum()), 400)
+    reviewed = Share(int((now.right & now.kept).sum()), 399)
+    assert labelled != reviewed
+    for search in ("?run=toy", "?run=toy&labels=reviewed"):
+        text = web.get(f"/export/review-report.html{search}").text
+        assert f"<td>{labelled}</td><td>{reviewed}</td>" in text
+        assert f"it names <b>{labelled}</b> right" in text
+        assert "in this view, and of these 3 have been decided" in text
+        cells = [int(n or 0) for n in re.findall(r'class="c"[^>]*>(\d*)<', text)]
+        assert cells == run.confusion(Selection()).ravel().tolist()  # as labelled, whatever the address asks for
+        tiles = text.partition('class="tiles"')[2]
+        assert [int(one) for one in re.findall(r'<small class="quiet">(\d+)</small>', tiles)] == queue
+        assert tiles.count("<img") == TEST
+        said = re.findall(r"<small>(undecided|kept|left out|now Bar \d)</small>", tiles)
+        assert said[1:] == ["left out", "kept", *["undecided"] * (TEST - 3)]
+    text = web.get("/export/report.html?run=toy&labels=reviewed").text
+    assert f"it names <b>{reviewed}</b> right" in text
+    assert "Of the whole split, as reviewed" in text
+    decide(web, load(TOY)["train"].ids[:2].tolist(), "exclude", split="train")
+    text = web.get("/export/review-report.html?split=reference").text
+    assert '<th scope="row">images left out</th><td>2</td>' in text
+    assert text.partition('class="tiles"')[2].count("<img") == TRAIN
+
+
+def test_the_queue_is_a_file_too(web):
+    queue = load(TOY)["test"].ids[:TEST].tolist()
+    decide(web, [queue[1]], "exclude")
+    rows = list(csv.DictReader(io.StringIO(web.get("/export/queue.csv?run=toy").text)))
+    assert [int(row["example_id"]) for row in rows] == queue
+    assert [(row["decision"], row["label now"]) for row in rows[:2]] == [("", rows[0]["label"]), ("exclude", LEFT_OUT)]
+    few = list(csv.DictReader(io.StringIO(web.get(f"/export/queue.csv?split=reference&true={rows[0]['label']}").text)))
+    assert {row["label"] for row in few} == {rows[0]["label"]}
+    assert {row["split"] for row in few} == {"train"}
 
 
 def test_scores_and_matrix_as_reviewed_are_those_of_an_evaluation(web, suspected, app):

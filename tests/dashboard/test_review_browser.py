@@ -45,6 +45,17 @@ def in_front(page: Page, example: int) -> None:
 def test_keys_decide_move_on_and_take_back(live_server, page, idle):
     ids = load(TOY)["test"].ids.tolist()
     opened(page, f"{live_server}/review", idle)
+    report = page.get_by_role("link", name="Report")
+    with page.expect_download() as waiting:
+        report.press("Enter")
+    assert waiting.value.suggested_filename == "toy-test-review-report.html"
+    page.locator("#review-split").get_by_text("Train").click()
+    page.wait_for_url("**split=reference*")
+    with page.expect_download() as waiting:  # of the address as it is by then
+        report.click()
+    assert waiting.value.suggested_filename == "toy-reference-review-report.html"
+    page.locator("#review-split").get_by_text("Test").click()
+    page.wait_for_function(idle)
     page.get_by_label("Your name").fill("Ada")
     page.get_by_label("Your name").press("3")  # a digit in a name is no decision
     page.get_by_label("Your name").press("Backspace")

@@ -15,6 +15,7 @@ from dashboard.pages.robustness import cells, curves, flipped, grid, lab, measur
 from dashboard.predictor import Predictor
 from dashboard.robustness import KINDS, STEPS, TITLES
 from dashboard.selection import ATTACKS, MOST, Selection
+from dashboard.share import Share
 from dashboard.shell import create_app
 from dashboard.store import Store, newcombe, wilson
 from ml.artifacts.writer import add_nouns
@@ -141,6 +142,28 @@ def test_cells_are_shares_with_their_doubt(measured, app):
     assert f"{100 * float(low):.1f} – {100 * float(high):.1f}" in drawn["data"][0]["text"][0][2]
     assert "standard deviation 0.3" in drawn["data"][0]["text"][0][2]
     assert f"{n:,}" in answer["robustness-grid-note"]["children"]
+
+
+def test_the_report_has_both_tables_and_what_flips(measured, app):
+    web = app.server.test_client()
+    found = robustness.corruptions(app.store, Selection())
+    text_ = web.get("/export/robustness-report.html?under=noise:3&true=Bar%201").text
+    for one in (*found.cells, *robustness.attacks(app.store, Selection()).cells):
+        assert f"<td>{one.share}</td>" in text_
+    flips = robustness.flips(app.store.open("toy"), "noise:3")
+    assert f"Under noise, severity 3, {Share(len(flips.rows), flips.right)} of those right as they are flip." in text_
+    tiles = text_.partition('class="tiles"')[2]
+    ids = [int(one) for one in re.findall(r'<small class="quiet">(\d+)</small>', tiles)]
+    assert ids == flips.found.ids[flips.rows[:24]].tolist()
+    assert tiles.count("<img") == 2 * len(ids)
+    assert "No corruption or attack is chosen" in web.get("/export/robustness-report.html").text
+    assert web.get("/export/robustness-report.html?under=noise:9").status_code == 404
+
+
+def test_a_report_of_what_was_not_measured_names_the_command(app):
+    text_ = app.server.test_client().get("/export/robustness-report.html").text
+    assert "python -m ml evaluate toy --only robustness" in text_
+    assert "<h2>Confusion</h2>" in text_
 
 
 def test_two_runs_differ_on_the_pictures_both_were_asked_about(home, no_artifacts):
@@ -410,7 +433,7 @@ def test_what_is_missing_says_what_it_would_show_and_starts_its_job(client, app,
     assert not answer["robustness-measure-start"]["disabled"]
     assert pressed(client, measure.Ids.START) is None
     answer = watched(client)
-    assert "Waits for its turn" in text(answer["robustness-measure-live"]["tree"])
+    assert "Next in the queue" in text(answer["robustness-measure-live"]["tree"])
     assert answer["robustness-measure-start"]["disabled"]
     assert not answer["robustness-measure-cancel"]["hidden"]
     assert answer["robustness-measure-interval"] == {"disabled": False, "interval": measure.ACTIVE_MS}
@@ -424,6 +447,30 @@ def test_what_is_missing_says_what_it_would_show_and_starts_its_job(client, app,
     assert (answer["robustness-measure-card"]["hidden"], answer["robustness-measured"]["hidden"]) == (True, False)
     assert answer["robustness-measure-interval"]["disabled"]
     assert answer["robustness-measure-done"]["data"]
+
+
+def test_a_waiting_measurement_says_what_it_waits_for(client, no_worker, home):
+    from ml.jobs.table import JobTable
+
+    table = JobTable(home)
+
+    def said():
+        return text(watched(client)["robustness-measure-live"]["tree"])
+
+    table.submit({"nouns": ["projection"]}, "other", epochs=0, kind="evaluate")
+    pressed(client, measure.Ids.START)
+    assert "Waits for the evaluation of other: number 2 in the queue." in said()
+    first = table.claim("evaluate")
+    assert "Waits for the evaluation of other: number 1 in the queue." in said()
+    table.submit({}, "late", epochs=3)  # asked for later, and yet before it
+    assert "Waits for the evaluation of other: number 2 in the queue. Trainings go first." in said()
+    training = table.claim("train")
+    assert "Waits for training late and the evaluation of other: number 1 in the queue. Trainings" in said()
+    table.finish(first, "done")
+    table.beat(training, left=130.0)
+    assert "Waits for training late (2 min left): number 1 in the queue. Trainings go first." in said()
+    table.finish(training, "done")
+    assert "Next in the queue; it begins by itself." in said()
 
 
 def test_a_full_queue_answers_in_words(client, no_worker, home):

@@ -58,4 +58,6 @@ def test_a_view_is_saved_as_its_rows_and_as_a_report(live_server, page, new_page
     alone.goto(f"file://{tmp_path}/report.html")
     assert alone.get_by_role("heading", name="How toy errs").is_visible()
     assert alone.locator(".tiles img").evaluate_all("all => all.length && all.every(one => one.naturalWidth > 0)")
+    alone.set_viewport_size({"width": 390, "height": 844})
+    assert alone.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert [v["id"] for v in Axe().run(alone).response["violations"] if v["impact"] in ("serious", "critical")] == []

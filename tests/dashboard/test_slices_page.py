@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shutil
 
 import pandas as pd
@@ -156,11 +157,30 @@ def test_a_slice_is_renamed_saved_and_there_again(page, live_server, idle):
     page.wait_for_function(idle)  # the list is drawn anew with its mark
     n = page.locator("#selection-count").inner_text()
     name = line.get_by_role("textbox", name="Name of the slice")
+    first, second = name.inner_text(), page.locator(".weak > li").nth(1)
+    name.fill("Bars I")
+    moved = page.locator(".weak .slice-name").filter(has_text="Bars I")
+    for order in ("lift", "p", "more"):  # the list is drawn anew, in other orders too, while a name is being typed
+        page.evaluate("(value) => dash_clientside.set_props('slices-found-select', {value})", order)
+        page.wait_for_function(idle)
+        expect(moved).to_have_count(1)
+        expect(moved).to_be_focused()
+        expect(moved).to_have_attribute("data-name", first)
+        page.keyboard.type("-")
+        expect(moved).to_have_text(re.compile("^Bars I-+$"))
+    second.locator("[data-slice]").click()
+    expect(second).to_have_class("chosen-row")
+    page.wait_for_function(idle)
+    expect(name).to_have_text("Bars I---")  # nor is it lost by a click elsewhere
+    second.locator("[data-slice]").click()
+    expect(page.locator("#selection-chips .chip", has_text="slice")).to_have_count(1)
+    page.wait_for_function(idle)
     name.fill("Bars I know")
     name.press("Enter")
     expect(page.locator("#selection-chips")).to_contain_text("Bars I know")
     expect(page.locator("#selection-count")).to_have_text(n)
     page.wait_for_function(idle)
+    expect(name).to_have_text(first)  # what was found keeps its name, what was saved has the new one
     page.goto(page.url)
     expect(page.locator(".saved .slice-name")).to_have_text("Bars I know")
     expect(page.locator("#selection-count")).to_have_text(n)

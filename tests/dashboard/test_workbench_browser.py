@@ -86,6 +86,7 @@ def test_a_second_cell_is_held_against_the_first(shipped, page, idle, run):
         expect(page.locator(f"#dashboard-contrast-{side}-mean img")).to_be_visible()
         expect(page.locator(f"#dashboard-contrast-{side}-graph .barlayer .point").first).to_be_attached()
     expect(page.locator(COUNT)).to_have_text(str(counts[0]))
+    expect(page.locator("#dashboard-contrast").get_by_label("Save the chart")).to_be_visible()
     page.locator("#dashboard-contrast-true").select_option("Pullover")
     expect(page).to_have_url(re.compile("contrast=Pullover~Shirt"))
     page.wait_for_function(idle)
@@ -103,6 +104,27 @@ def test_a_second_cell_is_held_against_the_first(shipped, page, idle, run):
     expect(page.locator("#dashboard-contrast")).to_be_hidden()  # the same cell again lets go of it
     page.go_back()
     expect(page.locator("#dashboard-contrast")).to_be_visible()
+    page.wait_for_function(idle)
+
+    page.keyboard.press("Escape")
+    expect(page.locator("#dashboard-contrast")).to_be_hidden()
+    page.wait_for_function(idle)
+    line.focus()
+    page.keyboard.press("c")
+    tile = page.locator("#dashboard-contrast-b-tiles [data-sample]").first
+    tile.focus()
+    page.wait_for_function(idle)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sample-drawer-body")).to_be_focused()
+    page.wait_for_function(idle)
+    page.keyboard.press("Escape")  # what lies on top goes first, and the focus goes back one step at a time
+    expect(page.locator("#sample-drawer.open")).to_have_count(0)
+    expect(page.locator("#dashboard-contrast")).to_be_visible()
+    expect(tile).to_be_focused()
+    page.wait_for_function(idle)
+    page.keyboard.press("Escape")
+    expect(page.locator("#dashboard-contrast")).to_be_hidden()
+    expect(line).to_be_focused()
 
 
 def test_the_matrix_is_drawn_as_the_address_says(shipped, page, new_page, idle, run):

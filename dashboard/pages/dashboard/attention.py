@@ -6,7 +6,7 @@ from typing import Any
 
 import dash_bootstrap_components as dbc
 import numpy as np
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from dashboard import exports, theme
 from dashboard.attention import DOUBT, Compared, Looked, compare, said
@@ -112,18 +112,20 @@ def register(app: Dash, doors: Doors) -> None:
         Output(VERSUS, "options"),
         Output(KEEP, "children"),
         Output(CSV, "children"),
+        Output(VERSUS, "value", allow_duplicate=True),
         Input(ASKED, "data"),
         prevent_initial_call=True,
     )
     def list_choices(search: Any):
         selection = Selection.parse(search)
-        if selection.versus is None:
-            return [], None, None
+        if not asked(search):
+            return [], None, None, no_update
         keep = selection.with_(versus=narrowing(selection))
         return (
             choices(doors, selection),
             button("Hold this selection", small=True, search=keep.query()),
-            csv_link(exports.url("attention", selection)),
+            csv_link(exports.url("attention", selection)) if selection.versus else None,
+            no_update if selection.versus else "",  # or the browser shows the first choice as chosen
         )
 
     @panel_callback(
@@ -137,10 +139,17 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_attention(search: Any, mode: Any):
         selection = Selection.parse(search)
-        if selection.versus is None:
+        if not asked(search):
             return []
+        if selection.versus is None:
+            raise Missing("The address names nothing that the selection can be held against: choose it above.")
         which = kept(doors.store.shown(selection.run).during(selection.epoch))
         return drawn(compare(doors, selection), theme.mode_of(mode), which)
+
+
+def asked(search: Any) -> bool:
+    """Whether the panel is open, be it against what cannot be read."""
+    return isinstance(search, str) and search != ""
 
 
 def narrowing(selection: Selection) -> str:

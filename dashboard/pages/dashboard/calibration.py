@@ -39,4 +39,4 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         drawn = reliability.draw(doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
         return *drawn, csv_link(exports.url("calibration", selection))
 
-    reliability.register(app, ID)
+    reliability.register(app, doors, ID)

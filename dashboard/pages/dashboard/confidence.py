@@ -91,11 +91,10 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         prevent_initial_call=True,
     )
     def choose_bin(click: Any, search: str | None):
-        found = clicked(click)
-        if found is None:
+        found, selection = clicked(click), Selection.parse(search)
+        if found is None or not holds(doors, selection, *found):
             raise PreventUpdate
-        place, outcome = found
-        return opened(Selection.parse(search), place, outcome).query()
+        return opened(selection, *found).query()
 
 
 def clicked(click: Any) -> tuple[int, str] | None:
@@ -106,13 +105,24 @@ def clicked(click: Any) -> tuple[int, str] | None:
     return int(x * confidence.BINS / 100), "right" if curve == figure.RIGHT else "wrong"
 
 
+def holds(doors: Doors, selection: Selection, place: int, outcome: str) -> bool:
+    """Whether there is an image in a bin that was clicked, or the bin is chosen and is let go of."""
+    if bins.is_bin(selection.conf, place, confidence.BINS):
+        return True
+    try:
+        table = confidence.histogram(doors.store.shown(selection.run).asked(selection), selection)
+    except (Missing, Broken):
+        return False
+    return bool(table[outcome].iloc[place])
+
+
 def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
     """Exactly the images of a bin, of one outcome where it is named; where they are chosen already, let go of them."""
     ends, outcomes = bins.ends(place, confidence.BINS), (outcome,) if outcome else ()
     if bins.is_bin(selection.conf, place, confidence.BINS) and selection.outcome == outcomes:
         return selection.with_(conf=None, outcome=())
-    below = selection.reject is not None and ends[1] <= selection.reject
-    return selection.with_(conf=ends, outcome=outcomes, reject=None if below else selection.reject)
+    cut = selection.reject is not None and ends[0] < selection.reject  # or fewer would open than the bin counts
+    return selection.with_(conf=ends, tempered=None, outcome=outcomes, reject=None if cut else selection.reject)
 
 
 def answers(run: RunView, selection: Selection) -> list:

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import confidence, exports, theme
-from dashboard.components import button, csv_link, dot, graph, icon, plain, tiles
+from dashboard.components import button, csv_link, dot, graph, icon, plain, save_menu, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
 from dashboard.doors import Doors
@@ -39,7 +39,7 @@ def layout(doors: Doors, selection: Selection) -> html.Section:
     head = html.Div(
         [
             html.Div([html.H2("Contrast", className="card-title"), html.P(__doc__)]),
-            plain.place(f"{ID}-tools", className="tools"),
+            html.Div([save_menu(), plain.place(f"{ID}-tools", className="row-ff")], className="tools"),
         ],
         className="card-h",
     )
@@ -215,6 +215,7 @@ def tools(selection: Selection, other: Selection) -> list:
         kind="icon ghost",
         small=True,
         search=selection.with_(contrast=None, page=selection.page).query(),
-        **{"aria-label": "Close the contrast"},
+        title="Escape",
+        **{"aria-label": "Close the contrast", "data-close": ""},
     )
     return [button("Swap", small=True, search=swapped(selection, other).query()), close]

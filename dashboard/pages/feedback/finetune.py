@@ -113,7 +113,7 @@ def register(app: Dash, doors: Doors) -> None:
         frozen = doors.jobs.lessons(job)
         there = followed.comparison(doors, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
-        shown = followed.live(job, there, verdict(doors, job))
+        shown = followed.live(doors, job, there, verdict(doors, job))
         return shown, not job.active, now if there and now != ended else no_update
 
     # only the tab that started it goes on by itself

@@ -53,4 +53,4 @@ def register(app: Dash, doors: Doors) -> None:
         drawn = reliability.draw(doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
         return *drawn, csv_link(url("calibration", selection))
 
-    reliability.register(app, ID)
+    reliability.register(app, doors, ID)

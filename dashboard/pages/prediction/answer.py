@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from dashboard import exports, inbox, theme, uploads, verdict
-from dashboard.components import badge, csv_link, dot, faces, graph, plain
+from dashboard.components import badge, csv_link, dot, faces, graph, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import probabilities
@@ -96,7 +96,12 @@ def layout(saliency: Component, classes: Sequence[str], selection: Selection) ->
                 [
                     html.Div(html.H2("Answer", className="card-title")),
                     html.Div(
-                        [html.Span(id=Ids.ABOUT, className="faint"), plain.place(Ids.CSV), engine_select()],
+                        [
+                            html.Span(id=Ids.ABOUT, className="faint"),
+                            plain.place(Ids.CSV),
+                            engine_select(),
+                            save_menu(),
+                        ],
                         className="tools",
                     ),
                 ],

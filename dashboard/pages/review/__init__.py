@@ -3,7 +3,7 @@
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from dashboard.components import icon, page_head
+from dashboard.components import icon, page_head, report_link
 from dashboard.decisions import SPLITS, WHO
 from dashboard.doors import Doors
 from dashboard.pages.review import log, queue, retrain, sample, scores
@@ -29,7 +29,11 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     )
     return html.Div(
         [
-            page_head("Label review", html.Span(id="review-about"), [html.Div(id="review-split"), who, copy]),
+            page_head(
+                "Label review",
+                html.Span(id="review-about"),
+                [html.Div(id="review-split"), who, report_link("review"), copy],
+            ),
             dcc.Store(id=DONE),
             dcc.Store(id=VIEW),
             html.Div(READ, className="notice") if doors.read_only else None,

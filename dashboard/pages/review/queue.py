@@ -2,7 +2,7 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard.components import button, dot, faces, plain
+from dashboard.components import button, csv_link, dot, faces, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import chip
 from dashboard.decisions import Decision, Standing
@@ -98,7 +98,8 @@ def tools(run: RunView, selection: Selection, found: Queue, standing: Standing) 
     if split_of(selection) != "train" and n:
         ids = tuple(found.ids[:MAX_IDS].tolist())
         gallery = button("Gallery", small=True, search=selection.clear().with_(ids=ids).query(), path="/")
-    return [html.Div(said, className="chips"), html.Div([several, gallery], className="row-ff")]
+    csv = csv_link(f"/export/queue.csv{selection.with_(sample=None, page=1).query()}")
+    return [html.Div(said, className="chips"), html.Div([several, gallery, csv], className="row-ff")]
 
 
 def nothing(selection: Selection, found: Queue) -> html.Div:

@@ -122,7 +122,11 @@ def register(app: Dash, doors: Doors) -> None:
         frozen = doors.jobs.corrections(job)
         there = followed.comparison(doors, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
-        return followed.live(job, there, kind="primary"), not job.active, now if there and now != ended else no_update
+        return (
+            followed.live(doors, job, there, kind="primary"),
+            not job.active,
+            now if there and now != ended else no_update,
+        )
 
     # only the tab that started it goes on by itself
     app.clientside_callback(

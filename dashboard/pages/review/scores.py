@@ -11,10 +11,6 @@ from dashboard.selection import Selection
 from dashboard.share import Share
 
 FACE, BODY = "review-scores-face", "review-scores-body"
-CAUTION = (
-    "Only suspected labels were looked at, and those are the ones the model disagrees with: the reviewed score can "
-    "hardly fall. It is no estimate of what a review of every label would give."
-)
 
 
 def layout() -> html.Article:
@@ -59,7 +55,7 @@ def register(app: Dash, doors: Doors) -> None:
         return [
             html.Div([line("As labelled", labelled), line("As reviewed", reviewed)], className="twice"),
             changes(run.classes, labelled, reviewed),
-            html.P(CAUTION, className="quiet small"),
+            html.P(review.CAUTION, className="quiet small"),
             html.Div([*ways(selection), csv_link(review.scores_url(selection))], className="row-ff tail"),
         ]
 

@@ -4,7 +4,7 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import robustness
-from dashboard.components import button, explanations, icon, page_head
+from dashboard.components import button, explanations, icon, page_head, report_link
 from dashboard.doors import Doors
 from dashboard.pages.robustness import cells, curves, flipped, grid, lab, measure
 from dashboard.selection import Selection
@@ -28,7 +28,11 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     shown = measure.lacking(doors, selection) is None
     return html.Div(
         [
-            page_head(TITLE, html.Span(id="robustness-about"), [picker, html.Div(id="robustness-alone"), copy]),
+            page_head(
+                TITLE,
+                html.Span(id="robustness-about"),
+                [picker, html.Div(id="robustness-alone"), report_link("robustness"), copy],
+            ),
             dcc.Store(id=cells.STATE),
             measure.layout(hidden=shown),
             html.Div(

@@ -6,7 +6,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import robustness
+from dashboard import followed, robustness
 from dashboard.components import STATES, badge, button, icon, plain
 from dashboard.doors import Doors
 from dashboard.jobs import Job, Refused
@@ -186,7 +186,7 @@ def live(doors: Doors, job: Job | None) -> list:
         return []
     words = job.cause
     if job.state == "queued":
-        words = "Waits for its turn: trainings go first."
+        words = followed.waits(doors, job)
     elif job.state == "running":
         words = "Stopping." if job.cancel else job.stage
         if job.batches and not job.cancel:

@@ -128,7 +128,7 @@ def line(run: RunView, selection: Selection, row: Any, strip: list[int], ids: li
     p = "p < 0.001" if row.p_adjusted < 0.001 else f"p = {row.p_adjusted:.3f}" if row.p_adjusted < 0.9995 else "p = 1"
     head = html.Div(
         [
-            name_field(row.name, read_only),
+            name_field(row.name, read_only, f"{run.run_id} {selection.split} {row.slice}"),
             html.Span(row.rule, className="mono faint"),
         ],
         className="who",
@@ -179,8 +179,11 @@ def times(lift: float) -> str:
     return f"{lift:.1f} ×" if lift < 99.5 else "> 99 ×"
 
 
-def name_field(name: str, read_only: bool) -> html.Span:
-    """A name that can be written over before it is saved."""
+def name_field(name: str, read_only: bool, draft: str) -> html.Span:
+    """A name that can be written over before it is saved.
+
+    draft: of what it is the name, so that a list drawn anew keeps what is being typed (assets/plain.js).
+    """
     if read_only:
         return html.B(name)
     return html.Span(
@@ -191,7 +194,7 @@ def name_field(name: str, read_only: bool) -> html.Span:
         role="textbox",
         tabIndex="0",
         spellCheck="false",
-        **{"aria-label": "Name of the slice", "data-name": name},
+        **{"aria-label": "Name of the slice", "data-name": name, "data-draft": draft},
     )
 
 

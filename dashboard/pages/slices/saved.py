@@ -131,7 +131,10 @@ def line(run: RunView, selection: Selection, saved: Saved, read_only: bool) -> h
     about = f"{saved.rule}, found in {saved.run}" if saved.rule else f"found in {saved.run}"
     return html.Div(
         [
-            html.Div([name_field(saved.name, read_only), html.Span(about, className="faint small")], className="who"),
+            html.Div(
+                [name_field(saved.name, read_only, saved.key), html.Span(about, className="faint small")],
+                className="who",
+            ),
             modes.share("wrong", wrong, len(ids)),
             html.Div(acts, className="row-ff"),
         ],

@@ -7,7 +7,7 @@ import pandas as pd
 from dash import Dash, Input, Output, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import exports
+from dashboard import exports, followed
 from dashboard.components import button, csv_link, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
@@ -90,7 +90,7 @@ def drawn(doors: Doors, run_id: str, wanted: bool) -> tuple[list[Any], bool, str
     job = doors.jobs.evaluation(run_id, NOUN)
     lacking = absent()
     off = doors.read_only or bool(lacking) or bool(job and job.active)
-    said = refused or (words(job) if job is not None else "") or lacking
+    said = refused or (words(doors, job) if job is not None else "") or lacking
     try:
         frame = view.engines()
     except Missing:
@@ -109,10 +109,10 @@ def absent() -> str:
     return ""
 
 
-def words(job: Job) -> str:
+def words(doors: Doors, job: Job) -> str:
     """How far a measurement is, or how it ended where it did not end well."""
     if job.state == "queued":
-        return "Waiting for its turn."
+        return followed.waits(doors, job)
     if job.active:
         return f"Under way: {job.stage or 'starting'}."
     return "" if job.state == "done" else f"The last measurement {job.state}. {job.cause}".strip()

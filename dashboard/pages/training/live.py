@@ -14,7 +14,7 @@ from dash.exceptions import PreventUpdate
 from flask import Response, abort, has_request_context, send_file
 
 from dashboard import theme
-from dashboard.components import STATES, button, graph, icon, plain
+from dashboard.components import STATES, button, graph, icon, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
 from dashboard.doors import Doors
 from dashboard.figures import progress
@@ -119,7 +119,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
                     html.Div(id=Ids.BACK),
                 ]
             ),
-            html.Div(tools, className="tools"),
+            html.Div([*tools, save_menu(titled=True)], className="tools"),
         ],
         className="card-h",
     )
@@ -444,9 +444,10 @@ def nothing(doors: Doors, search: object) -> tuple[Any, ...]:
     run_id = in_use(doors, search)
     if run_id is None or others.training(doors, f"run:{run_id}") is None:
         raise Missing(words)
-    sentence = f"{words} Below is how {doors.store.marks().title(run_id)} learned, the run in use."
+    title = doors.store.marks().title(run_id)
+    said = (f"How {title} learned", f"{words} Below is how {title} learned, the run in use.")
     facts = (DASH,) * 6
-    return "Latest training", sentence, None, "", "badge-ff mute", None, True, True, None, True, False, *facts, "0", "1"
+    return *said, None, "", "badge-ff mute", None, True, True, None, True, False, *facts, "0", "1"
 
 
 def _news(now: Any, seen: Any) -> Any:
