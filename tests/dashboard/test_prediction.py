@@ -737,8 +737,13 @@ def test_a_sample_is_a_permalink(page, live_server, run, idle):
     from playwright.sync_api import expect
 
     recorded = run.predictions("test")
-    page.goto(f"{live_server}/prediction?sample=7")
+    late: list = []  # on a slow device the script of the upload's field comes after the answer
+    page.route("**/*async-upload*", lambda route: late.append(route))
+    page.goto(f"{live_server}/prediction?sample=7", wait_until="commit")
     expect(page.locator("#prediction-label")).to_have_text(run.classes[recorded.predicted[7]])
+    for route in late:
+        route.continue_()
+    expect(page.locator("#prediction-picture-preview img")).to_be_visible()
     assert not page.locator("#sample-drawer.open").count(), "the page is the drawer"
     page.click("#prediction-samples-toggle")
     page.locator("#prediction-samples-grid button").nth(2).click()
