@@ -5,6 +5,7 @@
   const ZONE = 'prediction-upload';
   const MOST = 12000000; /* as dashboard/uploads.py PAGE_BYTES; a test compares */
   const SIDE = 768; /* as dashboard/uploads.py SIDE, to which the server would make it small; a test compares */
+  const SOON = 300; /* ms within which nothing is said of waiting */
   const PIXELS = 50000000; /* larger ones are sent as they are, for the server to refuse in words */
   const input = () => document.querySelector(`#${ZONE} input[type=file]`);
   const mb = (bytes) => (bytes / 1e6).toFixed(1);
@@ -120,9 +121,18 @@
   };
   let passing = false, last = 0; /* passing: our own event, with the file as it shall travel; last: of several, the newest */
 
+  /* A photograph of many megapixels takes seconds to be made small: meanwhile nobody shall read what was said of another one. */
+  function wait(file) {
+    const say = window.dash_clientside.set_props;
+    say('prediction-picture-caption', { children: `Making ${file.name.slice(0, 40)} small …` });
+    for (const id of ['prediction-label', 'prediction-confidence', 'prediction-error']) say(id, { children: '' });
+  }
+
   async function take(file, hand) {
     const mine = ++last;
+    const timer = setTimeout(() => { if (mine === last && input()) wait(file); }, SOON);
     const ready = await small(file);
+    clearTimeout(timer);
     if (mine !== last || !input()) return;
     window.dash_clientside.set_props('prediction-picture-came', { data: came.get(ready) || null });
     passing = true;

@@ -65,7 +65,7 @@ class Pictures:
         """Position of an example; raises Missing."""
         row = int(np.searchsorted(self.ids, example_id))
         if row >= len(self.ids) or self.ids[row] != example_id:
-            raise Missing(f"there is no picture {example_id} here")
+            raise Missing(f"There is no picture {example_id} in this split.")
         return row
 
 

@@ -242,7 +242,7 @@ def test_forged_memory_of_the_tab_is_refused_not_trusted(doors, kept):
 
 def test_an_unknown_sample_is_a_face_with_words(doors):
     shown = answer.ask(doors, Selection.parse("?sample=999999"), None, "auto")
-    assert words(shown.face)
+    assert words(shown.face) == "There is no picture 999999 in this split."
     assert shown.state is None
 
 
@@ -693,6 +693,21 @@ def test_refusals_are_shown_and_the_next_picture_is_answered(studio, run):
     give(studio, png(run.pictures("test").images[0]))
     expect(studio.locator("#prediction-label")).not_to_have_text("")
     expect(error).to_have_text("")
+    # a large one takes its time to be made small: no words of the last one meanwhile
+    studio.evaluate(
+        """() => {
+            const real = window.createImageBitmap, held = new Promise((done) => { window.release = done; });
+            window.createImageBitmap = async (...all) => { await held; return real(...all); };
+        }"""
+    )
+    file = io.BytesIO()
+    Image.fromarray(photo()).resize((1600, 1200)).save(file, "PNG")
+    give(studio, file.getvalue(), "large.png")
+    expect(studio.locator("#prediction-picture-caption")).to_have_text("Making large.png small …")
+    expect(studio.locator("#prediction-label")).to_have_text("")
+    studio.evaluate("() => window.release()")
+    expect(studio.locator("#prediction-label")).not_to_have_text("")
+    expect(studio.locator("#prediction-picture-caption")).to_contain_text("1600")
 
 
 @pytest.mark.browser
@@ -722,8 +737,13 @@ def test_a_sample_is_a_permalink(page, live_server, run, idle):
     from playwright.sync_api import expect
 
     recorded = run.predictions("test")
-    page.goto(f"{live_server}/prediction?sample=7")
+    late: list = []  # on a slow device the script of the upload's field comes after the answer
+    page.route("**/*async-upload*", lambda route: late.append(route))
+    page.goto(f"{live_server}/prediction?sample=7", wait_until="commit")
     expect(page.locator("#prediction-label")).to_have_text(run.classes[recorded.predicted[7]])
+    for route in late:
+        route.continue_()
+    expect(page.locator("#prediction-picture-preview img")).to_be_visible()
     assert not page.locator("#sample-drawer.open").count(), "the page is the drawer"
     page.click("#prediction-samples-toggle")
     page.locator("#prediction-samples-grid button").nth(2).click()

@@ -24,7 +24,9 @@ class Ids(StrEnum):
     ERROR = "prediction-error"
 
 
-SHOW = """(shown, kept) => {
+# Upload's own script comes late on slow devices, and Dash never draws a child that changed before its parent was there
+SHOW = """async (shown, kept) => {
+    for (let n = 0; n < 400 && !document.getElementById('%s'); n++) await new Promise((done) => setTimeout(done, 50));
     const src = shown ? shown.src || (kept && kept.src) : null;
     if (!src) return %s;
     return {type: 'Img', namespace: 'dash_html_components', props: {
@@ -111,7 +113,7 @@ def _pair(value: Any) -> tuple[int, int] | None:
 def register(app: Dash, _: Doors) -> None:
     """Taking a file in, and showing it."""
     app.clientside_callback(
-        SHOW % json.dumps(blank().to_plotly_json()),
+        SHOW % (Ids.PREVIEW, json.dumps(blank().to_plotly_json())),
         Output(Ids.PREVIEW, "children"),
         Input(Ids.SHOWN, "data"),
         State(Ids.STATE, "data"),
