@@ -102,7 +102,7 @@ def register(app: Dash, doors: Doors) -> None:
             outline=lasso.vertices if lasso and lasso.plot == PLOT else (),
             mode=scene.mode,
             keep=scene.place,
-        ).to_dict()
+        )
         return projection.patch(data) if change == "view" else data, scene.state
 
     register_lasso(app, Ids.GRAPH, Ids.OUTLINE, PLOT)

@@ -133,7 +133,7 @@ def register(app: Dash, doors: Doors) -> None:
             sample=scene.sample,
             mode=scene.mode,
             keep=scene.place,
-        ).to_dict()
+        )
         tools = links(scene.selection, scene.colour, scene.mode)
         return patch(data) if change == "view" else data, scene.state, scene.legend(), tools
 

@@ -25,7 +25,7 @@ def colours():
 
 
 def test_points_travel_as_float32_and_colours_as_numbers():
-    data = projection.scatter(POINTS, LABELS.astype(np.uint16), colours(), variance=(0.5, 0.25, 0.125)).to_dict()
+    data = projection.scatter(POINTS, LABELS.astype(np.uint16), colours(), variance=(0.5, 0.25, 0.125))
     every = data["data"][0]
     assert numbers(every["x"], "f4") == [0, 1, 0, 0]
     assert numbers(every["z"], "f4") == [0, 0, 0, 3]
@@ -46,8 +46,8 @@ def test_points_travel_as_float32_and_colours_as_numbers():
 def test_a_selection_is_drawn_again_over_faded_points(draw):
     points = POINTS if draw is projection.scatter else POINTS[:, :2]
     lit = np.array([False, True, False, True])
-    plain = draw(points, LABELS, colours()).to_dict()["data"]
-    chosen = draw(points, LABELS, colours(), selected=lit, sample=2).to_dict()["data"]
+    plain = draw(points, LABELS, colours())["data"]
+    chosen = draw(points, LABELS, colours(), selected=lit, sample=2)["data"]
     look = [trace["marker"] if draw is projection.scatter else trace["meta"]["dots"] for trace in (plain[0], chosen[0])]
     assert look[0]["opacity"] == 0.7
     assert look[1]["opacity"] < 0.1
@@ -68,12 +68,12 @@ def test_colour_groups():
 
 
 def test_one_class_still_has_a_scale():
-    marker = projection.scatter(POINTS, np.zeros(4, int), ["#112233"]).to_dict()["data"][0]["marker"]
+    marker = projection.scatter(POINTS, np.zeros(4, int), ["#112233"])["data"][0]["marker"]
     assert marker["cmin"] < marker["cmax"]
 
 
 def test_the_plane_is_square_and_shows_the_lasso():
-    figure = projection.plane(POINTS[:, :2], LABELS, colours(), outline=[(0, 0), (1, 0), (1, 1.5)]).to_dict()
+    figure = projection.plane(POINTS[:, :2], LABELS, colours(), outline=[(0, 0), (1, 0), (1, 1.5)])
     layout = figure["layout"]
     assert layout["shapes"][0]["path"] == "M0,0L1,0L1,1.5Z"
     assert np.ptp(layout["xaxis"]["range"]) == pytest.approx(np.ptp(layout["yaxis"]["range"]))
@@ -84,7 +84,7 @@ def test_the_plane_is_square_and_shows_the_lasso():
 
 
 def test_the_camera_stays_while_the_points_do():
-    assert projection.scatter(POINTS, LABELS, colours(), keep="run/test").layout.uirevision == "run/test"
+    assert projection.scatter(POINTS, LABELS, colours(), keep="run/test")["layout"]["uirevision"] == "run/test"
 
 
 def test_the_document_has_a_legend_and_words():
