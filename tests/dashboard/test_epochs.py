@@ -68,6 +68,13 @@ def test_the_lasso_of_the_data_map_selects_among_all(client, run):
     assert sorted(drawn["data"][0]["y"]) == pytest.approx(sorted(100 * recording.mean), abs=0.006)
     words = text(answer["insights-datamap-note"]["tree"])
     assert f"{int(recording.never.sum()):,}" in words
+    early = Selection(epoch=1, outcome=("wrong",))
+    _, answer = client.fire(
+        "insights-datamap-graph.figure", "insights-datamap-near.data", insights_datamap_near__data=early.query()
+    )
+    wrong = int((~recording.right[0]).sum())
+    assert f"Open {wrong:,} in the gallery" in str(answer["insights-datamap-open"])
+    assert wrong != int((~recording.right[-1]).sum()), "else nothing is seen here"
 
 
 def test_the_recording_as_a_table(app, run):

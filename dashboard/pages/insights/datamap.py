@@ -73,7 +73,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_map(search: Any, mode: Any):
         selection, mode = near.read(search), theme.mode_of(mode)
-        run = doors.store.shown(selection.run)
+        run = doors.store.shown(selection.run).asked(selection)
         recording = run.epochs(selection.split)
         rows = run.ordered(selection)
         to = button(f"Open {len(rows):,} in the gallery", small=True, search=selection.query(), path="/")
