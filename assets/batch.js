@@ -192,9 +192,10 @@
   function said() {
     if (!batch.open) return [];
     const answered = batch.rows.filter((row) => row.label).length, failed = batch.rows.filter((row) => row.error);
+    const count = (n) => n.toLocaleString('en');
     const busy = Boolean(batch.stop), done = Math.min(batch.rows.length, batch.total);
     const parts = [node('P', { role: 'status', className: 'small' }, batch.said
-      || `${answered} answered${failed.length ? `, ${failed.length} could not be read` : ''}${busy ? (batch.zips ? ' so far' : ` of ${batch.total} files so far`) : ''}.`)];
+      || `${count(answered)} answered${failed.length ? `, ${count(failed.length)} could not be read` : ''}${busy ? (batch.zips ? ' so far' : ` of ${count(batch.total)} files so far`) : ''}.`)];
     if (busy) {
       parts.push(node('Progress', { 'aria-label': 'Files answered', ...(batch.zips ? {} : { max: String(batch.total), value: String(done) }) }));
       parts.push(press('Stop', { 'data-batch-stop': '' }));
