@@ -191,6 +191,8 @@ def main(arguments: list[str] | None = None) -> int:
         if model not in found(options.home):
             subprocess.run([sys.executable, __file__, "--one", model, "--home", str(options.home)], cwd=ROOT)
     runs = found(options.home)
+    if not runs:
+        parser.error(f"there is no trained run in {options.home}, and {options.to} stays as it is; --train makes them")
     options.to.write_text(page(runs, shipped()))
     missing = [model for model in MODELS if model not in runs]
     print(f"{options.to}: {len(runs)} of {len(MODELS)} models", *(f"missing: {model}" for model in missing), sep="\n")

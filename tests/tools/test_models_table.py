@@ -65,7 +65,7 @@ def test_trains_what_is_missing_and_only_that(tool, tmp_path, monkeypatch, capsy
         asked.append(command[command.index("--one") + 1])
 
     monkeypatch.setattr(tool["subprocess"], "run", trained)
-    monkeypatch.setitem(tool["main"].__globals__, "found", lambda home: {"mlp": None} if not asked else {})
+    monkeypatch.setitem(tool["main"].__globals__, "found", lambda home: {"mlp": None})
     monkeypatch.setitem(tool["main"].__globals__, "page", lambda runs, ships: "page")
     assert tool["main"](
         ["--train", "--only", "mlp", "compact_cnn", "--home", str(tmp_path), "--to", str(tmp_path / "m.md")]
@@ -73,6 +73,14 @@ def test_trains_what_is_missing_and_only_that(tool, tmp_path, monkeypatch, capsy
     assert asked == ["compact_cnn"]
     assert (tmp_path / "m.md").read_text() == "page"
     assert "missing: resnet18" in capsys.readouterr().out
+
+
+def test_without_a_trained_run_the_page_stays(tool, tmp_path, capsys):
+    (tmp_path / "m.md").write_text("measured")
+    with pytest.raises(SystemExit):
+        tool["main"](["--home", str(tmp_path), "--to", str(tmp_path / "m.md")])
+    assert (tmp_path / "m.md").read_text() == "measured"
+    assert "--train makes them" in capsys.readouterr().err
 
 
 def test_one_training_is_published_by_its_command(tool, tmp_path, monkeypatch):
