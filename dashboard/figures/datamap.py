@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.figures.projection import lasso
 from dashboard.theme import alpha, palette, ramp, template
 
 LEVELS = ("never", "once", "twice", "3 times", "4 or more")  # forgotten
@@ -53,10 +54,6 @@ def scatter(
     shown = np.ones(len(points), bool) if lit is None else lit
     order = np.argsort(levels, kind="stable")  # what was forgotten most lies on top
     fill = [alpha(stop, opacity) for opacity in (0.1, 0.85) for stop in stops]
-    shapes = []
-    if len(outline):
-        path = "M" + "L".join(f"{x:g},{y:g}" for x, y in outline) + "Z"
-        shapes = [{"type": "path", "path": path, "line": {"color": p.accent, "width": 2}, "fillcolor": "rgba(0,0,0,0)"}]
     return {
         "data": [
             {
@@ -73,12 +70,8 @@ def scatter(
         "layout": {
             "template": template(mode),
             "margin": {"l": 46, "r": 12, "t": 8, "b": 40},
-            "dragmode": "lasso",
             "uirevision": keep,
-            "shapes": shapes,
-            "selections": [],
-            "selectionrevision": str(outline),
-            "newselection": {"line": {"color": p.accent, "width": 2, "dash": "solid"}},
+            **lasso(outline, p.accent),
             "xaxis": {
                 "range": [-1, max(51.0, float(points[:, 0].max(initial=0)) + 1)],
                 "title": {"text": "variability: deviation of that confidence, points", "standoff": 6},

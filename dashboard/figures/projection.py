@@ -98,16 +98,9 @@ def plane(
             go.Scatter(**_xyz(points[at]), mode="markers", hoverinfo="none", marker=_ring(14, p.ink)),
         ]
     )  # fmt: skip
-    shapes = []
-    if outline:
-        path = "M" + "L".join(f"{x:g},{y:g}" for x, y in outline) + "Z"
-        shapes = [{"type": "path", "path": path, "line": {"color": p.accent, "width": 2}, "fillcolor": "rgba(0,0,0,0)"}]
     (x, y), half = _middle(points)
     layout = {
-        "template": template(mode), "margin": dict.fromkeys("lrtb", 0), "dragmode": "lasso", "uirevision": keep,
-        # a lasso becomes a shape of the URL, and plotly forgets its own
-        "shapes": shapes, "selections": [], "selectionrevision": str(outline),
-        "newselection": {"line": {"color": p.accent, "width": 2, "dash": "solid"}},
+        "template": template(mode), "margin": dict.fromkeys("lrtb", 0), "uirevision": keep, **lasso(outline, p.accent),
         "xaxis": {"range": [x - half, x + half], "visible": False},
         "yaxis": {"range": [y - half, y + half], "visible": False, "scaleanchor": "x", "constrain": "domain"},
     }  # fmt: skip
@@ -117,6 +110,22 @@ def plane(
 def _whole(traces: go.Figure, layout: dict[str, Any]) -> dict[str, Any]:
     """Numbers as plotly packs them; a layout that it need not check, which takes it 80 ms."""
     return {"data": traces.to_dict()["data"], "layout": layout}
+
+
+def lasso(outline: Sequence[tuple[float, float]], ink: str) -> dict[str, Any]:
+    """What lets people draw around points, of a layout. outline: vertices of the lasso in force; ink: its colour.
+
+    A lasso becomes a shape of the URL, and plotly forgets its own.
+    """
+    path = "M" + "L".join(f"{x:g},{y:g}" for x, y in outline) + "Z"
+    shape = {"type": "path", "path": path, "line": {"color": ink, "width": 2}, "fillcolor": "rgba(0,0,0,0)"}
+    return {
+        "dragmode": "lasso",
+        "shapes": [shape] if len(outline) else [],
+        "selections": [],
+        "selectionrevision": str(outline),
+        "newselection": {"line": {"color": ink, "width": 2, "dash": "solid"}},
+    }
 
 
 def standalone(
