@@ -2,15 +2,15 @@
 
 import sys
 
-from dashboard import serve
+from dashboard.web import server as web
 
 if __name__ != "__mp_main__":  # a background callback's interpreter imports this file, and needs no second app
-    options = serve.options(sys.argv[1:] if __name__ == "__main__" else None)  # a busy port ends it before slow imports
+    options = web.options(sys.argv[1:] if __name__ == "__main__" else None)  # a busy port ends it before slow imports
 
     from dashboard.shell import create_app
 
     app = create_app(options.artifacts, read_only=options.read_only)
-    server = serve.warm(app)
+    server = web.warm(app)
 
 if __name__ == "__main__":
-    serve.run(server, options)
+    web.run(server, options)

@@ -5,7 +5,7 @@
   const ROOT = 'prediction-camera', ZONE = 'prediction-upload', PREVIEW = 'prediction-picture-preview';
   const ROUTE = '/api/v1/frame';
   const SIDE = 256; /* px of a frame that travels: the thing is looked for in a quarter of that, the network sees less */
-  const FROZEN = 768; /* px of a frozen one, at most: as dashboard/uploads.py SIDE */
+  const FROZEN = 768; /* px of a frozen one, at most: as dashboard/services/uploads.py SIDE */
   const GAP_MS = 66; /* 15 frames a second are enough, and leave the server to others */
   const PATIENCE_MS = 8000, BACK_MS = [500, 1000, 2000, 4000];
   const STABLE_MS = 1000; /* a label that stays this long is read out */

@@ -12,7 +12,7 @@
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   const set = (id, data) => window.dash_clientside.set_props(id, { data: data });
 
-  /* as dashboard/pages/prediction/question.py has it */
+  /* as dashboard/pages/prediction/request.py has it */
   const stamp = (source) => `${source.length}:${source.slice(-48)}`;
   const source = () => {
     const image = document.querySelector(`#${PREVIEW} img`);

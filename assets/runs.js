@@ -3,7 +3,7 @@
   'use strict';
   const dash = window.dash_clientside = window.dash_clientside || {};
   const DRAWER = 'training-run-drawer', SORT = 'training-runs-sort-state', TAKEN = 'training-import-state';
-  const MOST = 30000000; /* as ml/archive.py UPLOAD_BYTES; a test compares */
+  const MOST = 30000000; /* as ml/publishing/run_archive.py UPLOAD_BYTES; a test compares */
   const tell = (data) => dash.set_props(TAKEN, { data: { ...data, at: Date.now() } });
 
   dash.runs = {

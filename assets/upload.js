@@ -3,8 +3,8 @@
 (function () {
   'use strict';
   const ZONE = 'prediction-upload';
-  const MOST = 12000000; /* as dashboard/uploads.py PAGE_BYTES; a test compares */
-  const SIDE = 768; /* as dashboard/uploads.py SIDE, to which the server would make it small; a test compares */
+  const MOST = 12000000; /* as dashboard/services/uploads.py PAGE_BYTES; a test compares */
+  const SIDE = 768; /* as dashboard/services/uploads.py SIDE, to which the server would make it small; a test compares */
   const SOON = 300; /* ms within which nothing is said of waiting */
   const PIXELS = 50000000; /* larger ones are sent as they are, for the server to refuse in words */
   const input = () => document.querySelector(`#${ZONE} input[type=file]`);

@@ -1,4 +1,4 @@
-/* What if: changes to the picture as the network sees it. The server makes them (ml/edits.py) and answers; here are the
+/* What if: changes to the picture as the network sees it. The server makes them (ml/images/edits.py) and answers; here are the
    hands, one request in flight and always the newest one next, and the steps. What holds is in the address. */
 (function () {
   'use strict';
@@ -7,7 +7,7 @@
   const PATIENCE_MS = 20000, AGAIN_MS = 3000;
   const PAUSE_MS = 1500; /* without a key end a movement by keyboard; one by pointer ends when it is let go */
   const KEPT = 80; /* answers */
-  const CHARACTERS = 4000, CHANGES = 40; /* as ml/edits.py; a test compares */
+  const CHARACTERS = 4000, CHANGES = 40; /* as ml/images/edits.py; a test compares */
   const byId = (part) => document.getElementById(`${CARD}-${part}`);
   const card = () => document.getElementById(CARD);
   const still = () => window.dash_clientside.no_update;
@@ -16,7 +16,7 @@
   const write = (part, words) => { const place = byId(part); if (place && place.textContent !== words) place.textContent = words; };
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
-  /* ---- changes as text, as ml/edits.py reads them */
+  /* ---- changes as text, as ml/images/edits.py reads them */
   const pack = (strokes) => {
     const bytes = strokes.flatMap((one) => [one.size, one.level, one.points.length, ...one.points.flat()]);
     return btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
@@ -47,7 +47,7 @@
     } catch { return null; }
   }
 
-  /* every pixel whose middle is within half the brush's width of a line from point to point; as `painted` of ml/edits.py */
+  /* every pixel whose middle is within half the brush's width of a line from point to point; as `painted` of ml/images/edits.py */
   function paint(pixels, width, height, stroke) {
     const reach = stroke.size / 2, points = stroke.points.length > 1 ? stroke.points : [stroke.points[0], stroke.points[0]];
     for (let i = 1; i < points.length; i++) {

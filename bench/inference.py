@@ -40,7 +40,7 @@ def main() -> int:
     from ml import pipeline
     from ml.artifacts.reader import Library
     from ml.evaluation import engines
-    from ml.paths import ARTIFACTS, home_dir
+    from ml.system.paths import ARTIFACTS, home_dir
 
     logging.disable(logging.WARNING)  # onnxruntime advises preparations that are made
     library = Library(ARTIFACTS, home_dir() if options.home else ARTIFACTS / "none")

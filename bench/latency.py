@@ -29,8 +29,8 @@ def main() -> int:
     import torch
 
     from ml.artifacts.reader import Library
-    from ml.inference import Classifier
-    from ml.paths import ARTIFACTS
+    from ml.inference.classifier import Classifier
+    from ml.system.paths import ARTIFACTS
 
     library = Library(ARTIFACTS, ARTIFACTS / "none")
     torch.set_num_threads(1)

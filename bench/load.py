@@ -278,7 +278,7 @@ def prepare(home: Path, run: str | None, engine: str) -> None:
     """Make the engine's file, which a new home lacks."""
     from ml import pipeline
     from ml.artifacts.reader import Library
-    from ml.paths import ARTIFACTS
+    from ml.system.paths import ARTIFACTS
 
     library = Library(ARTIFACTS, home)
     make: Callable[..., object] = pipeline.evaluate

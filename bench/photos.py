@@ -189,7 +189,7 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 def candidates(classifier: Any, reference: np.ndarray, labels: np.ndarray, arrays: Any) -> dict[str, Score]:
     """name → pictures, uint8 [n, h, w, c], to scores, float [n]; larger is stranger."""
-    from ml.familiarity import RANKS, Known, learn
+    from ml.stats.ood import RANKS, Known, learn
 
     features = classifier.features(reference)
     known, last = Known(arrays), Known(learn(features, labels))
@@ -221,11 +221,11 @@ def measure(run_id: str | None, n: int, seed: int) -> dict[str, Any]:
     from ml import pipeline
     from ml.artifacts.reader import Library
     from ml.evaluation import familiarity
-    from ml.familiarity import LIMIT
-    from ml.inference import Classifier
-    from ml.paths import ARTIFACTS
-    from ml.preparation import Form, prepare
-    from ml.variants import compare
+    from ml.images.preparation import Form, prepare
+    from ml.images.preparation_variants import compare
+    from ml.inference.classifier import Classifier
+    from ml.stats.ood import LIMIT
+    from ml.system.paths import ARTIFACTS
 
     torch.set_num_threads(1)
     library = Library(ARTIFACTS, ARTIFACTS / "none")

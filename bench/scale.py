@@ -34,7 +34,7 @@ from ml.artifacts import writer  # noqa: E402
 from ml.artifacts.reader import Library, Run  # noqa: E402
 from ml.data.base import Split  # noqa: E402
 from ml.evaluation import confusion, scores  # noqa: E402
-from ml.paths import ARTIFACTS  # noqa: E402
+from ml.system.paths import ARTIFACTS  # noqa: E402
 
 RUN = "scale"
 # How many points a chart draws; coordinates may be lists, typed arrays or what plotly.py packs them into.

@@ -61,9 +61,10 @@ def reference(seed: int) -> dict[str, Any]:
     import torch
     from PIL import Image
 
-    from ml import models, torchvision_ops
+    from ml import models
     from ml.data import load
     from ml.pipeline import cores
+    from ml.system import torchvision_ops
     from ml.training.loop import evaluate
 
     torchvision_ops.declare()

@@ -1,1 +1,1 @@
-"""The Dash app: pages read runs through doors, figures draw what they read."""
+"""The Dash app: pages read runs through services, figures draw what they read."""

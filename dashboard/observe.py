@@ -9,9 +9,9 @@ import sys
 
 from dash import CeleryManager
 
-from dashboard import serve
-from dashboard.jobs import OBSERVE
+from dashboard.services.jobs import OBSERVE
 from dashboard.shell import create_app
+from dashboard.web import server
 
 CONCURRENCY = 32
 
@@ -20,7 +20,7 @@ def main() -> int:
     """Serve until told to stop; the exit status."""
     manager = create_app().launcher
     if not isinstance(manager, CeleryManager):
-        serve.stop("background callbacks run outside the web server only where CELERY_BROKER_URL is set.")
+        server.stop("background callbacks run outside the web server only where CELERY_BROKER_URL is set.")
     name = f"{OBSERVE}-{os.getpid()}@{socket.gethostname()}"
     manager.handle.worker_main(
         [

@@ -10,35 +10,26 @@ from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.exceptions import PreventUpdate
 from flask import request
 
-from dashboard import (
-    api,
-    compression,
-    drawer,
-    exports,
-    health,
-    inbox,
-    limits,
-    metrics,
-    pictures,
-    report,
-    review,
-    security,
-    serve,
-    theme,
-    whatif,
-)
-from dashboard.components import button, faces, icon, plain, selection_bar
-from dashboard.decisions import Decisions
-from dashboard.doors import Doors
-from dashboard.feedback import Feedback
-from dashboard.jobs import Jobs
-from dashboard.monitor import Monitor
+from dashboard import theme
+from dashboard.analysis import label_review
+from dashboard.api import health, metrics, routes, whatif
+from dashboard.components import button, icon, panel_states, plain, sample_drawer, selection_bar
+from dashboard.data.store import TAGS, RunEntry, Store
+from dashboard.exports import report, tables
+from dashboard.format import images
 from dashboard.pages import PAGES
-from dashboard.predictor import Predictor
-from dashboard.records import Marks, Records
-from dashboard.selection import Selection
-from dashboard.slices import Slices
-from dashboard.store import TAGS, RunEntry, Store
+from dashboard.records.decisions import Decisions
+from dashboard.records.feedback import Feedback
+from dashboard.records.prediction_log import Monitor
+from dashboard.records.runs import Marks, Records
+from dashboard.records.slices import Slices
+from dashboard.services import feedback as inbox
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Jobs
+from dashboard.services.predictor import Predictor
+from dashboard.state.selection import Selection
+from dashboard.web import compression, rate_limits, security
+from dashboard.web import server as serve
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
@@ -84,7 +75,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     pio.templates.default = None  # each figure names its own
     try:
         jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
-        pace = limits.rate()
+        pace = rate_limits.rate()
     except ValueError as wrong:
         serve.stop(str(wrong))
     records = Records(jobs.rows, read_only=read_only)
@@ -115,20 +106,20 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     for page in PAGES:
         page.register(app, doors)
     register(app, doors)
-    drawer.register(app, doors)
+    sample_drawer.register(app, doors)
     server = app.server
-    pictures.register(server, store)
-    exports.register(server, doors)
+    images.register(server, store)
+    tables.register(server, doors)
     report.register(server, doors)
-    review.register(server, doors)
+    label_review.register(server, doors)
     inbox.register(server, doors)
     metrics.register(server, doors)
     whatif.register(server, doors)
-    api.register(server, doors)
+    routes.register(server, doors)
     health.register(server, doors)
     compression.install(server)
     security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only)
-    limits.install(server, pace)
+    rate_limits.install(server, pace)
     return app
 
 
@@ -188,7 +179,7 @@ def frame(doors: Doors) -> html.Div:
                     tabIndex="-1",
                 ),
                 html.Footer(id="app-foot", className="wrap foot"),
-                drawer.layout(),
+                sample_drawer.layout(),
             ]
         )
     )
@@ -325,4 +316,6 @@ def foot(doors: Doors) -> list:
 
 def nowhere() -> html.Div:
     """The face of an address without a page."""
-    return html.Div([faces.empty("There is no page at this address."), button("To the dashboard", search="", path="/")])
+    return html.Div(
+        [panel_states.empty("There is no page at this address."), button("To the dashboard", search="", path="/")]
+    )

@@ -15,12 +15,12 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from ml.artifacts.named import Gone
 from ml.artifacts.reader import Broken, Missing
 from ml.artifacts.schema import RUN_ID
 from ml.data.fashion_mnist import DataMissing
 from ml.models import WeightsMissing
-from ml.paths import ARTIFACTS, home_dir
+from ml.system.content_addressed import Gone
+from ml.system.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
 from ml.training.fields import FIELDS
 from ml.training.presets import PRESETS
@@ -234,7 +234,8 @@ def _train(config: TrainConfig, run_id: str, home: Path, command: str, *, record
     """Train with a progress bar per epoch and a line of results after it."""
     from tqdm import tqdm
 
-    from ml import pipeline, tracking
+    from ml import pipeline
+    from ml.publishing import mlflow
 
     leads = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one reports
     bar = tqdm(unit="batch", dynamic_ncols=True, disable=None if leads else True)
@@ -270,7 +271,7 @@ def _train(config: TrainConfig, run_id: str, home: Path, command: str, *, record
     library = pipeline.default_library()
     result = library.open(run_id).manifest["results"]["test"]
     print(f"test: {result['correct']} / {result['n']}")
-    tracking.tell(library, run_id)
+    mlflow.tell(library, run_id)
     return folder
 
 
@@ -304,7 +305,7 @@ def build_artifacts(options: argparse.Namespace) -> int:
     from ml import pipeline
     from ml.artifacts import schema, writer
     from ml.data import fashion_mnist
-    from ml.shipped import DEFAULT, SHIPPED
+    from ml.publishing.shipped import DEFAULT, SHIPPED
 
     writer.write_pictures(ARTIFACTS, fashion_mnist.load())
     pipeline.measure(ARTIFACTS, fashion_mnist.load())
@@ -327,8 +328,10 @@ def predict_files(options: argparse.Namespace) -> int:
     """CSV or JSON lines on stdout, progress and a count on stderr; 1 where no file has an answer."""
     from tqdm import tqdm
 
-    from ml import batch, parcels, pipeline
-    from ml.engines import open_run
+    from ml import pipeline
+    from ml.images import upload_archives
+    from ml.inference import batch
+    from ml.inference.engines import open_run
 
     library = pipeline.default_library()
     name = options.run or library.default()
@@ -339,8 +342,8 @@ def predict_files(options: argparse.Namespace) -> int:
     if not 1 <= options.top <= len(network.classes):
         raise ValueError(f"--top must be from 1 to {len(network.classes)}")
     found, problems = _found(options.files)
-    items = parcels.items(
-        ((shown, path.open("rb")) for shown, path in found), parcels.Limits(files=10**6, unpacked=10**12)
+    items = upload_archives.items(
+        ((shown, path.open("rb")) for shown, path in found), upload_archives.Limits(files=10**6, unpacked=10**12)
     )
     said = batch.answers(
         items, batch.form_of(library, run), network.classes, network.probabilities, mode=options.prepare
@@ -349,7 +352,7 @@ def predict_files(options: argparse.Namespace) -> int:
     if not options.json:
         table.writerow(["file", "true", "label", "confidence", "error"])
     answered = 0
-    refused = [batch.Said(parcels.clean(file), problem=problem) for file, problem in problems]
+    refused = [batch.Said(upload_archives.clean(file), problem=problem) for file, problem in problems]
     for one in tqdm(itertools.chain(refused, said), unit="file", file=sys.stderr, disable=None):
         line = one.line(network.classes, options.top)
         answered += "label" in line
@@ -366,7 +369,7 @@ def predict_files(options: argparse.Namespace) -> int:
 
 def _found(given: list[Path]) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
     """(name as shown, file) of files and of what is in folders; and (name, why) of what cannot be read."""
-    from ml.parcels import by_the_way
+    from ml.images.upload_archives import by_the_way
 
     files: list[tuple[str, Path]] = []
     problems: list[tuple[str, str]] = []
@@ -384,7 +387,8 @@ def _found(given: list[Path]) -> tuple[list[tuple[str, Path]], list[tuple[str, s
 
 
 def write_report(options: argparse.Namespace) -> int:
-    from ml import pipeline, report
+    from ml import pipeline
+    from ml.publishing import report
 
     folder = options.to or Path(f"report-{options.run}")
     for path in report.write(pipeline.default_library(), options.run, folder):
@@ -393,14 +397,17 @@ def write_report(options: argparse.Namespace) -> int:
 
 
 def print_card(options: argparse.Namespace) -> int:
-    from ml import card, pipeline
+    from ml import pipeline
+    from ml.publishing import model_card as card
 
     print(card.markdown(pipeline.default_library().open(options.run)), end="")
     return 0
 
 
 def export_run(options: argparse.Namespace) -> int:
-    from ml import archive, card, pipeline
+    from ml import pipeline
+    from ml.publishing import model_card as card
+    from ml.publishing import run_archive
 
     library = pipeline.default_library()
     run = library.open(options.run)
@@ -409,22 +416,23 @@ def export_run(options: argparse.Namespace) -> int:
         run = library.open(run.run_id)
     ending = {"zip": ".zip", "onnx": ".onnx", "int8": "-int8.onnx"}[options.form]
     target = options.to or Path(f"{run.run_id}{ending}")
-    parcel = archive.pack(run, card.markdown(run)) if options.form == "zip" else run.graph(options.form)
+    parcel = run_archive.pack(run, card.markdown(run)) if options.form == "zip" else run.graph(options.form)
     target.write_bytes(parcel)
     print(f"{target}: {len(parcel) / 1e6:.1f} MB")
     return 0
 
 
 def import_run(options: argparse.Namespace) -> int:
-    from ml import archive, pipeline
+    from ml import pipeline
     from ml.artifacts import trash
+    from ml.publishing import run_archive
 
     library = pipeline.default_library()
     gone = {one.run_id for one in trash.listing(library.home)}
     try:
         with options.file.open("rb") as file:
-            taken = archive.unpack(file, library, name=options.name, taken=gone)
-    except archive.Unfit as unfit:
+            taken = run_archive.unpack(file, library, name=options.name, taken=gone)
+    except run_archive.Unfit as unfit:
         print(f"{unfit}{' Try: --name NAME' if unfit.taken else ''}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -14,19 +14,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ml import feedback, labels, models
+from ml import models
 from ml.artifacts import writer
 from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import CORE
-from ml.calibration import losses
-from ml.data import duplicates, load, properties
+from ml.data import corrections as labels
+from ml.data import duplicates, feedback, load, properties
 from ml.data.base import Dataset, Split
 from ml.evaluation import ASKED, EVALUATIONS, QUICK, SLOW
+from ml.evaluation.context import SPLITS, Subject
 from ml.evaluation.epochs import Recorder
-from ml.evaluation.subject import SPLITS, Subject
-from ml.inference import Classifier
-from ml.machine import processor
-from ml.paths import ARTIFACTS, ROOT, home_dir
+from ml.inference.classifier import Classifier
+from ml.stats.calibration import losses
+from ml.system.paths import ARTIFACTS, ROOT, home_dir
+from ml.system.processor import processor
 from ml.training import parallel, published
 from ml.training.config import TrainConfig
 from ml.training.loop import Epoch, Metrics, fit

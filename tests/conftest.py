@@ -108,7 +108,7 @@ def app(home: Path, no_artifacts: Path):
 @contextlib.contextmanager
 def served(app) -> Iterator[str]:
     """The address of the app behind the real server, on a free port of this machine, for as long as it is needed."""
-    from dashboard import serve
+    from dashboard.web import server as serve
 
     server = serve.warm(app)
     web = serve.listen(server, serve.take("127.0.0.1", 0))
@@ -142,8 +142,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def run():
     """The default run that ships."""
-    from dashboard.store import Store
-    from ml.paths import ARTIFACTS
+    from dashboard.data.store import Store
+    from ml.system.paths import ARTIFACTS
 
     return Store(ARTIFACTS, ARTIFACTS).open(None)
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from dash import ALL, ALLSMALLER, MATCH, Dash, Input, Output, State, ctx, dcc, html, set_props
 from flask import request
 
-from dashboard import compression, security, serve
+from dashboard.web import compression, security, server
 
 PAGES = ("/", "/other")
 
@@ -151,5 +151,5 @@ def build(read_only: bool = False) -> Dash:
 
 
 if __name__ == "__main__":
-    chosen = serve.options(sys.argv[1:])
-    serve.run(serve.warm(build(chosen.read_only)), chosen)
+    chosen = server.options(sys.argv[1:])
+    server.run(server.warm(build(chosen.read_only)), chosen)

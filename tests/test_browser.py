@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from dashboard.store import Store
+from dashboard.data.store import Store
 from tests.charts import rest_on
 
 PAGES = [
@@ -218,7 +218,7 @@ def test_a_lasso_on_the_map_becomes_the_selection(shipped, page, idle, run):
     chip = page.get_by_role("button", name="Remove lasso")
     expect(chip).to_be_visible(timeout=20_000)
     page.wait_for_function(idle)
-    from dashboard.selection import Selection
+    from dashboard.state.selection import Selection
 
     selection = Selection.parse("?" + page.url.split("?")[1])
     expected = int(run.mask(selection).sum())

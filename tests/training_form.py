@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from dashboard.jobs import FIELDS
 from dashboard.pages.training.form import CONTROLS
+from dashboard.services.jobs import FIELDS
 
 
 def untouched() -> dict[str, Any]:

@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from ml.artifacts.reader import Broken, Library, Missing, Run  # noqa: E402
-from ml.intervals import wilson  # noqa: E402
 from ml.models import ABOUT, MODELS  # noqa: E402
-from ml.paths import ARTIFACTS  # noqa: E402
+from ml.stats.intervals import wilson  # noqa: E402
+from ml.system.paths import ARTIFACTS  # noqa: E402
 from ml.training.config import TrainConfig  # noqa: E402
 from ml.training.presets import PRESETS  # noqa: E402
 

@@ -97,9 +97,10 @@ def csv_link(href: str, words: str = "CSV", name: str = "") -> html.A:
 
 
 def report_link(page: str, query: str | None = None) -> html.A:
-    """A small button that downloads the report of a view as one file. page: a key of dashboard.views.VIEWS.
+    """A small button that downloads the report of a view as one file.
 
-    query: of the view; without it the address as it is by then, which assets/clientside.js adds.
+    page: a key of dashboard.exports.report_views.VIEWS; query: of the view; without it the address as it
+    is by then, which assets/clientside.js adds.
     """
     base = f"/export/{page}-report.html" if page else "/export/report.html"
     more = {"data-follows": base} if query is None else {}

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pandas as pd
 from dash import html
 
-from dashboard.selection import Selection
-from dashboard.share import Share
+from dashboard.format.proportion import Share
+from dashboard.state.selection import Selection
 
 
 def compact(n: int) -> str:

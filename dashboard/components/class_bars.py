@@ -7,8 +7,8 @@ from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import clicks, graph, plain
-from dashboard.selection import Selection
-from dashboard.share import Share
+from dashboard.format.proportion import Share
+from dashboard.state.selection import Selection
 
 
 def layout(id: str) -> html.Div:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dash import html
 
 from dashboard.components import badge, dot
-from dashboard.pictures import sprite_url, tile_style
-from dashboard.predictor import LIMIT, Familiarity
-from dashboard.store import Missing, RunView
+from dashboard.data.store import Missing, RunView
+from dashboard.format.images import sprite_url, tile_style
+from dashboard.services.predictor import LIMIT, Familiarity
 
 TRAINED = ("train", "reference")  # what the network learned from
 

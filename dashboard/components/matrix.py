@@ -12,9 +12,9 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import clicks, graph, plain, segmented
 from dashboard.components.plain import element
+from dashboard.data.store import RunView
 from dashboard.figures import confusion as figure
-from dashboard.selection import OUTCOMES, Selection
-from dashboard.store import RunView
+from dashboard.state.selection import OUTCOMES, Selection
 
 TOP = 11  # lines of a list beside ten rows
 LONGEST = 7_800  # characters of an address that Selection still reads

@@ -9,8 +9,8 @@ from typing import Any
 from dash import Dash, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import faces, plain
-from dashboard.store import Broken, Missing
+from dashboard.components import panel_states, plain
+from dashboard.data.store import Broken, Missing
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def slot(face: str, waiting: str = "") -> html.Div:
 
     waiting: words of the loading face that is there until the panel's first answer.
     """
-    return html.Div(faces.loading(waiting) if waiting else None, id=face, className="face-slot")
+    return html.Div(panel_states.loading(waiting) if waiting else None, id=face, className="face-slot")
 
 
 def panel_callback(app: Dash, face: str, *arguments: Any, **options: Any) -> Callable[[Callable], Callable]:
@@ -41,14 +41,14 @@ def panel_callback(app: Dash, face: str, *arguments: Any, **options: Any) -> Cal
             except PreventUpdate:
                 raise
             except Missing as missing:
-                return (faces.empty(str(missing), missing.command), *still)
+                return (panel_states.empty(str(missing), missing.command), *still)
             except Broken as broken:
-                return (faces.error(str(broken)), *still)
+                return (panel_states.error(str(broken)), *still)
             except Exception:
                 number = secrets.token_hex(4)
                 log.exception("panel %s failed, error %s", face, number)
                 return (
-                    faces.error("This panel could not be drawn.", detail=f"Error {number} in the server's log."),
+                    panel_states.error("This panel could not be drawn.", detail=f"Error {number} in the server's log."),
                     *still,
                 )
             made = result if len(outputs) > 1 else (result,)

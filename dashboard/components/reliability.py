@@ -10,12 +10,12 @@ import pandas as pd
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import confidence
+from dashboard.analysis import confidence
 from dashboard.components import bins, clicks, graph, plain
-from dashboard.doors import Doors
+from dashboard.data.store import Broken, Missing, RunView, wilson
 from dashboard.figures import calibration as figures
-from dashboard.selection import BINS, Selection
-from dashboard.store import Broken, Missing, RunView, wilson
+from dashboard.services.container import Doors
+from dashboard.state.selection import BINS, Selection
 
 METRICS = (
     ("calibration_error", "Calibration error", 100, " %"),

@@ -8,10 +8,10 @@ from dash import Dash, Input, Output, State, html
 from dashboard.components import button, csv_link, dot, icon, plain, report_link
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
-from dashboard.doors import Doors
-from dashboard.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
-from dashboard.share import Share
-from dashboard.store import TAGS, RunView
+from dashboard.data.store import TAGS, RunView
+from dashboard.format.proportion import Share
+from dashboard.services.container import Doors
+from dashboard.state.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
 
 COUNT = "selection-count"
 GALLERY = "/"  # the page that shows the images of a selection

@@ -4,8 +4,8 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 SHOWN = 12
 

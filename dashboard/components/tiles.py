@@ -7,9 +7,9 @@ from dash import html
 
 from dashboard.components import button, dot
 from dashboard.components.plain import element
-from dashboard.pictures import sprite_url, tile_style
-from dashboard.selection import PAGE_SIZE, Selection
-from dashboard.store import RunView
+from dashboard.data.store import RunView
+from dashboard.format.images import sprite_url, tile_style
+from dashboard.state.selection import PAGE_SIZE, Selection
 
 
 def shown(selection: Selection, n: int) -> tuple[int, slice]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from ml.data import fashion_mnist, folder, synthetic
 from ml.data.base import Dataset, Split
 from ml.data.fashion_mnist import DataMissing
-from ml.paths import ARTIFACTS, home_dir
+from ml.system.paths import ARTIFACTS, home_dir
 
 __all__ = ["DATASETS", "DataMissing", "Dataset", "Split", "available", "load"]
 

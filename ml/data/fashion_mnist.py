@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.data.base import Dataset, Split, hold_out
-from ml.paths import cache_dir
+from ml.system.paths import cache_dir
 
 NAME = "fashion-mnist"
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -49,7 +49,7 @@ def find() -> Path | None:
 
 def download() -> Path:
     """Fetch the four files with torchvision's downloader into the user cache; the folder. Raises DataMissing."""
-    from ml.torchvision_ops import declare
+    from ml.system.torchvision_ops import declare
 
     declare()
     from torchvision.datasets import FashionMNIST

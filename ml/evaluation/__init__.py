@@ -19,7 +19,7 @@ from ml.evaluation import (
     slices,
     tags,
 )
-from ml.evaluation.subject import Payload, Subject
+from ml.evaluation.context import Payload, Subject
 
 EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
     "predictions": predictions.table,

@@ -7,9 +7,9 @@ error's are bootstrap percentiles over redraws of the examples; Brier score and 
 import numpy as np
 import pandas as pd
 
-from ml.calibration import brier, calibration_error, error_ends, losses, temper, temperature
-from ml.evaluation.subject import SPLITS, Subject
-from ml.intervals import Z, percentile
+from ml.evaluation.context import SPLITS, Subject
+from ml.stats.calibration import brier, calibration_error, error_ends, losses, temper, temperature
+from ml.stats.intervals import Z, percentile
 
 REFITS = 100  # of the temperature
 SCALINGS = ("none", "temperature")

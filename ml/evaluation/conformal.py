@@ -8,10 +8,10 @@ test, which had no part in either, is measured and kept beside it.
 import numpy as np
 import pandas as pd
 
-from ml.calibration import temper, temperature
-from ml.conformal import LEVELS, limit, sets
-from ml.evaluation.subject import Subject
-from ml.intervals import wilson
+from ml.evaluation.context import Subject
+from ml.stats.calibration import temper, temperature
+from ml.stats.conformal import LEVELS, limit, sets
+from ml.stats.intervals import wilson
 
 
 def table(subject: Subject) -> pd.DataFrame:

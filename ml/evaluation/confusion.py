@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.subject import SPLITS, Subject
-from ml.scoring import matrix
+from ml.evaluation.context import SPLITS, Subject
+from ml.stats.metrics import matrix
 
 
 def table(subject: Subject) -> pd.DataFrame:

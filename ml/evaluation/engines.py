@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 from safetensors.numpy import save
 
-from ml import export
-from ml.engines import BATCH, Engine, OnnxClassifier
-from ml.evaluation.subject import Subject
-from ml.inference import Classifier
-from ml.intervals import wilson
-from ml.machine import processor
+from ml.evaluation.context import Subject
+from ml.inference import onnx_export
+from ml.inference.classifier import Classifier
+from ml.inference.engines import BATCH, Engine, OnnxClassifier
+from ml.stats.intervals import wilson
+from ml.system.processor import processor
 
 SPLIT = "test"
 ROUNDS, WARM_UP, TIMES = 10, 20, 50
@@ -41,13 +41,13 @@ def table(subject: Subject, *, rounds: int | None = None) -> pd.DataFrame:
 
 def onnx(subject: Subject) -> bytes:
     """The network in float32."""
-    return export.graph(subject.classifier)
+    return onnx_export.graph(subject.classifier)
 
 
 def int8(subject: Subject, graph: bytes | None = None) -> bytes:
     """The network in int8, calibrated on reference pictures, which are of train."""
-    graph = export.graph(subject.classifier) if graph is None else graph
-    return export.quantised(graph, subject.splits["reference"].images, subject.seed)
+    graph = onnx_export.graph(subject.classifier) if graph is None else graph
+    return onnx_export.quantised(graph, subject.splits["reference"].images, subject.seed)
 
 
 def compare(

@@ -17,7 +17,7 @@ from torch import nn
 
 from ml.artifacts.writer import replace
 from ml.data.base import Dataset
-from ml.inference import BATCH, folded, softmax
+from ml.inference.classifier import BATCH, folded, softmax
 from ml.models.inputs import normalise, pixels
 
 SPLITS = ("test", "validation")

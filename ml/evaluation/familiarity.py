@@ -8,15 +8,15 @@ well prepared, from pictures that never were one. docs/preparation.md compares t
 import numpy as np
 from PIL import Image
 
-from ml.evaluation.subject import Subject
-from ml.familiarity import Known, learn
-from ml.preparation import Form, prepare
+from ml.evaluation.context import Subject
+from ml.images.preparation import Form, prepare
+from ml.stats.ood import Known, learn
 
 AGAIN = 400
 
 
 def arrays(subject: Subject) -> dict[str, np.ndarray]:
-    """What `ml.familiarity.learn` makes, and the scores of validation and test, float32 [n] in their order."""
+    """What `ml.stats.ood.learn` makes, and the scores of validation and test, float32 [n] in their order."""
     reference = subject.splits["reference"]
     statistics = subject.classifier.statistics
     form = Form.of(reference.images[:1_000])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ml.evaluation.subject import Subject
+from ml.evaluation.context import Subject
 
 
 def arrays(subject: Subject) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 import numpy as np
 from torch import nn
 
-from ml.evaluation.subject import Subject
+from ml.evaluation.context import Subject
 
 MOST = 2**18  # weights of a layer; wider ones, as in ResNet-18, have 30,000 kernels and more
 

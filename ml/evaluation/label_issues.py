@@ -16,9 +16,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from ml import models
 from ml.data.base import Dataset
+from ml.evaluation.context import Subject
 from ml.evaluation.neighbours import RANKS
-from ml.evaluation.subject import Subject
-from ml.inference import Classifier
+from ml.inference.classifier import Classifier
 from ml.training.config import TrainConfig
 from ml.training.loop import fit
 from ml.training.presets import PRESETS

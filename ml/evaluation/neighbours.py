@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
-from ml.evaluation.subject import SPLITS, Subject
+from ml.evaluation.context import SPLITS, Subject
 
 RANKS = 10
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.subject import SPLITS, Subject
+from ml.evaluation.context import SPLITS, Subject
 
 
 def table(subject: Subject) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 
-from ml.evaluation.subject import SPLITS, Subject
+from ml.evaluation.context import SPLITS, Subject
 
 PERPLEXITY = 30
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ml.data.base import Split, stratified
-from ml.evaluation.subject import Subject
-from ml.inference import BATCH, Classifier
+from ml.evaluation.context import Subject
+from ml.inference.classifier import BATCH, Classifier
 from ml.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 
 SPLIT = "test"

@@ -1,9 +1,9 @@
-"""How good is it, over all and class by class, and how sure can we be? `ml.scoring` does the counting."""
+"""How good is it, over all and class by class, and how sure can we be? `ml.stats.metrics` does the counting."""
 
 import pandas as pd
 
-from ml.evaluation.subject import SPLITS, Subject
-from ml.scoring import of_split
+from ml.evaluation.context import SPLITS, Subject
+from ml.stats.metrics import of_split
 
 
 def table(subject: Subject) -> pd.DataFrame:

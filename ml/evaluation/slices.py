@@ -17,10 +17,10 @@ import pandas as pd
 from scipy.stats import hypergeom
 from sklearn.cluster import KMeans
 
-from ml.comparison import holm
 from ml.data import properties
-from ml.evaluation.subject import Subject
-from ml.intervals import Z, wilson
+from ml.evaluation.context import Subject
+from ml.stats.intervals import Z, wilson
+from ml.stats.paired import holm
 
 SPLITS = ("test", "validation")
 GROUPS = 40  # k-means groups, at most one for SIZE reference examples

@@ -1,12 +1,12 @@
-"""Which failure modes does each example show? The definitions are in ml.tags."""
+"""Which failure modes does each example show? The definitions are in ml.stats.failure_modes."""
 
 import numpy as np
 import pandas as pd
 
 from ml.data.base import Split
 from ml.evaluation import neighbours
-from ml.evaluation.subject import SPLITS, Subject
-from ml.tags import CONFLICTING, MARGIN, SHIFTS, SURE
+from ml.evaluation.context import SPLITS, Subject
+from ml.stats.failure_modes import CONFLICTING, MARGIN, SHIFTS, SURE
 
 
 def table(subject: Subject) -> pd.DataFrame:

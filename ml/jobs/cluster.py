@@ -19,10 +19,10 @@ from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker.consumer import Consumer
 from sqlalchemy.exc import SQLAlchemyError
 
-from ml.jobs.bell import BACKEND, OBSERVE, TASK, TIMEOUT_SECONDS, TRAIN, broker
-from ml.jobs.table import BEAT_SECONDS, Job, machine_slots
+from ml.jobs.broker import BACKEND, OBSERVE, TASK, TIMEOUT_SECONDS, TRAIN, broker
+from ml.jobs.queue import BEAT_SECONDS, Job, machine_slots
 from ml.jobs.worker import PAUSE_SECONDS, POLL_SECONDS, Worker, kill
-from ml.paths import home_dir
+from ml.system.paths import home_dir
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ml.jobs.bell import broker
-from ml.jobs.table import BEAT_SECONDS, Job, JobTable, Lost, Refused
-from ml.paths import ARTIFACTS, home_dir
+from ml.jobs.broker import broker
+from ml.jobs.queue import BEAT_SECONDS, Job, JobTable, Lost, Refused
+from ml.system.paths import ARTIFACTS, home_dir
 
 LEASE = "FASHION_LEASE"  # which attempt this process is; set by the worker
 MEMORY = "FASHION_TRAIN_MEMORY_MB"  # optional limit of the trainer's address space
@@ -152,12 +152,12 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
 
 def _track(table: JobTable, job: Job, pulse: Pulse) -> None:
     """Tell MLflow of the published run, where that is asked for; the job is running until then."""
-    from ml import tracking
     from ml.artifacts.reader import Library
+    from ml.publishing import mlflow
 
-    if tracking.wanted():
+    if mlflow.wanted():
         pulse.progress = {**pulse.progress, "stage": "telling MLflow", "left": None, "speed": None}
-        tracking.tell(Library(ARTIFACTS, table.home), job.run_id)
+        mlflow.tell(Library(ARTIFACTS, table.home), job.run_id)
 
 
 def _finish(table: JobTable, job: Job, pulse: Pulse, state: str, cause: str) -> None:

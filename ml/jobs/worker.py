@@ -19,11 +19,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
-from ml.jobs.bell import broker
-from ml.jobs.database import lock_folder
-from ml.jobs.table import BEAT_SECONDS, KINDS, Job, JobTable, Lost, Watch
+from ml.jobs.broker import broker
+from ml.jobs.queue import BEAT_SECONDS, KINDS, Job, JobTable, Lost, Watch
 from ml.jobs.trainer import LEASE, LOST, OUT_OF_MEMORY, starved
-from ml.paths import ROOT, home_dir
+from ml.system.database import lock_folder
+from ml.system.paths import ROOT, home_dir
 
 POLL_SECONDS = 0.2
 IDLE_SECONDS = 30.0

@@ -7,7 +7,7 @@ layers are in the order of the published ones, which is how their weights find t
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ml.models.lens import Lens
+from ml.models.input_adapter import Lens
 
 # blocks, kernel, stride of the first, times wider inside, channels
 STAGES = [

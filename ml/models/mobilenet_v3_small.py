@@ -7,9 +7,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ml.models.lens import Lens
+from ml.models.input_adapter import Lens
 from ml.models.variants import out_of_place
-from ml.torchvision_ops import declare
+from ml.system.torchvision_ops import declare
 
 
 class MobileNetV3Small(nn.Module):

@@ -6,9 +6,9 @@ Its own start, a 7 × 7 convolution of stride 2 and a pooling, would leave 7 × 
 
 from torch import Tensor, nn
 
-from ml.models.lens import Lens
+from ml.models.input_adapter import Lens
 from ml.models.variants import out_of_place
-from ml.torchvision_ops import declare
+from ml.system.torchvision_ops import declare
 
 
 class ResNet18(nn.Module):

@@ -6,7 +6,7 @@ Six convolutions in three steps and one hidden layer: 585,066 parameters on 28 Ã
 from torch import Tensor, nn
 
 from ml.models.variants import out_of_place
-from ml.torchvision_ops import declare
+from ml.system.torchvision_ops import declare
 
 LAYERS: list[int | str] = [32, 32, "M", 64, 64, "M", 128, 128, "M"]
 

@@ -7,7 +7,7 @@ patch look at every other. 540,170 parameters on 28 × 28 × 1.
 import torch
 from torch import Tensor, nn
 
-from ml.torchvision_ops import declare
+from ml.system.torchvision_ops import declare
 
 ACROSS = 8  # patches a side, at most
 PATCH = 4  # pixels a side, at least

@@ -19,7 +19,7 @@ from captum.robust import FGSM, PGD
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.inference import BATCH, Classifier, softmax
+from ml.inference.classifier import BATCH, Classifier, softmax
 
 STEPS = 20
 PACE = 2.5  # steps together go so many times as far as ε (Madry et al., appendix)

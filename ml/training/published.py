@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ml.models import WeightsMissing
-from ml.models.lens import Lens
-from ml.paths import cache_dir
+from ml.models.input_adapter import Lens
+from ml.system.paths import cache_dir
 
 TIMEOUT = 20  # seconds without a byte
 CHUNK = 2**18

@@ -10,9 +10,9 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from dashboard.jobs import NO_BROKER, Jobs, Refused
-from ml.jobs.table import Job, JobTable
-from ml.jobs.table import workers as signed
+from dashboard.services.jobs import NO_BROKER, Jobs, Refused
+from ml.jobs.queue import Job, JobTable
+from ml.jobs.queue import workers as signed
 from tests.cluster.conftest import LIMIT, SPEC, Cluster, until
 from tests.promises import promised
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.jobs import Jobs
+from dashboard.services.jobs import Jobs
 from tests.dashboard.test_feedback import *  # noqa: F403
 from tests.dashboard.test_feedback import test_only_this_database_can_sign_and_a_restart_keeps_it
 from tests.dashboard.test_monitor import (  # noqa: F401

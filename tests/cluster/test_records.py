@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.jobs import Jobs
+from dashboard.services.jobs import Jobs
 from tests.dashboard.test_records import *  # noqa: F403
 from tests.dashboard.test_records import (
     test_a_database_that_comes_back_is_used_again,

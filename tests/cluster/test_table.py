@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.jobs.table import JobTable
+from ml.jobs.queue import JobTable
 from tests.ml.jobs.test_table import *  # noqa: F403
 
 pytestmark = pytest.mark.faults

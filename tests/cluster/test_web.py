@@ -14,8 +14,8 @@ from urllib.request import Request, urlopen
 import pytest
 from PIL import Image
 
-from dashboard.jobs import NO_BROKER, NO_WORKER
-from ml.jobs.table import JobTable
+from dashboard.services.jobs import NO_BROKER, NO_WORKER
+from ml.jobs.queue import JobTable
 from tests.callbacks import Client, body, dependency
 from tests.cluster.conftest import LIMIT, Cluster, free_port, until
 from tests.cluster.test_cluster import reaches, trained_once

@@ -11,7 +11,7 @@ import pytest
 import requests
 from PIL import Image
 
-from dashboard.store import Store
+from dashboard.data.store import Store
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_wrong_frames_are_told_so(client, run, fields, status, words, monkeypatc
     answer = framed(client, png(run.pictures("test").images[0]), **fields)
     assert answer.status_code == status
     assert words in answer.get_json()["error"]
-    monkeypatch.setattr("dashboard.api.FRAME_BYTES", 100_000)
+    monkeypatch.setattr("dashboard.api.routes.FRAME_BYTES", 100_000)
     assert framed(client, bytes(100_000)).status_code == 413
 
 
@@ -282,29 +282,29 @@ def test_a_batch_without_files_is_told_what_to_send(client):
 
 
 def test_two_batches_at_a_time_and_places_come_back(client, run, monkeypatch):
-    from dashboard import api
+    from dashboard.api import routes
 
-    monkeypatch.setattr(api, "PATIENCE", 0.01)
+    monkeypatch.setattr(routes, "PATIENCE", 0.01)
     picture = png(run.pictures("test").images[0])
     for _ in range(3):  # answered, refused: the place is free again
         assert len(lines(send(client, [("a.png", picture)]))) == 2
         assert send(client, [("a.png", picture)], run="nowhere").status_code == 404
-    assert api.BATCHES.acquire(timeout=1)
-    assert api.BATCHES.acquire(timeout=1)
+    assert routes.BATCHES.acquire(timeout=1)
+    assert routes.BATCHES.acquire(timeout=1)
     try:
         busy = send(client, [("a.png", picture)])
         assert busy.status_code == 503
         assert busy.headers["Retry-After"]
     finally:
-        api.BATCHES.release()
-        api.BATCHES.release()
+        routes.BATCHES.release()
+        routes.BATCHES.release()
 
 
 def test_a_batch_that_breaks_says_so_in_its_last_line(client, run, monkeypatch, caplog):
     def broken(*_, **__):
         raise RuntimeError("the secret")
 
-    monkeypatch.setattr("ml.batch.prepare", broken)
+    monkeypatch.setattr("ml.inference.batch.prepare", broken)
     found = lines(send(client, [("a.png", png(run.pictures("test").images[0]))]))
     assert len(found) == 1
     assert "log" in found[0]["error"]

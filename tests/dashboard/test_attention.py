@@ -7,13 +7,13 @@ import io
 import numpy as np
 import pytest
 
-from dashboard import attention
-from dashboard.doors import Doors
-from dashboard.jobs import Jobs
-from dashboard.predictor import Predictor
-from dashboard.selection import Selection
+from dashboard.analysis import attention
+from dashboard.data.store import Missing, Store
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Jobs
+from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
-from dashboard.store import Missing, Store
+from dashboard.state.selection import Selection
 from tests.callbacks import fired_in_process
 from tests.dashboard.test_prediction import words
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard import security
 from dashboard.pages.prediction import batch
-from dashboard.predictor import FILE_BYTES, FILES
+from dashboard.services.predictor import FILE_BYTES, FILES
+from dashboard.web import security
 from tests.callbacks import fired_in_process
 from tests.dashboard.test_prediction import png, words
 

@@ -8,10 +8,10 @@ from html import unescape
 import numpy as np
 import pytest
 
-from dashboard.comparison import Verdict, changes, gaps, p_words, verdict
-from dashboard.selection import BUCKETS, Selection
+from dashboard.analysis.comparison import Verdict, changes, gaps, p_words, verdict
+from dashboard.data.store import Store, bootstrap, mcnemar, newcombe
 from dashboard.shell import create_app
-from dashboard.store import Store, bootstrap, mcnemar, newcombe
+from dashboard.state.selection import BUCKETS, Selection
 from tests.callbacks import Client, dependency
 from tests.conftest import TOY
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.comparison import verdict
-from dashboard.selection import BUCKETS, Selection
-from dashboard.store import Store
-from ml.paths import ARTIFACTS
+from dashboard.analysis.comparison import verdict
+from dashboard.data.store import Store
+from dashboard.state.selection import BUCKETS, Selection
+from ml.system.paths import ARTIFACTS
 from tests.charts import rest_on
 
 pytestmark = pytest.mark.browser

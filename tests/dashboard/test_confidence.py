@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from dashboard import confidence
+from dashboard.analysis import confidence
 from dashboard.components import bins, matrix, reliability
+from dashboard.data.store import Store
 from dashboard.pages.dashboard import confidence as panel
 from dashboard.pages.dashboard import contrast
-from dashboard.selection import Selection
-from dashboard.store import Store
-from ml.calibration import calibration_error
+from dashboard.state.selection import Selection
+from ml.stats.calibration import calibration_error
 from tests.callbacks import fired_in_process
 
 Z = 1.959963984540054
@@ -220,7 +220,7 @@ def test_panels_answer_and_take_no_nonsense(app):
 def test_a_run_without_the_noun_keeps_its_diagram_and_names_the_command(run, monkeypatch):
     nouns = {name: entry for name, entry in run.manifest["nouns"].items() if name != "calibration"}
     monkeypatch.setattr(run, "manifest", {**run.manifest, "nouns": nouns})
-    from dashboard.store import Missing
+    from dashboard.data.store import Missing
 
     def missing(split):
         raise Missing("This run has no calibration yet.", "python -m ml evaluate toy --only calibration")

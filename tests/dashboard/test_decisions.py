@@ -4,9 +4,9 @@ import secrets
 
 import pytest
 
-from dashboard.decisions import EXCLUDED, Decisions
-from dashboard.jobs import Jobs
-from dashboard.records import CLOSED, Declined
+from dashboard.records.decisions import EXCLUDED, Decisions
+from dashboard.records.runs import CLOSED, Declined
+from dashboard.services.jobs import Jobs
 
 
 @pytest.fixture

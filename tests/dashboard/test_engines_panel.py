@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.doors import Doors
-from dashboard.jobs import Jobs
+from dashboard.data.store import Store
 from dashboard.pages.training import engines
-from dashboard.predictor import Missing, Predictor
-from dashboard.store import Store
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Jobs
+from dashboard.services.predictor import Missing, Predictor
 from ml.artifacts import writer
-from ml.jobs.table import JobTable
+from ml.jobs.queue import JobTable
 from tests.dashboard.test_prediction import words
 
 pytestmark = pytest.mark.usefixtures("no_worker")
@@ -90,7 +90,7 @@ def test_a_measurement_is_a_job_that_is_asked_for_once(doors, home):
 
 
 def test_what_is_not_installed_is_named_and_switches_the_button_off(doors, monkeypatch):
-    monkeypatch.setattr("ml.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
     _, off, said, _ = engines.drawn(doors, "toy", wanted=False)
     assert off
     assert said == "onnx and onnxruntime is not installed. Try: pip install -r requirements-onnx.txt"
@@ -119,7 +119,7 @@ def test_any_engine_answers_and_onnx_is_loaded_when_it_is_asked_for(made, doors)
 
 
 def test_an_engine_without_its_package_is_named(made, doors, monkeypatch):
-    monkeypatch.setattr("ml.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
     with pytest.raises(Missing, match="onnxruntime is not installed") as missing:
         doors.predictor.predict("toy", np.zeros((28, 28, 1), np.uint8), engine="onnx")
     assert "requirements-onnx.txt" in missing.value.command
@@ -158,8 +158,8 @@ def test_the_drawer_shows_what_was_measured(home, no_artifacts):
 
 
 def test_the_studio_asks_the_chosen_engine_and_names_one_that_is_not_there(doors, home, no_artifacts):
-    from dashboard.pages.prediction import answer, question
-    from dashboard.selection import Selection
+    from dashboard.pages.prediction import answer, request
+    from dashboard.state.selection import Selection
     from ml import pipeline
     from ml.artifacts.reader import Library
 
@@ -170,4 +170,4 @@ def test_the_studio_asks_the_chosen_engine_and_names_one_that_is_not_there(doors
     shown = answer.ask(doors, sample, None, "auto", engine="int8")
     assert shown.told.label == answer.ask(doors, sample, None, "auto", []).told.label
     assert shown.state["engine"] == "int8"
-    assert [question.engine_of(value) for value in ("onnx", "abacus", None, ["int8"], 7)] == ["onnx", *["torch"] * 4]
+    assert [request.engine_of(value) for value in ("onnx", "abacus", None, ["int8"], 7)] == ["onnx", *["torch"] * 4]

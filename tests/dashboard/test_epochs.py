@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.selection import Lasso, Selection
+from dashboard.state.selection import Lasso, Selection
 from tests.callbacks import fired_in_process
 from tests.dashboard.test_slices_page import text
 

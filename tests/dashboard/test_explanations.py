@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 
-from dashboard.components import evidence, explanations, walk
-from dashboard.doors import Doors
-from dashboard.drawer import proof, sample, tags
-from dashboard.jobs import Jobs
-from dashboard.predictor import Predictor
-from dashboard.selection import Selection
+from dashboard.components import evidence, explanations, layer_walk
+from dashboard.components.sample_drawer import proof, sample, tags
+from dashboard.data.store import TAGS, RunView, Store
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Jobs
+from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
-from dashboard.store import TAGS, RunView, Store
+from dashboard.state.selection import Selection
 from tests.callbacks import fired_in_process
 from tests.dashboard.test_prediction import words
 
@@ -72,7 +72,7 @@ def test_the_table_is_what_captum_says(doors, run, toy_home):
     """Values as a person downloads them against captum, asked directly."""
     import torch
 
-    from ml.inference import Classifier
+    from ml.inference.classifier import Classifier
 
     web = create_app(doors.store.library.artifacts, home=toy_home).server.test_client()
     predictions, pictures = run.predictions("test"), run.pictures("test")
@@ -186,7 +186,7 @@ def test_a_walk_adds_up_on_screen(client, doors, run):
     assert status == 200
     options, state = made[f"{AT}-stop"]["options"], made[f"{AT}-drawn"]["data"]
     stops = doors.predictor.walk("toy", pictures.images[0])
-    assert [o["label"] for o in options] == [walk.title(stop) for stop in stops]
+    assert [o["label"] for o in options] == [layer_walk.title(stop) for stop in stops]
     status, summed = client.fire_with(
         f"{AT}-sum.tree",
         f"{AT}-at.data",
@@ -200,7 +200,7 @@ def test_a_walk_adds_up_on_screen(client, doors, run):
     found = doors.predictor.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
     text = json.dumps(summed[f"{AT}-sum"]["tree"], ensure_ascii=False)
     for number in (found.value, found.bias, float(found.parts[0])):
-        assert walk.said(number, 3) in text
+        assert layer_walk.said(number, 3) in text
     assert "row 5, column 8" in json.dumps(summed[f"{AT}-pair"]["tree"])
 
 

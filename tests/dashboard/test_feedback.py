@@ -7,9 +7,9 @@ import time
 import pytest
 from sqlalchemy import select
 
-from dashboard.feedback import ORPHAN_SECONDS, UNDO_SECONDS, Feedback, Filter, _feedback
-from dashboard.jobs import Jobs
-from dashboard.records import READ_ONLY, Declined
+from dashboard.records.feedback import ORPHAN_SECONDS, UNDO_SECONDS, Feedback, Filter, _feedback
+from dashboard.records.runs import READ_ONLY, Declined
+from dashboard.services.jobs import Jobs
 
 PNG = b"\x89PNG one"
 

@@ -4,9 +4,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from dashboard.feedback import Feedback
-from dashboard.jobs import Jobs
-from dashboard.monitor import Monitor
+from dashboard.records.feedback import Feedback
+from dashboard.records.prediction_log import Monitor
+from dashboard.services.jobs import Jobs
 from tests.feedback import data_url, picture
 
 

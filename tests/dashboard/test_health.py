@@ -3,7 +3,7 @@
 import json
 from types import SimpleNamespace
 
-from dashboard import health
+from dashboard.api import health
 
 
 def doors(tmp_path, *, runs=(True,), database="ok", worker="stopped", broker="none", read_only=False):

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import inbox
-from dashboard.doors import Doors
-from dashboard.feedback import Feedback
-from dashboard.inbox import COOKIE, Outcome
-from dashboard.jobs import Jobs
-from dashboard.predictor import Predictor
-from dashboard.records import Records
-from dashboard.selection import Selection
-from dashboard.share import Share
+from dashboard.data.store import Store
+from dashboard.format.proportion import Share
+from dashboard.records.feedback import Feedback
+from dashboard.records.runs import Records
+from dashboard.services import feedback
+from dashboard.services.container import Doors
+from dashboard.services.feedback import COOKIE, Outcome
+from dashboard.services.jobs import Jobs
+from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
-from dashboard.store import Store
+from dashboard.state.selection import Selection
 from ml.artifacts.writer import write_pictures
 from ml.data import load
 from tests.callbacks import fired_in_process
@@ -144,7 +144,7 @@ def test_the_inbox_lists_filters_and_hands_out(page, web, doors):
         src = data_url(picture(seed))
         sent(web, judgement(answered(page, src=src), label, sent=src, note=f"=cmd|{seed}"))
     doors.feedback.judge([1], "accepted")
-    said = inbox.filtered(Selection.parse("?state=accepted&text=CMD&true=Bar 1&run=toy"))
+    said = feedback.filtered(Selection.parse("?state=accepted&text=CMD&true=Bar 1&run=toy"))
     assert [one.number for one in doors.feedback.listing(said)] == [1]
     _, drawn = page.fire_with("feedback-inbox-grid.tree", "url.search", {"url.search": "?state=new"})
     tree = str(drawn["feedback-inbox-grid"]["tree"])
@@ -244,11 +244,11 @@ def test_what_a_run_is_judged_on_never_teaches_it(page, web, doors):
         search = search and f"?run=toy&split=validation&sample={run.pictures('validation').ids[0]}"
         assert sent(web, judgement(answered(page, src=src, search=search), "Bar 1", sent=src)).status_code == 201
     doors.feedback.judge([1, 2, 3], "accepted")
-    found = inbox.lessons(doors, run)
+    found = feedback.lessons(doors, run)
     assert ([one.number for one in found.kept], found.judged, found.wanted) == ([1], 2, (1,))
     assert found.images.shape == (1, 28, 28, 1)
     doors.feedback.judge([1], "rejected")
-    assert not inbox.lessons(doors, run).kept
+    assert not feedback.lessons(doors, run).kept
 
 
 def test_a_fine_tuning_is_a_job_that_names_its_frozen_lessons(page, web, doors, no_worker, home):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from torch import nn
 
-from dashboard.doors import Doors
-from dashboard.pages.insights import activations, architecture, examples, lesson, picture, plane, projection
-from dashboard.selection import MAX_VERTICES, Selection
-from dashboard.store import Missing
+from dashboard.data.store import Missing
+from dashboard.pages.insights import activations, architecture, examples, how_it_works, map_2d, picture, projection
+from dashboard.services.container import Doors
+from dashboard.state.selection import MAX_VERTICES, Selection
 from ml import models
 from ml.models import MODELS
 from tests.callbacks import Client
@@ -81,9 +81,9 @@ def client(web):
 
 @pytest.fixture(scope="module")
 def doors(three_runs, tmp_path_factory):
-    from dashboard.jobs import Jobs
-    from dashboard.predictor import Predictor
-    from dashboard.store import Store
+    from dashboard.data.store import Store
+    from dashboard.services.jobs import Jobs
+    from dashboard.services.predictor import Predictor
 
     nothing = tmp_path_factory.mktemp("none")
     (nothing / "runs").mkdir()
@@ -251,9 +251,9 @@ def test_clicking_a_point_opens_it(client):
 def test_lassos_become_short_outlines(vertices):
     turn = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
     wobble = 40 + 3 * np.sin(9 * turn)
-    outline = plane.simplified(np.stack([wobble * np.cos(turn), wobble * np.sin(turn)], axis=1).tolist())
+    outline = map_2d.simplified(np.stack([wobble * np.cos(turn), wobble * np.sin(turn)], axis=1).tolist())
     assert 3 <= len(outline) <= MAX_VERTICES
-    written = Selection().with_(lasso=plane.Lasso("map", outline)).query()
+    written = Selection().with_(lasso=map_2d.Lasso("map", outline)).query()
     assert Selection.parse(written).lasso.vertices == outline
     assert not Selection.parse(written).dropped
 
@@ -262,7 +262,7 @@ def test_lassos_become_short_outlines(vertices):
     "outline", [None, "x", [], [[0, 0], [1, 1]], [[0, 0]] * 9, [[0, "1"]] * 9, [[0, 1e9]] * 9, [{}] * 5]
 )
 def test_what_is_no_outline_selects_nothing(outline):
-    assert plane.simplified(outline) == ()
+    assert map_2d.simplified(outline) == ()
 
 
 def test_the_lasso_counts_what_is_inside(doors):
@@ -270,11 +270,11 @@ def test_the_lasso_counts_what_is_inside(doors):
     points = run.projection("test")[["map_x", "map_y"]].to_numpy(float)
     west, south = points.min(0) - 1
     east, north = float(np.median(points[:, 0])), points[:, 1].max() + 1
-    outline = plane.simplified(
+    outline = map_2d.simplified(
         [[float(x), float(y)] for x, y in ((west, south), (east, south), (east, north), (west, north))]
     )
     assert len(outline) == 4
-    selection = Selection(run=TOY_RUN).with_(lasso=plane.Lasso("map", outline))
+    selection = Selection(run=TOY_RUN).with_(lasso=map_2d.Lasso("map", outline))
     assert abs(int(run.mask(selection).sum()) - len(points) / 2) <= 2
 
 
@@ -342,10 +342,10 @@ def test_the_lesson_applies_the_real_kernel(doors):
     """The framed place's answer is the kernel times the framed pixels, plus the bias."""
     run = doors.store.open(COLOUR_RUN)
     image = run.pictures("test").images[3]
-    walk = lesson.Walk(run, image, doors.predictor.feature_maps(COLOUR_RUN, image))
+    walk = how_it_works.Walk(run, image, doors.predictor.feature_maps(COLOUR_RUN, image))
     out = walk.maps["body.0"][walk.channel]
     row, column = np.unravel_index(out.argmax(), out.shape)
-    left, top, width, height = lesson.reach(image.shape[:2], (3, 3), walk.first("Conv2d"), int(row), int(column))
+    left, top, width, height = how_it_works.reach(image.shape[:2], (3, 3), walk.first("Conv2d"), int(row), int(column))
     x, y = round(left * image.shape[1]), round(top * image.shape[0])
     w, h = round(width * image.shape[1]), round(height * image.shape[0])
     mean, std = np.array(run.dataset["mean"]), np.array(run.dataset["std"])
@@ -360,8 +360,8 @@ def test_the_lesson_applies_the_real_kernel(doors):
 def test_dropout_uses_the_layers_own_rate(doors):
     run = doors.store.open(COLOUR_RUN)
     image = run.pictures("test").images[3]
-    walk = lesson.Walk(run, image, doors.predictor.feature_maps(COLOUR_RUN, image))
-    words = str(lesson.dropout(walk)[1].children)
+    walk = how_it_works.Walk(run, image, doors.predictor.feature_maps(COLOUR_RUN, image))
+    words = str(how_it_works.dropout(walk)[1].children)
     assert "4 dropout layers (25 %, 40 %, 30 %)" in words
     dropped, whole = (int(n.replace(",", "")) for n in re.search(r"here ([\d,]+) of ([\d,]+)", words).groups())
     assert whole == 32 * 20 * 16

@@ -9,9 +9,9 @@ from celery import Celery
 from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.exceptions import PreventUpdate
 
-from dashboard.jobs import Jobs
-from dashboard.launchers import ClusterLauncher
-from ml.jobs.bell import BROKER, Bell, broker
+from dashboard.services.callback_managers import ClusterLauncher
+from dashboard.services.jobs import Jobs
+from ml.jobs.broker import BROKER, Bell, broker
 
 TICKET = {"job": "f" * 32, "attempt": 1}
 
@@ -98,7 +98,7 @@ def test_the_brokers_address_is_checked_and_never_shown(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="redis"):
         Jobs(tmp_path)
     monkeypatch.setenv(BROKER, "redis://127.0.0.1:1/0")
-    monkeypatch.setattr("ml.jobs.bell.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.jobs.broker.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install -r requirements-cluster\.txt"):
         broker()
     monkeypatch.setenv(BROKER, " ")

@@ -6,8 +6,9 @@ from urllib.request import Request, urlopen
 import pytest
 from flask import Flask, request
 
-from dashboard import limits, serve
-from dashboard.limits import Buckets
+from dashboard.web import rate_limits
+from dashboard.web import server as serve
+from dashboard.web.rate_limits import Buckets
 
 
 class Clock:
@@ -47,7 +48,7 @@ def test_a_request_that_costs_more_than_a_bucket_holds_waits_for_a_full_one():
 
 
 def test_buckets_are_bounded(monkeypatch):
-    monkeypatch.setattr(limits, "CLIENTS", 10)
+    monkeypatch.setattr(rate_limits, "CLIENTS", 10)
     buckets = Buckets(rate=1.0, burst=3.0)
     for number in range(100):
         buckets.take(f"client {number}")
@@ -57,7 +58,7 @@ def test_buckets_are_bounded(monkeypatch):
 def server(asked: float | None, **config: bool) -> Flask:
     made = Flask("limited")
     made.config.update(config)
-    limits.install(made, asked)
+    rate_limits.install(made, asked)
     made.add_url_rule("/api/v1/predict", "predict", lambda: "yes", methods=["GET", "POST"])
     made.add_url_rule("/page", "page", lambda: "yes")
     return made
@@ -89,15 +90,15 @@ def test_who_is_held_back_is_told_for_how_long():
 
 @pytest.mark.parametrize(("text", "found"), [("", None), ("off", 0.0), ("OFF", 0.0), ("5", 5.0), (" 0.5 ", 0.5)])
 def test_the_setting_is_a_number_or_off(monkeypatch, text, found):
-    monkeypatch.setenv(limits.SETTING, text)
-    assert limits.rate() == found
+    monkeypatch.setenv(rate_limits.SETTING, text)
+    assert rate_limits.rate() == found
 
 
 @pytest.mark.parametrize("text", ["many", "nan", "-1", "0", "inf", "1e9"])
 def test_another_setting_is_refused_in_words(monkeypatch, text):
-    monkeypatch.setenv(limits.SETTING, text)
+    monkeypatch.setenv(rate_limits.SETTING, text)
     with pytest.raises(ValueError, match="FASHION_LIMITS is"):
-        limits.rate()
+        rate_limits.rate()
 
 
 def test_proxies_are_trusted_only_where_the_setting_counts_them(monkeypatch, capsys):
@@ -115,7 +116,7 @@ def test_proxies_are_trusted_only_where_the_setting_counts_them(monkeypatch, cap
 def test_the_client_is_who_a_counted_proxy_names(monkeypatch, proxies, client):
     monkeypatch.setenv("FASHION_PROXIES", proxies)
     made = Flask("named")
-    made.add_url_rule("/", "who", lambda: limits.client() + request.headers.get("X-Forwarded-For", ""))
+    made.add_url_rule("/", "who", lambda: rate_limits.client() + request.headers.get("X-Forwarded-For", ""))
     web, end = serve.listen(made, serve.take("127.0.0.1", 0)), serve.Stop()
     thread = threading.Thread(target=serve.until, args=(web, end), daemon=True)
     thread.start()

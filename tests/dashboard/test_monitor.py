@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as families
 
-from dashboard import drift, monitor
-from dashboard.drift import Baseline
+from dashboard.analysis import drift
+from dashboard.analysis.drift import Baseline
 from dashboard.figures import drift as figure
-from dashboard.jobs import Jobs
-from dashboard.monitor import BINS, DRAWN, FOLD_MINUTES, KEPT, Monitor, Tally
-from dashboard.share import Share
+from dashboard.format.proportion import Share
+from dashboard.records import prediction_log
+from dashboard.records.prediction_log import BINS, DRAWN, FOLD_MINUTES, KEPT, Monitor, Tally
+from dashboard.services.jobs import Jobs
 from tests.callbacks import fired_in_process
 from tests.feedback import answered, data_url, picture
 
@@ -33,7 +34,7 @@ def still(monkeypatch):
     """No thread: what is written is written by the test. still(seconds) moves the clock that minutes are taken from."""
     now = [1_700_000_000.0]
     monkeypatch.setattr(Monitor, "_work", lambda self: None)
-    monkeypatch.setattr(monitor.time, "time", lambda: now[0])
+    monkeypatch.setattr(prediction_log.time, "time", lambda: now[0])
     return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
@@ -144,7 +145,7 @@ def test_without_a_database_counting_goes_on_and_is_written_later(jobs, still):
 
 
 def test_a_read_only_server_counts_in_memory_alone(jobs, still, monkeypatch):
-    monkeypatch.setattr(monitor, "MINUTES", 5)
+    monkeypatch.setattr(prediction_log, "MINUTES", 5)
     seen = Monitor(jobs.rows, read_only=True)
     for _ in range(12):
         seen.saw("toy", "Coat", 0.9, 0.002)
@@ -156,10 +157,10 @@ def test_a_read_only_server_counts_in_memory_alone(jobs, still, monkeypatch):
 
 
 def test_a_thread_writes_and_compares_never_the_request(jobs, monkeypatch):
-    monkeypatch.setattr(monitor, "WRITE_SECONDS", 0.05)
-    monkeypatch.setattr(monitor, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(prediction_log, "WRITE_SECONDS", 0.05)
+    monkeypatch.setattr(prediction_log, "LOOK_SECONDS", 0.01)
     asked, chores = [], []
-    monkeypatch.setattr(monitor, "CHORE_SECONDS", 0.05)
+    monkeypatch.setattr(prediction_log, "CHORE_SECONDS", 0.05)
 
     def unlike(run, image):
         asked.append(run)

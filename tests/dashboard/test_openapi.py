@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from dashboard import openapi
+from dashboard.api import openapi
 
 schemathesis = pytest.importorskip("schemathesis")
 

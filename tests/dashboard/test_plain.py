@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from dash import Dash, Input, Output, dcc, html
 
-from dashboard import security
 from dashboard.components import plain
+from dashboard.web import security
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 

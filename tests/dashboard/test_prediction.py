@@ -11,27 +11,28 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import uploads, verdict
+from dashboard.analysis import prediction_sets
 from dashboard.components import evidence, explanations
-from dashboard.doors import Doors
-from dashboard.jobs import Jobs
+from dashboard.data.store import Store
 from dashboard.pages import prediction
 from dashboard.pages.prediction import (
     answer,
     explained,
     familiarity,
     layers,
-    others,
+    other_runs,
     picture,
     preparation,
-    question,
     saliency,
     samples,
     variants,
 )
-from dashboard.predictor import Agreement, Predictor, Variant
-from dashboard.selection import LEVELS, Selection
-from dashboard.store import Store
+from dashboard.pages.prediction import request as question
+from dashboard.services import uploads
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Jobs
+from dashboard.services.predictor import Agreement, Predictor, Variant
+from dashboard.state.selection import LEVELS, Selection
 
 
 @pytest.fixture
@@ -327,7 +328,7 @@ def test_other_runs_answer_the_same_picture(doors, home):
     (home / "runs" / "torn" / "weights.safetensors").write_bytes(b"")
     selection = Selection(run="twin", level=99, sample=3)
     asked = question.read(doors, selection, None, "auto", None, None)
-    words, table, link = others.drawn(doors, selection, asked)
+    words, table, link = other_runs.drawn(doors, selection, asked)
     recorded = doors.store.open("toy").predictions("test")
     label = asked.run.classes[recorded.predicted[3]]
     assert words == f"All 2 say {label}."
@@ -339,9 +340,9 @@ def test_other_runs_answer_the_same_picture(doors, home):
     said = recorded.probabilities[3]
     assert plain_text(rows["toy"].children[1]) == f" {label}"
     assert plain_text(rows["toy"].children[2]) == f"{100 * said.max():.1f} %"
-    members = verdict.members(asked.run, said, 99)
-    assert plain_text(rows["toy"].children[3]) == verdict.worded([asked.run.classes[i] for i in members])
-    assert others.drawn(doors, selection, None) == (None, None, None)
+    members = prediction_sets.members(asked.run, said, 99)
+    assert plain_text(rows["toy"].children[3]) == prediction_sets.worded([asked.run.classes[i] for i in members])
+    assert other_runs.drawn(doors, selection, None) == (None, None, None)
 
 
 def rename(folder, name: str) -> None:
@@ -358,7 +359,7 @@ def test_a_run_without_sets_names_the_command_and_answers(doors, home):
     recorded = doors.store.open("toy").predictions("test").confidence[3]
     assert shown.told.confidence[0] == f"{100 * recorded:.1f}", "as trained where nothing can be scaled"
     asked = question.read(doors, Selection(sample=3), None, "auto", None, None)
-    assert "--only conformal" in plain_text(others.drawn(doors, Selection(sample=3), asked)[1])
+    assert "--only conformal" in plain_text(other_runs.drawn(doors, Selection(sample=3), asked)[1])
 
 
 def forget(home, *nouns: str) -> None:
@@ -379,7 +380,7 @@ def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(doors, run):
         row = run.conformal().query("split == 'test' and abs(level - @level / 100) < 1e-9").iloc[0]
         chosen = [run.classes[i] for i in np.argsort(-said, kind="stable") if 1 - scaled[i] <= row["most"]]
         words = plain_text(told.set)
-        assert f"{level} % set: {verdict.worded(chosen)}" in words
+        assert f"{level} % set: {prediction_sets.worded(chosen)}" in words
         assert f"{row['covered']:,} of {row['n']:,}" in words
         assert f"{row['size']:.2f} classes each" in words
     rows = table_in(answer.retold(doors, Selection(), state).csv)

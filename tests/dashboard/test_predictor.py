@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.predictor import EXPLAIN, MEANS, Broken, Missing, Predictor
-from dashboard.store import Store
+from dashboard.data.store import Store
+from dashboard.services.predictor import EXPLAIN, MEANS, Broken, Missing, Predictor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -217,7 +217,7 @@ def test_torch_comes_with_the_first_question_and_runs_on_one_thread(home, no_art
     code = f"""
 import sys, numpy as np
 from pathlib import Path
-from dashboard.predictor import Predictor
+from dashboard.services.predictor import Predictor
 predictor = Predictor(Path({str(no_artifacts)!r}), Path({str(home)!r}))
 assert "torch" not in sys.modules
 predictor.warm("toy").join()

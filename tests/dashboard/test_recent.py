@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from dashboard.recent import Recent
+from dashboard.data.cache import Recent
 
 
 def test_the_least_recently_used_goes_first():

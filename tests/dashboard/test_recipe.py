@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.recipe import HELP, LABELS, changes, label, span, text
+from dashboard.format.training_settings import HELP, LABELS, changes, label, span, text
 from ml.training.config import TrainConfig
 
 

@@ -5,10 +5,10 @@ import threading
 import pytest
 from sqlalchemy import create_engine, insert, select, text
 
-from dashboard import records as module
-from dashboard.jobs import Jobs
-from dashboard.records import CLOSED, MIGRATIONS, OWNER, Declined, Mark, Records
-from ml.jobs import database
+from dashboard.records import runs as module
+from dashboard.records.runs import CLOSED, MIGRATIONS, OWNER, Declined, Mark, Records
+from dashboard.services.jobs import Jobs
+from ml.system import database
 
 
 @pytest.fixture

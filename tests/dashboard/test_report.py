@@ -5,13 +5,13 @@ import re
 import pytest
 from dash import dcc, html
 
-from dashboard import report
-from dashboard.doors import Doors
-from dashboard.jobs import Jobs
+from dashboard.data.store import Store
+from dashboard.exports import report
 from dashboard.pages import PAGES
-from dashboard.predictor import Predictor
-from dashboard.selection import Selection
-from dashboard.store import Store
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Jobs
+from dashboard.services.predictor import Predictor
+from dashboard.state.selection import Selection
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.jobs import Invalid, Jobs
-from dashboard.review import LEFT_OUT, table
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import Store
+from dashboard.analysis.label_review import LEFT_OUT, table
+from dashboard.data.store import Store
+from dashboard.format.proportion import Share
+from dashboard.services.jobs import Invalid, Jobs
+from dashboard.state.selection import Selection
 from ml.data import load
-from ml.labels import Corrections, freeze, read
-from ml.scoring import matrix, of_split
+from ml.data.corrections import Corrections, freeze, read
+from ml.stats.metrics import matrix, of_split
 from tests.callbacks import fired_in_process
 from tests.suspects import TEST, TOY, TRAIN, suspect
 
@@ -359,9 +359,9 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
 
 
 def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
-    from dashboard.doors import Doors
-    from dashboard.followed import comparison
-    from dashboard.predictor import Predictor
+    from dashboard.components.job_progress import comparison
+    from dashboard.services.container import Doors
+    from dashboard.services.predictor import Predictor
 
     jobs, store = Jobs(suspected, artifacts=no_artifacts), Store(no_artifacts, suspected)
     doors = Doors(store, Predictor(no_artifacts, suspected, store.default_run), jobs)

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ml.data import load
-from ml.jobs.table import JobTable
-from ml.labels import read
+from ml.data.corrections import read
+from ml.jobs.queue import JobTable
 from tests.suspects import TOY, suspect
 
 pytestmark = pytest.mark.browser

@@ -10,14 +10,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from dashboard import robustness
-from dashboard.pages.robustness import cells, curves, flipped, grid, lab, measure
-from dashboard.predictor import Predictor
-from dashboard.robustness import KINDS, STEPS, TITLES
-from dashboard.selection import ATTACKS, MOST, Selection
-from dashboard.share import Share
+from dashboard.analysis import robustness
+from dashboard.analysis.robustness import KINDS, STEPS, TITLES
+from dashboard.data.store import Store, newcombe, wilson
+from dashboard.format.proportion import Share
+from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
+from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
-from dashboard.store import Store, newcombe, wilson
+from dashboard.state.selection import ATTACKS, MOST, Selection
 from ml.artifacts.writer import add_nouns
 from tests.callbacks import fired_in_process
 from tests.dashboard.test_slices_page import text
@@ -311,7 +311,7 @@ def attacked(client, search):
 
 def test_one_image_under_attack(client, app):
     """What is on the page is what the attack itself gives."""
-    from ml.inference import Classifier
+    from ml.inference.classifier import Classifier
     from ml.robustness import attacks
 
     run = app.store.open("toy")
@@ -401,7 +401,7 @@ def test_an_image_is_chosen_by_its_number(client, app):
 
 def test_the_perturbation_is_grey_where_nothing_changed():
     change = np.array([0.0, 0.01, -0.02, 0.5], np.float32).reshape(2, 2, 1)
-    assert lab.louder(change).ravel().tolist() == [128, 153, 76, 255]
+    assert attack_lab.louder(change).ravel().tolist() == [128, 153, 76, 255]
 
 
 @pytest.mark.parametrize("search", ["?sample=999999", "?run=nowhere&sample=1", "?epsilon=banana", "?target=Nobody"])
@@ -450,7 +450,7 @@ def test_what_is_missing_says_what_it_would_show_and_starts_its_job(client, app,
 
 
 def test_a_waiting_measurement_says_what_it_waits_for(client, no_worker, home):
-    from ml.jobs.table import JobTable
+    from ml.jobs.queue import JobTable
 
     table = JobTable(home)
 
@@ -474,7 +474,7 @@ def test_a_waiting_measurement_says_what_it_waits_for(client, no_worker, home):
 
 
 def test_a_full_queue_answers_in_words(client, no_worker, home):
-    from ml.jobs.table import QUEUE, JobTable
+    from ml.jobs.queue import QUEUE, JobTable
 
     jobs = JobTable(home)
     for i in range(QUEUE + 1):  # the first of them would run at once

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.jobs import Jobs
+from dashboard.data.store import RunEntry
 from dashboard.pages.training import details, runs
-from dashboard.records import Mark, Records
-from dashboard.store import RunEntry
-from ml import archive
+from dashboard.records.runs import Mark, Records
+from dashboard.services.jobs import Jobs
 from ml.jobs import worker
-from ml.jobs.table import JobTable
+from ml.jobs.queue import JobTable
+from ml.publishing import run_archive
 from tests.callbacks import Client
 
 ROOT = Path(__file__).parents[2]
@@ -450,7 +450,7 @@ def test_what_the_server_said_of_a_file_is_shown(client, told, words, naming):
 
 def test_the_script_knows_the_same_limit():
     script = (ROOT / "assets" / "runs.js").read_text()
-    assert int(re.search(r"MOST = (\d+)", script)[1]) == archive.UPLOAD_BYTES
+    assert int(re.search(r"MOST = (\d+)", script)[1]) == run_archive.UPLOAD_BYTES
 
 
 def test_words():

@@ -7,7 +7,7 @@ import re
 import orjson
 import pytest
 
-from dashboard import security
+from dashboard.web import security
 from tests.sample_app import build
 
 CALLBACK = "/_dash-update-component"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.selection import BUCKETS, LEVELS, MAX_IDS, Lasso, MatrixView, Selection, exact
+from dashboard.state.selection import BUCKETS, LEVELS, MAX_IDS, Lasso, MatrixView, Selection, exact
 
 names = st.text("abcZ09 /&=+%#?;,'\"<>éЖ漢", min_size=1, max_size=20)
 shares = st.integers(0, 100).map(lambda n: n / 100)

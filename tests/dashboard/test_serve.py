@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import brotli
 import pytest
 
-from dashboard import compression, security, serve
+from dashboard.web import compression, security, server
 from tests.sample_app import build
 
 SAMPLE = [sys.executable, "-m", "tests.sample_app"]
@@ -88,12 +88,12 @@ def test_a_host_that_others_reach_needs_a_password_or_read_only(process):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.8.8.8"])
 def test_loopback_is_recognised(host):
-    assert serve.is_loopback(host)
+    assert server.is_loopback(host)
 
 
 def test_options_come_from_the_environment_where_there_are_no_arguments(monkeypatch):
     monkeypatch.setenv("FASHION_READ_ONLY", "true")
-    chosen = serve.options(None)
+    chosen = server.options(None)
     assert chosen.read_only
     assert chosen.listener is None
     assert chosen.artifacts is None
@@ -182,7 +182,7 @@ def test_a_sender_of_a_large_body_gets_to_read_the_refusal(serving):
 
 
 def test_the_largest_file_of_a_page_fits_into_a_callback():
-    from dashboard.uploads import API_BYTES, PAGE_BYTES
+    from dashboard.services.uploads import API_BYTES, PAGE_BYTES
 
     assert PAGE_BYTES * 4 / 3 + 4096 < security.CALLBACK_BYTES
     assert API_BYTES <= security.API_BYTES

@@ -1,6 +1,6 @@
 """A proportion says its n and its interval."""
 
-from dashboard.share import Share
+from dashboard.format.proportion import Share
 
 
 def test_a_share_says_its_n_and_interval():

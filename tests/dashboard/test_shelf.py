@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from dashboard import records as records_module
-from dashboard import shelf as module
-from dashboard.doors import Doors
-from dashboard.jobs import Invalid, Jobs
-from dashboard.predictor import Predictor
-from dashboard.records import Declined, Records
-from dashboard.store import Missing, Store
+from dashboard.data.store import Missing, Store
+from dashboard.records import runs as records_module
+from dashboard.records.runs import Declined, Records
+from dashboard.services import runs as module
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Invalid, Jobs
+from dashboard.services.predictor import Predictor
 from ml.artifacts import trash
 from ml.jobs import worker
-from ml.jobs.table import JobTable
+from ml.jobs.queue import JobTable
 
 
 @pytest.fixture(autouse=True)

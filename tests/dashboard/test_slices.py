@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from dashboard.jobs import Jobs
-from dashboard.records import Declined
-from dashboard.selection import Selection
-from dashboard.slices import Slices
-from dashboard.store import Missing, RunView, Store
-from ml.scoring import of_split
-from ml.tags import MADE, TAGS
+from dashboard.data.store import Missing, RunView, Store
+from dashboard.records.runs import Declined
+from dashboard.records.slices import Slices
+from dashboard.services.jobs import Jobs
+from dashboard.state.selection import Selection
+from ml.stats.failure_modes import MADE, TAGS
+from ml.stats.metrics import of_split
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_the_calibration_errors_interval_is_that_of_its_own_noun(store, monkeypa
 
 
 def test_forgotten_by_hand(store):
-    from dashboard.store import Recording
+    from dashboard.data.store import Recording
 
     right = np.array([[1, 0, 1, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 0, 1, 0]], bool)
     nothing = np.zeros(4, np.float32)
@@ -179,7 +179,7 @@ def test_forgotten_by_hand(store):
 
 
 def test_the_data_map_is_drawn_on_in_percent(store):
-    from dashboard.selection import Lasso
+    from dashboard.state.selection import Lasso
 
     run = store.open("toy")
     points = run.plane("test", "data-map")

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.pages.slices import found
-from dashboard.selection import Selection
+from dashboard.pages.slices import weak_slices
+from dashboard.state.selection import Selection
 from tests.callbacks import fired_in_process
 
 
@@ -36,7 +36,7 @@ def test_the_list_says_what_was_computed(client, app):
     status, answer = listed(client, url__search="", slices_found_select__value="p")
     assert status == 200
     words = text(answer["slices-found-body"]["tree"])
-    frame = found.ranked(app.store.open("toy").slices("test"), "p")
+    frame = weak_slices.ranked(app.store.open("toy").slices("test"), "p")
     first = frame.iloc[0]
     assert first["name"] in words
     assert f"{first['wrong']:,} of {first['n']:,}" in words
@@ -53,9 +53,13 @@ def test_orders():
             "p": [1e-3, 1e-9, 1e-4, 1], "p_adjusted": [0.2, 1e-8, 1e-3, 1],
         }
     )  # fmt: skip
-    assert found.ranked(frame, "more")["slice"].tolist() == ["c", "b", "a"]  # 30, 15 and, maybe by chance, 10 more
-    assert found.ranked(frame, "lift")["slice"].tolist() == ["b", "c", "a"]
-    assert found.ranked(frame, "p")["slice"].tolist() == ["b", "c", "a"]
+    assert weak_slices.ranked(frame, "more")["slice"].tolist() == [
+        "c",
+        "b",
+        "a",
+    ]  # 30, 15 and, maybe by chance, 10 more
+    assert weak_slices.ranked(frame, "lift")["slice"].tolist() == ["b", "c", "a"]
+    assert weak_slices.ranked(frame, "p")["slice"].tolist() == ["b", "c", "a"]
 
 
 def test_failure_modes_add_up_and_say_what_is_missing(client, app):

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.selection import BUCKETS, Lasso, Selection
-from dashboard.store import Missing, Predictions, RunView, Saved, Store
+from dashboard.data.store import Missing, Predictions, RunView, Saved, Store
+from dashboard.state.selection import BUCKETS, Lasso, Selection
 from ml.artifacts.writer import add_nouns
 from tests.conftest import TOY
 

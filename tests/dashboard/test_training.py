@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboard.jobs import READ_ONLY, Invalid, Jobs, Refused
-from dashboard.pages.training import words
-from ml.jobs.table import QUEUE, JobTable
+from dashboard.pages.training import format as words
+from dashboard.services.jobs import READ_ONLY, Invalid, Jobs, Refused
+from ml.jobs.queue import QUEUE, JobTable
 from ml.training.config import TrainConfig
 from tests.training_form import untouched
 
@@ -56,7 +56,7 @@ def start(client, intent="i", **changes):
 def test_the_door_loads_no_torch():
     import subprocess
 
-    code = "import sys, dashboard.jobs, dashboard.pages.training; print('torch' in sys.modules)"
+    code = "import sys, dashboard.services.jobs, dashboard.pages.training; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
@@ -186,7 +186,7 @@ def test_an_evaluation_is_a_row_and_the_one_under_way_is_not_doubled(jobs, no_wo
 
 
 def test_what_can_be_asked_for_is_what_is_made_when_asked_for():
-    from dashboard.jobs import EVALUATIONS
+    from dashboard.services.jobs import EVALUATIONS
     from ml.evaluation import ASKED
 
     assert set(EVALUATIONS) <= set(ASKED)
@@ -214,7 +214,7 @@ def test_a_missing_worker_is_woken_once(jobs, no_worker):
 
 def test_a_worker_that_is_still_loading_is_waited_for(jobs, monkeypatch):
     clock, started, alive = [1000.0], [], []
-    monkeypatch.setattr("dashboard.jobs.time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
+    monkeypatch.setattr("dashboard.services.jobs.time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
     monkeypatch.setattr(JobTable, "has_worker", lambda self, watch: bool(alive))
     child = SimpleNamespace(poll=lambda: None)
     monkeypatch.setattr("ml.jobs.worker.start", lambda home: started.append(clock[0] - 1000) or child)
@@ -404,11 +404,11 @@ def test_cancel_and_resume_from_the_page(client, own):
 
 
 def test_read_only_shows_a_sentence_instead_of_the_form(own, no_artifacts):
-    from dashboard.doors import Doors
+    from dashboard.data.store import Store
     from dashboard.pages import training
-    from dashboard.predictor import Predictor
-    from dashboard.selection import Selection
-    from dashboard.store import Store
+    from dashboard.services.container import Doors
+    from dashboard.services.predictor import Predictor
+    from dashboard.state.selection import Selection
 
     doors = Doors(Store(no_artifacts, own), Predictor(no_artifacts, own), Jobs(own, read_only=True), True)
     text = json.dumps(training.layout(doors, Selection()).to_plotly_json(), default=lambda o: o.to_plotly_json())

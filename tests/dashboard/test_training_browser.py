@@ -108,7 +108,7 @@ def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
 
 def test_a_slow_server_is_asked_again_only_after_its_answer(address, page, monkeypatch):
     """Dash throws an answer away when the same is asked anew meanwhile: a plain timer would never show anything."""
-    from dashboard.jobs import Jobs
+    from dashboard.services.jobs import Jobs
 
     quick = Jobs.view
     monkeypatch.setattr(Jobs, "view", lambda self, shown=None: (time.sleep(1.2), quick(self, shown))[1])
@@ -129,7 +129,7 @@ def test_a_server_that_is_gone_is_told_until_it_is_back(address, page):
 
 
 def test_presets_fill_the_form_and_what_is_changed_is_marked(address, page, idle):
-    from dashboard.jobs import Jobs
+    from dashboard.services.jobs import Jobs
 
     presets = Jobs().presets()
     page.goto(f"{address}/training")
@@ -189,7 +189,7 @@ def test_a_wrong_setting_behind_more_settings_is_unfolded_and_gets_the_focus(add
 
 
 def test_curves_stream_and_a_broken_off_training_is_resumed(address, page, idle, tmp_path):
-    from ml.jobs.table import JobTable
+    from ml.jobs.queue import JobTable
 
     table = JobTable(tmp_path / "own")
     page.goto(f"{address}/training")
@@ -213,7 +213,7 @@ def test_curves_stream_and_a_broken_off_training_is_resumed(address, page, idle,
 
 
 def test_a_training_that_came_to_nothing_is_looked_at_and_discarded(address, page, tmp_path):
-    from ml.jobs.table import JobTable
+    from ml.jobs.queue import JobTable
 
     table = JobTable(tmp_path / "own")
     jobs = []

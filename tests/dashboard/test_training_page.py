@@ -6,10 +6,10 @@ import json
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from dashboard.jobs import FIELDS
-from dashboard.pages.training import changed, form, live, others, queue
-from dashboard.pages.training.others import Other
-from ml.jobs.table import JobTable
+from dashboard.pages.training import changed, form, live, other_runs, queue
+from dashboard.pages.training.other_runs import Other
+from dashboard.services.jobs import FIELDS
+from ml.jobs.queue import JobTable
 from ml.training.config import TrainConfig
 from tests.callbacks import fired_in_process
 from tests.dashboard.test_training import ROW, start
@@ -53,11 +53,11 @@ def children(made, id):
 
 
 def test_every_choice_has_a_field_with_label_limits_help_and_a_place_for_errors(client, own):
-    from dashboard.doors import Doors
-    from dashboard.jobs import Jobs
-    from dashboard.predictor import Predictor
-    from dashboard.selection import Selection
-    from dashboard.store import Store
+    from dashboard.data.store import Store
+    from dashboard.services.container import Doors
+    from dashboard.services.jobs import Jobs
+    from dashboard.services.predictor import Predictor
+    from dashboard.state.selection import Selection
 
     doors = Doors(Store(own, own), Predictor(own, own), Jobs(own))
     text = json.dumps(form.layout(doors, Selection()).to_plotly_json(), default=lambda part: part.to_plotly_json())
@@ -85,7 +85,10 @@ def test_what_no_browser_sends_is_refused_beside_its_field(client, own):
     for field, value in itertools.product([name for name in FIELDS if name not in anything], wrong):
         status, made = start(client, **{form.CONTROLS[field]: value})
         assert status == 200, (field, value)
-        assert made[form.part(field, "error")]["children"].startswith(form.recipe.label(field)), (field, value)
+        assert made[form.part(field, "error")]["children"].startswith(form.training_settings.label(field)), (
+            field,
+            value,
+        )
         assert "training-ticket-state" not in made
     assert JobTable(own).listing() == []
 
@@ -97,7 +100,7 @@ def test_settings_that_do_not_go_together_say_why(client):
 
 
 def test_presets_say_what_they_are_and_how_long_they_take(client, own):
-    from dashboard.jobs import Jobs
+    from dashboard.services.jobs import Jobs
 
     recipes = Jobs(own).presets()
     basis = form.basis("Quick", recipes["quick"], "quick")
@@ -181,8 +184,8 @@ def test_a_model_says_what_it_is(client):
 
 def test_time_is_judged_from_a_run_and_says_so(with_run, home):
     class Doors:
-        from dashboard.jobs import Jobs
-        from dashboard.store import Store
+        from dashboard.data.store import Store
+        from dashboard.services.jobs import Jobs
 
         jobs, store = Jobs(home), Store(home / "none", home)
 
@@ -205,7 +208,7 @@ def test_time_is_judged_from_a_run_and_says_so(with_run, home):
 
 
 def test_curves_are_drawn_again_with_the_row_but_not_with_every_step(own):
-    from dashboard.jobs import Jobs
+    from dashboard.services.jobs import Jobs
 
     add(own, "one")
     jobs = Jobs(own)
@@ -224,7 +227,7 @@ def test_curves_are_drawn_again_with_the_row_but_not_with_every_step(own):
 
 
 def test_a_change_of_state_is_told_at_once_and_a_batch_once_a_second(own):
-    from dashboard.jobs import Jobs
+    from dashboard.services.jobs import Jobs
 
     add(own, "one")
     jobs, table = Jobs(own), JobTable(own)
@@ -238,7 +241,7 @@ def test_a_change_of_state_is_told_at_once_and_a_batch_once_a_second(own):
 
 
 def test_steps_stand_between_the_epochs(own):
-    from dashboard.jobs import Jobs
+    from dashboard.services.jobs import Jobs
 
     job, _, steps = Jobs(own).training(add(own, "one").id)
     assert live.within(job, steps)["epoch"] == [0.5, 1.0, 1.5, 2.0]
@@ -386,7 +389,7 @@ def test_the_queue_comes_first_then_what_ended_last(client, own):
 
 
 def test_who_waits_is_told_when_it_begins_as_far_as_that_is_known(own):
-    from dashboard.jobs import Jobs
+    from dashboard.services.jobs import Jobs
 
     add(own, "running")  # 98 s are left
     one, two, three = (add(own, name, done=0) for name in ("one", "two", "three"))
@@ -474,17 +477,17 @@ def test_the_same_model_comes_before_what_ships():
 
 def test_runs_come_after_trainings_without_one(home):
     class Doors:
-        from dashboard.jobs import Jobs
-        from dashboard.store import Store
+        from dashboard.data.store import Store
+        from dashboard.services.jobs import Jobs
 
         jobs, store = Jobs(home), Store(home / "none", home)
 
     add(home, "mine")
-    found = others.listing(Doors, Doors.jobs.view().jobs)
+    found = other_runs.listing(Doors, Doors.jobs.view().jobs)
     assert [one.title for one in found] == ["mine, running", "toy"]
     assert found[1].accuracy > 0
-    assert others.listing(Doors, Doors.jobs.view().jobs, without="toy")[-1].title == "mine, running"
-    assert len(others.training(Doors, "run:toy").history["epoch"]) == 2
+    assert other_runs.listing(Doors, Doors.jobs.view().jobs, without="toy")[-1].title == "mine, running"
+    assert len(other_runs.training(Doors, "run:toy").history["epoch"]) == 2
     for odd in HOSTILE:
-        assert others.config(Doors, odd) is None
-        assert others.training(Doors, odd) is None
+        assert other_runs.config(Doors, odd) is None
+        assert other_runs.training(Doors, odd) is None

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import uploads
-from dashboard.uploads import Gate, Picture, Refusal, decode
-from ml import decoding
+from dashboard.services import uploads
+from dashboard.services.uploads import Gate, Picture, Refusal, decode
+from ml.images import decoding
 
 RAMP = np.linspace(0, 255, 28 * 28).reshape(28, 28).round().astype(np.uint8)
 

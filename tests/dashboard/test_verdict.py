@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import verdict
-from dashboard.selection import Selection
-from dashboard.verdict import NONE, judged, measured, members, worded
+from dashboard.analysis import prediction_sets
+from dashboard.analysis.prediction_sets import NONE, judged, measured, members, worded
+from dashboard.state.selection import Selection
 
 
 class Run:
@@ -66,4 +66,4 @@ def test_sets_are_measured_on_test_at_the_levels_that_are_offered():
 )
 def test_a_set_in_words(names, words):
     assert worded(names) == words
-    assert verdict.NONE == "none of the classes"
+    assert prediction_sets.NONE == "none of the classes"

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from dashboard.pages.prediction import whatif
-from dashboard.predictor import Predictor
-from dashboard.selection import EDITS, Selection
+from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
-from ml import edits
+from dashboard.state.selection import EDITS, Selection
+from ml.images import edits
 from tests.conftest import nothing_shipped
 from tests.feedback import data_url, picture
 

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
-from ml import edits
+from ml.images import edits
 from tests.feedback import data_url, picture
 from tests.promises import promised
 

@@ -6,7 +6,7 @@ import numpy as np
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from dashboard.selection import Selection
+from dashboard.state.selection import Selection
 from tests.charts import rest_on
 
 COUNT, SLIDER = "#selection-count", "#dashboard-confidence-slider"

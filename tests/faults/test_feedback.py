@@ -25,14 +25,14 @@ import numpy as np
 import psutil
 import pytest
 
-from dashboard import inbox
-from dashboard.doors import Doors
-from dashboard.exports import bare
-from dashboard.feedback import Feedback
-from dashboard.jobs import CLIENT_LESSONS, Jobs
-from dashboard.predictor import Predictor
-from dashboard.records import Records
-from dashboard.store import Store
+from dashboard.data.store import Store
+from dashboard.exports.tables import bare
+from dashboard.records.feedback import Feedback
+from dashboard.records.runs import Records
+from dashboard.services import feedback
+from dashboard.services.container import Doors
+from dashboard.services.jobs import CLIENT_LESSONS, Jobs
+from dashboard.services.predictor import Predictor
 from ml.artifacts.writer import write_pictures
 from ml.data import load
 from tests.callbacks import Client
@@ -217,8 +217,8 @@ WRITER = """
 import json, secrets, sys, threading, time
 from http.client import HTTPException
 from pathlib import Path
-from dashboard.feedback import Feedback
-from dashboard.jobs import Jobs
+from dashboard.records.feedback import Feedback
+from dashboard.services.jobs import Jobs
 home, each = Path(sys.argv[1]), int(sys.argv[2])
 jobs = Jobs(home)
 kept = Feedback(jobs.rows, home / "feedback", jobs.put, client_cap=10**6, total_cap=10**6)
@@ -349,7 +349,7 @@ def test_d6_one_clients_lies_are_capped_and_a_worse_candidate_is_not_proposed(ho
         png = base64.b64decode(image.partition(",")[2])
         doors.feedback.give(**row(i, picture=png, label=label, client=client))
     doors.feedback.judge(range(1, n + 1), "accepted")
-    found = inbox.lessons(doors, run)
+    found = feedback.lessons(doors, run)
     by_client = Counter(found.clients)
     assert max(by_client.values()) <= CLIENT_LESSONS
     assert found.capped == int(liars.sum()) - CLIENT_LESSONS
@@ -358,11 +358,11 @@ def test_d6_one_clients_lies_are_capped_and_a_worse_candidate_is_not_proposed(ho
         run.manifest["config"], "told", against="toy", images=found.images, wanted=found.wanted, clients=found.clients
     )
     train(TrainConfig(**job.spec), run_id="told", home=home, slow=False, record=False)
-    told = inbox.outcome(doors, done(job))
+    told = feedback.outcome(doors, done(job))
     # the same lessons learned with a rate that ruins the network: a candidate nobody should take
     wild = {**job.spec, "learning_rate": 0.5, "schedule": "constant"}
     train(TrainConfig(**wild), run_id="ruined", home=home, slow=False, record=False)
-    ruined = inbox.outcome(doors, done(job, "ruined"))
+    ruined = feedback.outcome(doors, done(job, "ruined"))
     assert ruined.change < -0.5
     assert not ruined.proposed
     assert "not proposed" in ruined.sentence()
@@ -489,7 +489,7 @@ def test_l1_everything_that_is_answered_is_counted_and_nobody_waits_for_it(app, 
     assert float(line.split()[-1]) == len(took) + 1
     assert p95(took) < promised(0.4)
     limit = time.monotonic() + 30
-    from dashboard.monitor import Monitor
+    from dashboard.records.prediction_log import Monitor
 
     while Monitor(doors.jobs.rows).seen("all", "toy").n < len(took) + 1 and time.monotonic() < limit:
         time.sleep(0.5)

@@ -78,8 +78,8 @@ def test_l1_many_users_are_answered_and_pages_go_on(server, count, tell):
 
 
 def test_l2_users_are_answered_while_a_training_runs(server, count, tell):
-    from dashboard.jobs import Jobs
-    from ml.jobs.table import JobTable
+    from dashboard.services.jobs import Jobs
+    from ml.jobs.queue import JobTable
     from ml.training.config import TrainConfig
 
     home = Path(server.process.environ()["FASHION_HOME"])

@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from dashboard import security
+from dashboard.web import security
 from tests.promises import promised
 
 pytestmark = pytest.mark.faults
@@ -219,8 +219,8 @@ def test_o2_the_guard_hears_a_call(tmp_path):
 
 
 def test_o4_sigterm_in_training_and_under_load_ends_in_order(start, home, no_artifacts):
-    from dashboard.jobs import Jobs
-    from ml.jobs.table import JobTable
+    from dashboard.services.jobs import Jobs
+    from ml.jobs.queue import JobTable
     from ml.training.config import TrainConfig
 
     child, address = start()
@@ -454,7 +454,7 @@ OUTSIDE = [
     "..%00/etc/passwd",
     "%c0%ae%c0%ae/" * 8 + "etc/passwd",
     "../app.py",
-    "../dashboard/security.py",
+    "../dashboard/web/security.py",
     "../requirements.txt",
     "..%2frequirements.txt",
     "~root/.profile",

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load, save
 
-from ml import archive, card
-from ml.archive import CARD, MANIFEST, WEIGHTS, Unfit
 from ml.artifacts.reader import Library
-from ml.inference import Classifier
+from ml.inference.classifier import Classifier
+from ml.publishing import model_card, run_archive
+from ml.publishing.run_archive import CARD, MANIFEST, WEIGHTS, Unfit
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def library(home, tmp_path):
 @pytest.fixture(scope="module")
 def packed(toy_home, tmp_path_factory):
     run = Library(tmp_path_factory.mktemp("nothing"), toy_home).open("toy")
-    return archive.pack(run, card.markdown(run))
+    return run_archive.pack(run, model_card.markdown(run))
 
 
 def contents(packed: bytes) -> dict[str, bytes]:
@@ -44,7 +44,7 @@ def zipped(files, compression=zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def take(library, parcel: bytes, **options):
-    return archive.unpack(io.BytesIO(parcel), library, **options)
+    return run_archive.unpack(io.BytesIO(parcel), library, **options)
 
 
 def refused(library, parcel: bytes, **options) -> Unfit:
@@ -98,7 +98,7 @@ def test_a_run_comes_back_as_it_was(library, packed):
 
 def test_equal_runs_are_equal_bytes(library, packed):
     run = library.open("toy")
-    assert archive.pack(run, card.markdown(run)) == packed
+    assert run_archive.pack(run, model_card.markdown(run)) == packed
 
 
 def test_the_card_and_optional_tables_may_be_missing(library, packed):
@@ -308,8 +308,8 @@ def test_arrays_must_be_what_a_run_has(library, packed):
 def test_what_a_killed_import_left_is_swept_away_later(library):
     left = library.home / "runs" / "import-00.partial"
     left.mkdir()
-    archive.sweep(library.home)
+    run_archive.sweep(library.home)
     assert left.is_dir()
-    archive.sweep(library.home, now=left.stat().st_mtime + archive.STALE_SECONDS + 1)
+    run_archive.sweep(library.home, now=left.stat().st_mtime + run_archive.STALE_SECONDS + 1)
     assert not left.exists()
     assert (library.home / "runs" / "toy").is_dir()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml import calibration
+from ml.stats import calibration
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from ml import card
 from ml.artifacts.reader import Library
-from ml.paths import ARTIFACTS
+from ml.publishing import model_card
+from ml.system.paths import ARTIFACTS
 
 
 @pytest.fixture
@@ -25,21 +25,21 @@ def changed(home, tmp_path, change):
 
 def test_shares_carry_their_interval_and_n():
     # Wilson for 8 of 10, by hand: centre (0.8 + 0.19207) / 1.38415 = 0.71674, half width 0.22659
-    assert card.share(8, 10) == "80.00 % (95 % interval 49.02 to 94.33, 8 of 10)"
+    assert model_card.share(8, 10) == "80.00 % (95 % interval 49.02 to 94.33, 8 of 10)"
 
 
 def test_the_card_of_a_run_says_what_its_files_say(run):
-    text = card.markdown(run, title="My net", note="Line one\nline *two*", tags=("a", "b_c"))
+    text = model_card.markdown(run, title="My net", note="Line one\nline *two*", tags=("a", "b_c"))
     result, frame = run.manifest["results"]["test"], run.table("predictions").query("split == 'test'")
     assert text.startswith("# My net\n")
     assert "Tags: a, b_c" in text
     assert "> Line one\n> line \\*two\\*" in text
-    assert f"**{card.share(result['correct'], result['n'])}** right" in text
+    assert f"**{model_card.share(result['correct'], result['n'])}** right" in text
     wrong = frame[frame["label"] != frame["predicted"]].groupby(["label", "predicted"]).size()
     names = run.manifest["dataset"]["classes"]
     for pair in re.findall(r"- (.+) guessed (.+): ([\d,]+) of", text):
         assert wrong[names.index(pair[0]), names.index(pair[1])] == int(pair[2].replace(",", ""))
-    assert text.count(" guessed ") == min(card.CONFUSED, len(wrong))
+    assert text.count(" guessed ") == min(model_card.CONFUSED, len(wrong))
     for name in names:
         n = int((frame["label"] == names.index(name)).sum())
         right = int(((frame["label"] == names.index(name)) & (frame["predicted"] == names.index(name))).sum())
@@ -55,7 +55,7 @@ def test_the_recipe_follows_the_config(home, tmp_path):
         "weight_decay": 0.1, "augment": ["flip", "erase"], "label_smoothing": 0.1, "ema": 0.99, "dropout": 0.2,
         "batch_norm": False, "distil": 0.5,
     }  # fmt: skip
-    text = card.markdown(changed(home, tmp_path, lambda m: m.update(config=config)))
+    text = model_card.markdown(changed(home, tmp_path, lambda m: m.update(config=config)))
     for words in (
         "3 epochs in batches of 64 with SGD with Nesterov momentum, learning rate 0.5, cosine schedule",
         "weight decay 0.1, seed 9",
@@ -74,7 +74,7 @@ def test_what_a_run_lacks_is_left_out(home, tmp_path):
             manifest.pop(key, None)
         manifest["dataset"]["complete"] = False
 
-    text = card.markdown(changed(home, tmp_path, strip))
+    text = model_card.markdown(changed(home, tmp_path, strip))
     assert "| – | – |" in text
     assert "familiarity" not in text
     assert " ms for one image" not in text
@@ -88,7 +88,7 @@ def test_text_from_outside_stays_text(home, tmp_path):
         manifest["command"] = "`</code><script>`"
         manifest["machine"]["processor"] = "![i](http://a.b/c)"
 
-    text = card.markdown(changed(home, tmp_path, poison), title="# <b>", note="---\n1. x")
+    text = model_card.markdown(changed(home, tmp_path, poison), title="# <b>", note="---\n1. x")
     assert "\\[x\\](javascript:alert) \\<img src=http:\\//a.b/c\\>" in text
     assert "| a \\| b |" in text
     assert "!\\[" not in text.replace("\\!\\[", "")
@@ -100,6 +100,6 @@ def test_text_from_outside_stays_text(home, tmp_path):
 def test_every_shipped_run_has_a_card():
     library = Library(ARTIFACTS, ARTIFACTS / "nothing")
     for entry in library.runs():
-        text = card.markdown(library.open(entry.run_id))
+        text = model_card.markdown(library.open(entry.run_id))
         assert "clothing from a shop's catalogue" in text
         assert len(text) > 2_500

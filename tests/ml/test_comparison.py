@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ml.comparison import Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
+from ml.stats.paired import Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 
 # label, A, B: both right twice, only A, only B, both wrong alike, both wrong differently
 ANSWERS = Answers(np.array([0, 1, 0, 1, 2, 2]), np.array([0, 1, 0, 0, 1, 0]), np.array([0, 1, 2, 1, 1, 1]))

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ml.conformal import LEVELS, limit, sets
+from ml.stats.conformal import LEVELS, limit, sets
 
 
 def drawn(n, seed):

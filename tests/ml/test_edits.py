@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from dashboard.selection import EDITS, EDITS_MOST
-from ml import edits
-from ml.edits import Change, Stroke
+from dashboard.state.selection import EDITS, EDITS_MOST
+from ml.images import edits
+from ml.images.edits import Change, Stroke
 
 ROOT = Path(__file__).resolve().parents[2]
 

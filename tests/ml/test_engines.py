@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from ml import __main__ as cli
-from ml import archive, pipeline
+from ml import pipeline
 from ml.artifacts import schema, writer
 from ml.artifacts.reader import Broken, Library, Missing
-from ml.engines import ENGINES, OnnxClassifier, open_run
 from ml.evaluation import engines
-from ml.paths import ROOT
+from ml.inference.engines import ENGINES, OnnxClassifier, open_run
+from ml.publishing import run_archive
+from ml.system.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -143,22 +144,22 @@ def test_what_is_no_network_of_the_run_is_refused(made):
 
 def test_an_archive_neither_holds_nor_takes_onnx(made, tmp_path):
     run = made.open("toy")
-    parcel = archive.pack(run, "card")
+    parcel = run_archive.pack(run, "card")
     with zipfile.ZipFile(io.BytesIO(parcel)) as packed:
         names, manifest = packed.namelist(), json.loads(packed.read("manifest.json"))
         content = {name: packed.read(name) for name in names}
     assert not [name for name in names if name.endswith(".onnx")]
     assert "engines.parquet" in names
     assert not {"onnx", "int8"} & set(manifest["nouns"])
-    taken = archive.unpack(io.BytesIO(parcel), Library(tmp_path, tmp_path), name="again")
+    taken = run_archive.unpack(io.BytesIO(parcel), Library(tmp_path, tmp_path), name="again")
     assert Library(tmp_path, tmp_path).open(taken.run_id).table("engines")["engine"].tolist() == [*ENGINES]
     forged = io.BytesIO()
     with zipfile.ZipFile(forged, "w") as packed:
         for name, data in content.items():
             packed.writestr(name, data)
         packed.writestr("network-int8.onnx", run.graph("int8"))
-    with pytest.raises(archive.Unfit, match=r"network-int8\.onnx is no file of a run"):
-        archive.unpack(forged, Library(tmp_path, tmp_path), name="forged")
+    with pytest.raises(run_archive.Unfit, match=r"network-int8\.onnx is no file of a run"):
+        run_archive.unpack(forged, Library(tmp_path, tmp_path), name="forged")
 
 
 def test_the_file_for_elsewhere(home, tmp_path, monkeypatch, capsys):
@@ -172,7 +173,7 @@ def test_the_file_for_elsewhere(home, tmp_path, monkeypatch, capsys):
 def test_onnx_is_served_without_torch(made):
     code = (
         "import sys, numpy as np; from pathlib import Path; from ml.artifacts.reader import Library; "
-        "from ml.engines import open_run; home = Path(sys.argv[1]); "
+        "from ml.inference.engines import open_run; home = Path(sys.argv[1]); "
         "engine = open_run(Library(home, home).open('toy'), 'int8'); "
         "print(engine.probabilities(np.zeros((1, 28, 28, 1), np.uint8)).shape, 'torch' in sys.modules)"
     )

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from ml import export, models
+from ml import models
 from ml.artifacts.reader import Library, Missing
-from ml.engines import OnnxClassifier
-from ml.inference import Classifier
+from ml.inference import onnx_export
+from ml.inference.classifier import Classifier
+from ml.inference.engines import OnnxClassifier
 from ml.models.efficientnet_lite0 import Conv2dSame
 
 onnx = pytest.importorskip("onnx", reason="pip install -r requirements-onnx.txt")
@@ -50,12 +51,12 @@ def toy(library):
 
 @pytest.fixture(scope="module")
 def graph(toy):
-    return export.graph(toy[0])
+    return onnx_export.graph(toy[0])
 
 
 @pytest.fixture(scope="module")
 def small(toy, graph):
-    return export.quantised(graph, toy[2]["reference"].images)
+    return onnx_export.quantised(graph, toy[2]["reference"].images)
 
 
 def kinds(graph):
@@ -83,7 +84,7 @@ def test_onnx_says_what_torch_says(toy, graph, n):
 )
 def test_other_networks_and_pictures_too(model, shape):
     classifier, about = untrained(model, **shape)
-    served = OnnxClassifier(export.graph(classifier), about)
+    served = OnnxClassifier(onnx_export.graph(classifier), about)
     for n in (1, 5):
         images = pictures(n, about)
         for one, other in zip(
@@ -100,7 +101,7 @@ def test_uneven_padding_is_that_of_the_network():
     about = data(height=9, width=11)
     classifier = Classifier(net, about)
     images = pictures(2, about)
-    served = OnnxClassifier(export.graph(classifier), about)
+    served = OnnxClassifier(onnx_export.graph(classifier), about)
     assert np.abs(served.probabilities(images) - classifier.probabilities(images)).max() < 1e-5
 
 
@@ -109,7 +110,9 @@ def test_the_file_says_what_it_takes_and_means(toy, graph, small):
         model = onnx.load_from_string(file)
         told = {prop.key: prop.value for prop in model.metadata_props}
         assert tuple(json.loads(told["classes"])) == toy[0].classes
-        assert [(part.domain, part.version) for part in model.opset_import if not part.domain] == [("", export.OPSET)]
+        assert [(part.domain, part.version) for part in model.opset_import if not part.domain] == [
+            ("", onnx_export.OPSET)
+        ]
         (entry,) = model.graph.input
         assert entry.type.tensor_type.elem_type == onnx.TensorProto.UINT8
         assert [part.dim_param or part.dim_value for part in entry.type.tensor_type.shape.dim] == ["n", 28, 28, 1]
@@ -118,8 +121,8 @@ def test_the_file_says_what_it_takes_and_means(toy, graph, small):
 
 
 def test_equal_networks_are_equal_bytes(toy, graph, small):
-    assert export.graph(toy[0]) == graph
-    assert export.quantised(graph, toy[2]["reference"].images) == small
+    assert onnx_export.graph(toy[0]) == graph
+    assert onnx_export.quantised(graph, toy[2]["reference"].images) == small
 
 
 def test_int8_is_small_and_says_nearly_the_same(toy, graph, small):
@@ -150,8 +153,8 @@ def test_pixels_go_in_as_they_are_where_that_changes_nothing(toy, small, monkeyp
     images = splits["test"].images
     assert not {"Cast", "Sub", "Mul"} & set(kinds(small))
     said = OnnxClassifier(small, about).logits_and_features(images)
-    monkeypatch.setattr(export, "_bare", lambda *_: None)
-    longer = export.quantised(export.graph(classifier), splits["reference"].images)
+    monkeypatch.setattr(onnx_export, "_bare", lambda *_: None)
+    longer = onnx_export.quantised(onnx_export.graph(classifier), splits["reference"].images)
     assert {"Cast", "Sub", "Mul"} <= set(kinds(longer))
     for one, other in zip(said, OnnxClassifier(longer, about).logits_and_features(images), strict=True):
         assert np.array_equal(one, other)
@@ -159,8 +162,8 @@ def test_pixels_go_in_as_they_are_where_that_changes_nothing(toy, small, monkeyp
 
 def test_channels_of_different_scales_are_scaled_before():
     classifier, about = untrained("mlp", height=8, width=8, channels=3)
-    graph = export.graph(classifier)
-    small = export.quantised(graph, pictures(64, about))
+    graph = onnx_export.graph(classifier)
+    small = onnx_export.quantised(graph, pictures(64, about))
     assert {"Cast", "Sub", "Mul"} <= set(kinds(small))
     images = pictures(50, about, seed=1)
     held = classifier.probabilities(images)
@@ -169,7 +172,7 @@ def test_channels_of_different_scales_are_scaled_before():
 
 def test_what_cannot_be_done_is_said(toy, graph, monkeypatch):
     with pytest.raises(ValueError, match="training pictures"):
-        export.quantised(graph, toy[2]["test"].images[:0])
+        onnx_export.quantised(graph, toy[2]["test"].images[:0])
 
     class Strange(nn.Module):
         def forward(self, images):
@@ -179,8 +182,8 @@ def test_what_cannot_be_done_is_said(toy, graph, monkeypatch):
     net.body, net.head = Strange(), nn.Linear(784, 4)
     net.forward = lambda images: net.head(net.body(images))
     with pytest.raises(ValueError, match="cannot be written as ONNX"):
-        export.graph(Classifier(net, data()))
-    monkeypatch.setattr("ml.engines.find_spec", lambda name: None)
+        onnx_export.graph(Classifier(net, data()))
+    monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
     with pytest.raises(Missing, match="onnx is not installed") as missing:
-        export.graph(toy[0])
+        onnx_export.graph(toy[0])
     assert missing.value.command == "pip install -r requirements-onnx.txt"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.familiarity import LIMIT, RANKS, SHRINK, Known, Reference, learn, usual
+from ml.stats.ood import LIMIT, RANKS, SHRINK, Known, Reference, learn, usual
 
 # on a line: 0, 1, 2, … 9
 IDS = np.arange(100, 110, dtype=np.int32)

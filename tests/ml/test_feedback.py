@@ -5,10 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ml import feedback
-from ml.artifacts.named import Gone
-from ml.data import synthetic
-from ml.feedback import CLIENT, REPEAT, Feedback
+from ml.data import feedback, synthetic
+from ml.data.feedback import CLIENT, REPEAT, Feedback
+from ml.system.content_addressed import Gone
 
 TOY = "synthetic-4-28x28x1"
 

@@ -1,7 +1,7 @@
 import pytest
 from scipy.stats import binomtest
 
-from ml.intervals import wilson
+from ml.stats.intervals import wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (3, 10), (10, 10), (9_471, 10_000)])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ml import pipeline
-from ml.artifacts.named import Gone
 from ml.artifacts.reader import Library
 from ml.data import load
-from ml.labels import Corrections, freeze, read
+from ml.data.corrections import Corrections, freeze, read
+from ml.system.content_addressed import Gone
 from ml.training.config import TrainConfig
 
 TOY = "synthetic-4-28x28x1"

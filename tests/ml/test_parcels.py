@@ -8,10 +8,10 @@ import zlib
 import numpy as np
 import pytest
 
-from ml import parcels
-from ml.batch import answers
-from ml.parcels import Item, Limits, clean, items, truth
-from ml.preparation import Form
+from ml.images import upload_archives
+from ml.images.preparation import Form
+from ml.images.upload_archives import Item, Limits, clean, items, truth
+from ml.inference.batch import answers
 
 CLASSES = ["T-shirt/top", "Ankle boot", "Bag"]
 
@@ -49,7 +49,7 @@ def test_what_systems_leave_in_folders_is_passed_over():
 def test_an_archive_within_an_archive_is_named_and_not_opened():
     inner = packed({"a.png": b"one"})
     found = read(("b.zip", packed({"inner.zip": inner, "a.png": b"two"})))
-    assert found[0].problem == parcels.NESTED
+    assert found[0].problem == upload_archives.NESTED
     assert found[1].content == b"two"
 
 
@@ -102,7 +102,7 @@ def test_what_is_no_whole_zip_is_refused_in_words(damage):
         "zip64": whole[:at] + b"PK\x06\x07" + bytes(16) + whole[at:],
         "empty": b"PK\x03\x04",
     }[damage]
-    assert [one.problem for one in read(("b.zip", parcel))] == [parcels.NOT_WHOLE]
+    assert [one.problem for one in read(("b.zip", parcel))] == [upload_archives.NOT_WHOLE]
 
 
 def test_damaged_and_encrypted_files_are_named_one_by_one():
@@ -136,7 +136,7 @@ def test_a_link_is_not_followed():
 )
 def test_names_are_one_line_of_text(name, shown):
     found = clean(name)
-    assert found == shown or (shown is None and len(found) == parcels.NAME_LETTERS and found.endswith("n.png"))
+    assert found == shown or (shown is None and len(found) == upload_archives.NAME_LETTERS and found.endswith("n.png"))
     found.encode()
 
 

@@ -5,7 +5,7 @@ import pytest
 from ml import __main__ as cli
 from ml import pipeline
 from ml.artifacts.reader import Library
-from ml.paths import ARTIFACTS
+from ml.system.paths import ARTIFACTS
 from ml.training.config import TrainConfig
 from ml.training.loop import Cancelled
 

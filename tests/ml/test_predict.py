@@ -10,7 +10,7 @@ from PIL import Image
 
 from ml.__main__ import main
 from ml.artifacts.reader import Library
-from ml.paths import ARTIFACTS
+from ml.system.paths import ARTIFACTS
 
 
 @pytest.fixture

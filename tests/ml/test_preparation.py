@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.preparation import MODES, STEPS, Form, prepare
+from ml.images.preparation import MODES, STEPS, Form, prepare
 
 FORM = Form(28, 28, 1, background=0)
 COLOUR = Form(40, 32, 3, background=None)
@@ -145,7 +145,7 @@ def test_upright_undoes_every_camera_orientation(orientation):
 
 
 def test_the_sharpening_kernel_is_imagemagicks():
-    from ml.preparation import _SHARPEN
+    from ml.images.preparation import _SHARPEN
 
     assert _SHARPEN.sum() == pytest.approx(1)
     # convert -sharpen 1x1: -exp(-r²/2) around, twice the sum of all in the centre, then normalised

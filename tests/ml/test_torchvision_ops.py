@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from ml.paths import ROOT
+from ml.system.paths import ROOT
 
 REPORT = """
 names = ("torchvision::nms", "torchvision::qnms")
@@ -21,14 +21,14 @@ def fresh(code: str) -> str:
 
 def test_torchvision_imports_after_declaring_and_declaring_again_does_no_harm():
     out = fresh(
-        "from ml.torchvision_ops import declare\n"
+        "from ml.system.torchvision_ops import declare\n"
         "declare()\nimport torchvision\ndeclare()\nfrom torchvision.models import resnet18\nprint('imported')"
     )
     assert out.strip() == "imported"
 
 
 def test_both_operators_have_the_signature_torchvision_expects():
-    out = fresh(f"import torch\nfrom ml.torchvision_ops import declare\ndeclare()\n{REPORT}")
+    out = fresh(f"import torch\nfrom ml.system.torchvision_ops import declare\ndeclare()\n{REPORT}")
     for name in ("nms", "qnms"):
         assert f"torchvision::{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor" in out
 
@@ -36,7 +36,7 @@ def test_both_operators_have_the_signature_torchvision_expects():
 def test_operators_that_load_are_left_alone():
     """As with a torchvision built for this torch: its library defines nms, and nobody defines it again."""
     out = fresh(
-        "import torch\nfrom ml import torchvision_ops\n"
+        "import torch\nfrom ml.system import torchvision_ops\n"
         "def load(path):\n    print('loaded', path.rsplit('/', 1)[-1].rsplit('\\\\', 1)[-1][:2])\n"
         "torch.ops.load_library = load\n"
         "torchvision_ops.declare()\n"

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pandas as pd
 import pytest
 
-from ml import tracking
 from ml.artifacts import writer
 from ml.artifacts.reader import Library
+from ml.publishing import mlflow as tracking
 
 
 class MLflow:
@@ -203,7 +203,7 @@ def test_without_the_variable_nothing_is_told(mlflow, library, capsys, monkeypat
 
 def test_a_training_is_done_whatever_the_server_says(mlflow, home, monkeypatch):
     from ml.jobs import trainer
-    from ml.jobs.table import JobTable
+    from ml.jobs.queue import JobTable
 
     mlflow.fail["runs/create"] = 500
     monkeypatch.delenv("FASHION_DB", raising=False)

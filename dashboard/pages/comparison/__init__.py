@@ -3,13 +3,13 @@
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, html
 
-from dashboard.components import button, faces, icon, page_head, selection_bar
+from dashboard.components import button, icon, page_head, panel_states, selection_bar
 from dashboard.components.panel import slot
-from dashboard.doors import Doors
+from dashboard.data.store import Broken, Comparison, Missing, RunEntry
 from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
 from dashboard.pages.comparison.letters import letter
-from dashboard.selection import SPLITS, Selection
-from dashboard.store import Broken, Comparison, Missing, RunEntry
+from dashboard.services.container import Doors
+from dashboard.state.selection import SPLITS, Selection
 
 PATH, TITLE = "/comparison", "Comparison"
 PANELS = (verdict, buckets, delta, gaps, pace, changed, gallery)
@@ -72,7 +72,7 @@ def register(app: Dash, doors: Doors) -> None:
         except Missing as missing:
             return alone(missing), "Two runs, image by image.", None, splits
         except Broken as broken:
-            return faces.error(str(broken), "Choose another run."), "Two runs, image by image.", None, splits
+            return panel_states.error(str(broken), "Choose another run."), "Two runs, image by image.", None, splits
         there = selection.swapped(pair.a.run_id, pair.b.run_id).query()
         return None, about(pair), button("Swap", search=there, title="See it from the other side"), splits
 
@@ -114,7 +114,7 @@ def alone(missing: Missing) -> html.Div:
     """The face of the whole page: why there is no comparison, the command that makes one and the way to do it here."""
     train = html.Div(button("Train another run", search="", path="/training")) if missing.command else None
     title = html.H2("Nothing to compare", className="card-title")
-    return html.Div([title, faces.empty(str(missing), missing.command), train], className="ff-card")
+    return html.Div([title, panel_states.empty(str(missing), missing.command), train], className="ff-card")
 
 
 def about(pair: Comparison) -> list:

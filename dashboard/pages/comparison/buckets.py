@@ -2,14 +2,14 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard import exports
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Comparison
+from dashboard.exports import tables
+from dashboard.format.proportion import Share
 from dashboard.pages.comparison.letters import letter
-from dashboard.selection import BUCKETS, Selection
-from dashboard.share import Share
-from dashboard.store import Comparison
+from dashboard.services.container import Doors
+from dashboard.state.selection import BUCKETS, Selection
 
 FACE, BODY, CSV = "comparison-buckets-face", "comparison-buckets-body", "comparison-buckets-csv"
 
@@ -27,7 +27,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_buckets(search: str | None):
         selection = Selection.parse(search)
         pair = doors.store.compare(selection)
-        return four(pair, selection), csv_link(exports.url("buckets", selection))
+        return four(pair, selection), csv_link(tables.url("buckets", selection))
 
 
 def names(pair: Comparison) -> list[list]:

@@ -2,14 +2,14 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard import exports
-from dashboard.comparison import changes
+from dashboard.analysis.comparison import changes
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Comparison
+from dashboard.exports import tables
 from dashboard.pages.comparison.letters import letter
-from dashboard.selection import Selection
-from dashboard.store import Comparison
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE, BODY, CSV = "comparison-changed-face", "comparison-changed-body", "comparison-changed-csv"
 
@@ -33,7 +33,7 @@ def register(app: Dash, doors: Doors) -> None:
     @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("app-view-state", "data"))
     def draw_changed(search: str | None):
         selection = Selection.parse(search)
-        return table(doors.store.compare(selection)), csv_link(exports.url("changes", selection))
+        return table(doors.store.compare(selection)), csv_link(tables.url("changes", selection))
 
 
 def table(pair: Comparison) -> list:

@@ -5,14 +5,15 @@ from enum import StrEnum
 import numpy as np
 from dash import Dash, Input, Output, State, html
 
-from dashboard import exports, theme
+from dashboard import theme
 from dashboard.components import card, csv_link, matrix, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Comparison
+from dashboard.exports import tables
 from dashboard.figures import delta as figure
 from dashboard.pages.comparison.letters import letter
-from dashboard.selection import Selection
-from dashboard.store import Comparison
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "comparison-delta"
 
@@ -75,7 +76,7 @@ def register(app: Dash, doors: Doors) -> None:
             table(pair, selection, first, second),
             top(pair, selection, first, second),
             f"up to {most:,}, square-root scale" if most else "no difference",
-            csv_link(exports.url("delta", selection)),
+            csv_link(tables.url("delta", selection)),
         )
 
     @app.callback(

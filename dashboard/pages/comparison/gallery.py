@@ -5,12 +5,12 @@ import numpy as np
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import exports
-from dashboard.components import button, csv_link, dot, faces, plain, tiles
+from dashboard.components import button, csv_link, dot, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.selection import Selection
-from dashboard.store import Comparison
+from dashboard.data.store import Comparison
+from dashboard.exports import tables
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE = "comparison-gallery-face"
 GRID = "comparison-gallery-grid"
@@ -63,12 +63,12 @@ def register(app: Dash, doors: Doors) -> None:
         title = f"{n:,} image{'' if n == 1 else 's'}"
         if not n:
             nothing = [
-                faces.empty("No image matches all of these filters."),
+                panel_states.empty("No image matches all of these filters."),
                 button("Clear the filters", search=selection.clear().query()),
             ]
             return title, html.Div(nothing, className="c12"), None, None
         page, here = tiles.shown(selection, n)
-        csv = csv_link(exports.url("pairs", selection))
+        csv = csv_link(tables.url("pairs", selection))
         return title, pictures(pair, selection, rows[here]), tiles.pager(selection, page, n), csv
 
     @app.callback(

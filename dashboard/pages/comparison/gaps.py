@@ -2,13 +2,14 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard import exports, theme
-from dashboard.comparison import gaps
+from dashboard import theme
+from dashboard.analysis.comparison import gaps
 from dashboard.components import card, class_bars, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.exports import tables
 from dashboard.figures import gaps as figure
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "comparison-gaps"
 FACE = f"{ID}-face"
@@ -60,7 +61,7 @@ def register(app: Dash, doors: Doors) -> None:
             (figure.points(g), f"±{50 * (high - low):.1f}") if n else ("–", "")
             for g, low, high, n in zip(found.gap, found.low, found.high, found.n, strict=True)
         ]
-        csv = csv_link(exports.url("gaps", selection))
+        csv = csv_link(tables.url("gaps", selection))
         return drawn, buttons, class_bars.value_lines(lines), {"--n": len(classes)}, csv
 
     class_bars.register(app, ID, "true", Selection.differing)

@@ -4,13 +4,14 @@ from enum import StrEnum
 
 from dash import Dash, Input, Output, html
 
-from dashboard import exports, theme
+from dashboard import theme
 from dashboard.components import card, csv_link, graph, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import RunView, wilson
+from dashboard.exports import tables
 from dashboard.figures import pace as figure
-from dashboard.selection import Selection
-from dashboard.store import RunView, wilson
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -69,7 +70,7 @@ def register(app: Dash, doors: Doors) -> None:
             loss,
             accuracy,
             f"{said}. Time is training alone, without evaluation.",
-            csv_link(exports.url("pace", selection)),
+            csv_link(tables.url("pace", selection)),
         )
 
 

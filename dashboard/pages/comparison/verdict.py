@@ -3,16 +3,16 @@
 import numpy as np
 from dash import Dash, Input, html
 
-from dashboard import exports
-from dashboard.comparison import Verdict, p_words, verdict
+from dashboard.analysis.comparison import Verdict, p_words, verdict
 from dashboard.components import csv_link, icon, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import REDRAWS, SEED, wilson
+from dashboard.exports import tables
 from dashboard.figures.gaps import points, reach
+from dashboard.format.proportion import Share
 from dashboard.pages.comparison.letters import letter
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import REDRAWS, SEED, wilson
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE, BODY = "comparison-verdict-face", "comparison-verdict-body"
 
@@ -60,7 +60,7 @@ def hero(found: Verdict, selection: Selection) -> html.Div:
                 className="hero-top",
             ),
             scale(found),
-            html.Div([copy, csv_link(exports.url("comparison", selection))], className="row-ff tail"),
+            html.Div([copy, csv_link(tables.url("comparison", selection))], className="row-ff tail"),
         ],
         className="hero",
     )

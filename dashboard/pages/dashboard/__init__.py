@@ -2,9 +2,8 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard import exports
-from dashboard.components import icon, near, page_head, selection_bar
-from dashboard.doors import Doors
+from dashboard.components import icon, lazy_panel, page_head, selection_bar
+from dashboard.exports import tables
 from dashboard.pages.dashboard import (
     accuracy,
     attention,
@@ -16,7 +15,8 @@ from dashboard.pages.dashboard import (
     gallery,
     scores,
 )
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 PATH, TITLE = "/", "Dashboard"
 PANELS = (gallery, scores, confusion, accuracy, distribution, contrast, attention)  # in the order they are asked for
@@ -56,7 +56,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             ),
             gallery.layout(doors, selection),
             attention.layout(doors, selection),
-            *near.layout(SURE),
+            *lazy_panel.layout(SURE),
         ]
     )
 
@@ -65,7 +65,7 @@ def register(app: Dash, doors: Doors) -> None:
     """The panels, then the page's head."""
     for panel in PANELS:
         panel.register(app, doors)
-    near.register(app, SURE, SURE_AT)
+    lazy_panel.register(app, SURE, SURE_AT)
     for panel in LATER:
         panel.register(app, doors, SURE)
 
@@ -78,7 +78,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_head(search: str | None):
         selection = Selection.parse(search)
         link = html.A(
-            [icon("download"), "Export"], href=exports.url("selection", selection), className="btn-ff", download=""
+            [icon("download"), "Export"], href=tables.url("selection", selection), className="btn-ff", download=""
         )
         return about(doors, selection), selection_bar.splits(selection), link
 

@@ -3,15 +3,16 @@
 import numpy as np
 from dash import Dash, Input, Output, html
 
-from dashboard import exports, theme
+from dashboard import theme
 from dashboard.components import card, class_bars, csv_link, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import wilson
+from dashboard.exports import tables
 from dashboard.figures import accuracy as figure
+from dashboard.format.proportion import Share
 from dashboard.pages.dashboard.scores import floor_of
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import wilson
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "dashboard-accuracy"
 FACE = f"{ID}-face"
@@ -74,7 +75,7 @@ def register(app: Dash, doors: Doors) -> None:
             buttons,
             values,
             {"--n": len(names)},
-            csv_link(exports.url("scores", selection)),
+            csv_link(tables.url("scores", selection)),
             options,
         )
 

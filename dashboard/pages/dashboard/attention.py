@@ -8,17 +8,18 @@ import dash_bootstrap_components as dbc
 import numpy as np
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from dashboard import exports, theme
-from dashboard.attention import DOUBT, Compared, Looked, compare, said
-from dashboard.components import button, card, csv_link, faces, plain
+from dashboard import theme
+from dashboard.analysis.attention import DOUBT, Compared, Looked, compare, said
+from dashboard.components import button, card, csv_link, panel_states, plain
 from dashboard.components.explanations import SENTENCES, TITLES, kept
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Broken, Missing
+from dashboard.exports import tables
 from dashboard.figures import attention as figures
-from dashboard.pictures import inline_url
-from dashboard.predictor import MEANS
-from dashboard.selection import Selection
-from dashboard.store import Broken, Missing
+from dashboard.format.images import inline_url
+from dashboard.services.container import Doors
+from dashboard.services.predictor import MEANS
+from dashboard.state.selection import Selection
 
 ID = "dashboard-attention"
 FACE, BODY, CSV, KEEP = f"{ID}-face", f"{ID}-body", f"{ID}-csv", f"{ID}-keep"
@@ -124,7 +125,7 @@ def register(app: Dash, doors: Doors) -> None:
         return (
             choices(doors, selection),
             button("Hold this selection", small=True, search=keep.query()),
-            csv_link(exports.url("attention", selection)) if selection.versus else None,
+            csv_link(tables.url("attention", selection)) if selection.versus else None,
             no_update if selection.versus else "",  # or the browser shows the first choice as chosen
         )
 
@@ -197,7 +198,7 @@ def drawn(found: Compared, mode: str, which: str = "") -> list:
             if empty
             else f"In one of the two, nothing spoke for any image's {about}."
         )
-        parts.append(html.Div(faces.empty(words), className="att-side"))
+        parts.append(html.Div(panel_states.empty(words), className="att-side"))
         return [html.Div(parts, className="att-row")]
     image = inline_url(figures.difference(found.difference, found.sure, mode=mode))
     most = 1000 * float(np.abs(found.difference).max())

@@ -4,11 +4,12 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from dashboard import exports, theme
-from dashboard.components import card, csv_link, near, plain, reliability
+from dashboard import theme
+from dashboard.components import card, csv_link, lazy_panel, plain, reliability
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.selection import Selection
+from dashboard.exports import tables
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "dashboard-calibration"
 FACE = f"{ID}-face"
@@ -35,8 +36,8 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         prevent_initial_call=True,
     )
     def draw_calibration(search: Any, mode: Any):
-        selection = near.read(search)
+        selection = lazy_panel.read(search)
         drawn = reliability.draw(doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
-        return *drawn, csv_link(exports.url("calibration", selection))
+        return *drawn, csv_link(tables.url("calibration", selection))
 
     reliability.register(app, doors, ID)

@@ -5,15 +5,17 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import confidence, exports, theme
-from dashboard.components import bins, button, card, clicks, csv_link, graph, near, plain, stat, whisker
+from dashboard import theme
+from dashboard.analysis import confidence
+from dashboard.analysis.confidence import Answers
+from dashboard.components import bins, button, card, clicks, csv_link, graph, lazy_panel, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.confidence import Answers
-from dashboard.doors import Doors
+from dashboard.data.store import Broken, Missing, RunView
+from dashboard.exports import tables
 from dashboard.figures import confidence as figure
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import Broken, Missing, RunView
+from dashboard.format.proportion import Share
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "dashboard-confidence"
 FACE = f"{ID}-face"
@@ -68,13 +70,13 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
         prevent_initial_call=True,
     )
     def draw_confidence(search: Any, mode: Any):
-        selection = near.read(search)
+        selection = lazy_panel.read(search)
         run = doors.store.shown(selection.run).asked(selection)
         table = confidence.histogram(run, selection)
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
         found = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
         said = f"{100 * (selection.reject or 0):.0f} %"
-        return drawn, found, said, answers(run, selection), csv_link(exports.url("abstention", selection))
+        return drawn, found, said, answers(run, selection), csv_link(tables.url("abstention", selection))
 
     # another address moves the slider, but never under a hand
     app.clientside_callback(

@@ -5,16 +5,17 @@ from enum import StrEnum
 import numpy as np
 from dash import Dash, Input, Output, State, html
 
-from dashboard import exports, theme
+from dashboard import theme
 from dashboard.components import button, card, csv_link, matrix, plain
 from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import without_outcome
-from dashboard.doors import Doors
+from dashboard.data.store import RunView, wilson
+from dashboard.exports import tables
 from dashboard.figures import confusion as figure
-from dashboard.selection import TOPS, Selection
-from dashboard.share import Share
-from dashboard.store import RunView, wilson
+from dashboard.format.proportion import Share
+from dashboard.services.container import Doors
+from dashboard.state.selection import TOPS, Selection
 
 ID = "dashboard-confusion"
 MANY = 6  # classes from which on fewer of them can be asked for
@@ -111,7 +112,7 @@ def register(app: Dash, doors: Doors) -> None:
             views(selection),
             ways(run, selection),
             most(shown.counts, selection),
-            csv_link(exports.url("confusion", selection)),
+            csv_link(tables.url("confusion", selection)),
         )
 
     @app.callback(

@@ -7,16 +7,18 @@ import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import confidence, exports, theme
+from dashboard import theme
+from dashboard.analysis import confidence
 from dashboard.components import button, csv_link, dot, graph, icon, plain, save_menu, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
-from dashboard.doors import Doors
+from dashboard.data.store import Missing, RunView
+from dashboard.exports import tables
 from dashboard.figures import confidence as figure
-from dashboard.pictures import inline_url
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import Missing, RunView
+from dashboard.format.images import inline_url
+from dashboard.format.proportion import Share
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "dashboard-contrast"
 FACE = f"{ID}-face"
@@ -185,7 +187,7 @@ def head(run: RunView, selection: Selection, one: Selection, n: int) -> list:
         of = int(run.mask(one, without=("pred", "outcome")).sum())
         share = Share(n, of)
         said.append(f"; {share.percent} % ({share.span}) of {of:,} {one.true[0]}")
-    links: list = [csv_link(exports.url("selection", one))]
+    links: list = [csv_link(tables.url("selection", one))]
     if one != selection.with_(contrast=None):
         links.insert(0, button(f"All {n:,} in the gallery", small=True, search=swapped(selection, one).query()))
     return [html.H3([*title, *links]), html.P(said, className="small quiet")]

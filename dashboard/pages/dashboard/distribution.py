@@ -2,12 +2,13 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard import exports, theme
+from dashboard import theme
 from dashboard.components import card, class_bars, csv_link, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.exports import tables
 from dashboard.figures import distribution as figure
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "dashboard-distribution"
 FACE = f"{ID}-face"
@@ -58,7 +59,7 @@ def register(app: Dash, doors: Doors) -> None:
             buttons,
             class_bars.value_lines(lines),
             {"--n": classes},
-            csv_link(exports.url("distribution", selection)),
+            csv_link(tables.url("distribution", selection)),
         )
 
     class_bars.register(app, ID, "pred")

@@ -4,11 +4,11 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import exports
-from dashboard.components import button, csv_link, faces, plain, tiles
+from dashboard.components import button, csv_link, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.selection import Selection
+from dashboard.exports import tables
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE = "dashboard-gallery-face"
 GRID = "dashboard-gallery-grid"
@@ -56,7 +56,7 @@ def register(app: Dash, doors: Doors) -> None:
         title = f"{n:,} image{'' if n == 1 else 's'}"
         if not n:
             nothing = [
-                faces.empty("No image matches all of these filters."),
+                panel_states.empty("No image matches all of these filters."),
                 button("Clear the filters", search=selection.clear().query()),
             ]
             return title, html.Div(nothing, className="c12"), None, None
@@ -65,7 +65,7 @@ def register(app: Dash, doors: Doors) -> None:
             title,
             tiles.answers(run, selection, rows[here]),
             tiles.pager(selection, page, n),
-            csv_link(exports.url("selection", selection)),
+            csv_link(tables.url("selection", selection)),
         )
 
     @app.callback(

@@ -5,10 +5,10 @@ from dash import Dash, Input, html
 
 from dashboard.components import dot, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import RunView, wilson
 from dashboard.figures.accuracy import percent_ticks
-from dashboard.selection import Selection
-from dashboard.store import RunView, wilson
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE = "dashboard-scores-face"
 BODY = "dashboard-scores-body"

@@ -3,9 +3,9 @@
 from dash import Dash, dcc, html
 
 from dashboard.components import icon, page_head
-from dashboard.doors import Doors
 from dashboard.pages.feedback import finetune, inbox
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 PATH, TITLE = "/feedback", "Feedback"
 PANELS = (inbox, finetune)

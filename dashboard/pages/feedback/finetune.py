@@ -7,14 +7,14 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import followed, inbox
-from dashboard.components import badge, button, card
+from dashboard.components import badge, button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.jobs import CLIENT_LESSONS, Invalid, Job, Refused
-from dashboard.records import Declined
-from dashboard.selection import Selection
-from dashboard.store import RunView
+from dashboard.data.store import RunView
+from dashboard.records.runs import Declined
+from dashboard.services import feedback
+from dashboard.services.container import Doors
+from dashboard.services.jobs import CLIENT_LESSONS, Invalid, Job, Refused
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -76,7 +76,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = doors.store.shown(Selection.parse(search).run)
-        found = inbox.lessons(doors, run)
+        found = feedback.lessons(doors, run)
         return what(run, found), not found.kept
 
     @app.callback(
@@ -91,7 +91,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not clicks:
             raise PreventUpdate
         try:
-            job = inbox.begin(doors, doors.store.shown(Selection.parse(search).run))
+            job = feedback.begin(doors, doors.store.shown(Selection.parse(search).run))
         except Invalid as invalid:
             return no_update, " ".join(invalid.errors.values())
         except (Declined, Refused, LookupError, ValueError) as refusal:
@@ -107,13 +107,13 @@ def register(app: Dash, doors: Doors) -> None:
         State(Ids.ENDED, "data"),
     )
     def watch_tuning(_: int | None, mine: object, ended: object):
-        job = followed.newest(doors, mine, "feedback")
+        job = job_progress.newest(doors, mine, "feedback")
         if job is None:
             return None, True, no_update
         frozen = doors.jobs.lessons(job)
-        there = followed.comparison(doors, job, frozen.against if frozen else None)
+        there = job_progress.comparison(doors, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
-        shown = followed.live(doors, job, there, verdict(doors, job))
+        shown = job_progress.live(doors, job, there, verdict(doors, job))
         return shown, not job.active, now if there and now != ended else no_update
 
     # only the tab that started it goes on by itself
@@ -127,7 +127,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
 
 
-def what(run: RunView, found: inbox.Lessons) -> list[Any]:
+def what(run: RunView, found: feedback.Lessons) -> list[Any]:
     """What is learned from, and what of the accepted ones is not."""
     n, clients = len(found.kept), len(set(found.clients))
     if not n:
@@ -147,8 +147,8 @@ def what(run: RunView, found: inbox.Lessons) -> list[Any]:
             parts.append(html.P(f"{count:,} left out: {why}.", className="quiet small"))
     parts.append(
         html.P(
-            f"A candidate that loses more than {inbox.LOSS} points on validation is not proposed, and none is promoted "
-            "by itself.",
+            f"A candidate that loses more than {feedback.LOSS} points on validation is not proposed, and none is "
+            "promoted by itself.",
             className="quiet small",
         )
     )
@@ -157,7 +157,7 @@ def what(run: RunView, found: inbox.Lessons) -> list[Any]:
 
 def verdict(doors: Doors, job: Job) -> list[Any]:
     """What came of it: whether it may be promoted, and its test score; nothing while it goes on."""
-    found = inbox.outcome(doors, job)
+    found = feedback.outcome(doors, job)
     if found is None:
         return []
     mark = badge("may be promoted", "good") if found.proposed else badge("not proposed", "bad")

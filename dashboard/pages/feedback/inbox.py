@@ -9,14 +9,14 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import inbox
-from dashboard.components import badge, button, card, csv_link, faces, plain
+from dashboard.components import badge, button, card, csv_link, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import chip
-from dashboard.doors import Doors
-from dashboard.feedback import Item
-from dashboard.selection import STATES, Selection
-from dashboard.store import Broken
+from dashboard.data.store import Broken
+from dashboard.records.feedback import Item
+from dashboard.services import feedback
+from dashboard.services.container import Doors
+from dashboard.state.selection import STATES, Selection
 
 
 class Ids(StrEnum):
@@ -137,7 +137,7 @@ def listed(doors: Doors, selection: Selection) -> tuple[Any, ...]:
     """States with their counts, one page of the list, where it is, and the ways out. Raises Broken."""
     if not doors.feedback.readable():
         raise Broken(AWAY)
-    chosen = inbox.filtered(selection)
+    chosen = feedback.filtered(selection)
     counts = doors.feedback.counts(chosen)
     total = counts[chosen.state] if chosen.state else sum(counts.values())
     pages = max(-(-total // PAGE), 1)
@@ -147,7 +147,7 @@ def listed(doors: Doors, selection: Selection) -> tuple[Any, ...]:
     grid: Any = [entry(one, marks.name(one.run)) for one in items]
     if not items:
         narrowing = chosen.state or chosen.run or chosen.labels or chosen.text
-        grid = html.Li(faces.empty(NONE if narrowing else NOTHING), className="wide")
+        grid = html.Li(panel_states.empty(NONE if narrowing else NOTHING), className="wide")
     links = []
     if total:
         query = selection.with_(page=1).query()

@@ -3,28 +3,28 @@
 from dash import Dash, Input, Output, html
 
 from dashboard.components import icon, page_head, selection_bar
-from dashboard.doors import Doors
 from dashboard.pages.insights import (
     activations,
     architecture,
     calibration,
     datamap,
+    epoch_playback,
     examples,
     filters,
     history,
-    lesson,
-    machine,
+    how_it_works,
+    map_2d,
     picture,
-    plane,
     projection,
     stages,
 )
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 PATH, TITLE = "/insights", "Insights"
 PANELS = (
-    architecture, projection, plane, machine, datamap, history, calibration, picture, filters, activations, lesson,
-    examples,
+    architecture, projection, map_2d, epoch_playback, datamap, history, calibration, picture, filters, activations,
+    how_it_works, examples,
 )  # fmt: skip
 
 
@@ -37,15 +37,15 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             page_head("Insights", html.Span(id="insights-about"), [html.Div(id="insights-split"), copy]),
             selection_bar.layout(),
             html.Div([architecture.layout()], className="ff-grid"),
-            machine.bar(),
-            html.Div([projection.layout(), plane.layout()], className="ff-grid"),
-            html.Div([machine.layout()], className="ff-grid"),
+            epoch_playback.bar(),
+            html.Div([projection.layout(), map_2d.layout()], className="ff-grid"),
+            html.Div([epoch_playback.layout()], className="ff-grid"),
             html.Div([datamap.layout()], className="ff-grid"),
             html.Div([history.layout(), calibration.layout()], className="ff-grid"),
             html.Div(
                 [picture.layout(), filters.layout(), activations.layout()], className="ff-grid", id=stages.INSIDE_AT
             ),
-            html.Div([lesson.layout()], className="ff-grid"),
+            html.Div([how_it_works.layout()], className="ff-grid"),
             html.Div([examples.layout()], className="ff-grid"),
         ],
         className="insights",

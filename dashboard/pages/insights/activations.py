@@ -8,15 +8,15 @@ import numpy as np
 from dash import Dash, Input, Output, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import card, faces
+from dashboard.components import card, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Missing, RunView
 from dashboard.figures import activations as figures
+from dashboard.format.images import inline_url
 from dashboard.pages.insights import architecture, picture
 from dashboard.pages.insights.stages import INSIDE
-from dashboard.pictures import inline_url
-from dashboard.selection import Selection
-from dashboard.store import Missing, RunView
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -32,7 +32,7 @@ def layout() -> html.Article:
     body = [
         slot(Ids.FACE),
         html.Div(choice, className="row-ff picks"),
-        html.Div(faces.loading("Asking the network"), id=Ids.MAPS, className="maps"),
+        html.Div(panel_states.loading("Asking the network"), id=Ids.MAPS, className="maps"),
         html.P(id=Ids.NOTE, className="faint small"),
     ]
     return card("Feature maps", __doc__ or "", body, span=5)

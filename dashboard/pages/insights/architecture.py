@@ -7,14 +7,14 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from dashboard.components import card, csv_link, faces
+from dashboard.components import card, csv_link, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.exports import url
+from dashboard.data.store import Missing, RunView
+from dashboard.exports.tables import url
+from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import ARCHITECTURE
-from dashboard.pictures import single_url
-from dashboard.selection import Selection
-from dashboard.store import Missing, RunView
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE = "insights-architecture-face"
 CSV = "insights-architecture-csv"
@@ -119,7 +119,7 @@ def volume(block: Block, longest: int, picture: str = "") -> html.Div:
 
 def layout() -> html.Article:
     """Title and place; the diagram comes with the run."""
-    body = [slot(FACE), html.Div(faces.loading("Reading the run"), id=ARCHITECTURE)]
+    body = [slot(FACE), html.Div(panel_states.loading("Reading the run"), id=ARCHITECTURE)]
     return card("Architecture", __doc__ or "", body, tools=html.Span(csv_link(""), id=CSV))
 
 

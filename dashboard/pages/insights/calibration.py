@@ -9,10 +9,10 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, csv_link, plain, reliability
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.exports import url
+from dashboard.exports.tables import url
 from dashboard.pages.insights.stages import LATER
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "insights-calibration"
 

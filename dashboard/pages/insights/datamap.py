@@ -5,15 +5,15 @@ from typing import Any
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import theme
-from dashboard.components import button, card, csv_link, near, plain, tiles
+from dashboard.components import button, card, csv_link, lazy_panel, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.exports import url
+from dashboard.data.store import Recording, RunView
+from dashboard.exports.tables import url
 from dashboard.figures import datamap as figure
-from dashboard.pages.insights.plane import dotted, register_lasso
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import Recording, RunView
+from dashboard.format.proportion import Share
+from dashboard.pages.insights.map_2d import dotted, register_lasso
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 ID = "insights-datamap"
 FACE, GRAPH, NEAR, NOTE, STRIP = f"{ID}-face", f"{ID}-graph", f"{ID}-near", f"{ID}-note", f"{ID}-strip"
@@ -28,7 +28,7 @@ def layout() -> html.Article:
     chart = dotted(GRAPH)
     body = [
         slot(FACE, "Spreading the images"),
-        *near.layout(NEAR),
+        *lazy_panel.layout(NEAR),
         html.Div(
             [
                 html.Div(
@@ -56,7 +56,7 @@ def layout() -> html.Article:
 
 def register(app: Dash, doors: Doors) -> None:
     """Drawn when it comes near the window."""
-    near.register(app, NEAR, f"{ID}-card")
+    lazy_panel.register(app, NEAR, f"{ID}-card")
 
     @panel_callback(
         app,
@@ -72,7 +72,7 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def draw_map(search: Any, mode: Any):
-        selection, mode = near.read(search), theme.mode_of(mode)
+        selection, mode = lazy_panel.read(search), theme.mode_of(mode)
         run = doors.store.shown(selection.run).asked(selection)
         recording = run.epochs(selection.split)
         rows = run.ordered(selection)

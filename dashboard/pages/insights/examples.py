@@ -7,15 +7,15 @@ import numpy as np
 from dash import Dash, Input, Output, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import button, card, csv_link, dot, faces
+from dashboard.components import button, card, csv_link, dot, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.exports import url
+from dashboard.data.store import Predictions, RunView
+from dashboard.exports.tables import url
+from dashboard.format.images import sprite_url, tile_style
+from dashboard.format.proportion import Share
 from dashboard.pages.insights.stages import LATER
-from dashboard.pictures import sprite_url, tile_style
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import Predictions, RunView
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -31,7 +31,7 @@ CLASSES = 24  # at a time
 
 def layout() -> html.Article:
     """One row a class."""
-    body = [slot(Ids.FACE), html.Div(faces.loading("Choosing examples"), id=Ids.ROWS)]
+    body = [slot(Ids.FACE), html.Div(panel_states.loading("Choosing examples"), id=Ids.ROWS)]
     return card("Examples of each class", __doc__ or "", body, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 

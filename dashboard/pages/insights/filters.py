@@ -11,12 +11,12 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.exports import url
+from dashboard.data.store import Missing, RunView
+from dashboard.exports.tables import url
 from dashboard.figures import filters as figures
 from dashboard.pages.insights.stages import LATER
-from dashboard.selection import Selection
-from dashboard.store import Missing, RunView
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):

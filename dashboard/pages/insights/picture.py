@@ -7,13 +7,13 @@ import numpy as np
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import badge, button, card, dot, faces, icon
+from dashboard.components import badge, button, card, dot, icon, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Pictures, RunView
+from dashboard.format.images import single_url, sprite_url, tile_style
 from dashboard.pages.insights.stages import LATER
-from dashboard.pictures import single_url, sprite_url, tile_style
-from dashboard.selection import Selection
-from dashboard.store import Pictures, RunView
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -32,7 +32,7 @@ def layout() -> html.Article:
     """The chosen picture above a handful of others."""
     body = [
         slot(Ids.FACE),
-        html.Div(faces.loading("Fetching pictures"), id=Ids.SHOWN, className="chosen"),
+        html.Div(panel_states.loading("Fetching pictures"), id=Ids.SHOWN, className="chosen"),
         html.Div(id=Ids.STRIP, className="strip-ff"),
         html.P("An image opened anywhere in the app is followed too.", className="faint small"),
         dcc.Store(id=Ids.STATE),

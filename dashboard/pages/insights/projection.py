@@ -10,15 +10,15 @@ from dash.exceptions import PreventUpdate
 from flask import Response, abort, request
 
 from dashboard import theme
-from dashboard.components import card, clicks, csv_link, dot, faces, graph, icon, segmented
+from dashboard.components import card, clicks, csv_link, dot, graph, icon, panel_states, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.exports import url
+from dashboard.data.store import Broken, Missing, RunView
+from dashboard.exports.tables import url
 from dashboard.figures import projection as figures
+from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
-from dashboard.pictures import single_url
-from dashboard.selection import Selection
-from dashboard.store import Broken, Missing, RunView
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -60,7 +60,7 @@ def layout() -> html.Article:
         segmented(Ids.COLOUR, COLOURS, "true", "Colour by"),
         html.Div(id=Ids.LEGEND, className="legend-ff"),
         html.Div(
-            [chart, faces.loading("Arranging the images"), tip(Ids.TIP)],
+            [chart, panel_states.loading("Arranging the images"), tip(Ids.TIP)],
             className="chart space",
             role="group",
             **{"aria-label": "3D feature space"},

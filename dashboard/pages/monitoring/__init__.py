@@ -3,9 +3,9 @@
 from dash import Dash, Input, dcc, html
 
 from dashboard.components import button, icon, page_head, plain
-from dashboard.doors import Doors
 from dashboard.pages.monitoring import answering, compared, counted
-from dashboard.selection import SINCE, Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import SINCE, Selection
 
 PATH, TITLE = "/monitoring", "Monitoring"
 PANELS = (counted, compared, answering)

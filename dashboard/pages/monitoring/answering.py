@@ -5,15 +5,16 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from dashboard import drift, exports
+from dashboard.analysis import drift
 from dashboard.components import badge, button, card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.monitor import Tally
+from dashboard.data.store import Broken, Missing, RunView
+from dashboard.exports import tables
+from dashboard.format.proportion import Share
 from dashboard.pages.monitoring.compared import KINDS
-from dashboard.selection import SINCE, Selection
-from dashboard.share import Share
-from dashboard.store import Broken, Missing, RunView
+from dashboard.records.prediction_log import Tally
+from dashboard.services.container import Doors
+from dashboard.state.selection import SINCE, Selection
 
 
 class Ids(StrEnum):
@@ -56,7 +57,7 @@ def register(app: Dash, doors: Doors) -> None:
         rows = [row(run, tally, selection, current=run.run_id == shown) for run, tally in found]
         head = html.Tr([html.Th(words, scope="col") for words in HEAD])
         cells = [numbers(run, tally) for run, tally in found]
-        link = csv_link(exports.carried(list(cells[0]), [list(one.values()) for one in cells]), name="runs-live.csv")
+        link = csv_link(tables.carried(list(cells[0]), [list(one.values()) for one in cells]), name="runs-live.csv")
         return html.Table([html.Thead(head), html.Tbody(rows)]), link
 
 

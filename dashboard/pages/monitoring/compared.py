@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 from dash import Dash, Input, Output, html
 
-from dashboard import drift, exports, theme
+from dashboard import theme
+from dashboard.analysis import drift
 from dashboard.components import badge, card, csv_link, graph, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import wilson
+from dashboard.exports import tables
 from dashboard.figures import drift as figure
-from dashboard.monitor import BINS, Tally
 from dashboard.pages.monitoring.counted import seen
-from dashboard.selection import Selection
-from dashboard.store import wilson
+from dashboard.records.prediction_log import BINS, Tally
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 TALL = 360  # pixels of the chart of confidences at most
 
@@ -98,7 +100,7 @@ def register(app: Dash, doors: Doors) -> None:
         )
         sure = figure.confidences(np.array(tally.bins), base.bins, mode=mode)
         pixels = figure.height(len(run.classes))
-        link = csv_link(exports.carried(*counted(tally, base, run.classes)), name=f"{run.run_id}-beside-test.csv")
+        link = csv_link(tables.carried(*counted(tally, base, run.classes)), name=f"{run.run_id}-beside-test.csv")
         return sure, chart, {"height": f"{min(pixels, TALL)}px"}, {"height": f"{pixels}px"}, link
 
     @panel_callback(
@@ -119,7 +121,7 @@ def register(app: Dash, doors: Doors) -> None:
             ("Classes answered", drift.mix(tally, base, run.classes)),
         ]
         gap = drift.gap(tally, base)
-        link = csv_link(exports.carried(*tested(indices, gap, base)), name=f"{run.run_id}-drift.csv")
+        link = csv_link(tables.carried(*tested(indices, gap, base)), name=f"{run.run_id}-drift.csv")
         return said(indices, gap, tally.n, base), link
 
 

@@ -6,15 +6,16 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from dashboard import drift, theme
+from dashboard import theme
+from dashboard.analysis import drift
 from dashboard.components import card, csv_link, graph, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Missing, RunView
 from dashboard.figures import drift as figure
-from dashboard.monitor import SPANS, Tally
-from dashboard.selection import SINCE, Selection
-from dashboard.share import Share
-from dashboard.store import Missing, RunView
+from dashboard.format.proportion import Share
+from dashboard.records.prediction_log import SPANS, Tally
+from dashboard.services.container import Doors
+from dashboard.state.selection import SINCE, Selection
 
 
 class Ids(StrEnum):

@@ -3,7 +3,6 @@
 from dash import Dash, dcc, html
 
 from dashboard.components import button, icon, page_head
-from dashboard.doors import Doors
 from dashboard.pages.prediction import (
     address,
     answer,
@@ -12,7 +11,7 @@ from dashboard.pages.prediction import (
     familiarity,
     feedback,
     layers,
-    others,
+    other_runs,
     picture,
     preparation,
     saliency,
@@ -20,13 +19,14 @@ from dashboard.pages.prediction import (
     variants,
     whatif,
 )
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 PATH = "/prediction"
 TITLE = "Prediction"
 PANELS = (
-    picture, answer, saliency, feedback, samples, preparation, variants, others, familiarity, explained, layers, batch,
-    whatif,
+    picture, answer, saliency, feedback, samples, preparation, variants, other_runs, familiarity, explained, layers,
+    batch, whatif,
 )  # fmt: skip
 SENTENCE = (
     "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
@@ -60,7 +60,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
                     feedback.layout(),
                     preparation.layout(),
                     variants.layout(),
-                    others.layout(),
+                    other_runs.layout(),
                     explained.layout(),
                     layers.layout(),
                     familiarity.layout(),

@@ -12,16 +12,19 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from dashboard import exports, inbox, theme, uploads, verdict
-from dashboard.components import badge, csv_link, dot, faces, graph, plain, save_menu
+from dashboard import theme
+from dashboard.analysis import prediction_sets
+from dashboard.analysis.prediction_sets import Verdict
+from dashboard.components import badge, csv_link, dot, graph, panel_states, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import RunView
+from dashboard.exports import tables
 from dashboard.figures import probabilities
-from dashboard.pages.prediction import address, picture, preparation, question
-from dashboard.predictor import Broken, Missing
-from dashboard.selection import LEVELS, Selection
-from dashboard.store import RunView
-from dashboard.verdict import Verdict
+from dashboard.pages.prediction import address, picture, preparation, request
+from dashboard.services import feedback, uploads
+from dashboard.services.container import Doors
+from dashboard.services.predictor import Broken, Missing
+from dashboard.state.selection import LEVELS, Selection
 
 
 class Ids(StrEnum):
@@ -107,7 +110,7 @@ def layout(saliency: Component, classes: Sequence[str], selection: Selection) ->
                 ],
                 className="card-h",
             ),
-            html.Div(faces.empty(NOTHING), id=Ids.FACE, className="face-slot"),
+            html.Div(panel_states.empty(NOTHING), id=Ids.FACE, className="face-slot"),
             html.Div([plain.place(Ids.TOLD, className="told"), slider], className="ways"),
             html.Div([saliency, words, bars], id=Ids.BODY, className="answer"),
         ],
@@ -120,8 +123,8 @@ def engine_select() -> html.Div:
     options = [{"value": name, "label": words} for name, words in ENGINE_NAMES.items()]
     return html.Div(
         [
-            html.Label("Computed by", htmlFor=question.ENGINE, className="visually-hidden"),
-            dbc.Select(id=question.ENGINE, options=options, value="torch"),
+            html.Label("Computed by", htmlFor=request.ENGINE, className="visually-hidden"),
+            dbc.Select(id=request.ENGINE, options=options, value="torch"),
         ]
     )
 
@@ -187,7 +190,7 @@ def register(app: Dash, doors: Doors) -> None:
 
     @app.callback(
         output=OUTPUTS,
-        inputs={"search": State("url", "search"), "asked": Input(address.ASKED, "data"), **question.inputs()},
+        inputs={"search": State("url", "search"), "asked": Input(address.ASKED, "data"), **request.inputs()},
         prevent_initial_call=True,  # the address is read first
     )
     def answer_picture(
@@ -234,10 +237,10 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_probabilities(state: Any, mode: Any, look: Any) -> tuple[Any, dict[str, str]]:
         run, image = seen(state)
         # it has the form already and passes unchanged
-        again = doors.predictor.predict(run, image, engine=question.engine_of(state.get("engine")))
+        again = doors.predictor.predict(run, image, engine=request.engine_of(state.get("engine")))
         scaling = readable(doors.store.open(run), Selection.parse(look))
         figure = probabilities.bars(
-            verdict.judged(doors.store.open(run), again.probabilities, scaling).probabilities,
+            prediction_sets.judged(doors.store.open(run), again.probabilities, scaling).probabilities,
             classes=again.classes,
             mode=theme.mode_of(mode),
             truth=truth_of(state),
@@ -267,23 +270,23 @@ def ask(
     """Everything the page shows for a test picture (named in the URL) or an uploaded one."""
     shown = Shown(Told())
     try:
-        asked = question.read(doors, selection, kept, mode, off, hand, engine)
+        asked = request.read(doors, selection, kept, mode, off, hand, engine)
         if asked is None:
             doors.predictor.warm(selection.run)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
             nothing = CHANGES_ONLY if selection.edits else NOTHING
-            return replace(shown, face=faces.empty(REFUSED if refusal else nothing), error=refusal)
+            return replace(shown, face=panel_states.empty(REFUSED if refusal else nothing), error=refusal)
         shown.shown, shown.caption = asked.shown, asked.caption
         answer = asked.ask(doors)
         shown.told = told(asked.run, answer.probabilities, selection, asked.truth)
     except uploads.Refusal as refusal:
-        shown.error, shown.face = str(refusal), faces.empty(REFUSED)
+        shown.error, shown.face = str(refusal), panel_states.empty(REFUSED)
         return shown
     except Missing as missing:
-        shown.face = faces.empty(str(missing), missing.command)
+        shown.face = panel_states.empty(str(missing), missing.command)
         return shown
     except Broken as broken:
-        shown.face = faces.error(str(broken), "Choose another run above; the other pages are fine.")
+        shown.face = panel_states.error(str(broken), "Choose another run above; the other pages are fine.")
         return shown
     doors.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
     shown.about = f"{doors.store.marks().name(answer.run)}, {1000 * answer.seconds:.1f} ms"
@@ -295,7 +298,7 @@ def ask(
         "target": answer.predicted,
         "truth": asked.truth,
         "engine": asked.engine,
-        **inbox.ticket(doors, answer, image, sent=asked.sent, origin=asked.origin),
+        **feedback.ticket(doors, answer, image, sent=asked.sent, origin=asked.origin),
     }
     chosen = asked.options["mode"]
     shown.steps = preparation.strip(answer.prepared, chosen, asked.options["off"])
@@ -307,14 +310,14 @@ def retold(doors: Doors, selection: Selection, state: Any) -> Told:
     """The answer of a state, told as the address now has it; PreventUpdate without one."""
     run, image = seen(state)
     view = doors.store.open(run)
-    said = doors.predictor.predict(run, image, engine=question.engine_of(state.get("engine"))).probabilities
+    said = doors.predictor.predict(run, image, engine=request.engine_of(state.get("engine"))).probabilities
     return told(view, said, selection, truth_of(state))
 
 
 def told(run: RunView, said: np.ndarray, selection: Selection, truth: int | None) -> Told:
     """An answer in words. said: float [C], probabilities as trained; truth: a class id."""
     selection = readable(run, selection)
-    found = verdict.judged(run, said, selection)
+    found = prediction_sets.judged(run, said, selection)
     number = f"{100 * found.confidence:.1f}"
     return Told(
         ABSTAINED if found.abstains else found.label,
@@ -325,7 +328,7 @@ def told(run: RunView, said: np.ndarray, selection: Selection, truth: int | None
         _title(len(run.classes)),
         _ways(run, selection),
         f"{100 * found.threshold:.0f} %",
-        csv_link(exports.carried(*_table(run, said)), name="answer.csv"),
+        csv_link(tables.carried(*_table(run, said)), name="answer.csv"),
     )
 
 
@@ -375,13 +378,13 @@ def _abstained(found: Verdict) -> list[Any]:
 def _set(run: RunView, said: np.ndarray, selection: Selection) -> list[Any]:
     """The conformal set in words, and what sets of its level are worth."""
     try:
-        chosen = [run.classes[i] for i in verdict.members(run, said, selection.level)]
-        worth = verdict.measured(run).get(selection.level)
+        chosen = [run.classes[i] for i in prediction_sets.members(run, said, selection.level)]
+        worth = prediction_sets.measured(run).get(selection.level)
     except Missing as missing:
         return [html.P([f"{missing} ", html.Code(missing.command)], className="faint small")]
     except Broken as broken:
         return [html.P(str(broken), className="faint small")]
-    words = [html.P([f"{selection.level} % set: ", html.B(verdict.worded(chosen))])]
+    words = [html.P([f"{selection.level} % set: ", html.B(prediction_sets.worded(chosen))])]
     if worth is not None and worth.covered.n:
         share = worth.covered
         words.append(

@@ -4,13 +4,13 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from dashboard import uploads
 from dashboard.components import card, explanations
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
 from dashboard.figures.overlay import veil
-from dashboard.pages.prediction import answer, asked
-from dashboard.predictor import NoExplanation
+from dashboard.pages.prediction import answer, on_demand
+from dashboard.services import uploads
+from dashboard.services.container import Doors
+from dashboard.services.predictor import NoExplanation
 
 ID = "prediction-explained"
 FACE = "prediction-explained-face"
@@ -21,14 +21,14 @@ CELLS = [(row, way) for row in explanations.ROWS for way in explanations.METHODS
 
 def layout() -> html.Article:
     """The grid; it asks the network when it is looked at."""
-    body = [slot(FACE), html.Div(explanations.layout(ID)), *asked.layout(ASKED)]
+    body = [slot(FACE), html.Div(explanations.layout(ID)), *on_demand.layout(ASKED)]
     sentence = f"{(__doc__ or '').splitlines()[0]} {explanations.HELP}"
     return card("What spoke for which class", sentence, body, span=6, id=CARD)
 
 
 def register(app: Dash, doors: Doors) -> None:
     """Six maps for each picture and layer."""
-    asked.register(app, ASKED, CARD, answer.Ids.STATE)
+    on_demand.register(app, ASKED, CARD, answer.Ids.STATE)
     explanations.register(app, ID)
 
     @panel_callback(

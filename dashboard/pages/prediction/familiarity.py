@@ -7,10 +7,10 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, dot, evidence, explanations
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.format.images import sprite_url, tile_style
 from dashboard.pages.prediction import answer
-from dashboard.pictures import sprite_url, tile_style
-from dashboard.predictor import Answer, Broken, Familiarity, Missing
+from dashboard.services.container import Doors
+from dashboard.services.predictor import Answer, Broken, Familiarity, Missing
 
 
 class Ids(StrEnum):

@@ -4,24 +4,24 @@ from typing import Any
 
 from dash import Dash, Input, html
 
-from dashboard.components import card, walk
-from dashboard.doors import Doors
+from dashboard.components import card, layer_walk
 from dashboard.pages.prediction import answer
+from dashboard.services.container import Doors
 
 ID = "prediction-layers"
 
 
 def layout() -> html.Article:
     """A button; the walk costs nothing before."""
-    return card("Through its layers", __doc__ or "", walk.layout(ID), span=6)
+    return card("Through its layers", __doc__ or "", layer_walk.layout(ID), span=6)
 
 
 def register(app: Dash, doors: Doors) -> None:
     """The walk of the picture as the network sees it."""
-    walk.register(app, doors, ID, Input(answer.Ids.STATE, "data"), lambda state: subject(doors, state))
+    layer_walk.register(app, doors, ID, Input(answer.Ids.STATE, "data"), lambda state: subject(doors, state))
 
 
-def subject(doors: Doors, state: Any) -> walk.Subject:
+def subject(doors: Doors, state: Any) -> layer_walk.Subject:
     """Run and picture of an answer's state; PreventUpdate when there is none."""
     run, image = answer.seen(state)
-    return walk.Subject(doors.store.open(run), doors.predictor.predict(run, image).prepared.image)
+    return layer_walk.Subject(doors.store.open(run), doors.predictor.predict(run, image).prepared.image)

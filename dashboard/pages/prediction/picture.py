@@ -7,11 +7,11 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import uploads
 from dashboard.components import icon
-from dashboard.doors import Doors
 from dashboard.pages.prediction import camera, samples
-from dashboard.selection import Selection
+from dashboard.services import uploads
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):

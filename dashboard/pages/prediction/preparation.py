@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from dash import Dash, Input, Output, dcc, html
 
-from dashboard import uploads
 from dashboard.components import button, card, plain, segmented
-from dashboard.doors import Doors
-from dashboard.predictor import STEPS, Prepared
+from dashboard.services import uploads
+from dashboard.services.container import Doors
+from dashboard.services.predictor import STEPS, Prepared
 
 
 class Ids(StrEnum):

@@ -6,12 +6,12 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, html
 
-from dashboard import uploads
-from dashboard.components import faces, segmented
-from dashboard.doors import Doors
+from dashboard.components import panel_states, segmented
 from dashboard.figures.overlay import veil
 from dashboard.pages.prediction import answer
-from dashboard.predictor import Broken, Missing, NoExplanation
+from dashboard.services import uploads
+from dashboard.services.container import Doors
+from dashboard.services.predictor import Broken, Missing, NoExplanation
 
 
 class Ids(StrEnum):
@@ -90,7 +90,7 @@ def overlay(doors: Doors, state: Any, method: Any) -> tuple[Any, Any, Any]:
     except NoExplanation as none:
         return picture, None, f"No {TITLES[method]}: {none}."
     except (Missing, Broken) as problem:
-        return faces.empty(str(problem), getattr(problem, "command", "")), None, ""
+        return panel_states.empty(str(problem), getattr(problem, "command", "")), None, ""
     note = NOTES[method].format(label=again.label)
     if not attribution.any():
         note = f"Nothing in this picture speaks for {again.label} by {TITLES[method]}."

@@ -11,9 +11,9 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, icon
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.pictures import sprite_url, tile_style
-from dashboard.selection import Selection
+from dashboard.format.images import sprite_url, tile_style
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):

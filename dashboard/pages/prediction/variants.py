@@ -6,13 +6,15 @@ from typing import Any
 
 from dash import Dash, Input, html
 
-from dashboard import exports, uploads
 from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.exports import tables
 from dashboard.figures.probabilities import percent
-from dashboard.pages.prediction import answer, asked, question
-from dashboard.predictor import USUAL, Agreement, Variant
+from dashboard.pages.prediction import answer, request
+from dashboard.pages.prediction import on_demand as asked
+from dashboard.services import uploads
+from dashboard.services.container import Doors
+from dashboard.services.predictor import USUAL, Agreement, Variant
 
 
 class Ids(StrEnum):
@@ -46,14 +48,14 @@ def register(app: Dash, doors: Doors) -> None:
         plain.children(Ids.TILES),
         plain.children(Ids.CSV),
         Input(Ids.ASKED, "data"),
-        *question.states(),
+        *request.states(),
         prevent_initial_call=True,
     )
     def list_variants(_: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
-        return drawn(doors, question.again(doors, search, *values))
+        return drawn(doors, request.again(doors, search, *values))
 
 
-def drawn(doors: Doors, asked: question.Question | None) -> tuple[Any, Any, Any]:
+def drawn(doors: Doors, asked: request.Question | None) -> tuple[Any, Any, Any]:
     """Summary, tiles and their CSV; nothing without a picture. Raises Missing, Broken or uploads.Refusal."""
     if asked is None:
         return None, [], None
@@ -62,7 +64,7 @@ def drawn(doors: Doors, asked: question.Question | None) -> tuple[Any, Any, Any]
     chosen = asked.way if any(one.name == asked.way for one in found.variants) else USUAL
     tiles = [tile(one, classes, current=one.name == chosen) for one in found.variants]
     rows = [[one.name, one.title, classes[one.predicted], *map(float, one.probabilities)] for one in found.variants]
-    table = exports.carried(["way", "prepared", "label", *(f"p_{name}" for name in classes)], rows)
+    table = tables.carried(["way", "prepared", "label", *(f"p_{name}" for name in classes)], rows)
     return summary(found, classes), tiles, csv_link(table, name="preparations.csv")
 
 

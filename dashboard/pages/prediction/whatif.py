@@ -6,8 +6,8 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboard.components import card, icon, plain
-from dashboard.doors import Doors
 from dashboard.pages.prediction import answer, picture
+from dashboard.services.container import Doors
 
 
 class Ids(StrEnum):
@@ -22,7 +22,7 @@ HELP = (
     "It works on the picture as the network sees it, after preparation, and with probabilities as trained. Changes are "
     "made in the order in which you first used them; each is a step that can be undone."
 )
-# kind and place of its value in ml.edits, words, least, most, step, where it does nothing, unit
+# kind and place of its value in ml.images.edits, words, least, most, step, where it does nothing, unit
 SLIDERS = (
     ("rot", 0, "Turn", -180, 180, 1, 0, "°"),
     ("zoom", 0, "Zoom", 0.5, 2, 0.05, 1, "×"),

@@ -3,12 +3,12 @@
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
+from dashboard.analysis.label_review import split_of
 from dashboard.components import icon, page_head, report_link
-from dashboard.decisions import SPLITS, WHO
-from dashboard.doors import Doors
 from dashboard.pages.review import log, queue, retrain, sample, scores
-from dashboard.review import split_of
-from dashboard.selection import Selection
+from dashboard.records.decisions import SPLITS, WHO
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 PATH, TITLE = "/review", "Review"
 PANELS = (sample, queue, scores, log, retrain)

@@ -8,14 +8,14 @@ import time
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import review
+from dashboard.analysis import label_review
 from dashboard.components import button, card, csv_link, icon, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.decisions import Decision
-from dashboard.doors import Doors
-from dashboard.records import Declined
-from dashboard.selection import Selection
-from dashboard.store import Broken, Missing
+from dashboard.data.store import Broken, Missing
+from dashboard.records.decisions import Decision
+from dashboard.records.runs import Declined
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE, BODY = "review-log-face", "review-log-body"
 UPLOAD, NOTE = "review-import-upload", "review-import-note"
@@ -27,8 +27,9 @@ def layout(doors: Doors) -> html.Article:
     take = None
     if not doors.read_only:
         take = dcc.Upload(
-            html.Span([icon("upload"), "Take in a CSV"], className="btn-ff sm"), id=UPLOAD, max_size=review.CSV_BYTES,
-            multiple=False, accept=".csv,text/csv", style={}, style_active={}, style_reject={},
+            html.Span([icon("upload"), "Take in a CSV"], className="btn-ff sm"), id=UPLOAD,
+            max_size=label_review.CSV_BYTES, multiple=False, accept=".csv,text/csv",
+            style={}, style_active={}, style_reject={},
         )  # fmt: skip
     note = html.P(id=NOTE, className="small quiet", role="status")
     body = [slot(FACE, "Reading the decisions"), html.Div([note, plain.place(BODY)])]
@@ -84,7 +85,7 @@ def register(app: Dash, doors: Doors) -> None:
             raise PreventUpdate
         try:
             run = doors.store.shown(Selection.parse(search).run)
-            rows = review.read(text_of(contents), run)
+            rows = label_review.read(text_of(contents), run)
             new, here = doors.decisions.bring(rows, secrets.token_hex(16))
         except (Declined, Missing, Broken) as declined:
             return str(declined), None, None
@@ -93,7 +94,7 @@ def register(app: Dash, doors: Doors) -> None:
 
 def text_of(contents: object) -> str:
     """The text in what dcc.Upload sends. Raises Declined."""
-    if not isinstance(contents, str) or len(contents) > 2 * review.CSV_BYTES:
+    if not isinstance(contents, str) or len(contents) > 2 * label_review.CSV_BYTES:
         raise Declined("This file is larger than 10 MB.")
     try:
         return base64.b64decode(contents.partition(",")[2], validate=True).decode("utf-8")

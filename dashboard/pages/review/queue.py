@@ -2,15 +2,15 @@
 
 from dash import Dash, Input, Output, html
 
-from dashboard.components import button, csv_link, dot, faces, plain
+from dashboard.analysis.label_review import Queue, queue, split_of, sprites_url
+from dashboard.components import button, csv_link, dot, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import chip
-from dashboard.decisions import Decision, Standing
-from dashboard.doors import Doors
-from dashboard.pictures import tile_style
-from dashboard.review import Queue, queue, split_of, sprites_url
-from dashboard.selection import MAX_IDS, PAGE_SIZE, Selection
-from dashboard.store import RunView
+from dashboard.data.store import RunView
+from dashboard.format.images import tile_style
+from dashboard.records.decisions import Decision, Standing
+from dashboard.services.container import Doors
+from dashboard.state.selection import MAX_IDS, PAGE_SIZE, Selection
 
 FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queue-foot", "review-queue-title"
 TOOLS = "review-queue-tools"
@@ -105,8 +105,10 @@ def tools(run: RunView, selection: Selection, found: Queue, standing: Standing) 
 def nothing(selection: Selection, found: Queue) -> html.Div:
     """Instead of pictures."""
     if selection.narrowed and found.suspected:
-        return html.Div(faces.empty("No suspected label matches these filters."), className="c12")
-    return html.Div(faces.empty(f"cleanlab suspects no label of these {found.examined:,} images."), className="c12")
+        return html.Div(panel_states.empty("No suspected label matches these filters."), className="c12")
+    return html.Div(
+        panel_states.empty(f"cleanlab suspects no label of these {found.examined:,} images."), className="c12"
+    )
 
 
 def tiles(run: RunView, selection: Selection, found: Queue, standing: Standing, page: int) -> list:

@@ -6,13 +6,13 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import followed, review
-from dashboard.components import button, card
+from dashboard.analysis import label_review
+from dashboard.components import button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.jobs import Invalid, Job, Refused
-from dashboard.selection import Selection
-from dashboard.store import RunView
+from dashboard.data.store import RunView
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Invalid, Job, Refused
+from dashboard.state.selection import Selection
 
 FACE, START, NOTE = "review-retrain-face", "review-retrain-start", "review-retrain-note"
 RECIPE, OPEN, WHAT, LIVE = "review-retrain-recipe", "review-retrain-open", "review-retrain-what", "review-retrain-live"
@@ -71,7 +71,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = doors.store.shown(Selection.parse(search).run)
-        relabelled, excluded = review.corrections(run, doors.decisions.standing(run.dataset["name"]))
+        relabelled, excluded = label_review.corrections(run, doors.decisions.standing(run.dataset["name"]))
         n = len(relabelled) + len(excluded)
         if not n:
             none = "No decision of yours changes the training images yet: review the split Train first."
@@ -116,14 +116,14 @@ def register(app: Dash, doors: Doors) -> None:
         State(ENDED, "data"),
     )
     def watch_retraining(_: int | None, mine: object, search: str | None, ended: object):
-        job = followed.newest(doors, mine, "labels")
+        job = job_progress.newest(doors, mine, "labels")
         if job is None:
             return None, True, no_update
         frozen = doors.jobs.corrections(job)
-        there = followed.comparison(doors, job, frozen.against if frozen else None)
+        there = job_progress.comparison(doors, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
         return (
-            followed.live(doors, job, there, kind="primary"),
+            job_progress.live(doors, job, there, kind="primary"),
             not job.active,
             now if there and now != ended else no_update,
         )
@@ -142,7 +142,7 @@ def register(app: Dash, doors: Doors) -> None:
 
 def begin(doors: Doors, run: RunView, recipe: str) -> Job:
     """Queue it and wake the worker. Raises Refused, Invalid."""
-    relabelled, excluded = review.corrections(run, doors.decisions.standing(run.dataset["name"]))
+    relabelled, excluded = label_review.corrections(run, doors.decisions.standing(run.dataset["name"]))
     if not relabelled and not excluded:
         raise Refused("No decision changes the training images.")
     config = dict(run.manifest["config"])

@@ -3,17 +3,17 @@
 import numpy as np
 from dash import Dash, Input, html
 
-from dashboard.components import dot, faces, plain
+from dashboard.analysis.label_review import Queue, image_url, queue
+from dashboard.components import dot, panel_states, plain
 from dashboard.components.bars import percent, probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.decisions import Decision
-from dashboard.doors import Doors
+from dashboard.data.store import Missing, RunView
+from dashboard.format.images import inline_url
 from dashboard.pages.review.queue import current
-from dashboard.pictures import inline_url
-from dashboard.review import Queue, image_url, queue
-from dashboard.selection import Selection
-from dashboard.store import Missing, RunView
+from dashboard.records.decisions import Decision
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE, BODY, PAD = "review-sample-face", "review-sample-body", "review-sample-pad"
 KEYS = 10  # classes that a digit stands for
@@ -47,7 +47,7 @@ def register(app: Dash, doors: Doors) -> None:
         found, standing = queue(run, selection), doors.decisions.standing(run.dataset["name"])
         row = current(found, standing, selection)
         if row is None:
-            return faces.empty("There is no suspected label to look at."), None
+            return panel_states.empty("There is no suspected label to look at."), None
         decision = standing.of(found.split, int(found.ids[row]))
         front = [pictures(doors, run, found, row), evidence(run, found, row)]
         return front, [said(run, found, row, decision), keys(doors, run, found, row, decision)]

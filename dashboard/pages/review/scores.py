@@ -2,13 +2,13 @@
 
 from dash import Dash, Input, html
 
-from dashboard import review
+from dashboard.analysis import label_review
+from dashboard.analysis.label_review import Counted, counted, split_of
 from dashboard.components import button, csv_link, dot, plain, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.review import Counted, counted, split_of
-from dashboard.selection import Selection
-from dashboard.share import Share
+from dashboard.format.proportion import Share
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 FACE, BODY = "review-scores-face", "review-scores-body"
 
@@ -36,7 +36,7 @@ def register(app: Dash, doors: Doors) -> None:
         run = doors.store.shown(selection.run)
         if split_of(selection) == "train":
             standing = doors.decisions.standing(run.dataset["name"])
-            relabelled, excluded = review.corrections(run, standing)
+            relabelled, excluded = label_review.corrections(run, standing)
             kept = sum(d.action == "keep" for d in standing.within("train").values())
             said = [
                 f"{n:,} {noun}{'' if n == 1 else 's'} {done}"
@@ -55,8 +55,8 @@ def register(app: Dash, doors: Doors) -> None:
         return [
             html.Div([line("As labelled", labelled), line("As reviewed", reviewed)], className="twice"),
             changes(run.classes, labelled, reviewed),
-            html.P(review.CAUTION, className="quiet small"),
-            html.Div([*ways(selection), csv_link(review.scores_url(selection))], className="row-ff tail"),
+            html.P(label_review.CAUTION, className="quiet small"),
+            html.Div([*ways(selection), csv_link(label_review.scores_url(selection))], className="row-ff tail"),
         ]
 
 

@@ -3,15 +3,15 @@
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, dcc, html
 
-from dashboard import robustness
+from dashboard.analysis import robustness
 from dashboard.components import button, explanations, icon, page_head, report_link
-from dashboard.doors import Doors
-from dashboard.pages.robustness import cells, curves, flipped, grid, lab, measure
-from dashboard.selection import Selection
-from dashboard.store import Broken, Missing
+from dashboard.data.store import Broken, Missing
+from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 PATH, TITLE = "/robustness", "Robustness"
-PANELS = (measure, grid, curves, flipped, lab)
+PANELS = (measure, grid, curves, flipped, attack_lab)
 AGAINST = "robustness-against"  # a choice in it becomes the new address by assets/clientside.js
 
 
@@ -43,7 +43,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
                 id=measure.Ids.MEASURED,
                 hidden=not shown,
             ),
-            html.Div([lab.layout()], className="ff-grid"),
+            html.Div([attack_lab.layout()], className="ff-grid"),
         ],
         className="robustness",
     )

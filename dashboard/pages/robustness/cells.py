@@ -6,12 +6,12 @@ from typing import Any
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import robustness
+from dashboard.analysis import robustness
+from dashboard.analysis.robustness import Cell
 from dashboard.components.plain import element
 from dashboard.figures.gaps import points
 from dashboard.pages.robustness import measure
-from dashboard.robustness import Cell
-from dashboard.selection import Selection
+from dashboard.state.selection import Selection
 
 STATE = "robustness-cells-state"  # {search, measured}: what the tables depend on, changed only when that does
 

@@ -6,16 +6,18 @@ from typing import Any
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import exports, robustness, theme
+from dashboard import theme
+from dashboard.analysis import robustness
+from dashboard.analysis.robustness import Cell, Table
 from dashboard.components import card, clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Broken, Missing
+from dashboard.exports import tables
 from dashboard.figures import attacks as figure
 from dashboard.figures.attacks import Line
 from dashboard.pages.robustness import cells
-from dashboard.robustness import Cell, Table
-from dashboard.selection import Selection
-from dashboard.store import Broken, Missing
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -71,7 +73,7 @@ def register(app: Dash, doors: Doors) -> None:
             figure.curves(lines(found), chosen=chosen, mode=theme.mode_of(mode)),
             table(found, selection),
             note(found),
-            csv_link(exports.url("attacks", selection)),
+            csv_link(tables.url("attacks", selection)),
         )
 
     app.clientside_callback(

@@ -6,17 +6,18 @@ from zlib import crc32
 
 from dash import Dash, Input, Output, html
 
-from dashboard import exports, robustness
-from dashboard.components import button, card, csv_link, dot, faces, plain
+from dashboard.analysis import robustness
+from dashboard.analysis.robustness import Flips
+from dashboard.components import button, card, csv_link, dot, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
-from dashboard.doors import Doors
+from dashboard.data.store import RunView
+from dashboard.exports import tables
+from dashboard.format.images import inline_url, sheet, sprite_url, tile_style
+from dashboard.format.proportion import Share
 from dashboard.pages.robustness import cells
-from dashboard.pictures import inline_url, sheet, sprite_url, tile_style
-from dashboard.robustness import Flips
-from dashboard.selection import MAX_IDS, Selection
-from dashboard.share import Share
-from dashboard.store import RunView
+from dashboard.services.container import Doors
+from dashboard.state.selection import MAX_IDS, Selection
 
 SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
 EACH = 24  # images a page: an attack of so many takes a second or two
@@ -73,7 +74,7 @@ def register(app: Dash, doors: Doors) -> None:
             return nothing("Choose a cell of the heatmap or a point of the curves above."), None, None, None
         run = doors.store.shown(selection.run)
         found = robustness.flips(run, selection.under)
-        csv = csv_link(exports.url("flipped", selection))
+        csv = csv_link(tables.url("flipped", selection))
         if not len(found.rows):
             return nothing(f"No image flips under {said(found)}."), note(run, found), None, csv
         ways = [gallery(selection, found), csv]
@@ -95,7 +96,7 @@ def register(app: Dash, doors: Doors) -> None:
 
 def nothing(sentence: str) -> html.Div:
     """In place of the images, across all columns."""
-    return html.Div(faces.empty(sentence), className="rb-none")
+    return html.Div(panel_states.empty(sentence), className="rb-none")
 
 
 def said(found: Flips) -> str:

@@ -7,15 +7,17 @@ import numpy as np
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import exports, robustness, theme
+from dashboard import theme
+from dashboard.analysis import robustness
+from dashboard.analysis.robustness import Table
 from dashboard.components import card, clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.exports import tables
 from dashboard.figures import robustness as figure
 from dashboard.figures.gaps import points
 from dashboard.pages.robustness import cells
-from dashboard.robustness import Table
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -76,7 +78,7 @@ def register(app: Dash, doors: Doors) -> None:
             table(found, selection),
             legend(found),
             note(found),
-            csv_link(exports.url("robustness", selection)),
+            csv_link(tables.url("robustness", selection)),
         )
 
     app.clientside_callback(

@@ -6,12 +6,12 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import followed, robustness
-from dashboard.components import STATES, badge, button, icon, plain
-from dashboard.doors import Doors
-from dashboard.jobs import Job, Refused
-from dashboard.selection import Selection
-from dashboard.store import Broken, Missing, RunView
+from dashboard.analysis import robustness
+from dashboard.components import STATES, badge, button, icon, job_progress, plain
+from dashboard.data.store import Broken, Missing, RunView
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Job, Refused
+from dashboard.state.selection import Selection
 
 ACTIVE_MS, IDLE_MS = 1_000, 3_000  # while it is not there: another tab, or a terminal, may make it
 READ_ONLY = "This server only shows what there is (it was started with --read-only): whoever runs it can make this."
@@ -186,7 +186,7 @@ def live(doors: Doors, job: Job | None) -> list:
         return []
     words = job.cause
     if job.state == "queued":
-        words = followed.waits(doors, job)
+        words = job_progress.waits(doors, job)
     elif job.state == "running":
         words = "Stopping." if job.cancel else job.stage
         if job.batches and not job.cancel:

@@ -3,12 +3,12 @@
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard.components import icon, page_head, selection_bar, strip
-from dashboard.doors import Doors
-from dashboard.pages.slices import found, modes, saved, twins
-from dashboard.selection import Selection
+from dashboard.pages.slices import failure_modes, near_duplicates, saved, weak_slices
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 PATH, TITLE = "/slices", "Slices"
-PANELS = (modes, found, saved, twins)
+PANELS = (failure_modes, weak_slices, saved, near_duplicates)
 STRIP = "slices-strip"
 
 
@@ -23,10 +23,10 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             html.Div(id=saved.NOTICE, className="notice", role="status"),
             selection_bar.layout(),
             strip.layout(STRIP, tools=saved.keep_selection(doors)),
-            html.Div([found.layout()], className="ff-grid"),
-            html.Div([modes.layout()], className="ff-grid"),
+            html.Div([weak_slices.layout()], className="ff-grid"),
+            html.Div([failure_modes.layout()], className="ff-grid"),
             html.Div([saved.layout()], className="ff-grid"),
-            html.Div([twins.layout()], className="ff-grid"),
+            html.Div([near_duplicates.layout()], className="ff-grid"),
         ],
         className="slices",
     )

@@ -8,13 +8,13 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.pages.slices import modes
-from dashboard.pages.slices.found import name_field
-from dashboard.records import Declined
-from dashboard.selection import SPLITS, Selection
-from dashboard.slices import NAME, Saved
-from dashboard.store import Broken, Missing, RunView
+from dashboard.data.store import Broken, Missing, RunView
+from dashboard.pages.slices import failure_modes
+from dashboard.pages.slices.weak_slices import name_field
+from dashboard.records.runs import Declined
+from dashboard.records.slices import NAME, Saved
+from dashboard.services.container import Doors
+from dashboard.state.selection import SPLITS, Selection
 
 FACE, BODY = "slices-saved-face", "slices-saved-body"
 ASKED = "slices-asked-state"  # {act, slice, name, at}, written by assets/slices.js
@@ -135,7 +135,7 @@ def line(run: RunView, selection: Selection, saved: Saved, read_only: bool) -> h
                 [name_field(saved.name, read_only, saved.key), html.Span(about, className="faint small")],
                 className="who",
             ),
-            modes.share("wrong", wrong, len(ids)),
+            failure_modes.share("wrong", wrong, len(ids)),
             html.Div(acts, className="row-ff"),
         ],
         className="mode saved",

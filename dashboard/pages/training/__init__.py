@@ -5,10 +5,10 @@ import secrets
 from dash import Dash, dcc, html
 
 from dashboard.components import page_head
-from dashboard.doors import Doors
 from dashboard.pages.training import changed, details, form, live, queue, runs
 from dashboard.pages.training.memory import Memory
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 PATH = "/training"
 TITLE = "Training"

@@ -8,16 +8,16 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, html
 
-from dashboard import recipe
 from dashboard.components import card, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.pages.training import others
+from dashboard.data.store import Missing
+from dashboard.format import training_settings
+from dashboard.format.proportion import Share
+from dashboard.pages.training import other_runs
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.others import Other
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import Missing
+from dashboard.pages.training.other_runs import Other
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 DASH = "–"
 
@@ -55,9 +55,9 @@ def subject(doors: Doors, shown: object, search: object) -> tuple[Other | None, 
         job = view.job
         best = max((row["validation_accuracy"] for row in view.history), default=None)
         this = Other(f"job:{job.id}", doors.store.marks().title(job.run_id), job.spec, best)
-        return this, others.listing(doors, view.jobs, without=job.run_id)
+        return this, other_runs.listing(doors, view.jobs, without=job.run_id)
     run_id = Selection.parse(search).run or doors.store.default_run()
-    found = others.listing(doors, view.jobs)
+    found = other_runs.listing(doors, view.jobs)
     mine = next((one for one in found if one.key == f"run:{run_id}"), None)
     return mine, [one for one in found if one is not mine]
 
@@ -94,10 +94,10 @@ def register(app: Dash, doors: Doors) -> None:
         other = next((one for one in found if one.key == asked), None) or nearest(this, found)
         if other is None:
             raise Missing("There is one training only: with the second one this shows what changed.")
-        other = replace(other, accuracy=others.best(doors, other))
-        differing = recipe.changes(this.config, other.config)
+        other = replace(other, accuracy=other_runs.best(doors, other))
+        differing = training_settings.changes(this.config, other.config)
         options = [{"value": one.key, "label": one.title} for one in found]
-        unknown = [label for label, *values in differing if recipe.UNKNOWN in values]
+        unknown = [label for label, *values in differing if training_settings.UNKNOWN in values]
         known = [change for change in differing if change[0] not in unknown]
         judged = [doors.jobs.validation_images(one.config.get("dataset")) for one in (this, other)]
         return options, other.key, summary(len(known), unknown), table(this, other, known, judged)

@@ -12,13 +12,13 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, icon, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Broken, Missing, wilson
 from dashboard.pages.training import engines, runs
+from dashboard.pages.training.format import clock, duration
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.words import clock, duration
-from dashboard.records import NOTE, REASON, TITLE, Declined, Marks, Promotion
-from dashboard.selection import Selection
-from dashboard.store import Broken, Missing, wilson
+from dashboard.records.runs import NOTE, REASON, TITLE, Declined, Marks, Promotion
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
 
 HISTORY = 8  # promotions that are told
 

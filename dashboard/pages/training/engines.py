@@ -7,17 +7,17 @@ import pandas as pd
 from dash import Dash, Input, Output, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard import exports, followed
-from dashboard.components import button, csv_link, icon, plain
+from dashboard.components import button, csv_link, icon, job_progress, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.jobs import Job, Refused
+from dashboard.data.store import Missing
+from dashboard.exports import tables
+from dashboard.format.proportion import Share
 from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
-from dashboard.predictor import need
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import Missing
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Job, Refused
+from dashboard.services.predictor import need
+from dashboard.state.selection import Selection
 
 NOUN = "engines"
 NAMES = {"torch": "torch, fp32", "onnx": "ONNX, fp32", "int8": "ONNX, int8"}
@@ -112,7 +112,7 @@ def absent() -> str:
 def words(doors: Doors, job: Job) -> str:
     """How far a measurement is, or how it ended where it did not end well."""
     if job.state == "queued":
-        return followed.waits(doors, job)
+        return job_progress.waits(doors, job)
     if job.active:
         return f"Under way: {job.stage or 'starting'}."
     return "" if job.state == "done" else f"The last measurement {job.state}. {job.cause}".strip()
@@ -194,4 +194,4 @@ def files(run_id: str, doors: Doors) -> html.Div:
         for noun in ("onnx", "int8")
         if noun in has
     ]
-    return html.Div([*links, csv_link(exports.url(NOUN, Selection(run=run_id)))], className="row-ff")
+    return html.Div([*links, csv_link(tables.url(NOUN, Selection(run=run_id)))], className="row-ff")

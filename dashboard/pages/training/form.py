@@ -9,15 +9,16 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import recipe, theme
+from dashboard import theme
 from dashboard.components import button, card, graph, segmented
-from dashboard.doors import Doors
 from dashboard.figures import progress
-from dashboard.jobs import FIELDS, DataChoice, Field, Invalid, Refused, View
-from dashboard.pages.training import others
+from dashboard.format import training_settings
+from dashboard.pages.training import other_runs
+from dashboard.pages.training.format import about, roughly, size
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.words import about, roughly, size
-from dashboard.selection import Selection
+from dashboard.services.container import Doors
+from dashboard.services.jobs import FIELDS, DataChoice, Field, Invalid, Refused, View
+from dashboard.state.selection import Selection
 
 STEP = 500  # of the slider of training images
 OWN = "own"  # no preset
@@ -144,7 +145,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         button("Start training", id=Ids.START, kind="primary"),
         html.P(id=Ids.NOTICE, className="form-error", role="alert"),
         html.P(id=Ids.ESTIMATE, className="faint estimate"),
-        dcc.Store(id=Memory.FIELDS, data=[[name, CONTROLS[name], recipe.label(name)] for name in NAMES]),
+        dcc.Store(id=Memory.FIELDS, data=[[name, CONTROLS[name], training_settings.label(name)] for name in NAMES]),
         dcc.Store(id=Memory.PRESETS, data=presets),
         dcc.Store(id=Memory.BASIS, data=basis),
     ]
@@ -159,7 +160,7 @@ def bases(doors: Doors) -> dict[str, dict[str, Any]]:
 
 def basis(title: str, values: Mapping[str, Any], preset: str | None = None) -> dict[str, Any]:
     """What the form is filled from, and compared with until something else fills it. values: as JSON."""
-    texts = {name: recipe.text(name, value) for name, value in values.items()}
+    texts = {name: training_settings.text(name, value) for name, value in values.items()}
     return {"preset": preset, "title": title, "values": dict(values), "texts": texts}
 
 
@@ -204,7 +205,7 @@ def part(name: str, what: str) -> str:
 def _field(name: str, doors: Doors, values: Mapping[str, Any], data: DataChoice) -> html.Div:
     """A label, its control, a place for what is wrong; and what is allowed and what it does, as data."""
     field = FIELDS.get(name)
-    words: Any = recipe.label(name)
+    words: Any = training_settings.label(name)
     if name == "train_images":
         words = [words, " ", html.Span(id=Ids.COUNT, className="quiet")]
     several = field is not None and field.kind == "several"
@@ -215,12 +216,12 @@ def _field(name: str, doors: Doors, values: Mapping[str, Any], data: DataChoice)
     )
     limit = ""
     if field is not None and field.low is not None and field.high is not None and name != "train_images":
-        limit = recipe.span(field.low, field.high)
+        limit = training_settings.span(field.low, field.high)
     held = _control(name, field, doors, values, data)
     if several:
         held = html.Div(held, role="group", **{"aria-labelledby": part(name, "label")})
     # limit and help are made by assets/training.js: a component each would cost the browser more than all the rest
-    words = recipe.HELP.get(name) or _said(field)
+    words = training_settings.HELP.get(name) or _said(field)
     return html.Div(
         [label, held, html.Small(id=part(name, "error"), className="bad", role="alert")],
         className="field",
@@ -246,11 +247,11 @@ def _control(name: str, field: Field | None, doors: Doors, values: Mapping[str, 
     if field.kind == "switch":
         return dbc.Checkbox(id=id, label="On", value=bool(value))
     if field.kind in ("choice", "several"):
-        offered = [_option(choice, recipe.text("", choice)) for choice in field.choices]
+        offered = [_option(choice, training_settings.text("", choice)) for choice in field.choices]
         if field.kind == "choice":
             return dbc.Select(id=id, options=offered, value=value)
         return dbc.Checklist(id=id, options=offered, value=list(value or ()), className="checks")
-    more = {"placeholder": recipe.text(name, None)} if field.optional else {}
+    more = {"placeholder": training_settings.text(name, None)} if field.optional else {}
     if field.kind == "whole":
         return dbc.Input(
             id=id, type="number", value="" if value is None else value, min=field.low, max=field.high, step=1,
@@ -452,7 +453,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def offer_copy(search, _table):
         run_id = Selection.parse(search).run or doors.store.default_run() or ""
-        if others.config(doors, f"run:{run_id}") is None:
+        if other_runs.config(doors, f"run:{run_id}") is None:
             return None
         name = doors.store.marks().title(run_id)
         return html.Button(
@@ -468,10 +469,10 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def copy_settings(asked):
         of = asked.get("of") if isinstance(asked, dict) else None
-        config = others.config(doors, of)
+        config = other_runs.config(doors, of)
         if config is None:
             return no_update, "Its settings are not known any more."
-        title = others.title(doors, of)
+        title = other_runs.title(doors, of)
         known = {name: config[name] for name in FIELDS if name in config}
         here = {"model": doors.jobs.models(), "dataset": [choice.name for choice in doors.jobs.datasets()]}
         absent = [name for name, choices in here.items() if name in known and known[name] not in choices]
@@ -479,7 +480,7 @@ def register(app: Dash, doors: Doors) -> None:
             del known[name]
         words = f"The form has the settings of {title}."
         if absent:
-            left = " and ".join(f"{recipe.label(name).lower()} {str(config[name])[:60]}" for name in absent)
+            left = " and ".join(f"{training_settings.label(name).lower()} {str(config[name])[:60]}" for name in absent)
             words += f" Not on this machine: {left}."
         return basis(title, known), words
 

@@ -16,15 +16,15 @@ from flask import Response, abort, has_request_context, send_file
 from dashboard import theme
 from dashboard.components import STATES, button, graph, icon, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
+from dashboard.data.store import Broken, Missing, wilson
 from dashboard.figures import progress
-from dashboard.jobs import Job, Refused, View, relay
-from dashboard.pages.training import form, others, queue, runs
+from dashboard.format.proportion import Share
+from dashboard.pages.training import form, other_runs, queue, runs
+from dashboard.pages.training.format import clock, duration, ordinal
 from dashboard.pages.training.memory import ACTS, SHELL_RUNS, Memory
-from dashboard.pages.training.words import clock, duration, ordinal
-from dashboard.selection import Selection
-from dashboard.share import Share
-from dashboard.store import Broken, Missing, wilson
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Job, Refused, View, relay
+from dashboard.state.selection import Selection
 
 ACTIVE_MS, IDLE_MS = 500, 3000
 LIVE_SECONDS = 0.9  # between two looks at a running training's numbers: a browser that draws takes its cores away
@@ -319,18 +319,18 @@ def register(app: Dash, doors: Doors) -> None:
         more: dict[str, Any] = {"mode": theme.mode_of(mode), "height": HEIGHT}
         if found is not None:
             job, history, steps = found
-            own = progress.Training("", _columns(history, others.MEASURES), within(job, steps))
+            own = progress.Training("", _columns(history, other_runs.MEASURES), within(job, steps))
             more |= {"epochs": job.epochs, "planned": doors.jobs.planned(job.spec, job.batches or 600)}
             dataset = job.spec.get("dataset")
         else:
             key = f"run:{in_use(doors, search)}"
-            own = others.training(doors, key) or progress.Training()
-            dataset = (others.config(doors, key) or {}).get("dataset")
+            own = other_runs.training(doors, key) or progress.Training()
+            dataset = (other_runs.config(doors, key) or {}).get("dataset")
         n = doors.jobs.validation_images(dataset)
         if n and own.history.get("epoch"):
             low, high = wilson(np.round(np.array(own.history["validation_accuracy"]) * n), n)
             more["interval"] = (low.tolist(), high.tolist())
-        beside = [training for key in keys(picked) if (training := others.training(doors, key)) is not None]
+        beside = [training for key in keys(picked) if (training := other_runs.training(doors, key)) is not None]
         return tuple(progress.curves(own, beside, measure=measure, **_only(more, measure)) for measure in CURVES)
 
     @app.callback(
@@ -344,7 +344,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_others(_front, _table, picked, shown):
         view = doors.jobs.view(shown)
-        found = others.listing(doors, view.jobs, without=view.job.run_id if view.job else None)
+        found = other_runs.listing(doors, view.jobs, without=view.job.run_id if view.job else None)
         chosen = [key for key in keys(picked) if key in {one.key for one in found}]
         full = len(chosen) >= progress.OTHERS
         options = [
@@ -442,7 +442,7 @@ def nothing(doors: Doors, search: object) -> tuple[Any, ...]:
     """The card before the first training: how the run in use learned. Raises Missing where there is no run either."""
     words = "Nothing is trained here." if doors.read_only else "No training yet. The form starts one."
     run_id = in_use(doors, search)
-    if run_id is None or others.training(doors, f"run:{run_id}") is None:
+    if run_id is None or other_runs.training(doors, f"run:{run_id}") is None:
         raise Missing(words)
     title = doors.store.marks().title(run_id)
     said = (f"How {title} learned", f"{words} Below is how {title} learned, the run in use.")

@@ -16,15 +16,15 @@ from flask import Response
 
 from dashboard.components import badge, button, card, csv_link, icon, plain, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.doors import Doors
-from dashboard.exports import safe
-from dashboard.jobs import View
+from dashboard.data.store import Missing, RunEntry, wilson
+from dashboard.exports.tables import safe
+from dashboard.pages.training.format import duration, size
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.words import duration, size
-from dashboard.records import Mark, Marks
-from dashboard.selection import Selection
-from dashboard.shelf import KEPT_DAYS, UPLOAD_BYTES, Deleted
-from dashboard.store import Missing, RunEntry, wilson
+from dashboard.records.runs import Mark, Marks
+from dashboard.services.container import Doors
+from dashboard.services.jobs import View
+from dashboard.services.runs import KEPT_DAYS, UPLOAD_BYTES, Deleted
+from dashboard.state.selection import Selection
 
 DASH = "–"
 LONGEST = 120  # characters of a note in the table, which shows what fits into one line

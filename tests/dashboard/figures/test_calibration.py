@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dashboard.confidence import bins
+from dashboard.analysis.confidence import bins
 from dashboard.figures import calibration
 
 CONFIDENCE = np.array([0.1, 0.5, 0.55, 0.9, 1.0, 1.0], np.float32)

@@ -8,7 +8,7 @@ import pytest
 
 from ml.artifacts import schema, writer
 from ml.artifacts.reader import Broken, Library, Missing
-from ml.paths import ARTIFACTS
+from ml.system.paths import ARTIFACTS
 
 HISTORY = {
     "epoch": [1],

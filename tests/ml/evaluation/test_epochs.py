@@ -5,12 +5,13 @@ import copy
 import numpy as np
 import pytest
 
-from ml import inference, pipeline
+from ml import pipeline
 from ml.artifacts.reader import Library
 from ml.artifacts.writer import describe
 from ml.data import synthetic
 from ml.evaluation.epochs import KEPT, Recorder, quantised, spaced
-from ml.inference import Classifier
+from ml.inference import classifier
+from ml.inference.classifier import Classifier
 from ml.models import build
 from ml.training.config import TrainConfig
 from ml.training.loop import Cancelled, fit
@@ -63,7 +64,7 @@ def test_recording_changes_no_training(data, tmp_path):
 @pytest.fixture
 def few(monkeypatch, data):
     monkeypatch.setattr(pipeline, "load", lambda *_, **__: data)
-    monkeypatch.setattr(inference, "LATENCY_TIMES", 3)
+    monkeypatch.setattr(classifier, "LATENCY_TIMES", 3)
 
 
 def test_an_interrupted_training_has_the_same_recording(few, data, tmp_path):

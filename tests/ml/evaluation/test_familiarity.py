@@ -7,10 +7,10 @@ from torch import nn
 
 from ml.data.base import Split
 from ml.evaluation import familiarity
-from ml.evaluation.subject import Subject
-from ml.familiarity import Known
-from ml.inference import STATISTICS, Classifier
-from ml.preparation import Form
+from ml.evaluation.context import Subject
+from ml.images.preparation import Form
+from ml.inference.classifier import STATISTICS, Classifier
+from ml.stats.ood import Known
 
 ABOUT = {"classes": ["tall", "wide"], "height": 28, "width": 28, "channels": 1, "mean": [0.2], "std": [0.3]}
 

@@ -9,8 +9,8 @@ from ml.artifacts.reader import Library
 from ml.artifacts.schema import NOUNS
 from ml.data.base import Split
 from ml.evaluation import robustness
-from ml.evaluation.subject import Subject
-from ml.inference import Classifier
+from ml.evaluation.context import Subject
+from ml.inference.classifier import Classifier
 from ml.pipeline import evaluate
 from ml.robustness.attacks import ATTACKS, attacked
 from ml.robustness.corruptions import CORRUPTIONS, corrupt

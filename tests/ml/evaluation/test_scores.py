@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, precision_recall_fscore_support
 
-from ml import scoring as scores
-from ml.scoring import matrix
+from ml.stats import metrics as scores
+from ml.stats.metrics import matrix
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ml.comparison import holm
 from ml.data.base import Split
 from ml.data.properties import measure
 from ml.evaluation import slices
+from ml.stats.paired import holm
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from ml.artifacts.reader import Library
 from ml.data.base import Split
 from ml.evaluation import tags
 from ml.pipeline import subject_of
-from ml.tags import MADE, TAGS
+from ml.stats.failure_modes import MADE, TAGS
 
 
 def test_answers_by_hand():

@@ -5,7 +5,7 @@ import threading
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select, text
 
-from ml.jobs import database
+from ml.system import database
 
 
 @pytest.fixture

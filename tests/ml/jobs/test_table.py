@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ml.jobs.table import LIVES, QUEUE, WORKERS, JobTable, Lost, Refused, Watch, gone, this_process
+from ml.jobs.queue import LIVES, QUEUE, WORKERS, JobTable, Lost, Refused, Watch, gone, this_process
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_as_many_run_as_this_machine_may(tmp_path):
 
 def test_another_machines_trainings_take_no_slot_here(table, monkeypatch):
     submit(table, "a"), submit(table, "b")
-    monkeypatch.setattr("ml.jobs.table.socket.gethostname", lambda: "elsewhere")
+    monkeypatch.setattr("ml.jobs.queue.socket.gethostname", lambda: "elsewhere")
     assert table.claim().host == "elsewhere"
     monkeypatch.undo()
     assert table.claim().run_id == "b"

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from ml.jobs import trainer
-from ml.jobs.table import JobTable
+from ml.jobs.queue import JobTable
 from ml.jobs.trainer import LEASE, MEMORY, OUT_OF_MEMORY, Pace, Pulse, cause_of, run_job
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from ml.jobs import worker
-from ml.jobs.table import JobTable
+from ml.jobs.queue import JobTable
 from ml.jobs.trainer import OUT_OF_MEMORY
 from ml.jobs.worker import Child, Worker, arguments, told, trim, verdict
 

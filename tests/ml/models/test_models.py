@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ml.data import synthetic
-from ml.inference import folded
+from ml.inference.classifier import folded
 from ml.models import ABOUT, MODELS, PRETRAINED, build, parameter_count
 from ml.training.config import TrainConfig
 from ml.training.loop import fit
@@ -100,7 +100,7 @@ def test_the_vit_cuts_any_picture_into_at_most_eight_patches_a_side():
 
 
 def test_the_lens_turns_one_normalisation_into_the_other():
-    from ml.models.lens import MEAN, STD, Lens
+    from ml.models.input_adapter import MEAN, STD, Lens
 
     pixels = torch.rand(2, 1, 8, 6)
     lens = Lens(1, 8, 6, side=6)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from ml.inference import Classifier
+from ml.inference.classifier import Classifier
 from ml.robustness.attacks import ATTACKS, HALVINGS, LADDER, Pixels, attacked, smallest
 
 SIZE = 4

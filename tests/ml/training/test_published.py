@@ -56,7 +56,7 @@ def server(tmp_path):
 @pytest.fixture
 def made_up(server, monkeypatch):
     """mobilenet_v3_small as torchvision names its weights, of random numbers, on the local server."""
-    from ml.torchvision_ops import declare
+    from ml.system.torchvision_ops import declare
 
     declare()
     from torchvision.models import mobilenet_v3_small

@@ -1,0 +1,1 @@
+"""Numbers and words of a page, made from data and services; no Dash."""

@@ -1,0 +1,133 @@
+"""Where a network looks in one group of images, against another: two selections, or one selection and two runs.
+
+A is the selection of the address, B what `versus` names.
+"""
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from dashboard.data.store import Missing, RunView
+from dashboard.services.container import Doors
+from dashboard.services.predictor import MEANS, NoExplanation, Typical
+from dashboard.state.selection import Selection
+
+DOUBT = 2.0  # standard errors within which a difference is called none
+
+
+@dataclass(frozen=True)
+class Side:
+    """title: in words; rows: int [n], places in the run's predictions of the split, by ascending id."""
+
+    title: str
+    run: RunView
+    rows: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A side with its images' mean, float64 [h, w, c] of 0 to 255, and what spoke for their classes; None if empty."""
+
+    side: Side
+    image: np.ndarray
+    typical: Typical | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """difference: float64 [h, w], A minus B in shares of the attribution; sure: bool [h, w], past DOUBT standard errors
+    of it. overlap: 0 to 1, the share of the attribution that both have in the same places; None where a side is empty.
+    """
+
+    a: Looked
+    b: Looked
+    method: str
+    label: bool
+    difference: np.ndarray | None
+    sure: np.ndarray | None
+    overlap: float | None
+
+
+def view(selection: Selection) -> tuple[str, bool]:
+    """Method, and whether the label is asked about instead of the guess."""
+    way, _, target = (selection.look or "grad-cam").partition(",")
+    return way, target == "label"
+
+
+def sides(doors: Doors, selection: Selection) -> tuple[Side, Side]:
+    """Both groups, of the images that the address means, whatever its epoch; asked about is what the kept network
+    says of them. Raises Missing where the second one cannot be had, Broken.
+    """
+    run = doors.store.shown(selection.run).reviewed(selection.labels)
+    then = run.during(selection.epoch)
+    mask = then.mask(selection)
+    a = Side("this selection", run, np.flatnonzero(mask))
+    versus = selection.versus or "right"
+    if versus == "run":
+        pair = doors.store.compare(selection)
+        both = mask[pair.rows_a]
+        return Side(run.title, run, pair.rows_a[both]), Side(pair.b.title, pair.b, pair.rows_b[both])
+    if versus == "rest":
+        return a, Side("all other images", run, np.flatnonzero(then.predictions(selection.split).kept & ~mask))
+    if versus == "contrast":
+        other = selection.contrasted(run.classes)
+        if other is None:
+            raise Missing("No second cell is chosen in the matrix: hold Shift and click one.")
+        truth, guess = other.true[0], other.pred[0]
+        return a, Side(f"{truth} guessed {guess}", run, np.flatnonzero(then.mask(other)))
+    if versus.startswith("?"):
+        kept = Selection.parse(versus).with_(run=selection.run, against=selection.against, split=selection.split)
+        return a, Side(f"kept: {said(kept)}", run, np.flatnonzero(then.mask(kept)))
+    right = selection.clear().with_(true=classes(run, selection), outcome=("right",))
+    named = f" of {' and '.join(right.true)}" if 0 < len(right.true) <= 2 else ""
+    return a, Side(f"the right ones{named}", run, np.flatnonzero(then.mask(right)))
+
+
+def classes(run: RunView, selection: Selection) -> tuple[str, ...]:
+    """The true classes that are meant; without any, the guessed ones; () for all."""
+    return selection.true or tuple(name for name in selection.pred if name in run.classes)
+
+
+def said(selection: Selection) -> str:
+    """A selection in a few words."""
+    words = [f"true {' or '.join(selection.true)}"] if selection.true else []
+    words += [f"guessed {' or '.join(selection.pred)}"] if selection.pred else []
+    words += [" or ".join(selection.outcomes)] if selection.outcomes else []
+    named = ("bucket", "conf", "tempered", "reject", "lasso", "ids", "tag", "slice")
+    more = [name for name, _ in selection.items() if name in named]
+    return ", ".join([*words, *more]) or "all images"
+
+
+def compare(doors: Doors, selection: Selection) -> Compared:
+    """Both sides, looked at. Raises Missing (also where the network cannot be explained this way), Broken."""
+    method, label = view(selection)
+    try:
+        a, b = (look(doors, side, selection.split, method, label) for side in sides(doors, selection))
+    except NoExplanation as none:
+        raise Missing(f"No answer this way: {none}. Gradients and occlusion work for every network.") from None
+    if a.typical is None or b.typical is None or not a.typical.n or not b.typical.n:
+        return Compared(a, b, method, label, None, None, None)
+    difference = a.typical.mean - b.typical.mean
+    error = np.hypot(a.typical.error, b.typical.error)
+    overlap = float(np.minimum(a.typical.mean, b.typical.mean).sum())
+    return Compared(a, b, method, label, difference, np.abs(difference) > DOUBT * error, overlap)
+
+
+def look(doors: Doors, side: Side, split: str, method: str, label: bool) -> Looked:
+    """The mean of all images, and what spoke for their classes in some of them, evenly spaced by id."""
+    pictures, predictions = side.run.pictures(split), side.run.predictions(split)
+    places = np.array([pictures.row(int(i)) for i in predictions.ids[side.rows]], int)
+    if not len(places):
+        return Looked(side, np.zeros(pictures.images.shape[1:]), None)
+    image = pictures.images[places].mean(0)
+    some = np.unique(np.linspace(0, len(places) - 1, MEANS[method]).round().astype(int))
+    rows = side.rows[some]
+    targets = (predictions.labels if label else predictions.predicted)[rows]
+    key = (split, crc32(predictions.ids[rows].tobytes()), crc32(targets.tobytes()), len(rows))
+    found = doors.predictor.typical(side.run.run_id, pictures.images[places[some]], targets, method, key=key)
+    return Looked(side, image, found)

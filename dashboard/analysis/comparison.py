@@ -1,0 +1,148 @@
+"""What is said of two runs, in numbers and in words: the verdict, the gap on each class, what was different.
+
+A is the run of the address, B the one it is against.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dashboard.data.store import Comparison, bootstrap, gap, holm, losses, mcnemar, mean_gap, newcombe
+from dashboard.figures.pace import duration
+from dashboard.format import training_settings
+
+LEVEL = 0.05
+IMAGES = {"test": "test images", "validation": "validation images", "reference": "training images"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of all n images. buckets: both right, only A, only B, neither. gap: share A has right minus share B has right.
+
+    low, high: ends of its 95 % paired bootstrap interval. p: exact McNemar. loss: mean of A's minus B's, with the ends
+    of its 95 % paired normal interval. same: on how many both say the same.
+    """
+
+    a: str
+    b: str
+    split: str
+    buckets: tuple[int, int, int, int]
+    gap: float
+    low: float
+    high: float
+    p: float
+    loss: tuple[float, float, float]
+    same: int
+
+    @property
+    def n(self) -> int:
+        return sum(self.buckets)
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the difference is more than chance would make."""
+        return self.p < LEVEL
+
+    def sentence(self) -> str:
+        """Who is better and by how much, or that nobody can tell."""
+        _, only_a, only_b, _ = self.buckets
+        ahead, more = (self.a, only_a - only_b) if only_a >= only_b else (self.b, only_b - only_a)
+        ends = (self.low, self.high) if only_a >= only_b else (-self.high, -self.low)
+        images, digits = IMAGES[self.split], 1 if abs(self.gap) >= 0.001 else 2
+        low, high = (f"{100 * end:.{digits}f}".replace("-", "−") for end in ends)
+        points = f"{100 * abs(self.gap):.{digits}f} points, 95 % {low} {'–' if ends[0] >= 0 else 'to'} {high}"
+        if self.same == self.n:
+            return f"The two say the same on all {self.n:,} {images}."
+        if self.told_apart:
+            return f"{ahead} is better: {more:,} more of {self.n:,} {images} right ({points}), {p_words(self.p)}."
+        who = f"{ahead} has {more:,} more {images} right" if more else f"both have as many {images} right"
+        return f"No difference can be told at n = {self.n:,}: {who} ({points}), {p_words(self.p)}."
+
+
+def p_words(p: float) -> str:
+    """'p < 0.001', 'p = 0.043'; what is under the level never reads as if it were on it."""
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}" if p >= LEVEL or round(p, 3) < LEVEL else f"p < {LEVEL:g}"
+
+
+def verdict(pair: Comparison) -> Verdict:
+    """Over the whole split; the filters of the page do not touch it."""
+    buckets = pair.buckets()
+    each = [losses(p, pair.answers.labels) for p in pair.probabilities()]
+    both, only_a, only_b, neither = map(int, buckets)
+    low, high = bootstrap(buckets)
+    loss = mean_gap(*each) if pair.n > 1 else (0.0, 0.0, 0.0)
+    return Verdict(
+        pair.a.title, pair.b.title, pair.split, (both, only_a, only_b, neither), float(gap(buckets)), low, high,
+        mcnemar(only_a, only_b), loss, int((pair.answers.a == pair.answers.b).sum()),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """By label, each [C]. buckets: int [C, 4]. gap with the ends of its 95 % interval (Newcombe, paired).
+
+    p: exact McNemar of that class; adjusted: for all classes being looked at (Holm).
+    """
+
+    buckets: np.ndarray
+    gap: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+    adjusted: np.ndarray
+
+    @property
+    def n(self) -> np.ndarray:
+        return self.buckets.sum(1)
+
+    @property
+    def sure(self) -> np.ndarray:
+        """bool [C], where the two can be told apart."""
+        return self.adjusted < LEVEL
+
+
+def gaps(buckets: np.ndarray) -> Gaps:
+    """buckets: int [C, 4]"""
+    p = np.array([mcnemar(only_a, only_b) for _, only_a, only_b, _ in buckets.tolist()])
+    return Gaps(buckets, gap(buckets), *newcombe(buckets), p, holm(p))
+
+
+def changes(pair: Comparison) -> tuple[list[tuple[str, str, str]], int]:
+    """(what, A's, B's) in words for every setting and fact that differs, and how many settings are the same."""
+    first, second = pair.a.manifest, pair.b.manifest
+    settings = training_settings.changes(first["config"], second["config"])
+    facts = [
+        (name, said[0], said[1])
+        for name, say in FACTS.items()
+        if (said := [_said(say, manifest) for manifest in (first, second)])[0] != said[1]
+    ]
+    return settings + facts, len(first["config"].keys() | second["config"].keys()) - len(settings)
+
+
+def _said(say: Callable[[dict[str, Any]], str], manifest: dict[str, Any]) -> str:
+    try:
+        return say(manifest)
+    except (KeyError, TypeError, ValueError):
+        return training_settings.UNKNOWN
+
+
+def _machine(manifest: dict[str, Any]) -> str:
+    machine = manifest["machine"]
+    return f"{machine['processor']}, {machine['threads']} thread{'' if machine['threads'] == 1 else 's'}"
+
+
+FACTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "Parameters": lambda m: f"{m['parameters']:,}",
+    "Size of the weights": lambda m: f"{m['bytes'] / 1e6:.2f} MB",
+    "Time for one image": lambda m: f"{m['latency_ms']:.2f} ms",
+    "Trained in": lambda m: duration(m["training_seconds"]),
+    "Best epoch": lambda m: f"{m['best_epoch']}",
+    "Images learned from": lambda m: f"{m['train_images']:,}",
+    "Machine": _machine,
+    "Torch": lambda m: f"{m['torch']}",
+    "Made on": lambda m: f"{m['created'][:10]}",
+}

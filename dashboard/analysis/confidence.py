@@ -1,0 +1,91 @@
+"""What is said of how sure a run is: how many it answers at a threshold, and how its answers spread."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dashboard.data.store import RunView
+from dashboard.format.proportion import Share
+from dashboard.state.selection import BINS as FIFTEENTHS
+from dashboard.state.selection import Selection
+
+OWN = ("conf", "tempered", "reject", "outcome")  # what panels about confidence are themselves about
+BINS = 20  # of the histogram
+TARGETS = (0.98, 0.99, 0.995)  # shares of right answers to ask for
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is left when a run answers only where it is at least so sure. mistakes: of all images, answered or not."""
+
+    coverage: Share
+    accuracy: Share
+    mistakes: int
+
+    @property
+    def left(self) -> int:
+        """Mistakes among the answers."""
+        return self.accuracy.n - self.accuracy.count
+
+
+def counted(run: RunView, selection: Selection) -> np.ndarray:
+    """int [n]: places in predictions(split) under every chip but confidence, threshold and outcome."""
+    return np.flatnonzero(run.mask(selection, without=OWN))
+
+
+def answers(run: RunView, selection: Selection) -> Answers:
+    """At the threshold of the selection; everything is answered without one."""
+    predictions, rows = run.predictions(selection.split), counted(run, selection)
+    sure = predictions.confidence[rows].astype(np.float64) >= (selection.reject or 0.0)
+    right = predictions.right[rows]
+    answered = int(sure.sum())
+    return Answers(Share(answered, len(rows)), Share(int((right & sure).sum()), answered), int((~right).sum()))
+
+
+def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) -> pd.DataFrame:
+    """confidence: float [n] of 0..1; right: bool [n] → one row a bin of equal width: low, high, n, right, confidence.
+
+    A bin holds low < confidence ≤ high, as the calibration error of the scores counts them; `confidence` is its mean,
+    NaN where n is 0.
+    """
+    values = confidence.astype(np.float64)
+    which = np.clip(np.ceil(values * number).astype(int) - 1, 0, number - 1)
+    n = np.bincount(which, minlength=number)
+    total = np.bincount(which, values, minlength=number)
+    mean = np.divide(total, n, out=np.full(number, np.nan), where=n > 0)
+    edges, hits = np.arange(number + 1) / number, np.bincount(which[right], minlength=number)
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n, "right": hits, "confidence": mean})
+
+
+def histogram(run: RunView, selection: Selection) -> pd.DataFrame:
+    """The same of all that are counted, in BINS bins, with wrong."""
+    predictions, rows = run.predictions(selection.split), counted(run, selection)
+    table = bins(predictions.confidence[rows], predictions.right[rows], BINS)
+    return table.assign(wrong=table["n"] - table["right"])
+
+
+def curve(run: RunView, selection: Selection) -> pd.DataFrame:
+    """One row a threshold of 0.00 to 1.00: threshold, answered, right; `answers` at each of them."""
+    predictions, rows = run.predictions(selection.split), counted(run, selection)
+    sure, right = predictions.confidence[rows].astype(np.float64), predictions.right[rows]
+    thresholds = np.arange(101) / 100
+    order = np.sort(sure)
+    hits = np.sort(sure[right])
+    return pd.DataFrame(
+        {
+            "threshold": thresholds,
+            "answered": len(order) - np.searchsorted(order, thresholds),
+            "right": len(hits) - np.searchsorted(hits, thresholds),
+        }
+    )
+
+
+def threshold_for(run: RunView, share: float) -> float | None:
+    """The lowest threshold, in hundredths, at which this share of validation's answers is right; None for none.
+
+    Chosen on validation, whatever split is looked at.
+    """
+    table = curve(run, Selection(run=run.run_id, split="validation"))
+    good = table[(table["answered"] > 0) & (table["right"] >= share * table["answered"])]
+    return float(good["threshold"].iloc[0]) if len(good) else None

@@ -1,0 +1,87 @@
+"""What is said of one answer: how sure it is, whether it is given at all, and which classes it may be instead."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.data.store import RunView
+from dashboard.format.proportion import Share
+from dashboard.state.selection import LEVELS, Selection
+
+NONE = "none of the classes"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """probabilities: float [C], scaled or as trained; threshold: the confidence from which on there is an answer, 0..1,
+    0 where nobody set one."""
+
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    threshold: float
+
+    @property
+    def predicted(self) -> int:
+        """The id of the likeliest class."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return self.classes[self.predicted]
+
+    @property
+    def confidence(self) -> float:
+        """0..1, of the likeliest class."""
+        return float(self.probabilities[self.predicted])
+
+    @property
+    def abstains(self) -> bool:
+        """Whether it is less sure than was asked for."""
+        return self.confidence < self.threshold
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Conformal sets of one level, as measured on test. covered: that held the truth; size: mean classes of one;
+    empty: how many were empty."""
+
+    level: float
+    covered: Share
+    size: float
+    empty: int
+
+
+def judged(run: RunView, probabilities: np.ndarray, selection: Selection) -> Verdict:
+    """probabilities: float [C] of the run as trained. Raises Missing where they are to be scaled and cannot be."""
+    said = run.scaled(probabilities[None])[0] if selection.scaling else probabilities
+    return Verdict(tuple(run.classes), said, selection.abstain or 0.0)
+
+
+def members(run: RunView, probabilities: np.ndarray, level: int) -> list[int]:
+    """Class ids of the conformal set, likeliest first. probabilities: float [C] as trained; level: one of LEVELS.
+
+    Raises Missing or Broken where the noun `conformal` is.
+    """
+    chosen = run.sets(probabilities[None], level / 100)[0]
+    return [int(i) for i in np.argsort(-probabilities, kind="stable") if chosen[i]]
+
+
+def measured(run: RunView) -> dict[int, Sets]:
+    """level → what its sets were worth on test. Raises Missing or Broken."""
+    frame = run.conformal()
+    found = {}
+    for row in frame[frame["split"] == "test"].itertuples():
+        level = round(100 * row.level)
+        if level in LEVELS:
+            found[level] = Sets(row.level, Share(int(row.covered), int(row.n)), float(row.size), int(row.size_0))
+    return found
+
+
+def worded(names: list[str]) -> str:
+    """'Shirt alone', 'Shirt or Coat', 'Shirt, Coat or Dress', 'none of the classes'."""
+    if not names:
+        return NONE
+    if len(names) == 1:
+        return f"{names[0]} alone"
+    return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,354 @@
+"""What is said of a run under corruptions and attacks: shares with their doubt, alone or against another run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dashboard.data.store import Missing, RunView, Store, Under, gap, mean_gap, newcombe
+from dashboard.format.proportion import Share
+from dashboard.services.container import Doors
+from dashboard.services.predictor import Attempt
+from dashboard.state.selection import ATTACKS, Selection
+
+NOUN = "robustness"
+SPLIT = "test"  # whose pictures were asked about
+SEVERITIES = (1, 2, 3, 4, 5)
+STEPS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # of 255, what the slider offers
+EPSILON = 4.0  # of 255, when the address names none
+METHOD = "pgd"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """title, sentence: what people read; unit: its level in words, with the number's place."""
+
+    title: str
+    sentence: str
+    unit: str
+
+
+KINDS = {
+    "noise": Kind("Noise", "Gaussian noise on every pixel", "standard deviation {:g}"),
+    "blur": Kind("Blur", "a Gaussian blur", "{:g} pixels of 32"),
+    "contrast": Kind("Contrast", "less contrast", "{:g} of it left"),
+    "occlusion": Kind("Occlusion", "a square in front", "{:g} of the side"),
+    "shift": Kind("Shift", "moved along a diagonal", "{:g} pixels of 28"),
+    "rotation": Kind("Rotation", "turned either way", "{:g} radians"),
+    "jpeg": Kind("JPEG", "kept as a lossy file", "quality {:g}"),
+    "pixelate": Kind("Pixelate", "fewer pixels", "{:g} of the rows left"),
+}
+TITLES = {"fgsm": "FGSM", "pgd": "PGD"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One corruption and severity, or one attack and reach (degree, of 255). share: how many are right then.
+
+    gap: A's share minus B's on the pictures both were asked about, with its 95 % interval; shared: how many those are.
+    """
+
+    name: str
+    degree: float
+    level: float
+    share: Share
+    gap: tuple[float, float, float] | None = None
+    shared: int = 0
+
+    @property
+    def address(self) -> str:
+        return f"{self.name}:{self.degree:g}"
+
+    @property
+    def sure(self) -> bool:
+        """Whether the gap's interval leaves zero out."""
+        return self.gap is not None and (self.gap[1] > 0 or self.gap[2] < 0)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was measured of a run, and of the other one where two are compared. clean: the pictures as they are.
+
+    mean: over all cells, with its 95 % interval and n pictures, of two runs A's minus B's; of corruptions alone.
+    """
+
+    run: RunView
+    other: RunView | None
+    clean: Cell
+    cells: list[Cell]
+    theirs: list[Cell]
+    mean: tuple[float, float, float, int] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """In the order they were measured."""
+        return list(dict.fromkeys(cell.name for cell in self.cells))
+
+    def of(self, name: str) -> list[Cell]:
+        """The cells of one corruption or attack, from the mildest on."""
+        return sorted((cell for cell in self.cells if cell.name == name), key=lambda cell: cell.degree)
+
+
+def title(name: str) -> str:
+    """'Noise', 'PGD'; what is not known here is called as it is."""
+    return KINDS[name].title if name in KINDS else TITLES.get(name, name.capitalize())
+
+
+def reach(degree: float) -> str:
+    """'0.5/255'"""
+    return f"{degree:.4g}/255"
+
+
+def words(name: str, degree: float) -> str:
+    """'noise, severity 3', 'PGD within 0.5/255'."""
+    if name in ATTACKS:
+        return f"{title(name)} within {reach(degree)}"
+    kind = title(name)
+    return f"{kind if kind.isupper() else kind.lower()}, severity {degree:g}"
+
+
+def split_under(under: str) -> tuple[str, float]:
+    """What the address calls 'noise:3'. It was read before, so it is of that form."""
+    name, _, much = under.partition(":")
+    return name, float(much)
+
+
+def measured(run: RunView) -> bool:
+    """Whether everything that the page shows of test is there."""
+    return all(noun in run.manifest["nouns"] for noun in ("robustness", "attacks", "robustness_answers"))
+
+
+def other(store: Store, selection: Selection, run: RunView) -> RunView | None:
+    """The run to compare with, None where the address names none that is here. Raises Missing where it cannot be."""
+    why = next((why for entry, why in store.rivals(run) if entry.run_id == selection.against), None)
+    if why is None:
+        return None
+    if why:
+        raise Missing(f"{run.title} and {selection.against} cannot be compared: {why}.")
+    return store.open(selection.against)
+
+
+def corruptions(store: Store, selection: Selection) -> Table:
+    """Every corruption and severity. Raises Missing or Broken."""
+    run = store.shown(selection.run)
+    rival = other(store, selection, run)
+    return replace(_table(run, rival, _corruptions), mean=overall(run, rival))
+
+
+def attacks(store: Store, selection: Selection) -> Table:
+    """Every attack and reach, 0 among them. Raises Missing or Broken."""
+    run = store.shown(selection.run)
+    return _table(run, other(store, selection, run), _attacks)
+
+
+def _corruptions(run: RunView) -> list[Cell]:
+    rows = run.robustness().itertuples()
+    return [Cell(r.corruption, float(r.severity), float(r.level), Share(int(r.correct), int(r.n))) for r in rows]
+
+
+def _attacks(run: RunView) -> list[Cell]:
+    found = []
+    for row in run.attacks().itertuples():
+        degree = round(255 * float(row.epsilon), 6)
+        found.append(Cell(row.attack, degree, float(row.epsilon), Share(int(row.correct), int(row.n))))
+    return found
+
+
+def _table(run: RunView, rival: RunView | None, read: Callable[[RunView], list[Cell]]) -> Table:
+    cells = read(run)
+    theirs = read(rival) if rival is not None else []
+    if rival is not None:
+        here = {(cell.name, cell.degree) for cell in theirs}  # what the other was not asked about has no gap
+        both = [i for i, cell in enumerate(cells) if (cell.name, cell.degree) in here]
+        counts = np.array([paired(run, rival, cells[i]) for i in both]).reshape(-1, 4)
+        middle, (low, high) = gap(counts), newcombe(counts)
+        for i, n, *ends in zip(both, counts.sum(1), middle, low, high, strict=True):
+            cells[i] = replace(cells[i], gap=(float(ends[0]), float(ends[1]), float(ends[2])), shared=int(n))
+    clean = next(cell for cell in cells if not cell.degree)
+    return Table(run, rival, clean, [cell for cell in cells if cell.name != "none"], theirs)
+
+
+def overall(run: RunView, rival: RunView | None) -> tuple[float, float, float, int]:
+    """The mean over all cells: a picture's share of cells in which it is right is one number, the pictures are drawn.
+
+    Of two runs the difference, on the pictures and cells both were asked about. The interval is the normal one.
+    """
+    ids, shares = borne(run, rival)
+    if rival is None:
+        return (*mean_gap(shares, np.zeros(len(shares))), len(shares))
+    others, theirs = borne(rival, run)
+    _, left, right = np.intersect1d(ids, others, assume_unique=True, return_indices=True)
+    return (*mean_gap(shares[left], theirs[right]), len(left))
+
+
+def borne(run: RunView, rival: RunView | None) -> tuple[np.ndarray, np.ndarray]:
+    """ids int32 [n], and in how many of the cells, 0..1, each is named right; of those that rival was asked too."""
+    frame = run.robustness()
+    rows = frame[frame["severity"] > 0]
+    if rival is not None:
+        theirs = rival.robustness()
+        known = set(zip(theirs["corruption"], theirs["severity"], strict=True))
+        rows = rows[[cell in known for cell in zip(rows["corruption"], rows["severity"], strict=True)]]
+    said, first = run.robustness_answers()["predicted"], rows.iloc[0]
+    found = run.under(str(first["corruption"]), float(first["severity"]))
+    return found.ids, (said[rows.index] == found.labels).mean(axis=0)
+
+
+def paired(run: RunView, rival: RunView, cell: Cell) -> np.ndarray:
+    """int [4]: both right, only A, only B, neither, of the pictures both were asked about."""
+    a, b = (one.under(cell.name, cell.degree) for one in (run, rival))
+    _, left, right = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
+    alike = a.labels[left] == b.labels[right]
+    left, right = left[alike], right[alike]
+    first, second = a.worse[left] == a.labels[left], b.worse[right] == b.labels[right]
+    return np.bincount(3 - 2 * first - second, minlength=4)
+
+
+@dataclass(frozen=True)
+class Flips:
+    """The pictures of one cell that were right as they are and wrong then. rows: their places in `found`, as shown."""
+
+    name: str
+    degree: float
+    found: Under
+    rows: np.ndarray
+
+    @property
+    def right(self) -> int:
+        """How many are right as they are."""
+        return int((self.found.clean == self.found.labels).sum())
+
+
+def flips(run: RunView, under: str, sort: str = "id") -> Flips:
+    """By id. Raises Missing or Broken."""
+    name, degree = split_under(under)
+    found = run.under(name, degree)
+    rows = np.flatnonzero(found.flipped)
+    return Flips(name, degree, found, rows[np.argsort(found.ids[rows], kind="stable")])
+
+
+def worsened(doors: Doors, run: RunView, flipped: Flips, rows: np.ndarray) -> np.ndarray:
+    """uint8 [k, h, w, c]: these pictures as the network was asked about them, rounded where an attack made them.
+
+    rows: places in `flipped.found`. Raises Missing or Broken.
+    """
+    ids, labels = flipped.found.ids[rows], flipped.found.labels[rows]
+    pictures, seed = run.pictures(SPLIT), int(run.manifest["config"]["seed"])
+    images = pictures.images[[pictures.row(int(i)) for i in ids]]
+    if flipped.name not in ATTACKS:
+        return doors.predictor.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)
+    found = doors.predictor.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
+    return np.rint(found.images * 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One picture and how it is attacked. image: uint8 [h, w, c]; klass: away from which, or, targeted, towards which.
+
+    label: its true class; epsilon: of 255.
+    """
+
+    run: RunView
+    example_id: int
+    image: np.ndarray
+    label: int
+    method: str
+    epsilon: float
+    klass: int
+    targeted: bool
+
+
+def question(doors: Doors, selection: Selection) -> Question:
+    """What the address asks about one picture, the split's first where it names none. Raises Missing or Broken.
+
+    Away from what the network says of the picture, unless a class of the run's is named.
+    """
+    run = doors.store.shown(selection.run)
+    pictures = run.pictures(selection.split)
+    row = 0 if selection.sample is None else pictures.row(selection.sample)
+    image = pictures.images[row]
+    targeted = selection.target in run.classes
+    if targeted:
+        klass = run.classes.index(str(selection.target))
+    else:
+        klass = doors.predictor.predict(run.run_id, image, mode="none").predicted
+    epsilon = EPSILON if selection.epsilon is None else selection.epsilon
+    method = selection.attack or METHOD
+    return Question(run, int(pictures.ids[row]), image, int(pictures.labels[row]), method, epsilon, klass, targeted)
+
+
+def tried(doors: Doors, asked: Question) -> Attempt:
+    """The attack within the address's epsilon."""
+    return doors.predictor.attack(
+        asked.run.run_id, asked.image[None], np.array([asked.klass]), asked.method, asked.epsilon / 255,
+        targeted=asked.targeted,
+    )  # fmt: skip
+
+
+def least(doors: Doors, asked: Question) -> Attempt:
+    """The smallest epsilon that flips it."""
+    return doors.predictor.smallest(asked.run.run_id, asked.image, asked.klass, asked.method, targeted=asked.targeted)
+
+
+def _row(cell: Cell) -> list:
+    low, high = cell.share.ends
+    return [cell.share.n, cell.share.count, f"{cell.share.value:.6f}", f"{low:.6f}", f"{high:.6f}"]
+
+
+def _gap(cell: Cell) -> list:
+    return [cell.shared, *(round(x, 6) for x in cell.gap)] if cell.gap else [0, "", "", ""]
+
+
+COUNTED = ["n", "right", "accuracy", "low", "high"]
+GAP = ["n both", "A minus B", "gap low", "gap high"]
+
+
+def corruption_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row a corruption and severity, the pictures as they are first; against another run, the gap too."""
+    found = corruptions(doors.store, selection)
+    head = ["corruption", "severity", "level", *COUNTED, *(GAP if found.other else [])]
+    rows = [
+        [c.name, int(c.degree), c.level, *_row(c), *(_gap(c) if found.other else [])]
+        for c in (found.clean, *found.cells)
+    ]
+    if found.mean:
+        middle, low, high, n = (*(round(x, 6) for x in found.mean[:3]), found.mean[3])
+        numbers = ["", "", "", "", "", n, middle, low, high] if found.other else [n, "", middle, low, high]
+        rows.append(["mean", "", "", *numbers])
+    return head, rows
+
+
+def attack_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+    """One row an attack and epsilon, in 255ths; against another run, the gap too."""
+    found = attacks(doors.store, selection)
+    head = ["attack", "epsilon of 255", *COUNTED, *(GAP if found.other else [])]
+    return head, [[c.name, c.degree, *_row(c), *(_gap(c) if found.other else [])] for c in found.cells]
+
+
+def flip_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+    """The pictures that flip in the cell of the address, by id."""
+    if selection.under is None:
+        raise Missing("No corruption or attack is chosen.")
+    run = doors.store.shown(selection.run)
+    found = flips(run, selection.under)
+    said, names = found.found, run.classes
+    return ["under", "degree", "split", "example_id", "true", "said then"], [
+        [found.name, found.degree, SPLIT, int(said.ids[i]), names[said.labels[i]], names[said.worse[i]]]
+        for i in found.rows
+    ]
+
+
+def attempt_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+    """The picture under attack, a row a number of it: as it was and as it is, of 255."""
+    asked = question(doors, selection)
+    found = tried(doors, asked)
+    return ["example_id", "row", "column", "channel", "before", "after", "change"], [
+        [
+            asked.example_id, i + 1, j + 1, k + 1, int(asked.image[i, j, k]),
+            *(float(f"{255 * float(part[0, i, j, k]):.6g}") for part in (found.images, found.change)),
+        ]
+        for i, j, k in np.ndindex(asked.image.shape)
+    ]  # fmt: skip
+
+
+TABLES = {"robustness": corruption_rows, "attacks": attack_rows, "flipped": flip_rows, "attack": attempt_rows}

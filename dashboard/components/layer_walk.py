@@ -1,0 +1,433 @@
+"""Step by step through the network: choose a layer and a map, then point at a pixel to see how it was computed.
+
+The pixel under the pointer is found by assets/walk.js, which writes it to the store `<id>-at`; arrow keys move it too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import dash_bootstrap_components as dbc
+import numpy as np
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import theme
+from dashboard.components import button, icon, panel_states, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.data.store import Missing, RunView
+from dashboard.figures import activations as figures
+from dashboard.format.images import inline_url
+from dashboard.services.container import Doors
+
+ACROSS = 8  # maps a row
+LARGEST = 5  # parts of a sum that are named, the largest first
+KINDS = {
+    "Conv2d": "Convolution",
+    "Conv2dSame": "Convolution",
+    "BatchNorm2d": "Batch normalisation",
+    "MaxPool2d": "Max pooling",
+    "AvgPool2d": "Mean pooling",
+    "LayerNorm": "Normalisation",
+    "EncoderBlock": "Attention block",
+    "Residual": "Residual block",
+    "BasicBlock": "Residual block",
+    "InvertedResidual": "Inverted residual block",
+    "Lens": "Enlarging",
+    "ZeroPad2d": "Padding",
+    "Tokens": "Patches in a row",
+}
+MEANING = {
+    "Conv2d": "Small windows of weights slide over the maps; each place is a sum of products.",
+    "BatchNorm2d": "Each map is shifted and stretched to the range that training saw.",
+    "ReLU": "What is below zero becomes zero.",
+    "ReLU6": "What is below zero becomes zero, what is above six becomes six.",
+    "MaxPool2d": "Of each small square only the largest number stays.",
+    "EncoderBlock": "Every patch looks at every other; the words are laid back where their patches lie.",
+    "Residual": "What came in is added to what the layers inside made of it.",
+}
+MEANING["Conv2dSame"], MEANING["BasicBlock"] = MEANING["Conv2d"], MEANING["Residual"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose walk it is. image: uint8 [h, w, c] of the network's form."""
+
+    run: RunView
+    image: np.ndarray
+
+
+def layout(id: str) -> html.Div:
+    """A button; what it opens costs nothing before."""
+    choice = html.Div(
+        [
+            button(icon("previous"), id=f"{id}-back", kind="icon", small=True, **{"aria-label": "Layer before"}),
+            html.Label("Layer", htmlFor=f"{id}-stop", className="sr"),
+            dbc.Select(id=f"{id}-stop", options=[]),
+            button(icon("next"), id=f"{id}-on", kind="icon", small=True, **{"aria-label": "Next layer"}),
+        ],
+        className="walk-layers",
+    )
+    channel = html.Div(
+        [
+            html.Label("Map", htmlFor=f"{id}-channel"),
+            dbc.Input(id=f"{id}-channel", type="number", min=1, step=1, value=None),
+            html.Span(id=f"{id}-of", className="faint small"),
+        ],
+        className="row-ff walk-channel",
+    )
+    inside = [
+        choice,
+        html.P(id=f"{id}-words", className="quiet small"),
+        plain.place(f"{id}-sheet", className="walk-sheet"),
+        channel,
+        slot(f"{id}-sum-face"),
+        plain.place(f"{id}-pair", className="duo walk-pair"),
+        plain.place(f"{id}-sum", "div", className="walk-sum", **{"aria-live": "polite"}),
+    ]
+    return html.Div(
+        [
+            button(
+                ["Walk through the network", icon("next")],
+                id=f"{id}-open",
+                small=True,
+                **{"aria-expanded": "false", "aria-controls": f"{id}-body"},
+            ),
+            html.Div([slot(f"{id}-face"), html.Div(inside)], id=f"{id}-body", className="walk-body", hidden=True),
+            dcc.Store(id=f"{id}-opened", data=0),
+            dcc.Store(id=f"{id}-asked"),  # what says which picture, once the walk is open: before, nobody is asked
+            dcc.Store(id=f"{id}-drawn"),  # which map is on screen: {"of", "stop", "channel", "row", "column"}
+            dcc.Store(id=f"{id}-at"),  # the pixel pointed at: {"of", "row", "column"}
+        ],
+        className="walk",
+    )
+
+
+def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[Any], Subject]) -> None:
+    """given: what says which picture; subject: reads it, raises PreventUpdate where there is none."""
+    app.clientside_callback(
+        """(clicks) => { const open = Boolean(clicks % 2); return [!open, String(open), open ? 1 : 0]; }""",
+        Output(f"{id}-body", "hidden"),
+        Output(f"{id}-open", "aria-expanded"),
+        Output(f"{id}-opened", "data"),
+        Input(f"{id}-open", "n_clicks"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        """(back, on, options, value) => {
+            const by = (dash_clientside.callback_context.triggered_id || '').endsWith('-back') ? -1 : 1;
+            const all = (options || []).map((one) => one.value);
+            const next = all[all.indexOf(value) + by];
+            return next === undefined ? dash_clientside.no_update : next;
+        }""",
+        Output(f"{id}-stop", "value", allow_duplicate=True),
+        Input(f"{id}-back", "n_clicks"),
+        Input(f"{id}-on", "n_clicks"),
+        State(f"{id}-stop", "options"),
+        State(f"{id}-stop", "value"),
+        prevent_initial_call=True,
+    )
+
+    app.clientside_callback(
+        "(opened, said) => (opened ? said : dash_clientside.no_update)",
+        Output(f"{id}-asked", "data"),
+        Input(f"{id}-opened", "data"),
+        given,
+        prevent_initial_call=True,
+    )
+
+    @panel_callback(
+        app,
+        f"{id}-face",
+        Output(f"{id}-stop", "options"),
+        Output(f"{id}-stop", "value"),
+        Output(f"{id}-channel", "value"),
+        Output(f"{id}-channel", "max"),
+        Output(f"{id}-of", "children"),
+        Output(f"{id}-words", "children"),
+        plain.children(f"{id}-sheet"),
+        Output(f"{id}-drawn", "data"),
+        Input(f"{id}-asked", "data"),
+        Input(f"{id}-stop", "value"),
+        Input(f"{id}-channel", "value"),
+        State(f"{id}-drawn", "data"),
+        prevent_initial_call=True,
+    )
+    def draw_walk(said: Any, stop: Any, channel: Any, drawn: Any):
+        who = subject(said)
+        walked = doors.predictor.walk(who.run.run_id, who.image)
+        if not walked:
+            raise Missing(
+                "Nothing in this network is a picture: every number goes straight to every unit of the first dense "
+                "layer, wherever it lies, so there are no maps to walk along."
+            )
+        place = number(stop, len(walked) - 1, 0)
+        maps = walked[place].maps
+        before = drawn if isinstance(drawn, dict) else {}
+        moved = before.get("stop") != place or before.get("run") != who.run.run_id
+        chosen = figures.liveliest(maps) if moved or not isinstance(channel, int) else number(channel, len(maps), 1) - 1
+        row, column = (int(i) for i in np.unravel_index(np.abs(maps[chosen]).argmax(), maps.shape[1:]))
+        state = {
+            "of": f"{who.run.run_id}/{crc32(who.image.tobytes())}/{place}/{chosen}",
+            "run": who.run.run_id,
+            "stop": place,
+            "channel": chosen,
+            "row": row,
+            "column": column,
+        }
+        return (
+            [{"value": str(i), "label": title(one)} for i, one in enumerate(walked)],
+            str(place),
+            chosen + 1,
+            len(maps),
+            f"of {len(maps)}",
+            words(walked[place]),
+            sheet(maps, chosen, f"{id}-channel"),
+            state,
+        )
+
+    @panel_callback(
+        app,
+        f"{id}-sum-face",
+        plain.children(f"{id}-pair"),
+        plain.children(f"{id}-sum"),
+        Input(f"{id}-drawn", "data"),
+        Input(f"{id}-at", "data"),
+        Input(theme.STATE, "data"),
+        State(f"{id}-asked", "data"),
+        prevent_initial_call=True,
+    )
+    def draw_sum(drawn: Any, at: Any, mode: Any, said: Any):
+        if not isinstance(drawn, dict):
+            raise PreventUpdate
+        who = subject(said)
+        walked = doors.predictor.walk(who.run.run_id, who.image)
+        place = number(drawn.get("stop"), len(walked) - 1, 0)
+        maps = walked[place].maps
+        channel = number(drawn.get("channel"), len(maps) - 1, 0)
+        pointed = at if isinstance(at, dict) and at.get("of") == drawn.get("of") else drawn
+        row = number(pointed.get("row"), maps.shape[1] - 1, 0)
+        column = number(pointed.get("column"), maps.shape[2] - 1, 0)
+        found = doors.predictor.arithmetic(who.run.run_id, who.image, place, channel, row, column)
+        spot = Spot(channel, row, column)
+        return (
+            pair(walked[place], found, spot, str(drawn.get("of")), f"{id}-at"),
+            explained(walked[place], found, spot, theme.mode_of(mode)),
+        )
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One number of a layer's maps; counted from 0."""
+
+    channel: int
+    row: int
+    column: int
+
+
+def number(value: Any, most: int, least: int) -> int:
+    """A whole number from the browser, within its limits; the smallest for anything else."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return min(max(int(text), least), most) if text.isascii() and text.isdigit() and len(text) < 9 else least
+
+
+def title(stop: Any) -> str:
+    """'4 Residual block, 16 of 28 × 28'; a part of it: '4 · Convolution, 16 of 28 × 28'."""
+    own = stop.block.rpartition(".")[2]
+    number = f"{int(own) + 1}" if own.isdigit() else own
+    name = KINDS.get(stop.kind, stop.kind)
+    return f"{number}{' · ' if stop.inside else ' '}{name}, {len(stop.maps)} of {size(stop.maps)}"
+
+
+def words(stop: Any) -> str:
+    """What this layer does to what it was given."""
+    makes = f"{len(stop.maps)} maps of {size(stop.maps)}"
+    if stop.before is None:
+        return f"{MEANING.get(stop.kind, '')} It makes {makes}.".strip()
+    given = f"{len(stop.before)} map{'s' if len(stop.before) > 1 else ''} of {size(stop.before)}"
+    return f"{MEANING.get(stop.kind, '')} It is given {given} and makes {makes}.".strip()
+
+
+def size(maps: np.ndarray) -> str:
+    return " × ".join(map(str, maps.shape[1:]))
+
+
+def sheet(maps: np.ndarray, chosen: int, target: str) -> list:
+    """The maps as one picture; a click on one chooses it."""
+    image = figures.sheet(maps, across=ACROSS)
+    shown = min(len(maps), figures.LIMIT)
+    columns = min(ACROSS, shown)
+    rows = -(-shown // columns)
+    across, down = 100 / columns, 100 / rows
+    frame = html.I(
+        style={
+            "left": f"{chosen % columns * across:.3f}%",
+            "top": f"{chosen // columns * down:.3f}%",
+            "width": f"{across:.3f}%",
+            "height": f"{down:.3f}%",
+        }
+    )
+    alt = f"{shown} feature maps, number {chosen + 1} is chosen; the field Map below chooses another"
+    picture = html.Img(src=inline_url(image), alt=alt, className="crisp")
+    marks = {"data-sheet": target, "data-columns": str(columns), "data-rows": str(rows), "data-count": str(shown)}
+    more = html.P(f"The first {shown} of {len(maps)}.", className="faint small") if shown < len(maps) else None
+    return [html.Div([picture, frame if chosen < shown else None], className="sheet", **marks), more]
+
+
+def pair(stop: Any, found: Any, spot: Spot, of: str, target: str) -> list:
+    """What the layer was given, with the window that was looked at, and what it made of it, with the pixel."""
+    kind = type(found).__name__
+    given = None
+    if stop.before is not None:
+        channel = spot.channel
+        if kind == "Products":
+            channel = int(found.channels[np.abs(found.parts).argmax()])
+        maps = stop.before[min(channel, len(stop.before) - 1)]
+        window = getattr(found, "window", None)
+        if window is None and stop.before.shape[1:] == stop.maps.shape[1:] and kind != "Mixed":
+            window = (spot.row, spot.column, 1, 1)
+        one = f"map {channel + 1} of {len(stop.before)}" if len(stop.before) > 1 else "one map"
+        given = html.Figure(
+            [
+                html.Div([painted(maps, "What goes in"), frame(window, maps.shape)], className="shot"),
+                html.Figcaption(f"goes in: {one}, {size(stop.before)}"),
+            ]
+        )
+    made = stop.maps[spot.channel]
+    height, width = made.shape
+    marks = {
+        "data-pixels": target,
+        "data-of": of,
+        "data-rows": str(height),
+        "data-columns": str(width),
+        "data-row": str(spot.row),
+        "data-column": str(spot.column),
+    }
+    answer = html.Figure(
+        [
+            html.Div(
+                [painted(made, "What comes out"), frame((spot.row, spot.column, 1, 1), made.shape)],
+                className="shot",
+                tabIndex="0",
+                role="group",
+                **{"aria-label": f"Map {spot.channel + 1}: arrow keys choose the pixel"},
+                **marks,
+            ),
+            html.Figcaption(f"comes out: map {spot.channel + 1}, row {spot.row + 1}, column {spot.column + 1}"),
+        ]
+    )
+    return [given or html.Figure(panel_states.empty("What goes in is no picture.")), answer]
+
+
+def painted(values: np.ndarray, alt: str) -> html.Img:
+    """float [h, w] as a picture: black is zero, blue above, orange below."""
+    image = figures.paint(values, float(np.abs(values).max(initial=0)))
+    return html.Img(src=inline_url(image), alt=alt, className="crisp")
+
+
+def frame(window: tuple[int, int, int, int] | None, shape: tuple[int, ...]) -> html.I | None:
+    """A frame at top, left of height, width in pixels of a picture of this shape; cut at its edges."""
+    if window is None:
+        return None
+    top, left = max(window[0], 0), max(window[1], 0)
+    bottom, right = min(window[0] + window[2], shape[0]), min(window[1] + window[3], shape[1])
+    places = (left / shape[1], top / shape[0], (right - left) / shape[1], (bottom - top) / shape[0])
+    return html.I(style={k: f"{100 * v:.3f}%" for k, v in zip(("left", "top", "width", "height"), places, strict=True)})
+
+
+def said(value: float, digits: int = 2) -> str:
+    """'−0.31', with a true minus; '0' for nothing."""
+    text = f"{value:.{digits}f}"
+    return ("0" if float(text) == 0 else text).replace("-", "−")
+
+
+def explained(stop: Any, found: Any, spot: Spot, mode: str) -> list:
+    """How the number came about, in numbers that add up."""
+    value = html.B(said(found.value, 3))
+    match type(found).__name__:
+        case "Products":
+            return products(found, mode)
+        case "Largest":
+            most = float(np.nanmax(np.abs(found.inputs)))
+            grid = numbers(found.inputs, most, mode, "the square it looks at")
+            return [html.Div([grid, html.Span("largest", className="arrow"), html.P(value)], className="parts")]
+        case "Scaled":
+            line = (
+                f"({said(found.given, 3)} − {said(found.mean, 3)}) ÷ {said(found.spread, 3)} × {said(found.gain, 3)} "
+                f"+ {said(found.offset, 3)} = "
+            )
+            names = "(given − mean) ÷ spread × gain + offset; mean and spread are of the training pictures"
+            return [html.P([line, value], className="sum"), html.P(names, className="faint small")]
+        case "Added":
+            first, second = (came(name) for name in found.names)
+            total = found.first + found.second
+            line = f"{said(found.first, 3)} ({first}) + {said(found.second, 3)} ({second}) = "
+            if found.bent and total < 0:
+                return [html.P([line, said(total, 3), ", below zero, so ", value], className="sum")]
+            return [html.P([line, value], className="sum")]
+        case "Bent":
+            return [html.P([f"{stop.kind}({said(found.given, 3)}) = ", value], className="sum")]
+        case _:
+            why = (
+                "Attention: every patch looked at every other, so no window says where this number came from."
+                if stop.kind == "EncoderBlock"
+                else "This step does several things at once, so no single line says where this number came from."
+            )
+            return [html.P(["Here: ", value], className="sum"), html.P(why, className="faint small")]
+
+
+def came(name: str) -> str:
+    """What a part of a block is called in a sum."""
+    return f"its {name.split('.', 2)[2]}" if name else "what came in"
+
+
+def products(found: Any, mode: str) -> list:
+    """One convolution at one place: a map's window times its weights, the sums of all maps, the bias, the total."""
+    order = np.argsort(-np.abs(found.parts), kind="stable")
+    first = int(order[0])
+    inputs, weights = found.inputs[first], found.weights[first]
+    grids = [
+        numbers(inputs, float(np.abs(inputs).max()), mode, f"window of map {found.channels[first] + 1}"),
+        html.Span("×", className="arrow", **{"aria-hidden": "true"}),
+        numbers(weights, float(np.abs(weights).max()), mode, "its weights"),
+        html.Span("=", className="arrow", **{"aria-hidden": "true"}),
+        html.P(
+            [html.B(said(float(found.parts[first]), 3)), html.Small(f"{inputs.size} products, added up")],
+            className="part",
+        ),
+    ]
+    rows = [(f"map {found.channels[i] + 1}", float(found.parts[i])) for i in order[:LARGEST]]
+    rest = order[LARGEST:]
+    if len(rest):
+        rows.append((f"the other {len(rest)}" if len(rest) > 1 else "the other one", float(found.parts[rest].sum())))
+    rows.append(("bias", found.bias))
+    most = max(max(abs(amount) for _, amount in rows), 1e-12)
+    lines = [
+        html.Li(
+            [
+                html.Span(name),
+                html.Span(
+                    html.I(className="less" if amount < 0 else "", style={"width": f"{100 * abs(amount) / most:.1f}%"}),
+                    className="track",
+                ),
+                html.Span(said(amount, 3)),
+            ]
+        )
+        for name, amount in rows
+    ]
+    total = html.Li([html.B("together"), html.Span(), html.B(said(found.value, 3))], className="total")
+    return [html.Div(grids, className="parts"), html.Ul([*lines, total], className="walk-parts")]
+
+
+def numbers(values: np.ndarray, most: float, mode: str, caption: str) -> html.Figure:
+    """A grid of numbers, each on its colour of the diverging scale. values: float [rows, columns], NaN for nothing."""
+    stops = theme.palette(mode).div
+    cells = []
+    for value in values.reshape(-1):
+        if np.isnan(value):
+            cells.append(html.Span(""))
+            continue
+        colour = theme.ramp(stops, 0.5 + 0.5 * float(value) / most if most else 0.5)
+        cells.append(html.Span(said(float(value)), style={"background": colour, "color": theme.ink_on(colour)}))
+    return html.Figure([html.Div(cells, className="numgrid", style={"--n": values.shape[1]}), html.Figcaption(caption)])

@@ -1,0 +1,376 @@
+"""One image, up close: what was said of it, why, and what it resembles. Opened by `sample` in the URL."""
+
+import numpy as np
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+
+from dashboard.components import badge, button, evidence, explanations, icon, plain
+from dashboard.components import layer_walk as walk
+from dashboard.components.bars import probability_bars
+from dashboard.components.panel import panel_callback, slot
+from dashboard.components.tiles import neighbour_list
+from dashboard.data.store import TAGS, Broken, Comparison, Missing, RunView
+from dashboard.exports import tables
+from dashboard.format.images import single_url
+from dashboard.services.container import Doors
+from dashboard.state.selection import PAGE_SIZE, PAIRED, Selection
+
+DRAWER = "sample-drawer"
+FACE = "sample-drawer-face"
+BODY = "sample-drawer-body"
+WHY = "sample-drawer-why"
+WALK = "sample-drawer-layers"
+EVIDENCE = "sample-drawer-evidence"
+EVIDENCE_FACE = "sample-drawer-evidence-face"
+ALREADY_SHOWN = ("/prediction", "/review", "/robustness")  # pages that show the sample themselves
+ASKED = "sample-drawer-asked"  # dcc.Store: the address whose sample is shown, "" while the drawer is closed
+ELSEWHERE = "sample-drawer-elsewhere"  # dcc.Store: pages that show the sample themselves
+SHOWN = "sample-drawer-shown"  # dcc.Store: the maps' address without their queries, and the classes asked about
+SETTLED = 250  # ms on one sample before the slower maps are asked for, so that walking through samples stays quick
+
+
+def layout() -> html.Aside:
+    """Empty and closed; the callback fills it."""
+    head = html.Header(
+        [
+            html.Div(id="sample-drawer-title"),
+            html.Div(id="sample-drawer-walk", className="row-ff"),
+        ]
+    )
+    return html.Aside(
+        [
+            head,
+            slot(FACE),
+            html.Div(body(), id=BODY, className="body", tabIndex="0", role="group", **{"aria-label": "Sample details"}),
+            html.Footer(id="sample-drawer-foot"),
+            dcc.Store(id=SHOWN),
+            dcc.Store(id=ASKED, data=""),
+            dcc.Store(id=ELSEWHERE, data=list(ALREADY_SHOWN)),
+        ],
+        id=DRAWER,
+        className="drawer",
+        **{"aria-label": "Sample"},
+    )
+
+
+def body() -> list:
+    """The parts that stay; their content comes with each sample."""
+    return [
+        html.Div(id="sample-drawer-verdict", className="verdict"),
+        html.Div(id="sample-drawer-tags"),
+        html.Div(
+            [
+                html.H3("What spoke for which class"),
+                html.P(explanations.HELP, className="quiet small"),
+                explanations.layout(WHY),
+            ],
+            className="why",
+        ),
+        html.Div([html.H3("Through its layers"), walk.layout(WALK)]),
+        html.Div([html.H3("Probability of each class"), html.Div(id="sample-drawer-bars")]),
+        html.Div(
+            [
+                html.H3("Ten nearest training images"),
+                html.P(id="sample-drawer-nearest", className="quiet small"),
+                html.Div(id="sample-drawer-neighbours"),
+                slot(EVIDENCE_FACE),
+                plain.place(EVIDENCE),
+            ]
+        ),
+    ]
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Fill the drawer from the URL; explain in the browser's own time."""
+
+    # opened and closed in the browser, so that a click which shows no sample asks the server for none
+    app.clientside_callback(
+        """(search, pathname, elsewhere, asked) => {
+            const shown = new URLSearchParams(search || '').has('sample') && !elsewhere.includes(pathname);
+            const now = shown ? search : '';
+            const news = now === asked ? window.dash_clientside.no_update : now;
+            return [shown ? 'drawer open' : 'drawer', shown ? '0' : '-1', news];
+        }""",
+        Output(DRAWER, "className"),
+        Output(BODY, "tabIndex"),
+        Output(ASKED, "data"),
+        Input("url", "search"),
+        Input("url", "pathname"),
+        State(ELSEWHERE, "data"),
+        State(ASKED, "data"),
+    )
+
+    @panel_callback(
+        app,
+        FACE,
+        *(
+            Output(f"sample-drawer-{part}", "children")
+            for part in (
+                "title",
+                "walk",
+                "verdict",
+                "bars",
+                "nearest",
+                "neighbours",
+                "foot",
+                "tags",
+            )
+        ),
+        *(Output(f"{WHY}-class-{row}", "children") for row in explanations.ROWS),
+        Output(f"{WHY}-grid", "style"),
+        Output(f"{WHY}-note", "children"),
+        Output(f"{WHY}-layer", "options"),
+        Output(f"{WHY}-layer", "value"),
+        Output(SHOWN, "data"),
+        Input(ASKED, "data"),
+        State("url", "pathname"),
+        State(f"{WHY}-layer", "value"),
+    )
+    def draw_sample(search: str | None, path: str | None, layer: object):
+        selection = Selection.parse(search)
+        if selection.sample is None:
+            raise PreventUpdate
+        return sample(doors, selection, doors.store.compare(selection) if path in PAIRED else None, layer)
+
+    app.clientside_callback(
+        """(shown, layer) => {
+            if (!shown) return;
+            const cam = (map) => map.way === 'grad-cam';
+            const address = (map) => {
+                if (cam(map) && !shown.cam) return '';
+                const at = cam(map) && layer && layer !== 'auto' ? `&layer=${layer}` : '';
+                return `${shown.url}?target=${map.target}&method=${map.way}${at}`;
+            };
+            const put = (maps) => maps.forEach((map) =>
+                dash_clientside.set_props(map.id, {src: address(map), alt: map.alt}));
+            const now = JSON.stringify(shown), news = now !== window.ffShown;
+            window.ffShown = now;
+            if (news) {
+                window.clearTimeout(window.ffSettled);
+                shown.maps.forEach((map) => dash_clientside.set_props(map.id, {src: '', alt: ''}));
+                window.ffSettled = window.setTimeout(() => put(shown.maps.filter((map) => !cam(map))), SETTLED);
+            }
+            window.setTimeout(() => put(shown.maps.filter(cam)), 0);
+        }""".replace("SETTLED", str(SETTLED)),
+        Input(SHOWN, "data"),
+        Input(f"{WHY}-layer", "value"),
+        prevent_initial_call=True,
+    )
+    explanations.register(app, WHY)
+    walk.register(app, doors, WALK, Input(ASKED, "data"), lambda search: subject(doors, search))
+
+    @panel_callback(app, EVIDENCE_FACE, plain.children(EVIDENCE), Input(ASKED, "data"))
+    def draw_evidence(search: str | None):
+        selection = Selection.parse(search)
+        if selection.sample is None:
+            raise PreventUpdate
+        return proof(doors, selection)
+
+
+def subject(doors: Doors, search: object) -> walk.Subject:
+    """The sample of an address, as the network sees it; PreventUpdate without one."""
+    selection = Selection.parse(search)
+    if selection.sample is None:
+        raise PreventUpdate
+    run = doors.store.shown(selection.run).reviewed(selection.labels)
+    return walk.Subject(run, run.picture(selection.split, selection.sample))
+
+
+def proof(doors: Doors, selection: Selection) -> list:
+    """How usual the sample is, the nearest of the class that came second, and pictures that are nearly the same."""
+    assert selection.sample is not None
+    run = doors.store.shown(selection.run).asked(selection)
+    predictions = run.predictions(selection.split)
+    row = predictions.row(selection.sample)
+    second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
+    found = doors.predictor.familiarity(
+        run.run_id,
+        run.picture(selection.split, selection.sample),
+        itself=selection.sample if selection.split == "reference" else None,
+        rival=second.id,
+    )
+    return [
+        *evidence.rival(run, found, second.id, second.role),
+        *evidence.twins(run, selection.split, selection.sample),
+        html.Div(evidence.meter(found), className="unusual"),
+    ]
+
+
+def sample(
+    doors: Doors, selection: Selection, pair: Comparison | None = None, layer: object = explanations.AUTO
+) -> tuple:
+    """Every part of the drawer for selection.sample, in the order of the callback's outputs.
+
+    pair: the two runs of a page that is about two; layer: that was chosen for Grad-CAM, kept where this run has it.
+    """
+    assert selection.sample is not None
+    shown_run = doors.store.shown(selection.run)
+    run = shown_run.reviewed(selection.labels) if pair else shown_run.asked(selection)  # two runs have no common epoch
+    predictions = run.predictions(selection.split)
+    row = predictions.row(selection.sample)
+    guess, label = int(predictions.predicted[row]), int(predictions.labels[row])
+    probabilities = predictions.probabilities[row]
+    right = guess == label
+    height, width, _ = run.pictures(selection.split).images.shape[1:]
+    where = single_url(run.dataset["name"], selection.split, selection.sample)
+    said = f"Predicted by {run.title}" if pair else "Predicted"
+    said += "" if run.epoch is None or selection.split == "reference" else f" after epoch {run.epoch}"
+    verdict = [
+        html.Div(
+            [
+                html.P(said, className="quiet small"),
+                html.H2([run.classes[guess], " ", html.Span(f"{100 * probabilities[guess]:.1f} %")]),
+                html.P(
+                    [
+                        "labelled ",
+                        html.B(run.classes[label]),
+                        "" if right else f", which got {100 * probabilities[label]:.1f} %",
+                    ],
+                    className="quiet",
+                ),
+                second(pair, selection) if pair else None,
+            ]
+        ),
+        badge("right", "good") if right else badge("wrong", "bad"),
+    ]
+    sentence, neighbours = nearest(run, selection, guess)
+    studio = selection.here().with_(sample=selection.sample).query()
+    foot = [
+        button("Open in the studio", kind="primary", search=studio, path="/prediction"),
+        html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""}),
+    ]
+    layers = run.manifest.get("layers", [])
+    options = explanations.places(layers)
+    asked = explanations.targets(probabilities, run.classes, label)
+    shown = {
+        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png",
+        "cam": len(options) > 1,
+        "maps": [
+            {
+                "id": explanations.cell(WHY, row, way),
+                "target": target.id,
+                "way": way,
+                "alt": explanations.alt(way, target),
+            }
+            for row, target in enumerate(asked)
+            for way in explanations.METHODS
+        ],
+    }
+    note = [
+        f"As the network sees it, {width} × {height}. {explanations.kept(run)}",
+        "" if len(options) > 1 else "No Grad-CAM: this network has no convolution for it to look at. ",
+        html.A("Values as CSV", href=tables.url("explanation", selection.with_(sample=selection.sample)), download=""),
+    ]
+    ids = pair.ids[pair.ordered(selection)] if pair else predictions.ids[run.ordered(selection)]
+    title, walk = place(selection, ids.tolist())
+    return (
+        title,
+        walk,
+        verdict,
+        probability_bars(probabilities, run.classes, guess=guess, label=label),
+        sentence,
+        neighbours,
+        foot,
+        tags(run, selection),
+        *(explanations.line(target) for target in asked),
+        explanations.over(where, height, width),
+        note,
+        options,
+        layer if any(one["value"] == layer for one in options) else explanations.AUTO,
+        shown,
+    )
+
+
+def second(pair: Comparison, selection: Selection) -> html.P:
+    """What the other run says, and the way to its side of it."""
+    predictions = pair.b.predictions(selection.split)
+    try:
+        row = predictions.row(selection.sample or 0)
+    except LookupError:
+        return html.P(f"{pair.b.title} does not know this image.", className="quiet")
+    words = f"{pair.b.classes[predictions.predicted[row]]} {100 * predictions.confidence[row]:.1f} %"
+    there = selection.swapped(pair.a.run_id, pair.b.run_id).with_(sample=selection.sample).query()
+    said = [f"{pair.b.title} says ", html.B(words), f", {'right' if predictions.right[row] else 'wrong'}. "]
+    return html.P([*said, button("Its side", kind="ghost", small=True, search=there)], className="quiet")
+
+
+def tags(run: RunView, selection: Selection) -> html.Ul | html.P:
+    """The sample's failure modes, each a chip that selects all of its kind, with what to do next."""
+    found = []
+    for key, tag in TAGS.items():
+        try:
+            ids = run.tagged(selection.split, key, selection.against)
+        except (Missing, Broken):
+            continue  # the page of slices says what it needs
+        at = int(np.searchsorted(ids, selection.sample or 0))
+        if at < len(ids) and ids[at] == selection.sample:
+            chip = html.Button(
+                tag.title,
+                type="button",
+                className="chip add",
+                title=tag.means,
+                **{
+                    "data-search": selection.clear().with_(tag=(key,)).query(),
+                    "aria-label": f"Select all images with the tag {tag.title}: {tag.means}",
+                },
+            )
+            found.append(html.Li([chip, html.Span(tag.do, className="quiet small")]))
+    whose = "" if run.epoch is None else " of the kept network"  # modes are of a run, not of one of its epochs
+    if not found:
+        return html.P(f"No failure mode{whose} is known of it.", className="faint small")
+    if whose:
+        found.insert(0, html.Li(f"Failure modes{whose}:", className="quiet small"))
+    return html.Ul(found, className="modes-of", **{"aria-label": f"Failure modes{whose}"})
+
+
+def place(selection: Selection, ids: list[int]) -> tuple[list, list]:
+    """Where the sample stands in the selection, and the buttons that go on from there."""
+    at = ids.index(selection.sample) if selection.sample in ids else None
+    words = f"{at + 1:,} of {len(ids):,}" if at is not None else "outside the selection"
+
+    def step(by: int, name: str, label: str, mark: str) -> html.Button:
+        to = -1 if at is None else at + by
+        there = 0 <= to < len(ids)
+        search = selection.with_(sample=ids[to], page=to // PAGE_SIZE + 1).query() if there else None
+        return button(
+            icon(name),
+            kind="icon ghost",
+            small=True,
+            search=search,
+            disabled=not there,
+            **{"aria-label": label, mark: ""},
+        )
+
+    walk = [
+        step(-1, "previous", "Previous sample", "data-previous"),
+        step(1, "next", "Next sample", "data-next"),
+        button(
+            icon("close"),
+            kind="icon ghost",
+            small=True,
+            search=selection.with_(sample=None).query(),
+            **{"aria-label": "Close", "data-close": ""},
+        ),
+    ]
+    return [html.B(f"#{selection.sample}", className="mono"), html.Span(f" {words}", className="faint")], walk
+
+
+def nearest(run, selection: Selection, guess: int) -> tuple[str, html.Ul | html.P]:
+    """A sentence and the pictures; when the run has no neighbours, the command that makes them."""
+    try:
+        frame = run.neighbours(selection.split, selection.sample)
+    except LookupError as missing:
+        return str(missing), html.Code(getattr(missing, "command", ""))
+    pictures = run.pictures("reference")
+    ids = frame["neighbour_id"].tolist()
+    labels = [int(pictures.labels[pictures.row(i)]) for i in ids]
+    agree = sum(label == guess for label in labels)
+    name = run.classes[guess]
+    words = (
+        "the picture lies among them"
+        if agree >= 0.8 * len(ids)
+        else "its surroundings are mixed"
+        if agree >= 0.4 * len(ids)
+        else "its surroundings say something else"
+    )
+    return f"{agree} of {len(ids)} are labelled {name}: {words}.", neighbour_list(run, ids, labels)

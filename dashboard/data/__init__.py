@@ -1,0 +1,1 @@
+"""READ: runs and data sets as typed arrays, cached."""

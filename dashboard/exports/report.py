@@ -1,0 +1,194 @@
+"""What a view says as one file: /export/report.html with the page's own query. It opens with the network off."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flask import Flask, Response, abort, request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dashboard.analysis.comparison import verdict
+from dashboard.data.store import TAGS, Broken, Missing, RunView
+from dashboard.exports.report_views import VIEWS, strip
+from dashboard.figures.confusion import values
+from dashboard.format.proportion import Share
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
+from dashboard.theme import LIGHT, ink_on, ramp
+
+PAIRS = 10  # confusions that are listed
+SLICES = 10
+STRIP = 10  # pictures of each slice
+SCORES = {
+    "accuracy": "accuracy", "macro_f1": "macro-F1", "loss": "loss, nats", "calibration_error": "calibration error",
+}  # fmt: skip
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def html(doors: Doors, selection: Selection, address: str, page: str = "") -> str:
+    """The report of a view as one page without scripts, fonts or links to files. address: of the view itself.
+
+    page: a key of VIEWS, '' where a selection is all that the view is about. Raises Missing, Broken.
+    """
+    view = VIEWS[page](doors, selection)
+    run, selection = view.run, view.selection
+    predictions = run.predictions(selection.split)
+    kept = predictions.kept
+    return TEMPLATES.get_template("report.html").render(
+        run=run,
+        view=view,
+        manifest=run.manifest,
+        mark=doors.store.marks().of(run.run_id),
+        split=selection.split,
+        address=address,
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        everything=Share(int((predictions.right & kept).sum()), int(kept.sum())),
+        scores=scores(run, selection.split),
+        matrix=matrix(run, selection),
+        classes=classes(run, selection.split),
+        confused=confused(run, selection),
+        slices=slices(run, selection.split),
+        tags=tags(run, selection, view.ids),
+        against="" if page else against(doors, selection),
+        files=files(run),
+    )
+
+
+def scores(run: RunView, split: str) -> list[tuple[str, str]]:
+    """Of the whole split, with the 95 % interval where there is one."""
+    try:
+        table = run.scores(split)
+    except (Missing, Broken):
+        return []
+    found = []
+    for row in table[table["class"].isna()].itertuples():
+        if row.metric in SCORES:
+            ends = f" ({row.low:.4f} – {row.high:.4f})" if row.low == row.low else ""
+            found.append((SCORES[row.metric], f"{row.value:.4f}{ends}, n {row.n:,}"))
+    return found
+
+
+def matrix(run: RunView, selection: Selection) -> list[dict[str, Any]]:
+    """Rows of cells as they are shown on the page, each with its colours."""
+    counts = run.confusion(selection)
+    shown = values(counts, "row")
+    mistakes = np.sqrt(np.where(np.eye(len(counts), dtype=bool), 0, counts))
+    loud = mistakes / max(mistakes.max(), 1)
+    rows = []
+    for i, name in enumerate(run.classes):
+        cells = []
+        for j in range(len(run.classes)):
+            if i == j:
+                paint = ramp(LIGHT.calm, float(np.clip((shown[i, i] - 0.8) / 0.2, 0, 1)))
+            else:
+                paint = ramp(LIGHT.seq, 0.08 + 0.92 * float(loud[i, j])) if counts[i, j] else LIGHT.solid
+            cells.append({"n": int(counts[i, j]), "paint": paint, "ink": ink_on(paint)})
+        rows.append({"name": name, "cells": cells, "recall": Share(int(counts[i, i]), int(counts[i].sum()))})
+    return rows
+
+
+def classes(run: RunView, split: str) -> list[tuple[str, Share, Share]]:
+    """(class, recall, precision) over the whole split, worst first."""
+    predictions, count = run.predictions(split), len(run.classes)
+    kept = predictions.kept
+    hits = np.bincount(predictions.labels[predictions.right & kept], minlength=count)
+    truths = np.bincount(predictions.labels[kept], minlength=count)
+    guesses = np.bincount(predictions.predicted[kept], minlength=count)
+    order = np.argsort(hits / np.maximum(truths, 1), kind="stable")
+    return [(run.classes[i], Share(int(hits[i]), int(truths[i])), Share(int(hits[i]), int(guesses[i]))) for i in order]
+
+
+def confused(run: RunView, selection: Selection) -> list[tuple[str, str, Share]]:
+    """(true, predicted, share of that label), most mistakes first, counted as the matrix is."""
+    counts = run.confusion(selection)
+    wrong = counts * ~np.eye(len(counts), dtype=bool)
+    places = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [divmod(int(place), len(counts)) for place in places]
+    return [
+        (run.classes[i], run.classes[j], Share(int(wrong[i, j]), int(counts[i].sum()))) for i, j in pairs if wrong[i, j]
+    ]
+
+
+def slices(run: RunView, split: str) -> list[dict[str, Any]]:
+    """The weakest, as ranked, with a strip of their mistakes; nothing where the run has no such table."""
+    try:
+        table = run.slices(split).sort_values(["p_adjusted", "p"]).head(SLICES)
+        predictions = run.predictions(split)
+        found = []
+        for row in table.itertuples():
+            members = np.flatnonzero(np.isin(predictions.ids, run.sliced(split, row.slice)) & ~predictions.right)
+            found.append(
+                {
+                    "name": run.slice_name(row.slice),
+                    "rule": row.rule,
+                    "wrong": Share(int(row.wrong), int(row.n)),
+                    "lift": f"{row.lift:.1f}× ({row.lift_low:.1f} – {row.lift_high:.1f})",
+                    "p": f"{row.p_adjusted:.2g}",
+                    "pictures": strip(run, split, predictions.ids[members[:STRIP]]),
+                }
+            )
+    except (Missing, Broken):
+        return []
+    return found
+
+
+def tags(run: RunView, selection: Selection, ids: np.ndarray) -> list[tuple[str, str, Share]]:
+    """(failure mode, its definition, share of these images that have it); those that can be told. ids: int [n]"""
+    found = []
+    for key, tag in TAGS.items():
+        try:
+            having = int(np.isin(ids, run.tagged(selection.split, key, selection.against)).sum())
+        except (Missing, Broken):
+            continue
+        if having:
+            found.append((tag.title, tag.means, Share(having, len(ids))))
+    return sorted(found, key=lambda row: -row[2].count)
+
+
+def against(doors: Doors, selection: Selection) -> str:
+    """The verdict on the two runs where the address names another one, '' otherwise."""
+    if not selection.against:
+        return ""
+    try:
+        return verdict(doors.store.compare(selection)).sentence()
+    except (Missing, Broken):
+        return ""
+
+
+def files(run: RunView) -> list[tuple[str, str]]:
+    """(file, sha256) of weights, tables and the data set's own files."""
+    manifest = run.manifest
+    found = [(manifest["weights"]["file"], manifest["weights"]["sha256"])]
+    found += [(noun["file"], noun["sha256"]) for _, noun in sorted(manifest["nouns"].items())]
+    return found + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]
+
+
+def register(server: Flask, doors: Doors) -> None:
+    """Add /export/report.html to the server, and that of each page which is about more than a selection."""
+
+    @server.get("/export/report.html")
+    @server.get("/export/<page>-report.html")
+    def export_report(page: str = "") -> Response:
+        query = request.query_string.decode("latin-1")
+        selection = Selection.parse(query)
+        if page not in VIEWS:
+            abort(404)
+        try:
+            text = html(doors, selection, f"/{page}?{query}" if query else f"/{page}", page)
+            name = "-".join(filter(None, (doors.store.used(selection.run), selection.split, page, "report.html")))
+        except Missing as missing:
+            abort(404, str(missing))
+        except Broken as broken:
+            abort(409, str(broken))
+        return Response(
+            text,
+            mimetype="text/html",
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        )

@@ -1,0 +1,323 @@
+"""What a page shows, for its report: which images, why those, and what the page says that the others do not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+
+from dashboard.analysis import comparison, label_review, robustness
+from dashboard.data.store import TAGS, Broken, Missing, RunView
+from dashboard.figures.gaps import points
+from dashboard.format import images as pictures
+from dashboard.format.proportion import Share
+from dashboard.records.decisions import Decision
+from dashboard.services.container import Doors
+from dashboard.state.selection import BUCKETS, Selection
+
+SHOWN = 48  # pictures of a view
+PAIRS_SHOWN = 24  # of pictures before and after
+# how an address's parts are called; what is not here is not about which images are meant
+FIELDS = {
+    "split": "split", "true": "true class", "pred": "predicted class", "outcome": "outcome", "bucket": "who is right",
+    "conf": "confidence", "tempered": "scaled confidence", "reject": "answered from confidence", "lasso": "lasso",
+    "ids": "image ids", "tag": "tag", "slice": "slice", "epoch": "as answered after epoch", "against": "against",
+    "labels": "labels",
+}  # fmt: skip
+ORDERS = {"confident": "most confident first", "unsure": "least confident first", "id": "by id"}
+REVIEWED = (
+    "Labels are as people decided on the Review page, and what they left out is not counted; weak slices alone are as "
+    "labelled."
+)
+WHO = {"both": "both right", "only-a": "A alone right", "only-b": "B alone right", "neither": "neither right"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture with what is said of it. pictures: data URLs, before and after where it was changed.
+
+    title: what was said, aside: how surely; words: what it is; good: whether that is right, None where nobody says.
+    """
+
+    id: int
+    pictures: Sequence[str]
+    title: str
+    aside: str
+    words: str
+    good: bool | None
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A part of the page: its rows begin with a name each."""
+
+    title: str
+    help: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class View:
+    """run, selection: whose matrix is counted, and under which filters; chosen: (what, value) of what narrows the view.
+
+    said: how many images it holds; ids: theirs, int [n], of the selection's split; legend: what stands under an image,
+    and in which order they come; notes: what has to be known of the numbers.
+    """
+
+    run: RunView
+    selection: Selection
+    chosen: Sequence[tuple[str, str]]
+    said: str
+    ids: np.ndarray
+    images: Sequence[Image]
+    legend: str
+    notes: Sequence[str] = ()
+    tables: Sequence[Table] = field(default_factory=list)
+
+
+def selected(doors: Doors, selection: Selection) -> View:
+    """The images of a selection. Raises Missing, Broken."""
+    run = doors.store.shown(selection.run).asked(selection)
+    predictions, rows = run.predictions(selection.split), run.ordered(selection)
+    share = Share(len(rows), int(predictions.kept.sum()))
+    notes = [REVIEWED] if selection.labels else []
+    images = answered(run, selection, rows[:SHOWN])
+    legend = f"{first(images, rows)}, {ORDERS[selection.sort]}: guess and confidence, label, image id."
+    said = f"{share} of the split's images are in this view."
+    return View(run, selection, chosen(run, selection), said, predictions.ids[rows], images, legend, notes)
+
+
+def compared(doors: Doors, selection: Selection) -> View:
+    """The images of a selection of two runs: without any filter, those that one alone has right."""
+    pair, asked = doors.store.compare(selection), selection.differing().with_(epoch=None)
+    rows, run = pair.ordered(asked), pair.a
+    other, names = pair.b.predictions(pair.split), pair.a.classes
+    mine = pair.rows_a[rows]
+    images = []
+    for image, row in zip(answered(run, asked, mine[:SHOWN]), pair.rows_b[rows].tolist(), strict=False):
+        words = f"B: {names[other.predicted[row]]} {100 * float(other.confidence[row]):.0f} %"
+        images.append(replace(image, more=words))
+    sort = {"confident": "furthest apart first", "unsure": "least confident first", "id": "by id"}[selection.sort]
+    legend = f"{first(images, rows)}, {sort}: what A guesses and how surely, label, what B guesses, image id."
+    buckets = pair.buckets()
+    who = [(WHO[name], Share(int(n), pair.n)) for name, n in zip(BUCKETS, buckets, strict=True)]
+    gaps = comparison.gaps(pair.by_class(Selection(split=pair.split)))
+    lines = [
+        (
+            name,
+            f"{int(n):,}",
+            f"{points(gap)} ({points(low)} to {points(high)})",
+            comparison.p_words(float(p)),
+        )
+        for name, n, gap, low, high, p in zip(names, gaps.n, gaps.gap, gaps.low, gaps.high, gaps.adjusted, strict=True)
+    ]
+    about = f"A is {pair.a.title}, B {pair.b.title}; over all {pair.n:,} {pair.split} images that both know."
+    tables = [
+        Table("Who is right", about, ("", "images"), who),
+        Table(
+            "Gap of each class",
+            "A's share right minus B's, in points, with Newcombe's paired 95 % interval; p by McNemar's exact test, "
+            "corrected by Holm for all classes.",
+            ("class", "n", "A minus B", "p"),
+            lines,
+        ),
+    ]
+    notes = [comparison.verdict(pair).sentence(), f"Scores, matrix, classes and slices are those of {pair.a.title}."]
+    notes += [REVIEWED] if selection.labels else []
+    share = Share(len(rows), pair.n)
+    said = f"{share} of the images that both know are in this view."
+    ids, asked = pair.ids[rows], asked.with_(against=pair.b.run_id)
+    return View(run, asked, chosen(run, asked), said, ids, images, legend, notes, tables)
+
+
+def suspected(doors: Doors, selection: Selection) -> View:
+    """The queue of suspected labels. All that is counted is as labelled; beside it stands what people decided."""
+    selection = selection.with_(labels=None, epoch=None)
+    run = doors.store.shown(selection.run)
+    try:
+        found = label_review.queue(run, selection)
+    except Missing as missing:
+        return lacking(run, selection, missing)
+    standing = doors.decisions.standing(run.dataset["name"])
+    train, names = found.split == "train", run.classes
+    ids = found.ids[:SHOWN]
+    if train:
+        suspects = run.suspects()
+        place = {int(example): row for row, example in enumerate(suspects["example_id"])}
+        drawn = [pictures.inline_url(suspects["images"][place[int(example)]]) for example in ids]
+    else:
+        drawn = strip(run, found.split, ids)
+    images = []
+    for row, example in enumerate(ids.tolist()):
+        decision = standing.of(found.split, example)
+        images.append(
+            Image(
+                example, drawn[row : row + 1], names[found.suggested[row]], "",
+                f"is labelled {names[found.labels[row]]}", None, decided(decision),
+            )
+        )  # fmt: skip
+    done = sum(standing.of(found.split, int(example)) is not None for example in found.ids)
+    said = (
+        f"{found.suspected:,} labels of {found.examined:,} {found.split} images are suspected; {len(found.ids):,} of "
+        f"them are in this view, and of these {done:,} have been decided."
+    )
+    chips = [(what, value) for what, value in chosen(run, selection) if what != FIELDS["split"]]
+    if not selection.narrowed:
+        chips = [one for one in chips if one[0] != FIELDS["outcome"]]
+    legend = f"{first(images, found.ids)}, most suspect first: what a held-out network suggests, label, decision, id."
+    notes = ["All that is counted below is as labelled, unless it says “as reviewed”."]
+    if standing.problem:
+        notes.append(standing.problem)
+    tables = [Table("As labelled, as reviewed", *reviewed(run, selection, found.split, doors))]
+    inside = np.empty(0, np.int32) if train else found.ids
+    return View(
+        run, selection, [(FIELDS["split"], found.split), *chips], said, inside, images, legend, notes, tables
+    )  # fmt: skip
+
+
+def decided(decision: Decision | None) -> str:
+    """What people said of a label."""
+    if decision is None:
+        return "undecided"
+    return {"keep": "kept", "exclude": "left out"}.get(decision.action, f"now {decision.after}")
+
+
+def reviewed(run: RunView, selection: Selection, split: str, doors: Doors) -> tuple[str, Sequence[str], list]:
+    """Help, head and rows: both counts side by side, of everything and of the classes that decisions touch."""
+    if split == "train":
+        standing = doors.decisions.standing(run.dataset["name"])
+        relabelled, excluded = label_review.corrections(run, standing)
+        kept = sum(one.action == "keep" for one in standing.within("train").values())
+        rows = [("labels changed", len(relabelled)), ("images left out", len(excluded)), ("labels confirmed", kept)]
+        return "The run learned from these, so no score is told by them.", ("decisions of train", "images"), rows
+    labelled, now = label_review.counted(run, selection.split)
+    both = list(zip(labelled.right.tolist(), labelled.n.tolist(), now.right.tolist(), now.n.tolist(), strict=True))
+    lines = [("all", Share(*map(sum, zip(*(one[:2] for one in both), strict=True))),
+              Share(*map(sum, zip(*(one[2:] for one in both), strict=True))))]  # fmt: skip
+    lines += [
+        (name, Share(*one[:2]), Share(*one[2:]))
+        for name, one in zip(run.classes, both, strict=True)
+        if one[:2] != one[2:]
+    ]
+    return label_review.CAUTION, ("named right", "as labelled", "as reviewed"), lines
+
+
+def withstood(doors: Doors, selection: Selection) -> View:
+    """What a run withstands, and the images that flip in the open cell. All of test, whatever is selected elsewhere."""
+    asked = Selection(run=selection.run, against=selection.against, split=robustness.SPLIT, under=selection.under)
+    run = doors.store.shown(asked.run)
+    chips = [(FIELDS["split"], robustness.SPLIT)]
+    try:
+        worse, attacked = robustness.corruptions(doors.store, asked), robustness.attacks(doors.store, asked)
+    except Missing as missing:
+        return lacking(run, asked, missing)
+    notes = [f"As they are, {run.title} has {worse.clean.share} right."]
+    if worse.mean:
+        middle, low, high, n = worse.mean
+        if worse.other is None:
+            words = f"{100 * middle:.1f} % are ({100 * low:.1f} – {100 * high:.1f}, n {n:,})."
+        else:
+            words = f"{run.title} minus {worse.other.title} is {points(middle)} points "
+            words += f"({points(low)} to {points(high)}, n {n:,})."
+        notes.append(f"Over all corruptions and severities {words}")
+    rows = [(robustness.title(name), *map(cell, worse.of(name))) for name in worse.names]
+    head = ["", *(f"severity {severity}" for severity in robustness.SEVERITIES)]
+    steps = sorted({one.degree for one in attacked.cells})
+    reached = {(one.name, one.degree): cell(one) for one in attacked.cells}
+    lines = [(robustness.title(name), *(reached.get((name, step), "") for step in steps)) for name in attacked.names]
+    what = "Share of test images named right" if worse.other is None else (
+        f"{run.title} minus {worse.other.title}, in points, on the images both were asked about"
+    )  # fmt: skip
+    tables = [
+        Table("Under corruptions", f"{what}, with its 95 % interval and n.", head, rows),
+        Table("Under attack", f"{what}. Every pixel may move by ε of 255.", ["ε", *(f"{s:g}" for s in steps)], lines),
+    ]
+    if asked.under is None:
+        said = "No corruption or attack is chosen, so no image is shown."
+        return View(run, asked, chips, said, none(), [], "", notes, tables)
+    found = robustness.flips(run, asked.under)
+    words = robustness.words(found.name, found.degree)
+    share = Share(len(found.rows), found.right)
+    few = found.rows[:PAIRS_SHOWN]
+    ids, names = found.found.ids[few], run.classes
+    before = strip(run, robustness.SPLIT, ids)
+    after = list(map(pictures.inline_url, robustness.worsened(doors, run, found, few))) if len(few) else []
+    images = [
+        Image(
+            int(ids[i]), [*before[i : i + 1], after[i]], names[found.found.worse[row]], "",
+            f"is {names[found.found.labels[row]]}", False,
+        )
+        for i, row in enumerate(few.tolist())
+    ]  # fmt: skip
+    said = f"Under {words}, {share} of those right as they are flip."
+    legend = f"{first(images, found.rows)}, by id: as it came and {words}, what is said then, label, image id."
+    chips.append(("under", words))
+    return View(run, asked, chips, said, found.found.ids[found.rows], images, legend, notes, tables)
+
+
+def lacking(run: RunView, selection: Selection, missing: Missing) -> View:
+    """The run's report where what the page is about was not made yet, and the command that makes it."""
+    words, whole = f"{missing} {missing.command}".strip(), selection.clear()
+    return View(run, whole, [(FIELDS["split"], whole.split)], "No image is shown.", none(), [], "", [words])
+
+
+def cell(one: robustness.Cell) -> str:
+    """A share with its doubt, or the difference of two."""
+    if one.gap is None:
+        return str(one.share)
+    return f"{points(one.gap[0])} ({points(one.gap[1])} to {points(one.gap[2])}, n {one.shared:,})"
+
+
+def none() -> np.ndarray:
+    """No image."""
+    return np.empty(0, np.int32)
+
+
+VIEWS: dict[str, Callable[[Doors, Selection], View]] = {
+    "": selected,
+    "comparison": compared,
+    "review": suspected,
+    "robustness": withstood,
+}
+
+
+def chosen(run: RunView, selection: Selection) -> list[tuple[str, str]]:
+    """(what, value) of each part of the address that narrows the images."""
+    found = [(FIELDS[name], value) for name, value in parse_qsl(selection.query()[1:]) if name in FIELDS]
+    if not selection.narrowed:
+        found.append((FIELDS["outcome"], "wrong"))
+    said = {FIELDS["slice"]: run.slice_name, FIELDS["tag"]: lambda key: TAGS[key].title if key in TAGS else key}
+    return [(what, said[what](value) if what in said else value) for what, value in found]
+
+
+def first(images: Sequence[Image], rows: np.ndarray) -> str:
+    """'The first 48 of 494'"""
+    return f"The first {len(images)} of {len(rows):,}"
+
+
+def strip(run: RunView, split: str, ids: np.ndarray) -> list[str]:
+    """Data URLs of these pictures; none where they are not here."""
+    try:
+        return [pictures.inline_url(run.picture(split, int(example))) for example in ids]
+    except (Missing, Broken):
+        return []
+
+
+def answered(run: RunView, selection: Selection, rows: np.ndarray) -> list[Image]:
+    """The images at these places: guess, confidence in percent, label."""
+    predictions = run.predictions(selection.split)
+    drawn = strip(run, selection.split, predictions.ids[rows])
+    return [
+        Image(
+            int(predictions.ids[row]),
+            drawn[place : place + 1],
+            run.classes[predictions.predicted[row]],
+            f"{100 * float(predictions.confidence[row]):.0f} %",
+            "right" if predictions.right[row] else f"is {run.classes[predictions.labels[row]]}",
+            bool(predictions.right[row]),
+        )
+        for place, row in enumerate(rows.tolist())
+    ]

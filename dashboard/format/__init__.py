@@ -1,0 +1,1 @@
+"""How numbers, tables, pictures and settings are written."""

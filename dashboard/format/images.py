@@ -1,0 +1,87 @@
+"""Routes for pictures: one PNG, or a sprite sheet for a page of the gallery. Content never changes: it is cached."""
+
+import base64
+import io
+import re
+
+import numpy as np
+from flask import Flask, Response, abort
+from PIL import Image
+
+from dashboard.data.store import Broken, Missing, Store
+
+COLUMNS = 12
+MAX_TILES = 100
+GAP = 1  # black pixels around each tile of a sheet, so that scaling never shows the neighbour
+FOREVER = "public, max-age=31536000, immutable"
+
+
+def single_url(dataset: str, split: str, example_id: int) -> str:
+    """The address of one picture."""
+    return f"/pictures/{dataset}/{split}/{example_id}.png"
+
+
+def sprite_url(dataset: str, split: str, ids: list[int]) -> str:
+    """The address of a sheet of pictures, COLUMNS a row, in the order of ids."""
+    return f"/sprites/{dataset}/{split}/{'-'.join(map(str, ids))}.png"
+
+
+def tile_style(url: str, place: int, count: int, height: int, width: int) -> dict[str, str]:
+    """CSS that shows the tile at `place` of a sheet of `count` tiles as a background."""
+    columns, rows = min(COLUMNS, count), -(-count // COLUMNS)
+    across, down = width + 2 * GAP, height + 2 * GAP
+    column, row = place % COLUMNS, place // COLUMNS
+    x = (column * across + GAP) / max(columns * across - width, 1)
+    y = (row * down + GAP) / max(rows * down - height, 1)
+    return {
+        "backgroundImage": f"url({url})",
+        "backgroundSize": f"{columns * across / width:.2%} {rows * down / height:.2%}",
+        "backgroundPosition": f"{x:.3%} {y:.3%}",
+        "aspectRatio": f"{width} / {height}",
+    }
+
+
+def sheet(images: np.ndarray) -> np.ndarray:
+    """uint8 [n, h, w, c] → one picture [rows · (h + 2), columns · (w + 2), c] on black."""
+    n, height, width, channels = images.shape
+    columns, rows = min(COLUMNS, n), -(-n // COLUMNS)
+    padded = np.zeros((rows * columns, height + 2 * GAP, width + 2 * GAP, channels), np.uint8)
+    padded[:n, GAP:-GAP, GAP:-GAP] = images
+    grid = padded.reshape(rows, columns, *padded.shape[1:]).swapaxes(1, 2)
+    return grid.reshape(rows * padded.shape[1], columns * padded.shape[2], channels)
+
+
+def png(image: np.ndarray) -> bytes:
+    """uint8 [h, w, 1 | 3 | 4] → PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def inline_url(image: np.ndarray) -> str:
+    """uint8 [h, w, 1 | 3 | 4] as a data URL, for small pictures that are computed for one view."""
+    return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"
+
+
+def register(server: Flask, store: Store) -> None:
+    """Add /pictures/… and /sprites/… to the server."""
+
+    def answer(dataset: str, split: str, ids: list[int]) -> np.ndarray:
+        try:
+            pictures = store.pictures(dataset, split)
+            return pictures.images[[pictures.row(i) for i in ids]]
+        except (Missing, Broken):
+            abort(404)
+
+    def response(image: np.ndarray) -> Response:
+        return Response(png(image), mimetype="image/png", headers={"Cache-Control": FOREVER})
+
+    @server.get("/pictures/<dataset>/<split>/<int:example_id>.png")
+    def picture(dataset: str, split: str, example_id: int) -> Response:
+        return response(answer(dataset, split, [example_id])[0])
+
+    @server.get("/sprites/<dataset>/<split>/<ids>.png")
+    def sprites(dataset: str, split: str, ids: str) -> Response:
+        if not re.fullmatch(rf"\d{{1,9}}(-\d{{1,9}}){{0,{MAX_TILES - 1}}}", ids, re.ASCII):
+            abort(404)
+        return response(sheet(answer(dataset, split, [int(part) for part in ids.split("-")])))

@@ -1,0 +1,161 @@
+"""The same picture, prepared for each run in its own form. Choose a run to see its answer above."""
+
+from collections import Counter
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, html
+
+from dashboard.analysis import prediction_sets
+from dashboard.components import card, csv_link, dot, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.data.store import RunView
+from dashboard.exports import tables
+from dashboard.figures.probabilities import percent
+from dashboard.pages.prediction import address, answer, request
+from dashboard.pages.prediction import on_demand as asked
+from dashboard.services.container import Doors
+from dashboard.services.predictor import Broken, Missing
+from dashboard.state.selection import Selection
+
+MOST = 6  # runs asked; as many as the predictor holds open
+
+
+class Ids(StrEnum):
+    CARD = "prediction-others-card"
+    FACE = "prediction-others-face"
+    ASKED = "prediction-others-asked"
+    SUMMARY = "prediction-others-summary"
+    TABLE = "prediction-others-table"
+    CSV = "prediction-others-csv"
+
+
+def layout() -> html.Article:
+    """One row a run."""
+    body = [
+        slot(Ids.FACE, "Asking the other runs"),
+        plain.place(Ids.SUMMARY, "p", className="summary", role="status"),
+        plain.place(
+            Ids.TABLE, className="tablewrap", tabIndex="0", role="region", **{"aria-label": "Answers of several runs"}
+        ),
+        *asked.layout(Ids.ASKED),
+    ]
+    return card("What other runs say", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Every run's answer, once the card is near."""
+    asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE, address.SCALED)
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        plain.children(Ids.SUMMARY),
+        plain.children(Ids.TABLE),
+        plain.children(Ids.CSV),
+        Input(Ids.ASKED, "data"),
+        *request.states(),
+        prevent_initial_call=True,
+    )
+    def list_others(_: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
+        return drawn(doors, Selection.parse(search), request.again(doors, search, *values))
+
+
+def chosen(doors: Doors, selection: Selection, shown: RunView) -> tuple[list[str], int]:
+    """Ids of the runs that are asked, the shown one first, then `against`, then the best on validation; and how many
+    know the same classes. Archived runs are asked where they are named."""
+    marks = doors.store.marks()
+    fit = [
+        entry
+        for entry in doors.store.runs()
+        if entry.ok
+        and entry.manifest["dataset"]["classes"] == shown.classes
+        and (not marks.of(entry.run_id).archived or entry.run_id in (shown.run_id, selection.against))
+    ]
+
+    def place(entry: Any) -> tuple[int, float]:
+        first = (
+            [shown.run_id, selection.against].index(entry.run_id)
+            if entry.run_id in (shown.run_id, selection.against)
+            else 2
+        )
+        result = entry.manifest.get("results", {}).get("validation")
+        return first, -result["correct"] / max(result["n"], 1) if result else 0.0
+
+    return [entry.run_id for entry in sorted(fit, key=place)][:MOST], len(fit)
+
+
+def drawn(doors: Doors, selection: Selection, asked: request.Question | None) -> tuple[Any, Any, Any]:
+    """Summary, table and its CSV; nothing without a picture. A run that cannot answer says so in its row."""
+    if asked is None:
+        return None, None, None
+    ids, known = chosen(doors, selection, asked.run)
+    rows, said, cells = [], [], []
+    for run_id in ids:
+        try:
+            run = doors.store.open(run_id)
+            found = asked.ask(doors, run_id)
+        except (Missing, Broken) as problem:
+            rows.append(failed(run_id, str(problem)))
+            continue
+        rows.append(row(doors, run, found.probabilities, selection, current=run_id == asked.run.run_id))
+        said.append(found.label)
+        cells.append([run_id, found.label, *map(float, found.probabilities)])
+    head = ["Run", "Label", "Confidence", f"{selection.level} % set"]
+    table = html.Table(
+        [
+            html.Thead(
+                html.Tr([html.Th(words, scope="col", className="r" if words == "Confidence" else "") for words in head])
+            ),
+            html.Tbody(rows),
+        ]
+    )
+    head = ["run", "label", *(f"p_{name}" for name in asked.run.classes)]
+    return summary(said, len(ids), known), table, csv_link(tables.carried(head, cells), name="runs.csv")
+
+
+def summary(said: list[str], n: int, known: int) -> str:
+    """How far the runs agree."""
+    if not said:
+        return "No run could be asked."
+    label, votes = Counter(said).most_common(1)[0]
+    more = f" {known - n} more runs know the same classes." if known > n else ""
+    if votes == len(said):
+        words = f"All {votes} say {label}." if votes > 1 else f"The only run says {label}."
+    else:
+        words = f"{votes} of {len(said)} say {label}."
+    return words + more
+
+
+def row(doors: Doors, run: RunView, probabilities: Any, selection: Selection, *, current: bool) -> html.Tr:
+    """probabilities: float [C] as trained."""
+    selection = answer.readable(run, selection)
+    found = prediction_sets.judged(run, probabilities, selection)
+    try:
+        members = prediction_sets.worded(
+            [run.classes[i] for i in prediction_sets.members(run, probabilities, selection.level)]
+        )
+    except (Missing, Broken) as problem:
+        members = html.Span(
+            ["not known: ", html.Code(getattr(problem, "command", "") or str(problem))], className="faint"
+        )
+    name = doors.store.marks().name(run.run_id)
+    here = html.Button(
+        name,
+        type="button",
+        className="btn-ff sm ghost",
+        **{"data-run": run.run_id, "aria-current": str(current).lower()},
+    )
+    return html.Tr(
+        [
+            html.Th(here, scope="row"),
+            html.Td([dot(found.predicted), f" {found.label}"]),
+            html.Td(f"{percent(found.confidence)} %", className="r"),
+            html.Td(members),
+        ]
+    )
+
+
+def failed(run_id: str, why: str) -> html.Tr:
+    """A run that could not be asked."""
+    return html.Tr([html.Th(run_id, scope="row"), html.Td(why, colSpan=3, className="faint")])

@@ -1,0 +1,78 @@
+"""What goes wrong, in kinds. Each is counted over the whole split; one click selects its images."""
+
+from dash import Dash, Input, Output, html
+
+from dashboard.components import card, csv_link, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.data.store import TAGS, Broken, Missing, RunView
+from dashboard.exports.tables import url
+from dashboard.format.proportion import Share
+from dashboard.services.container import Doors
+from dashboard.state.selection import Selection
+
+FACE, BODY, CSV = "slices-modes-face", "slices-modes-body", "slices-modes-csv"
+
+
+def layout() -> html.Article:
+    """One line a failure mode: what it means, how many, how often wrong, what to do."""
+    body = [slot(FACE, "Counting"), plain.place(BODY, className="modes")]
+    return card("Failure modes", __doc__ or "", body, tools=html.Span(id=CSV))
+
+
+def register(app: Dash, doors: Doors) -> None:
+    """Redrawn with the address: what is chosen is marked."""
+
+    @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("url", "search"))
+    def draw_modes(search: str | None):
+        selection = Selection.parse(search)
+        run = doors.store.shown(selection.run)
+        return [line(run, selection, key) for key in TAGS], csv_link(url("modes", selection))
+
+
+def counted(run: RunView, selection: Selection, key: str) -> tuple[int, int, int]:
+    """Images with a tag, the mistakes among them, images of the split. Raises Missing or Broken."""
+    predictions = run.predictions(selection.split)
+    ids = run.tagged(selection.split, key, selection.against)
+    inside = predictions.right[predictions.ids.searchsorted(ids)]
+    return len(ids), int((~inside).sum()), len(predictions.ids)
+
+
+def line(run: RunView, selection: Selection, key: str) -> html.Div:
+    """A failure mode, or why it cannot be told here."""
+    tag = TAGS[key]
+    name = html.Button(
+        tag.title,
+        type="button",
+        className="chip add",
+        title=tag.means,
+        **{
+            "data-search": selection.toggle("tag", key).query(),
+            "data-add": selection.toggle("tag", key, add=True).query(),
+            "data-tag": key,
+            "aria-pressed": str(key in selection.tag).lower(),
+        },
+    )
+    words = html.P([tag.means, html.Span(tag.do, className="do")])
+    try:
+        n, wrong, total = counted(run, selection, key)
+    except Missing as missing:
+        made = [html.Br(), html.Code(missing.command)] if missing.command else []
+        return html.Div([name, words, html.P([str(missing), *made], className="faint small why")], className="mode off")
+    except Broken as broken:
+        return html.Div([name, words, html.P(str(broken), className="faint small why")], className="mode off")
+    return html.Div([name, words, share("of all", n, total), share("wrong", wrong, n)], className="mode")
+
+
+def share(head: str, part: int, n: int) -> html.Div:
+    """A proportion with its interval and n."""
+    found = Share(part, n)
+    if not n:
+        return html.Div([html.B("–"), html.Span(head, className="faint")], className="share-of")
+    return html.Div(
+        [
+            html.B([found.percent, html.Small(" %")]),
+            html.Span(f"{head} ({found.span})", className="faint"),
+            html.Span(f"{part:,} of {n:,}", className="faint"),
+        ],
+        className="share-of",
+    )

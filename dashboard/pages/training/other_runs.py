@@ -1,0 +1,101 @@
+"""Runs and jobs beside the one in front: what can be drawn, compared or copied, by one key each.
+
+A key is `run:<run id>` or, for a training without a run, `job:<job id>`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.data.store import Broken, Missing, RunEntry
+from dashboard.figures.progress import Training
+from dashboard.services.container import Doors
+from dashboard.services.jobs import Job
+
+MOST = 40  # offered at a time
+MEASURES = (
+    "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate",
+    "images_per_second",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Other:
+    """One that can be chosen. config: its settings; accuracy: its best on validation, None where it has none yet."""
+
+    key: str
+    title: str
+    config: dict[str, Any]
+    accuracy: float | None
+    shipped: bool = False
+
+
+def listing(doors: Doors, jobs: list[Job], *, without: str | None = None) -> list[Other]:
+    """Trainings without a run, newest first, then runs, newest first. without: the run id of the one in front."""
+    marks, entries = doors.store.marks(), [entry for entry in doors.store.runs() if entry.ok]
+    known = {entry.run_id for entry in entries}
+    found = [
+        Other(f"job:{job.id}", f"{job.run_id}, {job.state}", job.spec, None)
+        for job in jobs
+        if job.run_id not in known and job.run_id != without and (job.epoch or job.state == "running")
+    ]
+    entries.sort(key=lambda entry: str(entry.manifest.get("created", "")), reverse=True)
+    found += [
+        Other(f"run:{entry.run_id}", marks.title(entry.run_id), entry.manifest["config"], _best(entry), entry.shipped)
+        for entry in entries
+        if entry.run_id != without and not marks.of(entry.run_id).archived
+    ]
+    return found[:MOST]
+
+
+def config(doors: Doors, key: object) -> dict[str, Any] | None:
+    """A run's or job's settings, None where there is no such one."""
+    entry, job = _found(doors, key)
+    if entry is not None:
+        return dict(entry.manifest["config"])
+    return dict(job.spec) if job is not None else None
+
+
+def title(doors: Doors, key: object) -> str:
+    """What people call it."""
+    entry, job = _found(doors, key)
+    run_id = entry.run_id if entry is not None else job.run_id if job is not None else ""
+    return doors.store.marks().title(run_id) if run_id else ""
+
+
+def training(doors: Doors, key: object) -> Training | None:
+    """Its curves by epoch, None where there are none."""
+    entry, job = _found(doors, key)
+    try:
+        if entry is not None:
+            frame = doors.store.open(entry.run_id).history()
+            return Training(title(doors, key), {name: frame[name].tolist() for name in MEASURES})
+    except (Missing, Broken):
+        return None
+    found = doors.jobs.training(job.id) if job is not None else None
+    if found is None or not found[1]:
+        return None
+    return Training(found[0].run_id, {name: [row[name] for row in found[1]] for name in MEASURES})
+
+
+def best(doors: Doors, one: Other) -> float | None:
+    """Its best validation accuracy so far."""
+    if one.accuracy is not None:
+        return one.accuracy
+    found = training(doors, one.key)
+    return max(found.history["validation_accuracy"], default=None) if found is not None else None
+
+
+def _found(doors: Doors, key: object) -> tuple[RunEntry | None, Job | None]:
+    """The run or the job behind a key, which may be anything."""
+    kind, _, name = key.partition(":") if isinstance(key, str) else ("", "", "")
+    if kind == "run":
+        return next((entry for entry in doors.store.runs() if entry.ok and entry.run_id == name), None), None
+    if kind == "job":
+        found = doors.jobs.training(name)
+        return None, found[0] if found is not None else None
+    return None, None
+
+
+def _best(entry: RunEntry) -> float | None:
+    result = entry.manifest["results"].get("validation")
+    return result["correct"] / result["n"] if result and result["n"] else None

@@ -1,0 +1,1 @@
+"""DO: ask a network, train, keep. What loads torch is named here alone, and late."""

@@ -1,0 +1,173 @@
+"""Door KEEP: puts runs away and brings them back, packs them up and takes them in; the folders behind the records."""
+
+import contextlib
+import io
+import itertools
+import logging
+import shutil
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dashboard.records.runs import READ_ONLY, Change, Declined, Records
+from dashboard.services.jobs import Jobs
+from ml.artifacts import trash
+from ml.artifacts.reader import Library, Missing, RunEntry
+from ml.artifacts.trash import KEPT_DAYS, Deleted
+from ml.publishing import model_card as card
+from ml.publishing import run_archive
+from ml.publishing.run_archive import UPLOAD_BYTES, Taken
+
+__all__ = ["KEPT_DAYS", "UPLOAD_BYTES", "Busy", "Deleted", "Shelf", "Taken"]
+
+log = logging.getLogger(__name__)
+
+UNWRITABLE = "The app's data folder cannot be written to, so nothing has changed."
+FREE_BYTES = 300 * 2**20  # below this nothing is taken in
+PATIENCE = 5.0  # seconds one import waits for another
+ONE_AT_A_TIME = threading.BoundedSemaphore(1)  # checking a run through takes memory
+
+
+class Busy(Declined):
+    """Another import is under way."""
+
+
+class Shelf:
+    """The run folders of one library. Every change is a row of the records too, and both happen or neither."""
+
+    def __init__(self, library: Library, jobs: Jobs, records: Records) -> None:
+        self.library, self._jobs, self._records = library, jobs, records
+
+    @property
+    def home(self) -> Path:
+        return self.library.home
+
+    def entry(self, run_id: object) -> RunEntry:
+        """A run of the listing, broken ones too. Raises Declined."""
+        for entry in self.library.runs():
+            if entry.run_id == run_id:
+                return entry
+        raise Declined("This run is not here any more.")
+
+    def names(self) -> frozenset[str]:
+        """Every id that is a run or was one: none of them can name a new run. Of trainings, the job table knows."""
+        here = {entry.run_id for entry in self.library.runs()}
+        gone = self._records.marks().deleted() | {one.run_id for one in self.deleted()}
+        return frozenset(here | gone)
+
+    # ---- pack and take in
+
+    def card(self, run_id: str) -> str:
+        """The run's model card, Markdown. Raises Missing or Broken."""
+        run, mark = self.library.open(run_id), self._records.marks().of(run_id)
+        return card.markdown(run, title=mark.title, note=mark.note, tags=mark.tags)
+
+    def pack(self, run_id: str) -> bytes:
+        """The run as a zip, its card inside. Raises Missing or Broken."""
+        return run_archive.pack(self.library.open(run_id), self.card(run_id))
+
+    def graph(self, run_id: str, noun: str) -> bytes:
+        """The run's network as an ONNX file, `onnx` or `int8`. Raises Missing or Broken."""
+        return self.library.open(run_id).graph(noun)
+
+    def take(self, content: bytes, name: str | None = None) -> Taken:
+        """Check a run's zip through and put it among this user's runs; loads torch. Raises Declined, Busy among them.
+
+        name: what it shall be called here. Where only another name is needed, Declined.field is `name`.
+        """
+        if self._records.read_only:
+            raise Declined(READ_ONLY)
+        if not ONE_AT_A_TIME.acquire(timeout=PATIENCE):
+            raise Busy("Another run is being taken in just now; try again in a moment.")
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(self.home).free < FREE_BYTES:
+                raise Declined(f"The disk is almost full: taking a run in needs {FREE_BYTES // 2**20} MB free.")
+            run_archive.sweep(self.home)
+            taken = self.names() | self._jobs.names()
+            return run_archive.unpack(io.BytesIO(content), self.library, name=name, taken=taken, limit=UPLOAD_BYTES)
+        except run_archive.Unfit as unfit:
+            free = self.free_name(unfit.taken) if unfit.taken else ""
+            raise Declined(str(unfit), "name" if unfit.taken else "", free) from None
+        except OSError as error:
+            log.warning("a run cannot be taken in: %s", error)
+            raise Declined(UNWRITABLE) from error
+        finally:
+            ONE_AT_A_TIME.release()
+
+    def free_name(self, run_id: str) -> str:
+        """A name like this one that no run has or had: 'toy-2'."""
+        taken = self.names() | self._jobs.names()
+        stem = run_id[:58]
+        return next(name for i in itertools.count(2) if (name := f"{stem}-{i}") not in taken)
+
+    # ---- delete
+
+    def deleted(self) -> list[Deleted]:
+        """What can be brought back, the last deleted first."""
+        return trash.listing(self.home)
+
+    def delete(self, run_id: str) -> str:
+        """Move a run of this user's to the trash; the folder there, by which it can be restored. Raises Declined."""
+        entry = self.entry(run_id)
+        if entry.shipped:
+            raise Declined("This run ships with the app: it can be archived, not deleted.")
+        if self._records.marks().default == run_id:
+            raise Declined("This run is the default: promote another one first.")
+        folder = trash.name(run_id, datetime.now(UTC))
+        moved = False
+        self._idle(run_id)
+        try:
+            with self._records.deleting(run_id, folder):
+                self._idle(run_id)  # once more: now no job can begin
+                trash.put(self.home, run_id, folder)
+                moved = True
+        except FileNotFoundError:
+            raise Declined("This run is not here any more.") from None
+        except OSError as error:
+            log.warning("run %s cannot be moved: %s", run_id, error)
+            raise Declined(UNWRITABLE) from error
+        except Declined:
+            if moved:  # the row could not be committed
+                with contextlib.suppress(OSError, Missing):
+                    trash.restore(self.home, folder)
+            raise
+        return folder
+
+    def _idle(self, run_id: str) -> None:
+        if self._jobs.at_work(run_id):
+            raise Declined("A job works on this run just now: let it end, or cancel it first.")
+
+    def restore(self, folder: str) -> str:
+        """Bring a run back from the trash; its id. Raises Declined."""
+        found = next((one for one in self.deleted() if one.folder == folder), None)
+        if found is None:
+            raise Declined("This run is not in the trash any more.")
+        if any(entry.run_id == found.run_id for entry in self.library.runs()):
+            raise Declined(f"There is another run named {found.run_id} now, so this one stays in the trash.")
+        moved = False
+        try:
+            with self._records.deleting(found.run_id, ""):
+                trash.restore(self.home, folder)
+                moved = True
+        except (Missing, FileExistsError) as error:
+            raise Declined(str(error)) from None
+        except OSError as error:
+            log.warning("run %s cannot be brought back: %s", found.run_id, error)
+            raise Declined(UNWRITABLE) from error
+        except Declined:
+            if moved:
+                with contextlib.suppress(OSError):
+                    trash.put(self.home, found.run_id, folder)
+            raise
+        return found.run_id
+
+    def undo(self, change: Change) -> str:
+        """Bring back what a change replaced; the run's id. Raises Declined."""
+        if change.what == "deleted":
+            return self.restore(str(change.after))
+        return self._records.undo(change.number).run_id
+
+    def purge(self) -> list[str]:
+        """Throw away for good what has been in the trash for KEPT_DAYS; the ids of those runs."""
+        return [] if self._records.read_only else trash.purge(self.home)

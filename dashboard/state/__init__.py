@@ -1,0 +1,1 @@
+"""What the person is looking at: values, and their text in the URL."""

@@ -1,0 +1,1 @@
+"""The server: security, rate limits, compression, how it is started."""

@@ -1,0 +1,67 @@
+"""What is evaluated: a network and the pictures of each split, with one forward pass shared by every evaluation."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from ml.artifacts.writer import Payload
+from ml.data.base import Dataset, Split
+from ml.inference.classifier import Classifier, softmax
+
+SPLITS = ("test", "validation", "reference")
+WIDTH = 256  # features kept, at most
+
+
+class Subject:
+    """splits: test, validation and reference.
+
+    dataset: loads all pictures it learned from, which few evaluations need; recorded: loads its recorded predictions,
+    None while there are none. Both may be dear, so they are called when needed.
+    notes: what an evaluation adds to the manifest; also: nouns that came of making another one; tell: is told, in
+    words, how far an evaluation is.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        splits: dict[str, Split],
+        seed: int = 0,
+        *,
+        dataset: Callable[[], Dataset] | None = None,
+        recorded: Callable[[], pd.DataFrame] | None = None,
+    ) -> None:
+        self.classifier, self.splits, self.seed = classifier, splits, seed
+        self.dataset, self._recorded = dataset, recorded
+        self.notes: dict[str, list[float]] = {}
+        self.also: dict[str, Payload] = {}
+        self.tell: Callable[[str], None] = lambda words: None
+        self._outputs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def probabilities(self, split: str) -> np.ndarray:
+        """float32 [n, classes]"""
+        return self._said(split)[0]
+
+    def features(self, split: str) -> np.ndarray:
+        """float32 [n, ≤ 256], rounded to float16"""
+        return self._said(split)[1]
+
+    def recorded(self, split: str) -> np.ndarray:
+        """float32 [n, classes] as they were recorded when the run was made, where they are of the pictures here."""
+        if self._recorded is not None:
+            frame = self._recorded()
+            rows = frame[frame["split"] == split].sort_values("example_id")
+            if np.array_equal(rows["example_id"].to_numpy(), self.splits[split].ids):
+                columns = sorted((name for name in rows if name.startswith("p_")), key=lambda name: int(name[2:]))
+                return rows[columns].to_numpy(np.float32)
+        return self.probabilities(split)
+
+    def _said(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        if split not in self._outputs:
+            self._outputs[split] = self.ask(self.splits[split].images)
+        return self._outputs[split]
+
+    def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of any pictures, uint8 [n, h, w, c], what `probabilities` and `features` are of a split's."""
+        logits, features = self.classifier.logits_and_features(images)
+        return softmax(logits), features[:, :WIDTH].astype(np.float16).astype(np.float32)

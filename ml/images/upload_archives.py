@@ -1,0 +1,191 @@
+"""Many files at once, out of zips too: one after the other, in memory alone, never more of them than was agreed.
+
+A zip's own words on sizes are not believed: bytes are counted while they are unpacked. Names are text to be shown and
+to tell a class by, never a path. What cannot be read comes as an item with a sentence in its place.
+"""
+
+import io
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from ml.images.decoding import FILE_BYTES
+
+FILES = 2_000
+UNPACKED = 256_000_000
+NAME_LETTERS = 200
+PIECE = 262_144  # bytes unpacked at a time
+ENTRY_BYTES = 600  # of a zip's list, for each file that may be in it
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # with files, and without
+BY_THE_WAY = ("thumbs.db", "desktop.ini")  # what systems leave in folders; with them all that begins with a dot
+NOT_WHOLE = "This is not a whole zip archive, or one in a form that is not read here."
+NESTED = "This is an archive within an archive, which is not opened: put the pictures themselves in."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """files: that are read at most; unpacked: their bytes together; each: bytes of one of them."""
+
+    files: int = FILES
+    unpacked: int = UNPACKED
+    each: int = FILE_BYTES
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file: its name with folders, as text; its bytes; or a sentence on why it cannot be read."""
+
+    name: str
+    content: bytes = b""
+    problem: str = ""
+
+
+class Count:
+    """What has been read so far, against the limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.files, self.bytes = limits, 0, 0
+
+    def over(self, item: Item) -> Item | None:
+        """The last item, saying which limit is passed; None while none is."""
+        if self.files > self.limits.files:
+            words = f"At most {self.limits.files:,} files are read at once: this one and those after it were not."
+        elif self.bytes > self.limits.unpacked:
+            most = self.limits.unpacked // 10**6
+            words = f"At most {most:,} MB are unpacked at once: this file and those after it were not read."
+        else:
+            return None
+        return Item(item.name, problem=words)
+
+
+def items(sources: Iterable[tuple[str, IO[bytes]]], limits: Limits | None = None) -> Iterator[Item]:
+    """Every file of these (name, opened file), those in zips included, in their order, one in memory at a time.
+
+    Each source is closed once it was read. Ends with an item that says so where a limit is passed.
+    """
+    count = Count(limits or Limits())
+    for name, file in sources:
+        with file:
+            start = file.read(4)
+            file.seek(0)
+            found = _zipped(clean(name), file, count) if start in ZIP else _plain(clean(name), file, count)
+            for item in found:
+                if last := count.over(item):
+                    yield last
+                    return
+                yield item
+
+
+def _plain(name: str, file: IO[bytes], count: Count) -> Iterator[Item]:
+    count.files += 1
+    content = file.read(count.limits.each + 1)
+    count.bytes += len(content)
+    yield Item(name, content)  # one that is too large is refused with its reader's words
+
+
+def _zipped(parcel: str, file: IO[bytes], count: Count) -> Iterator[Item]:
+    try:
+        listed = _listed(file)
+        if listed > ENTRY_BYTES * count.limits.files:
+            count.files += 1
+            yield Item(parcel, problem=f"This archive lists more than {count.limits.files:,} files.")
+            return
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, ValueError, OSError, struct.error):
+        count.files += 1
+        yield Item(parcel, problem=NOT_WHOLE)
+        return
+    with archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir() and not by_the_way(entry.filename)]
+        if not entries:
+            count.files += 1
+            yield Item(parcel, problem="There is no file in this archive.")
+        for entry in entries:
+            count.files += 1
+            if count.files > count.limits.files:  # said by who asks
+                yield Item(clean(entry.filename))
+                return
+            yield _entry(archive, entry, count)
+
+
+def _listed(file: IO[bytes]) -> int:
+    """Bytes of a zip's own list of its files, which zipfile would read as a whole. Raises BadZipFile.
+
+    Zips of the 64-bit form are not taken: they are for more and larger files than are read here.
+    """
+    size = file.seek(0, os.SEEK_END)
+    tail = min(size, 22 + 65_535 + 20)
+    file.seek(size - tail)
+    end = file.read(tail)
+    file.seek(0)
+    at = end.rfind(b"PK\x05\x06")
+    if at < 0 or len(end) - at < 22 or b"PK\x06\x07" in end[max(at - 20, 0) : at]:
+        raise zipfile.BadZipFile
+    entries, listed = struct.unpack("<HI", end[at + 10 : at + 16])
+    if entries == 0xFFFF or listed == 0xFFFFFFFF:
+        raise zipfile.BadZipFile
+    return int(listed)
+
+
+def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, count: Count) -> Item:
+    name, most = clean(entry.filename), count.limits.each
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+        return Item(name, problem="This is a link or a device, not a file.")
+    if entry.flag_bits & 0x1:
+        return Item(name, problem="This file is encrypted.")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without measure
+        return Item(name, problem="This file is compressed in a way that is not read here: use deflate.")
+    large = Item(name, problem=f"This file has more than {most // 10**6} MB, which is too much.")
+    if entry.file_size > most:
+        return large
+    content = io.BytesIO()
+    try:
+        with archive.open(entry) as part:
+            while piece := part.read(PIECE):
+                count.bytes += len(piece)
+                content.write(piece)
+                if content.tell() > most or count.bytes > count.limits.unpacked:
+                    return large
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, NotImplementedError):
+        return Item(name, problem="This file is damaged in the archive.")
+    if content.getbuffer()[:4].tobytes() in ZIP:
+        return Item(name, problem=NESTED)
+    return Item(name, content.getvalue())
+
+
+def clean(name: str) -> str:
+    """A name as it can be shown: one line, slashes between folders, NAME_LETTERS at most, its end kept."""
+    text = re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", name.replace("\\", "/"))
+    text = text.encode("utf-8", "replace").decode().strip()
+    return text if len(text) <= NAME_LETTERS else f"…{text[1 - NAME_LETTERS :]}"
+
+
+def by_the_way(name: str) -> bool:
+    """Whether a file is what a system leaves in folders, and no picture of anybody's."""
+    parts = name.replace("\\", "/").split("/")
+    return parts[0] == "__MACOSX" or parts[-1].startswith(".") or parts[-1].lower() in BY_THE_WAY
+
+
+def truth(name: str, classes: Sequence[str]) -> int | None:
+    """The class that the folder of a file is named after, None where it is none.
+
+    Letters of either case; what is no letter or digit is not looked at, so that `t-shirt_top` is T-shirt/top. Two
+    folders may make up one name (`T-shirt/top/1.png`).
+    """
+    plain = [_plain_name(one) for one in classes]
+    folders = name.split("/")[:-1]
+    for told in (folders[-1:], folders[-2:]):
+        wanted = _plain_name("".join(told))
+        if wanted and plain.count(wanted) == 1:
+            return plain.index(wanted)
+    return None
+
+
+def _plain_name(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -1,0 +1,1 @@
+"""A network asked about pictures, whatever computes it."""

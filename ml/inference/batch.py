@@ -1,0 +1,107 @@
+"""Many pictures past one network: read, prepared, asked about in small batches; one answer or one sentence a file."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ml.artifacts.reader import Broken, Library, Missing, Run
+from ml.images.decoding import FILE_BYTES, Refusal, decode
+from ml.images.preparation import Form, Mode, prepare
+from ml.images.upload_archives import Item, truth
+
+AT_ONCE = 16  # pictures in one question: others who ask meanwhile wait less than for 32, and 16 cost half as much each
+FORM_PICTURES = 1_000
+BUSY_TIMES, BUSY_SECONDS = 6, 0.5
+TOP = 3
+
+
+@dataclass(frozen=True)
+class Said:
+    """What became of one file. truth: class id of its folder's name; image: uint8 [h, w, c] as the network saw it.
+
+    probabilities: float32 [classes]. Both are None where `problem` says why there is no answer.
+    """
+
+    name: str
+    truth: int | None = None
+    image: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    problem: str = ""
+    seconds: float = 0.0  # preparation, and the picture's part of the forward pass
+
+    def line(self, classes: Sequence[str], top: int = TOP) -> dict[str, Any]:
+        """The same for JSON: file, true (where the folder names a class), label, confidence, top; or file and error."""
+        told: dict[str, Any] = {"file": self.name}
+        if self.truth is not None:
+            told["true"] = classes[self.truth]
+        if self.probabilities is None:
+            return {**told, "error": self.problem}
+        order = np.argsort(-self.probabilities, kind="stable")[:top]
+        best = [{"label": classes[i], "probability": float(self.probabilities[i])} for i in order]
+        return {**told, "label": best[0]["label"], "confidence": best[0]["probability"], "top": best}
+
+
+def form_of(library: Library, run: Run) -> Form:
+    """What a run's pictures look like, read from its reference pictures; without them no background is assumed."""
+    dataset = run.manifest["dataset"]
+    try:
+        return Form.of(library.pictures(dataset["name"], "reference").images[:FORM_PICTURES])
+    except (Missing, Broken):
+        return Form(dataset["height"], dataset["width"], dataset["channels"])
+
+
+def answers(
+    items: Iterable[Item],
+    form: Form,
+    classes: Sequence[str],
+    ask: Callable[[np.ndarray], np.ndarray],
+    *,
+    mode: Mode = "auto",
+    limit: int = FILE_BYTES,
+    at_once: int = AT_ONCE,
+) -> Iterator[Said]:
+    """One answer a file, in their order. One file is in memory as it came, and at_once of them in the network's form.
+
+    ask: uint8 [n, h, w, c] → float32 [n, classes]; limit: bytes of one file.
+    """
+    waiting: list[Said] = []
+    held = 0
+    for item in items:
+        waiting.append(_read(item, form, classes, mode, limit))
+        held += waiting[-1].image is not None
+        if not held or held == at_once:  # with nothing to ask, a sentence need not wait
+            yield from _asked(waiting, ask)
+            waiting, held = [], 0
+    yield from _asked(waiting, ask)
+
+
+def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int) -> Said:
+    said = Said(item.name, truth(item.name, classes), problem=item.problem)
+    if item.problem:
+        return said
+    for attempt in range(BUSY_TIMES):
+        try:
+            picture = decode(item.content, limit=limit)
+            start = time.perf_counter()
+            seen = prepare(picture.pixels, form, orientation=picture.orientation, mode=mode).image
+            return replace(said, image=seen, problem="", seconds=time.perf_counter() - start)
+        except Refusal as refusal:
+            said = replace(said, problem=str(refusal))
+            if refusal.status != 503 or attempt == BUSY_TIMES - 1:
+                break
+            time.sleep(BUSY_SECONDS)
+    return said
+
+
+def _asked(waiting: list[Said], ask: Callable[[np.ndarray], np.ndarray]) -> Iterator[Said]:
+    images = [one.image for one in waiting if one.image is not None]
+    start = time.perf_counter()
+    found = iter(ask(np.stack(images))) if images else iter(())
+    each = (time.perf_counter() - start) / max(len(images), 1)
+    for one in waiting:
+        if one.image is not None:
+            one = replace(one, probabilities=next(found), problem="", seconds=one.seconds + each)
+        yield one

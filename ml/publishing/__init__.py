@@ -1,0 +1,1 @@
+"""Runs on their way out of here and in again: archive, card, report, tracking, what ships."""

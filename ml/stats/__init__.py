@@ -1,0 +1,1 @@
+"""Counts and probabilities in, numbers with intervals out: numpy and pandas alone, never torch."""

@@ -1,0 +1,95 @@
+"""Is a classifier right as often as it says, and what does one number, a temperature, change about that? numpy only.
+
+Probabilities are float [n, classes], rows adding up to 1; labels int [n].
+"""
+
+import numpy as np
+
+from ml.stats.intervals import percentile
+
+BINS = 15
+REDRAWS = 500
+COLDEST, WARMEST = 0.01, 100.0  # a temperature beyond these says that the likelihood has no maximum
+TINY = float(np.finfo(np.float32).tiny)  # of a probability, before its logarithm
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
+    """Expected calibration error over equal-width bins (Guo et al. 2017, arXiv:1706.04599); 0..1.
+
+    A bin holds low < confidence ≤ high.
+    """
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(which, right.astype(float) - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / max(len(confidence), 1))
+
+
+def error_ends(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
+    """Ends of the 95 % interval of the calibration error: bootstrap percentiles over redraws of the examples.
+
+    Redrawing adds noise to every bin, and noise adds to the error, so that of a well calibrated classifier the
+    percentiles can lie above the error itself: the interval reaches as far as that.
+    """
+    rng, n = np.random.default_rng(seed), len(confidence)
+    draws = (rng.integers(0, n, n) for _ in range(REDRAWS))
+    low, high = percentile(np.array([calibration_error(confidence[rows], right[rows]) for rows in draws]))
+    error = calibration_error(confidence, right)
+    return min(float(low), error), max(float(high), error)
+
+
+def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Cross-entropy of each answer in nats, float64 [n], 27.6 at most.
+
+    probabilities: float [n, classes]; labels: int [n].
+    """
+    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return -np.log(np.maximum(own, 1e-12))
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """float64 [n], 0..2: squared distance of the probabilities from the truth (Brier 1950, Mon. Weather Rev. 78:1)."""
+    wide = probabilities.astype(np.float64)
+    said = wide[np.arange(len(labels)), labels]
+    return (wide**2).sum(1) - 2 * said + 1
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """float32 [n, classes] → probabilities, computed in float64 so that rows add up."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """float64 [n, classes]: the probabilities of the same logits divided by a temperature; the guess stays."""
+    scores = _logits(probabilities) / temperature
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def temperature(probabilities: np.ndarray, labels: np.ndarray, start: float = 1.0) -> float:
+    """The temperature of the highest likelihood (Guo et al. 2017), between COLDEST and WARMEST.
+
+    The loss is convex in 1 / temperature, and its slope is searched for zero by Newton's steps, halving where one
+    would leave the bracket. start: a guess.
+    """
+    scores = _logits(probabilities)
+    scores -= scores.max(1, keepdims=True)
+    own = scores[np.arange(len(labels)), labels].mean()
+    low, high, inverse = 1 / WARMEST, 1 / COLDEST, 1 / start
+    for _ in range(100):
+        powers = np.exp(inverse * scores)
+        powers /= powers.sum(1, keepdims=True)
+        mean = (powers * scores).sum(1)
+        slope = float(mean.mean() - own)
+        bend = float(((powers * scores**2).sum(1) - mean**2).mean())
+        low, high = (low, inverse) if slope > 0 else (inverse, high)
+        step = inverse - slope / bend if bend > 0 else -1.0
+        before, inverse = inverse, step if low < step < high else (low + high) / 2
+        if abs(inverse - before) <= 1e-12 * before:
+            break
+    return 1 / inverse
+
+
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    """float64, up to a constant in each row, which softmax does not see."""
+    return np.log(np.maximum(probabilities.astype(np.float64), TINY))
