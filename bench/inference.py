@@ -53,9 +53,9 @@ def main() -> int:
     print(f"torch {torch.__version__}, onnxruntime {onnxruntime.__version__}, {platform.system()}, one thread; {load}")
     kept, found = True, {}
     for name in wanted:
-        subject = pipeline.subject_of(library, library.open(name))
+        context = pipeline.context_of(library, library.open(name))
         began = time.perf_counter()
-        frame = engines.table(subject, rounds=options.rounds)
+        frame = engines.table(context, rounds=options.rounds)
         rows = {row["engine"]: row for row in frame.to_dict("records")}
         print(f"\n{name}{' (the default)' if name == default else ''}, {time.perf_counter() - began:.0f} s")
         print(table(rows))

@@ -189,11 +189,11 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 def candidates(classifier: Any, reference: np.ndarray, labels: np.ndarray, arrays: Any) -> dict[str, Score]:
     """name → pictures, uint8 [n, h, w, c], to scores, float [n]; larger is stranger."""
-    from ml.stats.ood import RANKS, Known, learn
+    from ml.stats.ood import RANKS, OodModel, learn
 
     features = classifier.features(reference)
-    known, last = Known(arrays), Known(learn(features, labels))
-    whole = Known(learn(classifier.statistics(reference), labels))
+    known, last = OodModel(arrays), OodModel(learn(features, labels))
+    whole = OodModel(learn(classifier.statistics(reference), labels))
 
     def nearest(pictures: np.ndarray) -> np.ndarray:
         asked = classifier.features(pictures)
@@ -231,9 +231,9 @@ def measure(run_id: str | None, n: int, seed: int) -> dict[str, Any]:
     library = Library(ARTIFACTS, ARTIFACTS / "none")
     run = library.open(run_id or library.default() or "")
     classifier = Classifier.open(run)
-    subject = pipeline.subject_of(library, run)
-    arrays = run.arrays("familiarity") if "familiarity" in run.nouns else familiarity.arrays(subject)
-    splits = subject.splits
+    context = pipeline.context_of(library, run)
+    arrays = run.arrays("familiarity") if "familiarity" in run.nouns else familiarity.arrays(context)
+    splits = context.splits
     form = Form.of(splits["reference"].images[:1_000])
     rng = np.random.default_rng(seed)
     found: dict[str, Any] = {"run": run.run_id, "seed": seed, "renderings": {}, "flagged": {}, "limit": LIMIT}

@@ -21,10 +21,10 @@ from dashboard.pages import PAGES
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
-from dashboard.records.runs import Marks, Records
+from dashboard.records.runs import Records, RunMetadata
 from dashboard.records.slices import Slices
 from dashboard.services import feedback as inbox
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
 from dashboard.state.selection import Selection
@@ -85,8 +85,8 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
     feedback = Feedback(jobs.rows, jobs.home / "feedback", jobs.put, read_only=read_only)
     monitor = Monitor(jobs.rows, predictor.unlike, chores=(feedback.sweep,), read_only=read_only)
-    doors = Doors(store, predictor, jobs, read_only, records, decisions, feedback, monitor)
-    doors.shelf.purge()
+    services = Services(store, predictor, jobs, read_only, records, decisions, feedback, monitor)
+    services.registry.purge()
     feedback.sweep()
     app = App(
         "fashion_forward",
@@ -99,31 +99,31 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         background_callback_manager=jobs.manager,
     )
     app.store, app.launcher = store, jobs.manager
-    app.layout = lambda: frame(doors)
-    app.validation_layout = html.Div([frame(doors), *(page.layout(doors, Selection()) for page in PAGES)])
+    app.layout = lambda: frame(services)
+    app.validation_layout = html.Div([frame(services), *(page.layout(services, Selection()) for page in PAGES)])
     # the browser asks in this order: first what every click waits for
-    selection_bar.register(app, doors)
+    selection_bar.register(app, services)
     for page in PAGES:
-        page.register(app, doors)
-    register(app, doors)
-    sample_drawer.register(app, doors)
+        page.register(app, services)
+    register(app, services)
+    sample_drawer.register(app, services)
     server = app.server
     images.register(server, store)
-    tables.register(server, doors)
-    report.register(server, doors)
-    label_review.register(server, doors)
-    inbox.register(server, doors)
-    metrics.register(server, doors)
-    whatif.register(server, doors)
-    routes.register(server, doors)
-    health.register(server, doors)
+    tables.register(server, services)
+    report.register(server, services)
+    label_review.register(server, services)
+    inbox.register(server, services)
+    metrics.register(server, services)
+    whatif.register(server, services)
+    routes.register(server, services)
+    health.register(server, services)
     compression.install(server)
     security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only)
     rate_limits.install(server, pace)
     return app
 
 
-def frame(doors: Doors) -> html.Div:
+def frame(services: Services) -> html.Div:
     """What stays while pages come and go."""
     try:
         mode = theme.mode_of(request.cookies.get(theme.COOKIE))
@@ -170,7 +170,7 @@ def frame(doors: Doors) -> html.Div:
                 html.Main(
                     [
                         html.Div(id=security.NOTICE, className="notice", role="alert"),
-                        *(cluster_notice() if doors.jobs.clustered else ()),
+                        *(cluster_notice() if services.jobs.clustered else ()),
                         html.Div(id="app-dropped", className="notice", role="status"),
                         html.Div(id=CONTENT),
                     ],
@@ -185,7 +185,7 @@ def frame(doors: Doors) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Navigation, run picker and notes about the address."""
 
     @app.callback(
@@ -197,8 +197,8 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_page(pathname: str | None, search: str | None):
         page = next((page for page in PAGES if pathname == page.PATH), None)
-        content = page.layout(doors, Selection.parse(search)) if page else nowhere()
-        return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES], foot(doors))))
+        content = page.layout(services, Selection.parse(search)) if page else nowhere()
+        return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES], foot(services))))
 
     app.clientside_callback(
         """(search, before) => {
@@ -213,13 +213,13 @@ def register(app: Dash, doors: Doors) -> None:
         State(VIEW, "data"),
     )
 
-    if doors.jobs.clustered:
+    if services.jobs.clustered:
 
         @app.callback(
             Output(CLUSTER, "children"), Input(f"{CLUSTER}-interval", "n_intervals"), State(CLUSTER, "children")
         )
         def show_trouble(_: int | None, shown: object):
-            words = doors.jobs.trouble() or None
+            words = services.jobs.trouble() or None
             if words == shown:
                 raise PreventUpdate
             return words
@@ -231,12 +231,12 @@ def register(app: Dash, doors: Doors) -> None:
         if selection.labels and path not in REVIEWED:
             words.append("labels as reviewed, which this page does not follow: its labels are those that came")
         try:
-            run = doors.store.shown(selection.run)
+            run = services.store.shown(selection.run)
             if selection.run not in (None, run.run_id):
                 words.append(f"run {selection.run}, which is not here (any more); {run.title} is shown")
             if selection.against == run.run_id:
                 words.append(f"against {run.title}, which is the run itself")
-            elif selection.against and not any(e.run_id == selection.against for e in doors.store.runs()):
+            elif selection.against and not any(e.run_id == selection.against for e in services.store.runs()):
                 words.append(f"against {selection.against}, which is not here (any more)")
             asked = (*selection.true, *selection.pred)
             empty += [f"{n}, which is no class of {run.title}" for n in asked if n not in run.classes]
@@ -270,8 +270,8 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_runs(search: str | None, _: str | None, __: object, options: list | None, value: str | None):
         """What can be chosen; assets/clientside.js makes a choice the new address."""
-        marks, entries = doors.store.marks(), doors.store.runs()
-        shown = doors.store.used(Selection.parse(search).run)
+        marks, entries = services.store.marks(), services.store.runs()
+        shown = services.store.used(Selection.parse(search).run)
         listed = [entry for entry in entries if not marks.of(entry.run_id).archived or entry.run_id == shown]
         offered = [option(entry, marks) for entry in listed]
         if offered == options and shown == value:
@@ -287,7 +287,7 @@ def cluster_notice() -> list:
     ]
 
 
-def option(entry: RunEntry, marks: Marks) -> dict[str, object]:
+def option(entry: RunEntry, marks: RunMetadata) -> dict[str, object]:
     """One line of the run picker, title first; a broken run can be seen but not chosen."""
     name = marks.name(entry.run_id)
     if not entry.ok:
@@ -302,16 +302,16 @@ def link(page: ModuleType, current: bool) -> html.Li:
     return html.Li(html.A(page.TITLE, href=page.PATH, **{"data-page": page.PATH}, **mark))
 
 
-def foot(doors: Doors) -> list:
+def foot(services: Services) -> list:
     """What the numbers are of."""
     try:
-        run = doors.store.open(None)
+        run = services.store.open(None)
     except (LookupError, ValueError):
         return []
     counts = run.dataset["counts"]
     total = sum(counts.values())
     words = f"{run.dataset['title']}, {total:,} images. Intervals are 95 %. Nothing leaves this machine."
-    return [html.Span(words), html.Span("Read-only: training is switched off.") if doors.read_only else None]
+    return [html.Span(words), html.Span("Read-only: training is switched off.") if services.read_only else None]
 
 
 def nowhere() -> html.Div:

@@ -352,7 +352,7 @@ def predict_files(options: argparse.Namespace) -> int:
     if not options.json:
         table.writerow(["file", "true", "label", "confidence", "error"])
     answered = 0
-    refused = [batch.Said(upload_archives.clean(file), problem=problem) for file, problem in problems]
+    refused = [batch.BatchAnswer(upload_archives.clean(file), problem=problem) for file, problem in problems]
     for one in tqdm(itertools.chain(refused, said), unit="file", file=sys.stderr, disable=None):
         line = one.line(network.classes, options.top)
         answered += "label" in line

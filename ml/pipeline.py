@@ -21,8 +21,8 @@ from ml.artifacts.schema import CORE
 from ml.data import corrections as labels
 from ml.data import duplicates, feedback, load, properties
 from ml.data.base import Dataset, Split
-from ml.evaluation import ASKED, EVALUATIONS, QUICK, SLOW
-from ml.evaluation.context import SPLITS, Subject
+from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND
+from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
 from ml.stats.calibration import losses
@@ -120,10 +120,10 @@ def train(
     training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
     description = {**writer.describe(lesson), "counts": writer.describe(dataset)["counts"]}
     classifier = Classifier(module, description)
-    subject = Subject(classifier, _splits(dataset), config.seed)
+    context = EvaluationContext(classifier, _splits(dataset), config.seed)
     nouns = {"history": writer.write_noun(partial, "history", pd.DataFrame([asdict(epoch) for epoch in history]))}
-    for noun in ("predictions", *QUICK):
-        data, began = _make(noun, subject)
+    for noun in ("predictions", *AT_TRAINING):
+        data, began = _make(noun, context)
         if len(data):
             nouns[noun] = writer.write_noun(partial, noun, data, started=began)
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
@@ -142,7 +142,7 @@ def train(
         "layers": classifier.layers(),
         "best_epoch": best,
         **({"start": told.against} if told else {}),
-        "results": results(subject),
+        "results": results(context),
         "seconds": round(training_seconds + time.perf_counter() - trained, 1),
         "training_seconds": round(training_seconds, 1),
         "machine": machine() | ({"processes": team.size} if team.size > 1 else {}),
@@ -160,9 +160,9 @@ def train(
         measure(home, dataset)
     folder = writer.publish(partial, manifest)
     if slow:
-        for noun in SLOW:
+        for noun in AFTER_PUBLISHING:
             on_step(f"computing {noun}")
-            manifest = _add(folder, manifest, subject, noun)
+            manifest = _add(folder, manifest, context, noun)
     return folder
 
 
@@ -180,20 +180,21 @@ def evaluate(
     Results for a shipped run go to home/runs/<run_id>, laid over it. Raises Missing, Broken, KeyError.
     """
     run = library.open(run_id)
-    chosen = list(nouns) if nouns is not None else [n for n in EVALUATIONS if n not in (*CORE, *ASKED)]
+    chosen = list(nouns) if nouns is not None else [n for n in EVALUATIONS if n not in (*CORE, *ON_DEMAND)]
     unknown = [noun for noun in chosen if noun not in EVALUATIONS or noun in CORE]
     if unknown:
-        raise KeyError(f"{', '.join(unknown)} cannot be made; choose from {', '.join((*QUICK, *SLOW, *ASKED))}")
-    subject = subject_of(library, run)
-    subject.tell = on_step
+        known = (*AT_TRAINING, *AFTER_PUBLISHING, *ON_DEMAND)
+        raise KeyError(f"{', '.join(unknown)} cannot be made; choose from {', '.join(known)}")
+    context = context_of(library, run)
+    context.tell = on_step
     folder = library.home / "runs" / run_id
     manifest = run.manifest
     if manifest.get("latency_ms") is None or manifest.get("bytes") is None:  # a run from before they were measured
         size = run.files(())["weights.safetensors"].stat().st_size
-        manifest = {**manifest, "bytes": size, "latency_ms": subject.classifier.latency()}
+        manifest = {**manifest, "bytes": size, "latency_ms": context.classifier.latency()}
     for noun in chosen:
         on_step(f"computing {noun}")
-        manifest = _add(folder, manifest, subject, noun)
+        manifest = _add(folder, manifest, context, noun)
     return chosen
 
 
@@ -232,14 +233,14 @@ def rescore(library: Library, run_id: str, split: str) -> tuple[int, int, int]:
     return int((predicted == examples.labels).sum()), len(predicted), changed
 
 
-def subject_of(library: Library, run: Run) -> Subject:
+def context_of(library: Library, run: Run) -> EvaluationContext:
     """A published run ready to be evaluated."""
     name = run.manifest["dataset"]["name"]
     splits = {}
     for split in SPLITS:
         pictures = library.pictures(name, split)
         splits[split] = Split(pictures.images, pictures.labels, pictures.ids)
-    return Subject(
+    return EvaluationContext(
         Classifier.open(run),
         splits,
         run.manifest["config"]["seed"],
@@ -248,11 +249,11 @@ def subject_of(library: Library, run: Run) -> Subject:
     )
 
 
-def results(subject: Subject) -> dict[str, dict[str, float]]:
+def results(context: EvaluationContext) -> dict[str, dict[str, float]]:
     """split → right answers, n and mean cross-entropy in nats."""
     found = {}
     for split in SPLITS:
-        probabilities, labels = subject.probabilities(split), subject.splits[split].labels
+        probabilities, labels = context.probabilities(split), context.splits[split].labels
         correct = int((probabilities.argmax(1) == labels).sum())
         loss = float(losses(probabilities, labels).mean())
         found[split] = {"correct": correct, "n": len(labels), "loss": round(loss, 6)}
@@ -295,16 +296,16 @@ def _splits(dataset: Dataset) -> dict[str, Split]:
     return {"test": dataset["test"], "validation": dataset["validation"], "reference": dataset.reference()}
 
 
-def _make(noun: str, subject: Subject) -> tuple[Any, float]:
+def _make(noun: str, context: EvaluationContext) -> tuple[Any, float]:
     began = time.perf_counter()
-    return EVALUATIONS[noun](subject), began
+    return EVALUATIONS[noun](context), began
 
 
-def _add(folder: Path, manifest: dict[str, Any], subject: Subject, noun: str) -> dict[str, Any]:
+def _add(folder: Path, manifest: dict[str, Any], context: EvaluationContext, noun: str) -> dict[str, Any]:
     """Make a noun and add it unless it is empty; the manifest as it is then."""
-    data, began = _make(noun, subject)
-    manifest = {**manifest, **subject.notes}
-    also, subject.also = {name: (more, began) for name, more in subject.also.items()}, {}
+    data, began = _make(noun, context)
+    manifest = {**manifest, **context.notes}
+    also, context.also = {name: (more, began) for name, more in context.also.items()}, {}
     return writer.add_nouns(folder, manifest, {noun: (data, began), **also}) if len(data) else manifest
 
 

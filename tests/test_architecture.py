@@ -67,8 +67,14 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "dashboard.theme": ((), "palette, class colours, the plotly template"),
     "dashboard.state": ((), "what the person is looking at: values, and their text in the URL"),
-    "dashboard.format": (("dashboard.state", "dashboard.data", "ml.stats"), "how numbers, tables, pictures and settings are written"),
-    "dashboard.figures": (("dashboard.theme", "dashboard.format"), "data in, a plotly figure as a plain dict out; no Dash"),
+    "dashboard.format": (
+        ("dashboard.state", "dashboard.data", "ml.stats"),
+        "how numbers, tables, pictures and settings are written",
+    ),
+    "dashboard.figures": (
+        ("dashboard.theme", "dashboard.format"),
+        "data in, a plotly figure as a plain dict out; no Dash",
+    ),
     "dashboard.records": (("ml.system",), "tables of what people do and ask, in the database"),
     "dashboard.data": (
         ("dashboard.records", "dashboard.state", "ml.artifacts", "ml.stats", "ml.system"),
@@ -105,15 +111,27 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "one folder a page, one file a panel",
     ),
     "dashboard.web": (("ml.settings",), "the server: security, rate limits, compression, how it is started"),
-    "ml.system": (("ml.artifacts",), "the machine underneath: folders, database, files that survive a crash, the processor"),
+    "ml.system": (
+        ("ml.artifacts",),
+        "the machine underneath: folders, database, files that survive a crash, the processor",
+    ),
     "ml.stats": ((), "counts and probabilities in, numbers with intervals out: numpy and pandas alone"),
     "ml.images": ((), "pictures before a network sees them: bytes to pixels, pixels to a form; never torch"),
-    "ml.data": (("ml.system",), "data sets: splits of labelled pictures, and what can be said of them without a network"),
+    "ml.data": (
+        ("ml.system",),
+        "data sets: splits of labelled pictures, and what can be said of them without a network",
+    ),
     "ml.models": (("ml.system",), "plain `nn.Module`s in two parts, `body` and `head`"),
     "ml.training": (("ml.data", "ml.models", "ml.system"), "from a data set and a config to trained weights"),
     "ml.explanation": ((), "what spoke for an answer"),
-    "ml.robustness": (("ml.inference",), "corruptions of pictures in five severities; attacks along a network's gradients"),
-    "ml.artifacts": (("ml.data.base",), "the one contract between ml and the dashboard: schema, writer, reader; never torch"),
+    "ml.robustness": (
+        ("ml.inference",),
+        "corruptions of pictures in five severities; attacks along a network's gradients",
+    ),
+    "ml.artifacts": (
+        ("ml.data.base",),
+        "the one contract between ml and the dashboard: schema, writer, reader; never torch",
+    ),
     "ml.inference": (
         ("ml.artifacts", "ml.images", "ml.models", "ml.stats"), "a network asked about pictures, whatever computes it"
     ),
@@ -127,7 +145,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "runs on their way out of here and in again: archive, card, report, tracking, what ships",
     ),
     "ml.pipeline": (
-        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.inference", "ml.models", "ml.stats", "ml.system", "ml.training"),
+        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.inference", "ml.models", "ml.stats", "ml.system",
+         "ml.training"),
         "the whole walk: data set, training, evaluation, artifacts",
     ),
     "ml.jobs": (

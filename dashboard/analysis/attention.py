@@ -8,8 +8,8 @@ from zlib import crc32
 
 import numpy as np
 
-from dashboard.data.store import Missing, RunView
-from dashboard.services.container import Doors
+from dashboard.data.store import Missing, RunData
+from dashboard.services.container import Services
 from dashboard.services.predictor import MEANS, NoExplanation, Typical
 from dashboard.state.selection import Selection
 
@@ -21,7 +21,7 @@ class Side:
     """title: in words; rows: int [n], places in the run's predictions of the split, by ascending id."""
 
     title: str
-    run: RunView
+    run: RunData
     rows: np.ndarray
 
     @property
@@ -59,17 +59,17 @@ def view(selection: Selection) -> tuple[str, bool]:
     return way, target == "label"
 
 
-def sides(doors: Doors, selection: Selection) -> tuple[Side, Side]:
+def sides(services: Services, selection: Selection) -> tuple[Side, Side]:
     """Both groups, of the images that the address means, whatever its epoch; asked about is what the kept network
     says of them. Raises Missing where the second one cannot be had, Broken.
     """
-    run = doors.store.shown(selection.run).reviewed(selection.labels)
+    run = services.store.shown(selection.run).reviewed(selection.labels)
     then = run.during(selection.epoch)
     mask = then.mask(selection)
     a = Side("this selection", run, np.flatnonzero(mask))
     versus = selection.versus or "right"
     if versus == "run":
-        pair = doors.store.compare(selection)
+        pair = services.store.compare(selection)
         both = mask[pair.rows_a]
         return Side(run.title, run, pair.rows_a[both]), Side(pair.b.title, pair.b, pair.rows_b[both])
     if versus == "rest":
@@ -88,7 +88,7 @@ def sides(doors: Doors, selection: Selection) -> tuple[Side, Side]:
     return a, Side(f"the right ones{named}", run, np.flatnonzero(then.mask(right)))
 
 
-def classes(run: RunView, selection: Selection) -> tuple[str, ...]:
+def classes(run: RunData, selection: Selection) -> tuple[str, ...]:
     """The true classes that are meant; without any, the guessed ones; () for all."""
     return selection.true or tuple(name for name in selection.pred if name in run.classes)
 
@@ -103,11 +103,11 @@ def said(selection: Selection) -> str:
     return ", ".join([*words, *more]) or "all images"
 
 
-def compare(doors: Doors, selection: Selection) -> Compared:
+def compare(services: Services, selection: Selection) -> Compared:
     """Both sides, looked at. Raises Missing (also where the network cannot be explained this way), Broken."""
     method, label = view(selection)
     try:
-        a, b = (look(doors, side, selection.split, method, label) for side in sides(doors, selection))
+        a, b = (look(services, side, selection.split, method, label) for side in sides(services, selection))
     except NoExplanation as none:
         raise Missing(f"No answer this way: {none}. Gradients and occlusion work for every network.") from None
     if a.typical is None or b.typical is None or not a.typical.n or not b.typical.n:
@@ -118,7 +118,7 @@ def compare(doors: Doors, selection: Selection) -> Compared:
     return Compared(a, b, method, label, difference, np.abs(difference) > DOUBT * error, overlap)
 
 
-def look(doors: Doors, side: Side, split: str, method: str, label: bool) -> Looked:
+def look(services: Services, side: Side, split: str, method: str, label: bool) -> Looked:
     """The mean of all images, and what spoke for their classes in some of them, evenly spaced by id."""
     pictures, predictions = side.run.pictures(split), side.run.predictions(split)
     places = np.array([pictures.row(int(i)) for i in predictions.ids[side.rows]], int)
@@ -129,5 +129,5 @@ def look(doors: Doors, side: Side, split: str, method: str, label: bool) -> Look
     rows = side.rows[some]
     targets = (predictions.labels if label else predictions.predicted)[rows]
     key = (split, crc32(predictions.ids[rows].tobytes()), crc32(targets.tobytes()), len(rows))
-    found = doors.predictor.typical(side.run.run_id, pictures.images[places[some]], targets, method, key=key)
+    found = services.predictor.typical(side.run.run_id, pictures.images[places[some]], targets, method, key=key)
     return Looked(side, image, found)

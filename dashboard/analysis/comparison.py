@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.data.store import Comparison, bootstrap, gap, holm, losses, mcnemar, mean_gap, newcombe
+from dashboard.data.store import RunPair, bootstrap, gap, holm, losses, mcnemar, mean_gap, newcombe
 from dashboard.figures.pace import duration
 from dashboard.format import training_settings
 
@@ -68,7 +68,7 @@ def p_words(p: float) -> str:
     return f"p = {p:.3f}" if p >= LEVEL or round(p, 3) < LEVEL else f"p < {LEVEL:g}"
 
 
-def verdict(pair: Comparison) -> Verdict:
+def verdict(pair: RunPair) -> Verdict:
     """Over the whole split; the filters of the page do not touch it."""
     buckets = pair.buckets()
     each = [losses(p, pair.answers.labels) for p in pair.probabilities()]
@@ -111,7 +111,7 @@ def gaps(buckets: np.ndarray) -> Gaps:
     return Gaps(buckets, gap(buckets), *newcombe(buckets), p, holm(p))
 
 
-def changes(pair: Comparison) -> tuple[list[tuple[str, str, str]], int]:
+def changes(pair: RunPair) -> tuple[list[tuple[str, str, str]], int]:
     """(what, A's, B's) in words for every setting and fact that differs, and how many settings are the same."""
     first, second = pair.a.manifest, pair.b.manifest
     settings = training_settings.changes(first["config"], second["config"])

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard.data.store import RunView
-from dashboard.format.proportion import Share
+from dashboard.data.store import RunData
+from dashboard.format.proportion import Proportion
 from dashboard.state.selection import BINS as FIFTEENTHS
 from dashboard.state.selection import Selection
 
@@ -19,8 +19,8 @@ TARGETS = (0.98, 0.99, 0.995)  # shares of right answers to ask for
 class Answers:
     """What is left when a run answers only where it is at least so sure. mistakes: of all images, answered or not."""
 
-    coverage: Share
-    accuracy: Share
+    coverage: Proportion
+    accuracy: Proportion
     mistakes: int
 
     @property
@@ -29,18 +29,20 @@ class Answers:
         return self.accuracy.n - self.accuracy.count
 
 
-def counted(run: RunView, selection: Selection) -> np.ndarray:
+def counted(run: RunData, selection: Selection) -> np.ndarray:
     """int [n]: places in predictions(split) under every chip but confidence, threshold and outcome."""
     return np.flatnonzero(run.mask(selection, without=OWN))
 
 
-def answers(run: RunView, selection: Selection) -> Answers:
+def answers(run: RunData, selection: Selection) -> Answers:
     """At the threshold of the selection; everything is answered without one."""
     predictions, rows = run.predictions(selection.split), counted(run, selection)
     sure = predictions.confidence[rows].astype(np.float64) >= (selection.reject or 0.0)
     right = predictions.right[rows]
     answered = int(sure.sum())
-    return Answers(Share(answered, len(rows)), Share(int((right & sure).sum()), answered), int((~right).sum()))
+    return Answers(
+        Proportion(answered, len(rows)), Proportion(int((right & sure).sum()), answered), int((~right).sum())
+    )
 
 
 def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) -> pd.DataFrame:
@@ -58,14 +60,14 @@ def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) ->
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n, "right": hits, "confidence": mean})
 
 
-def histogram(run: RunView, selection: Selection) -> pd.DataFrame:
+def histogram(run: RunData, selection: Selection) -> pd.DataFrame:
     """The same of all that are counted, in BINS bins, with wrong."""
     predictions, rows = run.predictions(selection.split), counted(run, selection)
     table = bins(predictions.confidence[rows], predictions.right[rows], BINS)
     return table.assign(wrong=table["n"] - table["right"])
 
 
-def curve(run: RunView, selection: Selection) -> pd.DataFrame:
+def curve(run: RunData, selection: Selection) -> pd.DataFrame:
     """One row a threshold of 0.00 to 1.00: threshold, answered, right; `answers` at each of them."""
     predictions, rows = run.predictions(selection.split), counted(run, selection)
     sure, right = predictions.confidence[rows].astype(np.float64), predictions.right[rows]
@@ -81,7 +83,7 @@ def curve(run: RunView, selection: Selection) -> pd.DataFrame:
     )
 
 
-def threshold_for(run: RunView, share: float) -> float | None:
+def threshold_for(run: RunData, share: float) -> float | None:
     """The lowest threshold, in hundredths, at which this share of validation's answers is right; None for none.
 
     Chosen on validation, whatever split is looked at.

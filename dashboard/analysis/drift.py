@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.data.store import Missing, RunView
-from dashboard.format.proportion import Share
+from dashboard.data.store import Missing, RunData
+from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import ABSTAIN, BINS, Tally
 
 SOME, MUCH = 0.1, 0.25
@@ -57,18 +57,18 @@ class Baseline:
     confidence: np.ndarray
     bins: np.ndarray
     classes: np.ndarray
-    unlike: Share
+    unlike: Proportion
 
     @classmethod
-    def of(cls, run: RunView) -> "Baseline":
+    def of(cls, run: RunData) -> "Baseline":
         """Raises Missing or Broken."""
         said = run.predictions("test")
         places = np.minimum((said.confidence * BINS).astype(int), BINS - 1)
         counts = np.bincount(said.predicted, minlength=len(run.classes))
         try:
-            unlike = Share(*run.unusual())
+            unlike = Proportion(*run.unusual())
         except Missing:
-            unlike = Share(0, 0)
+            unlike = Proportion(0, 0)
         return cls(said.confidence.astype(float), np.bincount(places, minlength=BINS), counts, unlike)
 
     @property
@@ -76,9 +76,9 @@ class Baseline:
         return len(self.confidence)
 
     @property
-    def abstained(self) -> Share:
+    def abstained(self) -> Proportion:
         """Answers that would be abstentions."""
-        return Share(int((self.confidence < ABSTAIN).sum()), self.n)
+        return Proportion(int((self.confidence < ABSTAIN).sum()), self.n)
 
 
 def index(live: Sequence[int] | np.ndarray, base: Sequence[int] | np.ndarray) -> Index:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from flask import Flask, Response, abort, jsonify, request
 
-from dashboard.data.store import Broken, Missing, RunView, wilson
+from dashboard.data.store import Broken, Missing, RunData, wilson
 from dashboard.exports.tables import bare, guard, safe
 from dashboard.format.images import FOREVER, MAX_TILES, png, sheet, single_url, sprite_url
-from dashboard.records.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, MOST, SPLITS, WHO, Decision, Standing
+from dashboard.records.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, MOST, SPLITS, WHO, CurrentLabels, Decision
 from dashboard.records.runs import CLOSED, Declined
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import RUN_ID, Selection
 
 ROUTE = "/api/v1/decisions"
@@ -59,7 +59,7 @@ class Queue:
         return int(found[0]) if len(found) else None
 
 
-def queue(run: RunView, selection: Selection) -> Queue:
+def queue(run: RunData, selection: Selection) -> Queue:
     """What cleanlab calls an issue, under the filters of the address; of train, what there are pictures of.
 
     Raises Missing or Broken.
@@ -90,7 +90,7 @@ def queue(run: RunView, selection: Selection) -> Queue:
     )
 
 
-def given(run: RunView, split: str, ids: list[int] | None = None) -> dict[int, str]:
+def given(run: RunData, split: str, ids: list[int] | None = None) -> dict[int, str]:
     """example id → the name of the label it came with, of those asked for that are here, all when None.
 
     split: test, validation or train. Raises Missing or Broken.
@@ -105,13 +105,13 @@ def given(run: RunView, split: str, ids: list[int] | None = None) -> dict[int, s
     return {int(known[row]): run.classes[int(labels[row])] for row in rows}
 
 
-def rows(run: RunView, selection: Selection, standing: Standing) -> tuple[list[str], list[list]]:
+def rows(run: RunData, selection: Selection, current_labels: CurrentLabels) -> tuple[list[str], list[list]]:
     """Head and one row a suspected label of the queue, most suspect first, with what was decided of it."""
     found = queue(run, selection)
     head = ["split", "example_id", "label", "suggested", "quality", "decision", "label now"]
     body: list[list] = []
     for i, example in enumerate(found.ids.tolist()):
-        decision, label = standing.of(found.split, example), run.classes[found.labels[i]]
+        decision, label = current_labels.of(found.split, example), run.classes[found.labels[i]]
         now = label if decision is None else decision.after or LEFT_OUT
         action = decision.action if decision else ""
         quality = f"{found.quality[i]:.6f}"
@@ -119,27 +119,27 @@ def rows(run: RunView, selection: Selection, standing: Standing) -> tuple[list[s
     return head, body
 
 
-def image_url(run: RunView, split: str, example_id: int) -> str:
+def image_url(run: RunData, split: str, example_id: int) -> str:
     """The address of one picture of a queue."""
     if split == "train":
         return f"/suspects/{run.run_id}/{example_id}.png"
     return single_url(run.dataset["name"], split, example_id)
 
 
-def sprites_url(run: RunView, split: str, ids: list[int]) -> str:
+def sprites_url(run: RunData, split: str, ids: list[int]) -> str:
     """The address of a sheet of pictures of a queue."""
     if split == "train":
         return f"/suspects/{run.run_id}/sheet/{'-'.join(map(str, ids))}.png"
     return sprite_url(run.dataset["name"], split, ids)
 
 
-def corrections(run: RunView, standing: Standing) -> tuple[dict[int, int], frozenset[int]]:
+def corrections(run: RunData, current_labels: CurrentLabels) -> tuple[dict[int, int], frozenset[int]]:
     """What the decisions change of train: example id → class id, and the ids that are left out.
 
     A class that this run has not changes nothing.
     """
     relabelled, excluded = {}, set()
-    for example, decision in standing.within("train").items():
+    for example, decision in current_labels.within("train").items():
         if decision.action == "exclude":
             excluded.add(example)
         elif decision.action == "relabel" and decision.after in run.classes:
@@ -155,12 +155,12 @@ class Counted:
     n: np.ndarray
 
 
-def counted(run: RunView, split: str) -> tuple[Counted, Counted]:
+def counted(run: RunData, split: str) -> tuple[Counted, Counted]:
     """The recorded answers by the labels as they came, and by what was decided. split: as in the address."""
     return _count(run, split), _count(run.reviewed("reviewed"), split)
 
 
-def _count(run: RunView, split: str) -> Counted:
+def _count(run: RunData, split: str) -> Counted:
     found, classes = run.predictions(split), len(run.classes)
     right = found.labels[found.kept & found.right]
     return Counted(np.bincount(right, minlength=classes), np.bincount(found.labels[found.kept], minlength=classes))
@@ -183,11 +183,11 @@ def reviewer(said: object) -> str:
     return name or NOBODY
 
 
-def decide(doors: Doors, asked: object) -> list[Decision]:
+def decide(services: Services, asked: object) -> list[Decision]:
     """Write what a request asks for; on the disk when this returns. Raises Declined, Missing, Broken."""
     if not isinstance(asked, dict):
         raise Declined("Send an object: run, split, ids, action, label, who, batch.")
-    who, run = reviewer(asked.get("who")), _run(doors, asked)
+    who, run = reviewer(asked.get("who")), _run(services, asked)
     split, action, batch = asked.get("split"), asked.get("action"), asked.get("batch")
     if split not in SPLITS:
         raise Declined(f"Split: one of {', '.join(SPLITS)}.")
@@ -206,26 +206,26 @@ def decide(doors: Doors, asked: object) -> list[Decision]:
     if strange:
         raise Declined(f"There is no image {strange[0]} in {split}.")
     came = {one: known[one] for one in ids}
-    return doors.decisions.decide(
+    return services.decisions.decide(
         run.dataset["name"], split, came, action, label=str(label), who=who, run=run.run_id, batch=batch
     )
 
 
-def undo(doors: Doors, asked: object) -> list[Decision]:
+def undo(services: Services, asked: object) -> list[Decision]:
     """Take back the press that a request names, or the last one of who asks. Raises Declined, Missing, Broken."""
     if not isinstance(asked, dict):
         raise Declined("Send an object: run, who, batch.")
-    who, run, batch = reviewer(asked.get("who")), _run(doors, asked), asked.get("batch")
+    who, run, batch = reviewer(asked.get("who")), _run(services, asked), asked.get("batch")
     if batch is not None and not (isinstance(batch, str) and BATCH.fullmatch(batch)):
         raise Declined("Batch: 32 digits and letters a to f.")
-    return doors.decisions.undo(run.dataset["name"], batch=batch, who=who)
+    return services.decisions.undo(run.dataset["name"], batch=batch, who=who)
 
 
-def _run(doors: Doors, asked: Mapping[str, Any]) -> RunView:
+def _run(services: Services, asked: Mapping[str, Any]) -> RunData:
     run_id = asked.get("run")
     if not isinstance(run_id, str | None):
         raise Declined("Run: the name of a run.")
-    return doors.store.open(run_id or None)
+    return services.store.open(run_id or None)
 
 
 # ---- out as CSV, and back
@@ -243,7 +243,7 @@ def table(log: list[Decision]) -> list[list[object]]:
     return [list(COLUMNS), *([guard(cell) for cell in row] for row in body)]
 
 
-def read(text: str, run: RunView) -> list[dict[str, Any]]:
+def read(text: str, run: RunData) -> list[dict[str, Any]]:
     """The decisions in a file, as `Decisions.bring` takes them. Raises Declined, with the lines that are wrong."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     lacking = [name for name in NEEDED if name not in (reader.fieldnames or ())]
@@ -272,7 +272,7 @@ def read(text: str, run: RunView) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(cells: Mapping[str, str], run: RunView, known: Mapping[str, Mapping[int, str]]) -> dict[str, Any]:
+def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int, str]]) -> dict[str, Any]:
     """One decision of a file. Raises ValueError, in words."""
     split, action, example = cells["split"], cells["action"], cells["example_id"]
     if cells["dataset"] != run.dataset["name"]:
@@ -310,17 +310,17 @@ def _row(cells: Mapping[str, str], run: RunView, known: Mapping[str, Mapping[int
 # ---- the server's part
 
 
-def register(server: Flask, doors: Doors) -> None:
+def register(server: Flask, services: Services) -> None:
     """Add POST /api/v1/decisions and …/undo, the exports decisions.csv and reviewed.csv, and suspects' pictures."""
 
     def answer(act: Any) -> tuple[Response, int] | Response:
         if not request.is_json:
             return jsonify(error="Send JSON."), 415
         try:
-            made = act(doors, request.get_json())
+            made = act(services, request.get_json())
         except Declined as declined:
             away = str(declined) == CLOSED
-            return jsonify(error=str(declined)), 403 if doors.read_only else 503 if away else 422
+            return jsonify(error=str(declined)), 403 if services.read_only else 503 if away else 422
         except (Missing, Broken) as missing:
             return jsonify(error=str(missing)), 404
         except ValueError:
@@ -349,23 +349,23 @@ def register(server: Flask, doors: Doors) -> None:
         headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
         return Response(text.getvalue(), mimetype="text/csv", headers=headers)
 
-    def asked() -> tuple[RunView, Selection]:
+    def asked() -> tuple[RunData, Selection]:
         selection = Selection.parse(request.query_string.decode("latin-1"))
         try:
-            return doors.store.open(selection.run), selection
+            return services.store.open(selection.run), selection
         except (Missing, Broken):
             abort(404)
 
     @server.get("/export/decisions.csv")
     def export_decisions() -> Response:
         name = asked()[0].dataset["name"]
-        return attached(f"{name}-decisions", table(doors.decisions.log(name)))
+        return attached(f"{name}-decisions", table(services.decisions.log(name)))
 
     @server.get("/export/queue.csv")
     def export_queue() -> Response:
         run, selection = asked()
         try:
-            head, body = rows(run, selection, doors.decisions.standing(run.dataset["name"]))
+            head, body = rows(run, selection, services.decisions.current_labels(run.dataset["name"]))
         except (Missing, Broken):
             abort(404)
         name = f"{run.run_id}-{split_of(selection)}-suspects"
@@ -390,7 +390,7 @@ def register(server: Flask, doors: Doors) -> None:
     def suspects(run_id: str, wanted: list[int]) -> np.ndarray:
         """uint8 [n, h, w, c]"""
         try:
-            found = doors.store.open(run_id).suspects()
+            found = services.store.open(run_id).suspects()
         except (Missing, Broken):
             abort(404)
         place = {int(example): row for row, example in enumerate(found["example_id"])}

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.data.store import RunView
-from dashboard.format.proportion import Share
+from dashboard.data.store import RunData
+from dashboard.format.proportion import Proportion
 from dashboard.state.selection import LEVELS, Selection
 
 NONE = "none of the classes"
@@ -47,18 +47,18 @@ class Sets:
     empty: how many were empty."""
 
     level: float
-    covered: Share
+    covered: Proportion
     size: float
     empty: int
 
 
-def judged(run: RunView, probabilities: np.ndarray, selection: Selection) -> Verdict:
+def judged(run: RunData, probabilities: np.ndarray, selection: Selection) -> Verdict:
     """probabilities: float [C] of the run as trained. Raises Missing where they are to be scaled and cannot be."""
     said = run.scaled(probabilities[None])[0] if selection.scaling else probabilities
     return Verdict(tuple(run.classes), said, selection.abstain or 0.0)
 
 
-def members(run: RunView, probabilities: np.ndarray, level: int) -> list[int]:
+def members(run: RunData, probabilities: np.ndarray, level: int) -> list[int]:
     """Class ids of the conformal set, likeliest first. probabilities: float [C] as trained; level: one of LEVELS.
 
     Raises Missing or Broken where the noun `conformal` is.
@@ -67,14 +67,14 @@ def members(run: RunView, probabilities: np.ndarray, level: int) -> list[int]:
     return [int(i) for i in np.argsort(-probabilities, kind="stable") if chosen[i]]
 
 
-def measured(run: RunView) -> dict[int, Sets]:
+def measured(run: RunData) -> dict[int, Sets]:
     """level → what its sets were worth on test. Raises Missing or Broken."""
     frame = run.conformal()
     found = {}
     for row in frame[frame["split"] == "test"].itertuples():
         level = round(100 * row.level)
         if level in LEVELS:
-            found[level] = Sets(row.level, Share(int(row.covered), int(row.n)), float(row.size), int(row.size_0))
+            found[level] = Sets(row.level, Proportion(int(row.covered), int(row.n)), float(row.size), int(row.size_0))
     return found
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dashboard.data.store import Missing, RunView, Store, Under, gap, mean_gap, newcombe
-from dashboard.format.proportion import Share
-from dashboard.services.container import Doors
+from dashboard.data.store import Missing, RunData, Store, Under, gap, mean_gap, newcombe
+from dashboard.format.proportion import Proportion
+from dashboard.services.container import Services
 from dashboard.services.predictor import Attempt
 from dashboard.state.selection import ATTACKS, Selection
 
@@ -51,7 +51,7 @@ class Cell:
     name: str
     degree: float
     level: float
-    share: Share
+    share: Proportion
     gap: tuple[float, float, float] | None = None
     shared: int = 0
 
@@ -72,8 +72,8 @@ class Table:
     mean: over all cells, with its 95 % interval and n pictures, of two runs A's minus B's; of corruptions alone.
     """
 
-    run: RunView
-    other: RunView | None
+    run: RunData
+    other: RunData | None
     clean: Cell
     cells: list[Cell]
     theirs: list[Cell]
@@ -113,12 +113,12 @@ def split_under(under: str) -> tuple[str, float]:
     return name, float(much)
 
 
-def measured(run: RunView) -> bool:
+def measured(run: RunData) -> bool:
     """Whether everything that the page shows of test is there."""
     return all(noun in run.manifest["nouns"] for noun in ("robustness", "attacks", "robustness_answers"))
 
 
-def other(store: Store, selection: Selection, run: RunView) -> RunView | None:
+def other(store: Store, selection: Selection, run: RunData) -> RunData | None:
     """The run to compare with, None where the address names none that is here. Raises Missing where it cannot be."""
     why = next((why for entry, why in store.rivals(run) if entry.run_id == selection.against), None)
     if why is None:
@@ -141,20 +141,20 @@ def attacks(store: Store, selection: Selection) -> Table:
     return _table(run, other(store, selection, run), _attacks)
 
 
-def _corruptions(run: RunView) -> list[Cell]:
+def _corruptions(run: RunData) -> list[Cell]:
     rows = run.robustness().itertuples()
-    return [Cell(r.corruption, float(r.severity), float(r.level), Share(int(r.correct), int(r.n))) for r in rows]
+    return [Cell(r.corruption, float(r.severity), float(r.level), Proportion(int(r.correct), int(r.n))) for r in rows]
 
 
-def _attacks(run: RunView) -> list[Cell]:
+def _attacks(run: RunData) -> list[Cell]:
     found = []
     for row in run.attacks().itertuples():
         degree = round(255 * float(row.epsilon), 6)
-        found.append(Cell(row.attack, degree, float(row.epsilon), Share(int(row.correct), int(row.n))))
+        found.append(Cell(row.attack, degree, float(row.epsilon), Proportion(int(row.correct), int(row.n))))
     return found
 
 
-def _table(run: RunView, rival: RunView | None, read: Callable[[RunView], list[Cell]]) -> Table:
+def _table(run: RunData, rival: RunData | None, read: Callable[[RunData], list[Cell]]) -> Table:
     cells = read(run)
     theirs = read(rival) if rival is not None else []
     if rival is not None:
@@ -168,7 +168,7 @@ def _table(run: RunView, rival: RunView | None, read: Callable[[RunView], list[C
     return Table(run, rival, clean, [cell for cell in cells if cell.name != "none"], theirs)
 
 
-def overall(run: RunView, rival: RunView | None) -> tuple[float, float, float, int]:
+def overall(run: RunData, rival: RunData | None) -> tuple[float, float, float, int]:
     """The mean over all cells: a picture's share of cells in which it is right is one number, the pictures are drawn.
 
     Of two runs the difference, on the pictures and cells both were asked about. The interval is the normal one.
@@ -181,7 +181,7 @@ def overall(run: RunView, rival: RunView | None) -> tuple[float, float, float, i
     return (*mean_gap(shares[left], theirs[right]), len(left))
 
 
-def borne(run: RunView, rival: RunView | None) -> tuple[np.ndarray, np.ndarray]:
+def borne(run: RunData, rival: RunData | None) -> tuple[np.ndarray, np.ndarray]:
     """ids int32 [n], and in how many of the cells, 0..1, each is named right; of those that rival was asked too."""
     frame = run.robustness()
     rows = frame[frame["severity"] > 0]
@@ -194,7 +194,7 @@ def borne(run: RunView, rival: RunView | None) -> tuple[np.ndarray, np.ndarray]:
     return found.ids, (said[rows.index] == found.labels).mean(axis=0)
 
 
-def paired(run: RunView, rival: RunView, cell: Cell) -> np.ndarray:
+def paired(run: RunData, rival: RunData, cell: Cell) -> np.ndarray:
     """int [4]: both right, only A, only B, neither, of the pictures both were asked about."""
     a, b = (one.under(cell.name, cell.degree) for one in (run, rival))
     _, left, right = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
@@ -219,7 +219,7 @@ class Flips:
         return int((self.found.clean == self.found.labels).sum())
 
 
-def flips(run: RunView, under: str, sort: str = "id") -> Flips:
+def flips(run: RunData, under: str, sort: str = "id") -> Flips:
     """By id. Raises Missing or Broken."""
     name, degree = split_under(under)
     found = run.under(name, degree)
@@ -227,7 +227,7 @@ def flips(run: RunView, under: str, sort: str = "id") -> Flips:
     return Flips(name, degree, found, rows[np.argsort(found.ids[rows], kind="stable")])
 
 
-def worsened(doors: Doors, run: RunView, flipped: Flips, rows: np.ndarray) -> np.ndarray:
+def worsened(services: Services, run: RunData, flipped: Flips, rows: np.ndarray) -> np.ndarray:
     """uint8 [k, h, w, c]: these pictures as the network was asked about them, rounded where an attack made them.
 
     rows: places in `flipped.found`. Raises Missing or Broken.
@@ -236,8 +236,8 @@ def worsened(doors: Doors, run: RunView, flipped: Flips, rows: np.ndarray) -> np
     pictures, seed = run.pictures(SPLIT), int(run.manifest["config"]["seed"])
     images = pictures.images[[pictures.row(int(i)) for i in ids]]
     if flipped.name not in ATTACKS:
-        return doors.predictor.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)
-    found = doors.predictor.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
+        return services.predictor.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)
+    found = services.predictor.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
     return np.rint(found.images * 255).astype(np.uint8)
 
 
@@ -248,7 +248,7 @@ class Question:
     label: its true class; epsilon: of 255.
     """
 
-    run: RunView
+    run: RunData
     example_id: int
     image: np.ndarray
     label: int
@@ -258,12 +258,12 @@ class Question:
     targeted: bool
 
 
-def question(doors: Doors, selection: Selection) -> Question:
+def question(services: Services, selection: Selection) -> Question:
     """What the address asks about one picture, the split's first where it names none. Raises Missing or Broken.
 
     Away from what the network says of the picture, unless a class of the run's is named.
     """
-    run = doors.store.shown(selection.run)
+    run = services.store.shown(selection.run)
     pictures = run.pictures(selection.split)
     row = 0 if selection.sample is None else pictures.row(selection.sample)
     image = pictures.images[row]
@@ -271,23 +271,25 @@ def question(doors: Doors, selection: Selection) -> Question:
     if targeted:
         klass = run.classes.index(str(selection.target))
     else:
-        klass = doors.predictor.predict(run.run_id, image, mode="none").predicted
+        klass = services.predictor.predict(run.run_id, image, mode="none").predicted
     epsilon = EPSILON if selection.epsilon is None else selection.epsilon
     method = selection.attack or METHOD
     return Question(run, int(pictures.ids[row]), image, int(pictures.labels[row]), method, epsilon, klass, targeted)
 
 
-def tried(doors: Doors, asked: Question) -> Attempt:
+def tried(services: Services, asked: Question) -> Attempt:
     """The attack within the address's epsilon."""
-    return doors.predictor.attack(
+    return services.predictor.attack(
         asked.run.run_id, asked.image[None], np.array([asked.klass]), asked.method, asked.epsilon / 255,
         targeted=asked.targeted,
     )  # fmt: skip
 
 
-def least(doors: Doors, asked: Question) -> Attempt:
+def least(services: Services, asked: Question) -> Attempt:
     """The smallest epsilon that flips it."""
-    return doors.predictor.smallest(asked.run.run_id, asked.image, asked.klass, asked.method, targeted=asked.targeted)
+    return services.predictor.smallest(
+        asked.run.run_id, asked.image, asked.klass, asked.method, targeted=asked.targeted
+    )
 
 
 def _row(cell: Cell) -> list:
@@ -303,9 +305,9 @@ COUNTED = ["n", "right", "accuracy", "low", "high"]
 GAP = ["n both", "A minus B", "gap low", "gap high"]
 
 
-def corruption_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+def corruption_rows(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a corruption and severity, the pictures as they are first; against another run, the gap too."""
-    found = corruptions(doors.store, selection)
+    found = corruptions(services.store, selection)
     head = ["corruption", "severity", "level", *COUNTED, *(GAP if found.other else [])]
     rows = [
         [c.name, int(c.degree), c.level, *_row(c), *(_gap(c) if found.other else [])]
@@ -318,18 +320,18 @@ def corruption_rows(doors: Doors, selection: Selection) -> tuple[list[str], list
     return head, rows
 
 
-def attack_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+def attack_rows(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """One row an attack and epsilon, in 255ths; against another run, the gap too."""
-    found = attacks(doors.store, selection)
+    found = attacks(services.store, selection)
     head = ["attack", "epsilon of 255", *COUNTED, *(GAP if found.other else [])]
     return head, [[c.name, c.degree, *_row(c), *(_gap(c) if found.other else [])] for c in found.cells]
 
 
-def flip_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+def flip_rows(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """The pictures that flip in the cell of the address, by id."""
     if selection.under is None:
         raise Missing("No corruption or attack is chosen.")
-    run = doors.store.shown(selection.run)
+    run = services.store.shown(selection.run)
     found = flips(run, selection.under)
     said, names = found.found, run.classes
     return ["under", "degree", "split", "example_id", "true", "said then"], [
@@ -338,10 +340,10 @@ def flip_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]
     ]
 
 
-def attempt_rows(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+def attempt_rows(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """The picture under attack, a row a number of it: as it was and as it is, of 255."""
-    asked = question(doors, selection)
-    found = tried(doors, asked)
+    asked = question(services, selection)
+    found = tried(services, asked)
     return ["example_id", "row", "column", "channel", "before", "after", "change"], [
         [
             asked.example_id, i + 1, j + 1, k + 1, int(asked.image[i, j, k]),

@@ -7,34 +7,34 @@ from typing import Any
 from flask import Flask, jsonify
 from flask.wrappers import Response
 
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 
 LOW_BYTES = 300 * 2**20
 """Below this much free space a training would only fill the disk."""
 
 
-def register(server: Flask, doors: Doors) -> None:
+def register(server: Flask, services: Services) -> None:
     """Add GET /health to the server. It answers 200 as long as pages do: `status` says whether all is well."""
 
     @server.get("/health")
     def health() -> Response:
-        return jsonify(state(doors))
+        return jsonify(state(services))
 
 
-def state(doors: Doors) -> dict[str, Any]:
+def state(services: Services) -> dict[str, Any]:
     """The answer: status ok|degraded, database ok|unavailable, worker running|stopped, disk, runs.
 
     disk: {"status": ok|low|unknown, "free_mb": int or null} of the folder that is written to; runs: the counts
     {"usable", "broken"}. A read-only server needs neither database nor disk, so they do not degrade it. In a cluster
     also broker ok|unreachable, and a worker is needed.
     """
-    jobs = doors.jobs.health()
-    disk = free_space(doors.jobs.home)
-    runs = [entry.ok for entry in doors.store.runs()]
+    jobs = services.jobs.health()
+    disk = free_space(services.jobs.home)
+    runs = [entry.ok for entry in services.store.runs()]
     clustered = jobs["broker"] != "none"
     trains = not clustered or (jobs["broker"], jobs["worker"]) == ("ok", "running")
     writes = jobs["database"] == "ok" and disk["status"] == "ok" and trains
-    well = any(runs) and (writes or doors.read_only)
+    well = any(runs) and (writes or services.read_only)
     return {
         "status": "ok" if well else "degraded",
         "database": jobs["database"],

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from dashboard.data.store import Broken, Missing
 from dashboard.exports.tables import safe
 from dashboard.records.prediction_log import BINS, EDGES, Monitor, Tally
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import SINCE, Selection
 
 Read = Callable[[Tally], tuple[list[tuple[str, float]], float]]
@@ -74,10 +74,10 @@ def _summed(ends: list[str], counts: list[int]) -> Iterator[tuple[str, float]]:
         yield end, so_far
 
 
-def register(server: Flask, doors: Doors) -> None:
+def register(server: Flask, services: Services) -> None:
     """Add GET /metrics and /export/monitoring.csv to the server, behind the same guards as every other address."""
     registry = CollectorRegistry()
-    registry.register(Answers(doors.monitor))
+    registry.register(Answers(services.monitor))
 
     @server.get("/metrics")
     def metrics() -> Response:
@@ -87,11 +87,13 @@ def register(server: Flask, doors: Doors) -> None:
     def export_minutes() -> Response:
         selection = Selection.parse(request.query_string.decode("latin-1"))
         try:
-            run = doors.store.open(selection.run)
+            run = services.store.open(selection.run)
         except (Missing, Broken):
             abort(404)
         text = io.StringIO()
-        csv.writer(text).writerows(table(doors.monitor.minutes(selection.since or SINCE[0], run.run_id), run.classes))
+        csv.writer(text).writerows(
+            table(services.monitor.minutes(selection.since or SINCE[0], run.run_id), run.classes)
+        )
         named = f'attachment; filename="{run.run_id}-monitoring.csv"'
         return Response(text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": named})
 

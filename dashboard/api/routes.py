@@ -15,11 +15,21 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
 from dashboard.api import openapi
-from dashboard.figures.overlay import veil
+from dashboard.figures.overlay import heatmap_overlay
 from dashboard.records.runs import READ_ONLY, Declined
 from dashboard.services import feedback
-from dashboard.services.container import Doors
-from dashboard.services.predictor import ENGINES, EXPLAIN, FILES, MODES, UNPACKED, Broken, Missing, NoExplanation, Said
+from dashboard.services.container import Services
+from dashboard.services.predictor import (
+    ENGINES,
+    EXPLAIN,
+    FILES,
+    MODES,
+    UNPACKED,
+    BatchAnswer,
+    Broken,
+    Missing,
+    NoExplanation,
+)
 from dashboard.services.runs import UPLOAD_BYTES, Busy
 from dashboard.services.uploads import API_BYTES, Picture, Refusal, allowed, data_url, decode, thumbnail
 from dashboard.state.selection import Selection
@@ -49,7 +59,7 @@ class Unanswerable(ValueError):
         self.status = status
 
 
-def register(server: Flask, doors: Doors) -> None:
+def register(server: Flask, services: Services) -> None:
     """Add POST /api/v1/predict, frame, batch and explain, GET and POST /api/v1/runs, GET /api/v1/openapi.json and
     GET /explanations/… to the server."""
 
@@ -72,19 +82,19 @@ def register(server: Flask, doors: Doors) -> None:
 
     @server.post("/api/v1/predict")
     def api_predict() -> Response:
-        return told(lambda: jsonify(predict(doors)))
+        return told(lambda: jsonify(predict(services)))
 
     @server.post("/api/v1/frame")
     def api_frame() -> Response:
-        return told(lambda: jsonify(frame(doors)))
+        return told(lambda: jsonify(frame(services)))
 
     @server.post(BATCH)
     def api_batch() -> Response:
-        return told(lambda: batch(doors, rate_limits.spender(server)))
+        return told(lambda: batch(services, rate_limits.spender(server)))
 
     @server.post("/api/v1/explain")
     def api_explain() -> Response:
-        return told(lambda: explain(doors))
+        return told(lambda: explain(services))
 
     for path, field in (("predict", "image"), ("frame", "image"), ("batch", "files"), ("explain", "image")):
         server.add_url_rule(f"/api/v1/{path}", f"api_{path}_how", _how(field), methods=["GET"])
@@ -95,42 +105,42 @@ def register(server: Flask, doors: Doors) -> None:
 
     @server.get("/api/v1/runs")
     def api_runs() -> Response:
-        return jsonify(runs(doors))
+        return jsonify(runs(services))
 
     @server.post("/api/v1/runs")
     def api_take() -> tuple[Response, int]:
         try:
-            return jsonify(take(doors)), 201
+            return jsonify(take(services)), 201
         except Unanswerable as refusal:
             return jsonify(error=str(refusal)), refusal.status
         except Busy as busy:
             return jsonify(error=str(busy)), 503
         except Declined as declined:
             if declined.field != "name":
-                return jsonify(error=str(declined)), 403 if doors.read_only else 422
+                return jsonify(error=str(declined)), 403 if services.read_only else 422
             return jsonify(error=str(declined), field="name", free=declined.free), 409
 
     @server.get("/explanations/warm")
     def warm() -> Response:
-        doors.predictor.warm(doors.store.used(Selection.parse(request.query_string.decode("latin-1")).run))
+        services.predictor.warm(services.store.used(Selection.parse(request.query_string.decode("latin-1")).run))
         return Response(status=204)
 
     @server.get("/explanations/<run_id>/<split>/<int:example_id>.png")
     def explanation(run_id: str, split: str, example_id: int) -> Response:
-        return _explanation(doors, run_id, split, example_id)
+        return _explanation(services, run_id, split, example_id)
 
 
-def predict(doors: Doors) -> dict[str, Any]:
+def predict(services: Services) -> dict[str, Any]:
     """The answer to the current request; raises Unanswerable, Refusal, Missing or Broken."""
     content, fields = _form("image", (*FIELDS, "ticket"), API_BYTES, allowed(API_BYTES))
     if fields.get("ticket", "0") not in ("0", "1"):
         raise Unanswerable("ticket must be 0 or 1.")
-    asked = _asked(doors, fields)  # names the mistake before a picture is decoded
+    asked = _asked(services, fields)  # names the mistake before a picture is decoded
     picture = decode(content, limit=API_BYTES)
-    answer = doors.predictor.predict(
+    answer = services.predictor.predict(
         asked["run"], picture.pixels, orientation=picture.orientation, mode=asked["prepare"], engine=asked["engine"]
     )
-    doors.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
+    services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
     told = {
         "run": answer.run,
         "label": answer.label,
@@ -140,11 +150,11 @@ def predict(doors: Doors) -> dict[str, Any]:
     }
     if fields.get("ticket") == "1":
         image = data_url(Picture(answer.prepared.image, 1, 0, 0))
-        told["ticket"] = {"run": answer.run, "image": image, **feedback.ticket(doors, answer, image)}
+        told["ticket"] = {"run": answer.run, "image": image, **feedback.ticket(services, answer, image)}
     return told
 
 
-def frame(doors: Doors) -> dict[str, Any]:
+def frame(services: Services) -> dict[str, Any]:
     """The answer to one frame of a camera: prepared the quick way, not counted by the monitor, kept nowhere.
 
     Raises Unanswerable, Refusal, Missing or Broken.
@@ -153,9 +163,9 @@ def frame(doors: Doors) -> dict[str, Any]:
     overlay = fields.pop("overlay", "0")
     if overlay not in ("0", "1"):
         raise Unanswerable("overlay must be 0 or 1.")
-    asked = _asked(doors, fields)
+    asked = _asked(services, fields)
     picture = decode(content, limit=FRAME_BYTES)
-    answer, spoke = doors.predictor.glance(
+    answer, spoke = services.predictor.glance(
         asked["run"], picture.pixels, orientation=picture.orientation, explain=overlay == "1"
     )
     height, width = picture.pixels.shape[:2][:: -1 if picture.orientation >= 5 else 1]  # upright, as the place has it
@@ -170,10 +180,10 @@ def frame(doors: Doors) -> dict[str, Any]:
         "width": answer.prepared.image.shape[1],
         "place": [[round(float(value), 6) for value in row] for row in shares],
     }
-    return told if spoke is None else {**told, "overlay": thumbnail(veil(spoke))}
+    return told if spoke is None else {**told, "overlay": thumbnail(heatmap_overlay(spoke))}
 
 
-def batch(doors: Doors, spend: Callable[[float], None]) -> Response:
+def batch(services: Services, spend: Callable[[float], None]) -> Response:
     """One JSON line a file, written as they are answered, and a last one that counts them.
 
     spend: takes the client's tokens for each file. Raises Unanswerable, Missing or Broken before the first line.
@@ -191,17 +201,17 @@ def batch(doors: Doors, spend: Callable[[float], None]) -> Response:
         _known(form, BATCH_FIELDS, "files")
         if set(files) - {"files"} or not files:
             raise Unanswerable(f"Send the files in a field named files, as often as there are files. {BATCH_WORDS}")
-        asked, seen = _asked(doors, form), form.get("seen", "0")
+        asked, seen = _asked(services, form), form.get("seen", "0")
         if seen not in ("0", "1"):
             raise Unanswerable("seen must be 0 or 1.")
         sent = [(one.filename or "", one.stream) for one in files.getlist("files")][::-1]
-        run_id, classes, said = doors.predictor.answers(
+        run_id, classes, said = services.predictor.answers(
             asked["run"], _popped(sent), mode=asked["prepare"], engine=asked["engine"]
         )
     except BaseException:
         free()
         raise
-    lines = _lines(run_id, classes, _counted(doors, run_id, classes, said), asked["top"], seen == "1", spend)
+    lines = _lines(run_id, classes, _counted(services, run_id, classes, said), asked["top"], seen == "1", spend)
     response = Response(_then(lines, free), mimetype=LINES)
     response.call_on_close(free)  # where the client left before the first line
     return response
@@ -213,12 +223,14 @@ def _popped(sent: list[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[bytes]]
         yield sent.pop()
 
 
-def _counted(doors: Doors, run_id: str, classes: tuple[str, ...], said: Iterator[Said]) -> Iterator[Said]:
+def _counted(
+    services: Services, run_id: str, classes: tuple[str, ...], said: Iterator[BatchAnswer]
+) -> Iterator[BatchAnswer]:
     """The same answers, each of them seen by the monitor."""
     for one in said:
         if one.probabilities is not None:
             best = int(one.probabilities.argmax())
-            doors.monitor.saw(run_id, classes[best], float(one.probabilities[best]), one.seconds, one.image)
+            services.monitor.saw(run_id, classes[best], float(one.probabilities[best]), one.seconds, one.image)
         yield one
 
 
@@ -230,7 +242,12 @@ def _then(lines: Iterator[bytes], after: Callable[[], None]) -> Iterator[bytes]:
 
 
 def _lines(
-    run_id: str, classes: tuple[str, ...], said: Iterator[Said], top: int, seen: bool, spend: Callable[[float], None]
+    run_id: str,
+    classes: tuple[str, ...],
+    said: Iterator[BatchAnswer],
+    top: int,
+    seen: bool,
+    spend: Callable[[float], None],
 ) -> Iterator[bytes]:
     began, answered, files = time.perf_counter(), 0, 0
     try:
@@ -250,7 +267,7 @@ def _lines(
     yield orjson.dumps({"done": {"run": run_id, **counted, "seconds": round(time.perf_counter() - began, 3)}}) + b"\n"
 
 
-def explain(doors: Doors) -> Response:
+def explain(services: Services) -> Response:
     """What spoke for a class in the picture of the current request, as a see-through PNG or as numbers.
 
     Raises Unanswerable, Refusal, Missing, Broken or NoExplanation.
@@ -261,8 +278,8 @@ def explain(doors: Doors) -> Response:
         raise Unanswerable(f"method must be one of {', '.join(EXPLAIN)}.")
     if form not in ("png", "json"):
         raise Unanswerable("as must be png or json.")
-    asked = _asked(doors, fields)
-    view = doors.store.open(asked["run"])
+    asked = _asked(services, fields)
+    view = services.store.open(asked["run"])
     target, layer = fields.get("target") or None, fields.get("layer", "")
     if target is not None and target not in view.classes:
         raise Unanswerable(f"There is no class {target[:60]!r}; the classes are {', '.join(view.classes)}.")
@@ -270,16 +287,16 @@ def explain(doors: Doors) -> Response:
     if layer and (layer not in layers or method != "grad-cam"):
         raise Unanswerable(f"layer goes with grad-cam and is one of {', '.join(layers)}.")
     picture = decode(content, limit=API_BYTES)
-    answer = doors.predictor.predict(
+    answer = services.predictor.predict(
         view.run_id, picture.pixels, orientation=picture.orientation, mode=asked["prepare"]
     )
     chosen = answer.predicted if target is None else view.classes.index(target)
     try:
         if form == "png":
-            found = doors.predictor.explain(view.run_id, answer.prepared.image, chosen, method, layer=layer)
+            found = services.predictor.explain(view.run_id, answer.prepared.image, chosen, method, layer=layer)
             headers = {"X-Target": str(chosen), "Cache-Control": "no-store"}
             return Response(overlay_png(found), mimetype="image/png", headers=headers)
-        values = doors.predictor.attribution(view.run_id, answer.prepared.image, chosen, method, layer=layer)
+        values = services.predictor.attribution(view.run_id, answer.prepared.image, chosen, method, layer=layer)
     except ValueError as error:
         if isinstance(error, Broken):
             raise
@@ -296,19 +313,19 @@ def explain(doors: Doors) -> Response:
     )
 
 
-def take(doors: Doors) -> dict[str, Any]:
+def take(services: Services) -> dict[str, Any]:
     """Take in the run that the current request carries; raises Unanswerable, Declined."""
-    if doors.read_only:
+    if services.read_only:
         raise Declined(READ_ONLY)
     content, fields = _form("file", ("name",), UPLOAD_BYTES, f"A run may have up to {UPLOAD_BYTES // 10**6} MB.")
-    taken = doors.shelf.take(content, fields.get("name") or None)
+    taken = services.registry.take(content, fields.get("name") or None)
     return {"run": taken.run_id, "was": taken.was, "needs": taken.needs}
 
 
-def runs(doors: Doors) -> dict[str, Any]:
+def runs(services: Services) -> dict[str, Any]:
     """Every run with what a program needs to choose one; broken ones with their reason."""
-    listed, marks = [], doors.store.marks()
-    for entry in doors.store.runs():
+    listed, marks = [], services.store.marks()
+    for entry in services.store.runs():
         mark = marks.of(entry.run_id)
         if not entry.ok:
             listed.append({"run": entry.run_id, "ok": False, "reason": entry.reason})
@@ -337,26 +354,26 @@ def runs(doors: Doors) -> dict[str, Any]:
                 "archived": mark.archived,
             }
         )
-    return {"default": doors.store.default_run(), "runs": listed}
+    return {"default": services.store.default_run(), "runs": listed}
 
 
 def overlay_png(attribution: np.ndarray) -> bytes:
     """attribution: float32 [h, w] from 0 to 1 → an RGBA PNG of that size."""
     buffer = io.BytesIO()
-    Image.fromarray(veil(attribution)).save(buffer, "PNG")
+    Image.fromarray(heatmap_overlay(attribution)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _explanation(doors: Doors, run_id: str, split: str, example_id: int) -> Response:
+def _explanation(services: Services, run_id: str, split: str, example_id: int) -> Response:
     method = request.args.get("method", "grad-cam")
     try:
-        view = doors.store.open(run_id)
+        view = services.store.open(run_id)
         image = view.picture(split, example_id)
         target = request.args.get("target", "")
         if not target.isascii() or not target.isdigit() or int(target[:6]) >= len(view.classes):
             abort(404, "There is no such class.")
         layer = request.args.get("layer", "")
-        attribution = doors.predictor.explain(
+        attribution = services.predictor.explain(
             view.run_id, image, int(target), method, layer=layer, key=(split, example_id)
         )
     except NoExplanation as none:
@@ -366,14 +383,14 @@ def _explanation(doors: Doors, run_id: str, split: str, example_id: int) -> Resp
     return Response(overlay_png(attribution), mimetype="image/png", headers={"Cache-Control": FOREVER})
 
 
-def _asked(doors: Doors, fields: dict[str, str]) -> dict[str, Any]:
+def _asked(services: Services, fields: dict[str, str]) -> dict[str, Any]:
     """run, top, prepare and engine of a request, checked. Raises Unanswerable, Missing or Broken."""
     prepare, engine = fields.get("prepare", "auto"), fields.get("engine", "torch")
     if prepare not in MODES:
         raise Unanswerable(f"prepare must be one of {', '.join(MODES)}.")
     if engine not in ENGINES:
         raise Unanswerable(f"engine must be one of {', '.join(ENGINES)}.")
-    view = doors.store.open(fields.get("run") or None)
+    view = services.store.open(fields.get("run") or None)
     most = len(view.classes)
     top = _whole(fields["top"], most) if "top" in fields else min(3, most)
     return {"run": view.run_id, "prepare": prepare, "engine": engine, "top": top}

@@ -6,9 +6,9 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 
 from dashboard.exports import tables
-from dashboard.figures.overlay import veil
+from dashboard.figures.overlay import heatmap_overlay
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import ENGINES, Broken, Edited, Missing, NoExplanation
 
 ROUTE = "/api/v1/whatif"
@@ -24,13 +24,13 @@ class Unanswerable(ValueError):
         self.status = status
 
 
-def register(server: Flask, doors: Doors) -> None:
+def register(server: Flask, services: Services) -> None:
     """Add the route."""
 
     @server.post(ROUTE)
     def what_if() -> Response:
         try:
-            status, told = 200, answer(doors)
+            status, told = 200, answer(services)
         except (Unanswerable, uploads.Refusal) as refusal:
             status, told = refusal.status, {"error": str(refusal)}
         except Missing as missing:
@@ -51,13 +51,13 @@ def register(server: Flask, doors: Doors) -> None:
         return jsonify(error=words), 405, {"Allow": "POST"}  # otherwise Dash's page for any path would come
 
 
-def answer(doors: Doors) -> dict[str, Any]:
+def answer(services: Services) -> dict[str, Any]:
     """The answer to the current request. Raises Unanswerable, uploads.Refusal, Missing or Broken."""
     began = time.perf_counter()
     asked = _asked()
     picture = uploads.decode(uploads.from_data_url(asked["image"], limit=IMAGE_BYTES), limit=IMAGE_BYTES)
     try:
-        found = doors.predictor.edited(
+        found = services.predictor.edited(
             asked["run"] or None,
             picture.pixels,
             asked["edits"],
@@ -80,7 +80,7 @@ def answer(doors: Doors) -> dict[str, Any]:
         "ms": round(1000 * (time.perf_counter() - began), 2),
     }
     if asked["look"]:
-        told["look"] = _look(doors, found)
+        told["look"] = _look(services, found)
     return told
 
 
@@ -97,10 +97,12 @@ def _rounded(probabilities: Any) -> list[float]:
     return [round(float(one), 6) for one in probabilities]
 
 
-def _look(doors: Doors, found: Edited) -> str:
+def _look(services: Services, found: Edited) -> str:
     """Grad-CAM of the class that is likeliest after the changes, see-through; '' where the network has none."""
     try:
-        return uploads.thumbnail(veil(doors.predictor.explain(found.run, found.changed, int(found.after.argmax()))))
+        return uploads.thumbnail(
+            heatmap_overlay(services.predictor.explain(found.run, found.changed, int(found.after.argmax())))
+        )
     except NoExplanation:
         return ""
 

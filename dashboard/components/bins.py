@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 from dash import html
 
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.state.selection import Selection
 
 
@@ -36,7 +36,7 @@ def row(
     """
     buttons = []
     for k, found in enumerate(table.itertuples(index=False)):
-        share = Share(int(found.right), int(found.n))
+        share = Proportion(int(found.right), int(found.n))
         said = f"{100 * found.low:.0f} to {100 * found.high:.0f} percent {words}: {share.n:,} images"
         if share.n:
             said += f", {share.percent} % right ({share.span})"

@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import clicks, graph, plain
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.state.selection import Selection
 
 
@@ -56,7 +56,7 @@ def name_button(start: Selection, field: str, name: str, words: str) -> html.But
     )
 
 
-def named_right(start: Selection, classes: Sequence[str], shares: Sequence[Share]) -> tuple[list, list[html.Span]]:
+def named_right(start: Selection, classes: Sequence[str], shares: Sequence[Proportion]) -> tuple[list, list[html.Span]]:
     """Names and values of a chart of how many of each true class are named right."""
     names, lines = [], []
     for name, share in zip(classes, shares, strict=True):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dash import html
 
 from dashboard.components import badge, dot
-from dashboard.data.store import Missing, RunView
+from dashboard.data.store import Missing, RunData
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.predictor import LIMIT, Familiarity
 
@@ -47,7 +47,7 @@ def meter(found: Familiarity) -> list:
     ]
 
 
-def rival(run: RunView, found: Familiarity, klass: int, role: str) -> list:
+def rival(run: RunData, found: Familiarity, klass: int, role: str) -> list:
     """The nearest reference picture of a class that was not the answer, and how far behind the nearest of all it is.
 
     role: what the class is to the picture, in words.
@@ -89,7 +89,7 @@ def rival(run: RunView, found: Familiarity, klass: int, role: str) -> list:
     ]
 
 
-def twins(run: RunView, split: str, example_id: int) -> list:
+def twins(run: RunData, split: str, example_id: int) -> list:
     """A warning where other pictures of the data set are nearly the same as an example; [] where none is."""
     try:
         frame = run.duplicates(split)

@@ -10,7 +10,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import dot
 from dashboard.components.bars import percent
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 
 METHODS = ("grad-cam", "integrated", "occlusion")
 TITLES = {
@@ -29,7 +29,14 @@ HELP = "The brighter, the more a place spoke for that class. Nothing lit: nothin
 ROWS = (0, 1)
 STRENGTH = 72
 AUTO = "auto"  # the deepest that answers
-PLAIN = ("Dropout", "Lens", "ZeroPad2d", "Tokens", "LayerNorm")  # hand on what they were given, or no maps
+PLAIN = (
+    "Dropout",
+    "InputAdapter",
+    "Lens",
+    "ZeroPad2d",
+    "Tokens",
+    "LayerNorm",
+)  # hand on what they were given, or no maps
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,7 @@ def line(target: Target) -> list:
     ]
 
 
-def kept(run: RunView) -> str:
+def kept(run: RunData) -> str:
     """Which network is asked, where the address shows another epoch's answers, else ''. Other weights are not kept."""
     if run.epoch is None:
         return ""

@@ -7,29 +7,29 @@ from dash import html
 
 from dashboard.components import STATES, badge, button
 from dashboard.figures.pace import duration
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Job
 from dashboard.state.selection import Selection
 
 
-def newest(doors: Doors, mine: object, kind: str) -> Job | None:
+def newest(services: Services, mine: object, kind: str) -> Job | None:
     """The training this tab started, else the last one there is. kind: what its settings name, labels or feedback."""
     asked = mine.get("job") if isinstance(mine, dict) else None
-    jobs = [job for job in doors.jobs.view().jobs if job.spec.get(kind)]
+    jobs = [job for job in services.jobs.view().jobs if job.spec.get(kind)]
     return next((job for job in jobs if job.id == asked), jobs[0] if jobs else None)
 
 
-def comparison(doors: Doors, job: Job, against: str | None) -> str:
+def comparison(services: Services, job: Job, against: str | None) -> str:
     """The address of the comparison of its run with that one; '' until there is one."""
-    known = {entry.run_id for entry in doors.store.runs() if entry.ok}
+    known = {entry.run_id for entry in services.store.runs() if entry.ok}
     if job.state != "done" or job.run_id not in known or against not in known:
         return ""
     return Selection(run=job.run_id, against=against).query()
 
 
-def waits(doors: Doors, job: Job) -> str:
+def waits(services: Services, job: Job) -> str:
     """What a waiting job waits for, and its place in the queue."""
-    ahead = doors.jobs.ahead(job)
+    ahead = services.jobs.ahead(job)
     if not ahead:
         return "Next in the queue; it begins by itself."
     first = [one for one in ahead if one.state == "running"] or ahead[:1]
@@ -40,14 +40,14 @@ def waits(doors: Doors, job: Job) -> str:
     return f"Waits for {words}{left}: number {place} in the queue.{why}"
 
 
-def live(doors: Doors, job: Job, there: str, came: Sequence[Any] = (), **look: Any) -> list[Any]:
+def live(services: Services, job: Job, there: str, came: Sequence[Any] = (), **look: Any) -> list[Any]:
     """Its name and state, how far it is, what came of it, and the way to the comparison. look: of that button."""
     words = job.cause
     if job.state == "running":
         words = f"{job.stage}, epoch {min(job.epoch + 1, job.epochs)} of {job.epochs}" if job.batches else job.stage
         words += f", {duration(job.left)} left" if job.left else ""
     elif job.state == "queued":
-        words = waits(doors, job)
+        words = waits(services, job)
     share = job.batch / job.batches if job.batches else 0.0
     bar = html.Progress(value=f"{share:.4f}", max="1", **{"aria-label": "Training progress"}) if job.active else None
     ways = [button("Compare old and new", small=True, search=there, path="/comparison", **look)] if there else []

@@ -16,10 +16,10 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import button, icon, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunView
+from dashboard.data.store import Missing, RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 
 ACROSS = 8  # maps a row
 LARGEST = 5  # parts of a sum that are named, the largest first
@@ -34,7 +34,8 @@ KINDS = {
     "Residual": "Residual block",
     "BasicBlock": "Residual block",
     "InvertedResidual": "Inverted residual block",
-    "Lens": "Enlarging",
+    "InputAdapter": "Enlarging",
+    "Lens": "Enlarging",  # what it is called in runs of before 1.3
     "ZeroPad2d": "Padding",
     "Tokens": "Patches in a row",
 }
@@ -54,7 +55,7 @@ MEANING["Conv2dSame"], MEANING["BasicBlock"] = MEANING["Conv2d"], MEANING["Resid
 class Subject:
     """Whose walk it is. image: uint8 [h, w, c] of the network's form."""
 
-    run: RunView
+    run: RunData
     image: np.ndarray
 
 
@@ -104,7 +105,7 @@ def layout(id: str) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[Any], Subject]) -> None:
+def register(app: Dash, services: Services, id: str, given: Input, subject: Callable[[Any], Subject]) -> None:
     """given: what says which picture; subject: reads it, raises PreventUpdate where there is none."""
     app.clientside_callback(
         """(clicks) => { const open = Boolean(clicks % 2); return [!open, String(open), open ? 1 : 0]; }""",
@@ -156,7 +157,7 @@ def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[
     )
     def draw_walk(said: Any, stop: Any, channel: Any, drawn: Any):
         who = subject(said)
-        walked = doors.predictor.walk(who.run.run_id, who.image)
+        walked = services.predictor.walk(who.run.run_id, who.image)
         if not walked:
             raise Missing(
                 "Nothing in this network is a picture: every number goes straight to every unit of the first dense "
@@ -202,14 +203,14 @@ def register(app: Dash, doors: Doors, id: str, given: Input, subject: Callable[[
         if not isinstance(drawn, dict):
             raise PreventUpdate
         who = subject(said)
-        walked = doors.predictor.walk(who.run.run_id, who.image)
+        walked = services.predictor.walk(who.run.run_id, who.image)
         place = number(drawn.get("stop"), len(walked) - 1, 0)
         maps = walked[place].maps
         channel = number(drawn.get("channel"), len(maps) - 1, 0)
         pointed = at if isinstance(at, dict) and at.get("of") == drawn.get("of") else drawn
         row = number(pointed.get("row"), maps.shape[1] - 1, 0)
         column = number(pointed.get("column"), maps.shape[2] - 1, 0)
-        found = doors.predictor.arithmetic(who.run.run_id, who.image, place, channel, row, column)
+        found = services.predictor.arithmetic(who.run.run_id, who.image, place, channel, row, column)
         spot = Spot(channel, row, column)
         return (
             pair(walked[place], found, spot, str(drawn.get("of")), f"{id}-at"),

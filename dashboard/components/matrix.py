@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import clicks, graph, plain, segmented
 from dashboard.components.plain import element
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.figures import confusion as figure
 from dashboard.state.selection import OUTCOMES, Selection
 
@@ -37,7 +37,7 @@ class Shown:
     each: np.ndarray
 
     @classmethod
-    def of(cls, run: RunView, selection: Selection) -> "Shown":
+    def of(cls, run: RunData, selection: Selection) -> "Shown":
         """Counted under every chip but true, predicted and outcome; order and groups are those of the whole split."""
         counts, rows = run.confusion(selection), arranged(run, selection)
         classes = named(run, rows)
@@ -52,7 +52,7 @@ class Shown:
         return self.names.index(pair[0]), self.names.index(pair[1])
 
 
-def arranged(run: RunView, selection: Selection) -> list[list[int]]:
+def arranged(run: RunData, selection: Selection) -> list[list[int]]:
     """The classes of each row, in the order shown."""
     view, classes = selection.matrix, len(run.classes)
     shown = view.shown(classes)
@@ -63,7 +63,7 @@ def arranged(run: RunView, selection: Selection) -> list[list[int]]:
     return figure.groups(whole, order, shown)
 
 
-def named(run: RunView, rows: list[list[int]]) -> dict[str, tuple[str, ...]]:
+def named(run: RunData, rows: list[list[int]]) -> dict[str, tuple[str, ...]]:
     """What each row is called → its classes."""
     each = [tuple(run.classes[i] for i in row) for row in rows]
     return {one[0] if len(one) == 1 else f"{len(one)} others": one for one in each}
@@ -113,7 +113,7 @@ def clicked(click: object) -> tuple[str, str]:
     return truth, guess
 
 
-def behind(run: RunView, selection: Selection, truth: str, guess: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def behind(run: RunData, selection: Selection, truth: str, guess: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The classes of a clicked row and column. Raises PreventUpdate where the matrix has no such cell."""
     rows = named(run, arranged(run, selection))
     if truth not in rows or guess not in rows:
@@ -121,7 +121,7 @@ def behind(run: RunView, selection: Selection, truth: str, guess: str) -> tuple[
     return rows[truth], rows[guess]
 
 
-def chosen_cells(run: RunView, selection: Selection) -> np.ndarray | None:
+def chosen_cells(run: RunData, selection: Selection) -> np.ndarray | None:
     """bool [C, C]: the cells the selection lets through, None when it leaves the matrix alone."""
     if not selection.true and not selection.pred:
         return None

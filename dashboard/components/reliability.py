@@ -12,9 +12,9 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import confidence
 from dashboard.components import bins, clicks, graph, plain
-from dashboard.data.store import Broken, Missing, RunView, wilson
+from dashboard.data.store import Broken, Missing, RunData, wilson
 from dashboard.figures import calibration as figures
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import BINS, Selection
 
 METRICS = (
@@ -33,7 +33,7 @@ def layout(id: str) -> list:
     ]
 
 
-def draw(run: RunView, selection: Selection, mode: str) -> tuple[dict[str, Any], list, list]:
+def draw(run: RunData, selection: Selection, mode: str) -> tuple[dict[str, Any], list, list]:
     """Figure, bins and errors, under every chip but confidence, threshold and outcome. Raises Missing, Broken."""
     rows, table = confidence.counted(run, selection), counts(run, selection, "conf")
     try:
@@ -56,7 +56,7 @@ def draw(run: RunView, selection: Selection, mode: str) -> tuple[dict[str, Any],
     return figure, found, [*errors(run, selection, rows), *words, html.Code(getattr(why, "command", ""))]
 
 
-def counts(run: RunView, selection: Selection, field: str) -> pd.DataFrame:
+def counts(run: RunData, selection: Selection, field: str) -> pd.DataFrame:
     """The bins of confidence.bins. field: conf or tempered. Raises Missing, Broken."""
     predictions, rows = run.predictions(selection.split), confidence.counted(run, selection)
     said = predictions.confidence if field == "conf" else run.tempered(selection.split)
@@ -74,7 +74,7 @@ def opened(selection: Selection, field: str, k: int) -> Selection:
     return selection.with_(**{"conf": None, "tempered": None, field: ends, "outcome": (), "reject": None})
 
 
-def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
+def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     """The errors of these images as trained and scaled; with intervals where they are the whole split's."""
     if not len(rows):
         return [html.P("No image to count.", className="faint small")]
@@ -126,18 +126,18 @@ def errors(run: RunView, selection: Selection, rows: np.ndarray) -> list:
     return found
 
 
-def holds(doors: Doors, selection: Selection, field: str, k: int) -> bool:
+def holds(services: Services, selection: Selection, field: str, k: int) -> bool:
     """Whether there is an image in a bin that was clicked, or the bin is chosen and is let go of."""
     if bins.is_bin(getattr(selection, field), k, BINS):
         return True
     try:
-        table = counts(doors.store.shown(selection.run).asked(selection), selection, field)
+        table = counts(services.store.shown(selection.run).asked(selection), selection, field)
     except (Missing, Broken):
         return False
     return bool(table["n"].iloc[k])
 
 
-def register(app: Dash, doors: Doors, id: str) -> None:
+def register(app: Dash, services: Services, id: str) -> None:
     """A click on a bin or a dot opens its images; on a bin that holds none, nothing."""
 
     @app.callback(
@@ -148,7 +148,7 @@ def register(app: Dash, doors: Doors, id: str) -> None:
     )
     def choose_bin(click: Any, search: str | None):
         found, selection = clicked(click), Selection.parse(search)
-        if found is None or not holds(doors, selection, *found):
+        if found is None or not holds(services, selection, *found):
             raise PreventUpdate
         return opened(selection, *found).query()
 

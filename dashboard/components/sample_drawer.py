@@ -9,10 +9,10 @@ from dashboard.components import layer_walk as walk
 from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.data.store import TAGS, Broken, Comparison, Missing, RunView
+from dashboard.data.store import TAGS, Broken, Missing, RunData, RunPair
 from dashboard.exports import tables
 from dashboard.format.images import single_url
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import PAGE_SIZE, PAIRED, Selection
 
 DRAWER = "sample-drawer"
@@ -80,7 +80,7 @@ def body() -> list:
     ]
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Fill the drawer from the URL; explain in the browser's own time."""
 
     # opened and closed in the browser, so that a click which shows no sample asks the server for none
@@ -130,7 +130,7 @@ def register(app: Dash, doors: Doors) -> None:
         selection = Selection.parse(search)
         if selection.sample is None:
             raise PreventUpdate
-        return sample(doors, selection, doors.store.compare(selection) if path in PAIRED else None, layer)
+        return sample(services, selection, services.store.compare(selection) if path in PAIRED else None, layer)
 
     app.clientside_callback(
         """(shown, layer) => {
@@ -157,33 +157,33 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     explanations.register(app, WHY)
-    walk.register(app, doors, WALK, Input(ASKED, "data"), lambda search: subject(doors, search))
+    walk.register(app, services, WALK, Input(ASKED, "data"), lambda search: subject(services, search))
 
     @panel_callback(app, EVIDENCE_FACE, plain.children(EVIDENCE), Input(ASKED, "data"))
     def draw_evidence(search: str | None):
         selection = Selection.parse(search)
         if selection.sample is None:
             raise PreventUpdate
-        return proof(doors, selection)
+        return proof(services, selection)
 
 
-def subject(doors: Doors, search: object) -> walk.Subject:
+def subject(services: Services, search: object) -> walk.Subject:
     """The sample of an address, as the network sees it; PreventUpdate without one."""
     selection = Selection.parse(search)
     if selection.sample is None:
         raise PreventUpdate
-    run = doors.store.shown(selection.run).reviewed(selection.labels)
+    run = services.store.shown(selection.run).reviewed(selection.labels)
     return walk.Subject(run, run.picture(selection.split, selection.sample))
 
 
-def proof(doors: Doors, selection: Selection) -> list:
+def proof(services: Services, selection: Selection) -> list:
     """How usual the sample is, the nearest of the class that came second, and pictures that are nearly the same."""
     assert selection.sample is not None
-    run = doors.store.shown(selection.run).asked(selection)
+    run = services.store.shown(selection.run).asked(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
-    found = doors.predictor.familiarity(
+    found = services.predictor.familiarity(
         run.run_id,
         run.picture(selection.split, selection.sample),
         itself=selection.sample if selection.split == "reference" else None,
@@ -197,14 +197,14 @@ def proof(doors: Doors, selection: Selection) -> list:
 
 
 def sample(
-    doors: Doors, selection: Selection, pair: Comparison | None = None, layer: object = explanations.AUTO
+    services: Services, selection: Selection, pair: RunPair | None = None, layer: object = explanations.AUTO
 ) -> tuple:
     """Every part of the drawer for selection.sample, in the order of the callback's outputs.
 
     pair: the two runs of a page that is about two; layer: that was chosen for Grad-CAM, kept where this run has it.
     """
     assert selection.sample is not None
-    shown_run = doors.store.shown(selection.run)
+    shown_run = services.store.shown(selection.run)
     run = shown_run.reviewed(selection.labels) if pair else shown_run.asked(selection)  # two runs have no common epoch
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
@@ -281,7 +281,7 @@ def sample(
     )
 
 
-def second(pair: Comparison, selection: Selection) -> html.P:
+def second(pair: RunPair, selection: Selection) -> html.P:
     """What the other run says, and the way to its side of it."""
     predictions = pair.b.predictions(selection.split)
     try:
@@ -294,7 +294,7 @@ def second(pair: Comparison, selection: Selection) -> html.P:
     return html.P([*said, button("Its side", kind="ghost", small=True, search=there)], className="quiet")
 
 
-def tags(run: RunView, selection: Selection) -> html.Ul | html.P:
+def tags(run: RunData, selection: Selection) -> html.Ul | html.P:
     """The sample's failure modes, each a chip that selects all of its kind, with what to do next."""
     found = []
     for key, tag in TAGS.items():

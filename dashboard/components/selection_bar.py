@@ -8,9 +8,9 @@ from dash import Dash, Input, Output, State, html
 from dashboard.components import button, csv_link, dot, icon, plain, report_link
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
-from dashboard.data.store import TAGS, RunView
-from dashboard.format.proportion import Share
-from dashboard.services.container import Doors
+from dashboard.data.store import TAGS, RunData
+from dashboard.format.proportion import Proportion
+from dashboard.services.container import Services
 from dashboard.state.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
 
 COUNT = "selection-count"
@@ -50,7 +50,7 @@ def layout() -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Recount and redraw the chips whenever the address changes."""
 
     @panel_callback(
@@ -66,13 +66,13 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_selection(search: str | None, path: str | None):
         selection = Selection.parse(search)
         if path in PAIRED:
-            pair = doors.store.compare(selection)
+            pair = services.store.compare(selection)
             run, mask, say = pair.a, pair.mask(selection.differing()), terms(pair.a.title, pair.b.title, paired=True)
         else:
-            run = doors.store.shown(selection.run).asked(selection)
+            run = services.store.shown(selection.run).asked(selection)
             mask, say = run.mask(selection), Terms()
             if selection.bucket:
-                say = terms(run.title, doors.store.other(run, selection.against).title, paired=False)
+                say = terms(run.title, services.store.other(run, selection.against).title, paired=False)
         total = len(mask) if path in PAIRED else int(run.predictions(selection.split).kept.sum())
         n = int(mask.sum())
         ways: list = []
@@ -101,17 +101,17 @@ def words(n: int, total: int) -> list | str:
     """What the number is of."""
     if n == total:
         return "images, all there are"
-    share = Share(n, total)
+    share = Proportion(n, total)
     return [f"of {total:,} images, {share.percent} % ", html.Span(f"({share.span})", className="faint")]
 
 
 def right(hits: int, n: int) -> html.Span:
     """The share named right, with its interval."""
-    share = Share(hits, n)
+    share = Proportion(hits, n)
     return html.Span([f"; {share.percent} % right ", html.Span(f"({share.span})", className="faint")])
 
 
-def chips(run: RunView, selection: Selection, say: Terms) -> list:
+def chips(run: RunData, selection: Selection, say: Terms) -> list:
     """One chip a value; clicking it takes the value away."""
     found = []
     for name, title in (("true", "true"), ("pred", say.pred)):
@@ -183,7 +183,7 @@ def chip(field: str, value: str, without: Selection, mark: html.I | None = None,
     )
 
 
-def add_filter(run: RunView, selection: Selection, say: Terms) -> html.Details:
+def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
     """Every class and outcome as a button, for those who do not click charts."""
 
     def choices(name: str, title: str) -> list:

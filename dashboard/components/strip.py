@@ -4,7 +4,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 SHOWN = 12
@@ -17,7 +17,7 @@ def layout(id: str, title: str = "Selected images", help_text: str = "", tools: 
     return card(title, help_text or "The first dozen, mistakes made most surely first.", body, tools=more)
 
 
-def register(app: Dash, doors: Doors, id: str) -> None:
+def register(app: Dash, services: Services, id: str) -> None:
     """Redrawn with the address."""
 
     @panel_callback(
@@ -25,7 +25,7 @@ def register(app: Dash, doors: Doors, id: str) -> None:
     )
     def draw_strip(search: str | None):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).asked(selection)
         rows = run.ordered(selection)
         if not len(rows):
             return html.P("No image matches all of these filters.", className="quiet small"), None

@@ -7,7 +7,7 @@ from dash import html
 
 from dashboard.components import button, dot
 from dashboard.components.plain import element
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.state.selection import PAGE_SIZE, Selection
 
@@ -18,7 +18,7 @@ def shown(selection: Selection, n: int) -> tuple[int, slice]:
     return page, slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
 
 
-def gallery(run: RunView, selection: Selection, ids: Sequence[int], captions: Sequence[tuple[list, str]]) -> list:
+def gallery(run: RunData, selection: Selection, ids: Sequence[int], captions: Sequence[tuple[list, str]]) -> list:
     """One button a picture, which opens it; all pictures come in one sheet.
 
     captions: what stands under each picture, and what a screen reader says after "Image 7: ".
@@ -42,7 +42,7 @@ def gallery(run: RunView, selection: Selection, ids: Sequence[int], captions: Se
     ]
 
 
-def answers(run: RunView, selection: Selection, rows: np.ndarray) -> list:
+def answers(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     """The images at these places of the run's predictions, with guess, confidence and label."""
     predictions = run.predictions(selection.split)
     captions = []
@@ -87,7 +87,7 @@ def pager(selection: Selection, page: int, n: int) -> list:
     ]
 
 
-def neighbour_list(run: RunView, ids: Sequence[int], labels: Sequence[int], notes: Sequence[str] = ()) -> html.Ul:
+def neighbour_list(run: RunData, ids: Sequence[int], labels: Sequence[int], notes: Sequence[str] = ()) -> html.Ul:
     """Reference pictures with their labels; notes: a second line under each."""
     url = sprite_url(run.dataset["name"], "reference", list(ids))
     height, width = run.dataset["height"], run.dataset["width"]

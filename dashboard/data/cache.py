@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 
-class Recent:
+class Cache:
     """At most `size` values by key; the least recently used goes first. Thread-safe."""
 
     def __init__(self, size: int) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from dashboard.data.cache import Recent
-from dashboard.records.decisions import Decisions, Standing
-from dashboard.records.runs import Marks, Records
+from dashboard.data.cache import Cache
+from dashboard.records.decisions import CurrentLabels, Decisions
+from dashboard.records.runs import Records, RunMetadata
 from dashboard.records.slices import PREFIX, Saved, Slices
 from dashboard.state.selection import BUCKETS, FILTERS, Selection, exact
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
@@ -27,8 +27,27 @@ from ml.stats.paired import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnema
 from ml.system.paths import ARTIFACTS, home_dir
 
 __all__ = [
-    "REDRAWS", "SEED", "TAGS", "Broken", "Comparison", "Missing", "Pictures", "Predictions", "Recording", "RunEntry",
-    "RunView", "Saved", "Store", "Tag", "Under", "bootstrap", "gap", "holm", "losses", "mcnemar", "mean_gap",
+    "REDRAWS",
+    "SEED",
+    "TAGS",
+    "Broken",
+    "Missing",
+    "Pictures",
+    "Predictions",
+    "Recording",
+    "RunData",
+    "RunEntry",
+    "RunPair",
+    "Saved",
+    "Store",
+    "Tag",
+    "Under",
+    "bootstrap",
+    "gap",
+    "holm",
+    "losses",
+    "mcnemar",
+    "mean_gap",
     "newcombe",
     "wilson",
 ]  # fmt: skip
@@ -142,7 +161,7 @@ class Store:
         self._records = records or Records()
         self.slices = slices or Slices()
         self._decisions = decisions or Decisions()
-        self._kept, self._masks = Recent(KEPT), Recent(ASKED)
+        self._kept, self._masks = Cache(KEPT), Cache(ASKED)
         self._headlines: dict[Hashable, dict[str, tuple[float, float, float]]] = {}
         self._lock = threading.RLock()
 
@@ -157,19 +176,19 @@ class Store:
         promoted = self.marks().default
         return promoted if any(entry.ok and entry.run_id == promoted for entry in listed) else shipped
 
-    def marks(self) -> Marks:
+    def marks(self) -> RunMetadata:
         """What people say of runs."""
         return self._records.marks()
 
-    def standing(self, dataset: str) -> Standing:
+    def current_labels(self, dataset: str) -> CurrentLabels:
         """What people decided of the labels of a data set."""
-        return self._decisions.standing(dataset)
+        return self._decisions.current_labels(dataset)
 
     def used(self, run_id: str | None) -> str | None:
         """The run a page shows for the one in its address: that one, or the default when it is not here (any more)."""
         return run_id if any(entry.run_id == run_id for entry in self.runs()) else self.default_run()
 
-    def shown(self, run_id: str | None) -> "RunView":
+    def shown(self, run_id: str | None) -> "RunData":
         """That run, opened. Raises Missing where there is no run at all, Broken."""
         return self.open(self.used(run_id))
 
@@ -194,7 +213,7 @@ class Store:
                 self._headlines[key] = known
         return known
 
-    def open(self, run_id: str | None) -> "RunView":
+    def open(self, run_id: str | None) -> "RunData":
         """Exactly that run, the default when None. Raises Missing or Broken."""
         name = run_id or self.default_run()
         if name is None:
@@ -205,14 +224,14 @@ class Store:
         if not entry.ok:
             raise Broken(f"Run {name} cannot be opened: {entry.reason}.")
         overlay = self.library.home / "runs" / name if entry.shipped else None
-        return RunView(self, Run(entry, overlay))
+        return RunData(self, Run(entry, overlay))
 
-    def rivals(self, run: "RunView") -> list[tuple[RunEntry, str]]:
+    def rivals(self, run: "RunData") -> list[tuple[RunEntry, str]]:
         """Every other run, and why it cannot be compared with this one, '' where it can."""
         others = [entry for entry in self.runs() if entry.run_id != run.run_id]
         return [(e, e.reason or _apart(run.dataset, e.manifest["dataset"])) for e in others]
 
-    def other(self, run: "RunView", against: str | None) -> "RunView":
+    def other(self, run: "RunData", against: str | None) -> "RunData":
         """The run to compare with: `against` where it is here and another one, else the best on the same images.
 
         Best on validation, archived ones left out. Raises Missing where there is none, Broken.
@@ -228,7 +247,7 @@ class Store:
             )
         return self.open(max(found, key=_validated).run_id)
 
-    def compare(self, selection: Selection) -> "Comparison":
+    def compare(self, selection: Selection) -> "RunPair":
         """The run of the selection and the one it is against, on the images of the split that both know.
 
         Raises Missing where there is no other run or the two cannot be compared, Broken.
@@ -248,11 +267,11 @@ class Store:
             return left, right, said, int((~alike).sum())
 
         digests = [run.manifest["nouns"]["predictions"]["sha256"] for run in (a, b)]
-        version = a.standing.version if a.standing else None
+        version = a.current_labels.version if a.current_labels else None
         found = self.keep(("pair", a.run_id, b.run_id, *digests, version, split), align)
         if not len(found[0]):
             raise Missing(f"{a.title} and {b.title} cannot be compared: no {split} image is known to both.")
-        return Comparison(a, b, split, *found)
+        return RunPair(a, b, split, *found)
 
     def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """make() once per key; the least recently used goes first."""
@@ -280,11 +299,13 @@ class Store:
         return self.keep(("runs", stamp), lambda: (self.library.runs(), self.library.default()))
 
 
-class RunView:
+class RunData:
     """One run, as pages read it. Readers have the nouns' names and raise Missing (with its command) or Broken."""
 
-    def __init__(self, store: Store, run: Run, epoch: int | None = None, standing: Standing | None = None) -> None:
-        self._store, self._run, self.epoch, self.standing = store, run, epoch, standing
+    def __init__(
+        self, store: Store, run: Run, epoch: int | None = None, current_labels: CurrentLabels | None = None
+    ) -> None:
+        self._store, self._run, self.epoch, self.current_labels = store, run, epoch, current_labels
         self.run_id: str = run.run_id
         self.manifest: dict[str, Any] = run.manifest
         self.dataset: dict[str, Any] = run.manifest["dataset"]
@@ -304,22 +325,22 @@ class RunView:
         digest = self.manifest["nouns"].get(noun, {}).get("sha256")
         return self._store.keep((self.run_id, noun, digest, *more), make)
 
-    def during(self, epoch: int | None) -> "RunView":
+    def during(self, epoch: int | None) -> "RunData":
         """The run as it answered after the kept epoch nearest to this one; itself for None or without a recording."""
         if epoch is None:
             return self
         try:
-            return RunView(self._store, self._run, self.epochs("test").nearest(epoch), self.standing)
+            return RunData(self._store, self._run, self.epochs("test").nearest(epoch), self.current_labels)
         except (Missing, Broken):
             return self
 
-    def reviewed(self, labels: str | None) -> "RunView":
+    def reviewed(self, labels: str | None) -> "RunData":
         """The run judged by what people decided of the labels; itself for None. labels: of the address."""
         if labels is None:
             return self
-        return RunView(self._store, self._run, self.epoch, self._store.standing(self.dataset["name"]))
+        return RunData(self._store, self._run, self.epoch, self._store.current_labels(self.dataset["name"]))
 
-    def asked(self, selection: Selection) -> "RunView":
+    def asked(self, selection: Selection) -> "RunData":
         """The run after the epoch of the address and by the labels it asks for."""
         return self.during(selection.epoch).reviewed(selection.labels)
 
@@ -331,7 +352,7 @@ class RunView:
             raise Missing("The training of this run was not recorded, and cannot be afterwards.", command)
 
         def read() -> Recording:
-            found, predictions = self._run.arrays(noun), RunView(self._store, self._run).predictions(split)
+            found, predictions = self._run.arrays(noun), RunData(self._store, self._run).predictions(split)
             if f"{split}_id" not in found:
                 raise Missing(f"What the run said of {split} while it learned was not recorded: choose test.")
             order = np.argsort(found[f"{split}_id"], kind="stable")
@@ -351,10 +372,10 @@ class RunView:
 
     def predictions(self, split: str) -> Predictions:
         """split: test, validation or reference."""
-        if self.standing is not None:
-            standing, bare = self.standing, RunView(self._store, self._run, self.epoch)
-            key = ("reviewed", standing.version, split, self.epoch)
-            return bare._noun("predictions", lambda: bare._corrected(split, standing), *key)
+        if self.current_labels is not None:
+            current_labels, bare = self.current_labels, RunData(self._store, self._run, self.epoch)
+            key = ("reviewed", current_labels.version, split, self.epoch)
+            return bare._noun("predictions", lambda: bare._corrected(split, current_labels), *key)
         if self.epoch is not None and split != "reference":
             return self._noun("epochs", lambda: self._said(split), "predictions", split, self.epoch)
 
@@ -376,11 +397,11 @@ class RunView:
 
         return self._noun("predictions", read, split)
 
-    def _corrected(self, split: str, standing: Standing) -> Predictions:
+    def _corrected(self, split: str, current_labels: CurrentLabels) -> Predictions:
         """By the labels that people decided on. A class that this run has not changes nothing."""
         found = self.predictions(split)
         labels, excluded = found.labels.copy(), np.zeros(len(found.ids), bool)
-        for example, decision in standing.within("train" if split == "reference" else split).items():
+        for example, decision in current_labels.within("train" if split == "reference" else split).items():
             row = int(np.searchsorted(found.ids, example))
             if row == len(labels) or found.ids[row] != example:
                 continue
@@ -392,7 +413,7 @@ class RunView:
 
     def _said(self, split: str) -> Predictions:
         """As predicted after the epoch this is a view of."""
-        last, recording = RunView(self._store, self._run).predictions(split), self.epochs(split)
+        last, recording = RunData(self._store, self._run).predictions(split), self.epochs(split)
         steps = recording.probabilities[np.flatnonzero(recording.epochs == self.epoch)[0]]
         shares = steps.astype(np.float32) / steps.sum(1, keepdims=True, dtype=np.float32)
         return Predictions(last.ids, last.labels, steps.argmax(1), shares)
@@ -404,8 +425,8 @@ class RunView:
     def scores(self, split: str) -> pd.DataFrame:
         """Rows class (empty = all), metric, value, low, high, n. Raises Missing or Broken."""
         then = None if split == "reference" else self.epoch
-        if self.standing is not None or then is not None:
-            version = self.standing.version if self.standing else None
+        if self.current_labels is not None or then is not None:
+            version = self.current_labels.version if self.current_labels else None
             return self._noun("scores", lambda: self._counted(split), "counted", version, then, split)
         frame = self._noun("scores", self._evaluated, self.manifest["nouns"].get("calibration", {}).get("sha256"))
         return frame[frame["split"] == split]
@@ -452,7 +473,7 @@ class RunView:
             small = np.min_scalar_type(classes**2)
             return predictions.labels.astype(small) * small.type(classes) + predictions.predicted.astype(small)
 
-        version = self.standing.version if self.standing else None
+        version = self.current_labels.version if self.current_labels else None
         return self._noun("predictions", count, "cells", split, self.epoch, version)
 
     def distribution(self, selection: Selection, *, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -623,7 +644,7 @@ class RunView:
         if any(key.startswith(PREFIX) for key in held.get("slice", ())):
             return make()  # people can delete it
         nouns = tuple(sorted((noun, entry["sha256"]) for noun, entry in self.manifest["nouns"].items()))
-        version = self.standing.version if self.standing else None
+        version = self.current_labels.version if self.current_labels else None
         key = (self.run_id, what, nouns, self.epoch, version, selection.split, tuple(chips), outcomes)
         return self._store.keep_mask(key, make)
 
@@ -874,15 +895,15 @@ class RunView:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunPair:
     """Two runs on the n images of a split that both know, by ascending id.
 
     rows_a, rows_b: int [n], their places in each run's predictions(split). answers: what both said. relabelled: images
     left out because the two runs know them by different labels.
     """
 
-    a: RunView
-    b: RunView
+    a: RunData
+    b: RunData
     split: str
     rows_a: np.ndarray
     rows_b: np.ndarray

@@ -9,11 +9,11 @@ from flask import Flask, Response, abort, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.comparison import verdict
-from dashboard.data.store import TAGS, Broken, Missing, RunView
+from dashboard.data.store import TAGS, Broken, Missing, RunData
 from dashboard.exports.report_views import VIEWS, strip
 from dashboard.figures.confusion import values
-from dashboard.format.proportion import Share
-from dashboard.services.container import Doors
+from dashboard.format.proportion import Proportion
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.theme import LIGHT, ink_on, ramp
 
@@ -32,12 +32,12 @@ TEMPLATES = Environment(
 )
 
 
-def html(doors: Doors, selection: Selection, address: str, page: str = "") -> str:
+def html(services: Services, selection: Selection, address: str, page: str = "") -> str:
     """The report of a view as one page without scripts, fonts or links to files. address: of the view itself.
 
     page: a key of VIEWS, '' where a selection is all that the view is about. Raises Missing, Broken.
     """
-    view = VIEWS[page](doors, selection)
+    view = VIEWS[page](services, selection)
     run, selection = view.run, view.selection
     predictions = run.predictions(selection.split)
     kept = predictions.kept
@@ -45,23 +45,23 @@ def html(doors: Doors, selection: Selection, address: str, page: str = "") -> st
         run=run,
         view=view,
         manifest=run.manifest,
-        mark=doors.store.marks().of(run.run_id),
+        mark=services.store.marks().of(run.run_id),
         split=selection.split,
         address=address,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        everything=Share(int((predictions.right & kept).sum()), int(kept.sum())),
+        everything=Proportion(int((predictions.right & kept).sum()), int(kept.sum())),
         scores=scores(run, selection.split),
         matrix=matrix(run, selection),
         classes=classes(run, selection.split),
         confused=confused(run, selection),
         slices=slices(run, selection.split),
         tags=tags(run, selection, view.ids),
-        against="" if page else against(doors, selection),
+        against="" if page else against(services, selection),
         files=files(run),
     )
 
 
-def scores(run: RunView, split: str) -> list[tuple[str, str]]:
+def scores(run: RunData, split: str) -> list[tuple[str, str]]:
     """Of the whole split, with the 95 % interval where there is one."""
     try:
         table = run.scores(split)
@@ -75,7 +75,7 @@ def scores(run: RunView, split: str) -> list[tuple[str, str]]:
     return found
 
 
-def matrix(run: RunView, selection: Selection) -> list[dict[str, Any]]:
+def matrix(run: RunData, selection: Selection) -> list[dict[str, Any]]:
     """Rows of cells as they are shown on the page, each with its colours."""
     counts = run.confusion(selection)
     shown = values(counts, "row")
@@ -90,11 +90,11 @@ def matrix(run: RunView, selection: Selection) -> list[dict[str, Any]]:
             else:
                 paint = ramp(LIGHT.seq, 0.08 + 0.92 * float(loud[i, j])) if counts[i, j] else LIGHT.solid
             cells.append({"n": int(counts[i, j]), "paint": paint, "ink": ink_on(paint)})
-        rows.append({"name": name, "cells": cells, "recall": Share(int(counts[i, i]), int(counts[i].sum()))})
+        rows.append({"name": name, "cells": cells, "recall": Proportion(int(counts[i, i]), int(counts[i].sum()))})
     return rows
 
 
-def classes(run: RunView, split: str) -> list[tuple[str, Share, Share]]:
+def classes(run: RunData, split: str) -> list[tuple[str, Proportion, Proportion]]:
     """(class, recall, precision) over the whole split, worst first."""
     predictions, count = run.predictions(split), len(run.classes)
     kept = predictions.kept
@@ -102,21 +102,26 @@ def classes(run: RunView, split: str) -> list[tuple[str, Share, Share]]:
     truths = np.bincount(predictions.labels[kept], minlength=count)
     guesses = np.bincount(predictions.predicted[kept], minlength=count)
     order = np.argsort(hits / np.maximum(truths, 1), kind="stable")
-    return [(run.classes[i], Share(int(hits[i]), int(truths[i])), Share(int(hits[i]), int(guesses[i]))) for i in order]
+    return [
+        (run.classes[i], Proportion(int(hits[i]), int(truths[i])), Proportion(int(hits[i]), int(guesses[i])))
+        for i in order
+    ]
 
 
-def confused(run: RunView, selection: Selection) -> list[tuple[str, str, Share]]:
+def confused(run: RunData, selection: Selection) -> list[tuple[str, str, Proportion]]:
     """(true, predicted, share of that label), most mistakes first, counted as the matrix is."""
     counts = run.confusion(selection)
     wrong = counts * ~np.eye(len(counts), dtype=bool)
     places = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
     pairs = [divmod(int(place), len(counts)) for place in places]
     return [
-        (run.classes[i], run.classes[j], Share(int(wrong[i, j]), int(counts[i].sum()))) for i, j in pairs if wrong[i, j]
+        (run.classes[i], run.classes[j], Proportion(int(wrong[i, j]), int(counts[i].sum())))
+        for i, j in pairs
+        if wrong[i, j]
     ]
 
 
-def slices(run: RunView, split: str) -> list[dict[str, Any]]:
+def slices(run: RunData, split: str) -> list[dict[str, Any]]:
     """The weakest, as ranked, with a strip of their mistakes; nothing where the run has no such table."""
     try:
         table = run.slices(split).sort_values(["p_adjusted", "p"]).head(SLICES)
@@ -128,7 +133,7 @@ def slices(run: RunView, split: str) -> list[dict[str, Any]]:
                 {
                     "name": run.slice_name(row.slice),
                     "rule": row.rule,
-                    "wrong": Share(int(row.wrong), int(row.n)),
+                    "wrong": Proportion(int(row.wrong), int(row.n)),
                     "lift": f"{row.lift:.1f}× ({row.lift_low:.1f} – {row.lift_high:.1f})",
                     "p": f"{row.p_adjusted:.2g}",
                     "pictures": strip(run, split, predictions.ids[members[:STRIP]]),
@@ -139,7 +144,7 @@ def slices(run: RunView, split: str) -> list[dict[str, Any]]:
     return found
 
 
-def tags(run: RunView, selection: Selection, ids: np.ndarray) -> list[tuple[str, str, Share]]:
+def tags(run: RunData, selection: Selection, ids: np.ndarray) -> list[tuple[str, str, Proportion]]:
     """(failure mode, its definition, share of these images that have it); those that can be told. ids: int [n]"""
     found = []
     for key, tag in TAGS.items():
@@ -148,21 +153,21 @@ def tags(run: RunView, selection: Selection, ids: np.ndarray) -> list[tuple[str,
         except (Missing, Broken):
             continue
         if having:
-            found.append((tag.title, tag.means, Share(having, len(ids))))
+            found.append((tag.title, tag.means, Proportion(having, len(ids))))
     return sorted(found, key=lambda row: -row[2].count)
 
 
-def against(doors: Doors, selection: Selection) -> str:
+def against(services: Services, selection: Selection) -> str:
     """The verdict on the two runs where the address names another one, '' otherwise."""
     if not selection.against:
         return ""
     try:
-        return verdict(doors.store.compare(selection)).sentence()
+        return verdict(services.store.compare(selection)).sentence()
     except (Missing, Broken):
         return ""
 
 
-def files(run: RunView) -> list[tuple[str, str]]:
+def files(run: RunData) -> list[tuple[str, str]]:
     """(file, sha256) of weights, tables and the data set's own files."""
     manifest = run.manifest
     found = [(manifest["weights"]["file"], manifest["weights"]["sha256"])]
@@ -170,7 +175,7 @@ def files(run: RunView) -> list[tuple[str, str]]:
     return found + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]
 
 
-def register(server: Flask, doors: Doors) -> None:
+def register(server: Flask, services: Services) -> None:
     """Add /export/report.html to the server, and that of each page which is about more than a selection."""
 
     @server.get("/export/report.html")
@@ -181,8 +186,8 @@ def register(server: Flask, doors: Doors) -> None:
         if page not in VIEWS:
             abort(404)
         try:
-            text = html(doors, selection, f"/{page}?{query}" if query else f"/{page}", page)
-            name = "-".join(filter(None, (doors.store.used(selection.run), selection.split, page, "report.html")))
+            text = html(services, selection, f"/{page}?{query}" if query else f"/{page}", page)
+            name = "-".join(filter(None, (services.store.used(selection.run), selection.split, page, "report.html")))
         except Missing as missing:
             abort(404, str(missing))
         except Broken as broken:

@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from dashboard.analysis import comparison, label_review, robustness
-from dashboard.data.store import TAGS, Broken, Missing, RunView
+from dashboard.data.store import TAGS, Broken, Missing, RunData
 from dashboard.figures.gaps import points
 from dashboard.format import images as pictures
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.records.decisions import Decision
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import BUCKETS, Selection
 
 SHOWN = 48  # pictures of a view
@@ -67,7 +67,7 @@ class View:
     and in which order they come; notes: what has to be known of the numbers.
     """
 
-    run: RunView
+    run: RunData
     selection: Selection
     chosen: Sequence[tuple[str, str]]
     said: str
@@ -78,11 +78,11 @@ class View:
     tables: Sequence[Table] = field(default_factory=list)
 
 
-def selected(doors: Doors, selection: Selection) -> View:
+def selected(services: Services, selection: Selection) -> View:
     """The images of a selection. Raises Missing, Broken."""
-    run = doors.store.shown(selection.run).asked(selection)
+    run = services.store.shown(selection.run).asked(selection)
     predictions, rows = run.predictions(selection.split), run.ordered(selection)
-    share = Share(len(rows), int(predictions.kept.sum()))
+    share = Proportion(len(rows), int(predictions.kept.sum()))
     notes = [REVIEWED] if selection.labels else []
     images = answered(run, selection, rows[:SHOWN])
     legend = f"{first(images, rows)}, {ORDERS[selection.sort]}: guess and confidence, label, image id."
@@ -90,9 +90,9 @@ def selected(doors: Doors, selection: Selection) -> View:
     return View(run, selection, chosen(run, selection), said, predictions.ids[rows], images, legend, notes)
 
 
-def compared(doors: Doors, selection: Selection) -> View:
+def compared(services: Services, selection: Selection) -> View:
     """The images of a selection of two runs: without any filter, those that one alone has right."""
-    pair, asked = doors.store.compare(selection), selection.differing().with_(epoch=None)
+    pair, asked = services.store.compare(selection), selection.differing().with_(epoch=None)
     rows, run = pair.ordered(asked), pair.a
     other, names = pair.b.predictions(pair.split), pair.a.classes
     mine = pair.rows_a[rows]
@@ -103,7 +103,7 @@ def compared(doors: Doors, selection: Selection) -> View:
     sort = {"confident": "furthest apart first", "unsure": "least confident first", "id": "by id"}[selection.sort]
     legend = f"{first(images, rows)}, {sort}: what A guesses and how surely, label, what B guesses, image id."
     buckets = pair.buckets()
-    who = [(WHO[name], Share(int(n), pair.n)) for name, n in zip(BUCKETS, buckets, strict=True)]
+    who = [(WHO[name], Proportion(int(n), pair.n)) for name, n in zip(BUCKETS, buckets, strict=True)]
     gaps = comparison.gaps(pair.by_class(Selection(split=pair.split)))
     lines = [
         (
@@ -127,21 +127,21 @@ def compared(doors: Doors, selection: Selection) -> View:
     ]
     notes = [comparison.verdict(pair).sentence(), f"Scores, matrix, classes and slices are those of {pair.a.title}."]
     notes += [REVIEWED] if selection.labels else []
-    share = Share(len(rows), pair.n)
+    share = Proportion(len(rows), pair.n)
     said = f"{share} of the images that both know are in this view."
     ids, asked = pair.ids[rows], asked.with_(against=pair.b.run_id)
     return View(run, asked, chosen(run, asked), said, ids, images, legend, notes, tables)
 
 
-def suspected(doors: Doors, selection: Selection) -> View:
+def suspected(services: Services, selection: Selection) -> View:
     """The queue of suspected labels. All that is counted is as labelled; beside it stands what people decided."""
     selection = selection.with_(labels=None, epoch=None)
-    run = doors.store.shown(selection.run)
+    run = services.store.shown(selection.run)
     try:
         found = label_review.queue(run, selection)
     except Missing as missing:
         return lacking(run, selection, missing)
-    standing = doors.decisions.standing(run.dataset["name"])
+    current_labels = services.decisions.current_labels(run.dataset["name"])
     train, names = found.split == "train", run.classes
     ids = found.ids[:SHOWN]
     if train:
@@ -152,14 +152,14 @@ def suspected(doors: Doors, selection: Selection) -> View:
         drawn = strip(run, found.split, ids)
     images = []
     for row, example in enumerate(ids.tolist()):
-        decision = standing.of(found.split, example)
+        decision = current_labels.of(found.split, example)
         images.append(
             Image(
                 example, drawn[row : row + 1], names[found.suggested[row]], "",
                 f"is labelled {names[found.labels[row]]}", None, decided(decision),
             )
         )  # fmt: skip
-    done = sum(standing.of(found.split, int(example)) is not None for example in found.ids)
+    done = sum(current_labels.of(found.split, int(example)) is not None for example in found.ids)
     said = (
         f"{found.suspected:,} labels of {found.examined:,} {found.split} images are suspected; {len(found.ids):,} of "
         f"them are in this view, and of these {done:,} have been decided."
@@ -169,9 +169,9 @@ def suspected(doors: Doors, selection: Selection) -> View:
         chips = [one for one in chips if one[0] != FIELDS["outcome"]]
     legend = f"{first(images, found.ids)}, most suspect first: what a held-out network suggests, label, decision, id."
     notes = ["All that is counted below is as labelled, unless it says “as reviewed”."]
-    if standing.problem:
-        notes.append(standing.problem)
-    tables = [Table("As labelled, as reviewed", *reviewed(run, selection, found.split, doors))]
+    if current_labels.problem:
+        notes.append(current_labels.problem)
+    tables = [Table("As labelled, as reviewed", *reviewed(run, selection, found.split, services))]
     inside = np.empty(0, np.int32) if train else found.ids
     return View(
         run, selection, [(FIELDS["split"], found.split), *chips], said, inside, images, legend, notes, tables
@@ -185,33 +185,33 @@ def decided(decision: Decision | None) -> str:
     return {"keep": "kept", "exclude": "left out"}.get(decision.action, f"now {decision.after}")
 
 
-def reviewed(run: RunView, selection: Selection, split: str, doors: Doors) -> tuple[str, Sequence[str], list]:
+def reviewed(run: RunData, selection: Selection, split: str, services: Services) -> tuple[str, Sequence[str], list]:
     """Help, head and rows: both counts side by side, of everything and of the classes that decisions touch."""
     if split == "train":
-        standing = doors.decisions.standing(run.dataset["name"])
-        relabelled, excluded = label_review.corrections(run, standing)
-        kept = sum(one.action == "keep" for one in standing.within("train").values())
+        current_labels = services.decisions.current_labels(run.dataset["name"])
+        relabelled, excluded = label_review.corrections(run, current_labels)
+        kept = sum(one.action == "keep" for one in current_labels.within("train").values())
         rows = [("labels changed", len(relabelled)), ("images left out", len(excluded)), ("labels confirmed", kept)]
         return "The run learned from these, so no score is told by them.", ("decisions of train", "images"), rows
     labelled, now = label_review.counted(run, selection.split)
     both = list(zip(labelled.right.tolist(), labelled.n.tolist(), now.right.tolist(), now.n.tolist(), strict=True))
-    lines = [("all", Share(*map(sum, zip(*(one[:2] for one in both), strict=True))),
-              Share(*map(sum, zip(*(one[2:] for one in both), strict=True))))]  # fmt: skip
+    lines = [("all", Proportion(*map(sum, zip(*(one[:2] for one in both), strict=True))),
+              Proportion(*map(sum, zip(*(one[2:] for one in both), strict=True))))]  # fmt: skip
     lines += [
-        (name, Share(*one[:2]), Share(*one[2:]))
+        (name, Proportion(*one[:2]), Proportion(*one[2:]))
         for name, one in zip(run.classes, both, strict=True)
         if one[:2] != one[2:]
     ]
     return label_review.CAUTION, ("named right", "as labelled", "as reviewed"), lines
 
 
-def withstood(doors: Doors, selection: Selection) -> View:
+def withstood(services: Services, selection: Selection) -> View:
     """What a run withstands, and the images that flip in the open cell. All of test, whatever is selected elsewhere."""
     asked = Selection(run=selection.run, against=selection.against, split=robustness.SPLIT, under=selection.under)
-    run = doors.store.shown(asked.run)
+    run = services.store.shown(asked.run)
     chips = [(FIELDS["split"], robustness.SPLIT)]
     try:
-        worse, attacked = robustness.corruptions(doors.store, asked), robustness.attacks(doors.store, asked)
+        worse, attacked = robustness.corruptions(services.store, asked), robustness.attacks(services.store, asked)
     except Missing as missing:
         return lacking(run, asked, missing)
     notes = [f"As they are, {run.title} has {worse.clean.share} right."]
@@ -240,11 +240,11 @@ def withstood(doors: Doors, selection: Selection) -> View:
         return View(run, asked, chips, said, none(), [], "", notes, tables)
     found = robustness.flips(run, asked.under)
     words = robustness.words(found.name, found.degree)
-    share = Share(len(found.rows), found.right)
+    share = Proportion(len(found.rows), found.right)
     few = found.rows[:PAIRS_SHOWN]
     ids, names = found.found.ids[few], run.classes
     before = strip(run, robustness.SPLIT, ids)
-    after = list(map(pictures.inline_url, robustness.worsened(doors, run, found, few))) if len(few) else []
+    after = list(map(pictures.inline_url, robustness.worsened(services, run, found, few))) if len(few) else []
     images = [
         Image(
             int(ids[i]), [*before[i : i + 1], after[i]], names[found.found.worse[row]], "",
@@ -258,7 +258,7 @@ def withstood(doors: Doors, selection: Selection) -> View:
     return View(run, asked, chips, said, found.found.ids[found.rows], images, legend, notes, tables)
 
 
-def lacking(run: RunView, selection: Selection, missing: Missing) -> View:
+def lacking(run: RunData, selection: Selection, missing: Missing) -> View:
     """The run's report where what the page is about was not made yet, and the command that makes it."""
     words, whole = f"{missing} {missing.command}".strip(), selection.clear()
     return View(run, whole, [(FIELDS["split"], whole.split)], "No image is shown.", none(), [], "", [words])
@@ -276,7 +276,7 @@ def none() -> np.ndarray:
     return np.empty(0, np.int32)
 
 
-VIEWS: dict[str, Callable[[Doors, Selection], View]] = {
+VIEWS: dict[str, Callable[[Services, Selection], View]] = {
     "": selected,
     "comparison": compared,
     "review": suspected,
@@ -284,7 +284,7 @@ VIEWS: dict[str, Callable[[Doors, Selection], View]] = {
 }
 
 
-def chosen(run: RunView, selection: Selection) -> list[tuple[str, str]]:
+def chosen(run: RunData, selection: Selection) -> list[tuple[str, str]]:
     """(what, value) of each part of the address that narrows the images."""
     found = [(FIELDS[name], value) for name, value in parse_qsl(selection.query()[1:]) if name in FIELDS]
     if not selection.narrowed:
@@ -298,7 +298,7 @@ def first(images: Sequence[Image], rows: np.ndarray) -> str:
     return f"The first {len(images)} of {len(rows):,}"
 
 
-def strip(run: RunView, split: str, ids: np.ndarray) -> list[str]:
+def strip(run: RunData, split: str, ids: np.ndarray) -> list[str]:
     """Data URLs of these pictures; none where they are not here."""
     try:
         return [pictures.inline_url(run.picture(split, int(example))) for example in ids]
@@ -306,7 +306,7 @@ def strip(run: RunView, split: str, ids: np.ndarray) -> list[str]:
         return []
 
 
-def answered(run: RunView, selection: Selection, rows: np.ndarray) -> list[Image]:
+def answered(run: RunData, selection: Selection, rows: np.ndarray) -> list[Image]:
     """The images at these places: guess, confidence in percent, label."""
     predictions = run.predictions(selection.split)
     drawn = strip(run, selection.split, predictions.ids[rows])

@@ -15,9 +15,9 @@ from dashboard.analysis.comparison import changes, gaps
 from dashboard.analysis.comparison import verdict as judged
 from dashboard.components import explanations
 from dashboard.components.matrix import Shown
-from dashboard.data.store import TAGS, Broken, Comparison, Missing, RunView, wilson
+from dashboard.data.store import TAGS, Broken, Missing, RunData, RunPair, wilson
 from dashboard.figures.confusion import values as shown_values
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import NoExplanation
 from dashboard.state.selection import BUCKETS, Selection
 
@@ -56,7 +56,7 @@ def bare(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@", "\t", "\r", "'") else cell
 
 
-def selected(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def selected(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """The gallery's rows, in its order: id, truth, guess, confidence, one probability a class."""
     predictions = run.predictions(selection.split)
     rows = run.ordered(selection)
@@ -75,7 +75,7 @@ def selected(run: RunView, selection: Selection) -> tuple[list[str], list[list]]
     return head, body
 
 
-def confusion(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def confusion(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """The matrix as it is shown: its order, its groups, counts or shares."""
     shown, view = Shown.of(run, selection), selection.matrix
     values = shown_values(shown.counts, view.normalise)
@@ -83,7 +83,7 @@ def confusion(run: RunView, selection: Selection) -> tuple[list[str], list[list]
     return ["true \\ predicted", *shown.names], [[name, *row] for name, row in zip(shown.names, rows, strict=True)]
 
 
-def distribution(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def distribution(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """How often each class was guessed and was the truth, under every chip but predicted."""
     guesses, truths = run.distribution(selection)
     return ["class", "guessed", "true"], [
@@ -91,7 +91,7 @@ def distribution(run: RunView, selection: Selection) -> tuple[list[str], list[li
     ]
 
 
-def scores(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def scores(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """Scores of the split, with class names."""
     frame = run.scores(selection.split)
     names = [
@@ -112,19 +112,19 @@ def scores(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     return ["class", "metric", "value", "low", "high", "n"], rows
 
 
-def history(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def history(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """One row an epoch."""
     frame = run.history()
     return list(frame.columns), frame.to_numpy().tolist()
 
 
-def projection(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def projection(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """Coordinates of the split."""
     frame = run.projection(selection.split)
     return list(frame.columns), frame.to_numpy(dtype=object).tolist()
 
 
-def layers(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def layers(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a layer; shape is what it hands on, channels first."""
     found = run.manifest.get("layers", [])
     return ["layer", "kind", "settings", "shape", "parameters"], [
@@ -132,7 +132,7 @@ def layers(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     ]
 
 
-def filters(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def filters(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a weight; filter, input, row and column count from 1."""
     head = ["layer", "filter", "input", "row", "column", "weight"]
     return head, [
@@ -142,7 +142,7 @@ def filters(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     ]
 
 
-def calibration(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def calibration(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a bin of the confidence, and of the scaled one where there is a temperature; as the panel counts them."""
     predictions, at = run.predictions(selection.split), confidence.counted(run, selection)
     said = {"none": predictions.confidence}
@@ -158,7 +158,7 @@ def calibration(run: RunView, selection: Selection) -> tuple[list[str], list[lis
     return ["scaling", "from", "to", "n", "right", "mean confidence", "low", "high"], rows
 
 
-def abstention(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def abstention(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a threshold: how many are answered, how many of those right, each share with its 95 % interval."""
     table, n = confidence.curve(run, selection), len(confidence.counted(run, selection))
     answered, right = table["answered"].to_numpy(), table["right"].to_numpy()
@@ -173,7 +173,7 @@ def abstention(run: RunView, selection: Selection) -> tuple[list[str], list[list
     ]  # fmt: skip
 
 
-def verdict(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+def verdict(pair: RunPair, selection: Selection) -> tuple[list[str], list[list]]:
     """The numbers of the verdict on the whole split, and its sentence."""
     found = judged(pair)
     both, only_a, only_b, _ = found.buckets
@@ -194,7 +194,7 @@ def verdict(pair: Comparison, selection: Selection) -> tuple[list[str], list[lis
     return ["what", "value", "low", "high", "n"], rows
 
 
-def buckets(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+def buckets(pair: RunPair, selection: Selection) -> tuple[list[str], list[list]]:
     """The four as they are shown, with the 95 % interval of each share."""
     counts = pair.buckets(selection)
     n = int(counts.sum())
@@ -205,7 +205,7 @@ def buckets(pair: Comparison, selection: Selection) -> tuple[list[str], list[lis
     ]
 
 
-def delta(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+def delta(pair: RunPair, selection: Selection) -> tuple[list[str], list[list]]:
     """The matrix of differences as it is shown: A minus B."""
     first, second = pair.confusions(selection)
     return ["true \\ predicted", *pair.a.classes], [
@@ -213,7 +213,7 @@ def delta(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]
     ]
 
 
-def class_gaps(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+def class_gaps(pair: RunPair, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a class: its buckets, the gap with its interval, and both p values."""
     found = gaps(pair.by_class(selection))
     head = ["class", "n", *BUCKETS, "gap", "low", "high", "p", "p adjusted"]
@@ -224,19 +224,19 @@ def class_gaps(pair: Comparison, selection: Selection) -> tuple[list[str], list[
     ]
 
 
-def pace(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+def pace(pair: RunPair, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a run and epoch."""
     frames = [(name, view.run_id, view.history()) for name, view in (("A", pair.a), ("B", pair.b))]
     rows = [[name, run_id, *row] for name, run_id, frame in frames for row in frame.itertuples(index=False)]
     return ["run", "run_id", *frames[0][2].columns], rows
 
 
-def changed(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+def changed(pair: RunPair, selection: Selection) -> tuple[list[str], list[list]]:
     """Settings and facts that differ."""
     return ["what", pair.a.run_id, pair.b.run_id], [list(line) for line in changes(pair)[0]]
 
 
-def pairs(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]]:
+def pairs(pair: RunPair, selection: Selection) -> tuple[list[str], list[list]]:
     """The gallery's rows on a page about two runs, in its order."""
     rows, said, names = pair.ordered(selection), pair.answers, pair.a.classes
     first, second = (p.max(1) for p in pair.probabilities())
@@ -251,12 +251,12 @@ def pairs(pair: Comparison, selection: Selection) -> tuple[list[str], list[list]
     ]  # fmt: skip
 
 
-def explanation(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+def explanation(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a pixel, method and class of the grid in the drawer, before it is scaled: Grad-CAM as it is, integrated
     gradients in logits, occlusion as the mean fall of the probability."""
     if selection.sample is None:
         raise Missing("There is no sample in this address.")
-    run = doors.store.open(selection.run).asked(selection)
+    run = services.store.open(selection.run).asked(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     image = run.picture(selection.split, selection.sample)
@@ -264,7 +264,7 @@ def explanation(doors: Doors, selection: Selection) -> tuple[list[str], list[lis
     for target in explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row])):
         for way in explanations.METHODS:
             try:
-                values = doors.predictor.attribution(
+                values = services.predictor.attribution(
                     run.run_id, image, target.id, way, key=(selection.split, selection.sample)
                 )
             except NoExplanation:
@@ -275,10 +275,10 @@ def explanation(doors: Doors, selection: Selection) -> tuple[list[str], list[lis
     return ["method", "class", "row", "column", "value"], body
 
 
-def attended(doors: Doors, selection: Selection) -> tuple[list[str], list[list]]:
+def attended(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a pixel: the mean image of both sides (channels averaged), the mean attribution of each with its standard
     error, their difference."""
-    found = attention.compare(doors, selection)
+    found = attention.compare(services, selection)
     a, b = found.a, found.b
     if a.typical is None or b.typical is None or found.difference is None:
         raise Missing("One of the two sides holds no image.")
@@ -303,7 +303,7 @@ PAIRED_TABLES = {
 }
 
 
-def modes(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def modes(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a failure mode that can be told: its images in the split, and the mistakes among them."""
     predictions = run.predictions(selection.split)
     rows = []
@@ -315,7 +315,7 @@ def modes(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     return ["tag", "failure mode", "n", "images", "wrong", "meaning"], rows
 
 
-def slices(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def slices(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """Weak slices of the split as they were computed."""
     frame = run.slices(selection.split)
     among = [None if value != value else run.classes[int(value)] for value in frame["among"].astype(float)]
@@ -323,13 +323,13 @@ def slices(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
     return list(frame.columns), frame.to_numpy(dtype=object).tolist()
 
 
-def duplicates(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def duplicates(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """Every near-duplicate of the split's pictures, nearest first."""
     frame = run.duplicates(selection.split).sort_values(["distance", "example_id"], kind="stable")
     return list(frame.columns), frame.to_numpy(dtype=object).tolist()
 
 
-def data_map(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def data_map(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """What was recorded of each example while the run learned."""
     recording, ids = run.epochs(selection.split), run.predictions(selection.split).ids
     head = ["split", "example_id", "mean confidence", "variability", "times forgotten", "epochs right", "epochs"]
@@ -338,7 +338,7 @@ def data_map(run: RunView, selection: Selection) -> tuple[list[str], list[list]]
     return head, [[selection.split, int(i), f"{m:.6f}", f"{s:.6f}", int(f), int(h), epochs] for i, m, s, f, h in rows]
 
 
-def engines(run: RunView, selection: Selection) -> tuple[list[str], list[list]]:
+def engines(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     """One row an engine: file, pace, accuracy and agreement with their intervals."""
     frame = run.engines()
     return list(frame.columns), frame.to_numpy(dtype=object).tolist()
@@ -364,7 +364,7 @@ TABLES = {
 }
 
 
-def register(server: Flask, doors: Doors) -> None:
+def register(server: Flask, services: Services) -> None:
     """Add /export/<noun>.csv, and /export/runs/<run_id>.zip, .md and /<noun>.onnx, to the server."""
 
     def attached(run_id: str, tail: str, kind: str, make: Callable[[str], str | bytes]) -> Response:
@@ -380,17 +380,19 @@ def register(server: Flask, doors: Doors) -> None:
 
     @server.get("/export/runs/<run_id>.zip")
     def export_run(run_id: str) -> Response:
-        return attached(run_id, ".zip", "application/zip", doors.shelf.pack)
+        return attached(run_id, ".zip", "application/zip", services.registry.pack)
 
     @server.get("/export/runs/<run_id>.md")
     def export_card(run_id: str) -> Response:
-        return attached(run_id, ".md", "text/markdown", doors.shelf.card)
+        return attached(run_id, ".md", "text/markdown", services.registry.card)
 
     @server.get("/export/runs/<run_id>/<noun>.onnx")
     def export_graph(run_id: str, noun: str) -> Response:
         if noun not in GRAPHS:
             abort(404)
-        return attached(run_id, GRAPHS[noun], "application/octet-stream", lambda name: doors.shelf.graph(name, noun))
+        return attached(
+            run_id, GRAPHS[noun], "application/octet-stream", lambda name: services.registry.graph(name, noun)
+        )
 
     @server.get("/export/<noun>.csv")
     def export(noun: str) -> Response:
@@ -399,14 +401,14 @@ def register(server: Flask, doors: Doors) -> None:
         selection = Selection.parse(request.query_string.decode("latin-1"))
         try:
             if noun in PAIRED_TABLES:
-                pair = doors.store.compare(selection)
+                pair = services.store.compare(selection)
                 names = f"{pair.a.run_id}-{pair.b.run_id}"
                 head, rows = PAIRED_TABLES[noun](pair, selection)
             elif noun in EXPLAINED_TABLES:
-                names = doors.store.open(selection.run).run_id
-                head, rows = EXPLAINED_TABLES[noun](doors, selection)
+                names = services.store.open(selection.run).run_id
+                head, rows = EXPLAINED_TABLES[noun](services, selection)
             else:
-                run = doors.store.open(selection.run).asked(selection)
+                run = services.store.open(selection.run).asked(selection)
                 names = run.run_id
                 head, rows = TABLES[noun](run, selection)
         except (Missing, Broken):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dashboard.figures.overlay import veil
+from dashboard.figures.overlay import heatmap_overlay
 from dashboard.theme import palette, ramp, rgb
 
 LEVELS = 256
@@ -17,7 +17,7 @@ def mean_picture(image: np.ndarray) -> np.ndarray:
 def shares(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two attributions, float [h, w] each, as veils on one scale: RGBA uint8 [h, w, 4] each."""
     most = max(float(first.max(initial=0)), float(second.max(initial=0))) or 1.0
-    return veil(first / most), veil(second / most)
+    return heatmap_overlay(first / most), heatmap_overlay(second / most)
 
 
 def difference(values: np.ndarray, sure: np.ndarray, *, mode: str) -> np.ndarray:

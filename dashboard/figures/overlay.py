@@ -9,7 +9,7 @@ LEVELS = 256
 SCALE = np.array([rgb(ramp(palette("dark").seq, i / (LEVELS - 1))) for i in range(LEVELS)], np.uint8)
 
 
-def veil(attribution: np.ndarray) -> np.ndarray:
+def heatmap_overlay(attribution: np.ndarray) -> np.ndarray:
     """attribution: float [h, w] from 0 to 1 → RGBA uint8 [h, w, 4], the clearer the less a pixel counts."""
     strength = np.clip(attribution, 0, 1) ** 1.5  # weak attributions must not hide the picture
     colours = SCALE[np.rint(strength * (LEVELS - 1)).astype(int)]

@@ -7,7 +7,7 @@ from dashboard.data.store import wilson
 
 
 @dataclass(frozen=True)
-class Share:
+class Proportion:
     """count of n; prints as '84.1 % (81.7 – 86.2, 841 of 1,000)'. Of none it is 0, anywhere from 0 to 1."""
 
     count: int

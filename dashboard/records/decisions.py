@@ -69,7 +69,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CurrentLabels:
     """What holds for the images of one data set at one moment. version: the same means the same decisions.
 
     by: (split, example id) → its last decision. problem: why nothing can be read, in words.
@@ -131,27 +131,27 @@ class Decisions(Rows):
 
     def __init__(self, opener: Opener | None = None, *, read_only: bool = False) -> None:
         super().__init__(opener, read_only=read_only)
-        self._standing: dict[str, Standing] = {}
+        self._standing: dict[str, CurrentLabels] = {}
         self._reading = threading.Lock()
 
     # ---- look
 
-    def standing(self, dataset: str) -> Standing:
+    def current_labels(self, dataset: str) -> CurrentLabels:
         """What holds now. Costs one small query where nothing changed."""
         if self.opened() is None:
-            return Standing(problem="The database cannot be read just now." if self._opener is not None else "")
+            return CurrentLabels(problem="The database cannot be read just now." if self._opener is not None else "")
         mine = _decisions.c.dataset == dataset
         gone = func.count().filter(_decisions.c.undone)
         found = self.rows(select(func.max(_decisions.c.number).label("last"), gone.label("gone")).where(mine))
         if not found:
-            return Standing(problem="The database cannot be read just now.")
+            return CurrentLabels(problem="The database cannot be read just now.")
         version = (int(found[0]["last"] or 0), int(found[0]["gone"]))
         with self._reading:
             known = self._standing.get(dataset)
             if known is None or known.version != version:
                 holds = select(*_COLUMNS).where(mine, ~_decisions.c.undone).order_by(_decisions.c.number)
                 by = {(row["split"], row["example_id"]): Decision(**row) for row in self.rows(holds)}
-                known = self._standing[dataset] = Standing(version, MappingProxyType(by))
+                known = self._standing[dataset] = CurrentLabels(version, MappingProxyType(by))
             return known
 
     def log(self, dataset: str, *, limit: int | None = None, undone: bool = False) -> list[Decision]:

@@ -74,7 +74,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Marks:
+class RunMetadata:
     """Everything that is said of any run at one moment. default: the run promoted last, None for what ships.
 
     problem: why nothing can be read, in words.
@@ -248,7 +248,7 @@ class Records(Rows):
 
     def __init__(self, opener: Opener | None = None, *, read_only: bool = False) -> None:
         super().__init__(opener, read_only=read_only)
-        self._seen: tuple[float, Marks] | None = None
+        self._seen: tuple[float, RunMetadata] | None = None
 
     def changed(self) -> None:
         with self._lock:
@@ -256,7 +256,7 @@ class Records(Rows):
 
     # ---- look
 
-    def marks(self) -> Marks:
+    def marks(self) -> RunMetadata:
         """Everything at once, at most half a second old; one's own changes are in it at once."""
         with self._lock:
             now = time.monotonic()
@@ -375,10 +375,10 @@ class Records(Rows):
             _store(connection, run_id, replace(before, **{what: now}))
             return _log(connection, run_id, what, _plain(getattr(before, what)), value)
 
-    def _read(self) -> Marks:
+    def _read(self) -> RunMetadata:
         opened = self.opened()
         if opened is None:
-            return Marks(problem=CLOSED if self._opener is not None else "")
+            return RunMetadata(problem=CLOSED if self._opener is not None else "")
         try:
             with opened[0].connect() as connection:
                 named = connection.execute(select(_tags).order_by(_tags.c.place)).mappings().all()
@@ -387,7 +387,7 @@ class Records(Rows):
                 default = connection.scalar(last)
         except SQLAlchemyError:
             log.exception("the records cannot be read")
-            return Marks(problem=CLOSED)
+            return RunMetadata(problem=CLOSED)
         tags: dict[str, list[str]] = {}
         for row in named:
             tags.setdefault(row["run_id"], []).append(row["tag"])
@@ -397,7 +397,7 @@ class Records(Rows):
             )
             for row in rows
         }
-        return Marks(MappingProxyType(found), default)
+        return RunMetadata(MappingProxyType(found), default)
 
 
 def _line(value: object, name: str, most: int, field: str, least: int = 0) -> str:

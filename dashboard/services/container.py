@@ -9,11 +9,11 @@ from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
-from dashboard.services.runs import Shelf
+from dashboard.services.runs import RunRegistry
 
 
 @dataclass(frozen=True)
-class Doors:
+class Services:
     """store reads runs, predictor asks a network, jobs starts trainings, shelf puts runs away and takes them in.
 
     records: what people say of runs; decisions: what they decide of labels; feedback: what they say of answers;
@@ -30,6 +30,6 @@ class Doors:
     monitor: Monitor = field(default_factory=Monitor)
 
     @property
-    def shelf(self) -> Shelf:
+    def registry(self) -> RunRegistry:
         """Deletes runs, brings them back, packs them up and takes them in."""
-        return Shelf(self.store.library, self.jobs, self.records)
+        return RunRegistry(self.store.library, self.jobs, self.records)

@@ -15,13 +15,13 @@ import numpy as np
 from flask import Flask, Response, abort, jsonify, request, stream_with_context
 from PIL import Image, ImageOps
 
-from dashboard.data.store import Broken, Missing, RunView
+from dashboard.data.store import Broken, Missing, RunData
 from dashboard.exports.tables import guard
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import KEY, NOTE, STATES, Filter, Item
 from dashboard.records.runs import CLOSED, READ_ONLY, Declined
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Job
 from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
@@ -39,17 +39,17 @@ STRANGE = "This is no answer that this server gave to this picture: ask again, t
 PRIVATE = "A read-only server shows no feedback."
 
 
-def ticket(doors: Doors, answer: Answer, image: str, *, sent: str = "", origin: str = "") -> dict[str, Any]:
+def ticket(services: Services, answer: Answer, image: str, *, sent: str = "", origin: str = "") -> dict[str, Any]:
     """What a page needs to send a judgement of an answer later: answer, confidence, origin, and the server's mark.
 
     image, sent: the picture as the network saw it and as it came, as data URLs; origin: the data set's picture, as
     'test 17'. The mark is '' where no feedback is taken.
     """
     said, confidence = answer.label, f"{answer.confidence:.6f}"
-    taken = not doors.read_only and doors.feedback.folder is not None
+    taken = not services.read_only and services.feedback.folder is not None
     if not taken:
         return {"said": said, "confidence": confidence, "origin": origin, "prediction": ""}
-    mark = doors.feedback.signature(*_signed(answer.run, said, confidence, image, sent, origin))
+    mark = services.feedback.signature(*_signed(answer.run, said, confidence, image, sent, origin))
     return {"said": said, "confidence": confidence, "origin": origin, "prediction": mark}
 
 
@@ -57,12 +57,12 @@ def _signed(run: str, said: str, confidence: str, image: str, sent: str, origin:
     return [run, said, confidence, *(hashlib.sha256(one.encode()).hexdigest() for one in (image, sent)), origin]
 
 
-def give(doors: Doors, asked: object, client: str) -> tuple[Item, bool]:
+def give(services: Services, asked: object, client: str) -> tuple[Item, bool]:
     """Keep the judgement that a request carries; the row, and whether it is new. On the disk when this returns.
 
     Raises Declined, Refusal, Missing, Broken.
     """
-    if doors.read_only:
+    if services.read_only:
         raise Declined(READ_ONLY)
     if not isinstance(asked, dict):
         raise Declined("Send an object: key, run, prediction, said, confidence, origin, image, sent, label, note.")
@@ -78,15 +78,15 @@ def give(doors: Doors, asked: object, client: str) -> tuple[Item, bool]:
         raise Declined(f"Note: at most {NOTE} characters that can be shown.", "note")
     if not KEY.fullmatch(str(words["key"])):
         raise Declined("Key: 32 digits and letters a to f, new for each answer.")
-    run = doors.store.open(words["run"] or "-")
+    run = services.store.open(words["run"] or "-")
     if words["label"] not in run.classes:
         raise Declined(f"Label: one of {', '.join(run.classes)}.", "label")
     said, confidence, image = (str(words[name]) for name in ("said", "confidence", "image"))
     parts = _signed(run.run_id, said, confidence, image, sent, origin)
-    if not doors.feedback.signed(words["prediction"], *parts):
-        raise Declined(STRANGE if doors.feedback.readable() else CLOSED)
+    if not services.feedback.signed(words["prediction"], *parts):
+        raise Declined(STRANGE if services.feedback.readable() else CLOSED)
     seen = uploads.decode(uploads.from_data_url(words["image"])).pixels
-    return doors.feedback.give(
+    return services.feedback.give(
         key=str(words["key"]), run=run.run_id, dataset=run.dataset["name"], said=str(words["said"]),
         confidence=float(str(words["confidence"])), label=str(words["label"]), note=note, client=client,
         picture=_png(seen), sent=_upright(sent) if sent else None, origin=origin,
@@ -160,15 +160,15 @@ class Lessons:
         return [known.setdefault(one.client, len(known)) for one in self.kept]
 
 
-def lessons(doors: Doors, run: RunView) -> Lessons:
+def lessons(services: Services, run: RunData) -> Lessons:
     """Raises Missing or Broken where the run's data set cannot be read."""
     shape = tuple(run.dataset[side] for side in ("height", "width", "channels"))
     # what a run is judged on must never teach it, also where somebody uploaded such a picture
     exam = {image.tobytes() for split in ("validation", "test") for image in run.pictures(split).images}
     kept, images, judged, strange = [], [], 0, 0
-    for one in doors.feedback.accepted(run.dataset["name"]):
+    for one in services.feedback.accepted(run.dataset["name"]):
         try:
-            image = uploads.decode(doors.feedback.picture(one.picture)).pixels
+            image = uploads.decode(services.feedback.picture(one.picture)).pixels
         except (LookupError, uploads.Refusal):
             strange += 1
             continue
@@ -194,19 +194,19 @@ def lessons(doors: Doors, run: RunView) -> Lessons:
     return Lessons(chosen, stack, wanted, judged, strange, len(kept) - len(keep))
 
 
-def begin(doors: Doors, run: RunView) -> Job:
+def begin(services: Services, run: RunData) -> Job:
     """Start a fine-tuning of the run with what was accepted. Raises Declined, Invalid, Refused, Missing, Broken."""
-    found = lessons(doors, run)
+    found = lessons(services, run)
     if not found.kept:
         raise Declined("No accepted feedback can be learned from.")
     stem = f"{run.run_id[:48]}-feedback"
-    taken = doors.shelf.names() | doors.jobs.names()
-    name = stem if stem not in taken else doors.shelf.free_name(stem)
-    job = doors.jobs.fine_tune(
+    taken = services.registry.names() | services.jobs.names()
+    name = stem if stem not in taken else services.registry.free_name(stem)
+    job = services.jobs.fine_tune(
         run.manifest["config"], name, against=run.run_id, images=found.images, wanted=found.wanted,
-        clients=found.clients, intent=secrets.token_hex(16), taken=doors.shelf.names(),
+        clients=found.clients, intent=secrets.token_hex(16), taken=services.registry.names(),
     )  # fmt: skip
-    doors.jobs.wake()
+    services.jobs.wake()
     return job
 
 
@@ -214,9 +214,9 @@ def begin(doors: Doors, run: RunView) -> Job:
 class Outcome:
     """A candidate beside the run it began with: shares right on validation, old and new, and on test."""
 
-    old: Share
-    new: Share
-    test: Share
+    old: Proportion
+    new: Proportion
+    test: Proportion
 
     @property
     def change(self) -> float:
@@ -237,23 +237,23 @@ class Outcome:
         return said + f"It loses more than {LOSS} points, so it is not proposed: keep the run you have."
 
 
-def outcome(doors: Doors, job: Job) -> Outcome | None:
+def outcome(services: Services, job: Job) -> Outcome | None:
     """How the run of a finished fine-tuning compares; None while one of the two cannot be read."""
-    found = doors.jobs.lessons(job)
+    found = services.jobs.lessons(job)
     try:
         if found is None or job.state != "done":
             return None
-        pair = [doors.store.open(name).manifest["results"] for name in (found.against, job.run_id)]
+        pair = [services.store.open(name).manifest["results"] for name in (found.against, job.run_id)]
     except (Missing, Broken):
         return None
-    old, new = (Share(one["validation"]["correct"], one["validation"]["n"]) for one in pair)
-    return Outcome(old, new, Share(pair[1]["test"]["correct"], pair[1]["test"]["n"]))
+    old, new = (Proportion(one["validation"]["correct"], one["validation"]["n"]) for one in pair)
+    return Outcome(old, new, Proportion(pair[1]["test"]["correct"], pair[1]["test"]["n"]))
 
 
 # ---- the server's part
 
 
-def register(server: Flask, doors: Doors) -> None:
+def register(server: Flask, services: Services) -> None:
     """Add POST /api/v1/feedback and its changes, the pictures, and the exports feedback.csv and feedback.zip."""
 
     def answer(act: Callable[[object], tuple[dict[str, Any], int]]) -> Response:
@@ -262,7 +262,7 @@ def register(server: Flask, doors: Doors) -> None:
         try:
             told, status = act(request.get_json())
         except Declined as declined:
-            return _said(403 if doors.read_only else 422, error=str(declined))
+            return _said(403 if services.read_only else 422, error=str(declined))
         except uploads.Refusal as refusal:
             return _said(refusal.status, error=str(refusal))
         except (Missing, Broken) as missing:
@@ -277,7 +277,7 @@ def register(server: Flask, doors: Doors) -> None:
         client = known if KEY.fullmatch(known) else secrets.token_hex(16)
 
         def act(asked: object) -> tuple[dict[str, Any], int]:
-            made, fresh = give(doors, asked, client)
+            made, fresh = give(services, asked, client)
             return {"number": made.number, "label": made.label, "right": made.right}, 201 if fresh else 200
 
         response = answer(act)
@@ -304,17 +304,17 @@ def register(server: Flask, doors: Doors) -> None:
             state = asked.get("state")
             if not isinstance(state, str):
                 raise Declined(f"State: one of {', '.join(STATES)}.")
-            return doors.feedback.judge(numbers, state)
+            return services.feedback.judge(numbers, state)
 
         return changing(judge)
 
     @server.post(f"{ROUTE}/delete")
     def delete_feedback() -> Response:
-        return changing(lambda numbers, _: doors.feedback.remove(numbers))
+        return changing(lambda numbers, _: services.feedback.remove(numbers))
 
     @server.post(f"{ROUTE}/restore")
     def restore_feedback() -> Response:
-        return changing(lambda numbers, _: doors.feedback.restore(numbers))
+        return changing(lambda numbers, _: services.feedback.restore(numbers))
 
     @server.get("/feedback/pictures/<name>.png")
     def feedback_picture(name: str) -> Response:
@@ -325,16 +325,16 @@ def register(server: Flask, doors: Doors) -> None:
         return picture(name, True)
 
     def picture(name: str, sent: bool) -> Response:
-        _open_to_readers(doors)
+        _open_to_readers(services)
         try:
-            content = doors.feedback.picture(name, sent)
+            content = services.feedback.picture(name, sent)
         except LookupError:
             abort(404, "There is no such picture.")
         return Response(content, mimetype="image/png", headers={"Cache-Control": "private, max-age=600"})
 
     def asked() -> list[Item]:
-        _open_to_readers(doors)
-        return doors.feedback.listing(filtered(Selection.parse(request.query_string.decode("latin-1"))))
+        _open_to_readers(services)
+        return services.feedback.listing(filtered(Selection.parse(request.query_string.decode("latin-1"))))
 
     @server.get("/export/feedback.csv")
     def export_feedback() -> Response:
@@ -345,11 +345,11 @@ def register(server: Flask, doors: Doors) -> None:
     def export_archive() -> Response:
         items = [one for one in asked() if one.state == "accepted"]
         headers = {"Content-Disposition": 'attachment; filename="feedback.zip"', "Cache-Control": "no-store"}
-        pieces = stream_with_context(archive(doors, items))
+        pieces = stream_with_context(archive(services, items))
         return Response(pieces, mimetype="application/zip", headers=headers)
 
 
-def archive(doors: Doors, items: Sequence[Item]) -> Iterator[bytes]:
+def archive(services: Services, items: Sequence[Item]) -> Iterator[bytes]:
     """A zip of the table and the pictures it names, in pieces; on the disk meanwhile, as it may have a gigabyte."""
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w") as packed:
@@ -359,7 +359,7 @@ def archive(doors: Doors, items: Sequence[Item]) -> Iterator[bytes]:
                     if sent and not one.sent:
                         continue
                     try:
-                        packed.writestr(f"pictures/{one.number}{end}.png", doors.feedback.picture(one.picture, sent))
+                        packed.writestr(f"pictures/{one.number}{end}.png", services.feedback.picture(one.picture, sent))
                     except LookupError:  # deleted since the list was read
                         continue
         file.seek(0)
@@ -367,8 +367,8 @@ def archive(doors: Doors, items: Sequence[Item]) -> Iterator[bytes]:
             yield piece
 
 
-def _open_to_readers(doors: Doors) -> None:
-    if doors.read_only:  # a public demo must not show what people once sent to this folder
+def _open_to_readers(services: Services) -> None:
+    if services.read_only:  # a public demo must not show what people once sent to this folder
         abort(403, PRIVATE)
 
 

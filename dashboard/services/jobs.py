@@ -32,7 +32,7 @@ from ml.data import corrections as labels
 from ml.data.corrections import Corrections
 from ml.data.feedback import Feedback as Lessons
 from ml.jobs import worker
-from ml.jobs.broker import OBSERVE, Bell, broker
+from ml.jobs.broker import OBSERVE, Notifier, broker
 from ml.jobs.queue import Job, JobTable, Refused, Watch, machine_slots
 from ml.models import ABOUT, MODELS
 from ml.system import database
@@ -115,7 +115,7 @@ class Jobs:
         self.artifacts = artifacts or ARTIFACTS
         self.read_only = read_only
         self.slots = machine_slots()
-        self._bell = Bell(url) if (url := broker()) else None
+        self._bell = Notifier(url) if (url := broker()) else None
         self._opened: JobTable | None = None
         self._lock = threading.Lock()
         self._watch = Watch()

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard.data.cache import Recent
+from dashboard.data.cache import Cache
 from dashboard.state.selection import ATTACKS
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.data.duplicates import LIMIT as TWIN
@@ -22,9 +22,9 @@ from ml.images.preparation import MODES, STEPS, Box, Form, Mode, Prepared, Step,
 from ml.images.preparation_variants import USUAL, Agreement, Variant, compare, prepared
 from ml.images.upload_archives import FILES, UNPACKED, items
 from ml.inference import batch
-from ml.inference.batch import Said
+from ml.inference.batch import BatchAnswer
 from ml.inference.engines import ENGINES, need, open_run
-from ml.stats.ood import LIMIT, Familiarity, Known, Reference, Rival, usual
+from ml.stats.ood import LIMIT, Familiarity, OodModel, Reference, Rival, usual
 
 if TYPE_CHECKING:
     from ml.explanation.walk import Arithmetic, Stop
@@ -49,6 +49,7 @@ __all__ = [
     "Agreement",
     "Answer",
     "Attempt",
+    "BatchAnswer",
     "Box",
     "Broken",
     "Edited",
@@ -62,7 +63,6 @@ __all__ = [
     "Prepared",
     "Refusal",
     "Rival",
-    "Said",
     "Step",
     "Typical",
     "Variant",
@@ -218,12 +218,12 @@ class Opened:
         return Reference(arrays["reference"], ids, usual(self.run.table("neighbours")), labels)
 
     @cached_property
-    def known(self) -> Known | None:
+    def known(self) -> OodModel | None:
         """What tells strange pictures from others, None for a run without the noun familiarity. Raises Broken."""
         if "familiarity" not in self.run.nouns:
             return None
         try:
-            return Known(self.run.arrays("familiarity"))
+            return OodModel(self.run.arrays("familiarity"))
         except ValueError as error:
             raise Broken(f"familiarity of run {self.run.run_id}: {error}") from error
 
@@ -241,10 +241,10 @@ class Predictor:
         self._lock = threading.RLock()
         self._stamp: tuple = ()
         self._default: str | None = None
-        self._opened, self._maps, self._means = Recent(OPEN), Recent(EXPLANATIONS), Recent(MEANS_KEPT)
-        self._prepared = Recent(PREPARED)
-        self._walks, self._activations = Recent(WALKS), Recent(ACTIVATIONS)
-        self._attempts = Recent(ATTEMPTS)
+        self._opened, self._maps, self._means = Cache(OPEN), Cache(EXPLANATIONS), Cache(MEANS_KEPT)
+        self._prepared = Cache(PREPARED)
+        self._walks, self._activations = Cache(WALKS), Cache(ACTIVATIONS)
+        self._attempts = Cache(ATTEMPTS)
 
     def predict(
         self,
@@ -339,7 +339,7 @@ class Predictor:
         *,
         mode: Mode = "auto",
         engine: str = "torch",
-    ) -> tuple[str, tuple[str, ...], Iterator[Said]]:
+    ) -> tuple[str, tuple[str, ...], Iterator[BatchAnswer]]:
         """Many pictures: the run that answers, its classes, and one answer a file, made as they are taken.
 
         sources: (name, opened file), zips among them; see ml.images.upload_archives for what is read of them. Raises
@@ -666,7 +666,7 @@ class Predictor:
         with self._lock:
             stamp = self._library.stamp()
             if stamp != self._stamp:  # a run came, went or got another noun
-                self._opened = Recent(OPEN)
+                self._opened = Cache(OPEN)
                 self._default = None
                 self._stamp = stamp
             name = run_id or self._preferred()

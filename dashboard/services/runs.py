@@ -18,7 +18,7 @@ from ml.publishing import model_card as card
 from ml.publishing import run_archive
 from ml.publishing.run_archive import UPLOAD_BYTES, Taken
 
-__all__ = ["KEPT_DAYS", "UPLOAD_BYTES", "Busy", "Deleted", "Shelf", "Taken"]
+__all__ = ["KEPT_DAYS", "UPLOAD_BYTES", "Busy", "Deleted", "RunRegistry", "Taken"]
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Busy(Declined):
     """Another import is under way."""
 
 
-class Shelf:
+class RunRegistry:
     """The run folders of one library. Every change is a row of the records too, and both happen or neither."""
 
     def __init__(self, library: Library, jobs: Jobs, records: Records) -> None:

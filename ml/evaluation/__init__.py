@@ -19,9 +19,9 @@ from ml.evaluation import (
     slices,
     tags,
 )
-from ml.evaluation.context import Payload, Subject
+from ml.evaluation.context import EvaluationContext, Payload
 
-EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
+EVALUATIONS: dict[str, Callable[[EvaluationContext], Payload]] = {
     "predictions": predictions.table,
     "scores": scores.table,
     "confusion": confusion.table,
@@ -41,8 +41,8 @@ EVALUATIONS: dict[str, Callable[[Subject], Payload]] = {
     "int8": engines.int8,
 }
 # a second or two: made before a run is published
-QUICK = ("scores", "confusion", "calibration", "conformal", "filters", "features")
-SLOW = ("neighbours", "projection", "tags", "slices")  # added right after
+AT_TRAINING = ("scores", "confusion", "calibration", "conformal", "filters", "features")
+AFTER_PUBLISHING = ("neighbours", "projection", "tags", "slices")  # added right after
 # made only when named: they train networks, attack one or render pictures for a minute or more, or need packages that
 # not everybody has
-ASKED = ("label_issues", "robustness", "familiarity", "engines", "onnx", "int8")
+ON_DEMAND = ("label_issues", "robustness", "familiarity", "engines", "onnx", "int8")

@@ -7,7 +7,7 @@ error's are bootstrap percentiles over redraws of the examples; Brier score and 
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.context import SPLITS, Subject
+from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.stats.calibration import brier, calibration_error, error_ends, losses, temper, temperature
 from ml.stats.intervals import Z, percentile
 
@@ -15,11 +15,11 @@ REFITS = 100  # of the temperature
 SCALINGS = ("none", "temperature")
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (split, scaling, metric, value, low, high, n); the metric temperature is that of validation."""
-    labels, probabilities = subject.splits["validation"].labels, subject.probabilities("validation")
+    labels, probabilities = context.splits["validation"].labels, context.probabilities("validation")
     fitted = temperature(probabilities, labels)
-    rng = np.random.default_rng(subject.seed)
+    rng = np.random.default_rng(context.seed)
     refits = []
     for _ in range(REFITS):
         drawn = rng.integers(0, len(labels), len(labels))
@@ -27,10 +27,10 @@ def table(subject: Subject) -> pd.DataFrame:
     low, high = percentile(np.array(refits))
     rows = [("validation", "temperature", "temperature", fitted, float(low), float(high), len(labels))]
     for split in SPLITS:
-        said = subject.probabilities(split)
+        said = context.probabilities(split)
         for scaling in SCALINGS:
             scaled = said if scaling == "none" else temper(said, fitted)
-            rows += [(split, scaling, *row) for row in _of(subject.splits[split].labels, scaled, subject.seed)]
+            rows += [(split, scaling, *row) for row in _of(context.splits[split].labels, scaled, context.seed)]
     return pd.DataFrame(rows, columns=["split", "scaling", "metric", "value", "low", "high", "n"])
 
 

@@ -8,28 +8,28 @@ test, which had no part in either, is measured and kept beside it.
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 from ml.stats.calibration import temper, temperature
 from ml.stats.conformal import LEVELS, limit, sets
 from ml.stats.intervals import wilson
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (split, level, most, temperature, n, covered, coverage, low, high, size, size_0 … size_C).
 
     size_k: pictures whose set has k classes. Empty where there are no validation pictures.
     """
-    lesson = subject.splits["validation"]
+    lesson = context.splits["validation"]
     if not len(lesson):
         return pd.DataFrame()
-    said = subject.probabilities("validation")
+    said = context.probabilities("validation")
     fitted = temperature(said, lesson.labels)
-    tempered = {split: temper(subject.probabilities(split), fitted) for split in ("validation", "test")}
+    tempered = {split: temper(context.probabilities(split), fitted) for split in ("validation", "test")}
     rows = []
     for level in LEVELS:
         most = limit(tempered["validation"], lesson.labels, level)
         for split, probabilities in tempered.items():
-            labels, chosen = subject.splits[split].labels, sets(probabilities, most)
+            labels, chosen = context.splits[split].labels, sets(probabilities, most)
             n, sizes = len(labels), chosen.sum(1)
             covered = int(chosen[np.arange(n), labels].sum())
             low, high = wilson(covered, n)

@@ -3,17 +3,17 @@
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.context import SPLITS, Subject
+from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.stats.metrics import matrix
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """Every (label, predicted) pair of every split with its count."""
-    classes = len(subject.classifier.classes)
+    classes = len(context.classifier.classes)
     label, predicted = np.divmod(np.arange(classes**2), classes)
     frames = []
     for split in SPLITS:
-        counts = matrix(subject.splits[split].labels, subject.probabilities(split).argmax(1), classes)
+        counts = matrix(context.splits[split].labels, context.probabilities(split).argmax(1), classes)
         frames.append(
             pd.DataFrame({"split": split, "label": label, "predicted": predicted, "count": counts.reshape(-1)})
         )

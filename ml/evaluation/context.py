@@ -13,7 +13,7 @@ SPLITS = ("test", "validation", "reference")
 WIDTH = 256  # features kept, at most
 
 
-class Subject:
+class EvaluationContext:
     """splits: test, validation and reference.
 
     dataset: loads all pictures it learned from, which few evaluations need; recorded: loads its recorded predictions,

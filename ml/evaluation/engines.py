@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from safetensors.numpy import save
 
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
 from ml.inference.engines import BATCH, Engine, OnnxClassifier
@@ -22,32 +22,32 @@ SPLIT = "test"
 ROUNDS, WARM_UP, TIMES = 10, 20, 50
 
 
-def table(subject: Subject, *, rounds: int | None = None) -> pd.DataFrame:
+def table(context: EvaluationContext, *, rounds: int | None = None) -> pd.DataFrame:
     """One row an engine, see the schema; the ONNX files come along."""
-    subject.tell("writing ONNX")
-    graph = onnx(subject)
-    subject.tell("quantising")
-    small = int8(subject, graph)
-    subject.also |= {"onnx": graph, "int8": small}
-    subject.tell("measuring")
-    dataset = describe(subject.classifier)
+    context.tell("writing ONNX")
+    graph = onnx(context)
+    context.tell("quantising")
+    small = int8(context, graph)
+    context.also |= {"onnx": graph, "int8": small}
+    context.tell("measuring")
+    dataset = describe(context.classifier)
     engines: dict[str, tuple[Engine, int]] = {
-        "torch": (subject.classifier, weigh(subject.classifier)),
+        "torch": (context.classifier, weigh(context.classifier)),
         "onnx": (OnnxClassifier(graph, dataset), len(graph)),
         "int8": (OnnxClassifier(small, dataset), len(small)),
     }
-    return compare(engines, subject.splits[SPLIT].images, subject.splits[SPLIT].labels, rounds=rounds or ROUNDS)
+    return compare(engines, context.splits[SPLIT].images, context.splits[SPLIT].labels, rounds=rounds or ROUNDS)
 
 
-def onnx(subject: Subject) -> bytes:
+def onnx(context: EvaluationContext) -> bytes:
     """The network in float32."""
-    return onnx_export.graph(subject.classifier)
+    return onnx_export.graph(context.classifier)
 
 
-def int8(subject: Subject, graph: bytes | None = None) -> bytes:
+def int8(context: EvaluationContext, graph: bytes | None = None) -> bytes:
     """The network in int8, calibrated on reference pictures, which are of train."""
-    graph = onnx_export.graph(subject.classifier) if graph is None else graph
-    return onnx_export.quantised(graph, subject.splits["reference"].images, subject.seed)
+    graph = onnx_export.graph(context.classifier) if graph is None else graph
+    return onnx_export.quantised(graph, context.splits["reference"].images, context.seed)
 
 
 def compare(

@@ -8,28 +8,28 @@ well prepared, from pictures that never were one. docs/preparation.md compares t
 import numpy as np
 from PIL import Image
 
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 from ml.images.preparation import Form, prepare
-from ml.stats.ood import Known, learn
+from ml.stats.ood import OodModel, learn
 
 AGAIN = 400
 
 
-def arrays(subject: Subject) -> dict[str, np.ndarray]:
+def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
     """What `ml.stats.ood.learn` makes, and the scores of validation and test, float32 [n] in their order."""
-    reference = subject.splits["reference"]
-    statistics = subject.classifier.statistics
+    reference = context.splits["reference"]
+    statistics = context.classifier.statistics
     form = Form.of(reference.images[:1_000])
     again = of = None
     if form.background is not None:
-        rng = np.random.default_rng(subject.seed)
+        rng = np.random.default_rng(context.seed)
         rows = rng.permutation(len(reference))[:AGAIN]
-        subject.tell(f"computing familiarity: {len(rows)} renderings")
+        context.tell(f"computing familiarity: {len(rows)} renderings")
         again = statistics(np.stack([retaken(reference.images[row], form, rng) for row in rows]))
         of = reference.labels[rows]
     learned = learn(statistics(reference.images), reference.labels, again, of)
-    known = Known(learned)
-    scores = {split: known.scores(statistics(subject.splits[split].images)) for split in ("validation", "test")}
+    known = OodModel(learned)
+    scores = {split: known.scores(statistics(context.splits[split].images)) for split in ("validation", "test")}
     return {**learned, **{split: found.astype(np.float32) for split, found in scores.items()}}
 
 

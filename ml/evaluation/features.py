@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 
 
-def arrays(subject: Subject) -> dict[str, np.ndarray]:
+def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
     """reference_id int32 [n] and reference float16 [n, ≤ 256]."""
     return {
-        "reference_id": subject.splits["reference"].ids.astype(np.int32),
-        "reference": subject.features("reference").astype(np.float16),
+        "reference_id": context.splits["reference"].ids.astype(np.int32),
+        "reference": context.features("reference").astype(np.float16),
     }

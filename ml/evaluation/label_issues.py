@@ -16,7 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from ml import models
 from ml.data.base import Dataset
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 from ml.evaluation.neighbours import RANKS
 from ml.inference.classifier import Classifier
 from ml.training.config import TrainConfig
@@ -28,21 +28,21 @@ SUSPECTS = 500  # of train, whose pictures are kept
 STEPS = 50  # an epoch, at least: small data sets learn in smaller batches
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """Every example of test, validation and train, where the training pictures are here, ranked; see the schema.
 
     Leaves the pictures of the first 500 of train as the noun `suspects`.
     """
     frames = []
     for split in ("test", "validation"):
-        examples = subject.splits[split]
-        frames.append(ranked(split, examples.ids, examples.labels, subject.recorded(split)))
-    if subject.dataset is not None:
-        dataset = subject.dataset()
+        examples = context.splits[split]
+        frames.append(ranked(split, examples.ids, examples.labels, context.recorded(split)))
+    if context.dataset is not None:
+        dataset = context.dataset()
         train = dataset["train"]
-        probabilities = out_of_sample(dataset, recipe(len(train)), subject.tell)
+        probabilities = out_of_sample(dataset, recipe(len(train)), context.tell)
         frames.append(ranked("train", train.ids, train.labels, probabilities))
-        subject.also["suspects"] = suspects(subject, dataset, frames[-1], probabilities)
+        context.also["suspects"] = suspects(context, dataset, frames[-1], probabilities)
     return pd.concat(frames, ignore_index=True)
 
 
@@ -113,7 +113,7 @@ def out_of_sample(
 
 
 def suspects(
-    subject: Subject, dataset: Dataset, frame: pd.DataFrame, probabilities: np.ndarray
+    context: EvaluationContext, dataset: Dataset, frame: pd.DataFrame, probabilities: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Pictures, probabilities and nearest reference examples of the most suspect of train, in their order.
 
@@ -122,10 +122,10 @@ def suspects(
     train = dataset["train"]
     ids = frame["example_id"].to_numpy()[:SUSPECTS]
     rows = np.searchsorted(train.ids, ids)
-    reference = subject.splits["reference"].ids
+    reference = context.splits["reference"].ids
     ranks = min(RANKS, len(reference) - 1)
-    _, features = subject.ask(train.images[rows])
-    search = NearestNeighbors(n_neighbors=ranks + 1, algorithm="brute").fit(subject.features("reference"))
+    _, features = context.ask(train.images[rows])
+    search = NearestNeighbors(n_neighbors=ranks + 1, algorithm="brute").fit(context.features("reference"))
     _, near = search.kneighbors(features)
     near = reference[near]
     # a suspect of the reference part is its own nearest

@@ -4,27 +4,27 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
-from ml.evaluation.context import SPLITS, Subject
+from ml.evaluation.context import SPLITS, EvaluationContext
 
 RANKS = 10
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """The ten nearest reference examples of each example by Euclidean distance; an example is not its own."""
-    ids = subject.splits["reference"].ids
+    ids = context.splits["reference"].ids
     ranks = min(RANKS, len(ids) - 1)
-    search = NearestNeighbors(n_neighbors=ranks, algorithm="brute").fit(subject.features("reference"))
+    search = NearestNeighbors(n_neighbors=ranks, algorithm="brute").fit(context.features("reference"))
     frames = []
     for split in SPLITS:
         if split == "reference":
             distances, rows = search.kneighbors()  # without X, a point is not its own neighbour
         else:
-            distances, rows = search.kneighbors(subject.features(split))
+            distances, rows = search.kneighbors(context.features(split))
         frames.append(
             pd.DataFrame(
                 {
                     "split": split,
-                    "example_id": np.repeat(subject.splits[split].ids, ranks).astype(np.int32),
+                    "example_id": np.repeat(context.splits[split].ids, ranks).astype(np.int32),
                     "rank": np.tile(np.arange(1, ranks + 1, dtype=np.int16), len(rows)),
                     "neighbour_id": ids[rows].reshape(-1).astype(np.int32),
                     "distance": distances.reshape(-1).astype(np.float32),

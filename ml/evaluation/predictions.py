@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.context import SPLITS, Subject
+from ml.evaluation.context import SPLITS, EvaluationContext
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """One row an example of test, validation and reference; see the schema."""
-    return pd.concat([_rows(subject, split) for split in SPLITS], ignore_index=True)
+    return pd.concat([_rows(context, split) for split in SPLITS], ignore_index=True)
 
 
-def _rows(subject: Subject, split: str) -> pd.DataFrame:
-    probabilities, examples = subject.probabilities(split), subject.splits[split]
+def _rows(context: EvaluationContext, split: str) -> pd.DataFrame:
+    probabilities, examples = context.probabilities(split), context.splits[split]
     predicted = probabilities.argmax(1)
     frame = pd.DataFrame(
         {

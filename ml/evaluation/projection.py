@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 
-from ml.evaluation.context import SPLITS, Subject
+from ml.evaluation.context import SPLITS, EvaluationContext
 
 PERPLEXITY = 30
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """Three principal components and a t-SNE map of penultimate features, fitted on reference, applied to all.
 
     PCA with as many components as there are features below three leaves the rest at zero. The map (van der Maaten and
@@ -17,19 +17,19 @@ def table(subject: Subject) -> pd.DataFrame:
     """
     from openTSNE import TSNE
 
-    reference = subject.features("reference").astype(np.float64)
+    reference = context.features("reference").astype(np.float64)
     size = min(3, *reference.shape)
-    pca = PCA(size, random_state=subject.seed).fit(reference)
-    subject.notes["explained_variance"] = np.pad(pca.explained_variance_ratio_, (0, 3 - size)).round(6).tolist()
+    pca = PCA(size, random_state=context.seed).fit(reference)
+    context.notes["explained_variance"] = np.pad(pca.explained_variance_ratio_, (0, 3 - size)).round(6).tolist()
     perplexity = min(PERPLEXITY, max(2, len(reference) // 4))
     jobs = -1 if len(reference) > 3_000 else 1  # on few points threads wait for each other longer than they work
-    embedding = TSNE(perplexity=perplexity, initialization="pca", random_state=subject.seed, n_jobs=jobs).fit(reference)
+    embedding = TSNE(perplexity=perplexity, initialization="pca", random_state=context.seed, n_jobs=jobs).fit(reference)
     frames = []
     for split in SPLITS:
-        features = subject.features(split).astype(np.float64)
+        features = context.features(split).astype(np.float64)
         components = np.pad(pca.transform(features), ((0, 0), (0, 3 - size)))
         place = embedding if split == "reference" else embedding.transform(features, perplexity=min(5, perplexity))
-        frame = pd.DataFrame({"split": split, "example_id": subject.splits[split].ids.astype(np.int32)})
+        frame = pd.DataFrame({"split": split, "example_id": context.splits[split].ids.astype(np.int32)})
         for i, axis in enumerate("xyz"):
             frame[f"pca_{axis}"] = components[:, i].astype(np.float32)
         for i, axis in enumerate("xy"):

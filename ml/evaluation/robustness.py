@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ml.data.base import Split, stratified
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 from ml.inference.classifier import BATCH, Classifier
 from ml.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 
@@ -24,35 +24,35 @@ ATTACKS = ("fgsm", "pgd")
 EPSILONS = (0, 0.25, 0.5, 1, 2, 4, 8, 16, 32)  # of 255
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """One row a corruption and severity; see the schema.
 
     Leaves the curves as the noun `attacks`, and what was said of each picture as `robustness_answers`.
     """
-    classifier, whole = subject.classifier, subject.splits[SPLIT]
+    classifier, whole = context.classifier, context.splits[SPLIT]
     asked, under = sizes(len(whole), pace(classifier, whole.images))
-    examples, few = part(whole, asked, subject.seed), part(whole, under, subject.seed)
+    examples, few = part(whole, asked, context.seed), part(whole, under, context.seed)
     cells = [("none", 0, 0.0)]
     cells += [(name, s, kind.levels[s - 1]) for name, kind in CORRUPTIONS.items() for s in SEVERITIES]
     total = len(cells) + len(ATTACKS) * (len(EPSILONS) - 1)
     said = []
     for place, (name, severity, _) in enumerate(cells):
-        subject.tell(f"computing robustness: {name} {severity or ''}".rstrip() + f", {place + 1}/{total}")
-        said.append(answers(classifier, examples, name, severity, subject.seed))
+        context.tell(f"computing robustness: {name} {severity or ''}".rstrip() + f", {place + 1}/{total}")
+        said.append(answers(classifier, examples, name, severity, context.seed))
     predicted = np.stack(said)
     frame = pd.DataFrame(cells, columns=["corruption", "severity", "level"])
     frame.insert(0, "split", SPLIT)
     frame["n"], frame["correct"] = len(examples), (predicted == examples.labels).sum(1)
 
     curves, held = [], []
-    clean = answers(classifier, few, "none", 0, subject.seed)
+    clean = answers(classifier, few, "none", 0, context.seed)
     for place, name in enumerate(ATTACKS):
         done = len(cells) + place * (len(EPSILONS) - 1)
-        held.append(curve(subject, few, clean, name, done, total))
+        held.append(curve(context, few, clean, name, done, total))
         right = (held[-1] == few.labels).sum(1)
         curves += [(SPLIT, name, e / 255, len(few), int(r)) for e, r in zip(EPSILONS, right, strict=True)]
-    subject.also["attacks"] = pd.DataFrame(curves, columns=["split", "attack", "epsilon", "n", "correct"])
-    subject.also["robustness_answers"] = {
+    context.also["attacks"] = pd.DataFrame(curves, columns=["split", "attack", "epsilon", "n", "correct"])
+    context.also["robustness_answers"] = {
         "example_id": examples.ids.astype(np.int32),
         "predicted": predicted,
         "attacked_id": few.ids.astype(np.int32),
@@ -98,7 +98,9 @@ def answers(classifier: Classifier, examples: Split, name: str, severity: int, s
     return np.concatenate(said).astype(np.int16)
 
 
-def curve(subject: Subject, examples: Split, clean: np.ndarray, name: str, done: int, total: int) -> np.ndarray:
+def curve(
+    context: EvaluationContext, examples: Split, clean: np.ndarray, name: str, done: int, total: int
+) -> np.ndarray:
     """int16 [len(EPSILONS), n]: the class that is said of each picture, attacked within each epsilon.
 
     clean: int16 [n], what is said of it unattacked. What PGD turned within one epsilon stays turned within a larger
@@ -109,17 +111,17 @@ def curve(subject: Subject, examples: Split, clean: np.ndarray, name: str, done:
 
     said = [clean]
     for place, epsilon in enumerate(EPSILONS[1:]):
-        subject.tell(f"computing robustness: {name} at {epsilon:g}/255, {done + place + 1}/{total}")
+        context.tell(f"computing robustness: {name} at {epsilon:g}/255, {done + place + 1}/{total}")
         last = said[-1].copy()
         rows = np.flatnonzero(last == examples.labels) if name == "pgd" else np.arange(len(examples))
         if len(rows):
             answer = attacked(
-                subject.classifier,
+                context.classifier,
                 examples.images[rows],
                 examples.labels[rows],
                 epsilon / 255,
                 name,
-                seed=subject.seed,
+                seed=context.seed,
             )
             last[rows] = answer.predicted
         said.append(last)

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from ml.evaluation.context import SPLITS, Subject
+from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.stats.metrics import of_split
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (split, class or empty, metric, value, low, high, n) of every split; see the module's text."""
     return pd.concat(
-        [of_split(split, subject.splits[split].labels, subject.probabilities(split), subject.seed) for split in SPLITS],
+        [of_split(split, context.splits[split].labels, context.probabilities(split), context.seed) for split in SPLITS],
         ignore_index=True,
     )

@@ -18,7 +18,7 @@ from scipy.stats import hypergeom
 from sklearn.cluster import KMeans
 
 from ml.data import properties
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 from ml.stats.intervals import Z, wilson
 from ml.stats.paired import holm
 
@@ -52,10 +52,10 @@ class Group:
     base: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """The weakest groups, one row a group and split; see the schema. Leaves their pictures as `slice_members`."""
-    wrong = {s: subject.recorded(s).argmax(1) != subject.splits[s].labels for s in SPLITS}
-    found = [*alike(subject), *ends(subject)]
+    wrong = {s: context.recorded(s).argmax(1) != context.splits[s].labels for s in SPLITS}
+    found = [*alike(context), *ends(context)]
     rows: list[dict] = []
     for split in SPLITS:
         tested = [group for group in found if group.inside[split].sum() >= LEAST]
@@ -77,13 +77,13 @@ def table(subject: Subject) -> pd.DataFrame:
     kept = weakest(found, frame)
     members = [
         pd.DataFrame(
-            {"split": s, "example_id": subject.splits[s].ids[group.inside[s]].astype(np.int32), "slice": group.slice}
+            {"split": s, "example_id": context.splits[s].ids[group.inside[s]].astype(np.int32), "slice": group.slice}
         )
         for group, s in itertools.product(kept, SPLITS)
     ]
     frame = frame[frame["slice"].isin([group.slice for group in kept])].reset_index(drop=True)
     if members and len(frame):
-        subject.also["slice_members"] = pd.concat(members, ignore_index=True)
+        context.also["slice_members"] = pd.concat(members, ignore_index=True)
     return frame
 
 
@@ -115,16 +115,16 @@ def judged(counts: np.ndarray) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def alike(subject: Subject) -> list[Group]:
+def alike(context: EvaluationContext) -> list[Group]:
     """Groups of pictures that the network describes alike."""
-    reference = subject.features("reference")
+    reference = context.features("reference")
     count = min(GROUPS, len(reference) // SIZE)
     if count < 2:
         return []
-    means = KMeans(count, n_init=3, random_state=subject.seed).fit(reference)
-    names = subject.classifier.classes
-    place = {split: means.predict(subject.features(split)) for split in SPLITS}
-    looks, known = properties.measure(subject.splits["reference"].images), subject.splits["reference"].labels
+    means = KMeans(count, n_init=3, random_state=context.seed).fit(reference)
+    names = context.classifier.classes
+    place = {split: means.predict(context.features(split)) for split in SPLITS}
+    looks, known = properties.measure(context.splits["reference"].images), context.splits["reference"].labels
     found = []
     for k in range(count):
         mine = means.labels_ == k
@@ -146,11 +146,11 @@ def _look(mine: pd.DataFrame, all_: pd.DataFrame) -> str:
     return "" if not abs(apart[name]) >= 0.5 else WORDS[name][int(apart[name] > 0)]
 
 
-def ends(subject: Subject) -> list[Group]:
+def ends(context: EvaluationContext) -> list[Group]:
     """Both ends of every property, over all classes and within each label."""
-    measured = {split: properties.measure(subject.splits[split].images) for split in ("reference", *SPLITS)}
-    labels = {split: subject.splits[split].labels for split in measured}
-    names = subject.classifier.classes
+    measured = {split: properties.measure(context.splits[split].images) for split in ("reference", *SPLITS)}
+    labels = {split: context.splits[split].labels for split in measured}
+    names = context.classifier.classes
     found = []
     for among in (None, *range(len(names))):
         bases = {s: np.ones(len(labels[s]), bool) if among is None else labels[s] == among for s in measured}

@@ -5,20 +5,20 @@ import pandas as pd
 
 from ml.data.base import Split
 from ml.evaluation import neighbours
-from ml.evaluation.context import SPLITS, Subject
+from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.stats.failure_modes import CONFLICTING, MARGIN, SHIFTS, SURE
 
 
-def table(subject: Subject) -> pd.DataFrame:
+def table(context: EvaluationContext) -> pd.DataFrame:
     """One row an example and tag (split, example_id, tag), for test, validation and reference."""
-    near = neighbours.table(subject)
+    near = neighbours.table(context)
     frames = []
     for split in SPLITS:
-        examples, probabilities = subject.splits[split], subject.recorded(split)
+        examples, probabilities = context.splits[split], context.recorded(split)
         said = {
             **of_probabilities(probabilities, examples.labels),
-            "conflicting-neighbours": conflicting(near[near["split"] == split], subject.splits["reference"], examples),
-            "flips": flips(subject, split),
+            "conflicting-neighbours": conflicting(near[near["split"] == split], context.splits["reference"], examples),
+            "flips": flips(context, split),
         }
         frames += [
             pd.DataFrame({"split": split, "example_id": examples.ids[rows].astype(np.int32), "tag": tag})
@@ -56,17 +56,17 @@ def conflicting(near: pd.DataFrame, reference: Split, examples: Split) -> np.nda
     return other >= CONFLICTING
 
 
-def flips(subject: Subject, split: str) -> np.ndarray:
+def flips(context: EvaluationContext, split: str) -> np.ndarray:
     """bool [n]: whether moving the picture by a pixel in one of four directions changes the answer.
 
     What is moved out is lost, what is moved in repeats the edge.
     """
-    images = subject.splits[split].images
-    guess = subject.probabilities(split).argmax(1)
+    images = context.splits[split].images
+    guess = context.probabilities(split).argmax(1)
     found = np.zeros(len(images), bool)
     for down, right in SHIFTS:
-        subject.tell(f"computing tags: {split} moved by ({down}, {right})")
-        found |= subject.classifier.probabilities(shifted(images, down, right)).argmax(1) != guess
+        context.tell(f"computing tags: {split} moved by ({down}, {right})")
+        found |= context.classifier.probabilities(shifted(images, down, right)).argmax(1) != guess
     return found
 
 

@@ -19,7 +19,7 @@ TOP = 3
 
 
 @dataclass(frozen=True)
-class Said:
+class BatchAnswer:
     """What became of one file. truth: class id of its folder's name; image: uint8 [h, w, c] as the network saw it.
 
     probabilities: float32 [classes]. Both are None where `problem` says why there is no answer.
@@ -62,12 +62,12 @@ def answers(
     mode: Mode = "auto",
     limit: int = FILE_BYTES,
     at_once: int = AT_ONCE,
-) -> Iterator[Said]:
+) -> Iterator[BatchAnswer]:
     """One answer a file, in their order. One file is in memory as it came, and at_once of them in the network's form.
 
     ask: uint8 [n, h, w, c] → float32 [n, classes]; limit: bytes of one file.
     """
-    waiting: list[Said] = []
+    waiting: list[BatchAnswer] = []
     held = 0
     for item in items:
         waiting.append(_read(item, form, classes, mode, limit))
@@ -78,8 +78,8 @@ def answers(
     yield from _asked(waiting, ask)
 
 
-def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int) -> Said:
-    said = Said(item.name, truth(item.name, classes), problem=item.problem)
+def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int) -> BatchAnswer:
+    said = BatchAnswer(item.name, truth(item.name, classes), problem=item.problem)
     if item.problem:
         return said
     for attempt in range(BUSY_TIMES):
@@ -96,7 +96,7 @@ def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int
     return said
 
 
-def _asked(waiting: list[Said], ask: Callable[[np.ndarray], np.ndarray]) -> Iterator[Said]:
+def _asked(waiting: list[BatchAnswer], ask: Callable[[np.ndarray], np.ndarray]) -> Iterator[BatchAnswer]:
     images = [one.image for one in waiting if one.image is not None]
     start = time.perf_counter()
     found = iter(ask(np.stack(images))) if images else iter(())

@@ -30,7 +30,7 @@ def broker() -> str:
     return url
 
 
-class Bell:
+class Notifier:
     """Rings in the order of asking; what cannot be told now is told when the broker is back."""
 
     def __init__(self, url: str) -> None:

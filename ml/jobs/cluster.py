@@ -57,13 +57,13 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=False,  # a training needs no broker
-    worker_consumer="ml.jobs.cluster:Patient",
+    worker_consumer="ml.jobs.cluster:ReconnectingConsumer",
     worker_hijack_root_logger=False,
     result_expires=3600,
 )
 
 
-class Patient(Consumer):
+class ReconnectingConsumer(Consumer):
     """Celery's consumer, which looks for a lost broker every few seconds instead of every half minute."""
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
@@ -86,10 +86,10 @@ def send(job_id: str) -> None:
 @app.task(name=TASK, ignore_result=True)
 def work(job_id: str) -> None:
     """Do a waiting job; leave one alone that somebody else does, did or gave up."""
-    hand().work(job_id)
+    cluster_worker().work(job_id)
 
 
-class Hand(Worker):
+class ClusterWorker(Worker):
     """A worker that messages tell what to do, with a thread that looks after the table."""
 
     def __init__(self, home: Path) -> None:
@@ -169,9 +169,9 @@ class Hand(Worker):
 
 
 @cache
-def hand() -> Hand:
+def cluster_worker() -> ClusterWorker:
     """This process's worker."""
-    return Hand(home_dir())
+    return ClusterWorker(home_dir())
 
 
 _keeper: list[threading.Thread] = []
@@ -180,20 +180,20 @@ _keeper: list[threading.Thread] = []
 @worker_ready.connect
 def _ready(sender: Any, **_: Any) -> None:
     if TRAIN in sender.app.amqp.queues.consume_from:  # not a worker of the other queue
-        _keeper.append(threading.Thread(target=hand().keep, name="keeper", daemon=True))
+        _keeper.append(threading.Thread(target=cluster_worker().keep, name="keeper", daemon=True))
         _keeper[0].start()
 
 
 @worker_shutting_down.connect
 def _stopping(**_: Any) -> None:
     if _keeper:
-        hand().stop.set()
+        cluster_worker().stop.set()
 
 
 @worker_shutdown.connect
 def _stopped(**_: Any) -> None:
     for thread in _keeper:
-        hand().stop.set()
+        cluster_worker().stop.set()
         thread.join(STOP_SECONDS)
 
 
@@ -201,7 +201,7 @@ def serve() -> int:
     """`python -m ml work` with a broker: a Celery worker of the queue `train`, until it is told to stop."""
     while True:
         try:
-            hand()  # the first one here makes the tables
+            cluster_worker()  # the first one here makes the tables
             break
         except SQLAlchemyError as error:
             log.warning("the job database cannot be used; waiting for it: %s", type(error).__name__)

@@ -259,18 +259,18 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
 
 def _complete(table: JobTable, job: Job) -> None:
     """Queue what takes long and nobody waits for: the run can be used without it."""
-    from ml.evaluation import SLOW
+    from ml.evaluation import AFTER_PUBLISHING
 
     try:
-        table.submit({"nouns": list(SLOW)}, job.run_id, epochs=0, kind="evaluate")
+        table.submit({"nouns": list(AFTER_PUBLISHING)}, job.run_id, epochs=0, kind="evaluate")
     except Refused:  # too many are waiting; the panels name the command that makes them
-        print(f"left out: {', '.join(SLOW)}", flush=True)
+        print(f"left out: {', '.join(AFTER_PUBLISHING)}", flush=True)
 
 
 def cause_of(error: BaseException) -> str:
     """Why a training failed, in one sentence without paths or code."""
     words = str(error)
-    if isinstance(error, MemoryError) or starved(words) or _at_limit():
+    if isinstance(error, MemoryError) or out_of_memory(words) or _at_limit():
         return OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full: free some space, then resume."
@@ -289,7 +289,7 @@ def cause_of(error: BaseException) -> str:
     return f"The training stopped with an error ({type(error).__name__}); the log says more."
 
 
-def starved(words: str) -> bool:
+def out_of_memory(words: str) -> bool:
     """Whether an error message or the end of a log speaks of too little memory."""
     return any(sign in words.lower() for sign in NO_MEMORY)
 

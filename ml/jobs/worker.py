@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ml.jobs.broker import broker
 from ml.jobs.queue import BEAT_SECONDS, KINDS, Job, JobTable, Lost, Watch
-from ml.jobs.trainer import LEASE, LOST, OUT_OF_MEMORY, starved
+from ml.jobs.trainer import LEASE, LOST, OUT_OF_MEMORY, out_of_memory
 from ml.system.database import lock_folder
 from ml.system.paths import ROOT, home_dir
 
@@ -204,7 +204,7 @@ def verdict(child: Child, status: int, printed: str = "") -> tuple[str, str]:
         return "failed", OUT_OF_MEMORY
     if -status in ENDED:
         return "interrupted", f"Its process was ended from outside ({signal.Signals(-status).name})."
-    if child.job.kind == "train" and starved(printed[-4000:]):  # too little even to write that into the row
+    if child.job.kind == "train" and out_of_memory(printed[-4000:]):  # too little even to write that into the row
         return "failed", OUT_OF_MEMORY
     if status < 0:
         return "failed", f"Its process crashed ({signal.Signals(-status).name}); the log may say more."

@@ -7,7 +7,7 @@ layers are in the order of the published ones, which is how their weights find t
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ml.models.input_adapter import Lens
+from ml.models.input_adapter import InputAdapter
 
 # blocks, kernel, stride of the first, times wider inside, channels
 STAGES = [
@@ -28,7 +28,7 @@ class EfficientNetLite0(nn.Module):
     ) -> None:
         super().__init__()
         self.body = nn.Sequential()
-        self.body.add_module("lens", Lens(channels, height, width))
+        self.body.add_module("lens", InputAdapter(channels, height, width))
         for name, layer in zip(("conv", "norm", "relu"), (*_layer(3, 32, 3, stride=2), nn.ReLU6()), strict=True):
             self.body.add_module(name, layer)
         inputs, number = 32, 0

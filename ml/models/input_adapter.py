@@ -8,7 +8,7 @@ SIDE = 112  # pixels of the shorter side; half of what such networks were made f
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0..1
 
 
-class Lens(nn.Module):
+class InputAdapter(nn.Module):
     """images: float [n, 1 or 3, height, width], normalised by their own data → float [n, 3, ≥ SIDE, ≥ SIDE]."""
 
     scale: Tensor

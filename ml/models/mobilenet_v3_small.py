@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ml.models.input_adapter import Lens
+from ml.models.input_adapter import InputAdapter
 from ml.models.variants import out_of_place
 from ml.system.torchvision_ops import declare
 
@@ -29,7 +29,7 @@ class MobileNetV3Small(nn.Module):
         net = mobilenet_v3_small(num_classes=classes, norm_layer=partial(nn.BatchNorm2d, eps=1e-3))
         self.body = nn.Sequential()
         if pretrained:
-            self.body.add_module("lens", Lens(channels, height, width))
+            self.body.add_module("lens", InputAdapter(channels, height, width))
         else:
             net.features[0][0] = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
             nn.init.kaiming_normal_(net.features[0][0].weight, mode="fan_out")  # as all its others

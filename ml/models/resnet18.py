@@ -6,7 +6,7 @@ Its own start, a 7 × 7 convolution of stride 2 and a pooling, would leave 7 × 
 
 from torch import Tensor, nn
 
-from ml.models.input_adapter import Lens
+from ml.models.input_adapter import InputAdapter
 from ml.models.variants import out_of_place
 from ml.system.torchvision_ops import declare
 
@@ -28,7 +28,7 @@ class ResNet18(nn.Module):
         out_of_place(net)
         self.body = nn.Sequential()
         if pretrained:
-            self.body.add_module("lens", Lens(channels, height, width))
+            self.body.add_module("lens", InputAdapter(channels, height, width))
         else:
             net.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
             nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")  # as all its others

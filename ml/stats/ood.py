@@ -1,8 +1,8 @@
 """How unlike the training pictures is a picture, in the eyes of a network?
 
 The evidence are the nearest reference pictures in the network's penultimate features. The score says how far the
-picture lies from every class in the means and deviations of all layers (`Known`, the noun familiarity), or, for a run
-without that noun, how far its RANKS nearest reference pictures are on average. It is read against the same score of
+picture lies from every class in the means and deviations of all layers (`OodModel`, the noun familiarity), or, for a
+run without that noun, how far its RANKS nearest reference pictures are on average. It is read against the same score of
 the validation pictures, which the network never trained on: a percentile of 41 means that 41 % of these are less
 unlike the training pictures. numpy only, never torch.
 """
@@ -51,7 +51,7 @@ class Rival:
     place: int
 
 
-class Known:
+class OodModel:
     """What a run knows: a Gaussian for each class, all of one spread (Lee et al. 2018, arXiv:1807.03888).
 
     The score of a picture is its squared Mahalanobis distance to the nearest class, per number looked at.

@@ -14,7 +14,7 @@ from torch import distributed, nn
 
 
 @dataclass(frozen=True)
-class Team:
+class DistributedContext:
     """The processes of a training. rank: which one this is; size: how many; local: its place on this machine."""
 
     rank: int = 0
@@ -77,7 +77,7 @@ class Team:
         return distributed.get_backend() == "gloo"
 
 
-def join() -> Team:
+def join() -> DistributedContext:
     """Meet the other processes that torchrun started; a team of one without torchrun."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
         cards = torch.cuda.is_available() and torch.cuda.device_count() >= int(os.environ["LOCAL_WORLD_SIZE"])
@@ -100,11 +100,13 @@ def _part() -> None:
         distributed.destroy_process_group()
 
 
-def team() -> Team:
+def team() -> DistributedContext:
     """The team that this process has joined."""
     if not (distributed.is_available() and distributed.is_initialized()):
-        return Team()
-    return Team(distributed.get_rank(), distributed.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+        return DistributedContext()
+    return DistributedContext(
+        distributed.get_rank(), distributed.get_world_size(), int(os.environ.get("LOCAL_RANK", "0"))
+    )
 
 
 def threads(cores: int) -> int:

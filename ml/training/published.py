@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ml.models import WeightsMissing
-from ml.models.input_adapter import Lens
+from ml.models.input_adapter import InputAdapter
 from ml.system.paths import cache_dir
 
 TIMEOUT = 20  # seconds without a byte
@@ -72,7 +72,7 @@ def load(
         _keep(kept, found)
     model.get_submodule("body").load_state_dict(found, strict=False)
     lens = model.get_submodule("body.lens")
-    assert isinstance(lens, Lens)
+    assert isinstance(lens, InputAdapter)
     lens.focus(mean, std)
 
 

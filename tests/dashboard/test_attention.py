@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.analysis import attention
 from dashboard.data.store import Missing, Store
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
@@ -27,34 +27,34 @@ def artifacts(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def doors(toy_home, artifacts):
-    return Doors(Store(artifacts, toy_home), Predictor(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
+def services(toy_home, artifacts):
+    return Services(Store(artifacts, toy_home), Predictor(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
 
 
 @pytest.fixture(scope="module")
-def run(doors):
-    return doors.store.open("toy")
+def run(services):
+    return services.store.open("toy")
 
 
-def by_hand(doors, run, rows, label=False):
+def by_hand(services, run, rows, label=False):
     """Mean image, and mean of the maps above zero that each add up to one."""
     predictions, images = run.predictions("test"), run.pictures("test").images
     targets = predictions.labels if label else predictions.predicted
-    maps = [np.maximum(doors.predictor.attribution("toy", images[r], int(targets[r])), 0) for r in rows]
+    maps = [np.maximum(services.predictor.attribution("toy", images[r], int(targets[r])), 0) for r in rows]
     return images[rows].mean(0), np.mean([m / m.sum() for m in maps if m.sum() > 0], axis=0)
 
 
 @pytest.mark.parametrize("label", [False, True])
-def test_means_and_their_difference_by_hand(doors, run, label):
+def test_means_and_their_difference_by_hand(services, run, label):
     predictions, classes = run.predictions("test"), run.classes
     held = Selection(true=(classes[1],), outcome=("right", "wrong"))
     look = "grad-cam,label" if label else None
     here = Selection(run="toy", true=(classes[0],), outcome=("right", "wrong"), versus=held.query(), look=look)
-    found = attention.compare(doors, here)
+    found = attention.compare(services, here)
     expected = [np.flatnonzero(predictions.labels == c) for c in (0, 1)]
     for side, rows in zip((found.a, found.b), expected, strict=True):
         np.testing.assert_array_equal(side.side.rows, rows)
-        image, mean = by_hand(doors, run, rows, label)
+        image, mean = by_hand(services, run, rows, label)
         np.testing.assert_allclose(side.image, image)
         np.testing.assert_allclose(side.typical.mean, mean, atol=1e-6)
         assert side.typical.mean.sum() == pytest.approx(1)
@@ -65,37 +65,37 @@ def test_means_and_their_difference_by_hand(doors, run, label):
     assert found.b.side.title == f"kept: true {classes[1]}"
 
 
-def test_an_epochs_images_are_asked_about_in_the_kept_network_and_the_panel_says_so(doors, run):
+def test_an_epochs_images_are_asked_about_in_the_kept_network_and_the_panel_says_so(services, run):
     from dashboard.components.explanations import kept
     from dashboard.pages.dashboard.attention import drawn
 
     here = Selection(run="toy", epoch=1, outcome=("wrong",), versus="rest")
     then, best = run.during(1), run.manifest["best_epoch"]
-    found = attention.compare(doors, here)
+    found = attention.compare(services, here)
     np.testing.assert_array_equal(found.a.side.rows, np.flatnonzero(~then.predictions("test").right))
     assert found.a.side.n + found.b.side.n == len(run.predictions("test").ids)
-    np.testing.assert_allclose(found.a.typical.mean, by_hand(doors, run, found.a.side.rows)[1], atol=1e-6)
+    np.testing.assert_allclose(found.a.typical.mean, by_hand(services, run, found.a.side.rows)[1], atol=1e-6)
     told = f"that of epoch {best}, not the one after epoch 1"
     assert told in words(drawn(found, "light", kept(then)))
     assert kept(run) == ""
 
 
-def test_what_a_selection_can_be_held_against(doors, run):
+def test_what_a_selection_can_be_held_against(services, run):
     predictions, classes = run.predictions("test"), run.classes
     here = Selection(run="toy", true=(classes[0],))
-    _, right = attention.sides(doors, here)
+    _, right = attention.sides(services, here)
     np.testing.assert_array_equal(right.rows, np.flatnonzero((predictions.labels == 0) & predictions.right))
-    a, rest = attention.sides(doors, dataclasses.replace(here, versus="rest"))
+    a, rest = attention.sides(services, dataclasses.replace(here, versus="rest"))
     assert set(a.rows) | set(rest.rows) == set(range(len(predictions.ids)))
     assert not set(a.rows) & set(rest.rows)
     cell = dataclasses.replace(here, pred=(classes[0],), contrast=f"{classes[1]}~{classes[1]}", versus="contrast")
-    _, other = attention.sides(doors, cell)
+    _, other = attention.sides(services, cell)
     wanted = np.flatnonzero((predictions.labels == 1) & (predictions.predicted == 1))
     np.testing.assert_array_equal(other.rows, wanted)
     with pytest.raises(Missing, match="second cell"):
-        attention.sides(doors, dataclasses.replace(here, versus="contrast"))
+        attention.sides(services, dataclasses.replace(here, versus="contrast"))
     with pytest.raises(Missing, match="comparison needs two"):
-        attention.sides(doors, dataclasses.replace(here, versus="run"))
+        attention.sides(services, dataclasses.replace(here, versus="run"))
 
 
 def test_one_selection_in_two_runs(home, artifacts):
@@ -106,21 +106,21 @@ def test_one_selection_in_two_runs(home, artifacts):
     shutil.copytree(home / "runs" / "toy", twin)
     manifest = json.loads((twin / "manifest.json").read_text())
     (twin / "manifest.json").write_text(json.dumps({**manifest, "run_id": "twin"}))
-    doors = Doors(Store(artifacts, home), Predictor(artifacts, home), Jobs(home, artifacts=artifacts))
-    classes = doors.store.open("toy").classes
+    services = Services(Store(artifacts, home), Predictor(artifacts, home), Jobs(home, artifacts=artifacts))
+    classes = services.store.open("toy").classes
     here = Selection(run="toy", against="twin", true=(classes[0],), versus="run")
-    found = attention.compare(doors, here)
+    found = attention.compare(services, here)
     assert [s.side.title for s in (found.a, found.b)] == ["toy", "twin"]
     assert found.a.side.n == found.b.side.n > 0
     assert not found.difference.any(), "the same network looks at the same places"
     assert found.overlap == pytest.approx(1)
 
 
-def test_an_empty_side_is_said_in_words(doors, run):
+def test_an_empty_side_is_said_in_words(services, run):
     from dashboard.pages.dashboard.attention import drawn
 
     nothing = Selection(ids=(10**8,)).query()
-    found = attention.compare(doors, Selection(run="toy", true=(run.classes[0],), versus=nothing))
+    found = attention.compare(services, Selection(run="toy", true=(run.classes[0],), versus=nothing))
     assert (found.b.side.n, found.difference) == (0, None)
     assert "holds no image" in words(drawn(found, "light"))
 
@@ -156,11 +156,11 @@ def test_an_address_that_names_nothing_keeps_its_choices_and_says_so(client):
         assert answer["dashboard-attention-csv"]["children"] is None
 
 
-def test_its_table_is_what_is_drawn(doors, run, toy_home, artifacts):
+def test_its_table_is_what_is_drawn(services, run, toy_home, artifacts):
     web = create_app(artifacts, home=toy_home).server.test_client()
     here = Selection(run="toy", true=(run.classes[0],), versus="rest")
     table = list(csv.reader(io.StringIO(web.get(f"/export/attention.csv{here.query()}").get_data(as_text=True))))
-    found = attention.compare(doors, here)
+    found = attention.compare(services, here)
     assert table[0][2] == f"mean image A of {found.a.side.n}"
     values = np.array([[float(cell) for cell in line] for line in table[1:]])
     assert len(values) == 28 * 28

@@ -25,7 +25,7 @@ def press(decisions, given, action, label="", who="Ada", batch=None):
 
 
 def holds(decisions):
-    return {example: decision.after for example, decision in decisions.standing("bars").within("train").items()}
+    return {example: decision.after for example, decision in decisions.current_labels("bars").within("train").items()}
 
 
 def test_a_decision_says_who_before_after_when_and_run(decisions, jobs):
@@ -33,9 +33,9 @@ def test_a_decision_says_who_before_after_when_and_run(decisions, jobs):
     assert (made.example_id, made.action, made.before, made.after) == (7, "relabel", "Bar 1", "Bar 2")
     assert (made.who, made.run, made.dataset, made.split, made.undone) == ("Ada", "toy", "bars", "train", False)
     assert made.at > 1.7e9
-    assert Decisions(jobs.rows).standing("bars").of("train", 7) == made
-    assert decisions.standing("bars").of("test", 7) is None
-    assert decisions.standing("other").by == {}
+    assert Decisions(jobs.rows).current_labels("bars").of("train", 7) == made
+    assert decisions.current_labels("bars").of("test", 7) is None
+    assert decisions.current_labels("other").by == {}
 
 
 def test_each_decision_begins_where_the_last_one_ended(decisions):
@@ -118,7 +118,7 @@ def test_what_went_out_comes_back_once(decisions, tmp_path, no_artifacts):
 def test_nothing_changes_read_only_or_without_a_database(jobs, decisions):
     press(decisions, {1: "A"}, "exclude")
     closed = Decisions(jobs.rows, read_only=True)
-    assert set(closed.standing("bars").within("train")) == {1}
+    assert set(closed.current_labels("bars").within("train")) == {1}
     for act in (
         lambda: press(closed, {2: "A"}, "exclude"),
         lambda: closed.undo("bars", who="Ada"),
@@ -126,6 +126,6 @@ def test_nothing_changes_read_only_or_without_a_database(jobs, decisions):
     ):
         with pytest.raises(Declined, match="read-only"):
             act()
-    assert Decisions().standing("bars").by == {}
+    assert Decisions().current_labels("bars").by == {}
     with pytest.raises(Declined, match=CLOSED):
         press(Decisions(), {2: "A"}, "exclude")

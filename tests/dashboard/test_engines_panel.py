@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.data.store import Store
 from dashboard.pages.training import engines
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Missing, Predictor
 from ml.artifacts import writer
@@ -41,11 +41,11 @@ MEASURED = pd.DataFrame([row("torch", p50_ms=2.0), row("onnx"), row("int8", **SM
 
 
 @pytest.fixture
-def doors(home, no_artifacts):
-    return Doors(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home, artifacts=no_artifacts))
+def services(home, no_artifacts):
+    return Services(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home, artifacts=no_artifacts))
 
 
-def test_the_table_has_every_share_with_its_interval(doors):
+def test_the_table_has_every_share_with_its_interval(services):
     told = words(engines.table(MEASURED))
     assert "250 kB" in told
     assert "0.25 ms" in told
@@ -69,29 +69,29 @@ def test_where_int8_loses_it_is_said():
     ]
 
 
-def test_a_measurement_is_a_job_that_is_asked_for_once(doors, home):
-    body, off, said, still = engines.drawn(doors, "toy", wanted=False)
+def test_a_measurement_is_a_job_that_is_asked_for_once(services, home):
+    body, off, said, still = engines.drawn(services, "toy", wanted=False)
     assert "Not measured yet" in words(body)
     assert (off, said, still) == (False, "", True)
-    _, off, said, still = engines.drawn(doors, "toy", wanted=True)
+    _, off, said, still = engines.drawn(services, "toy", wanted=True)
     assert (off, said, still) == (True, "Next in the queue; it begins by itself.", False)
-    engines.drawn(doors, "toy", wanted=True)
+    engines.drawn(services, "toy", wanted=True)
     jobs = JobTable(home).listing(kind="evaluate")
     assert [(job.run_id, job.spec["nouns"]) for job in jobs] == [("toy", ["engines"])]
     job = JobTable(home).claim("evaluate")
     JobTable(home).beat(job, stage="quantising")
-    assert engines.drawn(doors, "toy", wanted=False)[2] == "Under way: quantising."
+    assert engines.drawn(services, "toy", wanted=False)[2] == "Under way: quantising."
     JobTable(home).finish(job, "failed", "It stopped with an error; the log says more.")
-    assert engines.drawn(doors, "toy", wanted=False)[1:] == (
+    assert engines.drawn(services, "toy", wanted=False)[1:] == (
         False,
         "The last measurement failed. It stopped with an error; the log says more.",
         True,
     )
 
 
-def test_what_is_not_installed_is_named_and_switches_the_button_off(doors, monkeypatch):
+def test_what_is_not_installed_is_named_and_switches_the_button_off(services, monkeypatch):
     monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
-    _, off, said, _ = engines.drawn(doors, "toy", wanted=False)
+    _, off, said, _ = engines.drawn(services, "toy", wanted=False)
     assert off
     assert said == "onnx and onnxruntime is not installed. Try: pip install -r requirements-onnx.txt"
 
@@ -106,22 +106,22 @@ def made(home, no_artifacts):
     return home
 
 
-def test_any_engine_answers_and_onnx_is_loaded_when_it_is_asked_for(made, doors):
-    run = doors.store.open("toy")
+def test_any_engine_answers_and_onnx_is_loaded_when_it_is_asked_for(made, services):
+    run = services.store.open("toy")
     recorded, picture = run.predictions("test"), run.pictures("test").images[5]
     for engine in ("torch", "onnx", "int8"):
-        answer = doors.predictor.predict("toy", picture, engine=engine)
+        answer = services.predictor.predict("toy", picture, engine=engine)
         apart = np.abs(answer.probabilities - recorded.probabilities[5]).max()
         assert apart < (0.2 if engine == "int8" else 1e-4), engine
     with pytest.raises(ValueError, match="unknown engine"):
-        doors.predictor.predict("toy", picture, engine="abacus")
+        services.predictor.predict("toy", picture, engine="abacus")
     assert "onnxruntime" in sys.modules
 
 
-def test_an_engine_without_its_package_is_named(made, doors, monkeypatch):
+def test_an_engine_without_its_package_is_named(made, services, monkeypatch):
     monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
     with pytest.raises(Missing, match="onnxruntime is not installed") as missing:
-        doors.predictor.predict("toy", np.zeros((28, 28, 1), np.uint8), engine="onnx")
+        services.predictor.predict("toy", np.zeros((28, 28, 1), np.uint8), engine="onnx")
     assert "requirements-onnx.txt" in missing.value.command
 
 
@@ -157,17 +157,17 @@ def test_the_drawer_shows_what_was_measured(home, no_artifacts):
         assert status in (200, 204)
 
 
-def test_the_studio_asks_the_chosen_engine_and_names_one_that_is_not_there(doors, home, no_artifacts):
+def test_the_studio_asks_the_chosen_engine_and_names_one_that_is_not_there(services, home, no_artifacts):
     from dashboard.pages.prediction import answer, request
     from dashboard.state.selection import Selection
     from ml import pipeline
     from ml.artifacts.reader import Library
 
-    sample = Selection(run="toy", sample=int(doors.store.open("toy").predictions("test").ids[3]))
-    shown = answer.ask(doors, sample, None, "auto", engine="int8")
+    sample = Selection(run="toy", sample=int(services.store.open("toy").predictions("test").ids[3]))
+    shown = answer.ask(services, sample, None, "auto", engine="int8")
     assert "python -m ml evaluate toy --only" in words(shown.face)
     pipeline.evaluate(Library(no_artifacts, home), "toy", ["int8"])
-    shown = answer.ask(doors, sample, None, "auto", engine="int8")
-    assert shown.told.label == answer.ask(doors, sample, None, "auto", []).told.label
+    shown = answer.ask(services, sample, None, "auto", engine="int8")
+    assert shown.told.label == answer.ask(services, sample, None, "auto", []).told.label
     assert shown.state["engine"] == "int8"
     assert [request.engine_of(value) for value in ("onnx", "abacus", None, ["int8"], 7)] == ["onnx", *["torch"] * 4]

@@ -12,8 +12,8 @@ from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 
 from dashboard.components import evidence, explanations, layer_walk
 from dashboard.components.sample_drawer import proof, sample, tags
-from dashboard.data.store import TAGS, RunView, Store
-from dashboard.services.container import Doors
+from dashboard.data.store import TAGS, RunData, Store
+from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
@@ -23,16 +23,16 @@ from tests.dashboard.test_prediction import words
 
 
 @pytest.fixture(scope="module")
-def doors(toy_home, tmp_path_factory):
+def services(toy_home, tmp_path_factory):
     artifacts = tmp_path_factory.mktemp("artifacts")
     (artifacts / "runs").mkdir()
     (artifacts / "index.json").write_text('{"default": null, "runs": []}')
-    return Doors(Store(artifacts, toy_home), Predictor(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
+    return Services(Store(artifacts, toy_home), Predictor(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
 
 
 @pytest.fixture(scope="module")
-def run(doors):
-    return doors.store.open("toy")
+def run(services):
+    return services.store.open("toy")
 
 
 def test_the_second_class_is_the_label_or_the_runner_up():
@@ -61,20 +61,20 @@ def test_layers_to_choose_from_make_maps():
     ]
 
 
-def test_every_layer_offered_answers(doors, run):
+def test_every_layer_offered_answers(services, run):
     image = run.pictures("test").images[0]
     for option in explanations.places(run.manifest["layers"]):
         layer = "" if option["value"] == explanations.AUTO else option["value"]
-        assert doors.predictor.explain("toy", image, 0, layer=layer).shape == (28, 28)
+        assert services.predictor.explain("toy", image, 0, layer=layer).shape == (28, 28)
 
 
-def test_the_table_is_what_captum_says(doors, run, toy_home):
+def test_the_table_is_what_captum_says(services, run, toy_home):
     """Values as a person downloads them against captum, asked directly."""
     import torch
 
     from ml.inference.classifier import Classifier
 
-    web = create_app(doors.store.library.artifacts, home=toy_home).server.test_client()
+    web = create_app(services.store.library.artifacts, home=toy_home).server.test_client()
     predictions, pictures = run.predictions("test"), run.pictures("test")
     row = int(np.flatnonzero(~predictions.right)[0]) if (~predictions.right).any() else 0
     answer = web.get(f"/export/explanation.csv?run=toy&sample={predictions.ids[row]}")
@@ -101,35 +101,35 @@ def test_the_table_is_what_captum_says(doors, run, toy_home):
     assert web.get("/export/explanation.csv?run=toy").status_code == 404
 
 
-def test_the_drawer_asks_for_six_maps(doors, run):
+def test_the_drawer_asks_for_six_maps(services, run):
     predictions = run.predictions("test")
-    found = sample(doors, Selection(run="toy", sample=int(predictions.ids[0])))
+    found = sample(services, Selection(run="toy", sample=int(predictions.ids[0])))
     shown, layer, options = found[-1], found[-2], found[-3]
     assert layer == "auto"
     assert len(shown["maps"]) == 6
     assert {m["way"] for m in shown["maps"]} == set(explanations.METHODS)
     assert len({m["target"] for m in shown["maps"]}) == 2
-    kept = sample(doors, Selection(run="toy", sample=int(predictions.ids[0])), layer=options[-1]["value"])
+    kept = sample(services, Selection(run="toy", sample=int(predictions.ids[0])), layer=options[-1]["value"])
     assert kept[-2] == options[-1]["value"]
-    assert sample(doors, Selection(run="toy", sample=int(predictions.ids[0])), layer=["forged"])[-2] == "auto"
+    assert sample(services, Selection(run="toy", sample=int(predictions.ids[0])), layer=["forged"])[-2] == "auto"
 
 
-def test_the_drawer_follows_the_epoch_and_says_whose_maps_these_are(doors, run):
+def test_the_drawer_follows_the_epoch_and_says_whose_maps_these_are(services, run):
     then, last = run.during(1).predictions("test"), run.predictions("test")
     row = int(np.flatnonzero(then.predicted != last.predicted)[0])
     here = Selection(run="toy", epoch=1, outcome=("right", "wrong"), sort="id", sample=int(last.ids[row]))
-    shown = words(sample(doors, here)[:14])
+    shown = words(sample(services, here)[:14])
     assert "Predicted after epoch 1" in shown
     assert f"{run.classes[then.predicted[row]]} {100 * then.confidence[row]:.1f} %" in shown
     assert f"that of epoch {run.manifest['best_epoch']}, not the one after epoch 1" in shown
-    now = words(sample(doors, dataclasses.replace(here, epoch=None))[:14])
+    now = words(sample(services, dataclasses.replace(here, epoch=None))[:14])
     assert "after epoch" not in now
 
 
 def test_the_drawer_lists_the_failure_modes_of_a_sample(run, monkeypatch):
     then = run.during(1)
     made = {"unsure": np.array([3, 5], np.int32), "flips": np.array([5, 399], np.int32)}
-    monkeypatch.setattr(RunView, "groups", lambda self, noun, split: made)
+    monkeypatch.setattr(RunData, "groups", lambda self, noun, split: made)
     monkeypatch.delitem(run.manifest["nouns"], "epochs")
     monkeypatch.delitem(run.manifest["nouns"], "label_issues", raising=False)
     monkeypatch.setattr(run._store, "about", lambda dataset, noun: pd.DataFrame({"split": [], "example_id": []}))
@@ -145,13 +145,13 @@ def test_the_drawer_lists_the_failure_modes_of_a_sample(run, monkeypatch):
     assert words(tags(then, Selection(run="toy", sample=4))).startswith("No failure mode of the kept network")
 
 
-def test_evidence_names_the_runner_up_and_how_usual_a_picture_is(doors, run):
+def test_evidence_names_the_runner_up_and_how_usual_a_picture_is(services, run):
     predictions = run.predictions("test")
     second = explanations.targets(predictions.probabilities[2], run.classes, int(predictions.labels[2]))[1]
-    said = words(proof(doors, Selection(run="toy", sample=int(predictions.ids[2]))))
+    said = words(proof(services, Selection(run="toy", sample=int(predictions.ids[2]))))
     assert f"Nearest of {second.role}, {second.name}: " in said
     pictures = run.pictures("test")
-    found = doors.predictor.familiarity("toy", pictures.images[2], rival=second.id)
+    found = services.predictor.familiarity("toy", pictures.images[2], rival=second.id)
     assert f"{found.rival.distance:.2f} away" in said
     assert f"{found.percentile:.0f} % of {found.n:,} validation images" in said
 
@@ -165,8 +165,8 @@ def test_a_near_duplicate_is_warned_of_and_a_leak_named():
 
 
 @pytest.fixture
-def client(doors, toy_home):
-    return fired_in_process(create_app(doors.store.library.artifacts, home=toy_home))
+def client(services, toy_home):
+    return fired_in_process(create_app(services.store.library.artifacts, home=toy_home))
 
 
 AT = "sample-drawer-layers"
@@ -180,12 +180,12 @@ def walked(client, sample_id, **values):
     return client.fire_with(f"{AT}-stop.options", f"{AT}-asked.data", named)
 
 
-def test_a_walk_adds_up_on_screen(client, doors, run):
+def test_a_walk_adds_up_on_screen(client, services, run):
     predictions, pictures = run.predictions("test"), run.pictures("test")
     status, made = walked(client, predictions.ids[0])
     assert status == 200
     options, state = made[f"{AT}-stop"]["options"], made[f"{AT}-drawn"]["data"]
-    stops = doors.predictor.walk("toy", pictures.images[0])
+    stops = services.predictor.walk("toy", pictures.images[0])
     assert [o["label"] for o in options] == [layer_walk.title(stop) for stop in stops]
     status, summed = client.fire_with(
         f"{AT}-sum.tree",
@@ -197,7 +197,7 @@ def test_a_walk_adds_up_on_screen(client, doors, run):
         },
     )
     assert status == 200
-    found = doors.predictor.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
+    found = services.predictor.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
     text = json.dumps(summed[f"{AT}-sum"]["tree"], ensure_ascii=False)
     for number in (found.value, found.bias, float(found.parts[0])):
         assert layer_walk.said(number, 3) in text
@@ -222,8 +222,8 @@ def test_forged_walks_are_read_as_the_first_number(client, run):
         assert f"{AT}-sum" in summed, summed
 
 
-def test_layers_are_asked_for_by_name(client, doors, run, toy_home):
-    web = create_app(doors.store.library.artifacts, home=toy_home).server.test_client()
+def test_layers_are_asked_for_by_name(client, services, run, toy_home):
+    web = create_app(services.store.library.artifacts, home=toy_home).server.test_client()
     where = f"/explanations/toy/test/{run.predictions('test').ids[0]}.png?target=0"
     own, early = web.get(where), web.get(f"{where}&layer=body.0")
     assert (own.status_code, early.status_code) == (200, 200)
@@ -232,10 +232,10 @@ def test_layers_are_asked_for_by_name(client, doors, run, toy_home):
         assert web.get(f"{where}&layer={wrong}").status_code == 404
 
 
-def test_an_announced_question_finds_the_network_ready(doors, toy_home, monkeypatch):
+def test_an_announced_question_finds_the_network_ready(services, toy_home, monkeypatch):
     warmed = []
     monkeypatch.setattr(Predictor, "warm", lambda self, run_id=None: warmed.append(run_id))
-    web = create_app(doors.store.library.artifacts, home=toy_home).server.test_client()
+    web = create_app(services.store.library.artifacts, home=toy_home).server.test_client()
     for query in ("?run=toy", "?run=nowhere", "?run=%00"):
         assert web.get(f"/explanations/warm{query}").status_code == 204
     assert warmed == ["toy", "toy", "toy"]

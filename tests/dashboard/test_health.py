@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from dashboard.api import health
 
 
-def doors(tmp_path, *, runs=(True,), database="ok", worker="stopped", broker="none", read_only=False):
+def services(tmp_path, *, runs=(True,), database="ok", worker="stopped", broker="none", read_only=False):
     parts = {"database": database, "worker": worker, "broker": broker}
     return SimpleNamespace(
         jobs=SimpleNamespace(home=tmp_path / "not" / "there", health=lambda: parts),
@@ -16,7 +16,7 @@ def doors(tmp_path, *, runs=(True,), database="ok", worker="stopped", broker="no
 
 
 def test_all_is_well(tmp_path):
-    state = health.state(doors(tmp_path, runs=(True, True, False)))
+    state = health.state(services(tmp_path, runs=(True, True, False)))
     assert state["disk"].pop("free_mb") > 0
     assert state == {
         "status": "ok",
@@ -28,21 +28,21 @@ def test_all_is_well(tmp_path):
 
 
 def test_what_degrades(tmp_path, monkeypatch):
-    assert health.state(doors(tmp_path, runs=()))["status"] == "degraded"
-    assert health.state(doors(tmp_path, runs=(False,)))["status"] == "degraded"
-    assert health.state(doors(tmp_path, database="unavailable"))["status"] == "degraded"
-    assert health.state(doors(tmp_path, database="unavailable", read_only=True))["status"] == "ok"
+    assert health.state(services(tmp_path, runs=()))["status"] == "degraded"
+    assert health.state(services(tmp_path, runs=(False,)))["status"] == "degraded"
+    assert health.state(services(tmp_path, database="unavailable"))["status"] == "degraded"
+    assert health.state(services(tmp_path, database="unavailable", read_only=True))["status"] == "ok"
     monkeypatch.setattr(health, "LOW_BYTES", 2**70)
-    assert health.state(doors(tmp_path))["disk"]["status"] == "low"
-    assert health.state(doors(tmp_path))["status"] == "degraded"
+    assert health.state(services(tmp_path))["disk"]["status"] == "low"
+    assert health.state(services(tmp_path))["status"] == "degraded"
 
 
 def test_a_cluster_needs_its_broker_and_a_worker(tmp_path):
-    told = health.state(doors(tmp_path, broker="ok", worker="running"))
+    told = health.state(services(tmp_path, broker="ok", worker="running"))
     assert (told["status"], told["broker"], told["worker"]) == ("ok", "ok", "running")
-    assert health.state(doors(tmp_path, broker="unreachable", worker="running"))["status"] == "degraded"
-    assert health.state(doors(tmp_path, broker="ok"))["status"] == "degraded"
-    assert health.state(doors(tmp_path, broker="ok", read_only=True))["status"] == "ok"
+    assert health.state(services(tmp_path, broker="unreachable", worker="running"))["status"] == "degraded"
+    assert health.state(services(tmp_path, broker="ok"))["status"] == "degraded"
+    assert health.state(services(tmp_path, broker="ok", read_only=True))["status"] == "ok"
 
 
 def test_the_route_needs_neither_password_nor_name_and_gives_no_path(app, home, monkeypatch):

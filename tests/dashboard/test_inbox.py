@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from dashboard.data.store import Store
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import Feedback
 from dashboard.records.runs import Records
 from dashboard.services import feedback
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.feedback import COOKIE, Outcome
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
@@ -39,21 +39,21 @@ def web(app):
 
 
 @pytest.fixture
-def doors(home, no_artifacts):
+def services(home, no_artifacts):
     jobs = Jobs(home, artifacts=no_artifacts)
     records = Records(jobs.rows)
     store = Store(no_artifacts, home, records)
-    return Doors(
+    return Services(
         store, Predictor(no_artifacts, home, store.default_run), jobs, records=records,
         feedback=Feedback(jobs.rows, home / "feedback", jobs.put),
     )  # fmt: skip
 
 
-def rows(doors):
-    return doors.feedback.listing()
+def rows(services):
+    return services.feedback.listing()
 
 
-def test_the_page_keeps_what_is_said_once_and_gives_the_browser_a_random_number(page, web, doors):
+def test_the_page_keeps_what_is_said_once_and_gives_the_browser_a_random_number(page, web, services):
     photo = np.dstack([picture(1, 300)] * 3)
     photo[:, :, 0] = 7
     src = data_url(photo)
@@ -62,7 +62,7 @@ def test_the_page_keeps_what_is_said_once_and_gives_the_browser_a_random_number(
     first = sent(web, body)
     assert (first.status_code, first.json) == (201, {"number": 1, "label": "Bar 2", "right": state["said"] == "Bar 2"})
     assert sent(web, body).status_code == 200
-    (one,) = rows(doors)
+    (one,) = rows(services)
     assert (one.run, one.said, one.label, one.note, one.origin) == (
         "toy",
         state["said"],
@@ -80,7 +80,7 @@ def test_the_page_keeps_what_is_said_once_and_gives_the_browser_a_random_number(
     assert Image.open(io.BytesIO(web.get(f"/feedback/pictures/{one.picture}.png").data)).size == (28, 28)
 
 
-def test_a_large_picture_is_kept_at_768_pixels_upright_and_without_its_exif(page, web, doors):
+def test_a_large_picture_is_kept_at_768_pixels_upright_and_without_its_exif(page, web, services):
     photo = Image.fromarray(np.dstack([picture(2, 900)] * 3)).crop((0, 0, 900, 600))
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "A camera"
@@ -90,8 +90,8 @@ def test_a_large_picture_is_kept_at_768_pixels_upright_and_without_its_exif(page
     _, changed = page.fire_with("prediction-picture-state.data", "prediction-upload.contents", upload)
     src = changed["prediction-picture-state"]["data"]["src"]
     assert sent(web, judgement(answered(page, src=src), "Bar 0", sent=src)).status_code == 201
-    (one,) = rows(doors)
-    kept = Image.open(io.BytesIO(doors.feedback.picture(one.picture, sent=True)))
+    (one,) = rows(services)
+    kept = Image.open(io.BytesIO(services.feedback.picture(one.picture, sent=True)))
     assert kept.size == (512, 768)
     assert not kept.getexif()
 
@@ -102,7 +102,7 @@ def _base64(content):
     return base64.b64encode(content).decode()
 
 
-def test_what_this_server_did_not_answer_is_refused_and_leaves_no_row(page, web, doors):
+def test_what_this_server_did_not_answer_is_refused_and_leaves_no_row(page, web, services):
     state = answered(page, src=data_url(picture(3)))
     good = judgement(state, "Bar 1", sent=data_url(picture(3)))
     other = answered(page, src=data_url(picture(4)))
@@ -120,14 +120,14 @@ def test_what_this_server_did_not_answer_is_refused_and_leaves_no_row(page, web,
         assert sent(web, body).status_code == 422
     assert web.post("/api/v1/feedback", data="{", content_type="application/json").status_code == 400
     assert web.post("/api/v1/feedback", data="x=1").status_code == 415
-    assert not rows(doors)
+    assert not rows(services)
     assert sent(web, good).status_code == 201  # and the right one is taken
 
 
-def test_judging_and_deleting_take_lists_of_numbers_alone(page, web, doors):
+def test_judging_and_deleting_take_lists_of_numbers_alone(page, web, services):
     sent(web, judgement(answered(page, search="?run=toy&sample=3"), "Bar 0"))
-    number = rows(doors)[0].number
-    assert rows(doors)[0].origin == "test 3"
+    number = rows(services)[0].number
+    assert rows(services)[0].origin == "test 3"
     for path in ("judge", "delete", "restore"):
         for numbers in (None, "1", [True], ["1"], [1.5], [2**40], [-1], [], list(range(1, 600))):
             answer = sent(web, {"numbers": numbers, "state": "accepted"}, f"/api/v1/feedback/{path}")
@@ -135,17 +135,17 @@ def test_judging_and_deleting_take_lists_of_numbers_alone(page, web, doors):
     assert sent(web, {"numbers": [number], "state": []}, "/api/v1/feedback/judge").status_code == 422
     for path, state, left in (("judge", "accepted", 1), ("delete", "", 0), ("restore", "", 1)):
         assert sent(web, {"numbers": [number], "state": state}, f"/api/v1/feedback/{path}").json == {"changed": 1}
-        assert len(rows(doors)) == left
-    assert rows(doors)[0].state == "accepted"
+        assert len(rows(services)) == left
+    assert rows(services)[0].state == "accepted"
 
 
-def test_the_inbox_lists_filters_and_hands_out(page, web, doors):
+def test_the_inbox_lists_filters_and_hands_out(page, web, services):
     for seed, label in ((5, "Bar 1"), (6, "Bar 2")):
         src = data_url(picture(seed))
         sent(web, judgement(answered(page, src=src), label, sent=src, note=f"=cmd|{seed}"))
-    doors.feedback.judge([1], "accepted")
+    services.feedback.judge([1], "accepted")
     said = feedback.filtered(Selection.parse("?state=accepted&text=CMD&true=Bar 1&run=toy"))
-    assert [one.number for one in doors.feedback.listing(said)] == [1]
+    assert [one.number for one in services.feedback.listing(said)] == [1]
     _, drawn = page.fire_with("feedback-inbox-grid.tree", "url.search", {"url.search": "?state=new"})
     tree = str(drawn["feedback-inbox-grid"]["tree"])
     assert "=cmd|6" in tree
@@ -180,7 +180,7 @@ def test_opening_a_later_page_stays_there(page):
     assert page.fire_with(output, "feedback-inbox-text.value", fields) == (204, {})
 
 
-def test_an_answer_of_the_api_with_a_ticket_can_be_judged(web, doors):
+def test_an_answer_of_the_api_with_a_ticket_can_be_judged(web, services):
     content = base64.b64decode(data_url(picture(5)).partition(",")[2])
 
     def ask(**more):
@@ -196,18 +196,18 @@ def test_an_answer_of_the_api_with_a_ticket_can_be_judged(web, doors):
     told = sent(web, body)
     assert (told.status_code, told.json["label"]) == (201, "Bar 3")
     assert sent(web, body).status_code == 200
-    (one,) = rows(doors)
+    (one,) = rows(services)
     assert (one.run, one.said, one.label, one.note) == ("toy", answer["label"], "Bar 3", "seen from behind")
     assert abs(one.confidence - answer["confidence"]) < 1e-6
     kept = Image.open(io.BytesIO(web.get(f"/feedback/pictures/{one.picture}.png").data))
     assert np.array_equal(np.asarray(kept), picture(5))
 
 
-def test_a_read_only_server_takes_nothing_and_shows_nothing(page, web, doors, home, no_artifacts):
+def test_a_read_only_server_takes_nothing_and_shows_nothing(page, web, services, home, no_artifacts):
     src = data_url(picture(7))
     body = judgement(answered(page, src=src), "Bar 1", sent=src)
     sent(web, body)
-    name = rows(doors)[0].picture
+    name = rows(services)[0].picture
     reading = create_app(no_artifacts, home=home, read_only=True)
     public = reading.server.test_client()
     assert sent(public, {**body, "key": "0" * 32}).status_code == 403
@@ -226,7 +226,7 @@ def test_a_read_only_server_takes_nothing_and_shows_nothing(page, web, doors, ho
     assert "takes no feedback" in str(drawn)
     _, drawn = reader.fire_with("app-page.children", "url.pathname", {"url.pathname": "/feedback"})
     assert "takes no feedback and shows none" in str(drawn)
-    assert len(rows(doors)) == 1
+    assert len(rows(services)) == 1
 
 
 def test_a_form_that_is_forged_draws_nothing(page):
@@ -237,45 +237,45 @@ def test_a_form_that_is_forged_draws_nothing(page):
         assert drawn["prediction-feedback-form"]["tree"] == []
 
 
-def test_what_a_run_is_judged_on_never_teaches_it(page, web, doors):
-    run = doors.store.open("toy")
+def test_what_a_run_is_judged_on_never_teaches_it(page, web, services):
+    run = services.store.open("toy")
     held = run.pictures("test").images[5, :, :, 0]
     for src, search in ((data_url(picture(8)), ""), (data_url(held), ""), ("", "?run=toy&split=validation&sample=1")):
         search = search and f"?run=toy&split=validation&sample={run.pictures('validation').ids[0]}"
         assert sent(web, judgement(answered(page, src=src, search=search), "Bar 1", sent=src)).status_code == 201
-    doors.feedback.judge([1, 2, 3], "accepted")
-    found = feedback.lessons(doors, run)
+    services.feedback.judge([1, 2, 3], "accepted")
+    found = feedback.lessons(services, run)
     assert ([one.number for one in found.kept], found.judged, found.wanted) == ([1], 2, (1,))
     assert found.images.shape == (1, 28, 28, 1)
-    doors.feedback.judge([1], "rejected")
-    assert not feedback.lessons(doors, run).kept
+    services.feedback.judge([1], "rejected")
+    assert not feedback.lessons(services, run).kept
 
 
-def test_a_fine_tuning_is_a_job_that_names_its_frozen_lessons(page, web, doors, no_worker, home):
+def test_a_fine_tuning_is_a_job_that_names_its_frozen_lessons(page, web, services, no_worker, home):
     write_pictures(home, load(TOY), complete=True)
     src = data_url(picture(9))
     sent(web, judgement(answered(page, src=src), "Bar 3", sent=src))
     _, changed = page.fire_with("feedback-finetune-what.children", "app-view-state.data", {"app-view-state.data": ""})
     assert changed["feedback-finetune-start"]["disabled"]
-    doors.feedback.judge([1], "accepted")
+    services.feedback.judge([1], "accepted")
     _, changed = page.fire_with("feedback-finetune-what.children", "app-view-state.data", {"app-view-state.data": ""})
     assert not changed["feedback-finetune-start"]["disabled"]
     _, changed = page.fire_with(
         "feedback-finetune-state.data", "feedback-finetune-start.n_clicks", {"feedback-finetune-start.n_clicks": 1}
     )
     mine = changed["feedback-finetune-state"]["data"]
-    (job,) = doors.jobs.view().jobs
-    before = doors.store.open("toy").manifest["config"]
+    (job,) = services.jobs.view().jobs
+    before = services.store.open("toy").manifest["config"]
     assert job.id == mine["job"]
     assert job.run_id == "toy-feedback"
     assert no_worker
     assert job.spec["learning_rate"] == pytest.approx(before["learning_rate"] / 20)
     assert job.spec["epochs"] == 3
     assert job.spec["model"] == before["model"]
-    lessons = doors.jobs.lessons(job)
+    lessons = services.jobs.lessons(job)
     assert (lessons.against, lessons.labels.tolist(), lessons.clients.tolist()) == ("toy", [3], [0])
-    doors.feedback.remove([1])  # what is deleted later changes nothing of it
-    assert len(doors.jobs.lessons(job)) == 1
+    services.feedback.remove([1])  # what is deleted later changes nothing of it
+    assert len(services.jobs.lessons(job)) == 1
     _, changed = page.fire_with(
         "feedback-finetune-live.children", "feedback-finetune-interval.n_intervals",
         {"feedback-finetune-state.data": mine, "feedback-finetune-interval.n_intervals": 1},
@@ -285,12 +285,12 @@ def test_a_fine_tuning_is_a_job_that_names_its_frozen_lessons(page, web, doors, 
 
 
 def test_a_candidate_that_loses_more_than_half_a_point_is_not_proposed():
-    old, test = Share(4500, 5000), Share(9000, 10_000)
-    even = Outcome(old, Share(4475, 5000), test)
+    old, test = Proportion(4500, 5000), Proportion(9000, 10_000)
+    even = Outcome(old, Proportion(4475, 5000), test)
     assert even.proposed
     assert "−0.50 points" in even.sentence()
     assert "Nothing is promoted by itself" in even.sentence()
-    worse = Outcome(old, Share(4474, 5000), test)
+    worse = Outcome(old, Proportion(4474, 5000), test)
     assert not worse.proposed
     assert "not proposed" in worse.sentence()
     assert "88.6 – 90.3" in worse.sentence()

@@ -12,7 +12,7 @@ from torch import nn
 
 from dashboard.data.store import Missing
 from dashboard.pages.insights import activations, architecture, examples, how_it_works, map_2d, picture, projection
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import MAX_VERTICES, Selection
 from ml import models
 from ml.models import MODELS
@@ -80,14 +80,14 @@ def client(web):
 
 
 @pytest.fixture(scope="module")
-def doors(three_runs, tmp_path_factory):
+def services(three_runs, tmp_path_factory):
     from dashboard.data.store import Store
     from dashboard.services.jobs import Jobs
     from dashboard.services.predictor import Predictor
 
     nothing = tmp_path_factory.mktemp("none")
     (nothing / "runs").mkdir()
-    return Doors(Store(nothing, three_runs), Predictor(nothing, three_runs), Jobs(three_runs))
+    return Services(Store(nothing, three_runs), Predictor(nothing, three_runs), Jobs(three_runs))
 
 
 def fired(client, output, changed="url.search", **values):
@@ -215,13 +215,13 @@ def test_the_legend_selects(client):
     assert '"aria-pressed": "true"' in words
 
 
-def test_points_are_looked_up_on_the_server(doors):
+def test_points_are_looked_up_on_the_server(services):
     search = f"?run={TOY_RUN}&true=Bar%201"
-    run = doors.store.open(TOY_RUN)
+    run = services.store.open(TOY_RUN)
     predictions = run.predictions("test")
 
     def at(curve, number, where=search):
-        found = projection.example_at(doors, where, {"points": [{"curveNumber": curve, "pointNumber": number}]})
+        found = projection.example_at(services, where, {"points": [{"curveNumber": curve, "pointNumber": number}]})
         return found[2] if found else None
 
     assert at(0, 5) == predictions.ids[5]
@@ -232,7 +232,7 @@ def test_points_are_looked_up_on_the_server(doors):
     assert at(3, 0) is None
     assert at(0, -1) is None
     for event in (None, {}, {"points": []}, {"points": [{}]}, {"points": [{"curveNumber": "0", "pointNumber": 1}]}):
-        assert projection.example_at(doors, search, event) is None
+        assert projection.example_at(services, search, event) is None
 
 
 def test_clicking_a_point_opens_it(client):
@@ -265,8 +265,8 @@ def test_what_is_no_outline_selects_nothing(outline):
     assert map_2d.simplified(outline) == ()
 
 
-def test_the_lasso_counts_what_is_inside(doors):
-    run = doors.store.open(TOY_RUN)
+def test_the_lasso_counts_what_is_inside(services):
+    run = services.store.open(TOY_RUN)
     points = run.projection("test")[["map_x", "map_y"]].to_numpy(float)
     west, south = points.min(0) - 1
     east, north = float(np.median(points[:, 0])), points[:, 1].max() + 1
@@ -324,25 +324,25 @@ def test_filters_of_a_deeper_layer_come_by_output_channel(client):
     assert again["insights-filters-part"]["value"] == "0"
 
 
-def test_feature_maps_are_those_of_the_chosen_picture(doors):
-    run, selection = doors.store.open(COLOUR_RUN), Selection(run=COLOUR_RUN)
-    one = activations.feature_maps(doors, run, selection, 0)
-    other = activations.feature_maps(doors, run, selection, 7)
+def test_feature_maps_are_those_of_the_chosen_picture(services):
+    run, selection = services.store.open(COLOUR_RUN), Selection(run=COLOUR_RUN)
+    one = activations.feature_maps(services, run, selection, 0)
+    other = activations.feature_maps(services, run, selection, 7)
     assert list(one) == [
         layer["name"] for layer in run.manifest["layers"] if len(layer["shape"]) == 3 and layer["kind"] != "Dropout"
     ]
     assert one["body.0"].shape == (32, 40, 32)
     assert not np.array_equal(one["body.0"], other["body.0"])
-    assert activations.feature_maps(doors, run, selection, 0) is one, "kept"
+    assert activations.feature_maps(services, run, selection, 0) is one, "kept"
     with pytest.raises(Missing, match="no convolutions"):
-        activations.feature_maps(doors, doors.store.open(PLAIN_RUN), Selection(), 0)
+        activations.feature_maps(services, services.store.open(PLAIN_RUN), Selection(), 0)
 
 
-def test_the_lesson_applies_the_real_kernel(doors):
+def test_the_lesson_applies_the_real_kernel(services):
     """The framed place's answer is the kernel times the framed pixels, plus the bias."""
-    run = doors.store.open(COLOUR_RUN)
+    run = services.store.open(COLOUR_RUN)
     image = run.pictures("test").images[3]
-    walk = how_it_works.Walk(run, image, doors.predictor.feature_maps(COLOUR_RUN, image))
+    walk = how_it_works.Walk(run, image, services.predictor.feature_maps(COLOUR_RUN, image))
     out = walk.maps["body.0"][walk.channel]
     row, column = np.unravel_index(out.argmax(), out.shape)
     left, top, width, height = how_it_works.reach(image.shape[:2], (3, 3), walk.first("Conv2d"), int(row), int(column))
@@ -357,10 +357,10 @@ def test_the_lesson_applies_the_real_kernel(doors):
     assert answer == pytest.approx(out.max(), abs=1e-4)
 
 
-def test_dropout_uses_the_layers_own_rate(doors):
-    run = doors.store.open(COLOUR_RUN)
+def test_dropout_uses_the_layers_own_rate(services):
+    run = services.store.open(COLOUR_RUN)
     image = run.pictures("test").images[3]
-    walk = how_it_works.Walk(run, image, doors.predictor.feature_maps(COLOUR_RUN, image))
+    walk = how_it_works.Walk(run, image, services.predictor.feature_maps(COLOUR_RUN, image))
     words = str(how_it_works.dropout(walk)[1].children)
     assert "4 dropout layers (25 %, 40 %, 30 %)" in words
     dropped, whole = (int(n.replace(",", "")) for n in re.search(r"here ([\d,]+) of ([\d,]+)", words).groups())
@@ -369,8 +369,8 @@ def test_dropout_uses_the_layers_own_rate(doors):
     assert walk.before(walk.first("Dropout")) is walk.maps["body.2"]
 
 
-def test_examples_are_sorted_by_confidence(doors):
-    run = doors.store.open(COLOUR_RUN)
+def test_examples_are_sorted_by_confidence(services):
+    run = services.store.open(COLOUR_RUN)
     predictions = run.predictions("test")
     for class_id in range(13):
         right, wrong = examples.surest(predictions, class_id)
@@ -392,8 +392,8 @@ def test_the_strip_goes_round_the_classes():
 
 
 @pytest.mark.parametrize("chosen", [None, "x", -4, 10**6, 3.5, {}])
-def test_a_picture_that_is_not_there_is_the_first(doors, chosen):
-    assert picture.row_of(doors.store.open(TOY_RUN).pictures("test"), chosen) == 0
+def test_a_picture_that_is_not_there_is_the_first(services, chosen):
+    assert picture.row_of(services.store.open(TOY_RUN).pictures("test"), chosen) == 0
 
 
 def test_an_open_sample_is_followed(client):
@@ -402,9 +402,9 @@ def test_an_open_sample_is_followed(client):
     assert response["insights-picture-state"]["data"] == 12
 
 
-def test_a_run_that_is_not_here_gives_the_default_run_s_panels(client, doors):
+def test_a_run_that_is_not_here_gives_the_default_run_s_panels(client, services):
     gone = draw(client, "insights-history-loss-graph.figure", "nobody")
-    there = draw(client, "insights-history-loss-graph.figure", doors.store.default_run())
+    there = draw(client, "insights-history-loss-graph.figure", services.store.default_run())
     assert gone["insights-history-loss-graph"] == there["insights-history-loss-graph"]
 
 

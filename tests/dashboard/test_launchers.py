@@ -11,7 +11,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.services.callback_managers import ClusterLauncher
 from dashboard.services.jobs import Jobs
-from ml.jobs.broker import BROKER, Bell, broker
+from ml.jobs.broker import BROKER, Notifier, broker
 
 TICKET = {"job": "f" * 32, "attempt": 1}
 
@@ -106,7 +106,7 @@ def test_the_brokers_address_is_checked_and_never_shown(tmp_path, monkeypatch):
 
 
 def test_a_bell_nobody_hears_says_so_at_once():
-    bell = Bell("redis://127.0.0.1:1/0")
+    bell = Notifier("redis://127.0.0.1:1/0")
     bell.ring("x")
     limit = time.monotonic() + 10
     while bell.reachable is None and time.monotonic() < limit:

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as families
 from dashboard.analysis import drift
 from dashboard.analysis.drift import Baseline
 from dashboard.figures import drift as figure
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.records import prediction_log
 from dashboard.records.prediction_log import BINS, DRAWN, FOLD_MINUTES, KEPT, Monitor, Tally
 from dashboard.services.jobs import Jobs
@@ -183,7 +183,7 @@ def test_a_thread_writes_and_compares_never_the_request(jobs, monkeypatch):
 
 def base(counts):
     counts = np.asarray(counts)
-    return Baseline(np.linspace(0, 1, int(counts.sum())), np.asarray([0] * BINS), counts, Share(0, 0))
+    return Baseline(np.linspace(0, 1, int(counts.sum())), np.asarray([0] * BINS), counts, Proportion(0, 0))
 
 
 def test_the_stability_index_by_hand():
@@ -214,7 +214,7 @@ def test_thin_bins_are_put_together():
 
 
 def test_ks_says_how_far_apart_two_distributions_are():
-    tally, usual = Tally(), Baseline(np.linspace(0.5, 1, 1000), np.zeros(BINS, int), np.array([1000]), Share(0, 0))
+    tally, usual = Tally(), Baseline(np.linspace(0.5, 1, 1000), np.zeros(BINS, int), np.array([1000]), Proportion(0, 0))
     assert drift.gap(tally, usual) is None
     for confidence in np.linspace(0, 0.5, 50, endpoint=False):
         tally.add("Coat", float(confidence), 0.001)

@@ -29,20 +29,20 @@ from dashboard.pages.prediction import (
 )
 from dashboard.pages.prediction import request as question
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Agreement, Predictor, Variant
 from dashboard.state.selection import LEVELS, Selection
 
 
 @pytest.fixture
-def doors(home, no_artifacts):
-    return Doors(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
+def services(home, no_artifacts):
+    return Services(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
 
 
 @pytest.fixture
-def run(doors):
-    return doors.store.open("toy")
+def run(services):
+    return services.store.open("toy")
 
 
 def png(image: np.ndarray) -> bytes:
@@ -73,11 +73,11 @@ def photo() -> np.ndarray:
     return image
 
 
-def test_an_uploaded_test_picture_gets_its_recorded_answer(doors, run):
+def test_an_uploaded_test_picture_gets_its_recorded_answer(services, run):
     recorded = run.predictions("test")
     for row in (0, 1, 2, 3, 100):
         kept = picture.keep(url(png(run.pictures("test").images[row])), "shoe.png")
-        shown = answer.ask(doors, Selection(), kept, "auto")
+        shown = answer.ask(services, Selection(), kept, "auto")
         assert shown.told.label == run.classes[recorded.predicted[row]]
         assert words(shown.told.confidence) == f"{100 * recorded.confidence[row]:.1f} %"
         assert shown.face is None
@@ -88,14 +88,14 @@ def test_an_uploaded_test_picture_gets_its_recorded_answer(doors, run):
         assert still == {"hand"}, "nothing else to switch on a picture that passes unchanged"
 
 
-def test_a_test_picture_is_named_by_the_address(doors, run):
+def test_a_test_picture_is_named_by_the_address(services, run):
     recorded = run.predictions("test")
     wrong = int(np.flatnonzero(~recorded.right)[0]) if (~recorded.right).any() else None
     right = int(np.flatnonzero(recorded.right)[0])
     for row, badge in ((right, "right"), (wrong, "wrong")):
         if row is None:
             continue
-        shown = answer.ask(doors, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto")
+        shown = answer.ask(services, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto")
         assert shown.told.label == run.classes[recorded.predicted[row]]
         assert words(shown.told.truth) == f"Labelled {run.classes[recorded.labels[row]]} {badge}"
         assert shown.state["truth"] == recorded.labels[row]
@@ -116,9 +116,9 @@ def item(shown: answer.Shown, name: str) -> dict:
     }
 
 
-def test_a_photo_shows_every_step_and_each_can_be_switched_off(doors):
+def test_a_photo_shows_every_step_and_each_can_be_switched_off(services):
     kept = picture.keep(url(png(photo())), "bar.png")
-    shown = answer.ask(doors, Selection(), kept, "auto")
+    shown = answer.ask(services, Selection(), kept, "auto")
     assert len(shown.steps) == len(preparation.NAMES) == 10
     for name in preparation.NAMES:
         step = item(shown, name)
@@ -133,13 +133,13 @@ def test_a_photo_shows_every_step_and_each_can_be_switched_off(doors):
         "idle": True,
     }
     for name in preparation.SWITCHES:
-        off = answer.ask(doors, Selection(), kept, "auto", [name])
+        off = answer.ask(services, Selection(), kept, "auto", [name])
         assert item(off, name)["note"] == "left out"
         assert not item(off, name)["switch"]["checked"]
         assert item(off, name)["idle"]
-    off = answer.ask(doors, Selection(), kept, "auto", ["polarity", "ironing", 7, {}])
+    off = answer.ask(services, Selection(), kept, "auto", ["polarity", "ironing", 7, {}])
     assert item(off, "contrast")["src"] != item(shown, "contrast")["src"]
-    never = answer.ask(doors, Selection(), kept, "none")
+    never = answer.ask(services, Selection(), kept, "none")
     assert {item(never, name)["note"] for name in preparation.SWITCHES} == {"left out", "nothing asked for"}
     assert all(item(never, name)["switch"]["disabled"] for name in preparation.SWITCHES if name != "hand")
 
@@ -148,17 +148,17 @@ def by_hand(kept: dict, turn: object = 0, box: object = None) -> dict:
     return {"turn": turn, "box": box, "of": question.stamp(kept["src"])}
 
 
-def test_a_turn_and_a_cut_travel_with_every_question(doors):
+def test_a_turn_and_a_cut_travel_with_every_question(services):
     kept = picture.keep(url(png(photo())), "bar.png")
-    plain = answer.ask(doors, Selection(), kept, "auto")
-    turned = answer.ask(doors, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
+    plain = answer.ask(services, Selection(), kept, "auto")
+    turned = answer.ask(services, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
     assert item(turned, "hand")["note"] == "turned by 90° and cut"
     assert turned.state != plain.state
-    asked = question.read(doors, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
+    asked = question.read(services, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
     assert asked.options == {"mode": "auto", "off": (), "turn": 90.0, "box": (0.25, 0.0, 1.0, 0.5)}
 
 
-def test_what_was_drawn_on_another_picture_or_cannot_be_meant_is_left_out(doors):
+def test_what_was_drawn_on_another_picture_or_cannot_be_meant_is_left_out(services):
     kept = picture.keep(url(png(photo())), "bar.png")
     other = by_hand(picture.keep(url(png(255 - photo())), "bar.png"), 90, [0, 0, 0.5, 0.5])
     forged = [
@@ -172,22 +172,22 @@ def test_what_was_drawn_on_another_picture_or_cannot_be_meant_is_left_out(doors)
         by_hand(kept, [90], [0, 0, 1]),
     ]
     for hand in forged:
-        assert question.read(doors, Selection(), kept, "auto", [], hand).options["turn"] == 0
-        assert question.read(doors, Selection(), kept, "auto", [], hand).options["box"] is None
+        assert question.read(services, Selection(), kept, "auto", [], hand).options["turn"] == 0
+        assert question.read(services, Selection(), kept, "auto", [], hand).options["box"] is None
 
 
-def test_a_test_picture_can_be_turned_too(doors, run):
-    source = answer.ask(doors, Selection(sample=3), None, "auto").shown["src"]
-    shown = answer.ask(doors, Selection(sample=3), None, "auto", None, by_hand({"src": source}, 180))
+def test_a_test_picture_can_be_turned_too(services, run):
+    source = answer.ask(services, Selection(sample=3), None, "auto").shown["src"]
+    shown = answer.ask(services, Selection(sample=3), None, "auto", None, by_hand({"src": source}, 180))
     assert item(shown, "hand")["note"] == "turned by 180°"
-    assert item(answer.ask(doors, Selection(sample=4), None, "auto", None, by_hand({"src": source}, 180)), "hand")[
+    assert item(answer.ask(services, Selection(sample=4), None, "auto", None, by_hand({"src": source}, 180)), "hand")[
         "idle"
     ]
 
 
-def test_an_upload_is_not_sent_back(doors):
+def test_an_upload_is_not_sent_back(services):
     kept = picture.keep(url(png(photo())), "bar.png")
-    shown = answer.ask(doors, Selection(), kept, "auto")
+    shown = answer.ask(services, Selection(), kept, "auto")
     assert shown.shown == {"src": "", "alt": "The picture you gave", "crisp": False}
     assert kept["src"] not in json.dumps([shown.steps, shown.state])
 
@@ -199,8 +199,8 @@ def test_the_size_before_it_travelled_is_said(came):
     assert picture.caption(picture.keep(url(png(photo())), "bar.png", came)) == "bar.png · 300 × 200"
 
 
-def test_nothing_yet_is_an_empty_face(doors):
-    shown = answer.ask(doors, Selection(), None, "auto")
+def test_nothing_yet_is_an_empty_face(services):
+    shown = answer.ask(services, Selection(), None, "auto")
     assert words(shown.face) == answer.NOTHING
     assert shown.told.label == ""
     assert shown.state is None
@@ -211,10 +211,10 @@ def test_nothing_yet_is_an_empty_face(doors):
     ("content", "said"),
     [(b"", "is empty"), (b"<svg/>", "an SVG drawing"), (b"hello", "not a picture"), (b"\x89PNG\r\n", "not a picture")],
 )
-def test_refusals_reach_the_page_in_words(doors, content, said):
+def test_refusals_reach_the_page_in_words(services, content, said):
     kept = picture.keep(url(content), "evil<script>.png")
     assert set(kept) == {"name", "error"}
-    shown = answer.ask(doors, Selection(), kept, "auto")
+    shown = answer.ask(services, Selection(), kept, "auto")
     assert said in shown.error
     assert "12 MB" in shown.error
     assert shown.told.label == ""
@@ -234,26 +234,26 @@ def test_refusals_reach_the_page_in_words(doors, content, said):
         {"src": "javascript:alert(1)"},
     ],
 )
-def test_forged_memory_of_the_tab_is_refused_not_trusted(doors, kept):
-    shown = answer.ask(doors, Selection(), kept, {"mode": 1}, {"off": 1}, [1])
+def test_forged_memory_of_the_tab_is_refused_not_trusted(services, kept):
+    shown = answer.ask(services, Selection(), kept, {"mode": 1}, {"off": 1}, [1])
     assert shown.told.label == ""
     assert shown.face is not None
     assert len(shown.error) <= 400
 
 
-def test_an_unknown_sample_is_a_face_with_words(doors):
-    shown = answer.ask(doors, Selection.parse("?sample=999999"), None, "auto")
+def test_an_unknown_sample_is_a_face_with_words(services):
+    shown = answer.ask(services, Selection.parse("?sample=999999"), None, "auto")
     assert words(shown.face) == "There is no picture 999999 in this split."
     assert shown.state is None
 
 
-def test_an_unknown_run_leaves_the_answer_to_the_default_and_says_so(doors):
-    shown = answer.ask(doors, Selection.parse("?run=nowhere&sample=1"), None, "auto")
+def test_an_unknown_run_leaves_the_answer_to_the_default_and_says_so(services):
+    shown = answer.ask(services, Selection.parse("?run=nowhere&sample=1"), None, "auto")
     assert shown.about.startswith("toy, ")
 
 
-def state_of(doors, row: int = 0):
-    return answer.ask(doors, Selection.parse(f"?sample={row}"), None, "auto").state
+def state_of(services, row: int = 0):
+    return answer.ask(services, Selection.parse(f"?sample={row}"), None, "auto").state
 
 
 def plain_text(tree) -> str:
@@ -265,15 +265,15 @@ def plain_text(tree) -> str:
     return tree if isinstance(tree, str) else "" if tree is None else plain_text(getattr(tree, "children", None))
 
 
-def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(doors):
+def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(services):
     kept = picture.keep(url(png(photo())), "bar.png")
-    asked = question.read(doors, Selection(), kept, "auto", None, None)
-    words, tiles, link = variants.drawn(doors, asked)
+    asked = question.read(services, Selection(), kept, "auto", None, None)
+    words, tiles, link = variants.drawn(services, asked)
     assert [row[0] for row in table_in(link)] == [
         "way",
-        *(v.name for v in doors.predictor.agreement("toy", asked.image).variants),
+        *(v.name for v in services.predictor.agreement("toy", asked.image).variants),
     ]
-    found = doors.predictor.agreement("toy", asked.image, **asked.options)
+    found = services.predictor.agreement("toy", asked.image, **asked.options)
     assert len(tiles) == found.n >= 5
     assert f"{found.n} ways lead to {asked.run.classes[found.variants[0].predicted]}" in words
     assert [tile["props"]["aria-current"] for tile in tiles] == ["true"] + ["false"] * (found.n - 1)
@@ -281,21 +281,21 @@ def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(doors):
         assert asked.run.classes[one.predicted] in plain_text(tile)
         assert one.title in plain_text(tile)
         there = Selection(way=tile["props"]["data-way"])
-        shown = answer.ask(doors, there, kept, "auto")
+        shown = answer.ask(services, there, kept, "auto")
         assert shown.told.confidence[0] == f"{100 * one.probabilities.max():.1f}"
         np.testing.assert_array_equal(answer.seen(shown.state)[1], one.prepared.image)
-        again = question.read(doors, there, kept, "auto", None, None)
-        current = [t["props"]["aria-current"] for t in variants.drawn(doors, again)[1]]
+        again = question.read(services, there, kept, "auto", None, None)
+        current = [t["props"]["aria-current"] for t in variants.drawn(services, again)[1]]
         assert current.index("true") == [v.name for v in found.variants].index(one.name)
 
 
-def test_an_unknown_way_is_the_usual_one(doors):
+def test_an_unknown_way_is_the_usual_one(services):
     kept = picture.keep(url(png(photo())), "bar.png")
     there = Selection(way="inside-out")
-    assert answer.ask(doors, there, kept, "auto").state == answer.ask(doors, Selection(), kept, "auto").state
-    asked = question.read(doors, there, kept, "auto", None, None)
-    assert variants.drawn(doors, asked)[1][0]["props"]["aria-current"] == "true"
-    assert variants.drawn(doors, None) == (None, [], None)
+    assert answer.ask(services, there, kept, "auto").state == answer.ask(services, Selection(), kept, "auto").state
+    asked = question.read(services, there, kept, "auto", None, None)
+    assert variants.drawn(services, asked)[1][0]["props"]["aria-current"] == "true"
+    assert variants.drawn(services, None) == (None, [], None)
 
 
 def table_in(link) -> list[list[str]]:
@@ -320,16 +320,16 @@ def test_agreement_in_words(said, words):
     assert variants.summary(found, ["tall", "wide"]) == words
 
 
-def test_other_runs_answer_the_same_picture(doors, home):
+def test_other_runs_answer_the_same_picture(services, home):
     shutil.copytree(home / "runs" / "toy", home / "runs" / "twin")
     rename(home / "runs" / "twin", "twin")
     shutil.copytree(home / "runs" / "toy", home / "runs" / "torn")
     rename(home / "runs" / "torn", "torn")
     (home / "runs" / "torn" / "weights.safetensors").write_bytes(b"")
     selection = Selection(run="twin", level=99, sample=3)
-    asked = question.read(doors, selection, None, "auto", None, None)
-    words, table, link = other_runs.drawn(doors, selection, asked)
-    recorded = doors.store.open("toy").predictions("test")
+    asked = question.read(services, selection, None, "auto", None, None)
+    words, table, link = other_runs.drawn(services, selection, asked)
+    recorded = services.store.open("toy").predictions("test")
     label = asked.run.classes[recorded.predicted[3]]
     assert words == f"All 2 say {label}."
     assert [row[:2] for row in table_in(link)] == [["run", "label"], ["twin", label], ["toy", label]]
@@ -342,7 +342,7 @@ def test_other_runs_answer_the_same_picture(doors, home):
     assert plain_text(rows["toy"].children[2]) == f"{100 * said.max():.1f} %"
     members = prediction_sets.members(asked.run, said, 99)
     assert plain_text(rows["toy"].children[3]) == prediction_sets.worded([asked.run.classes[i] for i in members])
-    assert other_runs.drawn(doors, selection, None) == (None, None, None)
+    assert other_runs.drawn(services, selection, None) == (None, None, None)
 
 
 def rename(folder, name: str) -> None:
@@ -350,16 +350,16 @@ def rename(folder, name: str) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest | {"run_id": name}))
 
 
-def test_a_run_without_sets_names_the_command_and_answers(doors, home):
+def test_a_run_without_sets_names_the_command_and_answers(services, home):
     forget(home, "conformal", "calibration")
-    shown = answer.ask(doors, Selection(sample=3, scaling="temperature"), None, "auto")
+    shown = answer.ask(services, Selection(sample=3, scaling="temperature"), None, "auto")
     assert shown.told.label
     assert "python -m ml evaluate toy --only conformal" in plain_text(shown.told.set)
     assert "Calibrated" not in plain_text(shown.told.top)
-    recorded = doors.store.open("toy").predictions("test").confidence[3]
+    recorded = services.store.open("toy").predictions("test").confidence[3]
     assert shown.told.confidence[0] == f"{100 * recorded:.1f}", "as trained where nothing can be scaled"
-    asked = question.read(doors, Selection(sample=3), None, "auto", None, None)
-    assert "--only conformal" in plain_text(other_runs.drawn(doors, Selection(sample=3), asked)[1])
+    asked = question.read(services, Selection(sample=3), None, "auto", None, None)
+    assert "--only conformal" in plain_text(other_runs.drawn(services, Selection(sample=3), asked)[1])
 
 
 def forget(home, *nouns: str) -> None:
@@ -370,12 +370,12 @@ def forget(home, *nouns: str) -> None:
     file.write_text(json.dumps(manifest))
 
 
-def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(doors, run):
+def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(services, run):
     said = run.predictions("test").probabilities[3]
     scaled = run.scaled(said[None])[0]
-    state = state_of(doors, 3)
+    state = state_of(services, 3)
     for level in LEVELS:
-        told = answer.retold(doors, Selection(scaling="temperature", level=level), state)
+        told = answer.retold(services, Selection(scaling="temperature", level=level), state)
         assert told.confidence[0] == f"{100 * scaled.max():.1f}"
         row = run.conformal().query("split == 'test' and abs(level - @level / 100) < 1e-9").iloc[0]
         chosen = [run.classes[i] for i in np.argsort(-said, kind="stable") if 1 - scaled[i] <= row["most"]]
@@ -383,45 +383,45 @@ def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(doors, run):
         assert f"{level} % set: {prediction_sets.worded(chosen)}" in words
         assert f"{row['covered']:,} of {row['n']:,}" in words
         assert f"{row['size']:.2f} classes each" in words
-    rows = table_in(answer.retold(doors, Selection(), state).csv)
+    rows = table_in(answer.retold(services, Selection(), state).csv)
     assert rows[0] == ["class", "as_trained", "calibrated", "in_set_90", "in_set_95", "in_set_99"]
     assert [row[0] for row in rows[1:]] == [run.classes[i] for i in np.argsort(-said, kind="stable")]
     np.testing.assert_allclose([float(row[2]) for row in rows[1:]], np.sort(scaled)[::-1], atol=1e-4)
     pressed = [
         [button["props"]["aria-pressed"] for button in way.children[1].children]
-        for way in answer.retold(doors, Selection(level=99), state).told
+        for way in answer.retold(services, Selection(level=99), state).told
     ]
     assert pressed == [["true", "false"], ["false", "false", "true"]]
 
 
-def test_under_the_threshold_there_is_no_answer(doors, run):
+def test_under_the_threshold_there_is_no_answer(services, run):
     recorded = run.predictions("test")
     row = int(recorded.confidence.argmin())
     sure = float(recorded.confidence[row])
     threshold = np.ceil(100 * sure) / 100 + 0.01
-    state = state_of(doors, int(recorded.ids[row]))
-    told = answer.retold(doors, Selection(abstain=threshold), state)
+    state = state_of(services, int(recorded.ids[row]))
+    told = answer.retold(services, Selection(abstain=threshold), state)
     assert told.label == answer.ABSTAINED
     assert f"{100 * sure:.1f} % is under your threshold of {100 * threshold:.0f} %" in plain_text(told.set)
     assert "not answered" in words(told.truth)
-    assert answer.retold(doors, Selection(abstain=0.01), state).label == run.classes[recorded.predicted[row]]
+    assert answer.retold(services, Selection(abstain=0.01), state).label == run.classes[recorded.predicted[row]]
 
 
-def test_the_veil_belongs_to_the_answer(doors):
-    state = state_of(doors)
-    seen, veil, note = saliency.overlay(doors, state, "grad-cam")
+def test_the_veil_belongs_to_the_answer(services):
+    state = state_of(services)
+    seen, heatmap_overlay, note = saliency.overlay(services, state, "grad-cam")
     assert seen.src.startswith("data:image/png")
-    assert veil.src.startswith("data:image/png")
+    assert heatmap_overlay.src.startswith("data:image/png")
     assert "Lit" in note or "Nothing" in note
-    _, other, _ = saliency.overlay(doors, state, "occlusion")
-    assert other.src != veil.src
-    assert saliency.overlay(doors, state, "none")[1] is None
-    assert saliency.overlay(doors, state, ["forged"])[1] is None
+    _, other, _ = saliency.overlay(services, state, "occlusion")
+    assert other.src != heatmap_overlay.src
+    assert saliency.overlay(services, state, "none")[1] is None
+    assert saliency.overlay(services, state, ["forged"])[1] is None
 
 
-def test_neighbours_and_meter_agree_with_the_tables(doors, run):
-    state = state_of(doors, 3)
-    tiles, summary = familiarity.neighbours(doors, state)
+def test_neighbours_and_meter_agree_with_the_tables(services, run):
+    state = state_of(services, 3)
+    tiles, summary = familiarity.neighbours(services, state)
     recorded = run.neighbours("test", 3)
     assert len(tiles) == len(recorded)
     assert f"{recorded['distance'].iloc[0]:.2f}" in words(tiles[0])
@@ -429,81 +429,81 @@ def test_neighbours_and_meter_agree_with_the_tables(doors, run):
     ids = [run.pictures("reference").row(int(i)) for i in recorded["neighbour_id"]]
     alike = sum(labels[ids] == run.predictions("test").predicted[3])
     assert summary.startswith(f"{alike} of {len(tiles)} are labelled")
-    found, _ = familiarity.look(doors, state)
+    found, _ = familiarity.look(services, state)
     assert f"{found.percentile:.0f} % of {found.n:,} validation images" in words(evidence.meter(found))
 
 
-def test_three_ways_for_two_classes_and_a_chosen_layer(doors, run):
-    state = state_of(doors, 3)
-    found = explained.drawn(doors, state, "auto")
+def test_three_ways_for_two_classes_and_a_chosen_layer(services, run):
+    state = state_of(services, 3)
+    found = explained.drawn(services, state, "auto")
     assert all(source.startswith("data:image/png") for source in found[:6])
     assert len(set(found[:6])) == 6
     asked = explanations.targets(run.predictions("test").probabilities[3], run.classes, state["truth"])
     assert found[6] == f"Grad-CAM for {asked[0].name}"
     assert found[9] == f"Grad-CAM for {asked[1].name}"
-    early = explained.drawn(doors, state, "body.0")
+    early = explained.drawn(services, state, "body.0")
     assert early[-1] == "body.0"
     assert early[0] != found[0]
     assert early[1] == found[1], "a layer is Grad-CAM's alone"
-    assert explained.drawn(doors, {**state, "truth": 10**9}, ["forged"])[-1] == "auto"
+    assert explained.drawn(services, {**state, "truth": 10**9}, ["forged"])[-1] == "auto"
 
 
-def test_the_walk_follows_the_picture_as_the_network_sees_it(doors):
-    state = state_of(doors, 3)
-    walked = layers.subject(doors, state)
+def test_the_walk_follows_the_picture_as_the_network_sees_it(services):
+    state = state_of(services, 3)
+    walked = layers.subject(services, state)
     assert walked.run.run_id == "toy"
     np.testing.assert_array_equal(walked.image, answer.seen(state)[1].reshape(28, 28, 1))
 
 
-def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(doors, run):
+def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(services, run):
     pictures = run.pictures("reference")
     brighter = np.clip(pictures.images[7].astype(int) + 6, 0, 255).astype(np.uint8)
-    given = answer.ask(doors, Selection(), picture.keep(url(png(brighter)), ""), "auto").state
-    said = words(familiarity.second(doors, given))
+    given = answer.ask(services, Selection(), picture.keep(url(png(brighter)), ""), "auto").state
+    said = words(familiarity.second(services, given))
     assert f"training image {pictures.ids[7]} (distance 0.0" in said
     assert "Nearest of the runner-up" in said
 
 
-def test_the_badge_tells_usual_from_unusual(doors):
+def test_the_badge_tells_usual_from_unusual(services):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
-    strange = answer.ask(doors, Selection(), picture.keep(url(png(noise)), ""), "auto").state
-    assert words(evidence.verdict(familiarity.look(doors, strange)[0])) == "Unlike the training data"
-    badges = [words(evidence.verdict(familiarity.look(doors, state_of(doors, row))[0])) for row in range(5)]
+    strange = answer.ask(services, Selection(), picture.keep(url(png(noise)), ""), "auto").state
+    assert words(evidence.verdict(familiarity.look(services, strange)[0])) == "Unlike the training data"
+    badges = [words(evidence.verdict(familiarity.look(services, state_of(services, row))[0])) for row in range(5)]
     assert badges.count("Looks like the training data") >= 4
 
 
-def test_the_strip_pages_by_class_and_number(doors, run):
-    tiles, where, number, first, last = samples.strip(doors, Selection(), samples.ALL, None)
+def test_the_strip_pages_by_class_and_number(services, run):
+    tiles, where, number, first, last = samples.strip(services, Selection(), samples.ALL, None)
     assert len(tiles) == samples.SHOWN
     assert where == "1 to 24 of 400"
     assert first
     assert not last
     pictures = run.pictures("test")
     of_one = pictures.ids[pictures.labels == 1]
-    tiles, where, _, _, _ = samples.strip(doors, Selection(), "1", None)
+    tiles, where, _, _, _ = samples.strip(services, Selection(), "1", None)
     assert where == f"1 to 24 of {len(of_one)}"
     assert getattr(tiles[0], "data-search") == f"?sample={of_one[0]}"
-    _, where, number, first, last = samples.strip(doors, Selection(), samples.ALL, 0, samples.SHOWN)
+    _, where, number, first, last = samples.strip(services, Selection(), samples.ALL, 0, samples.SHOWN)
     assert (where, number, first) == ("25 to 48 of 400", 24, False)
-    tiles, _, _, _, last = samples.strip(doors, Selection.parse("?sample=399"), samples.ALL, 399)
+    tiles, _, _, _, last = samples.strip(services, Selection.parse("?sample=399"), samples.ALL, 399)
     assert last
     assert getattr(tiles[-1], "aria-current") == "true"
 
 
 @pytest.mark.parametrize("number", [None, -5, 10**12, 3.7, "seven", [1]])
 @pytest.mark.parametrize("chosen", ["all", "99", "²", None, {}])
-def test_the_strip_survives_forged_values(doors, number, chosen):
-    tiles, *_ = samples.strip(doors, Selection(), chosen, number)
+def test_the_strip_survives_forged_values(services, number, chosen):
+    tiles, *_ = samples.strip(services, Selection(), chosen, number)
     assert 0 < len(tiles) <= samples.SHOWN
 
 
-def test_the_layout_never_asks_the_network(doors, monkeypatch):
+def test_the_layout_never_asks_the_network(services, monkeypatch):
     monkeypatch.setattr(Predictor, "_open", lambda *_: pytest.fail("the network was asked"))
-    page = prediction.layout(doors, Selection())
+    page = prediction.layout(services, Selection())
     text = str(page)
     for name in ("prediction-upload", "prediction-label", "prediction-confidence", "prediction-error"):
         assert name in text
-    assert prediction.layout(doors, Selection(run="nowhere")) is not None
+    assert prediction.layout(services, Selection(run="nowhere")) is not None
 
 
 # in the browser

@@ -3,11 +3,11 @@ import time
 
 import pytest
 
-from dashboard.data.cache import Recent
+from dashboard.data.cache import Cache
 
 
 def test_the_least_recently_used_goes_first():
-    recent, made = Recent(2), []
+    recent, made = Cache(2), []
 
     def value(key: str) -> str:
         return recent.get(key, lambda: made.append(key) or key.upper())
@@ -17,7 +17,7 @@ def test_the_least_recently_used_goes_first():
 
 
 def test_who_asks_meanwhile_waits_for_the_one_value():
-    recent, made, start = Recent(4), [], threading.Barrier(6)
+    recent, made, start = Cache(4), [], threading.Barrier(6)
 
     def make() -> object:
         made.append(threading.get_ident())
@@ -41,7 +41,7 @@ def test_who_asks_meanwhile_waits_for_the_one_value():
 
 
 def test_what_fails_is_tried_again_and_others_do_not_wait_for_it():
-    recent, inside, go = Recent(4), threading.Event(), threading.Event()
+    recent, inside, go = Cache(4), threading.Event(), threading.Event()
 
     def fail() -> None:
         inside.set()
@@ -66,5 +66,5 @@ def test_what_fails_is_tried_again_and_others_do_not_wait_for_it():
 
 
 def test_a_value_may_be_made_of_another():
-    recent = Recent(4)
+    recent = Cache(4)
     assert recent.get("outer", lambda: recent.get("inner", lambda: 20) + 1) == 21

@@ -8,22 +8,22 @@ from dash import dcc, html
 from dashboard.data.store import Store
 from dashboard.exports import report
 from dashboard.pages import PAGES
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
 from dashboard.state.selection import Selection
 
 
 @pytest.fixture
-def doors(home, no_artifacts):
-    return Doors(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
+def services(home, no_artifacts):
+    return Services(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
 
 
-def test_it_holds_what_the_pages_show(doors):
-    run = doors.store.open("toy")
+def test_it_holds_what_the_pages_show(services):
+    run = services.store.open("toy")
     selection = Selection.parse("?true=Bar%201&outcome=right&outcome=wrong&sort=id")
     rows, predictions = run.ordered(selection), run.predictions("test")
-    page = report.html(doors, selection, "?true=Bar%201")
+    page = report.html(services, selection, "?true=Bar%201")
     assert f"{len(rows)} of {len(predictions.ids)}" in page
     assert f"{int(predictions.right.sum())} of {len(predictions.ids)}" in page
     assert page.count("<img") >= min(48, len(rows))
@@ -36,8 +36,8 @@ def test_it_holds_what_the_pages_show(doors):
     assert run.manifest["weights"]["sha256"] in page
 
 
-def test_nothing_in_it_is_fetched_or_run(doors):
-    page = report.html(doors, Selection(), "/")
+def test_nothing_in_it_is_fetched_or_run(services):
+    page = report.html(services, Selection(), "/")
     assert "<script" not in page
     assert "<link" not in page
     leads = re.findall(r'(?:src|href|srcset|action)="([^"]*)|url\(([^)]*)', page)
@@ -62,18 +62,18 @@ def test_a_page_whose_table_is_not_made_yet_names_the_command(app):
     assert "<h2>Confusion</h2>" in answer.text
 
 
-def test_an_empty_selection_is_said(doors):
-    page = report.html(doors, Selection.parse("?true=Bar%201&pred=Bar%202&conf=0.00-0.01"), "/")
+def test_an_empty_selection_is_said(services):
+    page = report.html(services, Selection.parse("?true=Bar%201&pred=Bar%202&conf=0.00-0.01"), "/")
     assert "The first 0 of 0" in page
 
 
-def test_every_chart_stands_in_a_card_that_saves_it(doors):
+def test_every_chart_stands_in_a_card_that_saves_it(services):
     def below(part, kind):
         return [one for one in part._traverse() if isinstance(one, kind)]
 
     charts, unsaved = 0, []
     for page in PAGES:
-        layout = page.layout(doors, Selection())
+        layout = page.layout(services, Selection())
         cards = [one for one in below(layout, html.Article | html.Section) if below(one, dcc.Graph)]
         held = [graph for card in cards for graph in below(card, dcc.Graph)]
         charts += len(held)

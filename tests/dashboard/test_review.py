@@ -12,7 +12,7 @@ import pytest
 
 from dashboard.analysis.label_review import LEFT_OUT, table
 from dashboard.data.store import Store
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.services.jobs import Invalid, Jobs
 from dashboard.state.selection import Selection
 from ml.data import load
@@ -279,8 +279,8 @@ def test_a_report_says_both_and_mixes_neither(web, app):
     decide(web, [queue[1]], "exclude")
     decide(web, [queue[2]], "keep")
     now = run.reviewed("reviewed").predictions("test")
-    labelled = Share(int(predictions.right.sum()), 400)
-    reviewed = Share(int((now.right & now.kept).sum()), 399)
+    labelled = Proportion(int(predictions.right.sum()), 400)
+    reviewed = Proportion(int((now.right & now.kept).sum()), 399)
     assert labelled != reviewed
     for search in ("?run=toy", "?run=toy&labels=reviewed"):
         text = web.get(f"/export/review-report.html{search}").text
@@ -360,14 +360,14 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
 
 def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
     from dashboard.components.job_progress import comparison
-    from dashboard.services.container import Doors
+    from dashboard.services.container import Services
     from dashboard.services.predictor import Predictor
 
     jobs, store = Jobs(suspected, artifacts=no_artifacts), Store(no_artifacts, suspected)
-    doors = Doors(store, Predictor(no_artifacts, suspected, store.default_run), jobs)
+    services = Services(store, Predictor(no_artifacts, suspected, store.default_run), jobs)
     config = {"model": "quick_cnn", "dataset": TOY, "epochs": 1, "threads": 1, "batch_size": 64}
     job = jobs.retrain(config, "fixed", against="toy", relabelled={1: 2}, excluded=[])
-    assert comparison(doors, job, "toy") == ""
+    assert comparison(services, job, "toy") == ""
     import dataclasses
     import shutil
 
@@ -375,8 +375,8 @@ def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
     file = suspected / "runs" / "fixed" / "manifest.json"
     file.write_text(file.read_text().replace('"run_id": "toy"', '"run_id": "fixed"'))
     done, against = dataclasses.replace(job, state="done"), jobs.corrections(job).against
-    assert comparison(doors, done, None) == ""
-    found = Selection.parse(comparison(doors, done, against))
+    assert comparison(services, done, None) == ""
+    found = Selection.parse(comparison(services, done, against))
     assert (found.run, found.against) == ("fixed", "toy")
 
 

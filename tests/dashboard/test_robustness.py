@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from dashboard.analysis import robustness
 from dashboard.analysis.robustness import KINDS, STEPS, TITLES
 from dashboard.data.store import Store, newcombe, wilson
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
@@ -151,7 +151,9 @@ def test_the_report_has_both_tables_and_what_flips(measured, app):
     for one in (*found.cells, *robustness.attacks(app.store, Selection()).cells):
         assert f"<td>{one.share}</td>" in text_
     flips = robustness.flips(app.store.open("toy"), "noise:3")
-    assert f"Under noise, severity 3, {Share(len(flips.rows), flips.right)} of those right as they are flip." in text_
+    assert (
+        f"Under noise, severity 3, {Proportion(len(flips.rows), flips.right)} of those right as they are flip." in text_
+    )
     tiles = text_.partition('class="tiles"')[2]
     ids = [int(one) for one in re.findall(r'<small class="quiet">(\d+)</small>', tiles)]
     assert ids == flips.found.ids[flips.rows[:24]].tolist()
@@ -259,16 +261,16 @@ def test_the_flipped_images_and_the_pictures_that_were_asked_about(measured, app
     rows = doors_of.rows[:3]
     predictor = Predictor(app.store.library.artifacts, app.store.library.home)
 
-    class Doors:
+    class Services:
         pass
 
-    Doors.predictor = predictor
+    Services.predictor = predictor
     images = run.pictures("test").images[[run.pictures("test").row(int(i)) for i in ids[:3]]]
     seed = run.manifest["config"]["seed"]
     wanted = corrupt(images, "noise", 2, ids=ids[:3], seed=seed)
-    np.testing.assert_array_equal(robustness.worsened(Doors, run, doors_of, rows), wanted)
+    np.testing.assert_array_equal(robustness.worsened(Services, run, doors_of, rows), wanted)
     attacks = robustness.flips(run, "pgd:8")
-    changed = robustness.worsened(Doors, run, attacks, attacks.rows[:2]).astype(int)
+    changed = robustness.worsened(Services, run, attacks, attacks.rows[:2]).astype(int)
     before = run.pictures("test").images[
         [run.pictures("test").row(int(i)) for i in attacks.found.ids[attacks.rows[:2]]]
     ]
@@ -498,7 +500,7 @@ def test_tables_say_their_missing_command(client):
 
 
 def test_cells_speak():
-    cell = robustness.Cell("jpeg", 2.0, 18.0, robustness.Share(90, 100), (-0.05, -0.1, 0.01), 80)
+    cell = robustness.Cell("jpeg", 2.0, 18.0, robustness.Proportion(90, 100), (-0.05, -0.1, 0.01), 80)
     assert cells.hover(cell, paired=False).startswith(
         "<b>90.0 %</b> right under JPEG, severity 2<br>82.6 – 94.5, 90 of 100"
     )

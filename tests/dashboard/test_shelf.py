@@ -14,7 +14,7 @@ from dashboard.data.store import Missing, Store
 from dashboard.records import runs as records_module
 from dashboard.records.runs import Declined, Records
 from dashboard.services import runs as module
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Invalid, Jobs
 from dashboard.services.predictor import Predictor
 from ml.artifacts import trash
@@ -35,111 +35,111 @@ def copy_run(home, name, source="toy"):
     (folder / "manifest.json").write_text(json.dumps({**manifest, "run_id": name}))
 
 
-def open_doors(artifacts, home, read_only=False) -> Doors:
+def open_doors(artifacts, home, read_only=False) -> Services:
     jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
     records = Records(jobs.rows, read_only=read_only)
     store = Store(artifacts, home, records)
-    return Doors(store, Predictor(artifacts, home, store.default_run), jobs, read_only, records)
+    return Services(store, Predictor(artifacts, home, store.default_run), jobs, read_only, records)
 
 
 @pytest.fixture
-def doors(home, no_artifacts):
+def services(home, no_artifacts):
     copy_run(home, "second")
     return open_doors(no_artifacts, home)
 
 
-def listed(doors):
-    return [entry.run_id for entry in doors.store.runs()]
+def listed(services):
+    return [entry.run_id for entry in services.store.runs()]
 
 
 # ---- delete and bring back
 
 
-def test_a_deleted_run_is_gone_and_comes_back_whole(doors, home):
+def test_a_deleted_run_is_gone_and_comes_back_whole(services, home):
     before = {path.name: path.read_bytes() for path in (home / "runs" / "second").iterdir()}
-    folder = doors.shelf.delete("second")
-    assert listed(doors) == ["toy"]
-    assert [(one.run_id, one.folder) for one in doors.shelf.deleted()] == [("second", folder)]
-    assert doors.records.marks().of("second").deleted == folder
-    assert doors.shelf.restore(folder) == "second"
-    assert sorted(listed(doors)) == ["second", "toy"]
+    folder = services.registry.delete("second")
+    assert listed(services) == ["toy"]
+    assert [(one.run_id, one.folder) for one in services.registry.deleted()] == [("second", folder)]
+    assert services.records.marks().of("second").deleted == folder
+    assert services.registry.restore(folder) == "second"
+    assert sorted(listed(services)) == ["second", "toy"]
     assert {path.name: path.read_bytes() for path in (home / "runs" / "second").iterdir()} == before
-    assert doors.records.marks().of("second").deleted == ""
-    assert [change.what for change in doors.records.changes("second")] == ["deleted", "deleted"]
+    assert services.records.marks().of("second").deleted == ""
+    assert [change.what for change in services.records.changes("second")] == ["deleted", "deleted"]
     with pytest.raises(Declined, match="not in the trash"):
-        doors.shelf.restore(folder)
+        services.registry.restore(folder)
 
 
-def test_deleting_is_undone_like_any_other_change(doors):
-    doors.shelf.delete("second")
-    (change,) = doors.records.changes("second")
-    assert doors.shelf.undo(change) == "second"
-    named = doors.records.rename("second", "Other")
-    assert doors.shelf.undo(named) == "second"
-    assert doors.records.marks().title("second") == "second"
+def test_deleting_is_undone_like_any_other_change(services):
+    services.registry.delete("second")
+    (change,) = services.records.changes("second")
+    assert services.registry.undo(change) == "second"
+    named = services.records.rename("second", "Other")
+    assert services.registry.undo(named) == "second"
+    assert services.records.marks().title("second") == "second"
 
 
-def test_what_ships_what_is_default_and_what_is_not_there_is_not_deleted(home, doors, tmp_path):
-    doors.records.promote("second", "it is better", "toy")
+def test_what_ships_what_is_default_and_what_is_not_there_is_not_deleted(home, services, tmp_path):
+    services.records.promote("second", "it is better", "toy")
     with pytest.raises(Declined, match="promote another"):
-        doors.shelf.delete("second")
+        services.registry.delete("second")
     for unknown in ("nothing", "../toy", "", None):
         with pytest.raises(Declined, match="not here any more"):
-            doors.shelf.delete(unknown)
+            services.registry.delete(unknown)
     shipping = open_doors(home, tmp_path / "own")
     with pytest.raises(Declined, match="archived, not deleted"):
-        shipping.shelf.delete("toy")
-    assert sorted(listed(doors)) == ["second", "toy"]
+        shipping.registry.delete("toy")
+    assert sorted(listed(services)) == ["second", "toy"]
 
 
 @pytest.mark.parametrize("kind", ["train", "evaluate"])
-def test_a_run_that_is_being_worked_on_is_not_deleted(doors, home, kind):
+def test_a_run_that_is_being_worked_on_is_not_deleted(services, home, kind):
     table = JobTable(home)
     table.submit({"nouns": ["projection"]}, "second", epochs=0, kind=kind)
     with pytest.raises(Declined, match="A job works on this run"):
-        doors.shelf.delete("second")
-    assert doors.records.marks().runs.get("second") is None
+        services.registry.delete("second")
+    assert services.records.marks().runs.get("second") is None
     job = table.claim(kind)
     table.finish(job, "done")
-    doors.shelf.delete("second")
-    assert listed(doors) == ["toy"]
+    services.registry.delete("second")
+    assert listed(services) == ["toy"]
 
 
-def test_a_broken_run_can_be_deleted(doors, home):
+def test_a_broken_run_can_be_deleted(services, home):
     (home / "runs" / "second" / "weights.safetensors").unlink()
-    assert [entry.ok for entry in doors.store.runs() if entry.run_id == "second"] == [False]
-    doors.shelf.delete("second")
-    assert listed(doors) == ["toy"]
+    assert [entry.ok for entry in services.store.runs() if entry.run_id == "second"] == [False]
+    services.registry.delete("second")
+    assert listed(services) == ["toy"]
 
 
-def test_the_name_of_a_deleted_run_stays_taken(doors, home):
-    doors.shelf.delete("second")
+def test_the_name_of_a_deleted_run_stays_taken(services, home):
+    services.registry.delete("second")
     values = {"model": "compact_cnn", "dataset": "fashion-mnist", "epochs": 1, "name": "second"}
     with pytest.raises(Invalid, match="second is taken"):
-        doors.jobs.check(values, doors.shelf.names())
+        services.jobs.check(values, services.registry.names())
     trash.purge(home, datetime.now(UTC) + timedelta(days=31))
-    assert doors.shelf.deleted() == []
-    assert "second" in doors.shelf.names()
-    assert doors.shelf.free_name("second") == "second-2"
+    assert services.registry.deleted() == []
+    assert "second" in services.registry.names()
+    assert services.registry.free_name("second") == "second-2"
 
 
-def test_a_folder_that_took_the_name_keeps_it(doors, home):
-    folder = doors.shelf.delete("second")
+def test_a_folder_that_took_the_name_keeps_it(services, home):
+    folder = services.registry.delete("second")
     copy_run(home, "second")
     with pytest.raises(Declined, match="another run named second"):
-        doors.shelf.restore(folder)
-    assert len(doors.shelf.deleted()) == 1
+        services.registry.restore(folder)
+    assert len(services.registry.deleted()) == 1
 
 
-def test_a_move_that_fails_leaves_run_and_row(doors, home, monkeypatch):
+def test_a_move_that_fails_leaves_run_and_row(services, home, monkeypatch):
     def fail(*_):
         raise PermissionError("no")
 
     monkeypatch.setattr(module.trash, "put", fail)
     with pytest.raises(Declined, match="cannot be written to"):
-        doors.shelf.delete("second")
-    assert sorted(listed(doors)) == ["second", "toy"]
-    assert doors.records.marks().deleted() == frozenset()
+        services.registry.delete("second")
+    assert sorted(listed(services)) == ["second", "toy"]
+    assert services.records.marks().deleted() == frozenset()
 
 
 def test_a_row_that_cannot_be_written_brings_the_folder_back(home, no_artifacts):
@@ -165,17 +165,17 @@ def test_a_row_that_cannot_be_written_brings_the_folder_back(home, no_artifacts)
 
     records = Records(rows)
     store = Store(no_artifacts, home, records)
-    doors = Doors(store, Predictor(no_artifacts, home), jobs, False, records)
+    services = Services(store, Predictor(no_artifacts, home), jobs, False, records)
     failing = True
     with pytest.raises(Declined, match="cannot be used"):
-        doors.shelf.delete("second")
-    assert sorted(listed(doors)) == ["second", "toy"]
+        services.registry.delete("second")
+    assert sorted(listed(services)) == ["second", "toy"]
     failing = False
-    folder = doors.shelf.delete("second")
+    folder = services.registry.delete("second")
     failing = True
     with pytest.raises(Declined, match="cannot be used"):
-        doors.shelf.restore(folder)
-    assert [one.folder for one in doors.shelf.deleted()] == [folder]
+        services.registry.restore(folder)
+    assert [one.folder for one in services.registry.deleted()] == [folder]
 
 
 def test_the_trash_is_emptied_after_thirty_days(home):
@@ -296,21 +296,21 @@ def test_a_read_only_server_takes_nothing_in(home, no_artifacts):
 # ---- the promoted default
 
 
-def test_the_promoted_run_is_the_default_until_it_is_gone(doors, home):
-    first = doors.store.default_run()
-    other = next(name for name in listed(doors) if name != first)
-    doors.records.promote(other, "better on validation", first)
-    assert doors.store.default_run() == other
-    assert doors.predictor.predict(None, doors.store.open(None).picture("test", 0)).run == other
+def test_the_promoted_run_is_the_default_until_it_is_gone(services, home):
+    first = services.store.default_run()
+    other = next(name for name in listed(services) if name != first)
+    services.records.promote(other, "better on validation", first)
+    assert services.store.default_run() == other
+    assert services.predictor.predict(None, services.store.open(None).picture("test", 0)).run == other
     shutil.rmtree(home / "runs" / other)
-    assert doors.store.default_run() == first
-    assert doors.predictor.predict(None, doors.store.open(None).picture("test", 0)).run == first
+    assert services.store.default_run() == first
+    assert services.predictor.predict(None, services.store.open(None).picture("test", 0)).run == first
 
 
-def test_a_page_whose_run_is_gone_shows_the_default(doors):
-    assert doors.store.shown("nothing").run_id == doors.store.default_run()
+def test_a_page_whose_run_is_gone_shows_the_default(services):
+    assert services.store.shown("nothing").run_id == services.store.default_run()
     with pytest.raises(Missing, match="nothing"):
-        doors.store.open("nothing")
+        services.store.open("nothing")
 
 
 @pytest.mark.faults
@@ -323,15 +323,15 @@ def test_r4_every_answer_names_the_run_whose_weights_gave_it(home, no_artifacts,
         model="compact_cnn", dataset="synthetic-4-28x28x1", epochs=1, batch_size=64, seed=8, threads=1, train_images=100
     )
     train(config, run_id="second", home=home, slow=False)
-    doors = open_doors(no_artifacts, home)
-    image = doors.store.open("toy").picture("test", 3)
-    expected = {name: doors.predictor.predict(name, image).probabilities for name in ("toy", "second")}
+    services = open_doors(no_artifacts, home)
+    image = services.store.open("toy").picture("test", 3)
+    expected = {name: services.predictor.predict(name, image).probabilities for name in ("toy", "second")}
     assert abs(expected["toy"] - expected["second"]).max() > 1e-3
     wrong, seen, stop = [], set(), threading.Event()
 
     def ask():
         while not stop.is_set():
-            answer = doors.predictor.predict(None, image)
+            answer = services.predictor.predict(None, image)
             seen.add(answer.run)
             if abs(answer.probabilities - expected[answer.run]).max() > 1e-5:
                 wrong.append(answer.run)
@@ -341,7 +341,7 @@ def test_r4_every_answer_names_the_run_whose_weights_gave_it(home, no_artifacts,
         thread.start()
     for turn in range(count(10, 60)):
         name = ("second", "toy")[turn % 2]
-        doors.records.promote(name, f"turn {turn}", None)
+        services.records.promote(name, f"turn {turn}", None)
     stop.set()
     for thread in threads:
         thread.join()

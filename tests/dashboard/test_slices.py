@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dashboard.data.store import Missing, RunView, Store
+from dashboard.data.store import Missing, RunData, Store
 from dashboard.records.runs import Declined
 from dashboard.records.slices import Slices
 from dashboard.services.jobs import Jobs
@@ -156,7 +156,7 @@ def test_the_calibration_errors_interval_is_that_of_its_own_noun(store, monkeypa
     known = run.calibration().copy()
     rows = (known["scaling"] == "none") & (known["metric"] == "calibration_error") & (known["split"] == "test")
     known.loc[rows, ["low", "high"]] = [0.0125, 0.0625]
-    monkeypatch.setattr(RunView, "calibration", lambda self: known)
+    monkeypatch.setattr(RunData, "calibration", lambda self: known)
     for split, ends in (("test", [0.0125, 0.0625]), ("validation", None)):
         table = run.scores(split)
         table = table[table["class"].isna()].set_index("metric")

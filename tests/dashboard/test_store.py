@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.data.store import Missing, Predictions, RunView, Saved, Store
+from dashboard.data.store import Missing, Predictions, RunData, Saved, Store
 from dashboard.state.selection import BUCKETS, Lasso, Selection
 from ml.artifacts.writer import add_nouns
 from tests.conftest import TOY
@@ -118,8 +118,8 @@ def test_distribution_counts_under_every_chip_but_predicted(run):
 
 def test_panels_that_ask_for_the_same_selection_share_one_mask(run, monkeypatch):
     selection, drawn = Selection(true=("Bar 0",), conf=(0.5, 1.0)), []
-    masked = RunView._masked
-    monkeypatch.setattr(RunView, "_masked", lambda self, *asked: drawn.append(asked) or masked(self, *asked))
+    masked = RunData._masked
+    monkeypatch.setattr(RunData, "_masked", lambda self, *asked: drawn.append(asked) or masked(self, *asked))
     mask = run.mask(selection)
     assert run.mask(selection.with_(sort="id", page=2)) is mask  # nothing that narrows has changed
     assert run.ordered(selection) is run.ordered(replace(selection, sample=3))
@@ -248,7 +248,7 @@ def test_only_shared_images_with_the_same_label_are_compared(pair):
     store = pair.a._store
     views = {"toy": a, "twin": fewer}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunView, "predictions", lambda self, split: views[self.run_id])
+        patch.setattr(RunData, "predictions", lambda self, split: views[self.run_id])
         patch.setattr(store, "keep", lambda key, make: make())
         found = store.compare(Selection(run="toy", against="twin"))
         assert found.ids.tolist() == a.ids[7:].tolist()

@@ -187,9 +187,9 @@ def test_an_evaluation_is_a_row_and_the_one_under_way_is_not_doubled(jobs, no_wo
 
 def test_what_can_be_asked_for_is_what_is_made_when_asked_for():
     from dashboard.services.jobs import EVALUATIONS
-    from ml.evaluation import ASKED
+    from ml.evaluation import ON_DEMAND
 
-    assert set(EVALUATIONS) <= set(ASKED)
+    assert set(EVALUATIONS) <= set(ON_DEMAND)
 
 
 def test_a_home_that_cannot_be_written_to_can_still_be_looked_at(tmp_path, no_artifacts):
@@ -406,12 +406,12 @@ def test_cancel_and_resume_from_the_page(client, own):
 def test_read_only_shows_a_sentence_instead_of_the_form(own, no_artifacts):
     from dashboard.data.store import Store
     from dashboard.pages import training
-    from dashboard.services.container import Doors
+    from dashboard.services.container import Services
     from dashboard.services.predictor import Predictor
     from dashboard.state.selection import Selection
 
-    doors = Doors(Store(no_artifacts, own), Predictor(no_artifacts, own), Jobs(own, read_only=True), True)
-    text = json.dumps(training.layout(doors, Selection()).to_plotly_json(), default=lambda o: o.to_plotly_json())
+    services = Services(Store(no_artifacts, own), Predictor(no_artifacts, own), Jobs(own, read_only=True), True)
+    text = json.dumps(training.layout(services, Selection()).to_plotly_json(), default=lambda o: o.to_plotly_json())
     assert "trains none" in text
     assert "training-epochs-input" not in text
     assert "training-status" in text

@@ -54,13 +54,13 @@ def children(made, id):
 
 def test_every_choice_has_a_field_with_label_limits_help_and_a_place_for_errors(client, own):
     from dashboard.data.store import Store
-    from dashboard.services.container import Doors
+    from dashboard.services.container import Services
     from dashboard.services.jobs import Jobs
     from dashboard.services.predictor import Predictor
     from dashboard.state.selection import Selection
 
-    doors = Doors(Store(own, own), Predictor(own, own), Jobs(own))
-    text = json.dumps(form.layout(doors, Selection()).to_plotly_json(), default=lambda part: part.to_plotly_json())
+    services = Services(Store(own, own), Predictor(own, own), Jobs(own))
+    text = json.dumps(form.layout(services, Selection()).to_plotly_json(), default=lambda part: part.to_plotly_json())
     assert set(form.CONTROLS) == {*FIELDS, "name"}
     assert set(untouched()) == set(form.CONTROLS.values())
     for name, id in form.CONTROLS.items():
@@ -183,25 +183,25 @@ def test_a_model_says_what_it_is(client):
 
 
 def test_time_is_judged_from_a_run_and_says_so(with_run, home):
-    class Doors:
+    class Services:
         from dashboard.data.store import Store
         from dashboard.services.jobs import Jobs
 
         jobs, store = Jobs(home), Store(home / "none", home)
 
-    manifest = Doors.store.open("toy").manifest
+    manifest = Services.store.open("toy").manifest
     dataset = manifest["dataset"]["name"]
     seconds, words = form.estimate(
-        Doors, "compact_cnn", dataset, manifest["config"]["epochs"], manifest["train_images"]
+        Services, "compact_cnn", dataset, manifest["config"]["epochs"], manifest["train_images"]
     )
     assert seconds == pytest.approx(manifest["training_seconds"])
     assert "run toy" in words
     manifest["machine"]["cores"] = 1
-    assert form.estimate(Doors, "compact_cnn", dataset, 1, 1)[1].endswith("like the one core that made run toy")
-    assert form.estimate(Doors, "mlp", dataset, 1, 1) == (
+    assert form.estimate(Services, "compact_cnn", dataset, 1, 1)[1].endswith("like the one core that made run toy")
+    assert form.estimate(Services, "mlp", dataset, 1, 1) == (
         None, "No training of mlp on these pictures yet to judge the time from",
     )  # fmt: skip
-    assert form.estimate(Doors, None, [], 1, 1)[0] is None
+    assert form.estimate(Services, None, [], 1, 1)[0] is None
 
 
 # ---- the card of the training in front
@@ -476,18 +476,18 @@ def test_the_same_model_comes_before_what_ships():
 
 
 def test_runs_come_after_trainings_without_one(home):
-    class Doors:
+    class Services:
         from dashboard.data.store import Store
         from dashboard.services.jobs import Jobs
 
         jobs, store = Jobs(home), Store(home / "none", home)
 
     add(home, "mine")
-    found = other_runs.listing(Doors, Doors.jobs.view().jobs)
+    found = other_runs.listing(Services, Services.jobs.view().jobs)
     assert [one.title for one in found] == ["mine, running", "toy"]
     assert found[1].accuracy > 0
-    assert other_runs.listing(Doors, Doors.jobs.view().jobs, without="toy")[-1].title == "mine, running"
-    assert len(other_runs.training(Doors, "run:toy").history["epoch"]) == 2
+    assert other_runs.listing(Services, Services.jobs.view().jobs, without="toy")[-1].title == "mine, running"
+    assert len(other_runs.training(Services, "run:toy").history["epoch"]) == 2
     for odd in HOSTILE:
-        assert other_runs.config(Doors, odd) is None
-        assert other_runs.training(Doors, odd) is None
+        assert other_runs.config(Services, odd) is None
+        assert other_runs.training(Services, odd) is None

@@ -30,7 +30,7 @@ from dashboard.exports.tables import bare
 from dashboard.records.feedback import Feedback
 from dashboard.records.runs import Records
 from dashboard.services import feedback
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Jobs
 from dashboard.services.predictor import Predictor
 from ml.artifacts.writer import write_pictures
@@ -50,13 +50,13 @@ CLASSES = [f"Bar {i}" for i in range(4)]
 
 
 @pytest.fixture
-def doors(home, no_artifacts):
+def services(home, no_artifacts):
     """The rows of the toy run's home, without a server."""
     jobs = Jobs(home, artifacts=no_artifacts)
     records = Records(jobs.rows)
     store = Store(no_artifacts, home, records)
     kept = Feedback(jobs.rows, home / "feedback", jobs.put, client_cap=10**6, total_cap=10**6)
-    return Doors(store, Predictor(no_artifacts, home, store.default_run), jobs, records=records, feedback=kept)
+    return Services(store, Predictor(no_artifacts, home, store.default_run), jobs, records=records, feedback=kept)
 
 
 def answering(address: str, log: Path) -> None:
@@ -281,7 +281,7 @@ def test_d3_where_nothing_can_be_written_pages_and_predictions_go_on(home, no_ar
 # ---- D4 and D5
 
 
-def test_d4_a_double_click_and_a_retry_are_one_row(app, live_server, doors, count, tell):
+def test_d4_a_double_click_and_a_retry_are_one_row(app, live_server, services, count, tell):
     intents, src = count(15, 100), data_url(picture(4))
     body = judgement(answered(visitor(live_server), src=src), "Bar 1", sent=src)
     keys = [secrets.token_hex(16) for _ in range(intents)]
@@ -300,12 +300,12 @@ def test_d4_a_double_click_and_a_retry_are_one_row(app, live_server, doors, coun
             urlopen(Request(live_server + ROUTE, json.dumps({**body, "key": key}).encode(), JSON), timeout=0.001)
         click(key)
     assert Counter(said) == {201: intents, 200: 2 * intents}
-    assert sorted(one.key for one in doors.feedback.listing()) == sorted(keys)
-    assert len(list(doors.feedback.folder.glob("*.sent.png"))) == intents
+    assert sorted(one.key for one in services.feedback.listing()) == sorted(keys)
+    assert len(list(services.feedback.folder.glob("*.sent.png"))) == intents
     tell(f"{intents} intents sent four times each, {intents} rows")
 
 
-def test_d5_feedback_on_what_was_never_answered_is_refused(app, live_server, doors, count, tell):
+def test_d5_feedback_on_what_was_never_answered_is_refused(app, live_server, services, count, tell):
     tries, page = count(12, 50), visitor(live_server)
     src, foreign = data_url(picture(5)), data_url(picture(6))
     state, other = answered(page, src=src), answered(page, src=foreign)
@@ -323,20 +323,20 @@ def test_d5_feedback_on_what_was_never_answered_is_refused(app, live_server, doo
         assert status == 422
         assert len(told["error"]) > 20
     assert post(live_server, {**good, "run": "another"})[0] == 404
-    assert doors.feedback.listing() == []
-    assert not doors.feedback.folder.exists()
+    assert services.feedback.listing() == []
+    assert not services.feedback.folder.exists()
     tell(f"{tries} of {tries} refused, 0 rows")
 
 
 # ---- D6
 
 
-def test_d6_one_clients_lies_are_capped_and_a_worse_candidate_is_not_proposed(home, doors, tell):
+def test_d6_one_clients_lies_are_capped_and_a_worse_candidate_is_not_proposed(home, services, tell):
     from ml.pipeline import train
     from ml.training.config import TrainConfig
 
     write_pictures(home, load(TOY), complete=True)
-    run, pictures = doors.store.open("toy"), load(TOY)["train"]
+    run, pictures = services.store.open("toy"), load(TOY)["train"]
     n = 200
     liars = np.arange(n) % 10 < 3  # 30 %, all from one client
     for i in range(n):
@@ -347,28 +347,28 @@ def test_d6_one_clients_lies_are_capped_and_a_worse_candidate_is_not_proposed(ho
         import base64
 
         png = base64.b64decode(image.partition(",")[2])
-        doors.feedback.give(**row(i, picture=png, label=label, client=client))
-    doors.feedback.judge(range(1, n + 1), "accepted")
-    found = feedback.lessons(doors, run)
+        services.feedback.give(**row(i, picture=png, label=label, client=client))
+    services.feedback.judge(range(1, n + 1), "accepted")
+    found = feedback.lessons(services, run)
     by_client = Counter(found.clients)
     assert max(by_client.values()) <= CLIENT_LESSONS
     assert found.capped == int(liars.sum()) - CLIENT_LESSONS
-    before = doors.store.default_run()
-    job = doors.jobs.fine_tune(
+    before = services.store.default_run()
+    job = services.jobs.fine_tune(
         run.manifest["config"], "told", against="toy", images=found.images, wanted=found.wanted, clients=found.clients
     )
     train(TrainConfig(**job.spec), run_id="told", home=home, slow=False, record=False)
-    told = feedback.outcome(doors, done(job))
+    told = feedback.outcome(services, done(job))
     # the same lessons learned with a rate that ruins the network: a candidate nobody should take
     wild = {**job.spec, "learning_rate": 0.5, "schedule": "constant"}
     train(TrainConfig(**wild), run_id="ruined", home=home, slow=False, record=False)
-    ruined = feedback.outcome(doors, done(job, "ruined"))
+    ruined = feedback.outcome(services, done(job, "ruined"))
     assert ruined.change < -0.5
     assert not ruined.proposed
     assert "not proposed" in ruined.sentence()
     assert told.proposed == (told.change >= -0.5)
-    assert doors.store.default_run() == before
-    assert doors.records.promotions() == []
+    assert services.store.default_run() == before
+    assert services.records.promotions() == []
     tell(
         f"{int(liars.sum())} lies of one client, {max(by_client.values())} learned from; validation "
         f"{told.change:+.2f} points, of a ruined candidate {ruined.change:+.2f}, neither promoted"
@@ -401,10 +401,10 @@ SCRIPTS = [
 ]  # fmt: skip
 
 
-def test_w4_what_people_write_is_text_in_another_browser(doors, live_server, new_page, idle, count, tell):
+def test_w4_what_people_write_is_text_in_another_browser(services, live_server, new_page, idle, count, tell):
     payloads = SCRIPTS[: count(30, 30)]
     for i, payload in enumerate(payloads):
-        doors.feedback.give(**row(i, note=payload, run=payload[:64], label=payload[:60], said=payload[:60]))
+        services.feedback.give(**row(i, note=payload, run=payload[:64], label=payload[:60], said=payload[:60]))
     page = new_page()
     shown = []
     for number in (1, 2):
@@ -422,7 +422,7 @@ def test_w4_what_people_write_is_text_in_another_browser(doors, live_server, new
     tell(f"{len(payloads)} payloads shown as text, 0 ran")
 
 
-def test_w5_a_spreadsheet_runs_nothing_and_loses_nothing(app, doors, count, tell):
+def test_w5_a_spreadsheet_runs_nothing_and_loses_nothing(app, services, count, tell):
     rng, n = random.Random(7), count(150, 1_000)
     first = ["=", "+", "-", "@", "'", "'=", '"', ",", "\u202e"]
     notes = []
@@ -433,7 +433,7 @@ def test_w5_a_spreadsheet_runs_nothing_and_loses_nothing(app, doors, count, tell
         if text and text.isprintable() and not any(unicodedata.category(c) == "Cs" for c in text):
             notes.append(text)
     for i, note in enumerate(notes):
-        doors.feedback.give(**row(0, note=note, label=note[:60]))
+        services.feedback.give(**row(0, note=note, label=note[:60]))
         assert i < n
     answer = app.server.test_client().get("/export/feedback.csv")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="feedback.csv"'
@@ -449,7 +449,7 @@ def test_w5_a_spreadsheet_runs_nothing_and_loses_nothing(app, doors, count, tell
 # ---- L1 and O6, as far as they are feedback's and monitoring's
 
 
-def test_l1_everything_that_is_answered_is_counted_and_nobody_waits_for_it(app, live_server, doors, count, tell):
+def test_l1_everything_that_is_answered_is_counted_and_nobody_waits_for_it(app, live_server, services, count, tell):
     users, seconds = count(4, 20), count(3, 60)
     boundary = "xxx"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
@@ -491,9 +491,9 @@ def test_l1_everything_that_is_answered_is_counted_and_nobody_waits_for_it(app, 
     limit = time.monotonic() + 30
     from dashboard.records.prediction_log import Monitor
 
-    while Monitor(doors.jobs.rows).seen("all", "toy").n < len(took) + 1 and time.monotonic() < limit:
+    while Monitor(services.jobs.rows).seen("all", "toy").n < len(took) + 1 and time.monotonic() < limit:
         time.sleep(0.5)
-    assert Monitor(doors.jobs.rows).seen("all", "toy").n == len(took) + 1
+    assert Monitor(services.jobs.rows).seen("all", "toy").n == len(took) + 1
     tell(
         f"{len(took)} predictions of {users} users, all counted, in memory and in the database; p95 "
         f"{1000 * p95(took):.0f} ms, of /metrics meanwhile {1000 * p95(scraped):.0f} ms"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.stats.ood import LIMIT, RANKS, SHRINK, Known, Reference, learn, usual
+from ml.stats.ood import LIMIT, RANKS, SHRINK, OodModel, Reference, learn, usual
 
 # on a line: 0, 1, 2, … 9
 IDS = np.arange(100, 110, dtype=np.int32)
@@ -72,16 +72,16 @@ def test_the_score_is_the_mahalanobis_distance_to_the_nearest_class():
     asked = np.concatenate([statistics[:5], statistics[:5] * 3])
     inverse = np.linalg.inv(covariance)
     wanted = [min(mahalanobis(x, c, inverse) ** 2 for c in centres) / 6 for x in asked]
-    scores = Known(learn(statistics, labels)).scores(asked)
+    scores = OodModel(learn(statistics, labels)).scores(asked)
     assert scores == pytest.approx(wanted, rel=0.02), "kept at half precision"
-    assert Known(learn(statistics, labels)).scores(statistics).mean() == pytest.approx(1, abs=0.05)
+    assert OodModel(learn(statistics, labels)).scores(statistics).mean() == pytest.approx(1, abs=0.05)
 
 
 def test_what_was_prepared_again_is_known_too():
     statistics, labels = known()
     moved = statistics + np.array([0, 0, 0, 0, 0, 30], np.float32)
-    alone = Known(learn(statistics, labels))
-    both = Known(learn(statistics, labels, moved[:200], labels[:200]))
+    alone = OodModel(learn(statistics, labels))
+    both = OodModel(learn(statistics, labels, moved[:200], labels[:200]))
     assert alone.scores(moved[200:]).min() > 10
     assert both.scores(moved[200:]).mean() < 3
     assert both.scores(statistics).mean() < 3
@@ -92,7 +92,7 @@ def test_what_was_prepared_again_is_known_too():
 def test_a_channel_that_never_changes_does_no_harm():
     statistics, labels = known()
     statistics[:, 2] = 7
-    found = Known(learn(statistics, labels))
+    found = OodModel(learn(statistics, labels))
     assert np.isfinite(found.scores(statistics)).all()
     odd = statistics.copy()
     odd[:, 2] = 8
@@ -103,14 +103,14 @@ def test_arrays_that_do_not_fit_are_refused():
     arrays = learn(*known())
     for name, wrong in (("scale", np.ones(5, np.float32)), ("centre", np.zeros((0, 6), np.float32))):
         with pytest.raises(ValueError, match="do not fit"):
-            Known({**arrays, name: wrong})
+            OodModel({**arrays, name: wrong})
     with pytest.raises(ValueError, match="6 numbers, not 4"):
-        Known(arrays).scores(np.zeros((1, 4), np.float32))
+        OodModel(arrays).scores(np.zeros((1, 4), np.float32))
 
 
 def test_the_percentile_is_among_validation_pictures():
     arrays = learn(*known())
-    found = Known({**arrays, "validation": np.array([4, 1, 3, 2], np.float32)})
+    found = OodModel({**arrays, "validation": np.array([4, 1, 3, 2], np.float32)})
     assert found.n == 4
     assert [found.percentile(score) for score in (0.5, 1, 2.5, 9)] == [0, 0, 50, 100]
-    assert Known(arrays).percentile(9) == 0, "nothing to read it against"
+    assert OodModel(arrays).percentile(9) == 0, "nothing to read it against"

@@ -5,10 +5,10 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, icon, page_head, panel_states, selection_bar
 from dashboard.components.panel import slot
-from dashboard.data.store import Broken, Comparison, Missing, RunEntry
+from dashboard.data.store import Broken, Missing, RunEntry, RunPair
 from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
 from dashboard.pages.comparison.letters import letter
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import SPLITS, Selection
 
 PATH, TITLE = "/comparison", "Comparison"
@@ -22,7 +22,7 @@ SEEN = {
 }
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """Verdict, selection, who is right where, matrix and classes, curves and settings, gallery."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     picker = html.Div(
@@ -53,7 +53,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The page's head, which tells when there is nothing to compare, then its panels."""
 
     @app.callback(
@@ -68,7 +68,7 @@ def register(app: Dash, doors: Doors) -> None:
         selection = Selection.parse(search)
         splits = selection_bar.splits(selection, SPLITS)
         try:
-            pair = doors.store.compare(selection)
+            pair = services.store.compare(selection)
         except Missing as missing:
             return alone(missing), "Two runs, image by image.", None, splits
         except Broken as broken:
@@ -85,12 +85,12 @@ def register(app: Dash, doors: Doors) -> None:
     def list_against(search: str | None, _: object):
         selection = Selection.parse(search)
         try:
-            run = doors.store.shown(selection.run)
+            run = services.store.shown(selection.run)
         except (LookupError, ValueError):
             return [], None
-        marks, rivals = doors.store.marks(), doors.store.rivals(run)
+        marks, rivals = services.store.marks(), services.store.rivals(run)
         try:
-            chosen = doors.store.other(run, selection.against).run_id
+            chosen = services.store.other(run, selection.against).run_id
         except (LookupError, ValueError):
             chosen = None
         listed = [(e, why) for e, why in rivals if not marks.of(e.run_id).archived or e.run_id == chosen]
@@ -98,7 +98,7 @@ def register(app: Dash, doors: Doors) -> None:
         return nothing + [option(entry, why, marks.name(entry.run_id)) for entry, why in listed], chosen or "none"
 
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)
 
 
 def option(entry: RunEntry, why: str, name: str) -> dict[str, object]:
@@ -117,7 +117,7 @@ def alone(missing: Missing) -> html.Div:
     return html.Div([title, panel_states.empty(str(missing), missing.command), train], className="ff-card")
 
 
-def about(pair: Comparison) -> list:
+def about(pair: RunPair) -> list:
     """Which two, on which images."""
     first, second = (run.predictions(pair.split).ids for run in (pair.a, pair.b))
     words = [

@@ -4,11 +4,11 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Comparison
+from dashboard.data.store import RunPair
 from dashboard.exports import tables
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import BUCKETS, Selection
 
 FACE, BODY, CSV = "comparison-buckets-face", "comparison-buckets-body", "comparison-buckets-csv"
@@ -20,17 +20,17 @@ def layout() -> html.Article:
     return card("Who is right", __doc__ or "", body, tools=html.Span(id=CSV))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Counted under every chip but the bucket, which is this panel's own."""
 
     @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("url", "search"))
     def draw_buckets(search: str | None):
         selection = Selection.parse(search)
-        pair = doors.store.compare(selection)
+        pair = services.store.compare(selection)
         return four(pair, selection), csv_link(tables.url("buckets", selection))
 
 
-def names(pair: Comparison) -> list[list]:
+def names(pair: RunPair) -> list[list]:
     """What the four are called."""
     return [
         [html.I(className="sw both"), "Both right"],
@@ -40,7 +40,7 @@ def names(pair: Comparison) -> list[list]:
     ]
 
 
-def four(pair: Comparison, selection: Selection) -> list:
+def four(pair: RunPair, selection: Selection) -> list:
     """The bar, then the buttons."""
     counts = pair.buckets(selection).tolist()
     n = sum(counts)
@@ -59,7 +59,7 @@ def four(pair: Comparison, selection: Selection) -> list:
         className="stack-bar",
         **{"aria-hidden": "true"},
     )
-    shares = [Share(count, max(n, 1)) for count in counts]
+    shares = [Proportion(count, max(n, 1)) for count in counts]
     titles = ("both right", f"only {pair.a.title} right", f"only {pair.b.title} right", "neither right")
     buttons = [
         html.Button(

@@ -5,10 +5,10 @@ from dash import Dash, Input, Output, html
 from dashboard.analysis.comparison import changes
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Comparison
+from dashboard.data.store import RunPair
 from dashboard.exports import tables
 from dashboard.pages.comparison.letters import letter
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE, BODY, CSV = "comparison-changed-face", "comparison-changed-body", "comparison-changed-csv"
@@ -27,16 +27,16 @@ def layout() -> html.Article:
     return card("What was different", __doc__ or "", body, span=4, tools=html.Span(id=CSV))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Read off both manifests, whatever the selection."""
 
     @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("app-view-state", "data"))
     def draw_changed(search: str | None):
         selection = Selection.parse(search)
-        return table(doors.store.compare(selection)), csv_link(tables.url("changes", selection))
+        return table(services.store.compare(selection)), csv_link(tables.url("changes", selection))
 
 
-def table(pair: Comparison) -> list:
+def table(pair: RunPair) -> list:
     """One row a difference."""
     found, same = changes(pair)
     head = html.Thead(

@@ -8,11 +8,11 @@ from dash import Dash, Input, Output, State, html
 from dashboard import theme
 from dashboard.components import card, csv_link, matrix, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Comparison
+from dashboard.data.store import RunPair
 from dashboard.exports import tables
 from dashboard.figures import delta as figure
 from dashboard.pages.comparison.letters import letter
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "comparison-delta"
@@ -45,7 +45,7 @@ def layout() -> html.Article:
     return card("What changed in the confusion", __doc__ or "", body, tools=matrix.view_switch(ID), span=7)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Counted under every chip but true and predicted, which are this panel's own; a click becomes a new address."""
 
     @panel_callback(
@@ -63,7 +63,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_delta(search: str | None, mode: str):
         selection = Selection.parse(search)
-        pair = doors.store.compare(selection)
+        pair = services.store.compare(selection)
         first, second = pair.confusions(selection)
         classes, here = pair.a.classes, matrix.chosen_cells(pair.a, selection.with_(outcome=()))
         drawn = figure.heatmap(first, second, classes, chosen=here, mode=theme.mode_of(mode))
@@ -93,7 +93,7 @@ def register(app: Dash, doors: Doors) -> None:
     matrix.register(app, ID)
 
 
-def table(pair: Comparison, selection: Selection, first: np.ndarray, second: np.ndarray) -> html.Div:
+def table(pair: RunPair, selection: Selection, first: np.ndarray, second: np.ndarray) -> html.Div:
     """The keyboard's matrix."""
     classes = pair.a.classes
 
@@ -105,7 +105,7 @@ def table(pair: Comparison, selection: Selection, first: np.ndarray, second: np.
     return matrix.table(classes, selection, cell, name="Change of the confusion matrix")
 
 
-def top(pair: Comparison, selection: Selection, first: np.ndarray, second: np.ndarray) -> list:
+def top(pair: RunPair, selection: Selection, first: np.ndarray, second: np.ndarray) -> list:
     """The mistakes that changed most, in the colour of the run they speak for."""
     classes = pair.a.classes
     change = (first - second) * ~np.eye(len(classes), dtype=bool)

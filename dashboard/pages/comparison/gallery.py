@@ -7,9 +7,9 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, csv_link, dot, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Comparison
+from dashboard.data.store import RunPair
 from dashboard.exports import tables
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE = "comparison-gallery-face"
@@ -43,7 +43,7 @@ def layout(selection: Selection) -> html.Article:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Exactly the selected images, 48 a page."""
 
     @panel_callback(
@@ -57,7 +57,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_gallery(search: str | None):
         selection = Selection.parse(search)
-        pair = doors.store.compare(selection)
+        pair = services.store.compare(selection)
         rows = pair.ordered(selection)
         n = len(rows)
         title = f"{n:,} image{'' if n == 1 else 's'}"
@@ -84,7 +84,7 @@ def register(app: Dash, doors: Doors) -> None:
         return selection.with_(sort=sort).query()
 
 
-def pictures(pair: Comparison, selection: Selection, rows: np.ndarray) -> list:
+def pictures(pair: RunPair, selection: Selection, rows: np.ndarray) -> list:
     """The images at these places of the comparison, with both answers and the label."""
     classes, answers = pair.a.classes, pair.answers
     first, second = pair.probabilities()

@@ -8,7 +8,7 @@ from dashboard.components import card, class_bars, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
 from dashboard.figures import gaps as figure
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "comparison-gaps"
@@ -25,7 +25,7 @@ def layout() -> html.Article:
     return card("Gap per class", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), span=5, id=f"{ID}-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Counted under every chip but true, predicted, outcome and bucket."""
 
     @panel_callback(
@@ -41,7 +41,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_gaps(search: str | None, mode: str):
         selection = Selection.parse(search)
-        pair = doors.store.compare(selection)
+        pair = services.store.compare(selection)
         found, classes = gaps(pair.by_class(selection)), pair.a.classes
         drawn = figure.bars(
             found.gap, found.low, found.high, found.n, found.sure, classes,

@@ -7,10 +7,10 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, csv_link, graph, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView, wilson
+from dashboard.data.store import RunData, wilson
 from dashboard.exports import tables
 from dashboard.figures import pace as figure
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -40,7 +40,7 @@ def layout() -> html.Article:
     return card("How they learned", __doc__ or "", body, span=8, tools=tools)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Both runs' curves, whatever the selection."""
 
     @panel_callback(
@@ -56,7 +56,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_pace(search: str | None, by: str, mode: str):
         selection = Selection.parse(search)
-        pair = doors.store.compare(selection)
+        pair = services.store.compare(selection)
         by, mode = by if by in figure.BY else "epoch", theme.mode_of(mode)
         runs = (pair.a, pair.b)
         best = (pair.a.manifest.get("best_epoch", 0), pair.b.manifest.get("best_epoch", 0))
@@ -74,13 +74,13 @@ def register(app: Dash, doors: Doors) -> None:
         )
 
 
-def band(run: RunView) -> tuple:
+def band(run: RunData) -> tuple:
     """Ends of the 95 % interval of the validation accuracy, per epoch."""
     n = run.dataset["counts"]["validation"]
     return wilson((run.history()["validation_accuracy"] * n).to_numpy(), n)
 
 
-def note(run: RunView) -> str:
+def note(run: RunData) -> str:
     """How long and on what."""
     seconds, epochs = float(run.history()["seconds"].sum()), len(run.history())
     over = f"{epochs} epoch{'' if epochs == 1 else 's'} over {run.manifest['train_images']:,} images"

@@ -9,9 +9,9 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import REDRAWS, SEED, wilson
 from dashboard.exports import tables
 from dashboard.figures.gaps import points, reach
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE, BODY = "comparison-verdict-face", "comparison-verdict-body"
@@ -25,13 +25,13 @@ def layout() -> html.Section:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Redraw when runs or split change; the selection does not touch the verdict on the whole split."""
 
     @panel_callback(app, FACE, plain.children(BODY), Input("app-view-state", "data"))
     def draw_verdict(search: str | None):
         selection = Selection.parse(search)
-        found = verdict(doors.store.compare(selection))
+        found = verdict(services.store.compare(selection))
         return [hero(found, selection), html.Div(stats(found), className="stats")]
 
 
@@ -130,6 +130,6 @@ def signed(value: float) -> str:
 
 def share(label, part: int, n: int, floor: float, colour: str = "var(--ff-accent)") -> html.Div:
     """A proportion with its Wilson interval."""
-    found = Share(part, n)
+    found = Proportion(part, n)
     mark = whisker(found.value, *found.ends, (min(floor, found.ends[0]), 1), colour)
     return stat(label, found.percent, "%", mark, f"{found.span}, {part:,}")

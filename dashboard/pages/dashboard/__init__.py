@@ -15,7 +15,7 @@ from dashboard.pages.dashboard import (
     gallery,
     scores,
 )
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 PATH, TITLE = "/", "Dashboard"
@@ -30,44 +30,45 @@ SEEN = {
 }
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The score card, the selection, two rows of panels."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     actions = [html.Div(id="dashboard-split"), copy, html.Div(id="dashboard-export")]
     return html.Div(
         [
             page_head("Dashboard", html.Span(id="dashboard-about"), actions),
-            scores.layout(doors, selection),
+            scores.layout(services, selection),
             selection_bar.layout(),
             html.Div(
                 [
-                    confusion.layout(doors, selection),
+                    confusion.layout(services, selection),
                     html.Div(
-                        [accuracy.layout(doors, selection), distribution.layout(doors, selection)], className="stack c5"
+                        [accuracy.layout(services, selection), distribution.layout(services, selection)],
+                        className="stack c5",
                     ),
                 ],
                 className="ff-grid",
             ),
-            contrast.layout(doors, selection),
+            contrast.layout(services, selection),
             html.Div(
-                [confidence.layout(doors, selection), calibration.layout(doors, selection)],
+                [confidence.layout(services, selection), calibration.layout(services, selection)],
                 className="ff-grid",
                 id=SURE_AT,
             ),
-            gallery.layout(doors, selection),
-            attention.layout(doors, selection),
+            gallery.layout(services, selection),
+            attention.layout(services, selection),
             *lazy_panel.layout(SURE),
         ]
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The panels, then the page's head."""
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)
     lazy_panel.register(app, SURE, SURE_AT)
     for panel in LATER:
-        panel.register(app, doors, SURE)
+        panel.register(app, services, SURE)
 
     @app.callback(
         Output("dashboard-about", "children"),
@@ -80,13 +81,13 @@ def register(app: Dash, doors: Doors) -> None:
         link = html.A(
             [icon("download"), "Export"], href=tables.url("selection", selection), className="btn-ff", download=""
         )
-        return about(doors, selection), selection_bar.splits(selection), link
+        return about(services, selection), selection_bar.splits(selection), link
 
 
-def about(doors: Doors, selection: Selection) -> str:
+def about(services: Services, selection: Selection) -> str:
     """Which run, which pictures."""
     try:
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         n = len(run.predictions(selection.split).ids)
     except (LookupError, ValueError):
         return "No run to show."

@@ -9,16 +9,16 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import wilson
 from dashboard.exports import tables
 from dashboard.figures import accuracy as figure
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.dashboard.scores import floor_of
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "dashboard-accuracy"
 FACE = f"{ID}-face"
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Bars, best class first."""
     tools = [
         segmented(f"{ID}-select", [("zero", "From 0"), ("cut", "Zoomed")], "zero", "Axis"),
@@ -27,7 +27,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return card("Accuracy per class", __doc__, [slot(FACE), class_bars.layout(ID)], tools=tools, id=f"{ID}-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Counted under every chip but true, predicted and outcome, which are this panel's own."""
 
     @panel_callback(
@@ -46,7 +46,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_accuracy(search: str | None, axis: str, mode: str):
         selection = Selection.parse(search)
         mode = theme.mode_of(mode)
-        run = doors.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).asked(selection)
         counts = run.confusion(selection)
         right, n = counts.diagonal(), counts.sum(1)
         low, high = wilson(right, n)
@@ -67,7 +67,7 @@ def register(app: Dash, doors: Doors) -> None:
             chosen=selection.true,
             mode=mode,
         )
-        shares = [Share(int(right[i]), int(n[i])) for i in order]
+        shares = [Proportion(int(right[i]), int(n[i])) for i in order]
         buttons, values = class_bars.named_right(selection.explicit(), names, shares)
         options = [{"value": "zero", "label": "From 0"}, {"value": "cut", "label": f"From {100 * cut:.0f} %"}]
         return (

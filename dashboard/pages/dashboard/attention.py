@@ -17,7 +17,7 @@ from dashboard.data.store import Broken, Missing
 from dashboard.exports import tables
 from dashboard.figures import attention as figures
 from dashboard.format.images import inline_url
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import MEANS
 from dashboard.state.selection import Selection
 
@@ -29,7 +29,7 @@ VERSUS, METHOD, TARGET = f"{ID}-versus", f"{ID}-method", f"{ID}-target"
 SHORT = 60  # letters of a choice
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Closed, it costs nothing; the address says whether it is open, and against what."""
 
     def field(words: str, id: str, options: list) -> html.Div:
@@ -64,7 +64,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return card("Where it looks", " ".join((__doc__ or "").split()), body, tools=tools, id=f"{ID}-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Choices become the address in the browser; the server draws what is open."""
     app.clientside_callback(
         """(search, before) => {
@@ -123,7 +123,7 @@ def register(app: Dash, doors: Doors) -> None:
             return [], None, None, no_update
         keep = selection.with_(versus=narrowing(selection))
         return (
-            choices(doors, selection),
+            choices(services, selection),
             button("Hold this selection", small=True, search=keep.query()),
             csv_link(tables.url("attention", selection)) if selection.versus else None,
             no_update if selection.versus else "",  # or the browser shows the first choice as chosen
@@ -144,8 +144,8 @@ def register(app: Dash, doors: Doors) -> None:
             return []
         if selection.versus is None:
             raise Missing("The address names nothing that the selection can be held against: choose it above.")
-        which = kept(doors.store.shown(selection.run).during(selection.epoch))
-        return drawn(compare(doors, selection), theme.mode_of(mode), which)
+        which = kept(services.store.shown(selection.run).during(selection.epoch))
+        return drawn(compare(services, selection), theme.mode_of(mode), which)
 
 
 def asked(search: Any) -> bool:
@@ -159,9 +159,9 @@ def narrowing(selection: Selection) -> str:
     return kept.query()
 
 
-def choices(doors: Doors, selection: Selection) -> list[dict[str, str]]:
+def choices(services: Services, selection: Selection) -> list[dict[str, str]]:
     """What the selection can be held against."""
-    run = doors.store.shown(selection.run)
+    run = services.store.shown(selection.run)
     found = [
         {"value": "right", "label": "the right ones of its classes"},
         {"value": "rest", "label": "all other images"},
@@ -171,7 +171,7 @@ def choices(doors: Doors, selection: Selection) -> list[dict[str, str]]:
         words = f"{cell[0]} guessed {cell[1]}" if cell else "a second cell of the matrix"
         found.append({"value": "contrast", "label": words})
     try:
-        other = doors.store.other(run, selection.against).title
+        other = services.store.other(run, selection.against).title
         found.append({"value": "run", "label": f"the same images in {other}"})
     except (Missing, Broken):
         pass
@@ -228,7 +228,7 @@ def drawn(found: Compared, mode: str, which: str = "") -> list:
     return [html.Div(parts, className="att-row"), html.P(words, className="quiet small")]
 
 
-def side(letter: str, found: Looked, veil: np.ndarray, about: str) -> html.Div:
+def side(letter: str, found: Looked, heatmap_overlay: np.ndarray, about: str) -> html.Div:
     """Mean image, and the same under what spoke for the classes; how many images each is of."""
     picture = inline_url(figures.mean_picture(found.image))
     pictures = [
@@ -248,7 +248,9 @@ def side(letter: str, found: Looked, veil: np.ndarray, about: str) -> html.Div:
                     html.Div(
                         [
                             html.Img(src=picture, alt=""),
-                            html.Img(src=inline_url(veil), alt=f"Mean attribution of {letter}", className="over"),
+                            html.Img(
+                                src=inline_url(heatmap_overlay), alt=f"Mean attribution of {letter}", className="over"
+                            ),
                         ],
                         className="shot",
                     ),

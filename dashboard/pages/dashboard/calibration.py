@@ -8,20 +8,20 @@ from dashboard import theme
 from dashboard.components import card, csv_link, lazy_panel, plain, reliability
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "dashboard-calibration"
 FACE = f"{ID}-face"
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Drawn when it comes near the window."""
     body = [slot(FACE, "Counting the bins"), html.Div(reliability.layout(ID), className="reliable")]
     return card("Calibration", __doc__ or "", body, span=5, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
 
 
-def register(app: Dash, doors: Doors, asked: str) -> None:
+def register(app: Dash, services: Services, asked: str) -> None:
     """asked: the store that holds the address once the panel is near."""
 
     @panel_callback(
@@ -37,7 +37,7 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
     )
     def draw_calibration(search: Any, mode: Any):
         selection = lazy_panel.read(search)
-        drawn = reliability.draw(doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
+        drawn = reliability.draw(services.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
         return *drawn, csv_link(tables.url("calibration", selection))
 
-    reliability.register(app, doors, ID)
+    reliability.register(app, services, ID)

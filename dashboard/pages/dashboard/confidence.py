@@ -10,11 +10,11 @@ from dashboard.analysis import confidence
 from dashboard.analysis.confidence import Answers
 from dashboard.components import bins, button, card, clicks, csv_link, graph, lazy_panel, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, RunView
+from dashboard.data.store import Broken, Missing, RunData
 from dashboard.exports import tables
 from dashboard.figures import confidence as figure
-from dashboard.format.proportion import Share
-from dashboard.services.container import Doors
+from dashboard.format.proportion import Proportion
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "dashboard-confidence"
@@ -29,7 +29,7 @@ MOVE = """(search) => {
 }"""
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Drawn when it comes near the window."""
     slider = html.Div(
         [
@@ -54,7 +54,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return card("Confidence", __doc__ or "", body, span=7, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
 
 
-def register(app: Dash, doors: Doors, asked: str) -> None:
+def register(app: Dash, services: Services, asked: str) -> None:
     """asked: the store that holds the address once the panel is near."""
 
     @panel_callback(
@@ -71,7 +71,7 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
     )
     def draw_confidence(search: Any, mode: Any):
         selection = lazy_panel.read(search)
-        run = doors.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).asked(selection)
         table = confidence.histogram(run, selection)
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
         found = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
@@ -94,7 +94,7 @@ def register(app: Dash, doors: Doors, asked: str) -> None:
     )
     def choose_bin(click: Any, search: str | None):
         found, selection = clicked(click), Selection.parse(search)
-        if found is None or not holds(doors, selection, *found):
+        if found is None or not holds(services, selection, *found):
             raise PreventUpdate
         return opened(selection, *found).query()
 
@@ -107,12 +107,12 @@ def clicked(click: Any) -> tuple[int, str] | None:
     return int(x * confidence.BINS / 100), "right" if curve == figure.RIGHT else "wrong"
 
 
-def holds(doors: Doors, selection: Selection, place: int, outcome: str) -> bool:
+def holds(services: Services, selection: Selection, place: int, outcome: str) -> bool:
     """Whether there is an image in a bin that was clicked, or the bin is chosen and is let go of."""
     if bins.is_bin(selection.conf, place, confidence.BINS):
         return True
     try:
-        table = confidence.histogram(doors.store.shown(selection.run).asked(selection), selection)
+        table = confidence.histogram(services.store.shown(selection.run).asked(selection), selection)
     except (Missing, Broken):
         return False
     return bool(table[outcome].iloc[place])
@@ -127,7 +127,7 @@ def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
     return selection.with_(conf=ends, tempered=None, outcome=outcomes, reject=None if cut else selection.reject)
 
 
-def answers(run: RunView, selection: Selection) -> list:
+def answers(run: RunData, selection: Selection) -> list:
     """Coverage, how right the answers are, what stays wrong; thresholds that validation suggests."""
     found: Answers = confidence.answers(run, selection)
     out = found.coverage.n - found.coverage.count
@@ -149,13 +149,13 @@ def answers(run: RunView, selection: Selection) -> list:
     return [html.Div(stats, className="stats"), *presets(run, selection)]
 
 
-def proportion(label: str, share: Share, words: str) -> html.Div:
+def proportion(label: str, share: Proportion, words: str) -> html.Div:
     """With its interval and n."""
     mark = whisker(share.value, *share.ends, (0.0, 1.0))
     return stat(label, share.percent if share.n else "–", "%", mark, f"{share.span}, {words}")
 
 
-def presets(run: RunView, selection: Selection) -> list:
+def presets(run: RunData, selection: Selection) -> list:
     """Thresholds at which validation is right often enough, as buttons."""
     found: list = []
     for share in confidence.TARGETS:

@@ -10,11 +10,11 @@ from dashboard.components import button, card, csv_link, matrix, plain
 from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import without_outcome
-from dashboard.data.store import RunView, wilson
+from dashboard.data.store import RunData, wilson
 from dashboard.exports import tables
 from dashboard.figures import confusion as figure
-from dashboard.format.proportion import Share
-from dashboard.services.container import Doors
+from dashboard.format.proportion import Proportion
+from dashboard.services.container import Services
 from dashboard.state.selection import TOPS, Selection
 
 ID = "dashboard-confusion"
@@ -37,7 +37,7 @@ class Ids(StrEnum):
     CSV = "dashboard-confusion-csv"
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The matrix with its labels as buttons, or the same as a table of buttons, and the top confusions."""
     legend = [
         html.I(className="ramp seq"),
@@ -62,7 +62,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return card("Confusion", __doc__, body, span=7, tools=plain.place(Ids.VIEW, className="row-ff"))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Draw from the address; a click becomes a new address."""
 
     @panel_callback(
@@ -84,7 +84,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_confusion(search: str | None, mode: str):
         selection = Selection.parse(search)
-        run, view = doors.store.shown(selection.run).asked(selection), selection.matrix
+        run, view = services.store.shown(selection.run).asked(selection), selection.matrix
         shown = Shown.of(run, selection)
         chosen = matrix.chosen_cells(run, selection)
         size = next((size for most, size in SIZES if len(shown.names) <= most), 0)
@@ -125,7 +125,7 @@ def register(app: Dash, doors: Doors) -> None:
     def choose_cell(click: dict | None, keys: dict | None, search: str | None):
         truth, guess = matrix.clicked(click)
         selection, held = Selection.parse(search), keys if isinstance(keys, dict) else {}
-        rows, columns = matrix.behind(doors.store.shown(selection.run).asked(selection), selection, truth, guess)
+        rows, columns = matrix.behind(services.store.shown(selection.run).asked(selection), selection, truth, guess)
         if held.get("shift") and len(rows) == len(columns) == 1:
             return selection.beside(truth, guess).query()
         return selection.cell(rows, columns, add=bool(held.get("ctrl"))).query()
@@ -179,7 +179,7 @@ def table(shown: Shown, selection: Selection) -> html.Div:
     )
 
 
-def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
+def top(run: RunData, selection: Selection, counts: np.ndarray) -> list:
     """The most frequent mistakes, each with a bar. counts: int [C, C]."""
     mistakes, total = counts * ~np.eye(len(counts), dtype=bool), counts.sum(1)
     order = np.argsort(-mistakes, axis=None, kind="stable")[: matrix.TOP].tolist()
@@ -188,7 +188,7 @@ def top(run: RunView, selection: Selection, counts: np.ndarray) -> list:
     for i, j in (divmod(k, len(counts)) for k in order):
         if mistakes[i, j]:
             pair = run.classes[i], run.classes[j]
-            share = Share(int(mistakes[i, j]), int(total[i]))
+            share = Proportion(int(mistakes[i, j]), int(total[i]))
             cells.append((*pair, f"{mistakes[i, j]:,}", mistakes[i, j] / mistakes.max(), {}))
             hints[pair] = f"{share.percent} % ({share.span}) of {share.n:,} {pair[0]}"
     return matrix.toplist(cells, selection, "No mistakes here.", hints=hints, contrast=True)
@@ -240,7 +240,7 @@ def views(selection: Selection) -> list:
     return [seg(numbers, "Normalisation"), seg(kinds, "View")]
 
 
-def ways(run: RunView, selection: Selection) -> list:
+def ways(run: RunData, selection: Selection) -> list:
     """Order, colour, diagonal, and for many classes how many."""
     view, classes = selection.matrix, len(run.classes)
     order = [

@@ -12,12 +12,12 @@ from dashboard.analysis import confidence
 from dashboard.components import button, csv_link, dot, graph, icon, plain, save_menu, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
-from dashboard.data.store import Missing, RunView
+from dashboard.data.store import Missing, RunData
 from dashboard.exports import tables
 from dashboard.figures import confidence as figure
 from dashboard.format.images import inline_url
-from dashboard.format.proportion import Share
-from dashboard.services.container import Doors
+from dashboard.format.proportion import Proportion
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "dashboard-contrast"
@@ -36,7 +36,7 @@ OPEN = """(search, before) => {
 }"""
 
 
-def layout(doors: Doors, selection: Selection) -> html.Section:
+def layout(services: Services, selection: Selection) -> html.Section:
     """Not there until a second cell is chosen."""
     head = html.Div(
         [
@@ -89,7 +89,7 @@ def side(name: str) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Drawn only while the address names a second cell."""
     app.clientside_callback(
         OPEN % ID, Output(ASKED, "data"), Output(ID, "className"), Input("url", "search"), State(ASKED, "data")
@@ -121,7 +121,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not isinstance(search, str) or not search:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).asked(selection)
         return drawn(run, selection, theme.mode_of(mode))
 
     @app.callback(
@@ -133,7 +133,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def choose_other(true: Any, pred: Any, search: str | None):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         if true not in run.classes or pred not in run.classes or not selection.contrast:
             raise PreventUpdate
         if selection.other_cell(run.classes) == (true, pred):
@@ -141,7 +141,7 @@ def register(app: Dash, doors: Doors) -> None:
         return selection.beside(true, pred).query() if selection.true or selection.pred else None
 
 
-def drawn(run: RunView, selection: Selection, mode: str) -> tuple:
+def drawn(run: RunData, selection: Selection, mode: str) -> tuple:
     """Every part, in the order of the callback's outputs. Raises Missing where the second cell is not of this run."""
     other = selection.contrasted(run.classes)
     if other is None:
@@ -162,13 +162,13 @@ def drawn(run: RunView, selection: Selection, mode: str) -> tuple:
     return tools(selection, other), *parts, options, other.true[0], options, other.pred[0]
 
 
-def spread(run: RunView, selection: Selection) -> np.ndarray:
+def spread(run: RunData, selection: Selection) -> np.ndarray:
     """int [bins]: the selected images by confidence, bins as in the histogram of confidence."""
     predictions, mask = run.predictions(selection.split), run.mask(selection)
     return confidence.bins(predictions.confidence[mask], predictions.right[mask], confidence.BINS)["n"].to_numpy()
 
 
-def head(run: RunView, selection: Selection, one: Selection, n: int) -> list:
+def head(run: RunData, selection: Selection, one: Selection, n: int) -> list:
     """What this side holds, how many, their share of all images and of their true class, and where to see them all."""
 
     def names(values: tuple[str, ...], none: str) -> list:
@@ -185,7 +185,7 @@ def head(run: RunView, selection: Selection, one: Selection, n: int) -> list:
     said: list = [html.B(f"{n:,} "), words(n, total)]
     if len(one.true) == 1:
         of = int(run.mask(one, without=("pred", "outcome")).sum())
-        share = Share(n, of)
+        share = Proportion(n, of)
         said.append(f"; {share.percent} % ({share.span}) of {of:,} {one.true[0]}")
     links: list = [csv_link(tables.url("selection", one))]
     if one != selection.with_(contrast=None):
@@ -193,7 +193,7 @@ def head(run: RunView, selection: Selection, one: Selection, n: int) -> list:
     return [html.H3([*title, *links]), html.P(said, className="small quiet")]
 
 
-def mean(run: RunView, selection: Selection, n: int) -> list:
+def mean(run: RunData, selection: Selection, n: int) -> list:
     """The mean picture."""
     if not n:
         return [html.Figcaption("no image")]

@@ -7,14 +7,14 @@ from dashboard.components import card, class_bars, csv_link, plain, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
 from dashboard.figures import distribution as figure
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "dashboard-distribution"
 FACE = f"{ID}-face"
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Bars in class order."""
     tools = [
         segmented(f"{ID}-select", [("selection", "Selection"), ("all", "All")], "selection", "Counted images"),
@@ -23,7 +23,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return card("Class distribution", __doc__, [slot(FACE), class_bars.layout(ID)], tools=tools, id=f"{ID}-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Counted under every chip but predicted, which is this panel's own; or over the whole split."""
 
     @panel_callback(
@@ -41,7 +41,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_distribution(search: str | None, counted: str, mode: str):
         selection = Selection.parse(search)
         mode = theme.mode_of(mode)
-        run = doors.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).asked(selection)
         classes = len(run.classes)
         guesses, truths = run.distribution(selection, whole=counted == "all")
         drawn = figure.bars(

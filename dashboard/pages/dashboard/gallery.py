@@ -7,7 +7,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.components import button, csv_link, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE = "dashboard-gallery-face"
@@ -16,7 +16,7 @@ SORT = "dashboard-gallery-select"
 SORTS = {"confident": "Most confidently wrong", "unsure": "Least confident", "id": "By id"}
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The images of the selection, a page at a time."""
     sort = dbc.Select(
         id=SORT,
@@ -36,7 +36,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return html.Article([head, slot(FACE), body], className="ff-card", id="dashboard-gallery-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Exactly the selected images, 48 a page."""
 
     @panel_callback(
@@ -50,7 +50,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_gallery(search: str | None):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).asked(selection)
         rows = run.ordered(selection)
         n = len(rows)
         title = f"{n:,} image{'' if n == 1 else 's'}"

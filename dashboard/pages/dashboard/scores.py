@@ -5,30 +5,30 @@ from dash import Dash, Input, html
 
 from dashboard.components import dot, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView, wilson
+from dashboard.data.store import RunData, wilson
 from dashboard.figures.accuracy import percent_ticks
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE = "dashboard-scores-face"
 BODY = "dashboard-scores-body"
 
 
-def layout(doors: Doors, selection: Selection) -> html.Section:
+def layout(services: Services, selection: Selection) -> html.Section:
     """One card: the accuracy with all classes on one axis, and six more numbers."""
     return html.Section([slot(FACE), plain.place(BODY, className="ff-card scores")], **{"aria-label": "Scores"})
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Redraw when run, split, labels or epoch change; the selection does not touch the whole split's scores."""
 
     @panel_callback(app, FACE, plain.children(BODY), Input("app-view-state", "data"))
     def draw_scores(search: str | None):
         selection = Selection.parse(search)
-        return body(doors.store.shown(selection.run).asked(selection), selection.split)
+        return body(services.store.shown(selection.run).asked(selection), selection.split)
 
 
-def body(run: RunView, split: str) -> list:
+def body(run: RunData, split: str) -> list:
     """Hero and stats of a split."""
     predictions = run.predictions(split)
     classes = len(run.classes)
@@ -38,7 +38,7 @@ def body(run: RunView, split: str) -> list:
     share = np.divide(hits, n, out=np.zeros(classes), where=n > 0)
     right, total = int(hits.sum()), int(n.sum())
     ends = (float(wilson(right, total)[0]), float(wilson(right, total)[1]))
-    said = ", labels as reviewed" if run.standing else ""
+    said = ", labels as reviewed" if run.current_labels else ""
     said += f", after epoch {run.epoch}" if run.epoch is not None and split != "reference" else ""
     hero = html.Div(
         [
@@ -113,7 +113,7 @@ def strip(classes: list[str], share, low, high, overall: float, ends: tuple[floa
     return html.Div(parts, className="strip", role="img", style={"--n": len(classes)}, **{"aria-label": words})
 
 
-def stats(run: RunView, split: str, share, low, high, n) -> list:
+def stats(run: RunData, split: str, share, low, high, n) -> list:
     """Macro-F1, loss, calibration, best and worst class, size."""
     frame = run.scores(split)
     overall = frame[frame["class"].isna()].set_index("metric")

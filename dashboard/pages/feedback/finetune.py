@@ -9,10 +9,10 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.records.runs import Declined
 from dashboard.services import feedback
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Invalid, Job, Refused
 from dashboard.state.selection import Selection
 
@@ -63,7 +63,7 @@ def layout() -> html.Article:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Say what would be learned from, start it, watch it, and go on to the comparison."""
 
     @panel_callback(
@@ -75,8 +75,8 @@ def register(app: Dash, doors: Doors) -> None:
         Input("feedback-done-state", "data"),
     )
     def draw_what(search: str | None, _: object):
-        run = doors.store.shown(Selection.parse(search).run)
-        found = feedback.lessons(doors, run)
+        run = services.store.shown(Selection.parse(search).run)
+        found = feedback.lessons(services, run)
         return what(run, found), not found.kept
 
     @app.callback(
@@ -91,7 +91,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not clicks:
             raise PreventUpdate
         try:
-            job = feedback.begin(doors, doors.store.shown(Selection.parse(search).run))
+            job = feedback.begin(services, services.store.shown(Selection.parse(search).run))
         except Invalid as invalid:
             return no_update, " ".join(invalid.errors.values())
         except (Declined, Refused, LookupError, ValueError) as refusal:
@@ -107,13 +107,13 @@ def register(app: Dash, doors: Doors) -> None:
         State(Ids.ENDED, "data"),
     )
     def watch_tuning(_: int | None, mine: object, ended: object):
-        job = job_progress.newest(doors, mine, "feedback")
+        job = job_progress.newest(services, mine, "feedback")
         if job is None:
             return None, True, no_update
-        frozen = doors.jobs.lessons(job)
-        there = job_progress.comparison(doors, job, frozen.against if frozen else None)
+        frozen = services.jobs.lessons(job)
+        there = job_progress.comparison(services, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
-        shown = job_progress.live(doors, job, there, verdict(doors, job))
+        shown = job_progress.live(services, job, there, verdict(services, job))
         return shown, not job.active, now if there and now != ended else no_update
 
     # only the tab that started it goes on by itself
@@ -127,7 +127,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
 
 
-def what(run: RunView, found: feedback.Lessons) -> list[Any]:
+def what(run: RunData, found: feedback.Lessons) -> list[Any]:
     """What is learned from, and what of the accepted ones is not."""
     n, clients = len(found.kept), len(set(found.clients))
     if not n:
@@ -155,9 +155,9 @@ def what(run: RunView, found: feedback.Lessons) -> list[Any]:
     return parts
 
 
-def verdict(doors: Doors, job: Job) -> list[Any]:
+def verdict(services: Services, job: Job) -> list[Any]:
     """What came of it: whether it may be promoted, and its test score; nothing while it goes on."""
-    found = feedback.outcome(doors, job)
+    found = feedback.outcome(services, job)
     if found is None:
         return []
     mark = badge("may be promoted", "good") if found.proposed else badge("not proposed", "bad")

@@ -15,7 +15,7 @@ from dashboard.components.selection_bar import chip
 from dashboard.data.store import Broken
 from dashboard.records.feedback import Item
 from dashboard.services import feedback
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import STATES, Selection
 
 
@@ -43,10 +43,12 @@ ACTS = (
 )
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Filters, what to do with the chosen ones, and the list."""
     options = [{"value": ALL, "label": "All classes"}]
-    options += [{"value": name, "label": name} for name in dict.fromkeys((*doors.feedback.labels(), *selection.true))]
+    options += [
+        {"value": name, "label": name} for name in dict.fromkeys((*services.feedback.labels(), *selection.true))
+    ]
     fields = html.Div(
         [
             plain.place(Ids.STATE, className="chips"),
@@ -93,7 +95,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return card("Inbox", __doc__ or "", [fields, slot(Ids.FACE, "Reading feedback"), body], tools=links)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The list, and the two fields that write the address."""
 
     @panel_callback(
@@ -107,7 +109,7 @@ def register(app: Dash, doors: Doors) -> None:
         Input("feedback-done-state", "data"),
     )
     def list_feedback(search: str | None, _: object):
-        return listed(doors, Selection.parse(search))
+        return listed(services, Selection.parse(search))
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
@@ -133,17 +135,17 @@ def narrowed(selection: Selection, name: object, text: object) -> Selection:
     return selection.with_(true=classes, text=words if words and words.isprintable() else None)
 
 
-def listed(doors: Doors, selection: Selection) -> tuple[Any, ...]:
+def listed(services: Services, selection: Selection) -> tuple[Any, ...]:
     """States with their counts, one page of the list, where it is, and the ways out. Raises Broken."""
-    if not doors.feedback.readable():
+    if not services.feedback.readable():
         raise Broken(AWAY)
     chosen = feedback.filtered(selection)
-    counts = doors.feedback.counts(chosen)
+    counts = services.feedback.counts(chosen)
     total = counts[chosen.state] if chosen.state else sum(counts.values())
     pages = max(-(-total // PAGE), 1)
     page = min(selection.page, pages)
-    items = doors.feedback.listing(chosen, limit=PAGE, start=(page - 1) * PAGE)
-    marks = doors.store.marks()
+    items = services.feedback.listing(chosen, limit=PAGE, start=(page - 1) * PAGE)
+    marks = services.store.marks()
     grid: Any = [entry(one, marks.name(one.run)) for one in items]
     if not items:
         narrowing = chosen.state or chosen.run or chosen.labels or chosen.text
@@ -154,7 +156,7 @@ def listed(doors: Doors, selection: Selection) -> tuple[Any, ...]:
         links = [csv_link(f"/export/feedback.csv{query}"), csv_link(f"/export/feedback.zip{query}", "ZIP of accepted")]
     known = marks.name(selection.run) if selection.run else ""
     trash = html.Span(
-        id="feedback-trashed", hidden=True, **{"data-numbers": ",".join(map(str, doors.feedback.trashed()))}
+        id="feedback-trashed", hidden=True, **{"data-numbers": ",".join(map(str, services.feedback.trashed()))}
     )
     return states(selection, counts, known), grid, [foot(selection, page, pages, total), trash], links
 

@@ -18,7 +18,7 @@ from dashboard.pages.insights import (
     projection,
     stages,
 )
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 PATH, TITLE = "/insights", "Insights"
@@ -28,7 +28,7 @@ PANELS = (
 )  # fmt: skip
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """Light panels, the feature space, then what needs the network itself."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     return html.Div(
@@ -52,23 +52,23 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The page's head, the order of drawing, then the panels."""
 
     @app.callback(Output("insights-about", "children"), Output("insights-split", "children"), Input("url", "search"))
     def draw_head(search: str | None):
         selection = Selection.parse(search)
-        return about(doors, selection), selection_bar.splits(selection)
+        return about(services, selection), selection_bar.splits(selection)
 
     stages.register(app)
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)
 
 
-def about(doors: Doors, selection: Selection) -> str:
+def about(services: Services, selection: Selection) -> str:
     """Which run, and what it is."""
     try:
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
     except (LookupError, ValueError):
         return "No run to show."
     model, numbers = run.manifest["model"], run.manifest["parameters"]

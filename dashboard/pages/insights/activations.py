@@ -10,12 +10,12 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import card, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunView
+from dashboard.data.store import Missing, RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.pages.insights import architecture, picture
 from dashboard.pages.insights.stages import INSIDE
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -38,7 +38,7 @@ def layout() -> html.Article:
     return card("Feature maps", __doc__ or "", body, span=5)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Maps of the chosen picture at the chosen layer."""
 
     @panel_callback(
@@ -58,33 +58,33 @@ def register(app: Dash, doors: Doors) -> None:
         if not near:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
-        maps = feature_maps(doors, run, selection, chosen)
+        run = services.store.shown(selection.run)
+        maps = feature_maps(services, run, selection, chosen)
         layer = layer if isinstance(layer, str) and layer in maps else first_rectified(run, maps)
         return drawing(maps[layer], layer), options(run, maps), layer, note(maps[layer])
 
 
-def feature_maps(doors: Doors, run: RunView, selection: Selection, chosen: Any) -> dict[str, np.ndarray]:
+def feature_maps(services: Services, run: RunData, selection: Selection, chosen: Any) -> dict[str, np.ndarray]:
     """layer → float32 [ch, h, w] of the chosen picture, in the network's order."""
     pictures = run.pictures(selection.split)
-    maps = doors.predictor.feature_maps(run.run_id, pictures.images[picture.row_of(pictures, chosen)])
+    maps = services.predictor.feature_maps(run.run_id, pictures.images[picture.row_of(pictures, chosen)])
     if not maps:
         raise Missing("This network has no convolutions, so nothing in it is a picture any more after the first step.")
     return maps
 
 
-def kinds(run: RunView) -> dict[str, dict[str, Any]]:
+def kinds(run: RunData) -> dict[str, dict[str, Any]]:
     """layer name → its entry in the manifest."""
     return {layer["name"]: layer for layer in run.manifest.get("layers", [])}
 
 
-def first_rectified(run: RunView, maps: dict[str, np.ndarray]) -> str:
+def first_rectified(run: RunData, maps: dict[str, np.ndarray]) -> str:
     """The first layer of maps without negative values, where bright simply means yes; else the first."""
     known = kinds(run)
     return next((name for name in maps if known.get(name, {}).get("kind") == "ReLU"), next(iter(maps)))
 
 
-def options(run: RunView, maps: dict[str, np.ndarray]) -> list[dict[str, str]]:
+def options(run: RunData, maps: dict[str, np.ndarray]) -> list[dict[str, str]]:
     """'2 ReLU: 32 maps of 26 × 26'."""
     known = kinds(run)
     return [

@@ -9,11 +9,11 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunView
+from dashboard.data.store import Missing, RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import ARCHITECTURE
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE = "insights-architecture-face"
@@ -123,7 +123,7 @@ def layout() -> html.Article:
     return card("Architecture", __doc__ or "", body, tools=html.Span(csv_link(""), id=CSV))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The diagram of the open run."""
 
     @panel_callback(
@@ -131,10 +131,10 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_architecture(search: str | None):
         selection = Selection.parse(search)
-        return diagram(doors.store.shown(selection.run), selection), csv_link(url("layers", selection))
+        return diagram(services.store.shown(selection.run), selection), csv_link(url("layers", selection))
 
 
-def diagram(run: RunView, selection: Selection) -> list:
+def diagram(run: RunData, selection: Selection) -> list:
     """Every block in order, and where the numbers are."""
     layers = run.manifest.get("layers")
     if not layers:
@@ -186,7 +186,7 @@ def item(block: Block, total: int, longest: int, picture: str) -> html.Li:
     )
 
 
-def first_picture(run: RunView, selection: Selection) -> str:
+def first_picture(run: RunData, selection: Selection) -> str:
     """The address of a picture of the data set, '' without pictures on this machine."""
     try:
         ids = run.pictures(selection.split).ids

@@ -11,7 +11,7 @@ from dashboard.components import card, csv_link, plain, reliability
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports.tables import url
 from dashboard.pages.insights.stages import LATER
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "insights-calibration"
@@ -31,7 +31,7 @@ def layout() -> html.Article:
     return card("Calibration", __doc__ or "", body, span=4, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Under every chip but confidence, threshold and outcome."""
 
     @panel_callback(
@@ -50,7 +50,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        drawn = reliability.draw(doors.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
+        drawn = reliability.draw(services.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
         return *drawn, csv_link(url("calibration", selection))
 
-    reliability.register(app, doors, ID)
+    reliability.register(app, services, ID)

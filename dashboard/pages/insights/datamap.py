@@ -7,12 +7,12 @@ from dash import Dash, Input, Output, dcc, html
 from dashboard import theme
 from dashboard.components import button, card, csv_link, lazy_panel, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Recording, RunView
+from dashboard.data.store import Recording, RunData
 from dashboard.exports.tables import url
 from dashboard.figures import datamap as figure
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.insights.map_2d import dotted, register_lasso
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "insights-datamap"
@@ -54,7 +54,7 @@ def layout() -> html.Article:
     return card("Data map", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Drawn when it comes near the window."""
     lazy_panel.register(app, NEAR, f"{ID}-card")
 
@@ -73,7 +73,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_map(search: Any, mode: Any):
         selection, mode = lazy_panel.read(search), theme.mode_of(mode)
-        run = doors.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).asked(selection)
         recording = run.epochs(selection.split)
         rows = run.ordered(selection)
         to = button(f"Open {len(rows):,} in the gallery", small=True, search=selection.query(), path="/")
@@ -89,7 +89,7 @@ def register(app: Dash, doors: Doors) -> None:
     register_lasso(app, GRAPH, DRAWN, PLOT)
 
 
-def draw(run: RunView, recording: Recording, selection: Selection, mode: str) -> dict[str, Any]:
+def draw(run: RunData, recording: Recording, selection: Selection, mode: str) -> dict[str, Any]:
     """The points that are drawn, lit where they are selected."""
     predictions = run.predictions(selection.split)
     rows = figure.drawn_rows(recording.mean, MOST)
@@ -120,13 +120,13 @@ def legend(mode: str) -> list:
     ]
 
 
-def forgotten(run: RunView, recording: Recording, selection: Selection) -> list:
+def forgotten(run: RunData, recording: Recording, selection: Selection) -> list:
     """How many were never forgotten, often forgotten, never learned: each opens."""
     n = len(recording.mean)
     epochs = len(recording.right)
 
     def line(words: str, count: int, there: Selection | None) -> html.Li:
-        share = Share(count, n)
+        share = Proportion(count, n)
         doubt = html.Span(f" {share.percent} % ({share.span})", className="faint")
         inside = [html.B(f"{count:,}"), html.Span([words, doubt])]
         if there is None:

@@ -8,12 +8,12 @@ from dashboard import theme
 from dashboard.components import button, card, class_bars, csv_link, lazy_panel, matrix, plain
 from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView, wilson
+from dashboard.data.store import RunData, wilson
 from dashboard.exports import tables
 from dashboard.figures import accuracy, confusion
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.insights import projection
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "insights-epoch"
@@ -68,14 +68,14 @@ def layout() -> html.Article:
     return card("Time machine", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The slider follows the address, the panel and the colours of the feature space follow the slider."""
     lazy_panel.register(app, NEAR, f"{ID}-card")
 
     @panel_callback(app, BAR_FACE, plain.children(SAID), Output(f"{ID}-place", "data"), Input("url", "search"))
     def draw_slider(search: str | None):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         epochs = run.epochs(selection.split).epochs.tolist()
         then = run.asked(selection)
         at = len(epochs) if then.epoch is None else epochs.index(then.epoch)
@@ -110,7 +110,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_machine(search: Any, mode: Any):
         selection, mode = lazy_panel.read(search), theme.mode_of(mode)
-        final = doors.store.shown(selection.run)
+        final = services.store.shown(selection.run)
         final.epochs(selection.split)  # without a recording there is nothing to travel to
         run = final.asked(selection)
         shown = Shown.of(run, selection)
@@ -143,15 +143,15 @@ def register(app: Dash, doors: Doors) -> None:
     def choose_cell(click: Any, keys: Any, search: str | None):
         truth, guess = matrix.clicked(click)
         selection = Selection.parse(search)
-        rows, columns = matrix.behind(doors.store.shown(selection.run).asked(selection), selection, truth, guess)
+        rows, columns = matrix.behind(services.store.shown(selection.run).asked(selection), selection, truth, guess)
         ctrl = isinstance(keys, dict) and bool(keys.get("ctrl"))
         return selection.cell(rows, columns, add=ctrl).query()
 
 
-def said(run: RunView, selection: Selection, epochs: list[int]) -> list:
+def said(run: RunData, selection: Selection, epochs: list[int]) -> list:
     """The epoch and how good it was then; data-epochs: what the slider's places stand for, the last for the end."""
     right = run.predictions(selection.split).right
-    share = Share(int(right.sum()), len(right))
+    share = Proportion(int(right.sum()), len(right))
     best = run.manifest.get("best_epoch")
     name = f"the end (epoch {best} was kept)" if run.epoch is None else f"{run.epoch}"
     of = "" if run.epoch is None else f" of {run.manifest['config']['epochs']}"
@@ -168,7 +168,7 @@ def said(run: RunView, selection: Selection, epochs: list[int]) -> list:
     ]
 
 
-def classes(run: RunView, selection: Selection, mode: str) -> tuple:
+def classes(run: RunData, selection: Selection, mode: str) -> tuple:
     """Chart, names, values and number of rows of the share of each class named right, in the data set's order."""
     counts = run.confusion(selection)
     right, n = counts.diagonal(), counts.sum(1)
@@ -176,11 +176,11 @@ def classes(run: RunView, selection: Selection, mode: str) -> tuple:
     drawn = accuracy.bars(
         right, n, low, high, run.classes, colours=theme.class_colours(mode, len(n)), chosen=selection.true, mode=mode
     )
-    shares = [Share(*pair) for pair in zip(right.tolist(), n.tolist(), strict=True)]
+    shares = [Proportion(*pair) for pair in zip(right.tolist(), n.tolist(), strict=True)]
     return drawn, *class_bars.named_right(selection.explicit(), run.classes, shares), {"--n": len(n)}
 
 
-def change(final: RunView, then: RunView, selection: Selection) -> str:
+def change(final: RunData, then: RunData, selection: Selection) -> str:
     """What became of the answers between then and the end, over the whole split."""
     before, after = then.predictions(selection.split).right, final.predictions(selection.split).right
     if then.epoch is None:

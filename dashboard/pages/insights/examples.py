@@ -9,12 +9,12 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, csv_link, dot, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Predictions, RunView
+from dashboard.data.store import Predictions, RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import sprite_url, tile_style
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.insights.stages import LATER
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -35,7 +35,7 @@ def layout() -> html.Article:
     return card("Examples of each class", __doc__ or "", body, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Rows of the true classes that are selected, of all without such a selection."""
 
     @panel_callback(
@@ -51,7 +51,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         every = selection.here().clear().with_(outcome=("wrong", "right"))
         return rows(run, selection), csv_link(url("selection", every))
 
@@ -64,7 +64,7 @@ def surest(predictions: Predictions, class_id: int) -> tuple[np.ndarray, np.ndar
     return mine[right][:EACH], mine[~right][:EACH]
 
 
-def rows(run: RunView, selection: Selection) -> list:
+def rows(run: RunData, selection: Selection) -> list:
     """Head, then one line a class."""
     predictions = run.predictions(selection.split)
     chosen = run.class_ids(selection.true) or list(range(len(run.classes)))
@@ -99,7 +99,7 @@ def rows(run: RunView, selection: Selection) -> list:
 class Sheet:
     """Tiles of one sprite sheet, handed out in order."""
 
-    def __init__(self, run: RunView, selection: Selection, predictions: Predictions, ids: list[int]) -> None:
+    def __init__(self, run: RunData, selection: Selection, predictions: Predictions, ids: list[int]) -> None:
         self.run, self.selection, self.predictions, self.ids = run, selection, predictions, ids
         self.url = sprite_url(run.dataset["name"], selection.split, ids)
         self.next = 0
@@ -130,12 +130,12 @@ class Sheet:
 
 
 def line(
-    run: RunView, selection: Selection, sheet: Sheet, class_id: int, right: np.ndarray, wrong: np.ndarray
+    run: RunData, selection: Selection, sheet: Sheet, class_id: int, right: np.ndarray, wrong: np.ndarray
 ) -> html.Div:
     """A class: its name, its accuracy with interval and n, its pictures."""
     predictions = sheet.predictions
     mine = predictions.labels == class_id
-    share = Share(int((mine & predictions.right).sum()), int(mine.sum()))
+    share = Proportion(int((mine & predictions.right).sum()), int(mine.sum()))
     name = run.classes[class_id]
     words = f"{share.percent} % ({share.span}) of {share.n:,}" if share.n else "no image in this split"
     show = button(

@@ -11,11 +11,11 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunView
+from dashboard.data.store import Missing, RunData
 from dashboard.exports.tables import url
 from dashboard.figures import filters as figures
 from dashboard.pages.insights.stages import LATER
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -47,7 +47,7 @@ def layout() -> html.Article:
     return card("Filters", __doc__ or "", body, span=4, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Kernels of the chosen layer and part; both choices follow the run."""
 
     @panel_callback(
@@ -72,7 +72,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         kernels = convolutions(run)
         layer = layer if isinstance(layer, str) and layer in kernels else next(iter(kernels))
         weights = kernels[layer].astype(np.float32)
@@ -92,7 +92,7 @@ def register(app: Dash, doors: Doors) -> None:
         )
 
 
-def convolutions(run: RunView) -> dict[str, np.ndarray]:
+def convolutions(run: RunData) -> dict[str, np.ndarray]:
     """Kernels by layer; Missing says why there are none."""
     layers = run.manifest.get("layers", [])
     if layers and not any(layer["kind"].startswith("Conv2d") for layer in layers):
@@ -100,7 +100,7 @@ def convolutions(run: RunView) -> dict[str, np.ndarray]:
     return run.filters()
 
 
-def layer_options(run: RunView, kernels: dict[str, np.ndarray]) -> list[dict[str, str]]:
+def layer_options(run: RunData, kernels: dict[str, np.ndarray]) -> list[dict[str, str]]:
     """'Convolution 2, 64 filters'."""
     return [
         {"value": name, "label": f"Convolution {place}, {w.shape[0]} filters"}

@@ -9,11 +9,11 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView, wilson
+from dashboard.data.store import RunData, wilson
 from dashboard.exports.tables import url
 from dashboard.figures import history as figures
 from dashboard.pages.insights.stages import LATER
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -38,7 +38,7 @@ def layout() -> html.Article:
     return card("How it learned", __doc__ or "", body, span=8, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Both curves of the open run."""
 
     @panel_callback(
@@ -57,7 +57,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         frame = run.history()
         n = run.dataset["counts"]["validation"]
         interval = wilson((frame["validation_accuracy"] * n).to_numpy(), n)
@@ -67,7 +67,7 @@ def register(app: Dash, doors: Doors) -> None:
         return loss, accuracy, note(run, len(frame), n), csv_link(url("history", selection))
 
 
-def note(run: RunView, epochs: int, n: int) -> str:
+def note(run: RunData, epochs: int, n: int) -> str:
     """Of what the curves are, and which epoch the run is."""
     seconds = run.manifest.get("training_seconds", run.manifest["seconds"])
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

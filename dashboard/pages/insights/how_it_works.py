@@ -15,13 +15,13 @@ from dashboard import theme
 from dashboard.components import card, graph, panel_states
 from dashboard.components.bars import percent
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.figures import activations as figures
 from dashboard.figures import history as curves
 from dashboard.format.images import inline_url, sprite_url, tile_style
 from dashboard.pages.insights import architecture, picture
 from dashboard.pages.insights.stages import INSIDE
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -59,7 +59,7 @@ def layout() -> html.Article:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """All steps at once: they share one pass of the picture through the network."""
 
     @panel_callback(
@@ -77,11 +77,11 @@ def register(app: Dash, doors: Doors) -> None:
         if not near:
             raise PreventUpdate
         selection, mode = Selection.parse(search), theme.mode_of(mode)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         pictures = run.pictures(selection.split)
         row = picture.row_of(pictures, chosen)
         image = pictures.images[row]
-        maps = doors.predictor.feature_maps(run.run_id, image)
+        maps = services.predictor.feature_maps(run.run_id, image)
         walk = Walk(run, image, maps)
         predictions = run.predictions(selection.split)
         probabilities = predictions.probabilities[predictions.row(int(pictures.ids[row]))]
@@ -100,7 +100,7 @@ def register(app: Dash, doors: Doors) -> None:
 class Walk:
     """One picture on its way through a run. image: uint8 [h, w, c]; maps: layer → float32 [ch, h, w]."""
 
-    run: RunView
+    run: RunData
     image: np.ndarray
     maps: dict[str, np.ndarray]
 
@@ -164,7 +164,7 @@ def row(*parts: Any) -> html.Div:
     return html.Div([part for part in parts if part is not None], className="parts")
 
 
-def data(run: RunView, selection: Selection, image: np.ndarray) -> list:
+def data(run: RunData, selection: Selection, image: np.ndarray) -> list:
     """One picture a class, and what a picture is: numbers."""
     pictures = run.pictures(selection.split)
     rows = picture.some(pictures.labels, min(len(run.classes), 20), 0)
@@ -409,7 +409,7 @@ def rate(layer: dict[str, Any]) -> float:
     return float(found.group(1)) if found else 0.0
 
 
-def learning(run: RunView, probabilities: np.ndarray) -> list:
+def learning(run: RunData, probabilities: np.ndarray) -> list:
     """The run's own loss, from the first epoch to the last."""
     history, config = run.history(), run.manifest["config"]
     loss = history["train_loss"].to_numpy()

@@ -13,7 +13,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.figures import projection as figures
 from dashboard.pages.insights import projection
 from dashboard.pages.insights.stages import LATER
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import MAX_VERTICES, Lasso, Selection
 
 PLOT = "map"  # the plot's name in the address
@@ -70,7 +70,7 @@ def dotted(id: str, **more: Any) -> dcc.Graph:
     return chart
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Points, lasso, the picture under the pointer, the click."""
 
     @panel_callback(
@@ -88,7 +88,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_map(later: Any, search: str | None, colour: Any, mode: Any, drawn: Any):
         if not later:
             raise PreventUpdate
-        scene = projection.Scene(doors, search, colour, mode)
+        scene = projection.Scene(services, search, colour, mode)
         change = scene.change(drawn)
         if change is None:
             raise PreventUpdate
@@ -106,7 +106,7 @@ def register(app: Dash, doors: Doors) -> None:
         return projection.patch(data) if change == "view" else data, scene.state
 
     register_lasso(app, Ids.GRAPH, Ids.OUTLINE, PLOT)
-    projection.register_points(app, doors, Ids.GRAPH, Ids.TIP)
+    projection.register_points(app, services, Ids.GRAPH, Ids.TIP)
 
 
 def register_lasso(app: Dash, chart: str, drawn: str, plot: str) -> None:

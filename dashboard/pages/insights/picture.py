@@ -9,10 +9,10 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, card, dot, icon, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Pictures, RunView
+from dashboard.data.store import Pictures, RunData
 from dashboard.format.images import single_url, sprite_url, tile_style
 from dashboard.pages.insights.stages import LATER
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -46,7 +46,7 @@ def layout() -> html.Article:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The strip, the choice, the chosen one."""
 
     @app.callback(
@@ -80,7 +80,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         pictures = run.pictures(selection.split)
         row = row_of(pictures, chosen)
         return shown(run, selection, pictures, row), strip(run, selection, pictures, row, shuffles or 0)
@@ -103,7 +103,7 @@ def some(labels: np.ndarray, number: int, shuffles: int) -> np.ndarray:
     return np.array(rounds[:number], int)
 
 
-def shown(run: RunView, selection: Selection, pictures: Pictures, row: int) -> list:
+def shown(run: RunData, selection: Selection, pictures: Pictures, row: int) -> list:
     """The picture, large, and what was said of it."""
     example_id, label = int(pictures.ids[row]), int(pictures.labels[row])
     predictions = run.predictions(selection.split)
@@ -129,7 +129,7 @@ def shown(run: RunView, selection: Selection, pictures: Pictures, row: int) -> l
     ]
 
 
-def strip(run: RunView, selection: Selection, pictures: Pictures, chosen: int, shuffles: int) -> list:
+def strip(run: RunData, selection: Selection, pictures: Pictures, chosen: int, shuffles: int) -> list:
     """Buttons, one a picture."""
     rows = some(pictures.labels, SHOWN, shuffles)
     ids = [int(i) for i in pictures.ids[rows]]

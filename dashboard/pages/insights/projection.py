@@ -12,12 +12,12 @@ from flask import Response, abort, request
 from dashboard import theme
 from dashboard.components import card, clicks, csv_link, dot, graph, icon, panel_states, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, RunView
+from dashboard.data.store import Broken, Missing, RunData
 from dashboard.exports.tables import url
 from dashboard.figures import projection as figures
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -100,7 +100,7 @@ def tip(id: str) -> dcc.Tooltip:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Points, legend, the picture under the pointer, the click, the document."""
 
     @panel_callback(
@@ -120,7 +120,7 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_projection(start: Any, search: str | None, colour: Any, mode: Any, drawn: Any):
         if not start:
             raise PreventUpdate
-        scene = Scene(doors, search, colour, mode)
+        scene = Scene(services, search, colour, mode)
         change = scene.change(drawn)
         if change is None:
             raise PreventUpdate
@@ -137,14 +137,14 @@ def register(app: Dash, doors: Doors) -> None:
         tools = links(scene.selection, scene.colour, scene.mode)
         return patch(data) if change == "view" else data, scene.state, scene.legend(), tools
 
-    register_points(app, doors, SPACE, Ids.TIP, Input(Ids.PRESSED, "data"))
+    register_points(app, services, SPACE, Ids.TIP, Input(Ids.PRESSED, "data"))
     app.clientside_callback(PRESSED % (SPACE, Ids.PRESSED), Input(SPACE, "hoverData"), prevent_initial_call=True)
 
     @app.server.get(DOCUMENT)
     def projection_document() -> Response:
         values = request.args
         try:
-            scene = Scene(doors, request.query_string.decode("latin-1"), values.get("colour"), values.get("theme"))
+            scene = Scene(services, request.query_string.decode("latin-1"), values.get("colour"), values.get("theme"))
             page = document(scene)
         except (Missing, Broken):
             abort(404)
@@ -155,9 +155,9 @@ def register(app: Dash, doors: Doors) -> None:
 class Scene:
     """What both charts of the feature space show under an address. Raises Missing or Broken."""
 
-    def __init__(self, doors: Doors, search: str | None, colour: Any, mode: Any) -> None:
+    def __init__(self, services: Services, search: str | None, colour: Any, mode: Any) -> None:
         self.selection = selection = Selection.parse(search)
-        self.run = run = doors.store.shown(selection.run).asked(selection)
+        self.run = run = services.store.shown(selection.run).asked(selection)
         self.colour = colour if colour in figures.COLOUR_BY else "true"
         self.mode = theme.mode_of(mode)
         self.frame = run.projection(selection.split)
@@ -261,7 +261,7 @@ def patch(data: dict[str, Any]) -> Patch:
     return change
 
 
-def register_points(app: Dash, doors: Doors, chart: str, pointer: str, *more: Input) -> None:
+def register_points(app: Dash, services: Services, chart: str, pointer: str, *more: Input) -> None:
     """Hovering a point shows its picture, clicking it opens it; the server knows which example a point is.
 
     more: other inputs that hold the event of a click.
@@ -276,7 +276,7 @@ def register_points(app: Dash, doors: Doors, chart: str, pointer: str, *more: In
         prevent_initial_call=True,
     )
     def show_point(event: Any, search: str | None):
-        found = example_at(doors, search, event)
+        found = example_at(services, search, event)
         if found is None:
             return False, no_update, no_update
         run, selection, example_id = found
@@ -291,14 +291,14 @@ def register_points(app: Dash, doors: Doors, chart: str, pointer: str, *more: In
     )
     def open_point(*values: Any):
         search, event = values[-1], ctx.triggered[0]["value"]
-        found = example_at(doors, search, event)
+        found = example_at(services, search, event)
         if found is None:
             raise PreventUpdate
         _, selection, example_id = found
         return selection.with_(sample=example_id).query()
 
 
-def example_at(doors: Doors, search: str | None, event: Any) -> tuple[RunView, Selection, int] | None:
+def example_at(services: Services, search: str | None, event: Any) -> tuple[RunData, Selection, int] | None:
     """Run, selection and example id of the point of a hover or click event, None for none."""
     point = clicks.point(event)
     curve, number = point.get("curveNumber"), point.get("pointNumber")
@@ -306,7 +306,7 @@ def example_at(doors: Doors, search: str | None, event: Any) -> tuple[RunView, S
         return None
     selection = Selection.parse(search)
     try:
-        run = doors.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).asked(selection)
         rows = run.sketched(selection.split)
         if curve == figures.SELECTED:
             rows = rows[run.mask(selection)[rows]]
@@ -318,7 +318,7 @@ def example_at(doors: Doors, search: str | None, event: Any) -> tuple[RunView, S
     return (run, selection, int(ids[number])) if curve in (0, figures.SELECTED) and number < len(ids) else None
 
 
-def glance(run: RunView, selection: Selection, example_id: int) -> html.Div:
+def glance(run: RunData, selection: Selection, example_id: int) -> html.Div:
     """The picture, the guess and the truth."""
     predictions = run.predictions(selection.split)
     row = predictions.row(example_id)

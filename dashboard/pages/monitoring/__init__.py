@@ -4,7 +4,7 @@ from dash import Dash, Input, dcc, html
 
 from dashboard.components import button, icon, page_head, plain
 from dashboard.pages.monitoring import answering, compared, counted
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import SINCE, Selection
 
 PATH, TITLE = "/monitoring", "Monitoring"
@@ -14,7 +14,7 @@ RANGE = "monitoring-range"
 WORDS = {"hour": "Last hour", "day": "Last day", "all": "All"}
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """How far back, the counters, the comparison with the test set."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     actions = [
@@ -35,7 +35,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """How far back, then the panels."""
 
     @app.callback(plain.children(RANGE), Input("url", "search"))
@@ -43,7 +43,7 @@ def register(app: Dash, doors: Doors) -> None:
         return ranges(Selection.parse(search))
 
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)
 
 
 def ranges(selection: Selection) -> html.Div:

@@ -8,12 +8,12 @@ from dash import Dash, Input, Output, html
 from dashboard.analysis import drift
 from dashboard.components import badge, button, card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, RunView
+from dashboard.data.store import Broken, Missing, RunData
 from dashboard.exports import tables
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.monitoring.compared import KINDS
 from dashboard.records.prediction_log import Tally
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import SINCE, Selection
 
 
@@ -37,7 +37,7 @@ def layout() -> html.Article:
     return card("By run", __doc__ or "", [slot(Ids.FACE, "Counting"), body], tools=[html.Span(id=Ids.CSV)])
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The table, again whenever the page's clock ticks."""
 
     @panel_callback(
@@ -50,10 +50,10 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_runs(search: str | None, _: object):
         selection = Selection.parse(search)
-        found = answering(doors, selection.since or SINCE[0])
+        found = answering(services, selection.since or SINCE[0])
         if not found:
             raise Missing("No run has answered a picture in this stretch.")
-        shown = doors.store.used(selection.run)
+        shown = services.store.used(selection.run)
         rows = [row(run, tally, selection, current=run.run_id == shown) for run, tally in found]
         head = html.Tr([html.Th(words, scope="col") for words in HEAD])
         cells = [numbers(run, tally) for run, tally in found]
@@ -61,14 +61,14 @@ def register(app: Dash, doors: Doors) -> None:
         return html.Table([html.Thead(head), html.Tbody(rows)]), link
 
 
-def answering(doors: Doors, span: str) -> list[tuple[RunView, Tally]]:
+def answering(services: Services, span: str) -> list[tuple[RunData, Tally]]:
     """Runs that are here with what they answered, most first; at most MOST."""
     found = []
-    for run_id in doors.monitor.runs():
-        tally = doors.monitor.seen(span, run_id)
+    for run_id in services.monitor.runs():
+        tally = services.monitor.seen(span, run_id)
         if tally.n:
             try:
-                run = doors.store.open(run_id)
+                run = services.store.open(run_id)
                 run.predictions("test")
             except (Missing, Broken):
                 continue  # deleted since, or never judged
@@ -76,7 +76,7 @@ def answering(doors: Doors, span: str) -> list[tuple[RunView, Tally]]:
     return sorted(found, key=lambda one: -one[1].n)[:MOST]
 
 
-def numbers(run: RunView, tally: Tally) -> dict[str, object]:
+def numbers(run: RunData, tally: Tally) -> dict[str, object]:
     """What a row says, as a line of the CSV."""
     base = drift.Baseline.of(run)
     gap = drift.gap(tally, base)
@@ -92,13 +92,13 @@ def numbers(run: RunView, tally: Tally) -> dict[str, object]:
     }  # fmt: skip
 
 
-def row(run: RunView, tally: Tally, selection: Selection, *, current: bool) -> html.Tr:
+def row(run: RunData, tally: Tally, selection: Selection, *, current: bool) -> html.Tr:
     """One run; each proportion with its interval and n, and the same on test."""
     base = drift.Baseline.of(run)
     name = max(tally.classes, key=lambda one: tally.classes[one])
     place = run.classes.index(name) if name in run.classes else None
-    most = Share(tally.classes[name], tally.n)
-    usual = Share(int(base.classes[place]), base.n) if place is not None else Share(0, 0)
+    most = Proportion(tally.classes[name], tally.n)
+    usual = Proportion(int(base.classes[place]), base.n) if place is not None else Proportion(0, 0)
     search = selection.with_(run=run.run_id).query()
     here = button(run.title, small=True, kind="ghost", search=search, **{"aria-current": str(current).lower()})
     times = " – ".join(f"{1000 * tally.percentile(q):.3g}" for q in (0.5, 0.95))
@@ -108,8 +108,8 @@ def row(run: RunView, tally: Tally, selection: Selection, *, current: bool) -> h
             html.Th(here, scope="row"),
             html.Td(f"{tally.n:,}"),
             html.Td([sure, small(f"(test {100 * base.confidence.mean():.1f} %)" if base.n else "")]),
-            html.Td(doubt(Share(tally.abstained, tally.n), base.abstained)),
-            html.Td(doubt(Share(tally.unlike, tally.checked), base.unlike)),
+            html.Td(doubt(Proportion(tally.abstained, tally.n), base.abstained)),
+            html.Td(doubt(Proportion(tally.unlike, tally.checked), base.unlike)),
             html.Td([dot(place) if place is not None else None, f" {name} ", *doubt(most, usual)]),
             html.Td(changed(drift.confidence(tally, base))),
             html.Td(changed(drift.mix(tally, base, run.classes))),
@@ -122,7 +122,7 @@ def small(words: str) -> html.Span:
     return html.Span(words, className="faint small")
 
 
-def doubt(live: Share, usual: Share) -> list[Any]:
+def doubt(live: Proportion, usual: Proportion) -> list[Any]:
     """In percent, interval and n below, the test set's in brackets."""
     known = f" (test {usual.percent} %)" if usual.n else ""
     if not live.n:

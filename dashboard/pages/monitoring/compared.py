@@ -16,7 +16,7 @@ from dashboard.exports import tables
 from dashboard.figures import drift as figure
 from dashboard.pages.monitoring.counted import seen
 from dashboard.records.prediction_log import BINS, Tally
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 TALL = 360  # pixels of the chart of confidences at most
@@ -68,7 +68,7 @@ def layout() -> list[html.Article]:
     return [beside, tests]
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Charts and tests of the run of the address, again whenever the page's clock ticks."""
 
     @panel_callback(
@@ -85,8 +85,8 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_compared(search: str | None, _: object, mode: object):
         selection, mode = Selection.parse(search), theme.mode_of(mode)
-        run = doors.store.shown(selection.run)
-        tally = seen(doors, run, selection)[1]
+        run = services.store.shown(selection.run)
+        tally = seen(services, run, selection)[1]
         base = drift.Baseline.of(run)
         counts = [tally.classes.get(name, 0) for name in run.classes]
         low, high = wilson(np.array(counts), sum(counts))
@@ -113,8 +113,8 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_tests(search: str | None, _: object):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
-        tally = seen(doors, run, selection)[1]
+        run = services.store.shown(selection.run)
+        tally = seen(services, run, selection)[1]
         base = drift.Baseline.of(run)
         indices = [
             ("Confidence", drift.confidence(tally, base)),

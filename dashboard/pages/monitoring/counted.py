@@ -10,11 +10,11 @@ from dashboard import theme
 from dashboard.analysis import drift
 from dashboard.components import card, csv_link, graph, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunView
+from dashboard.data.store import Missing, RunData
 from dashboard.figures import drift as figure
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import SPANS, Tally
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import SINCE, Selection
 
 
@@ -42,7 +42,7 @@ def layout() -> html.Article:
     return card("Answers", __doc__ or "", [slot(Ids.FACE, "Counting"), body], tools=[html.Span(id=Ids.CSV)])
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Counters of the run of the address, again whenever the page's clock ticks."""
 
     @panel_callback(
@@ -58,8 +58,8 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_counts(search: str | None, _: object, mode: object):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
-        minutes, tally = seen(doors, run, selection)
+        run = services.store.shown(selection.run)
+        minutes, tally = seen(services, run, selection)
         steps, counts, step = stretches(minutes, selection)
         chart = figure.traffic(steps, counts, step=step, mode=theme.mode_of(mode))
         return (
@@ -70,14 +70,14 @@ def register(app: Dash, doors: Doors) -> None:
         )
 
 
-def seen(doors: Doors, run: RunView, selection: Selection) -> tuple[list[tuple[int, Tally]], Tally]:
+def seen(services: Services, run: RunData, selection: Selection) -> tuple[list[tuple[int, Tally]], Tally]:
     """(minute, tally) of the stretch the address names, and their sum. Raises Missing where there is none."""
     span = selection.since or SINCE[0]
-    minutes = doors.monitor.minutes(span, run.run_id)
+    minutes = services.monitor.minutes(span, run.run_id)
     tally = Tally.of(one for _, one in minutes)
     if not tally.n:
         words = {"hour": "in the last hour", "day": "in the last day", "all": "yet"}[span]
-        others = sorted(set(doors.monitor.runs()) - {run.run_id})
+        others = sorted(set(services.monitor.runs()) - {run.run_id})
         more = f" Others have: {', '.join(others[:5])}." if others else ""
         raise Missing(f"{run.title} has answered no picture {words}. Give it one on the Prediction page.{more}")
     return minutes, tally
@@ -105,14 +105,14 @@ def stats(tally: Tally, base: drift.Baseline) -> list[Any]:
     return [
         stat("Predictions", f"{tally.n:,}", "", None, "in this stretch"),
         stat("Mean confidence", f"{100 * tally.confidence / tally.n:.1f}", " %", None, f"n = {tally.n:,}; {usual}"),
-        share("Abstentions", Share(tally.abstained, tally.n), base.abstained),
-        share("Unlike the training data", Share(tally.unlike, tally.checked), base.unlike),
+        share("Abstentions", Proportion(tally.abstained, tally.n), base.abstained),
+        share("Unlike the training data", Proportion(tally.unlike, tally.checked), base.unlike),
         stat("Latency, median", times[0], " ms", None, "of one picture"),
         stat("Latency, p95", times[1], " ms", None, f"p99 {times[2]} ms"),
     ]
 
 
-def share(name: str, live: Share, usual: Share) -> Any:
+def share(name: str, live: Proportion, usual: Proportion) -> Any:
     """A proportion beside the same of the test set."""
     words = f"on test {usual.percent}" if usual.n else "on test not known"
     if not live.n:

@@ -19,7 +19,7 @@ from dashboard.pages.prediction import (
     variants,
     whatif,
 )
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 PATH = "/prediction"
@@ -33,9 +33,9 @@ SENTENCE = (
 )
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The page; reads the store at most for the class names, never the network."""
-    classes = _classes(doors, selection)
+    classes = _classes(services, selection)
     actions = [
         button([icon("shuffle"), "Random sample"], id=samples.Ids.RANDOM),
         button(
@@ -75,15 +75,15 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """All callbacks of the page."""
     address.register(app)
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)
 
 
-def _classes(doors: Doors, selection: Selection) -> list[str]:
+def _classes(services: Services, selection: Selection) -> list[str]:
     try:
-        return doors.store.shown(selection.run).classes
+        return services.store.shown(selection.run).classes
     except (LookupError, ValueError):  # the answer panel says what is wrong with the run
         return []

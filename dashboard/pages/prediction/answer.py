@@ -17,12 +17,12 @@ from dashboard.analysis import prediction_sets
 from dashboard.analysis.prediction_sets import Verdict
 from dashboard.components import badge, csv_link, dot, graph, panel_states, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.figures import probabilities
 from dashboard.pages.prediction import address, picture, preparation, request
 from dashboard.services import feedback, uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import Broken, Missing
 from dashboard.state.selection import LEVELS, Selection
 
@@ -185,7 +185,7 @@ OUTPUTS = {
 }
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The question to the network, how its answer is told, and the bars."""
 
     @app.callback(
@@ -196,7 +196,7 @@ def register(app: Dash, doors: Doors) -> None:
     def answer_picture(
         search: Any, asked: Any, kept: Any, mode: Any, off: Any, hand: Any, engine: Any
     ) -> dict[str, Any]:
-        shown = ask(doors, Selection.parse(search), kept, mode, off, hand, engine)
+        shown = ask(services, Selection.parse(search), kept, mode, off, hand, engine)
         return {**vars(shown), "told": vars(shown.told)}
 
     # told another way, the picture need not travel again
@@ -207,7 +207,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def tell_answer(_: Any, search: Any, state: Any) -> dict[str, Any]:
         try:
-            return vars(retold(doors, Selection.parse(search), state))
+            return vars(retold(services, Selection.parse(search), state))
         except (uploads.Refusal, Missing, Broken):  # whoever asks about the picture says so
             raise PreventUpdate from None
 
@@ -237,10 +237,10 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_probabilities(state: Any, mode: Any, look: Any) -> tuple[Any, dict[str, str]]:
         run, image = seen(state)
         # it has the form already and passes unchanged
-        again = doors.predictor.predict(run, image, engine=request.engine_of(state.get("engine")))
-        scaling = readable(doors.store.open(run), Selection.parse(look))
+        again = services.predictor.predict(run, image, engine=request.engine_of(state.get("engine")))
+        scaling = readable(services.store.open(run), Selection.parse(look))
         figure = probabilities.bars(
-            prediction_sets.judged(doors.store.open(run), again.probabilities, scaling).probabilities,
+            prediction_sets.judged(services.store.open(run), again.probabilities, scaling).probabilities,
             classes=again.classes,
             mode=theme.mode_of(mode),
             truth=truth_of(state),
@@ -259,7 +259,7 @@ def seen(state: Any) -> tuple[str, np.ndarray]:
 
 
 def ask(
-    doors: Doors,
+    services: Services,
     selection: Selection,
     kept: Any,
     mode: Any,
@@ -270,14 +270,14 @@ def ask(
     """Everything the page shows for a test picture (named in the URL) or an uploaded one."""
     shown = Shown(Told())
     try:
-        asked = request.read(doors, selection, kept, mode, off, hand, engine)
+        asked = request.read(services, selection, kept, mode, off, hand, engine)
         if asked is None:
-            doors.predictor.warm(selection.run)  # the first picture should not wait for torch
+            services.predictor.warm(selection.run)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
             nothing = CHANGES_ONLY if selection.edits else NOTHING
             return replace(shown, face=panel_states.empty(REFUSED if refusal else nothing), error=refusal)
         shown.shown, shown.caption = asked.shown, asked.caption
-        answer = asked.ask(doors)
+        answer = asked.ask(services)
         shown.told = told(asked.run, answer.probabilities, selection, asked.truth)
     except uploads.Refusal as refusal:
         shown.error, shown.face = str(refusal), panel_states.empty(REFUSED)
@@ -288,8 +288,8 @@ def ask(
     except Broken as broken:
         shown.face = panel_states.error(str(broken), "Choose another run above; the other pages are fine.")
         return shown
-    doors.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
-    shown.about = f"{doors.store.marks().name(answer.run)}, {1000 * answer.seconds:.1f} ms"
+    services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
+    shown.about = f"{services.store.marks().name(answer.run)}, {1000 * answer.seconds:.1f} ms"
     shown.more = False
     image = uploads.data_url(uploads.Picture(answer.prepared.image, 1, 0, 0))
     shown.state = {
@@ -298,7 +298,7 @@ def ask(
         "target": answer.predicted,
         "truth": asked.truth,
         "engine": asked.engine,
-        **feedback.ticket(doors, answer, image, sent=asked.sent, origin=asked.origin),
+        **feedback.ticket(services, answer, image, sent=asked.sent, origin=asked.origin),
     }
     chosen = asked.options["mode"]
     shown.steps = preparation.strip(answer.prepared, chosen, asked.options["off"])
@@ -306,15 +306,15 @@ def ask(
     return shown
 
 
-def retold(doors: Doors, selection: Selection, state: Any) -> Told:
+def retold(services: Services, selection: Selection, state: Any) -> Told:
     """The answer of a state, told as the address now has it; PreventUpdate without one."""
     run, image = seen(state)
-    view = doors.store.open(run)
-    said = doors.predictor.predict(run, image, engine=request.engine_of(state.get("engine"))).probabilities
+    view = services.store.open(run)
+    said = services.predictor.predict(run, image, engine=request.engine_of(state.get("engine"))).probabilities
     return told(view, said, selection, truth_of(state))
 
 
-def told(run: RunView, said: np.ndarray, selection: Selection, truth: int | None) -> Told:
+def told(run: RunData, said: np.ndarray, selection: Selection, truth: int | None) -> Told:
     """An answer in words. said: float [C], probabilities as trained; truth: a class id."""
     selection = readable(run, selection)
     found = prediction_sets.judged(run, said, selection)
@@ -332,7 +332,7 @@ def told(run: RunView, said: np.ndarray, selection: Selection, truth: int | None
     )
 
 
-def _table(run: RunView, said: np.ndarray) -> tuple[list[str], list[list]]:
+def _table(run: RunData, said: np.ndarray) -> tuple[list[str], list[list]]:
     """Every class, likeliest first: as trained, and where the run knows it calibrated, and in which sets."""
     columns: dict[str, Any] = {"as_trained": said.astype(float)}
     with contextlib.suppress(Missing, Broken):
@@ -344,7 +344,7 @@ def _table(run: RunView, said: np.ndarray) -> tuple[list[str], list[list]]:
     return ["class", *columns], rows
 
 
-def readable(run: RunView, selection: Selection) -> Selection:
+def readable(run: RunData, selection: Selection) -> Selection:
     """The selection, as trained where the run has no temperature."""
     if selection.scaling is None:
         return selection
@@ -375,7 +375,7 @@ def _abstained(found: Verdict) -> list[Any]:
     return [html.P([html.B(found.label), words], className="small quiet")]
 
 
-def _set(run: RunView, said: np.ndarray, selection: Selection) -> list[Any]:
+def _set(run: RunData, said: np.ndarray, selection: Selection) -> list[Any]:
     """The conformal set in words, and what sets of its level are worth."""
     try:
         chosen = [run.classes[i] for i in prediction_sets.members(run, said, selection.level)]
@@ -397,7 +397,7 @@ def _set(run: RunView, said: np.ndarray, selection: Selection) -> list[Any]:
     return words
 
 
-def _top(run: RunView, said: np.ndarray) -> list[Any]:
+def _top(run: RunData, said: np.ndarray) -> list[Any]:
     """The likeliest classes, as trained and calibrated."""
     try:
         scaled: np.ndarray | None = run.scaled(said[None])[0]
@@ -419,7 +419,7 @@ def _top(run: RunView, said: np.ndarray) -> list[Any]:
     return [html.Table([caption, html.Thead(html.Tr(head)), html.Tbody(rows)], className="top3")]
 
 
-def _ways(run: RunView, selection: Selection) -> list[Any]:
+def _ways(run: RunData, selection: Selection) -> list[Any]:
     """Buttons that change how the answer is told: each leads to the address that says so."""
     try:
         warmth = f"divided by {run.temperature():.2f}, which is fitted on validation"

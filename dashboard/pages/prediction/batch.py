@@ -17,9 +17,9 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
 from dashboard.data.store import wilson
 from dashboard.figures import confusion as figure
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.prediction.answer import ENGINE_NAMES
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import FILES
 from dashboard.web.security import BATCH_BYTES
 
@@ -73,7 +73,7 @@ def layout() -> html.Article:
     return card("Many pictures", (__doc__ or "").splitlines()[0], body, tools=tools, id=Ids.CARD)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The matrix of what came back."""
 
     @panel_callback(
@@ -90,7 +90,7 @@ def register(app: Dash, doors: Doors) -> None:
         run = state.get("run")
         if not isinstance(run, str):
             return []
-        classes = doors.store.open(run).classes
+        classes = services.store.open(run).classes
         return drawn(counted(state.get("pairs"), classes), classes, theme.mode_of(mode))
 
 
@@ -116,7 +116,7 @@ def drawn(counts: np.ndarray, classes: list[str], mode: str) -> list[Any]:
     n = int(counts.sum())
     if not n:
         return []
-    share = Share(int(counts.diagonal().sum()), n)
+    share = Proportion(int(counts.diagonal().sum()), n)
     shown = figure.heatmap(
         counts, classes, ends=wilson(counts, counts.sum(axis=1, keepdims=True)), size=13 if len(classes) <= 13 else 0,
         mode=mode,
@@ -162,7 +162,7 @@ def labels(counts: np.ndarray, classes: list[str]) -> list[dict]:
             )
     right, words, hints = counts.diagonal(), [], []
     for total, name in ((counts.sum(1), "recall"), (counts.sum(0), "precision")):
-        shares = [Share(int(r), int(t)) for r, t in zip(right, total, strict=True)]
+        shares = [Proportion(int(r), int(t)) for r, t in zip(right, total, strict=True)]
         words.append([f"{100 * one.value:.0f}" if one.n else "–" for one in shares])
         hints.append([f"{name} {one}" for one in shares])
     return [
@@ -180,7 +180,7 @@ def mistakes(counts: np.ndarray, classes: list[str]) -> html.Div | None:
         return None
     lines = []
     for i, j in cells:
-        share = Share(int(counts[i, j]), int(counts[i].sum()))
+        share = Proportion(int(counts[i, j]), int(counts[i].sum()))
         where = {"data-batch-true": classes[i], "data-batch-pred": classes[j]}
         button = html.Button(
             [html.B(f"{share.count:,}"), html.Span(f"{classes[i]} taken for {classes[j]}"),

@@ -6,10 +6,10 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, explanations
 from dashboard.components.panel import panel_callback, slot
-from dashboard.figures.overlay import veil
+from dashboard.figures.overlay import heatmap_overlay
 from dashboard.pages.prediction import answer, on_demand
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import NoExplanation
 
 ID = "prediction-explained"
@@ -26,7 +26,7 @@ def layout() -> html.Article:
     return card("What spoke for which class", sentence, body, span=6, id=CARD)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Six maps for each picture and layer."""
     on_demand.register(app, ASKED, CARD, answer.Ids.STATE)
     explanations.register(app, ID)
@@ -46,25 +46,25 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def draw_explained(state: Any, layer: Any):
-        return drawn(doors, state, layer)
+        return drawn(services, state, layer)
 
 
-def drawn(doors: Doors, state: Any, layer: Any) -> tuple:
+def drawn(services: Services, state: Any, layer: Any) -> tuple:
     """Everything the grid shows, in the order of the callback's outputs."""
     run, image = answer.seen(state)
-    again = doors.predictor.predict(run, image)
+    again = services.predictor.predict(run, image)
     seen = again.prepared.image
     truth = answer.truth_of(state)
     both = explanations.targets(again.probabilities, again.classes, truth)
-    options = explanations.places(doors.store.open(run).manifest.get("layers", []))
+    options = explanations.places(services.store.open(run).manifest.get("layers", []))
     chosen = layer if any(one["value"] == layer for one in options) else explanations.AUTO
     sources, why = [], ""
     for row, way in CELLS:
         try:
-            found = doors.predictor.explain(
+            found = services.predictor.explain(
                 run, seen, both[row].id, way, layer="" if chosen == explanations.AUTO else chosen
             )
-            sources.append(uploads.thumbnail(veil(found)))
+            sources.append(uploads.thumbnail(heatmap_overlay(found)))
         except NoExplanation as none:
             sources.append("")
             why = f" No {explanations.TITLES[way]}: {none}."

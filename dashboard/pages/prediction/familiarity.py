@@ -9,7 +9,7 @@ from dashboard.components import card, dot, evidence, explanations
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.pages.prediction import answer
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import Answer, Broken, Familiarity, Missing
 
 
@@ -32,7 +32,7 @@ def layout() -> html.Article:
     return card("Nearest training images", __doc__ or "", body)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Neighbours; meter and badge."""
 
     @panel_callback(
@@ -44,43 +44,43 @@ def register(app: Dash, doors: Doors) -> None:
         Input(answer.Ids.STATE, "data"),
     )
     def list_neighbours(state: Any) -> tuple[Any, Any, Any]:
-        return (*neighbours(doors, state), second(doors, state))
+        return (*neighbours(services, state), second(services, state))
 
     @app.callback(
         Output(answer.Ids.BADGE, "children"), Output(answer.Ids.UNUSUAL, "children"), Input(answer.Ids.STATE, "data")
     )
     def show_familiarity(state: Any) -> tuple[Any, Any]:
         try:
-            found, _ = look(doors, state)
+            found, _ = look(services, state)
         except (Missing, Broken) as problem:  # without reference features there is an answer but no doubt about it
             return None, [html.H3("How unusual is this picture?"), html.P(str(problem), className="faint small")]
         return evidence.verdict(found), evidence.meter(found)
 
 
-def second(doors: Doors, state: Any) -> list[Any]:
+def second(services: Services, state: Any) -> list[Any]:
     """The nearest picture of the class that came second, and a warning where one is nearly the same picture."""
     run, image = answer.seen(state)
-    again = doors.predictor.predict(run, image)
+    again = services.predictor.predict(run, image)
     target = explanations.targets(again.probabilities, again.classes, answer.truth_of(state))[1]
-    found = doors.predictor.familiarity(run, again.prepared.image, rival=target.id)
-    twin = doors.predictor.twin(run, again.prepared.image)
+    found = services.predictor.familiarity(run, again.prepared.image, rival=target.id)
+    twin = services.predictor.twin(run, again.prepared.image)
     return [
-        *evidence.rival(doors.store.open(run), found, target.id, target.role),
+        *evidence.rival(services.store.open(run), found, target.id, target.role),
         *evidence.warning([("reference", *twin)] if twin else []),
     ]
 
 
-def look(doors: Doors, state: Any) -> tuple[Familiarity, Answer]:
+def look(services: Services, state: Any) -> tuple[Familiarity, Answer]:
     """Where the picture of an answer's state stands, and the answer once more. Raises Missing or Broken."""
     run, image = answer.seen(state)
-    again = doors.predictor.predict(run, image)
-    return doors.predictor.familiarity(run, again.prepared.image), again
+    again = services.predictor.predict(run, image)
+    return services.predictor.familiarity(run, again.prepared.image), again
 
 
-def neighbours(doors: Doors, state: Any) -> tuple[list[Any], str]:
+def neighbours(services: Services, state: Any) -> tuple[list[Any], str]:
     """Tiles and their summary."""
-    found, again = look(doors, state)
-    view = doors.store.open(again.run)
+    found, again = look(services, state)
+    view = services.store.open(again.run)
     pictures = view.pictures("reference")
     ids = [int(i) for i in found.neighbour_ids]
     labels = [int(pictures.labels[pictures.row(i)]) for i in ids]

@@ -9,7 +9,7 @@ from dashboard.components import button, card, dot, plain
 from dashboard.data.store import Broken, Missing
 from dashboard.pages.prediction import answer, picture
 from dashboard.records.feedback import NOTE
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 
 
 class Ids(StrEnum):
@@ -40,12 +40,12 @@ def layout() -> html.Article:
     return card("Is this right?", __doc__ or "", body, id=Ids.CARD)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The form of an answer; its pictures stay in the browser until they are sent."""
 
     @app.callback(plain.children(Ids.FORM), Input(answer.Ids.STATE, "data"))
     def draw_form(state: Any):
-        return form(doors, state)
+        return form(services, state)
 
     app.clientside_callback(
         ClientsideFunction("feedback", "hold"),
@@ -55,9 +55,9 @@ def register(app: Dash, doors: Doors) -> None:
     )
 
 
-def form(doors: Doors, state: Any) -> list[Any]:
+def form(services: Services, state: Any) -> list[Any]:
     """Right, or wrong and which class it is, a note, and what is kept; nothing without an answer."""
-    if doors.read_only:
+    if services.read_only:
         return [html.P(READ, className="quiet")]
     state = state if isinstance(state, dict) else {}
     run, said = state.get("run"), state.get("said")
@@ -66,7 +66,7 @@ def form(doors: Doors, state: Any) -> list[Any]:
     if not state.get("prediction"):
         return [html.P(AWAY, className="quiet")]
     try:
-        classes = doors.store.open(run).classes
+        classes = services.store.open(run).classes
     except (Missing, Broken) as problem:
         return [html.P(str(problem), className="quiet")]
     picks = [

@@ -6,7 +6,7 @@ from dash import Dash, Input, html
 
 from dashboard.components import card, layer_walk
 from dashboard.pages.prediction import answer
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 
 ID = "prediction-layers"
 
@@ -16,12 +16,12 @@ def layout() -> html.Article:
     return card("Through its layers", __doc__ or "", layer_walk.layout(ID), span=6)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The walk of the picture as the network sees it."""
-    layer_walk.register(app, doors, ID, Input(answer.Ids.STATE, "data"), lambda state: subject(doors, state))
+    layer_walk.register(app, services, ID, Input(answer.Ids.STATE, "data"), lambda state: subject(services, state))
 
 
-def subject(doors: Doors, state: Any) -> layer_walk.Subject:
+def subject(services: Services, state: Any) -> layer_walk.Subject:
     """Run and picture of an answer's state; PreventUpdate when there is none."""
     run, image = answer.seen(state)
-    return layer_walk.Subject(doors.store.open(run), doors.predictor.predict(run, image).prepared.image)
+    return layer_walk.Subject(services.store.open(run), services.predictor.predict(run, image).prepared.image)

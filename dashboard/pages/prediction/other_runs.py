@@ -9,12 +9,12 @@ from dash import Dash, Input, html
 from dashboard.analysis import prediction_sets
 from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.figures.probabilities import percent
 from dashboard.pages.prediction import address, answer, request
 from dashboard.pages.prediction import on_demand as asked
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import Broken, Missing
 from dashboard.state.selection import Selection
 
@@ -43,7 +43,7 @@ def layout() -> html.Article:
     return card("What other runs say", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Every run's answer, once the card is near."""
     asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE, address.SCALED)
 
@@ -58,16 +58,16 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def list_others(_: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
-        return drawn(doors, Selection.parse(search), request.again(doors, search, *values))
+        return drawn(services, Selection.parse(search), request.again(services, search, *values))
 
 
-def chosen(doors: Doors, selection: Selection, shown: RunView) -> tuple[list[str], int]:
+def chosen(services: Services, selection: Selection, shown: RunData) -> tuple[list[str], int]:
     """Ids of the runs that are asked, the shown one first, then `against`, then the best on validation; and how many
     know the same classes. Archived runs are asked where they are named."""
-    marks = doors.store.marks()
+    marks = services.store.marks()
     fit = [
         entry
-        for entry in doors.store.runs()
+        for entry in services.store.runs()
         if entry.ok
         and entry.manifest["dataset"]["classes"] == shown.classes
         and (not marks.of(entry.run_id).archived or entry.run_id in (shown.run_id, selection.against))
@@ -85,20 +85,20 @@ def chosen(doors: Doors, selection: Selection, shown: RunView) -> tuple[list[str
     return [entry.run_id for entry in sorted(fit, key=place)][:MOST], len(fit)
 
 
-def drawn(doors: Doors, selection: Selection, asked: request.Question | None) -> tuple[Any, Any, Any]:
+def drawn(services: Services, selection: Selection, asked: request.Question | None) -> tuple[Any, Any, Any]:
     """Summary, table and its CSV; nothing without a picture. A run that cannot answer says so in its row."""
     if asked is None:
         return None, None, None
-    ids, known = chosen(doors, selection, asked.run)
+    ids, known = chosen(services, selection, asked.run)
     rows, said, cells = [], [], []
     for run_id in ids:
         try:
-            run = doors.store.open(run_id)
-            found = asked.ask(doors, run_id)
+            run = services.store.open(run_id)
+            found = asked.ask(services, run_id)
         except (Missing, Broken) as problem:
             rows.append(failed(run_id, str(problem)))
             continue
-        rows.append(row(doors, run, found.probabilities, selection, current=run_id == asked.run.run_id))
+        rows.append(row(services, run, found.probabilities, selection, current=run_id == asked.run.run_id))
         said.append(found.label)
         cells.append([run_id, found.label, *map(float, found.probabilities)])
     head = ["Run", "Label", "Confidence", f"{selection.level} % set"]
@@ -127,7 +127,7 @@ def summary(said: list[str], n: int, known: int) -> str:
     return words + more
 
 
-def row(doors: Doors, run: RunView, probabilities: Any, selection: Selection, *, current: bool) -> html.Tr:
+def row(services: Services, run: RunData, probabilities: Any, selection: Selection, *, current: bool) -> html.Tr:
     """probabilities: float [C] as trained."""
     selection = answer.readable(run, selection)
     found = prediction_sets.judged(run, probabilities, selection)
@@ -139,7 +139,7 @@ def row(doors: Doors, run: RunView, probabilities: Any, selection: Selection, *,
         members = html.Span(
             ["not known: ", html.Code(getattr(problem, "command", "") or str(problem))], className="faint"
         )
-    name = doors.store.marks().name(run.run_id)
+    name = services.store.marks().name(run.run_id)
     here = html.Button(
         name,
         type="button",

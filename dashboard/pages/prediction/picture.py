@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.components import icon
 from dashboard.pages.prediction import camera, samples
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -110,7 +110,7 @@ def _pair(value: Any) -> tuple[int, int] | None:
     return value[0], value[1]
 
 
-def register(app: Dash, _: Doors) -> None:
+def register(app: Dash, _: Services) -> None:
     """Taking a file in, and showing it."""
     app.clientside_callback(
         SHOW % (Ids.PREVIEW, json.dumps(blank().to_plotly_json())),
@@ -138,8 +138,8 @@ def register(app: Dash, _: Doors) -> None:
         selection = Selection.parse(search)
         there = selection.with_(sample=None).query() if selection.sample is not None else no_update
         kept = keep(contents, filename, came)
-        shelf = (no_update, no_update) if "error" in kept else (True, "false")  # make room for the steps
-        return kept, None, there, *shelf
+        registry = (no_update, no_update) if "error" in kept else (True, "false")  # make room for the steps
+        return kept, None, there, *registry
 
 
 def keep(contents: Any, filename: Any, came: Any = None) -> dict[str, Any]:

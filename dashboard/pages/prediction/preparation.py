@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, dcc, html
 
 from dashboard.components import button, card, plain, segmented
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import STEPS, Prepared
 
 
@@ -163,7 +163,7 @@ def summary(prepared: Prepared, mode: str) -> str:
     return f"{done} of {len(prepared.steps)} steps changed the picture. {__doc__}"
 
 
-def register(app: Dash, _: Doors) -> None:
+def register(app: Dash, _: Services) -> None:
     """Reset; assets/prepare.js puts back the switches, the turn and the cut."""
     app.clientside_callback(
         "() => 'auto'",

@@ -7,11 +7,11 @@ from typing import Any, TypeGuard
 import numpy as np
 from dash import Input, State
 
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.format.images import single_url
 from dashboard.pages.prediction import picture, preparation
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import ENGINES, MODES, USUAL, Answer, Box, Mode
 from dashboard.state.selection import Selection
 
@@ -24,7 +24,7 @@ class Question:
     """image: uint8 [h, w, 1 or 3]; truth: class id of a picture of the data set; shown: for `picture.SHOW`; options:
     of Predictor.predict; engine: what computes the answer of the question's own run."""
 
-    run: RunView
+    run: RunData
     image: np.ndarray
     orientation: int
     truth: int | None
@@ -36,10 +36,10 @@ class Question:
     origin: str = ""  # 'test 17' for a picture of the data set
     sent: str = ""  # any other as it came, a data URL
 
-    def ask(self, doors: Doors, run_id: str | None = None) -> Answer:
+    def ask(self, services: Services, run_id: str | None = None) -> Answer:
         """The answer of the question's run, or by torch of another one. Raises Missing or Broken."""
         run_id = run_id or self.run.run_id
-        return doors.predictor.predict(
+        return services.predictor.predict(
             run_id,
             self.image,
             orientation=self.orientation,
@@ -55,17 +55,17 @@ def inputs() -> dict[str, Input]:
 
 
 def states() -> list[State]:
-    """The same as states, in order, for one that asks again later; then `again(doors, *values)`."""
+    """The same as states, in order, for one that asks again later; then `again(services, *values)`."""
     return [State("url", "search"), *(State(*place) for place in CONTROLS.values())]
 
 
-def again(doors: Doors, search: Any, *values: Any) -> Question | None:
+def again(services: Services, search: Any, *values: Any) -> Question | None:
     """The question of `states`; see `read`."""
-    return read(doors, Selection.parse(search), **dict(zip(CONTROLS, values, strict=True)))
+    return read(services, Selection.parse(search), **dict(zip(CONTROLS, values, strict=True)))
 
 
 def read(
-    doors: Doors, selection: Selection, kept: Any, mode: Any, off: Any, hand: Any, engine: Any = None
+    services: Services, selection: Selection, kept: Any, mode: Any, off: Any, hand: Any, engine: Any = None
 ) -> Question | None:
     """From what the browser keeps, which is read like any other upload; None where there is no picture.
 
@@ -74,7 +74,7 @@ def read(
     kept = kept if isinstance(kept, dict) else {}
     if selection.sample is None and "src" not in kept:
         return None
-    run, way, engine = doors.store.shown(selection.run), selection.way or USUAL, engine_of(engine)
+    run, way, engine = services.store.shown(selection.run), selection.way or USUAL, engine_of(engine)
     options: dict[str, Any] = {"mode": mode_of(mode), "off": off_of(off)}
     if selection.sample is not None:
         image = run.picture(selection.split, selection.sample)

@@ -7,10 +7,10 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, html
 
 from dashboard.components import panel_states, segmented
-from dashboard.figures.overlay import veil
+from dashboard.figures.overlay import heatmap_overlay
 from dashboard.pages.prediction import answer
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import Broken, Missing, NoExplanation
 
 
@@ -54,7 +54,7 @@ def layout() -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The veil, and its strength."""
 
     @app.callback(
@@ -65,7 +65,7 @@ def register(app: Dash, doors: Doors) -> None:
         Input(Ids.METHOD, "value"),
     )
     def draw_saliency(state: Any, method: Any) -> tuple[Any, Any, Any]:
-        return overlay(doors, state, method)
+        return overlay(services, state, method)
 
     app.clientside_callback(
         "(strength) => ({opacity: Number(strength) / 100})",
@@ -74,11 +74,11 @@ def register(app: Dash, doors: Doors) -> None:
     )
 
 
-def overlay(doors: Doors, state: Any, method: Any) -> tuple[Any, Any, Any]:
+def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]:
     """Picture, veil and note; the note says why where there is no veil."""
     run, image = answer.seen(state)
     try:
-        again = doors.predictor.predict(run, image)
+        again = services.predictor.predict(run, image)
         prepared = again.prepared.image
         size = f"{prepared.shape[1]} by {prepared.shape[0]}"
         picture = html.Img(
@@ -86,7 +86,7 @@ def overlay(doors: Doors, state: Any, method: Any) -> tuple[Any, Any, Any]:
         )
         if not isinstance(method, str) or method not in TITLES:
             return picture, None, NOTES["none"]
-        attribution = doors.predictor.explain(run, prepared, again.predicted, method)
+        attribution = services.predictor.explain(run, prepared, again.predicted, method)
     except NoExplanation as none:
         return picture, None, f"No {TITLES[method]}: {none}."
     except (Missing, Broken) as problem:
@@ -94,4 +94,4 @@ def overlay(doors: Doors, state: Any, method: Any) -> tuple[Any, Any, Any]:
     note = NOTES[method].format(label=again.label)
     if not attribution.any():
         note = f"Nothing in this picture speaks for {again.label} by {TITLES[method]}."
-    return picture, html.Img(src=uploads.thumbnail(veil(attribution)), alt=note, className="crisp"), note
+    return picture, html.Img(src=uploads.thumbnail(heatmap_overlay(attribution)), alt=note, className="crisp"), note

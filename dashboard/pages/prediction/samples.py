@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.components import button, card, icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.images import sprite_url, tile_style
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -75,7 +75,7 @@ def toggle_state(opened: bool) -> dict[str, Any]:
     return {"aria-expanded": str(opened).lower(), "aria-controls": Ids.PANEL}
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """A random picture, the strip, and going to a number."""
 
     @app.callback(
@@ -86,7 +86,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def choose_random(clicks: Any, search: str) -> str:
         selection = Selection.parse(search)
-        ids = doors.store.shown(selection.run).pictures(selection.split).ids
+        ids = services.store.shown(selection.run).pictures(selection.split).ids
         others = ids[ids != selection.sample] if selection.sample is not None else ids
         if not clicks or not len(others):
             raise PreventUpdate
@@ -117,15 +117,15 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_samples(search: str, class_id: Any, number: Any, _: Any, __: Any) -> tuple[Any, ...]:
         step = -SHOWN if ctx.triggered_id == Ids.PREVIOUS else SHOWN if ctx.triggered_id == Ids.NEXT else 0
-        return strip(doors, Selection.parse(search), class_id, number, step)
+        return strip(services, Selection.parse(search), class_id, number, step)
 
 
-def strip(doors: Doors, selection: Selection, class_id: Any, number: Any, step: int = 0) -> tuple[Any, ...]:
+def strip(services: Services, selection: Selection, class_id: Any, number: Any, step: int = 0) -> tuple[Any, ...]:
     """Tiles, where they are, the number they start from, and whether there are none before or after.
 
     number: an example id; the strip starts at it, or at the next one of the class. step: tiles to move by.
     """
-    view = doors.store.shown(selection.run)
+    view = services.store.shown(selection.run)
     pictures = view.pictures(selection.split)
     rows = np.arange(len(pictures.ids))
     known = [str(i) for i in range(len(view.classes))]

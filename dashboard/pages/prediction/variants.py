@@ -13,7 +13,7 @@ from dashboard.figures.probabilities import percent
 from dashboard.pages.prediction import answer, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services import uploads
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import USUAL, Agreement, Variant
 
 
@@ -37,7 +37,7 @@ def layout() -> html.Article:
     return card("Prepared differently", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """All ways in one batch, once the card is near."""
     asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE)
 
@@ -52,14 +52,14 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def list_variants(_: Any, search: Any, *values: Any) -> tuple[Any, Any, Any]:
-        return drawn(doors, request.again(doors, search, *values))
+        return drawn(services, request.again(services, search, *values))
 
 
-def drawn(doors: Doors, asked: request.Question | None) -> tuple[Any, Any, Any]:
+def drawn(services: Services, asked: request.Question | None) -> tuple[Any, Any, Any]:
     """Summary, tiles and their CSV; nothing without a picture. Raises Missing, Broken or uploads.Refusal."""
     if asked is None:
         return None, [], None
-    found = doors.predictor.agreement(asked.run.run_id, asked.image, orientation=asked.orientation, **asked.options)
+    found = services.predictor.agreement(asked.run.run_id, asked.image, orientation=asked.orientation, **asked.options)
     classes = asked.run.classes
     chosen = asked.way if any(one.name == asked.way for one in found.variants) else USUAL
     tiles = [tile(one, classes, current=one.name == chosen) for one in found.variants]

@@ -7,7 +7,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboard.components import card, icon, plain
 from dashboard.pages.prediction import answer, picture
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 
 
 class Ids(StrEnum):
@@ -46,7 +46,7 @@ def layout() -> html.Article:
     return card("What if …", f"{(__doc__ or '').splitlines()[0]} {HELP}", body, id=Ids.CARD)
 
 
-def register(app: Dash, _: Doors) -> None:
+def register(app: Dash, _: Services) -> None:
     """Which picture the card works on, and what the address says of changes."""
     app.clientside_callback(
         ClientsideFunction("whatif", "hold"),

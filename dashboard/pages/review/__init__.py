@@ -7,7 +7,7 @@ from dashboard.analysis.label_review import split_of
 from dashboard.components import icon, page_head, report_link
 from dashboard.pages.review import log, queue, retrain, sample, scores
 from dashboard.records.decisions import SPLITS, WHO
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 PATH, TITLE = "/review", "Review"
@@ -17,12 +17,12 @@ VIEW = "review-view-state"  # the address without the image in front, changed on
 READ = "This server shows decisions and takes none (it was started with --read-only)."
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The image in front, what decisions do to the scores, a new training; beside them the queue, below the list."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     name = dbc.Input(
         id="review-who-input", placeholder="anonymous", maxlength=WHO, autocomplete="name", persistence=True,
-        persistence_type="local", disabled=doors.read_only,
+        persistence_type="local", disabled=services.read_only,
     )  # fmt: skip
     who = html.Div(
         [html.Label("Your name", htmlFor="review-who-input", className="label quiet"), name], className="who"
@@ -36,23 +36,23 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             ),
             dcc.Store(id=DONE),
             dcc.Store(id=VIEW),
-            html.Div(READ, className="notice") if doors.read_only else None,
+            html.Div(READ, className="notice") if services.read_only else None,
             html.Div(id="review-status", className="sr", role="status"),
             html.Div(id="review-trouble", className="notice", role="alert"),
             html.Div(
                 [
-                    html.Div([sample.layout(), scores.layout(), retrain.layout(doors)], className="stack c7"),
+                    html.Div([sample.layout(), scores.layout(), retrain.layout(services)], className="stack c7"),
                     queue.layout(),
                 ],
                 className="ff-grid first",
             ),
-            html.Div([log.layout(doors)], className="ff-grid"),
+            html.Div([log.layout(services)], className="ff-grid"),
         ],
         className="review",
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The page's head, then its panels."""
     app.clientside_callback(
         ClientsideFunction("review", "view"), Output(VIEW, "data"), Input("url", "search"), State(VIEW, "data")
@@ -61,10 +61,10 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(Output("review-about", "children"), Output("review-split", "children"), Input("url", "search"))
     def draw_head(search: str | None):
         selection = Selection.parse(search)
-        return about(doors, selection), splits(selection)
+        return about(services, selection), splits(selection)
 
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)
 
 
 def splits(selection: Selection) -> html.Div:
@@ -84,10 +84,10 @@ def splits(selection: Selection) -> html.Div:
     return html.Div(buttons, className="seg", role="group", **{"aria-label": "Split"})
 
 
-def about(doors: Doors, selection: Selection) -> str:
+def about(services: Services, selection: Selection) -> str:
     """Whose suspicions, about what."""
     try:
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
     except (LookupError, ValueError):
         return "No run to show."
     kind = {

@@ -14,7 +14,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import Broken, Missing
 from dashboard.records.decisions import Decision
 from dashboard.records.runs import Declined
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE, BODY = "review-log-face", "review-log-body"
@@ -22,10 +22,10 @@ UPLOAD, NOTE = "review-import-upload", "review-import-note"
 SHOWN = 12
 
 
-def layout(doors: Doors) -> html.Article:
+def layout(services: Services) -> html.Article:
     """The list, the way out and the way back."""
     take = None
-    if not doors.read_only:
+    if not services.read_only:
         take = dcc.Upload(
             html.Span([icon("upload"), "Take in a CSV"], className="btn-ff sm"), id=UPLOAD,
             max_size=label_review.CSV_BYTES, multiple=False, accept=".csv,text/csv",
@@ -36,7 +36,7 @@ def layout(doors: Doors) -> html.Article:
     return card("Decisions", __doc__ or "", body, tools=[html.Span(id="review-log-csv"), take])
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """List them, and take files in."""
 
     @panel_callback(
@@ -49,27 +49,27 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_decisions(search: str | None, _: object):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
-        standing = doors.decisions.standing(run.dataset["name"])
-        if standing.problem:
-            return html.P(standing.problem, className="quiet"), None
-        newest = doors.decisions.log(run.dataset["name"], limit=SHOWN)
+        run = services.store.shown(selection.run)
+        current_labels = services.decisions.current_labels(run.dataset["name"])
+        if current_labels.problem:
+            return html.P(current_labels.problem, className="quiet"), None
+        newest = services.decisions.log(run.dataset["name"], limit=SHOWN)
         csv = csv_link(f"/export/decisions.csv{Selection(run=selection.run).query()}")
         if not newest:
             return html.P(
                 "Nothing decided yet. Each key press is one decision, kept as it is made.", className="quiet"
             ), csv
-        total = doors.decisions.count(run.dataset["name"])
-        ends = ["" if n == 1 else "s" for n in (total, len(standing.by))]
-        words = f"{total:,} decision{ends[0]} of {len(standing.by):,} image{ends[1]}."
+        total = services.decisions.count(run.dataset["name"])
+        ends = ["" if n == 1 else "s" for n in (total, len(current_labels.by))]
+        words = f"{total:,} decision{ends[0]} of {len(current_labels.by):,} image{ends[1]}."
         words += f" Below are the newest {SHOWN}; the file has all of them." if total > SHOWN else ""
         body = [
             html.P(words, className="quiet small"),
-            html.Ul([line(doors, one) for one in newest], className="decisions"),
+            html.Ul([line(services, one) for one in newest], className="decisions"),
         ]
         return body, csv
 
-    if doors.read_only:
+    if services.read_only:
         return
 
     @app.callback(
@@ -84,9 +84,9 @@ def register(app: Dash, doors: Doors) -> None:
         if contents is None:
             raise PreventUpdate
         try:
-            run = doors.store.shown(Selection.parse(search).run)
+            run = services.store.shown(Selection.parse(search).run)
             rows = label_review.read(text_of(contents), run)
-            new, here = doors.decisions.bring(rows, secrets.token_hex(16))
+            new, here = services.decisions.bring(rows, secrets.token_hex(16))
         except (Declined, Missing, Broken) as declined:
             return str(declined), None, None
         return f"{len(rows):,} decisions read: {new:,} new, {here:,} here already.", time.time(), None
@@ -102,7 +102,7 @@ def text_of(contents: object) -> str:
         raise Declined("This is no text in UTF-8: save the file as CSV.") from None
 
 
-def line(doors: Doors, decision: Decision) -> html.Li:
+def line(services: Services, decision: Decision) -> html.Li:
     """When, who, what of which image; and the way to take the press back."""
     what = {
         "keep": f"kept as {decision.after}",
@@ -114,7 +114,7 @@ def line(doors: Doors, decision: Decision) -> html.Li:
         "Undo",
         kind="ghost",
         small=True,
-        disabled=doors.read_only,
+        disabled=services.read_only,
         **{"data-press": "undo", "data-batch": decision.batch, "aria-label": f"Undo {decision.example_id}: {what}"},
     )
     words = [html.B(f"#{decision.example_id}", className="mono"), f" {what}"]

@@ -6,10 +6,10 @@ from dashboard.analysis.label_review import Queue, queue, split_of, sprites_url
 from dashboard.components import button, csv_link, dot, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import chip
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.format.images import tile_style
-from dashboard.records.decisions import Decision, Standing
-from dashboard.services.container import Doors
+from dashboard.records.decisions import CurrentLabels, Decision
+from dashboard.services.container import Services
 from dashboard.state.selection import MAX_IDS, PAGE_SIZE, Selection
 
 FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queue-foot", "review-queue-title"
@@ -29,7 +29,7 @@ def layout() -> html.Article:
     return html.Article([head, slot(FACE, "Reading the queue"), body], className="ff-card c5")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Redraw when the page, the filters or a decision change; going from image to image leaves it as it is."""
 
     @panel_callback(
@@ -44,16 +44,21 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_queue(search: str | None, _: object):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
-        found, standing = queue(run, selection), doors.decisions.standing(run.dataset["name"])
+        run = services.store.shown(selection.run)
+        found, current_labels = queue(run, selection), services.decisions.current_labels(run.dataset["name"])
         title = f"{found.suspected:,} suspected of {found.examined:,}"
         if not len(found.ids):
-            return title, tools(run, selection, found, standing), nothing(selection, found), context(run, selection, 0)
+            return (
+                title,
+                tools(run, selection, found, current_labels),
+                nothing(selection, found),
+                context(run, selection, 0),
+            )
         page = here(selection, len(found.ids))
         return (
             title,
-            tools(run, selection, found, standing),
-            tiles(run, selection, found, standing, page),
+            tools(run, selection, found, current_labels),
+            tiles(run, selection, found, current_labels, page),
             [context(run, selection, len(found.ids)), pager(selection, page, len(found.ids))],
         )
 
@@ -69,18 +74,18 @@ def rows(selection: Selection, n: int) -> range:
     return range((page - 1) * PAGE_SIZE, min(page * PAGE_SIZE, n))
 
 
-def current(found: Queue, standing: Standing, selection: Selection) -> int | None:
+def current(found: Queue, current_labels: CurrentLabels, selection: Selection) -> int | None:
     """The place in front: the one of the address, else the first on the page that nothing was decided of."""
     if selection.sample is not None and (row := found.row(selection.sample)) is not None:
         return row
     places = rows(selection, len(found.ids))
-    still = (row for row in places if standing.of(found.split, int(found.ids[row])) is None)
+    still = (row for row in places if current_labels.of(found.split, int(found.ids[row])) is None)
     return next(still, places[0] if places else None)
 
 
-def tools(run: RunView, selection: Selection, found: Queue, standing: Standing) -> list:
+def tools(run: RunData, selection: Selection, found: Queue, current_labels: CurrentLabels) -> list:
     """How far one is, what narrows the queue, and ways on."""
-    decided = sum(standing.of(found.split, example) is not None for example in found.ids.tolist())
+    decided = sum(current_labels.of(found.split, example) is not None for example in found.ids.tolist())
     n = len(found.ids)
     words = [html.B(f"{decided:,}", id="review-decided"), f" of {n:,} decided"]
     if found.split == "train" and n < found.suspected and not selection.narrowed:
@@ -111,17 +116,17 @@ def nothing(selection: Selection, found: Queue) -> html.Div:
     )
 
 
-def tiles(run: RunView, selection: Selection, found: Queue, standing: Standing, page: int) -> list:
+def tiles(run: RunData, selection: Selection, found: Queue, current_labels: CurrentLabels, page: int) -> list:
     """One button a picture: what is suggested, what it is labelled, and what was decided."""
     places = rows(selection, len(found.ids))
     ids = [int(found.ids[row]) for row in places]
     url = sprites_url(run, found.split, ids)
     height, width = run.dataset["height"], run.dataset["width"]
-    front = current(found, standing, selection)
+    front = current(found, current_labels, selection)
     buttons = []
     for place, row in enumerate(places):
         label, suggested = int(found.labels[row]), int(found.suggested[row])
-        decision = standing.of(found.split, ids[place])
+        decision = current_labels.of(found.split, ids[place])
         done = outcome(decision)
         buttons.append(
             html.Button(
@@ -158,7 +163,7 @@ def outcome(decision: Decision | None) -> str:
     return {"keep": "kept", "exclude": "left out"}.get(decision.action, decision.after)
 
 
-def context(run: RunView, selection: Selection, n: int) -> html.Div:
+def context(run: RunData, selection: Selection, n: int) -> html.Div:
     """What assets/review.js has to know of the page that is shown."""
     page = here(selection, n)
     bare = selection.with_(sample=None)

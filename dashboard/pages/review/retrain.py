@@ -9,8 +9,8 @@ from dash.exceptions import PreventUpdate
 from dashboard.analysis import label_review
 from dashboard.components import button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView
-from dashboard.services.container import Doors
+from dashboard.data.store import RunData
+from dashboard.services.container import Services
 from dashboard.services.jobs import Invalid, Job, Refused
 from dashboard.state.selection import Selection
 
@@ -21,7 +21,7 @@ SAME, QUICK = "same", "quick"
 TICK_MS = 1_000
 
 
-def layout(doors: Doors) -> html.Article:
+def layout(services: Services) -> html.Article:
     """What would be changed, by which recipe, the button, and how far it is."""
     choices = dbc.RadioItems(
         id=RECIPE,
@@ -42,7 +42,7 @@ def layout(doors: Doors) -> html.Article:
             html.Div(choices, role="group", **{"aria-label": "Recipe"}),
             html.Div(go),
             html.Div(
-                button("Retrain with my decisions", id=START, kind="primary", disabled=doors.read_only),
+                button("Retrain with my decisions", id=START, kind="primary", disabled=services.read_only),
                 className="row-ff",
             ),
             html.P(id=NOTE, className="bad small", role="alert"),
@@ -58,7 +58,7 @@ def layout(doors: Doors) -> html.Article:
     return card("Fix, retrain, compare", __doc__ or "", [slot(FACE), html.Div(parts)], id="review-retrain-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Say what would change, start it, watch it, and go on to the comparison."""
 
     @panel_callback(
@@ -70,8 +70,8 @@ def register(app: Dash, doors: Doors) -> None:
         Input("review-done-state", "data"),
     )
     def draw_what(search: str | None, _: object):
-        run = doors.store.shown(Selection.parse(search).run)
-        relabelled, excluded = label_review.corrections(run, doors.decisions.standing(run.dataset["name"]))
+        run = services.store.shown(Selection.parse(search).run)
+        relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.dataset["name"]))
         n = len(relabelled) + len(excluded)
         if not n:
             none = "No decision of yours changes the training images yet: review the split Train first."
@@ -80,9 +80,9 @@ def register(app: Dash, doors: Doors) -> None:
         words = [html.B(f"{len(relabelled):,}"), f" label{ends[0]} changed, "]
         words += [html.B(f"{len(excluded):,}"), f" image{ends[1]} left out"]
         rest = " of what the run learned from. Validation and test keep the labels they came with."
-        return html.P([*words, rest]), doors.read_only
+        return html.P([*words, rest]), services.read_only
 
-    if doors.read_only:
+    if services.read_only:
         return
 
     @app.callback(
@@ -98,8 +98,8 @@ def register(app: Dash, doors: Doors) -> None:
         if not clicks:
             raise PreventUpdate
         try:
-            run = doors.store.shown(Selection.parse(search).run)
-            job = begin(doors, run, QUICK if recipe == QUICK else SAME)
+            run = services.store.shown(Selection.parse(search).run)
+            job = begin(services, run, QUICK if recipe == QUICK else SAME)
         except Invalid as invalid:
             return no_update, " ".join(invalid.errors.values())
         except (Refused, LookupError, ValueError) as refusal:
@@ -116,14 +116,14 @@ def register(app: Dash, doors: Doors) -> None:
         State(ENDED, "data"),
     )
     def watch_retraining(_: int | None, mine: object, search: str | None, ended: object):
-        job = job_progress.newest(doors, mine, "labels")
+        job = job_progress.newest(services, mine, "labels")
         if job is None:
             return None, True, no_update
-        frozen = doors.jobs.corrections(job)
-        there = job_progress.comparison(doors, job, frozen.against if frozen else None)
+        frozen = services.jobs.corrections(job)
+        there = job_progress.comparison(services, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
         return (
-            job_progress.live(doors, job, there, kind="primary"),
+            job_progress.live(services, job, there, kind="primary"),
             not job.active,
             now if there and now != ended else no_update,
         )
@@ -140,20 +140,20 @@ def register(app: Dash, doors: Doors) -> None:
     )
 
 
-def begin(doors: Doors, run: RunView, recipe: str) -> Job:
+def begin(services: Services, run: RunData, recipe: str) -> Job:
     """Queue it and wake the worker. Raises Refused, Invalid."""
-    relabelled, excluded = label_review.corrections(run, doors.decisions.standing(run.dataset["name"]))
+    relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.dataset["name"]))
     if not relabelled and not excluded:
         raise Refused("No decision changes the training images.")
     config = dict(run.manifest["config"])
     if recipe == QUICK:
-        config = {**doors.jobs.presets()["quick"], "dataset": run.dataset["name"], "seed": config["seed"]}
+        config = {**services.jobs.presets()["quick"], "dataset": run.dataset["name"], "seed": config["seed"]}
     stem = f"{run.run_id[:48]}-reviewed"
-    taken = doors.shelf.names() | doors.jobs.names()
-    name = stem if stem not in taken else doors.shelf.free_name(stem)
-    job = doors.jobs.retrain(
+    taken = services.registry.names() | services.jobs.names()
+    name = stem if stem not in taken else services.registry.free_name(stem)
+    job = services.jobs.retrain(
         config, name, against=run.run_id, relabelled=relabelled, excluded=excluded, intent=secrets.token_hex(16),
-        taken=doors.shelf.names(),
+        taken=services.registry.names(),
     )  # fmt: skip
-    doors.jobs.wake()
+    services.jobs.wake()
     return job

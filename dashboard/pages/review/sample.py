@@ -8,11 +8,11 @@ from dashboard.components import dot, panel_states, plain
 from dashboard.components.bars import percent, probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.data.store import Missing, RunView
+from dashboard.data.store import Missing, RunData
 from dashboard.format.images import inline_url
 from dashboard.pages.review.queue import current
 from dashboard.records.decisions import Decision
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE, BODY, PAD = "review-sample-face", "review-sample-body", "review-sample-pad"
@@ -30,7 +30,7 @@ def layout() -> html.Article:
     return html.Article([head, slot(FACE, "Looking at the first image"), body], className="ff-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Redraw when another image comes to the front, or something was decided of it."""
 
     @panel_callback(
@@ -43,17 +43,17 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_sample(search: str | None, _: object):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
-        found, standing = queue(run, selection), doors.decisions.standing(run.dataset["name"])
-        row = current(found, standing, selection)
+        run = services.store.shown(selection.run)
+        found, current_labels = queue(run, selection), services.decisions.current_labels(run.dataset["name"])
+        row = current(found, current_labels, selection)
         if row is None:
             return panel_states.empty("There is no suspected label to look at."), None
-        decision = standing.of(found.split, int(found.ids[row]))
-        front = [pictures(doors, run, found, row), evidence(run, found, row)]
-        return front, [said(run, found, row, decision), keys(doors, run, found, row, decision)]
+        decision = current_labels.of(found.split, int(found.ids[row]))
+        front = [pictures(services, run, found, row), evidence(run, found, row)]
+        return front, [said(run, found, row, decision), keys(services, run, found, row, decision)]
 
 
-def means(doors: Doors, run: RunView) -> tuple[np.ndarray, np.ndarray]:
+def means(services: Services, run: RunData) -> tuple[np.ndarray, np.ndarray]:
     """The mean picture of each class over the reference part of train, uint8 [C, h, w, c], and n of each, int [C]."""
 
     def make() -> tuple[np.ndarray, np.ndarray]:
@@ -65,10 +65,10 @@ def means(doors: Doors, run: RunView) -> tuple[np.ndarray, np.ndarray]:
         each = sums / np.maximum(counts, 1).reshape(-1, 1, 1, 1)
         return each.round().astype(np.uint8), counts
 
-    return doors.store.keep(("class means", run.dataset["name"]), make)
+    return services.store.keep(("class means", run.dataset["name"]), make)
 
 
-def probabilities(run: RunView, found: Queue, row: int) -> np.ndarray:
+def probabilities(run: RunData, found: Queue, row: int) -> np.ndarray:
     """float32 [C], by a network that had not learned from this label."""
     example = int(found.ids[row])
     if found.split == "train":
@@ -78,10 +78,10 @@ def probabilities(run: RunView, found: Queue, row: int) -> np.ndarray:
     return predictions.probabilities[predictions.row(example)]
 
 
-def pictures(doors: Doors, run: RunView, found: Queue, row: int) -> html.Div:
+def pictures(services: Services, run: RunData, found: Queue, row: int) -> html.Div:
     """The image large, the two classes' means smaller beside it."""
     example, label, suggested = int(found.ids[row]), int(found.labels[row]), int(found.suggested[row])
-    p, (mean, counts) = probabilities(run, found, row), means(doors, run)
+    p, (mean, counts) = probabilities(run, found, row), means(services, run)
 
     def side(which: int, words: str) -> html.Figure:
         name = run.classes[which]
@@ -109,7 +109,7 @@ def pictures(doors: Doors, run: RunView, found: Queue, row: int) -> html.Div:
     )
 
 
-def evidence(run: RunView, found: Queue, row: int) -> html.Div:
+def evidence(run: RunData, found: Queue, row: int) -> html.Div:
     """Probabilities and the nearest training images."""
     label, suggested = int(found.labels[row]), int(found.suggested[row])
     bars = probability_bars(probabilities(run, found, row), run.classes, guess=suggested, label=label)
@@ -132,7 +132,7 @@ def evidence(run: RunView, found: Queue, row: int) -> html.Div:
     )
 
 
-def neighbours(run: RunView, found: Queue, example: int) -> tuple[list[int], list[int]]:
+def neighbours(run: RunData, found: Queue, example: int) -> tuple[list[int], list[int]]:
     """Ids and labels of the nearest reference images, nearest first. Raises Missing or Broken."""
     if found.split == "train":
         suspects = run.suspects()
@@ -143,7 +143,7 @@ def neighbours(run: RunView, found: Queue, example: int) -> tuple[list[int], lis
     return ids, [int(known.labels[known.row(one)]) for one in ids]
 
 
-def said(run: RunView, found: Queue, row: int, decision: Decision | None) -> html.Div:
+def said(run: RunData, found: Queue, row: int, decision: Decision | None) -> html.Div:
     """What was decided of it, by whom."""
     label = run.classes[int(found.labels[row])]
     if decision is None:
@@ -154,10 +154,10 @@ def said(run: RunView, found: Queue, row: int, decision: Decision | None) -> htm
     return html.Div(html.P(words, className="said"), **{"data-decision": decision.action if decision else ""})
 
 
-def keys(doors: Doors, run: RunView, found: Queue, row: int, decision: Decision | None) -> html.Div:
+def keys(services: Services, run: RunData, found: Queue, row: int, decision: Decision | None) -> html.Div:
     """A button for each key; each does the same as its key."""
     label, suggested = int(found.labels[row]), int(found.suggested[row])
-    off = doors.read_only
+    off = services.read_only
     chosen = decision.after if decision is not None and decision.action == "relabel" else None
 
     def key(cap: str, words: list, act: str, hint: str = "", **more: str) -> html.Button:

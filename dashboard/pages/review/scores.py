@@ -6,8 +6,8 @@ from dashboard.analysis import label_review
 from dashboard.analysis.label_review import Counted, counted, split_of
 from dashboard.components import button, csv_link, dot, plain, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.format.proportion import Share
-from dashboard.services.container import Doors
+from dashboard.format.proportion import Proportion
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE, BODY = "review-scores-face", "review-scores-body"
@@ -21,7 +21,7 @@ def layout() -> html.Article:
     return html.Article([head, slot(FACE, "Counting"), plain.place(BODY)], className="ff-card", id="review-scores-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Recount after each decision."""
 
     @panel_callback(
@@ -33,11 +33,11 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_scores(search: str | None, _: object):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         if split_of(selection) == "train":
-            standing = doors.decisions.standing(run.dataset["name"])
-            relabelled, excluded = label_review.corrections(run, standing)
-            kept = sum(d.action == "keep" for d in standing.within("train").values())
+            current_labels = services.decisions.current_labels(run.dataset["name"])
+            relabelled, excluded = label_review.corrections(run, current_labels)
+            kept = sum(d.action == "keep" for d in current_labels.within("train").values())
             said = [
                 f"{n:,} {noun}{'' if n == 1 else 's'} {done}"
                 for n, noun, done in (
@@ -62,7 +62,7 @@ def register(app: Dash, doors: Doors) -> None:
 
 def line(words: str, found: Counted) -> html.Div:
     """Accuracy with its interval and n."""
-    share = Share(int(found.right.sum()), int(found.n.sum()))
+    share = Proportion(int(found.right.sum()), int(found.n.sum()))
     low, high = share.ends
     return html.Div(
         [
@@ -83,7 +83,7 @@ def changes(classes: list[str], labelled: Counted, reviewed: Counted) -> html.Di
         return html.P("No decision of this split changes a score yet.", className="quiet small")
 
     def cell(found: Counted, i: int) -> html.Td:
-        share = Share(int(found.right[i]), int(found.n[i]))
+        share = Proportion(int(found.right[i]), int(found.n[i]))
         return html.Td(
             [html.B(f"{share.percent} %"), html.Span(f" {share.span}, n {share.n:,}", className="faint small")]
         )

@@ -7,7 +7,7 @@ from dashboard.analysis import robustness
 from dashboard.components import button, explanations, icon, page_head, report_link
 from dashboard.data.store import Broken, Missing
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 PATH, TITLE = "/robustness", "Robustness"
@@ -15,7 +15,7 @@ PANELS = (measure, grid, curves, flipped, attack_lab)
 AGAINST = "robustness-against"  # a choice in it becomes the new address by assets/clientside.js
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """What is missing, the two tables of test, the pictures of a cell, one picture under attack."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     picker = html.Div(
@@ -25,7 +25,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
         ],
         className="runpick",
     )
-    shown = measure.lacking(doors, selection) is None
+    shown = measure.lacking(services, selection) is None
     return html.Div(
         [
             page_head(
@@ -49,7 +49,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The page's head, then its panels."""
 
     @app.callback(
@@ -62,23 +62,23 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_head(search: str | None, _: object):
         selection = Selection.parse(search)
-        return head(doors, selection)
+        return head(services, selection)
 
     cells.register(app)
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)
 
 
-def head(doors: Doors, selection: Selection) -> tuple:
+def head(services: Services, selection: Selection) -> tuple:
     """What the page is of, the runs to compare with, the one that is chosen, and the way back from it."""
     try:
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
     except (Missing, Broken):
         return "No run to show.", [], None, None
-    marks = doors.store.marks()
+    marks = services.store.marks()
     rivals = [
         (entry, why)
-        for entry, why in doors.store.rivals(run)
+        for entry, why in services.store.rivals(run)
         if not marks.of(entry.run_id).archived or entry.run_id == selection.against
     ]
     options = [

@@ -18,7 +18,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import Broken, Missing
 from dashboard.exports import tables
 from dashboard.format.images import inline_url
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.predictor import Attempt
 from dashboard.state.selection import ATTACKS, Selection
 
@@ -146,7 +146,7 @@ def script(text: str) -> str:
     return text
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Controls follow the address and become it; the answer and the search are asked for apart."""
     lazy_panel.register(app, Ids.ASKED, Ids.CARD)
     app.clientside_callback(
@@ -170,7 +170,7 @@ def register(app: Dash, doors: Doors) -> None:
     @app.callback(Output(Ids.TARGET, "options"), Input("app-view-state", "data"))
     def list_targets(search: str | None):
         try:
-            classes = doors.store.shown(Selection.parse(search).run).classes
+            classes = services.store.shown(Selection.parse(search).run).classes
         except (LookupError, ValueError):
             classes = []
         return [{"value": ANY, "label": "any other answer"}, *({"value": one, "label": one} for one in classes)]
@@ -186,7 +186,7 @@ def register(app: Dash, doors: Doors) -> None:
     def choose_sample(number: Any, clicks: int | None, search: str | None):
         selection = Selection.parse(search)
         try:
-            ids = doors.store.shown(selection.run).pictures(selection.split).ids
+            ids = services.store.shown(selection.run).pictures(selection.split).ids
         except (Missing, Broken):
             raise PreventUpdate from None
         now = int(ids[0]) if selection.sample is None else selection.sample
@@ -209,8 +209,8 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_attack(search: Any, number: Any):
         selection = lazy_panel.read(search)
-        asked = robustness.question(doors, selection)
-        found = robustness.tried(doors, asked)
+        asked = robustness.question(services, selection)
+        found = robustness.tried(services, asked)
         csv = csv_link(tables.url("attack", selection))
         news = no_update if number == asked.example_id else asked.example_id
         return answer(asked, found, selection), epsilon_said(asked.epsilon), news, csv
@@ -225,8 +225,8 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_smallest(search: Any):
         selection = lazy_panel.read(search)
-        asked = robustness.question(doors, selection)
-        return least(asked, robustness.least(doors, asked), selection)
+        asked = robustness.question(services, selection)
+        return least(asked, robustness.least(services, asked), selection)
 
 
 def epsilon_said(epsilon: float | None) -> list:

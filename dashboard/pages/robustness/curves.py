@@ -16,7 +16,7 @@ from dashboard.exports import tables
 from dashboard.figures import attacks as figure
 from dashboard.figures.attacks import Line
 from dashboard.pages.robustness import cells
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -51,7 +51,7 @@ def layout() -> html.Article:
     return card("Under attack", __doc__ or "", body, tools=tools, span=5)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Drawn from what was measured; a click becomes a new address."""
 
     @panel_callback(
@@ -66,7 +66,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_curves(state: Any, mode: Any):
         selection = cells.read(state)
-        found = robustness.attacks(doors.store, selection)
+        found = robustness.attacks(services.store, selection)
         named = [(line, cell) for line, row in enumerate(rows(found)) for cell in row[1]]
         chosen = next(((i, cell.degree) for i, cell in named if cell.address == selection.under), None)
         return (
@@ -94,7 +94,7 @@ def register(app: Dash, doors: Doors) -> None:
         if curve is None or step is None:
             raise PreventUpdate
         try:
-            cell = clicked(robustness.attacks(doors.store, selection), curve, step)
+            cell = clicked(robustness.attacks(services.store, selection), curve, step)
         except (Missing, Broken):
             cell = None
         if cell is None:

@@ -11,12 +11,12 @@ from dashboard.analysis.robustness import Flips
 from dashboard.components import button, card, csv_link, dot, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.format.images import inline_url, sheet, sprite_url, tile_style
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import cells
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import MAX_IDS, Selection
 
 SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
@@ -56,7 +56,7 @@ def layout() -> html.Article:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """What flips comes from the table; the pictures made worse are made again, in a callback of their own."""
 
     @panel_callback(
@@ -72,7 +72,7 @@ def register(app: Dash, doors: Doors) -> None:
         selection = cells.read(state)
         if selection.under is None:
             return nothing("Choose a cell of the heatmap or a point of the curves above."), None, None, None
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         found = robustness.flips(run, selection.under)
         csv = csv_link(tables.url("flipped", selection))
         if not len(found.rows):
@@ -85,12 +85,12 @@ def register(app: Dash, doors: Doors) -> None:
         selection = cells.read(state)
         if selection.under is None:
             return {}
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         found = robustness.flips(run, selection.under)
         rows = found.rows[shown(selection, len(found.rows))]
         if not len(rows):
             return {}
-        images, step = robustness.worsened(doors, run, found, rows), thinning(run)
+        images, step = robustness.worsened(services, run, found, rows), thinning(run)
         return {sheet_name(run, selection): f"url({inline_url(sheet(images[:, ::step, ::step]))})"}
 
 
@@ -115,20 +115,20 @@ def shown(selection: Selection, n: int) -> slice:
     return slice((page - 1) * EACH, page * EACH)
 
 
-def sheet_name(run: RunView, selection: Selection) -> str:
+def sheet_name(run: RunData, selection: Selection) -> str:
     """Of the CSS variable that holds the pictures, so that no picture is ever beside another's original."""
     return f"--worse-{crc32(f'{run.run_id} {selection.under} {selection.page}'.encode()):x}"
 
 
-def note(run: RunView, found: Flips) -> str:
+def note(run: RunData, found: Flips) -> str:
     """How many of how many."""
     n, whole = len(found.found.ids), run.dataset["counts"][robustness.SPLIT]
     part = "all of test" if n == whole else f"a stratified part, n = {n:,} of {whole:,} test images"
-    share = Share(len(found.rows), found.right)
+    share = Proportion(len(found.rows), found.right)
     return f"Under {said(found)}, {share} of those right as they are flip; asked about: {part}."
 
 
-def tiles(run: RunView, selection: Selection, flipped: Flips) -> list:
+def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
     """One button an image: before, after, what is said then, and what it is."""
     found, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
     ids = found.ids[rows].tolist()
@@ -173,12 +173,12 @@ def gallery(selection: Selection, flipped: Flips) -> html.Button:
     return button(f"Open {first}{len(ids)} in the gallery", small=True, search=there.query(), path="/")
 
 
-def thinning(run: RunView) -> int:
+def thinning(run: RunData) -> int:
     """Every how many-th row and column of a picture made worse is shown."""
     return -(-max(form(run)) // SIDE)
 
 
-def form(run: RunView) -> tuple[int, int]:
+def form(run: RunData) -> tuple[int, int]:
     """Height and width of the pictures."""
     return run.dataset["height"], run.dataset["width"]
 

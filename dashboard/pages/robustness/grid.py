@@ -16,7 +16,7 @@ from dashboard.exports import tables
 from dashboard.figures import robustness as figure
 from dashboard.figures.gaps import points
 from dashboard.pages.robustness import cells
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 
@@ -54,7 +54,7 @@ def layout() -> html.Article:
     return card("Under corruptions", __doc__ or "", body, tools=tools, span=7)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Drawn from what was measured; a click becomes a new address."""
 
     @panel_callback(
@@ -71,7 +71,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_grid(state: Any, mode: Any):
         selection = cells.read(state)
-        found = robustness.corruptions(doors.store, selection)
+        found = robustness.corruptions(services.store, selection)
         return (
             drawn(found, selection, theme.mode_of(mode)),
             {"height": f"{figure.height(len(found.names))}px"},

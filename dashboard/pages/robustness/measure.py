@@ -8,8 +8,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import robustness
 from dashboard.components import STATES, badge, button, icon, job_progress, plain
-from dashboard.data.store import Broken, Missing, RunView
-from dashboard.services.container import Doors
+from dashboard.data.store import Broken, Missing, RunData
+from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused
 from dashboard.state.selection import Selection
 
@@ -56,10 +56,10 @@ def layout(*, hidden: bool) -> html.Div:
     )
 
 
-def lacking(doors: Doors, selection: Selection) -> RunView | Missing | None:
+def lacking(services: Services, selection: Selection) -> RunData | Missing | None:
     """The first of the shown runs without the tables, None where they are there; Missing where there is no run."""
     try:
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
     except Missing as missing:
         return missing
     except Broken:
@@ -67,23 +67,23 @@ def lacking(doors: Doors, selection: Selection) -> RunView | Missing | None:
     if not robustness.measured(run):
         return run
     try:
-        rival = robustness.other(doors.store, selection, run)
+        rival = robustness.other(services.store, selection, run)
     except (Missing, Broken):
         return None
     return rival if rival is not None and not robustness.measured(rival) else None
 
 
-def stands(doors: Doors, selection: Selection) -> str:
+def stands(services: Services, selection: Selection) -> str:
     """The checksums of the tables that are shown."""
     try:
-        run = doors.store.shown(selection.run)
-        runs = [one for one in (run, robustness.other(doors.store, selection, run)) if one is not None]
+        run = services.store.shown(selection.run)
+        runs = [one for one in (run, robustness.other(services.store, selection, run)) if one is not None]
     except (Missing, Broken):
         return ""
     return " ".join(run.manifest["nouns"].get(robustness.NOUN, {}).get("sha256", "")[:16] for run in runs)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Show what is missing, start and cancel the job, watch it."""
 
     @app.callback(
@@ -103,19 +103,19 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def watch_measure(search: str | None, _: object, __: int | None, before: object):
         selection = Selection.parse(search)
-        shown, now = lacking(doors, selection), stands(doors, selection)
+        shown, now = lacking(services, selection), stands(services, selection)
         news = no_update if now == before else now
         if shown is None:
             return True, False, [], [], True, True, True, IDLE_MS, news
         if isinstance(shown, Missing):
             return False, True, missing(str(shown), shown.command), [], True, True, True, IDLE_MS, news
-        job = doors.jobs.evaluation(shown.run_id, robustness.NOUN)
+        job = services.jobs.evaluation(shown.run_id, robustness.NOUN)
         active = job is not None and job.active
-        stop = not active or doors.read_only or (job is not None and job.cancel)
+        stop = not active or services.read_only or (job is not None and job.cancel)
         pace = ACTIVE_MS if active else IDLE_MS
-        return False, True, face(shown), live(doors, job), active or doors.read_only, stop, False, pace, news
+        return False, True, face(shown), live(services, job), active or services.read_only, stop, False, pace, news
 
-    if doors.read_only:
+    if services.read_only:
         return
 
     @app.callback(
@@ -128,7 +128,7 @@ def register(app: Dash, doors: Doors) -> None:
     def start_measure(clicks: int | None, search: str | None):
         if not clicks:
             raise PreventUpdate
-        return asked(doors, search, start=True)
+        return asked(services, search, start=True)
 
     @app.callback(
         Output(Ids.STARTED, "data", allow_duplicate=True),
@@ -140,29 +140,29 @@ def register(app: Dash, doors: Doors) -> None:
     def stop_measure(clicks: int | None, search: str | None):
         if not clicks:
             raise PreventUpdate
-        return asked(doors, search, start=False)
+        return asked(services, search, start=False)
 
 
-def asked(doors: Doors, search: str | None, *, start: bool) -> tuple[Any, Any]:
+def asked(services: Services, search: str | None, *, start: bool) -> tuple[Any, Any]:
     """The job that was started or cancelled, or why none was."""
-    run = lacking(doors, Selection.parse(search))
-    if not isinstance(run, RunView):
+    run = lacking(services, Selection.parse(search))
+    if not isinstance(run, RunData):
         raise PreventUpdate
     try:
         if start:
-            known = [entry.run_id for entry in doors.store.runs() if entry.ok]
-            job = doors.jobs.evaluate(run.run_id, robustness.NOUN, runs=known)
+            known = [entry.run_id for entry in services.store.runs() if entry.ok]
+            job = services.jobs.evaluate(run.run_id, robustness.NOUN, runs=known)
         else:
-            last = doors.jobs.evaluation(run.run_id, robustness.NOUN)
+            last = services.jobs.evaluation(run.run_id, robustness.NOUN)
             if last is None or not last.active:
                 raise PreventUpdate
-            job = doors.jobs.cancel(last.id)
+            job = services.jobs.cancel(last.id)
     except Refused as refusal:
         return no_update, str(refusal)
     return [job.id, job.state, job.cancel], None
 
 
-def face(run: RunView) -> list:
+def face(run: RunData) -> list:
     """What would be here, and the command that makes it."""
     return missing(
         f"{run.title} has not been tested under corruptions and attacks. Here would stand how much of its accuracy is "
@@ -178,15 +178,15 @@ def missing(sentence: str, command: str) -> list:
     return [icon("empty"), html.H3(sentence), *more]
 
 
-def live(doors: Doors, job: Job | None) -> list:
+def live(services: Services, job: Job | None) -> list:
     """How far the last job is, or how it ended."""
-    if doors.read_only:
+    if services.read_only:
         return [html.P(READ_ONLY, className="quiet small")]
     if job is None or job.state == "done":  # done, and yet not there: somebody deleted it
         return []
     words = job.cause
     if job.state == "queued":
-        words = job_progress.waits(doors, job)
+        words = job_progress.waits(services, job)
     elif job.state == "running":
         words = "Stopping." if job.cancel else job.stage
         if job.batches and not job.cancel:

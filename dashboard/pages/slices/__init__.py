@@ -4,7 +4,7 @@ from dash import Dash, Input, Output, dcc, html
 
 from dashboard.components import icon, page_head, selection_bar, strip
 from dashboard.pages.slices import failure_modes, near_duplicates, saved, weak_slices
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 PATH, TITLE = "/slices", "Slices"
@@ -12,7 +12,7 @@ PANELS = (failure_modes, weak_slices, saved, near_duplicates)
 STRIP = "slices-strip"
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The selection and its first images, then what can be selected."""
     copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
     return html.Div(
@@ -22,7 +22,7 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             dcc.Store(id=saved.DONE),
             html.Div(id=saved.NOTICE, className="notice", role="status"),
             selection_bar.layout(),
-            strip.layout(STRIP, tools=saved.keep_selection(doors)),
+            strip.layout(STRIP, tools=saved.keep_selection(services)),
             html.Div([weak_slices.layout()], className="ff-grid"),
             html.Div([failure_modes.layout()], className="ff-grid"),
             html.Div([saved.layout()], className="ff-grid"),
@@ -32,23 +32,23 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The page's head, then its panels."""
 
     @app.callback(Output("slices-about", "children"), Output("slices-split", "children"), Input("url", "search"))
     def draw_head(search: str | None):
         selection = Selection.parse(search)
-        return about(doors, selection), selection_bar.splits(selection)
+        return about(services, selection), selection_bar.splits(selection)
 
-    strip.register(app, doors, STRIP)
+    strip.register(app, services, STRIP)
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)
 
 
-def about(doors: Doors, selection: Selection) -> str:
+def about(services: Services, selection: Selection) -> str:
     """Which run, how often it is wrong."""
     try:
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         right = run.predictions(selection.split).right
     except (LookupError, ValueError):
         return "No run to show."

@@ -4,10 +4,10 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import TAGS, Broken, Missing, RunView
+from dashboard.data.store import TAGS, Broken, Missing, RunData
 from dashboard.exports.tables import url
-from dashboard.format.proportion import Share
-from dashboard.services.container import Doors
+from dashboard.format.proportion import Proportion
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 FACE, BODY, CSV = "slices-modes-face", "slices-modes-body", "slices-modes-csv"
@@ -19,17 +19,17 @@ def layout() -> html.Article:
     return card("Failure modes", __doc__ or "", body, tools=html.Span(id=CSV))
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Redrawn with the address: what is chosen is marked."""
 
     @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("url", "search"))
     def draw_modes(search: str | None):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         return [line(run, selection, key) for key in TAGS], csv_link(url("modes", selection))
 
 
-def counted(run: RunView, selection: Selection, key: str) -> tuple[int, int, int]:
+def counted(run: RunData, selection: Selection, key: str) -> tuple[int, int, int]:
     """Images with a tag, the mistakes among them, images of the split. Raises Missing or Broken."""
     predictions = run.predictions(selection.split)
     ids = run.tagged(selection.split, key, selection.against)
@@ -37,7 +37,7 @@ def counted(run: RunView, selection: Selection, key: str) -> tuple[int, int, int
     return len(ids), int((~inside).sum()), len(predictions.ids)
 
 
-def line(run: RunView, selection: Selection, key: str) -> html.Div:
+def line(run: RunData, selection: Selection, key: str) -> html.Div:
     """A failure mode, or why it cannot be told here."""
     tag = TAGS[key]
     name = html.Button(
@@ -65,7 +65,7 @@ def line(run: RunView, selection: Selection, key: str) -> html.Div:
 
 def share(head: str, part: int, n: int) -> html.Div:
     """A proportion with its interval and n."""
-    found = Share(part, n)
+    found = Proportion(part, n)
     if not n:
         return html.Div([html.B("–"), html.Span(head, className="faint")], className="share-of")
     return html.Div(

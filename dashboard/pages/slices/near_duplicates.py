@@ -8,11 +8,11 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, csv_link, dot, lazy_panel, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import single_url
 from dashboard.pages.slices import failure_modes
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "slices-twins"
@@ -26,7 +26,7 @@ def layout() -> html.Article:
     return card("Near-duplicates and leaks", __doc__ or "", body, tools=html.Span(id=CSV), id=f"{ID}-card")
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Of the whole split."""
     lazy_panel.register(app, NEAR, f"{ID}-card")
 
@@ -40,18 +40,18 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_pairs(search: Any):
         selection = lazy_panel.read(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         return body(run, selection, pairs(run, selection.split)), csv_link(url("duplicates", selection))
 
 
-def pairs(run: RunView, split: str) -> pd.DataFrame:
+def pairs(run: RunData, split: str) -> pd.DataFrame:
     """Rows of the table of near-duplicates of a split, leaks from train first, then the nearest. Raises Missing."""
     frame = run.duplicates(split)
     order = np.lexsort((frame["example_id"], frame["distance"], frame["other_split"] != "train"))
     return frame.iloc[order]
 
 
-def body(run: RunView, selection: Selection, frame: pd.DataFrame) -> list:
+def body(run: RunData, selection: Selection, frame: pd.DataFrame) -> list:
     """How many leak, then the pairs."""
     n = len(run.predictions(selection.split).ids)
     leaks = frame[frame["other_split"] == "train"]
@@ -81,7 +81,7 @@ def body(run: RunView, selection: Selection, frame: pd.DataFrame) -> list:
     return [head, html.Ul([pair(run, selection, row) for row in shown.itertuples()], className="twins"), *more]
 
 
-def pair(run: RunView, selection: Selection, row: Any) -> html.Li:
+def pair(run: RunData, selection: Selection, row: Any) -> html.Li:
     """Two pictures with their labels; a conflict is said."""
     predictions = run.predictions(selection.split)
     mine = run.classes[predictions.labels[predictions.row(row.example_id)]]

@@ -8,12 +8,12 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, RunView
+from dashboard.data.store import Broken, Missing, RunData
 from dashboard.pages.slices import failure_modes
 from dashboard.pages.slices.weak_slices import name_field
 from dashboard.records.runs import Declined
 from dashboard.records.slices import NAME, Saved
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import SPLITS, Selection
 
 FACE, BODY = "slices-saved-face", "slices-saved-body"
@@ -23,9 +23,9 @@ NOTICE = "slices-notice"
 ACTS = ("save", "rename", "remove")
 
 
-def keep_selection(doors: Doors) -> html.Span | None:
+def keep_selection(services: Services) -> html.Span | None:
     """A name for what is selected, and the button that saves it."""
-    if doors.read_only:
+    if services.read_only:
         return None
     name = dbc.Input(id="slices-name-input", placeholder="Name this selection", maxlength=NAME, className="sm")
     return html.Span(
@@ -43,16 +43,16 @@ def layout() -> html.Article:
     return card("Saved slices", __doc__ or "", [slot(FACE), plain.place(BODY, className="kept")])
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The list, and what changes it."""
 
     @panel_callback(app, FACE, plain.children(BODY), Input("url", "search"), Input(DONE, "data"))
     def list_saved(search: str | None, _: Any):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
-        found = doors.store.slices.all(run.dataset["name"])
+        run = services.store.shown(selection.run)
+        found = services.store.slices.all(run.dataset["name"])
         nothing = html.P("None yet: Save beside a weak slice, or name a selection above.", className="quiet small")
-        return [line(run, selection, saved, doors.read_only) for saved in found] or nothing
+        return [line(run, selection, saved, services.read_only) for saved in found] or nothing
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
@@ -67,15 +67,15 @@ def register(app: Dash, doors: Doors) -> None:
             raise PreventUpdate
         selection = Selection.parse(search)
         try:
-            after, words, number = change(doors, selection, asked)
+            after, words, number = change(services, selection, asked)
         except (Declined, Missing, Broken) as no:
             return selection.query(), str(no), None
         return after.query(), words, {"number": number, "at": asked.get("at")}
 
 
-def change(doors: Doors, selection: Selection, asked: dict[str, Any]) -> tuple[Selection, str, int]:
+def change(services: Services, selection: Selection, asked: dict[str, Any]) -> tuple[Selection, str, int]:
     """Do what was asked: the selection after it, what to say, the slice's number. Raises Declined, Missing, Broken."""
-    key, slices = asked.get("slice"), doors.store.slices
+    key, slices = asked.get("slice"), services.store.slices
     if not isinstance(key, str) or len(key) > 60:
         raise Declined("There is no such slice.")
     if asked["act"] == "rename":
@@ -85,7 +85,7 @@ def change(doors: Doors, selection: Selection, asked: dict[str, Any]) -> tuple[S
         found = slices.remove(key)
         left = tuple(one for one in selection.slice if one != key)
         return selection.with_(slice=left), f"{found.name} was removed.", found.number
-    run = doors.store.shown(selection.run)
+    run = services.store.shown(selection.run)
     if key:
         members = {split: run.sliced(split, key).tolist() for split in SPLITS[:2]}
         frame = run.slices(selection.split)
@@ -103,7 +103,7 @@ def change(doors: Doors, selection: Selection, asked: dict[str, Any]) -> tuple[S
     return after, f"Saved {found.name}: {said} images.", found.number
 
 
-def line(run: RunView, selection: Selection, saved: Saved, read_only: bool) -> html.Div:
+def line(run: RunData, selection: Selection, saved: Saved, read_only: bool) -> html.Div:
     """A saved slice: name, error rate of this run, what can be done with it."""
     predictions = run.predictions(selection.split)
     ids = run.sliced(selection.split, saved.key)

@@ -10,10 +10,10 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, csv_link, plain, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunView
+from dashboard.data.store import RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import sprite_url, tile_style
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 EACH = 8  # pictures of a slice
@@ -53,7 +53,7 @@ def layout() -> html.Article:
     return card("Weak slices", __doc__ or "", body, tools=tools)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """Ranked over the whole split; what is chosen is marked."""
 
     @panel_callback(
@@ -69,13 +69,13 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def list_slices(search: str | None, order: Any, more: Any):
         selection = Selection.parse(search)
-        run = doors.store.shown(selection.run)
+        run = services.store.shown(selection.run)
         frame = ranked(run.slices(selection.split), order if isinstance(order, str) and order in ORDERS else "more")
         count = ROWS * (1 + min(more, 10)) if isinstance(more, int) and more >= 0 else ROWS
         shown = frame.iloc[:count]
         lines: list = []
         for start in range(0, len(shown), ROWS):
-            lines += sheet(run, selection, shown.iloc[start : start + ROWS], doors.read_only)
+            lines += sheet(run, selection, shown.iloc[start : start + ROWS], services.read_only)
         return lines, note(frame, selection.split), len(frame) <= count, csv_link(url("slices", selection))
 
 
@@ -102,7 +102,7 @@ def note(frame: pd.DataFrame, split: str) -> str:
     )
 
 
-def worst(run: RunView, selection: Selection, key: str) -> list[int]:
+def worst(run: RunData, selection: Selection, key: str) -> list[int]:
     """Ids of the pictures of a strip: its surest mistakes."""
     predictions = run.predictions(selection.split)
     rows = predictions.ids.searchsorted(run.sliced(selection.split, key))
@@ -110,7 +110,7 @@ def worst(run: RunView, selection: Selection, key: str) -> list[int]:
     return predictions.ids[rows[order[:EACH]]].tolist()
 
 
-def sheet(run: RunView, selection: Selection, frame: pd.DataFrame, read_only: bool) -> list:
+def sheet(run: RunData, selection: Selection, frame: pd.DataFrame, read_only: bool) -> list:
     """Lines whose pictures come in one sheet."""
     strips = [worst(run, selection, key) for key in frame["slice"]]
     ids = list(dict.fromkeys(i for strip in strips for i in strip))
@@ -119,7 +119,7 @@ def sheet(run: RunView, selection: Selection, frame: pd.DataFrame, read_only: bo
     ]
 
 
-def line(run: RunView, selection: Selection, row: Any, strip: list[int], ids: list[int], read_only: bool) -> html.Li:
+def line(run: RunData, selection: Selection, row: Any, strip: list[int], ids: list[int], read_only: bool) -> html.Li:
     """A slice: name, numbers, pictures, what can be done with it."""
     chosen = row.slice in selection.slice
     rest = row.rest_wrong / max(row.rest_n, 1)
@@ -198,7 +198,7 @@ def name_field(name: str, read_only: bool, draft: str) -> html.Span:
     )
 
 
-def pictures(run: RunView, selection: Selection, strip: list[int], ids: list[int]) -> html.Div:
+def pictures(run: RunData, selection: Selection, strip: list[int], ids: list[int]) -> html.Div:
     """Small pictures of one sheet; each opens."""
     predictions = run.predictions(selection.split)
     address = sprite_url(run.dataset["name"], selection.split, ids)

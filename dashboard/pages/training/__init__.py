@@ -7,7 +7,7 @@ from dash import Dash, dcc, html
 from dashboard.components import page_head
 from dashboard.pages.training import changed, details, form, live, queue, runs
 from dashboard.pages.training.memory import Memory
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 PATH = "/training"
@@ -16,7 +16,7 @@ FORM = (Memory.FIELDS, Memory.PRESETS, Memory.BASIS)  # with the form, which kno
 PANELS = (form, live, queue, changed, runs, details)
 
 
-def layout(doors: Doors, selection: Selection) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The page; every panel reads the job table itself, so a reload or a second tab shows the same."""
     return html.Div(
         [
@@ -25,11 +25,11 @@ def layout(doors: Doors, selection: Selection) -> html.Div:
             dcc.Interval(id=Memory.TICK, interval=live.ACTIVE_MS, disabled=True),  # assets/training.js lets it tick
             *(dcc.Store(id=memory) for memory in Memory if memory not in (Memory.TICK, Memory.INTENT, *FORM)),
             dcc.Store(id=Memory.INTENT, data=secrets.token_hex(16)),
-            html.Div([panel.layout(doors, selection) for panel in PANELS], className="ff-grid training"),
+            html.Div([panel.layout(services, selection) for panel in PANELS], className="ff-grid training"),
         ]
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     for panel in PANELS:
-        panel.register(app, doors)
+        panel.register(app, services)

@@ -12,11 +12,11 @@ from dashboard.components import card, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import Missing
 from dashboard.format import training_settings
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.training import other_runs
 from dashboard.pages.training.memory import Memory
 from dashboard.pages.training.other_runs import Other
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 DASH = "–"
@@ -29,7 +29,7 @@ class Ids(StrEnum):
     BODY = "training-changed-table"
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     pick = html.Div(
         [
             html.Label("Against", htmlFor=Ids.PICK, className="label quiet"),
@@ -48,16 +48,16 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return card("What changed", words, [slot(Ids.FACE), pick, region], span=5)
 
 
-def subject(doors: Doors, shown: object, search: object) -> tuple[Other | None, list[Other]]:
+def subject(services: Services, shown: object, search: object) -> tuple[Other | None, list[Other]]:
     """What is compared, the training in front or else the run in use, and what it can be compared with."""
-    view = doors.jobs.view(shown)
+    view = services.jobs.view(shown)
     if view.job is not None:
         job = view.job
         best = max((row["validation_accuracy"] for row in view.history), default=None)
-        this = Other(f"job:{job.id}", doors.store.marks().title(job.run_id), job.spec, best)
-        return this, other_runs.listing(doors, view.jobs, without=job.run_id)
-    run_id = Selection.parse(search).run or doors.store.default_run()
-    found = other_runs.listing(doors, view.jobs)
+        this = Other(f"job:{job.id}", services.store.marks().title(job.run_id), job.spec, best)
+        return this, other_runs.listing(services, view.jobs, without=job.run_id)
+    run_id = Selection.parse(search).run or services.store.default_run()
+    found = other_runs.listing(services, view.jobs)
     mine = next((one for one in found if one.key == f"run:{run_id}"), None)
     return mine, [one for one in found if one is not mine]
 
@@ -70,7 +70,7 @@ def nearest(this: Other, found: list[Other]) -> Other | None:
     return next(iter([*runs, *same, *shipped, *found]), None)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     @panel_callback(
         app,
         Ids.FACE,
@@ -87,19 +87,19 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def list_changes(_front, _table, _queue, chosen, search, shown):
-        this, found = subject(doors, shown, search)
+        this, found = subject(services, shown, search)
         if this is None:
             raise Missing("There is no training whose settings could be compared.")
         asked = None if ctx.triggered_id == Memory.FRONT else chosen  # a new training in front has its own nearest
         other = next((one for one in found if one.key == asked), None) or nearest(this, found)
         if other is None:
             raise Missing("There is one training only: with the second one this shows what changed.")
-        other = replace(other, accuracy=other_runs.best(doors, other))
+        other = replace(other, accuracy=other_runs.best(services, other))
         differing = training_settings.changes(this.config, other.config)
         options = [{"value": one.key, "label": one.title} for one in found]
         unknown = [label for label, *values in differing if training_settings.UNKNOWN in values]
         known = [change for change in differing if change[0] not in unknown]
-        judged = [doors.jobs.validation_images(one.config.get("dataset")) for one in (this, other)]
+        judged = [services.jobs.validation_images(one.config.get("dataset")) for one in (this, other)]
         return options, other.key, summary(len(known), unknown), table(this, other, known, judged)
 
 
@@ -130,4 +130,4 @@ def _came(accuracy: float | None, n: int | None) -> Any:
     words = f"{100 * accuracy:.1f} %"
     if not n:
         return words
-    return [words, html.Small(f"{Share(round(accuracy * n), n).span}, n {n:,}", className="faint")]
+    return [words, html.Small(f"{Proportion(round(accuracy * n), n).span}, n {n:,}", className="faint")]

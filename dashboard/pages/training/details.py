@@ -16,8 +16,8 @@ from dashboard.data.store import Broken, Missing, wilson
 from dashboard.pages.training import engines, runs
 from dashboard.pages.training.format import clock, duration
 from dashboard.pages.training.memory import Memory
-from dashboard.records.runs import NOTE, REASON, TITLE, Declined, Marks, Promotion
-from dashboard.services.container import Doors
+from dashboard.records.runs import NOTE, REASON, TITLE, Declined, Promotion, RunMetadata
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 HISTORY = 8  # promotions that are told
@@ -68,9 +68,9 @@ class Outcome:
     search: Any = no_update
 
 
-def layout(doors: Doors, selection: Selection) -> html.Aside:
+def layout(services: Services, selection: Selection) -> html.Aside:
     """Closed; assets/runs.js opens it when a run's details are asked for."""
-    fixed = doors.read_only
+    fixed = services.read_only
     close = button(
         icon("close"), id=Ids.CLOSE, kind="icon ghost", small=True, **{"aria-label": "Close", "data-close": ""}
     )
@@ -158,8 +158,8 @@ def _field(name: str, words: str, control: Any, limit: str = "") -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
-    engines.register(app, doors)
+def register(app: Dash, services: Services) -> None:
+    engines.register(app, services)
     app.clientside_callback(
         ClientsideFunction("runs", "slide"), Output(Ids.DRAWER, "className"), Input(runs.Ids.OPEN, "data")
     )
@@ -188,18 +188,18 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def draw_run(opened, _state, search):
-        row = found(doors, opened)
-        marks = doors.store.marks()
-        changes = not doors.read_only
+        row = found(services, opened)
+        marks = services.store.marks()
+        changes = not services.read_only
         head = [html.B(row.title), html.Span(f" {row.run_id}", className="faint mono") if row.mark.title else None]
         if row.mark.archived:
             head.append(badge("archived", "mute"))
         return (
             head,
-            facts(row, not doors.read_only),
-            default(row, doors.records.promotions(), marks),
+            facts(row, not services.read_only),
+            default(row, services.records.promotions(), marks),
             not (changes and row.entry.ok and not row.default),
-            links(row, doors, Selection.parse(search)),
+            links(row, services, Selection.parse(search)),
             f"/export/runs/{row.run_id}.md",
             "Bring back" if row.mark.archived else "Archive",
             not changes,
@@ -224,8 +224,8 @@ def register(app: Dash, doors: Doors) -> None:
         if ctx.triggered_id == Ids.CARD_BUTTON:
             if not folded:
                 return (*(no_update,) * 4, True, None, "Show it", "false")
-            return (*(no_update,) * 4, False, card(doors, opened), "Hide it", "true")
-        mark = doors.store.marks().of(opened)
+            return (*(no_update,) * 4, False, card(services, opened), "Hide it", "true")
+        mark = services.store.marks().of(opened)
         fresh = (True, None, "Show it", "false") if ctx.triggered_id == runs.Ids.OPEN else (no_update,) * 4
         return mark.title or opened, ", ".join(mark.tags), mark.note, "", *fresh
 
@@ -261,17 +261,17 @@ def register(app: Dash, doors: Doors) -> None:
         inside = wish not in (runs.Ids.UNDO, Memory.ASKED)  # where the answer is told: in the drawer or on the card
         try:
             if wish == Memory.ASKED:
-                came = restored(doors, asked)
+                came = restored(services, asked)
             elif wish in (Ids.UNDO, runs.Ids.UNDO):
-                came = undone(doors, last)
+                came = undone(services, last)
             elif wish == Ids.SAVE:
-                came = said(doors, opened, {"title": title, "tags": tags, "note": note})
+                came = said(services, opened, {"title": title, "tags": tags, "note": note})
             elif wish == Ids.PROMOTE:
-                came = promoted(doors, opened, reason)
+                came = promoted(services, opened, reason)
             elif wish == Ids.ARCHIVE:
-                came = archived(doors, opened)
+                came = archived(services, opened)
             else:
-                came = deleted(doors, opened, search)
+                came = deleted(services, opened, search)
         except Declined as declined:
             came = Outcome("" if declined.field in FIELDS else str(declined))
             came.wrong = {declined.field: str(declined)} if declined.field in FIELDS else {}
@@ -291,28 +291,28 @@ def register(app: Dash, doors: Doors) -> None:
         )
 
 
-def found(doors: Doors, opened: object) -> runs.Row:
+def found(services: Services, opened: object) -> runs.Row:
     """The run whose details are asked for. Raises Missing."""
     if not isinstance(opened, str):
         raise PreventUpdate
-    entry = next((entry for entry in doors.store.runs() if entry.run_id == opened), None)
+    entry = next((entry for entry in services.store.runs() if entry.run_id == opened), None)
     if entry is None:
         raise Missing("This run is not here any more. Deleted runs are listed under the table.")
-    return runs.row(doors, entry, doors.store.marks(), doors.store.default_run())
+    return runs.row(services, entry, services.store.marks(), services.store.default_run())
 
 
 # ---- wishes; each raises Declined
 
 
-def said(doors: Doors, opened: object, values: dict[str, Any]) -> Outcome:
+def said(services: Services, opened: object, values: dict[str, Any]) -> Outcome:
     """Keep name, tags and note, those of them that were changed."""
-    entry = doors.shelf.entry(opened)
-    mark, came = doors.store.marks().of(entry.run_id), Outcome()
-    others = {e.run_id for e in doors.store.runs()} - {entry.run_id}
+    entry = services.registry.entry(opened)
+    mark, came = services.store.marks().of(entry.run_id), Outcome()
+    others = {e.run_id for e in services.store.runs()} - {entry.run_id}
     acts = {
-        "title": (mark.title or entry.run_id, lambda value: doors.records.rename(entry.run_id, value, others)),
-        "tags": (", ".join(mark.tags), lambda value: doors.records.tag(entry.run_id, value)),
-        "note": (mark.note, lambda value: doors.records.annotate(entry.run_id, value)),
+        "title": (mark.title or entry.run_id, lambda value: services.records.rename(entry.run_id, value, others)),
+        "tags": (", ".join(mark.tags), lambda value: services.records.tag(entry.run_id, value)),
+        "note": (mark.note, lambda value: services.records.annotate(entry.run_id, value)),
     }
     for name, (before, keep) in acts.items():
         if (values[name] or "") == before:
@@ -333,32 +333,32 @@ def said(doors: Doors, opened: object, values: dict[str, Any]) -> Outcome:
     return came
 
 
-def promoted(doors: Doors, opened: object, reason: object) -> Outcome:
+def promoted(services: Services, opened: object, reason: object) -> Outcome:
     """Make a run the default."""
-    entry = doors.shelf.entry(opened)
+    entry = services.registry.entry(opened)
     if not entry.ok:
         raise Declined("A broken run cannot be the default.")
-    marks = doors.store.marks()
+    marks = services.store.marks()
     if marks.of(entry.run_id).archived:
         raise Declined("This run is archived: bring it back first.")
-    change = doors.records.promote(entry.run_id, reason, doors.store.default_run())
+    change = services.records.promote(entry.run_id, reason, services.store.default_run())
     return Outcome(f"{marks.title(entry.run_id)} is the default now.", [change.number])
 
 
-def archived(doors: Doors, opened: object) -> Outcome:
+def archived(services: Services, opened: object) -> Outcome:
     """Take a run out of the lists, or back into them."""
-    entry = doors.shelf.entry(opened)
-    away = not doors.store.marks().of(entry.run_id).archived
-    change = doors.records.archive(entry.run_id, away)
+    entry = services.registry.entry(opened)
+    away = not services.store.marks().of(entry.run_id).archived
+    change = services.records.archive(entry.run_id, away)
     return Outcome("Archived: the run picker leaves it out." if away else "Back in the lists.", [change.number])
 
 
-def deleted(doors: Doors, opened: object, search: object) -> Outcome:
+def deleted(services: Services, opened: object, search: object) -> Outcome:
     """Move a run to the trash, and let go of it in the address."""
-    entry = doors.shelf.entry(opened)
-    title = doors.store.marks().title(entry.run_id)
-    doors.shelf.delete(entry.run_id)
-    change = doors.records.changes(entry.run_id, 1)
+    entry = services.registry.entry(opened)
+    title = services.store.marks().title(entry.run_id)
+    services.registry.delete(entry.run_id)
+    change = services.records.changes(entry.run_id, 1)
     selection = Selection.parse(search)
     changes = {name: None for name in ("run", "against") if getattr(selection, name) == entry.run_id}
     return Outcome(
@@ -369,21 +369,21 @@ def deleted(doors: Doors, opened: object, search: object) -> Outcome:
     )
 
 
-def restored(doors: Doors, asked: object) -> Outcome:
+def restored(services: Services, asked: object) -> Outcome:
     """Bring a run back from the trash. asked: {"act", "of"} as the browser says."""
     if not isinstance(asked, dict) or asked.get("act") != "restore":
         raise PreventUpdate
-    run_id = doors.shelf.restore(str(asked.get("of")))
-    return Outcome(f"{doors.store.marks().title(run_id)} is back.")
+    run_id = services.registry.restore(str(asked.get("of")))
+    return Outcome(f"{services.store.marks().title(run_id)} is back.")
 
 
-def undone(doors: Doors, last: object) -> Outcome:
+def undone(services: Services, last: object) -> Outcome:
     """Take back what was changed last, the newest first. last: numbers of the log as the browser says."""
     numbers = [n for n in last if isinstance(n, int) and 0 < n < 2**31] if isinstance(last, list) else []
     if not numbers:
         raise Declined("There is nothing to undo.")
     for number in sorted(numbers[:10], reverse=True):
-        doors.shelf.undo(doors.records.change(number))
+        services.registry.undo(services.records.change(number))
     return Outcome("Undone.")
 
 
@@ -429,7 +429,7 @@ def facts(row: runs.Row, changes: bool) -> list[Any]:
     return [html.Dl(pairs, className="facts"), again]
 
 
-def default(row: runs.Row, history: list[Promotion], marks: Marks) -> list[Any]:
+def default(row: runs.Row, history: list[Promotion], marks: RunMetadata) -> list[Any]:
     """Whether the run is what opens when an address names none, and how that came about."""
     last = history[0] if history else None
     parts: list[Any] = []
@@ -452,13 +452,13 @@ def default(row: runs.Row, history: list[Promotion], marks: Marks) -> list[Any]:
     return parts
 
 
-def links(row: runs.Row, doors: Doors, selection: Selection) -> list[Any]:
+def links(row: runs.Row, services: Services, selection: Selection) -> list[Any]:
     """Compare and export."""
     if not row.entry.ok:
         return []
     parts: list[Any] = []
-    used = doors.store.used(selection.run)
-    other = used if used != row.run_id else doors.store.default_run()
+    used = services.store.used(selection.run)
+    other = used if used != row.run_id else services.store.default_run()
     if other is not None and other != row.run_id:
         there = selection.here().with_(run=row.run_id, against=other).query()
         parts.append(button("Compare", search=there, path="/comparison", title=f"With {other}, side by side"))
@@ -469,10 +469,10 @@ def links(row: runs.Row, doors: Doors, selection: Selection) -> list[Any]:
     return parts
 
 
-def card(doors: Doors, run_id: str) -> list[Any]:
+def card(services: Services, run_id: str) -> list[Any]:
     """The model card, its headings two levels down."""
     try:
-        text = doors.shelf.card(run_id)
+        text = services.registry.card(run_id)
     except (Missing, Broken) as problem:
         return [html.P(str(problem), className="quiet")]
     below = re.sub(r"^(#+) ", r"##\1 ", text, flags=re.MULTILINE)

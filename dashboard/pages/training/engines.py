@@ -11,10 +11,10 @@ from dashboard.components import button, csv_link, icon, job_progress, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import Missing
 from dashboard.exports import tables
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused
 from dashboard.services.predictor import need
 from dashboard.state.selection import Selection
@@ -53,7 +53,7 @@ def layout() -> html.Div:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     """The table of the run whose drawer is open, and its measurement as a job."""
 
     @panel_callback(
@@ -72,31 +72,31 @@ def register(app: Dash, doors: Doors) -> None:
     def draw_engines(opened: Any, _table: Any, _tick: Any, clicks: Any):
         if not isinstance(opened, str):
             raise PreventUpdate
-        return drawn(doors, opened, bool(clicks) and ctx.triggered_id == Ids.MEASURE)
+        return drawn(services, opened, bool(clicks) and ctx.triggered_id == Ids.MEASURE)
 
 
-def drawn(doors: Doors, run_id: str, wanted: bool) -> tuple[list[Any], bool, str, bool]:
+def drawn(services: Services, run_id: str, wanted: bool) -> tuple[list[Any], bool, str, bool]:
     """The body, whether the button is off, what is said beside it, and whether nothing more is to come.
 
     wanted: measure it now. Raises Missing or Broken.
     """
-    view, refused = doors.store.open(run_id), ""
+    view, refused = services.store.open(run_id), ""
     if wanted:
         try:
-            known = [entry.run_id for entry in doors.store.runs() if entry.ok]
-            doors.jobs.evaluate(run_id, NOUN, runs=known)
+            known = [entry.run_id for entry in services.store.runs() if entry.ok]
+            services.jobs.evaluate(run_id, NOUN, runs=known)
         except Refused as refusal:
             refused = str(refusal)
-    job = doors.jobs.evaluation(run_id, NOUN)
+    job = services.jobs.evaluation(run_id, NOUN)
     lacking = absent()
-    off = doors.read_only or bool(lacking) or bool(job and job.active)
-    said = refused or (words(doors, job) if job is not None else "") or lacking
+    off = services.read_only or bool(lacking) or bool(job and job.active)
+    said = refused or (words(services, job) if job is not None else "") or lacking
     try:
         frame = view.engines()
     except Missing:
         body: list[Any] = [html.P("Not measured yet: it takes a minute or two.", className="small")]
     else:
-        body = [*table(frame), *(html.P(line, className="small") for line in verdict(frame)), files(run_id, doors)]
+        body = [*table(frame), *(html.P(line, className="small") for line in verdict(frame)), files(run_id, services)]
     return body, off, said, not (job is not None and job.active)
 
 
@@ -109,10 +109,10 @@ def absent() -> str:
     return ""
 
 
-def words(doors: Doors, job: Job) -> str:
+def words(services: Services, job: Job) -> str:
     """How far a measurement is, or how it ended where it did not end well."""
     if job.state == "queued":
-        return job_progress.waits(doors, job)
+        return job_progress.waits(services, job)
     if job.active:
         return f"Under way: {job.stage or 'starting'}."
     return "" if job.state == "done" else f"The last measurement {job.state}. {job.cause}".strip()
@@ -124,10 +124,10 @@ def table(frame: pd.DataFrame) -> list[Any]:
     held = rows["torch"]
 
     def right(row: dict[Any, Any]) -> Any:
-        return _doubt(Share(int(row["correct"]), int(row["n"])))
+        return _doubt(Proportion(int(row["correct"]), int(row["n"])))
 
     def alike(row: dict[Any, Any]) -> Any:
-        return "" if row is held else _doubt(Share(int(row["agreeing"]), int(row["n"])))
+        return "" if row is held else _doubt(Proportion(int(row["agreeing"]), int(row["n"])))
 
     lines = [
         ("File", lambda row: f"{row['bytes'] / 1000:,.0f} kB"),
@@ -154,7 +154,7 @@ def table(frame: pd.DataFrame) -> list[Any]:
     ]
 
 
-def _doubt(share: Share) -> list[Any]:
+def _doubt(share: Proportion) -> list[Any]:
     return [html.B(f"{100 * share.value:.2f} %"), html.Small(share.span)]
 
 
@@ -180,9 +180,9 @@ def verdict(frame: pd.DataFrame) -> list[str]:
     return [*said, f"int8 loses: {', '.join(losses)}."] if losses else said
 
 
-def files(run_id: str, doors: Doors) -> html.Div:
+def files(run_id: str, services: Services) -> html.Div:
     """The networks as files, and the table."""
-    has = doors.store.open(run_id).manifest["nouns"]
+    has = services.store.open(run_id).manifest["nouns"]
     links = [
         html.A(
             [icon("download"), NAMES[noun]],

@@ -16,7 +16,7 @@ from dashboard.format import training_settings
 from dashboard.pages.training import other_runs
 from dashboard.pages.training.format import about, roughly, size
 from dashboard.pages.training.memory import Memory
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import FIELDS, DataChoice, Field, Invalid, Refused, View
 from dashboard.state.selection import Selection
 
@@ -85,17 +85,17 @@ CONTROLS = {name: control(name) for name in NAMES}
 IMAGES = CONTROLS["train_images"]
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
-    if doors.read_only:
+def layout(services: Services, selection: Selection) -> html.Article:
+    if services.read_only:
         words = (
             "This server shows runs and trains none. To train, start the app on your own machine without --read-only."
         )
         # the button stays, and says that it does nothing: other programs look for it
         off = button("Start training", id=Ids.START, kind="primary", disabled=True)
         return card("New run", "", html.Div([html.P(words), off], className="form"), span=4)
-    choices = doors.jobs.datasets()
+    choices = services.jobs.datasets()
     first = choices[0] if choices else DataChoice("", "", 100, False)
-    presets = bases(doors)
+    presets = bases(services)
     basis = next(iter(presets.values()), None)
     values = {name: field.default for name, field in FIELDS.items()}
     values |= {**(basis["values"] if basis else {}), "dataset": first.name}
@@ -104,7 +104,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     more = [
         html.Summary([html.Span("More settings"), html.Small(id=Ids.MORE_NOTE, className="quiet")]),
         *(
-            html.Div([html.H3(title), *_fields(names, doors, values, first)], className="group")
+            html.Div([html.H3(title), *_fields(names, services, values, first)], className="group")
             for title, names in _groups().items()
         ),
     ]
@@ -131,7 +131,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
         *(
             html.Div(
                 [
-                    *(_field(name, doors, values, first) for name in names),
+                    *(_field(name, services, values, first) for name in names),
                     html.P(id=Ids.ABOUT, className="faint about") if names == ("model",) else None,
                 ],
                 className="two" if len(names) > 1 else None,
@@ -153,9 +153,9 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     return card("New run", words, html.Div(body, className="form"), span=4, id=Ids.CARD)
 
 
-def bases(doors: Doors) -> dict[str, dict[str, Any]]:
+def bases(services: Services) -> dict[str, dict[str, Any]]:
     """Each preset as something the form can be filled from."""
-    return {name: basis(name.capitalize(), values, name) for name, values in doors.jobs.presets().items()}
+    return {name: basis(name.capitalize(), values, name) for name, values in services.jobs.presets().items()}
 
 
 def basis(title: str, values: Mapping[str, Any], preset: str | None = None) -> dict[str, Any]:
@@ -181,11 +181,11 @@ def _groups() -> dict[str, tuple[str, ...]]:
     return {title: names for title, names in {**known, "Further": rest}.items() if names}
 
 
-def _fields(names: tuple[str, ...], doors: Doors, values: Mapping[str, Any], data: DataChoice) -> list[Any]:
+def _fields(names: tuple[str, ...], services: Services, values: Mapping[str, Any], data: DataChoice) -> list[Any]:
     """Two narrow fields a row; a wide one has its own."""
     wide = ("train_images", "augment")
-    parts: list[Any] = [html.Div(_field(name, doors, values, data)) for name in names if name in wide]
-    parts.append(html.Div([_field(n, doors, values, data) for n in names if n not in wide], className="two"))
+    parts: list[Any] = [html.Div(_field(name, services, values, data)) for name in names if name in wide]
+    parts.append(html.Div([_field(n, services, values, data) for n in names if n not in wide], className="two"))
     if "schedule" in names:
         caption = "The learning rate over the training"
         figure = html.Div(graph(Ids.SCHEDULE), className="schedule", **{"aria-hidden": "true"})
@@ -202,7 +202,7 @@ def part(name: str, what: str) -> str:
     return f"training-{name.replace('_', '-')}-{what}"
 
 
-def _field(name: str, doors: Doors, values: Mapping[str, Any], data: DataChoice) -> html.Div:
+def _field(name: str, services: Services, values: Mapping[str, Any], data: DataChoice) -> html.Div:
     """A label, its control, a place for what is wrong; and what is allowed and what it does, as data."""
     field = FIELDS.get(name)
     words: Any = training_settings.label(name)
@@ -217,7 +217,7 @@ def _field(name: str, doors: Doors, values: Mapping[str, Any], data: DataChoice)
     limit = ""
     if field is not None and field.low is not None and field.high is not None and name != "train_images":
         limit = training_settings.span(field.low, field.high)
-    held = _control(name, field, doors, values, data)
+    held = _control(name, field, services, values, data)
     if several:
         held = html.Div(held, role="group", **{"aria-labelledby": part(name, "label")})
     # limit and help are made by assets/training.js: a component each would cost the browser more than all the rest
@@ -233,14 +233,14 @@ def _said(field: Field | None) -> str:
     return f"{field.description[:1].upper()}{field.description[1:]}." if field is not None else ""
 
 
-def _control(name: str, field: Field | None, doors: Doors, values: Mapping[str, Any], data: DataChoice) -> Any:
+def _control(name: str, field: Field | None, services: Services, values: Mapping[str, Any], data: DataChoice) -> Any:
     id, value = CONTROLS[name], values.get(name)
     if name == "name" or field is None:
         return dbc.Input(id=id, placeholder="made for you", value="", maxlength=64, autocomplete="off")
     if name == "model":
-        return dbc.Select(id=id, options=_models(doors, data.name), value=value)
+        return dbc.Select(id=id, options=_models(services, data.name), value=value)
     if name == "dataset":
-        return dbc.Select(id=id, options=[_option(c.name, c.title) for c in doors.jobs.datasets()], value=value)
+        return dbc.Select(id=id, options=[_option(c.name, c.title) for c in services.jobs.datasets()], value=value)
     if name == "train_images":
         most = data.train_images
         return dbc.Input(id=id, type="range", min=_least(most), max=most, step=_step(most), value=most)
@@ -271,16 +271,16 @@ def _step(images: int) -> int:
     return STEP if images % STEP == 0 and images > 2 * STEP else 1
 
 
-def _models(doors: Doors, dataset: str) -> list[dict[str, str]]:
+def _models(services: Services, dataset: str) -> list[dict[str, str]]:
     """Names, and the size where a run of that model and data tells it."""
     sizes = {
         entry.manifest["model"]: entry.manifest["parameters"]
-        for entry in doors.store.runs()
+        for entry in services.store.runs()
         if entry.ok and entry.manifest["dataset"]["name"] == dataset
     }
     return [
         {"value": name, "label": f"{name}, {size(sizes[name])} parameters" if name in sizes else name}
-        for name in doors.jobs.models()
+        for name in services.jobs.models()
     ]
 
 
@@ -305,8 +305,8 @@ def settings(entered: Mapping[str, Any], most: object) -> dict[str, Any]:
     return values
 
 
-def register(app: Dash, doors: Doors) -> None:
-    if doors.read_only:
+def register(app: Dash, services: Services) -> None:
+    if services.read_only:
         return
 
     @app.callback(
@@ -328,7 +328,7 @@ def register(app: Dash, doors: Doors) -> None:
         still = (no_update,) * 3
         try:
             intended = intent if isinstance(intent, str) else None
-            job = doors.jobs.submit(values, intent=intended, taken=doors.shelf.names())
+            job = services.jobs.submit(values, intent=intended, taken=services.registry.names())
         except Invalid as invalid:
             words = [invalid.errors.get(name) for name in NAMES]
             rest = [text for name, text in invalid.errors.items() if name not in NAMES]
@@ -355,8 +355,8 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def show_data(name, _data, most, images):
-        choice = next((c for c in doors.jobs.datasets() if c.name == name), None)
-        fetching = doors.jobs.view().fetching
+        choice = next((c for c in services.jobs.datasets() if c.name == name), None)
+        fetching = services.jobs.view().fetching
         if choice is None:
             return (no_update,) * 9
         active = bool(fetching and fetching.active)
@@ -364,13 +364,13 @@ def register(app: Dash, doors: Doors) -> None:
         if active:
             words = "Fetching the full data set. You can leave this page."
         elif fetching and fetching.state == "failed":
-            words = " ".join(doors.jobs.log_tail(fetching.id).strip().splitlines()[-3:]) or fetching.cause
+            words = " ".join(services.jobs.log_tail(fetching.id).strip().splitlines()[-3:]) or fetching.cause
         notice = (
             f"Only the {choice.train_images:,} training pictures that ship with the app are here. A run on them is "
             "marked as trained on a part."
         )
         return (
-            _models(doors, choice.name),
+            _models(services, choice.name),
             _least(choice.train_images),
             choice.train_images,
             _step(choice.train_images),
@@ -396,13 +396,13 @@ def register(app: Dash, doors: Doors) -> None:
         try:
             images, most, epochs = int(images), int(most), int(epochs)
         except (TypeError, ValueError, OverflowError):
-            return no_update, None, doors.jobs.about(model)
-        seconds, source = estimate(doors, model, dataset, epochs, images)
+            return no_update, None, services.jobs.about(model)
+        seconds, source = estimate(services, model, dataset, epochs, images)
         words = f"{roughly(seconds).capitalize()}, {source}." if seconds is not None else f"{source}."
         ahead = data[2] if isinstance(data, list) and len(data) == 3 and isinstance(data[2], int) else 0
         if ahead:
             words += f" {'One is' if ahead == 1 else f'{ahead} are'} running or waiting, so this one would wait."
-        return f"{images:,} of {most:,}", words, doors.jobs.about(model)
+        return f"{images:,} of {most:,}", words, services.jobs.about(model)
 
     @app.callback(
         Output(Ids.PRESET, "options"),
@@ -412,13 +412,13 @@ def register(app: Dash, doors: Doors) -> None:
         Input(Memory.DATA, "data"),
     )
     def show_presets(chosen, dataset, _data):
-        choice = next((c for c in doors.jobs.datasets() if c.name == dataset), None)
-        offered, words, presets = [], "Your own settings.", bases(doors)
+        choice = next((c for c in services.jobs.datasets() if c.name == dataset), None)
+        offered, words, presets = [], "Your own settings.", bases(services)
         name = chosen.get("preset") if isinstance(chosen, dict) else None
         for preset in presets.values():
             values = preset["values"]
             seconds, source = (
-                estimate(doors, values["model"], dataset, values["epochs"], choice.train_images)
+                estimate(services, values["model"], dataset, values["epochs"], choice.train_images)
                 if choice
                 else (None, "")
             )
@@ -438,7 +438,7 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def draw_schedule(rate, epochs, schedule, warmup, mode):
         asked = {"learning_rate": rate, "epochs": epochs, "schedule": schedule, "warmup": warmup}
-        planned = doors.jobs.planned(asked)
+        planned = services.jobs.planned(asked)
         if not planned:
             return no_update, "The learning rate over the training: one of its settings is not allowed."
         peak, end = max(y for _, y in planned), planned[-1][1]
@@ -452,10 +452,10 @@ def register(app: Dash, doors: Doors) -> None:
         Input(Memory.TABLE, "data"),
     )
     def offer_copy(search, _table):
-        run_id = Selection.parse(search).run or doors.store.default_run() or ""
-        if other_runs.config(doors, f"run:{run_id}") is None:
+        run_id = Selection.parse(search).run or services.store.default_run() or ""
+        if other_runs.config(services, f"run:{run_id}") is None:
             return None
-        name = doors.store.marks().title(run_id)
+        name = services.store.marks().title(run_id)
         return html.Button(
             ["Copy settings of ", html.B(name)], type="button", className="btn-ff sm copy", title=f"Of run {run_id}",
             **{"data-act": "copy", "data-of": f"run:{run_id}"},
@@ -469,12 +469,12 @@ def register(app: Dash, doors: Doors) -> None:
     )
     def copy_settings(asked):
         of = asked.get("of") if isinstance(asked, dict) else None
-        config = other_runs.config(doors, of)
+        config = other_runs.config(services, of)
         if config is None:
             return no_update, "Its settings are not known any more."
-        title = other_runs.title(doors, of)
+        title = other_runs.title(services, of)
         known = {name: config[name] for name in FIELDS if name in config}
-        here = {"model": doors.jobs.models(), "dataset": [choice.name for choice in doors.jobs.datasets()]}
+        here = {"model": services.jobs.models(), "dataset": [choice.name for choice in services.jobs.datasets()]}
         absent = [name for name, choices in here.items() if name in known and known[name] not in choices]
         for name in absent:
             del known[name]
@@ -494,7 +494,7 @@ def register(app: Dash, doors: Doors) -> None:
         if not clicks:
             raise PreventUpdate
         try:
-            doors.jobs.fetch()
+            services.jobs.fetch()
         except Refused as refusal:
             return no_update, str(refusal)
         return secrets.token_hex(4), no_update
@@ -553,15 +553,15 @@ def _kept(images: object, before: object, now: int) -> Any:
         return now
 
 
-def estimate(doors: Doors, model: object, dataset: object, epochs: int, images: int) -> tuple[float | None, str]:
+def estimate(services: Services, model: object, dataset: object, epochs: int, images: int) -> tuple[float | None, str]:
     """Seconds a training would take, None where nothing tells; and from what that is known."""
     if not isinstance(model, str) or not isinstance(dataset, str):
         return None, "Choose a model and a data set"
-    found = doors.jobs.estimate(model, dataset, epochs, images)
+    found = services.jobs.estimate(model, dataset, epochs, images)
     if found is not None:
         seconds, runs = found
         return seconds, f"judged from the last {'training' if runs == 1 else f'{runs} trainings'} here"
-    for entry in doors.store.runs():
+    for entry in services.store.runs():
         manifest = entry.manifest
         if entry.ok and (manifest["model"], manifest["dataset"]["name"]) == (model, dataset):
             looked_at = manifest["config"]["epochs"] * manifest["train_images"]

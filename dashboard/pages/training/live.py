@@ -18,11 +18,11 @@ from dashboard.components import STATES, button, graph, icon, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import Broken, Missing, wilson
 from dashboard.figures import progress
-from dashboard.format.proportion import Share
+from dashboard.format.proportion import Proportion
 from dashboard.pages.training import form, other_runs, queue, runs
 from dashboard.pages.training.format import clock, duration, ordinal
 from dashboard.pages.training.memory import ACTS, SHELL_RUNS, Memory
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused, View, relay
 from dashboard.state.selection import Selection
 
@@ -93,7 +93,7 @@ CURVES = {
 }
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     named = [
         ("Epoch", Ids.PROGRESS),
         ("Left", Ids.LEFT),
@@ -166,7 +166,7 @@ def layout(doors: Doors, selection: Selection) -> html.Article:
     )
     if has_request_context():  # not at start-up, which needs no database
         with contextlib.suppress(Exception):  # the first callback meets it as well, and shows it
-            fill(card, facts(doors, selection.query(), None))
+            fill(card, facts(services, selection.query(), None))
     return card
 
 
@@ -213,27 +213,27 @@ def drawn(view: View, seen: object, now: float) -> list[Any]:
     return _shown(whole, job.batch, seen, now, pause)
 
 
-def facts(doors: Doors, search: object, shown: object) -> tuple[Any, ...]:
+def facts(services: Services, search: object, shown: object) -> tuple[Any, ...]:
     """What the card says of the job in front, in the order of FACTS. Raises Missing or Broken."""
-    view = doors.jobs.view(shown)
+    view = services.jobs.view(shown)
     job = view.job
     if view.problem:
         raise Broken(view.problem)
     if job is None:
-        return nothing(doors, search)
+        return nothing(services, search)
     last = view.history[-1] if view.history else None
     best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
-    changes = not doors.read_only
+    changes = not services.read_only
     ended_early = changes and job.state in ("interrupted", "failed")
-    n = doors.jobs.validation_images(job.spec.get("dataset"))
+    n = services.jobs.validation_images(job.spec.get("dataset"))
     running = job.state == "running"
     return (
-        f"{doors.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",
+        f"{services.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",
         sentence(job, view),
         _back(job, shown),
         job.state,
         f"badge-ff {STATES[job.state]}",
-        _next(job, doors, Selection.parse(search)),
+        _next(job, services, Selection.parse(search)),
         False,
         not ended_early,
         _discard(job) if ended_early else None,
@@ -250,7 +250,7 @@ def facts(doors: Doors, search: object, shown: object) -> tuple[Any, ...]:
     )
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(Memory.LIVE, "data"),
         Output(Memory.FRONT, "data"),
@@ -274,16 +274,16 @@ def register(app: Dash, doors: Doors) -> None:
         State(Memory.TICK, "interval"),
     )
     def observe(_tick, _relay, _acted, _ticket, shown, live, front, curves, queued, listed, data, interval):
-        view = doors.jobs.view(shown)
+        view = services.jobs.view(shown)
         moment = time.monotonic()
-        rows = runs.state(view, doors.store.runs(), doors.store.marks())
+        rows = runs.state(view, services.store.runs(), services.store.marks())
         now = [
             (state(view, live, moment), live),
             ([view.job.id if view.job else ""], front),
             (drawn(view, curves, moment), curves),
             (queue.state(view), queued),
             (rows, listed),
-            (form.state(view, doors.jobs.datasets()), data),
+            (form.state(view, services.jobs.datasets()), data),
         ]
         pace = ACTIVE_MS if view.active else IDLE_MS
         came = rows if isinstance(listed, list) and rows[:1] != listed[:1] != [] else no_update
@@ -302,7 +302,7 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def draw_live(_state, search, shown):
-        return facts(doors, search, shown)
+        return facts(services, search, shown)
 
     @app.callback(
         *(Output(id, "figure") for _, _, id in CURVES.values()),
@@ -314,23 +314,23 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def draw_curves(_curves, mode, picked, search, shown):
-        job = doors.jobs.view(shown).job
-        found = doors.jobs.training(job.id) if job is not None else None
+        job = services.jobs.view(shown).job
+        found = services.jobs.training(job.id) if job is not None else None
         more: dict[str, Any] = {"mode": theme.mode_of(mode), "height": HEIGHT}
         if found is not None:
             job, history, steps = found
             own = progress.Training("", _columns(history, other_runs.MEASURES), within(job, steps))
-            more |= {"epochs": job.epochs, "planned": doors.jobs.planned(job.spec, job.batches or 600)}
+            more |= {"epochs": job.epochs, "planned": services.jobs.planned(job.spec, job.batches or 600)}
             dataset = job.spec.get("dataset")
         else:
-            key = f"run:{in_use(doors, search)}"
-            own = other_runs.training(doors, key) or progress.Training()
-            dataset = (other_runs.config(doors, key) or {}).get("dataset")
-        n = doors.jobs.validation_images(dataset)
+            key = f"run:{in_use(services, search)}"
+            own = other_runs.training(services, key) or progress.Training()
+            dataset = (other_runs.config(services, key) or {}).get("dataset")
+        n = services.jobs.validation_images(dataset)
         if n and own.history.get("epoch"):
             low, high = wilson(np.round(np.array(own.history["validation_accuracy"]) * n), n)
             more["interval"] = (low.tolist(), high.tolist())
-        beside = [training for key in keys(picked) if (training := other_runs.training(doors, key)) is not None]
+        beside = [training for key in keys(picked) if (training := other_runs.training(services, key)) is not None]
         return tuple(progress.curves(own, beside, measure=measure, **_only(more, measure)) for measure in CURVES)
 
     @app.callback(
@@ -343,8 +343,8 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def list_others(_front, _table, picked, shown):
-        view = doors.jobs.view(shown)
-        found = other_runs.listing(doors, view.jobs, without=view.job.run_id if view.job else None)
+        view = services.jobs.view(shown)
+        found = other_runs.listing(services, view.jobs, without=view.job.run_id if view.job else None)
         chosen = [key for key in keys(picked) if key in {one.key for one in found}]
         full = len(chosen) >= progress.OTHERS
         options = [
@@ -376,11 +376,11 @@ def register(app: Dash, doors: Doors) -> None:
                 raise PreventUpdate
             return None, True, "false", no_update, None, None
         job_id = front[0] if isinstance(front, list) and front and isinstance(front[0], str) else ""
-        file, events = doors.jobs.log_file(job_id), doors.jobs.events(job_id)
+        file, events = services.jobs.log_file(job_id), services.jobs.events(job_id)
         now = [job_id, file.stat().st_size if file is not None else 0, len(events)]
         if now == seen:
             raise PreventUpdate
-        words = doors.jobs.log_tail(job_id) or "Nothing has been printed yet."
+        words = services.jobs.log_tail(job_id) or "Nothing has been printed yet."
         return words, False, "true", f"/training/log/{job_id}.txt", [html.Li(happened(one)) for one in events], now
 
     app.clientside_callback(ClientsideFunction("training", "pace"), Input(Memory.TICK, "interval"))
@@ -390,7 +390,7 @@ def register(app: Dash, doors: Doors) -> None:
 
     @app.server.get("/training/log/<job_id>.txt")
     def export_log(job_id: str) -> Response:
-        file = doors.jobs.log_file(job_id)
+        file = services.jobs.log_file(job_id)
         if file is None:
             abort(404)
         return send_file(file.resolve(), mimetype="text/plain", as_attachment=True, download_name=f"{job_id}.txt")
@@ -410,12 +410,12 @@ def register(app: Dash, doors: Doors) -> None:
         ticket: Any = no_update
         try:
             if act == "resume":
-                job = doors.jobs.resume(job_id)
+                job = services.jobs.resume(job_id)
                 ticket = {"job": job.id, "attempt": job.attempt + 1}
             elif act == "cancel":
-                doors.jobs.cancel(job_id)
+                services.jobs.cancel(job_id)
             elif act == "discard":
-                doors.jobs.discard(job_id)
+                services.jobs.discard(job_id)
             else:
                 raise PreventUpdate
         except Refused as refusal:
@@ -426,25 +426,25 @@ def register(app: Dash, doors: Doors) -> None:
         Output(Memory.RELAYED, "data"),
         Input(Memory.TICKET, "data"),
         background=True,
-        manager=doors.jobs.manager,
+        manager=services.jobs.manager,
         progress=[Output(Memory.RELAY, "data")],
         interval=ACTIVE_MS,
         prevent_initial_call=True,
     )(relay)
 
 
-def in_use(doors: Doors, search: object) -> str | None:
+def in_use(services: Services, search: object) -> str | None:
     """The run that the address names, else the default."""
-    return Selection.parse(search).run or doors.store.default_run()
+    return Selection.parse(search).run or services.store.default_run()
 
 
-def nothing(doors: Doors, search: object) -> tuple[Any, ...]:
+def nothing(services: Services, search: object) -> tuple[Any, ...]:
     """The card before the first training: how the run in use learned. Raises Missing where there is no run either."""
-    words = "Nothing is trained here." if doors.read_only else "No training yet. The form starts one."
-    run_id = in_use(doors, search)
-    if run_id is None or other_runs.training(doors, f"run:{run_id}") is None:
+    words = "Nothing is trained here." if services.read_only else "No training yet. The form starts one."
+    run_id = in_use(services, search)
+    if run_id is None or other_runs.training(services, f"run:{run_id}") is None:
         raise Missing(words)
-    title = doors.store.marks().title(run_id)
+    title = services.store.marks().title(run_id)
     said = (f"How {title} learned", f"{words} Below is how {title} learned, the run in use.")
     facts = (DASH,) * 6
     return *said, None, "", "badge-ff mute", None, True, True, None, True, False, *facts, "0", "1"
@@ -531,7 +531,7 @@ def _accuracy(row: dict[str, float], n: int | None) -> Any:
     share = row["validation_accuracy"]
     words: list[Any] = [f"{100 * share:.1f} %"]
     if n:
-        words.append(_aside(Share(round(share * n), n).span, title=f"95 % interval, {n:,} validation images"))
+        words.append(_aside(Proportion(round(share * n), n).span, title=f"95 % interval, {n:,} validation images"))
     return words
 
 
@@ -551,13 +551,17 @@ def _discard(job: Job) -> html.Button:
     )  # fmt: skip
 
 
-def _next(job: Job, doors: Doors, selection: Selection) -> list[Any]:
+def _next(job: Job, services: Services, selection: Selection) -> list[Any]:
     """What can be done with the job's settings and with its run."""
     found: list[Any] = []
-    if not doors.read_only:
+    if not services.read_only:
         more = {"data-act": "copy", "data-of": f"job:{job.id}", "title": "Fill the form with this training's settings"}
         found.append(button("Copy settings", small=True, **more))
-    used = in_use(doors, selection.query())
-    if job.state == "done" and used != job.run_id and any(e.run_id == job.run_id and e.ok for e in doors.store.runs()):
+    used = in_use(services, selection.query())
+    if (
+        job.state == "done"
+        and used != job.run_id
+        and any(e.run_id == job.run_id and e.ok for e in services.store.runs())
+    ):
         found.append(button("Use this run", small=True, search=selection.with_(run=job.run_id).query()))
     return found

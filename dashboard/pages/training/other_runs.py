@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.data.store import Broken, Missing, RunEntry
 from dashboard.figures.progress import Training
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Job
 
 MOST = 40  # offered at a time
@@ -29,9 +29,9 @@ class Other:
     shipped: bool = False
 
 
-def listing(doors: Doors, jobs: list[Job], *, without: str | None = None) -> list[Other]:
+def listing(services: Services, jobs: list[Job], *, without: str | None = None) -> list[Other]:
     """Trainings without a run, newest first, then runs, newest first. without: the run id of the one in front."""
-    marks, entries = doors.store.marks(), [entry for entry in doors.store.runs() if entry.ok]
+    marks, entries = services.store.marks(), [entry for entry in services.store.runs() if entry.ok]
     known = {entry.run_id for entry in entries}
     found = [
         Other(f"job:{job.id}", f"{job.run_id}, {job.state}", job.spec, None)
@@ -47,51 +47,51 @@ def listing(doors: Doors, jobs: list[Job], *, without: str | None = None) -> lis
     return found[:MOST]
 
 
-def config(doors: Doors, key: object) -> dict[str, Any] | None:
+def config(services: Services, key: object) -> dict[str, Any] | None:
     """A run's or job's settings, None where there is no such one."""
-    entry, job = _found(doors, key)
+    entry, job = _found(services, key)
     if entry is not None:
         return dict(entry.manifest["config"])
     return dict(job.spec) if job is not None else None
 
 
-def title(doors: Doors, key: object) -> str:
+def title(services: Services, key: object) -> str:
     """What people call it."""
-    entry, job = _found(doors, key)
+    entry, job = _found(services, key)
     run_id = entry.run_id if entry is not None else job.run_id if job is not None else ""
-    return doors.store.marks().title(run_id) if run_id else ""
+    return services.store.marks().title(run_id) if run_id else ""
 
 
-def training(doors: Doors, key: object) -> Training | None:
+def training(services: Services, key: object) -> Training | None:
     """Its curves by epoch, None where there are none."""
-    entry, job = _found(doors, key)
+    entry, job = _found(services, key)
     try:
         if entry is not None:
-            frame = doors.store.open(entry.run_id).history()
-            return Training(title(doors, key), {name: frame[name].tolist() for name in MEASURES})
+            frame = services.store.open(entry.run_id).history()
+            return Training(title(services, key), {name: frame[name].tolist() for name in MEASURES})
     except (Missing, Broken):
         return None
-    found = doors.jobs.training(job.id) if job is not None else None
+    found = services.jobs.training(job.id) if job is not None else None
     if found is None or not found[1]:
         return None
     return Training(found[0].run_id, {name: [row[name] for row in found[1]] for name in MEASURES})
 
 
-def best(doors: Doors, one: Other) -> float | None:
+def best(services: Services, one: Other) -> float | None:
     """Its best validation accuracy so far."""
     if one.accuracy is not None:
         return one.accuracy
-    found = training(doors, one.key)
+    found = training(services, one.key)
     return max(found.history["validation_accuracy"], default=None) if found is not None else None
 
 
-def _found(doors: Doors, key: object) -> tuple[RunEntry | None, Job | None]:
+def _found(services: Services, key: object) -> tuple[RunEntry | None, Job | None]:
     """The run or the job behind a key, which may be anything."""
     kind, _, name = key.partition(":") if isinstance(key, str) else ("", "", "")
     if kind == "run":
-        return next((entry for entry in doors.store.runs() if entry.ok and entry.run_id == name), None), None
+        return next((entry for entry in services.store.runs() if entry.ok and entry.run_id == name), None), None
     if kind == "job":
-        found = doors.jobs.training(name)
+        found = services.jobs.training(name)
         return None, found[0] if found is not None else None
     return None, None
 

@@ -12,7 +12,7 @@ from dashboard.data.store import Missing
 from dashboard.pages.training.form import estimate
 from dashboard.pages.training.format import clock, duration, ordinal, roughly
 from dashboard.pages.training.memory import Memory
-from dashboard.services.container import Doors
+from dashboard.services.container import Services
 from dashboard.services.jobs import Job, View
 from dashboard.state.selection import Selection
 
@@ -25,7 +25,7 @@ class Ids(StrEnum):
     BODY = "training-queue-table"
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     region = html.Div(
         plain.place(Ids.BODY),
         className="tablewrap jobs",
@@ -42,7 +42,7 @@ def state(view: View) -> list[Any]:
     return [[job.id, job.state, job.attempt, job.epoch, job.cancel, job.stage] for job in view.jobs]
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     @panel_callback(
         app,
         Ids.FACE,
@@ -54,7 +54,7 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def list_jobs(_state, _front, shown):
-        view = doors.jobs.view(shown)
+        view = services.jobs.view(shown)
         if not view.jobs:
             raise Missing("Nothing waits, and nothing has been trained from here yet.")
         hosts = len({job.host for job in view.jobs if job.host}) > 1
@@ -64,8 +64,8 @@ def register(app: Dash, doors: Doors) -> None:
             html.Th(name, scope="col", className="r" if name in ("Took", "Tries", "Epochs") else None) for name in names
         ]
         head.append(html.Th(html.Span("Actions", className="visually-hidden"), scope="col"))
-        times = begins(view.jobs, lambda job: expected(doors, job))
-        lines = [line(job, view, front, hosts, not doors.read_only, times.get(job.id)) for job in ordered(view.jobs)]
+        times = begins(view.jobs, lambda job: expected(services, job))
+        lines = [line(job, view, front, hosts, not services.read_only, times.get(job.id)) for job in ordered(view.jobs)]
         return html.Table([html.Thead(html.Tr(head)), html.Tbody(lines)]), summary(view.jobs)
 
 
@@ -87,13 +87,13 @@ def summary(jobs: list[Job]) -> str:
     return f"{now}, {rest}. Each begins by itself when it is its turn."
 
 
-def expected(doors: Doors, job: Job) -> float | None:
+def expected(services: Services, job: Job) -> float | None:
     """Seconds that a waiting training will take, None where nothing tells."""
-    choice = next((choice for choice in doors.jobs.datasets() if choice.name == job.spec.get("dataset")), None)
+    choice = next((choice for choice in services.jobs.datasets() if choice.name == job.spec.get("dataset")), None)
     if choice is None:
         return None
     images = job.spec.get("train_images") or choice.train_images
-    return estimate(doors, job.spec.get("model"), choice.name, job.epochs, images)[0]
+    return estimate(services, job.spec.get("model"), choice.name, job.epochs, images)[0]
 
 
 def begins(jobs: list[Job], expected: Callable[[Job], float | None]) -> dict[str, float]:

@@ -20,8 +20,8 @@ from dashboard.data.store import Missing, RunEntry, wilson
 from dashboard.exports.tables import safe
 from dashboard.pages.training.format import duration, size
 from dashboard.pages.training.memory import Memory
-from dashboard.records.runs import Mark, Marks
-from dashboard.services.container import Doors
+from dashboard.records.runs import Mark, RunMetadata
+from dashboard.services.container import Services
 from dashboard.services.jobs import View
 from dashboard.services.runs import KEPT_DAYS, UPLOAD_BYTES, Deleted
 from dashboard.state.selection import Selection
@@ -131,10 +131,10 @@ COLUMNS = (
 BY_KEY = {column.key: column for column in COLUMNS}
 
 
-def layout(doors: Doors, selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     tools = [
         button([icon("upload"), "Import"], id=Ids.IMPORT, small=True, **{"data-import": "", "title": _import_help()})
-        if not doors.read_only
+        if not services.read_only
         else None,
         csv_link("/export/runs.csv"),
     ]
@@ -199,22 +199,22 @@ def _filters() -> html.Div:
     )
 
 
-def state(view: View, entries: list[RunEntry], marks: Marks | None = None) -> list[Any]:
+def state(view: View, entries: list[RunEntry], marks: RunMetadata | None = None) -> list[Any]:
     """What, when it changes, makes the table look different; first what the run picker shows too."""
-    marks = marks or Marks()
+    marks = marks or RunMetadata()
     named = [[entry.run_id, entry.ok, marks.title(entry.run_id), marks.of(entry.run_id).archived] for entry in entries]
     said = [[mark.note, list(mark.tags), mark.deleted] for _, mark in sorted(marks.runs.items())]
     nouns = [len(entry.manifest.get("nouns", ())) for entry in entries]
     return [[*named, marks.default], said, nouns]
 
 
-def rows(doors: Doors) -> list[Row]:
+def rows(services: Services) -> list[Row]:
     """Every run in the listing's order, broken and archived ones too."""
-    marks, default = doors.store.marks(), doors.store.default_run()
-    return [row(doors, entry, marks, default) for entry in doors.store.runs()]
+    marks, default = services.store.marks(), services.store.default_run()
+    return [row(services, entry, marks, default) for entry in services.store.runs()]
 
 
-def row(doors: Doors, entry: RunEntry, marks: Marks, default: str | None) -> Row:
+def row(services: Services, entry: RunEntry, marks: RunMetadata, default: str | None) -> Row:
     """One run of the listing."""
     mark = marks.of(entry.run_id)
     if not entry.ok:
@@ -222,11 +222,11 @@ def row(doors: Doors, entry: RunEntry, marks: Marks, default: str | None) -> Row
     result = entry.manifest["results"]["test"]
     low, high = (float(end) for end in wilson(result["correct"], result["n"]))
     scores = {"accuracy": Score(result["correct"] / result["n"], low, high)}
-    for metric, (value, low, high) in doors.store.headline(entry).items():
+    for metric, (value, low, high) in services.store.headline(entry).items():
         ends = (low, high) if math.isfinite(low) and math.isfinite(high) else (None, None)
         scores.setdefault(metric, Score(value, *ends))
     return Row(
-        entry, mark, scores, entry.run_id == default, doors.store.has_pictures(entry.manifest["dataset"]["name"])
+        entry, mark, scores, entry.run_id == default, services.store.has_pictures(entry.manifest["dataset"]["name"])
     )
 
 
@@ -271,7 +271,7 @@ def axis(rows: list[Row]) -> tuple[float, float]:
     return low, min(math.ceil(max(ends) / step - 1e-9) * step, 1.0)
 
 
-def register(app: Dash, doors: Doors) -> None:
+def register(app: Dash, services: Services) -> None:
     @panel_callback(
         app,
         Ids.FACE,
@@ -289,11 +289,11 @@ def register(app: Dash, doors: Doors) -> None:
         prevent_initial_call=True,
     )
     def list_runs(_state, search, words, tags, archived, sort, opened):
-        everything = rows(doors)
+        everything = rows(services)
         if not everything:
             raise Missing("There is no run yet.", "python -m ml train --epochs 10")
         selection = Selection.parse(search)
-        used = doors.store.used(selection.run)
+        used = services.store.used(selection.run)
         found = ordered(chosen(everything, words, tags, archived, used), sort)
         table = _table(found, sort, used, opened, selection)
         names = sorted({tag for row in everything for tag in row.mark.tags}, key=str.casefold)
@@ -307,7 +307,7 @@ def register(app: Dash, doors: Doors) -> None:
 
     @app.callback(plain.children(Ids.GONE), Input(Memory.TABLE, "data"), Input(Memory.ACTED, "data"))
     def list_deleted(_state, _acted):
-        return _gone(doors.shelf.deleted(), doors.store.marks(), not doors.read_only)
+        return _gone(services.registry.deleted(), services.store.marks(), not services.read_only)
 
     app.clientside_callback(
         ClientsideFunction("runs", "open"),
@@ -345,7 +345,7 @@ def register(app: Dash, doors: Doors) -> None:
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(HEAD)
-        for row in rows(doors):
+        for row in rows(services):
             writer.writerow([safe(cell) for cell in record(row)])
         return Response(
             text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="runs.csv"'}
@@ -501,7 +501,7 @@ def _actions(row: Row, used: str | None, selection: Selection) -> list[Any]:
     return found
 
 
-def _gone(deleted: list[Deleted], marks: Marks, changes: bool) -> Any:
+def _gone(deleted: list[Deleted], marks: RunMetadata, changes: bool) -> Any:
     """What can still be brought back."""
     if not deleted:
         return None

@@ -1,11 +1,11 @@
 import numpy as np
 
-from dashboard.figures.overlay import veil
+from dashboard.figures.overlay import heatmap_overlay
 from dashboard.theme import palette, rgb
 
 
 def test_what_counts_nothing_is_clear_and_what_counts_most_is_opaque():
-    found = veil(np.array([[0.0, 0.5], [1.0, 2.0]], np.float32))
+    found = heatmap_overlay(np.array([[0.0, 0.5], [1.0, 2.0]], np.float32))
     assert found.dtype == np.uint8
     assert found.shape == (2, 2, 4)
     assert found[0, 0, 3] == 0
@@ -16,6 +16,6 @@ def test_what_counts_nothing_is_clear_and_what_counts_most_is_opaque():
 
 def test_colours_run_from_plum_to_amber():
     scale = palette("dark").seq
-    found = veil(np.array([[0.0, 1.0]]))
+    found = heatmap_overlay(np.array([[0.0, 1.0]]))
     assert tuple(int(v) for v in found[0, 0, :3]) == rgb(scale[0])
     assert tuple(int(v) for v in found[0, 1, :3]) == rgb(scale[-1])

@@ -7,10 +7,10 @@ from torch import nn
 
 from ml.data.base import Split
 from ml.evaluation import familiarity
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 from ml.images.preparation import Form
 from ml.inference.classifier import STATISTICS, Classifier
-from ml.stats.ood import Known
+from ml.stats.ood import OodModel
 
 ABOUT = {"classes": ["tall", "wide"], "height": 28, "width": 28, "channels": 1, "mean": [0.2], "std": [0.3]}
 
@@ -83,8 +83,8 @@ def test_the_noun_tells_bars_from_noise(classifier, monkeypatch):
     for seed, (name, n) in enumerate({"reference": 200, "validation": 100, "test": 50}.items()):
         images, labels = bars(n, seed)
         splits[name] = Split(images, labels, np.arange(n))
-    arrays = familiarity.arrays(Subject(classifier, splits))
-    found = Known(arrays)
+    arrays = familiarity.arrays(EvaluationContext(classifier, splits))
+    found = OodModel(arrays)
     assert arrays["validation"].shape == (100,)
     np.testing.assert_array_equal(arrays["test"], found.scores(classifier.statistics(splits["test"].images)))
     noise = np.random.default_rng(9).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)

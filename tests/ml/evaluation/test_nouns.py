@@ -5,8 +5,8 @@ import pytest
 from sklearn.decomposition import PCA
 
 from ml.artifacts.reader import Library
-from ml.evaluation import ASKED, EVALUATIONS
-from ml.pipeline import subject_of
+from ml.evaluation import ON_DEMAND, EVALUATIONS
+from ml.pipeline import context_of
 
 
 @pytest.fixture(scope="module")
@@ -20,30 +20,30 @@ def run(library):
 
 
 @pytest.fixture(scope="module")
-def subject(library, run):
-    return subject_of(library, run)
+def context(library, run):
+    return context_of(library, run)
 
 
 def test_every_noun_was_made(run):
-    assert set(run.nouns) == {*EVALUATIONS, "history", "epochs", "slice_members"} - {*ASKED}
+    assert set(run.nouns) == {*EVALUATIONS, "history", "epochs", "slice_members"} - {*ON_DEMAND}
 
 
-def test_predictions_are_the_networks(run, subject):
+def test_predictions_are_the_networks(run, context):
     frame = run.table("predictions")
     for split, part in frame.groupby("split"):
-        probabilities = subject.classifier.probabilities(subject.splits[split].images)
+        probabilities = context.classifier.probabilities(context.splits[split].images)
         columns = part[[f"p_{i}" for i in range(4)]].to_numpy()
         assert np.abs(columns - probabilities).max() < 1e-5
         assert np.allclose(columns.sum(1), 1, atol=1e-5)
         assert (part["predicted"].to_numpy() == columns.argmax(1)).all()
-        assert (part["label"].to_numpy() == subject.splits[split].labels).all()
+        assert (part["label"].to_numpy() == context.splits[split].labels).all()
 
 
-def test_confusion_adds_up(run, subject):
+def test_confusion_adds_up(run, context):
     frame = run.table("confusion")
     for split, part in frame.groupby("split"):
         assert len(part) == 16
-        assert part["count"].sum() == len(subject.splits[split])
+        assert part["count"].sum() == len(context.splits[split])
 
 
 def test_calibration_before_and_after_a_temperature_of_validation(run):
@@ -120,13 +120,13 @@ def test_conformal_sets_by_their_definition(run):
         assert row.low <= row.coverage == row.covered / row.n <= row.high
 
 
-def test_neighbours_are_the_nearest(run, subject):
+def test_neighbours_are_the_nearest(run, context):
     frame = run.table("neighbours")
-    features, reference = subject.features("test"), subject.features("reference")
-    ids = subject.splits["reference"].ids
+    features, reference = context.features("test"), context.features("reference")
+    ids = context.splits["reference"].ids
     for row in (0, 17):
         distances = np.linalg.norm(reference - features[row], axis=1)
-        mine = frame[(frame["split"] == "test") & (frame["example_id"] == subject.splits["test"].ids[row])]
+        mine = frame[(frame["split"] == "test") & (frame["example_id"] == context.splits["test"].ids[row])]
         assert mine["rank"].tolist() == list(range(1, 11))
         assert np.allclose(mine["distance"], np.sort(distances)[:10], atol=1e-3)
         assert mine["neighbour_id"].iloc[0] in ids[np.isclose(distances, distances.min(), atol=1e-3)]
@@ -134,11 +134,11 @@ def test_neighbours_are_the_nearest(run, subject):
     assert (own["example_id"] != own["neighbour_id"]).all()
 
 
-def test_projection_is_pca_of_reference(run, subject):
+def test_projection_is_pca_of_reference(run, context):
     frame = run.table("projection")
-    pca = PCA(3).fit(subject.features("reference").astype(float))
+    pca = PCA(3).fit(context.features("reference").astype(float))
     mine = frame[frame["split"] == "test"][["pca_x", "pca_y", "pca_z"]].to_numpy()
-    expected = pca.transform(subject.features("test").astype(float))
+    expected = pca.transform(context.features("test").astype(float))
     assert np.allclose(np.abs(mine), np.abs(expected), atol=1e-2)
     assert run.manifest["explained_variance"] == pytest.approx(pca.explained_variance_ratio_, abs=1e-4)
 
@@ -149,12 +149,12 @@ def test_filters_are_the_weights(run):
         assert np.allclose(kernels, weights[f"{name}.weight"], atol=1e-2)
 
 
-def test_activations_and_layers(subject):
-    image = subject.splits["test"].images[0]
-    maps = subject.classifier.activations(image)
+def test_activations_and_layers(context):
+    image = context.splits["test"].images[0]
+    maps = context.classifier.activations(image)
     assert maps["body.0"].shape == (32, 26, 26)
     assert np.allclose(maps["body.1"], np.maximum(maps["body.0"], 0))
-    layers = subject.classifier.layers()
+    layers = context.classifier.layers()
     assert layers[0]["shape"] == [32, 26, 26]
     assert layers[-1]["name"] == "head"
     assert layers[-1]["shape"] == [4]

@@ -9,7 +9,7 @@ from ml.artifacts.reader import Library
 from ml.artifacts.schema import NOUNS
 from ml.data.base import Split
 from ml.evaluation import robustness
-from ml.evaluation.context import Subject
+from ml.evaluation.context import EvaluationContext
 from ml.inference.classifier import Classifier
 from ml.pipeline import evaluate
 from ml.robustness.attacks import ATTACKS, attacked
@@ -17,7 +17,7 @@ from ml.robustness.corruptions import CORRUPTIONS, corrupt
 
 
 @pytest.fixture(scope="module")
-def subject():
+def context():
     """A network that tells the brighter half of a picture, and 60 pictures of which it has most right."""
     module = nn.Module()
     module.body, module.head = nn.Flatten(), nn.Linear(64, 3)
@@ -33,18 +33,18 @@ def subject():
     images[labels == 0, :, :4] += 25
     images[labels == 1, :, 4:] += 25
     test = Split(np.clip(images, 0, 255).astype(np.uint8), labels, np.arange(100, 160, dtype=np.int32))
-    return Subject(classifier, {"test": test}, seed=4)
+    return EvaluationContext(classifier, {"test": test}, seed=4)
 
 
 @pytest.fixture(scope="module")
-def made(subject):
+def made(context):
     told = []
-    subject.tell = told.append
-    frame = robustness.table(subject)
-    return frame, subject.also["attacks"], subject.also["robustness_answers"], told
+    context.tell = told.append
+    frame = robustness.table(context)
+    return frame, context.also["attacks"], context.also["robustness_answers"], told
 
 
-def test_a_row_a_corruption_and_severity(made, subject):
+def test_a_row_a_corruption_and_severity(made, context):
     frame, attacks, answers, _ = made
     for noun, data in {"robustness": frame, "attacks": attacks, "robustness_answers": answers}.items():
         NOUNS[noun].check(data)
@@ -53,15 +53,15 @@ def test_a_row_a_corruption_and_severity(made, subject):
     assert frame["level"].tolist()[1:6] == list(CORRUPTIONS["noise"].levels)
     assert set(frame["n"]) == {60}
     assert answers["predicted"].shape == (len(frame), 60)
-    labels = subject.splits["test"].labels
-    assert answers["example_id"].tolist() == subject.splits["test"].ids.tolist()
+    labels = context.splits["test"].labels
+    assert answers["example_id"].tolist() == context.splits["test"].ids.tolist()
     assert frame["correct"].tolist() == (answers["predicted"] == labels).sum(1).tolist()
     assert 40 < frame["correct"][0] < 60  # not so easy that nothing could be told
 
 
-def test_a_cell_is_what_the_network_says_of_those_pictures(made, subject):
+def test_a_cell_is_what_the_network_says_of_those_pictures(made, context):
     frame, _, answers, _ = made
-    test, classifier = subject.splits["test"], subject.classifier
+    test, classifier = context.splits["test"], context.classifier
     assert (answers["predicted"][0] == classifier.probabilities(test.images).argmax(1)).all()
     for name, severity in (("noise", 5), ("shift", 2), ("jpeg", 4)):
         row = frame.query("corruption == @name and severity == @severity").index[0]
@@ -69,10 +69,10 @@ def test_a_cell_is_what_the_network_says_of_those_pictures(made, subject):
         assert (answers["predicted"][row] == classifier.probabilities(worse).argmax(1)).all()
 
 
-def test_curves_begin_unattacked_and_only_fall_under_pgd(made, subject):
+def test_curves_begin_unattacked_and_only_fall_under_pgd(made, context):
     _, attacks, answers, _ = made
     assert list(ATTACKS) == list(robustness.ATTACKS)
-    labels = subject.splits["test"].labels
+    labels = context.splits["test"].labels
     assert attacks["attack"].tolist() == ["fgsm"] * 9 + ["pgd"] * 9
     assert attacks["epsilon"].tolist()[:9] == [e / 255 for e in robustness.EPSILONS]
     assert attacks["correct"].tolist() == (answers["attacked"] == labels).sum(1).tolist()
@@ -85,9 +85,9 @@ def test_curves_begin_unattacked_and_only_fall_under_pgd(made, subject):
     assert (turned[1:] >= turned[:-1]).all()
 
 
-def test_fgsm_is_asked_of_every_picture_at_every_epsilon(made, subject):
-    test = subject.splits["test"]
-    found = attacked(subject.classifier, test.images, test.labels, 4 / 255, "fgsm")
+def test_fgsm_is_asked_of_every_picture_at_every_epsilon(made, context):
+    test = context.splits["test"]
+    found = attacked(context.classifier, test.images, test.labels, 4 / 255, "fgsm")
     place = robustness.EPSILONS.index(4)
     assert (made[2]["attacked"][place] == found.predicted).all()
 

@@ -14,7 +14,7 @@ from ml.stats.paired import holm
 
 
 @pytest.fixture(scope="module")
-def subject():
+def context():
     """Two classes; what is dark and of class 1 is wrong half the time, everything else one time in twenty."""
     rng = np.random.default_rng(0)
     splits, said, features = {}, {}, {}
@@ -34,8 +34,8 @@ def subject():
 
 
 @pytest.fixture(scope="module")
-def frame(subject):
-    return slices.table(subject)
+def frame(context):
+    return slices.table(context)
 
 
 def test_the_planted_weakness_comes_first(frame):
@@ -49,11 +49,11 @@ def test_the_planted_weakness_comes_first(frame):
     assert (others["p_adjusted"] > 0.05).all()
 
 
-def test_numbers_are_those_of_the_members(frame, subject):
-    members = subject.also["slice_members"]
+def test_numbers_are_those_of_the_members(frame, context):
+    members = context.also["slice_members"]
     for row in frame.itertuples():
-        split = subject.splits[row.split]
-        wrong = subject.recorded(row.split).argmax(1) != split.labels
+        split = context.splits[row.split]
+        wrong = context.recorded(row.split).argmax(1) != split.labels
         ids = members.loc[(members["slice"] == row.slice) & (members["split"] == row.split), "example_id"]
         inside = np.isin(split.ids, ids)
         base = np.ones(len(split), bool) if pd.isna(row.among) else split.labels == row.among
@@ -70,15 +70,15 @@ def test_numbers_are_those_of_the_members(frame, subject):
         assert (row.low, row.high) == pytest.approx((wilson.low, wilson.high), abs=1e-9)
 
 
-def test_a_rule_says_who_is_inside(frame, subject):
+def test_a_rule_says_who_is_inside(frame, context):
     row = frame[(frame["slice"] == "brightness-low-1") & (frame["split"] == "test")].iloc[0]
-    bright = measure(subject.splits["test"].images)["brightness"].to_numpy()
+    bright = measure(context.splits["test"].images)["brightness"].to_numpy()
     bound = float(row["rule"].split("≤")[1].split(",")[0])
-    inside = (bright <= bound + 5e-4) & (subject.splits["test"].labels == 1)
-    members = subject.also["slice_members"].query("slice == 'brightness-low-1' and split == 'test'")
-    assert set(members["example_id"]) <= set(subject.splits["test"].ids[inside])
+    inside = (bright <= bound + 5e-4) & (context.splits["test"].labels == 1)
+    members = context.also["slice_members"].query("slice == 'brightness-low-1' and split == 'test'")
+    assert set(members["example_id"]) <= set(context.splits["test"].ids[inside])
     assert len(members) >= inside.sum() - 3
-    reference = measure(subject.splits["reference"].images)["brightness"][subject.splits["reference"].labels == 1]
+    reference = measure(context.splits["reference"].images)["brightness"][context.splits["reference"].labels == 1]
     assert bound == pytest.approx(np.quantile(reference, 0.2), abs=6e-4)
 
 
@@ -99,8 +99,8 @@ def test_nothing_to_compare_with():
     assert found["p_adjusted"] == pytest.approx(holm(found["p"]))
 
 
-def test_like_groups_are_listed_once(frame, subject):
-    members = subject.also["slice_members"]
+def test_like_groups_are_listed_once(frame, context):
+    members = context.also["slice_members"]
     sets = [set(zip(m["split"], m["example_id"], strict=True)) for _, m in members.groupby("slice")]
     assert all(len(a & b) <= 0.5 * len(a | b) for i, a in enumerate(sets) for b in sets[:i])
     assert frame["slice"].nunique() == len(sets) <= slices.KEPT

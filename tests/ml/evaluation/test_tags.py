@@ -7,7 +7,7 @@ import pytest
 from ml.artifacts.reader import Library
 from ml.data.base import Split
 from ml.evaluation import tags
-from ml.pipeline import subject_of
+from ml.pipeline import context_of
 from ml.stats.failure_modes import MADE, TAGS
 
 
@@ -48,7 +48,7 @@ def library(toy_home):
 
 def test_the_toy_run_is_tagged(library):
     run = library.open("toy")
-    frame, subject = run.table("tags"), subject_of(library, run)
+    frame, context = run.table("tags"), context_of(library, run)
     assert set(frame["tag"]) <= set(MADE) <= set(TAGS)
     assert not frame.duplicated().any()
     predictions = run.table("predictions").query("split == 'test'").sort_values("example_id")
@@ -57,6 +57,6 @@ def test_the_toy_run_is_tagged(library):
     mine = frame[frame["split"] == "test"]
     assert sorted(mine.loc[mine["tag"] == "confidently-wrong", "example_id"]) == sorted(sure["example_id"])
     assert set(mine.loc[mine["tag"] == "top-2", "example_id"]) <= set(wrong)
-    moved = np.pad(subject.splits["test"].images, ((0, 0), (0, 0), (1, 0), (0, 0)), mode="edge")[:, :, :-1]
-    turned = subject.classifier.probabilities(moved).argmax(1) != predictions["predicted"].to_numpy()
-    assert set(subject.splits["test"].ids[turned]) <= set(mine.loc[mine["tag"] == "flips", "example_id"])
+    moved = np.pad(context.splits["test"].images, ((0, 0), (0, 0), (1, 0), (0, 0)), mode="edge")[:, :, :-1]
+    turned = context.classifier.probabilities(moved).argmax(1) != predictions["predicted"].to_numpy()
+    assert set(context.splits["test"].ids[turned]) <= set(mine.loc[mine["tag"] == "flips", "example_id"])

@@ -100,16 +100,16 @@ def test_the_vit_cuts_any_picture_into_at_most_eight_patches_a_side():
 
 
 def test_the_lens_turns_one_normalisation_into_the_other():
-    from ml.models.input_adapter import MEAN, STD, Lens
+    from ml.models.input_adapter import MEAN, STD, InputAdapter
 
     pixels = torch.rand(2, 1, 8, 6)
-    lens = Lens(1, 8, 6, side=6)
+    lens = InputAdapter(1, 8, 6, side=6)
     lens.focus([0.3], [0.2])
     expected = (pixels.expand(-1, 3, -1, -1) - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     torch.testing.assert_close(lens((pixels - 0.3) / 0.2), expected)
-    assert Lens(3, 40, 20, side=112).size == (224, 112)
+    assert InputAdapter(3, 40, 20, side=112).size == (224, 112)
     with pytest.raises(ValueError, match="grey or RGB"):
-        Lens(2, 28, 28)
+        InputAdapter(2, 28, 28)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "small_vgg", "small_vit"])

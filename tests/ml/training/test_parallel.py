@@ -15,7 +15,7 @@ from ml.data import synthetic
 from ml.models import build
 from ml.training import loop, parallel
 from ml.training.config import TrainConfig
-from ml.training.parallel import Team
+from ml.training.parallel import DistributedContext
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAIN = ("train", "--dataset", "synthetic-4-28x28x1", "--epochs", "3", "--batch-size", "50", "--seed", "5")
@@ -25,7 +25,7 @@ PLAIN = ("train", "--dataset", "synthetic-4-28x28x1", "--epochs", "3", "--batch-
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_the_shares_of_a_batch_are_the_batch(n, size):
     batch = list(range(n))
-    parts = [Team(rank, size).part(n) for rank in range(size)]
+    parts = [DistributedContext(rank, size).part(n) for rank in range(size)]
     assert sum(share for _, share in parts) == pytest.approx(1)
     counted = [row for part, share in parts if share for row in batch[part]]
     assert counted == batch
@@ -36,9 +36,9 @@ def test_the_shares_of_a_batch_are_the_batch(n, size):
 def test_without_torchrun_there_is_a_team_of_one(monkeypatch):
     for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "RANK"):
         monkeypatch.delenv(name, raising=False)
-    assert parallel.join() == Team() == parallel.team()
-    assert Team().leads
-    assert Team().add(1.5, 2) == [1.5, 2]
+    assert parallel.join() == DistributedContext() == parallel.team()
+    assert DistributedContext().leads
+    assert DistributedContext().add(1.5, 2) == [1.5, 2]
     assert parallel.threads(8) == 8
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     assert (parallel.threads(8), parallel.threads(2)) == (2, 1)
