@@ -3,9 +3,9 @@
 import pytest
 
 from dashboard.services.jobs import Jobs
-from tests.dashboard.test_feedback import *  # noqa: F403
-from tests.dashboard.test_feedback import test_only_this_database_can_sign_and_a_restart_keeps_it
-from tests.dashboard.test_monitor import (  # noqa: F401
+from tests.dashboard.records.test_feedback import *  # noqa: F403
+from tests.dashboard.records.test_feedback import test_only_this_database_can_sign_and_a_restart_keeps_it
+from tests.dashboard.records.test_prediction_log import (  # noqa: F401
     still,
     test_an_hour_a_day_and_all_look_back_so_far,
     test_counts_survive_a_restart_and_two_processes_add_up,

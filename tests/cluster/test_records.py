@@ -3,8 +3,8 @@
 import pytest
 
 from dashboard.services.jobs import Jobs
-from tests.dashboard.test_records import *  # noqa: F403
-from tests.dashboard.test_records import (
+from tests.dashboard.records.test_runs import *  # noqa: F403
+from tests.dashboard.records.test_runs import (
     test_a_database_that_comes_back_is_used_again,
     test_migrations_go_forward_beside_the_jobs_tables,
     test_without_a_database_looking_works_and_changes_are_declined,

@@ -1,5 +1,5 @@
 """R1 to R4: broken and hostile runs beside good ones, a run that goes away while it is shown. (R4, answers under a
-changing default, is in tests/dashboard/test_shelf.py.)"""
+changing default, is in tests/dashboard/services/test_runs.py.)"""
 
 import json
 import os

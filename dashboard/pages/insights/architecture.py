@@ -30,6 +30,8 @@ NAMES = {
     "BasicBlock": "Residual block",
     "InvertedResidual": "Inverted residual block",
     "EncoderBlock": "Attention block",
+    "InputAdapter": "Input adapter",
+    "Lens": "Input adapter",  # what it is called in runs of before 1.3
     "LayerNorm": "Layer normalisation",
     "Linear": "Dense",
     "Flatten": "Flatten",

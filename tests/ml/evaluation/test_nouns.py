@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from ml.artifacts.reader import Library
-from ml.evaluation import ON_DEMAND, EVALUATIONS
+from ml.evaluation import EVALUATIONS, ON_DEMAND
 from ml.pipeline import context_of
 
 

@@ -12,7 +12,7 @@ from dashboard.services.jobs import FIELDS
 from ml.jobs.queue import JobTable
 from ml.training.config import TrainConfig
 from tests.callbacks import fired_in_process
-from tests.dashboard.test_training import ROW, start
+from tests.dashboard.services.test_jobs import ROW, start
 from tests.training_form import untouched
 
 pytestmark = pytest.mark.usefixtures("no_worker")

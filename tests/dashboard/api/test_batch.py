@@ -13,10 +13,10 @@ from dashboard.pages.prediction import batch
 from dashboard.services.predictor import FILE_BYTES, FILES
 from dashboard.web import security
 from tests.callbacks import fired_in_process
-from tests.dashboard.test_prediction import png, words
+from tests.dashboard.pages.test_prediction import png, words
 
 CLASSES = ["Bag", "Coat", "Shirt"]
-SCRIPT = (Path(__file__).parents[2] / "assets" / "batch.js").read_text()
+SCRIPT = (Path(__file__).parents[3] / "assets" / "batch.js").read_text()
 
 
 def test_counts_are_those_that_the_browser_says():

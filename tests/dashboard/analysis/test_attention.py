@@ -15,7 +15,7 @@ from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from tests.callbacks import fired_in_process
-from tests.dashboard.test_prediction import words
+from tests.dashboard.pages.test_prediction import words
 
 
 @pytest.fixture(scope="module")

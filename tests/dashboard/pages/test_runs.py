@@ -18,7 +18,7 @@ from ml.jobs.queue import JobTable
 from ml.publishing import run_archive
 from tests.callbacks import Client
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from dashboard.state.selection import EDITS, EDITS_MOST
 from ml.images import edits
 from ml.images.edits import Change, Stroke
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

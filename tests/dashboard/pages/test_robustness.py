@@ -20,7 +20,7 @@ from dashboard.shell import create_app
 from dashboard.state.selection import ATTACKS, MOST, Selection
 from ml.artifacts.writer import add_nouns
 from tests.callbacks import fired_in_process
-from tests.dashboard.test_slices_page import text
+from tests.dashboard.pages.test_slices import text
 
 SEED = 3
 CELLS = [

@@ -15,7 +15,7 @@ from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Missing, Predictor
 from ml.artifacts import writer
 from ml.jobs.queue import JobTable
-from tests.dashboard.test_prediction import words
+from tests.dashboard.pages.test_prediction import words
 
 pytestmark = pytest.mark.usefixtures("no_worker")
 

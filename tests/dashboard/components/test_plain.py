@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, dcc, html
 from dashboard.components import plain
 from dashboard.web import security
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from dashboard.state.selection import Lasso, Selection
 from tests.callbacks import fired_in_process
-from tests.dashboard.test_slices_page import text
+from tests.dashboard.pages.test_slices import text
 
 
 @pytest.fixture

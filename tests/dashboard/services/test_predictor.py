@@ -11,7 +11,7 @@ import pytest
 from dashboard.data.store import Store
 from dashboard.services.predictor import EXPLAIN, MEANS, Broken, Missing, Predictor
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

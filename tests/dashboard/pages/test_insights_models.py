@@ -83,7 +83,7 @@ def test_every_panel_draws(client, output, run):
         ("mobilenet_v3_small", ["Convolution 3\u00a0×\u00a03", "Inverted residual block", "batch norm · Hardswish"]),
         ("small_vgg", ["Max pooling", "batch norm · ReLU"]),
         ("small_vit", ["Convolution 4\u00a0×\u00a04", "17 × 128", "Attention block"]),
-        ("efficientnet_lite0", ["InputAdapter", "112 × 112 × 3", "4 × 4 × 1,280"]),
+        ("efficientnet_lite0", ["Input adapter", "112 × 112 × 3", "4 × 4 × 1,280"]),
     ],
 )
 def test_architecture_names_what_they_are_made_of(client, run, words):
