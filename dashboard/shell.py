@@ -14,7 +14,7 @@ from dashboard import theme
 from dashboard.analysis import label_review
 from dashboard.api import health, metrics, routes, whatif
 from dashboard.components import button, icon, panel_states, plain, sample_drawer, selection_bar
-from dashboard.data.store import TAGS, RunEntry, Store
+from dashboard.data.store import Store
 from dashboard.exports import report, tables
 from dashboard.format import images
 from dashboard.pages import PAGES
@@ -30,6 +30,8 @@ from dashboard.services.predictor import Predictor
 from dashboard.state.selection import Selection
 from dashboard.web import compression, rate_limits, security
 from dashboard.web import server as serve
+from ml.artifacts.reader import RunEntry
+from ml.stats.failure_modes import TAGS
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection

@@ -51,6 +51,9 @@ def test_ml_never_looks_at_the_screen():
         assert not named, f"{path} imports {named}"
 
 
+# What never loads torch: any room of the dashboard above the records may name it. What does load it is named by
+# services alone, and late.
+TORCHLESS = ("ml.artifacts", "ml.images", "ml.settings", "ml.stats", "ml.system")
 # room: (what it may import of our own code besides itself, what it is for). A room is a folder, or a module that stands
 # alone; the longest name that fits a module is its room. docs/architecture.md's table is written from this.
 LAW: dict[str, tuple[tuple[str, ...], str]] = {
@@ -58,7 +61,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "dashboard.shell": (
         ("dashboard.pages", "dashboard.components", "dashboard.api", "dashboard.exports", "dashboard.services",
          "dashboard.analysis", "dashboard.data", "dashboard.records", "dashboard.format", "dashboard.state",
-         "dashboard.web", "dashboard.theme"),
+         "dashboard.web", "dashboard.theme", *TORCHLESS),
         "`create_app`, and the frame every page stands in: navigation, run picker, notes about the address",
     ),
     "dashboard.observe": (
@@ -68,7 +71,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "dashboard.theme": ((), "palette, class colours, the plotly template"),
     "dashboard.state": ((), "what the person is looking at: values, and their text in the URL"),
     "dashboard.format": (
-        ("dashboard.state", "dashboard.data", "ml.stats"),
+        ("dashboard.state", "dashboard.data", *TORCHLESS),
         "how numbers, tables, pictures and settings are written",
     ),
     "dashboard.figures": (
@@ -77,7 +80,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "dashboard.records": (("ml.system",), "tables of what people do and ask, in the database"),
     "dashboard.data": (
-        ("dashboard.records", "dashboard.state", "ml.artifacts", "ml.stats", "ml.system"),
+        ("dashboard.records", "dashboard.state", *TORCHLESS),
         "READ: runs and data sets as typed arrays, cached",
     ),
     "dashboard.services": (
@@ -86,28 +89,28 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "dashboard.analysis": (
         ("dashboard.data", "dashboard.services", "dashboard.records", "dashboard.format", "dashboard.state",
-         "dashboard.exports", "dashboard.figures", "ml.stats"),
+         "dashboard.exports", "dashboard.figures", *TORCHLESS),
         "numbers and words of a page, made from data and services",
     ),
     "dashboard.components": (
         ("dashboard.analysis", "dashboard.services", "dashboard.data", "dashboard.figures", "dashboard.format",
-         "dashboard.exports", "dashboard.state", "dashboard.theme"),
+         "dashboard.exports", "dashboard.state", "dashboard.theme", *TORCHLESS),
         "builders that more than one page uses, and the sample drawer",
     ),
     "dashboard.exports": (
         ("dashboard.components", "dashboard.analysis", "dashboard.services", "dashboard.data", "dashboard.records",
-         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme"),
+         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme", *TORCHLESS),
         "what leaves a page as a file: tables and reports",
     ),
     "dashboard.api": (
         ("dashboard.exports", "dashboard.analysis", "dashboard.services", "dashboard.data", "dashboard.records",
-         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.web"),
+         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.web", *TORCHLESS),
         "HTTP for programs",
     ),
     "dashboard.pages": (
         ("dashboard.components", "dashboard.exports", "dashboard.analysis", "dashboard.services", "dashboard.data",
          "dashboard.records", "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme",
-         "dashboard.web"),
+         "dashboard.web", *TORCHLESS),
         "one folder a page, one file a panel",
     ),
     "dashboard.web": (("ml.settings",), "the server: security, rate limits, compression, how it is started"),
@@ -219,6 +222,13 @@ def test_reading_artifacts_and_jobs_never_loads_torch():
     loaded = loaded_after("import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.jobs.queue")
     assert not loaded & HEAVY
     assert not loaded_after("import ml.jobs.cluster, ml.inference.engines") & HEAVY
+
+
+def test_what_rooms_may_name_directly_never_loads_torch():
+    loads = "ml.system.torchvision_ops"  # the one module of these rooms that does
+    named = [name for name in modules() if within(name, TORCHLESS) and name != loads]
+    assert not loaded_after(f"import {', '.join(named)}") & HEAVY
+    assert not [path for path in sources("dashboard") if any(within(name, (loads,)) for name in imports(path))]
 
 
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():

@@ -8,10 +8,11 @@ from zlib import crc32
 
 import numpy as np
 
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.services.container import Services
 from dashboard.services.predictor import MEANS, NoExplanation, Typical
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 DOUBT = 2.0  # standard errors within which a difference is called none
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.data.store import RunPair, bootstrap, gap, holm, losses, mcnemar, mean_gap, newcombe
+from dashboard.data.store import RunPair
 from dashboard.figures.pace import duration
 from dashboard.format import training_settings
+from ml.stats.calibration import losses
+from ml.stats.paired import bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 
 LEVEL = 0.05
 IMAGES = {"test": "test images", "validation": "validation images", "reference": "training images"}

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import ABSTAIN, BINS, Tally
+from ml.artifacts.reader import Missing
 
 SOME, MUCH = 0.1, 0.25
 FEWEST = 100  # answers below which nothing is called a drift

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dashboard.data.store import Missing, RunData, Store, Under, gap, mean_gap, newcombe
+from dashboard.data.store import RunData, Store, Under
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.services.predictor import Attempt
 from dashboard.state.selection import ATTACKS, Selection
+from ml.artifacts.reader import Missing
+from ml.stats.paired import gap, mean_gap, newcombe
 
 NOUN = "robustness"
 SPLIT = "test"  # whose pictures were asked about

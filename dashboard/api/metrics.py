@@ -10,11 +10,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from dashboard.data.store import Broken, Missing
 from dashboard.exports.tables import safe
 from dashboard.records.prediction_log import BINS, EDGES, Monitor, Tally
 from dashboard.services.container import Services
 from dashboard.state.selection import SINCE, Selection
+from ml.artifacts.reader import Broken, Missing
 
 Read = Callable[[Tally], tuple[list[tuple[str, float]], float]]
 CONFIDENCE = [f"{(place + 1) / BINS:g}" for place in range(BINS)]

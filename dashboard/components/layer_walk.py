@@ -16,10 +16,11 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import button, icon, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
+from ml.artifacts.reader import Missing
 
 ACROSS = 8  # maps a row
 LARGEST = 5  # parts of a sum that are named, the largest first

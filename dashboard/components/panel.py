@@ -10,7 +10,7 @@ from dash import Dash, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import panel_states, plain
-from dashboard.data.store import Broken, Missing
+from ml.artifacts.reader import Broken, Missing
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,12 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import confidence
 from dashboard.components import bins, clicks, graph, plain
-from dashboard.data.store import Broken, Missing, RunData, wilson
+from dashboard.data.store import RunData
 from dashboard.figures import calibration as figures
 from dashboard.services.container import Services
 from dashboard.state.selection import BINS, Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.intervals import wilson
 
 METRICS = (
     ("calibration_error", "Calibration error", 100, " %"),

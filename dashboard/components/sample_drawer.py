@@ -9,11 +9,13 @@ from dashboard.components import layer_walk as walk
 from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.data.store import TAGS, Broken, Missing, RunData, RunPair
+from dashboard.data.store import RunData, RunPair
 from dashboard.exports import tables
 from dashboard.format.images import single_url
 from dashboard.services.container import Services
 from dashboard.state.selection import PAGE_SIZE, PAIRED, Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.failure_modes import TAGS
 
 DRAWER = "sample-drawer"
 FACE = "sample-drawer-face"

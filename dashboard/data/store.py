@@ -14,43 +14,16 @@ import shapely
 from dashboard.data.cache import Cache
 from dashboard.records.decisions import CurrentLabels, Decisions
 from dashboard.records.runs import Records, RunMetadata
-from dashboard.records.slices import PREFIX, Saved, Slices
+from dashboard.records.slices import PREFIX, Slices
 from dashboard.state.selection import BUCKETS, FILTERS, Selection, exact
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
 from ml.stats.calibration import brier, calibration_error, losses, temper
 from ml.stats.conformal import sets
-from ml.stats.failure_modes import MADE, OFTEN, TAGS, Tag
-from ml.stats.intervals import wilson
+from ml.stats.failure_modes import MADE, OFTEN
 from ml.stats.metrics import of_split
 from ml.stats.ood import LIMIT
-from ml.stats.paired import REDRAWS, SEED, Answers, bootstrap, gap, holm, mcnemar, mean_gap, newcombe
+from ml.stats.paired import Answers
 from ml.system.paths import ARTIFACTS, home_dir
-
-__all__ = [
-    "REDRAWS",
-    "SEED",
-    "TAGS",
-    "Broken",
-    "Missing",
-    "Pictures",
-    "Predictions",
-    "Recording",
-    "RunData",
-    "RunEntry",
-    "RunPair",
-    "Saved",
-    "Store",
-    "Tag",
-    "Under",
-    "bootstrap",
-    "gap",
-    "holm",
-    "losses",
-    "mcnemar",
-    "mean_gap",
-    "newcombe",
-    "wilson",
-]  # fmt: skip
 
 OWN_TAGS = (*MADE, "often-forgotten", "never-learned", "suspected-label")  # that follow from the run's own files
 HEADLINES = 2_000  # a dozen numbers each

@@ -9,13 +9,15 @@ from flask import Flask, Response, abort, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.comparison import verdict
-from dashboard.data.store import TAGS, Broken, Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports.report_views import VIEWS, strip
 from dashboard.figures.confusion import values
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.theme import LIGHT, ink_on, ramp
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.failure_modes import TAGS
 
 PAIRS = 10  # confusions that are listed
 SLICES = 10

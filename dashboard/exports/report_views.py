@@ -8,13 +8,15 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from dashboard.analysis import comparison, label_review, robustness
-from dashboard.data.store import TAGS, Broken, Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.figures.gaps import points
 from dashboard.format import images as pictures
 from dashboard.format.proportion import Proportion
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import BUCKETS, Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.failure_modes import TAGS
 
 SHOWN = 48  # pictures of a view
 PAIRS_SHOWN = 24  # of pictures before and after

@@ -15,11 +15,14 @@ from dashboard.analysis.comparison import changes, gaps
 from dashboard.analysis.comparison import verdict as judged
 from dashboard.components import explanations
 from dashboard.components.matrix import Shown
-from dashboard.data.store import TAGS, Broken, Missing, RunData, RunPair, wilson
+from dashboard.data.store import RunData, RunPair
 from dashboard.figures.confusion import values as shown_values
 from dashboard.services.container import Services
 from dashboard.services.predictor import NoExplanation
 from dashboard.state.selection import BUCKETS, Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.failure_modes import TAGS
+from ml.stats.intervals import wilson
 
 
 def url(noun: str, selection: Selection) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from flask import Flask, Response, abort
 from PIL import Image
 
-from dashboard.data.store import Broken, Missing, Store
+from dashboard.data.store import Store
+from ml.artifacts.reader import Broken, Missing
 
 COLUMNS = 12
 MAX_TILES = 100

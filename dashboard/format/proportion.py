@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from dashboard.data.store import wilson
+from ml.stats.intervals import wilson
 
 
 @dataclass(frozen=True)

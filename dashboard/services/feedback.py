@@ -15,7 +15,7 @@ import numpy as np
 from flask import Flask, Response, abort, jsonify, request, stream_with_context
 from PIL import Image, ImageOps
 
-from dashboard.data.store import Broken, Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports.tables import guard
 from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import KEY, NOTE, STATES, Filter, Item
@@ -25,6 +25,7 @@ from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Job
 from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 ROUTE = "/api/v1/feedback"
 COOKIE = "fashion_client"

@@ -5,11 +5,12 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, icon, page_head, panel_states, selection_bar
 from dashboard.components.panel import slot
-from dashboard.data.store import Broken, Missing, RunEntry, RunPair
+from dashboard.data.store import RunPair
 from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import SPLITS, Selection
+from ml.artifacts.reader import Broken, Missing, RunEntry
 
 PATH, TITLE = "/comparison", "Comparison"
 PANELS = (verdict, buckets, delta, gaps, pace, changed, gallery)

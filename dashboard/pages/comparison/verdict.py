@@ -6,13 +6,14 @@ from dash import Dash, Input, html
 from dashboard.analysis.comparison import Verdict, p_words, verdict
 from dashboard.components import csv_link, icon, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import REDRAWS, SEED, wilson
 from dashboard.exports import tables
 from dashboard.figures.gaps import points, reach
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.stats.intervals import wilson
+from ml.stats.paired import REDRAWS, SEED
 
 FACE, BODY = "comparison-verdict-face", "comparison-verdict-body"
 

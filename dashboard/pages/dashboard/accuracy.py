@@ -6,13 +6,13 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, class_bars, csv_link, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import wilson
 from dashboard.exports import tables
 from dashboard.figures import accuracy as figure
 from dashboard.format.proportion import Proportion
 from dashboard.pages.dashboard.scores import floor_of
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.stats.intervals import wilson
 
 ID = "dashboard-accuracy"
 FACE = f"{ID}-face"

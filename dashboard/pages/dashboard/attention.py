@@ -13,13 +13,13 @@ from dashboard.analysis.attention import DOUBT, Compared, Looked, compare, said
 from dashboard.components import button, card, csv_link, panel_states, plain
 from dashboard.components.explanations import SENTENCES, TITLES, kept
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing
 from dashboard.exports import tables
 from dashboard.figures import attention as figures
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
 from dashboard.services.predictor import MEANS
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 ID = "dashboard-attention"
 FACE, BODY, CSV, KEEP = f"{ID}-face", f"{ID}-body", f"{ID}-csv", f"{ID}-keep"

@@ -10,12 +10,13 @@ from dashboard.analysis import confidence
 from dashboard.analysis.confidence import Answers
 from dashboard.components import bins, button, card, clicks, csv_link, graph, lazy_panel, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.figures import confidence as figure
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 ID = "dashboard-confidence"
 FACE = f"{ID}-face"

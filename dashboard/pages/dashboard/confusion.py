@@ -10,12 +10,13 @@ from dashboard.components import button, card, csv_link, matrix, plain
 from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import without_outcome
-from dashboard.data.store import RunData, wilson
+from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.figures import confusion as figure
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import TOPS, Selection
+from ml.stats.intervals import wilson
 
 ID = "dashboard-confusion"
 MANY = 6  # classes from which on fewer of them can be asked for

@@ -12,13 +12,14 @@ from dashboard.analysis import confidence
 from dashboard.components import button, csv_link, dot, graph, icon, plain, save_menu, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.figures import confidence as figure
 from dashboard.format.images import inline_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 ID = "dashboard-contrast"
 FACE = f"{ID}-face"

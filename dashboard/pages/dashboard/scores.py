@@ -5,10 +5,11 @@ from dash import Dash, Input, html
 
 from dashboard.components import dot, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData, wilson
+from dashboard.data.store import RunData
 from dashboard.figures.accuracy import percent_ticks
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.stats.intervals import wilson
 
 FACE = "dashboard-scores-face"
 BODY = "dashboard-scores-body"

@@ -12,11 +12,11 @@ from dash.exceptions import PreventUpdate
 from dashboard.components import badge, button, card, csv_link, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import chip
-from dashboard.data.store import Broken
 from dashboard.records.feedback import Item
 from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.state.selection import STATES, Selection
+from ml.artifacts.reader import Broken
 
 
 class Ids(StrEnum):

@@ -10,13 +10,14 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import card, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.pages.insights import architecture, picture
 from dashboard.pages.insights.stages import INSIDE
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 
 class Ids(StrEnum):

@@ -9,12 +9,13 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import ARCHITECTURE
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 FACE = "insights-architecture-face"
 CSV = "insights-architecture-csv"

@@ -8,13 +8,14 @@ from dashboard import theme
 from dashboard.components import button, card, class_bars, csv_link, lazy_panel, matrix, plain
 from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData, wilson
+from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.figures import accuracy, confusion
 from dashboard.format.proportion import Proportion
 from dashboard.pages.insights import projection
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.stats.intervals import wilson
 
 ID = "insights-epoch"
 FACE, BAR_FACE, NEAR = f"{ID}-face", f"{ID}-bar-face", f"{ID}-near"

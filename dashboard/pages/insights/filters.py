@@ -11,12 +11,13 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports.tables import url
 from dashboard.figures import filters as figures
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 
 class Ids(StrEnum):

@@ -12,13 +12,14 @@ from flask import Response, abort, request
 from dashboard import theme
 from dashboard.components import card, clicks, csv_link, dot, graph, icon, panel_states, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports.tables import url
 from dashboard.figures import projection as figures
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 
 class Ids(StrEnum):

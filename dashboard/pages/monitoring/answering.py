@@ -8,13 +8,14 @@ from dash import Dash, Input, Output, html
 from dashboard.analysis import drift
 from dashboard.components import badge, button, card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.format.proportion import Proportion
 from dashboard.pages.monitoring.compared import KINDS
 from dashboard.records.prediction_log import Tally
 from dashboard.services.container import Services
 from dashboard.state.selection import SINCE, Selection
+from ml.artifacts.reader import Broken, Missing
 
 
 class Ids(StrEnum):

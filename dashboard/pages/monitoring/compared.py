@@ -11,13 +11,13 @@ from dashboard import theme
 from dashboard.analysis import drift
 from dashboard.components import badge, card, csv_link, graph, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import wilson
 from dashboard.exports import tables
 from dashboard.figures import drift as figure
 from dashboard.pages.monitoring.counted import seen
 from dashboard.records.prediction_log import BINS, Tally
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.stats.intervals import wilson
 
 TALL = 360  # pixels of the chart of confidences at most
 

@@ -10,12 +10,13 @@ from dashboard import theme
 from dashboard.analysis import drift
 from dashboard.components import card, csv_link, graph, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.figures import drift as figure
 from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import SPANS, Tally
 from dashboard.services.container import Services
 from dashboard.state.selection import SINCE, Selection
+from ml.artifacts.reader import Missing
 
 
 class Ids(StrEnum):

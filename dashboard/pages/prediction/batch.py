@@ -15,13 +15,13 @@ from dashboard import theme
 from dashboard.components import button, card, graph, matrix, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
-from dashboard.data.store import wilson
 from dashboard.figures import confusion as figure
 from dashboard.format.proportion import Proportion
 from dashboard.pages.prediction.answer import ENGINE_NAMES
 from dashboard.services.container import Services
 from dashboard.services.predictor import FILES
 from dashboard.web.security import BATCH_BYTES
+from ml.stats.intervals import wilson
 
 PRIVACY = (
     "Large pictures are made small in your browser before they travel. They are read in memory, answered and "

@@ -6,10 +6,10 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboard.components import button, card, dot, plain
-from dashboard.data.store import Broken, Missing
 from dashboard.pages.prediction import answer, picture
 from dashboard.records.feedback import NOTE
 from dashboard.services.container import Services
+from ml.artifacts.reader import Broken, Missing
 
 
 class Ids(StrEnum):

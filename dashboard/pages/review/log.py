@@ -11,11 +11,11 @@ from dash.exceptions import PreventUpdate
 from dashboard.analysis import label_review
 from dashboard.components import button, card, csv_link, icon, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing
 from dashboard.records.decisions import Decision
 from dashboard.records.runs import Declined
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 FACE, BODY = "review-log-face", "review-log-body"
 UPLOAD, NOTE = "review-import-upload", "review-import-note"

@@ -8,12 +8,13 @@ from dashboard.components import dot, panel_states, plain
 from dashboard.components.bars import percent, probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.data.store import Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.format.images import inline_url
 from dashboard.pages.review.queue import current
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 FACE, BODY, PAD = "review-sample-face", "review-sample-body", "review-sample-pad"
 KEYS = 10  # classes that a digit stands for

@@ -5,10 +5,10 @@ from dash import Dash, Input, Output, dcc, html
 
 from dashboard.analysis import robustness
 from dashboard.components import button, explanations, icon, page_head, report_link
-from dashboard.data.store import Broken, Missing
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 PATH, TITLE = "/robustness", "Robustness"
 PANELS = (measure, grid, curves, flipped, attack_lab)

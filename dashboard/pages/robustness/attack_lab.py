@@ -15,12 +15,12 @@ from dashboard.analysis.robustness import STEPS, Question
 from dashboard.components import badge, button, card, csv_link, dot, icon, lazy_panel, plain, segmented
 from dashboard.components.bars import percent, probability_bars
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing
 from dashboard.exports import tables
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
 from dashboard.services.predictor import Attempt
 from dashboard.state.selection import ATTACKS, Selection
+from ml.artifacts.reader import Broken, Missing
 
 ANY = "*"  # no class in particular; a select shows nothing for an empty value
 LOUDER = 10  # times, what was added as it is shown

@@ -11,13 +11,13 @@ from dashboard.analysis import robustness
 from dashboard.analysis.robustness import Cell, Table
 from dashboard.components import card, clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing
 from dashboard.exports import tables
 from dashboard.figures import attacks as figure
 from dashboard.figures.attacks import Line
 from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 
 class Ids(StrEnum):

@@ -4,11 +4,13 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import TAGS, Broken, Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.exports.tables import url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.failure_modes import TAGS
 
 FACE, BODY, CSV = "slices-modes-face", "slices-modes-body", "slices-modes-csv"
 

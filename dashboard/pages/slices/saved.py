@@ -8,13 +8,14 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, RunData
+from dashboard.data.store import RunData
 from dashboard.pages.slices import failure_modes
 from dashboard.pages.slices.weak_slices import name_field
 from dashboard.records.runs import Declined
 from dashboard.records.slices import NAME, Saved
 from dashboard.services.container import Services
 from dashboard.state.selection import SPLITS, Selection
+from ml.artifacts.reader import Broken, Missing
 
 FACE, BODY = "slices-saved-face", "slices-saved-body"
 ASKED = "slices-asked-state"  # {act, slice, name, at}, written by assets/slices.js

@@ -10,7 +10,6 @@ from dash import Dash, Input, Output, State, ctx, html
 
 from dashboard.components import card, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing
 from dashboard.format import training_settings
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import other_runs
@@ -18,6 +17,7 @@ from dashboard.pages.training.memory import Memory
 from dashboard.pages.training.other_runs import Other
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 DASH = "–"
 

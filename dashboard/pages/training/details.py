@@ -12,13 +12,14 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, icon, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, wilson
 from dashboard.pages.training import engines, runs
 from dashboard.pages.training.format import clock, duration
 from dashboard.pages.training.memory import Memory
 from dashboard.records.runs import NOTE, REASON, TITLE, Declined, Promotion, RunMetadata
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.intervals import wilson
 
 HISTORY = 8  # promotions that are told
 

@@ -9,7 +9,6 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, csv_link, icon, job_progress, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing
 from dashboard.exports import tables
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import runs
@@ -18,6 +17,7 @@ from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused
 from dashboard.services.predictor import need
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 NOUN = "engines"
 NAMES = {"torch": "torch, fp32", "onnx": "ONNX, fp32", "int8": "ONNX, int8"}

@@ -16,7 +16,6 @@ from flask import Response, abort, has_request_context, send_file
 from dashboard import theme
 from dashboard.components import STATES, button, graph, icon, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Broken, Missing, wilson
 from dashboard.figures import progress
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import form, other_runs, queue, runs
@@ -25,6 +24,8 @@ from dashboard.pages.training.memory import ACTS, SHELL_RUNS, Memory
 from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused, View, relay
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.intervals import wilson
 
 ACTIVE_MS, IDLE_MS = 500, 3000
 LIVE_SECONDS = 0.9  # between two looks at a running training's numbers: a browser that draws takes its cores away

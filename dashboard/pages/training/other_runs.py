@@ -6,10 +6,10 @@ A key is `run:<run id>` or, for a training without a run, `job:<job id>`.
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.data.store import Broken, Missing, RunEntry
 from dashboard.figures.progress import Training
 from dashboard.services.container import Services
 from dashboard.services.jobs import Job
+from ml.artifacts.reader import Broken, Missing, RunEntry
 
 MOST = 40  # offered at a time
 MEASURES = (

@@ -16,7 +16,6 @@ from flask import Response
 
 from dashboard.components import badge, button, card, csv_link, icon, plain, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Missing, RunEntry, wilson
 from dashboard.exports.tables import safe
 from dashboard.pages.training.format import duration, size
 from dashboard.pages.training.memory import Memory
@@ -25,6 +24,8 @@ from dashboard.services.container import Services
 from dashboard.services.jobs import View
 from dashboard.services.runs import KEPT_DAYS, UPLOAD_BYTES, Deleted
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing, RunEntry
+from ml.stats.intervals import wilson
 
 DASH = "–"
 LONGEST = 120  # characters of a note in the table, which shows what fits into one line

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from dashboard.analysis import attention
-from dashboard.data.store import Missing, Store
+from dashboard.data.store import Store
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 from tests.callbacks import fired_in_process
 from tests.dashboard.pages.test_prediction import words
 

@@ -220,7 +220,7 @@ def test_panels_answer_and_take_no_nonsense(app):
 def test_a_run_without_the_noun_keeps_its_diagram_and_names_the_command(run, monkeypatch):
     nouns = {name: entry for name, entry in run.manifest["nouns"].items() if name != "calibration"}
     monkeypatch.setattr(run, "manifest", {**run.manifest, "nouns": nouns})
-    from dashboard.data.store import Missing
+    from ml.artifacts.reader import Missing
 
     def missing(split):
         raise Missing("This run has no calibration yet.", "python -m ml evaluate toy --only calibration")

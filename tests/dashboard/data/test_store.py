@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.data.store import Missing, Predictions, RunData, Saved, Store
+from dashboard.data.store import Predictions, RunData, Store
+from dashboard.records.slices import Saved
 from dashboard.state.selection import BUCKETS, Lasso, Selection
+from ml.artifacts.reader import Missing
 from ml.artifacts.writer import add_nouns
 from tests.conftest import TOY
 

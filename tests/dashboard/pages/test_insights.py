@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from torch import nn
 
-from dashboard.data.store import Missing
 from dashboard.pages.insights import activations, architecture, examples, how_it_works, map_2d, picture, projection
 from dashboard.services.container import Services
 from dashboard.state.selection import MAX_VERTICES, Selection
 from ml import models
+from ml.artifacts.reader import Missing
 from ml.models import MODELS
 from tests.callbacks import Client
 from tests.conftest import TOY_RUN

@@ -12,13 +12,15 @@ from playwright.sync_api import expect
 
 from dashboard.analysis import robustness
 from dashboard.analysis.robustness import KINDS, STEPS, TITLES
-from dashboard.data.store import Store, newcombe, wilson
+from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
 from dashboard.state.selection import ATTACKS, MOST, Selection
 from ml.artifacts.writer import add_nouns
+from ml.stats.intervals import wilson
+from ml.stats.paired import newcombe
 from tests.callbacks import fired_in_process
 from tests.dashboard.pages.test_slices import text
 

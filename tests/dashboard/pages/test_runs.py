@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.data.store import RunEntry
 from dashboard.pages.training import details, runs
 from dashboard.records.runs import Mark, Records
 from dashboard.services.jobs import Jobs
+from ml.artifacts.reader import RunEntry
 from ml.jobs import worker
 from ml.jobs.queue import JobTable
 from ml.publishing import run_archive

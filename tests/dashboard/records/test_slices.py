@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from dashboard.data.store import Missing, RunData, Store
+from dashboard.data.store import RunData, Store
 from dashboard.records.runs import Declined
 from dashboard.records.slices import Slices
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 from ml.stats.failure_modes import MADE, TAGS
 from ml.stats.metrics import of_split
 

@@ -12,12 +12,13 @@ from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 
 from dashboard.components import evidence, explanations, layer_walk
 from dashboard.components.sample_drawer import proof, sample, tags
-from dashboard.data.store import TAGS, RunData, Store
+from dashboard.data.store import RunData, Store
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
+from ml.stats.failure_modes import TAGS
 from tests.callbacks import fired_in_process
 from tests.dashboard.pages.test_prediction import words
 

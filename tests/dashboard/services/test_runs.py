@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from dashboard.data.store import Missing, Store
+from dashboard.data.store import Store
 from dashboard.records import runs as records_module
 from dashboard.records.runs import Declined, Records
 from dashboard.services import runs as module
@@ -18,6 +18,7 @@ from dashboard.services.container import Services
 from dashboard.services.jobs import Invalid, Jobs
 from dashboard.services.predictor import Predictor
 from ml.artifacts import trash
+from ml.artifacts.reader import Missing
 from ml.jobs import worker
 from ml.jobs.queue import JobTable
 
