@@ -32,6 +32,7 @@ from dashboard.web import compression, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
 from ml.stats.failure_modes import TAGS
+from ml.system import atomic
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
@@ -85,7 +86,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     slices = Slices(jobs.rows, read_only=read_only)
     store = Store(jobs.artifacts, jobs.home, records, slices, decisions)
     predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
-    feedback = Feedback(jobs.rows, jobs.home / "feedback", jobs.put, read_only=read_only)
+    feedback = Feedback(jobs.rows, jobs.home / "feedback", atomic.write, read_only=read_only)
     monitor = Monitor(jobs.rows, predictor.unlike, chores=(feedback.sweep,), read_only=read_only)
     services = Services(store, predictor, jobs, read_only, records, decisions, feedback, monitor)
     services.registry.purge()

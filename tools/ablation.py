@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from scipy.stats import t as student  # noqa: E402
 
+from ml.system import atomic  # noqa: E402
 from ml.training.config import TrainConfig  # noqa: E402
 
 PAGE = ROOT / "docs" / "ablation.md"
@@ -96,9 +97,7 @@ def complete(path: Path, seeds: Sequence[int], **changes: Any) -> None:
             if of(results, settings):
                 continue
             result = train(settings)
-            scratch = path.with_suffix(".partial")
-            scratch.write_text(json.dumps([*results, result], indent=1) + "\n")
-            os.replace(scratch, path)
+            atomic.write(path, json.dumps([*results, result], indent=1) + "\n")
             print(
                 f"seed {seed}, {part}: validation {result['validation']:.2%}, test {result['test']:.2%}, "
                 f"{result['seconds']:.0f} s", file=sys.stderr, flush=True,

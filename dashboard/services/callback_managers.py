@@ -6,7 +6,6 @@ is away become an error.
 
 import contextlib
 import logging
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any, Protocol
 
 from dash import CeleryManager, DiskcacheManager
 from dash.exceptions import PreventUpdate
+
+from ml.system import atomic
 
 log = logging.getLogger(__name__)
 
@@ -111,11 +112,7 @@ class ClusterLauncher(CeleryManager):
         file = self._gate.home / "cache" / SECRET
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            scratch = file.with_name(f"{SECRET}.{secrets.token_hex(4)}")
-            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-                new.write(generate())
-            with contextlib.suppress(FileExistsError):
-                os.link(scratch, file)  # whole or not at all, and the first one stays
-            scratch.unlink()
+            if not file.exists():
+                atomic.create(file, generate(), 0o600)
             return file.read_bytes()
         return generate()

@@ -25,7 +25,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.format import training_settings
 from dashboard.services.callback_managers import ClusterLauncher, Launcher
-from ml.artifacts import writer
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist, feedback
 from ml.data import corrections as labels
@@ -322,13 +321,6 @@ class Jobs:
             return feedback.read(self.home, name) if isinstance(name, str) else None
         except Gone:
             return None
-
-    @staticmethod
-    def put(file: Path, content: bytes) -> None:
-        """Write a file so that after a crash it is there as a whole or not at all. Raises OSError."""
-        scratch = file.with_name(f"{file.name}.partial")
-        scratch.write_bytes(content)
-        writer.replace(scratch, file)
 
     def corrections(self, job: Job) -> Corrections | None:
         """What a training changes of its labels; None where it changes nothing, or that is not here any more."""

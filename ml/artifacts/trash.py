@@ -1,6 +1,5 @@
 """Deleted runs: moved whole to home/trash under their id and the time, kept 30 days, brought back until then."""
 
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from ml.artifacts.reader import Missing
 from ml.artifacts.schema import RUN_ID
-from ml.artifacts.writer import sync
+from ml.system import atomic
 
 KEPT_DAYS = 30
 FOLDER = re.compile(r"(?P<run_id>[a-z0-9][a-z0-9_-]{0,63})-(?P<stamp>\d{8}t\d{12})", re.ASCII)
@@ -42,7 +41,7 @@ def put(home: Path, run_id: str, folder: str) -> None:
     if _read(folder) is None or not RUN_ID.fullmatch(run_id):
         raise ValueError(f"{folder!r} is no folder of the trash")
     (home / "trash").mkdir(parents=True, exist_ok=True)
-    _move(home / "runs" / run_id, home / "trash" / folder)
+    atomic.rename(home / "runs" / run_id, home / "trash" / folder)
 
 
 def restore(home: Path, folder: str) -> str:
@@ -54,7 +53,7 @@ def restore(home: Path, folder: str) -> str:
     if target.exists():
         raise FileExistsError(f"There is another run named {found.run_id} now.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    _move(home / "trash" / folder, target)
+    atomic.rename(home / "trash" / folder, target)
     return found.run_id
 
 
@@ -92,9 +91,3 @@ def _read(folder: str) -> Deleted | None:
     except ValueError:
         return None
     return Deleted(found["run_id"], folder, at)
-
-
-def _move(source: Path, target: Path) -> None:
-    os.rename(source, target)
-    sync(target.parent)
-    sync(source.parent)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from safetensors.numpy import save_file
 
 from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, VERSION, Arrays, Table
 from ml.data.base import Dataset, Split
+from ml.system import atomic
 
 Payload: TypeAlias = "pd.DataFrame | Mapping[str, np.ndarray] | bytes"
 
@@ -38,21 +38,18 @@ def write_noun(folder: Path, noun: str, data: Payload, *, started: float | None 
     """
     declared = NOUNS[noun]
     target = folder / declared.file
-    scratch = folder / f"{noun}.partial"
     if isinstance(declared, Table):
         assert isinstance(data, pd.DataFrame)
         declared.check(data)
-        data.to_parquet(scratch, index=False, compression="zstd")
+        write_table(target, data)
     elif isinstance(declared, Arrays):
         assert isinstance(data, Mapping)
         declared.check(data)
-        with scratch.open("wb") as file:
-            np.savez_compressed(file, **data)
+        write_arrays(target, data)
     else:
         assert isinstance(data, bytes)
         declared.check(data)
-        scratch.write_bytes(data)
-    replace(scratch, target)
+        atomic.write(target, data)
     return {
         "file": declared.file,
         "sha256": sha256(target),
@@ -65,18 +62,16 @@ def write_noun(folder: Path, noun: str, data: Payload, *, started: float | None 
 
 def write_weights(folder: Path, weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """weights.safetensors and its manifest entry."""
-    scratch = folder / "weights.partial"
-    save_file(dict(weights), scratch)
-    scratch.chmod(0o644)  # safetensors writes for its owner alone, unlike every other file of a run
-    replace(scratch, folder / "weights.safetensors")
-    return {"file": "weights.safetensors", "sha256": sha256(folder / "weights.safetensors"), "made": now()}
+    target = folder / "weights.safetensors"
+    with atomic.replacing(target) as scratch:
+        save_file(dict(weights), scratch)
+        scratch.chmod(0o644)  # safetensors writes for its owner alone, unlike every other file of a run
+    return {"file": target.name, "sha256": sha256(target), "made": now()}
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Replace manifest.json atomically."""
-    scratch = folder / "manifest.partial"
-    scratch.write_text(json.dumps({"schema": VERSION, **manifest}, indent=1, ensure_ascii=False) + "\n")
-    replace(scratch, folder / "manifest.json")
+    atomic.write(folder / "manifest.json", as_json({"schema": VERSION, **manifest}))
 
 
 def publish(folder: Path, manifest: Mapping[str, Any]) -> Path:
@@ -86,11 +81,10 @@ def publish(folder: Path, manifest: Mapping[str, Any]) -> Path:
         raise ValueError(f"a run cannot be published without {', '.join(missing)}")
     write_manifest(folder, manifest)
     final = folder.with_name(folder.name.removesuffix(".partial"))
-    os.rename(folder, final)
-    sync(final.parent)
+    atomic.rename(folder, final)
     # only now: without its checkpoint, a training killed before the rename would begin again from nothing
     for leftover in (*final.glob("*.partial"), *final.glob("checkpoint*")):
-        leftover.unlink()
+        leftover.unlink(missing_ok=True)  # some match both
     return final
 
 
@@ -126,26 +120,20 @@ def write_pictures(root: Path, dataset: Dataset, *, complete: bool = False) -> P
     for name, split in splits.items():
         write_split(folder, name, split)
     description = {"schema": VERSION, **describe(dataset), "splits": {name: len(s) for name, s in splits.items()}}
-    scratch = folder / "dataset.partial"
-    scratch.write_text(json.dumps(description, indent=1, ensure_ascii=False) + "\n")
-    replace(scratch, folder / "dataset.json")
+    atomic.write(folder / "dataset.json", as_json(description))
     return folder
 
 
 def write_about(folder: Path, noun: str, frame: pd.DataFrame) -> None:
     """Check and write a table of a data set into the folder of its pictures, replacing it atomically."""
     PICTURE_NOUNS[noun].check(frame)
-    scratch = folder / f"{noun}.partial"
-    frame.to_parquet(scratch, index=False, compression="zstd")
-    replace(scratch, folder / PICTURE_NOUNS[noun].file)
+    write_table(folder / PICTURE_NOUNS[noun].file, frame)
 
 
 def write_split(folder: Path, name: str, split: Split) -> None:
     """<name>.npz: images, labels, ids."""
-    scratch = folder / f"{name}.partial"
-    with scratch.open("wb") as file:
-        np.savez_compressed(file, images=split.images, labels=split.labels.astype(np.int16), ids=split.ids)
-    replace(scratch, folder / f"{name}.npz")
+    arrays = {"images": split.images, "labels": split.labels.astype(np.int16), "ids": split.ids}
+    write_arrays(folder / f"{name}.npz", arrays)
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
@@ -170,28 +158,24 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 def write_index(artifacts: Path, default: str, runs: list[str]) -> None:
     """index.json: what ships."""
-    scratch = artifacts / "index.partial"
-    scratch.write_text(json.dumps({"default": default, "runs": runs}, indent=1) + "\n")
-    replace(scratch, artifacts / "index.json")
+    atomic.write(artifacts / "index.json", as_json({"default": default, "runs": runs}))
 
 
-def replace(scratch: Path, target: Path) -> None:
-    """fsync a finished file, put it under its final name in one step, fsync the folder."""
-    with scratch.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(scratch, target)
-    sync(target.parent)
+def write_table(target: Path, frame: pd.DataFrame) -> None:
+    """Replace a parquet file atomically; the index is left out."""
+    with atomic.replacing(target) as scratch:
+        frame.to_parquet(scratch, index=False, compression="zstd")
 
 
-def sync(folder: Path) -> None:
-    """fsync a folder, where the platform can."""
-    if os.name == "nt":  # a folder cannot be opened there
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def write_arrays(target: Path, arrays: Mapping[str, Any]) -> None:
+    """Replace a compressed npz file atomically."""
+    with atomic.replacing(target) as scratch, scratch.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """Text that people can read and git can compare."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def sha256(path: Path) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ml.artifacts.writer import replace
+from ml.artifacts.writer import write_arrays
 from ml.data.base import Dataset
 from ml.inference.classifier import BATCH, folded, softmax
 from ml.models.inputs import normalise, pixels
@@ -45,10 +45,7 @@ class Recorder:
             said[f"{split}_probabilities"] = quantised(probabilities)
             said[f"{split}_truth"] = probabilities[np.arange(len(labels)), labels]
             said[f"{split}_right"] = np.packbits(probabilities.argmax(1) == labels)
-        scratch = self._path(epoch).with_suffix(".tmp")
-        with scratch.open("wb") as file:
-            np.savez_compressed(file, **said)
-        replace(scratch, self._path(epoch))
+        write_arrays(self._path(epoch), said)
 
     def arrays(self, epochs: int, best: int) -> dict[str, np.ndarray]:
         """The noun, from what was recorded of epochs 1 … epochs; empty where that is nothing.

@@ -28,6 +28,7 @@ from ml.artifacts import writer
 from ml.artifacts.manifest import check
 from ml.artifacts.reader import Broken, Library, Missing, Run, RunEntry
 from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
+from ml.system import atomic
 
 # ONNX files stay behind: nothing here could say whether they hold these weights, and evaluate makes them again
 TRAVELLING = {noun: declared for noun, declared in NOUNS.items() if not isinstance(declared, Graph)}
@@ -226,14 +227,13 @@ def _take(
         try:
             if (runs / run_id).exists():
                 raise FileExistsError
-            os.rename(folder, runs / run_id)
+            atomic.rename(folder, runs / run_id)
         except (FileExistsError, NotADirectoryError):
             raise Unfit(f"The name {run_id} is taken: give the run another one.", run_id) from None
         except OSError as error:
             if (runs / run_id).exists():  # another import was quicker
                 raise Unfit(f"The name {run_id} is taken: give the run another one.", run_id) from error
             raise
-        writer.sync(runs)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -249,8 +249,7 @@ def _digests(manifest: dict[str, Any]) -> dict[str, str]:
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
     with archive.open(member) as source, target.open("xb") as file:
         shutil.copyfileobj(source, file, MB)
-        file.flush()
-        os.fsync(file.fileno())
+    atomic.sync(target)
 
 
 def _check_tables(run: Run, folder: Path) -> None:

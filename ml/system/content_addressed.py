@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from ml.artifacts import writer
+from ml.system import atomic
 
 NAME = re.compile(r"^[0-9a-f]{16}$")
 
@@ -18,9 +18,7 @@ def freeze(folder: Path, ending: str, content: bytes) -> str:
     name = hashlib.sha256(content).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / f"{name}{ending}").is_file():
-        scratch = folder / f"{name}.partial"
-        scratch.write_bytes(content)
-        writer.replace(scratch, folder / f"{name}{ending}")
+        atomic.write(folder / f"{name}{ending}", content)
     return name
 
 

@@ -1,7 +1,6 @@
 """The training loop: pictures stay uint8 in memory, a batch is augmented and normalised as one tensor."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from ml.data.base import Dataset, Split
 from ml.models.inputs import normalise, pixels
+from ml.system import atomic
 from ml.training import parallel
 from ml.training.augment import augment
 from ml.training.config import TrainConfig
@@ -234,9 +234,5 @@ def precision(asked: str, device: torch.device) -> str:
 
 def _save(path: Path, state: dict[str, object]) -> None:
     """Replace the checkpoint in one step: a crash leaves the old one or the new one."""
-    scratch = path.with_suffix(".tmp")
-    with scratch.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(scratch, path)
+    with atomic.replacing(path) as scratch:
+        torch.save(state, scratch)

@@ -5,7 +5,6 @@ read once; what is kept is a safetensors file with our own names. The web proces
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
 import urllib.request
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from ml.models import WeightsMissing
 from ml.models.input_adapter import InputAdapter
+from ml.system import atomic
 from ml.system.paths import cache_dir
 
 TIMEOUT = 20  # seconds without a byte
@@ -130,7 +130,6 @@ def _file(name: str, scratch: Path, on_chunk: Callable[[], None]) -> Path:
 def _keep(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write for the next time, in one step; another trainer may be doing the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(f".{os.getpid()}")
-    save_file(tensors, scratch)
-    scratch.chmod(0o644)  # safetensors writes for its owner alone
-    os.replace(scratch, path)
+    with atomic.replacing(path) as scratch:
+        save_file(tensors, scratch)
+        scratch.chmod(0o644)  # safetensors writes for its owner alone

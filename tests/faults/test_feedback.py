@@ -35,6 +35,7 @@ from dashboard.services.jobs import CLIENT_LESSONS, Jobs
 from dashboard.services.predictor import Predictor
 from ml.artifacts.writer import write_pictures
 from ml.data import load
+from ml.system import atomic
 from tests.callbacks import Client
 from tests.faults.test_web import free_port, p95, send
 from tests.feedback import answered, data_url, judgement, picture
@@ -55,7 +56,7 @@ def services(home, no_artifacts):
     jobs = Jobs(home, artifacts=no_artifacts)
     records = Records(jobs.rows)
     store = Store(no_artifacts, home, records)
-    kept = Feedback(jobs.rows, home / "feedback", jobs.put, client_cap=10**6, total_cap=10**6)
+    kept = Feedback(jobs.rows, home / "feedback", atomic.write, client_cap=10**6, total_cap=10**6)
     return Services(store, Predictor(no_artifacts, home, store.default_run), jobs, records=records, feedback=kept)
 
 
@@ -219,9 +220,10 @@ from http.client import HTTPException
 from pathlib import Path
 from dashboard.records.feedback import Feedback
 from dashboard.services.jobs import Jobs
+from ml.system import atomic
 home, each = Path(sys.argv[1]), int(sys.argv[2])
 jobs = Jobs(home)
-kept = Feedback(jobs.rows, home / "feedback", jobs.put, client_cap=10**6, total_cap=10**6)
+kept = Feedback(jobs.rows, home / "feedback", atomic.write, client_cap=10**6, total_cap=10**6)
 took, wrong = [], []
 def write(client):
     for _ in range(each):

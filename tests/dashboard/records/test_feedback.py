@@ -10,6 +10,7 @@ from sqlalchemy import select
 from dashboard.records.feedback import ORPHAN_SECONDS, UNDO_SECONDS, Feedback, Filter, _feedback
 from dashboard.records.runs import READ_ONLY, Declined
 from dashboard.services.jobs import Jobs
+from ml.system import atomic
 
 PNG = b"\x89PNG one"
 
@@ -21,7 +22,7 @@ def jobs(tmp_path, no_artifacts):
 
 @pytest.fixture
 def kept(jobs):
-    return Feedback(jobs.rows, jobs.home / "feedback", jobs.put, client_cap=3, total_cap=5)
+    return Feedback(jobs.rows, jobs.home / "feedback", atomic.write, client_cap=3, total_cap=5)
 
 
 CLIENT = "a" * 32
@@ -136,7 +137,7 @@ def test_rows_that_cannot_be_read_cost_no_picture(jobs):
     folder = jobs.home / "feedback"
     folder.mkdir(parents=True)
     (folder / f"{'0' * 32}.png").write_bytes(b"x")
-    kept = Feedback(broken, folder, jobs.put)
+    kept = Feedback(broken, folder, atomic.write)
     assert kept.sweep(time.time() + 1e6) == (0, 0)
     assert len(list(folder.iterdir())) == 1
     with pytest.raises(Declined):
@@ -146,7 +147,7 @@ def test_rows_that_cannot_be_read_cost_no_picture(jobs):
 
 def test_read_only_and_a_full_disk_say_so(jobs):
     with pytest.raises(Declined, match=READ_ONLY.split("(")[0].strip()):
-        say(Feedback(jobs.rows, jobs.home / "feedback", jobs.put, read_only=True))
+        say(Feedback(jobs.rows, jobs.home / "feedback", atomic.write, read_only=True))
     assert not (jobs.home / "feedback").exists()
 
     def full(file, content):
@@ -154,16 +155,16 @@ def test_read_only_and_a_full_disk_say_so(jobs):
 
     with pytest.raises(Declined, match="disk is full"):
         say(Feedback(jobs.rows, jobs.home / "feedback", full))
-    assert Feedback(jobs.rows, jobs.home / "feedback", jobs.put).listing() == []
+    assert Feedback(jobs.rows, jobs.home / "feedback", atomic.write).listing() == []
 
 
 def test_only_this_database_can_sign_and_a_restart_keeps_it(kept, jobs, tmp_path, no_artifacts):
     mark = kept.signature("toy", "Coat", b"pixels")
-    again = Feedback(jobs.rows, jobs.home / "feedback", jobs.put)
+    again = Feedback(jobs.rows, jobs.home / "feedback", atomic.write)
     assert again.signed(mark, "toy", "Coat", b"pixels")
     assert not again.signed(mark, "toy", "Coa", b"tpixels")  # no two lists of parts are the same
     assert not again.signed("", "toy")
     assert not again.signed(None, "toy")
     assert not again.signed("é" * 32, "toy")
     other = Jobs(tmp_path / "other", artifacts=no_artifacts)
-    assert not Feedback(other.rows, other.home / "feedback", other.put).signed(mark, "toy", "Coat", b"pixels")
+    assert not Feedback(other.rows, other.home / "feedback", atomic.write).signed(mark, "toy", "Coat", b"pixels")

@@ -22,6 +22,7 @@ from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from ml.artifacts.writer import write_pictures
 from ml.data import load
+from ml.system import atomic
 from tests.callbacks import fired_in_process
 from tests.feedback import answered, data_url, judgement, picture, sent
 
@@ -45,7 +46,7 @@ def services(home, no_artifacts):
     store = Store(no_artifacts, home, records)
     return Services(
         store, Predictor(no_artifacts, home, store.default_run), jobs, records=records,
-        feedback=Feedback(jobs.rows, home / "feedback", jobs.put),
+        feedback=Feedback(jobs.rows, home / "feedback", atomic.write),
     )  # fmt: skip
 
 
