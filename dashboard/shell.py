@@ -28,7 +28,7 @@ from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Predictor
 from dashboard.state.selection import Selection
-from dashboard.web import compression, rate_limits, security
+from dashboard.web import compression, errors, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
 from ml.stats.failure_modes import TAGS
@@ -97,7 +97,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         update_title="",
         assets_folder=str(ASSETS),
         assets_ignore=CHARTS.replace(".", r"\."),  # fetched beside the rest, read when the first chart is there
-        on_error=security.on_error,
+        on_error=errors.on_error,
         add_log_handler=False,
         background_callback_manager=jobs.manager,
     )
@@ -172,7 +172,7 @@ def frame(services: Services) -> html.Div:
                 ),
                 html.Main(
                     [
-                        html.Div(id=security.NOTICE, className="notice", role="alert"),
+                        html.Div(id=errors.NOTICE, className="notice", role="alert"),
                         *(cluster_notice() if services.jobs.clustered else ()),
                         html.Div(id="app-dropped", className="notice", role="status"),
                         html.Div(id=CONTENT),

@@ -12,20 +12,20 @@ import plotly.graph_objects as go
 from dash import ALL, ALLSMALLER, MATCH, Dash, Input, Output, State, ctx, dcc, html, set_props
 from flask import request
 
-from dashboard.web import compression, security, server
+from dashboard.web import compression, errors, security, server
 
 PAGES = ("/", "/other")
 
 
 def build(read_only: bool = False) -> Dash:
     """A fresh, guarded app that has not answered a request yet."""
-    app = Dash("sample", update_title=None, on_error=security.on_error)
+    app = Dash("sample", update_title=None, on_error=errors.on_error)
     app.index_string = app.index_string.replace("<body>", "<body><script>window.inline = 1</script>")
     app.layout = html.Div(
         [
             dcc.Location(id="url", refresh=False),
             dcc.Store(id="store", data=1),
-            html.Div(id=security.NOTICE, role="status"),
+            html.Div(id=errors.NOTICE, role="status"),
             *[html.Button(f"button {i}", id={"type": "button", "index": i}) for i in range(3)],
             *[html.Div(id={"type": "out", "index": i}) for i in range(3)],
             html.Button("dotted", id={"type": "odd", "name": "dé.é x"}),

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
-from dashboard.web import security
+from dashboard.web import errors
+from dashboard.web.errors import RequestError
 
 RATE = 20.0  # predictions a second of one client in the long run
 BURST = 10.0  # seconds of that which may come at once
@@ -117,6 +118,4 @@ def refusal(wait: float, pace: float) -> Response:
     seconds = math.ceil(wait)
     again = f"{seconds} second{'' if seconds == 1 else 's'}"
     words = f"Too many requests from your address: {pace:g} predictions a second are the most. Try again in {again}."
-    response = security.error_response(429, words)
-    response.headers["Retry-After"] = str(seconds)
-    return response
+    return errors.response(RequestError(429, words, headers={"Retry-After": str(seconds)}))

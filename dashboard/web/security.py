@@ -1,4 +1,4 @@
-"""Guards between the network and the app: hosts, password, origins, sizes, callback envelopes, headers and errors.
+"""Guards between the network and the app: hosts, password, origins, sizes, callback envelopes and headers.
 
 Nothing here knows a page. `install` registers the guards on the Flask server behind a Dash app; what a callback does
 with a value that has the right shape stays the callback's own duty.
@@ -9,23 +9,22 @@ import binascii
 import functools
 import hashlib
 import hmac
-import html
 import ipaddress
 import logging
 import os
 import re
-import secrets
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from dash import Dash, set_props
-from dash.exceptions import DependencyException
-from flask import Flask, Response, abort, g, request
+from dash import Dash
+from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
+
+from dashboard.web import errors
+from dashboard.web.errors import RequestError
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +35,6 @@ API_BYTES = 30 * 10**6
 BATCH = "/api/v1/batch"
 BATCH_BYTES = 64 * 10**6
 OTHER_BYTES = 64 * 2**10
-NOTICE = "app-notice"
-"""Id of the element that tells about a callback that failed outside every panel's own error face."""
 ANY_ADDRESS = "any address"
 """Among the accepted hosts: a Host that is a bare IP address. No other site's name can be made to point at one."""
 
@@ -71,18 +68,6 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "selectedData": dict,
 }
 
-SENTENCES = {
-    400: "The server does not understand this request; the app's own pages do not send it.",
-    401: "This app asks for its password.",
-    403: "This request comes from another site, so the server refuses it.",
-    404: "There is nothing at this address.",
-    405: "This address does not take this kind of request.",
-    415: "This address takes another type of content.",
-    431: "The request's headers are longer than the server accepts.",
-    500: "Something went wrong on the server. It has been written to its log under this number: ",
-    503: "The server is busy; try again in a moment.",
-}
-
 
 def body_limit(path: str) -> int:
     """The most bytes a request to `path` may carry in its body."""
@@ -91,25 +76,6 @@ def body_limit(path: str) -> int:
     if path == BATCH:
         return BATCH_BYTES
     return API_BYTES if path.startswith("/api/") else OTHER_BYTES
-
-
-def sentence(status: int, path: str = "/") -> str:
-    """What a person is told with this status."""
-    if status == 413:
-        limit = body_limit(path)
-        size = f"{limit // 10**6} MB" if limit >= 10**6 else f"{limit // 2**10} KB"
-        return f"The request is larger than the {size} that this address accepts."
-    return SENTENCES.get(status, "The server cannot answer this request.")
-
-
-def page(status: int, text: str) -> str:
-    """A whole HTML page that says one sentence and leads back to the app."""
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{status} · Fashion Forward</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
-        f"<body><main><h1>Fashion Forward</h1><p>{html.escape(text)}</p>"
-        '<p><a href="/">To the app</a></p></main></body></html>'
-    )
 
 
 class Json(DefaultJSONProvider):
@@ -280,30 +246,11 @@ def same_origin() -> bool:
     return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
 
 
-def wants_page() -> bool:
-    """Whether the current request was made by a person who opened an address, and not by a program."""
-    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith(("/api/", "/_dash"))
-
-
-def error_response(status: int, text: str) -> Response:
-    """The answer that says `text`: a small page to a person, {"error": text} to a program."""
-    if wants_page():
-        return Response(page(status, text), status, mimetype="text/html")
-    return Response(orjson.dumps({"error": text}), status, mimetype="application/json")
-
-
 def refusal(status: int, path: str) -> tuple[str, list[tuple[str, str]], bytes]:
     """Status line, headers and body for a request that is refused before Flask sees it."""
-    body = orjson.dumps({"error": sentence(status, path)})
+    body = orjson.dumps({"error": errors.sentence(status, body_limit(path))})
     headers = {**HEADERS, "Content-Security-Policy": CLOSED, "Content-Type": "application/json"}
     return f"{status} {HTTP_STATUS_CODES.get(status, 'Refused')}", list(headers.items()), body
-
-
-def note(error: BaseException, where: str) -> str:
-    """Write an error that nobody expected to the log; the number under which it stands there."""
-    number = secrets.token_hex(6)
-    log.error("error %s in %s", number, where, exc_info=error)
-    return number
 
 
 def policy(app: Dash, read_only: bool) -> str:
@@ -337,16 +284,13 @@ def policy(app: Dash, read_only: bool) -> str:
     )
 
 
-def on_error(error: Exception) -> None:
-    """Dash's handler of exceptions in callbacks: write it down, tell the person the number, change nothing else."""
-    number = note(error, "a callback")
-    set_props(NOTICE, {"children": SENTENCES[500] + number})
-
-
-def install(app: Dash, *, pages: Collection[str], read_only: bool = False) -> None:
+def install(
+    app: Dash, *, pages: Collection[str], read_only: bool = False, known: errors.Known = lambda _: None
+) -> None:
     """Guard the server behind `app`; call it when all callbacks are defined, before the first request.
 
-    pages: the paths that have a page; every other one is answered 404. The app itself takes `on_error`.
+    pages: the paths that have a page; every other one is answered 404. known: what errors of other rooms mean.
+    The app itself takes `errors.on_error`.
     """
     server = app.server
     server.json = Json(server)
@@ -357,7 +301,7 @@ def install(app: Dash, *, pages: Collection[str], read_only: bool = False) -> No
         return policy(app, read_only)
 
     guard_requests(server, app, pages)
-    guard_errors(server)
+    errors.install(server, known)
 
     @server.after_request
     def add_headers(response: Response) -> Response:
@@ -376,59 +320,32 @@ def guard_requests(server: Flask, app: Dash, pages: Collection[str]) -> None:
     """Refuse requests that no page of this app sends; before anything else looks at them."""
 
     @server.before_request
-    def guard() -> Response | None:
+    def guard() -> None:
         if request.path == "/health":  # probes of a platform know neither name nor password
-            return None
+            return
         if not host_accepted(request.host, server.config["ACCEPTED_HOSTS"]):
-            return error_response(400, "This server does not go by that host name; FASHION_HOSTS lists its names.")
+            raise RequestError(400, "This server does not go by that host name; FASHION_HOSTS lists its names.")
         password = os.environ.get("FASHION_PASSWORD")
         if password and not password_matches(request.headers.get("Authorization", ""), password):
-            response = error_response(401, sentence(401))
-            response.headers["WWW-Authenticate"] = 'Basic realm="Fashion Forward", charset="UTF-8"'
-            return response
+            asks = {"WWW-Authenticate": 'Basic realm="Fashion Forward", charset="UTF-8"'}
+            raise RequestError(401, errors.SENTENCES[401], headers=asks)
         if request.method not in ("GET", "HEAD", "OPTIONS") and not same_origin():
-            return error_response(403, sentence(403))
+            raise RequestError(403, errors.SENTENCES[403])
         limit = body_limit(request.path)
         request.max_content_length = limit
         if (request.content_length or 0) > limit:
-            return error_response(413, sentence(413, request.path))
+            raise RequestError(413, errors.sentence(413, limit))
         if request.path == CALLBACK and request.method == "POST":
             try:
                 check_envelope(request.get_json(), app.callback_map)
             except Forged as error:
                 log.info("forged callback: %s", error)
-                return error_response(400, sentence(400))
+                raise RequestError(400, errors.SENTENCES[400]) from None
             except LookupError:
-                return error_response(404, "This app has no such callback; reload the page if the app was updated.")
+                words = "This app has no such callback; reload the page if the app was updated."
+                raise RequestError(404, words) from None
         if request.endpoint == "/<path:path>" and request.path not in pages:
             # A person gets the app all the same: it says that there is no such page, beside the way to the others.
             g.missing = True
-            if not wants_page():
-                abort(404)
-        return None
-
-
-def guard_errors(server: Flask) -> None:
-    """Answer every failure in one sentence, and unexpected ones with a number that is found in the log."""
-
-    @server.errorhandler(DependencyException)
-    def no_such_file(_: DependencyException) -> Response:
-        return error_response(404, sentence(404))
-
-    @server.errorhandler(HTTPException)
-    def refuse(error: HTTPException) -> Response | HTTPException:
-        if error.code is None or error.code < 400:
-            return error  # a redirect
-        if error.code >= 500 and error.code != 503:
-            return error_response(500, SENTENCES[500] + note(error, request.path))
-        # A description that this app wrote says more than the general sentence of its status.
-        own = error.description if error.description != type(error).description else None
-        known = error.code == 413 or error.code in SENTENCES
-        response = error_response(error.code, own or (sentence(error.code, request.path) if known else str(error.name)))
-        if error.code == 405:
-            response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
-        return response
-
-    @server.errorhandler(Exception)
-    def last_resort(error: Exception) -> Response:
-        return error_response(500, SENTENCES[500] + note(error, request.path))
+            if not errors.wants_page():
+                raise RequestError(404, errors.SENTENCES[404])

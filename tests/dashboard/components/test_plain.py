@@ -6,14 +6,14 @@ import pytest
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard.components import plain
-from dashboard.web import security
+from dashboard.web import errors, security
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 
 @pytest.fixture
 def address(serving):
-    app = Dash("plain", assets_folder=str(ASSETS), assets_ignore=r"^(?!plain\.js$).*", on_error=security.on_error)
+    app = Dash("plain", assets_folder=str(ASSETS), assets_ignore=r"^(?!plain\.js$).*", on_error=errors.on_error)
     around = [html.H1(["A", html.B("list")], className="head", style={"--n": 1}), html.P(id="below"), "and text"]
     app.layout = plain.settled(
         html.Section(

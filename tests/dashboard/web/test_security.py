@@ -7,7 +7,7 @@ import re
 import orjson
 import pytest
 
-from dashboard.web import security
+from dashboard.web import errors, security
 from tests.sample_app import build
 
 CALLBACK = "/_dash-update-component"
@@ -216,7 +216,7 @@ def test_an_error_in_a_callback_is_told_with_its_number(client, caplog):
     caplog.set_level(logging.ERROR)
     answer = client.post(CALLBACK, json=envelope)
     assert answer.status_code == 200
-    told = answer.json["sideUpdate"][security.NOTICE]["children"]
+    told = answer.json["sideUpdate"][errors.NOTICE]["children"]
     assert re.search(r"[0-9a-f]{12}$", told)[0] in caplog.text
     assert "secret" not in answer.text
 
@@ -226,7 +226,7 @@ def test_unknown_addresses_are_404_in_the_form_the_asker_reads(client):
     page = client.get("/nowhere", headers={"Accept": "text/html,*/*"})
     assert page.status_code == 404
     assert page.mimetype == "text/html"
-    assert client.get("/nowhere").json == {"error": security.SENTENCES[404]}
+    assert client.get("/nowhere").json == {"error": errors.SENTENCES[404]}
     for path in ("/_mcp", "/console", "/_dash-ws", CALLBACK, "/_dash-component-suites/dash/../../x", "/favicon.ico"):
         assert client.get(path).status_code == 404
     assert client.delete("/").status_code == 405
