@@ -153,7 +153,15 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("ml.artifacts", "ml.evaluation", "ml.pipeline", "ml.publishing", "ml.system", "ml.training"),
         "trainings as durable rows: who asked for what, who works on it, how far it is",
     ),
-    "ml.__main__": (("ml",), "the command line"),
+    "ml.commands": (
+        ("ml.artifacts", "ml.data", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline", "ml.publishing",
+         "ml.system", "ml.training"),
+        "the verbs of the command line, one file each",
+    ),
+    "ml.__main__": (
+        ("ml.commands", "ml.artifacts", "ml.data", "ml.models", "ml.system"),
+        "`python -m ml`: the verbs put together, and how a failure is told",
+    ),
 }  # fmt: skip
 
 
@@ -219,6 +227,11 @@ def test_reading_artifacts_and_jobs_never_loads_torch():
     loaded = loaded_after("import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.jobs.queue")
     assert not loaded & HEAVY
     assert not loaded_after("import ml.jobs.cluster, ml.inference.engines") & HEAVY
+
+
+def test_the_command_line_loads_nothing_heavy_before_a_verb_needs_it():
+    loaded = loaded_after("from ml.__main__ import parser; parser().format_help()")
+    assert not loaded & {*HEAVY, "dash", "tqdm"}
 
 
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
