@@ -156,7 +156,15 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("ml.artifacts", "ml.evaluation", "ml.pipeline", "ml.publishing", "ml.system", "ml.training"),
         "trainings as durable rows: who asked for what, who works on it, how far it is",
     ),
-    "ml.__main__": (("ml",), "the command line"),
+    "ml.commands": (
+        ("ml.artifacts", "ml.data", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline", "ml.publishing",
+         "ml.system", "ml.training"),
+        "the verbs of the command line, one file each",
+    ),
+    "ml.__main__": (
+        ("ml.commands", "ml.artifacts", "ml.data", "ml.models", "ml.system"),
+        "`python -m ml`: the verbs put together, and how a failure is told",
+    ),
 }  # fmt: skip
 
 
@@ -229,6 +237,11 @@ def test_what_rooms_may_name_directly_never_loads_torch():
     named = [name for name in modules() if within(name, TORCHLESS) and name != loads]
     assert not loaded_after(f"import {', '.join(named)}") & HEAVY
     assert not [path for path in sources("dashboard") if any(within(name, (loads,)) for name in imports(path))]
+
+
+def test_the_command_line_loads_nothing_heavy_before_a_verb_needs_it():
+    loaded = loaded_after("from ml.__main__ import parser; parser().format_help()")
+    assert not loaded & {*HEAVY, "dash", "tqdm"}
 
 
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():

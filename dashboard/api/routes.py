@@ -34,7 +34,8 @@ from dashboard.services.runs import UPLOAD_BYTES, Busy
 from dashboard.services.uploads import API_BYTES, Picture, Refusal, allowed, data_url, decode, thumbnail
 from dashboard.state.selection import Selection
 from dashboard.web import rate_limits
-from dashboard.web.security import BATCH, BATCH_BYTES, note
+from dashboard.web.errors import note
+from dashboard.web.security import BATCH, BATCH_BYTES
 
 FIELDS = ("run", "top", "prepare", "engine")
 BATCH_FIELDS = (*FIELDS, "seen")
