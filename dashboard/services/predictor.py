@@ -18,7 +18,8 @@ from ml.data.duplicates import LIMIT as TWIN
 from ml.data.duplicates import units
 from ml.images import edits
 from ml.images.decoding import FILE_BYTES, GATE, LOSSLESS, ORIENTATION, Gate, Picture, Refusal, allowed, decode
-from ml.images.preparation import MODES, STEPS, Box, Form, Mode, Prepared, Step, prepare
+from ml.images.form import Box, Form, Prepared, Step
+from ml.images.preparation import MODES, STEPS, Mode, prepare
 from ml.images.preparation_variants import USUAL, Agreement, Variant, compare, prepared
 from ml.images.upload_archives import FILES, UNPACKED, items
 from ml.inference import batch
