@@ -66,7 +66,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "a Celery worker for background callbacks: `python -m dashboard.observe`",
     ),
     "dashboard.theme": ((), "palette, class colours, the plotly template"),
-    "dashboard.state": ((), "what the person is looking at: values, and their text in the URL"),
+    "dashboard.state": (
+        ("ml.robustness.catalogue",),
+        "what the person is looking at: values, and their text in the URL",
+    ),
     "dashboard.format": (
         ("dashboard.state", "dashboard.data", "ml.stats"),
         "how numbers, tables, pictures and settings are written",
@@ -86,7 +89,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "dashboard.analysis": (
         ("dashboard.data", "dashboard.services", "dashboard.records", "dashboard.format", "dashboard.state",
-         "dashboard.exports", "dashboard.figures", "ml.stats"),
+         "dashboard.exports", "dashboard.figures", "ml.robustness.catalogue", "ml.stats"),
         "numbers and words of a page, made from data and services",
     ),
     "dashboard.components": (
@@ -96,7 +99,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "dashboard.exports": (
         ("dashboard.components", "dashboard.analysis", "dashboard.services", "dashboard.data", "dashboard.records",
-         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme"),
+         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme",
+         "ml.robustness.catalogue"),
         "what leaves a page as a file: tables and reports",
     ),
     "dashboard.api": (
@@ -107,7 +111,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "dashboard.pages": (
         ("dashboard.components", "dashboard.exports", "dashboard.analysis", "dashboard.services", "dashboard.data",
          "dashboard.records", "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme",
-         "dashboard.web"),
+         "dashboard.web", "ml.robustness.catalogue"),
         "one folder a page, one file a panel",
     ),
     "dashboard.web": (("ml.settings",), "the server: security, rate limits, compression, how it is started"),
@@ -125,9 +129,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "ml.training": (("ml.data", "ml.models", "ml.system"), "from a data set and a config to trained weights"),
     "ml.explanation": ((), "what spoke for an answer"),
     "ml.robustness": (
-        ("ml.inference",),
+        ("ml.inference", "ml.stats"),
         "corruptions of pictures in five severities; attacks along a network's gradients",
     ),
+    "ml.robustness.catalogue": ((), "corruptions and attacks in words, numbers and sources; never torch"),
     "ml.artifacts": (
         ("ml.data.base",),
         "the one contract between ml and the dashboard: schema, writer, reader; never torch",
@@ -218,7 +223,7 @@ def test_importing_the_app_leaves_torch_unloaded():
 def test_reading_artifacts_and_jobs_never_loads_torch():
     loaded = loaded_after("import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.jobs.queue")
     assert not loaded & HEAVY
-    assert not loaded_after("import ml.jobs.cluster, ml.inference.engines") & HEAVY
+    assert not loaded_after("import ml.jobs.cluster, ml.inference.engines, ml.robustness.catalogue") & HEAVY
 
 
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():

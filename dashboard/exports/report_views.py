@@ -15,6 +15,7 @@ from dashboard.format.proportion import Proportion
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import BUCKETS, Selection
+from ml.robustness.catalogue import SEVERITIES
 
 SHOWN = 48  # pictures of a view
 PAIRS_SHOWN = 24  # of pictures before and after
@@ -224,7 +225,7 @@ def withstood(services: Services, selection: Selection) -> View:
             words += f"({points(low)} to {points(high)}, n {n:,})."
         notes.append(f"Over all corruptions and severities {words}")
     rows = [(robustness.title(name), *map(cell, worse.of(name))) for name in worse.names]
-    head = ["", *(f"severity {severity}" for severity in robustness.SEVERITIES)]
+    head = ["", *(f"severity {severity}" for severity in SEVERITIES)]
     steps = sorted({one.degree for one in attacked.cells})
     reached = {(one.name, one.degree): cell(one) for one in attacked.cells}
     lines = [(robustness.title(name), *(reached.get((name, step), "") for step in steps)) for name in attacked.names]
