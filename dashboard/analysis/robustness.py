@@ -9,38 +9,16 @@ from dashboard.data.store import RunData, Store, Under
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.services.predictor import Attempt
-from dashboard.state.selection import ATTACKS, Selection
+from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.robustness.catalogue import ATTACKS, CORRUPTIONS
 from ml.stats.paired import gap, mean_gap, newcombe
 
 NOUN = "robustness"
 SPLIT = "test"  # whose pictures were asked about
-SEVERITIES = (1, 2, 3, 4, 5)
 STEPS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # of 255, what the slider offers
 EPSILON = 4.0  # of 255, when the address names none
 METHOD = "pgd"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """title, sentence: what people read; unit: its level in words, with the number's place."""
-
-    title: str
-    sentence: str
-    unit: str
-
-
-KINDS = {
-    "noise": Kind("Noise", "Gaussian noise on every pixel", "standard deviation {:g}"),
-    "blur": Kind("Blur", "a Gaussian blur", "{:g} pixels of 32"),
-    "contrast": Kind("Contrast", "less contrast", "{:g} of it left"),
-    "occlusion": Kind("Occlusion", "a square in front", "{:g} of the side"),
-    "shift": Kind("Shift", "moved along a diagonal", "{:g} pixels of 28"),
-    "rotation": Kind("Rotation", "turned either way", "{:g} radians"),
-    "jpeg": Kind("JPEG", "kept as a lossy file", "quality {:g}"),
-    "pixelate": Kind("Pixelate", "fewer pixels", "{:g} of the rows left"),
-}
-TITLES = {"fgsm": "FGSM", "pgd": "PGD"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +71,8 @@ class Table:
 
 def title(name: str) -> str:
     """'Noise', 'PGD'; what is not known here is called as it is."""
-    return KINDS[name].title if name in KINDS else TITLES.get(name, name.capitalize())
+    described = CORRUPTIONS.get(name) or ATTACKS.get(name)
+    return described.title if described else name.capitalize()
 
 
 def reach(degree: float) -> str:
