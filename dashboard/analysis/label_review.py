@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from flask import Flask, Response, abort, jsonify, request
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import bare, guard, safe
 from dashboard.format.images import FOREVER, MAX_TILES, png, sheet, single_url, sprite_url
 from dashboard.records.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, MOST, SPLITS, WHO, CurrentLabels, Decision
