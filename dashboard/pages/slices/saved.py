@@ -11,7 +11,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.pages.slices import failure_modes
 from dashboard.pages.slices.weak_slices import name_field
-from dashboard.records.runs import Declined
+from dashboard.records.rows import Declined
 from dashboard.records.slices import NAME, Saved
 from dashboard.services.container import Services
 from dashboard.state.selection import SPLITS, Selection

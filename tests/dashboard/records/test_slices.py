@@ -5,7 +5,7 @@ import pytest
 
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
-from dashboard.records.runs import Declined
+from dashboard.records.rows import Declined
 from dashboard.records.slices import Slices
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
