@@ -81,7 +81,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("dashboard.theme", "dashboard.format"),
         "data in, a plotly figure as a plain dict out; no Dash",
     ),
-    "dashboard.records": (("ml.system",), "tables of what people do and ask, in the database"),
+    "dashboard.records": (("ml.artifacts", "ml.system"), "tables of what people do and ask, in the database"),
     "dashboard.data": (
         ("dashboard.records", "dashboard.state", *TORCHLESS),
         "READ: runs and data sets as typed arrays, cached",

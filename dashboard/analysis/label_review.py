@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from flask import Flask, Response, abort, jsonify, request
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import bare, guard, safe
 from dashboard.format.images import FOREVER, MAX_TILES, png, sheet, single_url, sprite_url
 from dashboard.records.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, MOST, SPLITS, WHO, CurrentLabels, Decision
-from dashboard.records.runs import CLOSED, Declined
+from dashboard.records.rows import CLOSED, Declined
 from dashboard.services.container import Services
 from dashboard.state.selection import RUN_ID, Selection
 from ml.artifacts.reader import Broken, Missing

@@ -16,7 +16,7 @@ from werkzeug.formparser import parse_form_data
 
 from dashboard.api import openapi
 from dashboard.figures.overlay import heatmap_overlay
-from dashboard.records.runs import READ_ONLY, Declined
+from dashboard.records.rows import READ_ONLY, Declined
 from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.services.predictor import (

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from dashboard.analysis import comparison, label_review, robustness
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures.gaps import points
 from dashboard.format import images as pictures
 from dashboard.format.proportion import Proportion

@@ -36,7 +36,7 @@ from sqlalchemy import (
     update,
 )
 
-from dashboard.records.runs import READ_ONLY, Declined, Opener, Rows
+from dashboard.records.rows import READ_ONLY, Declined, Opener, Rows
 
 OWNER = "feedback"
 STATES = ("new", "accepted", "rejected")

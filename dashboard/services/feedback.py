@@ -15,11 +15,11 @@ import numpy as np
 from flask import Flask, Response, abort, jsonify, request, stream_with_context
 from PIL import Image, ImageOps
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import guard
 from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import KEY, NOTE, STATES, Filter, Item
-from dashboard.records.runs import CLOSED, READ_ONLY, Declined
+from dashboard.records.rows import CLOSED, READ_ONLY, Declined
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Job

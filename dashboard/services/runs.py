@@ -9,7 +9,8 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dashboard.records.runs import READ_ONLY, Change, Declined, Records
+from dashboard.records.rows import READ_ONLY, Declined
+from dashboard.records.runs import Change, Records
 from dashboard.services.jobs import Jobs
 from ml.artifacts import trash
 from ml.artifacts.reader import Library, Missing, RunEntry

@@ -12,7 +12,7 @@ from flask import Response, abort, request
 from dashboard import theme
 from dashboard.components import card, clicks, csv_link, dot, graph, icon, panel_states, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import url
 from dashboard.figures import projection as figures
 from dashboard.format.images import single_url
