@@ -69,10 +69,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "a Celery worker for background callbacks: `python -m dashboard.observe`",
     ),
     "dashboard.theme": ((), "palette, class colours, the plotly template"),
-    "dashboard.state": (
-        ("ml.robustness.catalogue",),
-        "what the person is looking at: values, and their text in the URL",
-    ),
+    "dashboard.state": (TORCHLESS, "what the person is looking at: values, and their text in the URL"),
     "dashboard.format": (
         ("dashboard.state", "dashboard.data", *TORCHLESS),
         "how numbers, tables, pictures and settings are written",
@@ -81,7 +78,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("dashboard.theme", "dashboard.format"),
         "data in, a plotly figure as a plain dict out; no Dash",
     ),
-    "dashboard.records": (("ml.artifacts", "ml.system"), "tables of what people do and ask, in the database"),
+    "dashboard.records": (
+        ("dashboard.state", "ml.artifacts", "ml.system"),
+        "tables of what people do and ask, in the database",
+    ),
     "dashboard.data": (
         ("dashboard.records", "dashboard.state", *TORCHLESS),
         "READ: runs and data sets as typed arrays, cached",

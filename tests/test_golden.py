@@ -70,10 +70,10 @@ def test_the_callbacks(shipped_app):
 
 def test_the_address():
     """Names, order and defaults of the query."""
-    from dashboard.state import selection
+    from dashboard.state import query, selection
 
     names = {f.name: repr(f.default) for f in dataclasses.fields(selection.Selection) if f.name != "dropped"}
-    held("selection", {"order": list(names), "defaults": names, "read": sorted(selection.READERS)})
+    held("selection", {"order": list(names), "defaults": names, "read": sorted(query.READERS)})
 
 
 def test_the_heads_of_the_tables(shipped_app):

@@ -7,9 +7,9 @@ import pandas as pd
 
 from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
-from dashboard.state.selection import BINS as FIFTEENTHS
 from dashboard.state.selection import Selection
 from ml.stats import calibration
+from ml.stats.calibration import BINS as FIFTEENTHS
 
 OWN = ("conf", "tempered", "reject", "outcome")  # what panels about confidence are themselves about
 BINS = 20  # of the histogram

@@ -18,8 +18,9 @@ from dashboard.format.images import FOREVER, MAX_TILES, png, sheet, single_url, 
 from dashboard.records.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, MOST, SPLITS, WHO, CurrentLabels, Decision
 from dashboard.records.rows import CLOSED, Declined
 from dashboard.services.container import Services
-from dashboard.state.selection import RUN_ID, Selection
+from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.artifacts.schema import RUN_ID
 from ml.stats.intervals import wilson
 
 ROUTE = "/api/v1/decisions"

@@ -6,7 +6,8 @@ import numpy as np
 
 from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
-from dashboard.state.selection import LEVELS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import LEVELS
 from ml.artifacts.reader import Missing
 from ml.stats import conformal
 from ml.stats.calibration import temper

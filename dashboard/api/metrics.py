@@ -13,7 +13,8 @@ from prometheus_client.registry import Collector
 from dashboard.exports.tables import safe
 from dashboard.records.prediction_log import BINS, EDGES, Monitor, Tally
 from dashboard.services.container import Services
-from dashboard.state.selection import SINCE, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import SINCE
 from ml.artifacts.reader import Broken, Missing
 
 Read = Callable[[Tally], tuple[list[tuple[str, float]], float]]

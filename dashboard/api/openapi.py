@@ -6,8 +6,9 @@ A route of another module adds its part with an entry in PATHS (and in SCHEMAS, 
 import copy
 from typing import Any
 
-from dashboard.records.feedback import NOTE, STATES
+from dashboard.records.feedback import NOTE
 from dashboard.services.predictor import ENGINES, EXPLAIN, FILES, MODES, UNPACKED
+from dashboard.state.vocabulary import STATES
 from dashboard.web.security import API_BYTES, BATCH, BATCH_BYTES
 
 VERSION = "1.0"

@@ -14,7 +14,8 @@ from dashboard.components import clicks, graph, plain, segmented
 from dashboard.components.plain import element
 from dashboard.data.run import RunData
 from dashboard.figures import confusion as figure
-from dashboard.state.selection import OUTCOMES, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import OUTCOMES
 
 TOP = 11  # lines of a list beside ten rows
 LONGEST = 7_800  # characters of an address that Selection still reads

@@ -15,8 +15,9 @@ from dashboard.components import bins, clicks, graph, plain
 from dashboard.data.run import RunData
 from dashboard.figures import calibration as figures
 from dashboard.services.container import Services
-from dashboard.state.selection import BINS, Selection
+from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.stats.calibration import BINS
 from ml.stats.intervals import wilson
 
 METRICS = (

@@ -14,7 +14,8 @@ from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.format.images import single_url
 from dashboard.services.container import Services
-from dashboard.state.selection import PAGE_SIZE, PAIRED, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import PAGE_SIZE, PAIRED
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
 

@@ -11,7 +11,8 @@ from dashboard.components.plain import element
 from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
-from dashboard.state.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import BUCKETS, OUTCOMES, PAIRED, SPLITS
 from ml.stats.failure_modes import TAGS
 
 COUNT = "selection-count"

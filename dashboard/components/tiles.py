@@ -9,7 +9,8 @@ from dashboard.components import button, dot
 from dashboard.components.plain import element
 from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
-from dashboard.state.selection import PAGE_SIZE, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import PAGE_SIZE
 
 
 def shown(selection: Selection, n: int) -> tuple[int, slice]:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from dashboard.records.decisions import Decision
-from dashboard.state.selection import BUCKETS
+from dashboard.state.vocabulary import BUCKETS
 from ml.artifacts.reader import Missing
 from ml.stats.paired import Answers
 

@@ -9,7 +9,8 @@ import shapely
 
 from dashboard.data.readers import RunReaders
 from dashboard.records.slices import PREFIX
-from dashboard.state.selection import FILTERS, Selection, exact
+from dashboard.state.selection import FILTERS, Selection
+from dashboard.state.values import exact
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.calibration import tempered_confidence
 from ml.stats.failure_modes import MADE, OFTEN

@@ -14,7 +14,8 @@ from dashboard.format import images as pictures
 from dashboard.format.proportion import Proportion
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
-from dashboard.state.selection import BUCKETS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import BUCKETS
 from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import SEVERITIES
 from ml.stats.failure_modes import TAGS

@@ -20,7 +20,8 @@ from dashboard.data.run import RunData
 from dashboard.figures.confusion import values as shown_values
 from dashboard.services.container import Services
 from dashboard.services.predictor import NoExplanation
-from dashboard.state.selection import BUCKETS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import BUCKETS
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
 from ml.stats.intervals import wilson

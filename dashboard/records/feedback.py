@@ -37,9 +37,9 @@ from sqlalchemy import (
 )
 
 from dashboard.records.rows import READ_ONLY, Declined, Opener, Rows
+from dashboard.state.vocabulary import STATES
 
 OWNER = "feedback"
-STATES = ("new", "accepted", "rejected")
 KEY = re.compile(r"^[0-9a-f]{32}$")  # idempotency keys, clients and names of pictures
 NOTE, CLASS = 500, 120  # the longest note and class name
 CLIENT_CAP, TOTAL_CAP = 200, 5_000  # answers kept of one client, and of all

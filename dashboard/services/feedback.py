@@ -18,13 +18,14 @@ from PIL import Image, ImageOps
 from dashboard.data.run import RunData
 from dashboard.exports.tables import guard
 from dashboard.format.proportion import Proportion
-from dashboard.records.feedback import KEY, NOTE, STATES, Filter, Item
+from dashboard.records.feedback import KEY, NOTE, Filter, Item
 from dashboard.records.rows import CLOSED, READ_ONLY, Declined
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Job
 from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import STATES
 from ml.artifacts.reader import Broken, Missing
 
 ROUTE = "/api/v1/feedback"

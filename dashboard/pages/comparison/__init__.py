@@ -9,7 +9,8 @@ from dashboard.data.pair import RunPair
 from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
-from dashboard.state.selection import SPLITS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import SPLITS
 from ml.artifacts.reader import Broken, Missing, RunEntry
 
 PATH, TITLE = "/comparison", "Comparison"

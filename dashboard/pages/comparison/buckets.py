@@ -9,7 +9,8 @@ from dashboard.exports import tables
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
-from dashboard.state.selection import BUCKETS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import BUCKETS
 
 FACE, BODY, CSV = "comparison-buckets-face", "comparison-buckets-body", "comparison-buckets-csv"
 

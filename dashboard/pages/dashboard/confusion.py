@@ -15,7 +15,8 @@ from dashboard.exports import tables
 from dashboard.figures import confusion as figure
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
-from dashboard.state.selection import TOPS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import TOPS
 from ml.stats.intervals import wilson
 
 ID = "dashboard-confusion"

@@ -15,7 +15,8 @@ from dashboard.components.selection_bar import chip
 from dashboard.records.feedback import Item
 from dashboard.services import feedback
 from dashboard.services.container import Services
-from dashboard.state.selection import STATES, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import STATES
 from ml.artifacts.reader import Broken
 
 

@@ -14,7 +14,9 @@ from dashboard.figures import projection as figures
 from dashboard.pages.insights import projection
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
-from dashboard.state.selection import MAX_VERTICES, Lasso, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.values import Lasso
+from dashboard.state.vocabulary import MAX_VERTICES
 
 PLOT = "map"  # the plot's name in the address
 

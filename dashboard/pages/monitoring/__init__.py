@@ -5,7 +5,8 @@ from dash import Dash, Input, dcc, html
 from dashboard.components import button, icon, page_head, plain
 from dashboard.pages.monitoring import answering, compared, counted
 from dashboard.services.container import Services
-from dashboard.state.selection import SINCE, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import SINCE
 
 PATH, TITLE = "/monitoring", "Monitoring"
 PANELS = (counted, compared, answering)

@@ -14,7 +14,8 @@ from dashboard.format.proportion import Proportion
 from dashboard.pages.monitoring.compared import KINDS
 from dashboard.records.prediction_log import Tally
 from dashboard.services.container import Services
-from dashboard.state.selection import SINCE, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import SINCE
 from ml.artifacts.reader import Broken, Missing
 
 

@@ -15,7 +15,8 @@ from dashboard.figures import drift as figure
 from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import SPANS, Tally
 from dashboard.services.container import Services
-from dashboard.state.selection import SINCE, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import SINCE
 from ml.artifacts.reader import Missing
 
 

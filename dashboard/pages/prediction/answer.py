@@ -24,7 +24,8 @@ from dashboard.pages.prediction import address, picture, preparation, request
 from dashboard.services import feedback, uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import Broken, Missing
-from dashboard.state.selection import LEVELS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import LEVELS
 
 
 class Ids(StrEnum):

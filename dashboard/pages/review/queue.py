@@ -10,7 +10,8 @@ from dashboard.data.run import RunData
 from dashboard.format.images import tile_style
 from dashboard.records.decisions import CurrentLabels, Decision
 from dashboard.services.container import Services
-from dashboard.state.selection import MAX_IDS, PAGE_SIZE, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import MAX_IDS, PAGE_SIZE
 
 FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queue-foot", "review-queue-title"
 TOOLS = "review-queue-tools"

@@ -17,7 +17,8 @@ from dashboard.format.images import inline_url, sheet, sprite_url, tile_style
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
-from dashboard.state.selection import MAX_IDS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import MAX_IDS
 
 SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
 EACH = 24  # images a page: an attack of so many takes a second or two

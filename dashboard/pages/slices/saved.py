@@ -14,7 +14,8 @@ from dashboard.pages.slices.weak_slices import name_field
 from dashboard.records.rows import Declined
 from dashboard.records.slices import NAME, Saved
 from dashboard.services.container import Services
-from dashboard.state.selection import SPLITS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import SPLITS
 from ml.artifacts.reader import Broken, Missing
 
 FACE, BODY = "slices-saved-face", "slices-saved-body"

@@ -11,8 +11,9 @@ from PIL import Image
 from dashboard.pages.prediction import whatif
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
-from dashboard.state.selection import EDITS, Selection
+from dashboard.state.selection import Selection
 from ml.images import edits
+from ml.images.edits import KINDS
 from tests.conftest import nothing_shipped
 from tests.feedback import data_url, picture
 
@@ -123,7 +124,7 @@ def test_sliders_stay_within_what_can_be_made_and_rest_where_nothing_is_done():
         values[place] = none
         assert np.array_equal(edits.apply(blank, [edits.Change(kind, tuple(values))]), blank), kind
         assert unit in ("°", "×", "px", "%")
-    assert set(EDITS) == {kind for kind, *_ in whatif.SLIDERS} | {"invert"}
+    assert set(KINDS) == {kind for kind, *_ in whatif.SLIDERS} | {"invert"}
 
 
 def test_another_picture_is_not_changed_and_the_link_keeps_what_is_told():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.state.selection import Lasso, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.values import Lasso
 from tests.callbacks import fired_in_process
 from tests.dashboard.pages.test_slices import text
 

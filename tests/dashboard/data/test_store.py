@@ -11,7 +11,9 @@ from dashboard.data.arrays import Predictions
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
 from dashboard.records.slices import Saved
-from dashboard.state.selection import BUCKETS, Lasso, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.values import Lasso
+from dashboard.state.vocabulary import BUCKETS
 from ml.artifacts.reader import Missing
 from ml.artifacts.writer import add_nouns
 from tests.conftest import TOY

@@ -11,7 +11,8 @@ import pytest
 from dashboard.analysis.comparison import Verdict, changes, gaps, p_words, verdict
 from dashboard.data.store import Store
 from dashboard.shell import create_app
-from dashboard.state.selection import BUCKETS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import BUCKETS
 from ml.stats.paired import bootstrap, mcnemar, newcombe
 from tests.callbacks import Client, dependency
 from tests.conftest import TOY

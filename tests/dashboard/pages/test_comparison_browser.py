@@ -6,7 +6,8 @@ from playwright.sync_api import Page, expect
 
 from dashboard.analysis.comparison import verdict
 from dashboard.data.store import Store
-from dashboard.state.selection import BUCKETS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import BUCKETS
 from ml.system.paths import ARTIFACTS
 from tests.charts import rest_on
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from dashboard.pages.insights import activations, architecture, examples, how_it_works, map_2d, picture, projection
 from dashboard.services.container import Services
-from dashboard.state.selection import MAX_VERTICES, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import MAX_VERTICES
 from ml import models
 from ml.artifacts.reader import Missing
 from ml.models import MODELS

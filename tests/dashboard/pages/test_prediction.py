@@ -32,7 +32,8 @@ from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.predictor import Agreement, Predictor, Variant
-from dashboard.state.selection import LEVELS, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import LEVELS
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
-from dashboard.state.selection import MOST, Selection
+from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import MAX_EPSILON
 from ml.artifacts.writer import add_nouns
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, EPSILONS, LADDER
 from ml.stats.intervals import wilson
@@ -84,7 +85,7 @@ def test_what_is_said_here_is_what_is_made():
 
     assert [*CORRUPTIONS] == [*APPLY]
     assert [*ATTACKS] == [*MOVES]
-    assert STEPS[-1] == MOST == LADDER[-1]
+    assert STEPS[-1] == MAX_EPSILON == LADDER[-1]
     assert set(EPSILONS) <= set(STEPS)
     assert robustness.EPSILON in STEPS
 

@@ -5,6 +5,7 @@ import threading
 import pytest
 from sqlalchemy import create_engine, insert, select, text
 
+from dashboard.records import rows
 from dashboard.records import runs as module
 from dashboard.records.rows import CLOSED, Declined
 from dashboard.records.runs import MIGRATIONS, OWNER, Mark, Records
@@ -161,7 +162,7 @@ def test_without_a_database_looking_works_and_changes_are_declined(tmp_path, no_
 
 
 def test_a_database_that_comes_back_is_used_again(tmp_path, no_artifacts, monkeypatch):
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(rows, "RETRY_SECONDS", 0.0)
     monkeypatch.setattr(module, "FRESH_SECONDS", 0.0)
     blocked = tmp_path / "file"
     blocked.write_text("")

@@ -181,7 +181,7 @@ def test_forgotten_by_hand(store):
 
 
 def test_the_data_map_is_drawn_on_in_percent(store):
-    from dashboard.state.selection import Lasso
+    from dashboard.state.values import Lasso
 
     run = store.open("toy")
     points = run.plane("test", "data-map")

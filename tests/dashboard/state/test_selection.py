@@ -1,10 +1,14 @@
+from dataclasses import fields
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.state.selection import BUCKETS, LEVELS, MAX_IDS, Lasso, MatrixView, Selection, exact
+from dashboard.state import selection
+from dashboard.state.selection import Selection
+from dashboard.state.values import Lasso, MatrixView, exact
+from dashboard.state.vocabulary import BUCKETS, LEVELS, MAX_IDS
 
 names = st.text("abcZ09 /&=+%#?;,'\"<>éЖ漢", min_size=1, max_size=20)
 shares = st.integers(0, 100).map(lambda n: n / 100)
@@ -248,3 +252,10 @@ def test_what_is_beside_the_selection_is_a_word_or_another_address():
     assert Selection.parse(Selection(versus=other).versus).true == ("T-shirt/top",)
     for wrong in ("versus=wrong", "versus=" + quote("?" + "a" * 3_000), "look=tea", "look=occlusion,both"):
         assert len(Selection.parse("?" + wrong).dropped) == 1
+
+
+def test_every_field_is_for_one_thing():
+    groups = ("SUBJECT", "FILTERS", "ATTENTION", "ANSWER", "PREPARATION", "LISTS", "VIEW", "ROBUSTNESS")
+    grouped = [name for group in groups for name in getattr(selection, group)]
+    assert sorted(grouped) == sorted(f.name for f in fields(Selection) if f.name != "dropped")
+    assert set(selection.RELISTED) <= set(grouped)

@@ -1,0 +1,23 @@
+"""The words that an address may hold, and how much of each."""
+
+from ml.robustness.catalogue import LADDER
+from ml.stats import conformal
+
+SPLITS = ("test", "validation", "reference")  # reference: a part of what the runs were trained on
+OUTCOMES = ("wrong", "right")
+BUCKETS = ("both", "only-a", "only-b", "neither")  # who is right: A is `run`, B is `against`
+SORTS = ("confident", "unsure", "id")
+PLOTS = ("map", "data-map")
+LEVELS = tuple(round(100 * level) for level in conformal.LEVELS)  # per cent of the prediction sets that hold the truth
+SCALINGS = ("temperature",)  # probabilities after temperature scaling; as trained when not said
+LABELS = ("reviewed",)  # scores and matrix with people's decisions; as labelled when not said
+VERSUS = ("right", "rest", "run", "contrast")  # the right ones of its classes, all others, its images in another run, …
+LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
+STATES = ("new", "accepted", "rejected")  # of feedback
+SINCE = ("hour", "day", "all")
+PAIRED = ("/comparison",)  # pages about two runs
+PAGE_SIZE = 48
+MAX_IDS = 200
+MAX_VERTICES = 100
+MAX_EPSILON = float(LADDER[-1])  # of 255, how far an attack may move a pixel
+TOPS = (5, 10, 20, 40)  # how many classes of a matrix are offered
