@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dashboard.data.pair import RunPair
-from dashboard.figures.pace import duration
 from dashboard.format import training_settings
+from dashboard.format.numbers import duration
 from ml.stats.calibration import losses
 from ml.stats.paired import bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 

@@ -96,14 +96,15 @@ def queue(run: RunData, selection: Selection) -> Queue:
 def given(run: RunData, split: str, ids: list[int] | None = None) -> dict[int, str]:
     """example id → the name of the label it came with, of those asked for that are here, all when None.
 
-    split: test, validation or train. Raises Missing or Broken.
+    run: by the labels that came with it; its predictions hold them, so that no picture is opened. split: test,
+    validation or train. Raises Missing or Broken.
     """
     if split == "train":
         table = run.label_issues("train")
         known, labels = table["example_id"].to_numpy(), table["label"].to_numpy()
     else:
-        pictures = run.pictures(split)
-        known, labels = pictures.ids, pictures.labels
+        predictions = run.predictions(split)
+        known, labels = predictions.ids, predictions.labels
     rows = np.arange(len(known)) if ids is None else np.flatnonzero(np.isin(known, ids))
     return {int(known[row]): run.classes[int(labels[row])] for row in rows}
 

@@ -5,10 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from dash import html
 
-
-def percent(probability: float) -> str:
-    """'98.6', '0.5' or '<0.1'."""
-    return "<0.1" if probability < 0.001 else f"{100 * probability:.1f}"
+from dashboard.format.numbers import percent
 
 
 def probability_bars(

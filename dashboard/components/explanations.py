@@ -9,8 +9,8 @@ import numpy as np
 from dash import Dash, Input, Output, html
 
 from dashboard.components import dot
-from dashboard.components.bars import percent
 from dashboard.data.run import RunData
+from dashboard.format.numbers import percent
 
 METHODS = ("grad-cam", "integrated", "occlusion")
 TITLES = {

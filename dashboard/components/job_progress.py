@@ -6,7 +6,7 @@ from typing import Any
 from dash import html
 
 from dashboard.components import STATES, badge, button
-from dashboard.figures.pace import duration
+from dashboard.format.numbers import duration
 from dashboard.services.container import Services
 from dashboard.services.jobs import Job
 from dashboard.state.selection import Selection

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.figures.history import LABEL, MEASURES, epoch_ticks, value_axis
+from dashboard.format.numbers import duration
 from dashboard.theme import alpha, palette, template
 
 BY = ("epoch", "seconds")
@@ -91,14 +92,6 @@ def curves(
             },
         },
     }  # fmt: skip
-
-
-def duration(seconds: float) -> str:
-    """'40 s' below two minutes, '14 min', '2 h 5 min'."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _times(side: Columns, by: str) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.format.numbers import percent
 from dashboard.theme import class_colours, palette, template
 
 ROW = 21  # pixels a class
@@ -14,11 +15,6 @@ EDGE = 4  # above and below
 def height(classes: int) -> int:
     """Pixels that the chart of so many classes needs."""
     return ROW * classes + 2 * EDGE
-
-
-def percent(share: float) -> str:
-    """'96.4' of 0.964; what would round to nothing is '<0.1', so that no class looks excluded."""
-    return "<0.1" if share < 0.0005 else f"{100 * share:.1f}"
 
 
 def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth: int | None = None) -> go.Figure:

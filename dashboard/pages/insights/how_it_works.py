@@ -13,12 +13,12 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import theme
 from dashboard.components import card, graph, panel_states
-from dashboard.components.bars import percent
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
 from dashboard.figures import history as curves
 from dashboard.format.images import inline_url, sprite_url, tile_style
+from dashboard.format.numbers import percent
 from dashboard.pages.insights import architecture, picture
 from dashboard.pages.insights.stages import INSIDE
 from dashboard.services.container import Services

@@ -20,6 +20,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.figures import probabilities
+from dashboard.format.numbers import percent
 from dashboard.pages.prediction import address, picture, preparation, request
 from dashboard.services import feedback, uploads
 from dashboard.services.container import Services
@@ -411,10 +412,10 @@ def _top(run: RunData, said: np.ndarray) -> list[Any]:
     for i in np.argsort(-said, kind="stable")[:3].tolist():
         cells = [
             html.Th([dot(i), html.Span(run.classes[i])], scope="row"),
-            html.Td(f"{probabilities.percent(said[i])} %"),
+            html.Td(f"{percent(said[i])} %"),
         ]
         if scaled is not None:
-            cells.append(html.Td(f"{probabilities.percent(float(scaled[i]))} %"))
+            cells.append(html.Td(f"{percent(float(scaled[i]))} %"))
         rows.append(html.Tr(cells))
     if scaled is not None:
         head.append(html.Th("Calibrated", scope="col"))

@@ -11,7 +11,7 @@ from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports import tables
-from dashboard.figures.probabilities import percent
+from dashboard.format.numbers import percent
 from dashboard.pages.prediction import address, answer, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services.container import Services

@@ -9,7 +9,7 @@ from dash import Dash, Input, html
 from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
-from dashboard.figures.probabilities import percent
+from dashboard.format.numbers import percent
 from dashboard.pages.prediction import answer, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services import uploads

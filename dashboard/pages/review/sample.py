@@ -5,11 +5,12 @@ from dash import Dash, Input, html
 
 from dashboard.analysis.label_review import Queue, image_url, queue
 from dashboard.components import dot, panel_states, plain
-from dashboard.components.bars import percent, probability_bars
+from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
 from dashboard.data.run import RunData
 from dashboard.format.images import inline_url
+from dashboard.format.numbers import percent
 from dashboard.pages.review.queue import current
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services

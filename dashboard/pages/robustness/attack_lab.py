@@ -13,10 +13,11 @@ from dash.exceptions import PreventUpdate
 from dashboard.analysis import robustness
 from dashboard.analysis.robustness import STEPS, Question
 from dashboard.components import badge, button, card, csv_link, dot, icon, lazy_panel, plain, segmented
-from dashboard.components.bars import percent, probability_bars
+from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
 from dashboard.format.images import inline_url
+from dashboard.format.numbers import percent
 from dashboard.services.container import Services
 from dashboard.services.predictor import Attempt
 from dashboard.state.selection import Selection

@@ -12,8 +12,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, icon, plain
 from dashboard.components.panel import panel_callback, slot
+from dashboard.format.numbers import clock, duration
 from dashboard.pages.training import engines, runs
-from dashboard.pages.training.format import clock, duration
 from dashboard.pages.training.memory import Memory
 from dashboard.records.rows import Declined
 from dashboard.records.runs import NOTE, REASON, TITLE, Promotion, RunMetadata

@@ -13,8 +13,8 @@ from dashboard import theme
 from dashboard.components import button, card, graph, segmented
 from dashboard.figures import progress
 from dashboard.format import training_settings
+from dashboard.format.numbers import about, roughly, size
 from dashboard.pages.training import other_runs
-from dashboard.pages.training.format import about, roughly, size
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.services.jobs import FIELDS, DataChoice, Field, Invalid, Refused, View

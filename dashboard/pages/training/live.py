@@ -17,9 +17,9 @@ from dashboard import theme
 from dashboard.components import STATES, button, graph, icon, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
 from dashboard.figures import progress
+from dashboard.format.numbers import clock, duration, ordinal
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import form, other_runs, queue, runs
-from dashboard.pages.training.format import clock, duration, ordinal
 from dashboard.pages.training.memory import ACTS, SHELL_RUNS, Memory
 from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused, View, relay

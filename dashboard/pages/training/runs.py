@@ -17,7 +17,7 @@ from flask import Response
 from dashboard.components import badge, button, card, csv_link, icon, plain, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports.tables import safe
-from dashboard.pages.training.format import duration, size
+from dashboard.format.numbers import duration, size
 from dashboard.pages.training.memory import Memory
 from dashboard.records.runs import Mark, RunMetadata
 from dashboard.services.container import Services

@@ -36,10 +36,3 @@ def test_the_chart_grows_with_the_classes():
     assert figure.layout.height == probabilities.height(13) > probabilities.height(10)
     assert [row[0] for row in figure.data[1].customdata] == list(many), "equals stay in class order"
     assert len(set(figure.data[1].marker.color)) == 13
-
-
-@pytest.mark.parametrize(
-    ("share", "words"), [(0.0, "<0.1"), (0.00049, "<0.1"), (0.0006, "0.1"), (0.934, "93.4"), (1, "100.0")]
-)
-def test_percent(share, words):
-    assert probabilities.percent(share) == words

@@ -111,6 +111,17 @@ def test_the_picture_in_front_its_means_and_its_keys(client):
     assert "/suspects/toy/0.png" in json.dumps(made["review-sample-body"]["tree"])
 
 
+def test_a_decision_opens_no_pictures(web, app, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("pictures are opened to read labels")
+
+    monkeypatch.setattr(Store, "pictures", refuse)
+    ids = [int(one) for one in load(TOY)["test"].ids[:3]]
+    assert decide(web, ids).status_code == 200
+    batch = web.get("/export/decisions.csv?run=toy")
+    assert batch.get_data(as_text=True).count("\n") == 4
+
+
 def test_twenty_decisions_are_twenty_rows_with_before_after_and_time(web, client):
     ids = load(TOY)["test"].ids[:TEST].tolist()
     for example in ids[:12]:

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboard.pages.training import format as words
 from dashboard.services.jobs import READ_ONLY, Invalid, Jobs, Refused
 from ml.jobs.queue import QUEUE, JobTable
 from ml.training.config import TrainConfig
@@ -415,18 +414,3 @@ def test_read_only_shows_a_sentence_instead_of_the_form(own, no_artifacts):
     assert "trains none" in text
     assert "training-epochs-input" not in text
     assert "training-status" in text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words_"),
-    [(50, "50 s"), (98, "1 min 38 s"), (120, "2 min"), (41 * 60, "41 min"), (7500, "2 h 05 min"), (-3, "0 s")],
-)
-def test_durations(seconds, words_):
-    assert words.duration(seconds) == words_
-
-
-def test_guesses_are_round():
-    assert [words.about(s) for s in (20, 60, 250, 4000)] == ["under a minute", "1 min", "4 min", "1 h 05 min"]
-    assert [words.roughly(s) for s in (20, 250)] == ["under a minute", "about 4 min"]
-    assert [words.ordinal(n) for n in (1, 2, 3, 4, 11, 21)] == ["1st", "2nd", "3rd", "4th", "11th", "21st"]
-    assert [words.size(n) for n in (38_154, 896_906)] == ["38,154", "0.90 M"]

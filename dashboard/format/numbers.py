@@ -1,4 +1,4 @@
-"""Durations and counts as people read them."""
+"""Durations, counts and probabilities as people read them."""
 
 from datetime import datetime
 
@@ -46,3 +46,8 @@ def ordinal(number: int) -> str:
     """'1st', '2nd', '11th'."""
     ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
+
+
+def percent(probability: float) -> str:
+    """'96.4' of 0.964; what would round to nothing is '<0.1', so that no class looks excluded."""
+    return "<0.1" if probability < 0.0005 else f"{100 * probability:.1f}"
