@@ -26,7 +26,6 @@ from dashboard.records.slices import Slices
 from dashboard.services import feedback as inbox
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Predictor
 from dashboard.state.selection import Selection
 from dashboard.web import compression, errors, rate_limits, security
 from dashboard.web import server as serve
@@ -85,10 +84,9 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     decisions = Decisions(jobs.rows, read_only=read_only)
     slices = Slices(jobs.rows, read_only=read_only)
     store = Store(jobs.artifacts, jobs.home, records, slices, decisions)
-    predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
     feedback = Feedback(jobs.rows, jobs.home / "feedback", atomic.write, read_only=read_only)
-    monitor = Monitor(jobs.rows, predictor.unlike, chores=(feedback.sweep,), read_only=read_only)
-    services = Services(store, predictor, jobs, read_only, records, decisions, feedback, monitor)
+    services = Services(store, jobs, read_only, records, decisions, feedback)
+    services.monitor = Monitor(jobs.rows, services.ood.unlike, chores=(feedback.sweep,), read_only=read_only)
     services.registry.purge()
     feedback.sweep()
     app = App(

@@ -7,8 +7,11 @@ import copy
 from typing import Any
 
 from dashboard.records.feedback import NOTE, STATES
-from dashboard.services.predictor import ENGINES, EXPLAIN, FILES, MODES, UNPACKED
+from dashboard.services.explainer import EXPLAIN
 from dashboard.web.security import API_BYTES, BATCH, BATCH_BYTES
+from ml.images.preparation import MODES
+from ml.images.upload_archives import FILES, UNPACKED
+from ml.inference.engines import ENGINES
 
 VERSION = "1.0"
 MB = 10**6

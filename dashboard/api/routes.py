@@ -19,23 +19,18 @@ from dashboard.figures.overlay import heatmap_overlay
 from dashboard.records.rows import READ_ONLY, Declined
 from dashboard.services import feedback
 from dashboard.services.container import Services
-from dashboard.services.predictor import (
-    ENGINES,
-    EXPLAIN,
-    FILES,
-    MODES,
-    UNPACKED,
-    BatchAnswer,
-    Broken,
-    Missing,
-    NoExplanation,
-)
+from dashboard.services.explainer import EXPLAIN, NoExplanation
 from dashboard.services.runs import UPLOAD_BYTES, Busy
 from dashboard.services.uploads import API_BYTES, Picture, Refusal, allowed, data_url, decode, thumbnail
 from dashboard.state.selection import Selection
 from dashboard.web import rate_limits
 from dashboard.web.errors import note
 from dashboard.web.security import BATCH, BATCH_BYTES
+from ml.artifacts.reader import Broken, Missing
+from ml.images.preparation import MODES
+from ml.images.upload_archives import FILES, UNPACKED
+from ml.inference.batch import BatchAnswer
+from ml.inference.engines import ENGINES
 
 FIELDS = ("run", "top", "prepare", "engine")
 BATCH_FIELDS = (*FIELDS, "seen")
@@ -123,7 +118,7 @@ def register(server: Flask, services: Services) -> None:
 
     @server.get("/explanations/warm")
     def warm() -> Response:
-        services.predictor.warm(services.store.used(Selection.parse(request.query_string.decode("latin-1")).run))
+        services.warm(services.store.used(Selection.parse(request.query_string.decode("latin-1")).run))
         return Response(status=204)
 
     @server.get("/explanations/<run_id>/<split>/<int:example_id>.png")
@@ -166,9 +161,10 @@ def frame(services: Services) -> dict[str, Any]:
         raise Unanswerable("overlay must be 0 or 1.")
     asked = _asked(services, fields)
     picture = decode(content, limit=FRAME_BYTES)
-    answer, spoke = services.predictor.glance(
-        asked["run"], picture.pixels, orientation=picture.orientation, explain=overlay == "1"
-    )
+    answer = services.predictor.glance(asked["run"], picture.pixels, orientation=picture.orientation)
+    cam = None
+    if overlay == "1":
+        cam = services.explainer.glance(answer.run, answer.prepared.image, answer.predicted)
     height, width = picture.pixels.shape[:2][:: -1 if picture.orientation >= 5 else 1]  # upright, as the place has it
     shares = answer.prepared.place / np.array([[width], [height]])
     told = {
@@ -181,7 +177,7 @@ def frame(services: Services) -> dict[str, Any]:
         "width": answer.prepared.image.shape[1],
         "place": [[round(float(value), 6) for value in row] for row in shares],
     }
-    return told if spoke is None else {**told, "overlay": thumbnail(heatmap_overlay(spoke))}
+    return told if cam is None else {**told, "overlay": thumbnail(heatmap_overlay(cam))}
 
 
 def batch(services: Services, spend: Callable[[float], None]) -> Response:
@@ -294,10 +290,10 @@ def explain(services: Services) -> Response:
     chosen = answer.predicted if target is None else view.classes.index(target)
     try:
         if form == "png":
-            found = services.predictor.explain(view.run_id, answer.prepared.image, chosen, method, layer=layer)
+            found = services.explainer.explain(view.run_id, answer.prepared.image, chosen, method, layer=layer)
             headers = {"X-Target": str(chosen), "Cache-Control": "no-store"}
             return Response(overlay_png(found), mimetype="image/png", headers=headers)
-        values = services.predictor.attribution(view.run_id, answer.prepared.image, chosen, method, layer=layer)
+        values = services.explainer.attribution(view.run_id, answer.prepared.image, chosen, method, layer=layer)
     except ValueError as error:
         if isinstance(error, Broken):
             raise
@@ -374,9 +370,7 @@ def _explanation(services: Services, run_id: str, split: str, example_id: int) -
         if not target.isascii() or not target.isdigit() or int(target[:6]) >= len(view.classes):
             abort(404, "There is no such class.")
         layer = request.args.get("layer", "")
-        attribution = services.predictor.explain(
-            view.run_id, image, int(target), method, layer=layer, key=(split, example_id)
-        )
+        attribution = services.explainer.explain(view.run_id, image, int(target), method, layer=layer)
     except NoExplanation as none:
         abort(404, f"There is no such picture: {none}.")
     except (Missing, Broken, ValueError):

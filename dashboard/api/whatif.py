@@ -9,7 +9,10 @@ from dashboard.exports import tables
 from dashboard.figures.overlay import heatmap_overlay
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import ENGINES, Broken, Edited, Missing, NoExplanation
+from dashboard.services.explainer import NoExplanation
+from dashboard.services.predictor import Edited
+from ml.artifacts.reader import Broken, Missing
+from ml.inference.engines import ENGINES
 
 ROUTE = "/api/v1/whatif"
 FIELDS = ("image", "edits", "run", "engine", "look")
@@ -70,7 +73,7 @@ def answer(services: Services) -> dict[str, Any]:
         raise Unanswerable(str(error)) from None
     told = {
         "run": found.run,
-        "edits": found.said,
+        "edits": found.edits,
         "image": uploads.thumbnail(found.changed),
         "ground": found.ground,
         "classes": list(found.classes),
@@ -101,7 +104,7 @@ def _look(services: Services, found: Edited) -> str:
     """Grad-CAM of the class that is likeliest after the changes, see-through; '' where the network has none."""
     try:
         return uploads.thumbnail(
-            heatmap_overlay(services.predictor.explain(found.run, found.changed, int(found.after.argmax())))
+            heatmap_overlay(services.explainer.explain(found.run, found.changed, int(found.after.argmax())))
         )
     except NoExplanation:
         return ""

@@ -7,8 +7,8 @@ from dash import html
 from dashboard.components import badge, dot
 from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
-from dashboard.services.predictor import LIMIT, Familiarity
 from ml.artifacts.reader import Missing
+from ml.stats.ood import LIMIT, Familiarity
 
 TRAINED = ("train", "reference")  # what the network learned from
 

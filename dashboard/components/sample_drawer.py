@@ -186,7 +186,7 @@ def proof(services: Services, selection: Selection) -> list:
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
-    found = services.predictor.familiarity(
+    found = services.ood.familiarity(
         run.run_id,
         run.picture(selection.split, selection.sample),
         itself=selection.sample if selection.split == "reference" else None,

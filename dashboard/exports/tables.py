@@ -19,7 +19,7 @@ from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
 from dashboard.figures.confusion import values as shown_values
 from dashboard.services.container import Services
-from dashboard.services.predictor import NoExplanation
+from dashboard.services.explainer import NoExplanation
 from dashboard.state.selection import BUCKETS, Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
@@ -268,9 +268,7 @@ def explanation(services: Services, selection: Selection) -> tuple[list[str], li
     for target in explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row])):
         for way in explanations.METHODS:
             try:
-                values = services.predictor.attribution(
-                    run.run_id, image, target.id, way, key=(selection.split, selection.sample)
-                )
+                values = services.explainer.attribution(run.run_id, image, target.id, way)
             except NoExplanation:
                 continue
             body += [

@@ -32,7 +32,6 @@ from dashboard.records.runs import Records
 from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Jobs
-from dashboard.services.predictor import Predictor
 from ml.artifacts.writer import write_pictures
 from ml.data import load
 from ml.system import atomic
@@ -57,7 +56,7 @@ def services(home, no_artifacts):
     records = Records(jobs.rows)
     store = Store(no_artifacts, home, records)
     kept = Feedback(jobs.rows, home / "feedback", atomic.write, client_cap=10**6, total_cap=10**6)
-    return Services(store, Predictor(no_artifacts, home, store.default_run), jobs, records=records, feedback=kept)
+    return Services(store, jobs, records=records, feedback=kept)
 
 
 def answering(address: str, log: Path) -> None:

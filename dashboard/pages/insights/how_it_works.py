@@ -81,7 +81,7 @@ def register(app: Dash, services: Services) -> None:
         pictures = run.pictures(selection.split)
         row = picture.row_of(pictures, chosen)
         image = pictures.images[row]
-        maps = services.predictor.feature_maps(run.run_id, image)
+        maps = services.explainer.feature_maps(run.run_id, image)
         walk = Walk(run, image, maps)
         predictions = run.predictions(selection.split)
         probabilities = predictions.probabilities[predictions.row(int(pictures.ids[row]))]

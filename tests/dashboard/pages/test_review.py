@@ -361,10 +361,9 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
 def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
     from dashboard.components.job_progress import comparison
     from dashboard.services.container import Services
-    from dashboard.services.predictor import Predictor
 
     jobs, store = Jobs(suspected, artifacts=no_artifacts), Store(no_artifacts, suspected)
-    services = Services(store, Predictor(no_artifacts, suspected, store.default_run), jobs)
+    services = Services(store, jobs)
     config = {"model": "quick_cnn", "dataset": TOY, "epochs": 1, "threads": 1, "batch_size": 64}
     job = jobs.retrain(config, "fixed", against="toy", relabelled={1: 2}, excluded=[])
     assert comparison(services, job, "toy") == ""

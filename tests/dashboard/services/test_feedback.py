@@ -17,7 +17,6 @@ from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.services.feedback import COOKIE, Outcome
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from ml.artifacts.writer import write_pictures
@@ -45,7 +44,7 @@ def services(home, no_artifacts):
     records = Records(jobs.rows)
     store = Store(no_artifacts, home, records)
     return Services(
-        store, Predictor(no_artifacts, home, store.default_run), jobs, records=records,
+        store, jobs, records=records,
         feedback=Feedback(jobs.rows, home / "feedback", atomic.write),
     )  # fmt: skip
 
