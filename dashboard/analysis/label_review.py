@@ -125,14 +125,14 @@ def image_url(run: RunData, split: str, example_id: int) -> str:
     """The address of one picture of a queue."""
     if split == "train":
         return f"/suspects/{run.run_id}/{example_id}.png"
-    return single_url(run.dataset["name"], split, example_id)
+    return single_url(run.picture_set, split, example_id)
 
 
 def sprites_url(run: RunData, split: str, ids: list[int]) -> str:
     """The address of a sheet of pictures of a queue."""
     if split == "train":
         return f"/suspects/{run.run_id}/sheet/{'-'.join(map(str, ids))}.png"
-    return sprite_url(run.dataset["name"], split, ids)
+    return sprite_url(run.picture_set, split, ids)
 
 
 def corrections(run: RunData, current_labels: CurrentLabels) -> tuple[dict[int, int], frozenset[int]]:

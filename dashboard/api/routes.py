@@ -16,6 +16,7 @@ from werkzeug.formparser import parse_form_data
 
 from dashboard.api import openapi
 from dashboard.figures.overlay import heatmap_overlay
+from dashboard.format.images import kept
 from dashboard.records.rows import READ_ONLY, Declined
 from dashboard.services import feedback
 from dashboard.services.container import Services
@@ -44,7 +45,6 @@ LINES = "application/x-ndjson"
 BATCHES = threading.BoundedSemaphore(2)  # batches under way: each keeps what was sent in memory, and one of 8 threads
 PATIENCE = 5.0  # seconds a batch waits for another
 PIECE_BYTES = 262_144  # of one field that is not the picture; also the parser's buffer, which reads 64 kB at a time
-FOREVER = "public, max-age=31536000, immutable"  # a run's weights never change
 
 
 class Unanswerable(ValueError):
@@ -365,6 +365,8 @@ def _explanation(services: Services, run_id: str, split: str, example_id: int) -
     method = request.args.get("method", "grad-cam")
     try:
         view = services.store.open(run_id)
+        if request.args.get("v", digest := view.picture_set[1]) != digest:
+            abort(404, "These pictures were imported anew.")
         image = view.picture(split, example_id)
         target = request.args.get("target", "")
         if not target.isascii() or not target.isdigit() or int(target[:6]) >= len(view.classes):
@@ -375,7 +377,7 @@ def _explanation(services: Services, run_id: str, split: str, example_id: int) -
         abort(404, f"There is no such picture: {none}.")
     except (Missing, Broken, ValueError):
         abort(404, "There is no such explanation.")
-    return Response(overlay_png(attribution), mimetype="image/png", headers={"Cache-Control": FOREVER})
+    return Response(overlay_png(attribution), mimetype="image/png", headers={"Cache-Control": kept()})
 
 
 def _asked(services: Services, fields: dict[str, str]) -> dict[str, Any]:

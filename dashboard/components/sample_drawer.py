@@ -142,7 +142,7 @@ def register(app: Dash, services: Services) -> None:
             const address = (map) => {
                 if (cam(map) && !shown.cam) return '';
                 const at = cam(map) && layer && layer !== 'auto' ? `&layer=${layer}` : '';
-                return `${shown.url}?target=${map.target}&method=${map.way}${at}`;
+                return `${shown.url}&target=${map.target}&method=${map.way}${at}`;
             };
             const put = (maps) => maps.forEach((map) =>
                 dash_clientside.set_props(map.id, {src: address(map), alt: map.alt}));
@@ -215,7 +215,7 @@ def sample(
     probabilities = predictions.probabilities[row]
     right = guess == label
     height, width, _ = run.pictures(selection.split).images.shape[1:]
-    where = single_url(run.dataset["name"], selection.split, selection.sample)
+    where = single_url(run.picture_set, selection.split, selection.sample)
     said = f"Predicted by {run.title}" if pair else "Predicted"
     said += "" if run.epoch is None or selection.split == "reference" else f" after epoch {run.epoch}"
     verdict = [
@@ -246,7 +246,7 @@ def sample(
     options = explanations.places(layers)
     asked = explanations.targets(probabilities, run.classes, label)
     shown = {
-        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png",
+        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png?v={run.picture_set[1]}",
         "cam": len(options) > 1,
         "maps": [
             {

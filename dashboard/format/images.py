@@ -1,11 +1,15 @@
-"""Routes for pictures: one PNG, or a sprite sheet for a page of the gallery. Content never changes: it is cached."""
+"""Routes for pictures: one PNG, or a sprite sheet for a page of the gallery.
+
+An address carries the digest of its data set, so that what it names never changes: it is kept for a year. A data set
+that is imported anew has other addresses, and the old ones name nothing any more.
+"""
 
 import base64
 import io
 import re
 
 import numpy as np
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, request
 from PIL import Image
 
 from dashboard.data.store import Store
@@ -17,14 +21,16 @@ GAP = 1  # black pixels around each tile of a sheet, so that scaling never shows
 FOREVER = "public, max-age=31536000, immutable"
 
 
-def single_url(dataset: str, split: str, example_id: int) -> str:
-    """The address of one picture."""
-    return f"/pictures/{dataset}/{split}/{example_id}.png"
+def single_url(picture_set: tuple[str, str], split: str, example_id: int) -> str:
+    """The address of one picture. picture_set: name and digest of its data set."""
+    name, digest = picture_set
+    return f"/pictures/{name}/{split}/{example_id}.png?v={digest}"
 
 
-def sprite_url(dataset: str, split: str, ids: list[int]) -> str:
+def sprite_url(picture_set: tuple[str, str], split: str, ids: list[int]) -> str:
     """The address of a sheet of pictures, COLUMNS a row, in the order of ids."""
-    return f"/sprites/{dataset}/{split}/{'-'.join(map(str, ids))}.png"
+    name, digest = picture_set
+    return f"/sprites/{name}/{split}/{'-'.join(map(str, ids))}.png?v={digest}"
 
 
 def tile_style(url: str, place: int, count: int, height: int, width: int) -> dict[str, str]:
@@ -64,18 +70,25 @@ def inline_url(image: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"
 
 
+def kept() -> str:
+    """How long the answer to the current request may be kept: an address without a digest may name others tomorrow."""
+    return FOREVER if "v" in request.args else "no-cache"
+
+
 def register(server: Flask, store: Store) -> None:
     """Add /pictures/… and /sprites/… to the server."""
 
     def answer(dataset: str, split: str, ids: list[int]) -> np.ndarray:
         try:
+            if request.args.get("v", digest := store.picture_set(dataset)[1]) != digest:
+                abort(404, "These pictures were imported anew.")
             pictures = store.pictures(dataset, split)
             return pictures.images[[pictures.row(i) for i in ids]]
         except (Missing, Broken):
             abort(404)
 
     def response(image: np.ndarray) -> Response:
-        return Response(png(image), mimetype="image/png", headers={"Cache-Control": FOREVER})
+        return Response(png(image), mimetype="image/png", headers={"Cache-Control": kept()})
 
     @server.get("/pictures/<dataset>/<split>/<int:example_id>.png")
     def picture(dataset: str, split: str, example_id: int) -> Response:

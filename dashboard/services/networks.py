@@ -149,7 +149,7 @@ class Networks:
         data = self.store.open(run_id)
         # a run's weights never change, but another of its name may come, and it may get another noun
         digests = tuple(sorted((noun, entry["sha256"]) for noun, entry in data.manifest["nouns"].items()))
-        key = (data.run_id, data.manifest["weights"]["sha256"], digests)
+        key = (data.run_id, data.manifest["weights"]["sha256"], digests, data.picture_set)
         return self._opened.get(key, lambda: Network(data, self.store, self.lock))
 
     def output(self, network: Network, image: np.ndarray, engine: str = "torch") -> Output:

@@ -63,7 +63,8 @@ class OodDetector:
         image: uint8 [h, w, c] of the network's form; distances are those of ml.data.duplicates. Raises Missing, Broken.
         """
         network = self._networks.open(run_id)
-        pictures = self._networks.store.pictures(network.run.manifest["dataset"]["name"], "reference")
-        index = self._indices.get(id(pictures), lambda: Index(pictures.images))
+        store, name = self._networks.store, network.run.manifest["dataset"]["name"]
+        pictures = store.pictures(name, "reference")
+        index = self._indices.get(store.picture_set(name), lambda: Index(pictures.images))
         row, distance = index.nearest(image)
         return (int(pictures.ids[row]), distance) if distance <= LIMIT else None

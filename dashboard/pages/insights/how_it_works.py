@@ -170,7 +170,7 @@ def data(run: RunData, selection: Selection, image: np.ndarray) -> list:
     rows = picture.some(pictures.labels, min(len(run.classes), 20), 0)
     ids = [int(i) for i in pictures.ids[rows]]
     height, width, channels = image.shape
-    sheet = sprite_url(run.dataset["name"], selection.split, ids)
+    sheet = sprite_url(run.picture_set, selection.split, ids)
     tiles = [
         html.Span(
             className="px",

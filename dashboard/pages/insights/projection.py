@@ -327,7 +327,7 @@ def glance(run: RunData, selection: Selection, example_id: int) -> html.Div:
     truth = "right" if guess == label else f"is {run.classes[label]}"
     return html.Div(
         [
-            html.Img(src=single_url(run.dataset["name"], selection.split, example_id), alt=""),
+            html.Img(src=single_url(run.picture_set, selection.split, example_id), alt=""),
             html.Div(
                 [
                     html.B([dot(guess), run.classes[guess]]),

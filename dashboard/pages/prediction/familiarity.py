@@ -87,7 +87,7 @@ def neighbours(services: Services, state: Any) -> tuple[list[Any], str]:
     ids = [int(i) for i in found.neighbour_ids]
     labels = [int(pictures.labels[pictures.row(i)]) for i in ids]
     height, width = pictures.images.shape[1:3]
-    url = sprite_url(view.dataset["name"], "reference", ids)
+    url = sprite_url(view.picture_set, "reference", ids)
     tiles = [
         html.Li(
             [

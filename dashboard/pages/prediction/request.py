@@ -84,7 +84,7 @@ def read(
         image = run.picture(selection.split, selection.sample)
         pictures = run.pictures(selection.split)
         truth = int(pictures.labels[pictures.row(selection.sample)])
-        address = single_url(run.dataset["name"], selection.split, selection.sample)
+        address = single_url(run.picture_set, selection.split, selection.sample)
         alt = f"Image {selection.sample} of the {selection.split} set"
         caption = f"{selection.split} image {selection.sample} · {image.shape[1]} × {image.shape[0]}"
         turn, box = hand_of(hand, address)
