@@ -40,8 +40,8 @@ class Queue:
 
     def row(self, example_id: int) -> int | None:
         """Place of an example; None where it is not in the queue."""
-        found = np.flatnonzero(self.ids == example_id)
-        return int(found[0]) if len(found) else None
+        rows = np.flatnonzero(self.ids == example_id)
+        return int(rows[0]) if len(rows) else None
 
 
 def queue(run: RunData, selection: Selection) -> Queue:
@@ -132,9 +132,10 @@ def counted(run: RunData, split: str) -> tuple[Counted, Counted]:
 
 
 def _count(run: RunData, split: str) -> Counted:
-    found, classes = run.predictions(split), len(run.classes)
-    right = found.labels[found.kept & found.right]
-    return Counted(np.bincount(right, minlength=classes), np.bincount(found.labels[found.kept], minlength=classes))
+    predictions, classes = run.predictions(split), len(run.classes)
+    right = predictions.labels[predictions.kept & predictions.right]
+    n = np.bincount(predictions.labels[predictions.kept], minlength=classes)
+    return Counted(np.bincount(right, minlength=classes), n)
 
 
 def scores_url(selection: Selection) -> str:

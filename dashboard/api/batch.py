@@ -112,18 +112,18 @@ def batch(services: Services, spend: Callable[[float], None]) -> Response:
 
     try:
         text, files = parts(BATCH_BYTES, WORDS, FILES + len(Batch.model_fields), "the files in a field named files")
-        wanted = checked(Batch, text, "files")
+        fields = checked(Batch, text, "files")
         if set(files) != {"files"}:
             raise RequestError(400, f"Send the files in a field named files, as often as there are files. {WORDS}")
-        run, top = wanted.opened(services)
+        run, top = fields.opened(services)
         sent = [(one.filename or "", one.stream) for one in files.getlist("files")][::-1]
         run_id, classes, answers = services.predictor.answers(
-            run.run_id, _popped(sent), mode=wanted.prepare, engine=wanted.engine
+            run.run_id, _popped(sent), mode=fields.prepare, engine=fields.engine
         )
     except BaseException:
         free()
         raise
-    lines = _lines(run_id, classes, _counted(services, run_id, classes, answers), top, wanted.seen == "1", spend)
+    lines = _lines(run_id, classes, _counted(services, run_id, classes, answers), top, fields.seen == "1", spend)
     response = Response(_then(lines, free), mimetype=LINES)
     response.call_on_close(free)  # where the client left before the first line
     return response

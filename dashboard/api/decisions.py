@@ -49,21 +49,21 @@ def register(server: Flask, services: Services) -> None:
     @server.post(PATH)
     def decide_labels() -> Response:
         writable(services)
-        wanted = body(Decide)
-        who, run = reviewer(wanted.who), services.store.open(wanted.run or None)
-        label = wanted.label or "" if wanted.action == "relabel" else ""
+        fields = body(Decide)
+        who, run = reviewer(fields.who), services.store.open(fields.run or None)
+        label = fields.label or "" if fields.action == "relabel" else ""
         return listed(
             label_review.decide(
-                services, run, wanted.split, wanted.ids, wanted.action, label=label, who=who, batch=wanted.batch
+                services, run, fields.split, fields.ids, fields.action, label=label, who=who, batch=fields.batch
             )
         )
 
     @server.post(f"{PATH}/undo")
     def undo_decisions() -> Response:
         writable(services)
-        wanted = body(Undo)
-        who, run = reviewer(wanted.who), services.store.open(wanted.run or None)
-        return listed(services.decisions.undo(run.dataset["name"], batch=wanted.batch, who=who))
+        fields = body(Undo)
+        who, run = reviewer(fields.who), services.store.open(fields.run or None)
+        return listed(services.decisions.undo(run.dataset["name"], batch=fields.batch, who=who))
 
     @server.get("/export/decisions.csv")
     def export_decisions() -> Response:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dashboard.api.openapi import Count, Operation, Probability, Reply, ResponseModel
 from dashboard.api.predict import FAILURES, IMAGE
-from dashboard.api.requests import Choice, ComputeRequest, OneOf, Prepare, RunId, answer_get, form, selection
+from dashboard.api.requests import ComputeRequest, OneOf, Prepare, RunId, answer_get, form, selection
 from dashboard.figures.overlay import heatmap_overlay
 from dashboard.format.images import FOREVER
 from dashboard.services.container import Services
@@ -95,32 +95,32 @@ def explain(services: Services) -> Response:
 
     Raises RequestError, Refusal, Missing, Broken or NoExplanation.
     """
-    wanted, content = form(Explain, "image", FILE_BYTES, allowed(FILE_BYTES))
-    run, _ = Choice(run=wanted.run).opened(services)
-    if wanted.target and wanted.target not in run.classes:
-        raise RequestError(400, f"There is no class {wanted.target[:60]!r}; the classes are {', '.join(run.classes)}.")
+    fields, content = form(Explain, "image", FILE_BYTES, allowed(FILE_BYTES))
+    run = services.store.open(fields.run or None)
+    if fields.target and fields.target not in run.classes:
+        raise RequestError(400, f"There is no class {fields.target[:60]!r}; the classes are {', '.join(run.classes)}.")
     layers = [one["name"] for one in run.manifest.get("layers", [])]
-    if wanted.layer and (wanted.layer not in layers or wanted.method != "grad-cam"):
+    if fields.layer and (fields.layer not in layers or fields.method != "grad-cam"):
         raise RequestError(400, f"layer goes with grad-cam and is one of {', '.join(layers)}.")
     picture = decode(content, limit=FILE_BYTES)
     answer = services.predictor.predict(
-        run.run_id, picture.pixels, orientation=picture.orientation, mode=wanted.prepare
+        run.run_id, picture.pixels, orientation=picture.orientation, mode=fields.prepare
     )
-    target = run.classes.index(wanted.target) if wanted.target else answer.predicted
+    target = run.classes.index(fields.target) if fields.target else answer.predicted
     image = answer.prepared.image
     try:
-        if wanted.form == "png":
-            shown = services.predictor.explain(run.run_id, image, target, wanted.method, layer=wanted.layer)
+        if fields.form == "png":
+            shown = services.predictor.explain(run.run_id, image, target, fields.method, layer=fields.layer)
             headers = {"X-Target": str(target), "Cache-Control": "no-store"}
             return Response(overlay_png(shown), mimetype="image/png", headers=headers)
-        values = services.predictor.attribution(run.run_id, image, target, wanted.method, layer=wanted.layer)
+        values = services.predictor.attribution(run.run_id, image, target, fields.method, layer=fields.layer)
     except Broken:  # is a ValueError
         raise
     except ValueError as error:
         raise RequestError(400, f"{str(error).rstrip('.').capitalize()}.") from None
-    told = Attribution(
+    numbers = Attribution(
         run=run.run_id,
-        method=wanted.method,
+        method=fields.method,
         target=run.classes[target],
         probability=float(answer.probabilities[target]),
         label=answer.label,
@@ -128,7 +128,7 @@ def explain(services: Services) -> Response:
         width=values.shape[1],
         values=[[float(f"{value:.6g}") for value in row] for row in values.tolist()],
     )
-    return jsonify(told.json_value())
+    return jsonify(numbers.json_value())
 
 
 def overlay_png(attribution: np.ndarray) -> bytes:

@@ -123,15 +123,15 @@ def register(server: Flask, services: Services) -> None:
 
     @server.post(f"{PATH}/judge")
     def judge_feedback() -> Response:
-        return changed(services, Judge, lambda wanted: services.feedback.judge(wanted.numbers, wanted.state))
+        return changed(services, Judge, lambda fields: services.feedback.judge(fields.numbers, fields.state))
 
     @server.post(f"{PATH}/delete")
     def delete_feedback() -> Response:
-        return changed(services, Numbers, lambda wanted: services.feedback.remove(wanted.numbers))
+        return changed(services, Numbers, lambda fields: services.feedback.remove(fields.numbers))
 
     @server.post(f"{PATH}/restore")
     def restore_feedback() -> Response:
-        return changed(services, Numbers, lambda wanted: services.feedback.restore(wanted.numbers))
+        return changed(services, Numbers, lambda fields: services.feedback.restore(fields.numbers))
 
     @server.get("/feedback/pictures/<name>.png")
     def feedback_picture(name: str) -> Response:
@@ -156,13 +156,13 @@ def register(server: Flask, services: Services) -> None:
 def give(services: Services) -> Response:
     """Keep the judgement that the current request carries; 201 where it is new, 200 where its key is known."""
     writable(services)
-    wanted = body(Judgement)
+    fields = body(Judgement)
     known = request.cookies.get(COOKIE, "")
     client = known if KEY.fullmatch(known) else secrets.token_hex(16)
     item, new = feedback.give(
-        services, client, key=wanted.key, run=wanted.run, prediction=wanted.prediction, said=wanted.said,
-        confidence=wanted.confidence, image=wanted.image, label=wanted.label, sent=wanted.sent or "",
-        origin=wanted.origin or "", note=wanted.note or "",
+        services, client, key=fields.key, run=fields.run, prediction=fields.prediction, said=fields.said,
+        confidence=fields.confidence, image=fields.image, label=fields.label, sent=fields.sent or "",
+        origin=fields.origin or "", note=fields.note or "",
     )  # fmt: skip
     response = kept(Kept(number=item.number, label=item.label, right=item.right), 201 if new else 200)
     if client != known:

@@ -97,13 +97,13 @@ class Operation:
         """The operation object. schemas: of all models, by name."""
         statuses = {*EVERYWHERE, *self.errors} - set(self.replies)
         failed = {status: Reply(ERRORS[status], Error, headers=_again(status)) for status in sorted(statuses)}
-        told: dict[str, Any] = {"operationId": self.name, "summary": self.summary}
+        made: dict[str, Any] = {"operationId": self.name, "summary": self.summary}
         if self.description:
-            told["description"] = self.description
+            made["description"] = self.description
         if self.body is not None:
-            told["requestBody"] = {"required": True, "content": self._content(schemas)}
+            made["requestBody"] = {"required": True, "content": self._content(schemas)}
         replies = {**self.replies, **failed}
-        return {**told, "responses": {str(status): reply.described() for status, reply in replies.items()}}
+        return {**made, "responses": {str(status): reply.described() for status, reply in replies.items()}}
 
     def _content(self, schemas: Mapping[str, Any]) -> dict[str, Any]:
         assert self.body is not None
@@ -139,21 +139,21 @@ class _Plain(GenerateJsonSchema):
 
 def schemas(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
     """name → JSON schema of the models and of all they hold."""
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in dict.fromkeys(models)]
-    _, made = models_json_schema(wanted, ref_template=REF, schema_generator=_Plain)
-    found: dict[str, Any] = made.get("$defs", {})
-    for schema in found.values():
+    requested: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in dict.fromkeys(models)]
+    _, made = models_json_schema(requested, ref_template=REF, schema_generator=_Plain)
+    by_name: dict[str, Any] = made.get("$defs", {})
+    for schema in by_name.values():
         schema.pop("title", None)
-    return found
+    return by_name
 
 
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """The whole document, a new one each time."""
     listed = list(operations)
-    found = schemas([Error, *(model for one in listed for model in one.models())])
+    by_name = schemas([Error, *(model for one in listed for model in one.models())])
     paths: dict[str, dict[str, Any]] = {}
     for one in listed:
-        paths.setdefault(one.path, {})[one.method] = one.described(found)
+        paths.setdefault(one.path, {})[one.method] = one.described(by_name)
     forms = {
         one.body.__name__ for one in listed if one.body is not None and one.files
     }  # they stand where they are used
@@ -167,7 +167,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "info": {"title": TITLE, "version": VERSION, "description": ABOUT},
         "paths": paths,
         "components": {
-            "schemas": {name: schema for name, schema in found.items() if name not in forms},
+            "schemas": {name: schema for name, schema in by_name.items() if name not in forms},
             "securitySchemes": {"password": password},
         },
         "security": [{}, {"password": []}],

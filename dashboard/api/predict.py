@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from dashboard.api.openapi import FILE, Count, Milliseconds, Operation, Probability, Reply, ResponseModel
-from dashboard.api.requests import Choice, ComputeRequest, Flag, RunId, answer_get, form
+from dashboard.api.requests import TOP, Choice, ComputeRequest, Flag, RunId, answer_get, form
 from dashboard.figures.overlay import heatmap_overlay
 from dashboard.services import feedback
 from dashboard.services.container import Services
@@ -107,14 +107,14 @@ def register(server: Flask, services: Services) -> None:
 
 def predict(services: Services) -> Answer:
     """The answer to the current request; counted by the monitor. Raises RequestError, Refusal, Missing or Broken."""
-    wanted, content = form(Predict, "image", FILE_BYTES, allowed(FILE_BYTES))
-    run, top = wanted.opened(services)  # names the mistake before a picture is decoded
+    fields, content = form(Predict, "image", FILE_BYTES, allowed(FILE_BYTES))
+    run, top = fields.opened(services)  # names the mistake before a picture is decoded
     picture = decode(content, limit=FILE_BYTES)
     answer = services.predictor.predict(
-        run.run_id, picture.pixels, orientation=picture.orientation, mode=wanted.prepare, engine=wanted.engine
+        run.run_id, picture.pixels, orientation=picture.orientation, mode=fields.prepare, engine=fields.engine
     )
     services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
-    if wanted.ticket == "0":
+    if fields.ticket == "0":
         return Answer(**named(answer, top))
     image = data_url(Picture(answer.prepared.image, 1, 0, 0))
     ticket = Ticket(run=answer.run, image=image, **feedback.ticket(services, answer, image))
@@ -126,17 +126,17 @@ def frame(services: Services) -> Frame:
 
     Raises RequestError, Refusal, Missing or Broken.
     """
-    wanted, content = form(LiveFrame, "image", FRAME_BYTES, allowed(FRAME_BYTES))
-    run, top = Choice(run=wanted.run).opened(services)
+    fields, content = form(LiveFrame, "image", FRAME_BYTES, allowed(FRAME_BYTES))
+    run = services.store.open(fields.run or None)
     picture = decode(content, limit=FRAME_BYTES)
     answer, attribution = services.predictor.glance(
-        run.run_id, picture.pixels, orientation=picture.orientation, explain=wanted.overlay == "1"
+        run.run_id, picture.pixels, orientation=picture.orientation, explain=fields.overlay == "1"
     )
     height, width = picture.pixels.shape[:2][:: -1 if picture.orientation >= 5 else 1]  # upright, as the place has it
     place = answer.prepared.place / np.array([[width], [height]])
     overlay = {} if attribution is None else {"overlay": thumbnail(heatmap_overlay(attribution))}
     return Frame(
-        **named(answer, top),
+        **named(answer, min(TOP, len(run.classes))),
         height=answer.prepared.image.shape[0],
         width=answer.prepared.image.shape[1],
         place=[[round(float(value), 6) for value in row] for row in place],

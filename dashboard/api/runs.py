@@ -116,8 +116,8 @@ def register(server: Flask, services: Services) -> None:
 def take(services: Services) -> Taken:
     """Take in the run that the current request carries; raises RequestError, Declined."""
     writable(services)
-    wanted, content = form(Import, "file", UPLOAD_BYTES, f"A run may have up to {UPLOAD_BYTES // 10**6} MB.")
-    taken = services.registry.take(content, wanted.name or None)
+    fields, content = form(Import, "file", UPLOAD_BYTES, f"A run may have up to {UPLOAD_BYTES // 10**6} MB.")
+    taken = services.registry.take(content, fields.name or None)
     return Taken(run=taken.run_id, was=taken.was, needs=taken.needs)
 
 

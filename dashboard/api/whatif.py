@@ -79,21 +79,21 @@ def register(server: Flask, services: Services) -> None:
 def answer(services: Services) -> Whatif:
     """The answer to the current request. Raises RequestError, Refusal, Missing or Broken."""
     began = time.perf_counter()
-    wanted = body(Change)
-    picture = uploads.decode(uploads.from_data_url(wanted.image, limit=IMAGE_BYTES), limit=IMAGE_BYTES)
+    fields = body(Change)
+    picture = uploads.decode(uploads.from_data_url(fields.image, limit=IMAGE_BYTES), limit=IMAGE_BYTES)
     try:
         edited = services.predictor.edited(
-            wanted.run or None,
+            fields.run or None,
             picture.pixels,
-            wanted.edits,
+            fields.edits,
             orientation=picture.orientation,
-            engine=wanted.engine,
+            engine=fields.engine,
         )
     except Broken:  # is a ValueError
         raise
     except ValueError as error:
         raise RequestError(400, str(error)) from None
-    look = {"look": _look(services, edited)} if wanted.look else {}
+    look = {"look": _look(services, edited)} if fields.look else {}
     return Whatif(
         run=edited.run,
         edits=edited.said,

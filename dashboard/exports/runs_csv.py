@@ -24,8 +24,8 @@ def record(row: Row) -> list[Any]:
     config = manifest.get("config", {})
 
     def score(name: str) -> list[str]:
-        found = row.scores.get(name)
-        values = (found.value, found.low, found.high) if found else (None, None, None)
+        one = row.scores.get(name)
+        values = (one.value, one.low, one.high) if one else (None, None, None)
         return ["" if value is None else f"{value:.6f}" for value in values]
 
     return [

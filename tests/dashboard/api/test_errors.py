@@ -139,7 +139,7 @@ def test_a_page_without_its_run_still_hands_out_tables(web):
     assert 'filename="toy-confusion-test.csv"' in answer.headers["Content-Disposition"]
 
 
-def asked(web, run):
+def statuses_of(web, run):
     """address → status of every request that names a run."""
 
     def form(field):
@@ -179,5 +179,5 @@ def asked(web, run):
 
 @pytest.mark.parametrize(("run", "status"), [("gone", 404), (BROKEN, 409)])
 def test_a_run_that_is_named_is_missing_or_broken_everywhere(web, run, status):
-    statuses = asked(web, run)
+    statuses = statuses_of(web, run)
     assert set(statuses.values()) == {status}, statuses
