@@ -38,8 +38,9 @@ def ours(seed: int) -> dict[str, Any]:
     from ml.data import load
     from ml.pipeline import cores
     from ml.training.config import TrainConfig
-    from ml.training.loop import evaluate, fit
+    from ml.training.loop import fit
     from ml.training.presets import PRESETS
+    from ml.training.validation import evaluate
 
     config = TrainConfig(**{**PRESETS["quick"], "seed": seed})
     dataset = load(config.dataset)
@@ -65,7 +66,7 @@ def reference(seed: int) -> dict[str, Any]:
     from ml.data import load
     from ml.pipeline import cores
     from ml.system import torchvision_ops
-    from ml.training.loop import evaluate
+    from ml.training.validation import evaluate
 
     torchvision_ops.declare()
     from torchvision import transforms

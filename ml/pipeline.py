@@ -30,7 +30,8 @@ from ml.system.paths import ARTIFACTS, ROOT, home_dir
 from ml.system.processor import processor
 from ml.training import parallel, published
 from ml.training.config import TrainConfig
-from ml.training.loop import Epoch, Metrics, fit
+from ml.training.loop import fit
+from ml.training.meter import Epoch, Metrics
 
 
 def train(

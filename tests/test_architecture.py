@@ -53,7 +53,7 @@ def test_ml_never_looks_at_the_screen():
 
 # What never loads torch: any room of the dashboard above the records may name it. What does load it is named by
 # services alone, and late.
-TORCHLESS = ("ml.artifacts", "ml.images", "ml.settings", "ml.stats", "ml.system")
+TORCHLESS = ("ml.robustness.catalogue", "ml.artifacts", "ml.images", "ml.settings", "ml.stats", "ml.system")
 # room: (what it may import of our own code besides itself, what it is for). A room is a folder, or a module that stands
 # alone; the longest name that fits a module is its room. docs/architecture.md's table is written from this.
 LAW: dict[str, tuple[tuple[str, ...], str]] = {
@@ -69,7 +69,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "a Celery worker for background callbacks: `python -m dashboard.observe`",
     ),
     "dashboard.theme": ((), "palette, class colours, the plotly template"),
-    "dashboard.state": ((), "what the person is looking at: values, and their text in the URL"),
+    "dashboard.state": (
+        ("ml.robustness.catalogue",),
+        "what the person is looking at: values, and their text in the URL",
+    ),
     "dashboard.format": (
         ("dashboard.state", "dashboard.data", *TORCHLESS),
         "how numbers, tables, pictures and settings are written",
@@ -78,7 +81,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("dashboard.theme", "dashboard.format"),
         "data in, a plotly figure as a plain dict out; no Dash",
     ),
-    "dashboard.records": (("ml.system",), "tables of what people do and ask, in the database"),
+    "dashboard.records": (("ml.artifacts", "ml.system"), "tables of what people do and ask, in the database"),
     "dashboard.data": (
         ("dashboard.records", "dashboard.state", *TORCHLESS),
         "READ: runs and data sets as typed arrays, cached",
@@ -129,9 +132,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "ml.training": (("ml.data", "ml.models", "ml.system"), "from a data set and a config to trained weights"),
     "ml.explanation": ((), "what spoke for an answer"),
     "ml.robustness": (
-        ("ml.inference",),
+        ("ml.inference", "ml.stats"),
         "corruptions of pictures in five severities; attacks along a network's gradients",
     ),
+    "ml.robustness.catalogue": ((), "corruptions and attacks in words, numbers and sources; never torch"),
     "ml.artifacts": (
         ("ml.data.base", "ml.system"),
         "the one contract between ml and the dashboard: schema, writer, reader; never torch",
@@ -157,7 +161,15 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("ml.artifacts", "ml.evaluation", "ml.pipeline", "ml.publishing", "ml.system", "ml.training"),
         "trainings as durable rows: who asked for what, who works on it, how far it is",
     ),
-    "ml.__main__": (("ml",), "the command line"),
+    "ml.commands": (
+        ("ml.artifacts", "ml.data", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline", "ml.publishing",
+         "ml.system", "ml.training"),
+        "the verbs of the command line, one file each",
+    ),
+    "ml.__main__": (
+        ("ml.commands", "ml.artifacts", "ml.data", "ml.models", "ml.system"),
+        "`python -m ml`: the verbs put together, and how a failure is told",
+    ),
 }  # fmt: skip
 
 
@@ -222,7 +234,7 @@ def test_importing_the_app_leaves_torch_unloaded():
 def test_reading_artifacts_and_jobs_never_loads_torch():
     loaded = loaded_after("import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.jobs.queue")
     assert not loaded & HEAVY
-    assert not loaded_after("import ml.jobs.cluster, ml.inference.engines") & HEAVY
+    assert not loaded_after("import ml.jobs.cluster, ml.inference.engines, ml.robustness.catalogue") & HEAVY
 
 
 def test_what_rooms_may_name_directly_never_loads_torch():
@@ -230,6 +242,11 @@ def test_what_rooms_may_name_directly_never_loads_torch():
     named = [name for name in modules() if within(name, TORCHLESS) and name != loads]
     assert not loaded_after(f"import {', '.join(named)}") & HEAVY
     assert not [path for path in sources("dashboard") if any(within(name, (loads,)) for name in imports(path))]
+
+
+def test_the_command_line_loads_nothing_heavy_before_a_verb_needs_it():
+    loaded = loaded_after("from ml.__main__ import parser; parser().format_help()")
+    assert not loaded & {*HEAVY, "dash", "tqdm"}
 
 
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():

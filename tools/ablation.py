@@ -56,7 +56,8 @@ def train(settings: TrainConfig) -> Result:
     from ml import models
     from ml.data import load
     from ml.pipeline import cores, machine
-    from ml.training.loop import evaluate, fit
+    from ml.training.loop import fit
+    from ml.training.validation import evaluate
 
     dataset = load(settings.dataset)
     height, width, channels = dataset.shape

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import numpy as np
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.services.predictor import MEANS, NoExplanation, Typical
 from dashboard.state.selection import Selection

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.figures.pace import duration
 from dashboard.format import training_settings
 from ml.stats.calibration import losses

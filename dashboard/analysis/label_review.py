@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import single_url, sprite_url
 from dashboard.records.decisions import CurrentLabels, Decision
-from dashboard.records.runs import Declined
+from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 

@@ -12,7 +12,7 @@ from dashboard.api.requests import ChangeRequest, OneOf, Sentence, body, selecti
 from dashboard.exports import decisions_csv
 from dashboard.exports.tables import written
 from dashboard.records.decisions import ACTIONS, BATCH, MOST, SPLITS, WHO, Decision
-from dashboard.records.runs import Declined
+from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 
 PATH = "/api/v1/decisions"

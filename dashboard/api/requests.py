@@ -20,8 +20,8 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.formparser import parse_form_data
 
-from dashboard.data.store import RunData
-from dashboard.records.runs import ReadOnly
+from dashboard.data.run import RunData
+from dashboard.records.rows import ReadOnly
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.web.errors import RequestError

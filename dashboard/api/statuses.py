@@ -1,6 +1,6 @@
 """Which answer an error of the house is: the one place that turns exceptions into HTTP statuses."""
 
-from dashboard.records.runs import Closed, Declined, ReadOnly
+from dashboard.records.rows import Closed, Declined, ReadOnly
 from dashboard.services.predictor import NoExplanation
 from dashboard.services.runs import Busy
 from dashboard.web.errors import RequestError

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dash import html
 
 from dashboard.components import badge, dot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.predictor import LIMIT, Familiarity
 from ml.artifacts.reader import Missing

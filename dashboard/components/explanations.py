@@ -10,7 +10,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import dot
 from dashboard.components.bars import percent
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 
 METHODS = ("grad-cam", "integrated", "occlusion")
 TITLES = {

@@ -16,7 +16,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import button, icon, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services

@@ -9,7 +9,8 @@ from dashboard.components import layer_walk as walk
 from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.data.store import RunData, RunPair
+from dashboard.data.pair import RunPair
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.format.images import single_url
 from dashboard.services.container import Services

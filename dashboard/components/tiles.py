@@ -7,7 +7,7 @@ from dash import html
 
 from dashboard.components import button, dot
 from dashboard.components.plain import element
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.state.selection import PAGE_SIZE, Selection
 

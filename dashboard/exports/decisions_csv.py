@@ -10,11 +10,12 @@ from typing import Any
 
 from dashboard.analysis import label_review
 from dashboard.analysis.label_review import NOBODY, given
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import bare, guard
 from dashboard.records.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, SPLITS, WHO, CurrentLabels, Decision
-from dashboard.records.runs import Declined
-from dashboard.state.selection import RUN_ID, Selection
+from dashboard.records.rows import Declined
+from dashboard.state.selection import Selection
+from ml.artifacts.schema import RUN_ID
 from ml.stats.intervals import wilson
 
 LINES = 50_000  # of a file that is brought back

@@ -8,7 +8,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.comparison import verdict
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.report_views import VIEWS, strip
 from dashboard.figures.confusion import values
 from dashboard.format.proportion import Proportion

@@ -13,7 +13,8 @@ from dashboard.analysis.comparison import changes, gaps
 from dashboard.analysis.comparison import verdict as judged
 from dashboard.components import explanations
 from dashboard.components.matrix import Shown
-from dashboard.data.store import RunData, RunPair
+from dashboard.data.pair import RunPair
+from dashboard.data.run import RunData
 from dashboard.figures.confusion import values as shown_values
 from dashboard.services.container import Services
 from dashboard.services.predictor import NoExplanation

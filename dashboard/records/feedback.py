@@ -36,7 +36,7 @@ from sqlalchemy import (
     update,
 )
 
-from dashboard.records.runs import Declined, Opener, ReadOnly, Rows
+from dashboard.records.rows import Declined, Opener, ReadOnly, Rows
 
 OWNER = "feedback"
 STATES = ("new", "accepted", "rejected")

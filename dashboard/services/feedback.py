@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import Filter, Item
-from dashboard.records.runs import Closed, Declined
+from dashboard.records.rows import Closed, Declined
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Job

@@ -12,24 +12,26 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard.data.cache import Cache
-from dashboard.state.selection import ATTACKS
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.data.duplicates import LIMIT as TWIN
 from ml.data.duplicates import units
 from ml.images import edits
 from ml.images.decoding import FILE_BYTES, GATE, LOSSLESS, ORIENTATION, Gate, Picture, Refusal, allowed, decode
-from ml.images.preparation import MODES, STEPS, Box, Form, Mode, Prepared, Step, prepare
+from ml.images.form import Box, Form, Prepared, Step
+from ml.images.preparation import MODES, STEPS, Mode, prepare
 from ml.images.preparation_variants import USUAL, Agreement, Variant, compare, prepared
 from ml.images.upload_archives import FILES, UNPACKED, items
 from ml.inference import batch
 from ml.inference.batch import BatchAnswer
-from ml.inference.engines import ENGINES, need, open_run
+from ml.inference.engines import ENGINES, open_run
+from ml.inference.onnx import need
+from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, LADDER
 from ml.stats.ood import LIMIT, Familiarity, OodModel, Reference, Rival, usual
 
 if TYPE_CHECKING:
     from ml.explanation.walk import Arithmetic, Stop
     from ml.inference.classifier import Classifier
-    from ml.inference.engines import Engine
+    from ml.inference.contract import Engine
     from ml.robustness.attacks import Attacked
 
 __all__ = [
@@ -500,7 +502,7 @@ class Predictor:
         """
         import torch
 
-        from ml.robustness.corruptions import CORRUPTIONS, corrupt
+        from ml.robustness.corruptions import corrupt
 
         if name not in CORRUPTIONS:
             raise Missing(f"There is no corruption {name!r} here.")
@@ -569,7 +571,7 @@ class Predictor:
             with self._lock:
                 found = attacks.smallest(opened.classifier, images, classes, method, targeted=targeted, seed=seed)
                 made = self._asked(opened, images, found)
-            return replace(made, rungs=tuple(step / 255 for step in attacks.LADDER), halvings=attacks.HALVINGS)
+            return replace(made, rungs=tuple(step / 255 for step in LADDER), halvings=attacks.HALVINGS)
 
         return self._attempts.get(place, ask)
 

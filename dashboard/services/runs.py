@@ -9,7 +9,8 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dashboard.records.runs import Change, Declined, ReadOnly, Records
+from dashboard.records.rows import Declined, ReadOnly
+from dashboard.records.runs import Change, Records
 from dashboard.services.jobs import Jobs
 from ml.artifacts import trash
 from ml.artifacts.reader import Library, Missing, RunEntry

@@ -1,11 +1,14 @@
 """What a data set is: labelled pictures of one size in named splits."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
+BLOCK = 2**20  # pixels counted at a time: counting makes eight bytes of each
+
+Statistics = tuple[list[float], list[float]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Dataset:
 
     complete: False when `train` is only the part that ships with the app.
     hashes: file name → sha256 of the files it was read from.
+    recorded: mean and standard deviation as `statistics` gave them when the same training pictures were written; None
+    for not known. Pictures never change, so what is counted once is kept; another `train` needs another Dataset.
     """
 
     name: str
@@ -48,8 +53,11 @@ class Dataset:
     seed: int = 0
     complete: bool = True
     hashes: dict[str, str] = field(default_factory=dict)
+    recorded: InitVar[Statistics | None] = None
+    _statistics: Statistics | None = field(default=None, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, recorded: Statistics | None) -> None:
+        object.__setattr__(self, "_statistics", recorded)
         shapes = {split.images.shape[1:] for split in self.splits.values()}
         if len(shapes) != 1:
             raise ValueError(f"all splits must share one picture size, got {sorted(shapes)}")
@@ -66,10 +74,21 @@ class Dataset:
         height, width, channels = self.splits["train"].images.shape[1:]
         return int(height), int(width), int(channels)
 
-    def statistics(self) -> tuple[list[float], list[float]]:
+    def statistics(self) -> Statistics:
         """Mean and standard deviation of each channel over the training pictures, pixels in 0..1."""
+        if self._statistics is None:
+            object.__setattr__(self, "_statistics", self._counted())
+        assert self._statistics is not None
+        mean, std = self._statistics
+        return [*mean], [*std]
+
+    def _counted(self) -> Statistics:
         images = self.splits["train"].images
-        counts = np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[-1])])
+        counts = np.zeros((images.shape[-1], 256), np.int64)
+        rows = max(1, BLOCK // max(1, images[0].size)) if len(images) else 1
+        for start in range(0, len(images), rows):
+            for channel, count in enumerate(counts):
+                count += np.bincount(images[start : start + rows, ..., channel].ravel(), minlength=256)
         levels = np.arange(256) / 255
         weights = counts / counts.sum(axis=1, keepdims=True)
         mean = weights @ levels

@@ -72,4 +72,5 @@ def load(folder: Path) -> Dataset:
         description["seed"],
         complete=complete,
         hashes=description["hashes"],
+        recorded=(description["mean"], description["std"]) if complete else None,
     )

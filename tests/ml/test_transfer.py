@@ -5,7 +5,7 @@ import pytest
 from ml import pipeline
 from ml.artifacts.reader import Library
 from ml.data import synthetic
-from ml.inference import classifier
+from ml.inference import contract
 from ml.models import WeightsMissing
 from ml.training import published
 from ml.training.config import TrainConfig
@@ -23,7 +23,7 @@ def few(monkeypatch):
     asked = []
     few = synthetic.load(CONFIG.dataset, train=64, validation=24, test=24)
     monkeypatch.setattr(pipeline, "load", lambda *_, **__: few)
-    monkeypatch.setattr(classifier, "LATENCY_TIMES", 3)
+    monkeypatch.setattr(contract, "LATENCY_TIMES", 3)
 
     def load(model, name, mean, std, *, on_chunk):
         asked.append(name)

@@ -5,7 +5,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, icon, page_head, panel_states, selection_bar
 from dashboard.components.panel import slot
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services

@@ -7,7 +7,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, csv_link, dot, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.exports import tables
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection

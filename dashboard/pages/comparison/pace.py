@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, csv_link, graph, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.figures import pace as figure
 from dashboard.services.container import Services

@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import card, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.pages.insights import architecture, picture

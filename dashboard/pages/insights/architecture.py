@@ -9,7 +9,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import ARCHITECTURE

@@ -9,7 +9,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, csv_link, dot, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Predictions, RunData
+from dashboard.data.arrays import Predictions
+from dashboard.data.run import RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.format.proportion import Proportion

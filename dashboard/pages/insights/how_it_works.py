@@ -15,7 +15,7 @@ from dashboard import theme
 from dashboard.components import card, graph, panel_states
 from dashboard.components.bars import percent
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
 from dashboard.figures import history as curves
 from dashboard.format.images import inline_url, sprite_url, tile_style

@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, card, dot, icon, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import single_url, sprite_url, tile_style
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services

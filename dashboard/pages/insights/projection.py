@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, clicks, csv_link, dot, graph, icon, panel_states, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.feature_space import COLOURS, Scene
 from dashboard.exports.tables import url
 from dashboard.figures import projection as figures

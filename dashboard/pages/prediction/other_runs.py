@@ -9,7 +9,7 @@ from dash import Dash, Input, html
 from dashboard.analysis import prediction_sets
 from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.figures.probabilities import percent
 from dashboard.pages.prediction import address, answer, request

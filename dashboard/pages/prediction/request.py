@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from dash import Input, State
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import single_url
 from dashboard.pages.prediction import picture, preparation
 from dashboard.services import uploads

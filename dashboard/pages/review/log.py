@@ -12,7 +12,7 @@ from dashboard.components import button, card, csv_link, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import decisions_csv
 from dashboard.records.decisions import Decision
-from dashboard.records.runs import Declined
+from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing

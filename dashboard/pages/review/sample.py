@@ -8,7 +8,7 @@ from dashboard.components import dot, panel_states, plain
 from dashboard.components.bars import percent, probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import inline_url
 from dashboard.pages.review.queue import current
 from dashboard.records.decisions import Decision

@@ -19,8 +19,9 @@ from dashboard.exports import tables
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
 from dashboard.services.predictor import Attempt
-from dashboard.state.selection import ATTACKS, Selection
+from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.robustness.catalogue import ATTACKS
 
 ANY = "*"  # no class in particular; a select shows nothing for an empty value
 LOUDER = 10  # times, what was added as it is shown

@@ -11,7 +11,7 @@ from dashboard.analysis.robustness import Flips
 from dashboard.components import button, card, csv_link, dot, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.format.images import inline_url, sheet, sprite_url, tile_style
 from dashboard.format.proportion import Proportion

@@ -18,6 +18,7 @@ from dashboard.figures.gaps import points
 from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
 
 
 class Ids(StrEnum):
@@ -33,7 +34,7 @@ class Ids(StrEnum):
 
 def layout() -> html.Article:
     """Chart or table, and what the colours mean."""
-    chart = graph(Ids.GRAPH, style={"height": f"{figure.height(len(robustness.KINDS))}px"})
+    chart = graph(Ids.GRAPH, style={"height": f"{figure.height(len(CORRUPTIONS))}px"})
     body = [
         slot(Ids.FACE, "Reading what was measured"),
         html.Div(
@@ -96,8 +97,8 @@ def register(app: Dash, services: Services) -> None:
     def choose_cell(click: Any, search: str | None):
         point, selection = clicks.point(click), Selection.parse(search)
         name, severity = point.get("y"), point.get("x")
-        known = next((key for key, kind in robustness.KINDS.items() if kind.title == name), None)
-        if known is None or severity not in figure.severities(len(robustness.SEVERITIES)):
+        known = next((key for key, kind in CORRUPTIONS.items() if kind.title == name), None)
+        if known is None or severity not in figure.severities(len(SEVERITIES)):
             raise PreventUpdate
         under = f"{known}:{severity}"
         return selection.with_(under=None if selection.under == under else under, page=1).query()
@@ -123,7 +124,7 @@ def drawn(found: Table, selection: Selection, mode: str) -> dict[str, Any]:
 def table(found: Table, selection: Selection) -> html.Div:
     """The keyboard's heatmap."""
     rows = [(robustness.title(name), found.of(name)) for name in found.names]
-    heads = [f"{severity}" for severity in robustness.SEVERITIES]
+    heads = [f"{severity}" for severity in SEVERITIES]
     name = "Per cent right by corruption and severity"
     return cells.table(rows, heads, "severity →", selection, name=name, paired=found.other is not None)
 

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, csv_link, dot, lazy_panel, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import single_url
 from dashboard.pages.slices import failure_modes

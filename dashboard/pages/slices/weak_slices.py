@@ -10,7 +10,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, csv_link, plain, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.container import Services

@@ -16,7 +16,8 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.pages.training import engines, runs
 from dashboard.pages.training.format import clock, duration
 from dashboard.pages.training.memory import Memory
-from dashboard.records.runs import NOTE, REASON, TITLE, Declined, Promotion, RunMetadata
+from dashboard.records.rows import Declined
+from dashboard.records.runs import NOTE, REASON, TITLE, Promotion, RunMetadata
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.api import openapi
 from dashboard.exports import tables
-from dashboard.records.runs import Closed, Declined, ReadOnly
+from dashboard.records.rows import Closed, Declined, ReadOnly
 from dashboard.services.predictor import NoExplanation
 from dashboard.services.runs import Busy
 from dashboard.shell import create_app

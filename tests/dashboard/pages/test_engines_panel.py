@@ -90,7 +90,7 @@ def test_a_measurement_is_a_job_that_is_asked_for_once(services, home):
 
 
 def test_what_is_not_installed_is_named_and_switches_the_button_off(services, monkeypatch):
-    monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.inference.onnx.find_spec", lambda name: None)
     _, off, said, _ = engines.drawn(services, "toy", wanted=False)
     assert off
     assert said == "onnx and onnxruntime is not installed. Try: pip install -r requirements-onnx.txt"
@@ -119,7 +119,7 @@ def test_any_engine_answers_and_onnx_is_loaded_when_it_is_asked_for(made, servic
 
 
 def test_an_engine_without_its_package_is_named(made, services, monkeypatch):
-    monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.inference.onnx.find_spec", lambda name: None)
     with pytest.raises(Missing, match="onnxruntime is not installed") as missing:
         services.predictor.predict("toy", np.zeros((28, 28, 1), np.uint8), engine="onnx")
     assert "requirements-onnx.txt" in missing.value.command

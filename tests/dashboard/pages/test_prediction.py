@@ -372,7 +372,7 @@ def forget(home, *nouns: str) -> None:
 
 def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(services, run):
     said = run.predictions("test").probabilities[3]
-    scaled = run.scaled(said[None])[0]
+    scaled = prediction_sets.scaled(run, said[None])[0]
     state = state_of(services, 3)
     for level in LEVELS:
         told = answer.retold(services, Selection(scaling="temperature", level=level), state)

@@ -11,14 +11,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from dashboard.analysis import robustness
-from dashboard.analysis.robustness import KINDS, STEPS, TITLES
+from dashboard.analysis.robustness import STEPS
 from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
 from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
-from dashboard.state.selection import ATTACKS, MOST, Selection
+from dashboard.state.selection import MOST, Selection
 from ml.artifacts.writer import add_nouns
+from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, EPSILONS, LADDER
 from ml.stats.intervals import wilson
 from ml.stats.paired import newcombe
 from tests.callbacks import fired_in_process
@@ -78,20 +79,13 @@ def table(app, noun, search=""):
 
 
 def test_what_is_said_here_is_what_is_made():
-    from ml.evaluation import robustness as made
-    from ml.robustness.attacks import ATTACKS as MOVES
-    from ml.robustness.attacks import LADDER
-    from ml.robustness.corruptions import CORRUPTIONS
-    from ml.robustness.corruptions import SEVERITIES as GRADES
+    from ml.robustness.attacks import MOVES
+    from ml.robustness.corruptions import APPLY
 
-    assert {name: kind.title for name, kind in CORRUPTIONS.items()} == {
-        name: kind.title for name, kind in KINDS.items()
-    }
-    assert {name: move.title for name, move in MOVES.items()} == TITLES
-    assert tuple(TITLES) == ATTACKS == made.ATTACKS
-    assert robustness.SEVERITIES == GRADES
+    assert [*CORRUPTIONS] == [*APPLY]
+    assert [*ATTACKS] == [*MOVES]
     assert STEPS[-1] == MOST == LADDER[-1]
-    assert set(made.EPSILONS) <= set(STEPS)
+    assert set(EPSILONS) <= set(STEPS)
     assert robustness.EPSILON in STEPS
 
 

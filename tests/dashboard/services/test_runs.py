@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard.data.store import Store
 from dashboard.records import runs as records_module
-from dashboard.records.runs import Declined, Records
+from dashboard.records.rows import Declined
+from dashboard.records.runs import Records
 from dashboard.services import runs as module
 from dashboard.services.container import Services
 from dashboard.services.jobs import Invalid, Jobs

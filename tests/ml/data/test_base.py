@@ -1,6 +1,11 @@
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from ml.artifacts.writer import write_pictures
+from ml.data import folder, synthetic
 from ml.data.base import Dataset, Split, hold_out, stratified
 
 
@@ -33,6 +38,39 @@ def test_statistics_are_of_training_pixels_per_channel():
     assert mean == pytest.approx([0.25, 0.5, 0.0])
     assert std == pytest.approx([0.433013, 0.5, 0.000001], abs=1e-5)
     assert data.shape == (1, 2, 3)
+
+
+def test_statistics_are_counted_once_by_blocks(monkeypatch):
+    """They are asked for after every epoch: on Fashion-MNIST each time cost 0.3 s and 345 MB."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (20_003, 28, 28, 1), np.uint8)
+    data = Dataset("toy", "Toy", ("a",), {"train": Split(images, np.zeros(20_003, np.int64), np.arange(20_003))})
+    tracemalloc.start()
+    mean, std = data.statistics()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * images.nbytes  # counted at once, eight bytes a pixel
+    assert mean == [round(float(images.mean() / 255), 6)]
+    assert std == [round(float((images / 255).std()), 6)]
+
+    monkeypatch.setattr(np, "bincount", None)  # whoever counts again fails
+    assert data.statistics() == (mean, std)
+    mean[0] = 0.0  # what was handed out is the caller's own
+    assert data.statistics() != (mean, std)
+    other = replace(data, splits={"train": data["train"].take(np.arange(9))})
+    with pytest.raises(TypeError):
+        other.statistics()
+
+
+def test_a_written_data_set_brings_its_statistics(tmp_path, monkeypatch):
+    data = synthetic.load("synthetic-3-16x16x3", train=60, validation=12, test=12)
+    whole = folder.load(write_pictures(tmp_path / "whole", data, complete=True))
+    part = folder.load(write_pictures(tmp_path / "part", data))
+    expected = data.statistics()
+    monkeypatch.setattr(np, "bincount", None)
+    assert whole.statistics() == expected
+    with pytest.raises(TypeError):  # the shipped part has its own
+        part.statistics()
 
 
 def test_subset_is_stratified_and_everything_when_large():

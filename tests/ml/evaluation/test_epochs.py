@@ -10,7 +10,7 @@ from ml.artifacts.reader import Library
 from ml.artifacts.writer import describe
 from ml.data import synthetic
 from ml.evaluation.epochs import KEPT, Recorder, quantised, spaced
-from ml.inference import classifier
+from ml.inference import contract
 from ml.inference.classifier import Classifier
 from ml.models import build
 from ml.training.config import TrainConfig
@@ -64,7 +64,7 @@ def test_recording_changes_no_training(data, tmp_path):
 @pytest.fixture
 def few(monkeypatch, data):
     monkeypatch.setattr(pipeline, "load", lambda *_, **__: data)
-    monkeypatch.setattr(classifier, "LATENCY_TIMES", 3)
+    monkeypatch.setattr(contract, "LATENCY_TIMES", 3)
 
 
 def test_an_interrupted_training_has_the_same_recording(few, data, tmp_path):

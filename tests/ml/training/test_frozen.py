@@ -8,7 +8,8 @@ from ml.data import synthetic
 from ml.models.inputs import normalise, pixels
 from ml.training.config import TrainConfig
 from ml.training.frozen import Frozen
-from ml.training.loop import Cancelled, evaluate, fit
+from ml.training.loop import Cancelled, fit
+from ml.training.validation import evaluate
 
 
 class Net(nn.Module):

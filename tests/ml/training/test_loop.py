@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from ml.data import synthetic
 from ml.models import build
 from ml.training.config import TrainConfig
-from ml.training.loop import Cancelled, Diverged, evaluate, fit
+from ml.training.loop import Cancelled, Diverged, fit
+from ml.training.validation import evaluate
 
 FORM = {"channels": 1, "height": 28, "width": 28, "classes": 4}
 
@@ -160,7 +161,7 @@ def test_what_is_scored_is_what_is_kept(data):
 
 
 def test_metrics_within_an_epoch(data, monkeypatch):
-    monkeypatch.setattr("ml.training.loop.METRICS_SECONDS", 0.0)
+    monkeypatch.setattr("ml.training.meter.METRICS_SECONDS", 0.0)
     seen = []
     epochs = list(fit(fresh(), data, config(epochs=2), on_metrics=seen.append))
     assert [metrics.batch for metrics in seen] == list(range(1, 9))

@@ -1,0 +1,38 @@
+"""`python -m ml artifacts`: rebuild what ships."""
+
+import argparse
+import sys
+
+from ml.commands import train
+from ml.system.paths import ARTIFACTS
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    artifacts = commands.add_parser("artifacts", help="rebuild what ships: pictures, the trained runs, index, README")
+    artifacts.add_argument("--pictures", action="store_true", help="only the pictures")
+    artifacts.add_argument("--runs", nargs="+", metavar="RUN", help="only these of the shipped runs")
+    artifacts.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from ml import pipeline
+    from ml.artifacts import schema, writer
+    from ml.data import fashion_mnist
+    from ml.publishing.shipped import DEFAULT, SHIPPED
+
+    writer.write_pictures(ARTIFACTS, fashion_mnist.load())
+    pipeline.measure(ARTIFACTS, fashion_mnist.load())
+    (ARTIFACTS / "README.md").write_text(schema.readme())
+    if options.pictures:
+        return 0
+    for run_id, config in SHIPPED.items():
+        if options.runs and run_id not in options.runs:
+            continue
+        finished = ARTIFACTS / "runs" / run_id
+        if finished.exists():
+            print(f"{run_id} is there already; delete {finished} to train it again", file=sys.stderr)
+            continue
+        # recordings are large: the default run alone ships with one
+        train.train(config, run_id, ARTIFACTS, f"python -m ml artifacts --runs {run_id}", record=run_id == DEFAULT)
+    writer.write_index(ARTIFACTS, DEFAULT, [r for r in SHIPPED if (ARTIFACTS / "runs" / r).is_dir()])
+    return 0

@@ -1,0 +1,83 @@
+"""`python -m ml predict`: what a run says that files, folders and zips of pictures show."""
+
+import argparse
+import csv
+import itertools
+import json
+import sys
+from pathlib import Path
+
+from ml.artifacts.reader import Missing
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    predict = commands.add_parser("predict", help="say what pictures show: files, folders, zips")
+    predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a picture, a folder of them, or a zip")
+    predict.add_argument("--run", help="which run answers (default: the one that ships as default)")
+    predict.add_argument("--prepare", choices=("auto", "none", "full"), default="auto", help="(default: auto)")
+    predict.add_argument("--engine", choices=("torch", "onnx", "int8"), default="torch", help="(default: torch)")
+    predict.add_argument("--top", type=int, default=3, help="classes a line of JSON names (default 3)")
+    predict.add_argument("--json", action="store_true", help="JSON lines, as the API's batch has them, instead of CSV")
+    predict.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """CSV or JSON lines on stdout, progress and a count on stderr; 1 where no file has an answer."""
+    from tqdm import tqdm
+
+    from ml import pipeline
+    from ml.images import upload_archives
+    from ml.inference import batch
+    from ml.inference.engines import open_run
+
+    library = pipeline.default_library()
+    name = options.run or library.default()
+    if name is None:
+        raise Missing("There is no run yet.", "python -m ml train --model fashion_cnn")
+    chosen = library.open(name)
+    network = open_run(chosen, options.engine)
+    if not 1 <= options.top <= len(network.classes):
+        raise ValueError(f"--top must be from 1 to {len(network.classes)}")
+    files, problems = _files(options.files)
+    items = upload_archives.items(
+        ((shown, path.open("rb")) for shown, path in files), upload_archives.Limits(files=10**6, unpacked=10**12)
+    )
+    answers = batch.answers(
+        items, batch.form_of(library, chosen), network.classes, network.probabilities, mode=options.prepare
+    )
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    if not options.json:
+        table.writerow(["file", "true", "label", "confidence", "error"])
+    answered = 0
+    refused = [batch.BatchAnswer(upload_archives.clean(file), problem=problem) for file, problem in problems]
+    for one in tqdm(itertools.chain(refused, answers), unit="file", file=sys.stderr, disable=None):
+        line = one.line(network.classes, options.top)
+        answered += "label" in line
+        if options.json:
+            print(json.dumps(line, ensure_ascii=False), flush=True)
+        else:
+            sure = f"{line['confidence']:.6f}" if "label" in line else ""
+            cells = [line["file"], line.get("true", ""), line.get("label", ""), sure, line.get("error", "")]
+            # a spreadsheet would run what begins like a formula
+            table.writerow([f"'{cell}" if cell[:1] in tuple("=+-@") else cell for cell in cells])
+    print(f"{answered} answered by {chosen.run_id}", file=sys.stderr)
+    return 0 if answered else 1
+
+
+def _files(given: list[Path]) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
+    """(name as shown, file) of files and of what is in folders; and (name, why) of what cannot be read."""
+    from ml.images.upload_archives import by_the_way
+
+    files: list[tuple[str, Path]] = []
+    problems: list[tuple[str, str]] = []
+    for path in given:
+        if path.is_dir():
+            inside = sorted(one for one in path.rglob("*") if one.is_file() and not by_the_way(one.name))
+            files += [(str(one), one) for one in inside]
+            if not inside:
+                problems.append((str(path), "There is no file in this folder."))
+        elif path.is_file():
+            files.append((str(path), path))
+        else:
+            problems.append((str(path), "There is no such file."))
+    return files, problems

@@ -1,0 +1,94 @@
+"""Everything that training changes, and the file that holds it between two epochs."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
+
+from ml.system import atomic
+from ml.training.config import TrainConfig
+from ml.training.meter import Epoch
+from ml.training.optimiser import Average, optimiser_of, schedule_of
+
+
+@dataclass
+class TrainingState:
+    """Weights and what moves them, chance, and what came of it so far. The model is changed in place."""
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    schedule: LRScheduler
+    average: Average | None
+    generator: Generator
+    history: list[Epoch] = field(default_factory=list)
+    best_accuracy: float = -1.0
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, model: nn.Module, config: TrainConfig, steps: int) -> "TrainingState":
+        """Before the first of `steps` steps."""
+        optimiser = optimiser_of(model, config)
+        return cls(
+            model,
+            optimiser,
+            schedule_of(optimiser, config, steps),
+            Average(model, config.ema) if config.ema else None,
+            torch.Generator().manual_seed(config.seed),
+        )
+
+    @property
+    def scored(self) -> nn.Module:
+        """The network that validation judges: the averaged weights where there are any."""
+        return self.model if self.average is None else self.average.module
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self.schedule.get_last_lr()[0])
+
+    def step(self) -> None:
+        """Move the weights along the gradients."""
+        self.optimiser.step()
+        self.schedule.step()
+        if self.average is not None:
+            self.average.update(self.model)
+
+    def add(self, epoch: Epoch) -> None:
+        """Take in a finished epoch; its weights where it is the best on validation."""
+        self.history.append(epoch)
+        if epoch.validation_accuracy > self.best_accuracy:
+            self.best_accuracy = epoch.validation_accuracy
+            self.best = {name: value.detach().clone() for name, value in self.scored.state_dict().items()}
+
+    def save(self, path: Path, config: TrainConfig) -> None:
+        """Replace the checkpoint in one step: a crash leaves the old one or the new one."""
+        state = {
+            "config": config.model_dump(mode="json"),
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
+            "average": self.average.state_dict() if self.average is not None else None,
+            "history": [asdict(epoch) for epoch in self.history],
+            "best_accuracy": self.best_accuracy,
+            "best": self.best,
+        }
+        with atomic.replacing(path) as scratch:
+            torch.save(state, scratch)
+
+    def load(self, path: Path, config: TrainConfig, device: torch.device) -> None:
+        """Go on from a checkpoint, torch's random state included. Raises ValueError when it is of another config."""
+        state = torch.load(path, weights_only=True, map_location=device)
+        if state["config"] != config.model_dump(mode="json"):
+            raise ValueError("what is there to go on with was trained by another recipe: choose another name")
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.set_state(state["generator"].cpu())
+        torch.set_rng_state(state["random"].cpu())
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.history = [Epoch(**row) for row in state["history"]]
+        self.best_accuracy, self.best = state["best_accuracy"], state["best"]
