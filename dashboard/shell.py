@@ -11,19 +11,15 @@ from dash.exceptions import PreventUpdate
 from flask import request
 
 from dashboard import theme
-from dashboard.analysis import label_review
-from dashboard.api import health, metrics, routes, whatif
+from dashboard.api import routes, statuses
 from dashboard.components import button, icon, panel_states, plain, sample_drawer, selection_bar
 from dashboard.data.store import Store
-from dashboard.exports import report, tables
-from dashboard.format import images
 from dashboard.pages import PAGES
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records, RunMetadata
 from dashboard.records.slices import Slices
-from dashboard.services import feedback as inbox
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
@@ -109,17 +105,9 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     register(app, services)
     sample_drawer.register(app, services)
     server = app.server
-    images.register(server, store)
-    tables.register(server, services)
-    report.register(server, services)
-    label_review.register(server, services)
-    inbox.register(server, services)
-    metrics.register(server, services)
-    whatif.register(server, services)
     routes.register(server, services)
-    health.register(server, services)
     compression.install(server)
-    security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only)
+    security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only, known=statuses.known)
     rate_limits.install(server, pace)
     return app
 

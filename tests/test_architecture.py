@@ -90,12 +90,12 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "READ: runs and data sets as typed arrays, cached",
     ),
     "dashboard.services": (
-        ("dashboard.data", "dashboard.records", "dashboard.format", "dashboard.state", "dashboard.exports", "ml"),
+        ("dashboard.data", "dashboard.records", "dashboard.format", "dashboard.state", "ml"),
         "DO: ask a network, train, keep; what loads torch is named here alone, and late",
     ),
     "dashboard.analysis": (
         ("dashboard.data", "dashboard.services", "dashboard.records", "dashboard.format", "dashboard.state",
-         "dashboard.exports", "dashboard.figures", *TORCHLESS),
+         "dashboard.figures", *TORCHLESS),
         "numbers and words of a page, made from data and services",
     ),
     "dashboard.components": (
@@ -110,8 +110,9 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "dashboard.api": (
         ("dashboard.exports", "dashboard.analysis", "dashboard.services", "dashboard.data", "dashboard.records",
-         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.web", *TORCHLESS),
-        "HTTP for programs",
+         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.web", *TORCHLESS,
+         "ml.inference.batch", "ml.inference.engines"),
+        "HTTP for programs and files: one file a group of routes, one table of errors",
     ),
     "dashboard.pages": (
         ("dashboard.components", "dashboard.exports", "dashboard.analysis", "dashboard.services", "dashboard.data",

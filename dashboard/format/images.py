@@ -1,24 +1,14 @@
-"""Routes for pictures: one PNG, or a sprite sheet for a page of the gallery.
-
-An address carries the digest of its data set, so that what it names never changes: it is kept for a year. A data set
-that is imported anew has other addresses, and the old ones name nothing any more.
-"""
+"""Pictures as PNG, sheets of many, and their addresses."""
 
 import base64
 import io
-import re
 
 import numpy as np
-from flask import Flask, Response, abort, request
 from PIL import Image
-
-from dashboard.data.store import Store
-from ml.artifacts.reader import Broken, Missing
 
 COLUMNS = 12
 MAX_TILES = 100
 GAP = 1  # black pixels around each tile of a sheet, so that scaling never shows the neighbour
-FOREVER = "public, max-age=31536000, immutable"
 
 
 def single_url(picture_set: tuple[str, str], split: str, example_id: int) -> str:
@@ -68,34 +58,3 @@ def png(image: np.ndarray) -> bytes:
 def inline_url(image: np.ndarray) -> str:
     """uint8 [h, w, 1 | 3 | 4] as a data URL, for small pictures that are computed for one view."""
     return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"
-
-
-def kept() -> str:
-    """How long the answer to the current request may be kept: an address without a digest may name others tomorrow."""
-    return FOREVER if "v" in request.args else "no-cache"
-
-
-def register(server: Flask, store: Store) -> None:
-    """Add /pictures/… and /sprites/… to the server."""
-
-    def answer(dataset: str, split: str, ids: list[int]) -> np.ndarray:
-        try:
-            if request.args.get("v", digest := store.picture_set(dataset)[1]) != digest:
-                abort(404, "These pictures were imported anew.")
-            pictures = store.pictures(dataset, split)
-            return pictures.images[[pictures.row(i) for i in ids]]
-        except (Missing, Broken):
-            abort(404)
-
-    def response(image: np.ndarray) -> Response:
-        return Response(png(image), mimetype="image/png", headers={"Cache-Control": kept()})
-
-    @server.get("/pictures/<dataset>/<split>/<int:example_id>.png")
-    def picture(dataset: str, split: str, example_id: int) -> Response:
-        return response(answer(dataset, split, [example_id])[0])
-
-    @server.get("/sprites/<dataset>/<split>/<ids>.png")
-    def sprites(dataset: str, split: str, ids: str) -> Response:
-        if not re.fullmatch(rf"\d{{1,9}}(-\d{{1,9}}){{0,{MAX_TILES - 1}}}", ids, re.ASCII):
-            abort(404)
-        return response(sheet(answer(dataset, split, [int(part) for part in ids.split("-")])))

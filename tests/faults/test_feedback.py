@@ -262,13 +262,14 @@ def test_d3_where_nothing_can_be_written_pages_and_predictions_go_on(home, no_ar
     (home / "feedback").write_text("a file where the folder should be")
     blocked = tmp_path / "blocked"
     blocked.write_text("")
-    for more, words in (({}, "cannot be kept"), ({"FASHION_DB": str(blocked / "fashion.db")}, "database")):
+    away = {"FASHION_DB": str(blocked / "fashion.db")}
+    for more, refused, words in (({}, 422, "cannot be kept"), (away, 503, "database")):
         with running(home, no_artifacts, tmp_path / f"{words}.log", **more) as (_, address):
             page, src = visitor(address), data_url(picture(3))
             state = answered(page, src=src)
             assert state["said"] in CLASSES
             status, told = post(address, judgement(state, "Bar 1", sent=src))
-            assert status == 422
+            assert status == refused
             assert words in told["error"]
             for path in ("/feedback", "/monitoring", "/metrics", "/prediction"):
                 assert send(address, path, Accept="text/html")[0] == 200, path

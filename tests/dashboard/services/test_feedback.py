@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.api.feedback import COOKIE
 from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import Feedback
 from dashboard.records.runs import Records
 from dashboard.services import feedback
 from dashboard.services.container import Services
-from dashboard.services.feedback import COOKIE, Outcome
+from dashboard.services.feedback import Outcome
 from dashboard.services.jobs import Jobs
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
