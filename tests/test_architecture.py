@@ -54,7 +54,8 @@ def test_ml_never_looks_at_the_screen():
 # What never loads torch: any room of the dashboard above the records may name it. What does load it is named by
 # services alone, and late.
 TORCHLESS = (
-    "ml.artifacts", "ml.images", "ml.robustness.catalogue", "ml.settings", "ml.stats", "ml.system", "ml.training.wording",
+    "ml.artifacts", "ml.images", "ml.robustness.catalogue", "ml.settings", "ml.stats", "ml.system",
+    "ml.training.wording",
 )  # fmt: skip
 # room: (what it may import of our own code besides itself, what it is for). A room is a folder, or a module that stands
 # alone; the longest name that fits a module is its room. docs/architecture.md's table is written from this.

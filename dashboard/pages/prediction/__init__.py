@@ -29,7 +29,7 @@ PANELS = (
     batch, whatif,
 )  # fmt: skip
 SENTENCE = (
-    "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
+    "Give it any picture of one thing. You see each step the picture takes, the answer, and how far to trust it."
 )
 
 

@@ -39,7 +39,7 @@ def test_wilson_of_nothing_is_everything():
     assert wilson(0, 0) == (0, 1)
 
 
-@pytest.mark.parametrize("n", (4, 36, 100, 2_500))
+@pytest.mark.parametrize("n", [4, 36, 100, 2_500])
 @pytest.mark.parametrize(("a", "b"), [(0.5, 0.5), (1, 0.5), (1, 1), (0, 0), (1, 0), (0.5, 0)])
 def test_newcombe_of_uncorrelated_answers(n, a, b):
     """Of n pictures A has the part a right, B the part b, and both a × b: then neither tells of the other."""
@@ -49,14 +49,14 @@ def test_newcombe_of_uncorrelated_answers(n, a, b):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("only_a", (0, 1, 2, 5, 17, 60, 400))
-@pytest.mark.parametrize("only_b", (0, 1, 2, 5, 17, 60, 400))
+@pytest.mark.parametrize("only_a", [0, 1, 2, 5, 17, 60, 400])
+@pytest.mark.parametrize("only_b", [0, 1, 2, 5, 17, 60, 400])
 def test_mcnemar(only_a, only_b):
     theirs = statsmodels_mcnemar([[0, only_a], [only_b, 0]], exact=True).pvalue
     assert mcnemar(only_a, only_b) == pytest.approx(theirs, rel=1e-9)
 
 
-@pytest.mark.parametrize("count", (1, 2, 10, 45))
+@pytest.mark.parametrize("count", [1, 2, 10, 45])
 def test_holm(count):
     rng = np.random.default_rng(count)
     for p in (rng.random(count), rng.random(count) ** 6, np.full(count, 0.02), np.r_[0.0, np.ones(count)]):
