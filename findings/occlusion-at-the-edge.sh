@@ -3,7 +3,10 @@
 #
 # expected: a network that adds up all pixels alike is explained by equal numbers everywhere, where windows do not overlap.
 # seen:
-#   SEEN
+#   captum 0.9.0 torch 2.13.0
+#   9 9 3
+#   9 9 3
+#   3 3 1
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

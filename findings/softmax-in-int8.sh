@@ -3,7 +3,10 @@
 #
 # expected: rows of a softmax add up to 1 within 1e-3 in int8 too, since its output is known to be a distribution.
 # seen:
-#   SEEN
+#   onnxruntime 1.31.1 onnx 1.23.2
+#   float32: rows add up to 1.000 to 1.000, tied at the top 0.0%, another first class in 0.0%
+#   int8: rows add up to 0.984 to 1.004, tied at the top 3.6%, another first class in 1.6%
+#   int8, softmax left out: rows add up to 1.000 to 1.000, tied at the top 3.6%, another first class in 1.6%
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
