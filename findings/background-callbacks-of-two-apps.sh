@@ -3,7 +3,8 @@
 #
 # expected: each app's background callback runs with what its own factory call captured, since each has a manager of its own.
 # seen:
-#   SEEN
+#   dash 4.4.1
+#   the app of 'one' says 'two', the app of 'two' says 'two'
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

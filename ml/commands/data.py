@@ -60,8 +60,9 @@ def import_folder(options: argparse.Namespace) -> int:
         raise ValueError(f"{options.folder} is not a folder")
     height, width = map(int, size.groups())
     channels = 3 if options.colour else 1
+    order = folder.stored_classes(home_dir() / "datasets" / name)
     dataset, refused = folder.read(
-        options.folder, name, height=height, width=width, channels=channels, seed=options.seed
+        options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order
     )
     write_pictures(home_dir(), dataset, complete=True)
     pipeline.measure(home_dir(), dataset)

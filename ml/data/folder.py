@@ -59,6 +59,12 @@ def read(
     return Dataset(name, name, names, {**splits, "test": everything.take(test)}, seed), refused
 
 
+def stored_classes(folder: Path) -> tuple[str, ...]:
+    """Class names of an imported data set by class id; empty where there is none."""
+    description = folder / "dataset.json"
+    return class_names(json.loads(description.read_text())["classes"]) if description.is_file() else ()
+
+
 def load(folder: Path) -> Dataset:
     """A data set as `ml.artifacts.writer.write_pictures` left it; `complete` tells whether train is whole.
 
