@@ -180,14 +180,13 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(CONTENT, "children"),
         Output("app-links", "children"),
-        Output("app-foot", "children"),
         Input(URL, "pathname"),
         State(URL, "search"),
     )
     def draw_page(pathname: str | None, search: str | None):
         page = next((page for page in PAGES if pathname == page.PATH), None)
         content = page.layout(services, Selection.parse(search)) if page else nowhere()
-        return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES], foot(services))))
+        return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES])))
 
     app.clientside_callback(
         """(search, before) => {
@@ -251,6 +250,7 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(PICKER, "options"),
         Output(PICKER, "value"),
+        Output("app-foot", "children"),
         Input(VIEW, "data"),
         Input(URL, "pathname"),
         Input(RUNS, "data"),
@@ -258,14 +258,14 @@ def register(app: Dash, services: Services) -> None:
         State(PICKER, "value"),
     )
     def list_runs(search: str | None, _: str | None, __: object, options: list | None, value: str | None):
-        """What can be chosen; assets/clientside.js makes a choice the new address."""
+        """What can be chosen, and what the numbers are of; assets/clientside.js makes a choice the new address."""
         marks, entries = services.store.marks(), services.store.runs()
         shown = services.store.used(Selection.parse(search).run)
         listed = [entry for entry in entries if not marks.of(entry.run_id).archived or entry.run_id == shown]
         offered = [option(entry, marks) for entry in listed]
         if offered == options and shown == value:
             raise PreventUpdate
-        return offered, shown
+        return offered, shown, plain.settled(foot(services, shown))
 
 
 def cluster_notice() -> list:
@@ -291,10 +291,10 @@ def link(page: ModuleType, current: bool) -> html.Li:
     return html.Li(html.A(page.TITLE, href=page.PATH, **{"data-page": page.PATH}, **mark))
 
 
-def foot(services: Services) -> list:
-    """What the numbers are of."""
+def foot(services: Services, run_id: str | None) -> list:
+    """What the numbers of a run are of."""
     try:
-        run = services.store.open(None)
+        run = services.store.open(run_id)
     except (LookupError, ValueError):
         return []
     counts = run.dataset["counts"]

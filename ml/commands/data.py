@@ -67,8 +67,9 @@ def import_folder(options: argparse.Namespace) -> int:
         return 2
     height, width = map(int, size.groups())
     channels = 3 if options.colour else 1
+    order = folder.stored_classes(home_dir() / "datasets" / name)
     dataset, refused = folder.read(
-        options.folder, name, height=height, width=width, channels=channels, seed=options.seed
+        options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order
     )
     home_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"importing-{name}-", dir=home_dir()) as aside:

@@ -84,7 +84,7 @@ def test_what_no_browser_sends_is_refused_beside_its_field(client, own):
     for field, value in itertools.product([name for name in FIELDS if name not in anything], wrong):
         status, made = start(client, **{form.CONTROLS[field]: value})
         assert status == 200, (field, value)
-        assert made[form.part(field, "error")]["children"].startswith(form.training_settings.label(field)), (
+        assert made[form.part(field, "error")]["children"].startswith(form.wording.label(field)), (
             field,
             value,
         )
