@@ -124,9 +124,7 @@ def train(config: TrainConfig, run_id: str, home: Path, command: str, *, record:
         config,
         run_id=run_id,
         home=home,
-        on_batch=on_batch,
-        on_epoch=on_epoch,
-        on_step=on_step,
+        callbacks=pipeline.Callbacks(on_batch, on_epoch=on_epoch, on_step=on_step),
         command=command,
         record=record,
     )
