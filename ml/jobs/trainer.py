@@ -275,7 +275,7 @@ def cause_of(error: BaseException) -> str:
         return "The app's data folder cannot be written to."
     if type(error).__name__ == "DataMissing":
         return "The training pictures are not on this machine: fetch the data set, then resume."
-    if type(error).__name__ in ("WeightsMissing", "Gone", "Missing", "Broken"):
+    if type(error).__name__ in ("WeightsMissing", "NotInstalled", "Gone", "Missing", "Broken"):
         return words
     if isinstance(error, FileExistsError):
         return "A run of this name exists already."
