@@ -339,6 +339,8 @@ def machine() -> dict[str, Any]:
 
 def git_commit() -> str:
     """The checkout's commit, with + when files differ from it; empty outside a checkout."""
+    if not (ROOT / ".git").exists():  # installed, perhaps within a checkout of something else
+        return ""
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
