@@ -14,6 +14,8 @@ from ml.system.content_addressed import Gone
 VERBS = (data, train, work, evaluate, artifacts, predict, report, card, export, import_run, demo)
 PROGRAM = "python -m ml"
 NOTHING: Mapping[str, str] = {}
+EXPECTED = (Missing, Broken, DataMissing, WeightsMissing, NotInstalled, Gone, FileExistsError, KeyError, ValueError)
+"""What a person can do something about: told in a sentence, without a traceback."""
 
 # Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -24,17 +26,7 @@ def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Ma
     options = parser(program, more).parse_args(arguments)
     try:
         return options.command(options)
-    except (
-        Missing,
-        Broken,
-        DataMissing,
-        WeightsMissing,
-        NotInstalled,
-        Gone,
-        FileExistsError,
-        KeyError,
-        ValueError,
-    ) as error:
+    except EXPECTED as error:
         words = error.args[0] if error.args else error
         hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
         print(f"{words}{hint}", file=sys.stderr)

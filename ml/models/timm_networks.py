@@ -5,30 +5,24 @@ timm comes with requirements-transfer.txt. Its networks share an interface rathe
 """
 
 from collections import OrderedDict
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ml.models import NotInstalled
 from ml.models.variants import out_of_place
 from ml.system.torchvision_ops import declare
-
-INSTALL = "pip install -r requirements-transfer.txt"
 
 
 class TimmNetwork(nn.Module):
     """images: float [n, channels, height, width], normalised → logits [n, classes].
 
     name: as timm lists it, without a tag of weights. Raises KeyError for a name that timm does not know, ValueError for
-    a network that cannot read pictures of this size or has no single linear classifier, NotInstalled without timm.
+    a network that cannot read pictures of this size or does not end in one linear layer.
     """
 
     def __init__(self, name: str, *, channels: int, height: int, width: int, classes: int) -> None:
         super().__init__()
-        if find_spec("timm") is None:
-            raise NotInstalled(f"timm, which timm:{name} comes from, is not installed: {INSTALL}.")
         declare()
         import timm
 

@@ -12,7 +12,7 @@ from ml import models, pipeline
 from ml.__main__ import main
 from ml.artifacts.reader import Broken
 from ml.inference.classifier import Classifier, folded
-from ml.models import NotInstalled, build, timm_networks
+from ml.models import NotInstalled, build
 from ml.system.paths import ARTIFACTS
 from ml.training.config import TrainConfig
 
@@ -47,7 +47,7 @@ def test_the_dashboard_opens_it(home):
 def test_a_run_says_what_to_install_where_timm_is_missing(home, monkeypatch):
     run = pipeline.Library(ARTIFACTS, home).open("borrowed")
     assert Classifier.open(run).shape == (32, 32, 3)
-    monkeypatch.setattr(timm_networks, "find_spec", lambda name: None)
+    monkeypatch.setattr(models, "find_spec", lambda name: None)
     with pytest.raises(Broken, match="pip install -r requirements-transfer"):
         Classifier.open(run)
     with pytest.raises(NotInstalled, match="timm:resnet10t comes from, is not installed"):
