@@ -28,8 +28,8 @@ from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
 from ml.stats.failure_modes import TAGS
 from ml.system import atomic
+from ml.system.paths import ASSETS
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
 KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
 VIEW = "app-view-state"  # which runs, split, labels and epoch the address names, changed only when they do

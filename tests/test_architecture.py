@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("app", "dashboard", "ml")
+OURS = ("app", "dashboard", "fashion_forward", "ml")
 
 
 def sources(*folders: str) -> list[Path]:
@@ -61,6 +61,10 @@ TORCHLESS = (
 # alone; the longest name that fits a module is its room. docs/architecture.md's table is written from this.
 LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "app": (("dashboard.shell", "dashboard.web"), "the app and its `server`, for `python app.py` and WSGI servers"),
+    "fashion_forward": (
+        ("dashboard.shell", "dashboard.web", "ml.__main__"),
+        "the installed command: the verbs of `python -m ml`, and `serve`",
+    ),
     "dashboard.shell": (
         ("dashboard.pages", "dashboard.components", "dashboard.api", "dashboard.exports", "dashboard.services",
          "dashboard.analysis", "dashboard.data", "dashboard.records", "dashboard.format", "dashboard.state",
@@ -183,7 +187,7 @@ def room_of(module: str) -> str:
 
 
 def modules() -> dict[str, Path]:
-    found = {module_of(path): path for path in sources("dashboard", "ml")}
+    found = {module_of(path): path for path in sources("dashboard", "fashion_forward", "ml")}
     return {"app": ROOT / "app.py"} | {name: path for name, path in found.items() if name not in ("dashboard", "ml")}
 
 
@@ -226,6 +230,7 @@ def loaded_after(code: str) -> set[str]:
 
 HEAVY = {
     "torch", "torchvision", "sklearn", "scipy", "captum", "matplotlib", "openTSNE", "cleanlab", "onnxruntime", "cv2",
+    "timm",
 }  # fmt: skip
 
 
@@ -256,19 +261,24 @@ def test_the_command_line_loads_nothing_heavy_before_a_verb_needs_it():
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
     """Only inside a function, so that nothing loads it until it is needed, and after declare() in that function."""
     found = set()
-    for path in [ROOT / "app.py", *sources("dashboard", "ml", "tools", "bench")]:
-        if not any(within(name, ("torchvision",)) for name in imports(path)):
+    for path in [ROOT / "app.py", *sources("dashboard", "fashion_forward", "ml", "tools", "bench")]:
+        if not any(within(name, ("torchvision", "timm")) for name in imports(path)):
             continue
         found.add(module_of(path))
         tree = ast.parse(path.read_text())
         outside = [part for part in tree.body if isinstance(part, ast.Import | ast.ImportFrom)]
-        assert not any(ast.unparse(part).startswith(("import torchvision", "from torchvision")) for part in outside)
+        assert not any(
+            ast.unparse(part).startswith(("import torchvision", "from torchvision", "import timm", "from timm"))
+            for part in outside
+        )
         for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
             lines = [ast.unparse(line) for line in function.body]
-            wanted = [i for i, line in enumerate(lines) if re.match(r"(import|from) torchvision", line)]
+            wanted = [i for i, line in enumerate(lines) if re.match(r"(import|from) (torchvision|timm)\b", line)]
             declared = any(line.endswith("declare()") for line in lines[: wanted[0]]) if wanted else True
             assert declared, f"{path}: {function.name}"
-    models = {f"ml.models.{name}" for name in ("resnet18", "mobilenet_v3_small", "small_vgg", "small_vit")}
+    models = {
+        f"ml.models.{name}" for name in ("resnet18", "mobilenet_v3_small", "small_vgg", "small_vit", "timm_networks")
+    }
     assert found <= {"ml.data.fashion_mnist", "bench.train", *models}
 
 
@@ -278,7 +288,7 @@ def calls(path: Path) -> list[ast.Call]:
 
 def test_nothing_is_unpickled():
     unpicklers = ("pickle", "_pickle", "cPickle", "dill", "joblib", "cloudpickle", "shelve", "marshal")
-    for path in [ROOT / "app.py", *sources("dashboard", "ml")]:
+    for path in [ROOT / "app.py", *sources("dashboard", "fashion_forward", "ml")]:
         assert not any(within(name, unpicklers) for name in imports(path)), path
         for call in calls(path):
             name, options = ast.unparse(call.func), {word.arg: ast.unparse(word.value) for word in call.keywords}

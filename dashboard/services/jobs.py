@@ -32,7 +32,7 @@ from ml.data.feedback import Feedback as Lessons
 from ml.jobs import worker
 from ml.jobs.broker import OBSERVE, Notifier, broker
 from ml.jobs.queue import Job, JobTable, Refused, Watch, machine_slots
-from ml.models import ABOUT, MODELS
+from ml.models import ABOUT, MODELS, TIMM
 from ml.system import database
 from ml.system.content_addressed import Gone
 from ml.system.paths import ARTIFACTS, home_dir
@@ -225,7 +225,7 @@ class Jobs:
                 errors.setdefault(input_name, words)
         except (TypeError, RecursionError):
             errors["model"] = "These values cannot be read."
-        if config is not None and config.model not in MODELS:
+        if config is not None and config.model not in MODELS and not config.model.startswith(TIMM):
             errors["model"] = f"Model: one of {', '.join(MODELS)}."
         if config is not None and config.dataset not in [choice.name for choice in self.datasets()]:
             errors["dataset"] = "Data set: it is not on this machine."
@@ -645,7 +645,7 @@ class Jobs:
     ) -> Job:
         if name:
             return table.submit(spec, name, epochs=config.epochs, intent=intent)
-        stem = f"{config.model}-{config.seed}"
+        stem = f"{config.model.replace(':', '-')}-{config.seed}"
         for number in range(1, 1000):
             run_id = stem if number == 1 else f"{stem}-{number}"
             if run_id in taken:

@@ -54,13 +54,13 @@ class Options(argparse.Namespace):
     listener: socket.socket | None = None
 
 
-def options(arguments: Sequence[str] | None) -> Options:
+def options(arguments: Sequence[str] | None, program: str = "python app.py") -> Options:
     """Options from command line arguments, or from the environment alone where `arguments` is None.
 
     With arguments, the port is taken at once, before the slow imports: a busy port, or a host that others can reach
     without a password, ends the process here with one line and status 1.
     """
-    parser = argparse.ArgumentParser(prog="python app.py", description="Serve Fashion Forward.")
+    parser = argparse.ArgumentParser(prog=program, description="Serve Fashion Forward.")
     parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1", help="address to listen on (HOST)")
     parser.add_argument("--port", default=os.environ.get("PORT") or "8050", help="port to listen on (PORT)")
     parser.add_argument("--artifacts", type=Path, help="folder of the runs that ship with the app")
