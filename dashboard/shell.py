@@ -23,7 +23,7 @@ from dashboard.records.slices import Slices
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
-from dashboard.web import compression, errors, rate_limits, security
+from dashboard.web import compression, errors, proxy, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
 from ml.stats.failure_modes import TAGS
@@ -109,6 +109,10 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     compression.install(server)
     security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only, known=statuses.known)
     rate_limits.install(server, pace)
+    try:
+        proxy.install(server, prefix=serve.prefix(), proxies=serve.trusted_proxies(), pages=[p.PATH for p in PAGES])
+    except ValueError as wrong:
+        serve.stop(str(wrong))
     return app
 
 

@@ -89,7 +89,8 @@ def register(app: Dash, services: Services) -> None:
     # opened and closed in the browser, so that a click which shows no sample asks the server for none
     app.clientside_callback(
         """(search, pathname, elsewhere, asked) => {
-            const shown = new URLSearchParams(search || '').has('sample') && !elsewhere.includes(pathname);
+            const path = dash_clientside.address.within(pathname);
+            const shown = new URLSearchParams(search || '').has('sample') && !elsewhere.includes(path);
             const now = shown ? search : '';
             const news = now === asked ? window.dash_clientside.no_update : now;
             return [shown ? 'drawer open' : 'drawer', shown ? '0' : '-1', news];
