@@ -8,8 +8,8 @@ import numpy as np
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
+from dashboard.services.attacker import Attempt
 from dashboard.services.container import Services
-from dashboard.services.predictor import Attempt
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS
@@ -260,8 +260,8 @@ def worsened(services: Services, run: RunData, flipped: Flips, rows: np.ndarray)
     pictures, seed = run.pictures(SPLIT), int(run.manifest["config"]["seed"])
     images = pictures.images[[pictures.row(int(i)) for i in ids]]
     if flipped.name not in ATTACKS:
-        return services.predictor.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)
-    found = services.predictor.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
+        return services.attacker.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)
+    found = services.attacker.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
     return np.rint(found.images * 255).astype(np.uint8)
 
 
@@ -303,7 +303,7 @@ def question(services: Services, selection: Selection) -> Question:
 
 def tried(services: Services, asked: Question) -> Attempt:
     """The attack within the address's epsilon."""
-    return services.predictor.attack(
+    return services.attacker.attack(
         asked.run.run_id, asked.image[None], np.array([asked.klass]), asked.method, asked.epsilon / 255,
         targeted=asked.targeted,
     )  # fmt: skip
@@ -311,9 +311,7 @@ def tried(services: Services, asked: Question) -> Attempt:
 
 def least(services: Services, asked: Question) -> Attempt:
     """The smallest epsilon that flips it."""
-    return services.predictor.smallest(
-        asked.run.run_id, asked.image, asked.klass, asked.method, targeted=asked.targeted
-    )
+    return services.attacker.smallest(asked.run.run_id, asked.image, asked.klass, asked.method, targeted=asked.targeted)
 
 
 def _row(cell: Cell) -> list:

@@ -1,6 +1,6 @@
 """A run's artifacts as typed tables and arrays: one reader each."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -30,7 +30,9 @@ class Source(Protocol):
 
     def keep_mask(self, key: Hashable, make: Callable[[], Any]) -> Any: ...
 
-    def pictures(self, dataset: str, split: str) -> Pictures: ...
+    def picture_set(self, dataset: str) -> tuple[str, str]: ...
+
+    def pictures(self, dataset: str, split: str, learned: Mapping[str, str] = ...) -> Pictures: ...
 
     def about(self, dataset: str, noun: str) -> pd.DataFrame: ...
 
@@ -249,7 +251,12 @@ class RunReaders:
 
     def pictures(self, split: str) -> Pictures:
         """The pictures of this run's data set. split: test, validation or reference."""
-        return self.store.pictures(self.dataset["name"], split)
+        return self.store.pictures(self.dataset["name"], split, self.dataset.get("hashes", {}))
+
+    @property
+    def picture_set(self) -> tuple[str, str]:
+        """Name and digest of the pictures, for their addresses."""
+        return self.store.picture_set(self.dataset["name"])
 
     def picture(self, split: str, example_id: int) -> np.ndarray:
         """uint8 [h, w, c]. Raises Missing."""

@@ -1,8 +1,9 @@
 """READ: every run that can be looked at, checked once and cached; the only place that opens artifacts."""
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -159,13 +160,26 @@ class Store:
         roots = (self.library.artifacts, self.library.home)
         return any((root / "datasets" / dataset / "test.npz").is_file() for root in roots)
 
-    def pictures(self, dataset: str, split: str) -> Pictures:
-        """One split's pictures. Raises Missing or Broken."""
-        return self.keep(("pictures", dataset, split), lambda: self.library.pictures(dataset, split))
+    def picture_set(self, dataset: str) -> tuple[str, str]:
+        """Name and digest of a data set's pictures as they are now; what follows from them is kept by both."""
+        return dataset, self.library.picture_set(dataset).digest
+
+    def pictures(self, dataset: str, split: str, learned: Mapping[str, str] = MappingProxyType({})) -> Pictures:
+        """One split's pictures, read anew once the data set is imported anew. Raises Missing or Broken.
+
+        learned: file name → sha256 of what a run learned from. Where these files are others by now, its examples are
+        too, under the same ids: they are Missing.
+        """
+        now = self.library.picture_set(dataset).hashes
+        if any(learned[file] != now[file] for file in learned.keys() & now.keys()):
+            words = f"The images of {dataset} were imported anew after this run learned from them."
+            raise Missing(words, f"python -m ml train --dataset {dataset}")
+        key = ("pictures", *self.picture_set(dataset), split)
+        return self.keep(key, lambda: self.library.pictures(dataset, split))
 
     def about(self, dataset: str, noun: str) -> pd.DataFrame:
         """properties or duplicates of a data set's pictures. Raises Missing or Broken."""
-        return self.keep(("about", dataset, noun), lambda: self.library.about(dataset, noun))
+        return self.keep(("about", *self.picture_set(dataset), noun), lambda: self.library.about(dataset, noun))
 
     def _listing(self) -> tuple[list[RunEntry], str | None]:
         stamp = self.library.stamp()

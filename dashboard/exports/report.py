@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flask import Flask, Response, abort, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.comparison import verdict
@@ -175,27 +174,3 @@ def files(run: RunData) -> list[tuple[str, str]]:
     found = [(manifest["weights"]["file"], manifest["weights"]["sha256"])]
     found += [(noun["file"], noun["sha256"]) for _, noun in sorted(manifest["nouns"].items())]
     return found + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]
-
-
-def register(server: Flask, services: Services) -> None:
-    """Add /export/report.html to the server, and that of each page which is about more than a selection."""
-
-    @server.get("/export/report.html")
-    @server.get("/export/<page>-report.html")
-    def export_report(page: str = "") -> Response:
-        query = request.query_string.decode("latin-1")
-        selection = Selection.parse(query)
-        if page not in VIEWS:
-            abort(404)
-        try:
-            text = html(services, selection, f"/{page}?{query}" if query else f"/{page}", page)
-            name = "-".join(filter(None, (services.store.used(selection.run), selection.split, page, "report.html")))
-        except Missing as missing:
-            abort(404, str(missing))
-        except Broken as broken:
-            abort(409, str(broken))
-        return Response(
-            text,
-            mimetype="text/html",
-            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-        )

@@ -1,14 +1,12 @@
-"""Every panel's data as CSV: /export/<noun>.csv with the page's own query."""
+"""Every panel's data as a table, by the noun of its address: /export/<noun>.csv with the page's own query."""
 
 import base64
 import contextlib
 import csv
 import io
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from flask import Flask, Response, abort, request
 
 from dashboard.analysis import attention, confidence, robustness
 from dashboard.analysis.comparison import changes, gaps
@@ -19,7 +17,7 @@ from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
 from dashboard.figures.confusion import values as shown_values
 from dashboard.services.container import Services
-from dashboard.services.predictor import NoExplanation
+from dashboard.services.explainer import NoExplanation
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import BUCKETS
 from ml.artifacts.reader import Broken, Missing
@@ -261,7 +259,7 @@ def explanation(services: Services, selection: Selection) -> tuple[list[str], li
     gradients in logits, occlusion as the mean fall of the probability."""
     if selection.sample is None:
         raise Missing("There is no sample in this address.")
-    run = services.store.open(selection.run).asked(selection)
+    run = services.store.shown(selection.run).asked(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     image = run.picture(selection.split, selection.sample)
@@ -269,9 +267,7 @@ def explanation(services: Services, selection: Selection) -> tuple[list[str], li
     for target in explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row])):
         for way in explanations.METHODS:
             try:
-                values = services.predictor.attribution(
-                    run.run_id, image, target.id, way, key=(selection.split, selection.sample)
-                )
+                values = services.explainer.attribution(run.run_id, image, target.id, way)
             except NoExplanation:
                 continue
             body += [
@@ -349,7 +345,6 @@ def engines(run: RunData, selection: Selection) -> tuple[list[str], list[list]]:
     return list(frame.columns), frame.to_numpy(dtype=object).tolist()
 
 
-GRAPHS = {"onnx": ".onnx", "int8": "-int8.onnx"}  # noun → the end of its file's name
 TABLES = {
     "engines": engines,
     "selection": selected,
@@ -369,56 +364,17 @@ TABLES = {
 }
 
 
-def register(server: Flask, services: Services) -> None:
-    """Add /export/<noun>.csv, and /export/runs/<run_id>.zip, .md and /<noun>.onnx, to the server."""
+def of(services: Services, noun: str, selection: Selection) -> tuple[str, list[str], list[list]]:
+    """What a table is of, for its file's name; its head and its rows. Runs are those that pages show for the selection.
 
-    def attached(run_id: str, tail: str, kind: str, make: Callable[[str], str | bytes]) -> Response:
-        """run_id is looked up in the listing, so the file's name is one of ours."""
-        try:
-            content = make(run_id)
-        except Missing as missing:
-            abort(404, str(missing))
-        except Broken as broken:
-            abort(409, str(broken))
-        name = {"Content-Disposition": f'attachment; filename="{run_id}{tail}"', "Cache-Control": "no-store"}
-        return Response(content, mimetype=kind, headers=name)
-
-    @server.get("/export/runs/<run_id>.zip")
-    def export_run(run_id: str) -> Response:
-        return attached(run_id, ".zip", "application/zip", services.registry.pack)
-
-    @server.get("/export/runs/<run_id>.md")
-    def export_card(run_id: str) -> Response:
-        return attached(run_id, ".md", "text/markdown", services.registry.card)
-
-    @server.get("/export/runs/<run_id>/<noun>.onnx")
-    def export_graph(run_id: str, noun: str) -> Response:
-        if noun not in GRAPHS:
-            abort(404)
-        return attached(
-            run_id, GRAPHS[noun], "application/octet-stream", lambda name: services.registry.graph(name, noun)
-        )
-
-    @server.get("/export/<noun>.csv")
-    def export(noun: str) -> Response:
-        if noun not in TABLES and noun not in PAIRED_TABLES and noun not in EXPLAINED_TABLES:
-            abort(404)
-        selection = Selection.parse(request.query_string.decode("latin-1"))
-        try:
-            if noun in PAIRED_TABLES:
-                pair = services.store.compare(selection)
-                names = f"{pair.a.run_id}-{pair.b.run_id}"
-                head, rows = PAIRED_TABLES[noun](pair, selection)
-            elif noun in EXPLAINED_TABLES:
-                names = services.store.open(selection.run).run_id
-                head, rows = EXPLAINED_TABLES[noun](services, selection)
-            else:
-                run = services.store.open(selection.run).asked(selection)
-                names = run.run_id
-                head, rows = TABLES[noun](run, selection)
-        except (Missing, Broken):
-            abort(404)
-        name = f"{names}-{noun}-{selection.split}.csv"
-        return Response(
-            written(head, rows), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
-        )
+    Raises Missing, also where there is no such table, and Broken.
+    """
+    if noun in PAIRED_TABLES:
+        pair = services.store.compare(selection)
+        return f"{pair.a.run_id}-{pair.b.run_id}", *PAIRED_TABLES[noun](pair, selection)
+    if noun in EXPLAINED_TABLES:
+        return services.store.shown(selection.run).run_id, *EXPLAINED_TABLES[noun](services, selection)
+    if noun not in TABLES:
+        raise Missing("There is no such table.")
+    run = services.store.shown(selection.run).asked(selection)
+    return run.run_id, *TABLES[noun](run, selection)

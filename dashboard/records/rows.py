@@ -33,6 +33,20 @@ class Declined(Exception):
         self.field, self.free = field, free
 
 
+class ReadOnly(Declined):
+    """Nothing may be changed on this server."""
+
+    def __init__(self) -> None:
+        super().__init__(READ_ONLY)
+
+
+class Closed(Declined):
+    """The database cannot be used just now: what was asked for may be asked for again later."""
+
+    def __init__(self) -> None:
+        super().__init__(CLOSED)
+
+
 class Rows:
     """One owner's rows in the database, opened when first needed. Thread-safe. Without an opener there are none."""
 
@@ -53,16 +67,16 @@ class Rows:
     def writing(self) -> Iterator[Connection]:
         """A write transaction, committed to the disk at its end. Raises Declined."""
         if self.read_only:
-            raise Declined(READ_ONLY)
+            raise ReadOnly
         opened = self.opened()
         if opened is None:
-            raise Declined(CLOSED)
+            raise Closed
         try:
             with opened[1]() as connection:
                 yield connection
         except SQLAlchemyError as error:
             log.exception("the %s cannot be written", self.owner)
-            raise Declined(CLOSED) from error
+            raise Closed from error
         finally:
             self.changed()
 

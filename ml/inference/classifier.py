@@ -40,6 +40,8 @@ class Classifier:
         try:
             module = models.build(run.manifest["model"], **config)
             module.load_state_dict({name: torch.from_numpy(array) for name, array in run.weights().items()})
+        except models.NotInstalled as missing:
+            raise Broken(f"run {run.run_id}: {missing}") from missing
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, Broken):
                 raise
@@ -150,7 +152,7 @@ def folded(module: nn.Module) -> nn.Module:
     for parent in list(module.modules()):
         for (one, conv), (two, norm) in pairwise(list(parent.named_children())):
             follows = isinstance(parent, nn.Sequential) or (one[:4] == "conv" and two == f"bn{one[4:]}")
-            if follows and isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            if follows and isinstance(conv, nn.Conv2d) and type(norm) is nn.BatchNorm2d:  # timm's own also activate
                 setattr(parent, one, fuse_conv_bn_eval(conv, norm))
                 if isinstance(parent, nn.Sequential):
                     delattr(parent, two)

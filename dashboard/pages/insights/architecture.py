@@ -195,4 +195,4 @@ def first_picture(run: RunData, selection: Selection) -> str:
         ids = run.pictures(selection.split).ids
     except (LookupError, ValueError):
         return ""
-    return single_url(run.dataset["name"], selection.split, int(ids[0]))
+    return single_url(run.picture_set, selection.split, int(ids[0]))

@@ -102,7 +102,7 @@ class Sheet:
 
     def __init__(self, run: RunData, selection: Selection, predictions: Predictions, ids: list[int]) -> None:
         self.run, self.selection, self.predictions, self.ids = run, selection, predictions, ids
-        self.url = sprite_url(run.dataset["name"], selection.split, ids)
+        self.url = sprite_url(run.picture_set, selection.split, ids)
         self.next = 0
 
     def tile(self, row: int) -> html.Button:

@@ -81,7 +81,7 @@ def register(app: Dash, services: Services) -> None:
         pictures = run.pictures(selection.split)
         row = picture.row_of(pictures, chosen)
         image = pictures.images[row]
-        maps = services.predictor.feature_maps(run.run_id, image)
+        maps = services.explainer.feature_maps(run.run_id, image)
         walk = Walk(run, image, maps)
         predictions = run.predictions(selection.split)
         probabilities = predictions.probabilities[predictions.row(int(pictures.ids[row]))]
@@ -170,7 +170,7 @@ def data(run: RunData, selection: Selection, image: np.ndarray) -> list:
     rows = picture.some(pictures.labels, min(len(run.classes), 20), 0)
     ids = [int(i) for i in pictures.ids[rows]]
     height, width, channels = image.shape
-    sheet = sprite_url(run.dataset["name"], selection.split, ids)
+    sheet = sprite_url(run.picture_set, selection.split, ids)
     tiles = [
         html.Span(
             className="px",

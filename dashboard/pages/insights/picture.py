@@ -113,7 +113,7 @@ def shown(run: RunData, selection: Selection, pictures: Pictures, row: int) -> l
     right = guess == label
     return [
         html.Img(
-            src=single_url(run.dataset["name"], selection.split, example_id),
+            src=single_url(run.picture_set, selection.split, example_id),
             alt=f"Image {example_id}: {run.classes[label]}",
             className="crisp",
         ),
@@ -135,7 +135,7 @@ def strip(run: RunData, selection: Selection, pictures: Pictures, chosen: int, s
     rows = some(pictures.labels, SHOWN, shuffles)
     ids = [int(i) for i in pictures.ids[rows]]
     height, width = pictures.images.shape[1:3]
-    sheet = sprite_url(run.dataset["name"], selection.split, ids)
+    sheet = sprite_url(run.picture_set, selection.split, ids)
     return [
         html.Button(
             html.Span(className="px", style=tile_style(sheet, place, len(ids), height, width)),

@@ -28,9 +28,7 @@ PANELS = (
     picture, answer, saliency, feedback, samples, preparation, variants, other_runs, familiarity, explained, layers,
     batch, whatif,
 )  # fmt: skip
-SENTENCE = (
-    "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
-)
+SENTENCE = "Give it any picture of one thing. You see each step the picture takes, the answer, and how far to trust it."
 
 
 def layout(services: Services, selection: Selection) -> html.Div:

@@ -24,9 +24,9 @@ from dashboard.format.numbers import percent
 from dashboard.pages.prediction import address, picture, preparation, request
 from dashboard.services import feedback, uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import Broken, Missing
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
+from ml.artifacts.reader import Broken, Missing
 
 
 class Ids(StrEnum):
@@ -274,7 +274,7 @@ def ask(
     try:
         asked = request.read(services, selection, kept, mode, off, hand, engine)
         if asked is None:
-            services.predictor.warm(selection.run)  # the first picture should not wait for torch
+            services.warm(selection.run)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
             nothing = CHANGES_ONLY if selection.edits else NOTHING
             return replace(shown, face=panel_states.empty(REFUSED if refusal else nothing), error=refusal)

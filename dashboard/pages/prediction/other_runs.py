@@ -15,8 +15,8 @@ from dashboard.format.numbers import percent
 from dashboard.pages.prediction import address, answer, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services.container import Services
-from dashboard.services.predictor import Broken, Missing
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 MOST = 6  # runs asked; as many as the predictor holds open
 

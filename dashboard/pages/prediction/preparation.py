@@ -9,7 +9,8 @@ from dash import Dash, Input, Output, dcc, html
 from dashboard.components import button, card, plain, segmented
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import STEPS, Prepared
+from ml.images.form import Prepared
+from ml.images.preparation import STEPS
 
 
 class Ids(StrEnum):

@@ -14,7 +14,7 @@ from dashboard.pages.prediction import answer, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import USUAL, Agreement, Variant
+from ml.images.preparation_variants import USUAL, Agreement, Variant
 
 
 class Ids(StrEnum):

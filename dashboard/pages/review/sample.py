@@ -67,7 +67,7 @@ def means(services: Services, run: RunData) -> tuple[np.ndarray, np.ndarray]:
         each = sums / np.maximum(counts, 1).reshape(-1, 1, 1, 1)
         return each.round().astype(np.uint8), counts
 
-    return services.store.keep(("class means", run.dataset["name"]), make)
+    return services.store.keep(("class means", *run.picture_set), make)
 
 
 def probabilities(run: RunData, found: Queue, row: int) -> np.ndarray:

@@ -18,8 +18,8 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
 from dashboard.format.images import inline_url
 from dashboard.format.numbers import percent
+from dashboard.services.attacker import Attempt
 from dashboard.services.container import Services
-from dashboard.services.predictor import Attempt
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import ATTACKS

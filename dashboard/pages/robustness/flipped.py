@@ -133,7 +133,7 @@ def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
     """One button an image: before, after, what is said then, and what it is."""
     found, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
     ids = found.ids[rows].tolist()
-    url, (height, width) = sprite_url(run.dataset["name"], robustness.SPLIT, ids), form(run)
+    url, (height, width) = sprite_url(run.picture_set, robustness.SPLIT, ids), form(run)
     step, background = thinning(run), {"backgroundImage": f"var({sheet_name(run, selection)})"}
     made = []
     for place, row in enumerate(rows.tolist()):

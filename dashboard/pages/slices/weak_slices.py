@@ -201,7 +201,7 @@ def name_field(name: str, read_only: bool, draft: str) -> html.Span:
 def pictures(run: RunData, selection: Selection, strip: list[int], ids: list[int]) -> html.Div:
     """Small pictures of one sheet; each opens."""
     predictions = run.predictions(selection.split)
-    address = sprite_url(run.dataset["name"], selection.split, ids)
+    address = sprite_url(run.picture_set, selection.split, ids)
     height, width = run.dataset["height"], run.dataset["width"]
     found = []
     for example in strip:

@@ -10,6 +10,7 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
+from dashboard.analysis import run_table
 from dashboard.components import badge, button, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import clock, duration
@@ -293,14 +294,14 @@ def register(app: Dash, services: Services) -> None:
         )
 
 
-def found(services: Services, opened: object) -> runs.Row:
+def found(services: Services, opened: object) -> run_table.Row:
     """The run whose details are asked for. Raises Missing."""
     if not isinstance(opened, str):
         raise PreventUpdate
     entry = next((entry for entry in services.store.runs() if entry.run_id == opened), None)
     if entry is None:
         raise Missing("This run is not here any more. Deleted runs are listed under the table.")
-    return runs.row(services, entry, services.store.marks(), services.store.default_run())
+    return run_table.row(services, entry, services.store.marks(), services.store.default_run())
 
 
 # ---- wishes; each raises Declined
@@ -392,7 +393,7 @@ def undone(services: Services, last: object) -> Outcome:
 # ---- words
 
 
-def facts(row: runs.Row, changes: bool) -> list[Any]:
+def facts(row: run_table.Row, changes: bool) -> list[Any]:
     """Numbers with n and intervals, and how the run came about."""
     if not row.entry.ok:
         return [html.P(["This run cannot be used: ", row.entry.reason, "."], className="quiet")]
@@ -431,7 +432,7 @@ def facts(row: runs.Row, changes: bool) -> list[Any]:
     return [html.Dl(pairs, className="facts"), again]
 
 
-def default(row: runs.Row, history: list[Promotion], marks: RunMetadata) -> list[Any]:
+def default(row: run_table.Row, history: list[Promotion], marks: RunMetadata) -> list[Any]:
     """Whether the run is what opens when an address names none, and how that came about."""
     last = history[0] if history else None
     parts: list[Any] = []
@@ -454,7 +455,7 @@ def default(row: runs.Row, history: list[Promotion], marks: RunMetadata) -> list
     return parts
 
 
-def links(row: runs.Row, services: Services, selection: Selection) -> list[Any]:
+def links(row: run_table.Row, services: Services, selection: Selection) -> list[Any]:
     """Compare and export."""
     if not row.entry.ok:
         return []

@@ -15,9 +15,9 @@ from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused
-from dashboard.services.predictor import need
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.inference.onnx import need
 
 NOUN = "engines"
 NAMES = {"torch": "torch, fp32", "onnx": "ONNX, fp32", "int8": "ONNX, int8"}

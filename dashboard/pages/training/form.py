@@ -12,13 +12,13 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import button, card, graph, segmented
 from dashboard.figures import progress
-from dashboard.format import training_settings
 from dashboard.format.numbers import about, roughly, size
 from dashboard.pages.training import other_runs
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.services.jobs import FIELDS, DataChoice, Field, Invalid, Refused, View
 from dashboard.state.selection import Selection
+from ml.training import wording
 
 STEP = 500  # of the slider of training images
 OWN = "own"  # no preset
@@ -145,7 +145,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         button("Start training", id=Ids.START, kind="primary"),
         html.P(id=Ids.NOTICE, className="form-error", role="alert"),
         html.P(id=Ids.ESTIMATE, className="faint estimate"),
-        dcc.Store(id=Memory.FIELDS, data=[[name, CONTROLS[name], training_settings.label(name)] for name in NAMES]),
+        dcc.Store(id=Memory.FIELDS, data=[[name, CONTROLS[name], wording.label(name)] for name in NAMES]),
         dcc.Store(id=Memory.PRESETS, data=presets),
         dcc.Store(id=Memory.BASIS, data=basis),
     ]
@@ -160,7 +160,7 @@ def bases(services: Services) -> dict[str, dict[str, Any]]:
 
 def basis(title: str, values: Mapping[str, Any], preset: str | None = None) -> dict[str, Any]:
     """What the form is filled from, and compared with until something else fills it. values: as JSON."""
-    texts = {name: training_settings.text(name, value) for name, value in values.items()}
+    texts = {name: wording.text(name, value) for name, value in values.items()}
     return {"preset": preset, "title": title, "values": dict(values), "texts": texts}
 
 
@@ -205,7 +205,7 @@ def part(name: str, what: str) -> str:
 def _field(name: str, services: Services, values: Mapping[str, Any], data: DataChoice) -> html.Div:
     """A label, its control, a place for what is wrong; and what is allowed and what it does, as data."""
     field = FIELDS.get(name)
-    words: Any = training_settings.label(name)
+    words: Any = wording.label(name)
     if name == "train_images":
         words = [words, " ", html.Span(id=Ids.COUNT, className="quiet")]
     several = field is not None and field.kind == "several"
@@ -216,12 +216,12 @@ def _field(name: str, services: Services, values: Mapping[str, Any], data: DataC
     )
     limit = ""
     if field is not None and field.low is not None and field.high is not None and name != "train_images":
-        limit = training_settings.span(field.low, field.high)
+        limit = wording.span(field.low, field.high)
     held = _control(name, field, services, values, data)
     if several:
         held = html.Div(held, role="group", **{"aria-labelledby": part(name, "label")})
     # limit and help are made by assets/training.js: a component each would cost the browser more than all the rest
-    words = training_settings.HELP.get(name) or _said(field)
+    words = wording.HELP.get(name) or _said(field)
     return html.Div(
         [label, held, html.Small(id=part(name, "error"), className="bad", role="alert")],
         className="field",
@@ -247,11 +247,11 @@ def _control(name: str, field: Field | None, services: Services, values: Mapping
     if field.kind == "switch":
         return dbc.Checkbox(id=id, label="On", value=bool(value))
     if field.kind in ("choice", "several"):
-        offered = [_option(choice, training_settings.text("", choice)) for choice in field.choices]
+        offered = [_option(choice, wording.text("", choice)) for choice in field.choices]
         if field.kind == "choice":
             return dbc.Select(id=id, options=offered, value=value)
         return dbc.Checklist(id=id, options=offered, value=list(value or ()), className="checks")
-    more = {"placeholder": training_settings.text(name, None)} if field.optional else {}
+    more = {"placeholder": wording.text(name, None)} if field.optional else {}
     if field.kind == "whole":
         return dbc.Input(
             id=id, type="number", value="" if value is None else value, min=field.low, max=field.high, step=1,
@@ -480,7 +480,7 @@ def register(app: Dash, services: Services) -> None:
             del known[name]
         words = f"The form has the settings of {title}."
         if absent:
-            left = " and ".join(f"{training_settings.label(name).lower()} {str(config[name])[:60]}" for name in absent)
+            left = " and ".join(f"{wording.label(name).lower()} {str(config[name])[:60]}" for name in absent)
             words += f" Not on this machine: {left}."
         return basis(title, known), words
 

@@ -11,7 +11,7 @@ import dash_bootstrap_components as dbc
 import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
-from flask import Response, abort, has_request_context, send_file
+from flask import has_request_context
 
 from dashboard import theme
 from dashboard.components import STATES, button, graph, icon, plain, save_menu
@@ -388,13 +388,6 @@ def register(app: Dash, services: Services) -> None:
     app.clientside_callback(
         ClientsideFunction("training", "follow"), Input(Ids.LOG_TEXT, "children"), prevent_initial_call=True
     )
-
-    @app.server.get("/training/log/<job_id>.txt")
-    def export_log(job_id: str) -> Response:
-        file = services.jobs.log_file(job_id)
-        if file is None:
-            abort(404)
-        return send_file(file.resolve(), mimetype="text/plain", as_attachment=True, download_name=f"{job_id}.txt")
 
     @app.callback(
         Output(Memory.ACTED, "data"),

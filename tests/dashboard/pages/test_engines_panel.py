@@ -12,8 +12,8 @@ from dashboard.data.store import Store
 from dashboard.pages.training import engines
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Missing, Predictor
 from ml.artifacts import writer
+from ml.artifacts.reader import Missing
 from ml.jobs.queue import JobTable
 from tests.dashboard.pages.test_prediction import words
 
@@ -42,7 +42,7 @@ MEASURED = pd.DataFrame([row("torch", p50_ms=2.0), row("onnx"), row("int8", **SM
 
 @pytest.fixture
 def services(home, no_artifacts):
-    return Services(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home, artifacts=no_artifacts))
+    return Services(Store(no_artifacts, home), Jobs(home, artifacts=no_artifacts))
 
 
 def test_the_table_has_every_share_with_its_interval(services):

@@ -31,14 +31,15 @@ from dashboard.pages.prediction import request as question
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Agreement, Predictor, Variant
+from dashboard.services.networks import Networks
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
+from ml.images.preparation_variants import Agreement, Variant
 
 
 @pytest.fixture
 def services(home, no_artifacts):
-    return Services(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
+    return Services(Store(no_artifacts, home), Jobs(home))
 
 
 @pytest.fixture
@@ -499,7 +500,7 @@ def test_the_strip_survives_forged_values(services, number, chosen):
 
 
 def test_the_layout_never_asks_the_network(services, monkeypatch):
-    monkeypatch.setattr(Predictor, "_open", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr(Networks, "open", lambda *_: pytest.fail("the network was asked"))
     page = prediction.layout(services, Selection())
     text = str(page)
     for name in ("prediction-upload", "prediction-label", "prediction-confidence", "prediction-error"):

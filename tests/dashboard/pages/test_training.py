@@ -56,10 +56,9 @@ def test_every_choice_has_a_field_with_label_limits_help_and_a_place_for_errors(
     from dashboard.data.store import Store
     from dashboard.services.container import Services
     from dashboard.services.jobs import Jobs
-    from dashboard.services.predictor import Predictor
     from dashboard.state.selection import Selection
 
-    services = Services(Store(own, own), Predictor(own, own), Jobs(own))
+    services = Services(Store(own, own), Jobs(own))
     text = json.dumps(form.layout(services, Selection()).to_plotly_json(), default=lambda part: part.to_plotly_json())
     assert set(form.CONTROLS) == {*FIELDS, "name"}
     assert set(untouched()) == set(form.CONTROLS.values())
@@ -85,7 +84,7 @@ def test_what_no_browser_sends_is_refused_beside_its_field(client, own):
     for field, value in itertools.product([name for name in FIELDS if name not in anything], wrong):
         status, made = start(client, **{form.CONTROLS[field]: value})
         assert status == 200, (field, value)
-        assert made[form.part(field, "error")]["children"].startswith(form.training_settings.label(field)), (
+        assert made[form.part(field, "error")]["children"].startswith(form.wording.label(field)), (
             field,
             value,
         )

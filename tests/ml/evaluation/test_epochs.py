@@ -77,7 +77,7 @@ def test_an_interrupted_training_has_the_same_recording(few, data, tmp_path):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        pipeline.train(CONFIG, run_id="again", home=tmp_path, on_batch=stop, slow=False)
+        pipeline.train(CONFIG, run_id="again", home=tmp_path, callbacks=pipeline.Callbacks(on_batch=stop), slow=False)
     broken = tmp_path / "runs" / "again.partial"
     assert sorted(path.name for path in broken.glob("checkpoint-epoch-*")) == ["checkpoint-epoch-001.npz"]
     (broken / "checkpoint-epoch-002.npz").write_bytes(b"PK\x03\x04 half a file")
