@@ -201,7 +201,6 @@ def test_a_training_is_watched_beneath_the_prefix(proxied, page, idle, outside):
     at = proxied + ON.rstrip("/")
     page.goto(at + "/")
     page.locator("#app-links a[data-page='/training']").click()
-    page.select_option("#training-dataset-select", "bars")
     page.select_option("#training-model-select", "compact_cnn")
     page.fill("#training-epochs-input", "1")
     page.fill("#training-name-input", "mine")
@@ -218,7 +217,7 @@ def test_a_training_is_watched_beneath_the_prefix(proxied, page, idle, outside):
     page.wait_for_function(idle)
 
 
-def test_the_prefix_alone_and_lost_addresses_lead_to_the_app(proxied, new_page, idle):
+def test_the_prefix_without_a_slash_leads_to_the_app(proxied, new_page, idle):
     for prefix in (OFF, ON, ALONE):
         page = new_page()
         page.goto(proxied + prefix.rstrip("/"))
