@@ -1,7 +1,6 @@
 """The frame every page stands in: the Dash object, navigation, run picker, theme, sample drawer."""
 
 from pathlib import Path
-from types import ModuleType
 
 import dash_bootstrap_components as dbc
 import plotly.io as pio
@@ -13,11 +12,12 @@ from flask import request
 from dashboard import theme
 from dashboard.analysis import label_review
 from dashboard.api import health, metrics, routes, whatif
-from dashboard.components import button, icon, panel_states, plain, sample_drawer, selection_bar
+from dashboard.components import button, explanations, icon, panel_states, plain, sample_drawer, selection_bar
+from dashboard.components.page import Page, merged
 from dashboard.data.store import Store
 from dashboard.exports import report, tables
 from dashboard.format import images
-from dashboard.pages import PAGES
+from dashboard.pages import PAGES, TABLES
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
@@ -112,8 +112,8 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     sample_drawer.register(app, services)
     server = app.server
     images.register(server, store)
-    tables.register(server, services)
-    report.register(server, services)
+    tables.register(server, services, merged([TABLES, explanations.TABLES]))
+    report.register(server, services, PAGES)
     label_review.register(server, services)
     inbox.register(server, services)
     metrics.register(server, services)
@@ -121,7 +121,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     routes.register(server, services)
     health.register(server, services)
     compression.install(server)
-    security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only)
+    security.install(app, pages=[page.path for page in PAGES], read_only=read_only)
     rate_limits.install(server, pace)
     return app
 
@@ -199,7 +199,7 @@ def register(app: Dash, services: Services) -> None:
         State(URL, "search"),
     )
     def draw_page(pathname: str | None, search: str | None):
-        page = next((page for page in PAGES if pathname == page.PATH), None)
+        page = next((page for page in PAGES if pathname == page.path), None)
         content = page.layout(services, Selection.parse(search)) if page else nowhere()
         return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES], foot(services))))
 
@@ -299,10 +299,10 @@ def option(entry: RunEntry, marks: RunMetadata) -> dict[str, object]:
     return {"value": entry.run_id, "label": f"{name} · {100 * result['correct'] / result['n']:.1f} %"}
 
 
-def link(page: ModuleType, current: bool) -> html.Li:
+def link(page: Page, current: bool) -> html.Li:
     """A page in the navigation."""
     mark = {"aria-current": "page"} if current else {}
-    return html.Li(html.A(page.TITLE, href=page.PATH, **{"data-page": page.PATH}, **mark))
+    return html.Li(html.A(page.title, href=page.path, **{"data-page": page.path}, **mark))
 
 
 def foot(services: Services) -> list:

@@ -13,6 +13,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.analysis import confidence
 from dashboard.components import bins, clicks, graph, plain
 from dashboard.data.store import RunData
+from dashboard.exports.tables import Table, of_run
 from dashboard.figures import calibration as figures
 from dashboard.services.container import Services
 from dashboard.state.selection import BINS, Selection
@@ -164,3 +165,22 @@ def clicked(click: Any) -> tuple[str, int] | None:
     if curve in (figures.BINS_AT, figures.DOTS):
         return "conf", k
     return ("tempered", k) if curve == figures.AFTER else None
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row a bin of the confidence, and of the scaled one where there is a temperature; as the panel counts them."""
+    predictions, at = run.predictions(selection.split), confidence.counted(run, selection)
+    said = {"none": predictions.confidence}
+    if "calibration" in run.manifest["nouns"]:
+        said["temperature"] = run.tempered(selection.split)
+    rows = []
+    for scaling, values in said.items():
+        table = confidence.bins(values[at], predictions.right[at])
+        low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
+        for (a, b, n, right, c), x, y in zip(table.itertuples(index=False), low, high, strict=True):
+            doubt = (f"{c:.6f}", f"{x:.6f}", f"{y:.6f}") if n else ("", "", "")
+            rows.append([scaling, f"{a:.6f}", f"{b:.6f}", n, right, *doubt])
+    return ["scaling", "from", "to", "n", "right", "mean confidence", "low", "high"], rows
+
+
+TABLES = {"calibration": of_run(csv_rows)}

@@ -36,7 +36,7 @@ def terms(a: str, b: str, *, paired: bool) -> Terms:
     return Terms(buckets, "one alone says", a, f"{a} confidence", True) if paired else Terms(buckets)
 
 
-def layout() -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """Place it under the scores; it sticks below the navigation."""
     return html.Div(
         [

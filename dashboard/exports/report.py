@@ -1,8 +1,9 @@
 """What a view says as one file: /export/report.html with the page's own query. It opens with the network off."""
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from flask import Flask, Response, abort, request
@@ -10,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.comparison import verdict
 from dashboard.data.store import RunData
-from dashboard.exports.report_views import VIEWS, strip
+from dashboard.exports.report_views import View, selected, strip
 from dashboard.figures.confusion import values
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
@@ -25,6 +26,7 @@ STRIP = 10  # pictures of each slice
 SCORES = {
     "accuracy": "accuracy", "macro_f1": "macro-F1", "loss": "loss, nats", "calibration_error": "calibration error",
 }  # fmt: skip
+Show = Callable[[Services, Selection], View]
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -34,12 +36,12 @@ TEMPLATES = Environment(
 )
 
 
-def html(services: Services, selection: Selection, address: str, page: str = "") -> str:
+def html(services: Services, selection: Selection, address: str, show: Show = selected) -> str:
     """The report of a view as one page without scripts, fonts or links to files. address: of the view itself.
 
-    page: a key of VIEWS, '' where a selection is all that the view is about. Raises Missing, Broken.
+    show: what the page with that address shows. Raises Missing, Broken.
     """
-    view = VIEWS[page](services, selection)
+    view = show(services, selection)
     run, selection = view.run, view.selection
     predictions = run.predictions(selection.split)
     kept = predictions.kept
@@ -58,7 +60,7 @@ def html(services: Services, selection: Selection, address: str, page: str = "")
         confused=confused(run, selection),
         slices=slices(run, selection.split),
         tags=tags(run, selection, view.ids),
-        against="" if page else against(services, selection),
+        against=against(services, selection) if show is selected else "",
         files=files(run),
     )
 
@@ -177,18 +179,29 @@ def files(run: RunData) -> list[tuple[str, str]]:
     return found + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]
 
 
-def register(server: Flask, services: Services) -> None:
+class Reported(Protocol):
+    """A page, as far as its report goes."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def report(self) -> Show | None: ...
+
+
+def register(server: Flask, services: Services, pages: Iterable[Reported]) -> None:
     """Add /export/report.html to the server, and that of each page which is about more than a selection."""
+    views = {page.path.strip("/"): page.report for page in pages if page.report is not None}
 
     @server.get("/export/report.html")
     @server.get("/export/<page>-report.html")
     def export_report(page: str = "") -> Response:
         query = request.query_string.decode("latin-1")
         selection = Selection.parse(query)
-        if page not in VIEWS:
+        if page not in views:
             abort(404)
         try:
-            text = html(services, selection, f"/{page}?{query}" if query else f"/{page}", page)
+            text = html(services, selection, f"/{page}?{query}" if query else f"/{page}", views[page])
             name = "-".join(filter(None, (services.store.used(selection.run), selection.split, page, "report.html")))
         except Missing as missing:
             abort(404, str(missing))

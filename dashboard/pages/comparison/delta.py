@@ -9,7 +9,7 @@ from dashboard import theme
 from dashboard.components import card, csv_link, matrix, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import RunPair
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_pair, url
 from dashboard.figures import delta as figure
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
@@ -29,7 +29,7 @@ class Ids(StrEnum):
     CSV = "comparison-delta-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The matrix with its labels as buttons, the same as a table of buttons, and the largest changes."""
     legend = [
         html.Span([letter("b"), "better"]),
@@ -42,7 +42,7 @@ def layout() -> html.Article:
         className="cm-side",
     )
     body = [slot(Ids.FACE), html.Div([matrix.layout(ID, legend, bare=True), side], className="cm-lay")]
-    return card("What changed in the confusion", __doc__ or "", body, tools=matrix.view_switch(ID), span=7)
+    return card("What changed in the confusion", __doc__, body, tools=matrix.view_switch(ID))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -76,7 +76,7 @@ def register(app: Dash, services: Services) -> None:
             table(pair, selection, first, second),
             top(pair, selection, first, second),
             f"up to {most:,}, square-root scale" if most else "no difference",
-            csv_link(tables.url("delta", selection)),
+            csv_link(url("delta", selection)),
         )
 
     @app.callback(
@@ -123,3 +123,14 @@ def top(pair: RunPair, selection: Selection, first: np.ndarray, second: np.ndarr
         if change[i, j]
     ]
     return matrix.toplist(cells, selection, "No mistake changed.")
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """The matrix of differences as it is shown: A minus B."""
+    first, second = pair.confusions(selection)
+    return ["true \\ predicted", *pair.a.classes], [
+        [name, *map(int, row)] for name, row in zip(pair.a.classes, first - second, strict=True)
+    ]
+
+
+TABLES = {"delta": of_pair(csv_rows)}

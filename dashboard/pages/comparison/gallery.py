@@ -8,9 +8,9 @@ from dash.exceptions import PreventUpdate
 from dashboard.components import button, csv_link, dot, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import RunPair
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_pair, url
 from dashboard.services.container import Services
-from dashboard.state.selection import Selection
+from dashboard.state.selection import BUCKETS, Selection
 
 FACE = "comparison-gallery-face"
 GRID = "comparison-gallery-grid"
@@ -21,7 +21,7 @@ CSV = "comparison-gallery-csv"
 SORTS = {"confident": "Furthest apart", "unsure": "Least confident", "id": "By id"}
 
 
-def layout(selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The images of the selection, a page at a time."""
     sort = dbc.Select(
         id=SORT,
@@ -68,7 +68,7 @@ def register(app: Dash, services: Services) -> None:
             ]
             return title, html.Div(nothing, className="c12"), None, None
         page, here = tiles.shown(selection, n)
-        csv = csv_link(tables.url("pairs", selection))
+        csv = csv_link(url("pairs", selection))
         return title, pictures(pair, selection, rows[here]), tiles.pager(selection, page, n), csv
 
     @app.callback(
@@ -102,3 +102,21 @@ def pictures(pair: RunPair, selection: Selection, rows: np.ndarray) -> list:
         lines.append(html.Span(f"is {classes[label]}", className="l2"))
         captions.append((lines, ", ".join(spoken)))
     return tiles.gallery(pair.a, selection, pair.ids[rows].tolist(), captions)
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """The gallery's rows on a page about two runs, in its order."""
+    rows, said, names = pair.ordered(selection), pair.answers, pair.a.classes
+    first, second = (p.max(1) for p in pair.probabilities())
+    ids = pair.ids
+    head = ["split", "example_id", "true", "A", "A confidence", "B", "B confidence", "who is right"]
+    return head, [
+        [
+            selection.split, int(ids[i]), names[said.labels[i]], names[said.a[i]], f"{first[i]:.6f}", names[said.b[i]],
+            f"{second[i]:.6f}", BUCKETS[said.bucket[i]],
+        ]
+        for i in rows
+    ]  # fmt: skip
+
+
+TABLES = {"pairs": of_pair(csv_rows)}

@@ -6,10 +6,11 @@ from dashboard import theme
 from dashboard.analysis.comparison import gaps
 from dashboard.components import card, class_bars, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.data.store import RunPair
+from dashboard.exports.tables import Table, of_pair, url
 from dashboard.figures import gaps as figure
 from dashboard.services.container import Services
-from dashboard.state.selection import Selection
+from dashboard.state.selection import BUCKETS, Selection
 
 ID = "comparison-gaps"
 FACE = f"{ID}-face"
@@ -19,10 +20,10 @@ HOW = (
 )
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Bars in class order, like the rows of the matrix beside them."""
     body = [slot(FACE), class_bars.layout(ID), html.P(HOW, className="faint small")]
-    return card("Gap per class", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), span=5, id=f"{ID}-card")
+    return card("Gap per class", __doc__, body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
 
 
 def register(app: Dash, services: Services) -> None:
@@ -61,7 +62,21 @@ def register(app: Dash, services: Services) -> None:
             (figure.points(g), f"±{50 * (high - low):.1f}") if n else ("–", "")
             for g, low, high, n in zip(found.gap, found.low, found.high, found.n, strict=True)
         ]
-        csv = csv_link(tables.url("gaps", selection))
+        csv = csv_link(url("gaps", selection))
         return drawn, buttons, class_bars.value_lines(lines), {"--n": len(classes)}, csv
 
     class_bars.register(app, ID, "true", Selection.differing)
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """One row a class: its buckets, the gap with its interval, and both p values."""
+    found = gaps(pair.by_class(selection))
+    head = ["class", "n", *BUCKETS, "gap", "low", "high", "p", "p adjusted"]
+    numbers = zip(found.gap, found.low, found.high, found.p, found.adjusted, strict=True)
+    return head, [
+        [name, int(row.sum()), *map(int, row), *(f"{x:.6g}" for x in more)]
+        for name, row, more in zip(pair.a.classes, found.buckets, numbers, strict=True)
+    ]
+
+
+TABLES = {"gaps": of_pair(csv_rows)}

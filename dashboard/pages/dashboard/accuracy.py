@@ -6,7 +6,8 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, class_bars, csv_link, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.data.store import RunData
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import accuracy as figure
 from dashboard.format.proportion import Proportion
 from dashboard.pages.dashboard.scores import floor_of
@@ -75,8 +76,32 @@ def register(app: Dash, services: Services) -> None:
             buttons,
             values,
             {"--n": len(names)},
-            csv_link(tables.url("scores", selection)),
+            csv_link(url("scores", selection)),
             options,
         )
 
     class_bars.register(app, ID, "true")
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """Scores of the split, with class names."""
+    frame = run.scores(selection.split)
+    names = [
+        ("all" if value is None else run.classes[value])
+        for value in frame["class"].astype(object).where(frame["class"].notna(), None)
+    ]
+    rows = [
+        [
+            name,
+            row.metric,
+            row.value,
+            "" if row.low != row.low else row.low,
+            "" if row.high != row.high else row.high,
+            row.n,
+        ]
+        for name, row in zip(names, frame.itertuples(), strict=True)
+    ]
+    return ["class", "metric", "value", "low", "high", "n"], rows
+
+
+TABLES = {"scores": of_run(csv_rows)}

@@ -11,12 +11,13 @@ from dashboard.analysis.confidence import Answers
 from dashboard.components import bins, button, card, clicks, csv_link, graph, lazy_panel, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import RunData
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import confidence as figure
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.stats.intervals import wilson
 
 ID = "dashboard-confidence"
 FACE = f"{ID}-face"
@@ -52,7 +53,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
             className="sure",
         ),
     ]
-    return card("Confidence", __doc__ or "", body, span=7, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
+    return card("Confidence", __doc__, body, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
 
 
 def register(app: Dash, services: Services, asked: str) -> None:
@@ -77,7 +78,7 @@ def register(app: Dash, services: Services, asked: str) -> None:
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
         found = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
         said = f"{100 * (selection.reject or 0):.0f} %"
-        return drawn, found, said, answers(run, selection), csv_link(tables.url("abstention", selection))
+        return drawn, found, said, answers(run, selection), csv_link(url("abstention", selection))
 
     # another address moves the slider, but never under a hand
     app.clientside_callback(
@@ -180,3 +181,21 @@ def presets(run: RunData, selection: Selection) -> list:
             className="way",
         )
     ]
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row a threshold: how many are answered, how many of those right, each share with its 95 % interval."""
+    table, n = confidence.curve(run, selection), len(confidence.counted(run, selection))
+    answered, right = table["answered"].to_numpy(), table["right"].to_numpy()
+    covered, sure = wilson(answered, n), wilson(right, answered)
+    head = ["threshold", "n", "answered", "coverage", "low", "high", "right", "accuracy", "low", "high"]
+    return head, [
+        [
+            f"{t:.2f}", n, int(k), f"{k / max(n, 1):.6f}", f"{covered[0][i]:.6f}", f"{covered[1][i]:.6f}", int(r),
+            *((f"{r / k:.6f}", f"{sure[0][i]:.6f}", f"{sure[1][i]:.6f}") if k else ("", "", "")),
+        ]
+        for i, (t, k, r) in enumerate(zip(table["threshold"], answered, right, strict=True))
+    ]  # fmt: skip
+
+
+TABLES = {"abstention": of_run(csv_rows)}

@@ -5,7 +5,8 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, class_bars, csv_link, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.data.store import RunData
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import distribution as figure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -59,7 +60,7 @@ def register(app: Dash, services: Services) -> None:
             buttons,
             class_bars.value_lines(lines),
             {"--n": classes},
-            csv_link(tables.url("distribution", selection)),
+            csv_link(url("distribution", selection)),
         )
 
     class_bars.register(app, ID, "pred")
@@ -68,3 +69,14 @@ def register(app: Dash, services: Services) -> None:
 def gap(difference: int) -> str:
     """'+3', '−4' or '±0'."""
     return f"{'+' if difference > 0 else '−' if difference < 0 else '±'}{abs(difference):,}"
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """How often each class was guessed and was the truth, under every chip but predicted."""
+    guesses, truths = run.distribution(selection)
+    return ["class", "guessed", "true"], [
+        [name, int(g), int(t)] for name, g, t in zip(run.classes, guesses, truths, strict=True)
+    ]
+
+
+TABLES = {"distribution": of_run(csv_rows)}

@@ -6,7 +6,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, csv_link, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.data.store import RunData
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
@@ -65,7 +66,7 @@ def register(app: Dash, services: Services) -> None:
             title,
             tiles.answers(run, selection, rows[here]),
             tiles.pager(selection, page, n),
-            csv_link(tables.url("selection", selection)),
+            csv_link(url("selection", selection)),
         )
 
     @app.callback(
@@ -79,3 +80,25 @@ def register(app: Dash, services: Services) -> None:
         if not isinstance(sort, str) or sort not in SORTS or sort == selection.sort:
             raise PreventUpdate
         return selection.with_(sort=sort).query()
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """The gallery's rows, in its order: id, truth, guess, confidence, one probability a class."""
+    predictions = run.predictions(selection.split)
+    rows = run.ordered(selection)
+    head = ["split", "example_id", "true", "predicted", "confidence", *(f"p {name}" for name in run.classes)]
+    body = [
+        [
+            selection.split,
+            int(predictions.ids[i]),
+            run.classes[predictions.labels[i]],
+            run.classes[predictions.predicted[i]],
+            f"{predictions.confidence[i]:.6f}",
+            *(f"{p:.6f}" for p in predictions.probabilities[i]),
+        ]
+        for i in rows
+    ]
+    return head, body
+
+
+TABLES = {"selection": of_run(csv_rows)}

@@ -33,7 +33,7 @@ TICK_MS = 1_000
 NOTHING = "No accepted feedback can be learned from yet: accept some above first."
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """What would be learned from, the button, and how far it is."""
     form = html.Div(
         [
@@ -58,9 +58,7 @@ def layout() -> html.Article:
         dcc.Interval(id=Ids.TICK, interval=TICK_MS, disabled=True),
         html.Div([form, html.Div(id=Ids.LIVE, className="fb-live", role="status")], className="fb-finetune"),
     ]
-    return card(
-        "Fine-tune, then compare", __doc__ or "", [slot(Ids.FACE), html.Div(parts)], id="feedback-finetune-card"
-    )
+    return card("Fine-tune, then compare", __doc__, [slot(Ids.FACE), html.Div(parts)], id="feedback-finetune-card")
 
 
 def register(app: Dash, services: Services) -> None:

@@ -34,7 +34,7 @@ MOVE = """(asked, colour) => {
 }"""
 
 
-def bar() -> html.Section:
+def bar(services: Services, selection: Selection) -> html.Section:
     """The slider, above everything that follows it; it stays in view."""
     return html.Section(
         [
@@ -54,7 +54,7 @@ def bar() -> html.Section:
     )
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Matrix and classes, drawn when they come near the window."""
     left = matrix.layout(ID, [], bare=True)
     right = html.Div(
@@ -66,7 +66,7 @@ def layout() -> html.Article:
         className="by-class",
     )
     body = [slot(FACE, "Counting"), *lazy_panel.layout(NEAR), html.Div([left, right], className="epoch-two")]
-    return card("Time machine", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
+    return card("Time machine", __doc__, body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
 
 
 def register(app: Dash, services: Services) -> None:

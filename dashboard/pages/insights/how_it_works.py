@@ -42,7 +42,7 @@ def body_id(step: str) -> str:
 LOSS = "insights-lesson-loss-graph"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Six numbered places."""
     steps = [
         html.Li(
@@ -54,9 +54,7 @@ def layout() -> html.Article:
         )
         for number, (step, title) in enumerate(zip(STEPS, TITLES, strict=True), 1)
     ]
-    return card(
-        "How does this work?", __doc__ or "", [slot(Ids.FACE), html.Ol(steps, id=Ids.STEPS, className="lesson")]
-    )
+    return card("How does this work?", __doc__, [slot(Ids.FACE), html.Ol(steps, id=Ids.STEPS, className="lesson")])
 
 
 def register(app: Dash, services: Services) -> None:

@@ -29,7 +29,7 @@ class Ids(StrEnum):
 SHOWN = 15  # pictures to choose from
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The chosen picture above a handful of others."""
     body = [
         slot(Ids.FACE),
@@ -40,9 +40,8 @@ def layout() -> html.Article:
     ]
     return card(
         "Your picture",
-        __doc__ or "",
+        __doc__,
         body,
-        span=3,
         tools=button([icon("shuffle"), "Others"], id=Ids.SHUFFLE, small=True),
     )
 

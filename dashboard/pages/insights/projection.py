@@ -13,7 +13,7 @@ from dashboard import theme
 from dashboard.components import card, clicks, csv_link, dot, graph, icon, panel_states, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import RunData
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import projection as figures
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
@@ -52,7 +52,7 @@ COLOURS = [("true", "True class"), ("predicted", "Predicted"), ("outcome", "Righ
 DOCUMENT = "/export/projection.html"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The chart, its legend, the picture that follows the pointer."""
     chart = graph(SPACE, modebar=True, clear_on_unhover=True)
     chart.config["scrollZoom"] = False  # a wheel over the chart goes on scrolling the page
@@ -71,9 +71,8 @@ def layout() -> html.Article:
     ]
     return card(
         "Feature space",
-        __doc__ or "",
+        __doc__,
         body,
-        span=7,
         tools=html.Span(links(Selection(), "true", "light"), id=Ids.CSV, className="row-ff"),
     )
 
@@ -371,3 +370,12 @@ def document(scene: Scene) -> str:
         full_html=True,
         config={"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"]},
     )
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """Coordinates of the split."""
+    frame = run.projection(selection.split)
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+TABLES = {"projection": of_run(csv_rows)}

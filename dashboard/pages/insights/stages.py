@@ -2,6 +2,9 @@
 
 from dash import Dash, Input, Output, State, dcc
 
+from dashboard.services.container import Services
+from dashboard.state.selection import Selection
+
 START = "insights-start-state"  # 1 when the first panels are on screen
 LATER = "insights-later-state"  # 1 when the 3D chart is drawn, or will not be
 INSIDE = "insights-inside-state"  # 1 when the panels that need the network come near the window
@@ -42,12 +45,12 @@ NEAR = """(id) => {
 }"""
 
 
-def layout() -> list[dcc.Store]:
+def layout(services: Services, selection: Selection) -> list[dcc.Store]:
     """Memory of this visit."""
     return [dcc.Store(id=START), dcc.Store(id=LATER), dcc.Store(id=INSIDE)]
 
 
-def register(app: Dash) -> None:
+def register(app: Dash, _: Services) -> None:
     """set_props, not outputs: panels must not wait for each other when the address changes."""
     app.clientside_callback(PAINTED % START, Input(ARCHITECTURE, "children"), State(START, "data"))
     app.clientside_callback(

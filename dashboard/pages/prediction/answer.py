@@ -1,7 +1,6 @@
 """What the network takes the picture for, and how sure it is."""
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -20,7 +19,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.figures import probabilities
-from dashboard.pages.prediction import address, picture, preparation, request
+from dashboard.pages.prediction import address, picture, preparation, request, samples
 from dashboard.services import feedback, uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import Broken, Missing
@@ -64,8 +63,9 @@ MOVE = """(told) => {
 }"""
 
 
-def layout(saliency: Component, classes: Sequence[str], selection: Selection) -> html.Article:
+def layout(services: Services, selection: Selection, explanation: Component) -> html.Article:
     """How it is told; picture with its explanation, the answer in words, all classes as bars."""
+    classes = samples.class_names(services, selection)
     words = html.Div(
         [
             html.Div(id=Ids.BADGE, className="badge-slot"),
@@ -112,9 +112,9 @@ def layout(saliency: Component, classes: Sequence[str], selection: Selection) ->
             ),
             html.Div(panel_states.empty(NOTHING), id=Ids.FACE, className="face-slot"),
             html.Div([plain.place(Ids.TOLD, className="told"), slider], className="ways"),
-            html.Div([saliency, words, bars], id=Ids.BODY, className="answer"),
+            html.Div([explanation, words, bars], id=Ids.BODY, className="answer"),
         ],
-        className="ff-card c8",
+        className="ff-card",
     )
 
 

@@ -11,6 +11,7 @@ from dashboard.pages.prediction import answer, on_demand
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import NoExplanation
+from dashboard.state.selection import Selection
 
 ID = "prediction-explained"
 FACE = "prediction-explained-face"
@@ -19,11 +20,11 @@ ASKED = "prediction-explained-asked"  # dcc.Store: the answer's state from then 
 CELLS = [(row, way) for row in explanations.ROWS for way in explanations.METHODS]
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The grid; it asks the network when it is looked at."""
     body = [slot(FACE), html.Div(explanations.layout(ID)), *on_demand.layout(ASKED)]
     sentence = f"{(__doc__ or '').splitlines()[0]} {explanations.HELP}"
-    return card("What spoke for which class", sentence, body, span=6, id=CARD)
+    return card("What spoke for which class", sentence, body, id=CARD)
 
 
 def register(app: Dash, services: Services) -> None:

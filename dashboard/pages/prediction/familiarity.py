@@ -11,6 +11,7 @@ from dashboard.format.images import sprite_url, tile_style
 from dashboard.pages.prediction import answer
 from dashboard.services.container import Services
 from dashboard.services.predictor import Answer, Broken, Familiarity, Missing
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -21,7 +22,7 @@ class Ids(StrEnum):
     NOTE = "prediction-familiarity-note"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Ten nearest reference pictures, nearest first."""
     body = [
         slot(Ids.FACE),
@@ -29,7 +30,7 @@ def layout() -> html.Article:
         html.Ul(id=Ids.GRID, className="nearest"),
         html.Div(id=Ids.RIVAL),
     ]
-    return card("Nearest training images", __doc__ or "", body)
+    return card("Nearest training images", __doc__, body)
 
 
 def register(app: Dash, services: Services) -> None:

@@ -7,13 +7,14 @@ from dash import Dash, Input, html
 from dashboard.components import card, layer_walk
 from dashboard.pages.prediction import answer
 from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 
 ID = "prediction-layers"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """A button; the walk costs nothing before."""
-    return card("Through its layers", __doc__ or "", layer_walk.layout(ID), span=6)
+    return card("Through its layers", __doc__, layer_walk.layout(ID))
 
 
 def register(app: Dash, services: Services) -> None:

@@ -30,7 +30,7 @@ class Ids(StrEnum):
     CSV = "prediction-others-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One row a run."""
     body = [
         slot(Ids.FACE, "Asking the other runs"),
@@ -40,7 +40,7 @@ def layout() -> html.Article:
         ),
         *asked.layout(Ids.ASKED),
     ]
-    return card("What other runs say", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
+    return card("What other runs say", __doc__, body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
 def register(app: Dash, services: Services) -> None:

@@ -35,7 +35,7 @@ SHOW = """async (shown, kept) => {
 LIMIT = f"PNG, JPEG, WebP, GIF up to {uploads.PAGE_BYTES // 1_000_000} MB"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The drop zone. assets/upload.js adds pasting, the input's name and the words for a file that is too large."""
     zone = dcc.Upload(
         html.Div(
@@ -81,7 +81,7 @@ def layout() -> html.Article:
                 className="quiet small note",
             ),
         ],
-        className="ff-card c4",
+        className="ff-card",
     )
 
 

@@ -10,6 +10,7 @@ from dashboard.components import button, card, plain, segmented
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import STEPS, Prepared
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -44,7 +45,7 @@ def note_id(name: str) -> str:
     return f"prediction-preparation-{name}-note"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The steps in their order, each with its switch; turning and cutting by hand below them."""
     tools = [
         segmented(

@@ -12,6 +12,7 @@ from dashboard.pages.prediction import answer
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import Broken, Missing, NoExplanation
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -32,7 +33,7 @@ NOTES = {
 STRENGTH = 72
 
 
-def layout() -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The picture as the network sees it, a veil over it, and what the veil shows."""
     return html.Div(
         [

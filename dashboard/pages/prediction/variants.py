@@ -15,6 +15,7 @@ from dashboard.pages.prediction import on_demand as asked
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import USUAL, Agreement, Variant
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -26,7 +27,7 @@ class Ids(StrEnum):
     CSV = "prediction-variants-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One tile a way; choosing it shows the page as it is with that preparation."""
     body = [
         slot(Ids.FACE, "Preparing the picture in other ways"),
@@ -34,7 +35,7 @@ def layout() -> html.Article:
         plain.place(Ids.TILES, className="variants"),
         *asked.layout(Ids.ASKED),
     ]
-    return card("Prepared differently", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
+    return card("Prepared differently", __doc__, body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
 def register(app: Dash, services: Services) -> None:

@@ -8,6 +8,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dashboard.components import card, icon, plain
 from dashboard.pages.prediction import answer, picture
 from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -40,7 +41,7 @@ LINK = (
 )
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The card; its content is filled by assets/whatif.js, without a callback."""
     body = [dcc.Store(id=Ids.HELD), plain.Plain(Ids.BODY, "div", {"className": "wi"}, content())]
     return card("What if …", f"{(__doc__ or '').splitlines()[0]} {HELP}", body, id=Ids.CARD)

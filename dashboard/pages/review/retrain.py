@@ -21,7 +21,7 @@ SAME, QUICK = "same", "quick"
 TICK_MS = 1_000
 
 
-def layout(services: Services) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """What would be changed, by which recipe, the button, and how far it is."""
     choices = dbc.RadioItems(
         id=RECIPE,
@@ -55,7 +55,7 @@ def layout(services: Services) -> html.Article:
         dcc.Interval(id=TICK, interval=TICK_MS, disabled=True),
         html.Div([form, html.Div(id=LIVE, className="retrain-live")], className="retrain"),
     ]
-    return card("Fix, retrain, compare", __doc__ or "", [slot(FACE), html.Div(parts)], id="review-retrain-card")
+    return card("Fix, retrain, compare", __doc__, [slot(FACE), html.Div(parts)], id="review-retrain-card")
 
 
 def register(app: Dash, services: Services) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import robustness
@@ -11,12 +11,18 @@ from dashboard.analysis.robustness import Cell
 from dashboard.components.plain import element
 from dashboard.figures.gaps import points
 from dashboard.pages.robustness import measure
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 STATE = "robustness-cells-state"  # {search, measured}: what the tables depend on, changed only when that does
 
 
-def register(app: Dash) -> None:
+def layout(services: Services, selection: Selection) -> dcc.Store:
+    """What the tables depend on."""
+    return dcc.Store(id=STATE)
+
+
+def register(app: Dash, _: Services) -> None:
     """The part of the address, in the browser: an attack's slider redraws no table."""
     app.clientside_callback(
         """(search, measured, before) => {

@@ -11,7 +11,7 @@ from dashboard.analysis import robustness
 from dashboard.analysis.robustness import Cell, Table
 from dashboard.components import card, clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.exports.tables import of_services, url
 from dashboard.figures import attacks as figure
 from dashboard.figures.attacks import Line
 from dashboard.pages.robustness import cells
@@ -30,7 +30,7 @@ class Ids(StrEnum):
     CSV = "robustness-curves-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Chart or table."""
     body = [
         slot(Ids.FACE, "Reading what was measured"),
@@ -48,7 +48,7 @@ def layout() -> html.Article:
         segmented(Ids.VIEW, [("chart", "Chart"), ("table", "Table")], "chart", "View of the attacks"),
         html.Span(id=Ids.CSV),
     ]
-    return card("Under attack", __doc__ or "", body, tools=tools, span=5)
+    return card("Under attack", __doc__, body, tools=tools)
 
 
 def register(app: Dash, services: Services) -> None:
@@ -73,7 +73,7 @@ def register(app: Dash, services: Services) -> None:
             figure.curves(lines(found), chosen=chosen, mode=theme.mode_of(mode)),
             table(found, selection),
             note(found),
-            csv_link(tables.url("attacks", selection)),
+            csv_link(url("attacks", selection)),
         )
 
     app.clientside_callback(
@@ -154,3 +154,6 @@ def note(found: Table) -> str:
     if found.other is not None:
         words += f" A is {found.run.title}, B {found.other.title}; a point of A opens its images."
     return f"{words} PGD takes many small steps, FGSM one; ε = 1/255 is one level of a picture."
+
+
+TABLES = {"attacks": of_services(robustness.attack_rows)}

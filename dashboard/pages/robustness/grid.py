@@ -12,7 +12,7 @@ from dashboard.analysis import robustness
 from dashboard.analysis.robustness import Table
 from dashboard.components import card, clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.exports.tables import of_services, url
 from dashboard.figures import robustness as figure
 from dashboard.figures.gaps import points
 from dashboard.pages.robustness import cells
@@ -31,7 +31,7 @@ class Ids(StrEnum):
     CSV = "robustness-grid-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Chart or table, and what the colours mean."""
     chart = graph(Ids.GRAPH, style={"height": f"{figure.height(len(robustness.KINDS))}px"})
     body = [
@@ -51,7 +51,7 @@ def layout() -> html.Article:
         segmented(Ids.VIEW, [("chart", "Chart"), ("table", "Table")], "chart", "View of the corruptions"),
         html.Span(id=Ids.CSV),
     ]
-    return card("Under corruptions", __doc__ or "", body, tools=tools, span=7)
+    return card("Under corruptions", __doc__, body, tools=tools)
 
 
 def register(app: Dash, services: Services) -> None:
@@ -78,7 +78,7 @@ def register(app: Dash, services: Services) -> None:
             table(found, selection),
             legend(found),
             note(found),
-            csv_link(tables.url("robustness", selection)),
+            csv_link(url("robustness", selection)),
         )
 
     app.clientside_callback(
@@ -157,3 +157,6 @@ def note(found: Table) -> str:
     shared = min((cell.shared for cell in found.cells if cell.gap), default=0)
     pair = f"{found.run.title} minus {found.other.title}"
     return f"{words} In points, {pair}, on the {shared:,} images both were asked about."
+
+
+TABLES = {"robustness": of_services(robustness.corruption_rows)}

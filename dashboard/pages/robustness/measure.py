@@ -32,7 +32,7 @@ class Ids(StrEnum):
     MEASURED = "robustness-measured"  # the panels that need them
 
 
-def layout(*, hidden: bool) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The face of all panels of test pictures, and how far the job is."""
     body = [
         plain.place(Ids.WORDS, className="face"),
@@ -46,10 +46,10 @@ def layout(*, hidden: bool) -> html.Div:
         plain.place(Ids.LIVE, role="status"),
         html.P(id=Ids.NOTE, className="bad small", role="alert"),
     ]
-    title = html.H2("Not measured yet", className="card-title")
+    title, measured = html.H2("Not measured yet", className="card-title"), lacking(services, selection) is None
     return html.Div(
         [
-            html.Article([title, *body], id=Ids.CARD, className="ff-card measure", hidden=hidden),
+            html.Article([title, *body], id=Ids.CARD, className="ff-card measure", hidden=measured),
             dcc.Store(id=Ids.STARTED),
             dcc.Store(id=Ids.DONE),
             dcc.Interval(id=Ids.TICK, interval=IDLE_MS, disabled=True),

@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, icon, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.pages.training import engines, runs
+from dashboard.pages.training import runs
 from dashboard.pages.training.format import clock, duration
 from dashboard.pages.training.memory import Memory
 from dashboard.records.runs import NOTE, REASON, TITLE, Declined, Promotion, RunMetadata
@@ -69,7 +69,7 @@ class Outcome:
     search: Any = no_update
 
 
-def layout(services: Services, selection: Selection) -> html.Aside:
+def layout(services: Services, selection: Selection, engines: html.Div) -> html.Aside:
     """Closed; assets/runs.js opens it when a run's details are asked for."""
     fixed = services.read_only
     close = button(
@@ -125,7 +125,7 @@ def layout(services: Services, selection: Selection) -> html.Aside:
         html.Div([*form, saving], className="form"),
         html.Div([html.H3("Default"), html.Div(plain.place(Ids.DEFAULT)), promote], className="form"),
         html.Div(card, className="form cardbox"),
-        engines.layout(),
+        engines,
     ]
     foot = [
         html.Span(id=Ids.LINKS, className="row-ff"),
@@ -160,7 +160,6 @@ def _field(name: str, words: str, control: Any, limit: str = "") -> html.Div:
 
 
 def register(app: Dash, services: Services) -> None:
-    engines.register(app, services)
     app.clientside_callback(
         ClientsideFunction("runs", "slide"), Output(Ids.DRAWER, "className"), Input(runs.Ids.OPEN, "data")
     )

@@ -92,7 +92,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         )
         # the button stays, and says that it does nothing: other programs look for it
         off = button("Start training", id=Ids.START, kind="primary", disabled=True)
-        return card("New run", "", html.Div([html.P(words), off], className="form"), span=4)
+        return card("New run", "", html.Div([html.P(words), off], className="form"))
     choices = services.jobs.datasets()
     first = choices[0] if choices else DataChoice("", "", 100, False)
     presets = bases(services)
@@ -150,7 +150,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         dcc.Store(id=Memory.BASIS, data=basis),
     ]
     words = "What to train, and how. Limits stand below each field; the one you are in says what it does."
-    return card("New run", words, html.Div(body, className="form"), span=4, id=Ids.CARD)
+    return card("New run", words, html.Div(body, className="form"), id=Ids.CARD)
 
 
 def bases(services: Services) -> dict[str, dict[str, Any]]:

@@ -163,7 +163,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     ]
     parts = [slot(Ids.FACE), html.Div(body, className="live")]
     card = html.Article(
-        [head, html.P(id=Ids.NOTICE, className="form-error", role="alert"), *parts], className="ff-card c8"
+        [head, html.P(id=Ids.NOTICE, className="form-error", role="alert"), *parts], className="ff-card"
     )
     if has_request_context():  # not at start-up, which needs no database
         with contextlib.suppress(Exception):  # the first callback meets it as well, and shows it

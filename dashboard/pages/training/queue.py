@@ -34,7 +34,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         **{"aria-label": "Queue and history, scrollable"},
     )
     words = html.Span("One trains at a time, the others wait their turn.", id=Ids.HELP)
-    return card("Queue and history", words, [slot(Ids.FACE), region], span=7)
+    return card("Queue and history", words, [slot(Ids.FACE), region])
 
 
 def state(view: View) -> list[Any]:

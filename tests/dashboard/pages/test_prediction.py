@@ -499,11 +499,11 @@ def test_the_strip_survives_forged_values(services, number, chosen):
 
 def test_the_layout_never_asks_the_network(services, monkeypatch):
     monkeypatch.setattr(Predictor, "_open", lambda *_: pytest.fail("the network was asked"))
-    page = prediction.layout(services, Selection())
+    page = prediction.PAGE.layout(services, Selection())
     text = str(page)
     for name in ("prediction-upload", "prediction-label", "prediction-confidence", "prediction-error"):
         assert name in text
-    assert prediction.layout(services, Selection(run="nowhere")) is not None
+    assert prediction.PAGE.layout(services, Selection(run="nowhere")) is not None
 
 
 # in the browser
