@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 import numpy as np
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, html
 
 from dashboard import theme
 from dashboard.components import card, csv_link, matrix, plain
@@ -79,17 +79,7 @@ def register(app: Dash, services: Services) -> None:
             csv_link(url("delta", selection)),
         )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(Ids.GRAPH, "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_cell(click: dict | None, keys: dict | None, search: str | None):
-        truth, guess = matrix.clicked(click)
-        return Selection.parse(search).cell(truth, guess, add=bool((keys or {}).get("ctrl"))).query()
-
+    matrix.lead(app, ID, lambda selection: None)
     matrix.register(app, ID)
 
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, dcc, html
 
 from dashboard import theme
 from dashboard.analysis import confidence
@@ -88,17 +87,16 @@ def register(app: Dash, services: Services, asked: str) -> None:
         prevent_initial_call=True,
     )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(f"{ID}-graph", "clickData"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_bin(click: Any, search: str | None):
-        found, selection = clicked(click), Selection.parse(search)
-        if found is None or not holds(services, selection, *found):
-            raise PreventUpdate
-        return opened(selection, *found).query()
+    def choose(selection: Selection, click: object, _: clicks.Keys) -> Selection | None:
+        found = clicked(click)
+        if found is None:
+            return None
+        place, outcome = found
+        table = confidence.histogram(services.store.shown(selection.run).asked(selection), selection)
+        kept = bins.is_bin(selection.conf, place, confidence.BINS) or table[outcome].iloc[place]
+        return opened(selection, place, outcome) if kept else None
+
+    clicks.lead(app, f"{ID}-graph", choose)
 
 
 def clicked(click: Any) -> tuple[int, str] | None:
@@ -107,17 +105,6 @@ def clicked(click: Any) -> tuple[int, str] | None:
     if curve not in (figure.RIGHT, figure.WRONG) or x is None or not 0 < x < 100:
         return None
     return int(x * confidence.BINS / 100), "right" if curve == figure.RIGHT else "wrong"
-
-
-def holds(services: Services, selection: Selection, place: int, outcome: str) -> bool:
-    """Whether there is an image in a bin that was clicked, or the bin is chosen and is let go of."""
-    if bins.is_bin(selection.conf, place, confidence.BINS):
-        return True
-    try:
-        table = confidence.histogram(services.store.shown(selection.run).asked(selection), selection)
-    except (Missing, Broken):
-        return False
-    return bool(table[outcome].iloc[place])
 
 
 def opened(selection: Selection, place: int, outcome: str = "") -> Selection:

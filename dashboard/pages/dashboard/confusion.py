@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 import numpy as np
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, html
 
 from dashboard import theme
 from dashboard.components import button, card, csv_link, matrix, plain
@@ -116,20 +116,10 @@ def register(app: Dash, services: Services) -> None:
             csv_link(url("confusion", selection)),
         )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(Ids.GRAPH, "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_cell(click: dict | None, keys: dict | None, search: str | None):
-        truth, guess = matrix.clicked(click)
-        selection, held = Selection.parse(search), keys if isinstance(keys, dict) else {}
-        rows, columns = matrix.behind(services.store.shown(selection.run).asked(selection), selection, truth, guess)
-        if held.get("shift") and len(rows) == len(columns) == 1:
-            return selection.beside(truth, guess).query()
-        return selection.cell(rows, columns, add=bool(held.get("ctrl"))).query()
+    def drawn_run(selection: Selection) -> RunData:
+        return services.store.shown(selection.run).asked(selection)
+
+    matrix.lead(app, ID, drawn_run, contrast=True)
 
 
 def ends(counts: np.ndarray, normalise: str) -> tuple[np.ndarray, np.ndarray]:
