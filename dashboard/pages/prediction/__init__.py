@@ -7,6 +7,7 @@ from dashboard.components.page import Page, Part, Row
 from dashboard.pages.prediction import (
     address,
     answer,
+    answer_state,
     batch,
     explained,
     familiarity,
@@ -35,7 +36,7 @@ def actions(services: Services, selection: Selection) -> list:
 
 def memory(services: Services, selection: Selection) -> list[dcc.Store]:
     """The picture lives in this tab's memory alone: leaving the page forgets it."""
-    ids = (picture.Ids.STATE, picture.Ids.SHOWN, answer.Ids.STATE)
+    ids = (picture.Ids.STATE, picture.Ids.SHOWN, answer_state.Ids.STATE)
     return [dcc.Store(id=id, storage_type="memory") for id in ids]
 
 
@@ -56,7 +57,7 @@ PAGE = Page(
         samples,
         Row(
             whatif, feedback, preparation, variants, other_runs, (explained, 6), (layers, 6), familiarity,
-            id=answer.Ids.MORE, hidden=True,
+            id=answer_state.Ids.MORE, hidden=True,
         ),
         Row(batch),
     ),

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, dot, evidence, explanations
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.images import sprite_url, tile_style
-from dashboard.pages.prediction import answer
+from dashboard.pages.prediction import answer_state
 from dashboard.services.container import Services
 from dashboard.services.predictor import Answer, Broken, Familiarity, Missing
 from dashboard.state.selection import Selection
@@ -42,13 +42,15 @@ def register(app: Dash, services: Services) -> None:
         Output(Ids.GRID, "children"),
         Output(Ids.SUMMARY, "children"),
         Output(Ids.RIVAL, "children"),
-        Input(answer.Ids.STATE, "data"),
+        Input(answer_state.Ids.STATE, "data"),
     )
     def list_neighbours(state: Any) -> tuple[Any, Any, Any]:
         return (*neighbours(services, state), second(services, state))
 
     @app.callback(
-        Output(answer.Ids.BADGE, "children"), Output(answer.Ids.UNUSUAL, "children"), Input(answer.Ids.STATE, "data")
+        Output(answer_state.Ids.BADGE, "children"),
+        Output(answer_state.Ids.UNUSUAL, "children"),
+        Input(answer_state.Ids.STATE, "data"),
     )
     def show_familiarity(state: Any) -> tuple[Any, Any]:
         try:
@@ -60,9 +62,9 @@ def register(app: Dash, services: Services) -> None:
 
 def second(services: Services, state: Any) -> list[Any]:
     """The nearest picture of the class that came second, and a warning where one is nearly the same picture."""
-    run, image = answer.seen(state)
+    run, image = answer_state.seen(state)
     again = services.predictor.predict(run, image)
-    target = explanations.targets(again.probabilities, again.classes, answer.truth_of(state))[1]
+    target = explanations.targets(again.probabilities, again.classes, answer_state.truth_of(state))[1]
     found = services.predictor.familiarity(run, again.prepared.image, rival=target.id)
     twin = services.predictor.twin(run, again.prepared.image)
     return [
@@ -73,7 +75,7 @@ def second(services: Services, state: Any) -> list[Any]:
 
 def look(services: Services, state: Any) -> tuple[Familiarity, Answer]:
     """Where the picture of an answer's state stands, and the answer once more. Raises Missing or Broken."""
-    run, image = answer.seen(state)
+    run, image = answer_state.seen(state)
     again = services.predictor.predict(run, image)
     return services.predictor.familiarity(run, again.prepared.image), again
 

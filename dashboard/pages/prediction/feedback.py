@@ -6,7 +6,7 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboard.components import button, card, dot, plain
-from dashboard.pages.prediction import answer, picture
+from dashboard.pages.prediction import answer_state, picture
 from dashboard.records.feedback import NOTE
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -44,14 +44,14 @@ def layout(services: Services, selection: Selection) -> html.Article:
 def register(app: Dash, services: Services) -> None:
     """The form of an answer; its pictures stay in the browser until they are sent."""
 
-    @app.callback(plain.children(Ids.FORM), Input(answer.Ids.STATE, "data"))
+    @app.callback(plain.children(Ids.FORM), Input(answer_state.Ids.STATE, "data"))
     def draw_form(state: Any):
         return form(services, state)
 
     app.clientside_callback(
         ClientsideFunction("feedback", "hold"),
         Output(Ids.HELD, "data"),
-        Input(answer.Ids.STATE, "data"),
+        Input(answer_state.Ids.STATE, "data"),
         State(picture.Ids.STATE, "data"),
     )
 

@@ -12,7 +12,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.store import RunData
 from dashboard.exports import tables
 from dashboard.figures.probabilities import percent
-from dashboard.pages.prediction import address, answer, request
+from dashboard.pages.prediction import address, answer, answer_state, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services.container import Services
 from dashboard.services.predictor import Broken, Missing
@@ -45,7 +45,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
 
 def register(app: Dash, services: Services) -> None:
     """Every run's answer, once the card is near."""
-    asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE, address.SCALED)
+    asked.register(app, Ids.ASKED, Ids.CARD, answer_state.Ids.STATE, address.SCALED)
 
     @panel_callback(
         app,

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import panel_states, segmented
 from dashboard.figures.overlay import heatmap_overlay
-from dashboard.pages.prediction import answer
+from dashboard.pages.prediction import answer_state
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import Broken, Missing, NoExplanation
@@ -62,7 +62,7 @@ def register(app: Dash, services: Services) -> None:
         Output(Ids.PICTURE, "children"),
         Output(Ids.OVERLAY, "children"),
         Output(Ids.NOTE, "children"),
-        Input(answer.Ids.STATE, "data"),
+        Input(answer_state.Ids.STATE, "data"),
         Input(Ids.METHOD, "value"),
     )
     def draw_saliency(state: Any, method: Any) -> tuple[Any, Any, Any]:
@@ -77,7 +77,7 @@ def register(app: Dash, services: Services) -> None:
 
 def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]:
     """Picture, veil and note; the note says why where there is no veil."""
-    run, image = answer.seen(state)
+    run, image = answer_state.seen(state)
     try:
         again = services.predictor.predict(run, image)
         prepared = again.prepared.image

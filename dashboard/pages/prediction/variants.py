@@ -10,7 +10,7 @@ from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
 from dashboard.figures.probabilities import percent
-from dashboard.pages.prediction import answer, request
+from dashboard.pages.prediction import answer_state, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services import uploads
 from dashboard.services.container import Services
@@ -40,7 +40,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
 
 def register(app: Dash, services: Services) -> None:
     """All ways in one batch, once the card is near."""
-    asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE)
+    asked.register(app, Ids.ASKED, Ids.CARD, answer_state.Ids.STATE)
 
     @panel_callback(
         app,

@@ -6,7 +6,7 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboard.components import card, icon, plain
-from dashboard.pages.prediction import answer, picture
+from dashboard.pages.prediction import answer_state, picture
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
@@ -52,7 +52,7 @@ def register(app: Dash, _: Services) -> None:
     app.clientside_callback(
         ClientsideFunction("whatif", "hold"),
         Output(Ids.HELD, "data"),
-        Input(answer.Ids.STATE, "data"),
+        Input(answer_state.Ids.STATE, "data"),
         Input("url", "search"),
         State(picture.Ids.STATE, "data"),
     )

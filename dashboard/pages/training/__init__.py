@@ -6,7 +6,7 @@ from dash import dcc, html
 
 from dashboard.components.page import Page, Part, Row
 from dashboard.pages.training import changed, details, engines, form, live, queue, runs
-from dashboard.pages.training.memory import Memory
+from dashboard.pages.training.memory import ACTIVE_MS, Memory
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
@@ -17,7 +17,7 @@ def memory(services: Services, selection: Selection) -> list:
     """Of this tab; every panel reads the job table itself, so a reload or a second tab shows the same."""
     return [
         html.P(id="training-away", className="notice", role="alert"),  # written by assets/training.js
-        dcc.Interval(id=Memory.TICK, interval=live.ACTIVE_MS, disabled=True),  # assets/training.js lets it tick
+        dcc.Interval(id=Memory.TICK, interval=ACTIVE_MS, disabled=True),  # assets/training.js lets it tick
         *(dcc.Store(id=one) for one in Memory if one not in (Memory.TICK, Memory.INTENT, *FORM)),
         dcc.Store(id=Memory.INTENT, data=secrets.token_hex(16)),
     ]

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, State, html
 
 from dashboard.components import STATES, badge, button, card, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.pages.training.form import estimate
+from dashboard.pages.training.form_estimate import estimate
 from dashboard.pages.training.format import clock, duration, ordinal, roughly
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
