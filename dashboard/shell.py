@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import dash_bootstrap_components as dbc
 import plotly.io as pio
 from dash import Dash, Input, Output, State, dcc, html
 from dash.background_callback.managers import BaseBackgroundCallbackManager
@@ -14,6 +13,7 @@ from dashboard.analysis import label_review
 from dashboard.api import health, metrics, routes, whatif
 from dashboard.components import button, explanations, icon, panel_states, plain, sample_drawer, selection_bar
 from dashboard.components.page import Page, merged
+from dashboard.components.picker import Picker, group, together
 from dashboard.data.store import Store
 from dashboard.exports import report, tables
 from dashboard.format import images
@@ -139,7 +139,7 @@ def frame(services: Services) -> html.Div:
         **{"data-page": "/", "aria-label": "Fashion Forward, home"},
     )
     picker = html.Div(
-        [html.Label("Run", htmlFor=PICKER, className="label quiet"), dbc.Select(id=PICKER, options=[])],
+        [html.Label("Run", htmlFor=PICKER, className="label quiet"), Picker(PICKER)],
         className="runpick",
     )
     toggle = html.Button(
@@ -276,7 +276,7 @@ def register(app: Dash, services: Services) -> None:
         marks, entries = services.store.marks(), services.store.runs()
         shown = services.store.used(Selection.parse(search).run)
         listed = [entry for entry in entries if not marks.of(entry.run_id).archived or entry.run_id == shown]
-        offered = [option(entry, marks) for entry in listed]
+        offered = together(option(entry, marks) for entry in listed)
         if offered == options and shown == value:
             raise PreventUpdate
         return offered, shown
@@ -294,9 +294,11 @@ def option(entry: RunEntry, marks: RunMetadata) -> dict[str, object]:
     """One line of the run picker, title first; a broken run can be seen but not chosen."""
     name = marks.name(entry.run_id)
     if not entry.ok:
-        return {"value": entry.run_id, "label": f"{name} · broken", "disabled": True, "title": entry.reason}
+        words, under = f"{name} · broken", group(entry)
+        return {"value": entry.run_id, "label": words, "group": under, "disabled": True, "title": entry.reason}
     result = entry.manifest["results"]["test"]
-    return {"value": entry.run_id, "label": f"{name} · {100 * result['correct'] / result['n']:.1f} %"}
+    words = f"{name} · {100 * result['correct'] / result['n']:.1f} %"
+    return {"value": entry.run_id, "label": words, "group": group(entry)}
 
 
 def link(page: Page, current: bool) -> html.Li:

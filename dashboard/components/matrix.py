@@ -279,18 +279,19 @@ def toplist(
 
     hints: what a cell's number is of. contrast: a cell can be held against the chosen one.
     """
+    arrow = element("I", "→", className="faint to")
     lines = [
         element(
             "Li",
             element(
                 "Button",
                 [
-                    element("Span", [truth, element("Span", " → ", className="faint"), guess]),
+                    element("Span", [element("Span", truth), arrow, element("Span", guess)], className="pair"),
                     element("B", text),
                     element("I", style={"width": f"{100 * share:.1f}%", **style}),
                 ],
                 type="button",
-                title=(hints or {}).get((truth, guess), ""),
+                title=": ".join(filter(None, (f"{truth} → {guess}", (hints or {}).get((truth, guess), "")))),
                 **link(selection, truth, guess, contrast=contrast),
             ),
         )

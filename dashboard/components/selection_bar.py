@@ -174,13 +174,12 @@ def without_outcome(selection: Selection) -> Selection:
 
 def chip(field: str, value: str, without: Selection, mark: html.I | None = None, *, means: str = "") -> html.Button:
     """The whole chip removes it. means: shown on hover."""
-    more = {"title": means} if means else {}
     return html.Button(
         [mark, html.Span([html.Em(field), " ", value]), icon("close")],
         type="button",
         className="chip",
+        title=means or value,
         **{"data-search": without.query(), "aria-label": f"Remove {field} {value}"},
-        **more,
     )
 
 
@@ -191,9 +190,10 @@ def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
         return [
             element(
                 "Button",
-                [dot(i), value],
+                [dot(i), element("Span", value)],
                 type="button",
                 className="chip add",
+                title=value,
                 **{
                     "data-search": selection.with_(**{name: (*getattr(selection, name), value)}).query(),
                     "aria-label": f"Add {title} {value}",

@@ -1,11 +1,11 @@
 """Two runs on the same images: which is better, on what, and whether that is more than chance."""
 
-import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, html
 
 from dashboard.components import button, panel_states, selection_bar
 from dashboard.components.page import SELECTION, Group, Page, Part, Row
 from dashboard.components.panel import slot
+from dashboard.components.picker import Picker, group, heading, together
 from dashboard.data.store import RunPair
 from dashboard.exports import report_views
 from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
@@ -26,7 +26,7 @@ SEEN = {
 def actions(services: Services, selection: Selection) -> list:
     """The other run, and the way to see it from the other side."""
     label = html.Label([letter("b"), "against"], htmlFor=AGAINST, className="label quiet")
-    picker = html.Div([label, dbc.Select(id=AGAINST, options=[])], className="runpick")
+    picker = html.Div([label, Picker(AGAINST)], className="runpick")
     return [picker, html.Div(id="comparison-swap")]
 
 
@@ -72,16 +72,26 @@ def register_head(app: Dash, services: Services) -> None:
             chosen = None
         listed = [(e, why) for e, why in rivals if not marks.of(e.run_id).archived or e.run_id == chosen]
         nothing = [] if chosen else [{"value": "none", "label": "no other run", "disabled": True}]
-        return nothing + [option(entry, why, marks.name(entry.run_id)) for entry, why in listed], chosen or "none"
+        offered = together(
+            (option(entry, why, marks.name(entry.run_id)) for entry, why in listed), first=heading(run.dataset)
+        )
+        return nothing + offered, chosen or "none"
 
 
 def option(entry: RunEntry, why: str, name: str) -> dict[str, object]:
     """One line of the picker; what cannot be compared is there and says why."""
     if why:
         kind = "other images" if entry.ok else "broken"
-        return {"value": entry.run_id, "label": f"{name} · {kind}", "disabled": True, "title": why}
+        return {
+            "value": entry.run_id,
+            "label": f"{name} · {kind}",
+            "group": group(entry),
+            "disabled": True,
+            "title": why,
+        }
     result = entry.manifest["results"]["test"]
-    return {"value": entry.run_id, "label": f"{name} · {100 * result['correct'] / result['n']:.1f} %"}
+    words = f"{name} · {100 * result['correct'] / result['n']:.1f} %"
+    return {"value": entry.run_id, "label": words, "group": group(entry)}
 
 
 def alone(missing: Missing) -> html.Div:

@@ -213,8 +213,9 @@ class Scene:
         chosen = getattr(self.selection, name)
         return [
             html.Button(
-                [html.I(className="dot", style={"--c": colour}) if name == "outcome" else dot(place), words],
+                [html.I(className="dot", style={"--c": colour}) if name == "outcome" else dot(place), html.Span(words)],
                 type="button",
+                title=words,
                 **{
                     "data-search": self.selection.toggle(name, words).query(),
                     "data-add": self.selection.toggle(name, words, add=True).query(),

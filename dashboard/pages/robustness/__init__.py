@@ -1,11 +1,11 @@
 """What does it take to mislead it? Test under corruptions and attacks, and one picture under attack."""
 
-import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, html
 
 from dashboard.analysis import robustness
 from dashboard.components import button, explanations
 from dashboard.components.page import Group, Page, Row
+from dashboard.components.picker import Picker, group, heading, together
 from dashboard.exports import report_views
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
 from dashboard.services.container import Services
@@ -18,7 +18,7 @@ AGAINST = "robustness-against"  # a choice in it becomes the new address by asse
 def actions(services: Services, selection: Selection) -> list[html.Div]:
     """The run beside it, and the way back from that."""
     label = html.Label("against", htmlFor=AGAINST, className="label quiet")
-    picker = html.Div([label, dbc.Select(id=AGAINST, options=[], placeholder="no other run")], className="runpick")
+    picker = html.Div([label, Picker(AGAINST, placeholder="no other run")], className="runpick")
     return [picker, html.Div(id="robustness-alone")]
 
 
@@ -50,10 +50,17 @@ def head(services: Services, selection: Selection) -> tuple:
         for entry, why in services.store.rivals(run)
         if not marks.of(entry.run_id).archived or entry.run_id == selection.against
     ]
-    options = [
-        {"value": entry.run_id, "label": marks.name(entry.run_id), "disabled": bool(why), "title": why}
+    each = (
+        {
+            "value": entry.run_id,
+            "label": marks.name(entry.run_id),
+            "group": group(entry),
+            "disabled": bool(why),
+            "title": why,
+        }
         for entry, why in rivals
-    ]
+    )
+    options = together(each, first=heading(run.dataset))
     chosen = selection.against if any(e.run_id == selection.against and not why for e, why in rivals) else None
     alone = None
     if chosen:
