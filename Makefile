@@ -41,7 +41,7 @@ test-unit: $(DEV) $(CLUSTER) ## what needs neither browser nor faults, on toy da
 check: $(DEV) ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy ml dashboard app.py
+	$(BIN)/mypy ml dashboard fashion_forward app.py
 
 format: $(DEV) ## rewrite the code in the house's format
 	$(BIN)/ruff format .

@@ -89,7 +89,7 @@
     form.append('engine', here().querySelector('[data-batch-engine]').value);
     form.append('seen', '1');
     for (let turn = 1; ; turn++) {
-      const answer = await fetch('/api/v1/batch', { method: 'POST', body: form, signal: current.stop.signal });
+      const answer = await fetch(window.dash_clientside.address.of('/api/v1/batch'), { method: 'POST', body: form, signal: current.stop.signal });
       if ((answer.status === 429 || answer.status === 503) && turn < TRIES) {
         await pause(1000 * Math.min(Number(answer.headers.get('Retry-After')) || 1, 60), current.stop.signal);
         continue;

@@ -3,7 +3,7 @@
 (function () {
   'use strict';
   const ROOT = 'prediction-camera', ZONE = 'prediction-upload', PREVIEW = 'prediction-picture-preview';
-  const ROUTE = '/api/v1/frame';
+  const ROUTE = window.dash_clientside.address.of('/api/v1/frame');
   const SIDE = 256; /* px of a frame that travels: the thing is looked for in a quarter of that, the network sees less */
   const FROZEN = 768; /* px of a frozen one, at most: as dashboard/services/uploads.py SIDE */
   const GAP_MS = 66; /* 15 frames a second are enough, and leave the server to others */

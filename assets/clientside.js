@@ -2,20 +2,21 @@
 (function () {
   'use strict';
   const root = document.documentElement;
+  const address = window.dash_clientside.address;
   const set = (id, props) => window.dash_clientside.set_props(id, props);
 
   /* theme: the cookie is read by the server too, so figures and page come in one colour from the first byte on */
   const cookie = document.cookie.match(/(?:^|; )theme=(light|dark)/);
   function applyTheme(mode, keep) {
     root.setAttribute('data-bs-theme', mode);
-    document.cookie = `theme=${mode}; path=/; SameSite=Lax` + (keep ? '; max-age=31536000' : '');
+    document.cookie = `theme=${mode}; path=${address.of('/')}; SameSite=Lax` + (keep ? '; max-age=31536000' : '');
   }
   if (!cookie) applyTheme(matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light', false);
 
-  const pathOf = () => window.location.pathname;
+  const pathOf = address.page;
   function go(pathname, search) {
     const props = { search: search };
-    if (pathname !== pathOf()) props.pathname = pathname;
+    if (pathname !== pathOf()) props.pathname = address.of(pathname);
     set('url', props);
   }
   /* a link to another page carries the filters, not the place in the gallery */
@@ -29,7 +30,7 @@
     const link = e.target.closest && e.target.closest('a[data-page],a[data-follows]');
     if (!link) return;
     const { page, follows } = link.dataset; /* a file of this view is of all its address */
-    link.setAttribute('href', follows ? follows + window.location.search : page + carried());
+    link.setAttribute('href', address.of(follows ? follows + window.location.search : page + carried()));
   };
   ['pointerover', 'focusin', 'click'].forEach((kind) => document.addEventListener(kind, onPageLink, true));
 

@@ -2,7 +2,7 @@
    thanks are shown when the server has answered, and it answers when the row is on its disk. */
 (function () {
   'use strict';
-  const ROUTE = '/api/v1/feedback';
+  const ROUTE = window.dash_clientside.address.of('/api/v1/feedback');
   const PATIENCE_MS = 20000;
   const byId = (id) => document.getElementById(id);
   const say = (id, words) => { const place = byId(id); if (place) place.textContent = words; };
@@ -173,7 +173,7 @@
     },
     compare: function (ended, mine, open) {
       if (!ended || !mine || ended.job !== mine.job || !(open || []).includes('open')) return still();
-      window.location.assign('/comparison' + ended.search); /* anew: panels of two pages would overtake each other */
+      window.location.assign(window.dash_clientside.address.of('/comparison') + ended.search); /* anew: panels of two pages would overtake each other */
       return still();
     },
   };

@@ -16,7 +16,7 @@
   const stamp = (source) => `${source.length}:${source.slice(-48)}`;
   const source = () => {
     const image = document.querySelector(`#${PREVIEW} img`);
-    return image ? image.getAttribute('src') : '';
+    return image ? window.dash_clientside.address.within(image.getAttribute('src')) : '';
   };
 
   function read() {

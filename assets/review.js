@@ -2,7 +2,7 @@
    acknowledged. What is decided lives on the server; here are only the presses that it has not answered yet. */
 (function () {
   'use strict';
-  const ROUTE = '/api/v1/decisions';
+  const ROUTE = window.dash_clientside.address.of('/api/v1/decisions');
   const KEPT = 'review-waiting'; /* presses that were not acknowledged survive a reload of this tab */
   const AGAIN_MS = 1500;
   const LATER_MS = 150;
@@ -298,7 +298,7 @@
     compare: function (ended, mine, open) {
       const still = window.dash_clientside.no_update;
       if (!ended || !mine || ended.job !== mine.job || !(open || []).includes('open')) return [still, still];
-      window.location.assign('/comparison' + ended.search); /* anew: panels of two pages would overtake each other */
+      window.location.assign(window.dash_clientside.address.of('/comparison') + ended.search); /* anew: panels of two pages would overtake each other */
       return [still, still];
     },
   };

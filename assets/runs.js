@@ -52,7 +52,7 @@
     form.append('file', file);
     if (name) form.append('name', name);
     try {
-      const answer = await fetch('/api/v1/runs', { method: 'POST', body: form });
+      const answer = await fetch(window.dash_clientside.address.of('/api/v1/runs'), { method: 'POST', body: form });
       tell(await answer.json());
     } catch (error) {
       tell({ words: 'The server did not answer, so nothing was taken in.' });

@@ -18,7 +18,7 @@
   /* whose chart it is: of the run and split of the address, of a picture that has no split, or of the card's training */
   const SPLITLESS = ['/prediction', '/monitoring'];
   function context(card) {
-    const picker = document.getElementById('run-picker'), path = window.location.pathname;
+    const picker = document.getElementById('run-picker'), path = window.dash_clientside.address.page();
     if (path === '/training') {
       const named = card.querySelector('details.save[data-titled]');
       return { run: named ? card.querySelector('.card-title').textContent : '', split: '' };

@@ -9,7 +9,7 @@
   }
   function load() {
     KINDS.forEach((kind) => document.removeEventListener(kind, announce));
-    fetch('/explanations/warm' + window.location.search).catch(() => {});
+    fetch(window.dash_clientside.address.of('/explanations/warm') + window.location.search).catch(() => {});
   }
   KINDS.forEach((kind) => document.addEventListener(kind, announce, { passive: true }));
   if (new URLSearchParams(window.location.search).has('sample')) load();

@@ -2,7 +2,7 @@
    hands, one request in flight and always the newest one next, and the steps. What holds is in the address. */
 (function () {
   'use strict';
-  const ROUTE = '/api/v1/whatif', CARD = 'prediction-whatif';
+  const ROUTE = window.dash_clientside.address.of('/api/v1/whatif'), CARD = 'prediction-whatif';
   const PACE_MS = 60; /* between two requests: no more a second than the server lets one address ask */
   const PATIENCE_MS = 20000, AGAIN_MS = 3000;
   const PAUSE_MS = 1500; /* without a key end a movement by keyboard; one by pointer ends when it is let go */

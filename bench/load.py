@@ -247,7 +247,7 @@ def main() -> int:
     parser.add_argument("--address", help="of a server that runs already (default: one is started)")
     parser.add_argument("--strict", action="store_true")
     options = parser.parse_args()
-    from bench.web import app_server, test_pictures
+    from bench.browser import app_server, test_pictures
 
     fields = {"engine": options.engine, **({"run": options.run} if options.run else {})}
     pictures, broken = test_pictures(100), []

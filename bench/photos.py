@@ -221,7 +221,8 @@ def measure(run_id: str | None, n: int, seed: int) -> dict[str, Any]:
     from ml import pipeline
     from ml.artifacts.reader import Library
     from ml.evaluation import familiarity
-    from ml.images.preparation import Form, prepare
+    from ml.images.form import Form
+    from ml.images.preparation import prepare
     from ml.images.preparation_variants import compare
     from ml.inference.classifier import Classifier
     from ml.stats.ood import LIMIT

@@ -6,93 +6,42 @@ it. Prints a table, writes bench/results/web.json, and with --strict exits 1 whe
 """
 
 import argparse
-import functools
-import http.server
-import io
 import json
 import os
 import platform
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
-import numpy as np
-import plotly
-import psutil
-from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--enable-unsafe-swiftshader"]
+sys.path.insert(0, str(ROOT))
+
+from bench.browser import (  # noqa: E402
+    FLAGS,
+    IDLE,
+    app_server,
+    clocked,
+    figures_of,
+    fresh,
+    has_torch,
+    idle_share,
+    load,
+    static_page,
+    static_server,
+    test_pictures,
+    until_drawn,
+    wire,
+)
+
 DASHBOARD = ["dashboard-confusion-graph", "dashboard-accuracy-graph", "dashboard-distribution-graph"]
 INSIGHTS = ["insights-projection-graph"]
 PAGES = ["/", "/insights", "/prediction", "/training"]
-WAIT = 120_000
-
-# Notes when each chart was first drawn with data: Plotly's promise is kept, and two frames later it is on screen.
-WATCH = """
-(() => {
-    performance.setResourceTimingBufferSize(10000);
-    const drawn = window.drawn = {};
-    const frames = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-    const name = gd => gd.id || gd.parentElement?.id;
-    const wrap = draw => (gd, ...rest) => Promise.resolve(draw(gd, ...rest)).then(async made => {
-        const element = typeof gd === 'string' ? document.getElementById(gd) : gd;
-        if (element.data?.length && !(name(element) in drawn)) {
-            await frames();
-            drawn[name(element)] ??= performance.now();
-        }
-        return made;
-    });
-    let plotly;
-    Object.defineProperty(window, 'Plotly', {
-        configurable: true,
-        get: () => plotly,
-        set: value => {
-            plotly = new Proxy(value, {get: (of, key) =>
-                ['newPlot', 'react'].includes(key) ? wrap(of[key].bind(of)) : of[key]});
-        },
-    });
-})();
-"""
-
-# What a chart shows, as JSON: typed arrays become lists, so that the static page needs nothing of Dash.
-FIGURE = """ids => ids.map(id => {
-    const element = document.getElementById(id), gd = element.classList.contains('js-plotly-plot')
-        ? element : element.querySelector('.js-plotly-plot'), box = element.getBoundingClientRect();
-    const plain = (_, value) => ArrayBuffer.isView(value) ? Array.from(value) : value;
-    const figure = {id, data: gd.data, layout: gd.layout, width: box.width, height: box.height};
-    return JSON.parse(JSON.stringify(figure, plain));
-})"""
-
-IDLE = """() => {
-    if (!window.store) return false;
-    const {appLifecycle, callbacks: {stored, completed, ...waiting}} = window.store.getState();
-    if (appLifecycle !== "HYDRATED") return false;
-    return Object.values(waiting).flat().length === 0;
-}"""
-
-# The time from the next event of a kind to the first frame in which a condition holds.
-CLOCK = """kind => {
-    window.took = null;
-    const holds = CONDITION;
-    addEventListener(kind, () => {
-        const began = performance.now();
-        const look = () => holds() ? requestAnimationFrame(() => { window.took = performance.now() - began; })
-            : requestAnimationFrame(look);
-        look();
-    }, {once: true, capture: true});
-}"""
 
 # The gallery shows as many pictures as it should, the count has changed, and their sheet has arrived.
 GALLERY = """() => {
@@ -112,6 +61,18 @@ ANSWER = """() => {
     return Boolean(label) && /%/.test(confidence || '') && label + confidence !== window.answerBefore;
 }"""
 
+# The answer stands, and no panel waits for its own any more.
+REST = f"() => ({ANSWER})() && ({IDLE})()"
+
+# Brings every card of a page near the window, so that those which ask when looked at do.
+LOOK = """async () => {
+    for (let y = 0; y < document.body.scrollHeight; y += 300) {
+        scrollTo(0, y);
+        await new Promise(done => setTimeout(done, 60));
+    }
+    scrollTo(0, 0);
+}"""
+
 # A page has moved when its own heading stands, and a panel that shows something instead of waiting.
 MOVED = """() => {
     const heading = document.querySelector('#app-page h1')?.textContent;
@@ -119,108 +80,6 @@ MOVED = """() => {
     const panels = [...document.querySelectorAll('#app-page .ff-card')];
     return panels.some(panel => !panel.querySelector('.face.wait') && panel.innerText.length > 20);
 }"""
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def app_server(home: Path, *more: str) -> Iterator[tuple[str, psutil.Process, float]]:
-    """The app as its user starts it, with more options: its address, its process, the seconds to its first answer."""
-    port, began = free_port(), time.monotonic()
-    environment = {**os.environ, "FASHION_HOME": str(home), "PORT": str(port)}
-    with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen([sys.executable, "app.py", *more], cwd=ROOT, env=environment, stdout=log, stderr=log)
-        address = f"http://127.0.0.1:{port}"
-        try:
-            while True:
-                try:
-                    urlopen(address, timeout=30).close()
-                    break
-                except OSError:
-                    if child.poll() is not None or time.monotonic() - began > 60:
-                        log.seek(0)
-                        sys.exit(f"The app did not start:\n{log.read().decode(errors='replace')}")
-                    time.sleep(0.05)
-            yield address, psutil.Process(child.pid), time.monotonic() - began
-        finally:
-            child.terminate()
-            child.wait(20)
-
-
-@contextmanager
-def static_server(folder: Path) -> Iterator[str]:
-    """A folder of plain files over HTTP."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def static_page(folder: Path, name: str, figures: list[dict[str, Any]]) -> None:
-    """Write an HTML page that draws `figures` in the same sizes with the plotly package's own plotly.js."""
-    script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    shutil.copy(script, folder / "plotly.min.js")
-    divs = "".join(
-        f'<div id="{one["id"]}" style="width:{one["width"]}px;height:{one["height"]}px"></div>' for one in figures
-    )
-    draw = "".join(
-        f"Plotly.newPlot({json.dumps(one['id'])}, {json.dumps(one['data'])}, {json.dumps(one['layout'])});"
-        for one in figures
-    )
-    head = '<!doctype html><meta charset="utf-8"><script src="plotly.min.js"></script>'
-    (folder / name).write_text(f"{head}<body>{divs}<script>{draw}</script></body>")
-
-
-@contextmanager
-def fresh(browser: Browser) -> Iterator[Page]:
-    """A page in a context that has cached nothing."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(WAIT)
-    context.add_init_script(WATCH)
-    try:
-        yield context.new_page()
-    finally:
-        context.close()
-
-
-def until_drawn(page: Page, ids: list[str]) -> float:
-    """Milliseconds from the navigation until the last of the charts was drawn."""
-    page.wait_for_function("ids => ids.every(id => id in window.drawn)", arg=ids)
-    return page.evaluate("ids => Math.max(...ids.map(id => window.drawn[id]))", ids)
-
-
-def load(browser: Browser, url: str, ids: list[str]) -> float:
-    """Milliseconds to drawn charts of a page in a fresh context."""
-    with fresh(browser) as page:
-        page.goto(url, wait_until="commit")
-        return until_drawn(page, ids)
-
-
-def figures_of(browser: Browser, url: str, ids: list[str]) -> list[dict[str, Any]]:
-    """The charts of a page, as they are when nothing happens any more."""
-    with fresh(browser) as page:
-        page.goto(url)
-        until_drawn(page, ids)
-        page.wait_for_function(IDLE)
-        return page.evaluate(FIGURE, ids)
-
-
-def clocked(page: Page, kind: str, condition: str, act: Callable[[], Any]) -> float:
-    """Milliseconds from the event that `act` causes to the frame in which `condition` holds."""
-    page.evaluate(CLOCK.replace("CONDITION", condition), kind)
-    act()
-    page.wait_for_function("() => window.took !== null")
-    return page.evaluate("window.took")
 
 
 def to_page(page: Page, path: str) -> float:
@@ -258,77 +117,34 @@ def click_cell(page: Page, n: int) -> float:
     return took
 
 
-def upload(page: Page, picture: bytes, n: int) -> float:
-    """Milliseconds from choosing a file until its answer stands on the page."""
+def upload(page: Page, picture: bytes, n: int, until: str = ANSWER) -> float:
+    """Milliseconds from choosing a file until its answer stands on the page, or until the condition `until` holds."""
     page.evaluate(
         "window.answerBefore = (document.getElementById('prediction-label')?.textContent || '')"
         " + (document.getElementById('prediction-confidence')?.textContent || '')"
     )
     file = {"name": f"picture-{n}.png", "mimeType": "image/png", "buffer": picture}
     chooser = page.locator("#prediction-upload input[type=file]")
-    took = clocked(page, "change", ANSWER, lambda: chooser.set_input_files([file]))  # type: ignore[list-item]
+    took = clocked(page, "change", until, lambda: chooser.set_input_files([file]))  # type: ignore[list-item]
     page.wait_for_function(IDLE)
     return took
 
 
-def test_pictures(count: int) -> list[bytes]:
-    """Pictures of the shipped test split as PNG, of different classes."""
-    with np.load(ROOT / "artifacts" / "datasets" / "fashion-mnist" / "test.npz") as stored:
-        images, labels = stored["images"], stored["labels"]
-    found = []
-    for label in range(count):
-        buffer = io.BytesIO()
-        Image.fromarray(images[np.flatnonzero(labels == label % 10)[label // 10]].squeeze()).save(buffer, "PNG")
-        found.append(buffer.getvalue())
-    return found
+def at_rest(page: Page, address: str, pictures: list[bytes], *, looked: bool) -> float:
+    """Median milliseconds from choosing a file until no panel of the studio waits; the first two warm up.
 
-
-def wire(browser: Browser, url: str, ids: list[str]) -> int:
-    """Bytes over the network, headers included, of a first visit."""
-    with fresh(browser) as page:
-        session, total = page.context.new_cdp_session(page), 0
-
-        def count(event: dict[str, Any]) -> None:
-            nonlocal total
-            total += int(event["encodedDataLength"])
-
-        session.send("Network.enable")
-        session.on("Network.loadingFinished", count)
-        page.goto(url)
-        until_drawn(page, ids)
-        page.wait_for_function(IDLE)
+    looked: whether every card was looked at before, so that all of them ask.
+    """
+    page.goto(f"{address}/prediction")
+    page.wait_for_function(IDLE)
+    took = []
+    for n, picture in enumerate(pictures):
+        took.append(upload(page, picture, n, REST))
+        if looked and n == 0:
+            page.evaluate(LOOK)
         page.wait_for_timeout(500)
-        return total
-
-
-def browser_seconds() -> float:
-    """Processor seconds that the browser's processes, children of this one, have used so far."""
-    used = 0.0
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if "chrom" in process.name().lower() or "headless" in process.name().lower():
-                times = process.cpu_times()
-                used += times.user + times.system
-        except psutil.Error:
-            continue
-    return used
-
-
-def idle_share(browser: Browser, url: str, ids: list[str]) -> float:
-    """Percent of one core that the browser uses in 10 s in which nothing happens."""
-    with fresh(browser) as page:
-        page.goto(url)
-        until_drawn(page, ids)
         page.wait_for_function(IDLE)
-        page.wait_for_timeout(3000)
-        before = browser_seconds()
-        time.sleep(10)
-        return 100 * (browser_seconds() - before) / 10
-
-
-def has_torch(process: psutil.Process) -> bool:
-    """Whether torch is in the memory of the process."""
-    return any("libtorch" in one.path for one in process.memory_maps())
+    return statistics.median(took[2:])
 
 
 def median(measure: Callable[[int], float], times: int) -> float:
@@ -391,6 +207,9 @@ def measure(times: int) -> list[dict[str, Any]]:
                 pictures = test_pictures(times + 1)
                 line("first upload after the tour, answer", upload(page, pictures[-1], times), "ms")
                 line("upload, answer", median(lambda i: upload(page, pictures[i], i), times), "ms", 450)
+            for what, looked in (("upload, last panel at rest", False), ("upload, all cards looked at, at rest", True)):
+                with fresh(browser) as page:
+                    line(what, at_rest(page, address, test_pictures(times + 2), looked=looked), "ms")
             line("server memory after a tour", process.memory_info().rss / 1e6, "MB", 600)
             line("browser at rest on the Dashboard", idle_share(browser, address, DASHBOARD), "%", 3)
             line("browser at rest on Insights", idle_share(browser, address + "/insights", INSIGHTS), "%", 3)

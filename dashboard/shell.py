@@ -9,32 +9,27 @@ from dash.exceptions import PreventUpdate
 from flask import request
 
 from dashboard import theme
-from dashboard.analysis import label_review
-from dashboard.api import health, metrics, routes, whatif
+from dashboard.api import routes, statuses
 from dashboard.components import button, explanations, icon, panel_states, plain, sample_drawer, selection_bar
 from dashboard.components.page import Page, merged
 from dashboard.components.picker import Picker, group, together
 from dashboard.data.store import Store
-from dashboard.exports import report, tables
-from dashboard.format import images
-from dashboard.pages import PAGES, TABLES
+from dashboard.pages import PAGES, TABLES, VIEWS
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records, RunMetadata
 from dashboard.records.slices import Slices
-from dashboard.services import feedback as inbox
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Predictor
 from dashboard.state.selection import Selection
-from dashboard.web import compression, errors, rate_limits, security
+from dashboard.web import compression, errors, proxy, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
 from ml.stats.failure_modes import TAGS
 from ml.system import atomic
+from ml.system.paths import ASSETS
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 URL = "url"  # dcc.Location; its search is the selection
 KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
 VIEW = "app-view-state"  # which runs, split, labels and epoch the address names, changed only when they do
@@ -85,10 +80,9 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     decisions = Decisions(jobs.rows, read_only=read_only)
     slices = Slices(jobs.rows, read_only=read_only)
     store = Store(jobs.artifacts, jobs.home, records, slices, decisions)
-    predictor = Predictor(jobs.artifacts, jobs.home, store.default_run)
     feedback = Feedback(jobs.rows, jobs.home / "feedback", atomic.write, read_only=read_only)
-    monitor = Monitor(jobs.rows, predictor.unlike, chores=(feedback.sweep,), read_only=read_only)
-    services = Services(store, predictor, jobs, read_only, records, decisions, feedback, monitor)
+    services = Services(store, jobs, read_only, records, decisions, feedback)
+    services.monitor = Monitor(jobs.rows, services.ood.unlike, chores=(feedback.sweep,), read_only=read_only)
     services.registry.purge()
     feedback.sweep()
     app = App(
@@ -111,18 +105,14 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     register(app, services)
     sample_drawer.register(app, services)
     server = app.server
-    images.register(server, store)
-    tables.register(server, services, merged([TABLES, explanations.TABLES]))
-    report.register(server, services, PAGES)
-    label_review.register(server, services)
-    inbox.register(server, services)
-    metrics.register(server, services)
-    whatif.register(server, services)
-    routes.register(server, services)
-    health.register(server, services)
+    routes.register(server, services, merged([TABLES, explanations.TABLES]), VIEWS)
     compression.install(server)
-    security.install(app, pages=[page.path for page in PAGES], read_only=read_only)
+    security.install(app, pages=[page.path for page in PAGES], read_only=read_only, known=statuses.known)
     rate_limits.install(server, pace)
+    try:
+        proxy.install(server, prefix=serve.prefix(), proxies=serve.trusted_proxies(), pages=[p.path for p in PAGES])
+    except ValueError as wrong:
+        serve.stop(str(wrong))
     return app
 
 
@@ -194,14 +184,13 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(CONTENT, "children"),
         Output("app-links", "children"),
-        Output("app-foot", "children"),
         Input(URL, "pathname"),
         State(URL, "search"),
     )
     def draw_page(pathname: str | None, search: str | None):
         page = next((page for page in PAGES if pathname == page.path), None)
         content = page.layout(services, Selection.parse(search)) if page else nowhere()
-        return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES], foot(services))))
+        return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES])))
 
     app.clientside_callback(
         """(search, before) => {
@@ -265,6 +254,7 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(PICKER, "options"),
         Output(PICKER, "value"),
+        Output("app-foot", "children"),
         Input(VIEW, "data"),
         Input(URL, "pathname"),
         Input(RUNS, "data"),
@@ -272,14 +262,14 @@ def register(app: Dash, services: Services) -> None:
         State(PICKER, "value"),
     )
     def list_runs(search: str | None, _: str | None, __: object, options: list | None, value: str | None):
-        """What can be chosen; assets/clientside.js makes a choice the new address."""
+        """What can be chosen, and what the numbers are of; assets/clientside.js makes a choice the new address."""
         marks, entries = services.store.marks(), services.store.runs()
         shown = services.store.used(Selection.parse(search).run)
         listed = [entry for entry in entries if not marks.of(entry.run_id).archived or entry.run_id == shown]
         offered = together(option(entry, marks) for entry in listed)
         if offered == options and shown == value:
             raise PreventUpdate
-        return offered, shown
+        return offered, shown, plain.settled(foot(services, shown))
 
 
 def cluster_notice() -> list:
@@ -307,10 +297,10 @@ def link(page: Page, current: bool) -> html.Li:
     return html.Li(html.A(page.title, href=page.path, **{"data-page": page.path}, **mark))
 
 
-def foot(services: Services) -> list:
-    """What the numbers are of."""
+def foot(services: Services, run_id: str | None) -> list:
+    """What the numbers of a run are of."""
     try:
-        run = services.store.open(None)
+        run = services.store.open(run_id)
     except (LookupError, ValueError):
         return []
     counts = run.dataset["counts"]

@@ -3,25 +3,30 @@
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 
 from ml.artifacts.reader import Broken, Missing
 from ml.commands import artifacts, card, data, demo, evaluate, export, import_run, predict, report, train, work
 from ml.data.fashion_mnist import DataMissing
-from ml.models import WeightsMissing
+from ml.models import NotInstalled, WeightsMissing
 from ml.system.content_addressed import Gone
 
 VERBS = (data, train, work, evaluate, artifacts, predict, report, card, export, import_run, demo)
+PROGRAM = "python -m ml"
+NOTHING: Mapping[str, str] = {}
+EXPECTED = (Missing, Broken, DataMissing, WeightsMissing, NotInstalled, Gone, FileExistsError, KeyError, ValueError)
+"""What a person can do something about: told in a sentence, without a traceback."""
 
 # Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status."""
-    options = parser().parse_args(arguments)
+def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Mapping[str, str] = NOTHING) -> int:
+    """Run one command; the exit status. program, more: as `parser` takes them."""
+    options = parser(program, more).parse_args(arguments)
     try:
         return options.command(options)
-    except (Missing, Broken, DataMissing, WeightsMissing, Gone, FileExistsError, KeyError, ValueError) as error:
+    except EXPECTED as error:
         words = error.args[0] if error.args else error
         hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
         print(f"{words}{hint}", file=sys.stderr)
@@ -31,12 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command and option."""
-    top = argparse.ArgumentParser("python -m ml", description="Data, training, evaluation and artifacts.")
+def parser(program: str = PROGRAM, more: Mapping[str, str] = NOTHING) -> argparse.ArgumentParser:
+    """Every command and option. program: its name; more: verbs that others do, each with its line of help."""
+    top = argparse.ArgumentParser(program, description="Data, training, evaluation and artifacts.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for verb in VERBS:
         verb.add(commands)
+    for name, line in more.items():
+        commands.add_parser(name, help=line)
     return top
 
 

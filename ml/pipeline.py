@@ -6,7 +6,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,7 @@ from ml import models
 from ml.artifacts import writer
 from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import CORE
-from ml.data import corrections as labels
-from ml.data import duplicates, feedback, load, properties
+from ml.data import corrections, duplicates, feedback, load, properties
 from ml.data.base import Dataset, Split
 from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND
 from ml.evaluation.context import SPLITS, EvaluationContext
@@ -33,116 +32,85 @@ from ml.training.config import TrainConfig
 from ml.training.loop import fit
 from ml.training.meter import Epoch, Metrics
 
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Who hears of a training.
+
+    on_batch(done, total): before each step, may raise loop.Cancelled; on_metrics: of the running epoch, about twice a
+    second; on_epoch: of each finished one; on_step: words for what follows training.
+    """
+
+    on_batch: Callable[[int, int], None] = lambda done, total: None
+    on_metrics: Callable[[Metrics], None] = lambda metrics: None
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    on_step: Callable[[str], None] = lambda words: None
+
+
+NOBODY = Callbacks()
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """given: what the run is judged on, and its reference part; learned: with other labels or feedback in its train."""
+
+    given: Dataset
+    learned: Dataset
+    feedback: feedback.Feedback | None
+
 
 def train(
     config: TrainConfig,
     *,
     run_id: str,
     home: Path,
-    on_batch: Callable[[int, int], None] = lambda done, total: None,
-    on_metrics: Callable[[Metrics], None] = lambda metrics: None,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-    on_step: Callable[[str], None] = lambda words: None,
+    callbacks: Callbacks = NOBODY,
     command: str = "",
     resume: bool = True,
     slow: bool = True,
-    fetch: bool = False,
     record: bool = True,
 ) -> Path:
     """Train, evaluate and publish one run under home/runs; its folder.
 
-    home: FASHION_HOME, or the artifacts folder itself. on_batch may raise loop.Cancelled; on_metrics hears of the
-    running epoch about twice a second; on_step gets words for what follows training. slow: also make the nouns that
-    take longer, after the run is published. record: also keep what is said of validation and test after every epoch
-    (the noun epochs), outside the clock of training; nothing is chosen by it.
-    Under torchrun all processes train and the first one does the rest.
-    Raises KeyError (unknown model or data set), DataMissing, named.Gone, models.WeightsMissing,
-    Diverged, FileExistsError; Missing or Broken where feedback starts from a run that cannot be read.
+    home: FASHION_HOME, or the artifacts folder itself. slow: also make the nouns that take longer, after the run is
+    published. record: also keep what is said of validation and test after every epoch (the noun epochs), outside the
+    clock of training; nothing is chosen by it. Under torchrun all processes train and the first one does the rest.
+    Raises KeyError (unknown model or data set), DataMissing, Gone, models.WeightsMissing, Diverged, FileExistsError;
+    Missing or Broken where feedback starts from a run that cannot be read.
     """
     team = parallel.join()
     partial = writer.partial(home / "runs", run_id)
-    checkpoint = partial / "checkpoint.pt"
     if not resume:
-        checkpoint.unlink(missing_ok=True)
+        (partial / CHECKPOINT).unlink(missing_ok=True)
     own = home_dir() if home == ARTIFACTS else home
-    dataset = load(config.dataset, home=own, fetch=fetch)
-    # what it learns from; what it is judged on, and its reference part, stay as they are
-    lesson = labels.read(own, config.labels).apply(dataset) if config.labels else dataset
-    told = feedback.read(own, config.feedback) if config.feedback else None
-    lesson = told.mix(lesson) if told else lesson
-    height, width, channels = dataset.shape
-    model_config: dict[str, Any] = {
-        "channels": channels,
-        "height": height,
-        "width": width,
-        "classes": len(dataset.classes),
-    }
+    data = _read(config, own)
     torch.set_num_threads(config.threads or parallel.threads(cores()))
-    torch.manual_seed(config.seed)
-    if config.dropout is not None:
-        model_config["dropout"] = config.dropout
-    if not config.batch_norm:
-        model_config["batch_norm"] = False
-    if config.pretrained:
-        model_config["pretrained"] = True
-    module = models.build(config.model, **model_config)
-    if told is not None and not checkpoint.exists():
-        module.load_state_dict(Classifier.open(Library(ARTIFACTS, own).open(told.against)).module.state_dict())
-    elif config.pretrained and not checkpoint.exists():
-        mean, std = lesson.statistics()
-        published.load(module, config.model, mean, std, on_chunk=lambda: on_batch(0, config.epochs))
-    reached = (0, 0)
-
-    def step(done: int, total: int) -> None:
-        nonlocal reached
-        reached = (done, total)
-        on_batch(done, total)
-
-    recorder = Recorder(partial, lesson, on_chunk=lambda: on_batch(*reached))
-    history = []
-    for epoch in fit(
-        module,
-        lesson,
-        config,
-        checkpoint=checkpoint,
-        on_batch=step,
-        on_metrics=on_metrics,
-        on_weights=recorder if record else lambda *_: None,
-    ):
-        history.append(epoch)
-        if team.leads:
-            on_epoch(epoch)
+    module, model_config = _build(config, data, own, begun=(partial / CHECKPOINT).exists(), callbacks=callbacks)
+    history, recorder = _learn(module, data.learned, config, partial, callbacks if team.leads else NOBODY, record)
     parallel.leave()
     if not team.leads:
         return home / "runs" / run_id
 
     trained = time.perf_counter()
-    on_step("evaluating")
-    training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
-    description = {**writer.describe(lesson), "counts": writer.describe(dataset)["counts"]}
-    classifier = Classifier(module, description)
-    context = EvaluationContext(classifier, _splits(dataset), config.seed)
-    nouns = {"history": writer.write_noun(partial, "history", pd.DataFrame([asdict(epoch) for epoch in history]))}
-    for noun in ("predictions", *AT_TRAINING):
-        data, began = _make(noun, context)
-        if len(data):
-            nouns[noun] = writer.write_noun(partial, noun, data, started=began)
+    callbacks.on_step("evaluating")
+    description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
+    context = EvaluationContext(Classifier(module, description), _splits(data.given), config.seed)
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
-    began = time.perf_counter()
-    if record and (recorded := recorder.arrays(len(history), best)):
-        nouns["epochs"] = writer.write_noun(partial, "epochs", recorded, started=began)
-    weights = {name: np.ascontiguousarray(value.numpy()) for name, value in module.state_dict().items()}
+    nouns = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
+    training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
     manifest = {
         "run_id": run_id,
         "model": config.model,
         "model_config": model_config,
         "dataset": description,
         "config": config.model_dump(mode="json"),
-        "train_images": len(lesson.subset(config.train_images, config.seed)),
+        "train_images": len(data.learned.subset(config.train_images, config.seed)),
         "parameters": models.parameter_count(module),
-        "layers": classifier.layers(),
+        "layers": context.classifier.layers(),
         "best_epoch": best,
-        **({"start": told.against} if told else {}),
+        **({"start": data.feedback.against} if data.feedback else {}),
         "results": results(context),
         "seconds": round(training_seconds + time.perf_counter() - trained, 1),
         "training_seconds": round(training_seconds, 1),
@@ -151,16 +119,108 @@ def train(
         "git": git_commit(),
         "command": command,
         "created": writer.now(),
+        "nouns": nouns,
+    }
+    if home != ARTIFACTS and not any((root / "datasets" / data.given.name).is_dir() for root in (ARTIFACTS, home)):
+        writer.write_pictures(home, data.given)
+        measure(home, data.given)
+    return _publish(partial, manifest, context, callbacks.on_step if slow else None)
+
+
+def _read(config: TrainConfig, own: Path) -> TrainingData:
+    """The pictures. own: this user's folder."""
+    given = load(config.dataset, home=own)
+    learned = corrections.read(own, config.labels).apply(given) if config.labels else given
+    mixed = feedback.read(own, config.feedback) if config.feedback else None
+    return TrainingData(given, mixed.mix(learned) if mixed else learned, mixed)
+
+
+def _build(
+    config: TrainConfig, data: TrainingData, own: Path, *, begun: bool, callbacks: Callbacks
+) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """The network with the weights it starts from, and what `models.build` needs to build it again.
+
+    begun: a checkpoint is there, whose weights replace any others.
+    """
+    height, width, channels = data.given.shape
+    model_config: dict[str, Any] = {
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "classes": len(data.given.classes),
+    }
+    if config.dropout is not None:
+        model_config["dropout"] = config.dropout
+    if not config.batch_norm:
+        model_config["batch_norm"] = False
+    if config.pretrained:
+        model_config["pretrained"] = True
+    torch.manual_seed(config.seed)
+    module = models.build(config.model, **model_config)
+    if data.feedback is not None and not begun:
+        start = Library(ARTIFACTS, own).open(data.feedback.against)
+        module.load_state_dict(Classifier.open(start).module.state_dict())
+    elif config.pretrained and not begun:
+        mean, std = data.learned.statistics()
+        published.load(module, config.model, mean, std, on_chunk=lambda: callbacks.on_batch(0, config.epochs))
+    return module, model_config
+
+
+def _learn(
+    module: torch.nn.Module, dataset: Dataset, config: TrainConfig, partial: Path, callbacks: Callbacks, record: bool
+) -> tuple[list[Epoch], Recorder]:
+    """Train in place; every epoch, and what was recorded of them."""
+    reached = (0, 0)
+
+    def on_batch(done: int, total: int) -> None:
+        nonlocal reached
+        reached = (done, total)
+        callbacks.on_batch(done, total)
+
+    recorder = Recorder(partial, dataset, on_chunk=lambda: callbacks.on_batch(*reached))
+    history = []
+    for epoch in fit(
+        module,
+        dataset,
+        config,
+        checkpoint=partial / CHECKPOINT,
+        on_batch=on_batch,
+        on_metrics=callbacks.on_metrics,
+        on_weights=recorder if record else lambda *_: None,
+    ):
+        history.append(epoch)
+        callbacks.on_epoch(epoch)
+    return history, recorder
+
+
+def _evaluate(
+    context: EvaluationContext, history: list[Epoch], recorded: dict[str, np.ndarray], partial: Path
+) -> dict[str, Any]:
+    """Write the nouns that a run has from the start; their entries of the manifest. recorded: the noun epochs."""
+    nouns = {"history": writer.write_noun(partial, "history", pd.DataFrame([asdict(epoch) for epoch in history]))}
+    for noun in ("predictions", *AT_TRAINING):
+        data, began = _make(noun, context)
+        if len(data):
+            nouns[noun] = writer.write_noun(partial, noun, data, started=began)
+    if recorded:
+        nouns["epochs"] = writer.write_noun(partial, "epochs", recorded, started=time.perf_counter())
+    return nouns
+
+
+def _publish(
+    partial: Path, manifest: dict[str, Any], context: EvaluationContext, on_step: Callable[[str], None] | None
+) -> Path:
+    """Write the weights and put the run in its place; with on_step, also make the nouns that take longer."""
+    classifier = context.classifier
+    weights = {name: np.ascontiguousarray(value.numpy()) for name, value in classifier.module.state_dict().items()}
+    manifest = {
+        **manifest,
         "weights": writer.write_weights(partial, weights),
         "bytes": (partial / "weights.safetensors").stat().st_size,
         "latency_ms": classifier.latency(),
-        "nouns": nouns,
     }
-    if home != ARTIFACTS and not any((root / "datasets" / dataset.name).is_dir() for root in (ARTIFACTS, home)):
-        writer.write_pictures(home, dataset)
-        measure(home, dataset)
     folder = writer.publish(partial, manifest)
-    if slow:
+    if on_step is not None:
         for noun in AFTER_PUBLISHING:
             on_step(f"computing {noun}")
             manifest = _add(folder, manifest, context, noun)
@@ -279,6 +339,8 @@ def machine() -> dict[str, Any]:
 
 def git_commit() -> str:
     """The checkout's commit, with + when files differ from it; empty outside a checkout."""
+    if not (ROOT / ".git").exists():  # installed, perhaps within a checkout of something else
+        return ""
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],

@@ -59,10 +59,12 @@ def train(model: str, home: Path) -> None:
         run_id=run_id(model),
         home=home,
         command=command(model, recipe),
-        on_epoch=lambda epoch: print(
-            f"{model} epoch {epoch.epoch}: validation {epoch.validation_accuracy:.2%}, {epoch.seconds:.0f} s",
-            file=sys.stderr,
-            flush=True,
+        callbacks=pipeline.Callbacks(
+            on_epoch=lambda epoch: print(
+                f"{model} epoch {epoch.epoch}: validation {epoch.validation_accuracy:.2%}, {epoch.seconds:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
         ),
         slow=False,
         record=False,

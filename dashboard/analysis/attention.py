@@ -4,13 +4,12 @@ A is the selection of the address, B what `versus` names.
 """
 
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.services.container import Services
-from dashboard.services.predictor import MEANS, NoExplanation, Typical
+from dashboard.services.explainer import MEANS, NoExplanation, Typical
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 
@@ -129,6 +128,5 @@ def look(services: Services, side: Side, split: str, method: str, label: bool) -
     some = np.unique(np.linspace(0, len(places) - 1, MEANS[method]).round().astype(int))
     rows = side.rows[some]
     targets = (predictions.labels if label else predictions.predicted)[rows]
-    key = (split, crc32(predictions.ids[rows].tobytes()), crc32(targets.tobytes()), len(rows))
-    found = services.predictor.typical(side.run.run_id, pictures.images[places[some]], targets, method, key=key)
+    found = services.explainer.typical(side.run.run_id, pictures.images[places[some]], targets, method)
     return Looked(side, image, found)

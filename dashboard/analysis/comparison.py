@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.figures.pace import duration
-from dashboard.format import training_settings
 from ml.stats.calibration import losses
 from ml.stats.paired import bootstrap, gap, holm, mcnemar, mean_gap, newcombe
+from ml.training import wording
 
 LEVEL = 0.05
 IMAGES = {"test": "test images", "validation": "validation images", "reference": "training images"}
@@ -116,7 +116,7 @@ def gaps(buckets: np.ndarray) -> Gaps:
 def changes(pair: RunPair) -> tuple[list[tuple[str, str, str]], int]:
     """(what, A's, B's) in words for every setting and fact that differs, and how many settings are the same."""
     first, second = pair.a.manifest, pair.b.manifest
-    settings = training_settings.changes(first["config"], second["config"])
+    settings = wording.changes(first["config"], second["config"])
     facts = [
         (name, said[0], said[1])
         for name, say in FACTS.items()
@@ -129,7 +129,7 @@ def _said(say: Callable[[dict[str, Any]], str], manifest: dict[str, Any]) -> str
     try:
         return say(manifest)
     except (KeyError, TypeError, ValueError):
-        return training_settings.UNKNOWN
+        return wording.UNKNOWN
 
 
 def _machine(manifest: dict[str, Any]) -> str:

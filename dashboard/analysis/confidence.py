@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.state.selection import BINS as FIFTEENTHS
 from dashboard.state.selection import Selection
+from ml.stats import calibration
 
 OWN = ("conf", "tempered", "reject", "outcome")  # what panels about confidence are themselves about
 BINS = 20  # of the histogram
@@ -65,6 +66,19 @@ def histogram(run: RunData, selection: Selection) -> pd.DataFrame:
     predictions, rows = run.predictions(selection.split), counted(run, selection)
     table = bins(predictions.confidence[rows], predictions.right[rows], BINS)
     return table.assign(wrong=table["n"] - table["right"])
+
+
+def miscalibration(run: RunData, split: str, rows: np.ndarray) -> dict[str, dict[str, float]]:
+    """scaling (none, temperature) → calibration_error, brier, loss of these places of predictions(split), n ≥ 1.
+
+    Without `temperature` where the run has none.
+    """
+    predictions = run.predictions(split)
+    probabilities, labels = predictions.probabilities[rows], predictions.labels[rows]
+    found = {"none": calibration.miscalibration(probabilities, labels)}
+    if "calibration" in run.manifest["nouns"]:
+        found["temperature"] = calibration.miscalibration(probabilities, labels, run.temperature())
+    return found
 
 
 def curve(run: RunData, selection: Selection) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import ABSTAIN, BINS, Tally
 from ml.artifacts.reader import Missing

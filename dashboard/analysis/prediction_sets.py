@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.state.selection import LEVELS, Selection
+from ml.artifacts.reader import Missing
+from ml.stats import conformal
+from ml.stats.calibration import temper
 
 NONE = "none of the classes"
 
@@ -52,9 +55,27 @@ class Sets:
     empty: int
 
 
+def scaled(run: RunData, probabilities: np.ndarray) -> np.ndarray:
+    """float64 [n, C]: probabilities [n, C] of this run after temperature scaling. Raises Missing or Broken."""
+    return temper(probabilities, run.temperature())
+
+
+def sets(run: RunData, probabilities: np.ndarray, level: float) -> np.ndarray:
+    """bool [n, C]: which classes belong to the conformal sets of probabilities [n, C] as trained.
+
+    level: 0..1, one of those in the table. Raises Missing, also where the table has no such level, or Broken.
+    """
+    frame = run.conformal()
+    rows = frame[np.isclose(frame["level"], level)] if len(frame) else frame
+    if not len(rows):
+        raise Missing(f"{run.title} has no sets at {100 * level:g} %.", run.command("conformal"))
+    temperature, limit = float(rows["temperature"].iloc[0]), float(rows["most"].iloc[0])
+    return conformal.sets(temper(probabilities, temperature), limit)
+
+
 def judged(run: RunData, probabilities: np.ndarray, selection: Selection) -> Verdict:
     """probabilities: float [C] of the run as trained. Raises Missing where they are to be scaled and cannot be."""
-    said = run.scaled(probabilities[None])[0] if selection.scaling else probabilities
+    said = scaled(run, probabilities[None])[0] if selection.scaling else probabilities
     return Verdict(tuple(run.classes), said, selection.abstain or 0.0)
 
 
@@ -63,7 +84,7 @@ def members(run: RunData, probabilities: np.ndarray, level: int) -> list[int]:
 
     Raises Missing or Broken where the noun `conformal` is.
     """
-    chosen = run.sets(probabilities[None], level / 100)[0]
+    chosen = sets(run, probabilities[None], level / 100)[0]
     return [int(i) for i in np.argsort(-probabilities, kind="stable") if chosen[i]]
 
 

@@ -5,42 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dashboard.data.store import RunData, Store, Under
+from dashboard.data.run import RunData
+from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
+from dashboard.services.attacker import Attempt
 from dashboard.services.container import Services
-from dashboard.services.predictor import Attempt
-from dashboard.state.selection import ATTACKS, Selection
-from ml.artifacts.reader import Missing
+from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.robustness.catalogue import ATTACKS, CORRUPTIONS
 from ml.stats.paired import gap, mean_gap, newcombe
 
 NOUN = "robustness"
 SPLIT = "test"  # whose pictures were asked about
-SEVERITIES = (1, 2, 3, 4, 5)
 STEPS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # of 255, what the slider offers
 EPSILON = 4.0  # of 255, when the address names none
 METHOD = "pgd"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """title, sentence: what people read; unit: its level in words, with the number's place."""
-
-    title: str
-    sentence: str
-    unit: str
-
-
-KINDS = {
-    "noise": Kind("Noise", "Gaussian noise on every pixel", "standard deviation {:g}"),
-    "blur": Kind("Blur", "a Gaussian blur", "{:g} pixels of 32"),
-    "contrast": Kind("Contrast", "less contrast", "{:g} of it left"),
-    "occlusion": Kind("Occlusion", "a square in front", "{:g} of the side"),
-    "shift": Kind("Shift", "moved along a diagonal", "{:g} pixels of 28"),
-    "rotation": Kind("Rotation", "turned either way", "{:g} radians"),
-    "jpeg": Kind("JPEG", "kept as a lossy file", "quality {:g}"),
-    "pixelate": Kind("Pixelate", "fewer pixels", "{:g} of the rows left"),
-}
-TITLES = {"fgsm": "FGSM", "pgd": "PGD"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +72,8 @@ class Table:
 
 def title(name: str) -> str:
     """'Noise', 'PGD'; what is not known here is called as it is."""
-    return KINDS[name].title if name in KINDS else TITLES.get(name, name.capitalize())
+    described = CORRUPTIONS.get(name) or ATTACKS.get(name)
+    return described.title if described else name.capitalize()
 
 
 def reach(degree: float) -> str:
@@ -183,6 +163,48 @@ def overall(run: RunData, rival: RunData | None) -> tuple[float, float, float, i
     return (*mean_gap(shares[left], theirs[right]), len(left))
 
 
+@dataclass(frozen=True)
+class Perturbed:
+    """n test pictures as they are and corrupted or attacked.
+
+    ids: int32; labels: int64; clean, worse: int16, the classes predicted before and after.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    clean: np.ndarray
+    worse: np.ndarray
+
+    @property
+    def flipped(self) -> np.ndarray:
+        """bool [n]: right before, wrong after."""
+        return (self.clean == self.labels) & (self.worse != self.labels)
+
+
+def perturbed(run: RunData, name: str, degree: float) -> Perturbed:
+    """Test pictures as they are and under a corruption of this severity, or an attack within `degree` of 255.
+
+    Raises Missing, also for what was not tried.
+    """
+    answers = run.robustness_answers()
+    if name in ("fgsm", "pgd"):
+        frame, part = run.attacks(), ("attacked_id", "attacked")
+        mine = frame["attack"] == name
+        clean, rows = frame.index[mine & (frame["epsilon"] == 0)], 255 * frame["epsilon"]
+        worse = frame.index[mine & np.isclose(rows, degree, atol=1e-6)]
+    else:
+        frame, part = run.robustness(), ("example_id", "predicted")
+        clean = frame.index[frame["severity"] == 0]
+        worse = frame.index[(frame["corruption"] == name) & (frame["severity"] == degree)]
+    if not len(clean) or not len(worse) or len(frame) != len(answers[part[1]]):
+        raise Missing("This was not tried on this run.", run.command(NOUN))
+    ids, whole = answers[part[0]], run.predictions("test")
+    places = np.searchsorted(whole.ids, ids)
+    if not np.array_equal(whole.ids[places.clip(max=len(whole.ids) - 1)], ids):
+        raise Broken(f"robustness_answers.npz of run {run.run_id} is of other images")
+    return Perturbed(ids, whole.labels[places], answers[part[1]][clean[0]], answers[part[1]][worse[0]])
+
+
 def borne(run: RunData, rival: RunData | None) -> tuple[np.ndarray, np.ndarray]:
     """ids int32 [n], and in how many of the cells, 0..1, each is named right; of those that rival was asked too."""
     frame = run.robustness()
@@ -192,13 +214,13 @@ def borne(run: RunData, rival: RunData | None) -> tuple[np.ndarray, np.ndarray]:
         known = set(zip(theirs["corruption"], theirs["severity"], strict=True))
         rows = rows[[cell in known for cell in zip(rows["corruption"], rows["severity"], strict=True)]]
     said, first = run.robustness_answers()["predicted"], rows.iloc[0]
-    found = run.under(str(first["corruption"]), float(first["severity"]))
+    found = perturbed(run, str(first["corruption"]), float(first["severity"]))
     return found.ids, (said[rows.index] == found.labels).mean(axis=0)
 
 
 def paired(run: RunData, rival: RunData, cell: Cell) -> np.ndarray:
     """int [4]: both right, only A, only B, neither, of the pictures both were asked about."""
-    a, b = (one.under(cell.name, cell.degree) for one in (run, rival))
+    a, b = (perturbed(one, cell.name, cell.degree) for one in (run, rival))
     _, left, right = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
     alike = a.labels[left] == b.labels[right]
     left, right = left[alike], right[alike]
@@ -212,7 +234,7 @@ class Flips:
 
     name: str
     degree: float
-    found: Under
+    found: Perturbed
     rows: np.ndarray
 
     @property
@@ -224,7 +246,7 @@ class Flips:
 def flips(run: RunData, under: str, sort: str = "id") -> Flips:
     """By id. Raises Missing or Broken."""
     name, degree = split_under(under)
-    found = run.under(name, degree)
+    found = perturbed(run, name, degree)
     rows = np.flatnonzero(found.flipped)
     return Flips(name, degree, found, rows[np.argsort(found.ids[rows], kind="stable")])
 
@@ -238,8 +260,8 @@ def worsened(services: Services, run: RunData, flipped: Flips, rows: np.ndarray)
     pictures, seed = run.pictures(SPLIT), int(run.manifest["config"]["seed"])
     images = pictures.images[[pictures.row(int(i)) for i in ids]]
     if flipped.name not in ATTACKS:
-        return services.predictor.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)
-    found = services.predictor.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
+        return services.attacker.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)
+    found = services.attacker.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
     return np.rint(found.images * 255).astype(np.uint8)
 
 
@@ -281,7 +303,7 @@ def question(services: Services, selection: Selection) -> Question:
 
 def tried(services: Services, asked: Question) -> Attempt:
     """The attack within the address's epsilon."""
-    return services.predictor.attack(
+    return services.attacker.attack(
         asked.run.run_id, asked.image[None], np.array([asked.klass]), asked.method, asked.epsilon / 255,
         targeted=asked.targeted,
     )  # fmt: skip
@@ -289,9 +311,7 @@ def tried(services: Services, asked: Question) -> Attempt:
 
 def least(services: Services, asked: Question) -> Attempt:
     """The smallest epsilon that flips it."""
-    return services.predictor.smallest(
-        asked.run.run_id, asked.image, asked.klass, asked.method, targeted=asked.targeted
-    )
+    return services.attacker.smallest(asked.run.run_id, asked.image, asked.klass, asked.method, targeted=asked.targeted)
 
 
 def _row(cell: Cell) -> list:

@@ -1,20 +1,19 @@
 """GET /metrics: what this process answered since its start, in Prometheus' text format, from memory; and its CSV."""
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from dashboard.exports.tables import safe
+from dashboard.api.exports import attached
+from dashboard.api.requests import selection
+from dashboard.exports.tables import written
 from dashboard.records.prediction_log import BINS, EDGES, Monitor, Tally
 from dashboard.services.container import Services
-from dashboard.state.selection import SINCE, Selection
-from ml.artifacts.reader import Broken, Missing
+from dashboard.state.selection import SINCE
 
 Read = Callable[[Tally], tuple[list[tuple[str, float]], float]]
 CONFIDENCE = [f"{(place + 1) / BINS:g}" for place in range(BINS)]
@@ -85,26 +84,20 @@ def register(server: Flask, services: Services) -> None:
 
     @server.get("/export/monitoring.csv")
     def export_minutes() -> Response:
-        selection = Selection.parse(request.query_string.decode("latin-1"))
-        try:
-            run = services.store.open(selection.run)
-        except (Missing, Broken):
-            abort(404)
-        text = io.StringIO()
-        csv.writer(text).writerows(
-            table(services.monitor.minutes(selection.since or SINCE[0], run.run_id), run.classes)
-        )
-        named = f'attachment; filename="{run.run_id}-monitoring.csv"'
-        return Response(text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": named})
+        chosen = selection()
+        run = services.store.shown(chosen.run)
+        minutes = services.monitor.minutes(chosen.since or SINCE[0], run.run_id)
+        return attached(written(*table(minutes, run.classes)), f"{run.run_id}-monitoring.csv")
 
 
-def table(minutes: Sequence[tuple[int, Tally]], classes: Sequence[str]) -> Iterator[list[object]]:
+def table(minutes: Sequence[tuple[int, Tally]], classes: Sequence[str]) -> tuple[list[str], list[list]]:
     """Head, then one row a minute (an hour where it is older than two days) and process; latencies in ms."""
     head = ["from", "predictions", "mean confidence", "abstentions", "compared", "unlike", "median ms", "p95 ms"]
-    yield [*head, *(safe(name) for name in classes)]
+    rows: list[list] = []
     for minute, one in minutes:
         when = f"{datetime.fromtimestamp(60 * minute, UTC):%Y-%m-%dT%H:%MZ}" if minute else "before"
         mean = f"{one.confidence / one.n:.6f}" if one.n else ""
-        times = [f"{1000 * one.percentile(share):.3g}" if one.n else "" for share in (0.5, 0.95)]
+        times = [f"{1000 * one.percentile(part):.3g}" if one.n else "" for part in (0.5, 0.95)]
         row = [when, one.n, mean, one.abstained, one.checked, one.unlike, *times]
-        yield [*row, *(one.classes.get(name, 0) for name in classes)]
+        rows.append([*row, *(one.classes.get(name, 0) for name in classes)])
+    return [*head, *classes], rows

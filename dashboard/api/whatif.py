@@ -1,125 +1,131 @@
 """POST /api/v1/whatif: a picture changed by hand, and what becomes of the answer. Nothing is kept or counted."""
 
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import Annotated
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify
+from pydantic import Field
 
-from dashboard.exports import tables
+from dashboard.api.openapi import Operation, Probability, Reply, ResponseModel
+from dashboard.api.predict import FAILURES
+from dashboard.api.requests import ComputeRequest, Engine, RunId, answer_get, body
+from dashboard.exports.tables import carried
 from dashboard.figures.overlay import heatmap_overlay
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import ENGINES, Broken, Edited, Missing, NoExplanation
+from dashboard.services.explainer import NoExplanation
+from dashboard.services.predictor import Edited
+from dashboard.web.errors import RequestError
+from ml.artifacts.reader import Broken
 
-ROUTE = "/api/v1/whatif"
-FIELDS = ("image", "edits", "run", "engine", "look")
+PATH = "/api/v1/whatif"
 IMAGE_BYTES = 1_000_000  # as a network sees it, or little more
 
 
-class Unanswerable(ValueError):
-    """A request that names its own mistake. status: HTTP, 4xx."""
+class Change(ComputeRequest):
+    WHOLE = "Send an object with image, and as you like of edits, run, engine, look."
 
-    def __init__(self, sentence: str, status: int = 400) -> None:
-        super().__init__(sentence)
-        self.status = status
+    image: str = Field(description="A picture as a data URL; one that has not the network's form is prepared first.")
+    edits: Annotated[
+        str,
+        Field(
+            description="What is changed, in this order, as docs/preparation.md has it: rot:15,shift:2:-1,blur:0.8",
+            json_schema_extra={"maxLength": 4000},  # its own reader says in words what is too long
+        ),
+    ] = ""
+    run: RunId = ""
+    engine: Engine = "torch"
+    look: bool = Field(False, description="Send Grad-CAM of the answer after the changes along.")
+
+
+class Whatif(ResponseModel):
+    run: str = Field(description="The run that answered.")
+    edits: str = Field(description="What was changed.")
+    image: str = Field(description="The picture after it, of the network's form, a data URL.")
+    ground: int = Field(ge=0, le=255, description="What comes in from outside.")
+    classes: list[str]
+    before: list[Probability] = Field(description="Probabilities as trained, in class order.")
+    after: list[Probability] = Field(description="The same after the changes.")
+    table: str = Field(description="Both as CSV, a data URL.")
+    ms: float = Field(ge=0)
+    look: str = Field("", description="See-through, a data URL; empty where the network has no convolution.")
+
+
+OPERATIONS = (
+    Operation(
+        PATH,
+        "post",
+        "whatif",
+        "What becomes of the answer when a picture is changed by hand.",
+        {200: Reply("Both answers.", Whatif)},
+        FAILURES,
+        body=Change,
+    ),
+)
 
 
 def register(server: Flask, services: Services) -> None:
     """Add the route."""
 
-    @server.post(ROUTE)
+    @server.post(PATH)
     def what_if() -> Response:
-        try:
-            status, told = 200, answer(services)
-        except (Unanswerable, uploads.Refusal) as refusal:
-            status, told = refusal.status, {"error": str(refusal)}
-        except Missing as missing:
-            hint = f" Try: {missing.command}" if missing.command else ""
-            status, told = 404, {"error": f"{missing}{hint}"}
-        except Broken as broken:
-            status, told = 409, {"error": str(broken)}
-        response = jsonify(told)
-        response.status_code = status
+        response = jsonify(answer(services).json_value())
         response.headers["Cache-Control"] = "no-store"
-        if status == 503:
-            response.headers["Retry-After"] = "2"
         return response
 
-    @server.get(ROUTE, endpoint="api_whatif_how")
-    def how() -> tuple[Response, int, dict[str, str]]:
-        words = f"Send JSON by POST: {', '.join(FIELDS)}."
-        return jsonify(error=words), 405, {"Allow": "POST"}  # otherwise Dash's page for any path would come
+    answer_get(server, PATH, f"Send JSON by POST: {', '.join(Change.model_fields)}.")
 
 
-def answer(services: Services) -> dict[str, Any]:
-    """The answer to the current request. Raises Unanswerable, uploads.Refusal, Missing or Broken."""
+def answer(services: Services) -> Whatif:
+    """The answer to the current request. Raises RequestError, Refusal, Missing or Broken."""
     began = time.perf_counter()
-    asked = _asked()
-    picture = uploads.decode(uploads.from_data_url(asked["image"], limit=IMAGE_BYTES), limit=IMAGE_BYTES)
+    fields = body(Change)
+    picture = uploads.decode(uploads.from_data_url(fields.image, limit=IMAGE_BYTES), limit=IMAGE_BYTES)
     try:
-        found = services.predictor.edited(
-            asked["run"] or None,
+        edited = services.predictor.edited(
+            fields.run or None,
             picture.pixels,
-            asked["edits"],
+            fields.edits,
             orientation=picture.orientation,
-            engine=asked["engine"],
+            engine=fields.engine,
         )
     except Broken:  # is a ValueError
         raise
     except ValueError as error:
-        raise Unanswerable(str(error)) from None
-    told = {
-        "run": found.run,
-        "edits": found.said,
-        "image": uploads.thumbnail(found.changed),
-        "ground": found.ground,
-        "classes": list(found.classes),
-        "before": _rounded(found.before),
-        "after": _rounded(found.after),
-        "table": tables.carried(*table(found)),
-        "ms": round(1000 * (time.perf_counter() - began), 2),
-    }
-    if asked["look"]:
-        told["look"] = _look(services, found)
-    return told
+        raise RequestError(400, str(error)) from None
+    look = {"look": _look(services, edited)} if fields.look else {}
+    return Whatif(
+        run=edited.run,
+        edits=edited.edits,
+        image=uploads.thumbnail(edited.changed),
+        ground=edited.ground,
+        classes=list(edited.classes),
+        before=_rounded(edited.before),
+        after=_rounded(edited.after),
+        table=carried(*table(edited)),
+        ms=round(1000 * (time.perf_counter() - began), 2),
+        **look,
+    )
 
 
-def table(found: Edited) -> tuple[list[str], list[list]]:
+def table(edited: Edited) -> tuple[list[str], list[list]]:
     """One row a class, in class order; probabilities as trained."""
     rows = [
         [name, float(before), float(after), float(after - before)]
-        for name, before, after in zip(found.classes, found.before, found.after, strict=True)
+        for name, before, after in zip(edited.classes, edited.before, edited.after, strict=True)
     ]
     return ["class", "before", "after", "change"], rows
 
 
-def _rounded(probabilities: Any) -> list[float]:
+def _rounded(probabilities: Iterable[float]) -> list[float]:
     return [round(float(one), 6) for one in probabilities]
 
 
-def _look(services: Services, found: Edited) -> str:
+def _look(services: Services, edited: Edited) -> str:
     """Grad-CAM of the class that is likeliest after the changes, see-through; '' where the network has none."""
     try:
-        return uploads.thumbnail(
-            heatmap_overlay(services.predictor.explain(found.run, found.changed, int(found.after.argmax())))
-        )
+        attribution = services.explainer.explain(edited.run, edited.changed, int(edited.after.argmax()))
     except NoExplanation:
         return ""
-
-
-def _asked() -> dict[str, Any]:
-    """What the request says, checked. Raises Unanswerable."""
-    if not request.is_json:
-        raise Unanswerable(f"Send JSON: {', '.join(FIELDS)}.", 415)
-    sent = request.get_json(silent=True)
-    if not isinstance(sent, dict) or not set(sent) <= set(FIELDS) or "image" not in sent:
-        raise Unanswerable(f"Send an object with image, and as you like of {', '.join(FIELDS[1:])}.")
-    asked = {"image": "", "edits": "", "run": "", "engine": "torch", "look": False, **sent}
-    for name in FIELDS[:-1]:
-        if not isinstance(asked[name], str):
-            raise Unanswerable(f"{name} must be text.")
-    if not isinstance(asked["look"], bool):
-        raise Unanswerable("look must be true or false.")
-    if asked["engine"] not in ENGINES:
-        raise Unanswerable(f"engine must be one of {', '.join(ENGINES)}.")
-    return asked
+    return uploads.thumbnail(heatmap_overlay(attribution))

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dash import html
 
 from dashboard.components import badge, dot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
-from dashboard.services.predictor import LIMIT, Familiarity
 from ml.artifacts.reader import Missing
+from ml.stats.ood import LIMIT, Familiarity
 
 TRAINED = ("train", "reference")  # what the network learned from
 
@@ -58,7 +58,7 @@ def rival(run: RunData, found: Familiarity, klass: int, role: str) -> list:
         return [html.P(f"None of the training images here is labelled {name}.", className="faint small")]
     near = found.rival
     height, width = run.dataset["height"], run.dataset["width"]
-    url = sprite_url(run.dataset["name"], "reference", [near.example_id])
+    url = sprite_url(run.picture_set, "reference", [near.example_id])
     first = float(found.distances[0]) if len(found.distances) else 0.0
     if near.place == 1:
         words = "the nearest of all training images"

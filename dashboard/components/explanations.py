@@ -10,10 +10,10 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import dot
 from dashboard.components.bars import percent
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_services
 from dashboard.services.container import Services
-from dashboard.services.predictor import NoExplanation
+from dashboard.services.explainer import NoExplanation
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 
@@ -175,9 +175,7 @@ def csv_rows(services: Services, selection: Selection) -> Table:
     for target in targets(predictions.probabilities[row], run.classes, int(predictions.labels[row])):
         for way in METHODS:
             try:
-                values = services.predictor.attribution(
-                    run.run_id, image, target.id, way, key=(selection.split, selection.sample)
-                )
+                values = services.explainer.attribution(run.run_id, image, target.id, way)
             except NoExplanation:
                 continue
             body += [

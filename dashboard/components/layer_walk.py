@@ -17,7 +17,7 @@ from dashboard import theme
 from dashboard.components import button, icon, plain
 from dashboard.components.layer_sums import Spot, explained, pair, size
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
@@ -208,7 +208,7 @@ def register(app: Dash, services: Services, id: str, given: Input, subject: Call
     )
     def draw_walk(said: Any, stop: Any, channel: Any, drawn: Any):
         who = subject(said)
-        walked = services.predictor.walk(who.run.run_id, who.image)
+        walked = services.explainer.walk(who.run.run_id, who.image)
         if not walked:
             raise Missing(
                 "Nothing in this network is a picture: every number goes straight to every unit of the first dense "
@@ -254,14 +254,14 @@ def register(app: Dash, services: Services, id: str, given: Input, subject: Call
         if not isinstance(drawn, dict):
             raise PreventUpdate
         who = subject(said)
-        walked = services.predictor.walk(who.run.run_id, who.image)
+        walked = services.explainer.walk(who.run.run_id, who.image)
         place = number(drawn.get("stop"), len(walked) - 1, 0)
         maps = walked[place].maps
         channel = number(drawn.get("channel"), len(maps) - 1, 0)
         pointed = at if isinstance(at, dict) and at.get("of") == drawn.get("of") else drawn
         row = number(pointed.get("row"), maps.shape[1] - 1, 0)
         column = number(pointed.get("column"), maps.shape[2] - 1, 0)
-        found = services.predictor.arithmetic(who.run.run_id, who.image, place, channel, row, column)
+        found = services.explainer.arithmetic(who.run.run_id, who.image, place, channel, row, column)
         spot = Spot(channel, row, column)
         return (
             pair(walked[place], found, spot, str(drawn.get("of")), f"{id}-at"),

@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import clicks, graph, plain, segmented
 from dashboard.components.plain import element
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import confusion as figure
 from dashboard.state.selection import OUTCOMES, Selection
 

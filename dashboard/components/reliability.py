@@ -11,7 +11,7 @@ from dash import Dash, html
 
 from dashboard.analysis import confidence
 from dashboard.components import bins, clicks, graph, plain
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.figures import calibration as figures
 from dashboard.services.container import Services
@@ -81,7 +81,7 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     if not len(rows):
         return [html.P("No image to count.", className="faint small")]
     whole = len(rows) == len(run.predictions(selection.split).ids)
-    values = run.miscalibration(selection.split, rows)
+    values = confidence.miscalibration(run, selection.split, rows)
     known: dict[tuple[str, str], tuple[float, float]] = {}
     said = f"{len(rows):,} {selection.split} images, 15 bins."
     temperature = None

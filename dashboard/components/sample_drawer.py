@@ -9,7 +9,8 @@ from dashboard.components import layer_walk as walk
 from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.data.store import RunData, RunPair
+from dashboard.data.pair import RunPair
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.format.images import single_url
 from dashboard.services.container import Services
@@ -84,11 +85,11 @@ def body() -> list:
 
 def register(app: Dash, services: Services) -> None:
     """Fill the drawer from the URL; explain in the browser's own time."""
-
     # opened and closed in the browser, so that a click which shows no sample asks the server for none
     app.clientside_callback(
         """(search, pathname, elsewhere, asked) => {
-            const shown = new URLSearchParams(search || '').has('sample') && !elsewhere.includes(pathname);
+            const path = dash_clientside.address.within(pathname);
+            const shown = new URLSearchParams(search || '').has('sample') && !elsewhere.includes(path);
             const now = shown ? search : '';
             const news = now === asked ? window.dash_clientside.no_update : now;
             return [shown ? 'drawer open' : 'drawer', shown ? '0' : '-1', news];
@@ -141,7 +142,7 @@ def register(app: Dash, services: Services) -> None:
             const address = (map) => {
                 if (cam(map) && !shown.cam) return '';
                 const at = cam(map) && layer && layer !== 'auto' ? `&layer=${layer}` : '';
-                return `${shown.url}?target=${map.target}&method=${map.way}${at}`;
+                return `${shown.url}&target=${map.target}&method=${map.way}${at}`;
             };
             const put = (maps) => maps.forEach((map) =>
                 dash_clientside.set_props(map.id, {src: address(map), alt: map.alt}));
@@ -185,7 +186,7 @@ def proof(services: Services, selection: Selection) -> list:
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
-    found = services.predictor.familiarity(
+    found = services.ood.familiarity(
         run.run_id,
         run.picture(selection.split, selection.sample),
         itself=selection.sample if selection.split == "reference" else None,
@@ -214,7 +215,7 @@ def sample(
     probabilities = predictions.probabilities[row]
     right = guess == label
     height, width, _ = run.pictures(selection.split).images.shape[1:]
-    where = single_url(run.dataset["name"], selection.split, selection.sample)
+    where = single_url(run.picture_set, selection.split, selection.sample)
     said = f"Predicted by {run.title}" if pair else "Predicted"
     said += "" if run.epoch is None or selection.split == "reference" else f" after epoch {run.epoch}"
     verdict = [
@@ -245,7 +246,7 @@ def sample(
     options = explanations.places(layers)
     asked = explanations.targets(probabilities, run.classes, label)
     shown = {
-        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png",
+        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png?v={run.picture_set[1]}",
         "cam": len(options) > 1,
         "maps": [
             {

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, State, html
 from dashboard.components import button, csv_link, dot, icon, plain, report_link
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import BUCKETS, OUTCOMES, PAIRED, SPLITS, Selection

@@ -7,7 +7,7 @@ from dash import html
 
 from dashboard.components import button, dot
 from dashboard.components.plain import element
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.state.selection import PAGE_SIZE, Selection
 
@@ -23,7 +23,7 @@ def gallery(run: RunData, selection: Selection, ids: Sequence[int], captions: Se
 
     captions: what stands under each picture, and what a screen reader says after "Image 7: ".
     """
-    url = sprite_url(run.dataset["name"], selection.split, list(ids))
+    url = sprite_url(run.picture_set, selection.split, list(ids))
     height, width = run.dataset["height"], run.dataset["width"]
     return [
         element(
@@ -89,7 +89,7 @@ def pager(selection: Selection, page: int, n: int) -> list:
 
 def neighbour_list(run: RunData, ids: Sequence[int], labels: Sequence[int], notes: Sequence[str] = ()) -> html.Ul:
     """Reference pictures with their labels; notes: a second line under each."""
-    url = sprite_url(run.dataset["name"], "reference", list(ids))
+    url = sprite_url(run.picture_set, "reference", list(ids))
     height, width = run.dataset["height"], run.dataset["width"]
     items = []
     for place, label in enumerate(labels):

@@ -1,17 +1,21 @@
 """What was asked for last, each value made once, also where several ask for it at the same moment."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from cachetools import LRUCache
+
 
 class Cache:
-    """At most `size` values by key; the least recently used goes first. Thread-safe."""
+    """At most `size` values by key; the least recently used goes first. Thread-safe.
+
+    A lock a key and not one for all: a table that takes a second to read must not hold up another one, and making one
+    value may ask for another.
+    """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept: LRUCache[Hashable, Any] = LRUCache(size)
         self._makers: dict[Hashable, threading.RLock] = {}
         self._lock = threading.Lock()
 
@@ -22,7 +26,6 @@ class Cache:
         """
         with self._lock:
             if key in self._kept:
-                self._kept.move_to_end(key)
                 return self._kept[key]
             maker = self._makers.setdefault(key, threading.RLock())
         with maker:
@@ -33,8 +36,6 @@ class Cache:
                 value = make()
                 with self._lock:
                     self._kept[key] = value
-                    while len(self._kept) > self._size:
-                        self._kept.popitem(last=False)
             finally:
                 with self._lock:
                     self._makers.pop(key, None)

@@ -1,16 +1,15 @@
 """What a view says as one file: /export/report.html with the page's own query. It opens with the network off."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from flask import Flask, Response, abort, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.comparison import verdict
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.report_views import View, selected, strip
 from dashboard.figures.confusion import values
 from dashboard.format.proportion import Proportion
@@ -177,38 +176,3 @@ def files(run: RunData) -> list[tuple[str, str]]:
     found = [(manifest["weights"]["file"], manifest["weights"]["sha256"])]
     found += [(noun["file"], noun["sha256"]) for _, noun in sorted(manifest["nouns"].items())]
     return found + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]
-
-
-class Reported(Protocol):
-    """A page, as far as its report goes."""
-
-    @property
-    def path(self) -> str: ...
-
-    @property
-    def report(self) -> Show | None: ...
-
-
-def register(server: Flask, services: Services, pages: Iterable[Reported]) -> None:
-    """Add /export/report.html to the server, and that of each page which is about more than a selection."""
-    views = {page.path.strip("/"): page.report for page in pages if page.report is not None}
-
-    @server.get("/export/report.html")
-    @server.get("/export/<page>-report.html")
-    def export_report(page: str = "") -> Response:
-        query = request.query_string.decode("latin-1")
-        selection = Selection.parse(query)
-        if page not in views:
-            abort(404)
-        try:
-            text = html(services, selection, f"/{page}?{query}" if query else f"/{page}", views[page])
-            name = "-".join(filter(None, (services.store.used(selection.run), selection.split, page, "report.html")))
-        except Missing as missing:
-            abort(404, str(missing))
-        except Broken as broken:
-            abort(409, str(broken))
-        return Response(
-            text,
-            mimetype="text/html",
-            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-        )

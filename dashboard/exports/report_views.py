@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from dashboard.analysis import comparison, label_review, robustness
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures.gaps import points
 from dashboard.format import images as pictures
 from dashboard.format.proportion import Proportion
@@ -16,6 +16,7 @@ from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import BUCKETS, Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.robustness.catalogue import SEVERITIES
 from ml.stats.failure_modes import TAGS
 
 SHOWN = 48  # pictures of a view
@@ -226,7 +227,7 @@ def withstood(services: Services, selection: Selection) -> View:
             words += f"({points(low)} to {points(high)}, n {n:,})."
         notes.append(f"Over all corruptions and severities {words}")
     rows = [(robustness.title(name), *map(cell, worse.of(name))) for name in worse.names]
-    head = ["", *(f"severity {severity}" for severity in robustness.SEVERITIES)]
+    head = ["", *(f"severity {severity}" for severity in SEVERITIES)]
     steps = sorted({one.degree for one in attacked.cells})
     reached = {(one.name, one.degree): cell(one) for one in attacked.cells}
     lines = [(robustness.title(name), *(reached.get((name, step), "") for step in steps)) for name in attacked.names]

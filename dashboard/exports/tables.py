@@ -3,18 +3,15 @@
 import base64
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from flask import Flask, Response, abort, request
-
-from dashboard.data.store import RunData, RunPair
+from dashboard.data.pair import RunPair
+from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.artifacts.reader import Broken, Missing
 
 Table = tuple[list[str], list[list]]  # head, rows
 Builder = Callable[[Services, Selection], tuple[str, Table]]  # what a file's name begins with, and its table
-GRAPHS = {"onnx": ".onnx", "int8": "-int8.onnx"}  # noun → the end of its file's name
 
 
 def of_run(rows: Callable[[RunData, Selection], Table]) -> Builder:
@@ -78,48 +75,3 @@ def guard(value: object) -> object:
 def bare(cell: str) -> str:
     """What `guard` made of a text, taken back."""
     return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@", "\t", "\r", "'") else cell
-
-
-def register(server: Flask, services: Services, tables: Mapping[str, Builder]) -> None:
-    """Add /export/<noun>.csv of these, and /export/runs/<run_id>.zip, .md and /<noun>.onnx, to the server."""
-
-    def attached(run_id: str, tail: str, kind: str, make: Callable[[str], str | bytes]) -> Response:
-        """run_id is looked up in the listing, so the file's name is one of ours."""
-        try:
-            content = make(run_id)
-        except Missing as missing:
-            abort(404, str(missing))
-        except Broken as broken:
-            abort(409, str(broken))
-        name = {"Content-Disposition": f'attachment; filename="{run_id}{tail}"', "Cache-Control": "no-store"}
-        return Response(content, mimetype=kind, headers=name)
-
-    @server.get("/export/runs/<run_id>.zip")
-    def export_run(run_id: str) -> Response:
-        return attached(run_id, ".zip", "application/zip", services.registry.pack)
-
-    @server.get("/export/runs/<run_id>.md")
-    def export_card(run_id: str) -> Response:
-        return attached(run_id, ".md", "text/markdown", services.registry.card)
-
-    @server.get("/export/runs/<run_id>/<noun>.onnx")
-    def export_graph(run_id: str, noun: str) -> Response:
-        if noun not in GRAPHS:
-            abort(404)
-        return attached(
-            run_id, GRAPHS[noun], "application/octet-stream", lambda name: services.registry.graph(name, noun)
-        )
-
-    @server.get("/export/<noun>.csv")
-    def export(noun: str) -> Response:
-        if noun not in tables:
-            abort(404)
-        selection = Selection.parse(request.query_string.decode("latin-1"))
-        try:
-            first, (head, rows) = tables[noun](services, selection)
-        except (Missing, Broken):
-            abort(404)
-        name = f"{first}-{noun}-{selection.split}.csv"
-        return Response(
-            written(head, rows), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
-        )

@@ -1,30 +1,26 @@
-"""Routes for pictures: one PNG, or a sprite sheet for a page of the gallery. Content never changes: it is cached."""
+"""Pictures as PNG, sheets of many, and their addresses."""
 
 import base64
 import io
-import re
 
 import numpy as np
-from flask import Flask, Response, abort
 from PIL import Image
-
-from dashboard.data.store import Store
-from ml.artifacts.reader import Broken, Missing
 
 COLUMNS = 12
 MAX_TILES = 100
 GAP = 1  # black pixels around each tile of a sheet, so that scaling never shows the neighbour
-FOREVER = "public, max-age=31536000, immutable"
 
 
-def single_url(dataset: str, split: str, example_id: int) -> str:
-    """The address of one picture."""
-    return f"/pictures/{dataset}/{split}/{example_id}.png"
+def single_url(picture_set: tuple[str, str], split: str, example_id: int) -> str:
+    """The address of one picture. picture_set: name and digest of its data set."""
+    name, digest = picture_set
+    return f"/pictures/{name}/{split}/{example_id}.png?v={digest}"
 
 
-def sprite_url(dataset: str, split: str, ids: list[int]) -> str:
+def sprite_url(picture_set: tuple[str, str], split: str, ids: list[int]) -> str:
     """The address of a sheet of pictures, COLUMNS a row, in the order of ids."""
-    return f"/sprites/{dataset}/{split}/{'-'.join(map(str, ids))}.png"
+    name, digest = picture_set
+    return f"/sprites/{name}/{split}/{'-'.join(map(str, ids))}.png?v={digest}"
 
 
 def tile_style(url: str, place: int, count: int, height: int, width: int) -> dict[str, str]:
@@ -62,27 +58,3 @@ def png(image: np.ndarray) -> bytes:
 def inline_url(image: np.ndarray) -> str:
     """uint8 [h, w, 1 | 3 | 4] as a data URL, for small pictures that are computed for one view."""
     return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"
-
-
-def register(server: Flask, store: Store) -> None:
-    """Add /pictures/… and /sprites/… to the server."""
-
-    def answer(dataset: str, split: str, ids: list[int]) -> np.ndarray:
-        try:
-            pictures = store.pictures(dataset, split)
-            return pictures.images[[pictures.row(i) for i in ids]]
-        except (Missing, Broken):
-            abort(404)
-
-    def response(image: np.ndarray) -> Response:
-        return Response(png(image), mimetype="image/png", headers={"Cache-Control": FOREVER})
-
-    @server.get("/pictures/<dataset>/<split>/<int:example_id>.png")
-    def picture(dataset: str, split: str, example_id: int) -> Response:
-        return response(answer(dataset, split, [example_id])[0])
-
-    @server.get("/sprites/<dataset>/<split>/<ids>.png")
-    def sprites(dataset: str, split: str, ids: str) -> Response:
-        if not re.fullmatch(rf"\d{{1,9}}(-\d{{1,9}}){{0,{MAX_TILES - 1}}}", ids, re.ASCII):
-            abort(404)
-        return response(sheet(answer(dataset, split, [int(part) for part in ids.split("-")])))

@@ -10,3 +10,4 @@ NAMES = (
 )  # fmt: skip
 PAGES: list[Page] = [importlib.import_module(f"dashboard.pages.{name}").PAGE for name in NAMES]
 TABLES = merged([page.tables for page in PAGES])
+VIEWS = {page.path.strip("/"): page.report for page in PAGES if page.report is not None}

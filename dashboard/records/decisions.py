@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from dashboard.records.runs import Declined, Opener, Rows
+from dashboard.records.rows import Declined, Opener, Rows
 
 OWNER = "decisions"
 ACTIONS = ("relabel", "keep", "exclude")

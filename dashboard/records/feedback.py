@@ -36,7 +36,7 @@ from sqlalchemy import (
     update,
 )
 
-from dashboard.records.runs import READ_ONLY, Declined, Opener, Rows
+from dashboard.records.rows import Declined, Opener, ReadOnly, Rows
 
 OWNER = "feedback"
 STATES = ("new", "accepted", "rejected")
@@ -200,7 +200,7 @@ class Feedback(Rows):
         picture, sent: PNG files, as the network saw it and as it came. Raises Declined.
         """
         if self.read_only:
-            raise Declined(READ_ONLY)
+            raise ReadOnly
         if self.folder is None or self._put is None:
             raise Declined("This server keeps no feedback.")
         if not KEY.fullmatch(key) or not KEY.fullmatch(client):

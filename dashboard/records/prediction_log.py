@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from dashboard.records.runs import Declined, Opener, Rows
+from dashboard.records.rows import Declined, Opener, Rows
 
 OWNER = "monitor"
 BINS = 20  # of the confidence, 0..1

@@ -7,20 +7,17 @@ change is written into a log together with what was there before, which is what 
 import contextlib
 import logging
 import re
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
     Connection,
-    Engine,
     Float,
     Index,
     Integer,
@@ -35,31 +32,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from dashboard.records.rows import CLOSED, Declined, Opener, Rows, Step
+from ml.artifacts.schema import RUN_ID
+
 log = logging.getLogger(__name__)
 
-Step: TypeAlias = Callable[[Connection], None]
-Write: TypeAlias = Callable[[], AbstractContextManager[Connection]]
-Opener: TypeAlias = Callable[[str, Sequence[Step]], tuple[Engine, Write]]
-
 OWNER = "records"  # of these tables' migrations
-RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 TAG = re.compile(r"[\w.+#-][\w .+#/-]{0,29}")
 TITLE, NOTE, TAGS, REASON = 80, 2_000, 12, 500  # the longest title, note and reason, the most tags
 FRESH_SECONDS = 0.5  # how long another process's change may go unseen
-RETRY_SECONDS = 3.0  # between two attempts to open a database that could not be opened
-READ_ONLY = "This server changes nothing (it was started with --read-only)."
-CLOSED = "The database cannot be used just now, so nothing can be changed. Looking works on."
-
-
-class Declined(Exception):
-    """A change that the rules forbid; the message is for the person who asked.
-
-    field: the input at fault; free: a value for it that would do, where one is known.
-    """
-
-    def __init__(self, words: str, field: str = "", free: str = "") -> None:
-        super().__init__(words)
-        self.field, self.free = field, free
 
 
 @dataclass(frozen=True)
@@ -178,66 +159,6 @@ def _step_1(connection: Connection) -> None:
 
 
 MIGRATIONS: tuple[Step, ...] = (_step_1,)
-
-
-class Rows:
-    """One owner's rows in the database, opened when first needed. Thread-safe. Without an opener there are none."""
-
-    owner: str  # of the migrations
-    migrations: tuple[Step, ...]
-
-    def __init__(self, opener: Opener | None = None, *, read_only: bool = False) -> None:
-        self.read_only = read_only
-        self._opener = opener
-        self._opened: tuple[Engine, Write] | None = None
-        self._tried = -RETRY_SECONDS
-        self._lock = threading.RLock()
-
-    def changed(self) -> None:
-        """Called after each attempt to write: forget what was read before."""
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A write transaction, committed to the disk at its end. Raises Declined."""
-        if self.read_only:
-            raise Declined(READ_ONLY)
-        opened = self.opened()
-        if opened is None:
-            raise Declined(CLOSED)
-        try:
-            with opened[1]() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            log.exception("the %s cannot be written", self.owner)
-            raise Declined(CLOSED) from error
-        finally:
-            self.changed()
-
-    def opened(self) -> tuple[Engine, Write] | None:
-        """The engine to read with and what begins a write; None where the database cannot be had just now."""
-        with self._lock:
-            if self._opened is None and self._opener is not None:
-                now = time.monotonic()
-                if now - self._tried < RETRY_SECONDS:
-                    return None
-                self._tried = now
-                try:
-                    self._opened = self._opener(self.owner, self.migrations)
-                except (OSError, SQLAlchemyError, RuntimeError) as error:
-                    log.warning("the %s cannot be opened: %s", self.owner, error)
-            return self._opened
-
-    def rows(self, query: Any) -> list[Any]:
-        """What a query finds, as mappings; nothing where the database cannot be read."""
-        opened = self.opened()
-        if opened is None:
-            return []
-        try:
-            with opened[0].connect() as connection:
-                return list(connection.execute(query).mappings())
-        except SQLAlchemyError:
-            log.exception("the %s cannot be read", self.owner)
-            return []
 
 
 class Records(Rows):

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from dashboard.records.runs import Declined, Rows
+from dashboard.records.rows import Declined, Rows
 
 OWNER = "slices"
 NAME, RULE = 60, 120  # the longest name and rule

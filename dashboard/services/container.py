@@ -1,27 +1,34 @@
-"""The doors a page may go through, handed to every layout and callback."""
+"""What a page may ask and do, handed to every layout and callback."""
 
+import threading
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from dashboard.data.store import Store
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records
+from dashboard.services.attacker import Attacker
+from dashboard.services.explainer import Explainer, NoExplanation
 from dashboard.services.jobs import Jobs
+from dashboard.services.networks import Networks
+from dashboard.services.ood import OodDetector
 from dashboard.services.predictor import Predictor
 from dashboard.services.runs import RunRegistry
+from ml.artifacts.reader import Broken, Missing
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Services:
-    """store reads runs, predictor asks a network, jobs starts trainings, shelf puts runs away and takes them in.
+    """store reads runs, jobs starts trainings; predictor, explainer, attacker and ood ask the networks of the store.
 
     records: what people say of runs; decisions: what they decide of labels; feedback: what they say of answers;
     monitor: counts answers. read_only: nothing may be changed.
     """
 
     store: Store
-    predictor: Predictor
     jobs: Jobs
     read_only: bool = False
     records: Records = field(default_factory=Records)
@@ -29,7 +36,31 @@ class Services:
     feedback: Feedback = field(default_factory=Feedback)
     monitor: Monitor = field(default_factory=Monitor)
 
+    def __post_init__(self) -> None:
+        networks = Networks(self.store)  # one lock and one set of kept answers for all four
+        self.predictor = Predictor(networks)
+        self.explainer = Explainer(networks)
+        self.attacker = Attacker(networks)
+        self.ood = OodDetector(networks)
+
     @property
     def registry(self) -> RunRegistry:
         """Deletes runs, brings them back, packs them up and takes them in."""
         return RunRegistry(self.store.library, self.jobs, self.records)
+
+    def warm(self, run_id: str | None = None) -> threading.Thread:
+        """Load torch, the run and the explanations in the background; the thread, so that a caller may wait."""
+        thread = threading.Thread(target=self._warm, args=(run_id,), name="network-warm", daemon=True)
+        thread.start()
+        return thread
+
+    def _warm(self, run_id: str | None) -> None:
+        try:
+            shape = self.store.open(run_id).dataset
+            blank = np.zeros((shape["height"], shape["width"], shape["channels"]), np.uint8)
+            self.predictor.predict(run_id, blank, mode="none")
+            self.explainer.explain(run_id, blank, 0)
+            self.ood.familiarity(run_id, blank)
+            self.ood.near_duplicate(run_id, blank)
+        except (Missing, Broken, NoExplanation):
+            return  # the page says so when it asks

@@ -1,25 +1,18 @@
-"""What people say of answers, from the page to the rows and out again: checks, pictures, CSV, archive, lessons."""
+"""What people say of answers: the ticket of an answer, its judgement, what a training may learn from them."""
 
-import csv
 import hashlib
 import io
 import secrets
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from flask import Flask, Response, abort, jsonify, request, stream_with_context
 from PIL import Image, ImageOps
 
-from dashboard.data.store import RunData
-from dashboard.exports.tables import guard
+from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
-from dashboard.records.feedback import KEY, NOTE, STATES, Filter, Item
-from dashboard.records.runs import CLOSED, READ_ONLY, Declined
+from dashboard.records.feedback import Filter, Item
+from dashboard.records.rows import Closed, Declined
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Job
@@ -27,17 +20,8 @@ from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
-ROUTE = "/api/v1/feedback"
-COOKIE = "fashion_client"
-COOKIE_SECONDS = 31_536_000
 LOSS = 0.5  # points of validation accuracy that a candidate may lose and still be proposed
-PIECE = 64 * 2**10  # bytes of an archive sent at a time
-COLUMNS = (
-    "number", "when", "run", "dataset", "answer", "confidence", "right", "label", "note", "state", "client", "origin",
-    "picture", "as sent",
-)  # fmt: skip
 STRANGE = "This is no answer that this server gave to this picture: ask again, then judge the new answer."
-PRIVATE = "A read-only server shows no feedback."
 
 
 def ticket(services: Services, answer: Answer, image: str, *, sent: str = "", origin: str = "") -> dict[str, Any]:
@@ -58,39 +42,35 @@ def _signed(run: str, said: str, confidence: str, image: str, sent: str, origin:
     return [run, said, confidence, *(hashlib.sha256(one.encode()).hexdigest() for one in (image, sent)), origin]
 
 
-def give(services: Services, asked: object, client: str) -> tuple[Item, bool]:
-    """Keep the judgement that a request carries; the row, and whether it is new. On the disk when this returns.
+def give(
+    services: Services,
+    client: str,
+    *,
+    key: str,
+    run: str,
+    prediction: str,
+    said: str,
+    confidence: str,
+    image: str,
+    label: str,
+    sent: str,
+    origin: str,
+    note: str,
+) -> tuple[Item, bool]:
+    """Keep a judgement; the row, and whether it is new. On the disk when this returns.
 
-    Raises Declined, Refusal, Missing, Broken.
-    """
-    if services.read_only:
-        raise Declined(READ_ONLY)
-    if not isinstance(asked, dict):
-        raise Declined("Send an object: key, run, prediction, said, confidence, origin, image, sent, label, note.")
-    names = ("key", "run", "prediction", "said", "confidence", "label")
-    words = {name: asked.get(name) for name in (*names, "image")}
-    if not all(isinstance(value, str) for value in words.values()):
-        raise Declined(f"Words are needed in {', '.join(words)}.")
-    sent, origin, note = ("" if asked.get(name) is None else asked[name] for name in ("sent", "origin", "note"))
-    if not (isinstance(sent, str) and isinstance(origin, str) and len(origin) <= 40):
-        raise Declined(STRANGE)
-    note = " ".join(note.split()) if isinstance(note, str) else None
-    if note is None or len(note) > NOTE or not note.isprintable():
-        raise Declined(f"Note: at most {NOTE} characters that can be shown.", "note")
-    if not KEY.fullmatch(str(words["key"])):
-        raise Declined("Key: 32 digits and letters a to f, new for each answer.")
-    run = services.store.open(words["run"] or "-")
-    if words["label"] not in run.classes:
-        raise Declined(f"Label: one of {', '.join(run.classes)}.", "label")
-    said, confidence, image = (str(words[name]) for name in ("said", "confidence", "image"))
-    parts = _signed(run.run_id, said, confidence, image, sent, origin)
-    if not services.feedback.signed(words["prediction"], *parts):
-        raise Declined(STRANGE if services.feedback.readable() else CLOSED)
-    seen = uploads.decode(uploads.from_data_url(words["image"])).pixels
+    prediction, said, confidence, origin, image: as the ticket has them; label: the class it is, by the person; sent:
+    the picture as it came, '' where it is the data set's. Raises Declined, Refusal, Missing, Broken.
+    """  # fmt: skip
+    opened = services.store.open(run or "-")
+    if label not in opened.classes:
+        raise Declined(f"Label: one of {', '.join(opened.classes)}.", "label")
+    if not services.feedback.signed(prediction, *_signed(opened.run_id, said, confidence, image, sent, origin)):
+        raise Declined(STRANGE) if services.feedback.readable() else Closed
+    seen = uploads.decode(uploads.from_data_url(image)).pixels
     return services.feedback.give(
-        key=str(words["key"]), run=run.run_id, dataset=run.dataset["name"], said=str(words["said"]),
-        confidence=float(str(words["confidence"])), label=str(words["label"]), note=note, client=client,
-        picture=_png(seen), sent=_upright(sent) if sent else None, origin=origin,
+        key=key, run=opened.run_id, dataset=opened.dataset["name"], said=said, confidence=float(confidence),
+        label=label, note=note, client=client, picture=_png(seen), sent=_upright(sent) if sent else None, origin=origin,
     )  # fmt: skip
 
 
@@ -113,28 +93,6 @@ def _upright(sent: str) -> bytes:
 def filtered(selection: Selection) -> Filter:
     """What the address says of the inbox."""
     return Filter(selection.state or "", selection.run or "", selection.true, selection.text or "")
-
-
-# ---- out as a table and as an archive
-
-
-def table(items: Sequence[Item]) -> Iterator[list[object]]:
-    """Head and one row an answer; no cell is a formula. A client is a number that means nothing outside this table."""
-    clients: dict[str, int] = {}
-    yield list(COLUMNS)
-    for one in items:
-        who = clients.setdefault(one.client, len(clients) + 1)
-        when = datetime.fromtimestamp(one.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        files = [f"pictures/{one.number}.png", f"pictures/{one.number}-sent.png" if one.sent else ""]
-        row = [one.number, when, one.run, one.dataset, one.said, f"{one.confidence:.6f}", "yes" if one.right else "no"]
-        yield [guard(cell) for cell in [*row, one.label, one.note, one.state, f"client {who}", one.origin, *files]]
-
-
-def text_of(items: Sequence[Item]) -> str:
-    """The table as CSV."""
-    text = io.StringIO()
-    csv.writer(text).writerows(table(items))
-    return text.getvalue()
 
 
 # ---- what a training may learn from
@@ -249,132 +207,3 @@ def outcome(services: Services, job: Job) -> Outcome | None:
         return None
     old, new = (Proportion(one["validation"]["correct"], one["validation"]["n"]) for one in pair)
     return Outcome(old, new, Proportion(pair[1]["test"]["correct"], pair[1]["test"]["n"]))
-
-
-# ---- the server's part
-
-
-def register(server: Flask, services: Services) -> None:
-    """Add POST /api/v1/feedback and its changes, the pictures, and the exports feedback.csv and feedback.zip."""
-
-    def answer(act: Callable[[object], tuple[dict[str, Any], int]]) -> Response:
-        if not request.is_json:
-            return _said(415, error="Send JSON.")
-        try:
-            told, status = act(request.get_json())
-        except Declined as declined:
-            return _said(403 if services.read_only else 422, error=str(declined))
-        except uploads.Refusal as refusal:
-            return _said(refusal.status, error=str(refusal))
-        except (Missing, Broken) as missing:
-            return _said(404, error=str(missing))
-        except ValueError:
-            return _said(400, error="This is not JSON.")
-        return _said(status, **told)
-
-    @server.post(ROUTE)
-    def give_feedback() -> Response:
-        known = request.cookies.get(COOKIE, "")
-        client = known if KEY.fullmatch(known) else secrets.token_hex(16)
-
-        def act(asked: object) -> tuple[dict[str, Any], int]:
-            made, fresh = give(services, asked, client)
-            return {"number": made.number, "label": made.label, "right": made.right}, 201 if fresh else 200
-
-        response = answer(act)
-        if client != known and response.status_code < 300:
-            response.set_cookie(
-                COOKIE, client, max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", secure=request.is_secure
-            )
-        return response
-
-    def changing(change: Callable[[list[int], Mapping[str, Any]], int]) -> Response:
-        def act(asked: object) -> tuple[dict[str, Any], int]:
-            if not isinstance(asked, dict):
-                raise Declined("Send an object: numbers, state.")
-            numbers = asked.get("numbers")
-            if not isinstance(numbers, list) or not all(type(n) is int and 0 < n < 2**31 for n in numbers):
-                raise Declined("Numbers: a list of whole numbers.")
-            return {"changed": change(numbers, asked)}, 200
-
-        return answer(act)
-
-    @server.post(f"{ROUTE}/judge")
-    def judge_feedback() -> Response:
-        def judge(numbers: list[int], asked: Mapping[str, Any]) -> int:
-            state = asked.get("state")
-            if not isinstance(state, str):
-                raise Declined(f"State: one of {', '.join(STATES)}.")
-            return services.feedback.judge(numbers, state)
-
-        return changing(judge)
-
-    @server.post(f"{ROUTE}/delete")
-    def delete_feedback() -> Response:
-        return changing(lambda numbers, _: services.feedback.remove(numbers))
-
-    @server.post(f"{ROUTE}/restore")
-    def restore_feedback() -> Response:
-        return changing(lambda numbers, _: services.feedback.restore(numbers))
-
-    @server.get("/feedback/pictures/<name>.png")
-    def feedback_picture(name: str) -> Response:
-        return picture(name, False)
-
-    @server.get("/feedback/pictures/<name>/sent.png")
-    def feedback_sent(name: str) -> Response:
-        return picture(name, True)
-
-    def picture(name: str, sent: bool) -> Response:
-        _open_to_readers(services)
-        try:
-            content = services.feedback.picture(name, sent)
-        except LookupError:
-            abort(404, "There is no such picture.")
-        return Response(content, mimetype="image/png", headers={"Cache-Control": "private, max-age=600"})
-
-    def asked() -> list[Item]:
-        _open_to_readers(services)
-        return services.feedback.listing(filtered(Selection.parse(request.query_string.decode("latin-1"))))
-
-    @server.get("/export/feedback.csv")
-    def export_feedback() -> Response:
-        headers = {"Content-Disposition": 'attachment; filename="feedback.csv"', "Cache-Control": "no-store"}
-        return Response(text_of(asked()), mimetype="text/csv", headers=headers)
-
-    @server.get("/export/feedback.zip")
-    def export_archive() -> Response:
-        items = [one for one in asked() if one.state == "accepted"]
-        headers = {"Content-Disposition": 'attachment; filename="feedback.zip"', "Cache-Control": "no-store"}
-        pieces = stream_with_context(archive(services, items))
-        return Response(pieces, mimetype="application/zip", headers=headers)
-
-
-def archive(services: Services, items: Sequence[Item]) -> Iterator[bytes]:
-    """A zip of the table and the pictures it names, in pieces; on the disk meanwhile, as it may have a gigabyte."""
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w") as packed:
-            packed.writestr("feedback.csv", text_of(items))
-            for one in items:
-                for sent, end in ((False, ""), (True, "-sent")):
-                    if sent and not one.sent:
-                        continue
-                    try:
-                        packed.writestr(f"pictures/{one.number}{end}.png", services.feedback.picture(one.picture, sent))
-                    except LookupError:  # deleted since the list was read
-                        continue
-        file.seek(0)
-        while piece := file.read(PIECE):
-            yield piece
-
-
-def _open_to_readers(services: Services) -> None:
-    if services.read_only:  # a public demo must not show what people once sent to this folder
-        abort(403, PRIVATE)
-
-
-def _said(status: int, **told: Any) -> Response:
-    response = jsonify(**told)
-    response.status_code = status
-    response.headers["Cache-Control"] = "no-store"
-    return response

@@ -23,7 +23,6 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.format import training_settings
 from dashboard.services.callback_managers import ClusterLauncher, Launcher
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist, feedback
@@ -33,10 +32,11 @@ from ml.data.feedback import Feedback as Lessons
 from ml.jobs import worker
 from ml.jobs.broker import OBSERVE, Notifier, broker
 from ml.jobs.queue import Job, JobTable, Refused, Watch, machine_slots
-from ml.models import ABOUT, MODELS
+from ml.models import ABOUT, MODELS, TIMM
 from ml.system import database
 from ml.system.content_addressed import Gone
 from ml.system.paths import ARTIFACTS, home_dir
+from ml.training import wording
 from ml.training.config import AUGMENTATIONS, TrainConfig
 from ml.training.fields import FIELDS, Field
 from ml.training.presets import PRESETS
@@ -221,11 +221,11 @@ class Jobs:
             for error in wrong.errors(include_url=False, include_input=False):
                 input_name = str(error["loc"][0]) if error["loc"] else "model"
                 own = str(error.get("ctx", {}).get("error", "")) if error["type"] == "value_error" else ""
-                words = f"{training_settings.label(input_name)}: {own.rstrip('.')}." if own else self._words(input_name)
+                words = f"{wording.label(input_name)}: {own.rstrip('.')}." if own else self._words(input_name)
                 errors.setdefault(input_name, words)
         except (TypeError, RecursionError):
             errors["model"] = "These values cannot be read."
-        if config is not None and config.model not in MODELS:
+        if config is not None and config.model not in MODELS and not config.model.startswith(TIMM):
             errors["model"] = f"Model: one of {', '.join(MODELS)}."
         if config is not None and config.dataset not in [choice.name for choice in self.datasets()]:
             errors["dataset"] = "Data set: it is not on this machine."
@@ -645,7 +645,7 @@ class Jobs:
     ) -> Job:
         if name:
             return table.submit(spec, name, epochs=config.epochs, intent=intent)
-        stem = f"{config.model}-{config.seed}"
+        stem = f"{config.model.replace(':', '-')}-{config.seed}"
         for number in range(1, 1000):
             run_id = stem if number == 1 else f"{stem}-{number}"
             if run_id in taken:
@@ -660,13 +660,13 @@ class Jobs:
     @staticmethod
     def _words(name: str) -> str:
         """What an input may hold."""
-        title, field = training_settings.label(name)[:40], FIELDS.get(name)
+        title, field = wording.label(name)[:40], FIELDS.get(name)
         if field is None:
             return f"{title} is no choice here."
         empty = ", or nothing" if field.optional else ""
         if field.kind in ("whole", "number"):
             kind = "a whole number" if field.kind == "whole" else "a number"
-            return f"{title}: {kind} from {training_settings.span(field.low or 0, field.high or 0)}{empty}."
+            return f"{title}: {kind} from {wording.span(field.low or 0, field.high or 0)}{empty}."
         if field.kind == "several":
             return f"{title}: any of {', '.join(field.choices)}."
         return f"{title}: {'on or off' if field.kind == 'switch' else 'choose one of the list'}."

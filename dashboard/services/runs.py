@@ -9,7 +9,8 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dashboard.records.runs import READ_ONLY, Change, Declined, Records
+from dashboard.records.rows import Declined, ReadOnly
+from dashboard.records.runs import Change, Records
 from dashboard.services.jobs import Jobs
 from ml.artifacts import trash
 from ml.artifacts.reader import Library, Missing, RunEntry
@@ -76,7 +77,7 @@ class RunRegistry:
         name: what it shall be called here. Where only another name is needed, Declined.field is `name`.
         """
         if self._records.read_only:
-            raise Declined(READ_ONLY)
+            raise ReadOnly
         if not ONE_AT_A_TIME.acquire(timeout=PATIENCE):
             raise Busy("Another run is being taken in just now; try again in a moment.")
         try:

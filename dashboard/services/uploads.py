@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dashboard.services import predictor
-from dashboard.services.predictor import GATE, LOSSLESS, ORIENTATION, Gate, Picture, Refusal
+from ml.images import decoding
+from ml.images.decoding import GATE, LOSSLESS, ORIENTATION, Gate, Picture, Refusal
 
 __all__ = [
     "API_BYTES", "GATE", "ORIENTATION", "PAGE_BYTES", "Gate", "Picture", "Refusal", "allowed", "data_url", "decode",
@@ -17,17 +17,17 @@ __all__ = [
 ]  # fmt: skip
 
 PAGE_BYTES = 12_000_000  # of file in the page: base64 makes it the 16 MB a callback may carry
-API_BYTES = predictor.FILE_BYTES
+API_BYTES = decoding.FILE_BYTES
 
 
 def allowed(limit: int = PAGE_BYTES) -> str:
     """What may be sent, as a sentence."""
-    return predictor.allowed(limit)
+    return decoding.allowed(limit)
 
 
 def decode(content: bytes, *, limit: int = PAGE_BYTES, gate: Gate = GATE) -> Picture:
     """Pixels of a PNG, JPEG, WebP or GIF file; see ml.images.decoding. Raises Refusal."""
-    return predictor.decode(content, limit=limit, gate=gate)
+    return decoding.decode(content, limit=limit, gate=gate)
 
 
 def from_data_url(contents: Any, *, limit: int = PAGE_BYTES) -> bytes:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import parse_qs, quote
 
+from ml.robustness.catalogue import ATTACKS, LADDER
+
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 SPLITS = ("test", "validation", "reference")  # reference: a part of what the runs were trained on
 OUTCOMES = ("wrong", "right")
@@ -24,8 +26,7 @@ SCALINGS = ("temperature",)  # probabilities after temperature scaling; as train
 LABELS = ("reviewed",)  # scores and matrix with people's decisions; as labelled when not said
 VERSUS = ("right", "rest", "run", "contrast")  # the right ones of its classes, all others, its images in another run, …
 LOOKS = ("grad-cam", "gradients", "integrated", "occlusion")
-ATTACKS = ("fgsm", "pgd")
-MOST = 32.0  # of 255, how far an attack may move a pixel
+MOST = float(LADDER[-1])  # of 255, how far an attack may move a pixel
 BINS = 15  # of the calibration error; an end of a range that is a fifteenth to six digits is meant exactly
 # what a picture is changed by on Prediction, and from where to where; the meaning and the strokes of `brush` are ml's
 EDITS: dict[str, tuple[tuple[float, float], ...]] = {
@@ -476,7 +477,7 @@ READERS = {
     "way": _way,
     "edits": _edits,
     "under": _under,
-    "attack": _one_of(ATTACKS),
+    "attack": _one_of(tuple(ATTACKS)),
     "epsilon": _epsilon,
     "target": lambda values: _names(values[-1:])[0],
     "state": _one_of(STATES),

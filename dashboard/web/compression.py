@@ -1,8 +1,8 @@
 """Compressed answers: files that never change are compressed once and kept by the browser, the rest on the way out."""
 
 import threading
-from collections import OrderedDict
 
+from cachetools import LRUCache
 from dash.fingerprint import check_fingerprint
 from flask import Flask, Request, Response, request
 from flask_compress import Compress
@@ -31,14 +31,12 @@ class Kept:
     """The compressed files, at most `KEPT`, the least recently asked for dropped first; keys `<algorithm>;<name>`."""
 
     def __init__(self) -> None:
-        self.files: OrderedDict[str, bytes] = OrderedDict()
+        self.files: LRUCache[str, bytes] = LRUCache(KEPT)
         self.lock = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
         """The compressed bytes, or None."""
         with self.lock:
-            if key in self.files:
-                self.files.move_to_end(key)
             return self.files.get(key)
 
     def set(self, key: str, value: bytes) -> None:
@@ -47,8 +45,6 @@ class Kept:
             return
         with self.lock:
             self.files[key] = value
-            if len(self.files) > KEPT:
-                self.files.popitem(last=False)
 
 
 def install(server: Flask) -> None:

@@ -12,6 +12,8 @@ from dash.exceptions import DependencyException
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from dashboard.web.proxy import root
+
 log = logging.getLogger(__name__)
 
 NOTICE = "app-notice"
@@ -64,13 +66,13 @@ def sentence(status: int, limit: int) -> str:
     return SENTENCES.get(status, "The server cannot answer this request.")
 
 
-def page(status: int, text: str) -> str:
-    """A whole HTML page that says one sentence and leads back to the app."""
+def page(status: int, text: str, home: str = "/") -> str:
+    """A whole HTML page that says one sentence and leads back to the app, which is at `home`."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{status} · Fashion Forward</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
         f"<body><main><h1>Fashion Forward</h1><p>{html.escape(text)}</p>"
-        '<p><a href="/">To the app</a></p></main></body></html>'
+        f'<p><a href="{html.escape(home)}">To the app</a></p></main></body></html>'
     )
 
 
@@ -82,7 +84,7 @@ def wants_page() -> bool:
 def response(error: RequestError) -> Response:
     """A small page to a person, {"error": sentence} to a program, with "field" where one is at fault."""
     if wants_page():
-        made = Response(page(error.status, str(error)), error.status, mimetype="text/html")
+        made = Response(page(error.status, str(error), f"{root()}/"), error.status, mimetype="text/html")
     else:
         body = {"error": str(error), **({"field": error.field} if error.field else {}), **error.more}
         made = Response(orjson.dumps(body), error.status, mimetype="application/json")

@@ -8,9 +8,9 @@ import math
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
+from cachetools import LRUCache
 from flask import Flask, Response, request
 
 from dashboard.web import errors
@@ -32,7 +32,7 @@ class Buckets:
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.rate, self.burst, self._clock = rate, burst, clock
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client → tokens, when
+        self._kept: LRUCache[str, tuple[float, float]] = LRUCache(CLIENTS)  # client → tokens, when
 
     def take(self, client: str, cost: float = 1.0) -> float:
         """0 where the tokens were there and are taken, else the seconds until they are."""
@@ -55,9 +55,6 @@ class Buckets:
 
     def _keep(self, client: str, tokens: float) -> None:
         self._kept[client] = (tokens, self._clock())
-        self._kept.move_to_end(client)
-        if len(self._kept) > CLIENTS:
-            self._kept.popitem(last=False)
 
 
 def rate() -> float | None:

@@ -25,10 +25,10 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from dashboard.web import errors
 from dashboard.web.errors import RequestError
+from dashboard.web.proxy import CALLBACK
 
 log = logging.getLogger(__name__)
 
-CALLBACK = "/_dash-update-component"
 CALLBACK_BYTES = 16 * 2**20
 """Largest callback body: a file of 12 MB grows by a third in base64."""
 API_BYTES = 30 * 10**6
@@ -70,12 +70,12 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def body_limit(path: str) -> int:
-    """The most bytes a request to `path` may carry in its body."""
-    if path == CALLBACK:
+    """The most bytes a request to `path`, with a proxy's prefix or without, may carry in its body."""
+    if path.endswith(CALLBACK):
         return CALLBACK_BYTES
-    if path == BATCH:
+    if path.endswith(BATCH):
         return BATCH_BYTES
-    return API_BYTES if path.startswith("/api/") else OTHER_BYTES
+    return API_BYTES if "/api/" in path else OTHER_BYTES
 
 
 class Json(DefaultJSONProvider):
@@ -323,7 +323,9 @@ def guard_requests(server: Flask, app: Dash, pages: Collection[str]) -> None:
     def guard() -> None:
         if request.path == "/health":  # probes of a platform know neither name nor password
             return
-        if not host_accepted(request.host, server.config["ACCEPTED_HOSTS"]):
+        # a proxy that is believed may pass on a visitor's own X-Forwarded-Host, so the Host beside it must be right too
+        sent = request.environ.get("werkzeug.proxy_fix.orig", {}).get("HTTP_HOST") or request.host
+        if not all(host_accepted(host, server.config["ACCEPTED_HOSTS"]) for host in (request.host, sent)):
             raise RequestError(400, "This server does not go by that host name; FASHION_HOSTS lists its names.")
         password = os.environ.get("FASHION_PASSWORD")
         if password and not password_matches(request.headers.get("Authorization", ""), password):

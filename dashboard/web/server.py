@@ -28,7 +28,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ErrorTask
 
-from dashboard.web import security
+from dashboard.web import proxy, security
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +54,13 @@ class Options(argparse.Namespace):
     listener: socket.socket | None = None
 
 
-def options(arguments: Sequence[str] | None) -> Options:
+def options(arguments: Sequence[str] | None, program: str = "python app.py") -> Options:
     """Options from command line arguments, or from the environment alone where `arguments` is None.
 
     With arguments, the port is taken at once, before the slow imports: a busy port, or a host that others can reach
     without a password, ends the process here with one line and status 1.
     """
-    parser = argparse.ArgumentParser(prog="python app.py", description="Serve Fashion Forward.")
+    parser = argparse.ArgumentParser(prog=program, description="Serve Fashion Forward.")
     parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1", help="address to listen on (HOST)")
     parser.add_argument("--port", default=os.environ.get("PORT") or "8050", help="port to listen on (PORT)")
     parser.add_argument("--artifacts", type=Path, help="folder of the runs that ship with the app")
@@ -224,7 +224,6 @@ class Channel(HTTPChannel):
 
 def listen(server: Flask, listener: socket.socket) -> TcpWSGIServer:
     """Waitress around `server` on a bound socket; it answers once `until` runs its loop."""
-    proxies = trusted_proxies()
     web = create_server(
         server,
         sockets=[listener],
@@ -236,23 +235,26 @@ def listen(server: Flask, listener: socket.socket) -> TcpWSGIServer:
         outbuf_overflow=security.BATCH_BYTES + 1,
         asyncore_use_poll=True,  # select() ends at 1,024 files
         ident="",
-        clear_untrusted_proxy_headers=True,
-        **(
-            {"trusted_proxy": "*", "trusted_proxy_count": proxies, "trusted_proxy_headers": "x-forwarded-for"}
-            if proxies
-            else {}
-        ),
+        clear_untrusted_proxy_headers=False,  # dashboard.web.proxy alone reads them, as far as they are trusted
     )
     web.channel_class = Channel
     return web
 
 
 def trusted_proxies() -> int:
-    """How many proxies stand before the server and name the client in X-Forwarded-For (FASHION_PROXIES, 0 to 9)."""
+    """How many proxies stand before the server and are believed about a request (FASHION_PROXIES, 0 to 9)."""
     text = os.environ.get("FASHION_PROXIES", "0").strip() or "0"
     if not re.fullmatch(r"[0-9]", text):
         stop(f"FASHION_PROXIES is {text[:20]!r}: it must be the number of proxies before the app, 0 to 9.")
     return int(text)
+
+
+def prefix() -> str:
+    """The path at which people reach the app through a proxy, without its last slash; "" for none (FASHION_PREFIX)."""
+    try:
+        return proxy.checked(os.environ.get(proxy.SETTING, ""))
+    except ValueError as wrong:
+        stop(str(wrong))
 
 
 class Stop:
@@ -342,6 +344,7 @@ def run(server: Flask, chosen: Options) -> None:
         signal.signal(name, end.set)
     web = listen(server, chosen.listener)
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    print(f"Fashion Forward is on http://{host}:{web.effective_port}", flush=True)
+    below = f"{prefix()}/" if prefix() else ""
+    print(f"Fashion Forward is on http://{host}:{web.effective_port}{below}", flush=True)
     until(web, end)
     log.info("stopped")

@@ -81,7 +81,7 @@ class Manifest(Part):
 
     schema_: Line = Field(alias="schema")
     run_id: Name
-    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}\z")]
+    model: Annotated[str, StringConstraints(pattern=r"^(timm:[a-z0-9_]{1,60}|[a-z0-9_]{1,40})\z")]
     network: dict[Word, int | float | bool | None] = Field(alias="model_config")
     dataset: Data
     config: Config

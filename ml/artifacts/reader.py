@@ -1,5 +1,6 @@
 """Finds and opens runs and pictures; everything is checked against its manifest and schema before it is handed out."""
 
+import hashlib
 import json
 import math
 import os
@@ -67,6 +68,17 @@ class Pictures:
         if row >= len(self.ids) or self.ids[row] != example_id:
             raise Missing(f"There is no picture {example_id} in this split.")
         return row
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """The pictures of a data set that are on this machine. digest: 16 digits, others when they are, '' for none.
+
+    hashes: file name → sha256 of what it was made from, where its dataset.json says so.
+    """
+
+    digest: str = ""
+    hashes: dict[str, str] = field(default_factory=dict)
 
 
 class Run:
@@ -152,6 +164,7 @@ class Library:
     def __init__(self, artifacts: Path, home: Path) -> None:
         self.artifacts, self.home = artifacts, home
         self._checked: dict[Path, tuple[tuple, str]] = {}  # folder → what its core looked like, and what is wrong
+        self._picture_sets: dict[Path, tuple[tuple, PictureSet]] = {}  # folder → what its files looked like, and what
 
     def default(self) -> str | None:
         """The run index.json names, else the newest usable one, else None.
@@ -206,6 +219,18 @@ class Library:
                 except OSError:
                     stamps.append((path, 0, 0))
         return tuple(stamps)
+
+    def picture_set(self, dataset: str) -> PictureSet:
+        """What stands for the pictures of a data set as they are now; cheap enough for every picture."""
+        for root in (self.artifacts, self.home) if RUN_ID.fullmatch(dataset) else ():
+            folder = root / "datasets" / dataset
+            stamp = tuple(_stamp(folder / name) for name in ("dataset.json", *(f"{split}.npz" for split in SPLITS)))
+            if stamp[1:] == (None,) * len(SPLITS):
+                continue
+            if self._picture_sets.get(folder, ((), PictureSet()))[0] != stamp:
+                self._picture_sets[folder] = (stamp, _picture_set(folder, stamp))
+            return self._picture_sets[folder][1]
+        return PictureSet()
 
     def pictures(self, dataset: str, split: str) -> Pictures:
         """One split of a data set's pictures. Raises Missing or Broken."""
@@ -270,6 +295,25 @@ class Library:
             self._checked[folder] = (stamp, _core_problem(folder, manifest))
         if self._checked[folder][1]:
             raise Broken(self._checked[folder][1])
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _picture_set(folder: Path, stamp: tuple) -> PictureSet:
+    """stamp: of the files, which stands for their content where dataset.json does not say what they were made from."""
+    try:
+        described = json.loads((folder / "dataset.json").read_text())
+        hashes = {str(name): str(digest) for name, digest in described["hashes"].items()}
+        made_from: Any = [hashes, described["seed"], described["counts"]] if hashes else stamp
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        hashes, made_from = {}, stamp
+    return PictureSet(hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16], hashes)
 
 
 def _table(path: Path, declared: Table, whose: str) -> pd.DataFrame:

@@ -3,9 +3,11 @@
 import argparse
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 from ml.artifacts.schema import RUN_ID
+from ml.system import atomic
 from ml.system.paths import home_dir
 
 
@@ -19,6 +21,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     folder.add_argument("--size", default="28x28", metavar="HxW", help="pictures are fitted to it (default 28x28)")
     folder.add_argument("--colour", action="store_true", help="keep three channels instead of one")
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
+    folder.add_argument("--new-version", action="store_true", help="replace the data set of this name")
     folder.set_defaults(command=import_folder)
     known = actions.add_parser("measure", help="measure a data set's pictures and look for near-duplicates among them")
     known.add_argument("name")
@@ -58,13 +61,25 @@ def import_folder(options: argparse.Namespace) -> int:
         raise ValueError("--size must be HEIGHTxWIDTH, each 10 to 999")
     if not options.folder.is_dir():
         raise ValueError(f"{options.folder} is not a folder")
+    kept = home_dir() / "datasets" / name
+    if kept.exists() and not options.new_version:
+        print(f"There is a data set {name!r} already. To replace it: the same with --new-version", file=sys.stderr)
+        return 2
     height, width = map(int, size.groups())
     channels = 3 if options.colour else 1
+    order = folder.stored_classes(home_dir() / "datasets" / name)
     dataset, refused = folder.read(
-        options.folder, name, height=height, width=width, channels=channels, seed=options.seed
+        options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order
     )
-    write_pictures(home_dir(), dataset, complete=True)
-    pipeline.measure(home_dir(), dataset)
+    home_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"importing-{name}-", dir=home_dir()) as aside:
+        # whoever reads meanwhile has the old pictures or the new ones, never some of each
+        made = write_pictures(Path(aside), dataset, complete=True)
+        pipeline.measure(Path(aside), dataset)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if kept.exists():
+            atomic.rename(kept, Path(aside) / "replaced")
+        atomic.rename(made, kept)
     for line in refused:
         print(f"left out {line}", file=sys.stderr)
     counts = ", ".join(f"{split} {len(rows):,}" for split, rows in dataset.splits.items())

@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     processes = os.environ.get("WORLD_SIZE", "1")  # set by torchrun
     if processes != "1" and not options.run:
         raise ValueError("name the run with --name: the processes of a training must agree on it")
-    run_id = options.run or f"{config.model}-{datetime.now():%y%m%d-%H%M%S}"
+    run_id = options.run or f"{config.model.replace(':', '-')}-{datetime.now():%y%m%d-%H%M%S}"
     program = "python" if processes == "1" else f"torchrun --nproc-per-node {processes}"
     command = f"{program} -m ml " + shlex.join(sys.argv[1:])
     folder = train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command, record=options.record)
@@ -124,9 +124,7 @@ def train(config: TrainConfig, run_id: str, home: Path, command: str, *, record:
         config,
         run_id=run_id,
         home=home,
-        on_batch=on_batch,
-        on_epoch=on_epoch,
-        on_step=on_step,
+        callbacks=pipeline.Callbacks(on_batch, on_epoch=on_epoch, on_step=on_step),
         command=command,
         record=record,
     )

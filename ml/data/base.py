@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import InitVar, dataclass, field
 
 import numpy as np
+from natsort import natsorted
 
 SPLITS = ("train", "validation", "test")
 BLOCK = 2**20  # pixels counted at a time: counting makes eight bytes of each
@@ -125,6 +126,11 @@ def hold_out(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.n
     """Positions (kept, held out): a stratified hold-out of `size`, both in original order."""
     held = np.sort(stratified(labels, size, np.random.default_rng(seed)))
     return np.setdiff1d(np.arange(len(labels)), held), held
+
+
+def natural(names: Iterable[str]) -> list[str]:
+    """Names in the order in which people count: 1, 2, 10. What counts alike (1, 01) stands in order of its text."""
+    return natsorted(sorted(names))
 
 
 def class_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
 MOST = 5  # pairs kept of one picture, nearest first
 SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
 BLOCK = 1_000
+BLANK = 1e-3  # the length of a centred picture under which it has no contrast
 
 
 def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MOST) -> pd.DataFrame:
@@ -71,18 +72,68 @@ def _search(
     return frames
 
 
+class Index:
+    """Pictures in which the nearest to any other is found without making a vector of each again.
+
+    What is kept of pictures up to SIDE a side are their lengths, 4 bytes each: the product of a picture with a centred
+    vector is that of its own centred vector. Of larger ones the averages are kept too, at half precision.
+    """
+
+    def __init__(self, images: np.ndarray) -> None:
+        """images: uint8 [n, h, w, c], held, not copied."""
+        self._images = images
+        n = len(images)
+        self._small = images.reshape(n, -1) if n and _step(images) == 1 else None
+        self._lengths = np.empty(n, np.float32)
+        parts = []
+        for start in range(0, n, BLOCK):
+            flat = _small(images[start : start + BLOCK])
+            if self._small is None:
+                parts.append(flat.astype(np.float16))
+            self._lengths[start : start + BLOCK] = np.linalg.norm(flat - flat.mean(1, keepdims=True), axis=1)
+        if parts:
+            self._small = np.concatenate(parts)
+
+    def nearest(self, image: np.ndarray) -> tuple[int, float]:
+        """Row and distance of the picture most like this one, uint8 [h, w, c]; the first of equals."""
+        if self._small is None:
+            return 0, 2.0
+        point = units(image[None])[0]
+        if point.sum() > 0.5:  # a picture without contrast
+            likeness = np.where(self._lengths < BLANK, np.float32(1), np.float32(0))
+        else:
+            products = [
+                self._small[r : r + BLOCK].astype(np.float32) @ point for r in range(0, len(self._small), BLOCK)
+            ]
+            likeness = np.concatenate(products) / np.maximum(self._lengths, BLANK)
+            likeness[self._lengths < BLANK] = point[0]
+        row = int(likeness.argmax())
+        return row, float(np.linalg.norm(units(self._images[row : row + 1])[0] - point))
+
+
+def _step(images: np.ndarray) -> int:
+    """How many pixels a side are averaged into one."""
+    return max(1, -(-max(images.shape[1:3]) // SIDE))
+
+
+def _small(images: np.ndarray) -> np.ndarray:
+    """images: uint8 [n, h, w, c] → float32 [n, d], averaged down to at most SIDE pixels a side."""
+    n, height, width, channels = images.shape
+    step = _step(images)
+    part = images[:, : height // step * step, : width // step * step].astype(np.float32)
+    return part.reshape(n, height // step, step, width // step, step, channels).mean((2, 4)).reshape(n, -1)
+
+
 def units(images: np.ndarray) -> np.ndarray:
     """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1, all without contrast the same."""
-    n, height, width, channels = images.shape
-    step = max(1, -(-max(height, width) // SIDE))
-    found = np.empty((n, (height // step) * (width // step) * channels), np.float32)
+    n, step = len(images), _step(images)
+    height, width, channels = images.shape[1] // step, images.shape[2] // step, images.shape[3]
+    found = np.empty((n, height * width * channels), np.float32)
     for start in range(0, n, BLOCK):
-        part = images[start : start + BLOCK, : height // step * step, : width // step * step].astype(np.float32)
-        small = part.reshape(len(part), height // step, step, width // step, step, channels).mean((2, 4))
-        flat = small.reshape(len(part), -1)
+        flat = _small(images[start : start + BLOCK])
         flat -= flat.mean(1, keepdims=True)
         length = np.linalg.norm(flat, axis=1, keepdims=True)
-        blank = length[:, 0] < 1e-3
+        blank = length[:, 0] < BLANK
         flat = np.divide(flat, length, out=flat, where=length > 0)
         flat[blank] = 0
         flat[blank, 0] = 1

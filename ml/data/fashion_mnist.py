@@ -15,6 +15,7 @@ from ml.system.paths import cache_dir
 NAME = "fashion-mnist"
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DOMAIN = "single pieces of clothing from a shop's catalogue, centred, upright, in grey on black, 28 pixels wide"
+UNLIKE = "photographs with a background, worn clothes or several things"
 VALIDATION = 5_000
 SEED = 0
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")

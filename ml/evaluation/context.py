@@ -7,7 +7,8 @@ import pandas as pd
 
 from ml.artifacts.writer import Payload
 from ml.data.base import Dataset, Split
-from ml.inference.classifier import Classifier, softmax
+from ml.inference.classifier import Classifier
+from ml.stats.calibration import softmax
 
 SPLITS = ("test", "validation", "reference")
 WIDTH = 256  # features kept, at most

@@ -14,7 +14,8 @@ from safetensors.numpy import save
 from ml.evaluation.context import EvaluationContext
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
-from ml.inference.engines import BATCH, Engine, OnnxClassifier
+from ml.inference.contract import BATCH, Engine
+from ml.inference.onnx import OnnxClassifier
 from ml.stats.intervals import wilson
 from ml.system.processor import processor
 

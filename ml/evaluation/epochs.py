@@ -17,8 +17,10 @@ from torch import nn
 
 from ml.artifacts.writer import write_arrays
 from ml.data.base import Dataset
-from ml.inference.classifier import BATCH, folded, softmax
+from ml.inference.classifier import folded
+from ml.inference.contract import BATCH
 from ml.models.inputs import normalise, pixels
+from ml.stats.calibration import softmax
 
 SPLITS = ("test", "validation")
 KEPT = 20  # epochs whose probabilities are kept

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from ml.evaluation.context import EvaluationContext
-from ml.images.preparation import Form, prepare
+from ml.images.form import Form
+from ml.images.preparation import prepare
 from ml.stats.ood import OodModel, learn
 
 AGAIN = 400

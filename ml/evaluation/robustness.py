@@ -12,16 +12,16 @@ import pandas as pd
 
 from ml.data.base import Split, stratified
 from ml.evaluation.context import EvaluationContext
-from ml.inference.classifier import BATCH, Classifier
-from ml.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from ml.inference.classifier import Classifier
+from ml.inference.contract import BATCH
+from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, EPSILONS, SEVERITIES
+from ml.robustness.corruptions import corrupt
 
 SPLIT = "test"
 PARTS = ((10_000, 1_000), (5_000, 1_000), (2_000, 500), (1_000, 250))  # pictures to corrupt, and of those to attack
 BUDGET = 540.0  # seconds of one thread
 CORRUPTING = 1e-4  # seconds a picture
 ATTACKING = 150  # forward passes a picture: PGD's 20 gradients are three each, and few pictures hold out for long
-ATTACKS = ("fgsm", "pgd")
-EPSILONS = (0, 0.25, 0.5, 1, 2, 4, 8, 16, 32)  # of 255
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.images.preparation import Form, Prepared, prepare
+from ml.images.form import Form, Prepared
+from ml.images.preparation import prepare
 
 TILT = 6.0  # degrees
 USUAL = "usual"

@@ -9,7 +9,8 @@ import numpy as np
 
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.images.decoding import FILE_BYTES, Refusal, decode
-from ml.images.preparation import Form, Mode, prepare
+from ml.images.form import Form
+from ml.images.preparation import Mode, prepare
 from ml.images.upload_archives import Item, truth
 
 AT_ONCE = 16  # pictures in one question: others who ask meanwhile wait less than for 32, and 16 cost half as much each

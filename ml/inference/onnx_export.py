@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.inference.classifier import Classifier
-from ml.inference.engines import need
+from ml.inference.onnx import need
 
 if TYPE_CHECKING:
     import onnx

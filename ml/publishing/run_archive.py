@@ -353,13 +353,15 @@ def _check_weights(run: Run) -> None:
         words = str(error) if isinstance(error, Broken) else "weights.safetensors cannot be read"
         raise Unfit(f"{words}.".replace(f" of run {run.run_id}", "")) from None
     name = run.manifest["model"]
-    if name not in models.MODELS:
+    if name not in models.MODELS and not name.startswith(models.TIMM):
         raise Unfit(f"Its network is a {name}, which this version does not know ({', '.join(models.MODELS)}).")
     try:
         with torch.device("meta"):  # shapes without memory, whatever sizes the manifest claims
             module = models.build(name, **run.manifest["model_config"])
         expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
         count = models.parameter_count(module)
+    except models.NotInstalled as missing:
+        raise Unfit(str(missing)) from None
     except (KeyError, RuntimeError, TypeError, ValueError, ArithmeticError, MemoryError):
         raise Unfit(f"The manifest describes a {name} that cannot be built.") from None
     if {key: value.shape for key, value in weights.items()} != expected or count != run.manifest["parameters"]:

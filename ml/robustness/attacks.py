@@ -2,7 +2,7 @@
 
 Two attacks, both by captum, both within ±ε of every pixel, pixels in 0..1, away from a class or, targeted, towards it.
 FGSM (Goodfellow et al. 2015, arXiv:1412.6572) takes one step of ε along the sign of the loss's gradient. PGD (Madry et
-al. 2018, arXiv:1706.06083) takes STEPS smaller ones from a random start and is brought back within ε after each.
+al. 2018, arXiv:1706.06083) takes PGD_STEPS smaller ones from a random start and is brought back within ε after each.
 Gradients go through the normalisation that the network was trained with.
 
 An attacked picture holds levels between those of 8 bits. Nothing depends on the other pictures of a batch: the random
@@ -19,22 +19,13 @@ from captum.robust import FGSM, PGD
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.inference.classifier import BATCH, Classifier, softmax
+from ml.inference.classifier import Classifier
+from ml.inference.contract import BATCH, check
+from ml.robustness.catalogue import LADDER, PGD_STEPS
+from ml.stats.calibration import softmax
 
-STEPS = 20
 PACE = 2.5  # steps together go so many times as far as ε (Madry et al., appendix)
-# of 255; where nothing is said of it, the largest change that is looked at
-LADDER = (0.25, 0.5, 1, 2, 4, 8, 16, 32)
 HALVINGS = 6  # between two rungs
-
-
-@dataclass(frozen=True)
-class Attack:
-    """title, sentence: what people read. move: see fgsm."""
-
-    title: str
-    sentence: str
-    move: Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -80,8 +71,8 @@ def fgsm(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, t
 def pgd(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, targeted: bool, seed: int) -> Tensor:
     """As fgsm; seed: of the random start."""
     attack = Walk(network, images.shape[1:], seed)
-    pace = PACE * epsilon / STEPS
-    return attack.perturb(images, epsilon, pace, STEPS, classes, targeted=targeted, random_start=True)
+    pace = PACE * epsilon / PGD_STEPS
+    return attack.perturb(images, epsilon, pace, PGD_STEPS, classes, targeted=targeted, random_start=True)
 
 
 class Step(FGSM):
@@ -123,10 +114,7 @@ def loss(logits: Tensor, classes: Tensor) -> Tensor:
     return (logits.masked_fill(own, -torch.inf).logsumexp(1) - logits[own]).sum()[None]
 
 
-ATTACKS: dict[str, Attack] = {
-    "fgsm": Attack("FGSM", "One step along the sign of the gradient.", fgsm),
-    "pgd": Attack("PGD", f"{STEPS} small steps from a random start, each as far as the limit lets it.", pgd),
-}
+MOVES: dict[str, Callable[..., Tensor]] = {"fgsm": fgsm, "pgd": pgd}
 
 
 def attacked(
@@ -141,7 +129,7 @@ def attacked(
 ) -> Attacked:
     """images: uint8 [n, h, w, c]; classes: int [n], away from which, or, targeted, towards which they are changed.
 
-    epsilon: 0 to 1, one for all or [n]; name: of ATTACKS. Raises KeyError for an unknown name, ValueError for another
+    epsilon: 0 to 1, one for all or [n]; name: of MOVES. Raises KeyError for an unknown name, ValueError for another
     epsilon, class or shape of pictures.
     """
     limits = np.broadcast_to(np.asarray(epsilon, np.float64), len(images))
@@ -149,9 +137,8 @@ def attacked(
         raise ValueError("epsilon goes from 0 to 1")
     if len(classes) != len(images) or not all(0 <= int(one) < len(classifier.classes) for one in classes):
         raise ValueError("there must be one class of the network's for each picture")
-    if images.dtype != np.uint8 or images.shape[1:] != classifier.shape:
-        raise ValueError(f"pictures must be uint8 [n, {classifier.shape}], got {images.dtype} {images.shape}")
-    move, network = ATTACKS[name].move, Pixels(classifier)
+    check(images, classifier.shape)
+    move, network = MOVES[name], Pixels(classifier)
     made, said = [], []
     for start in range(0, len(images), BATCH):
         part = slice(start, start + BATCH)

@@ -13,7 +13,6 @@ single picture too, comes out as it does in the whole, and a higher severity is 
 import io
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,21 +20,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional
 
-SEVERITIES = (1, 2, 3, 4, 5)
+from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
+
 Chances = list[np.random.Generator]  # one a picture
-
-
-@dataclass(frozen=True)
-class Corruption:
-    """title, sentence: what people read; levels: how much at each severity, in the sentence's unit.
-
-    apply: float32 [n, h, w, c] in 0..1, level, chances → the same shape; what leaves 0..1 is cut off.
-    """
-
-    title: str
-    sentence: str
-    levels: tuple[float, float, float, float, float]
-    apply: Callable[[np.ndarray, float, Chances], np.ndarray]
 
 
 def corrupt(images: np.ndarray, name: str, severity: int, *, ids: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -45,10 +32,10 @@ def corrupt(images: np.ndarray, name: str, severity: int, *, ids: np.ndarray, se
     """
     if severity not in SEVERITIES:
         raise ValueError(f"severity goes from 1 to 5, not {severity}")
-    kind = CORRUPTIONS[name]
+    level = CORRUPTIONS[name].levels[severity - 1]
     salt = zlib.crc32(name.encode())  # so that a new corruption changes no other
     chances = [np.random.default_rng([seed, salt, int(example)]) for example in ids]
-    worse = kind.apply(images.astype(np.float32) / 255, kind.levels[severity - 1], chances)
+    worse = APPLY[name](images.astype(np.float32) / 255, level, chances)
     return np.rint(np.clip(worse, 0, 1) * 255).astype(np.uint8)
 
 
@@ -155,17 +142,8 @@ def moved(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
     return found.permute(0, 2, 3, 1).numpy()
 
 
-CORRUPTIONS: dict[str, Corruption] = {
-    "noise": Corruption(
-        "Noise", "Gaussian noise; its standard deviation, from 0 to 1.", (0.08, 0.12, 0.18, 0.26, 0.38), noise
-    ),
-    "blur": Corruption("Blur", "Out of focus; in pixels of 32.", (0.4, 0.6, 0.7, 0.8, 1.0), blur),
-    "contrast": Corruption("Contrast", "Flat; the share of contrast left.", (0.4, 0.3, 0.2, 0.1, 0.05), contrast),
-    "occlusion": Corruption(
-        "Occlusion", "A square in front of it; the share of the picture's side.", (0.2, 0.3, 0.4, 0.5, 0.6), occlusion
-    ),
-    "shift": Corruption("Shift", "Moved along a diagonal; in pixels of 28.", (1, 2, 3, 4, 5), shift),
-    "rotation": Corruption("Rotation", "Turned either way; in radians.", (0.2, 0.4, 0.6, 0.8, 1.0), rotation),
-    "jpeg": Corruption("JPEG", "Kept as a lossy file; its quality of 100.", (25, 18, 15, 10, 7), jpeg),
-    "pixelate": Corruption("Pixelate", "Fewer pixels; the share of rows left.", (0.6, 0.5, 0.4, 0.3, 0.25), pixelate),
-}
+APPLY: dict[str, Callable[[np.ndarray, float, Chances], np.ndarray]] = {
+    "noise": noise, "blur": blur, "contrast": contrast, "occlusion": occlusion,
+    "shift": shift, "rotation": rotation, "jpeg": jpeg, "pixelate": pixelate,
+}  # fmt: skip
+"""float32 [n, h, w, c] in 0..1, level, chances → the same shape; what leaves 0..1 is cut off."""

@@ -3,12 +3,15 @@
 Probabilities are float [n, classes], rows adding up to 1; labels int [n].
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ml.stats.intervals import percentile
 
 BINS = 15
 REDRAWS = 500
+ROWS_AT_ONCE = 65_536  # that are divided by a temperature: float64 copies of all of a large split may not fit
 COLDEST, WARMEST = 0.01, 100.0  # a temperature beyond these says that the likelihood has no maximum
 TINY = float(np.finfo(np.float32).tiny)  # of a probability, before its logarithm
 
@@ -66,6 +69,27 @@ def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return powers / powers.sum(1, keepdims=True)
 
 
+def tempered_confidence(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """float64 [n]: the largest probability of each row after `temper`."""
+    return np.concatenate([temper(some, temperature).max(1) for some in _in_parts(probabilities)])
+
+
+def miscalibration(probabilities: np.ndarray, labels: np.ndarray, temperature: float | None = None) -> dict[str, float]:
+    """calibration_error, brier and loss (in nats) of n ≥ 1 answers, after `temper` where there is a temperature."""
+    confidence, squares, nats = [], [], []
+    for some, own in zip(_in_parts(probabilities), _in_parts(labels), strict=True):
+        scaled = some if temperature is None else temper(some, temperature)
+        confidence.append(scaled.max(1))
+        squares.append(brier(scaled, own))
+        nats.append(losses(scaled, own))
+    right = probabilities.argmax(1) == labels
+    return {
+        "calibration_error": calibration_error(np.concatenate(confidence), right),
+        "brier": float(np.concatenate(squares).mean()),
+        "loss": float(np.concatenate(nats).mean()),
+    }
+
+
 def temperature(probabilities: np.ndarray, labels: np.ndarray, start: float = 1.0) -> float:
     """The temperature of the highest likelihood (Guo et al. 2017), between COLDEST and WARMEST.
 
@@ -93,3 +117,8 @@ def temperature(probabilities: np.ndarray, labels: np.ndarray, start: float = 1.
 def _logits(probabilities: np.ndarray) -> np.ndarray:
     """float64, up to a constant in each row, which softmax does not see."""
     return np.log(np.maximum(probabilities.astype(np.float64), TINY))
+
+
+def _in_parts(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of an array, ROWS_AT_ONCE at a time, at least one part."""
+    return (values[start : start + ROWS_AT_ONCE] for start in range(0, max(len(values), 1), ROWS_AT_ONCE))

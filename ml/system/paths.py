@@ -1,12 +1,14 @@
-"""Where files of this user and of this checkout live."""
+"""Where files of this user and of this checkout, or of the installed package, live."""
 
 import os
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
-ROOT = Path(__file__).resolve().parents[2]
-ARTIFACTS = ROOT / "artifacts"
+ROOT = Path(__file__).resolve().parents[2]  # where `python -m ml` finds its modules
+_INSTALLED = ROOT / "fashion_forward" / "artifacts"  # setup.py puts it there; a checkout has it at its top
+ARTIFACTS = _INSTALLED if _INSTALLED.is_dir() else ROOT / "artifacts"
+ASSETS = ARTIFACTS.with_name("assets")
 
 
 def home_dir() -> Path:

@@ -6,7 +6,7 @@ Chance comes from a generator on the processor, so that a seed means the same on
 import torch
 from torch import Generator, Tensor
 
-SHIFT = 1  # pixels, each way: clothes fill the frame, larger moves cut them
+SHIFT = 1  # pixels, each way: things that fill the frame are cut by larger moves
 ERASE = 0.35  # longest side of an erased rectangle, as a share of the picture's side
 
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ml.models import PRETRAINED
+from ml.models import NAME_PATTERN as MODEL_PATTERN
+from ml.models import PRETRAINED, TIMM
 
 AUGMENTATIONS = ("flip", "shift", "erase")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -15,7 +16,7 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
 
-    model: str = Field("small_resnet", pattern=r"^[a-z0-9_]{1,40}$", description="a key of MODELS")
+    model: str = Field("small_resnet", pattern=MODEL_PATTERN, description="a key of MODELS, or timm:<name>")
     dataset: str = Field("fashion-mnist", pattern=NAME_PATTERN, description="a data set's name")
     epochs: int = Field(10, ge=1, le=200, description="passes over the training pictures")
     batch_size: int = Field(256, ge=16, le=2048, description="pictures per step")
@@ -60,6 +61,13 @@ class TrainConfig(BaseModel):
             raise ValueError(f"there are no published weights of {model}; there are of {', '.join(PRETRAINED)}")
         if value and not info.data.get("batch_norm", True):
             raise ValueError("published weights need the batch normalisation they were trained with")
+        return value
+
+    @field_validator("batch_norm")
+    @classmethod
+    def _can_go(cls, value: bool, info: ValidationInfo) -> bool:
+        if not value and str(info.data.get("model")).startswith(TIMM):
+            raise ValueError("timm's networks keep their batch normalisation")
         return value
 
     @field_validator("frozen_epochs")

@@ -55,8 +55,7 @@ def fit(
     images, labels = pixels(train.images).to(device), torch.from_numpy(train.labels).to(device)
     steps = math.ceil(len(labels) / config.batch_size)
     total = config.epochs * steps
-    if not team.leads:
-        on_batch = _nothing
+    on_batch = on_batch if team.leads else _nothing
     torch.manual_seed(config.seed + team.rank)  # dropout differs from share to share
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
@@ -104,8 +103,7 @@ def fit(
         else:
             score = frozen.evaluate(state.scored)
         on_weights(number, state.scored)
-        epoch = meter.epoch(number, score, state.learning_rate)
-        state.add(epoch)
+        state.add(epoch := meter.epoch(number, score, state.learning_rate))
         if checkpoint is not None:
             state.save(checkpoint, config)
         yield epoch

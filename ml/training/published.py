@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ml.models import WeightsMissing
+from ml.models import INSTALL, WeightsMissing
 from ml.models.input_adapter import InputAdapter
 from ml.system import atomic
 from ml.system.paths import cache_dir
@@ -53,7 +53,6 @@ PUBLISHED = {
         url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
     ),
 }
-INSTALL = "pip install -r requirements-transfer.txt"
 
 
 def load(

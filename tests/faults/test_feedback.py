@@ -32,7 +32,6 @@ from dashboard.records.runs import Records
 from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Jobs
-from dashboard.services.predictor import Predictor
 from ml.artifacts.writer import write_pictures
 from ml.data import load
 from ml.system import atomic
@@ -57,7 +56,7 @@ def services(home, no_artifacts):
     records = Records(jobs.rows)
     store = Store(no_artifacts, home, records)
     kept = Feedback(jobs.rows, home / "feedback", atomic.write, client_cap=10**6, total_cap=10**6)
-    return Services(store, Predictor(no_artifacts, home, store.default_run), jobs, records=records, feedback=kept)
+    return Services(store, jobs, records=records, feedback=kept)
 
 
 def answering(address: str, log: Path) -> None:
@@ -263,13 +262,14 @@ def test_d3_where_nothing_can_be_written_pages_and_predictions_go_on(home, no_ar
     (home / "feedback").write_text("a file where the folder should be")
     blocked = tmp_path / "blocked"
     blocked.write_text("")
-    for more, words in (({}, "cannot be kept"), ({"FASHION_DB": str(blocked / "fashion.db")}, "database")):
+    away = {"FASHION_DB": str(blocked / "fashion.db")}
+    for more, refused, words in (({}, 422, "cannot be kept"), (away, 503, "database")):
         with running(home, no_artifacts, tmp_path / f"{words}.log", **more) as (_, address):
             page, src = visitor(address), data_url(picture(3))
             state = answered(page, src=src)
             assert state["said"] in CLASSES
             status, told = post(address, judgement(state, "Bar 1", sent=src))
-            assert status == 422
+            assert status == refused
             assert words in told["error"]
             for path in ("/feedback", "/monitoring", "/metrics", "/prediction"):
                 assert send(address, path, Accept="text/html")[0] == 200, path

@@ -142,7 +142,8 @@ import os, sys, time
 from pathlib import Path
 from ml.data import synthetic
 from ml.models import build
-from ml.training import checkpoint, loop
+from ml.system import atomic
+from ml.training import loop
 from ml.training.config import TrainConfig
 def lingering(name):
     real = getattr(os, name)
@@ -154,7 +155,7 @@ def lingering(name):
 class Os:
     fsync, replace = staticmethod(lingering("fsync")), staticmethod(lingering("replace"))
     def __getattr__(self, name): return getattr(os, name)
-checkpoint.os = Os()
+atomic.os = Os()
 data = synthetic.load("synthetic-4-28x28x1", train=64, validation=16, test=16)
 model = build("fashion_cnn", channels=1, height=28, width=28, classes=4)
 config = TrainConfig(epochs=100, batch_size=64, threads=1)

@@ -133,8 +133,8 @@ try:
     layouts = {}
     for path in ("/", "/insights", "/prediction", "/training"):
         report["pages"][path] = urlopen(address + path, timeout=20).status
-        asked = {"output": "..app-page.children...app-links.children...app-foot.children..",
-                 "outputs": [{"id": i, "property": "children"} for i in ("app-page", "app-links", "app-foot")],
+        asked = {"output": "..app-page.children...app-links.children..",
+                 "outputs": [{"id": i, "property": "children"} for i in ("app-page", "app-links")],
                  "inputs": [{"id": "url", "property": "pathname", "value": path}],
                  "state": [{"id": "url", "property": "search", "value": ""}], "changedPropIds": ["url.pathname"]}
         body = json.dumps(asked).encode()
@@ -298,7 +298,7 @@ def envelope(app, output: str) -> dict:
     }
 
 
-PAGE_CALLBACK = "..app-page.children...app-links.children...app-foot.children.."
+PAGE_CALLBACK = "..app-page.children...app-links.children.."
 
 
 def forged(good: dict) -> dict[str, tuple[bytes, str, set[int]]]:

@@ -37,10 +37,12 @@ def test_cancelled_leaves_no_run_and_the_next_try_goes_on(tmp_path):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        pipeline.train(TINY, run_id="tiny", home=tmp_path, on_batch=stop, slow=False)
+        pipeline.train(TINY, run_id="tiny", home=tmp_path, callbacks=pipeline.Callbacks(on_batch=stop), slow=False)
     assert [entry.run_id for entry in Library(tmp_path, tmp_path).runs()] == []
     seen = []
-    pipeline.train(TINY, run_id="tiny", home=tmp_path, on_batch=lambda done, _: seen.append(done), slow=False)
+    pipeline.train(
+        TINY, run_id="tiny", home=tmp_path, callbacks=pipeline.Callbacks(lambda done, _: seen.append(done)), slow=False
+    )
     assert seen[0] == 10  # the first epoch of ten steps was done
     run = Library(tmp_path, tmp_path).open("tiny")
     assert run.table("history")["epoch"].tolist() == [1, 2]

@@ -5,7 +5,7 @@ import pytest
 from ml import pipeline
 from ml.artifacts.reader import Library
 from ml.data import synthetic
-from ml.inference import classifier
+from ml.inference import contract
 from ml.models import WeightsMissing
 from ml.training import published
 from ml.training.config import TrainConfig
@@ -23,7 +23,7 @@ def few(monkeypatch):
     asked = []
     few = synthetic.load(CONFIG.dataset, train=64, validation=24, test=24)
     monkeypatch.setattr(pipeline, "load", lambda *_, **__: few)
-    monkeypatch.setattr(classifier, "LATENCY_TIMES", 3)
+    monkeypatch.setattr(contract, "LATENCY_TIMES", 3)
 
     def load(model, name, mean, std, *, on_chunk):
         asked.append(name)
@@ -39,7 +39,7 @@ def test_a_resumed_training_asks_for_no_weights_and_its_run_for_none_either(few,
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        pipeline.train(CONFIG, run_id="moved", home=tmp_path, on_batch=stop, slow=False)
+        pipeline.train(CONFIG, run_id="moved", home=tmp_path, callbacks=pipeline.Callbacks(on_batch=stop), slow=False)
     assert few == ["mobilenet_v3_small"]
     monkeypatch.setattr(published, "load", lambda *_, **__: pytest.fail("asked again"))
     pipeline.train(CONFIG, run_id="moved", home=tmp_path, slow=False)
@@ -56,7 +56,13 @@ def test_missing_weights_end_it_before_anything_is_trained(few, tmp_path, monkey
 
     monkeypatch.setattr(published, "load", missing)
     with pytest.raises(WeightsMissing):
-        pipeline.train(CONFIG, run_id="moved", home=tmp_path, on_batch=lambda *_: pytest.fail("trained"), slow=False)
+        pipeline.train(
+            CONFIG,
+            run_id="moved",
+            home=tmp_path,
+            callbacks=pipeline.Callbacks(lambda *_: pytest.fail("trained")),
+            slow=False,
+        )
     assert not Library(tmp_path, tmp_path).runs()
 
 

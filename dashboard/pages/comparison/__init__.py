@@ -6,7 +6,7 @@ from dashboard.components import button, panel_states, selection_bar
 from dashboard.components.page import SELECTION, Group, Page, Part, Row
 from dashboard.components.panel import slot
 from dashboard.components.picker import Picker, group, heading, together
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.exports import report_views
 from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
 from dashboard.pages.comparison.letters import letter

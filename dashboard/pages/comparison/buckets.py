@@ -4,7 +4,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.exports.tables import Table, of_pair, url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter

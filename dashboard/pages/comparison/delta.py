@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, csv_link, matrix, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.exports.tables import Table, of_pair, url
 from dashboard.figures import delta as figure
 from dashboard.pages.comparison.letters import letter

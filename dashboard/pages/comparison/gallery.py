@@ -4,7 +4,7 @@ import numpy as np
 from dash import Dash, html
 
 from dashboard.components import dot, gallery, tiles
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.exports.tables import Table, of_pair
 from dashboard.services.container import Services
 from dashboard.state.selection import BUCKETS, Selection

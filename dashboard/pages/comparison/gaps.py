@@ -5,7 +5,7 @@ from dash import Dash, html
 from dashboard.analysis.comparison import gaps
 from dashboard.components import card, class_bars
 from dashboard.components.class_bars import Bars
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.exports.tables import Table, of_pair
 from dashboard.figures import gaps as figure
 from dashboard.services.container import Services

@@ -7,7 +7,8 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, csv_link, graph, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData, RunPair
+from dashboard.data.pair import RunPair
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_pair, url
 from dashboard.figures import pace as figure
 from dashboard.services.container import Services

@@ -6,7 +6,7 @@ from dash import Dash, Input, html
 from dashboard.analysis.comparison import Verdict, p_words, verdict
 from dashboard.components import csv_link, icon, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunPair
+from dashboard.data.pair import RunPair
 from dashboard.exports.tables import Table, of_pair, url
 from dashboard.figures.gaps import points, reach
 from dashboard.format.proportion import Proportion

@@ -6,7 +6,7 @@ from dash import Dash, html
 from dashboard import theme
 from dashboard.components import card, class_bars
 from dashboard.components.class_bars import Bars
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.figures import accuracy as figure
 from dashboard.format.proportion import Proportion

@@ -15,7 +15,7 @@ from dashboard.exports.tables import Table, of_services, url
 from dashboard.figures import attention as figures
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
-from dashboard.services.predictor import MEANS
+from dashboard.services.explainer import MEANS
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 

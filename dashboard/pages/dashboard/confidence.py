@@ -9,7 +9,7 @@ from dashboard.analysis import confidence
 from dashboard.analysis.confidence import Answers
 from dashboard.components import bins, button, card, clicks, csv_link, graph, lazy_panel, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import confidence as figure
 from dashboard.format.proportion import Proportion

@@ -10,7 +10,7 @@ from dashboard.components import button, card, csv_link, matrix, plain
 from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import without_outcome
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import confusion as figure
 from dashboard.format.proportion import Proportion

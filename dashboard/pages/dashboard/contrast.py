@@ -12,7 +12,7 @@ from dashboard.analysis import confidence
 from dashboard.components import button, csv_link, dot, graph, icon, plain, save_menu, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.figures import confidence as figure
 from dashboard.format.images import inline_url

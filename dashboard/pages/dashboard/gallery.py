@@ -3,7 +3,7 @@
 from dash import Dash, html
 
 from dashboard.components import gallery, tiles
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection

@@ -5,7 +5,7 @@ from dash import Dash, Input, html
 
 from dashboard.components import dot, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures.accuracy import percent_ticks
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection

@@ -9,8 +9,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
-from dashboard.records.runs import Declined
+from dashboard.data.run import RunData
+from dashboard.records.rows import Declined
 from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.services.jobs import CLIENT_LESSONS, Invalid, Job, Refused

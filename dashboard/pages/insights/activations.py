@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import card, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.pages.insights import architecture, picture
@@ -68,7 +68,7 @@ def register(app: Dash, services: Services) -> None:
 def feature_maps(services: Services, run: RunData, selection: Selection, chosen: Any) -> dict[str, np.ndarray]:
     """layer → float32 [ch, h, w] of the chosen picture, in the network's order."""
     pictures = run.pictures(selection.split)
-    maps = services.predictor.feature_maps(run.run_id, pictures.images[picture.row_of(pictures, chosen)])
+    maps = services.explainer.feature_maps(run.run_id, pictures.images[picture.row_of(pictures, chosen)])
     if not maps:
         raise Missing("This network has no convolutions, so nothing in it is a picture any more after the first step.")
     return maps

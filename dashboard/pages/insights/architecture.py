@@ -9,7 +9,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import ARCHITECTURE
@@ -195,7 +195,7 @@ def first_picture(run: RunData, selection: Selection) -> str:
         ids = run.pictures(selection.split).ids
     except (LookupError, ValueError):
         return ""
-    return single_url(run.dataset["name"], selection.split, int(ids[0]))
+    return single_url(run.picture_set, selection.split, int(ids[0]))
 
 
 def csv_rows(run: RunData, selection: Selection) -> Table:

@@ -7,7 +7,8 @@ from dash import Dash, Input, Output, dcc, html
 from dashboard import theme
 from dashboard.components import button, card, csv_link, lazy_panel, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Recording, RunData
+from dashboard.data.arrays import Recording
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import datamap as figure
 from dashboard.format.proportion import Proportion

@@ -8,7 +8,7 @@ from dashboard import theme
 from dashboard.components import button, card, class_bars, csv_link, lazy_panel, matrix, plain
 from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.figures import accuracy, confusion
 from dashboard.format.proportion import Proportion

@@ -9,7 +9,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, csv_link, dot, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import Predictions, RunData
+from dashboard.data.arrays import Predictions
+from dashboard.data.run import RunData
 from dashboard.exports.tables import url
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.format.proportion import Proportion
@@ -101,7 +102,7 @@ class Sheet:
 
     def __init__(self, run: RunData, selection: Selection, predictions: Predictions, ids: list[int]) -> None:
         self.run, self.selection, self.predictions, self.ids = run, selection, predictions, ids
-        self.url = sprite_url(run.dataset["name"], selection.split, ids)
+        self.url = sprite_url(run.picture_set, selection.split, ids)
         self.next = 0
 
     def tile(self, row: int) -> html.Button:

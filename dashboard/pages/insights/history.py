@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import history as figures
 from dashboard.pages.insights.stages import LATER

@@ -13,7 +13,7 @@ from dashboard import theme
 from dashboard.components import card, graph, panel_states
 from dashboard.components.bars import percent
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
 from dashboard.figures import history as curves
 from dashboard.format.images import sprite_url, tile_style
@@ -62,7 +62,7 @@ def data(run: RunData, selection: Selection, image: np.ndarray) -> list:
     rows = picture.some(pictures.labels, min(len(run.classes), 20), 0)
     ids = [int(i) for i in pictures.ids[rows]]
     height, width, channels = image.shape
-    sheet = sprite_url(run.dataset["name"], selection.split, ids)
+    sheet = sprite_url(run.picture_set, selection.split, ids)
     tiles = [
         html.Span(
             className="px",
@@ -319,7 +319,7 @@ def register(app: Dash, services: Services) -> None:
         pictures = run.pictures(selection.split)
         row = picture.row_of(pictures, chosen)
         image = pictures.images[row]
-        maps = services.predictor.feature_maps(run.run_id, image)
+        maps = services.explainer.feature_maps(run.run_id, image)
         walk = Walk(run, image, maps)
         predictions = run.predictions(selection.split)
         probabilities = predictions.probabilities[predictions.row(int(pictures.ids[row]))]

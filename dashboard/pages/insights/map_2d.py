@@ -10,6 +10,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, graph, panel_states
 from dashboard.components.panel import panel_callback, slot
+from dashboard.exports import feature_space
 from dashboard.figures import projection as figures
 from dashboard.pages.insights import projection
 from dashboard.pages.insights.stages import LATER
@@ -88,7 +89,7 @@ def register(app: Dash, services: Services) -> None:
     def draw_map(later: Any, search: str | None, colour: Any, mode: Any, drawn: Any):
         if not later:
             raise PreventUpdate
-        scene = projection.Scene(services, search, colour, mode)
+        scene = feature_space.Scene(services, search, colour, mode)
         change = scene.change(drawn)
         if change is None:
             raise PreventUpdate

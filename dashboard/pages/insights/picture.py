@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, card, dot, icon, panel_states
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import single_url, sprite_url, tile_style
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
@@ -112,7 +112,7 @@ def shown(run: RunData, selection: Selection, pictures: Pictures, row: int) -> l
     right = guess == label
     return [
         html.Img(
-            src=single_url(run.dataset["name"], selection.split, example_id),
+            src=single_url(run.picture_set, selection.split, example_id),
             alt=f"Image {example_id}: {run.classes[label]}",
             className="crisp",
         ),
@@ -134,7 +134,7 @@ def strip(run: RunData, selection: Selection, pictures: Pictures, chosen: int, s
     rows = some(pictures.labels, SHOWN, shuffles)
     ids = [int(i) for i in pictures.ids[rows]]
     height, width = pictures.images.shape[1:3]
-    sheet = sprite_url(run.dataset["name"], selection.split, ids)
+    sheet = sprite_url(run.picture_set, selection.split, ids)
     return [
         html.Button(
             html.Span(className="px", style=tile_style(sheet, place, len(ids), height, width)),

@@ -3,16 +3,14 @@
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-import plotly.io as pio
 from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
-from flask import Response, abort, request
 
 from dashboard import theme
 from dashboard.components import card, clicks, csv_link, dot, graph, icon, panel_states, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
+from dashboard.exports.feature_space import COLOURS, Scene
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import projection as figures
 from dashboard.format.images import single_url
@@ -48,7 +46,6 @@ PRESSED = """(event) => {
     }, true);
 }"""
 
-COLOURS = [("true", "True class"), ("predicted", "Predicted"), ("outcome", "Right or wrong")]
 DOCUMENT = "/export/projection.html"
 
 
@@ -135,110 +132,37 @@ def register(app: Dash, services: Services) -> None:
             keep=scene.place,
         )
         tools = links(scene.selection, scene.colour, scene.mode)
-        return patch(data) if change == "view" else data, scene.state, scene.legend(), tools
+        return patch(data) if change == "view" else data, scene.state, legend(scene), tools
 
     register_points(app, services, SPACE, Ids.TIP, Input(Ids.PRESSED, "data"))
     app.clientside_callback(PRESSED % (SPACE, Ids.PRESSED), Input(SPACE, "hoverData"), prevent_initial_call=True)
 
-    @app.server.get(DOCUMENT)
-    def projection_document() -> Response:
-        values = request.args
-        try:
-            scene = Scene(services, request.query_string.decode("latin-1"), values.get("colour"), values.get("theme"))
-            page = document(scene)
-        except (Missing, Broken):
-            abort(404)
-        name = f"{scene.run.run_id}-feature-space-{scene.selection.split}.html"
-        return Response(page, mimetype="text/html", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+def legend(scene: Scene) -> list:
+    """A button for each colour group: choosing it selects its images."""
+    name = {"true": "true", "predicted": "pred", "outcome": "outcome"}[scene.colour]
+    chosen = getattr(scene.selection, name)
+    return [
+        html.Button(
+            [html.I(className="dot", style={"--c": colour}) if name == "outcome" else dot(place), html.Span(words)],
+            type="button",
+            title=words,
+            **{
+                "data-search": scene.selection.toggle(name, words).query(),
+                "data-add": scene.selection.toggle(name, words, add=True).query(),
+                "aria-pressed": str(words in chosen).lower(),
+            },
+        )
+        for place, (words, colour) in enumerate(scene.named)
+    ] + drawn(scene)
 
 
-class Scene:
-    """What both charts of the feature space show under an address. Raises Missing or Broken."""
-
-    def __init__(self, services: Services, search: str | None, colour: Any, mode: Any) -> None:
-        self.selection = selection = Selection.parse(search)
-        self.run = run = services.store.shown(selection.run).asked(selection)
-        self.colour = colour if colour in figures.COLOUR_BY else "true"
-        self.mode = theme.mode_of(mode)
-        self.frame = run.projection(selection.split)
-        predictions = run.predictions(selection.split)
-        if len(self.frame) != len(predictions.ids):
-            raise Missing(
-                f"This run has no projection of {selection.split}.",
-                f"python -m ml evaluate {run.run_id} --only projection",
-            )
-        self.rows = rows = run.sketched(selection.split)
-        self.n = len(predictions.ids)
-        self.ids = predictions.ids[rows]
-        self.group = figures.indices(self.colour, predictions.labels[rows], predictions.predicted[rows])
-        self.named = figures.groups(self.colour, run.classes, self.mode)
-        self.selected = run.mask(selection)[rows] if selection.narrowed else None
-        self.sample = row_of(self.ids, selection.sample)
-
-    @property
-    def colours(self) -> list[str]:
-        return [colour for _, colour in self.named]
-
-    @property
-    def place(self) -> str:
-        """Which points: while it stays the same, so do camera and zoom."""
-        return f"{self.run.run_id}/{self.selection.split}/{self.run.manifest['nouns']['projection']['sha256'][:12]}"
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """Which points, and how they are shown."""
-        return {
-            "points": self.place,
-            "view": [
-                self.colour,
-                self.mode,
-                self.selection.with_(page=1, sort="id", sample=self.selection.sample).query(),
-            ],
-        }
-
-    def change(self, drawn: Any) -> str | None:
-        """From what is drawn to this: 'all', 'view' when the points stay, None when nothing differs."""
-        was = drawn if isinstance(drawn, dict) else {}
-        if was.get("points") != self.place:
-            return "all"
-        return "view" if was.get("view") != self.state["view"] else None
-
-    def points(self, *columns: str) -> np.ndarray:
-        """float32 [n, columns]"""
-        return self.frame[list(columns)].to_numpy(np.float32)[self.rows]
-
-    def legend(self) -> list:
-        """A button for each colour group: choosing it selects its images."""
-        name = {"true": "true", "predicted": "pred", "outcome": "outcome"}[self.colour]
-        chosen = getattr(self.selection, name)
-        return [
-            html.Button(
-                [html.I(className="dot", style={"--c": colour}) if name == "outcome" else dot(place), html.Span(words)],
-                type="button",
-                title=words,
-                **{
-                    "data-search": self.selection.toggle(name, words).query(),
-                    "data-add": self.selection.toggle(name, words, add=True).query(),
-                    "aria-pressed": str(words in chosen).lower(),
-                },
-            )
-            for place, (words, colour) in enumerate(self.named)
-        ] + self.drawn()
-
-    def drawn(self) -> list:
-        """How many of the images are points of the chart, where that is not all of them."""
-        if len(self.rows) == self.n:
-            return []
-        words = f"{len(self.rows):,} of {self.n:,} images are drawn, the same share of each class"
-        return [html.Span(words, className="faint small")]
-
-
-def row_of(ids: np.ndarray, example_id: int | None) -> int | None:
-    """Position of an id in ascending ids."""
-    if example_id is None:
-        return None
-    row = int(np.searchsorted(ids, example_id))
-    return row if row < len(ids) and ids[row] == example_id else None
+def drawn(scene: Scene) -> list:
+    """How many of the images are points of the chart, where that is not all of them."""
+    if len(scene.rows) == scene.n:
+        return []
+    words = f"{len(scene.rows):,} of {scene.n:,} images are drawn, the same share of each class"
+    return [html.Span(words, className="faint small")]
 
 
 def patch(data: dict[str, Any]) -> Patch:
@@ -327,7 +251,7 @@ def glance(run: RunData, selection: Selection, example_id: int) -> html.Div:
     truth = "right" if guess == label else f"is {run.classes[label]}"
     return html.Div(
         [
-            html.Img(src=single_url(run.dataset["name"], selection.split, example_id), alt=""),
+            html.Img(src=single_url(run.picture_set, selection.split, example_id), alt=""),
             html.Div(
                 [
                     html.B([dot(guess), run.classes[guess]]),
@@ -337,39 +261,6 @@ def glance(run: RunData, selection: Selection, example_id: int) -> html.Div:
             ),
         ],
         className="glance",
-    )
-
-
-def document(scene: Scene) -> str:
-    """The 3D chart as one HTML file that needs no network."""
-    predictions = scene.run.predictions(scene.selection.split)
-    names = scene.run.classes
-    words = [
-        f"<b>{names[guess]}</b> {100 * sure:.0f} %, {'right' if guess == label else 'is ' + names[label]}<br>#{i}"
-        for guess, label, sure, i in zip(
-            predictions.predicted[scene.rows],
-            predictions.labels[scene.rows],
-            predictions.confidence[scene.rows],
-            scene.ids,
-            strict=True,
-        )
-    ]
-    by = dict(COLOURS)[scene.colour].lower()
-    figure = figures.standalone(
-        scene.points("pca_x", "pca_y", "pca_z"),
-        scene.group,
-        scene.named,
-        words,
-        mode=scene.mode,
-        variance=scene.run.manifest.get("explained_variance", ()),
-        title=f"{scene.run.title}: {len(words):,} {scene.selection.split} images of "
-        f"{scene.run.dataset['title']}, coloured by {by}",
-    )
-    return pio.to_html(
-        figure,
-        include_plotlyjs=True,
-        full_html=True,
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"]},
     )
 
 

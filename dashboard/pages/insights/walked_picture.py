@@ -8,7 +8,7 @@ import numpy as np
 from dash import html
 
 from dashboard import theme
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.pages.insights import architecture

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, html
 from dashboard.analysis import drift
 from dashboard.components import badge, button, card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.format.proportion import Proportion
 from dashboard.pages.monitoring.drift_tests import KINDS

@@ -10,7 +10,7 @@ from dashboard import theme
 from dashboard.analysis import drift
 from dashboard.components import card, csv_link, graph, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.figures import drift as figure
 from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import SPANS, Tally

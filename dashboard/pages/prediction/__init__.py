@@ -45,7 +45,7 @@ PAGE = Page(
     title="Prediction",
     heading="Prediction studio",
     about=(
-        "Give it any picture of one garment. You see each step the picture takes, the answer, and how far to trust it."
+        "Give it any picture of one thing. You see each step the picture takes, the answer, and how far to trust it."
     ),
     actions=actions,
     copy=False,

@@ -18,8 +18,8 @@ from dashboard.pages.prediction.answer_state import Ids, seen, truth_of
 from dashboard.pages.prediction.told_answer import Told, classes_title, readable, told
 from dashboard.services import feedback, uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import Broken, Missing
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 NOTHING = "No picture yet. Drop one on the left, or take one from the test set below."
 ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
@@ -155,7 +155,7 @@ def ask(
     try:
         asked = request.read(services, selection, kept, mode, off, hand, engine)
         if asked is None:
-            services.predictor.warm(selection.run)  # the first picture should not wait for torch
+            services.warm(selection.run)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
             nothing = CHANGES_ONLY if selection.edits else NOTHING
             return replace(shown, face=panel_states.empty(REFUSED if refusal else nothing), error=refusal)

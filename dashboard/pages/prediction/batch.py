@@ -19,9 +19,9 @@ from dashboard.figures import confusion as figure
 from dashboard.format.proportion import Proportion
 from dashboard.pages.prediction.answer import ENGINE_NAMES
 from dashboard.services.container import Services
-from dashboard.services.predictor import FILES
 from dashboard.state.selection import Selection
 from dashboard.web.security import BATCH_BYTES
+from ml.images.upload_archives import FILES
 from ml.stats.intervals import wilson
 
 PRIVACY = (

@@ -11,7 +11,7 @@ from dash import html
 from dashboard.components import button, icon
 
 ID = "prediction-camera"
-QUICK = "Frames are prepared quickly, with a coarser look for the garment; a frozen one takes every step. None is kept."
+QUICK = "Frames are prepared quickly, with a coarser look for the thing; a frozen one takes every step. None is kept."
 
 
 def layout() -> html.Div:

@@ -10,7 +10,7 @@ from dashboard.figures.overlay import heatmap_overlay
 from dashboard.pages.prediction import answer_state, on_demand
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import NoExplanation
+from dashboard.services.explainer import NoExplanation
 from dashboard.state.selection import Selection
 
 ID = "prediction-explained"
@@ -62,7 +62,7 @@ def drawn(services: Services, state: Any, layer: Any) -> tuple:
     sources, why = [], ""
     for row, way in CELLS:
         try:
-            found = services.predictor.explain(
+            found = services.explainer.explain(
                 run, seen, both[row].id, way, layer="" if chosen == explanations.AUTO else chosen
             )
             sources.append(uploads.thumbnail(heatmap_overlay(found)))

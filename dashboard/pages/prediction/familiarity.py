@@ -10,8 +10,10 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.pages.prediction import answer_state
 from dashboard.services.container import Services
-from dashboard.services.predictor import Answer, Broken, Familiarity, Missing
+from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.ood import Familiarity
 
 
 class Ids(StrEnum):
@@ -65,8 +67,8 @@ def second(services: Services, state: Any) -> list[Any]:
     run, image = answer_state.seen(state)
     again = services.predictor.predict(run, image)
     target = explanations.targets(again.probabilities, again.classes, answer_state.truth_of(state))[1]
-    found = services.predictor.familiarity(run, again.prepared.image, rival=target.id)
-    twin = services.predictor.twin(run, again.prepared.image)
+    found = services.ood.familiarity(run, again.prepared.image, rival=target.id)
+    twin = services.ood.near_duplicate(run, again.prepared.image)
     return [
         *evidence.rival(services.store.open(run), found, target.id, target.role),
         *evidence.warning([("reference", *twin)] if twin else []),
@@ -77,7 +79,7 @@ def look(services: Services, state: Any) -> tuple[Familiarity, Answer]:
     """Where the picture of an answer's state stands, and the answer once more. Raises Missing or Broken."""
     run, image = answer_state.seen(state)
     again = services.predictor.predict(run, image)
-    return services.predictor.familiarity(run, again.prepared.image), again
+    return services.ood.familiarity(run, again.prepared.image), again
 
 
 def neighbours(services: Services, state: Any) -> tuple[list[Any], str]:
@@ -88,7 +90,7 @@ def neighbours(services: Services, state: Any) -> tuple[list[Any], str]:
     ids = [int(i) for i in found.neighbour_ids]
     labels = [int(pictures.labels[pictures.row(i)]) for i in ids]
     height, width = pictures.images.shape[1:3]
-    url = sprite_url(view.dataset["name"], "reference", ids)
+    url = sprite_url(view.picture_set, "reference", ids)
     tiles = [
         html.Li(
             [

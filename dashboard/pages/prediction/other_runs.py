@@ -9,14 +9,14 @@ from dash import Dash, Input, html
 from dashboard.analysis import prediction_sets
 from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.figures.probabilities import percent
 from dashboard.pages.prediction import address, answer, answer_state, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services.container import Services
-from dashboard.services.predictor import Broken, Missing
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 MOST = 6  # runs asked; as many as the predictor holds open
 

@@ -9,8 +9,9 @@ from dash import Dash, Input, Output, dcc, html
 from dashboard.components import button, card, plain, segmented
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import STEPS, Prepared
 from dashboard.state.selection import Selection
+from ml.images.form import Prepared
+from ml.images.preparation import STEPS
 
 
 class Ids(StrEnum):

@@ -7,13 +7,17 @@ from typing import Any, TypeGuard
 import numpy as np
 from dash import Input, State
 
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import single_url
 from dashboard.pages.prediction import picture, preparation
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import ENGINES, MODES, USUAL, Answer, Box, Mode
+from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
+from ml.images.form import Box
+from ml.images.preparation import MODES, Mode
+from ml.images.preparation_variants import USUAL
+from ml.inference.engines import ENGINES
 
 ENGINE = "prediction-engine-select"
 CONTROLS = {"kept": (picture.Ids.STATE, "data"), **preparation.CONTROLS, "engine": (ENGINE, "value")}
@@ -80,7 +84,7 @@ def read(
         image = run.picture(selection.split, selection.sample)
         pictures = run.pictures(selection.split)
         truth = int(pictures.labels[pictures.row(selection.sample)])
-        address = single_url(run.dataset["name"], selection.split, selection.sample)
+        address = single_url(run.picture_set, selection.split, selection.sample)
         alt = f"Image {selection.sample} of the {selection.split} set"
         caption = f"{selection.split} image {selection.sample} · {image.shape[1]} × {image.shape[0]}"
         turn, box = hand_of(hand, address)

@@ -11,8 +11,9 @@ from dashboard.figures.overlay import heatmap_overlay
 from dashboard.pages.prediction import answer_state
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import Broken, Missing, NoExplanation
+from dashboard.services.explainer import NoExplanation
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 
 class Ids(StrEnum):
@@ -87,7 +88,7 @@ def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]
         )
         if not isinstance(method, str) or method not in TITLES:
             return picture, None, NOTES["none"]
-        attribution = services.predictor.explain(run, prepared, again.predicted, method)
+        attribution = services.explainer.explain(run, prepared, again.predicted, method)
     except NoExplanation as none:
         return picture, None, f"No {TITLES[method]}: {none}."
     except (Missing, Broken) as problem:

@@ -144,7 +144,7 @@ def strip(services: Services, selection: Selection, class_id: Any, number: Any, 
     shown = rows[start : start + SHOWN]
     ids = [int(i) for i in pictures.ids[shown]]
     height, width = pictures.images.shape[1:3]
-    url = sprite_url(view.dataset["name"], selection.split, ids)
+    url = sprite_url(view.picture_set, selection.split, ids)
     tiles = [
         html.Button(
             html.Span(className="px", style=tile_style(url, place, len(ids), height, width)),

@@ -10,11 +10,11 @@ from dash import html
 from dashboard.analysis import prediction_sets
 from dashboard.analysis.prediction_sets import Verdict
 from dashboard.components import badge, csv_link, dot, plain
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.figures import probabilities
-from dashboard.services.predictor import Broken, Missing
 from dashboard.state.selection import LEVELS, Selection
+from ml.artifacts.reader import Broken, Missing
 
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 ABSTAINED = "No answer"
@@ -57,9 +57,11 @@ def _table(run: RunData, said: np.ndarray) -> tuple[list[str], list[list]]:
     """Every class, likeliest first: as trained, and where the run knows it calibrated, and in which sets."""
     columns: dict[str, Any] = {"as_trained": said.astype(float)}
     with contextlib.suppress(Missing, Broken):
-        columns["calibrated"] = run.scaled(said[None])[0]
+        columns["calibrated"] = prediction_sets.scaled(run, said[None])[0]
     with contextlib.suppress(Missing, Broken):
-        columns |= {f"in_set_{level}": run.sets(said[None], level / 100)[0].astype(int) for level in LEVELS}
+        columns |= {
+            f"in_set_{level}": prediction_sets.sets(run, said[None], level / 100)[0].astype(int) for level in LEVELS
+        }
     order = np.argsort(-said, kind="stable")
     rows = [[run.classes[i], *(column[i].item() for column in columns.values())] for i in order]
     return ["class", *columns], rows
@@ -121,7 +123,7 @@ def _set(run: RunData, said: np.ndarray, selection: Selection) -> list[Any]:
 def _top(run: RunData, said: np.ndarray) -> list[Any]:
     """The likeliest classes, as trained and calibrated."""
     try:
-        scaled: np.ndarray | None = run.scaled(said[None])[0]
+        scaled: np.ndarray | None = prediction_sets.scaled(run, said[None])[0]
     except (Missing, Broken):
         scaled = None
     head = [html.Td(), html.Th("As trained", scope="col")]

@@ -14,8 +14,8 @@ from dashboard.pages.prediction import answer_state, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.predictor import USUAL, Agreement, Variant
 from dashboard.state.selection import Selection
+from ml.images.preparation_variants import USUAL, Agreement, Variant
 
 
 class Ids(StrEnum):

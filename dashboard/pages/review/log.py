@@ -8,11 +8,11 @@ import time
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.analysis import label_review
 from dashboard.components import button, card, csv_link, icon, plain
 from dashboard.components.panel import panel_callback, slot
+from dashboard.exports import decisions_csv
 from dashboard.records.decisions import Decision
-from dashboard.records.runs import Declined
+from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
@@ -28,7 +28,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     if not services.read_only:
         take = dcc.Upload(
             html.Span([icon("upload"), "Take in a CSV"], className="btn-ff sm"), id=UPLOAD,
-            max_size=label_review.CSV_BYTES, multiple=False, accept=".csv,text/csv",
+            max_size=decisions_csv.CSV_BYTES, multiple=False, accept=".csv,text/csv",
             style={}, style_active={}, style_reject={},
         )  # fmt: skip
     note = html.P(id=NOTE, className="small quiet", role="status")
@@ -85,7 +85,7 @@ def register(app: Dash, services: Services) -> None:
             raise PreventUpdate
         try:
             run = services.store.shown(Selection.parse(search).run)
-            rows = label_review.read(text_of(contents), run)
+            rows = decisions_csv.read(text_of(contents), run)
             new, here = services.decisions.bring(rows, secrets.token_hex(16))
         except (Declined, Missing, Broken) as declined:
             return str(declined), None, None
@@ -94,7 +94,7 @@ def register(app: Dash, services: Services) -> None:
 
 def text_of(contents: object) -> str:
     """The text in what dcc.Upload sends. Raises Declined."""
-    if not isinstance(contents, str) or len(contents) > 2 * label_review.CSV_BYTES:
+    if not isinstance(contents, str) or len(contents) > 2 * decisions_csv.CSV_BYTES:
         raise Declined("This file is larger than 10 MB.")
     try:
         return base64.b64decode(contents.partition(",")[2], validate=True).decode("utf-8")

@@ -6,7 +6,7 @@ from dashboard.analysis.label_review import Queue, queue, split_of, sprites_url
 from dashboard.components import button, csv_link, dot, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import chip
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import tile_style
 from dashboard.records.decisions import CurrentLabels, Decision
 from dashboard.services.container import Services

@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.analysis import label_review
 from dashboard.components import button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.services.jobs import Invalid, Job, Refused
 from dashboard.state.selection import Selection

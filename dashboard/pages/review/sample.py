@@ -8,7 +8,7 @@ from dashboard.components import dot, panel_states, plain
 from dashboard.components.bars import percent, probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.format.images import inline_url
 from dashboard.pages.review.queue import current
 from dashboard.records.decisions import Decision
@@ -66,7 +66,7 @@ def means(services: Services, run: RunData) -> tuple[np.ndarray, np.ndarray]:
         each = sums / np.maximum(counts, 1).reshape(-1, 1, 1, 1)
         return each.round().astype(np.uint8), counts
 
-    return services.store.keep(("class means", run.dataset["name"]), make)
+    return services.store.keep(("class means", *run.picture_set), make)
 
 
 def probabilities(run: RunData, found: Queue, row: int) -> np.ndarray:

@@ -17,10 +17,11 @@ from dashboard.components.bars import percent, probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports.tables import of_services, url
 from dashboard.format.images import inline_url
+from dashboard.services.attacker import Attempt
 from dashboard.services.container import Services
-from dashboard.services.predictor import Attempt
-from dashboard.state.selection import ATTACKS, Selection
+from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.robustness.catalogue import ATTACKS
 
 ANY = "*"  # no class in particular; a select shows nothing for an empty value
 LOUDER = 10  # times, what was added as it is shown

@@ -15,6 +15,7 @@ from dashboard.figures.gaps import points
 from dashboard.pages.robustness import measure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.robustness.catalogue import CORRUPTIONS
 
 STATE = "robustness-cells-state"  # {search, measured}: what the tables depend on, changed only when that does
 
@@ -89,7 +90,7 @@ def opened(selection: Selection, cell: Cell) -> Selection:
 def hover(cell: Cell, *, paired: bool) -> str:
     """What a chart says of a cell: its share with interval and n, or the gap."""
     share, what = cell.share, robustness.words(cell.name, cell.degree)
-    kind = robustness.KINDS.get(cell.name)
+    kind = CORRUPTIONS.get(cell.name)
     level = f"<br>{kind.sentence}, {kind.unit.format(cell.level)}" if kind else ""
     if not paired:
         return f"<b>{share.percent} %</b> right under {what}<br>{share.span}, {share.count:,} of {share.n:,}{level}"

@@ -11,7 +11,7 @@ from dashboard.analysis.robustness import Flips
 from dashboard.components import button, card, csv_link, dot, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import of_services, url
 from dashboard.format.images import inline_url, sheet, sprite_url, tile_style
 from dashboard.format.proportion import Proportion
@@ -132,7 +132,7 @@ def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
     """One button an image: before, after, what is said then, and what it is."""
     found, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
     ids = found.ids[rows].tolist()
-    url, (height, width) = sprite_url(run.dataset["name"], robustness.SPLIT, ids), form(run)
+    url, (height, width) = sprite_url(run.picture_set, robustness.SPLIT, ids), form(run)
     step, background = thinning(run), {"backgroundImage": f"var({sheet_name(run, selection)})"}
     made = []
     for place, row in enumerate(rows.tolist()):

@@ -16,6 +16,7 @@ from dashboard.figures.gaps import points
 from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
 
 ID = "robustness-grid"
 
@@ -23,7 +24,7 @@ ID = "robustness-grid"
 def layout(services: Services, selection: Selection) -> html.Article:
     """Chart or table, and what the colours mean."""
     below = plain.place(f"{ID}-legend", className="legend")
-    body = cells.chart_or_table(ID, figure.height(len(robustness.KINDS)), below)
+    body = cells.chart_or_table(ID, figure.height(len(CORRUPTIONS)), below)
     return card("Under corruptions", __doc__, body, tools=cells.tools(ID, "View of the corruptions"))
 
 
@@ -83,7 +84,7 @@ def drawn(found: Table, selection: Selection, mode: str) -> dict[str, Any]:
 def table(found: Table, selection: Selection) -> html.Div:
     """The keyboard's heatmap."""
     rows = [(robustness.title(name), found.of(name)) for name in found.names]
-    heads = [f"{severity}" for severity in robustness.SEVERITIES]
+    heads = [f"{severity}" for severity in SEVERITIES]
     name = "Per cent right by corruption and severity"
     return cells.table(rows, heads, "severity →", selection, name=name, paired=found.other is not None)
 

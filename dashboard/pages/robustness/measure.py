@@ -8,7 +8,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import robustness
 from dashboard.components import STATES, badge, button, icon, job_progress, plain
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused
 from dashboard.state.selection import Selection

@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, csv_link, dot, lazy_panel, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.images import single_url
 from dashboard.pages.slices import failure_modes
@@ -90,7 +90,7 @@ def pair(run: RunData, selection: Selection, row: Any) -> html.Li:
     r = 1 - row.distance**2 / 2
     alike = "identical" if row.distance < 1e-6 else f"r = {r:.4f}"
     conflict = bool(other) and other != mine
-    data = run.dataset["name"]
+    data = run.picture_set
     second = (
         html.Img(
             src=single_url(data, run.shelf_of(row.other_split, row.other_id), row.other_id), alt="", className="crisp"

@@ -8,10 +8,10 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.pages.slices import failure_modes
 from dashboard.pages.slices.weak_slices import name_field
-from dashboard.records.runs import Declined
+from dashboard.records.rows import Declined
 from dashboard.records.slices import NAME, Saved
 from dashboard.services.container import Services
 from dashboard.state.selection import SPLITS, Selection

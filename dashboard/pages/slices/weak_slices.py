@@ -10,7 +10,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, csv_link, plain, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.container import Services
@@ -201,7 +201,7 @@ def name_field(name: str, read_only: bool, draft: str) -> html.Span:
 def pictures(run: RunData, selection: Selection, strip: list[int], ids: list[int]) -> html.Div:
     """Small pictures of one sheet; each opens."""
     predictions = run.predictions(selection.split)
-    address = sprite_url(run.dataset["name"], selection.split, ids)
+    address = sprite_url(run.picture_set, selection.split, ids)
     height, width = run.dataset["height"], run.dataset["width"]
     found = []
     for example in strip:

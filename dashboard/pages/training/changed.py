@@ -10,7 +10,6 @@ from dash import Dash, Input, Output, State, ctx, html
 
 from dashboard.components import card, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.format import training_settings
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import other_runs
 from dashboard.pages.training.memory import Memory
@@ -18,6 +17,7 @@ from dashboard.pages.training.other_runs import Other
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.training import wording
 
 DASH = "–"
 
@@ -95,9 +95,9 @@ def register(app: Dash, services: Services) -> None:
         if other is None:
             raise Missing("There is one training only: with the second one this shows what changed.")
         other = replace(other, accuracy=other_runs.best(services, other))
-        differing = training_settings.changes(this.config, other.config)
+        differing = wording.changes(this.config, other.config)
         options = [{"value": one.key, "label": one.title} for one in found]
-        unknown = [label for label, *values in differing if training_settings.UNKNOWN in values]
+        unknown = [label for label, *values in differing if wording.UNKNOWN in values]
         known = [change for change in differing if change[0] not in unknown]
         judged = [services.jobs.validation_images(one.config.get("dataset")) for one in (this, other)]
         return options, other.key, summary(len(known), unknown), table(this, other, known, judged)

@@ -7,13 +7,14 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
+from dashboard.analysis.run_table import Row
 from dashboard.components import badge, button, icon, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.pages.training import run_changes, runs
 from dashboard.pages.training.format import clock, duration
 from dashboard.pages.training.memory import Memory
 from dashboard.pages.training.run_changes import FIELDS, HISTORY, Ids, error_id, found
-from dashboard.pages.training.run_rows import DASH, Row, mass
+from dashboard.pages.training.run_rows import DASH, mass
 from dashboard.records.runs import NOTE, REASON, TITLE, Promotion, RunMetadata
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection

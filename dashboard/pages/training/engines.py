@@ -9,16 +9,16 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, csv_link, icon, job_progress, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.data.store import RunData
+from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.services.jobs import Job, Refused
-from dashboard.services.predictor import need
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.inference.onnx import need
 
 NOUN = "engines"
 NAMES = {"torch": "torch, fp32", "onnx": "ONNX, fp32", "int8": "ONNX, int8"}

@@ -6,7 +6,6 @@ from typing import Any
 from dash import Dash, dcc, html
 
 from dashboard.components import button, card, graph, segmented
-from dashboard.format import training_settings
 from dashboard.pages.training import form_estimate, form_presets, form_start
 from dashboard.pages.training.form_fields import CONTROLS, NAMES, Ids, field_of
 from dashboard.pages.training.form_presets import OWN, bases, describe
@@ -14,6 +13,7 @@ from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.services.jobs import FIELDS, DataChoice, View
 from dashboard.state.selection import Selection
+from ml.training import wording
 
 FIRST = (("model",), ("dataset",), ("epochs", "batch_size"), ("learning_rate", "seed"), ("name",))  # always in view
 MORE = {
@@ -92,7 +92,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         button("Start training", id=Ids.START, kind="primary"),
         html.P(id=Ids.NOTICE, className="form-error", role="alert"),
         html.P(id=Ids.ESTIMATE, className="faint estimate"),
-        dcc.Store(id=Memory.FIELDS, data=[[name, CONTROLS[name], training_settings.label(name)] for name in NAMES]),
+        dcc.Store(id=Memory.FIELDS, data=[[name, CONTROLS[name], wording.label(name)] for name in NAMES]),
         dcc.Store(id=Memory.PRESETS, data=presets),
         dcc.Store(id=Memory.BASIS, data=basis),
     ]

@@ -7,10 +7,10 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import html
 
-from dashboard.format import training_settings
 from dashboard.pages.training.format import size
 from dashboard.services.container import Services
 from dashboard.services.jobs import FIELDS, DataChoice, Field
+from ml.training import wording
 
 STEP = 500  # of the slider of training images
 SHORT = {"batch_size": "batch", "learning_rate": "rate", "train_images": "images"}
@@ -66,7 +66,7 @@ def part(name: str, what: str) -> str:
 def field_of(name: str, services: Services, values: Mapping[str, Any], data: DataChoice) -> html.Div:
     """A label, its control, a place for what is wrong; and what is allowed and what it does, as data."""
     field = FIELDS.get(name)
-    words: Any = training_settings.label(name)
+    words: Any = wording.label(name)
     if name == "train_images":
         words = [words, " ", html.Span(id=Ids.COUNT, className="quiet")]
     several = field is not None and field.kind == "several"
@@ -77,12 +77,12 @@ def field_of(name: str, services: Services, values: Mapping[str, Any], data: Dat
     )
     limit = ""
     if field is not None and field.low is not None and field.high is not None and name != "train_images":
-        limit = training_settings.span(field.low, field.high)
+        limit = wording.span(field.low, field.high)
     held = _control(name, field, services, values, data)
     if several:
         held = html.Div(held, role="group", **{"aria-labelledby": part(name, "label")})
     # limit and help are made by assets/training.js: a component each would cost the browser more than all the rest
-    words = training_settings.HELP.get(name) or _said(field)
+    words = wording.HELP.get(name) or _said(field)
     return html.Div(
         [label, held, html.Small(id=part(name, "error"), className="bad", role="alert")],
         className="field",
@@ -108,11 +108,11 @@ def _control(name: str, field: Field | None, services: Services, values: Mapping
     if field.kind == "switch":
         return dbc.Checkbox(id=id, label="On", value=bool(value))
     if field.kind in ("choice", "several"):
-        offered = [option(choice, training_settings.text("", choice)) for choice in field.choices]
+        offered = [option(choice, wording.text("", choice)) for choice in field.choices]
         if field.kind == "choice":
             return dbc.Select(id=id, options=offered, value=value)
         return dbc.Checklist(id=id, options=offered, value=list(value or ()), className="checks")
-    more = {"placeholder": training_settings.text(name, None)} if field.optional else {}
+    more = {"placeholder": wording.text(name, None)} if field.optional else {}
     if field.kind == "whole":
         return dbc.Input(
             id=id, type="number", value="" if value is None else value, min=field.low, max=field.high, step=1,

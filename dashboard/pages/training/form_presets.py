@@ -5,7 +5,6 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 
-from dashboard.format import training_settings
 from dashboard.pages.training import other_runs
 from dashboard.pages.training.form_estimate import estimate
 from dashboard.pages.training.form_fields import CONTROLS, IMAGES, NAMES, Ids, option, part
@@ -14,6 +13,7 @@ from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.services.jobs import FIELDS
 from dashboard.state.selection import Selection
+from ml.training import wording
 
 OWN = "own"  # no preset
 PRESETS = {
@@ -30,7 +30,7 @@ def bases(services: Services) -> dict[str, dict[str, Any]]:
 
 def basis(title: str, values: Mapping[str, Any], preset: str | None = None) -> dict[str, Any]:
     """What the form is filled from, and compared with until something else fills it. values: as JSON."""
-    texts = {name: training_settings.text(name, value) for name, value in values.items()}
+    texts = {name: wording.text(name, value) for name, value in values.items()}
     return {"preset": preset, "title": title, "values": dict(values), "texts": texts}
 
 
@@ -106,7 +106,7 @@ def register(app: Dash, services: Services) -> None:
             del known[name]
         words = f"The form has the settings of {title}."
         if absent:
-            left = " and ".join(f"{training_settings.label(name).lower()} {str(config[name])[:60]}" for name in absent)
+            left = " and ".join(f"{wording.label(name).lower()} {str(config[name])[:60]}" for name in absent)
             words += f" Not on this machine: {left}."
         return basis(title, known), words
 

@@ -2,7 +2,6 @@
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
-from flask import Response, abort, send_file
 
 from dashboard.components import plain
 from dashboard.pages.training.live_facts import Ids, happened
@@ -42,10 +41,3 @@ def register(app: Dash, services: Services) -> None:
     app.clientside_callback(
         ClientsideFunction("training", "follow"), Input(Ids.LOG_TEXT, "children"), prevent_initial_call=True
     )
-
-    @app.server.get("/training/log/<job_id>.txt")
-    def export_log(job_id: str) -> Response:
-        file = services.jobs.log_file(job_id)
-        if file is None:
-            abort(404)
-        return send_file(file.resolve(), mimetype="text/plain", as_attachment=True, download_name=f"{job_id}.txt")

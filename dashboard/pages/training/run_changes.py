@@ -8,10 +8,10 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
+from dashboard.analysis.run_table import Row, row
 from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.run_rows import Row, row
-from dashboard.records.runs import Declined
+from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing

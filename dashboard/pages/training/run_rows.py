@@ -1,75 +1,17 @@
 """The rows of the table of runs: what is known of each, in which order, and which of them are asked for."""
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboard.records.runs import Mark, RunMetadata
-from dashboard.services.container import Services
+from dashboard.analysis.run_table import Row
+from dashboard.records.runs import RunMetadata
 from dashboard.services.jobs import View
 from ml.artifacts.reader import RunEntry
-from ml.stats.intervals import wilson
 
 DASH = "–"
 LONGEST = 120  # characters of a note in the table, which shows what fits into one line
-
-
-@dataclass(frozen=True)
-class Score:
-    """A number with its 95 % interval; the ends are None where there is none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def half(self) -> float | None:
-        """Half the interval's width."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
-
-
-@dataclass(frozen=True)
-class Row:
-    """One run. scores: by metric, of test; default: what opens when an address names no run."""
-
-    entry: RunEntry
-    mark: Mark = field(default_factory=Mark)
-    scores: dict[str, Score] = field(default_factory=dict)
-    default: bool = False
-    pictures: bool = True
-
-    @property
-    def run_id(self) -> str:
-        return self.entry.run_id
-
-    @property
-    def title(self) -> str:
-        return self.mark.title or self.run_id
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        return self.entry.manifest
-
-    @property
-    def right(self) -> int:
-        return self.manifest["results"]["test"]["correct"] if self.entry.ok else 0
-
-    @property
-    def n(self) -> int:
-        return self.manifest["results"]["test"]["n"] if self.entry.ok else 0
-
-    @property
-    def made(self) -> datetime | None:
-        """In the server's time zone; None where the manifest does not say."""
-        try:
-            return datetime.fromisoformat(self.manifest.get("created", "")).astimezone()
-        except ValueError:
-            return None
-
-    def metric(self, name: str) -> float | None:
-        return self.scores[name].value if name in self.scores else None
 
 
 @dataclass(frozen=True)
@@ -108,28 +50,6 @@ def state(view: View, entries: list[RunEntry], marks: RunMetadata | None = None)
     return [[*named, marks.default], said, nouns]
 
 
-def rows(services: Services) -> list[Row]:
-    """Every run in the listing's order, broken and archived ones too."""
-    marks, default = services.store.marks(), services.store.default_run()
-    return [row(services, entry, marks, default) for entry in services.store.runs()]
-
-
-def row(services: Services, entry: RunEntry, marks: RunMetadata, default: str | None) -> Row:
-    """One run of the listing."""
-    mark = marks.of(entry.run_id)
-    if not entry.ok:
-        return Row(entry, mark)
-    result = entry.manifest["results"]["test"]
-    low, high = (float(end) for end in wilson(result["correct"], result["n"]))
-    scores = {"accuracy": Score(result["correct"] / result["n"], low, high)}
-    for metric, (value, low, high) in services.store.headline(entry).items():
-        ends = (low, high) if math.isfinite(low) and math.isfinite(high) else (None, None)
-        scores.setdefault(metric, Score(value, *ends))
-    return Row(
-        entry, mark, scores, entry.run_id == default, services.store.has_pictures(entry.manifest["dataset"]["name"])
-    )
-
-
 def found_in(row: Row, words: str) -> bool:
     """Whether every word stands somewhere in what the table says of the run."""
     text = " ".join(
@@ -159,36 +79,6 @@ def ordered(rows: list[Row], sort: object) -> list[Row]:
     known = [row for row in rows if column.value(row) is not None]
     down = bool(sort.get("down")) if isinstance(sort, dict) else False
     return [*sorted(known, key=column.value, reverse=down), *(row for row in rows if column.value(row) is None)]
-
-
-HEAD = [
-    "run", "title", "state", "default", "archived", "tags", "note", "model", "dataset", "correct", "n", "accuracy",
-    "low", "high", "macro_f1", "macro_f1_low", "macro_f1_high", "ece", "ece_low", "ece_high", "parameters", "bytes",
-    "latency_ms", "training_seconds", "created", "seed", "epochs", "learning_rate", "batch_size", "optimiser",
-    "schedule", "augment", "train_images", "reason",
-]  # fmt: skip
-
-
-def record(row: Row) -> list[Any]:
-    """One line of the CSV."""
-    manifest = row.manifest
-    config = manifest.get("config", {})
-
-    def score(name: str) -> list[str]:
-        found = row.scores.get(name)
-        values = (found.value, found.low, found.high) if found else (None, None, None)
-        return ["" if value is None else f"{value:.6f}" for value in values]
-
-    return [
-        row.run_id, row.mark.title, "usable" if row.entry.ok else "broken", "yes" if row.default else "",
-        "yes" if row.mark.archived else "", ", ".join(row.mark.tags), row.mark.note, manifest.get("model", ""),
-        config.get("dataset", ""), row.right if row.entry.ok else "", row.n or "", *score("accuracy"),
-        *score("macro_f1"), *score("calibration_error"), manifest.get("parameters", ""), manifest.get("bytes", ""),
-        manifest.get("latency_ms", ""), manifest.get("training_seconds", ""), manifest.get("created", ""),
-        config.get("seed", ""), config.get("epochs", ""), config.get("learning_rate", ""), config.get("batch_size", ""),
-        config.get("optimiser", ""), config.get("schedule", ""), " ".join(config.get("augment") or ()),
-        manifest.get("train_images", ""), row.entry.reason,
-    ]  # fmt: skip
 
 
 def mass(count: object) -> str:

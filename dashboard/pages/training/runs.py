@@ -1,7 +1,5 @@
 """Every run: how good, how sure, how large, how fast, and what people say of it."""
 
-import csv
-import io
 import math
 from enum import StrEnum
 from typing import Any
@@ -9,28 +7,13 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html, no_update
 from dash.exceptions import PreventUpdate
-from flask import Response
 
+from dashboard.analysis.run_table import Row, Score, rows
 from dashboard.components import badge, button, card, csv_link, icon, plain, whisker
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports.tables import safe
 from dashboard.pages.training.format import duration, size
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.run_rows import (
-    COLUMNS,
-    DASH,
-    HEAD,
-    LONGEST,
-    Column,
-    Row,
-    Score,
-    chosen,
-    day,
-    mass,
-    ordered,
-    record,
-    rows,
-)
+from dashboard.pages.training.run_rows import COLUMNS, DASH, LONGEST, Column, chosen, day, mass, ordered
 from dashboard.records.runs import RunMetadata
 from dashboard.services.container import Services
 from dashboard.services.runs import KEPT_DAYS, UPLOAD_BYTES, Deleted
@@ -329,14 +312,3 @@ def register(app: Dash, services: Services) -> None:
         if needs:
             words += f" Its pictures, the data set {needs}, are not on this machine: panels that need them stay empty."
         return words, True, True, "", str(told.get("at"))[:40]
-
-    @app.server.get("/export/runs.csv")
-    def export_runs() -> Response:
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(HEAD)
-        for row in rows(services):
-            writer.writerow([safe(cell) for cell in record(row)])
-        return Response(
-            text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="runs.csv"'}
-        )

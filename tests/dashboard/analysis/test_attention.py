@@ -11,7 +11,6 @@ from dashboard.analysis import attention
 from dashboard.data.store import Store
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
@@ -29,7 +28,7 @@ def artifacts(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def services(toy_home, artifacts):
-    return Services(Store(artifacts, toy_home), Predictor(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
+    return Services(Store(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def by_hand(services, run, rows, label=False):
     """Mean image, and mean of the maps above zero that each add up to one."""
     predictions, images = run.predictions("test"), run.pictures("test").images
     targets = predictions.labels if label else predictions.predicted
-    maps = [np.maximum(services.predictor.attribution("toy", images[r], int(targets[r])), 0) for r in rows]
+    maps = [np.maximum(services.explainer.attribution("toy", images[r], int(targets[r])), 0) for r in rows]
     return images[rows].mean(0), np.mean([m / m.sum() for m in maps if m.sum() > 0], axis=0)
 
 
@@ -107,7 +106,7 @@ def test_one_selection_in_two_runs(home, artifacts):
     shutil.copytree(home / "runs" / "toy", twin)
     manifest = json.loads((twin / "manifest.json").read_text())
     (twin / "manifest.json").write_text(json.dumps({**manifest, "run_id": "twin"}))
-    services = Services(Store(artifacts, home), Predictor(artifacts, home), Jobs(home, artifacts=artifacts))
+    services = Services(Store(artifacts, home), Jobs(home, artifacts=artifacts))
     classes = services.store.open("toy").classes
     here = Selection(run="toy", against="twin", true=(classes[0],), versus="run")
     found = attention.compare(services, here)

@@ -168,7 +168,7 @@ def test_a_click_on_a_bin_without_images_opens_nothing(app, run, graph, right, w
 
 def test_errors_of_a_part_are_those_of_its_images(run):
     rows = np.flatnonzero(run.predictions("test").labels == 1)
-    found, p = run.miscalibration("test", rows), run.predictions("test")
+    found, p = confidence.miscalibration(run, "test", rows), run.predictions("test")
     said = p.probabilities[rows].astype(float)
     one = np.eye(4)[p.labels[rows]]
     assert found["none"]["brier"] == pytest.approx(((said - one) ** 2).sum(1).mean(), abs=1e-6)
@@ -177,7 +177,7 @@ def test_errors_of_a_part_are_those_of_its_images(run):
     assert found["temperature"]["brier"] == pytest.approx(((scaled - one) ** 2).sum(1).mean(), abs=1e-6)
     assert found["temperature"]["loss"] == pytest.approx(-np.log(scaled[one == 1]).mean(), abs=1e-6)
     whole = run.calibration().set_index(["split", "scaling", "metric"])["value"]
-    every = run.miscalibration("test", np.arange(400))
+    every = confidence.miscalibration(run, "test", np.arange(400))
     for scaling, values in every.items():
         for metric, value in values.items():
             assert whole["test", scaling, metric] == pytest.approx(value, abs=1e-6)

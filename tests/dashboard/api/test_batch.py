@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from dashboard.pages.prediction import batch
-from dashboard.services.predictor import FILE_BYTES, FILES
 from dashboard.web import security
+from ml.images.decoding import FILE_BYTES
+from ml.images.upload_archives import FILES
 from tests.callbacks import fired_in_process
 from tests.dashboard.pages.test_prediction import png, words
 

@@ -162,7 +162,7 @@ def test_wrong_frames_are_told_so(client, run, fields, status, words, monkeypatc
     answer = framed(client, png(run.pictures("test").images[0]), **fields)
     assert answer.status_code == status
     assert words in answer.get_json()["error"]
-    monkeypatch.setattr("dashboard.api.routes.FRAME_BYTES", 100_000)
+    monkeypatch.setattr("dashboard.api.predict.FRAME_BYTES", 100_000)
     assert framed(client, bytes(100_000)).status_code == 413
 
 
@@ -282,22 +282,22 @@ def test_a_batch_without_files_is_told_what_to_send(client):
 
 
 def test_two_batches_at_a_time_and_places_come_back(client, run, monkeypatch):
-    from dashboard.api import routes
+    from dashboard.api import batch
 
-    monkeypatch.setattr(routes, "PATIENCE", 0.01)
+    monkeypatch.setattr(batch, "PATIENCE", 0.01)
     picture = png(run.pictures("test").images[0])
     for _ in range(3):  # answered, refused: the place is free again
         assert len(lines(send(client, [("a.png", picture)]))) == 2
         assert send(client, [("a.png", picture)], run="nowhere").status_code == 404
-    assert routes.BATCHES.acquire(timeout=1)
-    assert routes.BATCHES.acquire(timeout=1)
+    assert batch.BATCHES.acquire(timeout=1)
+    assert batch.BATCHES.acquire(timeout=1)
     try:
         busy = send(client, [("a.png", picture)])
         assert busy.status_code == 503
         assert busy.headers["Retry-After"]
     finally:
-        routes.BATCHES.release()
-        routes.BATCHES.release()
+        batch.BATCHES.release()
+        batch.BATCHES.release()
 
 
 def test_a_batch_that_breaks_says_so_in_its_last_line(client, run, monkeypatch, caplog):

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.data.store import Store
 from dashboard.pages.prediction import whatif
-from dashboard.services.predictor import Predictor
+from dashboard.services.container import Services
+from dashboard.services.jobs import Jobs
 from dashboard.shell import create_app
 from dashboard.state.selection import EDITS, Selection
 from ml.images import edits
@@ -29,7 +31,7 @@ def web(toy_home, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def network(toy_home, tmp_path_factory):
-    return Predictor(nothing_shipped(tmp_path_factory.mktemp("alone")), toy_home)
+    return Services(Store(nothing_shipped(tmp_path_factory.mktemp("alone")), toy_home), Jobs(toy_home))
 
 
 def asked(web, **body):
@@ -51,8 +53,8 @@ def test_both_answers_are_the_networks_own(web, network):
     after = 255 - after
     assert np.array_equal(pixels(told["image"]), after)
     assert told["edits"] == "shift:2:-1,invert"
-    assert told["before"] == pytest.approx(network.predict("toy", before[:, :, None]).probabilities, abs=2e-6)
-    assert told["after"] == pytest.approx(network.predict("toy", after[:, :, None]).probabilities, abs=2e-6)
+    assert told["before"] == pytest.approx(network.predictor.predict("toy", before[:, :, None]).probabilities, abs=2e-6)
+    assert told["after"] == pytest.approx(network.predictor.predict("toy", after[:, :, None]).probabilities, abs=2e-6)
     assert pixels(told["look"]).shape == (28, 28, 4)
     rows = list(csv.DictReader(io.StringIO(base64.b64decode(told["table"].partition(",")[2]).decode())))
     assert [row["class"] for row in rows] == told["classes"]
@@ -68,7 +70,7 @@ def test_a_picture_of_another_form_is_prepared_first(web, network):
     large = picture(4, 90)
     status, told = asked(web, image=data_url(large), edits="invert")
     assert status == 200
-    seen = network.predict("toy", large[:, :, None]).prepared.image
+    seen = network.predictor.predict("toy", large[:, :, None]).prepared.image
     assert np.array_equal(pixels(told["image"]), 255 - seen[..., 0])
 
 

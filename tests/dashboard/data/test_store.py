@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.data.store import Predictions, RunData, Store
+from dashboard.analysis.robustness import perturbed
+from dashboard.data.arrays import Predictions
+from dashboard.data.run import RunData
+from dashboard.data.store import Store
 from dashboard.records.slices import Saved
 from dashboard.state.selection import BUCKETS, Lasso, Selection
 from ml.artifacts.reader import Missing
@@ -247,7 +250,7 @@ def test_only_shared_images_with_the_same_label_are_compared(pair):
     a, b = pair.a.predictions("test"), pair.b.predictions("test")
     fewer = Predictions(b.ids[5:], b.labels[5:].copy(), b.predicted[5:], b.probabilities[5:])
     fewer.labels[:2] = (fewer.labels[:2] + 1) % 4
-    store = pair.a._store
+    store = pair.a.store
     views = {"toy": a, "twin": fewer}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunData, "predictions", lambda self, split: views[self.run_id])
@@ -292,7 +295,11 @@ def test_the_pictures_that_a_corruption_turned(home, no_artifacts):
     with pytest.raises(Missing) as caught:
         Store(no_artifacts, home).open("toy").robustness()
     assert caught.value.command == "python -m ml evaluate toy --only robustness"
-    for asked in (lambda run: run.attacks(), lambda run: run.under("noise", 1), lambda run: run.under("pgd", 1)):
+    for asked in (
+        lambda run: run.attacks(),
+        lambda run: perturbed(run, "noise", 1),
+        lambda run: perturbed(run, "pgd", 1),
+    ):
         with pytest.raises(Missing) as caught:
             asked(Store(no_artifacts, home).open("toy"))
         assert caught.value.command == "python -m ml evaluate toy --only robustness"
@@ -316,10 +323,33 @@ def test_the_pictures_that_a_corruption_turned(home, no_artifacts):
     assert run.robustness()["correct"].tolist() == [3, 2, 1]
     assert run.attacks()["correct"].tolist() == [2, 2, 1]
     for name, degree, rows in (("noise", 1, [1]), ("noise", 2, [1, 3]), ("pgd", 0.5, [1, 3]), ("pgd", 0, [])):
-        found = run.under(name, degree)
+        found = perturbed(run, name, degree)
         assert found.ids.tolist() == (few[1:] if name == "pgd" else few).tolist()
         assert found.ids[found.flipped].tolist() == few[rows].tolist()
         assert found.worse[found.flipped].tolist() == other[rows].tolist()
     for name, degree in (("noise", 3), ("noise", 1.5), ("fog", 1), ("pgd", 1), ("fgsm", 0.5)):
         with pytest.raises(Missing, match="not tried"):
-            run.under(name, degree)
+            perturbed(run, name, degree)
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "reference"])
+def test_the_matrix_of_a_whole_split_is_the_artifact(run, split, monkeypatch):
+    predictions = run.predictions(split)
+    expected = np.zeros((4, 4), np.int64)
+    np.add.at(expected, (predictions.labels, predictions.predicted), 1)
+    counted = run.confusion(Selection(split=split, conf=(0.0, 1.0)))
+    assert counted.tolist() == expected.tolist()
+
+    def refuse(*_, **__):
+        raise AssertionError("counted anew")
+
+    monkeypatch.setattr(RunData, "predictions", refuse)
+    monkeypatch.setattr(RunData, "mask", refuse)
+    whole = Selection(split=split, true=("Bar 1",), pred=("Bar 2",), outcome=("wrong",))
+    assert run.confusion(whole).tolist() == expected.tolist(), "the matrix's own chips narrow nothing"
+    assert not run.confusion(whole).flags.writeable
+    with pytest.raises(AssertionError, match="counted anew"):
+        run.confusion(Selection(split=split, conf=(0.5, 1.0)))
+    monkeypatch.delitem(run.manifest["nouns"], "confusion")
+    with pytest.raises(AssertionError, match="counted anew"):
+        run.confusion(whole)

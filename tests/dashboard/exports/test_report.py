@@ -10,13 +10,12 @@ from dashboard.exports import report
 from dashboard.pages import PAGES
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Predictor
 from dashboard.state.selection import Selection
 
 
 @pytest.fixture
 def services(home, no_artifacts):
-    return Services(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
+    return Services(Store(no_artifacts, home), Jobs(home))
 
 
 def test_it_holds_what_the_pages_show(services):

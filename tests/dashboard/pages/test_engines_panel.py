@@ -12,8 +12,8 @@ from dashboard.data.store import Store
 from dashboard.pages.training import engines
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Missing, Predictor
 from ml.artifacts import writer
+from ml.artifacts.reader import Missing
 from ml.jobs.queue import JobTable
 from tests.dashboard.pages.test_prediction import words
 
@@ -42,7 +42,7 @@ MEASURED = pd.DataFrame([row("torch", p50_ms=2.0), row("onnx"), row("int8", **SM
 
 @pytest.fixture
 def services(home, no_artifacts):
-    return Services(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home, artifacts=no_artifacts))
+    return Services(Store(no_artifacts, home), Jobs(home, artifacts=no_artifacts))
 
 
 def test_the_table_has_every_share_with_its_interval(services):
@@ -90,7 +90,7 @@ def test_a_measurement_is_a_job_that_is_asked_for_once(services, home):
 
 
 def test_what_is_not_installed_is_named_and_switches_the_button_off(services, monkeypatch):
-    monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.inference.onnx.find_spec", lambda name: None)
     _, off, said, _ = engines.drawn(services, "toy", wanted=False)
     assert off
     assert said == "onnx and onnxruntime is not installed. Try: pip install -r requirements-onnx.txt"
@@ -119,7 +119,7 @@ def test_any_engine_answers_and_onnx_is_loaded_when_it_is_asked_for(made, servic
 
 
 def test_an_engine_without_its_package_is_named(made, services, monkeypatch):
-    monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.inference.onnx.find_spec", lambda name: None)
     with pytest.raises(Missing, match="onnxruntime is not installed") as missing:
         services.predictor.predict("toy", np.zeros((28, 28, 1), np.uint8), engine="onnx")
     assert "requirements-onnx.txt" in missing.value.command

@@ -92,11 +92,10 @@ def client(web):
 def services(three_runs, tmp_path_factory):
     from dashboard.data.store import Store
     from dashboard.services.jobs import Jobs
-    from dashboard.services.predictor import Predictor
 
     nothing = tmp_path_factory.mktemp("none")
     (nothing / "runs").mkdir()
-    return Services(Store(nothing, three_runs), Predictor(nothing, three_runs), Jobs(three_runs))
+    return Services(Store(nothing, three_runs), Jobs(three_runs))
 
 
 def fired(client, output, changed="url.search", **values):
@@ -351,7 +350,7 @@ def test_the_lesson_applies_the_real_kernel(services):
     """The framed place's answer is the kernel times the framed pixels, plus the bias."""
     run = services.store.open(COLOUR_RUN)
     image = run.pictures("test").images[3]
-    walk = walked_picture.Walk(run, image, services.predictor.feature_maps(COLOUR_RUN, image))
+    walk = walked_picture.Walk(run, image, services.explainer.feature_maps(COLOUR_RUN, image))
     out = walk.maps["body.0"][walk.channel]
     row, column = np.unravel_index(out.argmax(), out.shape)
     left, top, width, height = walked_picture.reach(
@@ -371,7 +370,7 @@ def test_the_lesson_applies_the_real_kernel(services):
 def test_dropout_uses_the_layers_own_rate(services):
     run = services.store.open(COLOUR_RUN)
     image = run.pictures("test").images[3]
-    walk = walked_picture.Walk(run, image, services.predictor.feature_maps(COLOUR_RUN, image))
+    walk = walked_picture.Walk(run, image, services.explainer.feature_maps(COLOUR_RUN, image))
     words = str(how_it_works.dropout(walk)[1].children)
     assert "4 dropout layers (25 %, 40 %, 30 %)" in words
     dropped, whole = (int(n.replace(",", "")) for n in re.search(r"here ([\d,]+) of ([\d,]+)", words).groups())

@@ -28,14 +28,14 @@ STAGES = {
 def home(tmp_path_factory):
     """One run of each, trained for an epoch on a handful of pictures."""
     from ml import pipeline
-    from ml.inference import classifier
+    from ml.inference import contract
     from ml.training import published
     from ml.training.config import TrainConfig
 
     home = tmp_path_factory.mktemp("models") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(published, "cache_dir", lambda: home / "cache")
-        patch.setattr(classifier, "LATENCY_TIMES", 3)
+        patch.setattr(contract, "LATENCY_TIMES", 3)
         patch.setattr(
             pipeline, "load", lambda *_, **__: synthetic.load("synthetic-4-16x16x1", train=64, validation=24, test=24)
         )

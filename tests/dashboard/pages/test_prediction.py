@@ -32,13 +32,14 @@ from dashboard.pages.prediction import request as question
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Agreement, Predictor, Variant
+from dashboard.services.networks import Networks
 from dashboard.state.selection import LEVELS, Selection
+from ml.images.preparation_variants import Agreement, Variant
 
 
 @pytest.fixture
 def services(home, no_artifacts):
-    return Services(Store(no_artifacts, home), Predictor(no_artifacts, home), Jobs(home))
+    return Services(Store(no_artifacts, home), Jobs(home))
 
 
 @pytest.fixture
@@ -373,7 +374,7 @@ def forget(home, *nouns: str) -> None:
 
 def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(services, run):
     said = run.predictions("test").probabilities[3]
-    scaled = run.scaled(said[None])[0]
+    scaled = prediction_sets.scaled(run, said[None])[0]
     state = state_of(services, 3)
     for level in LEVELS:
         told = answer.retold(services, Selection(scaling="temperature", level=level), state)
@@ -499,7 +500,7 @@ def test_the_strip_survives_forged_values(services, number, chosen):
 
 
 def test_the_layout_never_asks_the_network(services, monkeypatch):
-    monkeypatch.setattr(Predictor, "_open", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr(Networks, "open", lambda *_: pytest.fail("the network was asked"))
     page = prediction.PAGE.layout(services, Selection())
     text = str(page)
     for name in ("prediction-upload", "prediction-label", "prediction-confidence", "prediction-error"):

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.analysis.label_review import LEFT_OUT, table
 from dashboard.data.store import Store
+from dashboard.exports.decisions_csv import LEFT_OUT, log
 from dashboard.format.proportion import Proportion
 from dashboard.services.jobs import Invalid, Jobs
 from dashboard.state.selection import Selection
@@ -361,10 +361,9 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
 def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
     from dashboard.components.job_progress import comparison
     from dashboard.services.container import Services
-    from dashboard.services.predictor import Predictor
 
     jobs, store = Jobs(suspected, artifacts=no_artifacts), Store(no_artifacts, suspected)
-    services = Services(store, Predictor(no_artifacts, suspected, store.default_run), jobs)
+    services = Services(store, jobs)
     config = {"model": "quick_cnn", "dataset": TOY, "epochs": 1, "threads": 1, "batch_size": 64}
     job = jobs.retrain(config, "fixed", against="toy", relabelled={1: 2}, excluded=[])
     assert comparison(services, job, "toy") == ""
@@ -392,6 +391,5 @@ def test_labels_that_are_nowhere_or_of_other_data_are_refused(suspected, no_arti
 
 
 def test_the_head_of_the_file_says_what_is_in_it():
-    assert table([]) == [
-        ["id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run"],
-    ]
+    head = ["id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run"]
+    assert log([]) == (head, [])

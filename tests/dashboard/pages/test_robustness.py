@@ -11,14 +11,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from dashboard.analysis import robustness
-from dashboard.analysis.robustness import KINDS, STEPS, TITLES
+from dashboard.analysis.robustness import STEPS
 from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
-from dashboard.services.predictor import Predictor
+from dashboard.services.container import Services
+from dashboard.services.jobs import Jobs
 from dashboard.shell import create_app
-from dashboard.state.selection import ATTACKS, MOST, Selection
+from dashboard.state.selection import MOST, Selection
 from ml.artifacts.writer import add_nouns
+from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, EPSILONS, LADDER
 from ml.stats.intervals import wilson
 from ml.stats.paired import newcombe
 from tests.callbacks import fired_in_process
@@ -78,20 +80,13 @@ def table(app, noun, search=""):
 
 
 def test_what_is_said_here_is_what_is_made():
-    from ml.evaluation import robustness as made
-    from ml.robustness.attacks import ATTACKS as MOVES
-    from ml.robustness.attacks import LADDER
-    from ml.robustness.corruptions import CORRUPTIONS
-    from ml.robustness.corruptions import SEVERITIES as GRADES
+    from ml.robustness.attacks import MOVES
+    from ml.robustness.corruptions import APPLY
 
-    assert {name: kind.title for name, kind in CORRUPTIONS.items()} == {
-        name: kind.title for name, kind in KINDS.items()
-    }
-    assert {name: move.title for name, move in MOVES.items()} == TITLES
-    assert tuple(TITLES) == ATTACKS == made.ATTACKS
-    assert robustness.SEVERITIES == GRADES
+    assert [*CORRUPTIONS] == [*APPLY]
+    assert [*ATTACKS] == [*MOVES]
     assert STEPS[-1] == MOST == LADDER[-1]
-    assert set(made.EPSILONS) <= set(STEPS)
+    assert set(EPSILONS) <= set(STEPS)
     assert robustness.EPSILON in STEPS
 
 
@@ -261,18 +256,13 @@ def test_the_flipped_images_and_the_pictures_that_were_asked_about(measured, app
 
     doors_of = robustness.flips(run, "noise:2")
     rows = doors_of.rows[:3]
-    predictor = Predictor(app.store.library.artifacts, app.store.library.home)
-
-    class Services:
-        pass
-
-    Services.predictor = predictor
+    services = Services(app.store, Jobs(app.store.library.home))
     images = run.pictures("test").images[[run.pictures("test").row(int(i)) for i in ids[:3]]]
     seed = run.manifest["config"]["seed"]
     wanted = corrupt(images, "noise", 2, ids=ids[:3], seed=seed)
-    np.testing.assert_array_equal(robustness.worsened(Services, run, doors_of, rows), wanted)
+    np.testing.assert_array_equal(robustness.worsened(services, run, doors_of, rows), wanted)
     attacks = robustness.flips(run, "pgd:8")
-    changed = robustness.worsened(Services, run, attacks, attacks.rows[:2]).astype(int)
+    changed = robustness.worsened(services, run, attacks, attacks.rows[:2]).astype(int)
     before = run.pictures("test").images[
         [run.pictures("test").row(int(i)) for i in attacks.found.ids[attacks.rows[:2]]]
     ]
@@ -348,30 +338,32 @@ def test_one_image_under_attack(client, app):
     assert "0.25, 0.5, 1, 2, 4, 8, 16, 32 of 255" in words
 
 
-def test_an_attack_is_kept_and_refuses_what_is_none(app, home, no_artifacts):
-    predictor, run = Predictor(no_artifacts, home), app.store.open("toy")
+def test_an_attack_is_kept_and_refuses_what_is_none(app, home):
+    services, run = Services(app.store, Jobs(home)), app.store.open("toy")
     images, classes = run.pictures("test").images[:6], run.pictures("test").labels[:6]
-    found = predictor.attack("toy", images, classes, "fgsm", 4 / 255)
-    assert predictor.attack("toy", images, classes, "fgsm", 4 / 255) is found
-    assert predictor.attack("toy", images, classes, "fgsm", 2 / 255) is not found
+    found = services.attacker.attack("toy", images, classes, "fgsm", 4 / 255)
+    assert services.attacker.attack("toy", images, classes, "fgsm", 4 / 255) is found
+    assert services.attacker.attack("toy", images, classes, "fgsm", 2 / 255) is not found
     assert found.images.shape == found.change.shape == images.shape
     assert found.before.shape == found.after.shape == found.saved.shape == (6, 4)
     assert np.abs(found.change).max() <= 4 / 255 + 1e-6
-    alone = predictor.attack("toy", images[5:], classes[5:], "fgsm", 4 / 255)  # nothing depends on the others
+    alone = services.attacker.attack("toy", images[5:], classes[5:], "fgsm", 4 / 255)  # nothing depends on the others
     np.testing.assert_allclose(alone.images[0], found.images[5], atol=1e-6)
     kept = np.rint(found.images * 255).astype(np.uint8)
     for i in range(6):
-        np.testing.assert_allclose(found.before[i], predictor.predict("toy", images[i]).probabilities, atol=1e-5)
-        np.testing.assert_allclose(found.saved[i], predictor.predict("toy", kept[i]).probabilities, atol=1e-5)
+        np.testing.assert_allclose(
+            found.before[i], services.predictor.predict("toy", images[i]).probabilities, atol=1e-5
+        )
+        np.testing.assert_allclose(found.saved[i], services.predictor.predict("toy", kept[i]).probabilities, atol=1e-5)
     for method, epsilon in (("magic", 0.1), ("fgsm", 2), ("pgd", -0.1)):
         with pytest.raises(ValueError, match=r"unknown attack|from 0 to 1"):
-            predictor.attack("toy", images, classes, method, epsilon)
+            services.attacker.attack("toy", images, classes, method, epsilon)
     with pytest.raises(ValueError, match="pictures must be"):
-        predictor.attack("toy", images[:, :5], classes, "fgsm", 0.1)
+        services.attacker.attack("toy", images[:, :5], classes, "fgsm", 0.1)
     with pytest.raises(ValueError, match="no picture"):
-        predictor.attack("toy", images[:0], classes[:0], "fgsm", 0.1)
+        services.attacker.attack("toy", images[:0], classes[:0], "fgsm", 0.1)
     with pytest.raises(robustness.Missing):
-        predictor.corrupted(images, np.arange(6), "fog", 1, seed=0)
+        services.attacker.corrupted(images, np.arange(6), "fog", 1, seed=0)
 
 
 def test_no_run_at_all_breaks_nothing(no_artifacts, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.analysis import run_table
 from dashboard.pages.training import run_changes, run_rows
 from dashboard.records.runs import Mark, Records
 from dashboard.services.jobs import Jobs
@@ -142,10 +143,10 @@ ENTRY = {"results": {"test": {"correct": 90, "n": 100, "loss": 0.1}}, "dataset":
 
 def made_row(name, model="mlp", f1=None, created="", **mark):
     entry = RunEntry(name, Path(name), False, manifest={**ENTRY, "model": model, "created": created})
-    scores = {"accuracy": run_rows.Score(0.9, 0.8, 0.95)}
+    scores = {"accuracy": run_table.Score(0.9, 0.8, 0.95)}
     if f1 is not None:
-        scores["macro_f1"] = run_rows.Score(f1)
-    return run_rows.Row(entry, Mark(**mark), scores)
+        scores["macro_f1"] = run_table.Score(f1)
+    return run_table.Row(entry, Mark(**mark), scores)
 
 
 def test_rows_are_sorted_with_unknown_values_last():
@@ -458,6 +459,6 @@ def test_words():
     now = datetime.now()
     assert run_rows.day(now.replace(month=3, day=9)) == "9 Mar"
     assert run_rows.day(datetime(2019, 12, 31)) == "31 Dec 2019"
-    assert run_rows.Score(0.5, 0.4, 0.6).half == pytest.approx(0.1)
-    assert run_rows.Score(0.5).half is None
+    assert run_table.Score(0.5, 0.4, 0.6).half == pytest.approx(0.1)
+    assert run_table.Score(0.5).half is None
     assert run_changes.FIELDS["note"] == "training-run-note-input"

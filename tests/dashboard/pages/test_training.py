@@ -6,7 +6,6 @@ import json
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from dashboard.format import training_settings
 from dashboard.pages.training import (
     changed,
     form,
@@ -22,6 +21,7 @@ from dashboard.pages.training import (
 from dashboard.pages.training.other_runs import Other
 from dashboard.services.jobs import FIELDS
 from ml.jobs.queue import JobTable
+from ml.training import wording
 from ml.training.config import TrainConfig
 from tests.callbacks import fired_in_process
 from tests.dashboard.services.test_jobs import ROW, start
@@ -68,10 +68,9 @@ def test_every_choice_has_a_field_with_label_limits_help_and_a_place_for_errors(
     from dashboard.data.store import Store
     from dashboard.services.container import Services
     from dashboard.services.jobs import Jobs
-    from dashboard.services.predictor import Predictor
     from dashboard.state.selection import Selection
 
-    services = Services(Store(own, own), Predictor(own, own), Jobs(own))
+    services = Services(Store(own, own), Jobs(own))
     text = json.dumps(form.layout(services, Selection()).to_plotly_json(), default=lambda part: part.to_plotly_json())
     assert set(form_fields.CONTROLS) == {*FIELDS, "name"}
     assert set(untouched()) == set(form_fields.CONTROLS.values())
@@ -97,7 +96,7 @@ def test_what_no_browser_sends_is_refused_beside_its_field(client, own):
     for field, value in itertools.product([name for name in FIELDS if name not in anything], wrong):
         status, made = start(client, **{form_fields.CONTROLS[field]: value})
         assert status == 200, (field, value)
-        assert made[form_fields.part(field, "error")]["children"].startswith(training_settings.label(field)), (
+        assert made[form_fields.part(field, "error")]["children"].startswith(wording.label(field)), (
             field,
             value,
         )

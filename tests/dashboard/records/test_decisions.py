@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from dashboard.records.decisions import EXCLUDED, Decisions
-from dashboard.records.runs import CLOSED, Declined
+from dashboard.records.rows import CLOSED, Declined
 from dashboard.services.jobs import Jobs
 
 

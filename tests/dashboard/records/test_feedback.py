@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from dashboard.records.feedback import ORPHAN_SECONDS, UNDO_SECONDS, Feedback, Filter, _feedback
-from dashboard.records.runs import READ_ONLY, Declined
+from dashboard.records.rows import READ_ONLY, Declined
 from dashboard.services.jobs import Jobs
 from ml.system import atomic
 

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import create_engine, insert, select, text
 
 from dashboard.records import runs as module
-from dashboard.records.runs import CLOSED, MIGRATIONS, OWNER, Declined, Mark, Records
+from dashboard.records.rows import CLOSED, Declined
+from dashboard.records.runs import MIGRATIONS, OWNER, Mark, Records
 from dashboard.services.jobs import Jobs
 from ml.system import database
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from dashboard.data.store import RunData, Store
-from dashboard.records.runs import Declined
+from dashboard.data.run import RunData
+from dashboard.data.store import Store
+from dashboard.records.rows import Declined
 from dashboard.records.slices import Slices
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
@@ -169,7 +170,7 @@ def test_the_calibration_errors_interval_is_that_of_its_own_noun(store, monkeypa
 
 
 def test_forgotten_by_hand(store):
-    from dashboard.data.store import Recording
+    from dashboard.data.arrays import Recording
 
     right = np.array([[1, 0, 1, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 0, 1, 0]], bool)
     nothing = np.zeros(4, np.float32)

@@ -12,10 +12,10 @@ from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 
 from dashboard.components import evidence, explanations, layer_sums, layer_walk
 from dashboard.components.sample_drawer import proof, sample, tags
-from dashboard.data.store import RunData, Store
+from dashboard.data.run import RunData
+from dashboard.data.store import Store
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from ml.stats.failure_modes import TAGS
@@ -28,7 +28,7 @@ def services(toy_home, tmp_path_factory):
     artifacts = tmp_path_factory.mktemp("artifacts")
     (artifacts / "runs").mkdir()
     (artifacts / "index.json").write_text('{"default": null, "runs": []}')
-    return Services(Store(artifacts, toy_home), Predictor(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
+    return Services(Store(artifacts, toy_home), Jobs(toy_home, artifacts=artifacts))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_every_layer_offered_answers(services, run):
     image = run.pictures("test").images[0]
     for option in explanations.places(run.manifest["layers"]):
         layer = "" if option["value"] == explanations.AUTO else option["value"]
-        assert services.predictor.explain("toy", image, 0, layer=layer).shape == (28, 28)
+        assert services.explainer.explain("toy", image, 0, layer=layer).shape == (28, 28)
 
 
 def test_the_table_is_what_captum_says(services, run, toy_home):
@@ -133,7 +133,7 @@ def test_the_drawer_lists_the_failure_modes_of_a_sample(run, monkeypatch):
     monkeypatch.setattr(RunData, "groups", lambda self, noun, split: made)
     monkeypatch.delitem(run.manifest["nouns"], "epochs")
     monkeypatch.delitem(run.manifest["nouns"], "label_issues", raising=False)
-    monkeypatch.setattr(run._store, "about", lambda dataset, noun: pd.DataFrame({"split": [], "example_id": []}))
+    monkeypatch.setattr(run.store, "about", lambda dataset, noun: pd.DataFrame({"split": [], "example_id": []}))
     lines = tags(run, Selection(run="toy", true=("Bar 1",), sample=5, epoch=1)).children
     chips = [line.children[0] for line in lines]
     assert [chip.children for chip in chips] == [TAGS["unsure"].title, TAGS["flips"].title]
@@ -152,7 +152,7 @@ def test_evidence_names_the_runner_up_and_how_usual_a_picture_is(services, run):
     said = words(proof(services, Selection(run="toy", sample=int(predictions.ids[2]))))
     assert f"Nearest of {second.role}, {second.name}: " in said
     pictures = run.pictures("test")
-    found = services.predictor.familiarity("toy", pictures.images[2], rival=second.id)
+    found = services.ood.familiarity("toy", pictures.images[2], rival=second.id)
     assert f"{found.rival.distance:.2f} away" in said
     assert f"{found.percentile:.0f} % of {found.n:,} validation images" in said
 
@@ -186,7 +186,7 @@ def test_a_walk_adds_up_on_screen(client, services, run):
     status, made = walked(client, predictions.ids[0])
     assert status == 200
     options, state = made[f"{AT}-stop"]["options"], made[f"{AT}-drawn"]["data"]
-    stops = services.predictor.walk("toy", pictures.images[0])
+    stops = services.explainer.walk("toy", pictures.images[0])
     assert [o["label"] for o in options] == [layer_walk.title(stop) for stop in stops]
     status, summed = client.fire_with(
         f"{AT}-sum.tree",
@@ -198,7 +198,7 @@ def test_a_walk_adds_up_on_screen(client, services, run):
         },
     )
     assert status == 200
-    found = services.predictor.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
+    found = services.explainer.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
     text = json.dumps(summed[f"{AT}-sum"]["tree"], ensure_ascii=False)
     for number in (found.value, found.bias, float(found.parts[0])):
         assert layer_sums.said(number, 3) in text
@@ -235,7 +235,7 @@ def test_layers_are_asked_for_by_name(client, services, run, toy_home):
 
 def test_an_announced_question_finds_the_network_ready(services, toy_home, monkeypatch):
     warmed = []
-    monkeypatch.setattr(Predictor, "warm", lambda self, run_id=None: warmed.append(run_id))
+    monkeypatch.setattr(Services, "warm", lambda self, run_id=None: warmed.append(run_id))
     web = create_app(services.store.library.artifacts, home=toy_home).server.test_client()
     for query in ("?run=toy", "?run=nowhere", "?run=%00"):
         assert web.get(f"/explanations/warm{query}").status_code == 204

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.api.feedback import COOKIE
 from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import Feedback
 from dashboard.records.runs import Records
 from dashboard.services import feedback
 from dashboard.services.container import Services
-from dashboard.services.feedback import COOKIE, Outcome
+from dashboard.services.feedback import Outcome
 from dashboard.services.jobs import Jobs
-from dashboard.services.predictor import Predictor
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from ml.artifacts.writer import write_pictures
@@ -45,7 +45,7 @@ def services(home, no_artifacts):
     records = Records(jobs.rows)
     store = Store(no_artifacts, home, records)
     return Services(
-        store, Predictor(no_artifacts, home, store.default_run), jobs, records=records,
+        store, jobs, records=records,
         feedback=Feedback(jobs.rows, home / "feedback", atomic.write),
     )  # fmt: skip
 

@@ -407,10 +407,9 @@ def test_read_only_shows_a_sentence_instead_of_the_form(own, no_artifacts):
     from dashboard.data.store import Store
     from dashboard.pages import training
     from dashboard.services.container import Services
-    from dashboard.services.predictor import Predictor
     from dashboard.state.selection import Selection
 
-    services = Services(Store(no_artifacts, own), Predictor(no_artifacts, own), Jobs(own, read_only=True), True)
+    services = Services(Store(no_artifacts, own), Jobs(own, read_only=True), True)
     text = json.dumps(
         training.PAGE.layout(services, Selection()).to_plotly_json(), default=lambda o: o.to_plotly_json()
     )

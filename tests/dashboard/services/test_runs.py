@@ -12,11 +12,11 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard.data.store import Store
 from dashboard.records import runs as records_module
-from dashboard.records.runs import Declined, Records
+from dashboard.records.rows import Declined
+from dashboard.records.runs import Records
 from dashboard.services import runs as module
 from dashboard.services.container import Services
 from dashboard.services.jobs import Invalid, Jobs
-from dashboard.services.predictor import Predictor
 from ml.artifacts import trash
 from ml.artifacts.reader import Missing
 from ml.jobs import worker
@@ -40,7 +40,7 @@ def open_doors(artifacts, home, read_only=False) -> Services:
     jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
     records = Records(jobs.rows, read_only=read_only)
     store = Store(artifacts, home, records)
-    return Services(store, Predictor(artifacts, home, store.default_run), jobs, read_only, records)
+    return Services(store, jobs, read_only, records)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_a_row_that_cannot_be_written_brings_the_folder_back(home, no_artifacts)
 
     records = Records(rows)
     store = Store(no_artifacts, home, records)
-    services = Services(store, Predictor(no_artifacts, home), jobs, False, records)
+    services = Services(store, jobs, False, records)
     failing = True
     with pytest.raises(Declined, match="cannot be used"):
         services.registry.delete("second")

@@ -6,7 +6,7 @@ from urllib.request import Request, urlopen
 import pytest
 from flask import Flask, request
 
-from dashboard.web import rate_limits
+from dashboard.web import proxy, rate_limits
 from dashboard.web import server as serve
 from dashboard.web.rate_limits import Buckets
 
@@ -117,6 +117,7 @@ def test_the_client_is_who_a_counted_proxy_names(monkeypatch, proxies, client):
     monkeypatch.setenv("FASHION_PROXIES", proxies)
     made = Flask("named")
     made.add_url_rule("/", "who", lambda: rate_limits.client() + request.headers.get("X-Forwarded-For", ""))
+    proxy.install(made, proxies=serve.trusted_proxies())
     web, end = serve.listen(made, serve.take("127.0.0.1", 0)), serve.Stop()
     thread = threading.Thread(target=serve.until, args=(web, end), daemon=True)
     thread.start()

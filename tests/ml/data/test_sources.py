@@ -4,6 +4,7 @@ from PIL import Image
 
 from ml import __main__ as cli
 from ml import data
+from ml.artifacts.writer import write_pictures
 from ml.data import folder, synthetic
 
 
@@ -42,6 +43,41 @@ def test_import_a_folder(pictures, tmp_path, monkeypatch, capsys):
     ids = np.concatenate([made[s].ids for s in ("train", "validation", "test")])
     assert sorted(ids) == list(range(24))
     assert "pets" in data.available()
+
+
+@pytest.fixture
+def numbered(tmp_path):
+    """Eleven classes named by numbers, ten pictures each, as grey as their number."""
+    for number in range(1, 12):
+        (tmp_path / "Scanned digits" / str(number)).mkdir(parents=True)
+        for i in range(10):
+            Image.new("L", (28, 28), 20 * number).save(tmp_path / "Scanned digits" / str(number) / f"{i}.png")
+    return tmp_path / "Scanned digits"
+
+
+def test_classes_stand_in_natural_order(numbered):
+    made, _ = folder.read(numbered, "digits", height=28, width=28, channels=1)
+    assert made.classes == tuple(str(number) for number in range(1, 12))
+    train = made["train"]
+    assert (train.images[:, 0, 0, 0] == 20 * (train.labels + 1)).all()
+
+
+def test_an_imported_data_set_is_called_by_its_name(numbered):
+    made, _ = folder.read(numbered, "digits", height=28, width=28, channels=1)
+    assert made.title == "digits"
+
+
+def test_what_is_imported_again_keeps_its_class_ids(numbered, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+    by_text = sorted(str(number) for number in range(1, 12))
+    old, _ = folder.read(numbered, "digits", height=28, width=28, channels=1, order=by_text)
+    assert old.classes == tuple(by_text)
+    write_pictures(tmp_path / "home", old, complete=True)
+    assert data.load("digits").classes == tuple(by_text)
+    assert cli.main(["data", "import", str(numbered), "--name", "digits"]) == 0
+    again = data.load("digits")
+    assert again.classes == tuple(by_text)
+    assert (again["train"].images[:, 0, 0, 0] == 20 * np.array(by_text, int)[again["train"].labels]).all()
 
 
 @pytest.mark.parametrize("arguments", [["--name", "No Good"], ["--size", "28"], ["--name", "fashion-mnist"]])

@@ -10,7 +10,7 @@ from ml.artifacts.reader import Library
 from ml.artifacts.writer import describe
 from ml.data import synthetic
 from ml.evaluation.epochs import KEPT, Recorder, quantised, spaced
-from ml.inference import classifier
+from ml.inference import contract
 from ml.inference.classifier import Classifier
 from ml.models import build
 from ml.training.config import TrainConfig
@@ -64,7 +64,7 @@ def test_recording_changes_no_training(data, tmp_path):
 @pytest.fixture
 def few(monkeypatch, data):
     monkeypatch.setattr(pipeline, "load", lambda *_, **__: data)
-    monkeypatch.setattr(classifier, "LATENCY_TIMES", 3)
+    monkeypatch.setattr(contract, "LATENCY_TIMES", 3)
 
 
 def test_an_interrupted_training_has_the_same_recording(few, data, tmp_path):
@@ -77,7 +77,7 @@ def test_an_interrupted_training_has_the_same_recording(few, data, tmp_path):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        pipeline.train(CONFIG, run_id="again", home=tmp_path, on_batch=stop, slow=False)
+        pipeline.train(CONFIG, run_id="again", home=tmp_path, callbacks=pipeline.Callbacks(on_batch=stop), slow=False)
     broken = tmp_path / "runs" / "again.partial"
     assert sorted(path.name for path in broken.glob("checkpoint-epoch-*")) == ["checkpoint-epoch-001.npz"]
     (broken / "checkpoint-epoch-002.npz").write_bytes(b"PK\x03\x04 half a file")

@@ -8,7 +8,7 @@ from torch import nn
 from ml.data.base import Split
 from ml.evaluation import familiarity
 from ml.evaluation.context import EvaluationContext
-from ml.images.preparation import Form
+from ml.images.form import Form
 from ml.inference.classifier import STATISTICS, Classifier
 from ml.stats.ood import OodModel
 

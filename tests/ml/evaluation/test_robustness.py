@@ -12,8 +12,9 @@ from ml.evaluation import robustness
 from ml.evaluation.context import EvaluationContext
 from ml.inference.classifier import Classifier
 from ml.pipeline import evaluate
-from ml.robustness.attacks import ATTACKS, attacked
-from ml.robustness.corruptions import CORRUPTIONS, corrupt
+from ml.robustness.attacks import attacked
+from ml.robustness.catalogue import CORRUPTIONS, EPSILONS
+from ml.robustness.corruptions import corrupt
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +72,9 @@ def test_a_cell_is_what_the_network_says_of_those_pictures(made, context):
 
 def test_curves_begin_unattacked_and_only_fall_under_pgd(made, context):
     _, attacks, answers, _ = made
-    assert list(ATTACKS) == list(robustness.ATTACKS)
     labels = context.splits["test"].labels
     assert attacks["attack"].tolist() == ["fgsm"] * 9 + ["pgd"] * 9
-    assert attacks["epsilon"].tolist()[:9] == [e / 255 for e in robustness.EPSILONS]
+    assert attacks["epsilon"].tolist()[:9] == [e / 255 for e in EPSILONS]
     assert attacks["correct"].tolist() == (answers["attacked"] == labels).sum(1).tolist()
     by_attack = {name: part["correct"].tolist() for name, part in attacks.groupby("attack")}
     clean = (answers["predicted"][0] == labels).sum()
@@ -88,13 +88,13 @@ def test_curves_begin_unattacked_and_only_fall_under_pgd(made, context):
 def test_fgsm_is_asked_of_every_picture_at_every_epsilon(made, context):
     test = context.splits["test"]
     found = attacked(context.classifier, test.images, test.labels, 4 / 255, "fgsm")
-    place = robustness.EPSILONS.index(4)
+    place = EPSILONS.index(4)
     assert (made[2]["attacked"][place] == found.predicted).all()
 
 
 def test_it_says_how_far_it_is(made):
     told = made[3]
-    total = 1 + 5 * len(CORRUPTIONS) + 2 * (len(robustness.EPSILONS) - 1)
+    total = 1 + 5 * len(CORRUPTIONS) + 2 * (len(EPSILONS) - 1)
     assert [words.rpartition(", ")[2] for words in told] == [f"{i}/{total}" for i in range(1, total + 1)]
     assert told[1] == f"computing robustness: noise 1, 2/{total}"
     assert told[-1] == f"computing robustness: pgd at 32/255, {total}/{total}"

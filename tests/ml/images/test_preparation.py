@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.images.preparation import MODES, STEPS, Form, prepare
+from ml.images.form import Form
+from ml.images.preparation import MODES, STEPS, prepare
 
 FORM = Form(28, 28, 1, background=0)
 COLOUR = Form(40, 32, 3, background=None)
@@ -145,13 +146,13 @@ def test_upright_undoes_every_camera_orientation(orientation):
 
 
 def test_the_sharpening_kernel_is_imagemagicks():
-    from ml.images.preparation import _SHARPEN
+    from ml.images.preparation import SHARPEN
 
-    assert _SHARPEN.sum() == pytest.approx(1)
+    assert SHARPEN.sum() == pytest.approx(1)
     # convert -sharpen 1x1: -exp(-r²/2) around, twice the sum of all in the centre, then normalised
-    assert _SHARPEN[1, 1] == pytest.approx(1.6609, abs=1e-4)
-    assert _SHARPEN[0, 1] == pytest.approx(-0.1028, abs=1e-4)
-    assert _SHARPEN[0, 0] == pytest.approx(-0.0624, abs=1e-4)
+    assert SHARPEN[1, 1] == pytest.approx(1.6609, abs=1e-4)
+    assert SHARPEN[0, 1] == pytest.approx(-0.1028, abs=1e-4)
+    assert SHARPEN[0, 0] == pytest.approx(-0.0624, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", [kind.name for kind in STEPS if not kind.fixed])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.images.preparation import Form, prepare
+from ml.images.form import Form
+from ml.images.preparation import prepare
 from ml.images.preparation_variants import compare, plausible, prepared, variants
 
 FORM = Form(28, 28, 1, background=0, peak=255)

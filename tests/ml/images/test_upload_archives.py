@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ml.images import upload_archives
-from ml.images.preparation import Form
+from ml.images.form import Form
 from ml.images.upload_archives import Item, Limits, clean, items, truth
 from ml.inference.batch import answers
 

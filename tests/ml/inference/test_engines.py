@@ -8,13 +8,19 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ml import __main__ as cli
 from ml import pipeline
 from ml.artifacts import schema, writer
 from ml.artifacts.reader import Broken, Library, Missing
 from ml.evaluation import engines
-from ml.inference.engines import ENGINES, OnnxClassifier, open_run
+from ml.images.form import Form
+from ml.images.upload_archives import Item
+from ml.inference import batch
+from ml.inference.contract import ImageClassifier, check
+from ml.inference.engines import ENGINES, open_run
+from ml.inference.onnx import OnnxClassifier
 from ml.publishing import run_archive
 from ml.system.paths import ROOT
 
@@ -179,3 +185,23 @@ def test_onnx_is_served_without_torch(made):
     )
     told = subprocess.run([sys.executable, "-c", code, str(made.home)], cwd=ROOT, capture_output=True, text=True)
     assert told.stdout.split() == ["(1,", "4)", "False"], told.stderr
+
+
+def test_what_offers_the_least_is_asked_like_any_network():
+    class Dark:
+        """Says 'dark' of what is."""
+
+        classes: tuple[str, ...] = ("dark", "light")
+        shape: tuple[int, int, int] = (8, 8, 1)
+
+        def probabilities(self, images: np.ndarray) -> np.ndarray:
+            check(images, self.shape)
+            light = images.mean((1, 2, 3), dtype=np.float32) / 255
+            return np.stack([1 - light, light], axis=1)
+
+    network: ImageClassifier = Dark()
+    stored = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 51, np.uint8)).save(stored, "PNG")
+    (answer,) = batch.answers([Item("a.png", stored.getvalue())], Form(8, 8, 1), network.classes, network.probabilities)
+    assert answer.line(network.classes)["label"] == "dark"
+    assert answer.probabilities == pytest.approx([0.8, 0.2])

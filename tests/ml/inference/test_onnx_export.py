@@ -11,7 +11,7 @@ from ml import models
 from ml.artifacts.reader import Library, Missing
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
-from ml.inference.engines import OnnxClassifier
+from ml.inference.onnx import OnnxClassifier
 from ml.models.efficientnet_lite0 import Conv2dSame
 
 onnx = pytest.importorskip("onnx", reason="pip install -r requirements-onnx.txt")
@@ -183,7 +183,7 @@ def test_what_cannot_be_done_is_said(toy, graph, monkeypatch):
     net.forward = lambda images: net.head(net.body(images))
     with pytest.raises(ValueError, match="cannot be written as ONNX"):
         onnx_export.graph(Classifier(net, data()))
-    monkeypatch.setattr("ml.inference.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.inference.onnx.find_spec", lambda name: None)
     with pytest.raises(Missing, match="onnx is not installed") as missing:
         onnx_export.graph(toy[0])
     assert missing.value.command == "pip install -r requirements-onnx.txt"

@@ -7,7 +7,7 @@ import pytest
 
 from ml.artifacts.reader import Library
 from ml.publishing import model_card
-from ml.system.paths import ARTIFACTS
+from ml.system.paths import ARTIFACTS, ROOT
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_recipe_follows_the_config(home, tmp_path):
     config = {
         "epochs": 3, "batch_size": 64, "learning_rate": 0.5, "optimiser": "sgd", "schedule": "cosine", "seed": 9,
         "weight_decay": 0.1, "augment": ["flip", "erase"], "label_smoothing": 0.1, "ema": 0.99, "dropout": 0.2,
-        "batch_norm": False, "distil": 0.5,
+        "batch_norm": False,
     }  # fmt: skip
     text = model_card.markdown(changed(home, tmp_path, lambda m: m.update(config=config)))
     for words in (
@@ -61,7 +61,6 @@ def test_the_recipe_follows_the_config(home, tmp_path):
         "weight decay 0.1, seed 9",
         "mirrored left to right, with a random rectangle blacked out at random",
         "label smoothing 0.1, weights averaged with decay 0.99, dropout 0.2, no batch normalisation",
-        "learned from a teacher's answers with weight 0.5",
     ):
         assert words in text
 
@@ -95,6 +94,17 @@ def test_text_from_outside_stays_text(home, tmp_path):
     assert "`'</code><script>'`" in text
     assert text.startswith("# \\# \\<b\\>")
     assert "> \\---\n> 1\\. x" in text
+
+
+def test_a_card_speaks_of_its_own_data_set(run):
+    text = model_card.markdown(run)
+    assert "only ever seen the pictures of Synthetic bars." in text
+    assert not re.search("cloth|garment|worn|fashion", text, re.IGNORECASE)
+
+
+def test_a_shipped_runs_card_is_frozen():
+    run = Library(ARTIFACTS, ARTIFACTS / "nothing").open("small_resnet")
+    assert model_card.markdown(run) == (ROOT / "tests" / "golden" / "card.md").read_text()
 
 
 def test_every_shipped_run_has_a_card():

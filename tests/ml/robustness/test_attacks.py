@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from ml.inference.classifier import Classifier
-from ml.robustness.attacks import ATTACKS, HALVINGS, LADDER, Pixels, attacked, smallest
+from ml.robustness.attacks import HALVINGS, Pixels, attacked, smallest
+from ml.robustness.catalogue import ATTACKS, LADDER
 
 SIZE = 4
 

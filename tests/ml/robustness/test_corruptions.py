@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from ml.robustness import corruptions as c
-from ml.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
+from ml.robustness.corruptions import corrupt
 
 
 def pictures(n=6, height=28, width=28, channels=1, seed=0):

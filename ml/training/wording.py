@@ -1,4 +1,5 @@
-"""A training's choices in words: what each is called, what it does, how a value reads, and what differs between two."""
+"""A training's choices in words: what each is called, what it does, how a value reads, alone and in a sentence, and
+what differs between two. Never torch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ LABELS = {
     "warmup": "Warm-up", "weight_decay": "Weight decay", "label_smoothing": "Label smoothing", "dropout": "Dropout",
     "batch_norm": "Batch normalisation", "augment": "Augmentation", "ema": "Weight averaging",
     "flip_test": "Mirrored validation", "pretrained": "Published weights", "frozen_epochs": "Frozen epochs",
-    "distil": "Distillation", "labels": "Corrected labels", "feedback": "Accepted feedback",
+    "labels": "Corrected labels", "feedback": "Accepted feedback",
     "precision": "Precision", "seed": "Seed",
     "train_images": "Training images", "threads": "Threads", "name": "Name",
 }  # fmt: skip
@@ -34,7 +35,6 @@ HELP = {
     "flip_test": "Each epoch is judged on the picture and its mirror image together.",
     "pretrained": "Begins with ImageNet weights, for models that have them.",
     "frozen_epochs": "The first epochs, in which only the head learns; the rest waits, computed once.",
-    "distil": "The share of the loss that a larger teacher's recorded answers have. 0 is off.",
     "labels": "The name of labels corrected on the Review page, which gives it. Empty: as they are.",
     "feedback": "The name of feedback accepted on the Feedback page, which gives it. Empty: none.",
     "precision": "Of the arithmetic. Automatic takes bfloat16 where the processor computes in it, which is faster.",
@@ -52,11 +52,17 @@ WORDS = {
 }  # fmt: skip
 """Choices as they read."""
 
+IN_A_SENTENCE = {
+    "sgd": "SGD with Nesterov momentum", "one_cycle": "one-cycle", "cosine": "cosine", "constant": "constant",
+    "flip": "mirrored left to right", "shift": "moved by a pixel", "erase": "with a random rectangle blacked out",
+}  # fmt: skip
+"""Choices that read differently within one."""
+
 NONE = {
     "dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none",
     "labels": "as given", "feedback": "none",
 }  # fmt: skip
-OFF_AT_ZERO = ("ema", "distil", "frozen_epochs", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
+OFF_AT_ZERO = ("ema", "frozen_epochs", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
 AS_WRITTEN = ("seed", "model", "dataset", "labels", "feedback")  # a seed is a name, so its digits are not grouped
 YOUNGER = {"labels": None, "feedback": None}  # fields that the first runs had not, and what held for them
 UNKNOWN = "not recorded"
@@ -80,6 +86,32 @@ def text(name: str, value: object) -> str:
             return "off"
         return f"{value:g}" if isinstance(value, float) else str(value) if name in AS_WRITTEN else f"{value:,}"
     return str(value) if name in AS_WRITTEN else WORDS.get(str(value), str(value))
+
+
+def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
+    """A training in sentences. config: of any age, so that anything but the epochs and the seed may be missing."""
+
+    def of(name: str, default: object = "?") -> str:
+        value = str(config.get(name, default))
+        return IN_A_SENTENCE.get(value, WORDS.get(value, value))
+
+    changes = [IN_A_SENTENCE.get(name, str(name)) for name in config.get("augment") or ()]
+    extras = [
+        f"label smoothing {of('label_smoothing')}" if config.get("label_smoothing") else "",
+        f"weights averaged with decay {of('ema')}" if config.get("ema") else "",
+        f"dropout {of('dropout')}" if config.get("dropout") is not None else "",
+        "no batch normalisation" if config.get("batch_norm") is False else "",
+        "began with published ImageNet weights" if config.get("pretrained") else "",
+    ]
+    sentences = [
+        f"{of('epochs', None)} epochs in batches of {of('batch_size')} with {of('optimiser')}, learning rate "
+        f"{of('learning_rate')}, {of('schedule', 'one_cycle')} schedule, weight decay {of('weight_decay', 0)}, seed "
+        f"{of('seed', None)}.",
+        f"Pictures were {', '.join(changes)} at random." if changes else "Pictures were used as they are.",
+        f"Also: {', '.join(filter(None, extras))}." if any(extras) else "",
+        f"Epoch {best_epoch} was best on validation and is kept." if best_epoch else "",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 def span(low: float, high: float) -> str:

@@ -1,0 +1,179 @@
+"""POST /api/v1/batch: what many pictures show, one JSON line a file, as they are answered."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import IO, Annotated, Any
+
+import orjson
+from flask import Flask, Response
+from pydantic import Field, RootModel
+
+from dashboard.api.openapi import FILE, Count, Error, Operation, Probability, Reply, ResponseModel
+from dashboard.api.predict import MB, Guess
+from dashboard.api.requests import Choice, Flag, answer_get, checked, parts
+from dashboard.services.container import Services
+from dashboard.services.uploads import thumbnail
+from dashboard.web import rate_limits
+from dashboard.web.errors import RequestError, note
+from dashboard.web.security import BATCH, BATCH_BYTES
+from ml.images.upload_archives import FILES, UNPACKED
+from ml.inference.batch import BatchAnswer
+
+WORDS = f"A batch may have {FILES:,} files, {BATCH_BYTES // MB} MB as sent and {UNPACKED // MB} MB unpacked."
+LINES = "application/x-ndjson"
+BATCHES = threading.BoundedSemaphore(2)  # batches under way: each keeps what was sent in memory, and one of 8 threads
+PATIENCE = 5.0  # seconds a batch waits for another
+
+
+class Batch(Choice):
+    seen: Annotated[Flag, Field(description="1: send each picture as the network saw it along.")] = "0"
+
+
+class AnsweredFile(ResponseModel):
+    file: str = Field(description="The file's name, with its folders, as text.")
+    true: str = Field("", description="The class that its folder is named after; left out where it is none.")
+    label: str = Field(description="The most likely class.")
+    confidence: Probability
+    top: list[Guess] = Field(min_length=1)
+    seen: str = Field("", description="The picture as the network saw it, a data URL; where seen=1 was sent.")
+
+
+class RefusedFile(ResponseModel):
+    file: str = Field(description="The file's name.")
+    true: str = Field("", description="As above.")
+    error: str = Field(description="Why.")
+
+
+class Counts(ResponseModel):
+    run: str = Field(description="The run that answered.")
+    files: Count
+    answered: Count
+    refused: Count
+    seconds: float = Field(ge=0)
+
+
+class Done(ResponseModel):
+    done: Counts
+
+
+class Line(RootModel[AnsweredFile | RefusedFile | Done | Error]):
+    """One line of a batch: an answer, a file without one, or the last line, which counts them."""
+
+
+OPERATIONS = (
+    Operation(
+        BATCH,
+        "post",
+        "batch",
+        "What many pictures show, one JSON line a file, as they are answered.",
+        {200: Reply("One JSON value a line.", Line, LINES)},
+        (404, 409, 413, 415, 503),
+        description=(
+            f"Files and zips: {FILES:,} files, {BATCH_BYTES // MB} MB as sent and {UNPACKED // MB} MB unpacked. "
+            "A file that cannot be read has its own line with an error; the others go on. The last line counts "
+            "them: without it the answer broke off. A folder named after a class is the file's true label."
+        ),
+        body=Batch,
+        files={
+            "files": {
+                "type": "array",
+                "items": FILE,
+                "minItems": 1,
+                "description": "A picture or a zip of pictures each; its name may have folders.",
+            }
+        },
+    ),
+)
+
+
+def register(server: Flask, services: Services) -> None:
+    """Add it to the server."""
+
+    @server.post(BATCH)
+    def api_batch() -> Response:
+        return batch(services, rate_limits.spender(server))
+
+    answer_get(server, BATCH, "Send pictures by POST, as multipart/form-data in a field named files.")
+
+
+def batch(services: Services, spend: Callable[[float], None]) -> Response:
+    """One JSON line a file, written as they are answered, and a last one that counts them.
+
+    spend: takes the client's tokens for each file. Raises RequestError, Missing or Broken before the first line.
+    """
+    if not BATCHES.acquire(timeout=PATIENCE):
+        raise RequestError(503, "Two batches are being read right now. Try again in a few seconds.")
+    once = threading.Lock()
+
+    def free() -> None:
+        if once.acquire(blocking=False):
+            BATCHES.release()
+
+    try:
+        text, files = parts(BATCH_BYTES, WORDS, FILES + len(Batch.model_fields), "the files in a field named files")
+        fields = checked(Batch, text, "files")
+        if set(files) != {"files"}:
+            raise RequestError(400, f"Send the files in a field named files, as often as there are files. {WORDS}")
+        run, top = fields.opened(services)
+        sent = [(one.filename or "", one.stream) for one in files.getlist("files")][::-1]
+        run_id, classes, answers = services.predictor.answers(
+            run.run_id, _popped(sent), mode=fields.prepare, engine=fields.engine
+        )
+    except BaseException:
+        free()
+        raise
+    lines = _lines(run_id, classes, _counted(services, run_id, classes, answers), top, fields.seen == "1", spend)
+    response = Response(_then(lines, free), mimetype=LINES)
+    response.call_on_close(free)  # where the client left before the first line
+    return response
+
+
+def _popped(sent: list[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[bytes]]]:
+    """From the end, each forgotten here once it is handed on."""
+    while sent:
+        yield sent.pop()
+
+
+def _counted(
+    services: Services, run_id: str, classes: tuple[str, ...], answers: Iterator[BatchAnswer]
+) -> Iterator[BatchAnswer]:
+    """The same answers, each of them seen by the monitor."""
+    for one in answers:
+        if one.probabilities is not None:
+            best = int(one.probabilities.argmax())
+            services.monitor.saw(run_id, classes[best], float(one.probabilities[best]), one.seconds, one.image)
+        yield one
+
+
+def _then(lines: Iterator[bytes], after: Callable[[], None]) -> Iterator[bytes]:
+    try:
+        yield from lines
+    finally:
+        after()
+
+
+def _lines(
+    run_id: str,
+    classes: tuple[str, ...],
+    answers: Iterator[BatchAnswer],
+    top: int,
+    seen: bool,
+    spend: Callable[[float], None],
+) -> Iterator[bytes]:
+    began, answered, files = time.perf_counter(), 0, 0
+    try:
+        for one in answers:
+            files += 1
+            answered += one.probabilities is not None
+            spend(1.0)
+            line: dict[str, Any] = one.line(classes, top)
+            if seen and one.image is not None:
+                line["seen"] = thumbnail(one.image)
+            yield orjson.dumps(line) + b"\n"
+    except Exception as error:  # the status is on its way already: the last line must say it
+        number = note(error, BATCH)
+        yield orjson.dumps({"error": f"Something went wrong on the server; its log has it as {number}."}) + b"\n"
+        return
+    counts = {"files": files, "answered": answered, "refused": files - answered}
+    yield orjson.dumps({"done": {"run": run_id, **counts, "seconds": round(time.perf_counter() - began, 3)}}) + b"\n"

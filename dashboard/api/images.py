@@ -1,0 +1,77 @@
+"""GET /pictures/…, /sprites/… and /suspects/…: one PNG, or a sheet of many.
+
+An address carries the digest of its data set, so that what it names never changes: it is kept for a year. A data set
+that is imported anew has other addresses, and the old ones name nothing any more.
+"""
+
+import re
+
+import numpy as np
+from flask import Flask, Response, request
+
+from dashboard.format.images import MAX_TILES, png, sheet
+from dashboard.services.container import Services
+from dashboard.web.errors import SENTENCES, RequestError
+from ml.artifacts.reader import Missing
+
+FOREVER = "public, max-age=31536000, immutable"
+IDS = re.compile(rf"\d{{1,9}}(-\d{{1,9}}){{0,{MAX_TILES - 1}}}", re.ASCII)
+
+
+def register(server: Flask, services: Services) -> None:
+    """Add them to the server."""
+
+    @server.get("/pictures/<dataset>/<split>/<int:example_id>.png")
+    def picture(dataset: str, split: str, example_id: int) -> Response:
+        return cached(examples(services, dataset, split, [example_id])[0], kept())
+
+    @server.get("/sprites/<dataset>/<split>/<ids>.png")
+    def sprites(dataset: str, split: str, ids: str) -> Response:
+        return cached(sheet(examples(services, dataset, split, numbers(ids))), kept())
+
+    @server.get("/suspects/<run_id>/<int:example_id>.png")
+    def suspect(run_id: str, example_id: int) -> Response:
+        return cached(suspects(services, run_id, [example_id])[0], FOREVER)
+
+    @server.get("/suspects/<run_id>/sheet/<ids>.png")
+    def suspect_sheet(run_id: str, ids: str) -> Response:
+        return cached(sheet(suspects(services, run_id, numbers(ids))), FOREVER)
+
+
+def numbers(ids: str) -> list[int]:
+    """'1-2-3' as numbers. Raises RequestError."""
+    if not IDS.fullmatch(ids):
+        raise RequestError(404, SENTENCES[404])
+    return [int(part) for part in ids.split("-")]
+
+
+def examples(services: Services, dataset: str, split: str, ids: list[int]) -> np.ndarray:
+    """uint8 [n, h, w, c] of a data set. Raises RequestError, Missing or Broken."""
+    current(services.store.picture_set(dataset)[1])
+    pictures = services.store.pictures(dataset, split)
+    return pictures.images[[pictures.row(one) for one in ids]]
+
+
+def suspects(services: Services, run_id: str, ids: list[int]) -> np.ndarray:
+    """uint8 [n, h, w, c] of the training images whose labels a run suspects. Raises Missing or Broken."""
+    kept = services.store.open(run_id).suspects()
+    place = {int(example): row for row, example in enumerate(kept["example_id"])}
+    if not all(one in place for one in ids):
+        raise Missing("There is no such image among the suspected ones.")
+    return kept["images"][[place[one] for one in ids]]
+
+
+def cached(image: np.ndarray, caching: str) -> Response:
+    """A PNG, and for how long browsers keep it."""
+    return Response(png(image), mimetype="image/png", headers={"Cache-Control": caching})
+
+
+def current(digest: str) -> None:
+    """Raises RequestError where the current request's address is of pictures that were there before these."""
+    if request.args.get("v", digest) != digest:
+        raise RequestError(404, "These pictures were imported anew.")
+
+
+def kept() -> str:
+    """How long the answer to the current request may be kept: an address without a digest may name others tomorrow."""
+    return FOREVER if "v" in request.args else "no-cache"

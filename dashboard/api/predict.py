@@ -1,0 +1,154 @@
+"""POST /api/v1/predict and /api/v1/frame: what a picture shows, and what one frame of a camera shows, quickly."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from flask import Flask, Response, jsonify
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from dashboard.api.openapi import FILE, Count, Milliseconds, Operation, Probability, Reply, ResponseModel
+from dashboard.api.requests import TOP, Choice, ComputeRequest, Flag, RunId, answer_get, form
+from dashboard.figures.overlay import heatmap_overlay
+from dashboard.services import feedback
+from dashboard.services.container import Services
+from dashboard.services.predictor import Answer as Predicted
+from dashboard.services.uploads import data_url, thumbnail
+from ml.images.decoding import FILE_BYTES, Picture, allowed, decode
+
+FRAME_BYTES = 2 * 10**6
+MB = 10**6
+IMAGE = {**FILE, "description": f"A PNG, JPEG, WebP or GIF file of up to {FILE_BYTES // MB} MB."}
+FRAME = {**FILE, "description": f"A PNG, JPEG, WebP or GIF file of up to {FRAME_BYTES // MB} MB."}
+FAILURES = (404, 409, 413, 415, 422, 503)
+
+
+class Predict(Choice):
+    ticket: Annotated[Flag, Field(description="1: send along what POST /api/v1/feedback needs.")] = "0"
+
+
+class LiveFrame(ComputeRequest):
+    run: RunId = ""
+    overlay: Annotated[Flag, Field(description="1: send Grad-CAM's overlay along, where the network has one.")] = "0"
+
+
+class Guess(ResponseModel):
+    label: str = Field(description="A class.")
+    probability: Probability
+
+
+class Ticket(ResponseModel):
+    run: str = Field(description="The run that answered.")
+    prediction: str = Field(description="The server's mark that it gave this answer; empty where no feedback is taken.")
+    said: str = Field(description="The answer.")
+    confidence: str = Field(description="Its confidence, as the mark has it.")
+    origin: str = Field(description="The data set's picture, as 'test 17'; empty for any other.")
+    image: str = Field(description="The picture as the network saw it, a data URL.")
+
+
+class Named(ResponseModel):
+    """What every answer about a picture says first."""
+
+    run: str = Field(description="The run that answered.")
+    label: str = Field(description="The most likely class.")
+    confidence: Probability
+    top: list[Guess] = Field(min_length=1)
+    ms: Milliseconds
+
+
+class Answer(Named):
+    ticket: Ticket | SkipJsonSchema[None] = None
+
+
+Row = Annotated[list[float], Field(min_length=3, max_length=3)]
+
+
+class Frame(Named):
+    height: Annotated[Count, Field(description="Of the picture as the network saw it.")]
+    width: Annotated[Count, Field(description="Of the picture as the network saw it.")]
+    place: list[Row] = Field(
+        min_length=2,
+        max_length=2,
+        description="Where that picture lies in the frame: two rows that make of its point (x, y, 1), in pixels from "
+        "the upper left corner, the point of the frame, in shares of width and height.",
+    )
+    overlay: str = Field(
+        "", description="What spoke for the class, a see-through PNG of that picture's size as a data URL."
+    )
+
+
+OPERATIONS = (
+    Operation(
+        "/api/v1/predict", "post", "predict", "What a picture shows.",
+        {200: Reply("The answer.", Answer)}, FAILURES, body=Predict, files={"image": IMAGE},
+    ),
+    Operation(
+        "/api/v1/frame", "post", "frame", "What one frame of a camera shows, quickly.",
+        {200: Reply("The answer.", Frame)}, FAILURES, body=LiveFrame, files={"image": FRAME},
+        description="The thing is looked for in a coarser copy than predict does. Nothing is kept or counted.",
+    ),
+)  # fmt: skip
+
+
+def register(server: Flask, services: Services) -> None:
+    """Add both to the server."""
+
+    @server.post("/api/v1/predict")
+    def api_predict() -> Response:
+        return jsonify(predict(services).json_value())
+
+    @server.post("/api/v1/frame")
+    def api_frame() -> Response:
+        return jsonify(frame(services).json_value())
+
+    for path in ("/api/v1/predict", "/api/v1/frame"):
+        answer_get(server, path, "Send a picture by POST, as multipart/form-data in a field named image.")
+
+
+def predict(services: Services) -> Answer:
+    """The answer to the current request; counted by the monitor. Raises RequestError, Refusal, Missing or Broken."""
+    fields, content = form(Predict, "image", FILE_BYTES, allowed(FILE_BYTES))
+    run, top = fields.opened(services)  # names the mistake before a picture is decoded
+    picture = decode(content, limit=FILE_BYTES)
+    answer = services.predictor.predict(
+        run.run_id, picture.pixels, orientation=picture.orientation, mode=fields.prepare, engine=fields.engine
+    )
+    services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
+    if fields.ticket == "0":
+        return Answer(**named(answer, top))
+    image = data_url(Picture(answer.prepared.image, 1, 0, 0))
+    ticket = Ticket(run=answer.run, image=image, **feedback.ticket(services, answer, image))
+    return Answer(**named(answer, top), ticket=ticket)
+
+
+def frame(services: Services) -> Frame:
+    """The answer to one frame of a camera: prepared the quick way, not counted by the monitor, kept nowhere.
+
+    Raises RequestError, Refusal, Missing or Broken.
+    """
+    fields, content = form(LiveFrame, "image", FRAME_BYTES, allowed(FRAME_BYTES))
+    run = services.store.open(fields.run or None)
+    picture = decode(content, limit=FRAME_BYTES)
+    answer = services.predictor.glance(run.run_id, picture.pixels, orientation=picture.orientation)
+    height, width = picture.pixels.shape[:2][:: -1 if picture.orientation >= 5 else 1]  # upright, as the place has it
+    place = answer.prepared.place / np.array([[width], [height]])
+    overlay = {}
+    if fields.overlay == "1":
+        attribution = services.explainer.glance(answer.run, answer.prepared.image, answer.predicted)
+        overlay = {} if attribution is None else {"overlay": thumbnail(heatmap_overlay(attribution))}
+    return Frame(
+        **named(answer, min(TOP, len(run.classes))),
+        height=answer.prepared.image.shape[0],
+        width=answer.prepared.image.shape[1],
+        place=[[round(float(value), 6) for value in row] for row in place],
+        **overlay,
+    )
+
+
+def named(answer: Predicted, top: int) -> dict[str, Any]:
+    """The fields of Named. top: how many classes are named."""
+    guesses = [Guess(label=label, probability=probability) for label, probability in answer.top(top)]
+    return {
+        "run": answer.run, "label": answer.label, "confidence": answer.confidence, "top": guesses,
+        "ms": round(1000 * answer.seconds, 2),
+    }  # fmt: skip

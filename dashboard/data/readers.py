@@ -1,0 +1,282 @@
+"""A run's artifacts as typed tables and arrays: one reader each."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Protocol, Self
+
+import numpy as np
+import pandas as pd
+
+from dashboard.data.arrays import Alignment, Predictions, Recording
+from dashboard.records.decisions import CurrentLabels
+from dashboard.records.runs import RunMetadata
+from dashboard.records.slices import Slices
+from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing, Pictures, Run
+from ml.stats.ood import LIMIT
+
+
+class Source(Protocol):
+    """What a run asks of the store that opened it: values kept once for all, the data set's files, people's words."""
+
+    slices: Slices
+
+    def marks(self) -> RunMetadata: ...
+
+    def current_labels(self, dataset: str) -> CurrentLabels: ...
+
+    def compare(self, selection: Selection) -> Alignment: ...
+
+    def keep(self, key: Hashable, make: Callable[[], Any]) -> Any: ...
+
+    def keep_mask(self, key: Hashable, make: Callable[[], Any]) -> Any: ...
+
+    def picture_set(self, dataset: str) -> tuple[str, str]: ...
+
+    def pictures(self, dataset: str, split: str, learned: Mapping[str, str] = ...) -> Pictures: ...
+
+    def about(self, dataset: str, noun: str) -> pd.DataFrame: ...
+
+
+class RunReaders:
+    """What a run's files hold, after one epoch and by one state of the labels where that is asked for.
+
+    Readers have the artifacts' names, read a file once, and raise Missing (with the command that makes it) or Broken.
+    """
+
+    def __init__(
+        self, store: Source, run: Run, epoch: int | None = None, current_labels: CurrentLabels | None = None
+    ) -> None:
+        self.store, self._run, self.epoch, self.current_labels = store, run, epoch, current_labels
+        self.run_id: str = run.run_id
+        self.manifest: dict[str, Any] = run.manifest
+        self.dataset: dict[str, Any] = run.manifest["dataset"]
+        self.classes: list[str] = run.manifest["dataset"]["classes"]
+
+    @property
+    def run(self) -> Run:
+        """What the predictor opens."""
+        return self._run
+
+    @property
+    def title(self) -> str:
+        """What people call this run; its id where they call it nothing."""
+        return self.store.marks().title(self.run_id)
+
+    def _view(self, epoch: int | None = None, current_labels: CurrentLabels | None = None) -> Self:
+        return type(self)(self.store, self._run, epoch, current_labels)
+
+    def _noun(self, noun: str, make: Callable[[], Any], *more: Hashable) -> Any:
+        digest = self.manifest["nouns"].get(noun, {}).get("sha256")
+        return self.store.keep((self.run_id, noun, digest, *more), make)
+
+    def during(self, epoch: int | None) -> Self:
+        """The run as it answered after the kept epoch nearest to this one; itself for None or without a recording."""
+        if epoch is None:
+            return self
+        try:
+            return self._view(self.epochs("test").nearest(epoch), self.current_labels)
+        except (Missing, Broken):
+            return self
+
+    def reviewed(self, labels: str | None) -> Self:
+        """The run judged by what people decided of the labels; itself for None. labels: of the address."""
+        if labels is None:
+            return self
+        return self._view(self.epoch, self.store.current_labels(self.dataset["name"]))
+
+    def asked(self, selection: Selection) -> Self:
+        """The run after the epoch of the address and by the labels it asks for."""
+        return self.during(selection.epoch).reviewed(selection.labels)
+
+    def epochs(self, split: str) -> Recording:
+        """What was recorded during training. Raises Missing or Broken."""
+        noun = "epochs"
+        if noun not in self.manifest["nouns"]:
+            command = f"python -m ml train --dataset {self.dataset['name']} --model {self.manifest['model']}"
+            raise Missing("The training of this run was not recorded, and cannot be afterwards.", command)
+
+        def read() -> Recording:
+            found, predictions = self._run.arrays(noun), self._view().predictions(split)
+            if f"{split}_id" not in found:
+                raise Missing(f"What the run said of {split} while it learned was not recorded: choose test.")
+            order = np.argsort(found[f"{split}_id"], kind="stable")
+            if not np.array_equal(found[f"{split}_id"][order], predictions.ids):
+                raise Broken(f"epochs.npz of run {self.run_id} is of other images")
+            right = np.unpackbits(found[f"{split}_right"], axis=1, count=len(order)).astype(bool)
+            return Recording(
+                found["epoch"],
+                found[f"{split}_probabilities"][:, order],
+                found["right_epoch"],
+                right[:, order],
+                found[f"{split}_mean"][order],
+                found[f"{split}_spread"][order],
+            )
+
+        return self._noun(noun, read, split)
+
+    def predictions(self, split: str) -> Predictions:
+        """split: test, validation or reference."""
+        if self.current_labels is not None:
+            return self._relabelled(split, self.current_labels)
+        if self.epoch is not None and split != "reference":
+            return self._after(split, self.epoch)
+
+        def read() -> Predictions:
+            frame = self._run.table("predictions")
+            rows = np.flatnonzero(frame["split"] == split)
+            if not len(rows):
+                raise Missing(f"This run has no predictions for {split}.")
+            rows = rows[np.argsort(frame["example_id"].to_numpy()[rows], kind="stable")]
+            probabilities = np.empty((len(rows), len(self.classes)), np.float32, order="F")
+            for i in range(len(self.classes)):  # a column at a time: a copy of all of them is as large as the table
+                probabilities[:, i] = frame[f"p_{i}"].to_numpy()[rows]
+            return Predictions(
+                frame["example_id"].to_numpy(np.int32)[rows],
+                frame["label"].to_numpy(np.int64)[rows],
+                frame["predicted"].to_numpy(np.int64)[rows],
+                probabilities,
+            )
+
+        return self._noun("predictions", read, split)
+
+    def _after(self, split: str, epoch: int) -> Predictions:
+        def read() -> Predictions:
+            return self.epochs(split).predictions(epoch, self._view().predictions(split))
+
+        return self._noun("epochs", read, "predictions", split, epoch)
+
+    def _relabelled(self, split: str, current_labels: CurrentLabels) -> Predictions:
+        def read() -> Predictions:
+            decisions = current_labels.within("train" if split == "reference" else split)
+            return self._view(self.epoch).predictions(split).corrected(decisions, self.classes)
+
+        return self._noun("predictions", read, "reviewed", current_labels.version, split, self.epoch)
+
+    def history(self) -> pd.DataFrame:
+        """One row an epoch; see the schema."""
+        return self._noun("history", lambda: self._run.table("history"))
+
+    def projection(self, split: str) -> pd.DataFrame:
+        """pca_x, pca_y, pca_z, map_x, map_y by ascending example_id, in the order of predictions(split)."""
+
+        def read() -> pd.DataFrame:
+            frame = self._run.table("projection")
+            return frame[frame["split"] == split].sort_values("example_id").reset_index(drop=True)
+
+        return self._noun("projection", read, split)
+
+    def neighbours(self, split: str, example_id: int) -> pd.DataFrame:
+        """Up to ten rows rank, neighbour_id (reference), distance, nearest first."""
+
+        def read() -> pd.DataFrame:
+            frame = self._run.table("neighbours")
+            return frame[frame["split"] == split].sort_values(["example_id", "rank"]).reset_index(drop=True)
+
+        frame = self._noun("neighbours", read, split)
+        ids = frame["example_id"].to_numpy()
+        first, last = np.searchsorted(ids, [example_id, example_id + 1])
+        return frame.iloc[first:last]
+
+    def label_issues(self, split: str) -> pd.DataFrame:
+        """example_id, label, suggested, quality, issue and rank, most suspect first. split: test, validation, train."""
+
+        def read() -> pd.DataFrame:
+            frame = self._run.table("label_issues")
+            frame = frame[frame["split"] == split].sort_values("rank").reset_index(drop=True)
+            if frame.empty:
+                raise Missing(f"This run has no {split} labels that were looked at.", self.command("label_issues"))
+            return frame
+
+        return self._noun("label_issues", read, split)
+
+    def suspects(self) -> dict[str, np.ndarray]:
+        """The most suspect of train, most suspect first: example_id int32 [n], images uint8 [n, h, w, c].
+
+        probabilities: float32 [n, C], out of sample; neighbour_id: int32 [n, ≤ 10] of reference.
+        """
+        if "suspects" not in self.manifest["nouns"]:
+            raise Missing("This run has no suspects of its training images yet.", self.command("label_issues"))
+        return self._noun("suspects", lambda: self._run.arrays("suspects"))
+
+    def unusual(self) -> tuple[int, int]:
+        """How many test pictures are called unlike the training data, and of how many."""
+
+        def read() -> tuple[int, int]:
+            arrays = self._run.arrays("familiarity")
+            usual, test = np.sort(arrays.get("validation", [])), arrays.get("test", np.zeros(0, np.float32))
+            past = 100 * np.searchsorted(usual, test, side="left") / max(len(usual), 1) > LIMIT
+            return int(past.sum()), len(test)
+
+        return self._noun("familiarity", read, "unusual")
+
+    def robustness(self) -> pd.DataFrame:
+        """Of test, rows corruption (`none`: as they are), severity (then 0), level, n and correct."""
+        return self._noun("robustness", lambda: self._run.table("robustness"))
+
+    def attacks(self) -> pd.DataFrame:
+        """Of a part of test, rows attack, epsilon (of 0..1), n and correct."""
+        if "attacks" not in self.manifest["nouns"]:
+            raise Missing("This run has not been attacked yet.", self.command("robustness"))
+        return self._noun("attacks", lambda: self._run.table("attacks"))
+
+    def robustness_answers(self) -> dict[str, np.ndarray]:
+        """What is said of example_id in each row of robustness (`predicted`), of attacked_id in each of attacks.
+
+        Raises Missing or Broken.
+        """
+        if "robustness_answers" not in self.manifest["nouns"]:
+            raise Missing("This run has not been asked about corrupted pictures yet.", self.command("robustness"))
+        return self._noun("robustness_answers", lambda: self._run.arrays("robustness_answers"))
+
+    def command(self, noun: str) -> str:
+        """What makes an artifact of this run that is not there."""
+        return f"python -m ml evaluate {self.run_id} --only {noun}"
+
+    def engines(self) -> pd.DataFrame:
+        """What torch, onnx and int8 cost and get wrong, one row each, see the schema. Raises Missing."""
+        return self._noun("engines", lambda: self._run.table("engines"))
+
+    def filters(self) -> dict[str, np.ndarray]:
+        """layer name → float16 [out, in, k, k]"""
+        return self._noun("filters", lambda: self._run.arrays("filters"))
+
+    def features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Reference ids int32 [n] and features float32 [n, d]."""
+
+        def read() -> tuple[np.ndarray, np.ndarray]:
+            arrays = self._run.arrays("features")
+            return arrays["reference_id"], arrays["reference"].astype(np.float32)
+
+        return self._noun("features", read)
+
+    def pictures(self, split: str) -> Pictures:
+        """The pictures of this run's data set. split: test, validation or reference."""
+        return self.store.pictures(self.dataset["name"], split, self.dataset.get("hashes", {}))
+
+    @property
+    def picture_set(self) -> tuple[str, str]:
+        """Name and digest of the pictures, for their addresses."""
+        return self.store.picture_set(self.dataset["name"])
+
+    def picture(self, split: str, example_id: int) -> np.ndarray:
+        """uint8 [h, w, c]. Raises Missing."""
+        pictures = self.pictures(split)
+        return pictures.images[pictures.row(example_id)]
+
+    def duplicates(self, split: str) -> pd.DataFrame:
+        """Near-duplicates of a split's pictures: rows example_id, other_split, other_id, distance. Raises Missing."""
+        frame = self.store.about(self.dataset["name"], "duplicates")
+        return frame[frame["split"] == split]
+
+    def calibration(self) -> pd.DataFrame:
+        """Rows split, scaling (none or temperature), metric, value, low, high, n."""
+        return self._noun("calibration", lambda: self._run.table("calibration"))
+
+    def temperature(self) -> float:
+        """Fitted on validation. Raises Missing or Broken."""
+        frame = self.calibration()
+        return float(frame.loc[frame["metric"] == "temperature", "value"].iloc[0])
+
+    def conformal(self) -> pd.DataFrame:
+        """Rows split, level, most, temperature, n, covered, coverage, low, high, size, size_k."""
+        return self._noun("conformal", lambda: self._run.table("conformal"))

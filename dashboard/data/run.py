@@ -1,0 +1,164 @@
+"""One run, as pages read it: its artifacts, and what is counted of the examples that a selection means."""
+
+import numpy as np
+import pandas as pd
+
+from dashboard.data.filtering import RunFilters
+from dashboard.state.selection import FILTERS, Selection
+from ml.artifacts.reader import Broken, Missing
+from ml.stats.metrics import of_split
+
+POINTS = 10_000  # that a browser draws without trouble
+MATRIX_CHIPS = ("true", "pred", "outcome")  # what the confusion matrix is itself about
+PICTURES_AT_ONCE = 4_096  # added up; a copy of all of them may not fit
+
+
+class RunData(RunFilters):
+    """What `store.open(run)` gives. Everything here raises Missing or Broken as the artifacts that it reads do."""
+
+    def scores(self, split: str) -> pd.DataFrame:
+        """Rows class (empty = all), metric, value, low, high, n. Raises Missing or Broken."""
+        then = None if split == "reference" else self.epoch
+        if self.current_labels is not None or then is not None:
+            version = self.current_labels.version if self.current_labels else None
+            return self._noun("scores", lambda: self._counted(split), "counted", version, then, split)
+        frame = self._noun("scores", self._evaluated, self.manifest["nouns"].get("calibration", {}).get("sha256"))
+        return frame[frame["split"] == split]
+
+    def _evaluated(self) -> pd.DataFrame:
+        """The noun; runs of before the two were drawn alike have the calibration error's interval from its own noun."""
+        frame = self._run.table("scores")
+        try:
+            known = self.calibration()
+        except (Missing, Broken):
+            return frame
+        known = known[(known["scaling"] == "none") & (known["metric"] == "calibration_error")].set_index("split")
+        rows = frame["class"].isna() & (frame["metric"] == "calibration_error") & frame["split"].isin(known.index)
+        for end in ("low", "high"):
+            frame.loc[rows, end] = frame.loc[rows, "split"].map(known[end])
+        return frame
+
+    def _counted(self, split: str) -> pd.DataFrame:
+        """The scores of this epoch, by the labels that people decided on, as an evaluation counts them."""
+        found = self.predictions(split)
+        kept = found.kept
+        return of_split(split, found.labels[kept], found.probabilities[kept], self.manifest["config"]["seed"])
+
+    def confusion(self, selection: Selection) -> np.ndarray:
+        """int64 [C, C] under every chip but the matrix's own: true, pred and outcome. Kept: do not write to it.
+
+        Of a whole split at the end of training, by the labels that came with it, it is the artifact; else counted.
+        """
+        narrowed = any(name in FILTERS and name not in MATRIX_CHIPS for name, _ in selection.items())
+        then = None if selection.split == "reference" else self.epoch
+        if "confusion" in self.manifest["nouns"] and not narrowed and then is None and self.current_labels is None:
+            return self._noun("confusion", lambda: self._whole_confusion(selection.split), selection.split)
+
+        def count() -> np.ndarray:
+            rows, classes = self.mask(selection, without=MATRIX_CHIPS), len(self.classes)
+            counts = np.bincount(self._cells(selection.split)[rows], minlength=classes**2).reshape(classes, classes)
+            counts.flags.writeable = False
+            return counts
+
+        return self._from(selection, MATRIX_CHIPS, "confusion", count)
+
+    def _whole_confusion(self, split: str) -> np.ndarray:
+        frame, classes = self._run.table("confusion"), len(self.classes)
+        frame = frame[frame["split"] == split]
+        if not len(frame):
+            raise Missing(f"This run has no predictions for {split}.")
+        cells = (frame[column].to_numpy(np.int64) for column in ("label", "predicted"))
+        counts = np.zeros((classes, classes), np.int64)
+        np.add.at(counts, tuple(cells), frame["count"].to_numpy())
+        counts.flags.writeable = False
+        return counts
+
+    def _cells(self, split: str) -> np.ndarray:
+        """int [n]: of each example, label · C + predicted."""
+        predictions, classes = self.predictions(split), len(self.classes)
+
+        def count() -> np.ndarray:
+            small = np.min_scalar_type(classes**2)
+            return predictions.labels.astype(small) * small.type(classes) + predictions.predicted.astype(small)
+
+        version = self.current_labels.version if self.current_labels else None
+        return self._noun("predictions", count, "cells", split, self.epoch, version)
+
+    def distribution(self, selection: Selection, *, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Guesses and truths, int64 [C] each, counted under every chip but predicted, or over the whole split."""
+        counts = self.confusion(Selection(split=selection.split) if whole else selection)
+        if not whole:  # what is let through by label and outcome, the matrix holds cell by cell
+            counts = counts.copy()
+            if selection.true:
+                counts[np.setdiff1d(np.arange(len(counts)), self.class_ids(selection.true))] = 0
+            if len(selection.outcomes) == 1:
+                right = np.eye(len(counts), dtype=bool)
+                counts[right if selection.outcomes[0] == "wrong" else ~right] = 0
+        return counts.sum(0), counts.sum(1)
+
+    def ordered(self, selection: Selection) -> np.ndarray:
+        """Positions in predictions(selection.split) of the selected examples, in the order the gallery shows them."""
+
+        def order() -> np.ndarray:
+            predictions = self.predictions(selection.split)
+            rows = np.flatnonzero(self.mask(selection))
+            if selection.sort == "id":
+                return rows
+            confidence = predictions.confidence[rows]
+            if selection.sort == "unsure":
+                return rows[np.argsort(confidence, kind="stable")]
+            # most confident first, and among those the mistakes before what is right
+            return rows[np.lexsort((-confidence, predictions.right[rows]))]
+
+        return self._from(selection, (), ("order", selection.sort), order)
+
+    def sketched(self, split: str, most: int = POINTS) -> np.ndarray:
+        """int [≤ most]: places in predictions(split) that charts of single points draw, ascending; all where they fit.
+
+        Of more, a fixed sample with the same share of each label.
+        """
+        predictions = self.predictions(split)
+        if len(predictions.ids) <= most:
+            return np.arange(len(predictions.ids))
+
+        def draw() -> np.ndarray:
+            rng = np.random.default_rng(0)
+            turn = np.empty(len(predictions.labels))
+            for label in np.unique(predictions.labels):
+                rows = np.flatnonzero(predictions.labels == label)
+                turn[rows] = (rng.permutation(len(rows)) + rng.random()) / len(rows)
+            return np.sort(np.argpartition(turn, most)[:most])
+
+        return self._noun("predictions", draw, "sketched", split, most)
+
+    def mean_picture(self, selection: Selection) -> np.ndarray:
+        """float64 [h, w, c], 0..255: the mean of the selected pictures. Raises Missing where there are none, Broken."""
+        pictures = self.pictures(selection.split)
+        ids = self.predictions(selection.split).ids[self.mask(selection)]
+        rows = np.flatnonzero(np.isin(pictures.ids, ids))
+        if not len(rows):
+            raise Missing("No picture to take the mean of.")
+        total = np.zeros(pictures.images.shape[1:])
+        for start in range(0, len(rows), PICTURES_AT_ONCE):
+            total += pictures.images[rows[start : start + PICTURES_AT_ONCE]].sum(0, dtype=np.float64)
+        return total / len(rows)
+
+    def shelf_of(self, split: str, example_id: int) -> str:
+        """Under which name a picture can be asked for: of train, only its reference part and the twins may be here."""
+        if split != "train":
+            return split
+        for name in ("reference", "twins"):
+            try:
+                self.pictures(name).row(example_id)
+            except (Missing, Broken):
+                continue
+            return name
+        return split
+
+    def label_of(self, split: str, example_id: int) -> int | None:
+        """The label of any picture of the data set, None where it is not on this machine."""
+        try:
+            pictures = self.pictures(self.shelf_of(split, example_id))
+            return int(pictures.labels[pictures.row(example_id)])
+        except (Missing, Broken):
+            return None

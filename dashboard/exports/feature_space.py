@@ -1,0 +1,111 @@
+"""What the charts of the feature space show under an address, and the one in 3D as a file of its own."""
+
+from typing import Any
+
+import numpy as np
+import plotly.io as pio
+
+from dashboard import theme
+from dashboard.figures import projection as figures
+from dashboard.services.container import Services
+from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
+
+COLOURS = [("true", "True class"), ("predicted", "Predicted"), ("outcome", "Right or wrong")]
+
+
+class Scene:
+    """What both charts of the feature space show under an address. Raises Missing or Broken."""
+
+    def __init__(self, services: Services, search: str | None, colour: Any, mode: Any) -> None:
+        self.selection = selection = Selection.parse(search)
+        self.run = run = services.store.shown(selection.run).asked(selection)
+        self.colour = colour if colour in figures.COLOUR_BY else "true"
+        self.mode = theme.mode_of(mode)
+        self.frame = run.projection(selection.split)
+        predictions = run.predictions(selection.split)
+        if len(self.frame) != len(predictions.ids):
+            raise Missing(
+                f"This run has no projection of {selection.split}.",
+                f"python -m ml evaluate {run.run_id} --only projection",
+            )
+        self.rows = rows = run.sketched(selection.split)
+        self.n = len(predictions.ids)
+        self.ids = predictions.ids[rows]
+        self.group = figures.indices(self.colour, predictions.labels[rows], predictions.predicted[rows])
+        self.named = figures.groups(self.colour, run.classes, self.mode)
+        self.selected = run.mask(selection)[rows] if selection.narrowed else None
+        self.sample = row_of(self.ids, selection.sample)
+
+    @property
+    def colours(self) -> list[str]:
+        return [colour for _, colour in self.named]
+
+    @property
+    def place(self) -> str:
+        """Which points: while it stays the same, so do camera and zoom."""
+        return f"{self.run.run_id}/{self.selection.split}/{self.run.manifest['nouns']['projection']['sha256'][:12]}"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Which points, and how they are shown."""
+        return {
+            "points": self.place,
+            "view": [
+                self.colour,
+                self.mode,
+                self.selection.with_(page=1, sort="id", sample=self.selection.sample).query(),
+            ],
+        }
+
+    def change(self, drawn: Any) -> str | None:
+        """From what is drawn to this: 'all', 'view' when the points stay, None when nothing differs."""
+        was = drawn if isinstance(drawn, dict) else {}
+        if was.get("points") != self.place:
+            return "all"
+        return "view" if was.get("view") != self.state["view"] else None
+
+    def points(self, *columns: str) -> np.ndarray:
+        """float32 [n, columns]"""
+        return self.frame[list(columns)].to_numpy(np.float32)[self.rows]
+
+
+def row_of(ids: np.ndarray, example_id: int | None) -> int | None:
+    """Position of an id in ascending ids."""
+    if example_id is None:
+        return None
+    row = int(np.searchsorted(ids, example_id))
+    return row if row < len(ids) and ids[row] == example_id else None
+
+
+def document(scene: Scene) -> str:
+    """The 3D chart as one HTML file that needs no network."""
+    predictions = scene.run.predictions(scene.selection.split)
+    names = scene.run.classes
+    words = [
+        f"<b>{names[guess]}</b> {100 * sure:.0f} %, {'right' if guess == label else 'is ' + names[label]}<br>#{i}"
+        for guess, label, sure, i in zip(
+            predictions.predicted[scene.rows],
+            predictions.labels[scene.rows],
+            predictions.confidence[scene.rows],
+            scene.ids,
+            strict=True,
+        )
+    ]
+    by = dict(COLOURS)[scene.colour].lower()
+    figure = figures.standalone(
+        scene.points("pca_x", "pca_y", "pca_z"),
+        scene.group,
+        scene.named,
+        words,
+        mode=scene.mode,
+        variance=scene.run.manifest.get("explained_variance", ()),
+        title=f"{scene.run.title}: {len(words):,} {scene.selection.split} images of "
+        f"{scene.run.dataset['title']}, coloured by {by}",
+    )
+    return pio.to_html(
+        figure,
+        include_plotlyjs=True,
+        full_html=True,
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"]},
+    )

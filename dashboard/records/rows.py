@@ -1,0 +1,107 @@
+"""One owner's rows in the database: opened late, read without failing, written in one transaction or declined."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+log = logging.getLogger(__name__)
+
+Step: TypeAlias = Callable[[Connection], None]
+Write: TypeAlias = Callable[[], AbstractContextManager[Connection]]
+Opener: TypeAlias = Callable[[str, Sequence[Step]], tuple[Engine, Write]]
+
+RETRY_SECONDS = 3.0  # between two attempts to open a database that could not be opened
+READ_ONLY = "This server changes nothing (it was started with --read-only)."
+CLOSED = "The database cannot be used just now, so nothing can be changed. Looking works on."
+
+
+class Declined(Exception):
+    """A change that the rules forbid; the message is for the person who asked.
+
+    field: the input at fault; free: a value for it that would do, where one is known.
+    """
+
+    def __init__(self, words: str, field: str = "", free: str = "") -> None:
+        super().__init__(words)
+        self.field, self.free = field, free
+
+
+class ReadOnly(Declined):
+    """Nothing may be changed on this server."""
+
+    def __init__(self) -> None:
+        super().__init__(READ_ONLY)
+
+
+class Closed(Declined):
+    """The database cannot be used just now: what was asked for may be asked for again later."""
+
+    def __init__(self) -> None:
+        super().__init__(CLOSED)
+
+
+class Rows:
+    """One owner's rows in the database, opened when first needed. Thread-safe. Without an opener there are none."""
+
+    owner: str  # of the migrations
+    migrations: tuple[Step, ...]
+
+    def __init__(self, opener: Opener | None = None, *, read_only: bool = False) -> None:
+        self.read_only = read_only
+        self._opener = opener
+        self._opened: tuple[Engine, Write] | None = None
+        self._tried = -RETRY_SECONDS
+        self._lock = threading.RLock()
+
+    def changed(self) -> None:
+        """Called after each attempt to write: forget what was read before."""
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction, committed to the disk at its end. Raises Declined."""
+        if self.read_only:
+            raise ReadOnly
+        opened = self.opened()
+        if opened is None:
+            raise Closed
+        try:
+            with opened[1]() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            log.exception("the %s cannot be written", self.owner)
+            raise Closed from error
+        finally:
+            self.changed()
+
+    def opened(self) -> tuple[Engine, Write] | None:
+        """The engine to read with and what begins a write; None where the database cannot be had just now."""
+        with self._lock:
+            if self._opened is None and self._opener is not None:
+                now = time.monotonic()
+                if now - self._tried < RETRY_SECONDS:
+                    return None
+                self._tried = now
+                try:
+                    self._opened = self._opener(self.owner, self.migrations)
+                except (OSError, SQLAlchemyError, RuntimeError) as error:
+                    log.warning("the %s cannot be opened: %s", self.owner, error)
+            return self._opened
+
+    def rows(self, query: Any) -> list[Any]:
+        """What a query finds, as mappings; nothing where the database cannot be read."""
+        opened = self.opened()
+        if opened is None:
+            return []
+        try:
+            with opened[0].connect() as connection:
+                return list(connection.execute(query).mappings())
+        except SQLAlchemyError:
+            log.exception("the %s cannot be read", self.owner)
+            return []

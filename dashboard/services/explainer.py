@@ -1,0 +1,184 @@
+"""Asks a network why: what in a picture spoke for an answer, and what each layer makes of it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dashboard.data.cache import Cache
+from dashboard.services.networks import Network, Networks, digest
+
+if TYPE_CHECKING:
+    from ml.explanation.walk import Arithmetic, Stop
+
+MAPS = 512  # maps held, a few kB each
+ACTIVATIONS = 12  # pictures whose feature maps are held, half a MB each
+WALKS = 2  # pictures whose way through every layer is held, 2 MB each with small_resnet, 40 with the largest
+EXPLAIN = ("grad-cam", "integrated", "gradients", "occlusion")
+MEANS = {
+    "grad-cam": 240,
+    "gradients": 240,
+    "integrated": 24,
+    "occlusion": 24,
+}  # pictures of a mean: seconds, not minutes
+MEANS_KEPT = 64
+
+
+class NoExplanation(LookupError):
+    """This network cannot be explained this way; the message says why."""
+
+
+@dataclass(frozen=True)
+class Typical:
+    """What spoke for their classes in n pictures on average; silent more had nothing that did and are left out.
+
+    mean: float64 [h, w], each picture's map above zero and scaled so that it adds up to one; error: float64 [h, w], the
+    standard error of that mean.
+    """
+
+    n: int
+    silent: int
+    mean: np.ndarray
+    error: np.ndarray
+
+
+class Explainer:
+    """Explains the answers of every run of a store. Maps are kept by network and picture."""
+
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
+        self._maps, self._means = Cache(MAPS), Cache(MEANS_KEPT)
+        self._walks, self._activations = Cache(WALKS), Cache(ACTIVATIONS)
+
+    def explain(
+        self, run_id: str | None, image: np.ndarray, target: int, method: str = "grad-cam", *, layer: str = ""
+    ) -> np.ndarray:
+        """image: uint8 [h, w, c] of the network's form → float32 [h, w] from 0 to 1, what spoke for class `target`.
+
+        layer: that Grad-CAM looks at, '' for its own choice. Raises Missing, Broken, NoExplanation, ValueError for an
+        unknown method, class or layer or a picture of another form.
+        """
+        return self._explained(run_id, image, target, method, layer)[1]
+
+    def attribution(
+        self, run_id: str | None, image: np.ndarray, target: int, method: str = "grad-cam", *, layer: str = ""
+    ) -> np.ndarray:
+        """The same before it is scaled: float32 [h, w] in the method's own unit, of either sign."""
+        return self._explained(run_id, image, target, method, layer)[0]
+
+    def _explained(
+        self, run_id: str | None, image: np.ndarray, target: int, method: str, layer: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        network = self._networks.open(run_id)
+        if method not in EXPLAIN:
+            raise ValueError(f"unknown explanation {method!r}")
+        if not 0 <= target < len(network.classes):
+            raise ValueError(f"there is no class {target}")
+        layer = layer if method == "grad-cam" else ""
+        if layer and layer not in {one["name"] for one in network.run.manifest.get("layers", [])}:
+            raise ValueError(f"there is no layer {layer[:60]!r}")
+
+        def ask() -> tuple[np.ndarray, np.ndarray]:
+            raw = self._raw(network, image[None], np.array([target]), method, layer)[0]
+            return raw, _scaled(raw, method)
+
+        return self._maps.get((*network.key, digest(image), target, method, layer), ask)
+
+    def glance(self, run_id: str | None, image: np.ndarray, target: int) -> np.ndarray | None:
+        """Grad-CAM of one frame of a camera as `explain` gives it, None for a network that has none; it is not kept."""
+        network = self._networks.open(run_id)
+        try:
+            raw = self._raw(network, image[None], np.array([target]), "grad-cam")[0]
+        except NoExplanation:
+            return None
+        return _scaled(raw, "grad-cam")
+
+    def _raw(
+        self, network: Network, images: np.ndarray, targets: np.ndarray, method: str, layer: str = ""
+    ) -> np.ndarray:
+        """float32 [n, h, w] in the method's own unit. Raises NoExplanation, ValueError for pictures of another form."""
+        import torch
+
+        from ml import explanation
+
+        with self._networks.lock:
+            inputs, classes = network.classifier.inputs(images), torch.from_numpy(targets.astype(np.int64))
+            try:
+                return explanation.EXPLANATIONS[method].raw(network.classifier.module, inputs, classes, layer).numpy()
+            except explanation.NoConvolution as error:
+                raise NoExplanation(f"{error}") from None
+
+    def typical(self, run_id: str | None, images: np.ndarray, targets: np.ndarray, method: str) -> Typical:
+        """What spoke for the classes of many pictures, on average. images: uint8 [n, h, w, c]; targets: int [n].
+
+        Raises Missing, Broken, NoExplanation, ValueError for an unknown method or pictures of another form. Others may
+        ask between any few pictures.
+        """
+        network = self._networks.open(run_id)
+        if method not in MEANS:
+            raise ValueError(f"unknown explanation {method!r}")
+        key = (*network.key, digest(images), digest(targets), method)
+        return self._means.get(key, lambda: self._mean(network, images, targets, method))
+
+    def _mean(self, network: Network, images: np.ndarray, targets: np.ndarray, method: str) -> Typical:
+        height, width, _ = network.classifier.shape
+        n, total, squares = 0, np.zeros((height, width)), np.zeros((height, width))
+        at_once = 32 if method in ("grad-cam", "gradients") else 2
+        for start in range(0, len(images), at_once):
+            some = slice(start, start + at_once)
+            maps = np.maximum(self._raw(network, images[some], targets[some], method).astype(np.float64), 0)
+            sums = maps.sum(axis=(1, 2))
+            maps = maps[sums > 0] / sums[sums > 0, None, None]
+            n += len(maps)
+            total += maps.sum(axis=0)
+            squares += (maps**2).sum(axis=0)
+        mean = total / max(n, 1)
+        error = np.sqrt(np.maximum(squares / max(n, 1) - mean**2, 0) / max(n - 1, 1))
+        return Typical(n, len(images) - n, mean, error)
+
+    def walk(self, run_id: str | None, image: np.ndarray) -> "list[Stop]":
+        """image: uint8 [h, w, c] of the network's form → its way through every layer that makes maps, [] where none
+        does. Do not write to the arrays: they are kept. Raises Missing, Broken, ValueError for another form.
+        """
+        network = self._networks.open(run_id)
+
+        def walk() -> "list[Stop]":
+            from ml.explanation.walk import stops
+
+            with self._networks.lock:
+                return stops(network.classifier.module, network.classifier.inputs(image[None]))
+
+        return self._walks.get((*network.key, digest(image)), walk)
+
+    def arithmetic(
+        self, run_id: str | None, image: np.ndarray, stop: int, channel: int, row: int, column: int
+    ) -> "Arithmetic":
+        """How one number of that walk came about; see ml.explanation.walk. Raises what walk does, and IndexError."""
+        from ml.explanation.walk import arithmetic
+
+        walked = self.walk(run_id, image)
+        if not 0 <= stop < len(walked):
+            raise IndexError(f"there is no stop {stop}")
+        with self._networks.lock:
+            return arithmetic(self._networks.open(run_id).classifier.module, walked, stop, channel, row, column)
+
+    def feature_maps(self, run_id: str | None, image: np.ndarray) -> dict[str, np.ndarray]:
+        """image: uint8 [h, w, c] of the network's form → layer → float32 [channels, h, w], in the network's order.
+
+        Empty for a network without picture-shaped layers. Do not write to the arrays: they are kept. Raises Missing,
+        Broken, ValueError for a picture of another form.
+        """
+        network = self._networks.open(run_id)
+
+        def look() -> dict[str, np.ndarray]:
+            with self._networks.lock:
+                return network.classifier.activations(image)
+
+        return self._activations.get((*network.key, digest(image)), look)
+
+
+def _scaled(raw: np.ndarray, method: str) -> np.ndarray:
+    """raw: float32 [h, w] of a method → from 0 to 1, as it is shown."""
+    from ml.explanation import EXPLANATIONS, to_unit
+
+    return to_unit(raw, EXPLANATIONS[method].full)

@@ -1,0 +1,177 @@
+"""Networks ready to be asked: which are open, what computes their answers, one forward pass at a time.
+
+torch is imported when the first question comes, never before.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dashboard.data.cache import Cache
+from dashboard.data.run import RunData
+from dashboard.data.store import Store
+from ml.artifacts.reader import Broken, Missing, Run
+from ml.images.form import Form
+from ml.inference import batch
+from ml.inference.engines import ENGINES, open_run
+from ml.inference.onnx import need
+from ml.stats.calibration import softmax
+from ml.stats.ood import OodModel, Reference, usual
+
+if TYPE_CHECKING:
+    from ml.inference.classifier import Classifier
+    from ml.inference.contract import Engine
+
+OPEN = 6  # networks held at once, 4 MB each and their reference features
+OUTPUTS = 512  # kept answers, a few kB each
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a network makes of one picture. Do not write to the arrays: they are kept.
+
+    probabilities: float32 [classes]; features: float32 [d], the input of the last layer, None where another engine than
+    torch computed it; seconds: the forward pass.
+    """
+
+    probabilities: np.ndarray
+    features: np.ndarray | None
+    seconds: float
+
+
+class Network:
+    """One run ready to answer; whatever it needs is loaded when it is first asked for, by one thread at a time."""
+
+    def __init__(self, data: RunData, store: Store, lock: threading.RLock) -> None:
+        self.run: Run = data.run
+        self.classes: tuple[str, ...] = tuple(data.classes)
+        self._store, self._lock = store, lock
+        self._engines: dict[str, Engine] = {}
+
+    @property
+    def run_id(self) -> str:
+        return self.run.run_id
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What stands for this network among kept answers: its name and its weights."""
+        return self.run_id, self.run.manifest["weights"]["sha256"]
+
+    @cached_property
+    def _classifier(self) -> "Classifier":
+        import torch
+
+        from ml.inference.classifier import Classifier
+
+        torch.set_num_threads(1)  # one picture gains nothing from two, and a fork after OpenMP has run would hang
+        return Classifier.open(self.run)
+
+    @property
+    def classifier(self) -> "Classifier":
+        """The network in torch, which explains too. Raises Broken."""
+        with self._lock:
+            return self._classifier
+
+    def engine(self, name: str) -> "Engine":
+        """What computes the answers. Raises Missing with its command, Broken, ValueError for an unknown name."""
+        if name == "torch":
+            return self.classifier
+        if name not in ENGINES:
+            raise ValueError(f"unknown engine {name!r}")
+        with self._lock:
+            if name not in self._engines:
+                need("onnxruntime")
+                self._engines[name] = open_run(self.run, name)
+            return self._engines[name]
+
+    @cached_property
+    def _form(self) -> Form:
+        return batch.form_of(self._store.library, self.run)
+
+    @property
+    def form(self) -> Form:
+        """Read from 1,000 of the run's reference pictures; without them, no background is taken for granted."""
+        with self._lock:
+            return self._form
+
+    @cached_property
+    def _reference(self) -> Reference:
+        arrays = self.run.arrays("features")
+        ids = arrays["reference_id"]
+        try:
+            pictures = self._store.pictures(self.run.manifest["dataset"]["name"], "reference")
+            labels = pictures.labels[[pictures.row(int(i)) for i in ids]]
+        except (Missing, Broken):
+            labels = None
+        return Reference(arrays["reference"], ids, usual(self.run.table("neighbours")), labels)
+
+    @property
+    def reference(self) -> Reference:
+        """Raises Missing or Broken where `features` or `neighbours` is."""
+        with self._lock:
+            return self._reference
+
+    @cached_property
+    def _ood_model(self) -> OodModel | None:
+        if "familiarity" not in self.run.nouns:
+            return None
+        try:
+            return OodModel(self.run.arrays("familiarity"))
+        except ValueError as error:
+            raise Broken(f"familiarity of run {self.run_id}: {error}") from error
+
+    @property
+    def ood_model(self) -> OodModel | None:
+        """What tells strange pictures from others, None for a run without the noun familiarity. Raises Broken."""
+        with self._lock:
+            return self._ood_model
+
+
+class Networks:
+    """The networks of a store's runs.
+
+    One lock guards torch: its threads would fight over two cores, and explanations hang hooks on the network.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.lock = threading.RLock()
+        self._opened, self._outputs = Cache(OPEN), Cache(OUTPUTS)
+
+    def open(self, run_id: str | None) -> Network:
+        """The network of a run, of the store's default when None. Raises Missing or Broken."""
+        data = self.store.open(run_id)
+        # a run's weights never change, but another of its name may come, and it may get another noun
+        digests = tuple(sorted((noun, entry["sha256"]) for noun, entry in data.manifest["nouns"].items()))
+        key = (data.run_id, data.manifest["weights"]["sha256"], digests, data.picture_set)
+        return self._opened.get(key, lambda: Network(data, self.store, self.lock))
+
+    def output(self, network: Network, image: np.ndarray, engine: str = "torch") -> Output:
+        """One forward pass for whoever asks the same, at the same time or later.
+
+        image: uint8 [h, w, c] of the network's form. Raises what `Network.engine` raises, ValueError for another form.
+        """
+
+        def ask() -> Output:
+            asked = network.engine(engine)
+            with self.lock:
+                began, features = time.perf_counter(), None
+                if engine == "torch":
+                    logits, every = network.classifier.logits_and_features(image[None])
+                    probabilities, features = softmax(logits)[0], every[0]
+                else:
+                    probabilities = asked.probabilities(image[None])[0]
+                return Output(probabilities, features, time.perf_counter() - began)
+
+        return self._outputs.get((*network.key, engine, digest(image)), ask)
+
+
+def digest(images: np.ndarray) -> Hashable:
+    """What stands for pictures among kept answers; nothing of the pictures can be told from it."""
+    return hashlib.sha256(np.ascontiguousarray(images).data).digest(), images.shape

@@ -1,0 +1,70 @@
+"""Asks how unlike the training pictures one is (out of distribution, OOD), and which of them is nearly the same."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from dashboard.data.cache import Cache
+from dashboard.services.networks import Network, Networks, digest
+from ml.artifacts.reader import Broken, Missing
+from ml.data.duplicates import LIMIT, Index
+from ml.stats.ood import Familiarity
+
+PERCENTILES = 512  # kept, one number each
+INDICES = 2  # data sets whose lengths of vectors are kept; the pictures themselves are the store's
+
+
+class OodDetector:
+    """Holds pictures against the training pictures of every run of a store."""
+
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
+        self._percentiles, self._indices = Cache(PERCENTILES), Cache(INDICES)
+
+    def familiarity(
+        self, run_id: str | None, image: np.ndarray, *, itself: int | None = None, rival: int | None = None
+    ) -> Familiarity:
+        """How unlike the training pictures one is. image: uint8 [h, w, c] of the network's form.
+
+        itself: its id where it is a reference picture; rival: a class whose nearest picture is wanted. Raises Missing
+        (with the command that helps) or Broken.
+        """
+        network = self._networks.open(run_id)
+        reference, model = network.reference, network.ood_model
+        features = self._networks.output(network, image).features
+        assert features is not None  # torch's
+        found = reference.look_up(features, itself=itself, rival=rival)
+        if model is None:
+            return found
+        # the neighbours stay the evidence; how unusual it is, all layers say
+        percentile = self._percentiles.get((*network.key, digest(image)), lambda: self._percentile(network, image))
+        return replace(found, percentile=percentile, n=model.n, layers=True)
+
+    def _percentile(self, network: Network, image: np.ndarray) -> float:
+        model = network.ood_model
+        assert model is not None
+        with self._networks.lock:
+            statistics = network.classifier.statistics(image[None])
+        try:
+            return model.percentile(float(model.scores(statistics)[0]))
+        except ValueError as error:
+            raise Broken(f"familiarity of run {network.run_id}: {error}") from error
+
+    def unlike(self, run_id: str, image: np.ndarray) -> bool | None:
+        """Whether the picture is called unlike the training data; None where that cannot be told."""
+        try:
+            return self.familiarity(run_id, image).unlike
+        except (Missing, Broken):
+            return None
+
+    def near_duplicate(self, run_id: str | None, image: np.ndarray) -> tuple[int, float] | None:
+        """Id and distance of the reference picture that is nearly the same, None where there is none.
+
+        image: uint8 [h, w, c] of the network's form; distances are those of ml.data.duplicates. Raises Missing, Broken.
+        """
+        network = self._networks.open(run_id)
+        store, name = self._networks.store, network.run.manifest["dataset"]["name"]
+        pictures = store.pictures(name, "reference")
+        index = self._indices.get(store.picture_set(name), lambda: Index(pictures.images))
+        row, distance = index.nearest(image)
+        return (int(pictures.ids[row]), distance) if distance <= LIMIT else None

@@ -1,0 +1,94 @@
+"""Turning and cutting a picture, and which point of the upright one each of its points shows."""
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from ml.images.form import Work, frame_pixels, pil
+
+# one EXIF orientation each: what undoes it
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+LEAN = 40  # degrees up to which a leaning thing is straightened
+
+
+def shape_upright(shape: tuple[int, ...], orientation: int) -> tuple[int, ...]:
+    return (shape[1], shape[0], shape[2]) if orientation >= 5 else shape
+
+
+def rotated(work: Work, degrees: float) -> Work:
+    """Counter-clockwise; what comes into the picture is ground."""
+    image, size = work.image, work.image.shape
+    if degrees % 90 == 0 and work.ground is None:
+        turned = np.rot90(image, int(degrees // 90))
+        return replace(work, image=turned, place=placed_turn(work, degrees, turned))
+    fill = tuple(int(level) for level in np.median(frame_pixels(image), axis=0))
+    picture = pil(image).rotate(
+        degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=fill if len(fill) > 1 else fill[0]
+    )
+    turned = np.array(picture).reshape(picture.height, picture.width, -1)
+    work = replace(work, place=placed_turn(work, degrees, turned))
+    if work.ground is None or work.thing is None:
+        return replace(work, image=turned)
+    inside = Image.new("L", (size[1], size[0]), 255).rotate(degrees, Image.Resampling.NEAREST, expand=True)
+    # the ground is a plane, which goes on beyond the picture
+    angle, first = np.deg2rad(degrees), work.ground[0, 0]
+    right, down = (work.ground[0, -1] - first) / (size[1] - 1), (work.ground[-1, 0] - first) / (size[0] - 1)
+    y, x = np.mgrid[0 : turned.shape[0], 0 : turned.shape[1]].astype(np.float32)
+    x, y = x - (turned.shape[1] - 1) / 2, y - (turned.shape[0] - 1) / 2
+    was_x = np.cos(angle) * x - np.sin(angle) * y + (size[1] - 1) / 2
+    was_y = np.sin(angle) * x + np.cos(angle) * y + (size[0] - 1) / 2
+    ground = np.clip(first + was_x[..., None] * right + was_y[..., None] * down, 0, 255).astype(np.float32)
+    outside = np.asarray(inside) == 0
+    turned[outside] = np.rint(ground[outside])
+    thing = np.asarray(Image.fromarray(work.thing).rotate(degrees, Image.Resampling.NEAREST, expand=True))
+    return replace(work, image=turned, ground=ground, thing=thing)
+
+
+def placed(
+    work: Work,
+    *,
+    x: float = 0.0,
+    y: float = 0.0,
+    right: tuple[float, float] = (1.0, 0.0),
+    down: tuple[float, float] = (0.0, 1.0),
+) -> np.ndarray:
+    """The place of a picture whose corner is at (x, y) of the present one, where its pixels lead right and down."""
+    return work.place @ np.array([[right[0], down[0], x], [right[1], down[1], y], [0.0, 0.0, 1.0]])
+
+
+def placed_turn(work: Work, degrees: float, turned: np.ndarray) -> np.ndarray:
+    """The place of the picture turned counter-clockwise about its middle."""
+    angle = np.deg2rad(degrees)
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    (height, width), (tall, wide) = work.image.shape[:2], turned.shape[:2]
+    x = width / 2 - (cos * wide - sin * tall) / 2
+    y = height / 2 - (sin * wide + cos * tall) / 2
+    return placed(work, x=x, y=y, right=(cos, sin), down=(-sin, cos))
+
+
+def leaning_angle(thing: np.ndarray) -> float:
+    """By how many degrees a shape, bool [h, w], must be turned counter-clockwise to stand straight; 0 where it does."""
+    rows, columns = np.flatnonzero(thing.any(axis=1)), np.flatnonzero(thing.any(axis=0))
+    shape = Image.fromarray(thing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]).convert("L")
+    shape.thumbnail((48, 48), Image.Resampling.BOX)
+    room = Image.new("L", (80, 80))
+    room.paste(shape, ((80 - shape.width) // 2, (80 - shape.height) // 2))
+    room = room.filter(ImageFilter.GaussianBlur(1))  # steps of a coarse outline are no edges
+
+    def edges(angle: int) -> float:
+        turned = np.asarray(room.rotate(angle, Image.Resampling.BILINEAR), np.float32)
+        sharp = sum(float((np.diff(turned.sum(axis=axis)) ** 2).sum()) for axis in (0, 1))
+        return sharp * (1 - 0.2 * (angle / 30) ** 2)  # where it hardly matters, the smaller angle
+
+    coarse = max(range(-LEAN, LEAN + 1, 4), key=edges)
+    found = max((coarse - 2, coarse, coarse + 2), key=edges)
+    return float(found) if abs(found) > 2 else 0.0

@@ -1,0 +1,60 @@
+"""What a classifier must offer, whatever computes it: the app asks no network for anything that is not named here.
+
+`ImageClassifier` is the least, and enough for predictions, curves, preparation variants, batches and corruptions.
+`Engine` adds what lies before the last layer, which neighbours and the projection read, and a latency.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+BATCH = (
+    250  # pictures in one question; what fits the processor's cache: half as long as with 1,000, a quarter the memory
+)
+LATENCY_TIMES, LATENCY_WARM_UP = 200, 20
+
+
+class ImageClassifier(Protocol):
+    """Pictures in, probabilities out.
+
+    classes: names, by class id; shape: (height, width, channels) of the pictures it takes.
+    """
+
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one, n from 1 on, each row its own
+        picture's alone. Raises ValueError for pictures of another type or shape."""
+
+
+class Engine(ImageClassifier, Protocol):
+    """A run's network, computed by torch or by onnxruntime."""
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """images: uint8 [n, h, w, c] → float32 [n, d], the input of the last layer."""
+
+    def logits_and_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """images: uint8 [n, h, w, c] → float32 logits [n, classes] and features [n, d]."""
+
+    def latency(self) -> float:
+        """Median milliseconds from one picture to its logits, on one processor thread."""
+
+
+def check(images: np.ndarray, shape: tuple[int, int, int]) -> None:
+    """Raise ValueError unless these are uint8 [n, *shape]."""
+    if images.dtype != np.uint8 or images.shape[1:] != shape:
+        raise ValueError(f"pictures must be uint8 [n, {shape}], got {images.dtype} {images.shape}")
+
+
+def median_latency(ask: Callable[[], object]) -> float:
+    """Median milliseconds of one call, after LATENCY_WARM_UP others."""
+    times = []
+    for _ in range(LATENCY_WARM_UP + LATENCY_TIMES):
+        began = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - began)
+    return round(1000 * statistics.median(times[LATENCY_WARM_UP:]), 3)

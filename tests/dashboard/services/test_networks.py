@@ -1,0 +1,82 @@
+"""Networks that are open: who gets in, who shares, when torch comes."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.data.store import Store
+from dashboard.services.networks import Networks
+from ml.artifacts.reader import Broken, Missing
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_an_unknown_run_is_missing_and_a_damaged_one_broken(asking, home):
+    blank = np.zeros((28, 28, 1), np.uint8)
+    with pytest.raises(Missing, match="nowhere"):
+        asking.predictor.predict("nowhere", blank)
+    weights = home / "runs" / "toy" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    with pytest.raises(Broken, match="checksum"):
+        asking.predictor.predict("toy", blank)
+
+
+def test_no_run_at_all_names_the_command(no_artifacts, tmp_path):
+    with pytest.raises(Missing) as missing:
+        Networks(Store(no_artifacts, tmp_path / "nothing")).open(None)
+    assert "train" in missing.value.command
+
+
+def test_a_run_that_goes_is_forgotten(asking, home):
+    blank = np.zeros((28, 28, 1), np.uint8)
+    assert asking.predictor.predict("toy", blank).run == "toy"
+    (home / "runs" / "toy").rename(home / "runs" / "moved.partial")
+    with pytest.raises(Missing):
+        asking.predictor.predict("toy", blank)
+
+
+def test_many_threads_get_the_same_answer(asking, toy):
+    images = toy.pictures("test").images[:8]
+    alone = [asking.predictor.predict("toy", image).probabilities for image in images]
+    wrong: list[int] = []
+
+    def ask(seed: int) -> None:
+        for place in np.random.default_rng(seed).integers(0, 8, 20):
+            asking.explainer.explain("toy", images[place], int(place) % 4)
+            if not np.array_equal(asking.predictor.predict("toy", images[place]).probabilities, alone[place]):
+                wrong.append(int(place))
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_torch_comes_with_the_first_question_and_runs_on_one_thread(home, no_artifacts):
+    code = f"""
+import sys, numpy as np
+from pathlib import Path
+from dashboard.data.store import Store
+from dashboard.services.container import Services
+from dashboard.services.jobs import Jobs
+asking = Services(Store(Path({str(no_artifacts)!r}), Path({str(home)!r})), Jobs(Path({str(home)!r})))
+assert "torch" not in sys.modules
+asking.warm("toy").join()
+import torch
+assert torch.get_num_threads() == 1
+assert "captum" in sys.modules
+print(asking.predictor.predict("toy", np.zeros((28, 28, 1), np.uint8)).run)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "toy"
+
+
+def test_warming_an_unknown_run_is_quiet(asking):
+    asking.warm("nowhere").join(30)
