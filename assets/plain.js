@@ -94,5 +94,19 @@
     return createElement(tag, { ref: place });
   }
 
-  window.fashion_forward = { Plain, Shape };
+  /* A select whose options stand under headings where there is more than one. */
+  function Picker({ id, options, value, placeholder, setProps }) {
+    const { createElement } = window.React, groups = new Map();
+    for (const { group, ...one } of options || []) groups.set(group || '', [...(groups.get(group || '') || []), one]);
+    const lines = (all) => all.map(({ label, ...one }) => createElement('option', { key: one.value, ...one }, label));
+    const none = value === null || value === undefined;
+    const empty = none && createElement('option', { key: '', value: '', disabled: true, hidden: true }, placeholder || '');
+    const parts = [...groups].map(([label, all]) => (
+      groups.size > 1 && label ? createElement('optgroup', { key: label, label }, lines(all)) : lines(all)
+    ));
+    const change = (e) => setProps({ value: e.target.value });
+    return createElement('select', { id, className: 'form-select', value: none ? '' : value, onChange: change }, empty, parts);
+  }
+
+  window.fashion_forward = { Picker, Plain, Shape };
 })();

@@ -1,9 +1,7 @@
 """The frame every page stands in: the Dash object, navigation, run picker, theme, sample drawer."""
 
 from pathlib import Path
-from types import ModuleType
 
-import dash_bootstrap_components as dbc
 import plotly.io as pio
 from dash import Dash, Input, Output, State, dcc, html
 from dash.background_callback.managers import BaseBackgroundCallbackManager
@@ -12,9 +10,12 @@ from flask import request
 
 from dashboard import theme
 from dashboard.api import routes, statuses
-from dashboard.components import button, icon, panel_states, plain, sample_drawer, selection_bar
+from dashboard.components import button, explanations, panel_states, plain, sample_drawer, selection_bar
+from dashboard.components.icons import icon
+from dashboard.components.page import Page, merged
+from dashboard.components.picker import Picker, group, together
 from dashboard.data.store import Store
-from dashboard.pages import PAGES
+from dashboard.pages import PAGES, TABLES, VIEWS
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
@@ -105,12 +106,12 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     register(app, services)
     sample_drawer.register(app, services)
     server = app.server
-    routes.register(server, services)
+    routes.register(server, services, merged([TABLES, explanations.TABLES]), VIEWS)
     compression.install(server)
-    security.install(app, pages=[page.PATH for page in PAGES], read_only=read_only, known=statuses.known)
+    security.install(app, pages=[page.path for page in PAGES], read_only=read_only, known=statuses.known)
     rate_limits.install(server, pace)
     try:
-        proxy.install(server, prefix=serve.prefix(), proxies=serve.trusted_proxies(), pages=[p.PATH for p in PAGES])
+        proxy.install(server, prefix=serve.prefix(), proxies=serve.trusted_proxies(), pages=[p.path for p in PAGES])
     except ValueError as wrong:
         serve.stop(str(wrong))
     return app
@@ -129,7 +130,7 @@ def frame(services: Services) -> html.Div:
         **{"data-page": "/", "aria-label": "Fashion Forward, home"},
     )
     picker = html.Div(
-        [html.Label("Run", htmlFor=PICKER, className="label quiet"), dbc.Select(id=PICKER, options=[])],
+        [html.Label("Run", htmlFor=PICKER, className="label quiet"), Picker(PICKER)],
         className="runpick",
     )
     toggle = html.Button(
@@ -188,7 +189,7 @@ def register(app: Dash, services: Services) -> None:
         State(URL, "search"),
     )
     def draw_page(pathname: str | None, search: str | None):
-        page = next((page for page in PAGES if pathname == page.PATH), None)
+        page = next((page for page in PAGES if pathname == page.path), None)
         content = page.layout(services, Selection.parse(search)) if page else nowhere()
         return tuple(map(plain.settled, (content, [link(p, p is page) for p in PAGES])))
 
@@ -266,7 +267,7 @@ def register(app: Dash, services: Services) -> None:
         marks, entries = services.store.marks(), services.store.runs()
         shown = services.store.used(Selection.parse(search).run)
         listed = [entry for entry in entries if not marks.of(entry.run_id).archived or entry.run_id == shown]
-        offered = [option(entry, marks) for entry in listed]
+        offered = together(option(entry, marks) for entry in listed)
         if offered == options and shown == value:
             raise PreventUpdate
         return offered, shown, plain.settled(foot(services, shown))
@@ -284,15 +285,17 @@ def option(entry: RunEntry, marks: RunMetadata) -> dict[str, object]:
     """One line of the run picker, title first; a broken run can be seen but not chosen."""
     name = marks.name(entry.run_id)
     if not entry.ok:
-        return {"value": entry.run_id, "label": f"{name} · broken", "disabled": True, "title": entry.reason}
+        words, under = f"{name} · broken", group(entry)
+        return {"value": entry.run_id, "label": words, "group": under, "disabled": True, "title": entry.reason}
     result = entry.manifest["results"]["test"]
-    return {"value": entry.run_id, "label": f"{name} · {100 * result['correct'] / result['n']:.1f} %"}
+    words = f"{name} · {100 * result['correct'] / result['n']:.1f} %"
+    return {"value": entry.run_id, "label": words, "group": group(entry)}
 
 
-def link(page: ModuleType, current: bool) -> html.Li:
+def link(page: Page, current: bool) -> html.Li:
     """A page in the navigation."""
     mark = {"aria-current": "page"} if current else {}
-    return html.Li(html.A(page.TITLE, href=page.PATH, **{"data-page": page.PATH}, **mark))
+    return html.Li(html.A(page.title, href=page.path, **{"data-page": page.path}, **mark))
 
 
 def foot(services: Services, run_id: str | None) -> list:

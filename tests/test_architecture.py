@@ -108,8 +108,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "builders that more than one page uses, and the sample drawer",
     ),
     "dashboard.exports": (
-        ("dashboard.components", "dashboard.analysis", "dashboard.services", "dashboard.data", "dashboard.records",
-         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme", *TORCHLESS),
+        ("dashboard.analysis", "dashboard.services", "dashboard.data", "dashboard.records", "dashboard.figures",
+         "dashboard.format", "dashboard.state", "dashboard.theme", *TORCHLESS),
         "what leaves a page as a file: tables and reports",
     ),
     "dashboard.api": (

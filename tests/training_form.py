@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboard.pages.training.form import CONTROLS
+from dashboard.pages.training.form_fields import CONTROLS
 from dashboard.services.jobs import FIELDS
 
 

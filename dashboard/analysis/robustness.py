@@ -373,6 +373,3 @@ def attempt_rows(services: Services, selection: Selection) -> tuple[list[str], l
         ]
         for i, j, k in np.ndindex(asked.image.shape)
     ]  # fmt: skip
-
-
-TABLES = {"robustness": corruption_rows, "attacks": attack_rows, "flipped": flip_rows, "attack": attempt_rows}

@@ -1,11 +1,14 @@
 """GET /export/… and /training/log/…: what a page shows, as a file. A run is opened where the page shows it."""
 
+from collections.abc import Mapping
+
 from flask import Flask, Response, request, send_file
 
 from dashboard.api.requests import selection
 from dashboard.exports import feature_space, report, runs_csv, tables
 from dashboard.services.container import Services
 from dashboard.web.errors import SENTENCES, RequestError
+from ml.artifacts.reader import Missing
 
 
 def attached(content: str | bytes, name: str, kind: str = "text/csv") -> Response:
@@ -14,13 +17,20 @@ def attached(content: str | bytes, name: str, kind: str = "text/csv") -> Respons
     return Response(content, mimetype=kind, headers=headers)
 
 
-def register(server: Flask, services: Services) -> None:
-    """Add them; those of decisions, feedback, runs and monitoring stand beside their own routes."""
+def register(
+    server: Flask, services: Services, builders: Mapping[str, tables.Builder], views: Mapping[str, report.Show]
+) -> None:
+    """Add them. builders: table by noun; views: what the report of a page shows, "" for that of a selection.
+
+    Those of decisions, feedback, runs and monitoring stand beside their own routes.
+    """
 
     @server.get("/export/<noun>.csv")
     def export(noun: str) -> Response:
         chosen = selection()
-        names, head, rows = tables.of(services, noun, chosen)
+        if noun not in builders:
+            raise Missing("There is no such table.")
+        names, (head, rows) = builders[noun](services, chosen)
         return attached(tables.written(head, rows), f"{names}-{noun}-{chosen.split}.csv")
 
     @server.get("/export/runs.csv")
@@ -32,9 +42,9 @@ def register(server: Flask, services: Services) -> None:
     def export_report(page: str = "") -> Response:
         query = request.query_string.decode("latin-1")
         chosen, address = selection(), f"/{page}?{query}" if query else f"/{page}"
-        if page not in report.VIEWS:
+        if page not in views:
             raise RequestError(404, SENTENCES[404])
-        text = report.html(services, chosen, address, page)
+        text = report.html(services, chosen, address, views[page])
         names = (services.store.used(chosen.run), chosen.split, page, "report.html")
         return attached(text, "-".join(filter(None, names)), "text/html")
 

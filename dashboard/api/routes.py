@@ -1,5 +1,7 @@
 """Every route of the app that is no page of Dash's, registered in one place."""
 
+from collections.abc import Mapping
+
 from flask import Flask
 
 from dashboard.api import (
@@ -17,9 +19,10 @@ from dashboard.api import (
     whatif,
 )
 from dashboard.api.openapi import Operation
+from dashboard.exports import report, tables
 from dashboard.services.container import Services
 
-GROUPS = (predict, batch, explain, whatif, runs, feedback, decisions, images, exports, metrics, health)
+GROUPS = (predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, health)
 
 
 def described() -> list[Operation]:
@@ -28,8 +31,11 @@ def described() -> list[Operation]:
     return [operation for group in groups for operation in group.OPERATIONS]
 
 
-def register(server: Flask, services: Services) -> None:
-    """Add all of them to the server."""
+def register(
+    server: Flask, services: Services, builders: Mapping[str, tables.Builder], views: Mapping[str, report.Show]
+) -> None:
+    """Add all of them to the server. builders, views: what the pages offer as tables and reports, by name."""
     for group in GROUPS:
         group.register(server, services)
+    exports.register(server, services, builders, views)
     openapi.register(server, described())

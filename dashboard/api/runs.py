@@ -11,8 +11,8 @@ from dashboard.api.openapi import ERRORS, FILE, Count, Operation, Reply, Respons
 from dashboard.api.requests import ComputeRequest, form, writable
 from dashboard.records.runs import Mark
 from dashboard.services.container import Services
-from dashboard.services.runs import UPLOAD_BYTES
 from dashboard.web.errors import SENTENCES, RequestError
+from ml.publishing.run_archive import UPLOAD_BYTES
 
 PATH = "/api/v1/runs"
 GRAPHS = {"onnx": ".onnx", "int8": "-int8.onnx"}  # noun → the end of its file's name

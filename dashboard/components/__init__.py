@@ -32,13 +32,14 @@ STATES = {
 
 
 def card(
-    title: str, help_text: str, body: Any, *, tools: Any = None, span: int = 12, id: str | None = None, level: int = 2
+    title: str, help_text: Any, body: Any, *, tools: Any = None, id: str | None = None, level: int = 2
 ) -> html.Article:
-    """A card: title, one sentence on how to read it, tools at the right, body. span: columns of twelve.
+    """A card: title, one sentence on how to read it, tools at the right, body. help_text: of a text, its first line.
 
     Where the body has a chart, the tools end with a menu that saves it as a picture.
     """
-    heading = [getattr(html, f"H{level}")(title, className="card-title"), html.P(help_text) if help_text else None]
+    sentence = help_text.partition("\n")[0] if isinstance(help_text, str) else help_text
+    heading = [getattr(html, f"H{level}")(title, className="card-title"), html.P(sentence) if sentence else None]
     found = html.Div(body)
     if any(isinstance(part, dcc.Graph) for part in found._traverse()):
         tools = [*(tools if isinstance(tools, list | tuple) else [] if tools is None else [tools]), save_menu()]
@@ -46,7 +47,7 @@ def card(
         [html.Div(heading), html.Div(tools, className="tools") if tools is not None else None], className="card-h"
     )
     more = {"id": id} if id else {}
-    return html.Article([head, *(body if isinstance(body, list) else [body])], className=f"ff-card c{span}", **more)
+    return html.Article([head, *(body if isinstance(body, list) else [body])], className="ff-card", **more)
 
 
 def page_head(title: str, sentence: Any, actions: Any = None) -> html.Div:
@@ -99,8 +100,8 @@ def csv_link(href: str, words: str = "CSV", name: str = "") -> html.A:
 def report_link(page: str, query: str | None = None) -> html.A:
     """A small button that downloads the report of a view as one file.
 
-    page: a key of dashboard.exports.report_views.VIEWS; query: of the view; without it the address as it
-    is by then, which assets/clientside.js adds.
+    page: its name, '' for that of a selection; query: of the view; without it the address as it is by then, which
+    assets/clientside.js adds.
     """
     base = f"/export/{page}-report.html" if page else "/export/report.html"
     more = {"data-follows": base} if query is None else {}

@@ -1,18 +1,45 @@
-"""The frame of a bar chart over classes: names as buttons at the left, the chart, values at the right."""
+"""A panel of bars over classes: names as buttons at the left, the chart, values at the right, a table as CSV.
+
+A panel named `<id>` has the parts `<id>-face`, `<id>-names`, `<id>-graph`, `<id>-values`, `<id>-bars` and `<id>-csv`;
+where there is a choice, `<id>-select`.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, html
 
-from dashboard.components import clicks, graph, plain
+from dashboard import theme
+from dashboard.components import clicks, csv_link, graph, plain, segmented
+from dashboard.components.panel import panel_callback, slot
+from dashboard.exports.tables import url
 from dashboard.format.proportion import Proportion
 from dashboard.state.selection import Selection
 
+Options = list[dict[str, str]]
 
-def layout(id: str) -> html.Div:
-    """Parts `<id>-names`, `<id>-graph` and `<id>-values` are filled by the panel's callback."""
+
+@dataclass(frozen=True)
+class Bars:
+    """A chart with the buttons at its left and the (value, doubt or gap) at its right, a line a class from the top.
+
+    options: what the choice offers, where that follows from the data.
+    """
+
+    figure: dict[str, Any]
+    names: list
+    values: Sequence[tuple[str, str]]
+    options: Options | None = None
+
+
+def layout(id: str) -> list:
+    """The body of the card; `register` fills it."""
+    return [slot(f"{id}-face"), chart(id)]
+
+
+def chart(id: str) -> html.Div:
+    """Names, bars and values, without a face."""
     return html.Div(
         [
             plain.place(f"{id}-names", className="names"),
@@ -24,21 +51,60 @@ def layout(id: str) -> html.Div:
     )
 
 
-def register(app: Dash, id: str, field: str, start: Callable[[Selection], Selection] = Selection.explicit) -> None:
-    """A click on a bar narrows the selection by its class; start: what the address stands for where it says nothing."""
+def tools(id: str, choices: Sequence[tuple[str, str]] = (), label: str = "") -> list:
+    """Of the card: what can be chosen, the first at the start, and the table."""
+    chosen = [segmented(f"{id}-select", choices, choices[0][0], label)] if choices else []
+    return [*chosen, html.Span(id=f"{id}-csv")]
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(f"{id}-graph", "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
+
+def register(
+    app: Dash,
+    id: str,
+    field: str,
+    noun: str,
+    draw: Callable[[Selection, str, str], Bars],
+    *,
+    choice: bool = False,
+    options: bool = False,
+    start: Callable[[Selection], Selection] = Selection.explicit,
+) -> None:
+    """Redrawn with the address; a click on a bar narrows the selection by its class.
+
+    draw: (selection, what is chosen, mode) → the bars; may raise Missing, Broken. field: true or pred. noun: of the
+    table. choice: whether there is one; options: whether `draw` says what it offers. start: what the address stands for
+    where it says nothing.
+    """
+
+    @panel_callback(
+        app,
+        f"{id}-face",
+        Output(f"{id}-graph", "figure"),
+        plain.children(f"{id}-names"),
+        plain.children(f"{id}-values"),
+        Output(f"{id}-bars", "style"),
+        Output(f"{id}-csv", "children"),
+        *([Output(f"{id}-select", "options")] if options else []),
+        Input("url", "search"),
+        *([Input(f"{id}-select", "value")] if choice else []),
+        Input(theme.STATE, "data"),
     )
-    def choose_class(click: Any, keys: dict | None, search: str | None):
-        name = clicked_class(click)
-        if name is None:
-            raise PreventUpdate
-        return start(Selection.parse(search)).toggle(field, name, add=bool((keys or {}).get("ctrl"))).query()
+    def draw_bars(search: str | None, *given: Any):
+        selection = Selection.parse(search)
+        bars = draw(selection, str(given[0]) if choice else "", theme.mode_of(given[-1]))
+        drawn = (
+            bars.figure,
+            bars.names,
+            value_lines(bars.values),
+            {"--n": len(bars.names)},
+            csv_link(url(noun, selection)),
+        )
+        return (*drawn, bars.options) if options else drawn
+
+    def chosen(selection: Selection, click: object, keys: clicks.Keys) -> Selection | None:
+        name = clicks.name(click, "y")
+        return start(selection).toggle(field, name, add=keys.ctrl) if name is not None else None
+
+    clicks.lead(app, f"{id}-graph", chosen, keyed=True)
 
 
 def name_button(start: Selection, field: str, name: str, words: str) -> html.Button:
@@ -56,23 +122,19 @@ def name_button(start: Selection, field: str, name: str, words: str) -> html.But
     )
 
 
-def named_right(start: Selection, classes: Sequence[str], shares: Sequence[Proportion]) -> tuple[list, list[html.Span]]:
-    """Names and values of a chart of how many of each true class are named right."""
-    names, lines = [], []
+def accuracies(
+    start: Selection, classes: Sequence[str], shares: Sequence[Proportion]
+) -> tuple[list, list[tuple[str, str]]]:
+    """Names and values of a chart of the accuracy of each true class."""
+    names, values = [], []
     for name, share in zip(classes, shares, strict=True):
         low, high = share.ends
         doubt = f"interval {100 * low:.1f} to {100 * high:.1f}, {share.count} of {share.n}"
         names.append(name_button(start, "true", name, f"{name} {share.percent} percent, {doubt}"))
-        lines.append((share.percent if share.n else "–", f"±{50 * (high - low):.1f}"))
-    return names, value_lines(lines)
+        values.append((share.percent if share.n else "–", f"±{50 * (high - low):.1f}"))
+    return names, values
 
 
-def value_lines(lines: Sequence[tuple[str, str]]) -> list[html.Span]:
+def value_lines(values: Sequence[tuple[str, str]]) -> list[html.Span]:
     """(value, doubt or gap) right-aligned in two columns."""
-    return [html.Span([html.B(value), html.Small(more)]) for value, more in lines]
-
-
-def clicked_class(click: object) -> str | None:
-    """The class of a clicked bar, None when the click is not one."""
-    name = clicks.point(click).get("y")
-    return name if isinstance(name, str) and len(name) <= 60 else None
+    return [html.Span([html.B(value), html.Small(more)]) for value, more in values]

@@ -10,7 +10,12 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import dot
 from dashboard.data.run import RunData
+from dashboard.exports.tables import Table, of_services
 from dashboard.format.numbers import percent
+from dashboard.services.container import Services
+from dashboard.services.explainer import NoExplanation
+from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 
 METHODS = ("grad-cam", "integrated", "occlusion")
 TITLES = {
@@ -155,3 +160,28 @@ def kept(run: RunData) -> str:
 def alt(way: str, target: Target) -> str:
     """What a map shows, for those who do not see it."""
     return f"{TITLES[way]} for {target.name}"
+
+
+def csv_rows(services: Services, selection: Selection) -> Table:
+    """One row a pixel, method and class of the grid in the drawer, before it is scaled: Grad-CAM as it is, integrated
+    gradients in logits, occlusion as the mean fall of the probability."""
+    if selection.sample is None:
+        raise Missing("There is no sample in this address.")
+    run = services.store.shown(selection.run).asked(selection)
+    predictions = run.predictions(selection.split)
+    row = predictions.row(selection.sample)
+    image = run.picture(selection.split, selection.sample)
+    body = []
+    for target in targets(predictions.probabilities[row], run.classes, int(predictions.labels[row])):
+        for way in METHODS:
+            try:
+                values = services.explainer.attribution(run.run_id, image, target.id, way)
+            except NoExplanation:
+                continue
+            body += [
+                [way, target.name, i + 1, j + 1, float(f"{value:.9g}")] for (i, j), value in np.ndenumerate(values)
+            ]
+    return ["method", "class", "row", "column", "value"], body
+
+
+TABLES = {"explanation": of_services(csv_rows)}

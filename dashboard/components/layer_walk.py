@@ -14,7 +14,9 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import theme
-from dashboard.components import button, icon, panel_states, plain
+from dashboard.components import button, plain
+from dashboard.components.icons import icon
+from dashboard.components.layer_sums import Spot, explained, pair, size
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.figures import activations as figures
@@ -23,7 +25,6 @@ from dashboard.services.container import Services
 from ml.artifacts.reader import Missing
 
 ACROSS = 8  # maps a row
-LARGEST = 5  # parts of a sum that are named, the largest first
 KINDS = {
     "Conv2d": "Convolution",
     "Conv2dSame": "Convolution",
@@ -106,8 +107,8 @@ def layout(id: str) -> html.Div:
     )
 
 
-def register(app: Dash, services: Services, id: str, given: Input, subject: Callable[[Any], Subject]) -> None:
-    """given: what says which picture; subject: reads it, raises PreventUpdate where there is none."""
+def register_steps(app: Dash, id: str, given: Input) -> None:
+    """Open and close, a layer back and on, and whose walk it is once it is open: all in the browser."""
     app.clientside_callback(
         """(clicks) => { const open = Boolean(clicks % 2); return [!open, String(open), open ? 1 : 0]; }""",
         Output(f"{id}-body", "hidden"),
@@ -138,6 +139,56 @@ def register(app: Dash, services: Services, id: str, given: Input, subject: Call
         given,
         prevent_initial_call=True,
     )
+
+
+def number(value: Any, most: int, least: int) -> int:
+    """A whole number from the browser, within its limits; the smallest for anything else."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return min(max(int(text), least), most) if text.isascii() and text.isdigit() and len(text) < 9 else least
+
+
+def title(stop: Any) -> str:
+    """'4 Residual block, 16 of 28 × 28'; a part of it: '4 · Convolution, 16 of 28 × 28'."""
+    own = stop.block.rpartition(".")[2]
+    number = f"{int(own) + 1}" if own.isdigit() else own
+    name = KINDS.get(stop.kind, stop.kind)
+    return f"{number}{' · ' if stop.inside else ' '}{name}, {len(stop.maps)} of {size(stop.maps)}"
+
+
+def words(stop: Any) -> str:
+    """What this layer does to what it was given."""
+    makes = f"{len(stop.maps)} maps of {size(stop.maps)}"
+    if stop.before is None:
+        return f"{MEANING.get(stop.kind, '')} It makes {makes}.".strip()
+    given = f"{len(stop.before)} map{'s' if len(stop.before) > 1 else ''} of {size(stop.before)}"
+    return f"{MEANING.get(stop.kind, '')} It is given {given} and makes {makes}.".strip()
+
+
+def sheet(maps: np.ndarray, chosen: int, target: str) -> list:
+    """The maps as one picture; a click on one chooses it."""
+    image = figures.sheet(maps, across=ACROSS)
+    shown = min(len(maps), figures.LIMIT)
+    columns = min(ACROSS, shown)
+    rows = -(-shown // columns)
+    across, down = 100 / columns, 100 / rows
+    frame = html.I(
+        style={
+            "left": f"{chosen % columns * across:.3f}%",
+            "top": f"{chosen // columns * down:.3f}%",
+            "width": f"{across:.3f}%",
+            "height": f"{down:.3f}%",
+        }
+    )
+    alt = f"{shown} feature maps, number {chosen + 1} is chosen; the field Map below chooses another"
+    picture = html.Img(src=inline_url(image), alt=alt, className="crisp")
+    marks = {"data-sheet": target, "data-columns": str(columns), "data-rows": str(rows), "data-count": str(shown)}
+    more = html.P(f"The first {shown} of {len(maps)}.", className="faint small") if shown < len(maps) else None
+    return [html.Div([picture, frame if chosen < shown else None], className="sheet", **marks), more]
+
+
+def register(app: Dash, services: Services, id: str, given: Input, subject: Callable[[Any], Subject]) -> None:
+    """given: what says which picture; subject: reads it, raises PreventUpdate where there is none."""
+    register_steps(app, id, given)
 
     @panel_callback(
         app,
@@ -217,219 +268,3 @@ def register(app: Dash, services: Services, id: str, given: Input, subject: Call
             pair(walked[place], found, spot, str(drawn.get("of")), f"{id}-at"),
             explained(walked[place], found, spot, theme.mode_of(mode)),
         )
-
-
-@dataclass(frozen=True)
-class Spot:
-    """One number of a layer's maps; counted from 0."""
-
-    channel: int
-    row: int
-    column: int
-
-
-def number(value: Any, most: int, least: int) -> int:
-    """A whole number from the browser, within its limits; the smallest for anything else."""
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    return min(max(int(text), least), most) if text.isascii() and text.isdigit() and len(text) < 9 else least
-
-
-def title(stop: Any) -> str:
-    """'4 Residual block, 16 of 28 × 28'; a part of it: '4 · Convolution, 16 of 28 × 28'."""
-    own = stop.block.rpartition(".")[2]
-    number = f"{int(own) + 1}" if own.isdigit() else own
-    name = KINDS.get(stop.kind, stop.kind)
-    return f"{number}{' · ' if stop.inside else ' '}{name}, {len(stop.maps)} of {size(stop.maps)}"
-
-
-def words(stop: Any) -> str:
-    """What this layer does to what it was given."""
-    makes = f"{len(stop.maps)} maps of {size(stop.maps)}"
-    if stop.before is None:
-        return f"{MEANING.get(stop.kind, '')} It makes {makes}.".strip()
-    given = f"{len(stop.before)} map{'s' if len(stop.before) > 1 else ''} of {size(stop.before)}"
-    return f"{MEANING.get(stop.kind, '')} It is given {given} and makes {makes}.".strip()
-
-
-def size(maps: np.ndarray) -> str:
-    return " × ".join(map(str, maps.shape[1:]))
-
-
-def sheet(maps: np.ndarray, chosen: int, target: str) -> list:
-    """The maps as one picture; a click on one chooses it."""
-    image = figures.sheet(maps, across=ACROSS)
-    shown = min(len(maps), figures.LIMIT)
-    columns = min(ACROSS, shown)
-    rows = -(-shown // columns)
-    across, down = 100 / columns, 100 / rows
-    frame = html.I(
-        style={
-            "left": f"{chosen % columns * across:.3f}%",
-            "top": f"{chosen // columns * down:.3f}%",
-            "width": f"{across:.3f}%",
-            "height": f"{down:.3f}%",
-        }
-    )
-    alt = f"{shown} feature maps, number {chosen + 1} is chosen; the field Map below chooses another"
-    picture = html.Img(src=inline_url(image), alt=alt, className="crisp")
-    marks = {"data-sheet": target, "data-columns": str(columns), "data-rows": str(rows), "data-count": str(shown)}
-    more = html.P(f"The first {shown} of {len(maps)}.", className="faint small") if shown < len(maps) else None
-    return [html.Div([picture, frame if chosen < shown else None], className="sheet", **marks), more]
-
-
-def pair(stop: Any, found: Any, spot: Spot, of: str, target: str) -> list:
-    """What the layer was given, with the window that was looked at, and what it made of it, with the pixel."""
-    kind = type(found).__name__
-    given = None
-    if stop.before is not None:
-        channel = spot.channel
-        if kind == "Products":
-            channel = int(found.channels[np.abs(found.parts).argmax()])
-        maps = stop.before[min(channel, len(stop.before) - 1)]
-        window = getattr(found, "window", None)
-        if window is None and stop.before.shape[1:] == stop.maps.shape[1:] and kind != "Mixed":
-            window = (spot.row, spot.column, 1, 1)
-        one = f"map {channel + 1} of {len(stop.before)}" if len(stop.before) > 1 else "one map"
-        given = html.Figure(
-            [
-                html.Div([painted(maps, "What goes in"), frame(window, maps.shape)], className="shot"),
-                html.Figcaption(f"goes in: {one}, {size(stop.before)}"),
-            ]
-        )
-    made = stop.maps[spot.channel]
-    height, width = made.shape
-    marks = {
-        "data-pixels": target,
-        "data-of": of,
-        "data-rows": str(height),
-        "data-columns": str(width),
-        "data-row": str(spot.row),
-        "data-column": str(spot.column),
-    }
-    answer = html.Figure(
-        [
-            html.Div(
-                [painted(made, "What comes out"), frame((spot.row, spot.column, 1, 1), made.shape)],
-                className="shot",
-                tabIndex="0",
-                role="group",
-                **{"aria-label": f"Map {spot.channel + 1}: arrow keys choose the pixel"},
-                **marks,
-            ),
-            html.Figcaption(f"comes out: map {spot.channel + 1}, row {spot.row + 1}, column {spot.column + 1}"),
-        ]
-    )
-    return [given or html.Figure(panel_states.empty("What goes in is no picture.")), answer]
-
-
-def painted(values: np.ndarray, alt: str) -> html.Img:
-    """float [h, w] as a picture: black is zero, blue above, orange below."""
-    image = figures.paint(values, float(np.abs(values).max(initial=0)))
-    return html.Img(src=inline_url(image), alt=alt, className="crisp")
-
-
-def frame(window: tuple[int, int, int, int] | None, shape: tuple[int, ...]) -> html.I | None:
-    """A frame at top, left of height, width in pixels of a picture of this shape; cut at its edges."""
-    if window is None:
-        return None
-    top, left = max(window[0], 0), max(window[1], 0)
-    bottom, right = min(window[0] + window[2], shape[0]), min(window[1] + window[3], shape[1])
-    places = (left / shape[1], top / shape[0], (right - left) / shape[1], (bottom - top) / shape[0])
-    return html.I(style={k: f"{100 * v:.3f}%" for k, v in zip(("left", "top", "width", "height"), places, strict=True)})
-
-
-def said(value: float, digits: int = 2) -> str:
-    """'−0.31', with a true minus; '0' for nothing."""
-    text = f"{value:.{digits}f}"
-    return ("0" if float(text) == 0 else text).replace("-", "−")
-
-
-def explained(stop: Any, found: Any, spot: Spot, mode: str) -> list:
-    """How the number came about, in numbers that add up."""
-    value = html.B(said(found.value, 3))
-    match type(found).__name__:
-        case "Products":
-            return products(found, mode)
-        case "Largest":
-            most = float(np.nanmax(np.abs(found.inputs)))
-            grid = numbers(found.inputs, most, mode, "the square it looks at")
-            return [html.Div([grid, html.Span("largest", className="arrow"), html.P(value)], className="parts")]
-        case "Scaled":
-            line = (
-                f"({said(found.given, 3)} − {said(found.mean, 3)}) ÷ {said(found.spread, 3)} × {said(found.gain, 3)} "
-                f"+ {said(found.offset, 3)} = "
-            )
-            names = "(given − mean) ÷ spread × gain + offset; mean and spread are of the training pictures"
-            return [html.P([line, value], className="sum"), html.P(names, className="faint small")]
-        case "Added":
-            first, second = (came(name) for name in found.names)
-            total = found.first + found.second
-            line = f"{said(found.first, 3)} ({first}) + {said(found.second, 3)} ({second}) = "
-            if found.bent and total < 0:
-                return [html.P([line, said(total, 3), ", below zero, so ", value], className="sum")]
-            return [html.P([line, value], className="sum")]
-        case "Bent":
-            return [html.P([f"{stop.kind}({said(found.given, 3)}) = ", value], className="sum")]
-        case _:
-            why = (
-                "Attention: every patch looked at every other, so no window says where this number came from."
-                if stop.kind == "EncoderBlock"
-                else "This step does several things at once, so no single line says where this number came from."
-            )
-            return [html.P(["Here: ", value], className="sum"), html.P(why, className="faint small")]
-
-
-def came(name: str) -> str:
-    """What a part of a block is called in a sum."""
-    return f"its {name.split('.', 2)[2]}" if name else "what came in"
-
-
-def products(found: Any, mode: str) -> list:
-    """One convolution at one place: a map's window times its weights, the sums of all maps, the bias, the total."""
-    order = np.argsort(-np.abs(found.parts), kind="stable")
-    first = int(order[0])
-    inputs, weights = found.inputs[first], found.weights[first]
-    grids = [
-        numbers(inputs, float(np.abs(inputs).max()), mode, f"window of map {found.channels[first] + 1}"),
-        html.Span("×", className="arrow", **{"aria-hidden": "true"}),
-        numbers(weights, float(np.abs(weights).max()), mode, "its weights"),
-        html.Span("=", className="arrow", **{"aria-hidden": "true"}),
-        html.P(
-            [html.B(said(float(found.parts[first]), 3)), html.Small(f"{inputs.size} products, added up")],
-            className="part",
-        ),
-    ]
-    rows = [(f"map {found.channels[i] + 1}", float(found.parts[i])) for i in order[:LARGEST]]
-    rest = order[LARGEST:]
-    if len(rest):
-        rows.append((f"the other {len(rest)}" if len(rest) > 1 else "the other one", float(found.parts[rest].sum())))
-    rows.append(("bias", found.bias))
-    most = max(max(abs(amount) for _, amount in rows), 1e-12)
-    lines = [
-        html.Li(
-            [
-                html.Span(name),
-                html.Span(
-                    html.I(className="less" if amount < 0 else "", style={"width": f"{100 * abs(amount) / most:.1f}%"}),
-                    className="track",
-                ),
-                html.Span(said(amount, 3)),
-            ]
-        )
-        for name, amount in rows
-    ]
-    total = html.Li([html.B("together"), html.Span(), html.B(said(found.value, 3))], className="total")
-    return [html.Div(grids, className="parts"), html.Ul([*lines, total], className="walk-parts")]
-
-
-def numbers(values: np.ndarray, most: float, mode: str, caption: str) -> html.Figure:
-    """A grid of numbers, each on its colour of the diverging scale. values: float [rows, columns], NaN for nothing."""
-    stops = theme.palette(mode).div
-    cells = []
-    for value in values.reshape(-1):
-        if np.isnan(value):
-            cells.append(html.Span(""))
-            continue
-        colour = theme.ramp(stops, 0.5 + 0.5 * float(value) / most if most else 0.5)
-        cells.append(html.Span(said(float(value)), style={"background": colour, "color": theme.ink_on(colour)}))
-    return html.Figure([html.Div(cells, className="numgrid", style={"--n": values.shape[1]}), html.Figcaption(caption)])

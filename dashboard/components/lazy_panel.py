@@ -21,7 +21,7 @@ NEAR = """(id) => {
             if (!entries.some((entry) => entry.isIntersecting)) return;
             eye.disconnect();
             dash_clientside.set_props('%s', {data: 1});
-        }, {rootMargin: '160px'}).observe(element);
+        }, {rootMargin: '%dpx'}).observe(element);
     };
     setTimeout(() => watch(0), 100);
     return dash_clientside.no_update;
@@ -45,10 +45,15 @@ def read(asked: Any) -> Selection:
     return Selection.parse(asked)
 
 
+def watch(app: Dash, store: str, element: str, *, pixels: int = 160) -> None:
+    """The store holds 1 once the element is so near the window."""
+    # Dash calls a callback on arrival only where it has an output
+    app.clientside_callback(NEAR % (store, pixels), Output(store, "data"), Input(element, "id"))
+
+
 def register(app: Dash, id: str, element: str) -> None:
     """Watch an element; panels of it have Input(id, "data")."""
-    # Dash calls a callback on arrival only where it has an output
-    app.clientside_callback(NEAR % f"{id}-seen", Output(f"{id}-seen", "data"), Input(element, "id"))
+    watch(app, f"{id}-seen", element)
     app.clientside_callback(
         ASKED, Output(id, "data"), Input(f"{id}-seen", "data"), Input("url", "search"), State(id, "data")
     )

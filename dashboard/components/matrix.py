@@ -105,13 +105,29 @@ def register(app: Dash, id: str) -> None:
     )
 
 
-def clicked(click: object) -> tuple[str, str]:
-    """(truth, guess) of a click on the chart. Raises PreventUpdate when it is not one."""
-    point = clicks.point(click)
-    truth, guess = point.get("y"), point.get("x")
-    if not (isinstance(truth, str) and isinstance(guess, str) and len(truth) <= 60 and len(guess) <= 60):
-        raise PreventUpdate
-    return truth, guess
+def clicked(click: object) -> tuple[str, str] | None:
+    """(truth, guess) of a click on the chart, None when it is not one."""
+    truth, guess = clicks.name(click, "y"), clicks.name(click, "x")
+    return (truth, guess) if truth is not None and guess is not None else None
+
+
+def lead(app: Dash, id: str, drawn: Callable[[Selection], RunData | None], *, contrast: bool = False) -> None:
+    """A click on a cell narrows the selection to it. drawn: whose matrix it is, None where a row is a class.
+
+    contrast: with Shift, a second cell is held against the chosen one.
+    """
+
+    def choose(selection: Selection, click: object, keys: clicks.Keys) -> Selection | None:
+        cell = clicked(click)
+        if cell is None:
+            return None
+        run = drawn(selection)
+        rows, columns = behind(run, selection, *cell) if run is not None else ((cell[0],), (cell[1],))
+        if contrast and keys.shift and len(rows) == len(columns) == 1:
+            return selection.beside(*cell)
+        return selection.cell(rows, columns, add=keys.ctrl)
+
+    clicks.lead(app, f"{id}-graph", choose, keyed=True)
 
 
 def behind(run: RunData, selection: Selection, truth: str, guess: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -264,18 +280,19 @@ def toplist(
 
     hints: what a cell's number is of. contrast: a cell can be held against the chosen one.
     """
+    arrow = element("I", "→", className="faint to")
     lines = [
         element(
             "Li",
             element(
                 "Button",
                 [
-                    element("Span", [truth, element("Span", " → ", className="faint"), guess]),
+                    element("Span", [element("Span", truth), arrow, element("Span", guess)], className="pair"),
                     element("B", text),
                     element("I", style={"width": f"{100 * share:.1f}%", **style}),
                 ],
                 type="button",
-                title=(hints or {}).get((truth, guess), ""),
+                title=": ".join(filter(None, (f"{truth} → {guess}", (hints or {}).get((truth, guess), "")))),
                 **link(selection, truth, guess, contrast=contrast),
             ),
         )

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, html
 
 from dashboard.analysis import confidence
 from dashboard.components import bins, clicks, graph, plain
 from dashboard.data.run import RunData
+from dashboard.exports.tables import Table, of_run
 from dashboard.figures import calibration as figures
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -129,31 +129,19 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     return found
 
 
-def holds(services: Services, selection: Selection, field: str, k: int) -> bool:
-    """Whether there is an image in a bin that was clicked, or the bin is chosen and is let go of."""
-    if bins.is_bin(getattr(selection, field), k, BINS):
-        return True
-    try:
-        table = counts(services.store.shown(selection.run).asked(selection), selection, field)
-    except (Missing, Broken):
-        return False
-    return bool(table["n"].iloc[k])
-
-
 def register(app: Dash, services: Services, id: str) -> None:
     """A click on a bin or a dot opens its images; on a bin that holds none, nothing."""
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(f"{id}-graph", "clickData"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_bin(click: Any, search: str | None):
-        found, selection = clicked(click), Selection.parse(search)
-        if found is None or not holds(services, selection, *found):
-            raise PreventUpdate
-        return opened(selection, *found).query()
+    def choose(selection: Selection, click: object, _: clicks.Keys) -> Selection | None:
+        found = clicked(click)
+        if found is None:
+            return None
+        field, k = found
+        run = services.store.shown(selection.run).asked(selection)
+        kept = bins.is_bin(getattr(selection, field), k, BINS) or counts(run, selection, field)["n"].iloc[k]
+        return opened(selection, field, k) if kept else None
+
+    clicks.lead(app, f"{id}-graph", choose)
 
 
 def clicked(click: Any) -> tuple[str, int] | None:
@@ -165,3 +153,22 @@ def clicked(click: Any) -> tuple[str, int] | None:
     if curve in (figures.BINS_AT, figures.DOTS):
         return "conf", k
     return ("tempered", k) if curve == figures.AFTER else None
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row a bin of the confidence, and of the scaled one where there is a temperature; as the panel counts them."""
+    predictions, at = run.predictions(selection.split), confidence.counted(run, selection)
+    said = {"none": predictions.confidence}
+    if "calibration" in run.manifest["nouns"]:
+        said["temperature"] = run.tempered(selection.split)
+    rows = []
+    for scaling, values in said.items():
+        table = confidence.bins(values[at], predictions.right[at])
+        low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
+        for (a, b, n, right, c), x, y in zip(table.itertuples(index=False), low, high, strict=True):
+            doubt = (f"{c:.6f}", f"{x:.6f}", f"{y:.6f}") if n else ("", "", "")
+            rows.append([scaling, f"{a:.6f}", f"{b:.6f}", n, right, *doubt])
+    return ["scaling", "from", "to", "n", "right", "mean confidence", "low", "high"], rows
+
+
+TABLES = {"calibration": of_run(csv_rows)}

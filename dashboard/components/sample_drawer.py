@@ -4,9 +4,10 @@ import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import badge, button, evidence, explanations, icon, plain
+from dashboard.components import badge, button, evidence, explanations, plain
 from dashboard.components import layer_walk as walk
 from dashboard.components.bars import probability_bars
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
 from dashboard.data.pair import RunPair
@@ -86,7 +87,6 @@ def body() -> list:
 
 def register(app: Dash, services: Services) -> None:
     """Fill the drawer from the URL; explain in the browser's own time."""
-
     # opened and closed in the browser, so that a click which shows no sample asks the server for none
     app.clientside_callback(
         """(search, pathname, elsewhere, asked) => {

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from dash import Dash, Input, Output, State, html
 
-from dashboard.components import button, csv_link, dot, icon, plain, report_link
+from dashboard.components import button, csv_link, dot, plain, report_link
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
 from dashboard.data.run import RunData
@@ -37,7 +38,7 @@ def terms(a: str, b: str, *, paired: bool) -> Terms:
     return Terms(buckets, "one alone says", a, f"{a} confidence", True) if paired else Terms(buckets)
 
 
-def layout() -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """Place it under the scores; it sticks below the navigation."""
     return html.Div(
         [
@@ -175,13 +176,12 @@ def without_outcome(selection: Selection) -> Selection:
 
 def chip(field: str, value: str, without: Selection, mark: html.I | None = None, *, means: str = "") -> html.Button:
     """The whole chip removes it. means: shown on hover."""
-    more = {"title": means} if means else {}
     return html.Button(
         [mark, html.Span([html.Em(field), " ", value]), icon("close")],
         type="button",
         className="chip",
+        title=means or value,
         **{"data-search": without.query(), "aria-label": f"Remove {field} {value}"},
-        **more,
     )
 
 
@@ -192,9 +192,10 @@ def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
         return [
             element(
                 "Button",
-                [dot(i), value],
+                [dot(i), element("Span", value)],
                 type="button",
                 className="chip add",
+                title=value,
                 **{
                     "data-search": selection.with_(**{name: (*getattr(selection, name), value)}).query(),
                     "aria-label": f"Add {title} {value}",

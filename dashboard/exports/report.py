@@ -1,5 +1,6 @@
 """What a view says as one file: /export/report.html with the page's own query. It opens with the network off."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.comparison import verdict
 from dashboard.data.run import RunData
-from dashboard.exports.report_views import VIEWS, strip
+from dashboard.exports.report_views import View, selected, strip
 from dashboard.figures.confusion import values
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
@@ -24,6 +25,7 @@ STRIP = 10  # pictures of each slice
 SCORES = {
     "accuracy": "accuracy", "macro_f1": "macro-F1", "loss": "loss, nats", "calibration_error": "calibration error",
 }  # fmt: skip
+Show = Callable[[Services, Selection], View]
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -33,12 +35,12 @@ TEMPLATES = Environment(
 )
 
 
-def html(services: Services, selection: Selection, address: str, page: str = "") -> str:
+def html(services: Services, selection: Selection, address: str, show: Show = selected) -> str:
     """The report of a view as one page without scripts, fonts or links to files. address: of the view itself.
 
-    page: a key of VIEWS, '' where a selection is all that the view is about. Raises Missing, Broken.
+    show: what the page with that address shows. Raises Missing, Broken.
     """
-    view = VIEWS[page](services, selection)
+    view = show(services, selection)
     run, selection = view.run, view.selection
     predictions = run.predictions(selection.split)
     kept = predictions.kept
@@ -57,7 +59,7 @@ def html(services: Services, selection: Selection, address: str, page: str = "")
         confused=confused(run, selection),
         slices=slices(run, selection.split),
         tags=tags(run, selection, view.ids),
-        against="" if page else against(services, selection),
+        against=against(services, selection) if show is selected else "",
         files=files(run),
     )
 

@@ -1,6 +1,6 @@
 """What a page shows, for its report: which images, why those, and what the page says that the others do not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -278,14 +278,6 @@ def cell(one: robustness.Cell) -> str:
 def none() -> np.ndarray:
     """No image."""
     return np.empty(0, np.int32)
-
-
-VIEWS: dict[str, Callable[[Services, Selection], View]] = {
-    "": selected,
-    "comparison": compared,
-    "review": suspected,
-    "robustness": withstood,
-}
 
 
 def chosen(run: RunData, selection: Selection) -> list[tuple[str, str]]:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.figures.labels import cut
 from dashboard.theme import alpha, palette, template
 
 ROW = 26  # pixels of a class
+LONGEST = 24  # characters of a name beside its bar
 
 
 def confidences(live: np.ndarray, base: np.ndarray, *, mode: str = "light") -> dict[str, Any]:
@@ -109,8 +111,8 @@ def mix(
                 "fixedrange": True,
                 "showgrid": False,
                 "automargin": True,
-                "tickmode": "linear",
-                "dtick": 1,
+                "tickvals": list(classes),
+                "ticktext": [cut(name, LONGEST) for name in classes],
                 "ticksuffix": "  ",
             },
         },

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.figures.labels import cut
 from dashboard.format.numbers import percent
 from dashboard.theme import class_colours, palette, template
 
 ROW = 21  # pixels a class
+LONGEST = 18  # characters of a name that fit into the margin
 EDGE = 4  # above and below
 
 
@@ -28,7 +30,7 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
     places = list(range(len(classes)))
     names = []
     for place, i in enumerate(order):
-        name = f"{classes[i]} ✓" if i == truth else classes[i]
+        name = f"{cut(classes[i], LONGEST)} ✓" if i == truth else cut(classes[i], LONGEST)
         names.append(f'<b style="color:{p.ink}">{name}</b>' if place == 0 else name)
     figure = go.Figure(
         [
@@ -57,7 +59,7 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
         }
         for place, i in enumerate(order)
     ]  # fmt: skip
-    longest = max(len(name) for name in classes)
+    longest = min(max(len(name) for name in classes), LONGEST)
     figure.update_layout(
         template=template(mode), height=height(len(classes)), barmode="overlay", bargap=0.52, annotations=values,
         margin={"l": min(150, 18 + 7 * longest), "r": 48, "t": EDGE, "b": EDGE},

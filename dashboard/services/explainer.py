@@ -179,6 +179,7 @@ class Explainer:
 
 def _scaled(raw: np.ndarray, method: str) -> np.ndarray:
     """raw: float32 [h, w] of a method → from 0 to 1, as it is shown."""
-    from ml.explanation import EXPLANATIONS, to_unit
+    from ml.explanation import EXPLANATIONS
+    from ml.explanation.scale import to_unit
 
     return to_unit(raw, EXPLANATIONS[method].full)

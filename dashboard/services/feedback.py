@@ -15,10 +15,11 @@ from dashboard.records.feedback import Filter, Item
 from dashboard.records.rows import Closed, Declined
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.jobs import CLIENT_LESSONS, Job
+from dashboard.services.jobs import CLIENT_LESSONS
 from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.jobs.queue import Job
 
 LOSS = 0.5  # points of validation accuracy that a candidate may lose and still be proposed
 STRANGE = "This is no answer that this server gave to this picture: ask again, then judge the new answer."

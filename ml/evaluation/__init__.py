@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ml.artifacts.writer import Payload
 from ml.evaluation import (
     calibration,
     conformal,
@@ -19,7 +20,7 @@ from ml.evaluation import (
     slices,
     tags,
 )
-from ml.evaluation.context import EvaluationContext, Payload
+from ml.evaluation.context import EvaluationContext
 
 EVALUATIONS: dict[str, Callable[[EvaluationContext], Payload]] = {
     "predictions": predictions.table,

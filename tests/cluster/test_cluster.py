@@ -10,8 +10,8 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from dashboard.services.jobs import NO_BROKER, Jobs, Refused
-from ml.jobs.queue import Job, JobTable
+from dashboard.services.jobs import NO_BROKER, Jobs
+from ml.jobs.queue import Job, JobTable, Refused
 from ml.jobs.queue import workers as signed
 from tests.cluster.conftest import LIMIT, SPEC, Cluster, until
 from tests.promises import promised

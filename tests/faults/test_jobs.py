@@ -22,9 +22,9 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
-from dashboard.services.jobs import Jobs, Refused
+from dashboard.services.jobs import Jobs
 from ml.jobs import trainer, worker
-from ml.jobs.queue import QUEUE, Job, JobTable
+from ml.jobs.queue import QUEUE, Job, JobTable, Refused
 from tests.callbacks import Client
 from tests.promises import promised
 from tests.training_form import untouched

@@ -432,7 +432,7 @@ def test_w2_a_tour_of_all_pages_breaks_no_rule(live_server, page, idle):
         "window.broken.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}`))"
     )
     for one in PAGES:
-        page.goto(live_server + one.PATH)
+        page.goto(live_server + one.path)
         page.wait_for_selector("h1, h2")
         page.wait_for_function(idle)
         page.click("#app-theme-button")  # charts are drawn anew

@@ -1,11 +1,13 @@
 """Two runs on the same images: which is better, on what, and whether that is more than chance."""
 
-import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, html
 
-from dashboard.components import button, icon, page_head, panel_states, selection_bar
+from dashboard.components import button, panel_states, selection_bar
+from dashboard.components.page import SELECTION, Group, Page, Part, Row
 from dashboard.components.panel import slot
+from dashboard.components.picker import Picker, group, heading, together
 from dashboard.data.pair import RunPair
+from dashboard.exports import report_views
 from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, pace, verdict
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
@@ -13,9 +15,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import SPLITS
 from ml.artifacts.reader import Broken, Missing, RunEntry
 
-PATH, TITLE = "/comparison", "Comparison"
-PANELS = (verdict, buckets, delta, gaps, pace, changed, gallery)
-FACE, BODY = "comparison-face", "comparison-body"
+FACE = "comparison-face"
 AGAINST = "comparison-against"  # a choice in it becomes the new address by assets/clientside.js
 SEEN = {
     "test": "neither saw in training",
@@ -24,39 +24,15 @@ SEEN = {
 }
 
 
-def layout(services: Services, selection: Selection) -> html.Div:
-    """Verdict, selection, who is right where, matrix and classes, curves and settings, gallery."""
-    copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
-    picker = html.Div(
-        [
-            html.Label([letter("b"), "against"], htmlFor=AGAINST, className="label quiet"),
-            dbc.Select(id=AGAINST, options=[]),
-        ],
-        className="runpick",
-    )
-    actions = [html.Div(id="comparison-split"), picker, html.Div(id="comparison-swap"), copy]
-    return html.Div(
-        [
-            page_head(TITLE, html.Span(id="comparison-about"), actions),
-            slot(FACE),
-            html.Div(
-                [
-                    verdict.layout(),
-                    selection_bar.layout(),
-                    html.Div([buckets.layout()], className="ff-grid"),
-                    html.Div([delta.layout(), gaps.layout()], className="ff-grid"),
-                    html.Div([pace.layout(), changed.layout()], className="ff-grid"),
-                    gallery.layout(selection),
-                ],
-                id=BODY,
-            ),
-        ],
-        className="comparison",
-    )
+def actions(services: Services, selection: Selection) -> list:
+    """The other run, and the way to see it from the other side."""
+    label = html.Label([letter("b"), "against"], htmlFor=AGAINST, className="label quiet")
+    picker = html.Div([label, Picker(AGAINST)], className="runpick")
+    return [picker, html.Div(id="comparison-swap")]
 
 
-def register(app: Dash, services: Services) -> None:
-    """The page's head, which tells when there is nothing to compare, then its panels."""
+def register_head(app: Dash, services: Services) -> None:
+    """The head, which tells when there is nothing to compare, and the runs to compare with."""
 
     @app.callback(
         Output(FACE, "children"),
@@ -97,19 +73,26 @@ def register(app: Dash, services: Services) -> None:
             chosen = None
         listed = [(e, why) for e, why in rivals if not marks.of(e.run_id).archived or e.run_id == chosen]
         nothing = [] if chosen else [{"value": "none", "label": "no other run", "disabled": True}]
-        return nothing + [option(entry, why, marks.name(entry.run_id)) for entry, why in listed], chosen or "none"
-
-    for panel in PANELS:
-        panel.register(app, services)
+        offered = together(
+            (option(entry, why, marks.name(entry.run_id)) for entry, why in listed), first=heading(run.dataset)
+        )
+        return nothing + offered, chosen or "none"
 
 
 def option(entry: RunEntry, why: str, name: str) -> dict[str, object]:
     """One line of the picker; what cannot be compared is there and says why."""
     if why:
         kind = "other images" if entry.ok else "broken"
-        return {"value": entry.run_id, "label": f"{name} · {kind}", "disabled": True, "title": why}
+        return {
+            "value": entry.run_id,
+            "label": f"{name} · {kind}",
+            "group": group(entry),
+            "disabled": True,
+            "title": why,
+        }
     result = entry.manifest["results"]["test"]
-    return {"value": entry.run_id, "label": f"{name} · {100 * result['correct'] / result['n']:.1f} %"}
+    words = f"{name} · {100 * result['correct'] / result['n']:.1f} %"
+    return {"value": entry.run_id, "label": words, "group": group(entry)}
 
 
 def alone(missing: Missing) -> html.Div:
@@ -133,3 +116,27 @@ def about(pair: RunPair) -> list:
     if pair.recut:
         words.append(" The splits were cut differently: one may have trained on what the other kept aside.")
     return words
+
+
+PAGE = Page(
+    path="/comparison",
+    title="Comparison",
+    about=None,
+    split=selection_bar.splits,
+    actions=actions,
+    head=register_head,
+    report=report_views.compared,
+    kind="comparison",
+    rows=(
+        Part(lambda services, selection: slot(FACE)),
+        Group(
+            verdict,
+            SELECTION,
+            Row(buckets),
+            Row((delta, 7), (gaps, 5)),
+            Row((pace, 8), (changed, 4)),
+            gallery,
+            id="comparison-body",
+        ),
+    ),
+)

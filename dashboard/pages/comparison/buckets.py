@@ -5,20 +5,21 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_pair, url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import BUCKETS
+from ml.stats.intervals import wilson
 
 FACE, BODY, CSV = "comparison-buckets-face", "comparison-buckets-body", "comparison-buckets-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """A bar true to scale, and four buttons with numbers."""
     body = [slot(FACE, "Counting"), plain.place(BODY, className="four")]
-    return card("Who is right", __doc__ or "", body, tools=html.Span(id=CSV))
+    return card("Who is right", __doc__, body, tools=html.Span(id=CSV))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -28,7 +29,7 @@ def register(app: Dash, services: Services) -> None:
     def draw_buckets(search: str | None):
         selection = Selection.parse(search)
         pair = services.store.compare(selection)
-        return four(pair, selection), csv_link(tables.url("buckets", selection))
+        return four(pair, selection), csv_link(url("buckets", selection))
 
 
 def names(pair: RunPair) -> list[list]:
@@ -83,3 +84,17 @@ def four(pair: RunPair, selection: Selection) -> list:
     others = any(getattr(selection, name) for name in ("true", "pred", "outcome", "conf", "lasso", "ids"))
     total = f"{n:,} images{' under the other filters' if others else ''}, 95 % intervals"
     return [bar, html.Div(buttons, className="four-buttons"), html.P(total, className="faint small")]
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """The four as they are shown, with the 95 % interval of each share."""
+    counts = pair.buckets(selection)
+    n = int(counts.sum())
+    low, high = wilson(counts, n)
+    return ["who is right", "images", "n", "low", "high"], [
+        [name, int(count), n, f"{a:.6f}" if n else "", f"{b:.6f}" if n else ""]
+        for name, count, a, b in zip(BUCKETS, counts, low, high, strict=True)
+    ]
+
+
+TABLES = {"buckets": of_pair(csv_rows)}

@@ -6,7 +6,7 @@ from dashboard.analysis.comparison import changes
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_pair, url
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -14,7 +14,7 @@ from dashboard.state.selection import Selection
 FACE, BODY, CSV = "comparison-changed-face", "comparison-changed-body", "comparison-changed-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """A table of two columns."""
     region = html.Div(
         plain.place(BODY),
@@ -24,7 +24,7 @@ def layout() -> html.Article:
         **{"aria-label": "What was different, scrollable"},
     )
     body = [slot(FACE, "Reading the manifests"), region]
-    return card("What was different", __doc__ or "", body, span=4, tools=html.Span(id=CSV))
+    return card("What was different", __doc__, body, tools=html.Span(id=CSV))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -33,7 +33,7 @@ def register(app: Dash, services: Services) -> None:
     @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("app-view-state", "data"))
     def draw_changed(search: str | None):
         selection = Selection.parse(search)
-        return table(services.store.compare(selection)), csv_link(tables.url("changes", selection))
+        return table(services.store.compare(selection)), csv_link(url("changes", selection))
 
 
 def table(pair: RunPair) -> list:
@@ -52,3 +52,11 @@ def table(pair: RunPair) -> list:
     words = f"{same} other setting{' is' if same == 1 else 's are'} the same."
     parts: list = [html.Table([head, html.Tbody(rows)])] if rows else []
     return [*parts, html.P(words if found else f"Nothing: all {same} settings are the same.", className="faint small")]
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """Settings and facts that differ."""
+    return ["what", pair.a.run_id, pair.b.run_id], [list(line) for line in changes(pair)[0]]
+
+
+TABLES = {"changes": of_pair(csv_rows)}

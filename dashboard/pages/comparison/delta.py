@@ -3,13 +3,13 @@
 from enum import StrEnum
 
 import numpy as np
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, html
 
 from dashboard import theme
 from dashboard.components import card, csv_link, matrix, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_pair, url
 from dashboard.figures import delta as figure
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
@@ -29,7 +29,7 @@ class Ids(StrEnum):
     CSV = "comparison-delta-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The matrix with its labels as buttons, the same as a table of buttons, and the largest changes."""
     legend = [
         html.Span([letter("b"), "better"]),
@@ -42,7 +42,7 @@ def layout() -> html.Article:
         className="cm-side",
     )
     body = [slot(Ids.FACE), html.Div([matrix.layout(ID, legend, bare=True), side], className="cm-lay")]
-    return card("What changed in the confusion", __doc__ or "", body, tools=matrix.view_switch(ID), span=7)
+    return card("What changed in the confusion", __doc__, body, tools=matrix.view_switch(ID))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -76,20 +76,10 @@ def register(app: Dash, services: Services) -> None:
             table(pair, selection, first, second),
             top(pair, selection, first, second),
             f"up to {most:,}, square-root scale" if most else "no difference",
-            csv_link(tables.url("delta", selection)),
+            csv_link(url("delta", selection)),
         )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(Ids.GRAPH, "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_cell(click: dict | None, keys: dict | None, search: str | None):
-        truth, guess = matrix.clicked(click)
-        return Selection.parse(search).cell(truth, guess, add=bool((keys or {}).get("ctrl"))).query()
-
+    matrix.lead(app, ID, lambda selection: None)
     matrix.register(app, ID)
 
 
@@ -123,3 +113,14 @@ def top(pair: RunPair, selection: Selection, first: np.ndarray, second: np.ndarr
         if change[i, j]
     ]
     return matrix.toplist(cells, selection, "No mistake changed.")
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """The matrix of differences as it is shown: A minus B."""
+    first, second = pair.confusions(selection)
+    return ["true \\ predicted", *pair.a.classes], [
+        [name, *map(int, row)] for name, row in zip(pair.a.classes, first - second, strict=True)
+    ]
+
+
+TABLES = {"delta": of_pair(csv_rows)}

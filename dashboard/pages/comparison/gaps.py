@@ -1,67 +1,59 @@
 """A minus B in points of each class named right, with 95 % interval; a filled dot where it holds among all classes."""
 
-from dash import Dash, Input, Output, html
+from dash import Dash, html
 
-from dashboard import theme
 from dashboard.analysis.comparison import gaps
-from dashboard.components import card, class_bars, csv_link, plain
-from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.components import card, class_bars
+from dashboard.components.class_bars import Bars
+from dashboard.data.pair import RunPair
+from dashboard.exports.tables import Table, of_pair
 from dashboard.figures import gaps as figure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import BUCKETS
 
 ID = "comparison-gaps"
-FACE = f"{ID}-face"
 HOW = (
     "Intervals: Newcombe's for paired proportions. Filled: p under 0.05 in the exact McNemar test, "
     "after Holm's correction for all classes."
 )
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Bars in class order, like the rows of the matrix beside them."""
-    body = [slot(FACE), class_bars.layout(ID), html.P(HOW, className="faint small")]
-    return card("Gap per class", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), span=5, id=f"{ID}-card")
+    body = [*class_bars.layout(ID), html.P(HOW, className="faint small")]
+    return card("Gap per class", __doc__, body, tools=class_bars.tools(ID), id=f"{ID}-card")
 
 
 def register(app: Dash, services: Services) -> None:
     """Counted under every chip but true, predicted, outcome and bucket."""
 
-    @panel_callback(
-        app,
-        FACE,
-        Output(f"{ID}-graph", "figure"),
-        plain.children(f"{ID}-names"),
-        plain.children(f"{ID}-values"),
-        Output(f"{ID}-bars", "style"),
-        Output(f"{ID}-csv", "children"),
-        Input("url", "search"),
-        Input(theme.STATE, "data"),
-    )
-    def draw_gaps(search: str | None, mode: str):
-        selection = Selection.parse(search)
+    def draw(selection: Selection, _: str, mode: str) -> Bars:
         pair = services.store.compare(selection)
         found, classes = gaps(pair.by_class(selection)), pair.a.classes
         drawn = figure.bars(
-            found.gap, found.low, found.high, found.n, found.sure, classes,
-            chosen=selection.true, mode=theme.mode_of(mode),
-        )  # fmt: skip
-        buttons = [
-            class_bars.name_button(
-                selection.differing(),
-                "true",
-                name,
-                f"{name} {figure.points(found.gap[i])} points, interval {figure.points(found.low[i])} to "
-                f"{figure.points(found.high[i])}, of {found.n[i]}",
-            )
-            for i, name in enumerate(classes)
-        ]
-        lines = [
-            (figure.points(g), f"±{50 * (high - low):.1f}") if n else ("–", "")
-            for g, low, high, n in zip(found.gap, found.low, found.high, found.n, strict=True)
-        ]
-        csv = csv_link(tables.url("gaps", selection))
-        return drawn, buttons, class_bars.value_lines(lines), {"--n": len(classes)}, csv
+            found.gap, found.low, found.high, found.n, found.sure, classes, chosen=selection.true, mode=mode
+        )
+        names, values = [], []
+        for name, gap, low, high, n in zip(classes, found.gap, found.low, found.high, found.n, strict=True):
+            interval = f"interval {figure.points(low)} to {figure.points(high)}, of {n}"
+            words = f"{name} {figure.points(gap)} points, {interval}"
+            names.append(class_bars.name_button(selection.differing(), "true", name, words))
+            values.append((figure.points(gap), f"±{50 * (high - low):.1f}") if n else ("–", ""))
+        return Bars(drawn, names, values)
 
-    class_bars.register(app, ID, "true", Selection.differing)
+    class_bars.register(app, ID, "true", "gaps", draw, start=Selection.differing)
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """One row a class: its buckets, the gap with its interval, and both p values."""
+    found = gaps(pair.by_class(selection))
+    head = ["class", "n", *BUCKETS, "gap", "low", "high", "p", "p adjusted"]
+    numbers = zip(found.gap, found.low, found.high, found.p, found.adjusted, strict=True)
+    return head, [
+        [name, int(row.sum()), *map(int, row), *(f"{x:.6g}" for x in more)]
+        for name, row, more in zip(pair.a.classes, found.buckets, numbers, strict=True)
+    ]
+
+
+TABLES = {"gaps": of_pair(csv_rows)}

@@ -7,8 +7,9 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, csv_link, graph, segmented
 from dashboard.components.panel import panel_callback, slot
+from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_pair, url
 from dashboard.figures import pace as figure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -24,7 +25,7 @@ class Ids(StrEnum):
     CSV = "comparison-pace-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Two charts side by side, by epoch or by time."""
     charts = [
         html.Div([html.H3(title), html.P(sense, className="faint small"), graph(id)], className="curve")
@@ -38,7 +39,7 @@ def layout() -> html.Article:
         html.Span(id=Ids.CSV),
     ]
     body = [slot(Ids.FACE), html.Div(charts, className="curves"), html.P(id=Ids.NOTE, className="faint small")]
-    return card("How they learned", __doc__ or "", body, span=8, tools=tools)
+    return card("How they learned", __doc__, body, tools=tools)
 
 
 def register(app: Dash, services: Services) -> None:
@@ -71,7 +72,7 @@ def register(app: Dash, services: Services) -> None:
             loss,
             accuracy,
             f"{said}. Time is training alone, without evaluation.",
-            csv_link(tables.url("pace", selection)),
+            csv_link(url("pace", selection)),
         )
 
 
@@ -86,3 +87,13 @@ def note(run: RunData) -> str:
     seconds, epochs = float(run.history()["seconds"].sum()), len(run.history())
     over = f"{epochs} epoch{'' if epochs == 1 else 's'} over {run.manifest['train_images']:,} images"
     return f"{over} in {figure.duration(seconds)}"
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """One row a run and epoch."""
+    frames = [(name, view.run_id, view.history()) for name, view in (("A", pair.a), ("B", pair.b))]
+    rows = [[name, run_id, *row] for name, run_id, frame in frames for row in frame.itertuples(index=False)]
+    return ["run", "run_id", *frames[0][2].columns], rows
+
+
+TABLES = {"pace": of_pair(csv_rows)}

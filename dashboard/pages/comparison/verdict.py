@@ -4,21 +4,24 @@ import numpy as np
 from dash import Dash, Input, html
 
 from dashboard.analysis.comparison import Verdict, p_words, verdict
-from dashboard.components import csv_link, icon, plain, stat, whisker
+from dashboard.components import csv_link, plain, stat, whisker
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.data.pair import RunPair
+from dashboard.exports.tables import Table, of_pair, url
 from dashboard.figures.gaps import points, reach
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import BUCKETS
 from ml.stats.intervals import wilson
 from ml.stats.paired import REDRAWS, SEED
 
 FACE, BODY = "comparison-verdict-face", "comparison-verdict-body"
 
 
-def layout() -> html.Section:
+def layout(services: Services, selection: Selection) -> html.Section:
     """One card: the gap with its interval and the sentence, and six more numbers."""
     return html.Section(
         [slot(FACE, "Comparing the two runs"), plain.place(BODY, className="ff-card scores")],
@@ -61,7 +64,7 @@ def hero(found: Verdict, selection: Selection) -> html.Div:
                 className="hero-top",
             ),
             scale(found),
-            html.Div([copy, csv_link(tables.url("comparison", selection))], className="row-ff tail"),
+            html.Div([copy, csv_link(url("comparison", selection))], className="row-ff tail"),
         ],
         className="hero",
     )
@@ -134,3 +137,27 @@ def share(label, part: int, n: int, floor: float, colour: str = "var(--ff-accent
     found = Proportion(part, n)
     mark = whisker(found.value, *found.ends, (min(floor, found.ends[0]), 1), colour)
     return stat(label, found.percent, "%", mark, f"{found.span}, {part:,}")
+
+
+def csv_rows(pair: RunPair, selection: Selection) -> Table:
+    """The numbers of the verdict on the whole split, and its sentence."""
+    found = verdict(pair)
+    both, only_a, only_b, _ = found.buckets
+    rows: list[list] = [
+        ["A", pair.a.run_id, "", "", found.n],
+        ["B", pair.b.run_id, "", "", found.n],
+        *(
+            [f"accuracy {name}", right / found.n, *map(float, wilson(right, found.n)), found.n]
+            for name, right in (("A", both + only_a), ("B", both + only_b))
+        ),
+        ["gap, paired bootstrap", found.gap, found.low, found.high, found.n],
+        ["loss A minus B", *found.loss, found.n],
+        ["same answer", found.same / found.n, *map(float, wilson(found.same, found.n)), found.n],
+        ["exact McNemar p", found.p, "", "", only_a + only_b],
+        *([name, count, "", "", found.n] for name, count in zip(BUCKETS, found.buckets, strict=True)),
+        ["verdict", found.sentence(), "", "", found.n],
+    ]
+    return ["what", "value", "low", "high", "n"], rows
+
+
+TABLES = {"comparison": of_pair(csv_rows)}

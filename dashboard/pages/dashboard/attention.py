@@ -1,6 +1,4 @@
-"""Where the network looks in the selected images, against others: their mean, what spoke for their classes on average,
-and the difference.
-"""
+"""Where it looks in the selected images, against others: their mean, what spoke for their classes, the difference."""
 
 from typing import Any
 
@@ -13,7 +11,7 @@ from dashboard.analysis.attention import DOUBT, Compared, Looked, compare, said
 from dashboard.components import button, card, csv_link, panel_states, plain
 from dashboard.components.explanations import SENTENCES, TITLES, kept
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_services, url
 from dashboard.figures import attention as figures
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
@@ -61,7 +59,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         html.Div([slot(FACE), html.Div(plain.place(BODY), id=VEIL, className="att")]),
         dcc.Store(id=ASKED, data=""),
     ]
-    return card("Where it looks", " ".join((__doc__ or "").split()), body, tools=tools, id=f"{ID}-card")
+    return card("Where it looks", __doc__, body, tools=tools, id=f"{ID}-card")
 
 
 def register(app: Dash, services: Services) -> None:
@@ -125,7 +123,7 @@ def register(app: Dash, services: Services) -> None:
         return (
             choices(services, selection),
             button("Hold this selection", small=True, search=keep.query()),
-            csv_link(tables.url("attention", selection)) if selection.versus else None,
+            csv_link(url("attention", selection)) if selection.versus else None,
             no_update if selection.versus else "",  # or the browser shows the first choice as chosen
         )
 
@@ -265,3 +263,22 @@ def side(letter: str, found: Looked, heatmap_overlay: np.ndarray, about: str) ->
         ],
         className="att-side",
     )
+
+
+def csv_rows(services: Services, selection: Selection) -> Table:
+    """One row a pixel: the mean image of both sides (channels averaged), the mean attribution of each with its standard
+    error, their difference."""
+    found = compare(services, selection)
+    a, b = found.a, found.b
+    if a.typical is None or b.typical is None or found.difference is None:
+        raise Missing("One of the two sides holds no image.")
+    head = ["row", "column", f"mean image A of {a.side.n}", f"mean image B of {b.side.n}"]
+    head += [f"attribution A of {a.typical.n}", "error A", f"attribution B of {b.typical.n}", "error B", "A minus B"]
+    columns = (a.image.mean(2), b.image.mean(2), a.typical.mean, a.typical.error, b.typical.mean, b.typical.error)
+    return head, [
+        [i + 1, j + 1, *(float(f"{column[i, j]:.9g}") for column in (*columns, found.difference))]
+        for i, j in np.ndindex(found.difference.shape)
+    ]
+
+
+TABLES = {"attention": of_services(csv_rows)}

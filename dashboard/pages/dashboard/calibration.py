@@ -18,7 +18,7 @@ FACE = f"{ID}-face"
 def layout(services: Services, selection: Selection) -> html.Article:
     """Drawn when it comes near the window."""
     body = [slot(FACE, "Counting the bins"), html.Div(reliability.layout(ID), className="reliable")]
-    return card("Calibration", __doc__ or "", body, span=5, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
+    return card("Calibration", __doc__, body, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
 
 
 def register(app: Dash, services: Services, asked: str) -> None:
@@ -41,3 +41,6 @@ def register(app: Dash, services: Services, asked: str) -> None:
         return *drawn, csv_link(tables.url("calibration", selection))
 
     reliability.register(app, services, ID)
+
+
+TABLES = reliability.TABLES

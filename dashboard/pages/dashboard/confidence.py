@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, dcc, html
 
 from dashboard import theme
 from dashboard.analysis import confidence
@@ -11,12 +10,13 @@ from dashboard.analysis.confidence import Answers
 from dashboard.components import bins, button, card, clicks, csv_link, graph, lazy_panel, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import confidence as figure
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.stats.intervals import wilson
 
 ID = "dashboard-confidence"
 FACE = f"{ID}-face"
@@ -52,7 +52,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
             className="sure",
         ),
     ]
-    return card("Confidence", __doc__ or "", body, span=7, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
+    return card("Confidence", __doc__, body, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
 
 
 def register(app: Dash, services: Services, asked: str) -> None:
@@ -77,7 +77,7 @@ def register(app: Dash, services: Services, asked: str) -> None:
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
         found = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
         said = f"{100 * (selection.reject or 0):.0f} %"
-        return drawn, found, said, answers(run, selection), csv_link(tables.url("abstention", selection))
+        return drawn, found, said, answers(run, selection), csv_link(url("abstention", selection))
 
     # another address moves the slider, but never under a hand
     app.clientside_callback(
@@ -87,17 +87,16 @@ def register(app: Dash, services: Services, asked: str) -> None:
         prevent_initial_call=True,
     )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(f"{ID}-graph", "clickData"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_bin(click: Any, search: str | None):
-        found, selection = clicked(click), Selection.parse(search)
-        if found is None or not holds(services, selection, *found):
-            raise PreventUpdate
-        return opened(selection, *found).query()
+    def choose(selection: Selection, click: object, _: clicks.Keys) -> Selection | None:
+        found = clicked(click)
+        if found is None:
+            return None
+        place, outcome = found
+        table = confidence.histogram(services.store.shown(selection.run).asked(selection), selection)
+        kept = bins.is_bin(selection.conf, place, confidence.BINS) or table[outcome].iloc[place]
+        return opened(selection, place, outcome) if kept else None
+
+    clicks.lead(app, f"{ID}-graph", choose)
 
 
 def clicked(click: Any) -> tuple[int, str] | None:
@@ -106,17 +105,6 @@ def clicked(click: Any) -> tuple[int, str] | None:
     if curve not in (figure.RIGHT, figure.WRONG) or x is None or not 0 < x < 100:
         return None
     return int(x * confidence.BINS / 100), "right" if curve == figure.RIGHT else "wrong"
-
-
-def holds(services: Services, selection: Selection, place: int, outcome: str) -> bool:
-    """Whether there is an image in a bin that was clicked, or the bin is chosen and is let go of."""
-    if bins.is_bin(selection.conf, place, confidence.BINS):
-        return True
-    try:
-        table = confidence.histogram(services.store.shown(selection.run).asked(selection), selection)
-    except (Missing, Broken):
-        return False
-    return bool(table[outcome].iloc[place])
 
 
 def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
@@ -180,3 +168,21 @@ def presets(run: RunData, selection: Selection) -> list:
             className="way",
         )
     ]
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row a threshold: how many are answered, how many of those right, each share with its 95 % interval."""
+    table, n = confidence.curve(run, selection), len(confidence.counted(run, selection))
+    answered, right = table["answered"].to_numpy(), table["right"].to_numpy()
+    covered, sure = wilson(answered, n), wilson(right, answered)
+    head = ["threshold", "n", "answered", "coverage", "low", "high", "right", "accuracy", "low", "high"]
+    return head, [
+        [
+            f"{t:.2f}", n, int(k), f"{k / max(n, 1):.6f}", f"{covered[0][i]:.6f}", f"{covered[1][i]:.6f}", int(r),
+            *((f"{r / k:.6f}", f"{sure[0][i]:.6f}", f"{sure[1][i]:.6f}") if k else ("", "", "")),
+        ]
+        for i, (t, k, r) in enumerate(zip(table["threshold"], answered, right, strict=True))
+    ]  # fmt: skip
+
+
+TABLES = {"abstention": of_run(csv_rows)}

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 import numpy as np
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, html
 
 from dashboard import theme
 from dashboard.components import button, card, csv_link, matrix, plain
@@ -11,7 +11,7 @@ from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import without_outcome
 from dashboard.data.run import RunData
-from dashboard.exports import tables
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import confusion as figure
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
@@ -61,7 +61,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         html.Div([plain.place(Ids.WAYS, className="ways")]),
         html.Div([matrix.layout(ID, legend), side], className="cm-lay"),
     ]
-    return card("Confusion", __doc__, body, span=7, tools=plain.place(Ids.VIEW, className="row-ff"))
+    return card("Confusion", __doc__, body, tools=plain.place(Ids.VIEW, className="row-ff"))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -114,23 +114,13 @@ def register(app: Dash, services: Services) -> None:
             views(selection),
             ways(run, selection),
             most(shown.counts, selection),
-            csv_link(tables.url("confusion", selection)),
+            csv_link(url("confusion", selection)),
         )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(Ids.GRAPH, "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_cell(click: dict | None, keys: dict | None, search: str | None):
-        truth, guess = matrix.clicked(click)
-        selection, held = Selection.parse(search), keys if isinstance(keys, dict) else {}
-        rows, columns = matrix.behind(services.store.shown(selection.run).asked(selection), selection, truth, guess)
-        if held.get("shift") and len(rows) == len(columns) == 1:
-            return selection.beside(truth, guess).query()
-        return selection.cell(rows, columns, add=bool(held.get("ctrl"))).query()
+    def drawn_run(selection: Selection) -> RunData:
+        return services.store.shown(selection.run).asked(selection)
+
+    matrix.lead(app, ID, drawn_run, contrast=True)
 
 
 def ends(counts: np.ndarray, normalise: str) -> tuple[np.ndarray, np.ndarray]:
@@ -281,3 +271,14 @@ def most(counts: np.ndarray, selection: Selection) -> str:
     top_value = mistakes.max(initial=0)
     words = f"1 to {top_value:,.0f}" if view.normalise == "count" else f"up to {100 * top_value:.0f} %"
     return f"mistakes, {words}, {'logarithmic' if view.log else 'square-root'} scale"
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """The matrix as it is shown: its order, its groups, counts or shares."""
+    shown, view = Shown.of(run, selection), selection.matrix
+    values = figure.values(shown.counts, view.normalise)
+    rows = values.round(6).tolist() if view.normalise != "count" else shown.counts.tolist()
+    return ["true \\ predicted", *shown.names], [[name, *row] for name, row in zip(shown.names, rows, strict=True)]
+
+
+TABLES = {"confusion": of_run(csv_rows)}

@@ -9,7 +9,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import theme
 from dashboard.analysis import confidence
-from dashboard.components import button, csv_link, dot, graph, icon, plain, save_menu, tiles
+from dashboard.components import button, csv_link, dot, graph, plain, save_menu, tiles
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
 from dashboard.data.run import RunData

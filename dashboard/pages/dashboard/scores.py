@@ -100,12 +100,18 @@ def strip(classes: list[str], share, low, high, overall: float, ends: tuple[floa
         html.Span(
             classes[worst],
             className="name",
+            title=classes[worst],
             style={"left": at(share[worst]), "top": "13px", "transform": "translateX(-50%)"},
         )
     )
     end = f"{6 + (len(order) - 1) * 7.3 - 6:.1f}px"
     parts.append(
-        html.Span(classes[best], className="name", style={"left": f"calc({at(high[best])} + 8px)", "top": end})
+        html.Span(
+            classes[best],
+            className="name",
+            title=classes[best],
+            style={"left": f"calc({at(high[best])} + 8px)", "top": end},
+        )
     )
     words = (
         f"Accuracy of each class with its interval, from {classes[worst]} {100 * share[worst]:.1f} percent "

@@ -13,8 +13,9 @@ from dashboard.data.run import RunData
 from dashboard.records.rows import Declined
 from dashboard.services import feedback
 from dashboard.services.container import Services
-from dashboard.services.jobs import CLIENT_LESSONS, Invalid, Job, Refused
+from dashboard.services.jobs import CLIENT_LESSONS, Invalid
 from dashboard.state.selection import Selection
+from ml.jobs.queue import Job, Refused
 
 
 class Ids(StrEnum):
@@ -33,7 +34,7 @@ TICK_MS = 1_000
 NOTHING = "No accepted feedback can be learned from yet: accept some above first."
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """What would be learned from, the button, and how far it is."""
     form = html.Div(
         [
@@ -58,9 +59,7 @@ def layout() -> html.Article:
         dcc.Interval(id=Ids.TICK, interval=TICK_MS, disabled=True),
         html.Div([form, html.Div(id=Ids.LIVE, className="fb-live", role="status")], className="fb-finetune"),
     ]
-    return card(
-        "Fine-tune, then compare", __doc__ or "", [slot(Ids.FACE), html.Div(parts)], id="feedback-finetune-card"
-    )
+    return card("Fine-tune, then compare", __doc__, [slot(Ids.FACE), html.Div(parts)], id="feedback-finetune-card")
 
 
 def register(app: Dash, services: Services) -> None:

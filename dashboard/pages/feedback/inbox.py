@@ -93,7 +93,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     ]
     body = html.Div([tools, *said, plain.place(Ids.GRID, "ul", className="fb-grid"), plain.place(Ids.FOOT)])
     links = plain.place(Ids.LINKS, className="row-ff")
-    return card("Inbox", __doc__ or "", [fields, slot(Ids.FACE, "Reading feedback"), body], tools=links)
+    return card("Inbox", __doc__, [fields, slot(Ids.FACE, "Reading feedback"), body], tools=links)
 
 
 def register(app: Dash, services: Services) -> None:

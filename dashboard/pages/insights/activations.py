@@ -27,7 +27,7 @@ class Ids(StrEnum):
     NOTE = "insights-activations-note"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """A layer and its maps."""
     choice = html.Div([html.Label("Layer", htmlFor=Ids.LAYER), dbc.Select(id=Ids.LAYER, options=[])], className="field")
     body = [
@@ -36,7 +36,7 @@ def layout() -> html.Article:
         html.Div(panel_states.loading("Asking the network"), id=Ids.MAPS, className="maps"),
         html.P(id=Ids.NOTE, className="faint small"),
     ]
-    return card("Feature maps", __doc__ or "", body, span=5)
+    return card("Feature maps", __doc__, body)
 
 
 def register(app: Dash, services: Services) -> None:

@@ -10,7 +10,7 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, csv_link, panel_states
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import ARCHITECTURE
 from dashboard.services.container import Services
@@ -120,10 +120,10 @@ def volume(block: Block, longest: int, picture: str = "") -> html.Div:
     return html.Div(html.I(style={**size, **image, "boxShadow": ",".join(shadows)}), className="vol", style=side)
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Title and place; the diagram comes with the run."""
     body = [slot(FACE), html.Div(panel_states.loading("Reading the run"), id=ARCHITECTURE)]
-    return card("Architecture", __doc__ or "", body, tools=html.Span(csv_link(""), id=CSV))
+    return card("Architecture", __doc__, body, tools=html.Span(csv_link(""), id=CSV))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -196,3 +196,14 @@ def first_picture(run: RunData, selection: Selection) -> str:
     except (LookupError, ValueError):
         return ""
     return single_url(run.picture_set, selection.split, int(ids[0]))
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row a layer; shape is what it hands on, channels first."""
+    found = run.manifest.get("layers", [])
+    return ["layer", "kind", "settings", "shape", "parameters"], [
+        [x["name"], x["kind"], x["settings"], " x ".join(map(str, x["shape"])), x["parameters"]] for x in found
+    ]
+
+
+TABLES = {"layers": of_run(csv_rows)}

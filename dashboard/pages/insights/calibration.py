@@ -25,10 +25,10 @@ class Ids(StrEnum):
     CSV = "insights-calibration-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One small chart, its bins, the errors in a table."""
     body = [slot(Ids.FACE), html.Div(reliability.layout(ID), className="reliable")]
-    return card("Calibration", __doc__ or "", body, span=4, tools=html.Span(csv_link(""), id=Ids.CSV))
+    return card("Calibration", __doc__, body, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
 def register(app: Dash, services: Services) -> None:

@@ -9,7 +9,7 @@ from dashboard.components import button, card, csv_link, lazy_panel, plain, tile
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.arrays import Recording
 from dashboard.data.run import RunData
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import datamap as figure
 from dashboard.format.proportion import Proportion
 from dashboard.pages.insights.map_2d import dotted, register_lasso
@@ -24,7 +24,7 @@ MOST = 3_000  # points drawn; the lasso asks all
 SHOWN = 12
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The map, what was forgotten, the first images of the selection."""
     chart = dotted(GRAPH)
     body = [
@@ -52,7 +52,7 @@ def layout() -> html.Article:
         ),
         dcc.Store(id=DRAWN),
     ]
-    return card("Data map", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
+    return card("Data map", __doc__, body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
 
 
 def register(app: Dash, services: Services) -> None:
@@ -156,3 +156,15 @@ def forgotten(run: RunData, recording: Recording, selection: Selection) -> list:
             className="faint small",
         ),
     ]
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """What was recorded of each example while the run learned."""
+    recording, ids = run.epochs(selection.split), run.predictions(selection.split).ids
+    head = ["split", "example_id", "mean confidence", "variability", "times forgotten", "epochs right", "epochs"]
+    hits, epochs = recording.right.sum(0), len(recording.right)
+    rows = zip(ids, recording.mean, recording.spread, recording.forgotten, hits, strict=True)
+    return head, [[selection.split, int(i), f"{m:.6f}", f"{s:.6f}", int(f), int(h), epochs] for i, m, s, f, h in rows]
+
+
+TABLES = {"data-map": of_run(csv_rows)}

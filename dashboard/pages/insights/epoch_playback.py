@@ -34,7 +34,7 @@ MOVE = """(asked, colour) => {
 }"""
 
 
-def bar() -> html.Section:
+def bar(services: Services, selection: Selection) -> html.Section:
     """The slider, above everything that follows it; it stays in view."""
     return html.Section(
         [
@@ -54,19 +54,19 @@ def bar() -> html.Section:
     )
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Matrix and classes, drawn when they come near the window."""
     left = matrix.layout(ID, [], bare=True)
     right = html.Div(
         [
             html.H3("Named right, by class", className="small"),
-            class_bars.layout(BARS),
+            class_bars.chart(BARS),
             plain.place(f"{ID}-change", "p", className="faint small"),
         ],
         className="by-class",
     )
     body = [slot(FACE, "Counting"), *lazy_panel.layout(NEAR), html.Div([left, right], className="epoch-two")]
-    return card("Time machine", __doc__ or "", body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
+    return card("Time machine", __doc__, body, tools=html.Span(id=f"{ID}-csv"), id=f"{ID}-card")
 
 
 def register(app: Dash, services: Services) -> None:
@@ -134,19 +134,7 @@ def register(app: Dash, services: Services) -> None:
             csv_link(tables.url("confusion", selection)),
         )
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(f"{ID}-graph", "clickData"),
-        State("app-keys-state", "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_cell(click: Any, keys: Any, search: str | None):
-        truth, guess = matrix.clicked(click)
-        selection = Selection.parse(search)
-        rows, columns = matrix.behind(services.store.shown(selection.run).asked(selection), selection, truth, guess)
-        ctrl = isinstance(keys, dict) and bool(keys.get("ctrl"))
-        return selection.cell(rows, columns, add=ctrl).query()
+    matrix.lead(app, ID, lambda selection: services.store.shown(selection.run).asked(selection))
 
 
 def said(run: RunData, selection: Selection, epochs: list[int]) -> list:
@@ -178,7 +166,8 @@ def classes(run: RunData, selection: Selection, mode: str) -> tuple:
         right, n, low, high, run.classes, colours=theme.class_colours(mode, len(n)), chosen=selection.true, mode=mode
     )
     shares = [Proportion(*pair) for pair in zip(right.tolist(), n.tolist(), strict=True)]
-    return drawn, *class_bars.named_right(selection.explicit(), run.classes, shares), {"--n": len(n)}
+    names, values = class_bars.accuracies(selection.explicit(), run.classes, shares)
+    return drawn, names, class_bars.value_lines(values), {"--n": len(n)}
 
 
 def change(final: RunData, then: RunData, selection: Selection) -> str:

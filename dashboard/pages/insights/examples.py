@@ -30,10 +30,10 @@ SHEET = 8  # classes that share a sprite sheet
 CLASSES = 24  # at a time
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One row a class."""
     body = [slot(Ids.FACE), html.Div(panel_states.loading("Choosing examples"), id=Ids.ROWS)]
-    return card("Examples of each class", __doc__ or "", body, tools=html.Span(csv_link(""), id=Ids.CSV))
+    return card("Examples of each class", __doc__, body, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
 def register(app: Dash, services: Services) -> None:

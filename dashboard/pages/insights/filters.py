@@ -12,7 +12,7 @@ from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import filters as figures
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
@@ -30,7 +30,7 @@ class Ids(StrEnum):
     CSV = "insights-filters-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """A layer, a part of it, its kernels."""
     controls = html.Div(
         [
@@ -45,7 +45,7 @@ def layout() -> html.Article:
         html.Div(graph(Ids.GRAPH), id=Ids.BOX, className="chart kernels"),
         html.P(id=Ids.NOTE, className="faint small"),
     ]
-    return card("Filters", __doc__ or "", body, span=4, tools=html.Span(csv_link(""), id=Ids.CSV))
+    return card("Filters", __doc__, body, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -117,3 +117,16 @@ def note(weights: np.ndarray, part: figures.Part) -> str:
         f"{'filter' if len({o for o, _ in part.places}) > 1 else 'input channel'}. "
         f"Colours reach from −{figures.strongest(weights, part):.2f} to +{figures.strongest(weights, part):.2f}."
     )
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row a weight; filter, input, row and column count from 1."""
+    head = ["layer", "filter", "input", "row", "column", "weight"]
+    return head, [
+        [layer, *(i + 1 for i in place), f"{value:.6g}"]
+        for layer, weights in run.filters().items()
+        for place, value in np.ndenumerate(weights)
+    ]
+
+
+TABLES = {"filters": of_run(csv_rows)}

@@ -10,7 +10,7 @@ from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import history as figures
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
@@ -26,7 +26,7 @@ class Ids(StrEnum):
     CSV = "insights-history-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Two charts side by side."""
     charts = [
         html.Div([html.H3(title), html.P(sense, className="faint small"), graph(id)], className="curve")
@@ -36,7 +36,7 @@ def layout() -> html.Article:
         )
     ]
     body = [slot(Ids.FACE), html.Div(charts, className="curves"), html.P(id=Ids.NOTE, className="faint small")]
-    return card("How it learned", __doc__ or "", body, span=8, tools=html.Span(csv_link(""), id=Ids.CSV))
+    return card("How it learned", __doc__, body, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -77,3 +77,12 @@ def note(run: RunData, epochs: int, n: int) -> str:
         f"{epochs} epochs over {run.manifest['train_images']:,} training images in {took}, validation on {n:,}; "
         f"the weights of epoch {best} are the run."
     )
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row an epoch."""
+    frame = run.history()
+    return list(frame.columns), frame.to_numpy().tolist()
+
+
+TABLES = {"history": of_run(csv_rows)}

@@ -40,7 +40,7 @@ OUTLINE = """(event) => {
 }"""
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The map; it opens with the lasso in hand."""
     chart = dotted(Ids.GRAPH, clear_on_unhover=True)
     body = [
@@ -58,7 +58,7 @@ def layout() -> html.Article:
         dcc.Store(id=Ids.DRAWN),
         dcc.Store(id=Ids.OUTLINE),
     ]
-    return card("Map", __doc__ or "", body, span=5)
+    return card("Map", __doc__, body)
 
 
 def dotted(id: str, **more: Any) -> dcc.Graph:

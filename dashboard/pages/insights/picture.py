@@ -7,7 +7,8 @@ import numpy as np
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import badge, button, card, dot, icon, panel_states
+from dashboard.components import badge, button, card, dot, panel_states
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.format.images import single_url, sprite_url, tile_style
@@ -29,7 +30,7 @@ class Ids(StrEnum):
 SHOWN = 15  # pictures to choose from
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The chosen picture above a handful of others."""
     body = [
         slot(Ids.FACE),
@@ -40,9 +41,8 @@ def layout() -> html.Article:
     ]
     return card(
         "Your picture",
-        __doc__ or "",
+        __doc__,
         body,
-        span=3,
         tools=button([icon("shuffle"), "Others"], id=Ids.SHUFFLE, small=True),
     )
 

@@ -7,11 +7,12 @@ from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard import theme
-from dashboard.components import card, clicks, csv_link, dot, graph, icon, panel_states, segmented
+from dashboard.components import card, clicks, csv_link, dot, graph, panel_states, segmented
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports.feature_space import COLOURS, Scene
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.figures import projection as figures
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
@@ -49,7 +50,7 @@ PRESSED = """(event) => {
 DOCUMENT = "/export/projection.html"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The chart, its legend, the picture that follows the pointer."""
     chart = graph(SPACE, modebar=True, clear_on_unhover=True)
     chart.config["scrollZoom"] = False  # a wheel over the chart goes on scrolling the page
@@ -68,9 +69,8 @@ def layout() -> html.Article:
     ]
     return card(
         "Feature space",
-        __doc__ or "",
+        __doc__,
         body,
-        span=7,
         tools=html.Span(links(Selection(), "true", "light"), id=Ids.CSV, className="row-ff"),
     )
 
@@ -145,8 +145,9 @@ def legend(scene: Scene) -> list:
     chosen = getattr(scene.selection, name)
     return [
         html.Button(
-            [html.I(className="dot", style={"--c": colour}) if name == "outcome" else dot(place), words],
+            [html.I(className="dot", style={"--c": colour}) if name == "outcome" else dot(place), html.Span(words)],
             type="button",
+            title=words,
             **{
                 "data-search": scene.selection.toggle(name, words).query(),
                 "data-add": scene.selection.toggle(name, words, add=True).query(),
@@ -262,3 +263,12 @@ def glance(run: RunData, selection: Selection, example_id: int) -> html.Div:
         ],
         className="glance",
     )
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """Coordinates of the split."""
+    frame = run.projection(selection.split)
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+TABLES = {"projection": of_run(csv_rows)}

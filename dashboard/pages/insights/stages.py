@@ -1,6 +1,10 @@
 """What is drawn first: words at once, then the 3D chart, then the rest; what asks the network waits to be looked at."""
 
-from dash import Dash, Input, Output, State, dcc
+from dash import Dash, Input, State, dcc
+
+from dashboard.components import lazy_panel
+from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 
 START = "insights-start-state"  # 1 when the first panels are on screen
 LATER = "insights-later-state"  # 1 when the 3D chart is drawn, or will not be
@@ -32,26 +36,16 @@ DRAWN = """(face, started) => {
     });
 }"""
 
-NEAR = """(id) => {
-    new IntersectionObserver((entries, eye) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
-        eye.disconnect();
-        dash_clientside.set_props('%s', {data: 1});
-    }, {rootMargin: '240px'}).observe(document.getElementById(id));
-    return dash_clientside.no_update;
-}"""
 
-
-def layout() -> list[dcc.Store]:
+def layout(services: Services, selection: Selection) -> list[dcc.Store]:
     """Memory of this visit."""
     return [dcc.Store(id=START), dcc.Store(id=LATER), dcc.Store(id=INSIDE)]
 
 
-def register(app: Dash) -> None:
+def register(app: Dash, _: Services) -> None:
     """set_props, not outputs: panels must not wait for each other when the address changes."""
     app.clientside_callback(PAINTED % START, Input(ARCHITECTURE, "children"), State(START, "data"))
     app.clientside_callback(
         DRAWN % (LATER, SPACE), Input(SPACE_FACE, "children"), State(LATER, "data"), prevent_initial_call=True
     )
-    # Dash calls a callback on arrival only where it has an output
-    app.clientside_callback(NEAR % INSIDE, Output(INSIDE, "data"), Input(INSIDE_AT, "id"))
+    lazy_panel.watch(app, INSIDE, INSIDE_AT, pixels=240)

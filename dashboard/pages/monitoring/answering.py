@@ -11,7 +11,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.format.proportion import Proportion
-from dashboard.pages.monitoring.compared import KINDS
+from dashboard.pages.monitoring.drift_tests import KINDS
 from dashboard.records.prediction_log import Tally
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -32,11 +32,11 @@ HEAD = (
 )  # fmt: skip
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One row a run."""
     region = {"aria-label": "Runs side by side", "className": "tablewrap", "tabIndex": "0", "role": "region"}
     body = plain.place(Ids.TABLE, **region)
-    return card("By run", __doc__ or "", [slot(Ids.FACE, "Counting"), body], tools=[html.Span(id=Ids.CSV)])
+    return card("By run", __doc__, [slot(Ids.FACE, "Counting"), body], tools=[html.Span(id=Ids.CSV)])
 
 
 def register(app: Dash, services: Services) -> None:

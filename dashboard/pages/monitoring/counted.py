@@ -31,7 +31,7 @@ class Ids(StrEnum):
 BARS = 60  # of the chart over time, about
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Numbers, then predictions over time."""
     body = html.Div(
         [
@@ -41,7 +41,7 @@ def layout() -> html.Article:
             html.P(id=Ids.NOTE, className="faint small"),
         ]
     )
-    return card("Answers", __doc__ or "", [slot(Ids.FACE, "Counting"), body], tools=[html.Span(id=Ids.CSV)])
+    return card("Answers", __doc__, [slot(Ids.FACE, "Counting"), body], tools=[html.Span(id=Ids.CSV)])
 
 
 def register(app: Dash, services: Services) -> None:

@@ -5,6 +5,9 @@ Panels follow one of them, so that telling the same answer another way asks noth
 
 from dash import Dash, Input, Output, State, dcc
 
+from dashboard.services.container import Services
+from dashboard.state.selection import Selection
+
 ASKED = "prediction-address-asked"
 TOLD = "prediction-address-told"
 SCALED = "prediction-address-scaled"  # the same without the threshold, which changes while a slider moves
@@ -24,12 +27,12 @@ TAKE = """(search, ...before) => {
 }"""
 
 
-def layout() -> list[dcc.Store]:
+def layout(services: Services, selection: Selection) -> list[dcc.Store]:
     """One store a part."""
     return [dcc.Store(id=part) for part in PARTS]
 
 
-def register(app: Dash) -> None:
+def register(app: Dash, _: Services) -> None:
     """A part changes only when what it holds does."""
     app.clientside_callback(
         TAKE % list(PARTS.values()),

@@ -19,6 +19,7 @@ from dashboard.figures import confusion as figure
 from dashboard.format.proportion import Proportion
 from dashboard.pages.prediction.answer import ENGINE_NAMES
 from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 from dashboard.web.security import BATCH_BYTES
 from ml.images.upload_archives import FILES
 from ml.stats.intervals import wilson
@@ -43,7 +44,7 @@ class Ids(StrEnum):
     STATE = "prediction-batch-state"  # {"run", "pairs": [[true, label, count], …]} of what came back
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """What chooses files; everything else is drawn once there are some."""
     engine = html.Label(
         [
@@ -70,7 +71,7 @@ def layout() -> html.Article:
         plain.place(Ids.GRID, className="batch-grid"),
         dcc.Store(id=Ids.STATE),
     ]
-    return card("Many pictures", (__doc__ or "").splitlines()[0], body, tools=tools, id=Ids.CARD)
+    return card("Many pictures", (__doc__).splitlines()[0], body, tools=tools, id=Ids.CARD)
 
 
 def register(app: Dash, services: Services) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from dash import html
 
-from dashboard.components import button, icon
+from dashboard.components import button
+from dashboard.components.icons import icon
 
 ID = "prediction-camera"
 QUICK = "Frames are prepared quickly, with a coarser look for the thing; a frozen one takes every step. None is kept."

@@ -7,10 +7,11 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, explanations
 from dashboard.components.panel import panel_callback, slot
 from dashboard.figures.overlay import heatmap_overlay
-from dashboard.pages.prediction import answer, on_demand
+from dashboard.pages.prediction import answer_state, on_demand
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.explainer import NoExplanation
+from dashboard.state.selection import Selection
 
 ID = "prediction-explained"
 FACE = "prediction-explained-face"
@@ -19,16 +20,16 @@ ASKED = "prediction-explained-asked"  # dcc.Store: the answer's state from then 
 CELLS = [(row, way) for row in explanations.ROWS for way in explanations.METHODS]
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The grid; it asks the network when it is looked at."""
     body = [slot(FACE), html.Div(explanations.layout(ID)), *on_demand.layout(ASKED)]
     sentence = f"{(__doc__ or '').splitlines()[0]} {explanations.HELP}"
-    return card("What spoke for which class", sentence, body, span=6, id=CARD)
+    return card("What spoke for which class", sentence, body, id=CARD)
 
 
 def register(app: Dash, services: Services) -> None:
     """Six maps for each picture and layer."""
-    on_demand.register(app, ASKED, CARD, answer.Ids.STATE)
+    on_demand.register(app, ASKED, CARD, answer_state.Ids.STATE)
     explanations.register(app, ID)
 
     @panel_callback(
@@ -51,10 +52,10 @@ def register(app: Dash, services: Services) -> None:
 
 def drawn(services: Services, state: Any, layer: Any) -> tuple:
     """Everything the grid shows, in the order of the callback's outputs."""
-    run, image = answer.seen(state)
+    run, image = answer_state.seen(state)
     again = services.predictor.predict(run, image)
     seen = again.prepared.image
-    truth = answer.truth_of(state)
+    truth = answer_state.truth_of(state)
     both = explanations.targets(again.probabilities, again.classes, truth)
     options = explanations.places(services.store.open(run).manifest.get("layers", []))
     chosen = layer if any(one["value"] == layer for one in options) else explanations.AUTO

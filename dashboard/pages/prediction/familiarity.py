@@ -8,9 +8,10 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, dot, evidence, explanations
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.images import sprite_url, tile_style
-from dashboard.pages.prediction import answer
+from dashboard.pages.prediction import answer_state
 from dashboard.services.container import Services
 from dashboard.services.predictor import Answer
+from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.ood import Familiarity
 
@@ -23,7 +24,7 @@ class Ids(StrEnum):
     NOTE = "prediction-familiarity-note"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Ten nearest reference pictures, nearest first."""
     body = [
         slot(Ids.FACE),
@@ -31,7 +32,7 @@ def layout() -> html.Article:
         html.Ul(id=Ids.GRID, className="nearest"),
         html.Div(id=Ids.RIVAL),
     ]
-    return card("Nearest training images", __doc__ or "", body)
+    return card("Nearest training images", __doc__, body)
 
 
 def register(app: Dash, services: Services) -> None:
@@ -43,13 +44,15 @@ def register(app: Dash, services: Services) -> None:
         Output(Ids.GRID, "children"),
         Output(Ids.SUMMARY, "children"),
         Output(Ids.RIVAL, "children"),
-        Input(answer.Ids.STATE, "data"),
+        Input(answer_state.Ids.STATE, "data"),
     )
     def list_neighbours(state: Any) -> tuple[Any, Any, Any]:
         return (*neighbours(services, state), second(services, state))
 
     @app.callback(
-        Output(answer.Ids.BADGE, "children"), Output(answer.Ids.UNUSUAL, "children"), Input(answer.Ids.STATE, "data")
+        Output(answer_state.Ids.BADGE, "children"),
+        Output(answer_state.Ids.UNUSUAL, "children"),
+        Input(answer_state.Ids.STATE, "data"),
     )
     def show_familiarity(state: Any) -> tuple[Any, Any]:
         try:
@@ -61,9 +64,9 @@ def register(app: Dash, services: Services) -> None:
 
 def second(services: Services, state: Any) -> list[Any]:
     """The nearest picture of the class that came second, and a warning where one is nearly the same picture."""
-    run, image = answer.seen(state)
+    run, image = answer_state.seen(state)
     again = services.predictor.predict(run, image)
-    target = explanations.targets(again.probabilities, again.classes, answer.truth_of(state))[1]
+    target = explanations.targets(again.probabilities, again.classes, answer_state.truth_of(state))[1]
     found = services.ood.familiarity(run, again.prepared.image, rival=target.id)
     twin = services.ood.near_duplicate(run, again.prepared.image)
     return [
@@ -74,7 +77,7 @@ def second(services: Services, state: Any) -> list[Any]:
 
 def look(services: Services, state: Any) -> tuple[Familiarity, Answer]:
     """Where the picture of an answer's state stands, and the answer once more. Raises Missing or Broken."""
-    run, image = answer.seen(state)
+    run, image = answer_state.seen(state)
     again = services.predictor.predict(run, image)
     return services.ood.familiarity(run, again.prepared.image), again
 

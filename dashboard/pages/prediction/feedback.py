@@ -6,9 +6,10 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboard.components import button, card, dot, plain
-from dashboard.pages.prediction import answer, picture
+from dashboard.pages.prediction import answer_state, picture
 from dashboard.records.feedback import NOTE
 from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
 
@@ -29,7 +30,7 @@ READ = "This server takes no feedback (it was started with --read-only)."
 AWAY = "Feedback cannot be kept just now: the database cannot be used."
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The form, which each answer draws anew."""
     body = [
         dcc.Store(id=Ids.HELD),
@@ -37,20 +38,20 @@ def layout() -> html.Article:
         html.P(id=Ids.STATUS, className="good small", role="status"),
         html.P(id=Ids.ERROR, className="bad small", role="alert"),
     ]
-    return card("Is this right?", __doc__ or "", body, id=Ids.CARD)
+    return card("Is this right?", __doc__, body, id=Ids.CARD)
 
 
 def register(app: Dash, services: Services) -> None:
     """The form of an answer; its pictures stay in the browser until they are sent."""
 
-    @app.callback(plain.children(Ids.FORM), Input(answer.Ids.STATE, "data"))
+    @app.callback(plain.children(Ids.FORM), Input(answer_state.Ids.STATE, "data"))
     def draw_form(state: Any):
         return form(services, state)
 
     app.clientside_callback(
         ClientsideFunction("feedback", "hold"),
         Output(Ids.HELD, "data"),
-        Input(answer.Ids.STATE, "data"),
+        Input(answer_state.Ids.STATE, "data"),
         State(picture.Ids.STATE, "data"),
     )
 

@@ -5,23 +5,26 @@ from typing import Any
 from dash import Dash, Input, html
 
 from dashboard.components import card, layer_walk
-from dashboard.pages.prediction import answer
+from dashboard.pages.prediction import answer_state
 from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 
 ID = "prediction-layers"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """A button; the walk costs nothing before."""
-    return card("Through its layers", __doc__ or "", layer_walk.layout(ID), span=6)
+    return card("Through its layers", __doc__, layer_walk.layout(ID))
 
 
 def register(app: Dash, services: Services) -> None:
     """The walk of the picture as the network sees it."""
-    layer_walk.register(app, services, ID, Input(answer.Ids.STATE, "data"), lambda state: subject(services, state))
+    layer_walk.register(
+        app, services, ID, Input(answer_state.Ids.STATE, "data"), lambda state: subject(services, state)
+    )
 
 
 def subject(services: Services, state: Any) -> layer_walk.Subject:
     """Run and picture of an answer's state; PreventUpdate when there is none."""
-    run, image = answer.seen(state)
+    run, image = answer_state.seen(state)
     return layer_walk.Subject(services.store.open(run), services.predictor.predict(run, image).prepared.image)

@@ -2,14 +2,8 @@
 
 from dash import Dash, Input, Output, dcc
 
-LOOK = """(id) => {
-    new IntersectionObserver((entries, eye) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
-        eye.disconnect();
-        dash_clientside.set_props('%s', {data: 1});
-    }, {rootMargin: '80px'}).observe(document.getElementById(id));
-    return dash_clientside.no_update;
-}"""
+from dashboard.components import lazy_panel
+
 TELL = "(near, state, ...more) => (near && state ? {...state, more} : dash_clientside.no_update)"
 
 
@@ -20,7 +14,7 @@ def layout(id: str) -> list[dcc.Store]:
 
 def register(app: Dash, id: str, card: str, state: str, *more: str) -> None:
     """Watch a card. state: the store with the answer's state; more: other stores, of which it asks again too."""
-    app.clientside_callback(LOOK % f"{id}-near", Output(f"{id}-near", "data"), Input(card, "id"))
+    lazy_panel.watch(app, f"{id}-near", card, pixels=80)
     app.clientside_callback(
         TELL,
         Output(id, "data"),

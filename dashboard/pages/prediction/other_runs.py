@@ -12,7 +12,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports import tables
 from dashboard.format.numbers import percent
-from dashboard.pages.prediction import address, answer, request
+from dashboard.pages.prediction import address, answer, answer_state, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -30,7 +30,7 @@ class Ids(StrEnum):
     CSV = "prediction-others-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One row a run."""
     body = [
         slot(Ids.FACE, "Asking the other runs"),
@@ -40,12 +40,12 @@ def layout() -> html.Article:
         ),
         *asked.layout(Ids.ASKED),
     ]
-    return card("What other runs say", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
+    return card("What other runs say", __doc__, body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
 def register(app: Dash, services: Services) -> None:
     """Every run's answer, once the card is near."""
-    asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE, address.SCALED)
+    asked.register(app, Ids.ASKED, Ids.CARD, answer_state.Ids.STATE, address.SCALED)
 
     @panel_callback(
         app,

@@ -7,7 +7,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import icon
+from dashboard.components.icons import icon
 from dashboard.pages.prediction import camera, samples
 from dashboard.services import uploads
 from dashboard.services.container import Services
@@ -35,7 +35,7 @@ SHOW = """async (shown, kept) => {
 LIMIT = f"PNG, JPEG, WebP, GIF up to {uploads.PAGE_BYTES // 1_000_000} MB"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The drop zone. assets/upload.js adds pasting, the input's name and the words for a file that is too large."""
     zone = dcc.Upload(
         html.Div(
@@ -81,7 +81,7 @@ def layout() -> html.Article:
                 className="quiet small note",
             ),
         ],
-        className="ff-card c4",
+        className="ff-card",
     )
 
 

@@ -9,6 +9,7 @@ from dash import Dash, Input, Output, dcc, html
 from dashboard.components import button, card, plain, segmented
 from dashboard.services import uploads
 from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 from ml.images.form import Prepared
 from ml.images.preparation import STEPS
 
@@ -45,7 +46,7 @@ def note_id(name: str) -> str:
     return f"prediction-preparation-{name}-note"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The steps in their order, each with its switch; turning and cutting by hand below them."""
     tools = [
         segmented(

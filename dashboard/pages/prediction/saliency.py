@@ -8,10 +8,11 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import panel_states, segmented
 from dashboard.figures.overlay import heatmap_overlay
-from dashboard.pages.prediction import answer
+from dashboard.pages.prediction import answer_state
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.explainer import NoExplanation
+from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
 
@@ -33,7 +34,7 @@ NOTES = {
 STRENGTH = 72
 
 
-def layout() -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The picture as the network sees it, a veil over it, and what the veil shows."""
     return html.Div(
         [
@@ -62,7 +63,7 @@ def register(app: Dash, services: Services) -> None:
         Output(Ids.PICTURE, "children"),
         Output(Ids.OVERLAY, "children"),
         Output(Ids.NOTE, "children"),
-        Input(answer.Ids.STATE, "data"),
+        Input(answer_state.Ids.STATE, "data"),
         Input(Ids.METHOD, "value"),
     )
     def draw_saliency(state: Any, method: Any) -> tuple[Any, Any, Any]:
@@ -77,7 +78,7 @@ def register(app: Dash, services: Services) -> None:
 
 def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]:
     """Picture, veil and note; the note says why where there is no veil."""
-    run, image = answer.seen(state)
+    run, image = answer_state.seen(state)
     try:
         again = services.predictor.predict(run, image)
         prepared = again.prepared.image

@@ -9,7 +9,8 @@ import numpy as np
 from dash import Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import button, card, icon
+from dashboard.components import button, card
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.container import Services
@@ -33,10 +34,10 @@ ALL = "all"
 SHOWN = 24
 
 
-def layout(classes: list[str], *, opened: bool) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """A strip of the test set by class and number."""
     options = [{"value": ALL, "label": "All classes"}]
-    options += [{"value": str(i), "label": name} for i, name in enumerate(classes)]
+    options += [{"value": str(i), "label": name} for i, name in enumerate(class_names(services, selection))]
     tools = [
         html.Div(
             [
@@ -63,11 +64,19 @@ def layout(classes: list[str], *, opened: bool) -> html.Div:
     ]
     body = [slot(Ids.FACE), html.Div(id=Ids.GRID, className="shelf", **{"data-arrows": "12"})]
     return html.Div(
-        card("From the test set", __doc__ or "", body, tools=tools),
+        card("From the test set", __doc__, body, tools=tools),
         id=Ids.PANEL,
         className="ff-grid",
-        hidden=not opened,
+        hidden=selection.sample is not None,
     )
+
+
+def class_names(services: Services, selection: Selection) -> list[str]:
+    """Of the run of the address; none where it cannot be opened, of which the answer panel tells."""
+    try:
+        return services.store.shown(selection.run).classes
+    except (LookupError, ValueError):
+        return []
 
 
 def toggle_state(opened: bool) -> dict[str, Any]:

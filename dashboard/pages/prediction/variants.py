@@ -10,10 +10,11 @@ from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import tables
 from dashboard.format.numbers import percent
-from dashboard.pages.prediction import answer, request
+from dashboard.pages.prediction import answer_state, request
 from dashboard.pages.prediction import on_demand as asked
 from dashboard.services import uploads
 from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 from ml.images.preparation_variants import USUAL, Agreement, Variant
 
 
@@ -26,7 +27,7 @@ class Ids(StrEnum):
     CSV = "prediction-variants-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One tile a way; choosing it shows the page as it is with that preparation."""
     body = [
         slot(Ids.FACE, "Preparing the picture in other ways"),
@@ -34,12 +35,12 @@ def layout() -> html.Article:
         plain.place(Ids.TILES, className="variants"),
         *asked.layout(Ids.ASKED),
     ]
-    return card("Prepared differently", __doc__ or "", body, tools=plain.place(Ids.CSV), id=Ids.CARD)
+    return card("Prepared differently", __doc__, body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
 def register(app: Dash, services: Services) -> None:
     """All ways in one batch, once the card is near."""
-    asked.register(app, Ids.ASKED, Ids.CARD, answer.Ids.STATE)
+    asked.register(app, Ids.ASKED, Ids.CARD, answer_state.Ids.STATE)
 
     @panel_callback(
         app,

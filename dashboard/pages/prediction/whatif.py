@@ -5,9 +5,11 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from dashboard.components import card, icon, plain
-from dashboard.pages.prediction import answer, picture
+from dashboard.components import card, plain
+from dashboard.components.icons import icon
+from dashboard.pages.prediction import answer_state, picture
 from dashboard.services.container import Services
+from dashboard.state.selection import Selection
 
 
 class Ids(StrEnum):
@@ -40,7 +42,7 @@ LINK = (
 )
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The card; its content is filled by assets/whatif.js, without a callback."""
     body = [dcc.Store(id=Ids.HELD), plain.Plain(Ids.BODY, "div", {"className": "wi"}, content())]
     return card("What if …", f"{(__doc__ or '').splitlines()[0]} {HELP}", body, id=Ids.CARD)
@@ -51,7 +53,7 @@ def register(app: Dash, _: Services) -> None:
     app.clientside_callback(
         ClientsideFunction("whatif", "hold"),
         Output(Ids.HELD, "data"),
-        Input(answer.Ids.STATE, "data"),
+        Input(answer_state.Ids.STATE, "data"),
         Input("url", "search"),
         State(picture.Ids.STATE, "data"),
     )

@@ -4,67 +4,44 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboard.analysis.label_review import split_of
-from dashboard.components import icon, page_head, report_link
+from dashboard.components.page import Page, Part, Row, Stack
+from dashboard.exports import report_views
 from dashboard.pages.review import log, queue, retrain, sample, scores
 from dashboard.records.decisions import SPLITS, WHO
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
-PATH, TITLE = "/review", "Review"
-PANELS = (sample, queue, scores, log, retrain)
 DONE = "review-done-state"  # changes when a decision was written; assets/review.js sets it
 VIEW = "review-view-state"  # the address without the image in front, changed only when that part does
 READ = "This server shows decisions and takes none (it was started with --read-only)."
 
 
-def layout(services: Services, selection: Selection) -> html.Div:
-    """The image in front, what decisions do to the scores, a new training; beside them the queue, below the list."""
-    copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
+def actions(services: Services, selection: Selection) -> list[html.Div]:
+    """Who decides."""
     name = dbc.Input(
         id="review-who-input", placeholder="anonymous", maxlength=WHO, autocomplete="name", persistence=True,
         persistence_type="local", disabled=services.read_only,
     )  # fmt: skip
-    who = html.Div(
-        [html.Label("Your name", htmlFor="review-who-input", className="label quiet"), name], className="who"
-    )
-    return html.Div(
-        [
-            page_head(
-                "Label review",
-                html.Span(id="review-about"),
-                [html.Div(id="review-split"), who, report_link("review"), copy],
-            ),
-            dcc.Store(id=DONE),
-            dcc.Store(id=VIEW),
-            html.Div(READ, className="notice") if services.read_only else None,
-            html.Div(id="review-status", className="sr", role="status"),
-            html.Div(id="review-trouble", className="notice", role="alert"),
-            html.Div(
-                [
-                    html.Div([sample.layout(), scores.layout(), retrain.layout(services)], className="stack c7"),
-                    queue.layout(),
-                ],
-                className="ff-grid first",
-            ),
-            html.Div([log.layout(services)], className="ff-grid"),
-        ],
-        className="review",
-    )
+    label = html.Label("Your name", htmlFor="review-who-input", className="label quiet")
+    return [html.Div([label, name], className="who")]
 
 
-def register(app: Dash, services: Services) -> None:
-    """The page's head, then its panels."""
+def memory(services: Services, selection: Selection) -> list:
+    """What was decided, and what came of it in words."""
+    return [
+        dcc.Store(id=DONE),
+        dcc.Store(id=VIEW),
+        *([html.Div(READ, className="notice")] if services.read_only else []),
+        html.Div(id="review-status", className="sr", role="status"),
+        html.Div(id="review-trouble", className="notice", role="alert"),
+    ]
+
+
+def register_view(app: Dash, services: Services) -> None:
+    """The address without the image in front."""
     app.clientside_callback(
         ClientsideFunction("review", "view"), Output(VIEW, "data"), Input("url", "search"), State(VIEW, "data")
     )
-
-    @app.callback(Output("review-about", "children"), Output("review-split", "children"), Input("url", "search"))
-    def draw_head(search: str | None):
-        selection = Selection.parse(search)
-        return about(services, selection), splits(selection)
-
-    for panel in PANELS:
-        panel.register(app, services)
 
 
 def splits(selection: Selection) -> html.Div:
@@ -96,3 +73,18 @@ def about(services: Services, selection: Selection) -> str:
         "test": "labels it never saw",
     }[split_of(selection)]
     return f"{run.title} on {run.dataset['title']}: {kind}"
+
+
+PAGE = Page(
+    path="/review",
+    title="Review",
+    heading="Label review",
+    about=about,
+    split=splits,
+    actions=actions,
+    head=register_view,
+    report=report_views.suspected,
+    kind="review",
+    rows=(Part(memory), Row(Stack(7, sample, scores, retrain), (queue, 5), kind="first"), Row(log)),
+    first=(sample, queue),
+)

@@ -8,7 +8,8 @@ import time
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import button, card, csv_link, icon, plain
+from dashboard.components import button, card, csv_link, plain
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.exports import decisions_csv
 from dashboard.records.decisions import Decision
@@ -22,7 +23,7 @@ UPLOAD, NOTE = "review-import-upload", "review-import-note"
 SHOWN = 12
 
 
-def layout(services: Services) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The list, the way out and the way back."""
     take = None
     if not services.read_only:
@@ -33,7 +34,7 @@ def layout(services: Services) -> html.Article:
         )  # fmt: skip
     note = html.P(id=NOTE, className="small quiet", role="status")
     body = [slot(FACE, "Reading the decisions"), html.Div([note, plain.place(BODY)])]
-    return card("Decisions", __doc__ or "", body, tools=[html.Span(id="review-log-csv"), take])
+    return card("Decisions", __doc__, body, tools=[html.Span(id="review-log-csv"), take])
 
 
 def register(app: Dash, services: Services) -> None:

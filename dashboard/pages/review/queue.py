@@ -17,7 +17,7 @@ FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queu
 TOOLS = "review-queue-tools"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """A page of the queue."""
     head = html.Div([html.Div([html.H2(id=TITLE, className="card-title"), html.P(__doc__)])], className="card-h")
     body = html.Div(
@@ -27,7 +27,7 @@ def layout() -> html.Article:
             plain.place(FOOT),
         ]
     )
-    return html.Article([head, slot(FACE, "Reading the queue"), body], className="ff-card c5")
+    return html.Article([head, slot(FACE, "Reading the queue"), body], className="ff-card")
 
 
 def register(app: Dash, services: Services) -> None:

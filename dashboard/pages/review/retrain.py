@@ -11,8 +11,9 @@ from dashboard.components import button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.services.container import Services
-from dashboard.services.jobs import Invalid, Job, Refused
+from dashboard.services.jobs import Invalid
 from dashboard.state.selection import Selection
+from ml.jobs.queue import Job, Refused
 
 FACE, START, NOTE = "review-retrain-face", "review-retrain-start", "review-retrain-note"
 RECIPE, OPEN, WHAT, LIVE = "review-retrain-recipe", "review-retrain-open", "review-retrain-what", "review-retrain-live"
@@ -21,7 +22,7 @@ SAME, QUICK = "same", "quick"
 TICK_MS = 1_000
 
 
-def layout(services: Services) -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """What would be changed, by which recipe, the button, and how far it is."""
     choices = dbc.RadioItems(
         id=RECIPE,
@@ -55,7 +56,7 @@ def layout(services: Services) -> html.Article:
         dcc.Interval(id=TICK, interval=TICK_MS, disabled=True),
         html.Div([form, html.Div(id=LIVE, className="retrain-live")], className="retrain"),
     ]
-    return card("Fix, retrain, compare", __doc__ or "", [slot(FACE), html.Div(parts)], id="review-retrain-card")
+    return card("Fix, retrain, compare", __doc__, [slot(FACE), html.Div(parts)], id="review-retrain-card")
 
 
 def register(app: Dash, services: Services) -> None:

@@ -21,7 +21,7 @@ FACE, BODY, PAD = "review-sample-face", "review-sample-body", "review-sample-pad
 KEYS = 10  # classes that a digit stands for
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The image in front and the keys."""
     head = html.Div(
         [html.Div([html.H2("Is this label right?", className="card-title"), html.P(__doc__)])], className="card-h"

@@ -13,7 +13,7 @@ from dashboard.state.selection import Selection
 FACE, BODY = "review-scores-face", "review-scores-body"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """As labelled and as reviewed, side by side."""
     head = html.Div(
         [html.Div([html.H2("As labelled, as reviewed", className="card-title"), html.P(__doc__)])], className="card-h"

@@ -1,56 +1,29 @@
 """What does it take to mislead it? Test under corruptions and attacks, and one picture under attack."""
 
-import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, html
 
 from dashboard.analysis import robustness
-from dashboard.components import button, explanations, icon, page_head, report_link
+from dashboard.components import button, explanations
+from dashboard.components.page import Group, Page, Row
+from dashboard.components.picker import Picker, group, heading, together
+from dashboard.exports import report_views
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
-PATH, TITLE = "/robustness", "Robustness"
-PANELS = (measure, grid, curves, flipped, attack_lab)
 AGAINST = "robustness-against"  # a choice in it becomes the new address by assets/clientside.js
 
 
-def layout(services: Services, selection: Selection) -> html.Div:
-    """What is missing, the two tables of test, the pictures of a cell, one picture under attack."""
-    copy = html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""})
-    picker = html.Div(
-        [
-            html.Label("against", htmlFor=AGAINST, className="label quiet"),
-            dbc.Select(id=AGAINST, options=[], placeholder="no other run"),
-        ],
-        className="runpick",
-    )
-    shown = measure.lacking(services, selection) is None
-    return html.Div(
-        [
-            page_head(
-                TITLE,
-                html.Span(id="robustness-about"),
-                [picker, html.Div(id="robustness-alone"), report_link("robustness"), copy],
-            ),
-            dcc.Store(id=cells.STATE),
-            measure.layout(hidden=shown),
-            html.Div(
-                [
-                    html.Div([grid.layout(), curves.layout()], className="ff-grid"),
-                    html.Div([flipped.layout()], className="ff-grid"),
-                ],
-                id=measure.Ids.MEASURED,
-                hidden=not shown,
-            ),
-            html.Div([attack_lab.layout()], className="ff-grid"),
-        ],
-        className="robustness",
-    )
+def actions(services: Services, selection: Selection) -> list[html.Div]:
+    """The run beside it, and the way back from that."""
+    label = html.Label("against", htmlFor=AGAINST, className="label quiet")
+    picker = html.Div([label, Picker(AGAINST, placeholder="no other run")], className="runpick")
+    return [picker, html.Div(id="robustness-alone")]
 
 
-def register(app: Dash, services: Services) -> None:
-    """The page's head, then its panels."""
+def register_head(app: Dash, services: Services) -> None:
+    """The head as the address has it."""
 
     @app.callback(
         Output("robustness-about", "children"),
@@ -63,10 +36,6 @@ def register(app: Dash, services: Services) -> None:
     def draw_head(search: str | None, _: object):
         selection = Selection.parse(search)
         return head(services, selection)
-
-    cells.register(app)
-    for panel in PANELS:
-        panel.register(app, services)
 
 
 def head(services: Services, selection: Selection) -> tuple:
@@ -81,10 +50,17 @@ def head(services: Services, selection: Selection) -> tuple:
         for entry, why in services.store.rivals(run)
         if not marks.of(entry.run_id).archived or entry.run_id == selection.against
     ]
-    options = [
-        {"value": entry.run_id, "label": marks.name(entry.run_id), "disabled": bool(why), "title": why}
+    each = (
+        {
+            "value": entry.run_id,
+            "label": marks.name(entry.run_id),
+            "group": group(entry),
+            "disabled": bool(why),
+            "title": why,
+        }
         for entry, why in rivals
-    ]
+    )
+    options = together(each, first=heading(run.dataset))
     chosen = selection.against if any(e.run_id == selection.against and not why for e, why in rivals) else None
     alone = None
     if chosen:
@@ -92,3 +68,25 @@ def head(services: Services, selection: Selection) -> tuple:
         alone = button(f"{run.title} alone", small=True, search=there.query(), **{"data-own": "against"})
     words = f"What does it take to mislead {run.title}? Images of {robustness.SPLIT}, made worse or attacked."
     return f"{words} {explanations.kept(run.during(selection.epoch))}".strip(), options, chosen, alone
+
+
+PAGE = Page(
+    path="/robustness",
+    title="Robustness",
+    about=None,
+    actions=actions,
+    head=register_head,
+    report=report_views.withstood,
+    kind="robustness",
+    rows=(
+        cells,
+        measure,
+        Group(
+            Row((grid, 7), (curves, 5)),
+            Row(flipped),
+            id=measure.Ids.MEASURED,
+            hidden=lambda services, selection: measure.lacking(services, selection) is not None,
+        ),
+        Row(attack_lab),
+    ),
+)

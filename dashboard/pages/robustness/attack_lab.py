@@ -12,10 +12,11 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import robustness
 from dashboard.analysis.robustness import STEPS, Question
-from dashboard.components import badge, button, card, csv_link, dot, icon, lazy_panel, plain, segmented
+from dashboard.components import badge, button, card, csv_link, dot, lazy_panel, plain, segmented
 from dashboard.components.bars import probability_bars
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.exports.tables import of_services, url
 from dashboard.format.images import inline_url
 from dashboard.format.numbers import percent
 from dashboard.services.attacker import Attempt
@@ -48,7 +49,7 @@ class Ids(StrEnum):
     SMALLEST_FACE = "robustness-smallest-face"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Which picture and how it is attacked; what became of it; the smallest change that flips it."""
 
     def field(words: str, id: str, control: Any, more: Any = None) -> html.Div:
@@ -100,7 +101,7 @@ def layout() -> html.Article:
             className="rb-lab",
         ),
     ]
-    return card("One image under attack", __doc__ or "", body, tools=html.Span(id=Ids.CSV), id=Ids.CARD)
+    return card("One image under attack", __doc__, body, tools=html.Span(id=Ids.CSV), id=Ids.CARD)
 
 
 SHOW = """(search) => {
@@ -213,7 +214,7 @@ def register(app: Dash, services: Services) -> None:
         selection = lazy_panel.read(search)
         asked = robustness.question(services, selection)
         found = robustness.tried(services, asked)
-        csv = csv_link(tables.url("attack", selection))
+        csv = csv_link(url("attack", selection))
         news = no_update if number == asked.example_id else asked.example_id
         return answer(asked, found, selection), epsilon_said(asked.epsilon), news, csv
 
@@ -319,3 +320,6 @@ def least(asked: Question, found: Attempt, selection: Selection) -> list:
         html.Div(button("Show it", small=True, search=there.query(), **{"data-own": "epsilon"}), className="row-ff"),
         where,
     ]
+
+
+TABLES = {"attack": of_services(robustness.attempt_rows)}

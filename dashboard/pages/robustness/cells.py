@@ -3,21 +3,29 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import robustness
 from dashboard.analysis.robustness import Cell
+from dashboard.components import clicks, graph, plain, segmented
+from dashboard.components.panel import slot
 from dashboard.components.plain import element
 from dashboard.figures.gaps import points
 from dashboard.pages.robustness import measure
+from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.robustness.catalogue import CORRUPTIONS
 
 STATE = "robustness-cells-state"  # {search, measured}: what the tables depend on, changed only when that does
 
 
-def register(app: Dash) -> None:
+def layout(services: Services, selection: Selection) -> dcc.Store:
+    """What the tables depend on."""
+    return dcc.Store(id=STATE)
+
+
+def register(app: Dash, _: Services) -> None:
     """The part of the address, in the browser: an attack's slider redraws no table."""
     app.clientside_callback(
         """(search, measured, before) => {
@@ -39,6 +47,39 @@ def read(state: Any) -> Selection:
     if not isinstance(state, dict) or not isinstance(state.get("search"), str):
         raise PreventUpdate
     return Selection.parse(state["search"])
+
+
+def chart_or_table(id: str, height: int, *below: Any, scrolls: bool = False) -> list:
+    """The body of a panel `<id>` whose chart, as a table, is for the keyboard. below: what stands under either."""
+    table = plain.place(f"{id}-table", className="cm-table bare")
+    both = [
+        html.Div(graph(f"{id}-graph", style={"height": f"{height}px"}), className="chart"),
+        html.Div(table, className="rb-scroll") if scrolls else table,
+        *below,
+        html.P(id=f"{id}-note", className="faint small"),
+    ]
+    return [slot(f"{id}-face", "Reading what was measured"), html.Div(both, id=f"{id}-body", className="rb-view")]
+
+
+def tools(id: str, label: str) -> list:
+    """Which of the two is shown, and the table as CSV."""
+    choices = [("chart", "Chart"), ("table", "Table")]
+    return [segmented(f"{id}-view", choices, "chart", label), html.Span(id=f"{id}-csv")]
+
+
+def register_view(app: Dash, id: str, clicked: Callable[[Selection, object], Cell | None]) -> None:
+    """Chart or table; a click on the chart opens the cell that `clicked` finds, which may raise Missing, Broken."""
+    app.clientside_callback(
+        "(view) => view === 'table' ? 'rb-view as-table' : 'rb-view'",
+        Output(f"{id}-body", "className"),
+        Input(f"{id}-view", "value"),
+    )
+
+    def choose(selection: Selection, click: object, _: clicks.Keys) -> Selection | None:
+        cell = clicked(selection, click)
+        return opened(selection, cell) if cell is not None else None
+
+    clicks.lead(app, f"{id}-graph", choose)
 
 
 def opened(selection: Selection, cell: Cell) -> Selection:

@@ -1,54 +1,28 @@
 """Per cent of test images named right when every pixel may move by ε. Click a point to see the images that flip."""
 
-from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, html
 
 from dashboard import theme
 from dashboard.analysis import robustness
 from dashboard.analysis.robustness import Cell, Table
-from dashboard.components import card, clicks, csv_link, graph, plain, segmented
-from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.components import card, clicks, csv_link, plain
+from dashboard.components.panel import panel_callback
+from dashboard.exports.tables import of_services, url
 from dashboard.figures import attacks as figure
 from dashboard.figures.attacks import Line
 from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.artifacts.reader import Broken, Missing
+
+ID = "robustness-curves"
 
 
-class Ids(StrEnum):
-    FACE = "robustness-curves-face"
-    GRAPH = "robustness-curves-graph"
-    TABLE = "robustness-curves-table"
-    BODY = "robustness-curves-body"
-    VIEW = "robustness-curves-view"
-    NOTE = "robustness-curves-note"
-    CSV = "robustness-curves-csv"
-
-
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Chart or table."""
-    body = [
-        slot(Ids.FACE, "Reading what was measured"),
-        html.Div(
-            [
-                html.Div(graph(Ids.GRAPH, style={"height": f"{figure.HEIGHT}px"}), className="chart"),
-                html.Div(plain.place(Ids.TABLE, className="cm-table bare"), className="rb-scroll"),
-                html.P(id=Ids.NOTE, className="faint small"),
-            ],
-            id=Ids.BODY,
-            className="rb-view",
-        ),
-    ]
-    tools = [
-        segmented(Ids.VIEW, [("chart", "Chart"), ("table", "Table")], "chart", "View of the attacks"),
-        html.Span(id=Ids.CSV),
-    ]
-    return card("Under attack", __doc__ or "", body, tools=tools, span=5)
+    body = cells.chart_or_table(ID, figure.HEIGHT, scrolls=True)
+    return card("Under attack", __doc__, body, tools=cells.tools(ID, "View of the attacks"))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -56,11 +30,11 @@ def register(app: Dash, services: Services) -> None:
 
     @panel_callback(
         app,
-        Ids.FACE,
-        Output(Ids.GRAPH, "figure"),
-        plain.children(Ids.TABLE),
-        Output(Ids.NOTE, "children"),
-        Output(Ids.CSV, "children"),
+        f"{ID}-face",
+        Output(f"{ID}-graph", "figure"),
+        plain.children(f"{ID}-table"),
+        Output(f"{ID}-note", "children"),
+        Output(f"{ID}-csv", "children"),
         Input(cells.STATE, "data"),
         Input(theme.STATE, "data"),
     )
@@ -73,33 +47,16 @@ def register(app: Dash, services: Services) -> None:
             figure.curves(lines(found), chosen=chosen, mode=theme.mode_of(mode)),
             table(found, selection),
             note(found),
-            csv_link(tables.url("attacks", selection)),
+            csv_link(url("attacks", selection)),
         )
 
-    app.clientside_callback(
-        "(view) => view === 'table' ? 'rb-view as-table' : 'rb-view'",
-        Output(Ids.BODY, "className"),
-        Input(Ids.VIEW, "value"),
-    )
-
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(Ids.GRAPH, "clickData"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_point(click: Any, search: str | None):
-        selection = Selection.parse(search)
+    def clicked_cell(selection: Selection, click: object) -> Cell | None:
         curve, step = clicks.number(click, "curveNumber"), clicks.number(click, "x")
         if curve is None or step is None:
-            raise PreventUpdate
-        try:
-            cell = clicked(robustness.attacks(services.store, selection), curve, step)
-        except (Missing, Broken):
-            cell = None
-        if cell is None:
-            raise PreventUpdate
-        return cells.opened(selection, cell).query()
+            return None
+        return clicked(robustness.attacks(services.store, selection), curve, step)
+
+    cells.register_view(app, ID, clicked_cell)
 
 
 def rows(found: Table) -> list[tuple[str, list[Cell]]]:
@@ -154,3 +111,6 @@ def note(found: Table) -> str:
     if found.other is not None:
         words += f" A is {found.run.title}, B {found.other.title}; a point of A opens its images."
     return f"{words} PGD takes many small steps, FGSM one; ε = 1/255 is one level of a picture."
+
+
+TABLES = {"attacks": of_services(robustness.attack_rows)}

@@ -12,7 +12,7 @@ from dashboard.components import button, card, csv_link, dot, panel_states, plai
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
 from dashboard.data.run import RunData
-from dashboard.exports import tables
+from dashboard.exports.tables import of_services, url
 from dashboard.format.images import inline_url, sheet, sprite_url, tile_style
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import cells
@@ -34,7 +34,7 @@ class Ids(StrEnum):
     WORSE_FACE = "robustness-worse-face"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """A page of pairs; the second of each comes when it has been made."""
     body = [
         slot(Ids.FACE, "Looking for the images that flip"),
@@ -50,7 +50,7 @@ def layout() -> html.Article:
     ]
     return card(
         "Flipped images",
-        __doc__ or "",
+        __doc__,
         body,
         tools=html.Div(id=Ids.CSV, className="row-ff"),
         id="robustness-flipped-card",
@@ -75,7 +75,7 @@ def register(app: Dash, services: Services) -> None:
             return nothing("Choose a cell of the heatmap or a point of the curves above."), None, None, None
         run = services.store.shown(selection.run)
         found = robustness.flips(run, selection.under)
-        csv = csv_link(tables.url("flipped", selection))
+        csv = csv_link(url("flipped", selection))
         if not len(found.rows):
             return nothing(f"No image flips under {said(found)}."), note(run, found), None, csv
         ways = [gallery(selection, found), csv]
@@ -195,3 +195,6 @@ def pager(selection: Selection, n: int) -> list:
     where = f"{(page - 1) * EACH + 1:,} – {min(page * EACH, n):,} of {n:,}"
     ways = html.Div([turn("Previous", page - 1), turn("Next", page + 1)], className="row-ff")
     return [html.Span(where, className="quiet small"), ways]
+
+
+TABLES = {"flipped": of_services(robustness.flip_rows)}

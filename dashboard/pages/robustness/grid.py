@@ -1,18 +1,16 @@
 """Per cent of test images named right, by corruption and severity. Click a cell to see the images that flip."""
 
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, html
 
 from dashboard import theme
 from dashboard.analysis import robustness
-from dashboard.analysis.robustness import Table
-from dashboard.components import card, clicks, csv_link, graph, plain, segmented
-from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.analysis.robustness import Cell, Table
+from dashboard.components import card, clicks, csv_link, plain
+from dashboard.components.panel import panel_callback
+from dashboard.exports.tables import of_services, url
 from dashboard.figures import robustness as figure
 from dashboard.figures.gaps import points
 from dashboard.pages.robustness import cells
@@ -20,39 +18,14 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
 
-
-class Ids(StrEnum):
-    FACE = "robustness-grid-face"
-    GRAPH = "robustness-grid-graph"
-    TABLE = "robustness-grid-table"
-    BODY = "robustness-grid-body"
-    VIEW = "robustness-grid-view"
-    NOTE = "robustness-grid-note"
-    LEGEND = "robustness-grid-legend"
-    CSV = "robustness-grid-csv"
+ID = "robustness-grid"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Chart or table, and what the colours mean."""
-    chart = graph(Ids.GRAPH, style={"height": f"{figure.height(len(CORRUPTIONS))}px"})
-    body = [
-        slot(Ids.FACE, "Reading what was measured"),
-        html.Div(
-            [
-                html.Div(chart, className="chart"),
-                plain.place(Ids.TABLE, className="cm-table bare"),
-                plain.place(Ids.LEGEND, className="legend"),
-                html.P(id=Ids.NOTE, className="faint small"),
-            ],
-            id=Ids.BODY,
-            className="rb-view",
-        ),
-    ]
-    tools = [
-        segmented(Ids.VIEW, [("chart", "Chart"), ("table", "Table")], "chart", "View of the corruptions"),
-        html.Span(id=Ids.CSV),
-    ]
-    return card("Under corruptions", __doc__ or "", body, tools=tools, span=7)
+    below = plain.place(f"{ID}-legend", className="legend")
+    body = cells.chart_or_table(ID, figure.height(len(CORRUPTIONS)), below)
+    return card("Under corruptions", __doc__, body, tools=cells.tools(ID, "View of the corruptions"))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -60,13 +33,13 @@ def register(app: Dash, services: Services) -> None:
 
     @panel_callback(
         app,
-        Ids.FACE,
-        Output(Ids.GRAPH, "figure"),
-        Output(Ids.GRAPH, "style"),
-        plain.children(Ids.TABLE),
-        plain.children(Ids.LEGEND),
-        Output(Ids.NOTE, "children"),
-        Output(Ids.CSV, "children"),
+        f"{ID}-face",
+        Output(f"{ID}-graph", "figure"),
+        Output(f"{ID}-graph", "style"),
+        plain.children(f"{ID}-table"),
+        plain.children(f"{ID}-legend"),
+        Output(f"{ID}-note", "children"),
+        Output(f"{ID}-csv", "children"),
         Input(cells.STATE, "data"),
         Input(theme.STATE, "data"),
     )
@@ -79,29 +52,16 @@ def register(app: Dash, services: Services) -> None:
             table(found, selection),
             legend(found),
             note(found),
-            csv_link(tables.url("robustness", selection)),
+            csv_link(url("robustness", selection)),
         )
 
-    app.clientside_callback(
-        "(view) => view === 'table' ? 'rb-view as-table' : 'rb-view'",
-        Output(Ids.BODY, "className"),
-        Input(Ids.VIEW, "value"),
-    )
+    def clicked_cell(selection: Selection, click: object) -> Cell | None:
+        found = robustness.corruptions(services.store, selection)
+        name, severity = clicks.name(click, "y"), clicks.name(click, "x")
+        place = (name, severity)
+        return next((one for one in found.cells if (robustness.title(one.name), f"{one.degree:g}") == place), None)
 
-    @app.callback(
-        Output("url", "search", allow_duplicate=True),
-        Input(Ids.GRAPH, "clickData"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def choose_cell(click: Any, search: str | None):
-        point, selection = clicks.point(click), Selection.parse(search)
-        name, severity = point.get("y"), point.get("x")
-        known = next((key for key, kind in CORRUPTIONS.items() if kind.title == name), None)
-        if known is None or severity not in figure.severities(len(SEVERITIES)):
-            raise PreventUpdate
-        under = f"{known}:{severity}"
-        return selection.with_(under=None if selection.under == under else under, page=1).query()
+    cells.register_view(app, ID, clicked_cell)
 
 
 def drawn(found: Table, selection: Selection, mode: str) -> dict[str, Any]:
@@ -158,3 +118,6 @@ def note(found: Table) -> str:
     shared = min((cell.shared for cell in found.cells if cell.gap), default=0)
     pair = f"{found.run.title} minus {found.other.title}"
     return f"{words} In points, {pair}, on the {shared:,} images both were asked about."
+
+
+TABLES = {"robustness": of_services(robustness.corruption_rows)}

@@ -7,12 +7,13 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import robustness
-from dashboard.components import STATES, badge, button, icon, job_progress, plain
+from dashboard.components import STATES, badge, button, job_progress, plain
+from dashboard.components.icons import icon
 from dashboard.data.run import RunData
 from dashboard.services.container import Services
-from dashboard.services.jobs import Job, Refused
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.jobs.queue import Job, Refused
 
 ACTIVE_MS, IDLE_MS = 1_000, 3_000  # while it is not there: another tab, or a terminal, may make it
 READ_ONLY = "This server only shows what there is (it was started with --read-only): whoever runs it can make this."
@@ -32,7 +33,7 @@ class Ids(StrEnum):
     MEASURED = "robustness-measured"  # the panels that need them
 
 
-def layout(*, hidden: bool) -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """The face of all panels of test pictures, and how far the job is."""
     body = [
         plain.place(Ids.WORDS, className="face"),
@@ -46,10 +47,10 @@ def layout(*, hidden: bool) -> html.Div:
         plain.place(Ids.LIVE, role="status"),
         html.P(id=Ids.NOTE, className="bad small", role="alert"),
     ]
-    title = html.H2("Not measured yet", className="card-title")
+    title, measured = html.H2("Not measured yet", className="card-title"), lacking(services, selection) is None
     return html.Div(
         [
-            html.Article([title, *body], id=Ids.CARD, className="ff-card measure", hidden=hidden),
+            html.Article([title, *body], id=Ids.CARD, className="ff-card measure", hidden=measured),
             dcc.Store(id=Ids.STARTED),
             dcc.Store(id=Ids.DONE),
             dcc.Interval(id=Ids.TICK, interval=IDLE_MS, disabled=True),

@@ -1,11 +1,14 @@
 """What goes wrong, in kinds. Each is counted over the whole split; one click selects its images."""
 
+import contextlib
+
+import numpy as np
 from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -15,10 +18,10 @@ from ml.stats.failure_modes import TAGS
 FACE, BODY, CSV = "slices-modes-face", "slices-modes-body", "slices-modes-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One line a failure mode: what it means, how many, how often wrong, what to do."""
     body = [slot(FACE, "Counting"), plain.place(BODY, className="modes")]
-    return card("Failure modes", __doc__ or "", body, tools=html.Span(id=CSV))
+    return card("Failure modes", __doc__, body, tools=html.Span(id=CSV))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -78,3 +81,18 @@ def share(head: str, part: int, n: int) -> html.Div:
         ],
         className="share-of",
     )
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row a failure mode that can be told: its images in the split, and the mistakes among them."""
+    predictions = run.predictions(selection.split)
+    rows = []
+    for key, tag in TAGS.items():
+        with contextlib.suppress(Missing, Broken):
+            inside = np.isin(predictions.ids, run.tagged(selection.split, key, selection.against))
+            wrong = int((inside & ~predictions.right).sum())
+            rows.append([key, tag.title, len(inside), int(inside.sum()), wrong, tag.means])
+    return ["tag", "failure mode", "n", "images", "wrong", "meaning"], rows
+
+
+TABLES = {"modes": of_run(csv_rows)}

@@ -9,7 +9,7 @@ from dash import Dash, Input, Output, html
 from dashboard.components import button, card, csv_link, dot, lazy_panel, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.images import single_url
 from dashboard.pages.slices import failure_modes
 from dashboard.services.container import Services
@@ -20,10 +20,10 @@ FACE, BODY, NEAR, CSV = f"{ID}-face", f"{ID}-body", f"{ID}-near", f"{ID}-csv"
 SHOWN = 48
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """Pairs, the nearest first; drawn when they come near the window."""
     body = [slot(FACE, "Looking for pairs"), *lazy_panel.layout(NEAR), plain.place(BODY)]
-    return card("Near-duplicates and leaks", __doc__ or "", body, tools=html.Span(id=CSV), id=f"{ID}-card")
+    return card("Near-duplicates and leaks", __doc__, body, tools=html.Span(id=CSV), id=f"{ID}-card")
 
 
 def register(app: Dash, services: Services) -> None:
@@ -123,3 +123,12 @@ def pair(run: RunData, selection: Selection, row: Any) -> html.Li:
             },
         )
     )
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """Every near-duplicate of the split's pictures, nearest first."""
+    frame = run.duplicates(selection.split).sort_values(["distance", "example_id"], kind="stable")
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+TABLES = {"duplicates": of_run(csv_rows)}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, plain
@@ -25,6 +25,11 @@ NOTICE = "slices-notice"
 ACTS = ("save", "rename", "remove")
 
 
+def memory(services: Services, selection: Selection) -> list:
+    """What is asked for and what came of it."""
+    return [dcc.Store(id=ASKED), dcc.Store(id=DONE), html.Div(id=NOTICE, className="notice", role="status")]
+
+
 def keep_selection(services: Services) -> html.Span | None:
     """A name for what is selected, and the button that saves it."""
     if services.read_only:
@@ -40,9 +45,9 @@ def keep_selection(services: Services) -> html.Span | None:
     )
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """One line a saved slice."""
-    return card("Saved slices", __doc__ or "", [slot(FACE), plain.place(BODY, className="kept")])
+    return card("Saved slices", __doc__, [slot(FACE), plain.place(BODY, className="kept")])
 
 
 def register(app: Dash, services: Services) -> None:

@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, html
 from dashboard.components import button, card, csv_link, plain, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import url
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -35,7 +35,7 @@ class Ids(StrEnum):
     CSV = "slices-found-csv"
 
 
-def layout() -> html.Article:
+def layout(services: Services, selection: Selection) -> html.Article:
     """The ranked list."""
     order = dbc.Select(
         id=Ids.ORDER, options=[{"value": k, "label": v} for k, v in ORDERS.items()], value="more", className="sm"
@@ -50,7 +50,7 @@ def layout() -> html.Article:
             className="pager",
         ),
     ]
-    return card("Weak slices", __doc__ or "", body, tools=tools)
+    return card("Weak slices", __doc__, body, tools=tools)
 
 
 def register(app: Dash, services: Services) -> None:
@@ -221,3 +221,14 @@ def pictures(run: RunData, selection: Selection, strip: list[int], ids: list[int
             )
         )
     return html.Div(found, className="strip-8")
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """Weak slices of the split as they were computed."""
+    frame = run.slices(selection.split)
+    among = [None if value != value else run.classes[int(value)] for value in frame["among"].astype(float)]
+    frame = frame.assign(among=pd.Series(among, index=frame.index, dtype=object))
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+TABLES = {"slices": of_run(csv_rows)}

@@ -2,34 +2,34 @@
 
 import secrets
 
-from dash import Dash, dcc, html
+from dash import dcc, html
 
-from dashboard.components import page_head
-from dashboard.pages.training import changed, details, form, live, queue, runs
-from dashboard.pages.training.memory import Memory
+from dashboard.components.page import Page, Part, Row
+from dashboard.pages.training import changed, details, engines, form, live, queue, runs
+from dashboard.pages.training.memory import ACTIVE_MS, Memory
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
-PATH = "/training"
-TITLE = "Training"
 FORM = (Memory.FIELDS, Memory.PRESETS, Memory.BASIS)  # with the form, which knows what is in them
-PANELS = (form, live, queue, changed, runs, details)
 
 
-def layout(services: Services, selection: Selection) -> html.Div:
-    """The page; every panel reads the job table itself, so a reload or a second tab shows the same."""
-    return html.Div(
-        [
-            page_head(TITLE, "Start a run, watch it learn, leave whenever you like. It goes on without this page."),
-            html.P(id="training-away", className="notice", role="alert"),  # written by assets/training.js
-            dcc.Interval(id=Memory.TICK, interval=live.ACTIVE_MS, disabled=True),  # assets/training.js lets it tick
-            *(dcc.Store(id=memory) for memory in Memory if memory not in (Memory.TICK, Memory.INTENT, *FORM)),
-            dcc.Store(id=Memory.INTENT, data=secrets.token_hex(16)),
-            html.Div([panel.layout(services, selection) for panel in PANELS], className="ff-grid training"),
-        ]
-    )
+def memory(services: Services, selection: Selection) -> list:
+    """Of this tab; every panel reads the job table itself, so a reload or a second tab shows the same."""
+    return [
+        html.P(id="training-away", className="notice", role="alert"),  # written by assets/training.js
+        dcc.Interval(id=Memory.TICK, interval=ACTIVE_MS, disabled=True),  # assets/training.js lets it tick
+        *(dcc.Store(id=one) for one in Memory if one not in (Memory.TICK, Memory.INTENT, *FORM)),
+        dcc.Store(id=Memory.INTENT, data=secrets.token_hex(16)),
+    ]
 
 
-def register(app: Dash, services: Services) -> None:
-    for panel in PANELS:
-        panel.register(app, services)
+PAGE = Page(
+    path="/training",
+    title="Training",
+    about="Start a run, watch it learn, leave whenever you like. It goes on without this page.",
+    copy=False,
+    rows=(
+        Part(memory),
+        Row((form, 4), (live, 8), (queue, 7), (changed, 5), runs, (details, 0, engines), kind="training"),
+    ),
+)

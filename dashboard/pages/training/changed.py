@@ -45,7 +45,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         **{"aria-label": "What changed, scrollable"},
     )
     words = html.Span("Settings that differ; all others are the same.", id=Ids.HELP)
-    return card("What changed", words, [slot(Ids.FACE), pick, region], span=5)
+    return card("What changed", words, [slot(Ids.FACE), pick, region])
 
 
 def subject(services: Services, shown: object, search: object) -> tuple[Other | None, list[Other]]:

@@ -1,77 +1,29 @@
 """One run: its numbers, what people say of it, its model card, and what can be done with it."""
 
 import re
-import secrets
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard.analysis import run_table
-from dashboard.components import badge, button, icon, plain
+from dashboard.analysis.run_table import Row
+from dashboard.components import badge, button, plain
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import clock, duration
-from dashboard.pages.training import engines, runs
+from dashboard.pages.training import run_changes, runs
 from dashboard.pages.training.memory import Memory
-from dashboard.records.rows import Declined
+from dashboard.pages.training.run_changes import FIELDS, HISTORY, Ids, error_id, found
+from dashboard.pages.training.run_rows import DASH, mass
 from dashboard.records.runs import NOTE, REASON, TITLE, Promotion, RunMetadata
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.intervals import wilson
 
-HISTORY = 8  # promotions that are told
 
-
-class Ids(StrEnum):
-    DRAWER = "training-run-drawer"
-    FACE = "training-run-face"
-    HEAD = "training-run-head"
-    BODY = "training-run-body"
-    CLOSE = "training-run-close"
-    FACTS = "training-run-facts"
-    TITLE = "training-run-title-input"
-    TAGS = "training-run-tags-input"
-    NOTE = "training-run-note-input"
-    SAVE = "training-run-save"
-    STATUS = "training-run-status"
-    UNDO = "training-run-undo"
-    DEFAULT = "training-run-default"
-    PROMOTE_BOX = "training-run-promote-box"
-    REASON = "training-run-reason-input"
-    PROMOTE = "training-run-promote"
-    CARD_BUTTON = "training-run-card-button"
-    CARD_FILE = "training-run-card-file"
-    CARD = "training-run-card"
-    LINKS = "training-run-links"
-    ARCHIVE = "training-run-archive"
-    DELETE = "training-run-delete"
-    LAST = "training-run-last"  # what was changed last: numbers of the log, which Undo takes back
-    SAVED = "training-run-saved"  # changes when the fields shall show what is kept
-
-
-FIELDS = {"title": Ids.TITLE, "tags": Ids.TAGS, "note": Ids.NOTE, "reason": Ids.REASON}
-
-
-def _error(name: str) -> str:
-    return f"training-run-{name}-error"
-
-
-@dataclass
-class Outcome:
-    """What came of a wish. words: for people; changes: numbers of the log that Undo takes back; wrong: by input."""
-
-    words: str = ""
-    changes: list[int] = field(default_factory=list)
-    wrong: dict[str, str] = field(default_factory=dict)
-    closed: bool = False
-    search: Any = no_update
-
-
-def layout(services: Services, selection: Selection) -> html.Aside:
+def layout(services: Services, selection: Selection, engines: html.Div) -> html.Aside:
     """Closed; assets/runs.js opens it when a run's details are asked for."""
     fixed = services.read_only
     close = button(
@@ -127,7 +79,7 @@ def layout(services: Services, selection: Selection) -> html.Aside:
         html.Div([*form, saving], className="form"),
         html.Div([html.H3("Default"), html.Div(plain.place(Ids.DEFAULT)), promote], className="form"),
         html.Div(card, className="form cardbox"),
-        engines.layout(),
+        engines,
     ]
     foot = [
         html.Span(id=Ids.LINKS, className="row-ff"),
@@ -155,17 +107,106 @@ def _field(name: str, words: str, control: Any, limit: str = "") -> html.Div:
             html.Label(words, htmlFor=FIELDS[name]),
             control,
             html.Small(limit) if limit else None,
-            html.Small(id=_error(name), className="bad", role="alert"),
+            html.Small(id=error_id(name), className="bad", role="alert"),
         ],
         className="field",
     )
 
 
+def facts(row: Row, changes: bool) -> list[Any]:
+    """Numbers with n and intervals, and how the run came about."""
+    if not row.entry.ok:
+        return [html.P(["This run cannot be used: ", row.entry.reason, "."], className="quiet")]
+    manifest, machine = row.manifest, row.manifest["machine"]
+    lines: list[tuple[str, Any]] = []
+    for split, result in manifest["results"].items():
+        if split in ("test", "validation"):
+            low, high = (float(end) for end in wilson(result["correct"], result["n"]))
+            share = f"{100 * result['correct'] / result['n']:.2f} %"
+            lines.append(
+                (f"Accuracy, {split}", [html.B(share), f" {100 * low:.2f} – {100 * high:.2f}, n {result['n']:,}"])
+            )
+    for name, metric in (("Macro-F1, test", "macro_f1"), ("ECE, test", "calibration_error")):
+        score = row.scores.get(metric)
+        if score is not None:
+            ends = "" if score.half is None else f" {100 * (score.low or 0):.2f} – {100 * (score.high or 0):.2f}"
+            lines.append((name, [html.B(f"{100 * score.value:.2f} %"), f"{ends}, n {row.n:,}"]))
+    latency = manifest.get("latency_ms")
+    lines += [
+        ("Network", f"{manifest['model']}, {manifest['parameters']:,} parameters"),
+        ("Weights", mass(manifest.get("bytes"))),
+        ("One image", f"{latency:.2f} ms, median of one thread" if latency else DASH),
+        ("Data", f"{manifest['dataset']['title']}, {manifest['train_images']:,} training images"),
+        ("Trained", f"{duration(manifest['training_seconds'])}, {manifest['config']['epochs']} epochs, seed "
+                    f"{manifest['config']['seed']}"),
+        ("Machine", f"{machine['processor']}, {machine['threads']} threads"),
+        ("Made", f"{row.made:%Y-%m-%d %H:%M}" if row.made else DASH),
+    ]  # fmt: skip
+    if row.entry.shipped:
+        lines.append(("Comes from", "ships with the app: it can be archived, not deleted"))
+    elif isinstance(manifest.get("imported"), dict):
+        lines.append(("Comes from", f"a file, where it was {str(manifest['imported'].get('run_id'))[:64]}"))
+    pairs = [part for name, words in lines for part in (html.Dt(name), html.Dd(words))]
+    copy = {"data-act": "copy", "data-of": f"run:{row.run_id}", "title": "Fill the form with this run's settings"}
+    again = html.Button("Copy settings", type="button", className="btn-ff sm", **copy) if changes else None
+    return [html.Dl(pairs, className="facts"), again]
+
+
+def default(row: Row, history: list[Promotion], marks: RunMetadata) -> list[Any]:
+    """Whether the run is what opens when an address names none, and how that came about."""
+    last = history[0] if history else None
+    parts: list[Any] = []
+    if row.default and last is not None and last.run_id == row.run_id:
+        when = clock(last.at)
+        parts.append(html.P([f"The default since {when}: ", html.Q(last.reason)], className="small"))
+    elif row.default:
+        parts.append(html.P("The default: what opens when an address names no run.", className="small"))
+    else:
+        words = "What opens when an address names no run. Choose on validation, never on test."
+        parts.append(html.P(words, className="small quiet"))
+    if history:
+        lines = [
+            html.Li(
+                [html.B(marks.title(one.run_id) if one.run_id else "what ships"), f" {clock(one.at)}: {one.reason}"]
+            )
+            for one in history[:HISTORY]
+        ]
+        parts.append(html.Details([html.Summary("Every default until now"), html.Ul(lines)], className="small"))
+    return parts
+
+
+def links(row: Row, services: Services, selection: Selection) -> list[Any]:
+    """Compare and export."""
+    if not row.entry.ok:
+        return []
+    parts: list[Any] = []
+    used = services.store.used(selection.run)
+    other = used if used != row.run_id else services.store.default_run()
+    if other is not None and other != row.run_id:
+        there = selection.here().with_(run=row.run_id, against=other).query()
+        parts.append(button("Compare", search=there, path="/comparison", title=f"With {other}, side by side"))
+    parts.append(
+        html.A([icon("download"), "Zip"], href=f"/export/runs/{row.run_id}.zip", className="btn-ff", download="",
+               target="_self", title="Export the run as one file", **{"aria-label": "Export as zip"})
+    )  # fmt: skip
+    return parts
+
+
+def card(services: Services, run_id: str) -> list[Any]:
+    """The model card, its headings two levels down."""
+    try:
+        text = services.registry.card(run_id)
+    except (Missing, Broken) as problem:
+        return [html.P(str(problem), className="quiet")]
+    below = re.sub(r"^(#+) ", r"##\1 ", text, flags=re.MULTILINE)
+    return [dcc.Markdown(below, link_target="_blank")]
+
+
 def register(app: Dash, services: Services) -> None:
-    engines.register(app, services)
     app.clientside_callback(
         ClientsideFunction("runs", "slide"), Output(Ids.DRAWER, "className"), Input(runs.Ids.OPEN, "data")
     )
+
     app.clientside_callback(
         ClientsideFunction("runs", "close"),
         Output(runs.Ids.OPEN, "data", allow_duplicate=True),
@@ -232,251 +273,4 @@ def register(app: Dash, services: Services) -> None:
         fresh = (True, None, "Show it", "false") if ctx.triggered_id == runs.Ids.OPEN else (no_update,) * 4
         return mark.title or opened, ", ".join(mark.tags), mark.note, "", *fresh
 
-    @app.callback(
-        *(Output(_error(name), "children") for name in FIELDS),
-        Output(Ids.STATUS, "children"),
-        Output(Ids.UNDO, "hidden"),
-        Output(runs.Ids.NOTICE, "children", allow_duplicate=True),
-        Output(runs.Ids.UNDO, "hidden", allow_duplicate=True),
-        Output(Ids.LAST, "data"),
-        Output(Ids.SAVED, "data"),
-        Output(runs.Ids.OPEN, "data", allow_duplicate=True),
-        Output(Memory.ACTED, "data", allow_duplicate=True),
-        Output("url", "search", allow_duplicate=True),
-        Input(Ids.SAVE, "n_clicks"),
-        Input(Ids.PROMOTE, "n_clicks"),
-        Input(Ids.ARCHIVE, "n_clicks"),
-        Input(Ids.DELETE, "n_clicks"),
-        Input(Ids.UNDO, "n_clicks"),
-        Input(runs.Ids.UNDO, "n_clicks"),
-        Input(Memory.ASKED, "data"),
-        *(State(id, "value") for id in FIELDS.values()),
-        State(runs.Ids.OPEN, "data"),
-        State(Ids.LAST, "data"),
-        State("url", "search"),
-        prevent_initial_call=True,
-    )
-    def change_run(*given):
-        asked, title, tags, note, reason, opened, last, search = given[6:]
-        wish = ctx.triggered_id
-        if not ctx.triggered or not ctx.triggered[0]["value"]:
-            raise PreventUpdate
-        inside = wish not in (runs.Ids.UNDO, Memory.ASKED)  # where the answer is told: in the drawer or on the card
-        try:
-            if wish == Memory.ASKED:
-                came = restored(services, asked)
-            elif wish in (Ids.UNDO, runs.Ids.UNDO):
-                came = undone(services, last)
-            elif wish == Ids.SAVE:
-                came = said(services, opened, {"title": title, "tags": tags, "note": note})
-            elif wish == Ids.PROMOTE:
-                came = promoted(services, opened, reason)
-            elif wish == Ids.ARCHIVE:
-                came = archived(services, opened)
-            else:
-                came = deleted(services, opened, search)
-        except Declined as declined:
-            came = Outcome("" if declined.field in FIELDS else str(declined))
-            came.wrong = {declined.field: str(declined)} if declined.field in FIELDS else {}
-        here = inside and not came.closed
-        told, undo = came.words or None, not came.changes
-        return (
-            *(came.wrong.get(name) for name in FIELDS),
-            told if here else None,
-            undo if here else True,
-            None if here else told,
-            True if here else undo,
-            came.changes,
-            secrets.token_hex(4) if not came.wrong else no_update,
-            None if came.closed else no_update,
-            secrets.token_hex(4),
-            came.search,
-        )
-
-
-def found(services: Services, opened: object) -> run_table.Row:
-    """The run whose details are asked for. Raises Missing."""
-    if not isinstance(opened, str):
-        raise PreventUpdate
-    entry = next((entry for entry in services.store.runs() if entry.run_id == opened), None)
-    if entry is None:
-        raise Missing("This run is not here any more. Deleted runs are listed under the table.")
-    return run_table.row(services, entry, services.store.marks(), services.store.default_run())
-
-
-# ---- wishes; each raises Declined
-
-
-def said(services: Services, opened: object, values: dict[str, Any]) -> Outcome:
-    """Keep name, tags and note, those of them that were changed."""
-    entry = services.registry.entry(opened)
-    mark, came = services.store.marks().of(entry.run_id), Outcome()
-    others = {e.run_id for e in services.store.runs()} - {entry.run_id}
-    acts = {
-        "title": (mark.title or entry.run_id, lambda value: services.records.rename(entry.run_id, value, others)),
-        "tags": (", ".join(mark.tags), lambda value: services.records.tag(entry.run_id, value)),
-        "note": (mark.note, lambda value: services.records.annotate(entry.run_id, value)),
-    }
-    for name, (before, keep) in acts.items():
-        if (values[name] or "") == before:
-            continue
-        try:
-            change = keep(values[name])
-        except Declined as declined:
-            if declined.field != name:
-                raise
-            came.wrong[name] = str(declined)
-            continue
-        if change.before != change.after:
-            came.changes.append(change.number)
-    if came.wrong:
-        came.words = "Saved, but for what is marked." if came.changes else ""
-    else:
-        came.words = "Saved." if came.changes else "Nothing has changed."
-    return came
-
-
-def promoted(services: Services, opened: object, reason: object) -> Outcome:
-    """Make a run the default."""
-    entry = services.registry.entry(opened)
-    if not entry.ok:
-        raise Declined("A broken run cannot be the default.")
-    marks = services.store.marks()
-    if marks.of(entry.run_id).archived:
-        raise Declined("This run is archived: bring it back first.")
-    change = services.records.promote(entry.run_id, reason, services.store.default_run())
-    return Outcome(f"{marks.title(entry.run_id)} is the default now.", [change.number])
-
-
-def archived(services: Services, opened: object) -> Outcome:
-    """Take a run out of the lists, or back into them."""
-    entry = services.registry.entry(opened)
-    away = not services.store.marks().of(entry.run_id).archived
-    change = services.records.archive(entry.run_id, away)
-    return Outcome("Archived: the run picker leaves it out." if away else "Back in the lists.", [change.number])
-
-
-def deleted(services: Services, opened: object, search: object) -> Outcome:
-    """Move a run to the trash, and let go of it in the address."""
-    entry = services.registry.entry(opened)
-    title = services.store.marks().title(entry.run_id)
-    services.registry.delete(entry.run_id)
-    change = services.records.changes(entry.run_id, 1)
-    selection = Selection.parse(search)
-    changes = {name: None for name in ("run", "against") if getattr(selection, name) == entry.run_id}
-    return Outcome(
-        f"{title} was deleted.",
-        [one.number for one in change],
-        closed=True,
-        search=selection.with_(**changes).query() if changes else no_update,
-    )
-
-
-def restored(services: Services, asked: object) -> Outcome:
-    """Bring a run back from the trash. asked: {"act", "of"} as the browser says."""
-    if not isinstance(asked, dict) or asked.get("act") != "restore":
-        raise PreventUpdate
-    run_id = services.registry.restore(str(asked.get("of")))
-    return Outcome(f"{services.store.marks().title(run_id)} is back.")
-
-
-def undone(services: Services, last: object) -> Outcome:
-    """Take back what was changed last, the newest first. last: numbers of the log as the browser says."""
-    numbers = [n for n in last if isinstance(n, int) and 0 < n < 2**31] if isinstance(last, list) else []
-    if not numbers:
-        raise Declined("There is nothing to undo.")
-    for number in sorted(numbers[:10], reverse=True):
-        services.registry.undo(services.records.change(number))
-    return Outcome("Undone.")
-
-
-# ---- words
-
-
-def facts(row: run_table.Row, changes: bool) -> list[Any]:
-    """Numbers with n and intervals, and how the run came about."""
-    if not row.entry.ok:
-        return [html.P(["This run cannot be used: ", row.entry.reason, "."], className="quiet")]
-    manifest, machine = row.manifest, row.manifest["machine"]
-    lines: list[tuple[str, Any]] = []
-    for split, result in manifest["results"].items():
-        if split in ("test", "validation"):
-            low, high = (float(end) for end in wilson(result["correct"], result["n"]))
-            share = f"{100 * result['correct'] / result['n']:.2f} %"
-            lines.append(
-                (f"Accuracy, {split}", [html.B(share), f" {100 * low:.2f} – {100 * high:.2f}, n {result['n']:,}"])
-            )
-    for name, metric in (("Macro-F1, test", "macro_f1"), ("ECE, test", "calibration_error")):
-        score = row.scores.get(metric)
-        if score is not None:
-            ends = "" if score.half is None else f" {100 * (score.low or 0):.2f} – {100 * (score.high or 0):.2f}"
-            lines.append((name, [html.B(f"{100 * score.value:.2f} %"), f"{ends}, n {row.n:,}"]))
-    latency = manifest.get("latency_ms")
-    lines += [
-        ("Network", f"{manifest['model']}, {manifest['parameters']:,} parameters"),
-        ("Weights", runs.mass(manifest.get("bytes"))),
-        ("One image", f"{latency:.2f} ms, median of one thread" if latency else runs.DASH),
-        ("Data", f"{manifest['dataset']['title']}, {manifest['train_images']:,} training images"),
-        ("Trained", f"{duration(manifest['training_seconds'])}, {manifest['config']['epochs']} epochs, seed "
-                    f"{manifest['config']['seed']}"),
-        ("Machine", f"{machine['processor']}, {machine['threads']} threads"),
-        ("Made", f"{row.made:%Y-%m-%d %H:%M}" if row.made else runs.DASH),
-    ]  # fmt: skip
-    if row.entry.shipped:
-        lines.append(("Comes from", "ships with the app: it can be archived, not deleted"))
-    elif isinstance(manifest.get("imported"), dict):
-        lines.append(("Comes from", f"a file, where it was {str(manifest['imported'].get('run_id'))[:64]}"))
-    pairs = [part for name, words in lines for part in (html.Dt(name), html.Dd(words))]
-    copy = {"data-act": "copy", "data-of": f"run:{row.run_id}", "title": "Fill the form with this run's settings"}
-    again = html.Button("Copy settings", type="button", className="btn-ff sm", **copy) if changes else None
-    return [html.Dl(pairs, className="facts"), again]
-
-
-def default(row: run_table.Row, history: list[Promotion], marks: RunMetadata) -> list[Any]:
-    """Whether the run is what opens when an address names none, and how that came about."""
-    last = history[0] if history else None
-    parts: list[Any] = []
-    if row.default and last is not None and last.run_id == row.run_id:
-        when = clock(last.at)
-        parts.append(html.P([f"The default since {when}: ", html.Q(last.reason)], className="small"))
-    elif row.default:
-        parts.append(html.P("The default: what opens when an address names no run.", className="small"))
-    else:
-        words = "What opens when an address names no run. Choose on validation, never on test."
-        parts.append(html.P(words, className="small quiet"))
-    if history:
-        lines = [
-            html.Li(
-                [html.B(marks.title(one.run_id) if one.run_id else "what ships"), f" {clock(one.at)}: {one.reason}"]
-            )
-            for one in history[:HISTORY]
-        ]
-        parts.append(html.Details([html.Summary("Every default until now"), html.Ul(lines)], className="small"))
-    return parts
-
-
-def links(row: run_table.Row, services: Services, selection: Selection) -> list[Any]:
-    """Compare and export."""
-    if not row.entry.ok:
-        return []
-    parts: list[Any] = []
-    used = services.store.used(selection.run)
-    other = used if used != row.run_id else services.store.default_run()
-    if other is not None and other != row.run_id:
-        there = selection.here().with_(run=row.run_id, against=other).query()
-        parts.append(button("Compare", search=there, path="/comparison", title=f"With {other}, side by side"))
-    parts.append(
-        html.A([icon("download"), "Zip"], href=f"/export/runs/{row.run_id}.zip", className="btn-ff", download="",
-               target="_self", title="Export the run as one file", **{"aria-label": "Export as zip"})
-    )  # fmt: skip
-    return parts
-
-
-def card(services: Services, run_id: str) -> list[Any]:
-    """The model card, its headings two levels down."""
-    try:
-        text = services.registry.card(run_id)
-    except (Missing, Broken) as problem:
-        return [html.P(str(problem), className="quiet")]
-    below = re.sub(r"^(#+) ", r"##\1 ", text, flags=re.MULTILINE)
-    return [dcc.Markdown(below, link_target="_blank")]
+    run_changes.register(app, services)

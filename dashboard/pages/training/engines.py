@@ -7,17 +7,19 @@ import pandas as pd
 from dash import Dash, Input, Output, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import button, csv_link, icon, job_progress, plain
+from dashboard.components import button, csv_link, job_progress, plain
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.data.run import RunData
+from dashboard.exports.tables import Table, of_run, url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import Job, Refused
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 from ml.inference.onnx import need
+from ml.jobs.queue import Job, Refused
 
 NOUN = "engines"
 NAMES = {"torch": "torch, fp32", "onnx": "ONNX, fp32", "int8": "ONNX, int8"}
@@ -32,7 +34,7 @@ class Ids(StrEnum):
     TICK = "training-engines-interval"  # ticks while a measurement is under way
 
 
-def layout() -> html.Div:
+def layout(services: Services, selection: Selection) -> html.Div:
     """A part of the run's drawer."""
     return html.Div(
         [
@@ -194,4 +196,13 @@ def files(run_id: str, services: Services) -> html.Div:
         for noun in ("onnx", "int8")
         if noun in has
     ]
-    return html.Div([*links, csv_link(tables.url(NOUN, Selection(run=run_id)))], className="row-ff")
+    return html.Div([*links, csv_link(url(NOUN, Selection(run=run_id)))], className="row-ff")
+
+
+def csv_rows(run: RunData, selection: Selection) -> Table:
+    """One row an engine: file, pace, accuracy and agreement with their intervals."""
+    frame = run.engines()
+    return list(frame.columns), frame.to_numpy(dtype=object).tolist()
+
+
+TABLES = {"engines": of_run(csv_rows)}

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+ACTIVE_MS, IDLE_MS = 500, 3000  # between two ticks, while a training runs and otherwise
+
 
 class Memory(StrEnum):
     """One store each. A change makes the panels that listen to it draw again."""

@@ -9,12 +9,13 @@ from dash import Dash, Input, Output, State, html
 from dashboard.components import STATES, badge, button, card, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import clock, duration, ordinal, roughly
-from dashboard.pages.training.form import estimate
+from dashboard.pages.training.form_estimate import estimate
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import Job, View
+from dashboard.services.jobs import View
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.jobs.queue import Job
 
 DASH = "–"
 
@@ -34,7 +35,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         **{"aria-label": "Queue and history, scrollable"},
     )
     words = html.Span("One trains at a time, the others wait their turn.", id=Ids.HELP)
-    return card("Queue and history", words, [slot(Ids.FACE), region], span=7)
+    return card("Queue and history", words, [slot(Ids.FACE), region])
 
 
 def state(view: View) -> list[Any]:

@@ -1,9 +1,6 @@
 """Every run: how good, how sure, how large, how fast, and what people say of it."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,20 +9,19 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.analysis.run_table import Row, Score, rows
-from dashboard.components import badge, button, card, csv_link, icon, plain, whisker
+from dashboard.components import badge, button, card, csv_link, plain, whisker
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import duration, size
 from dashboard.pages.training.memory import Memory
+from dashboard.pages.training.run_rows import COLUMNS, DASH, LONGEST, Column, chosen, day, mass, ordered
 from dashboard.records.runs import RunMetadata
 from dashboard.services.container import Services
-from dashboard.services.jobs import View
-from dashboard.services.runs import KEPT_DAYS, UPLOAD_BYTES, Deleted
 from dashboard.state.selection import Selection
-from ml.artifacts.reader import Missing, RunEntry
+from ml.artifacts.reader import Missing
+from ml.artifacts.trash import KEPT_DAYS, Deleted
+from ml.publishing.run_archive import UPLOAD_BYTES
 from ml.stats.intervals import wilson
-
-DASH = "–"
-LONGEST = 120  # characters of a note in the table, which shows what fits into one line
 
 
 class Ids(StrEnum):
@@ -44,33 +40,6 @@ class Ids(StrEnum):
     NAMING = "training-import-naming"
     NAME = "training-import-name"
     GONE = "training-runs-gone"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that can be sorted by. value: None sorts last; falling: the largest first at the first click."""
-
-    key: str
-    words: str
-    value: Callable[[Row], Any]
-    falling: bool = False
-    right: bool = True
-    title: str = ""
-
-
-COLUMNS = (
-    Column("run", "Run", lambda row: row.title.casefold(), right=False),
-    Column("accuracy", "Accuracy", lambda row: row.metric("accuracy"), falling=True),
-    Column("f1", "Macro-F1", lambda row: row.metric("macro_f1"), falling=True, title="Mean F1 of the classes"),
-    Column("ece", "ECE", lambda row: row.metric("calibration_error"), title="Expected calibration error, 15 bins"),
-    Column("parameters", "Parameters", lambda row: row.manifest.get("parameters")),
-    Column("bytes", "Size", lambda row: row.manifest.get("bytes"), title="Weights on disk"),
-    Column("latency", "Latency", lambda row: row.manifest.get("latency_ms"), title="One image, one thread, median"),
-    Column("seconds", "Trained in", lambda row: row.manifest.get("training_seconds")),
-    Column("model", "Model", lambda row: row.manifest.get("model"), right=False),
-    Column("made", "Made", lambda row: row.made, falling=True, right=False),
-)
-BY_KEY = {column.key: column for column in COLUMNS}
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -141,46 +110,6 @@ def _filters() -> html.Div:
     )
 
 
-def state(view: View, entries: list[RunEntry], marks: RunMetadata | None = None) -> list[Any]:
-    """What, when it changes, makes the table look different; first what the run picker shows too."""
-    marks = marks or RunMetadata()
-    named = [[entry.run_id, entry.ok, marks.title(entry.run_id), marks.of(entry.run_id).archived] for entry in entries]
-    said = [[mark.note, list(mark.tags), mark.deleted] for _, mark in sorted(marks.runs.items())]
-    nouns = [len(entry.manifest.get("nouns", ())) for entry in entries]
-    return [[*named, marks.default], said, nouns]
-
-
-def found_in(row: Row, words: str) -> bool:
-    """Whether every word stands somewhere in what the table says of the run."""
-    text = " ".join(
-        (row.run_id, row.title, row.mark.note, row.manifest.get("model", ""), *row.mark.tags, row.entry.reason)
-    ).casefold()
-    return all(word in text for word in words.casefold().split())
-
-
-def chosen(rows: list[Row], words: object, tags: object, archived: object, used: str | None = None) -> list[Row]:
-    """The rows that the filters let through; whatever the browser sends. used: never hidden for being archived."""
-    asked = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    return [
-        row
-        for row in rows
-        if (not row.mark.archived or archived or row.run_id == used)
-        and all(tag in row.mark.tags for tag in asked)
-        and found_in(row, words if isinstance(words, str) else "")
-    ]
-
-
-def ordered(rows: list[Row], sort: object) -> list[Row]:
-    """By a column, rows without a value last; in the listing's order where `sort` names none."""
-    by = sort.get("by") if isinstance(sort, dict) else None
-    column = BY_KEY.get(by) if isinstance(by, str) else None
-    if column is None:
-        return rows
-    known = [row for row in rows if column.value(row) is not None]
-    down = bool(sort.get("down")) if isinstance(sort, dict) else False
-    return [*sorted(known, key=column.value, reverse=down), *(row for row in rows if column.value(row) is None)]
-
-
 def axis(rows: list[Row]) -> tuple[float, float]:
     """Ends of the common axis: the intervals' ends, rounded outwards to 2 % (10 % where they lie far apart)."""
     ends = [float(end) for row in rows if row.n for end in wilson(row.right, row.n)]
@@ -189,76 +118,6 @@ def axis(rows: list[Row]) -> tuple[float, float]:
     step = 0.02 if max(ends) - min(ends) <= 0.2 else 0.1
     low = max(math.floor(min(ends) / step + 1e-9) * step, 0.0)
     return low, min(math.ceil(max(ends) / step - 1e-9) * step, 1.0)
-
-
-def register(app: Dash, services: Services) -> None:
-    @panel_callback(
-        app,
-        Ids.FACE,
-        plain.children(Ids.BODY),
-        Output(Ids.HELP, "children"),
-        Output(Ids.TAGS, "options"),
-        Output(Ids.ARCHIVED, "options"),
-        Input(Memory.TABLE, "data"),
-        Input("url", "search"),
-        Input(Ids.FIND, "value"),
-        Input(Ids.TAGS, "value"),
-        Input(Ids.ARCHIVED, "value"),
-        Input(Ids.SORT, "data"),
-        Input(Ids.OPEN, "data"),
-        prevent_initial_call=True,
-    )
-    def list_runs(_state, search, words, tags, archived, sort, opened):
-        everything = rows(services)
-        if not everything:
-            raise Missing("There is no run yet.", "python -m ml train --epochs 10")
-        selection = Selection.parse(search)
-        used = services.store.used(selection.run)
-        found = ordered(chosen(everything, words, tags, archived, used), sort)
-        table = _table(found, sort, used, opened, selection)
-        names = sorted({tag for row in everything for tag in row.mark.tags}, key=str.casefold)
-        hidden = sum(row.mark.archived for row in everything)
-        return (
-            table,
-            _help(found, len(everything)),
-            [{"value": name, "label": name} for name in names],
-            [{"value": "yes", "label": f"Show archived ({hidden})", "disabled": not hidden}],
-        )
-
-    @app.callback(plain.children(Ids.GONE), Input(Memory.TABLE, "data"), Input(Memory.ACTED, "data"))
-    def list_deleted(_state, _acted):
-        return _gone(services.registry.deleted(), services.store.marks(), not services.read_only)
-
-    app.clientside_callback(
-        ClientsideFunction("runs", "open"),
-        Output(Ids.OPEN, "data"),
-        Input(Memory.ASKED, "data"),
-        prevent_initial_call=True,
-    )
-
-    @app.callback(
-        Output(Ids.NOTICE, "children"),
-        Output(Ids.UNDO, "hidden"),
-        Output(Ids.NAMING, "hidden"),
-        Output(Ids.NAME, "value"),
-        Output(Memory.ACTED, "data", allow_duplicate=True),
-        Input(Ids.TAKEN, "data"),
-        prevent_initial_call=True,
-    )
-    def show_taken(told):
-        if not isinstance(told, dict):
-            raise PreventUpdate
-        if isinstance(told.get("words"), str):  # what the script says of itself
-            return told["words"][:300], True, True, no_update, no_update
-        if told.get("field") == "name":
-            return str(told.get("error"))[:300], True, False, str(told.get("free", ""))[:64], no_update
-        if "error" in told:
-            return str(told["error"])[:400], True, True, no_update, no_update
-        run_id, needs = str(told.get("run"))[:64], str(told.get("needs") or "")[:64]
-        words = f"{run_id} is here now."
-        if needs:
-            words += f" Its pictures, the data set {needs}, are not on this machine: panels that need them stay empty."
-        return words, True, True, "", str(told.get("at"))[:40]
 
 
 def _help(found: list[Row], total: int) -> str:
@@ -355,18 +214,6 @@ def _percent(score: Score | None) -> list[Any]:
     return words
 
 
-def mass(count: object) -> str:
-    """Bytes as '3.6 MB', '152 kB'; a dash where they are not known."""
-    if not isinstance(count, int | float):
-        return DASH
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
-
-
-def day(then: datetime) -> str:
-    """'21 Nov', with the year where it is another one than this."""
-    return f"{then.day} {then:%b}" if then.year == datetime.now().year else f"{then.day} {then:%b %Y}"
-
-
 def _actions(row: Row, used: str | None, selection: Selection) -> list[Any]:
     """Use and Details; each button's accessible name tells which run it means."""
     found: list[Any] = []
@@ -397,3 +244,73 @@ def _gone(deleted: list[Deleted], marks: RunMetadata, changes: bool) -> Any:
         f"Kept for {KEPT_DAYS} days, then gone for good. Their names stay taken.", className="small quiet"
     )
     return html.Details([head, sentence, html.Ul(lines)], className="gone")
+
+
+def register(app: Dash, services: Services) -> None:
+    @panel_callback(
+        app,
+        Ids.FACE,
+        plain.children(Ids.BODY),
+        Output(Ids.HELP, "children"),
+        Output(Ids.TAGS, "options"),
+        Output(Ids.ARCHIVED, "options"),
+        Input(Memory.TABLE, "data"),
+        Input("url", "search"),
+        Input(Ids.FIND, "value"),
+        Input(Ids.TAGS, "value"),
+        Input(Ids.ARCHIVED, "value"),
+        Input(Ids.SORT, "data"),
+        Input(Ids.OPEN, "data"),
+        prevent_initial_call=True,
+    )
+    def list_runs(_state, search, words, tags, archived, sort, opened):
+        everything = rows(services)
+        if not everything:
+            raise Missing("There is no run yet.", "python -m ml train --epochs 10")
+        selection = Selection.parse(search)
+        used = services.store.used(selection.run)
+        found = ordered(chosen(everything, words, tags, archived, used), sort)
+        table = _table(found, sort, used, opened, selection)
+        names = sorted({tag for row in everything for tag in row.mark.tags}, key=str.casefold)
+        hidden = sum(row.mark.archived for row in everything)
+        return (
+            table,
+            _help(found, len(everything)),
+            [{"value": name, "label": name} for name in names],
+            [{"value": "yes", "label": f"Show archived ({hidden})", "disabled": not hidden}],
+        )
+
+    @app.callback(plain.children(Ids.GONE), Input(Memory.TABLE, "data"), Input(Memory.ACTED, "data"))
+    def list_deleted(_state, _acted):
+        return _gone(services.registry.deleted(), services.store.marks(), not services.read_only)
+
+    app.clientside_callback(
+        ClientsideFunction("runs", "open"),
+        Output(Ids.OPEN, "data"),
+        Input(Memory.ASKED, "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(Ids.NOTICE, "children"),
+        Output(Ids.UNDO, "hidden"),
+        Output(Ids.NAMING, "hidden"),
+        Output(Ids.NAME, "value"),
+        Output(Memory.ACTED, "data", allow_duplicate=True),
+        Input(Ids.TAKEN, "data"),
+        prevent_initial_call=True,
+    )
+    def show_taken(told):
+        if not isinstance(told, dict):
+            raise PreventUpdate
+        if isinstance(told.get("words"), str):  # what the script says of itself
+            return told["words"][:300], True, True, no_update, no_update
+        if told.get("field") == "name":
+            return str(told.get("error"))[:300], True, False, str(told.get("free", ""))[:64], no_update
+        if "error" in told:
+            return str(told["error"])[:400], True, True, no_update, no_update
+        run_id, needs = str(told.get("run"))[:64], str(told.get("needs") or "")[:64]
+        words = f"{run_id} is here now."
+        if needs:
+            words += f" Its pictures, the data set {needs}, are not on this machine: panels that need them stay empty."
+        return words, True, True, "", str(told.get("at"))[:40]

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from dashboard.api import openapi
-from dashboard.exports import tables
+from dashboard.components import explanations
+from dashboard.pages import TABLES
 from dashboard.records.rows import Closed, Declined, ReadOnly
-from dashboard.services.predictor import NoExplanation
+from dashboard.services.explainer import NoExplanation
 from dashboard.services.runs import Busy
 from dashboard.shell import create_app
 from dashboard.web.errors import RequestError
@@ -114,7 +115,7 @@ def test_the_documents_list_every_status():
     assert listed == {*openapi.ERRORS, 405, 500}
 
 
-NOUNS = sorted({*tables.TABLES, *tables.PAIRED_TABLES, *tables.EXPLAINED_TABLES})
+NOUNS = sorted({*TABLES, *explanations.TABLES})
 EXPORTS = (
     *(f"/export/{noun}.csv" for noun in (*NOUNS, "decisions", "queue", "reviewed", "monitoring")),
     "/export/report.html",

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from torch import nn
 
-from dashboard.pages.insights import activations, architecture, examples, how_it_works, map_2d, picture, projection
+from dashboard.pages.insights import (
+    activations,
+    architecture,
+    examples,
+    how_it_works,
+    map_2d,
+    picture,
+    projection,
+    walked_picture,
+)
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_VERTICES
@@ -342,10 +351,12 @@ def test_the_lesson_applies_the_real_kernel(services):
     """The framed place's answer is the kernel times the framed pixels, plus the bias."""
     run = services.store.open(COLOUR_RUN)
     image = run.pictures("test").images[3]
-    walk = how_it_works.Walk(run, image, services.explainer.feature_maps(COLOUR_RUN, image))
+    walk = walked_picture.Walk(run, image, services.explainer.feature_maps(COLOUR_RUN, image))
     out = walk.maps["body.0"][walk.channel]
     row, column = np.unravel_index(out.argmax(), out.shape)
-    left, top, width, height = how_it_works.reach(image.shape[:2], (3, 3), walk.first("Conv2d"), int(row), int(column))
+    left, top, width, height = walked_picture.reach(
+        image.shape[:2], (3, 3), walk.first("Conv2d"), int(row), int(column)
+    )
     x, y = round(left * image.shape[1]), round(top * image.shape[0])
     w, h = round(width * image.shape[1]), round(height * image.shape[0])
     mean, std = np.array(run.dataset["mean"]), np.array(run.dataset["std"])
@@ -360,7 +371,7 @@ def test_the_lesson_applies_the_real_kernel(services):
 def test_dropout_uses_the_layers_own_rate(services):
     run = services.store.open(COLOUR_RUN)
     image = run.pictures("test").images[3]
-    walk = how_it_works.Walk(run, image, services.explainer.feature_maps(COLOUR_RUN, image))
+    walk = walked_picture.Walk(run, image, services.explainer.feature_maps(COLOUR_RUN, image))
     words = str(how_it_works.dropout(walk)[1].children)
     assert "4 dropout layers (25 %, 40 %, 30 %)" in words
     dropped, whole = (int(n.replace(",", "")) for n in re.search(r"here ([\d,]+) of ([\d,]+)", words).groups())

@@ -25,6 +25,7 @@ from dashboard.pages.prediction import (
     preparation,
     saliency,
     samples,
+    told_answer,
     variants,
 )
 from dashboard.pages.prediction import request as question
@@ -403,7 +404,7 @@ def test_under_the_threshold_there_is_no_answer(services, run):
     threshold = np.ceil(100 * sure) / 100 + 0.01
     state = state_of(services, int(recorded.ids[row]))
     told = answer.retold(services, Selection(abstain=threshold), state)
-    assert told.label == answer.ABSTAINED
+    assert told.label == told_answer.ABSTAINED
     assert f"{100 * sure:.1f} % is under your threshold of {100 * threshold:.0f} %" in plain_text(told.set)
     assert "not answered" in words(told.truth)
     assert answer.retold(services, Selection(abstain=0.01), state).label == run.classes[recorded.predicted[row]]
@@ -501,11 +502,11 @@ def test_the_strip_survives_forged_values(services, number, chosen):
 
 def test_the_layout_never_asks_the_network(services, monkeypatch):
     monkeypatch.setattr(Networks, "open", lambda *_: pytest.fail("the network was asked"))
-    page = prediction.layout(services, Selection())
+    page = prediction.PAGE.layout(services, Selection())
     text = str(page)
     for name in ("prediction-upload", "prediction-label", "prediction-confidence", "prediction-error"):
         assert name in text
-    assert prediction.layout(services, Selection(run="nowhere")) is not None
+    assert prediction.PAGE.layout(services, Selection(run="nowhere")) is not None
 
 
 # in the browser

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.pages.training import details, runs
+from dashboard.analysis import run_table
+from dashboard.pages.training import run_changes, run_rows
 from dashboard.records.runs import Mark, Records
 from dashboard.services.jobs import Jobs
 from ml.artifacts.reader import RunEntry
@@ -142,17 +143,17 @@ ENTRY = {"results": {"test": {"correct": 90, "n": 100, "loss": 0.1}}, "dataset":
 
 def made_row(name, model="mlp", f1=None, created="", **mark):
     entry = RunEntry(name, Path(name), False, manifest={**ENTRY, "model": model, "created": created})
-    scores = {"accuracy": runs.Score(0.9, 0.8, 0.95)}
+    scores = {"accuracy": run_table.Score(0.9, 0.8, 0.95)}
     if f1 is not None:
-        scores["macro_f1"] = runs.Score(f1)
-    return runs.Row(entry, Mark(**mark), scores)
+        scores["macro_f1"] = run_table.Score(f1)
+    return run_table.Row(entry, Mark(**mark), scores)
 
 
 def test_rows_are_sorted_with_unknown_values_last():
     rows = [made_row("b", f1=0.5), made_row("c"), made_row("a", f1=0.7), made_row("d", f1=0.6)]
 
     def order(sort):
-        return "".join(row.run_id for row in runs.ordered(rows, sort))
+        return "".join(row.run_id for row in run_rows.ordered(rows, sort))
 
     assert order(None) == "bcad"
     assert order({"by": "f1", "down": True}) == "adbc"
@@ -164,7 +165,7 @@ def test_rows_are_sorted_with_unknown_values_last():
 
 def test_dates_are_sorted_as_dates():
     rows = [made_row("a", created="2026-11-02T00:00:00Z"), made_row("b", created="2025-12-30T00:00:00Z"), made_row("c")]
-    assert [row.run_id for row in runs.ordered(rows, {"by": "made", "down": True})] == ["a", "b", "c"]
+    assert [row.run_id for row in run_rows.ordered(rows, {"by": "made", "down": True})] == ["a", "b", "c"]
     assert rows[2].made is None
 
 
@@ -176,7 +177,7 @@ def test_rows_are_filtered_by_words_tags_and_archive():
     ]
 
     def kept(words="", tags=None, archived=None, used=None):
-        return [row.run_id for row in runs.chosen(rows, words, tags, archived, used)]
+        return [row.run_id for row in run_rows.chosen(rows, words, tags, archived, used)]
 
     assert kept() == ["one", "two"]
     assert kept(archived=["yes"]) == ["one", "two", "three"]
@@ -197,7 +198,7 @@ def test_the_header_says_what_it_is_sorted_by(client):
     assert names(made) == ["second", "toy"]
     text = json.dumps(made["training-runs-table"]["tree"])
     assert text.count('"aria-sort": "descending"') == 1
-    assert text.count('"data-sort"') == len(runs.COLUMNS)
+    assert text.count('"data-sort"') == len(run_rows.COLUMNS)
 
 
 def test_nothing_that_matches_is_said(client):
@@ -248,12 +249,12 @@ def test_runs_are_exported_with_all_that_is_said(client, records):
 
 def test_the_tabs_are_told_when_something_was_said(records):
     entry = RunEntry("toy", Path("toy"), False, manifest={"nouns": {}})
-    before = runs.state(None, [entry], records.marks())
+    before = run_rows.state(None, [entry], records.marks())
     records.tag("toy", "a")
-    assert runs.state(None, [entry], records.marks()) != before
-    assert runs.state(None, [entry], records.marks())[0] == before[0]
+    assert run_rows.state(None, [entry], records.marks()) != before
+    assert run_rows.state(None, [entry], records.marks())[0] == before[0]
     records.rename("toy", "x")
-    assert runs.state(None, [entry], records.marks())[0] != before[0]  # what makes the run picker read again
+    assert run_rows.state(None, [entry], records.marks())[0] != before[0]  # what makes the run picker read again
 
 
 # ---- the drawer
@@ -454,10 +455,10 @@ def test_the_script_knows_the_same_limit():
 
 
 def test_words():
-    assert [runs.mass(n) for n in (None, 152_400, 3_588_408)] == ["–", "152 kB", "3.6 MB"]
+    assert [run_rows.mass(n) for n in (None, 152_400, 3_588_408)] == ["–", "152 kB", "3.6 MB"]
     now = datetime.now()
-    assert runs.day(now.replace(month=3, day=9)) == "9 Mar"
-    assert runs.day(datetime(2019, 12, 31)) == "31 Dec 2019"
-    assert runs.Score(0.5, 0.4, 0.6).half == pytest.approx(0.1)
-    assert runs.Score(0.5).half is None
-    assert details.FIELDS["note"] == "training-run-note-input"
+    assert run_rows.day(now.replace(month=3, day=9)) == "9 Mar"
+    assert run_rows.day(datetime(2019, 12, 31)) == "31 Dec 2019"
+    assert run_table.Score(0.5, 0.4, 0.6).half == pytest.approx(0.1)
+    assert run_table.Score(0.5).half is None
+    assert run_changes.FIELDS["note"] == "training-run-note-input"

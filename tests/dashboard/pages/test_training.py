@@ -6,10 +6,22 @@ import json
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from dashboard.pages.training import changed, form, live, other_runs, queue
+from dashboard.pages.training import (
+    changed,
+    form,
+    form_estimate,
+    form_fields,
+    form_presets,
+    live,
+    live_curves,
+    live_facts,
+    other_runs,
+    queue,
+)
 from dashboard.pages.training.other_runs import Other
 from dashboard.services.jobs import FIELDS
 from ml.jobs.queue import JobTable
+from ml.training import wording
 from ml.training.config import TrainConfig
 from tests.callbacks import fired_in_process
 from tests.dashboard.services.test_jobs import ROW, start
@@ -60,12 +72,12 @@ def test_every_choice_has_a_field_with_label_limits_help_and_a_place_for_errors(
 
     services = Services(Store(own, own), Jobs(own))
     text = json.dumps(form.layout(services, Selection()).to_plotly_json(), default=lambda part: part.to_plotly_json())
-    assert set(form.CONTROLS) == {*FIELDS, "name"}
-    assert set(untouched()) == set(form.CONTROLS.values())
-    for name, id in form.CONTROLS.items():
+    assert set(form_fields.CONTROLS) == {*FIELDS, "name"}
+    assert set(untouched()) == set(form_fields.CONTROLS.values())
+    for name, id in form_fields.CONTROLS.items():
         assert f'"id": "{id}"' in text
         for what in ("label", "error"):
-            assert f'"id": "{form.part(name, what)}"' in text
+            assert f'"id": "{form_fields.part(name, what)}"' in text
     assert text.count('"data-help": ""') == 0
     for words in ("1 to 200", "0.00001 to 2", "0 to 0.9999", "the model's own", "One cycle"):
         assert words in text
@@ -82,9 +94,9 @@ def test_what_no_browser_sends_is_refused_beside_its_field(client, own):
     anything = ("seed", "batch_norm", "flip_test", "pretrained")  # Python takes some of these for numbers and switches
     wrong = [-1, "1e400", {"a": 1}, ["x"], "'; DROP TABLE jobs"]
     for field, value in itertools.product([name for name in FIELDS if name not in anything], wrong):
-        status, made = start(client, **{form.CONTROLS[field]: value})
+        status, made = start(client, **{form_fields.CONTROLS[field]: value})
         assert status == 200, (field, value)
-        assert made[form.part(field, "error")]["children"].startswith(form.wording.label(field)), (
+        assert made[form_fields.part(field, "error")]["children"].startswith(wording.label(field)), (
             field,
             value,
         )
@@ -102,7 +114,7 @@ def test_presets_say_what_they_are_and_how_long_they_take(client, own):
     from dashboard.services.jobs import Jobs
 
     recipes = Jobs(own).presets()
-    basis = form.basis("Quick", recipes["quick"], "quick")
+    basis = form_presets.basis("Quick", recipes["quick"], "quick")
     values = {"training-basis-state.data": basis, "training-dataset-select.value": "bars"}
     _, made = client.fire_with("training-preset-select.options", "training-basis-state.data", values)
     options = made["training-preset-select"]["options"]
@@ -190,17 +202,19 @@ def test_time_is_judged_from_a_run_and_says_so(with_run, home):
 
     manifest = Services.store.open("toy").manifest
     dataset = manifest["dataset"]["name"]
-    seconds, words = form.estimate(
+    seconds, words = form_estimate.estimate(
         Services, "compact_cnn", dataset, manifest["config"]["epochs"], manifest["train_images"]
     )
     assert seconds == pytest.approx(manifest["training_seconds"])
     assert "run toy" in words
     manifest["machine"]["cores"] = 1
-    assert form.estimate(Services, "compact_cnn", dataset, 1, 1)[1].endswith("like the one core that made run toy")
-    assert form.estimate(Services, "mlp", dataset, 1, 1) == (
+    assert form_estimate.estimate(Services, "compact_cnn", dataset, 1, 1)[1].endswith(
+        "like the one core that made run toy"
+    )
+    assert form_estimate.estimate(Services, "mlp", dataset, 1, 1) == (
         None, "No training of mlp on these pictures yet to judge the time from",
     )  # fmt: skip
-    assert form.estimate(Services, None, [], 1, 1)[0] is None
+    assert form_estimate.estimate(Services, None, [], 1, 1)[0] is None
 
 
 # ---- the card of the training in front
@@ -243,8 +257,8 @@ def test_steps_stand_between_the_epochs(own):
     from dashboard.services.jobs import Jobs
 
     job, _, steps = Jobs(own).training(add(own, "one").id)
-    assert live.within(job, steps)["epoch"] == [0.5, 1.0, 1.5, 2.0]
-    assert live.within(job, steps)["loss"] == [1, 1 / 2, pytest.approx(1 / 3), 1 / 4]
+    assert live_curves.within(job, steps)["epoch"] == [0.5, 1.0, 1.5, 2.0]
+    assert live_curves.within(job, steps)["loss"] == [1, 1 / 2, pytest.approx(1 / 3), 1 / 4]
     assert Jobs(own).training("f" * 32) is None
 
 
@@ -338,7 +352,7 @@ def test_the_log_comes_once_for_each_new_line_and_as_a_file(client, own):
     _, made = client.fire_with("training-log-text.children", "training-front-state.data", values)
     assert made["training-log-text"]["children"] == "epoch 1\n"
     assert made["training-log-box"]["hidden"] is False
-    assert "running, try 1 on " in children(made, live.Ids.EVENTS)
+    assert "running, try 1 on " in children(made, live_facts.Ids.EVENTS)
     values["training-log-state.data"] = made["training-log-state"]["data"]
     assert client.fire_with("training-log-text.children", "training-front-state.data", values)[0] == 204
     table.log(job).write_text("epoch 1\nepoch 2\n")

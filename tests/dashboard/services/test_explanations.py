@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 
-from dashboard.components import evidence, explanations, layer_walk
+from dashboard.components import evidence, explanations, layer_sums, layer_walk
 from dashboard.components.sample_drawer import proof, sample, tags
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
@@ -201,7 +201,7 @@ def test_a_walk_adds_up_on_screen(client, services, run):
     found = services.explainer.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
     text = json.dumps(summed[f"{AT}-sum"]["tree"], ensure_ascii=False)
     for number in (found.value, found.bias, float(found.parts[0])):
-        assert layer_walk.said(number, 3) in text
+        assert layer_sums.said(number, 3) in text
     assert "row 5, column 8" in json.dumps(summed[f"{AT}-pair"]["tree"])
 
 

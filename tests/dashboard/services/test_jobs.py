@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboard.services.jobs import READ_ONLY, Invalid, Jobs, Refused
-from ml.jobs.queue import QUEUE, JobTable
+from dashboard.services.jobs import READ_ONLY, Invalid, Jobs
+from ml.jobs.queue import QUEUE, JobTable, Refused
 from ml.training.config import TrainConfig
 from tests.training_form import untouched
 
@@ -409,7 +409,9 @@ def test_read_only_shows_a_sentence_instead_of_the_form(own, no_artifacts):
     from dashboard.state.selection import Selection
 
     services = Services(Store(no_artifacts, own), Jobs(own, read_only=True), True)
-    text = json.dumps(training.layout(services, Selection()).to_plotly_json(), default=lambda o: o.to_plotly_json())
+    text = json.dumps(
+        training.PAGE.layout(services, Selection()).to_plotly_json(), default=lambda o: o.to_plotly_json()
+    )
     assert "trains none" in text
     assert "training-epochs-input" not in text
     assert "training-status" in text

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from ml.explanation import EXPLANATIONS, NoConvolution, grad_cam
+from ml.explanation import EXPLANATIONS, grad_cam
+from ml.explanation.scale import NoConvolution
 from ml.models import build
 
 

@@ -1,27 +1,28 @@
-"""The first pictures of a selection in one row, and the way to all of them."""
+"""The first dozen, mistakes made most surely first."""
 
 from dash import Dash, Input, Output, html
 
 from dashboard.components import button, card, plain, tiles
 from dashboard.components.panel import panel_callback, slot
+from dashboard.pages.slices import saved
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
+ID = "slices-strip"
 SHOWN = 12
 
 
-def layout(id: str, title: str = "Selected images", help_text: str = "", tools: object = None) -> html.Article:
-    """A card with one row of the images of the selection."""
-    body = [slot(f"{id}-face"), plain.place(f"{id}-row", className="tiles one-row")]
-    more = [*([tools] if tools is not None else []), html.Span(id=f"{id}-open")]
-    return card(title, help_text or "The first dozen, mistakes made most surely first.", body, tools=more)
+def layout(services: Services, selection: Selection) -> html.Article:
+    """One row of the selected images, the way to all of them, and a name to keep them under."""
+    body = [slot(f"{ID}-face"), plain.place(f"{ID}-row", className="tiles one-row")]
+    return card("Selected images", __doc__, body, tools=[saved.keep_selection(services), html.Span(id=f"{ID}-open")])
 
 
-def register(app: Dash, services: Services, id: str) -> None:
+def register(app: Dash, services: Services) -> None:
     """Redrawn with the address."""
 
     @panel_callback(
-        app, f"{id}-face", plain.children(f"{id}-row"), Output(f"{id}-open", "children"), Input("url", "search")
+        app, f"{ID}-face", plain.children(f"{ID}-row"), Output(f"{ID}-open", "children"), Input("url", "search")
     )
     def draw_strip(search: str | None):
         selection = Selection.parse(search)

@@ -1,0 +1,70 @@
+"""A panel of pictures, a page of them at a time, in an order that can be chosen.
+
+A panel named `<id>` has the parts `<id>-card`, `<id>-face`, `<id>-title`, `<id>-grid`, `<id>-pager`, `<id>-select` and
+`<id>-csv`.
+"""
+
+from collections.abc import Callable, Mapping
+
+import dash_bootstrap_components as dbc
+import numpy as np
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
+from dashboard.components import button, csv_link, panel_states, plain, tiles
+from dashboard.components.panel import panel_callback, slot
+from dashboard.exports.tables import url
+from dashboard.state.selection import Selection
+
+# rows in their order, and what draws some of them
+Found = tuple[np.ndarray, Callable[[np.ndarray], list]]
+
+
+def layout(id: str, help_text: str, selection: Selection, sorts: Mapping[str, str], waiting: str = "") -> html.Article:
+    """sorts: value → words; waiting: of the loading face."""
+    options = [{"value": value, "label": words} for value, words in sorts.items()]
+    order = dbc.Select(id=f"{id}-select", options=options, value=selection.sort, className="sm")
+    tools = [html.Label("Order", htmlFor=f"{id}-select", className="sr"), order, html.Span(id=f"{id}-csv")]
+    title = html.Div([html.H2(id=f"{id}-title", className="card-title"), html.P(help_text)])
+    body = html.Div([plain.place(f"{id}-grid", className="tiles"), html.Div(id=f"{id}-pager", className="pager")])
+    head = html.Div([title, html.Div(tools, className="tools")], className="card-h")
+    return html.Article([head, slot(f"{id}-face", waiting), body], className="ff-card", id=f"{id}-card")
+
+
+def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Callable[[Selection], Found]) -> None:
+    """Exactly the selected images, 48 a page. noun: of the table. find may raise Missing, Broken."""
+
+    @panel_callback(
+        app,
+        f"{id}-face",
+        Output(f"{id}-title", "children"),
+        plain.children(f"{id}-grid"),
+        Output(f"{id}-pager", "children"),
+        Output(f"{id}-csv", "children"),
+        Input("url", "search"),
+    )
+    def list_gallery(search: str | None):
+        selection = Selection.parse(search)
+        rows, draw = find(selection)
+        n = len(rows)
+        title = f"{n:,} image{'' if n == 1 else 's'}"
+        if not n:
+            nothing = [
+                panel_states.empty("No image matches all of these filters."),
+                button("Clear the filters", search=selection.clear().query()),
+            ]
+            return title, html.Div(nothing, className="c12"), None, None
+        page, here = tiles.shown(selection, n)
+        return title, draw(rows[here]), tiles.pager(selection, page, n), csv_link(url(noun, selection))
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input(f"{id}-select", "value"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def sort_gallery(sort: str | None, search: str | None):
+        selection = Selection.parse(search)
+        if not isinstance(sort, str) or sort not in sorts or sort == selection.sort:
+            raise PreventUpdate
+        return selection.with_(sort=sort).query()

@@ -1,0 +1,103 @@
+"""Whether live answers part from those on the test set by more than chance would have it."""
+
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, html
+
+from dashboard.analysis import drift
+from dashboard.components import badge, card, csv_link, plain
+from dashboard.components.panel import panel_callback, slot
+from dashboard.exports import tables
+from dashboard.pages.monitoring.counted import seen
+from dashboard.services.container import Services
+from dashboard.state.selection import Selection
+
+
+class Ids(StrEnum):
+    FACE = "monitoring-tests-face"
+    BODY = "monitoring-tests"
+    CSV = "monitoring-tests-csv"
+
+
+KINDS = {"none": ("no drift", "good"), "some": ("some drift", "warn"), "much": ("much drift", "bad")}
+HOW = (
+    "The population stability index is Σ (p − q) ln(p / q) over bins, p live and q on test: by custom under 0.1 is no "
+    "change, up to 0.25 some, above that much. It is not called a change where chance alone would give half as much. "
+    "Kolmogorov–Smirnov: the largest distance between the two distributions of confidence; with many pictures a "
+    "small p goes with a small distance, so look at both."
+)
+
+
+def layout(services: Services, selection: Selection) -> html.Article:
+    """A line a test."""
+    body = [slot(Ids.FACE, "Testing"), plain.place(Ids.BODY)]
+    return card("Drift", __doc__, body, tools=[html.Span(id=Ids.CSV)])
+
+
+def register(app: Dash, services: Services) -> None:
+    """Tests of the run of the address, again whenever the page's clock ticks."""
+
+    @panel_callback(
+        app,
+        Ids.FACE,
+        plain.children(Ids.BODY),
+        Output(Ids.CSV, "children"),
+        Input("url", "search"),
+        Input("monitoring-tick-state", "data"),
+    )
+    def draw_tests(search: str | None, _: object):
+        selection = Selection.parse(search)
+        run = services.store.shown(selection.run)
+        tally = seen(services, run, selection)[1]
+        base = drift.Baseline.of(run)
+        indices = [
+            ("Confidence", drift.confidence(tally, base)),
+            ("Classes answered", drift.mix(tally, base, run.classes)),
+        ]
+        gap = drift.gap(tally, base)
+        link = csv_link(tables.carried(*tested(indices, gap, base)), name=f"{run.run_id}-drift.csv")
+        return said(indices, gap, tally.n, base), link
+
+
+def tested(
+    indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, base: drift.Baseline
+) -> tuple[list[str], list[list]]:
+    """Head and rows of what the tests say."""
+    rows: list[list] = [
+        ["population stability index", name, found.value, found.chance, "", found.n, base.n, found.word]
+        for name, found in indices
+    ]
+    if gap is not None:
+        rows.append(["Kolmogorov-Smirnov distance", "Confidence", gap.distance, "", gap.p, gap.n, base.n, ""])
+    return ["test", "of", "value", "by chance", "p", "live n", "test n", "change"], rows
+
+
+def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, base: drift.Baseline) -> list[Any]:
+    """A line a test: its number, what chance would give, and what that means."""
+    lines = []
+    for name, found in indices:
+        words, kind = KINDS.get(found.word, (f"too few (under {drift.FEWEST})", "mute"))
+        lines.append(
+            html.Li(
+                [
+                    html.Div([html.B(f"{name}: stability index {found.value:.3f}"), badge(words, kind)]),
+                    html.Span(f"chance gives about {found.chance:.3f} with n = {found.n:,}", className="faint small"),
+                ]
+            )
+        )
+    if gap is not None:
+        p = f"p\u00a0=\u00a0{gap.p:.2g}" if gap.p >= 0.0001 else "p\u00a0<\u00a00.0001"
+        words = f"of {gap.n:,} confidences kept one by one, against {base.n:,}"
+        lines.append(
+            html.Li(
+                [
+                    html.B(f"Confidence: Kolmogorov–Smirnov distance {gap.distance:.3f}, {p}"),
+                    html.Span(words, className="faint small"),
+                ]
+            )
+        )
+    return [
+        html.Ul(lines, className="mon-tests"),
+        html.Details([html.Summary("How to read this"), html.P(HOW)], open=True),
+    ]
