@@ -30,9 +30,12 @@ from ml.data import available, fashion_mnist, feedback
 from ml.data import corrections as labels
 from ml.data.corrections import Corrections
 from ml.data.feedback import Feedback as Lessons
-from ml.jobs import worker
-from ml.jobs.broker import OBSERVE, Notifier, broker
-from ml.jobs.queue import Job, JobTable, Refused, Watch, machine_slots
+from ml.jobs import liveness, start
+from ml.jobs.broker import OBSERVE, broker
+from ml.jobs.liveness import Watch, Workers
+from ml.jobs.notifier import Notifier
+from ml.jobs.queue import JobTable, Refused, machine_slots
+from ml.jobs.tables import Job
 from ml.models import ABOUT, MODELS
 from ml.system import database
 from ml.system.content_addressed import Gone
@@ -114,7 +117,7 @@ class Jobs:
         self.artifacts = artifacts or ARTIFACTS
         self.read_only = read_only
         self.slots = machine_slots()
-        self._bell = Notifier(url) if (url := broker()) else None
+        self._notifier = Notifier(url) if (url := broker()) else None
         self._opened: JobTable | None = None
         self._lock = threading.Lock()
         self._watch = Watch()
@@ -402,7 +405,7 @@ class Jobs:
         A cluster's workers are started elsewhere.
         """
         table = self._table()
-        if table is None or self.read_only or self._bell is not None:
+        if table is None or self.read_only or self._notifier is not None:
             return False
         with self._lock:
             since = time.monotonic() - self._woken
@@ -410,12 +413,12 @@ class Jobs:
             if loading or since < self._pause or self._staffed(table):
                 return False
             self._woken, self._pause = time.monotonic(), min(max(2 * self._pause, WAKE_SECONDS), WAKE_LONGEST)
-            self._loading = worker.start(self.home)
+            self._loading = start.start_worker(self.home)
         return True
 
     def _staffed(self, table: JobTable) -> bool:
         """Whether a worker is alive; then the next one that is missed is started without a pause."""
-        alive = table.has_worker(self._watch)
+        alive = Workers(table).alive(self._watch)
         if alive:
             self._pause = 0.0
         return alive
@@ -434,7 +437,7 @@ class Jobs:
             rows, fetching = table.listing(60), table.current("data")
             if not self.read_only and table.busy() and not self._staffed(table):
                 # while a worker lives, it is the one to say how a process ended; in a cluster the next one goes on
-                if reaped := table.reap(self._watch, again=self.clustered):
+                if reaped := liveness.reap(table, self._watch, again=self.clustered):
                     for one in reaped:
                         self._announce(one)
                     rows, fetching = table.listing(60), table.current("data")
@@ -492,30 +495,30 @@ class Jobs:
         table = self._table()
         found = {"database": "unavailable", "worker": "stopped", "broker": "none"}
         if table is not None and database.healthy(table.engine):
-            found |= {"database": "ok", "worker": "running" if table.has_worker(self._watch) else "stopped"}
-        if self._bell is not None:
-            found["broker"] = "unreachable" if self._bell.reachable is False else "ok"
+            found |= {"database": "ok", "worker": "running" if Workers(table).alive(self._watch) else "stopped"}
+        if self._notifier is not None:
+            found["broker"] = "unreachable" if self._notifier.reachable is False else "ok"
         return found
 
     @property
     def clustered(self) -> bool:
         """Whether trainings are done by Celery's workers."""
-        return self._bell is not None
+        return self._notifier is not None
 
     @property
     def reachable(self) -> bool:
         """Whether the cluster's broker answers; yes until it was found out."""
-        return self._bell is not None and self._bell.reachable is not False
+        return self._notifier is not None and self._notifier.reachable is not False
 
     def trouble(self) -> str:
         """What everybody should know of the cluster just now, in words; '' when all is well."""
-        if self._bell is None or self.read_only:
+        if self._notifier is None or self.read_only:
             return ""
         if not self.reachable:
             return NO_BROKER
         table = self._table()
         try:
-            if table is not None and table.busy() and not table.has_worker(self._watch):
+            if table is not None and table.busy() and not Workers(table).alive(self._watch):
                 return NO_WORKER
         except SQLAlchemyError:
             log.exception("the job database cannot be read")
@@ -563,10 +566,10 @@ class Jobs:
 
         The cache holds pickles, so only this user may write it. With a broker, Celery's workers run them.
         """
-        if self._bell is not None:
-            from ml.jobs import cluster
+        if self._notifier is not None:
+            from ml.jobs import celery_app
 
-            return ClusterLauncher(self, cluster.app)
+            return ClusterLauncher(self, celery_app.app)
         import multiprocess
         from diskcache import Cache
 
@@ -606,8 +609,8 @@ class Jobs:
     # ---- inside
 
     def _announce(self, job: Job) -> Job:
-        if self._bell is not None and job.state == "queued":
-            self._bell.ring(job.id)
+        if self._notifier is not None and job.state == "queued":
+            self._notifier.notify(job.id)
         return job
 
     def _table(self) -> JobTable | None:

@@ -15,7 +15,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from ml import pipeline
-    from ml.jobs.trainer import LEASE
+    from ml.jobs.processes import LEASE
 
     if os.environ.get(LEASE) and hasattr(os, "nice"):
         os.nice(10)  # as a job, it gives way to the web server

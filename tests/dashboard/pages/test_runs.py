@@ -13,7 +13,7 @@ from dashboard.pages.training import details, runs
 from dashboard.records.runs import Mark, Records
 from dashboard.services.jobs import Jobs
 from ml.artifacts.reader import RunEntry
-from ml.jobs import worker
+from ml.jobs import start
 from ml.jobs.queue import JobTable
 from ml.publishing import run_archive
 from tests.callbacks import Client
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch):
-    monkeypatch.setattr(worker, "start", lambda home: None)
+    monkeypatch.setattr(start, "start_worker", lambda home: None)
 
 
 @pytest.fixture

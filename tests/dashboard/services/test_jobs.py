@@ -11,6 +11,7 @@ import pytest
 
 from dashboard.pages.training import format as words
 from dashboard.services.jobs import READ_ONLY, Invalid, Jobs, Refused
+from ml.jobs.liveness import Workers
 from ml.jobs.queue import QUEUE, JobTable
 from ml.training.config import TrainConfig
 from tests.training_form import untouched
@@ -215,9 +216,9 @@ def test_a_missing_worker_is_woken_once(jobs, no_worker):
 def test_a_worker_that_is_still_loading_is_waited_for(jobs, monkeypatch):
     clock, started, alive = [1000.0], [], []
     monkeypatch.setattr("dashboard.services.jobs.time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
-    monkeypatch.setattr(JobTable, "has_worker", lambda self, watch: bool(alive))
+    monkeypatch.setattr(Workers, "alive", lambda self, watch: bool(alive))
     child = SimpleNamespace(poll=lambda: None)
-    monkeypatch.setattr("ml.jobs.worker.start", lambda home: started.append(clock[0] - 1000) or child)
+    monkeypatch.setattr("ml.jobs.start.start_worker", lambda home: started.append(clock[0] - 1000) or child)
     jobs.submit(GOOD)
 
     def look(seconds: int) -> None:

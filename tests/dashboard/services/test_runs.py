@@ -19,13 +19,13 @@ from dashboard.services.container import Services
 from dashboard.services.jobs import Invalid, Jobs
 from ml.artifacts import trash
 from ml.artifacts.reader import Missing
-from ml.jobs import worker
+from ml.jobs import start
 from ml.jobs.queue import JobTable
 
 
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch):
-    monkeypatch.setattr(worker, "start", lambda home: None)
+    monkeypatch.setattr(start, "start_worker", lambda home: None)
 
 
 def copy_run(home, name, source="toy"):
