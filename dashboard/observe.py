@@ -9,9 +9,9 @@ import sys
 
 from dash import CeleryManager
 
-from dashboard.services.jobs import OBSERVE
 from dashboard.shell import create_app
 from dashboard.web import server
+from ml.jobs.broker import OBSERVE
 
 CONCURRENCY = 32
 

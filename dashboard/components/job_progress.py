@@ -8,8 +8,8 @@ from dash import html
 from dashboard.components import STATES, badge, button
 from dashboard.figures.pace import duration
 from dashboard.services.container import Services
-from dashboard.services.jobs import Job
 from dashboard.state.selection import Selection
+from ml.jobs.tables import Job
 
 
 def newest(services: Services, mine: object, kind: str) -> Job | None:

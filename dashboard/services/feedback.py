@@ -22,10 +22,11 @@ from dashboard.records.feedback import KEY, NOTE, STATES, Filter, Item
 from dashboard.records.rows import CLOSED, READ_ONLY, Declined
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.jobs import CLIENT_LESSONS, Job
 from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.data.feedback import CLIENT
+from ml.jobs.tables import Job
 
 ROUTE = "/api/v1/feedback"
 COOKIE = "fashion_client"
@@ -186,7 +187,7 @@ def lessons(services: Services, run: RunData) -> Lessons:
     keep = []
     for place in reversed(range(len(kept))):
         last[kept[place].client] = last.get(kept[place].client, 0) + 1
-        if last[kept[place].client] <= CLIENT_LESSONS:
+        if last[kept[place].client] <= CLIENT:
             keep.append(place)
     keep.reverse()
     stack = np.stack([images[place] for place in keep]) if keep else np.zeros((0, *shape), np.uint8)

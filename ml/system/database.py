@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from sqlalchemy import (
@@ -143,6 +144,20 @@ def migrate(engine: Engine, owner: str, steps: Sequence[Step]) -> int:
             steps[number - 1](connection)
             connection.execute(insert(migrations).values(owner=owner, number=number, applied=time.time()))
     return len(steps)
+
+
+def opener(home: Path) -> Callable[[str, Sequence[Step]], tuple[Engine, Callable[[], Any]]]:
+    """What an owner of rows opens the database of a home with: migrated, the engine to read, what begins a write.
+
+    The answer's own answer raises OSError, SQLAlchemyError or RuntimeError where the database cannot be had.
+    """
+
+    def rows(owner: str, steps: Sequence[Step]) -> tuple[Engine, Callable[[], Any]]:
+        engine = open_engine(home)
+        migrate(engine, owner, steps)
+        return engine, functools.partial(transaction, engine)
+
+    return rows
 
 
 def healthy(engine: Engine) -> bool:

@@ -10,8 +10,9 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from dashboard.services.jobs import NO_BROKER, Jobs, Refused
-from ml.jobs.queue import JobTable
+from dashboard.services.job_database import NO_BROKER
+from dashboard.services.jobs import Jobs
+from ml.jobs.queue import JobTable, Refused
 from ml.jobs.tables import Job
 from ml.jobs.tables import workers as signed
 from tests.cluster.conftest import LIMIT, SPEC, Cluster, until

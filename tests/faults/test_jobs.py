@@ -22,8 +22,8 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
-from dashboard.services.jobs import Jobs, Refused
-from ml.jobs.queue import QUEUE, JobTable
+from dashboard.services.jobs import Jobs
+from ml.jobs.queue import QUEUE, JobTable, Refused
 from ml.jobs.start import start_worker
 from ml.jobs.tables import Job
 from tests.callbacks import Client

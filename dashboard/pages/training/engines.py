@@ -14,10 +14,11 @@ from dashboard.format.proportion import Proportion
 from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import Job, Refused
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 from ml.inference.onnx import need
+from ml.jobs.queue import Refused
+from ml.jobs.tables import Job
 
 NOUN = "engines"
 NAMES = {"torch": "torch, fp32", "onnx": "ONNX, fp32", "int8": "ONNX, int8"}

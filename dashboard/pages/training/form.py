@@ -17,8 +17,12 @@ from dashboard.pages.training import other_runs
 from dashboard.pages.training.format import about, roughly, size
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import FIELDS, DataChoice, Field, Invalid, Refused, View
+from dashboard.services.job_views import View
+from dashboard.services.training_options import DataChoice
+from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
+from ml.jobs.queue import Refused
+from ml.training.fields import FIELDS, Field
 
 STEP = 500  # of the slider of training images
 OWN = "own"  # no preset
@@ -93,7 +97,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         # the button stays, and says that it does nothing: other programs look for it
         off = button("Start training", id=Ids.START, kind="primary", disabled=True)
         return card("New run", "", html.Div([html.P(words), off], className="form"), span=4)
-    choices = services.jobs.datasets()
+    choices = services.jobs.options.datasets()
     first = choices[0] if choices else DataChoice("", "", 100, False)
     presets = bases(services)
     basis = next(iter(presets.values()), None)
@@ -155,7 +159,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
 
 def bases(services: Services) -> dict[str, dict[str, Any]]:
     """Each preset as something the form can be filled from."""
-    return {name: basis(name.capitalize(), values, name) for name, values in services.jobs.presets().items()}
+    return {name: basis(name.capitalize(), values, name) for name, values in services.jobs.options.presets().items()}
 
 
 def basis(title: str, values: Mapping[str, Any], preset: str | None = None) -> dict[str, Any]:
@@ -240,7 +244,9 @@ def _control(name: str, field: Field | None, services: Services, values: Mapping
     if name == "model":
         return dbc.Select(id=id, options=_models(services, data.name), value=value)
     if name == "dataset":
-        return dbc.Select(id=id, options=[_option(c.name, c.title) for c in services.jobs.datasets()], value=value)
+        return dbc.Select(
+            id=id, options=[_option(c.name, c.title) for c in services.jobs.options.datasets()], value=value
+        )
     if name == "train_images":
         most = data.train_images
         return dbc.Input(id=id, type="range", min=_least(most), max=most, step=_step(most), value=most)
@@ -280,7 +286,7 @@ def _models(services: Services, dataset: str) -> list[dict[str, str]]:
     }
     return [
         {"value": name, "label": f"{name}, {size(sizes[name])} parameters" if name in sizes else name}
-        for name in services.jobs.models()
+        for name in services.jobs.options.models()
     ]
 
 
@@ -355,7 +361,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def show_data(name, _data, most, images):
-        choice = next((c for c in services.jobs.datasets() if c.name == name), None)
+        choice = next((c for c in services.jobs.options.datasets() if c.name == name), None)
         fetching = services.jobs.view().fetching
         if choice is None:
             return (no_update,) * 9
@@ -396,13 +402,13 @@ def register(app: Dash, services: Services) -> None:
         try:
             images, most, epochs = int(images), int(most), int(epochs)
         except (TypeError, ValueError, OverflowError):
-            return no_update, None, services.jobs.about(model)
+            return no_update, None, services.jobs.options.about(model)
         seconds, source = estimate(services, model, dataset, epochs, images)
         words = f"{roughly(seconds).capitalize()}, {source}." if seconds is not None else f"{source}."
         ahead = data[2] if isinstance(data, list) and len(data) == 3 and isinstance(data[2], int) else 0
         if ahead:
             words += f" {'One is' if ahead == 1 else f'{ahead} are'} running or waiting, so this one would wait."
-        return f"{images:,} of {most:,}", words, services.jobs.about(model)
+        return f"{images:,} of {most:,}", words, services.jobs.options.about(model)
 
     @app.callback(
         Output(Ids.PRESET, "options"),
@@ -412,7 +418,7 @@ def register(app: Dash, services: Services) -> None:
         Input(Memory.DATA, "data"),
     )
     def show_presets(chosen, dataset, _data):
-        choice = next((c for c in services.jobs.datasets() if c.name == dataset), None)
+        choice = next((c for c in services.jobs.options.datasets() if c.name == dataset), None)
         offered, words, presets = [], "Your own settings.", bases(services)
         name = chosen.get("preset") if isinstance(chosen, dict) else None
         for preset in presets.values():
@@ -438,7 +444,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_schedule(rate, epochs, schedule, warmup, mode):
         asked = {"learning_rate": rate, "epochs": epochs, "schedule": schedule, "warmup": warmup}
-        planned = services.jobs.planned(asked)
+        planned = services.jobs.options.planned(asked)
         if not planned:
             return no_update, "The learning rate over the training: one of its settings is not allowed."
         peak, end = max(y for _, y in planned), planned[-1][1]
@@ -474,7 +480,10 @@ def register(app: Dash, services: Services) -> None:
             return no_update, "Its settings are not known any more."
         title = other_runs.title(services, of)
         known = {name: config[name] for name in FIELDS if name in config}
-        here = {"model": services.jobs.models(), "dataset": [choice.name for choice in services.jobs.datasets()]}
+        here = {
+            "model": services.jobs.options.models(),
+            "dataset": [choice.name for choice in services.jobs.options.datasets()],
+        }
         absent = [name for name, choices in here.items() if name in known and known[name] not in choices]
         for name in absent:
             del known[name]

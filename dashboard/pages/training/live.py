@@ -22,9 +22,12 @@ from dashboard.pages.training import form, other_runs, queue, runs
 from dashboard.pages.training.format import clock, duration, ordinal
 from dashboard.pages.training.memory import ACTS, SHELL_RUNS, Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import Job, Refused, View, relay
+from dashboard.services.job_views import View
+from dashboard.services.relay import relay
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.jobs.queue import Refused
+from ml.jobs.tables import Job
 from ml.stats.intervals import wilson
 
 ACTIVE_MS, IDLE_MS = 500, 3000
@@ -226,7 +229,7 @@ def facts(services: Services, search: object, shown: object) -> tuple[Any, ...]:
     best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
     changes = not services.read_only
     ended_early = changes and job.state in ("interrupted", "failed")
-    n = services.jobs.validation_images(job.spec.get("dataset"))
+    n = services.jobs.options.validation_images(job.spec.get("dataset"))
     running = job.state == "running"
     return (
         f"{services.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",
@@ -284,7 +287,7 @@ def register(app: Dash, services: Services) -> None:
             (drawn(view, curves, moment), curves),
             (queue.state(view), queued),
             (rows, listed),
-            (form.state(view, services.jobs.datasets()), data),
+            (form.state(view, services.jobs.options.datasets()), data),
         ]
         pace = ACTIVE_MS if view.active else IDLE_MS
         came = rows if isinstance(listed, list) and rows[:1] != listed[:1] != [] else no_update
@@ -321,13 +324,13 @@ def register(app: Dash, services: Services) -> None:
         if found is not None:
             job, history, steps = found
             own = progress.Training("", _columns(history, other_runs.MEASURES), within(job, steps))
-            more |= {"epochs": job.epochs, "planned": services.jobs.planned(job.spec, job.batches or 600)}
+            more |= {"epochs": job.epochs, "planned": services.jobs.options.planned(job.spec, job.batches or 600)}
             dataset = job.spec.get("dataset")
         else:
             key = f"run:{in_use(services, search)}"
             own = other_runs.training(services, key) or progress.Training()
             dataset = (other_runs.config(services, key) or {}).get("dataset")
-        n = services.jobs.validation_images(dataset)
+        n = services.jobs.options.validation_images(dataset)
         if n and own.history.get("epoch"):
             low, high = wilson(np.round(np.array(own.history["validation_accuracy"]) * n), n)
             more["interval"] = (low.tolist(), high.tolist())

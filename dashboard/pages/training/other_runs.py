@@ -8,8 +8,8 @@ from typing import Any
 
 from dashboard.figures.progress import Training
 from dashboard.services.container import Services
-from dashboard.services.jobs import Job
 from ml.artifacts.reader import Broken, Missing, RunEntry
+from ml.jobs.tables import Job
 
 MOST = 40  # offered at a time
 MEASURES = (

@@ -12,9 +12,10 @@ from dashboard.pages.training.form import estimate
 from dashboard.pages.training.format import clock, duration, ordinal, roughly
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import Job, View
+from dashboard.services.job_views import View
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.jobs.tables import Job
 
 DASH = "–"
 
@@ -89,7 +90,9 @@ def summary(jobs: list[Job]) -> str:
 
 def expected(services: Services, job: Job) -> float | None:
     """Seconds that a waiting training will take, None where nothing tells."""
-    choice = next((choice for choice in services.jobs.datasets() if choice.name == job.spec.get("dataset")), None)
+    choice = next(
+        (choice for choice in services.jobs.options.datasets() if choice.name == job.spec.get("dataset")), None
+    )
     if choice is None:
         return None
     images = job.spec.get("train_images") or choice.train_images

@@ -21,7 +21,7 @@ from dashboard.pages.training.format import duration, size
 from dashboard.pages.training.memory import Memory
 from dashboard.records.runs import Mark, RunMetadata
 from dashboard.services.container import Services
-from dashboard.services.jobs import View
+from dashboard.services.job_views import View
 from dashboard.services.runs import KEPT_DAYS, UPLOAD_BYTES, Deleted
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing, RunEntry

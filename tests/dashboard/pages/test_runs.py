@@ -11,11 +11,11 @@ import pytest
 
 from dashboard.pages.training import details, runs
 from dashboard.records.runs import Mark, Records
-from dashboard.services.jobs import Jobs
 from ml.artifacts.reader import RunEntry
 from ml.jobs import start
 from ml.jobs.queue import JobTable
 from ml.publishing import run_archive
+from ml.system import database
 from tests.callbacks import Client
 
 ROOT = Path(__file__).parents[3]
@@ -59,7 +59,7 @@ def client(two, no_artifacts):
 
 @pytest.fixture
 def records(two, no_artifacts):
-    return Records(Jobs(two, artifacts=no_artifacts).rows)
+    return Records(database.opener(two))
 
 
 def table(client, **values):

@@ -8,9 +8,9 @@ from plotly.utils import PlotlyJSONEncoder
 
 from dashboard.pages.training import changed, form, live, other_runs, queue
 from dashboard.pages.training.other_runs import Other
-from dashboard.services.jobs import FIELDS
 from ml.jobs.queue import JobTable
 from ml.training.config import TrainConfig
+from ml.training.fields import FIELDS
 from tests.callbacks import fired_in_process
 from tests.dashboard.services.test_jobs import ROW, start
 from tests.training_form import untouched
