@@ -30,6 +30,7 @@ from dashboard.state.selection import Selection
 from dashboard.web import compression, errors, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
+from ml.settings import Limits
 from ml.stats.failure_modes import TAGS
 from ml.system import atomic, database
 
@@ -77,7 +78,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     pio.templates.default = None  # each figure names its own
     try:
         jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
-        pace = rate_limits.rate()
+        pace = Limits.read().rate
     except ValueError as wrong:
         serve.stop(str(wrong))
     rows = database.opener(jobs.home)

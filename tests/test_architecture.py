@@ -55,9 +55,9 @@ def test_ml_never_looks_at_the_screen():
 # What never loads torch: any room of the dashboard above the records may name it. What does load it is named by
 # services alone, and late.
 TORCHLESS = (
-    "ml.artifacts", "ml.data.feedback", "ml.images", "ml.inference.batch", "ml.inference.contract", "ml.inference.engines",
-    "ml.inference.onnx", "ml.jobs.broker", "ml.jobs.queue", "ml.jobs.tables", "ml.robustness.catalogue", "ml.settings",
-    "ml.stats", "ml.system", "ml.training.config", "ml.training.fields",
+    "ml.artifacts", "ml.data.feedback", "ml.images", "ml.inference.batch", "ml.inference.contract",
+    "ml.inference.engines", "ml.inference.onnx", "ml.jobs.broker", "ml.jobs.queue", "ml.jobs.tables",
+    "ml.robustness.catalogue", "ml.settings", "ml.stats", "ml.system", "ml.training.config", "ml.training.fields",
 )  # fmt: skip
 # room: (what it may import of our own code besides itself, what it is for). A room is a folder, or a module that stands
 # alone; the longest name that fits a module is its room. docs/architecture.md's table is written from this.
@@ -122,14 +122,15 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "one folder a page, one file a panel",
     ),
     "dashboard.web": (("ml.settings",), "the server: security, rate limits, compression, how it is started"),
+    "ml.settings": ((), "every environment variable once: name, type, default, meaning"),
     "ml.system": (
-        (),
+        ("ml.settings",),
         "the machine underneath: folders, database, files that survive a crash, the processor",
     ),
     "ml.stats": ((), "counts and probabilities in, numbers with intervals out: numpy and pandas alone"),
     "ml.images": ((), "pictures before a network sees them: bytes to pixels, pixels to a form; never torch"),
     "ml.data": (
-        ("ml.system",),
+        ("ml.settings", "ml.system",),
         "data sets: splits of labelled pictures, and what can be said of them without a network",
     ),
     "ml.models": (("ml.system",), "plain `nn.Module`s in two parts, `body` and `head`"),
@@ -153,7 +154,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "a split in, a table out; one noun a file",
     ),
     "ml.publishing": (
-        ("ml.artifacts", "ml.data", "ml.models", "ml.stats", "ml.system", "ml.training"),
+        ("ml.settings", "ml.artifacts", "ml.data", "ml.models", "ml.stats", "ml.system", "ml.training"),
         "runs on their way out of here and in again: archive, card, report, tracking, what ships",
     ),
     "ml.pipeline": (
@@ -162,12 +163,12 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "the whole walk: data set, training, evaluation, artifacts",
     ),
     "ml.jobs": (
-        ("ml.artifacts", "ml.evaluation", "ml.pipeline", "ml.publishing", "ml.system", "ml.training"),
+        ("ml.settings", "ml.artifacts", "ml.evaluation", "ml.pipeline", "ml.publishing", "ml.system", "ml.training"),
         "trainings as durable rows: who asked for what, who works on it, how far it is",
     ),
     "ml.commands": (
         ("ml.artifacts", "ml.data", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline", "ml.publishing",
-         "ml.system", "ml.training"),
+         "ml.settings", "ml.system", "ml.training"),
         "the verbs of the command line, one file each",
     ),
     "ml.__main__": (

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml import settings
 from ml.jobs import start
 from ml.jobs.broker import broker
 from ml.jobs.liveness import Watch, Workers
 from ml.jobs.notifier import Notifier
-from ml.jobs.queue import JobTable, Refused, machine_slots
+from ml.jobs.queue import JobTable, Refused
 from ml.jobs.tables import Job
 from ml.system import database
 from ml.system.paths import home_dir
@@ -41,7 +42,7 @@ class JobDatabase:
     def __init__(self, home: Path | None = None, *, read_only: bool = False) -> None:
         self.home = home or home_dir()
         self.read_only = read_only
-        self.slots = machine_slots()
+        self.slots = settings.Workers.read().slots
         self._notifier = Notifier(url) if (url := broker()) else None
         self._opened: JobTable | None = None
         self._lock = threading.Lock()

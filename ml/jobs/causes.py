@@ -1,13 +1,13 @@
 """Why a job ended, in one sentence for people: from the error it raised, or from how its process died."""
 
 import errno
-import os
 import signal
 from pathlib import Path
 
+from ml.settings import Trainer
+
 OUT_OF_MEMORY = "Out of memory: try a smaller batch or fewer training images."
 STALLED = "No progress for a long time, so it was stopped."
-MEMORY = "FASHION_TRAIN_MEMORY_MB"  # optional limit of the trainer's address space
 # how Python, PyTorch, the dynamic linker and the system say that memory ran out
 NO_MEMORY = (
     "memoryerror", "not enough memory", "can't allocate memory", "cannot allocate memory", "failed to map segment",
@@ -73,7 +73,8 @@ def out_of_memory(words: str) -> bool:
 
 def _at_limit() -> bool:
     """Whether the address space has reached its limit: libraries then fail in any way they like."""
-    if not os.environ.get(MEMORY) or not Path("/proc/self/status").exists():
+    megabytes = Trainer.read().memory
+    if not megabytes or not Path("/proc/self/status").exists():
         return False
     words = Path("/proc/self/status").read_text().split()
-    return int(words[words.index("VmPeak:") + 1]) * 1024 > 0.9 * int(os.environ[MEMORY]) * 2**20
+    return int(words[words.index("VmPeak:") + 1]) * 1024 > 0.9 * megabytes * 2**20

@@ -3,18 +3,18 @@
 Imports Celery: see requirements-cluster.txt.
 """
 
-import os
 from typing import Any
 
 from celery import Celery
 from celery.worker.consumer import Consumer
 
-from ml.jobs.broker import BACKEND, OBSERVE, TASK, TIMEOUT_SECONDS, TRAIN, broker
+from ml.jobs.broker import OBSERVE, TASK, TIMEOUT_SECONDS, TRAIN, broker
+from ml.settings import Cluster
 
 VISIBILITY_SECONDS = 7 * 24 * 3600  # Redis hands a message out again after it: longer than any training
 RECONNECT_SECONDS = 5  # at most, between two tries of a worker to find the broker again
 
-app = Celery("fashion", broker=broker() or None, backend=os.environ.get(BACKEND) or broker() or None)
+app = Celery("fashion", broker=broker() or None, backend=Cluster.read().backend or broker() or None)
 app.conf.update(
     task_serializer="json",
     result_serializer="json",

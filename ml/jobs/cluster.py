@@ -21,9 +21,9 @@ from ml.jobs.broker import TASK, TRAIN
 from ml.jobs.celery_app import app, send
 from ml.jobs.liveness import BEAT_SECONDS, reap
 from ml.jobs.processes import kill
-from ml.jobs.queue import machine_slots
 from ml.jobs.tables import Job
 from ml.jobs.worker import PAUSE_SECONDS, POLL_SECONDS, Worker
+from ml.settings import Workers
 from ml.system.paths import home_dir
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ def serve() -> int:
     name = f"{TRAIN}-{os.getpid()}@{socket.gethostname()}"
     app.worker_main(
         [
-            "worker", "--queues", TRAIN, "--pool", "threads", "--concurrency", str(machine_slots()),
+            "worker", "--queues", TRAIN, "--pool", "threads", "--concurrency", str(Workers.read().slots),
             "--hostname", name, "--without-gossip", "--without-mingle", "--loglevel", "INFO",
         ]
     )  # fmt: skip

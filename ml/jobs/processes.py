@@ -12,7 +12,6 @@ from typing import Any
 
 import psutil
 
-LEASE = "FASHION_LEASE"  # which attempt a trainer is; its worker sets it
 TAIL_BYTES = 4096  # of a log, in which its last words are looked for
 LOG_BYTES = 2**20  # a job's log, or the worker's, that grows beyond it keeps its last quarter
 

@@ -4,7 +4,6 @@ A `lease` names one attempt at a job. Whoever has lost it can change nothing, so
 `job_events` keeps every change: who held which lease, from when until when.
 """
 
-import os
 import secrets
 import shutil
 import socket
@@ -28,12 +27,11 @@ from ml.jobs.tables import (
     jobs,
     steps,
 )
+from ml.settings import Workers
 from ml.system import database
 
 QUEUE = 5  # waiting jobs; one more is refused
 SLOTS = 1  # jobs of one kind that run at a time
-WORKERS = "FASHION_WORKERS"  # trainings that run at a time on this machine
-MOST_WORKERS = 64
 ATTEMPTS = 5  # at a training whose workers are lost one after the other
 
 
@@ -49,17 +47,6 @@ class Lost(Exception):
     """This attempt no longer owns its job."""
 
 
-def machine_slots() -> int:
-    """FASHION_WORKERS: how many trainings run at a time on this machine, 1 when unset. Raises ValueError, in words."""
-    said = os.environ.get(WORKERS, "").strip() or str(SLOTS)
-    if not said.isascii() or not said.isdecimal() or not 1 <= int(said[:9]) <= MOST_WORKERS:
-        raise ValueError(
-            f"{WORKERS} is how many trainings run at a time on this machine: "
-            f"a whole number from 1 to {MOST_WORKERS}, not {said[:40]!r}."
-        )
-    return int(said)
-
-
 class JobTable(JobReader):
     """The jobs of one home folder, to read and to change.
 
@@ -68,7 +55,7 @@ class JobTable(JobReader):
 
     def __init__(self, home: Path, *, slots: int | None = None) -> None:
         super().__init__(home)
-        self.slots = machine_slots() if slots is None else slots
+        self.slots = Workers.read().slots if slots is None else slots
         self._writer = database.writer(self.engine)
 
     # ---- ask

@@ -7,12 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
+from ml import settings
 from ml.jobs.broker import broker
 from ml.jobs.processes import trim
-from ml.jobs.worker import IDLE_SECONDS, Worker
+from ml.jobs.worker import Worker
 from ml.system.paths import ROOT, home_dir
-
-IDLE = "FASHION_WORKER_IDLE"  # seconds without work before the worker leaves
 
 
 def start_worker(home: Path) -> subprocess.Popen:
@@ -39,7 +38,7 @@ def work() -> int:
         from ml.jobs import cluster
 
         return cluster.serve()
-    worker = Worker(home_dir(), idle=float(os.environ.get(IDLE, IDLE_SECONDS)))
+    worker = Worker(home_dir(), idle=settings.Worker.read().idle)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop.set())
     if not worker.run():

@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ml.jobs import causes
 from ml.jobs.broker import broker
-from ml.jobs.causes import LOST, MEMORY
+from ml.jobs.causes import LOST
 from ml.jobs.heartbeat import TICK_SECONDS, Heartbeat, Pace
-from ml.jobs.processes import LEASE
 from ml.jobs.queue import JobTable, Lost, Refused
 from ml.jobs.tables import Job
+from ml.settings import Attempt, Trainer
 from ml.system.paths import ARTIFACTS, home_dir
 
 END_SECONDS = 60.0  # how long the end of a training waits for a database that is away
@@ -36,7 +36,7 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
     """
     table = JobTable(home or home_dir())
     job = table.get(job_id)
-    if job is None or job.state != "running" or job.lease is None or job.lease != os.environ.get(LEASE):
+    if job is None or job.state != "running" or job.lease is None or job.lease != Attempt.read().lease:
         raise LookupError(f"job {job_id} is not this process's to run; the worker starts it: python -m ml work")
     try:
         _patiently(lambda: table.own(job))
@@ -182,9 +182,9 @@ def _limit() -> None:
     """Give way to the web server, and stay below FASHION_TRAIN_MEMORY_MB where that is set and the system can do it."""
     if hasattr(os, "nice"):
         os.nice(10)
-    megabytes = os.environ.get(MEMORY)
+    megabytes = Trainer.read().memory
     if megabytes and sys.platform != "win32":
         import resource
 
-        size = int(megabytes) * 2**20
+        size = megabytes * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (size, size))

@@ -19,14 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ml.jobs import causes
 from ml.jobs.liveness import BEAT_SECONDS, Watch, Workers, conclude, reap
-from ml.jobs.processes import LEASE, kill, oom_kills, printed_progress, trim
+from ml.jobs.processes import kill, oom_kills, printed_progress, trim
 from ml.jobs.queue import JobTable, Lost
 from ml.jobs.tables import KINDS, Job
 from ml.system.database import lock_folder
 from ml.system.paths import ROOT
 
 POLL_SECONDS = 0.2
-IDLE_SECONDS = 30.0
 GRACE_SECONDS = 3.0  # between asking a trainer to stop and killing it
 STALL_SECONDS = 1800.0  # alive, but no batch, epoch or stage for so long
 # threads that wait for each other sleep instead of spinning: on a busy machine spinning made training 20 times slower
@@ -53,7 +52,7 @@ class Child:
 class Worker:
     """Runs jobs of one home folder until there is nothing to do for `idle` seconds or `stop` is set."""
 
-    def __init__(self, home: Path, *, idle: float = IDLE_SECONDS, stall: float = STALL_SECONDS) -> None:
+    def __init__(self, home: Path, *, idle: float = 30.0, stall: float = STALL_SECONDS) -> None:
         self.home, self.idle, self.stall = home, idle, stall
         self.table = JobTable(home)
         self.workers = Workers(self.table)
@@ -112,7 +111,7 @@ class Worker:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ml", *arguments(job)],
                 cwd=ROOT,
-                env={**PATIENT, **os.environ, "FASHION_HOME": str(self.home), LEASE: str(job.lease)},
+                env={**PATIENT, **os.environ, "FASHION_HOME": str(self.home), "FASHION_LEASE": str(job.lease)},
                 stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
             )  # fmt: skip
         self._children[job.id] = Child(job, process, oom_kills())

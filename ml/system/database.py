@@ -6,7 +6,6 @@ Read with `engine.connect()`, write with `engine.begin()`. Each owner of tables 
 
 import contextlib
 import functools
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +28,8 @@ from sqlalchemy import (
     select,
     text,
 )
+
+from ml.settings import Storage
 
 BUSY_SECONDS = 5
 LOCK = 7310001  # of PostgreSQL's advisory locks: writers that must not overlap
@@ -56,7 +57,7 @@ Step = Callable[[Connection], None]
 
 def address(home: Path) -> str:
     """The database's URL: FASHION_DB (a URL, or the path of an SQLite file), else `fashion.db` in home."""
-    chosen = os.environ.get("FASHION_DB", "")
+    chosen = Storage.read().database
     if "://" in chosen:
         return chosen
     return f"sqlite:///{Path(chosen) if chosen else home / FILE}"

@@ -1,9 +1,10 @@
 """Where files of this user and of this checkout live."""
 
-import os
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
+
+from ml.settings import Storage
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
@@ -11,8 +12,7 @@ ARTIFACTS = ROOT / "artifacts"
 
 def home_dir() -> Path:
     """The folder of user-made runs, data sets and the database: FASHION_HOME, or the platform's user data folder."""
-    folder = os.environ.get("FASHION_HOME")
-    return Path(folder) if folder else user_data_path("fashion-forward")
+    return Storage.read().home or user_data_path("fashion-forward")
 
 
 def cache_dir() -> Path:

@@ -101,7 +101,7 @@ def test_settings_that_do_not_go_together_say_why(client):
 def test_presets_say_what_they_are_and_how_long_they_take(client, own):
     from dashboard.services.jobs import Jobs
 
-    recipes = Jobs(own).presets()
+    recipes = Jobs(own).options.presets()
     basis = form.basis("Quick", recipes["quick"], "quick")
     values = {"training-basis-state.data": basis, "training-dataset-select.value": "bars"}
     _, made = client.fire_with("training-preset-select.options", "training-basis-state.data", values)

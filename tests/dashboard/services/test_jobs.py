@@ -217,7 +217,8 @@ def test_a_missing_worker_is_woken_once(jobs, no_worker):
 
 def test_a_worker_that_is_still_loading_is_waited_for(jobs, monkeypatch):
     clock, started, alive = [1000.0], [], []
-    monkeypatch.setattr("dashboard.services.jobs.time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
+    fake = SimpleNamespace(monotonic=lambda: clock[0], time=time.time)
+    monkeypatch.setattr("dashboard.services.job_database.time", fake)
     monkeypatch.setattr(Workers, "alive", lambda self, watch: bool(alive))
     child = SimpleNamespace(poll=lambda: None)
     monkeypatch.setattr("ml.jobs.start.start_worker", lambda home: started.append(clock[0] - 1000) or child)

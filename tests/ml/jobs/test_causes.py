@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ml.jobs.causes import LOST, MEMORY, OUT_OF_MEMORY, of_error, of_exit
+from ml.jobs.causes import LOST, OUT_OF_MEMORY, of_error, of_exit
 
 
 class DataMissing(RuntimeError):
@@ -27,7 +27,7 @@ class DataMissing(RuntimeError):
     ],
 )
 def test_causes_are_sentences_without_paths(error, words, monkeypatch):
-    monkeypatch.delenv(MEMORY, raising=False)
+    monkeypatch.delenv("FASHION_TRAIN_MEMORY_MB", raising=False)
     assert words in of_error(error)
     assert "secret" not in of_error(error)
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from ml.jobs.queue import ATTEMPTS, QUEUE, WORKERS, JobTable, Lost, Refused
+from ml.jobs.queue import ATTEMPTS, QUEUE, JobTable, Lost, Refused
 
 
 def submit(table, name="a", **more):
@@ -127,12 +127,12 @@ def test_a_named_job_is_claimed_once_and_only_while_it_waits(table):
 
 @pytest.mark.parametrize("said", ["0", "-1", "65", "two", "1.5", "9" * 50, "²"])
 def test_fashion_workers_is_a_number(tmp_path, monkeypatch, said):
-    monkeypatch.setenv(WORKERS, said)
+    monkeypatch.setenv("FASHION_WORKERS", said)
     with pytest.raises(ValueError, match="whole number from 1 to 64"):
         JobTable(tmp_path)
-    monkeypatch.setenv(WORKERS, " 3 ")
+    monkeypatch.setenv("FASHION_WORKERS", " 3 ")
     assert JobTable(tmp_path).slots == 3
-    monkeypatch.setenv(WORKERS, "")
+    monkeypatch.setenv("FASHION_WORKERS", "")
     assert JobTable(tmp_path).slots == 1
 
 

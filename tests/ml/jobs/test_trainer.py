@@ -2,7 +2,6 @@
 
 import pytest
 
-from ml.jobs.processes import LEASE
 from ml.jobs.queue import JobTable
 from ml.jobs.trainer import run_job
 
@@ -13,11 +12,11 @@ def test_a_job_is_run_only_with_its_lease(tmp_path, monkeypatch):
     with pytest.raises(LookupError):
         run_job("0" * 32, home=tmp_path)
     job = table.submit({}, "a", epochs=1)
-    monkeypatch.delenv(LEASE, raising=False)
+    monkeypatch.delenv("FASHION_LEASE", raising=False)
     with pytest.raises(LookupError):
         run_job(job.id, home=tmp_path)
     table.claim()
-    monkeypatch.setenv(LEASE, "another")
+    monkeypatch.setenv("FASHION_LEASE", "another")
     with pytest.raises(LookupError, match="python -m ml work"):
         run_job(job.id, home=tmp_path)
     assert table.get(job.id).state == "running"
