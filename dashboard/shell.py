@@ -27,8 +27,9 @@ from dashboard.state.selection import Selection
 from dashboard.web import compression, errors, proxy, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
+from ml.settings import Limits
 from ml.stats.failure_modes import TAGS
-from ml.system import atomic
+from ml.system import atomic, database
 from ml.system.paths import ASSETS
 
 URL = "url"  # dcc.Location; its search is the selection
@@ -74,16 +75,17 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     pio.templates.default = None  # each figure names its own
     try:
         jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
-        pace = rate_limits.rate()
+        pace = Limits.read().rate
     except ValueError as wrong:
         serve.stop(str(wrong))
-    records = Records(jobs.rows, read_only=read_only)
-    decisions = Decisions(jobs.rows, read_only=read_only)
-    slices = Slices(jobs.rows, read_only=read_only)
+    rows = database.opener(jobs.home)
+    records = Records(rows, read_only=read_only)
+    decisions = Decisions(rows, read_only=read_only)
+    slices = Slices(rows, read_only=read_only)
     store = Store(jobs.artifacts, jobs.home, records, slices, decisions)
-    feedback = Feedback(jobs.rows, jobs.home / "feedback", atomic.write, read_only=read_only)
+    feedback = Feedback(rows, jobs.home / "feedback", atomic.write, read_only=read_only)
     services = Services(store, jobs, read_only, records, decisions, feedback)
-    services.monitor = Monitor(jobs.rows, services.ood.unlike, chores=(feedback.sweep,), read_only=read_only)
+    services.monitor = Monitor(rows, services.ood.unlike, chores=(feedback.sweep,), read_only=read_only)
     services.registry.purge()
     feedback.sweep()
     app = App(

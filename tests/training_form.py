@@ -3,7 +3,7 @@
 from typing import Any
 
 from dashboard.pages.training.form_fields import CONTROLS
-from dashboard.services.jobs import FIELDS
+from ml.training.fields import FIELDS
 
 
 def untouched() -> dict[str, Any]:

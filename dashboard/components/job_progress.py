@@ -9,7 +9,7 @@ from dashboard.components import STATES, badge, button
 from dashboard.format.numbers import duration
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.jobs.queue import Job
+from ml.jobs.tables import Job
 
 
 def newest(services: Services, mine: object, kind: str) -> Job | None:

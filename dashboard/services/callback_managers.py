@@ -7,6 +7,7 @@ is away become an error.
 import contextlib
 import logging
 import secrets
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,6 +56,24 @@ class Launcher(DiskcacheManager):
     def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> Any:
         known = {"job": admitted(self._gate, args), "home": str(self._gate.home)}
         return super().call_job_fn(key, job_fn, [known], context)
+
+
+def local(gate: Gate) -> Launcher:
+    """New interpreters, since a fork after torch has run hangs, and a private cache.
+
+    The cache holds pickles, so only this user may write it.
+    """
+    import multiprocess
+    from diskcache import Cache
+
+    multiprocess.set_start_method("spawn", force=True)
+    folder = gate.home / "cache" / "callbacks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        return Launcher(gate, Cache(str(folder)))
+    except OSError:  # a home that cannot be written to: looking must work all the same
+        return Launcher(gate, Cache(tempfile.mkdtemp(prefix="fashion-forward-")))
 
 
 class ClusterLauncher(CeleryManager):
@@ -116,3 +135,10 @@ class ClusterLauncher(CeleryManager):
                 atomic.create(file, generate(), 0o600)
             return file.read_bytes()
         return generate()
+
+
+def cluster(gate: Gate) -> ClusterLauncher:
+    """Celery's workers."""
+    from ml.jobs import celery_app
+
+    return ClusterLauncher(gate, celery_app.app)

@@ -15,11 +15,11 @@ from dashboard.records.feedback import Filter, Item
 from dashboard.records.rows import Closed, Declined
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.jobs import CLIENT_LESSONS
 from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
-from ml.jobs.queue import Job
+from ml.data.feedback import CLIENT
+from ml.jobs.tables import Job
 
 LOSS = 0.5  # points of validation accuracy that a candidate may lose and still be proposed
 STRANGE = "This is no answer that this server gave to this picture: ask again, then judge the new answer."
@@ -145,7 +145,7 @@ def lessons(services: Services, run: RunData) -> Lessons:
     keep = []
     for place in reversed(range(len(kept))):
         last[kept[place].client] = last.get(kept[place].client, 0) + 1
-        if last[kept[place].client] <= CLIENT_LESSONS:
+        if last[kept[place].client] <= CLIENT:
             keep.append(place)
     keep.reverse()
     stack = np.stack([images[place] for place in keep]) if keep else np.zeros((0, *shape), np.uint8)

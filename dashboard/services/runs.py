@@ -1,4 +1,4 @@
-"""Door KEEP: puts runs away and brings them back, packs them up and takes them in; the folders behind the records."""
+"""Puts runs away and brings them back, packs them up and takes them in; the folders behind the records."""
 
 import contextlib
 import io

@@ -13,14 +13,12 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from ml.settings import checked_prefix
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CALLBACK = "/_dash-update-component"
-SETTING = "FASHION_PREFIX"
-SEGMENT = r"(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~@:+,=-]|%[0-9A-Fa-f]{2})+"
-PREFIX = re.compile(rf"(?:/{SEGMENT})+")
-LONGEST = 1_000
 
 PAGE_ENDPOINTS = ("/", "/<path:path>", "/_dash-layout", CALLBACK)
 """Dash's answers that hold addresses: the page, what stands on it, what callbacks change of it."""
@@ -30,16 +28,6 @@ ADDRESS = re.compile(
     rb'("(?:href|src|url|pathname|requests_pathname_prefix)":\s*"|":\s*"url\(|\s(?:href|src)=")'
     rb"(?=" + SLASH + rb"(?!" + SLASH + rb"))"
 )
-
-
-def checked(text: str) -> str:
-    """A prefix without its last slash, "" for none. Raises ValueError where it is not a path like /fashion."""
-    text = text.strip().rstrip("/")
-    if text and not (len(text) <= LONGEST and PREFIX.fullmatch(text)):
-        raise ValueError(
-            f"{SETTING} is {text[:40]!r}: it must be the path at which people reach the app, as in /fashion."
-        )
-    return text
 
 
 class Prefix:
@@ -66,7 +54,7 @@ class Prefix:
 
     def named(self, environ: "WSGIEnvironment") -> str:
         try:
-            return checked(environ.get("SCRIPT_NAME", ""))
+            return checked_prefix(environ.get("SCRIPT_NAME", ""))
         except ValueError:  # the app then stands where it is asked
             return ""
 
@@ -82,10 +70,10 @@ def install(server: Flask, *, prefix: str = "", proxies: int = 0, pages: Collect
     prefix is none.
     """
     paths = (*(rule.rule for rule in server.url_map.iter_rules()), *pages)
-    behind = Prefix(server.wsgi_app, checked(prefix), {path.split("/")[1] for path in paths} - {""})
+    behind = Prefix(server.wsgi_app, checked_prefix(prefix), {path.split("/")[1] for path in paths} - {""})
     if behind.fixed and behind.ours(behind.fixed):
         raise ValueError(
-            f"{SETTING} is {prefix[:40]!r}, but a path of the app itself begins like that: choose another."
+            f"FASHION_PREFIX is {prefix[:40]!r}, but a path of the app itself begins like that: choose another."
         )
     trusted = dict.fromkeys(("x_for", "x_proto", "x_host", "x_prefix"), proxies)
     server.wsgi_app = ProxyFix(behind, **trusted) if proxies else behind  # type: ignore[method-assign]

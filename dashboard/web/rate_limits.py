@@ -5,7 +5,6 @@ server on loopback are never held back. Buckets are this process's own and forge
 """
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +21,6 @@ CLIENTS = 4_096  # whose buckets are kept; a forgotten one is full again, as it 
 # tokens of a request; one is a prediction's worth. A batch pays for each picture too, as it is read
 COSTS = {"/api/v1/explain": 10.0, "/api/v1/runs": 20.0}
 LOOKING = 0.2  # of a GET
-SETTING = "FASHION_LIMITS"
 NAME = "fashion-limits"
 
 
@@ -57,27 +55,11 @@ class Buckets:
         self._kept[client] = (tokens, self._clock())
 
 
-def rate() -> float | None:
-    """Predictions a second and client that FASHION_LIMITS asks for; 0 for none, None where it says nothing.
-
-    Raises ValueError where it is neither a number nor `off`.
-    """
-    text = os.environ.get(SETTING, "").strip().lower()
-    if not text:
-        return None
-    if text == "off":
-        return 0.0
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not 0.1 <= found <= 100_000:
-        raise ValueError(f"{SETTING} is {text[:40]!r}: it must be predictions a second for each client, or off.")
-    return found
-
-
 def install(server: Flask, asked: float | None = None) -> None:
-    """Hold clients of /api/ back; call it after security.install. asked: what rate() said."""
+    """Hold clients of /api/ back; call it after security.install.
+
+    asked: predictions a second and client, 0 for as many as they like, None for the usual.
+    """
     buckets = Buckets(asked or RATE, max(BURST * (asked or RATE), 1.0))
     server.extensions[NAME] = buckets
 

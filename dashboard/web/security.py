@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import ipaddress
 import logging
-import os
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -26,6 +25,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from dashboard.web import errors
 from dashboard.web.errors import RequestError
 from dashboard.web.proxy import CALLBACK
+from ml.settings import Listening
 
 log = logging.getLogger(__name__)
 
@@ -198,9 +198,9 @@ def dash_outputs(output: str) -> list[tuple[str, str]]:
 
 def hosts_from_environment() -> set[str]:
     """Accepted Host names: this machine's own, those of FASHION_HOSTS (commas), and those that platforms announce."""
-    platforms = ("SPACE_HOST", "RENDER_EXTERNAL_HOSTNAME", "HEROKU_APP_DEFAULT_DOMAIN_NAME")
-    named = ",".join(os.environ.get(name, "") for name in ("FASHION_HOSTS", *platforms))
-    return {"localhost", "127.0.0.1", "::1"} | {host.strip().lower() for host in named.split(",") if host.strip()}
+    named = Listening.read()
+    hosts = ",".join((named.hosts, named.space, named.render, named.heroku))
+    return {"localhost", "127.0.0.1", "::1"} | {host.strip().lower() for host in hosts.split(",") if host.strip()}
 
 
 def host_accepted(host: str, accepted: Collection[str]) -> bool:
@@ -262,7 +262,7 @@ def policy(app: Dash, read_only: bool) -> str:
     inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", app.index_string, re.DOTALL)
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
     scripts = [*app.csp_hashes(), *(f"'sha256-{digest}'" for digest in digests)]
-    frames = os.environ.get("FASHION_FRAMES", "").strip() if read_only else ""
+    frames = Listening.read().frames if read_only else ""
     if not re.fullmatch(r"[A-Za-z0-9.:/* -]+", frames):
         frames = "'none'"
     return "; ".join(
@@ -327,7 +327,7 @@ def guard_requests(server: Flask, app: Dash, pages: Collection[str]) -> None:
         sent = request.environ.get("werkzeug.proxy_fix.orig", {}).get("HTTP_HOST") or request.host
         if not all(host_accepted(host, server.config["ACCEPTED_HOSTS"]) for host in (request.host, sent)):
             raise RequestError(400, "This server does not go by that host name; FASHION_HOSTS lists its names.")
-        password = os.environ.get("FASHION_PASSWORD")
+        password = Listening.read().password
         if password and not password_matches(request.headers.get("Authorization", ""), password):
             asks = {"WWW-Authenticate": 'Basic realm="Fashion Forward", charset="UTF-8"'}
             raise RequestError(401, errors.SENTENCES[401], headers=asks)

@@ -9,7 +9,6 @@ import functools
 import ipaddress
 import logging
 import os
-import re
 import signal
 import socket
 import sys
@@ -28,7 +27,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ErrorTask
 
-from dashboard.web import proxy, security
+from dashboard.web import security
+from ml.settings import Listening, Proxies
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,6 @@ DRAIN_SECONDS = 10.0
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 64 * 2**20
 """How much of a body that was refused unread is read and thrown away, so that its sender gets to read the answer."""
-YES = ("1", "true", "yes", "on")
 
 
 class Options(argparse.Namespace):
@@ -60,14 +59,15 @@ def options(arguments: Sequence[str] | None, program: str = "python app.py") -> 
     With arguments, the port is taken at once, before the slow imports: a busy port, or a host that others can reach
     without a password, ends the process here with one line and status 1.
     """
+    environment = Listening.read()
     parser = argparse.ArgumentParser(prog=program, description="Serve Fashion Forward.")
-    parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1", help="address to listen on (HOST)")
-    parser.add_argument("--port", default=os.environ.get("PORT") or "8050", help="port to listen on (PORT)")
+    parser.add_argument("--host", default=environment.host or "127.0.0.1", help="address to listen on (HOST)")
+    parser.add_argument("--port", default=environment.port or "8050", help="port to listen on (PORT)")
     parser.add_argument("--artifacts", type=Path, help="folder of the runs that ship with the app")
     parser.add_argument(
         "--read-only",
         action="store_true",
-        default=os.environ.get("FASHION_READ_ONLY", "").lower() in YES,
+        default=environment.read_only,
         help="show and predict, but train nothing and keep nothing (FASHION_READ_ONLY=1)",
     )
     chosen = parser.parse_args([] if arguments is None else list(arguments), namespace=Options())
@@ -76,7 +76,7 @@ def options(arguments: Sequence[str] | None, program: str = "python app.py") -> 
     if not str(chosen.port).isdecimal() or int(chosen.port) > 65535:
         stop(f"{chosen.port} is not a port: choose one from 1 to 65535.")
     chosen.port = int(chosen.port)
-    if not is_loopback(chosen.host) and not (os.environ.get("FASHION_PASSWORD") or chosen.read_only):
+    if not is_loopback(chosen.host) and not (environment.password or chosen.read_only):
         stop(f"Others can reach {chosen.host}: set FASHION_PASSWORD, or say --read-only (no training, no feedback).")
     chosen.listener = take(chosen.host, chosen.port)
     return chosen
@@ -130,7 +130,7 @@ def warm(app: Dash) -> Flask:
 
 
 def _own_credentials() -> dict[str, str]:
-    password = os.environ.get("FASHION_PASSWORD")
+    password = Listening.read().password
     return {"Authorization": security.basic(password)} if password else {}
 
 
@@ -243,16 +243,16 @@ def listen(server: Flask, listener: socket.socket) -> TcpWSGIServer:
 
 def trusted_proxies() -> int:
     """How many proxies stand before the server and are believed about a request (FASHION_PROXIES, 0 to 9)."""
-    text = os.environ.get("FASHION_PROXIES", "0").strip() or "0"
-    if not re.fullmatch(r"[0-9]", text):
-        stop(f"FASHION_PROXIES is {text[:20]!r}: it must be the number of proxies before the app, 0 to 9.")
-    return int(text)
+    try:
+        return Proxies.read().count
+    except ValueError as wrong:
+        stop(str(wrong))
 
 
 def prefix() -> str:
     """The path at which people reach the app through a proxy, without its last slash; "" for none (FASHION_PREFIX)."""
     try:
-        return proxy.checked(os.environ.get(proxy.SETTING, ""))
+        return Proxies.read().prefix
     except ValueError as wrong:
         stop(str(wrong))
 

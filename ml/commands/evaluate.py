@@ -15,9 +15,9 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from ml import pipeline
-    from ml.jobs.trainer import LEASE
+    from ml.settings import Attempt
 
-    if os.environ.get(LEASE) and hasattr(os, "nice"):
+    if Attempt.read().lease and hasattr(os, "nice"):
         os.nice(10)  # as a job, it gives way to the web server
     library = pipeline.default_library()
     if options.split:

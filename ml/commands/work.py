@@ -9,6 +9,6 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ml.jobs.worker import work
+    from ml.jobs.start import work
 
     return work()

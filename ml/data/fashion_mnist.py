@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.data.base import Dataset, Split, hold_out
+from ml.settings import Storage
 from ml.system.paths import cache_dir
 
 NAME = "fashion-mnist"
@@ -37,8 +37,8 @@ class DataMissing(RuntimeError):
 
 def places() -> Iterator[Path]:
     """Folders that may hold the four original files, in search order."""
-    if folder := os.environ.get("FASHION_DATA_DIR"):
-        yield Path(folder)
+    if folder := Storage.read().data:
+        yield folder
     yield cache_dir() / NAME
     yield DEBIAN
 

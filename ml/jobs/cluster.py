@@ -1,7 +1,7 @@
 """Trainings on several machines. Celery wakes; the job table says who works on what, so a job is trained once.
 
 A message carries a job's id and nothing else. It may come twice, late or never: who gets it claims the row or leaves
-it alone, and every idle worker rings again for a row that has waited too long. A job whose worker was lost, its trainer
+it alone, and every idle worker sends again for a row that has waited too long. A job whose worker was lost, its trainer
 with it, goes on by itself on another one. Imports Celery: see requirements-cluster.txt.
 """
 
@@ -14,73 +14,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from celery import Celery
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
-from celery.worker.consumer import Consumer
 from sqlalchemy.exc import SQLAlchemyError
 
-from ml.jobs.broker import BACKEND, OBSERVE, TASK, TIMEOUT_SECONDS, TRAIN, broker
-from ml.jobs.queue import BEAT_SECONDS, Job, machine_slots
-from ml.jobs.worker import PAUSE_SECONDS, POLL_SECONDS, Worker, kill
+from ml.jobs.broker import TASK, TRAIN
+from ml.jobs.celery_app import app, send
+from ml.jobs.liveness import BEAT_SECONDS, reap
+from ml.jobs.processes import kill
+from ml.jobs.tables import Job
+from ml.jobs.worker import PAUSE_SECONDS, POLL_SECONDS, Worker
+from ml.settings import Workers
 from ml.system.paths import home_dir
 
 log = logging.getLogger(__name__)
 
-VISIBILITY_SECONDS = 7 * 24 * 3600  # Redis hands a message out again after it: longer than any training
-RECONNECT_SECONDS = 5  # at most, between two tries of a worker to find the broker again
-RING_SECONDS = 5.0  # a row that waited so long, while a worker was idle, has lost its message
-KEEP_SECONDS = 1.0  # between two looks of a worker at the table
+REMIND_SECONDS = 5.0  # a row that waited so long, while a worker was idle, has lost its message
+LOOK_SECONDS = 1.0  # between two looks of a worker at the table
 STOP_SECONDS = 10.0  # a trainer may take so long to end its batch when its worker is told to stop
-
-app = Celery("fashion", broker=broker() or None, backend=os.environ.get(BACKEND) or broker() or None)
-app.conf.update(
-    task_serializer="json",
-    result_serializer="json",
-    accept_content=["json"],
-    task_default_queue=OBSERVE,  # Dash's background callbacks
-    task_routes={TASK: {"queue": TRAIN}},
-    task_acks_late=True,
-    task_reject_on_worker_lost=True,
-    worker_prefetch_multiplier=1,
-    broker_transport_options={
-        "visibility_timeout": VISIBILITY_SECONDS,
-        "socket_connect_timeout": TIMEOUT_SECONDS,
-        # who sends must not wait for a broker that is away; without these it would try for ever
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0.1,
-        "interval_max": 0.2,
-    },
-    result_backend_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
-    redis_socket_timeout=TIMEOUT_SECONDS,
-    redis_socket_connect_timeout=TIMEOUT_SECONDS,
-    broker_connection_retry_on_startup=True,
-    broker_connection_max_retries=None,
-    worker_cancel_long_running_tasks_on_connection_loss=False,  # a training needs no broker
-    worker_consumer="ml.jobs.cluster:ReconnectingConsumer",
-    worker_hijack_root_logger=False,
-    result_expires=3600,
-)
-
-
-class ReconnectingConsumer(Consumer):
-    """Celery's consumer, which looks for a lost broker every few seconds instead of every half minute."""
-
-    def connection_for_read(self, heartbeat: Any = None) -> Any:
-        """As the base class; an attempt to connect waits at most `RECONNECT_SECONDS` for the next."""
-        connection = self.app.connection_for_read(heartbeat=heartbeat)
-        plain = connection.ensure_connection
-
-        def ensure(errback: Any = None, max_retries: int | None = None, **more: Any) -> Any:
-            return plain(errback, max_retries, **{**more, "interval_max": RECONNECT_SECONDS})
-
-        connection.ensure_connection = ensure
-        return self.ensure_connected(connection)
-
-
-def send(job_id: str) -> None:
-    """Put a job's id into the queue of the training workers. Raises what Celery and Redis raise."""
-    app.send_task(TASK, [job_id], queue=TRAIN, retry=False, ignore_result=True)
 
 
 @app.task(name=TASK, ignore_result=True)
@@ -104,14 +54,14 @@ class ClusterWorker(Worker):
             log.info("job %s is not to be done here", job_id)
             return
         self._start(job)
-        told: float | None = None
+        stopped: float | None = None
         while child := self._children.get(job.id):
             if self.stop.is_set():
                 now = time.monotonic()
-                if told is None:
-                    told = now
+                if stopped is None:
+                    stopped = now
                     child.process.terminate()
-                elif now - told > STOP_SECONDS:
+                elif now - stopped > STOP_SECONDS:
                     kill(child.process)
             try:
                 self._look(child)
@@ -119,30 +69,30 @@ class ClusterWorker(Worker):
                 log.warning("the job database cannot be used", exc_info=True)
                 time.sleep(PAUSE_SECONDS)
             time.sleep(POLL_SECONDS)
-        if told is not None and (waiting := self.table.get(job.id)) is not None and waiting.state == "queued":
-            self._ring(waiting)
+        if stopped is not None and (waiting := self.table.get(job.id)) is not None and waiting.state == "queued":
+            self._notify(waiting)
 
-    def keep(self) -> None:
-        """Sign for this worker, end what died without a word, ring for what was forgotten; until told to stop."""
-        worker, signed = "", 0.0  # of a clock that began long ago
+    def maintain(self) -> None:
+        """Beat for this worker, end what died without a word, send again for what was forgotten, until `stop`."""
+        worker, beaten = "", 0.0  # of a clock that began long ago
         while True:
             try:
-                if time.monotonic() - signed >= BEAT_SECONDS:
-                    if not worker or not self.table.sign(worker):
-                        worker = self.table.enlist()
-                    signed = time.monotonic()
+                if time.monotonic() - beaten >= BEAT_SECONDS:
+                    if not worker or not self.workers.beat(worker):
+                        worker = self.workers.register()
+                    beaten = time.monotonic()
                 mine = {child.job.lease for child in list(self._children.values())}
-                for job in self.table.reap(self._watch, except_leases=mine, again=True):
+                for job in reap(self.table, self._watch, except_leases=mine, again=True):
                     if job.state == "queued":
-                        self._ring(job)
-                self.table.strike(self._watch)
+                        self._notify(job)
+                self.workers.prune(self._watch)
                 self._remind()
             except SQLAlchemyError:
                 log.warning("the job database cannot be used", exc_info=True)
-            if self.stop.wait(KEEP_SECONDS):
+            if self.stop.wait(LOOK_SECONDS):
                 break
         try:
-            self.table.retire(worker, force=True)
+            self.workers.unregister(worker, force=True)
         except SQLAlchemyError:
             log.warning("the job database cannot be used", exc_info=True)
 
@@ -150,17 +100,17 @@ class ClusterWorker(Worker):
         return self.stop.is_set()  # it is this worker that ended, not the training
 
     def _remind(self) -> None:
-        """Ring for rows that wait although this machine could do them: their message was lost, or never sent."""
+        """Send again for rows that wait although this machine could do them: their message was lost, or never sent."""
         now, waiting = time.monotonic(), self.table.queued()
         self._waited = {job.id: self._waited.get(job.id, now) for job in waiting}
         people = any(job.kind == "train" for job in waiting)
         for job in waiting:
             if job.kind == "evaluate" and people:
                 continue  # people wait for trainings, for this nobody does
-            if now - self._waited[job.id] >= RING_SECONDS and self.table.room(job.kind):
-                self._ring(job)
+            if now - self._waited[job.id] >= REMIND_SECONDS and self.table.room(job.kind):
+                self._notify(job)
 
-    def _ring(self, job: Job) -> None:
+    def _notify(self, job: Job) -> None:
         self._waited[job.id] = time.monotonic()
         try:
             send(job.id)
@@ -174,25 +124,25 @@ def cluster_worker() -> ClusterWorker:
     return ClusterWorker(home_dir())
 
 
-_keeper: list[threading.Thread] = []
+_maintenance: list[threading.Thread] = []
 
 
 @worker_ready.connect
 def _ready(sender: Any, **_: Any) -> None:
     if TRAIN in sender.app.amqp.queues.consume_from:  # not a worker of the other queue
-        _keeper.append(threading.Thread(target=cluster_worker().keep, name="keeper", daemon=True))
-        _keeper[0].start()
+        _maintenance.append(threading.Thread(target=cluster_worker().maintain, name="maintenance", daemon=True))
+        _maintenance[0].start()
 
 
 @worker_shutting_down.connect
 def _stopping(**_: Any) -> None:
-    if _keeper:
+    if _maintenance:
         cluster_worker().stop.set()
 
 
 @worker_shutdown.connect
 def _stopped(**_: Any) -> None:
-    for thread in _keeper:
+    for thread in _maintenance:
         cluster_worker().stop.set()
         thread.join(STOP_SECONDS)
 
@@ -209,7 +159,7 @@ def serve() -> int:
     name = f"{TRAIN}-{os.getpid()}@{socket.gethostname()}"
     app.worker_main(
         [
-            "worker", "--queues", TRAIN, "--pool", "threads", "--concurrency", str(machine_slots()),
+            "worker", "--queues", TRAIN, "--pool", "threads", "--concurrency", str(Workers.read().slots),
             "--hostname", name, "--without-gossip", "--without-mingle", "--loglevel", "INFO",
         ]
     )  # fmt: skip

@@ -6,7 +6,6 @@ training nothing but a line in its log.
 
 import base64
 import json
-import os
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ml.artifacts.reader import Broken, Library, Missing, Run
+from ml.settings import Tracking
 
 URI = "MLFLOW_TRACKING_URI"
 EXPERIMENT = "fashion-forward"  # unless MLFLOW_EXPERIMENT_NAME names another
@@ -41,12 +41,12 @@ class NoRedirect(HTTPRedirectHandler):
 
 def wanted() -> bool:
     """Whether runs shall be logged."""
-    return bool(os.environ.get(URI, "").strip())
+    return bool(Tracking.read().uri)
 
 
 def tell(library: Library, run_id: str) -> None:
     """Log a published run and print how it went; nothing without MLFLOW_TRACKING_URI. Never raises, ends in time."""
-    uri = os.environ.get(URI, "").strip()
+    uri = Tracking.read().uri
     if not uri:
         return
     said: list[str] = []
@@ -73,7 +73,7 @@ def log(run: Run, uri: str) -> str:
     end = _milliseconds(run.manifest)
     start = end - round(1000 * run.manifest["seconds"])
     body = {
-        "experiment_id": server.experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT),
+        "experiment_id": server.experiment(Tracking.read().experiment or EXPERIMENT),
         "run_name": run.run_id,
         "start_time": start,
         "tags": _pairs(tags(run)),
@@ -199,11 +199,11 @@ def _milliseconds(manifest: Mapping[str, Any]) -> int:
 
 def _credentials(user: str | None, password: str | None) -> dict[str, str]:
     """From the variables that MLflow's own clients read, else from the address."""
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-    if token:
-        return {"Authorization": f"Bearer {token}"}
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME", user)
-    password = os.environ.get("MLFLOW_TRACKING_PASSWORD", password)
+    own = Tracking.read()
+    if own.token:
+        return {"Authorization": f"Bearer {own.token}"}
+    user = user if own.user is None else own.user
+    password = password if own.password is None else own.password
     if not user:
         return {}
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password or ''}".encode()).decode()}

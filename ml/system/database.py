@@ -6,10 +6,10 @@ Read with `engine.connect()`, write with `engine.begin()`. Each owner of tables 
 
 import contextlib
 import functools
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from sqlalchemy import (
@@ -28,6 +28,8 @@ from sqlalchemy import (
     select,
     text,
 )
+
+from ml.settings import Storage
 
 BUSY_SECONDS = 5
 LOCK = 7310001  # of PostgreSQL's advisory locks: writers that must not overlap
@@ -55,7 +57,7 @@ Step = Callable[[Connection], None]
 
 def address(home: Path) -> str:
     """The database's URL: FASHION_DB (a URL, or the path of an SQLite file), else `fashion.db` in home."""
-    chosen = os.environ.get("FASHION_DB", "")
+    chosen = Storage.read().database
     if "://" in chosen:
         return chosen
     return f"sqlite:///{Path(chosen) if chosen else home / FILE}"
@@ -143,6 +145,20 @@ def migrate(engine: Engine, owner: str, steps: Sequence[Step]) -> int:
             steps[number - 1](connection)
             connection.execute(insert(migrations).values(owner=owner, number=number, applied=time.time()))
     return len(steps)
+
+
+def opener(home: Path) -> Callable[[str, Sequence[Step]], tuple[Engine, Callable[[], Any]]]:
+    """What an owner of rows opens the database of a home with: migrated, the engine to read, what begins a write.
+
+    The answer's own answer raises OSError, SQLAlchemyError or RuntimeError where the database cannot be had.
+    """
+
+    def rows(owner: str, steps: Sequence[Step]) -> tuple[Engine, Callable[[], Any]]:
+        engine = open_engine(home)
+        migrate(engine, owner, steps)
+        return engine, functools.partial(transaction, engine)
+
+    return rows
 
 
 def healthy(engine: Engine) -> bool:

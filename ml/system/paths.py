@@ -1,9 +1,10 @@
 """Where files of this user and of this checkout, or of the installed package, live."""
 
-import os
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
+
+from ml.settings import Storage
 
 ROOT = Path(__file__).resolve().parents[2]  # where `python -m ml` finds its modules
 _INSTALLED = ROOT / "fashion_forward" / "artifacts"  # setup.py puts it there; a checkout has it at its top
@@ -13,8 +14,7 @@ ASSETS = ARTIFACTS.with_name("assets")
 
 def home_dir() -> Path:
     """The folder of user-made runs, data sets and the database: FASHION_HOME, or the platform's user data folder."""
-    folder = os.environ.get("FASHION_HOME")
-    return Path(folder) if folder else user_data_path("fashion-forward")
+    return Storage.read().home or user_data_path("fashion-forward")
 
 
 def cache_dir() -> Path:

@@ -10,9 +10,11 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from dashboard.services.jobs import NO_BROKER, Jobs
-from ml.jobs.queue import Job, JobTable, Refused
-from ml.jobs.queue import workers as signed
+from dashboard.services.job_database import NO_BROKER
+from dashboard.services.jobs import Jobs
+from ml.jobs.queue import JobTable, Refused
+from ml.jobs.tables import Job
+from ml.jobs.tables import workers as signed
 from tests.cluster.conftest import LIMIT, SPEC, Cluster, until
 from tests.promises import promised
 
@@ -92,12 +94,12 @@ def one_after_the_other(
     cluster: Cluster, jobs: Jobs, table: JobTable, machines: dict[str, psutil.Process], turn: int, wait: float
 ) -> float:
     """Two jobs; the machine of one falls, then Redis does, and all goes on. Seconds until the loss was told."""
-    from ml.jobs import cluster as celery
+    from ml.jobs import celery_app
 
     first, second = (submit(jobs, f"{name}-{turn}", epochs=n) for name, n in (("first", 25), ("second", 12)))
     before = training(table, first)
     for job_id in (first.id, second.id, first.id, "0" * 32, "../x"):  # as Redis may say a thing twice, late or wrong
-        celery.send(job_id)
+        celery_app.send(job_id)
     time.sleep(wait)
     # its machine falls: the other one takes over after eight silent seconds, and the page says so
     name = before.host if before.host in machines else "left"
@@ -128,7 +130,7 @@ def one_after_the_other(
 def test_j3_a_trainer_outlives_its_worker_and_one_that_is_told_to_stop_hands_its_job_on(cluster, count, tell):
     cluster.redis.start()
     machine = cluster.start("ml", "work")
-    from ml.jobs import cluster as celery
+    from ml.jobs import celery_app
 
     jobs, table = Jobs(cluster.home), JobTable(cluster.home)
     job = submit(jobs, "kept", epochs=200, batch_size=16)
@@ -138,7 +140,7 @@ def test_j3_a_trainer_outlives_its_worker_and_one_that_is_told_to_stop_hands_its
         machine.kill()
         machine = cluster.start("ml", "work")
         until(lambda: machine.pid in workers(table), 60, "another worker is there")  # noqa: B023
-        celery.send(job.id)  # as Redis would when nobody acknowledged the first one
+        celery_app.send(job.id)  # as Redis would when nobody acknowledged the first one
         seen = table.get(job.id).batch
         until(lambda: table.get(job.id).batch > seen, 20, "the trainer goes on")  # noqa: B023
         until(lambda: cluster.redis.client().llen("train") == 0, 20, "the message is read")

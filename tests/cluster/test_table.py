@@ -3,6 +3,7 @@
 import pytest
 
 from ml.jobs.queue import JobTable
+from tests.ml.jobs.test_liveness import *  # noqa: F403
 from tests.ml.jobs.test_queue import *  # noqa: F403
 
 pytestmark = pytest.mark.faults

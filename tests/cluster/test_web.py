@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 from PIL import Image
 
-from dashboard.services.jobs import NO_BROKER, NO_WORKER
+from dashboard.services.job_database import NO_BROKER, NO_WORKER
 from ml.jobs.queue import JobTable
 from tests.callbacks import Client, body, dependency
 from tests.cluster.conftest import LIMIT, Cluster, free_port, until

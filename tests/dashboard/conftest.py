@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from ml.jobs import worker
+from ml.jobs import start
 from tests.callbacks import fired_in_process
 
 
@@ -12,7 +12,7 @@ from tests.callbacks import fired_in_process
 def no_worker(monkeypatch):
     """Nothing is trained here; counts how often a worker would have been started."""
     started = []
-    monkeypatch.setattr(worker, "start", lambda home: started.append(home))
+    monkeypatch.setattr(start, "start_worker", lambda home: started.append(home))
     return started
 
 

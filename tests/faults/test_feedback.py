@@ -31,10 +31,11 @@ from dashboard.records.feedback import Feedback
 from dashboard.records.runs import Records
 from dashboard.services import feedback
 from dashboard.services.container import Services
-from dashboard.services.jobs import CLIENT_LESSONS, Jobs
+from dashboard.services.jobs import Jobs
 from ml.artifacts.writer import write_pictures
 from ml.data import load
-from ml.system import atomic
+from ml.data.feedback import CLIENT
+from ml.system import atomic, database
 from tests.callbacks import Client
 from tests.faults.test_web import free_port, p95, send
 from tests.feedback import answered, data_url, judgement, picture
@@ -53,9 +54,9 @@ CLASSES = [f"Bar {i}" for i in range(4)]
 def services(home, no_artifacts):
     """The rows of the toy run's home, without a server."""
     jobs = Jobs(home, artifacts=no_artifacts)
-    records = Records(jobs.rows)
+    records = Records(database.opener(jobs.home))
     store = Store(no_artifacts, home, records)
-    kept = Feedback(jobs.rows, home / "feedback", atomic.write, client_cap=10**6, total_cap=10**6)
+    kept = Feedback(database.opener(jobs.home), home / "feedback", atomic.write, client_cap=10**6, total_cap=10**6)
     return Services(store, jobs, records=records, feedback=kept)
 
 
@@ -219,10 +220,10 @@ from http.client import HTTPException
 from pathlib import Path
 from dashboard.records.feedback import Feedback
 from dashboard.services.jobs import Jobs
-from ml.system import atomic
+from ml.system import atomic, database
 home, each = Path(sys.argv[1]), int(sys.argv[2])
 jobs = Jobs(home)
-kept = Feedback(jobs.rows, home / "feedback", atomic.write, client_cap=10**6, total_cap=10**6)
+kept = Feedback(database.opener(jobs.home), home / "feedback", atomic.write, client_cap=10**6, total_cap=10**6)
 took, wrong = [], []
 def write(client):
     for _ in range(each):
@@ -353,8 +354,8 @@ def test_d6_one_clients_lies_are_capped_and_a_worse_candidate_is_not_proposed(ho
     services.feedback.judge(range(1, n + 1), "accepted")
     found = feedback.lessons(services, run)
     by_client = Counter(found.clients)
-    assert max(by_client.values()) <= CLIENT_LESSONS
-    assert found.capped == int(liars.sum()) - CLIENT_LESSONS
+    assert max(by_client.values()) <= CLIENT
+    assert found.capped == int(liars.sum()) - CLIENT
     before = services.store.default_run()
     job = services.jobs.fine_tune(
         run.manifest["config"], "told", against="toy", images=found.images, wanted=found.wanted, clients=found.clients
@@ -493,9 +494,11 @@ def test_l1_everything_that_is_answered_is_counted_and_nobody_waits_for_it(app, 
     limit = time.monotonic() + 30
     from dashboard.records.prediction_log import Monitor
 
-    while Monitor(services.jobs.rows).seen("all", "toy").n < len(took) + 1 and time.monotonic() < limit:
+    while (
+        Monitor(database.opener(services.jobs.home)).seen("all", "toy").n < len(took) + 1 and time.monotonic() < limit
+    ):
         time.sleep(0.5)
-    assert Monitor(services.jobs.rows).seen("all", "toy").n == len(took) + 1
+    assert Monitor(database.opener(services.jobs.home)).seen("all", "toy").n == len(took) + 1
     tell(
         f"{len(took)} predictions of {users} users, all counted, in memory and in the database; p95 "
         f"{1000 * p95(took):.0f} ms, of /metrics meanwhile {1000 * p95(scraped):.0f} ms"

@@ -23,8 +23,9 @@ import psutil
 import pytest
 
 from dashboard.services.jobs import Jobs
-from ml.jobs import trainer, worker
-from ml.jobs.queue import QUEUE, Job, JobTable, Refused
+from ml.jobs.queue import QUEUE, JobTable, Refused
+from ml.jobs.start import start_worker
+from ml.jobs.tables import Job
 from tests.callbacks import Client
 from tests.promises import promised
 from tests.training_form import untouched
@@ -46,7 +47,7 @@ def own(tmp_path, monkeypatch):
     dataset = dataclasses.replace(synthetic.load("synthetic-4-28x28x1"), name="bars", title="Bars")
     write_pictures(home, dataset, complete=True)
     monkeypatch.setenv("FASHION_HOME", str(home))
-    monkeypatch.setenv(worker.IDLE, "3")
+    monkeypatch.setenv("FASHION_WORKER_IDLE", "3")
     yield home
     for process in processes(home):
         process.kill()
@@ -104,10 +105,10 @@ def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own,
     table = JobTable(own)
     epochs = count(15, 100)
     whole = submit(table, "whole", epochs=epochs)
-    worker.start(own)
+    start_worker(own)
     reaches(table, whole, "done", within=200)
     broken = submit(table, "broken", epochs=epochs)
-    worker.start(own)
+    start_worker(own)
     luck, worst, kills = random.Random(1), 0.0, 0
     for _ in range(count(3, 10)):
         running, _ = until(lambda: training(table, broken) or table.get(broken.id).state == "done", 60, "training")
@@ -122,7 +123,7 @@ def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own,
         worst, kills = max(worst, seconds), kills + 1
         assert "SIGKILL" in Jobs(own).view(broken.id).job.cause  # what the page shows
         table.resume(broken.id)
-        worker.start(own)
+        start_worker(own)
     reaches(table, broken, "done", within=200)
     assert table.get(broken.id).attempt == kills + 1 > count(1, 8)
     assert contiguous(table.history(broken.id)) == contiguous(table.history(whole.id))
@@ -426,7 +427,7 @@ def test_j4_eight_starts_at_once_are_one_running_five_waiting_and_two_told(own, 
     assert len(refused) == 2
     assert all(f"{QUEUE + 1} trainings are waiting already: the queue is full" in words for words in refused)
     table = JobTable(own)
-    worker.start(own)
+    start_worker(own)
     running, _ = until(lambda: [job for job in table.listing() if job.state == "running"], 30, "one begins")
     assert sorted(job.state for job in table.listing()) == ["queued"] * QUEUE + ["running"]
     assert len(processes(own, "train")) <= 1
@@ -493,7 +494,7 @@ def test_j7_a_hundred_settings_that_do_not_check_out(own, client):
 def test_j8_a_trainer_without_its_data_says_so(own):
     table = JobTable(own)
     job = submit(table, "gone", dataset="nowhere")
-    worker.start(own)
+    start_worker(own)
     ended, _ = reaches(table, job, "failed")
     assert "nowhere" in ended.cause
     assert not TRACE.search(ended.cause)
@@ -503,7 +504,7 @@ def test_j8_a_training_whose_loss_is_no_number_stops_early_and_says_so(own):
     table = JobTable(own)
     wild = {"learning_rate": 2.0, "optimiser": "sgd", "weight_decay": 0.0, "schedule": "constant", "warmup": 0.0}
     job = submit(table, "wild", epochs=100, **wild)
-    worker.start(own)
+    start_worker(own)
     ended, _ = reaches(table, job, "failed")
     assert "the loss became nan in epoch" in ended.cause
     assert ended.epoch < 100
@@ -516,22 +517,22 @@ def test_j8_a_full_disk_is_named_and_the_training_goes_on_once_there_is_room(own
     full = table.partial(job) / "checkpoint.tmp"
     full.parent.mkdir(parents=True)
     full.symlink_to("/dev/full")  # every byte written to it is one too many
-    worker.start(own)
+    start_worker(own)
     ended, _ = reaches(table, job, "failed")
     assert ended.cause == "The disk is full: free some space, then resume."
     full.unlink()
     table.resume(job.id)
-    worker.start(own)
+    start_worker(own)
     assert reaches(table, job, "done")[0].epoch == 2
 
 
 # less than torch takes, less than all libraries, and enough until the first large batch
 @pytest.mark.parametrize("megabytes", [300, 900, 1200])
 def test_j8_a_trainer_that_runs_out_of_memory_says_so(own, monkeypatch, megabytes):
-    monkeypatch.setenv(trainer.MEMORY, str(megabytes))
+    monkeypatch.setenv("FASHION_TRAIN_MEMORY_MB", str(megabytes))
     table = JobTable(own)
     job = submit(table, "starved", batch_size=2048)
-    worker.start(own)
+    start_worker(own)
     ended, _ = reaches(table, job, "failed")
     assert ended.cause.startswith("Out of memory")
     assert submit(table, "after").state == "queued"
@@ -541,7 +542,7 @@ def test_j3_a_killed_worker_leaves_its_trainer_and_a_new_one_finds_it(own):
     table = JobTable(own)
     job = submit(table, "orphan", epochs=100)
     waiting = submit(table, "next")
-    worker.start(own)
+    start_worker(own)
     running, _ = until(lambda: (now := table.get(job.id)).stage == "training" and now, 60, "training")
     for process in processes(own, "work"):
         process.kill()
@@ -560,7 +561,7 @@ def test_j3_a_killed_worker_leaves_its_trainer_and_a_new_one_finds_it(own):
 def test_j1_and_j3_all_is_killed_at_once_and_the_page_says_so(own):
     table = JobTable(own)
     job = submit(table, "lost", epochs=100)
-    worker.start(own)
+    start_worker(own)
     until(lambda: table.get(job.id).stage == "training", 60, "training")
     for process in processes(own):
         process.kill()
@@ -575,7 +576,7 @@ def test_j4_twenty_workers_at_once_are_one(own, count):
     table = JobTable(own)
     job = submit(table, "one", epochs=100)
     for _ in range(count(5, 20)):
-        worker.start(own)
+        start_worker(own)
     until(lambda: table.get(job.id).stage == "training", 90, "training")
     until(lambda: len(processes(own, "work")) == 1, 30, "one worker stays")
     assert len(processes(own, "train")) == 1

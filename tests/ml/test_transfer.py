@@ -68,7 +68,7 @@ def test_missing_weights_end_it_before_anything_is_trained(few, tmp_path, monkey
 
 def test_in_words_on_the_command_line_and_in_the_job(monkeypatch, capsys):
     from ml import __main__ as cli
-    from ml.jobs.trainer import cause_of
+    from ml.jobs.causes import of_error
 
     words = "They cannot be downloaded here."
 
@@ -78,4 +78,4 @@ def test_in_words_on_the_command_line_and_in_the_job(monkeypatch, capsys):
     monkeypatch.setattr(cli, "_train", missing)
     assert cli.main(["train", "--preset", "transfer", "--model", "resnet18", "--run", "x"]) == 1
     assert capsys.readouterr().err.strip() == words
-    assert cause_of(WeightsMissing(words)) == words
+    assert of_error(WeightsMissing(words)) == words

@@ -13,9 +13,11 @@ from dashboard.data.run import RunData
 from dashboard.records.rows import Declined
 from dashboard.services import feedback
 from dashboard.services.container import Services
-from dashboard.services.jobs import CLIENT_LESSONS, Invalid
+from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
-from ml.jobs.queue import Job, Refused
+from ml.data.feedback import CLIENT
+from ml.jobs.queue import Refused
+from ml.jobs.tables import Job
 
 
 class Ids(StrEnum):
@@ -137,7 +139,7 @@ def what(run: RunData, found: feedback.Lessons) -> list[Any]:
         words += [f"{run.manifest['train_images']:,} training pictures of {run.title}, so that nothing is forgotten."]
         parts = [html.P(words)]
     left = [
-        (found.capped, f"over the {CLIENT_LESSONS} newest of one visitor"),
+        (found.capped, f"over the {CLIENT} newest of one visitor"),
         (found.judged, "of validation or test, which networks are judged on"),
         (found.strange, "of another size or class than this run's, or lost"),
     ]

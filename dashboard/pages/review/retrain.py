@@ -11,9 +11,10 @@ from dashboard.components import button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.services.container import Services
-from dashboard.services.jobs import Invalid
+from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
-from ml.jobs.queue import Job, Refused
+from ml.jobs.queue import Refused
+from ml.jobs.tables import Job
 
 FACE, START, NOTE = "review-retrain-face", "review-retrain-start", "review-retrain-note"
 RECIPE, OPEN, WHAT, LIVE = "review-retrain-recipe", "review-retrain-open", "review-retrain-what", "review-retrain-live"
@@ -148,7 +149,7 @@ def begin(services: Services, run: RunData, recipe: str) -> Job:
         raise Refused("No decision changes the training images.")
     config = dict(run.manifest["config"])
     if recipe == QUICK:
-        config = {**services.jobs.presets()["quick"], "dataset": run.dataset["name"], "seed": config["seed"]}
+        config = {**services.jobs.options.presets()["quick"], "dataset": run.dataset["name"], "seed": config["seed"]}
     stem = f"{run.run_id[:48]}-reviewed"
     taken = services.registry.names() | services.jobs.names()
     name = stem if stem not in taken else services.registry.free_name(stem)

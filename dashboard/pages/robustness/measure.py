@@ -13,7 +13,8 @@ from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
-from ml.jobs.queue import Job, Refused
+from ml.jobs.queue import Refused
+from ml.jobs.tables import Job
 
 ACTIVE_MS, IDLE_MS = 1_000, 3_000  # while it is not there: another tab, or a terminal, may make it
 READ_ONLY = "This server only shows what there is (it was started with --read-only): whoever runs it can make this."

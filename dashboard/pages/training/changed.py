@@ -99,7 +99,7 @@ def register(app: Dash, services: Services) -> None:
         options = [{"value": one.key, "label": one.title} for one in found]
         unknown = [label for label, *values in differing if wording.UNKNOWN in values]
         known = [change for change in differing if change[0] not in unknown]
-        judged = [services.jobs.validation_images(one.config.get("dataset")) for one in (this, other)]
+        judged = [services.jobs.options.validation_images(one.config.get("dataset")) for one in (this, other)]
         return options, other.key, summary(len(known), unknown), table(this, other, known, judged)
 
 

@@ -19,7 +19,8 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 from ml.inference.onnx import need
-from ml.jobs.queue import Job, Refused
+from ml.jobs.queue import Refused
+from ml.jobs.tables import Job
 
 NOUN = "engines"
 NAMES = {"torch": "torch, fp32", "onnx": "ONNX, fp32", "int8": "ONNX, int8"}

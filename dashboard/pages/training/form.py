@@ -11,9 +11,11 @@ from dashboard.pages.training.form_fields import CONTROLS, NAMES, Ids, field_of
 from dashboard.pages.training.form_presets import OWN, bases, describe
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import FIELDS, DataChoice, View
+from dashboard.services.job_views import View
+from dashboard.services.training_options import DataChoice
 from dashboard.state.selection import Selection
 from ml.training import wording
+from ml.training.fields import FIELDS
 
 FIRST = (("model",), ("dataset",), ("epochs", "batch_size"), ("learning_rate", "seed"), ("name",))  # always in view
 MORE = {
@@ -40,7 +42,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         # the button stays, and says that it does nothing: other programs look for it
         off = button("Start training", id=Ids.START, kind="primary", disabled=True)
         return card("New run", "", html.Div([html.P(words), off], className="form"))
-    choices = services.jobs.datasets()
+    choices = services.jobs.options.datasets()
     first = choices[0] if choices else DataChoice("", "", 100, False)
     presets = bases(services)
     basis = next(iter(presets.values()), None)

@@ -47,13 +47,13 @@ def register(app: Dash, services: Services) -> None:
         try:
             images, most, epochs = int(images), int(most), int(epochs)
         except (TypeError, ValueError, OverflowError):
-            return no_update, None, services.jobs.about(model)
+            return no_update, None, services.jobs.options.about(model)
         seconds, source = estimate(services, model, dataset, epochs, images)
         words = f"{roughly(seconds).capitalize()}, {source}." if seconds is not None else f"{source}."
         ahead = data[2] if isinstance(data, list) and len(data) == 3 and isinstance(data[2], int) else 0
         if ahead:
             words += f" {'One is' if ahead == 1 else f'{ahead} are'} running or waiting, so this one would wait."
-        return f"{images:,} of {most:,}", words, services.jobs.about(model)
+        return f"{images:,} of {most:,}", words, services.jobs.options.about(model)
 
     @app.callback(
         Output(Ids.SCHEDULE, "figure"),
@@ -63,7 +63,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_schedule(rate, epochs, schedule, warmup, mode):
         asked = {"learning_rate": rate, "epochs": epochs, "schedule": schedule, "warmup": warmup}
-        planned = services.jobs.planned(asked)
+        planned = services.jobs.options.planned(asked)
         if not planned:
             return no_update, "The learning rate over the training: one of its settings is not allowed."
         peak, end = max(y for _, y in planned), planned[-1][1]

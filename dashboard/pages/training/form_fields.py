@@ -9,9 +9,9 @@ from dash import html
 
 from dashboard.format.numbers import size
 from dashboard.services.container import Services
-from dashboard.services.jobs import FIELDS, DataChoice
+from dashboard.services.training_options import DataChoice
 from ml.training import wording
-from ml.training.fields import Field
+from ml.training.fields import FIELDS, Field
 
 STEP = 500  # of the slider of training images
 SHORT = {"batch_size": "batch", "learning_rate": "rate", "train_images": "images"}
@@ -102,7 +102,9 @@ def _control(name: str, field: Field | None, services: Services, values: Mapping
     if name == "model":
         return dbc.Select(id=id, options=models(services, data.name), value=value)
     if name == "dataset":
-        return dbc.Select(id=id, options=[option(c.name, c.title) for c in services.jobs.datasets()], value=value)
+        return dbc.Select(
+            id=id, options=[option(c.name, c.title) for c in services.jobs.options.datasets()], value=value
+        )
     if name == "train_images":
         most = data.train_images
         return dbc.Input(id=id, type="range", min=least(most), max=most, step=step_of(most), value=most)
@@ -142,7 +144,7 @@ def models(services: Services, dataset: str) -> list[dict[str, str]]:
     }
     return [
         {"value": name, "label": f"{name}, {size(sizes[name])} parameters" if name in sizes else name}
-        for name in services.jobs.models()
+        for name in services.jobs.options.models()
     ]
 
 

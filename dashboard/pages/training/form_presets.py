@@ -11,9 +11,9 @@ from dashboard.pages.training.form_estimate import estimate
 from dashboard.pages.training.form_fields import CONTROLS, IMAGES, NAMES, Ids, option, part
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import FIELDS
 from dashboard.state.selection import Selection
 from ml.training import wording
+from ml.training.fields import FIELDS
 
 OWN = "own"  # no preset
 PRESETS = {
@@ -25,7 +25,7 @@ PRESETS = {
 
 def bases(services: Services) -> dict[str, dict[str, Any]]:
     """Each preset as something the form can be filled from."""
-    return {name: basis(name.capitalize(), values, name) for name, values in services.jobs.presets().items()}
+    return {name: basis(name.capitalize(), values, name) for name, values in services.jobs.options.presets().items()}
 
 
 def basis(title: str, values: Mapping[str, Any], preset: str | None = None) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def register(app: Dash, services: Services) -> None:
         Input(Memory.DATA, "data"),
     )
     def show_presets(chosen, dataset, _data):
-        choice = next((c for c in services.jobs.datasets() if c.name == dataset), None)
+        choice = next((c for c in services.jobs.options.datasets() if c.name == dataset), None)
         offered, words, presets = [], "Your own settings.", bases(services)
         name = chosen.get("preset") if isinstance(chosen, dict) else None
         for preset in presets.values():
@@ -100,7 +100,10 @@ def register(app: Dash, services: Services) -> None:
             return no_update, "Its settings are not known any more."
         title = other_runs.title(services, of)
         known = {name: config[name] for name in FIELDS if name in config}
-        here = {"model": services.jobs.models(), "dataset": [choice.name for choice in services.jobs.datasets()]}
+        here = {
+            "model": services.jobs.options.models(),
+            "dataset": [choice.name for choice in services.jobs.options.datasets()],
+        }
         absent = [name for name, choices in here.items() if name in known and known[name] not in choices]
         for name in absent:
             del known[name]

@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.pages.training.form_fields import CONTROLS, IMAGES, NAMES, Ids, least, models, part, settings, step_of
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import Invalid
+from dashboard.services.training_request import Invalid
 from ml.jobs.queue import Refused
 
 FULL = "fashion-mnist"  # the data set that can be fetched
@@ -74,7 +74,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def show_data(name, _data, most, images):
-        choice = next((c for c in services.jobs.datasets() if c.name == name), None)
+        choice = next((c for c in services.jobs.options.datasets() if c.name == name), None)
         fetching = services.jobs.view().fetching
         if choice is None:
             return (no_update,) * 9

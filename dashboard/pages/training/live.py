@@ -19,7 +19,7 @@ from dashboard.pages.training.live_curves import CURVES
 from dashboard.pages.training.live_facts import DASH, Ids, facts
 from dashboard.pages.training.memory import ACTIVE_MS, IDLE_MS, SHELL_RUNS, Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import View
+from dashboard.services.job_views import View
 from dashboard.state.selection import Selection
 
 LIVE_SECONDS = 0.9  # between two looks at a running training's numbers: a browser that draws takes its cores away
@@ -205,7 +205,7 @@ def register(app: Dash, services: Services) -> None:
             (drawn(view, curves, moment), curves),
             (queue.state(view), queued),
             (rows, listed),
-            (form.state(view, services.jobs.datasets()), data),
+            (form.state(view, services.jobs.options.datasets()), data),
         ]
         pace = ACTIVE_MS if view.active else IDLE_MS
         came = rows if isinstance(listed, list) and rows[:1] != listed[:1] != [] else no_update

@@ -12,7 +12,7 @@ from dashboard.pages.training import other_runs
 from dashboard.pages.training.live_facts import Ids, in_use
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from ml.jobs.queue import Job
+from ml.jobs.tables import Job
 from ml.stats.intervals import wilson
 
 HEIGHT = 190  # about what a curve gets on a wide screen
@@ -67,13 +67,13 @@ def register(app: Dash, services: Services) -> None:
         if found is not None:
             job, history, steps = found
             own = progress.Training("", _columns(history, other_runs.MEASURES), within(job, steps))
-            more |= {"epochs": job.epochs, "planned": services.jobs.planned(job.spec, job.batches or 600)}
+            more |= {"epochs": job.epochs, "planned": services.jobs.options.planned(job.spec, job.batches or 600)}
             dataset = job.spec.get("dataset")
         else:
             key = f"run:{in_use(services, search)}"
             own = other_runs.training(services, key) or progress.Training()
             dataset = (other_runs.config(services, key) or {}).get("dataset")
-        n = services.jobs.validation_images(dataset)
+        n = services.jobs.options.validation_images(dataset)
         if n and own.history.get("epoch"):
             low, high = wilson(np.round(np.array(own.history["validation_accuracy"]) * n), n)
             more["interval"] = (low.tolist(), high.tolist())

@@ -11,10 +11,10 @@ from dashboard.format.numbers import clock, duration, ordinal
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import other_runs
 from dashboard.services.container import Services
-from dashboard.services.jobs import View
+from dashboard.services.job_views import View
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
-from ml.jobs.queue import Job
+from ml.jobs.tables import Job
 
 DASH = "–"
 
@@ -62,7 +62,7 @@ def facts(services: Services, search: object, shown: object) -> tuple[Any, ...]:
     best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
     changes = not services.read_only
     ended_early = changes and job.state in ("interrupted", "failed")
-    n = services.jobs.validation_images(job.spec.get("dataset"))
+    n = services.jobs.options.validation_images(job.spec.get("dataset"))
     running = job.state == "running"
     return (
         f"{services.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",

@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.pages.training.live_facts import Ids
 from dashboard.pages.training.memory import ACTIVE_MS, ACTS, Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import relay
+from dashboard.services.relay import relay
 from ml.jobs.queue import Refused
 
 

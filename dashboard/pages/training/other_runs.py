@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.figures.progress import Training
 from dashboard.services.container import Services
 from ml.artifacts.reader import Broken, Missing, RunEntry
-from ml.jobs.queue import Job
+from ml.jobs.tables import Job
 
 MOST = 40  # offered at a time
 MEASURES = (

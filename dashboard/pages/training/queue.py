@@ -12,10 +12,10 @@ from dashboard.format.numbers import clock, duration, ordinal, roughly
 from dashboard.pages.training.form_estimate import estimate
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
-from dashboard.services.jobs import View
+from dashboard.services.job_views import View
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
-from ml.jobs.queue import Job
+from ml.jobs.tables import Job
 
 DASH = "–"
 
@@ -90,7 +90,9 @@ def summary(jobs: list[Job]) -> str:
 
 def expected(services: Services, job: Job) -> float | None:
     """Seconds that a waiting training will take, None where nothing tells."""
-    choice = next((choice for choice in services.jobs.datasets() if choice.name == job.spec.get("dataset")), None)
+    choice = next(
+        (choice for choice in services.jobs.options.datasets() if choice.name == job.spec.get("dataset")), None
+    )
     if choice is None:
         return None
     images = job.spec.get("train_images") or choice.train_images

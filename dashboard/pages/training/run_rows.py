@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard.analysis.run_table import Row
 from dashboard.records.runs import RunMetadata
-from dashboard.services.jobs import View
+from dashboard.services.job_views import View
 from ml.artifacts.reader import RunEntry
 
 DASH = "–"

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
 from dashboard.services.jobs import Jobs
-from ml.system import atomic
+from ml.system import atomic, database
 from tests.feedback import data_url, picture
 
 
@@ -36,7 +36,7 @@ def fits(page):
 @pytest.mark.allow_problems("422", "503", "Failed to load resource", "ERR_FAILED")
 def test_from_an_answer_to_the_inbox_and_its_keys(home, live_server, page, idle, no_artifacts):
     jobs = Jobs(home, artifacts=no_artifacts)
-    kept = Feedback(jobs.rows, home / "feedback", atomic.write)
+    kept = Feedback(database.opener(jobs.home), home / "feedback", atomic.write)
     page.goto(f"{live_server}/prediction?run=toy")
     page.wait_for_function(idle)
     expect(page.locator("#prediction-feedback-card")).to_be_hidden()

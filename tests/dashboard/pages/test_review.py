@@ -13,7 +13,8 @@ import pytest
 from dashboard.data.store import Store
 from dashboard.exports.decisions_csv import LEFT_OUT, log
 from dashboard.format.proportion import Proportion
-from dashboard.services.jobs import Invalid, Jobs
+from dashboard.services.jobs import Jobs
+from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
 from ml.data import load
 from ml.data.corrections import Corrections, freeze, read

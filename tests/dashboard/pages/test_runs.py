@@ -12,11 +12,11 @@ import pytest
 from dashboard.analysis import run_table
 from dashboard.pages.training import run_changes, run_rows
 from dashboard.records.runs import Mark, Records
-from dashboard.services.jobs import Jobs
 from ml.artifacts.reader import RunEntry
-from ml.jobs import worker
+from ml.jobs import start
 from ml.jobs.queue import JobTable
 from ml.publishing import run_archive
+from ml.system import database
 from tests.callbacks import Client
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch):
-    monkeypatch.setattr(worker, "start", lambda home: None)
+    monkeypatch.setattr(start, "start_worker", lambda home: None)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def client(two, no_artifacts):
 
 @pytest.fixture
 def records(two, no_artifacts):
-    return Records(Jobs(two, artifacts=no_artifacts).rows)
+    return Records(database.opener(two))
 
 
 def table(client, **values):

@@ -19,10 +19,10 @@ from dashboard.pages.training import (
     queue,
 )
 from dashboard.pages.training.other_runs import Other
-from dashboard.services.jobs import FIELDS
 from ml.jobs.queue import JobTable
 from ml.training import wording
 from ml.training.config import TrainConfig
+from ml.training.fields import FIELDS
 from tests.callbacks import fired_in_process
 from tests.dashboard.services.test_jobs import ROW, start
 from tests.training_form import untouched
@@ -113,7 +113,7 @@ def test_settings_that_do_not_go_together_say_why(client):
 def test_presets_say_what_they_are_and_how_long_they_take(client, own):
     from dashboard.services.jobs import Jobs
 
-    recipes = Jobs(own).presets()
+    recipes = Jobs(own).options.presets()
     basis = form_presets.basis("Quick", recipes["quick"], "quick")
     values = {"training-basis-state.data": basis, "training-dataset-select.value": "bars"}
     _, made = client.fire_with("training-preset-select.options", "training-basis-state.data", values)

@@ -8,8 +8,6 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from ml.jobs import worker
-
 pytestmark = pytest.mark.browser
 
 
@@ -23,7 +21,7 @@ def address(tmp_path, no_artifacts, monkeypatch, serving):
     home = tmp_path / "own"
     dataset = dataclasses.replace(synthetic.load("synthetic-4-28x28x1"), name="bars", title="Bars")
     write_pictures(home, dataset, complete=True)
-    monkeypatch.setenv(worker.IDLE, "2")
+    monkeypatch.setenv("FASHION_WORKER_IDLE", "2")
     monkeypatch.setattr(fashion_mnist, "find", lambda: None)
     yield serving(create_app(no_artifacts, home=home))
     for process in psutil.process_iter():
@@ -131,7 +129,7 @@ def test_a_server_that_is_gone_is_told_until_it_is_back(address, page):
 def test_presets_fill_the_form_and_what_is_changed_is_marked(address, page, idle):
     from dashboard.services.jobs import Jobs
 
-    presets = Jobs().presets()
+    presets = Jobs().options.presets()
     page.goto(f"{address}/training")
     page.wait_for_function(idle)
     assert page.input_value("#training-epochs-input") == str(presets["quick"]["epochs"])

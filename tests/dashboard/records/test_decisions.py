@@ -7,6 +7,7 @@ import pytest
 from dashboard.records.decisions import EXCLUDED, Decisions
 from dashboard.records.rows import CLOSED, Declined
 from dashboard.services.jobs import Jobs
+from ml.system import database
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def jobs(tmp_path, no_artifacts):
 
 @pytest.fixture
 def decisions(jobs):
-    return Decisions(jobs.rows)
+    return Decisions(database.opener(jobs.home))
 
 
 def press(decisions, given, action, label="", who="Ada", batch=None):
@@ -33,7 +34,7 @@ def test_a_decision_says_who_before_after_when_and_run(decisions, jobs):
     assert (made.example_id, made.action, made.before, made.after) == (7, "relabel", "Bar 1", "Bar 2")
     assert (made.who, made.run, made.dataset, made.split, made.undone) == ("Ada", "toy", "bars", "train", False)
     assert made.at > 1.7e9
-    assert Decisions(jobs.rows).current_labels("bars").of("train", 7) == made
+    assert Decisions(database.opener(jobs.home)).current_labels("bars").of("train", 7) == made
     assert decisions.current_labels("bars").of("test", 7) is None
     assert decisions.current_labels("other").by == {}
 
@@ -105,7 +106,7 @@ def test_what_went_out_comes_back_once(decisions, tmp_path, no_artifacts):
     names = ("id", "dataset", "split", "example_id", "action", "before", "after", "who", "at", "run")
     rows = [{name: getattr(decision, name) for name in names} for decision in decisions.log("bars")]
     assert decisions.bring(rows, "1" * 32) == (0, 3)
-    elsewhere = Decisions(Jobs(tmp_path / "else", artifacts=no_artifacts).rows)
+    elsewhere = Decisions(database.opener(tmp_path / "else"))
     assert elsewhere.bring(rows, "1" * 32) == (3, 0)
     assert elsewhere.bring(rows, "2" * 32) == (0, 3)
     assert holds(elsewhere) == holds(decisions) == {1: EXCLUDED, 2: EXCLUDED}
@@ -117,7 +118,7 @@ def test_what_went_out_comes_back_once(decisions, tmp_path, no_artifacts):
 
 def test_nothing_changes_read_only_or_without_a_database(jobs, decisions):
     press(decisions, {1: "A"}, "exclude")
-    closed = Decisions(jobs.rows, read_only=True)
+    closed = Decisions(database.opener(jobs.home), read_only=True)
     assert set(closed.current_labels("bars").within("train")) == {1}
     for act in (
         lambda: press(closed, {2: "A"}, "exclude"),

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from dashboard.records.feedback import ORPHAN_SECONDS, UNDO_SECONDS, Feedback, Filter, _feedback
 from dashboard.records.rows import READ_ONLY, Declined
 from dashboard.services.jobs import Jobs
-from ml.system import atomic
+from ml.system import atomic, database
 
 PNG = b"\x89PNG one"
 
@@ -22,7 +22,7 @@ def jobs(tmp_path, no_artifacts):
 
 @pytest.fixture
 def kept(jobs):
-    return Feedback(jobs.rows, jobs.home / "feedback", atomic.write, client_cap=3, total_cap=5)
+    return Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write, client_cap=3, total_cap=5)
 
 
 CLIENT = "a" * 32
@@ -112,7 +112,7 @@ def test_deleting_is_undone_for_a_day_then_for_good(kept, jobs):
     assert kept.sweep() == (0, 0)
     assert kept.sweep(time.time() + UNDO_SECONDS + 60) == (1, 0)
     assert not list(kept.folder.iterdir())
-    with jobs.rows("feedback", kept.migrations)[0].connect() as connection:
+    with database.opener(jobs.home)("feedback", kept.migrations)[0].connect() as connection:
         assert connection.execute(select(_feedback)).all() == []
 
 
@@ -147,24 +147,26 @@ def test_rows_that_cannot_be_read_cost_no_picture(jobs):
 
 def test_read_only_and_a_full_disk_say_so(jobs):
     with pytest.raises(Declined, match=READ_ONLY.split("(")[0].strip()):
-        say(Feedback(jobs.rows, jobs.home / "feedback", atomic.write, read_only=True))
+        say(Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write, read_only=True))
     assert not (jobs.home / "feedback").exists()
 
     def full(file, content):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(Declined, match="disk is full"):
-        say(Feedback(jobs.rows, jobs.home / "feedback", full))
-    assert Feedback(jobs.rows, jobs.home / "feedback", atomic.write).listing() == []
+        say(Feedback(database.opener(jobs.home), jobs.home / "feedback", full))
+    assert Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write).listing() == []
 
 
 def test_only_this_database_can_sign_and_a_restart_keeps_it(kept, jobs, tmp_path, no_artifacts):
     mark = kept.signature("toy", "Coat", b"pixels")
-    again = Feedback(jobs.rows, jobs.home / "feedback", atomic.write)
+    again = Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write)
     assert again.signed(mark, "toy", "Coat", b"pixels")
     assert not again.signed(mark, "toy", "Coa", b"tpixels")  # no two lists of parts are the same
     assert not again.signed("", "toy")
     assert not again.signed(None, "toy")
     assert not again.signed("é" * 32, "toy")
     other = Jobs(tmp_path / "other", artifacts=no_artifacts)
-    assert not Feedback(other.rows, other.home / "feedback", atomic.write).signed(mark, "toy", "Coat", b"pixels")
+    assert not Feedback(database.opener(other.home), other.home / "feedback", atomic.write).signed(
+        mark, "toy", "Coat", b"pixels"
+    )

@@ -18,6 +18,7 @@ from dashboard.format.proportion import Proportion
 from dashboard.records import prediction_log
 from dashboard.records.prediction_log import BINS, DRAWN, FOLD_MINUTES, KEPT, Monitor, Tally
 from dashboard.services.jobs import Jobs
+from ml.system import database
 from tests.callbacks import fired_in_process
 from tests.feedback import answered, data_url, picture
 
@@ -80,7 +81,7 @@ def test_the_kept_confidences_are_a_fair_sample():
 
 
 def test_counts_survive_a_restart_and_two_processes_add_up(jobs, still):
-    one, two = Monitor(jobs.rows), Monitor(jobs.rows)
+    one, two = Monitor(database.opener(jobs.home)), Monitor(database.opener(jobs.home))
     for each, n in ((one, 3), (two, 2)):
         for _ in range(n):
             each.saw("toy", "Coat", 0.9, 0.002)
@@ -90,7 +91,7 @@ def test_counts_survive_a_restart_and_two_processes_add_up(jobs, still):
     assert one.seen("hour", "toy").n == two.seen("hour", "toy").n == 5
     one.saw("toy", "Bag", 0.3, 0.002)  # the same minute again: its row is changed, not added to
     assert one.write()
-    later = Monitor(jobs.rows)
+    later = Monitor(database.opener(jobs.home))
     found = later.seen("hour", "toy")
     assert (found.n, found.abstained, found.classes) == (6, 1, {"Coat": 5, "Bag": 1})
     assert later.totals() == {}
@@ -99,18 +100,18 @@ def test_counts_survive_a_restart_and_two_processes_add_up(jobs, still):
 
 
 def test_an_hour_a_day_and_all_look_back_so_far(jobs, still):
-    seen = Monitor(jobs.rows)
+    seen = Monitor(database.opener(jobs.home))
     for wait in (0, 2 * 3600, 30 * 3600):
         still(wait)
         seen.saw("toy", "Coat", 0.9, 0.002)
         seen.write()
     assert [seen.seen(span, "toy").n for span in ("hour", "day", "all")] == [1, 1, 3]
     still(-29.5 * 3600)
-    assert [Monitor(jobs.rows).seen(span, "toy").n for span in ("hour", "day", "all")] == [2, 3, 3]
+    assert [Monitor(database.opener(jobs.home)).seen(span, "toy").n for span in ("hour", "day", "all")] == [2, 3, 3]
 
 
 def test_old_minutes_become_hours_and_nothing_is_lost(jobs, still):
-    seen = Monitor(jobs.rows)
+    seen = Monitor(database.opener(jobs.home))
     for _ in range(90):
         seen.saw("toy", "Coat", 0.9, 0.002)
         seen.write()
@@ -121,7 +122,7 @@ def test_old_minutes_become_hours_and_nothing_is_lost(jobs, still):
     assert seen.fold() == 90
     after = seen.seen("all", "toy")
     assert (after.n, after.bins, after.classes, after.latency) == (90, before.bins, before.classes, before.latency)
-    assert len(Monitor(jobs.rows).minutes("all", "toy")) <= 3
+    assert len(Monitor(database.opener(jobs.home)).minutes("all", "toy")) <= 3
     assert len(after.sample) == 90
     assert seen.fold() == 0
 
@@ -132,7 +133,7 @@ def test_without_a_database_counting_goes_on_and_is_written_later(jobs, still):
     def opener(owner, steps):
         if broken[0]:
             raise OSError("away")
-        return jobs.rows(owner, steps)
+        return database.opener(jobs.home)(owner, steps)
 
     seen = Monitor(opener)
     seen.saw("toy", "Coat", 0.9, 0.002)
@@ -141,19 +142,19 @@ def test_without_a_database_counting_goes_on_and_is_written_later(jobs, still):
     broken[0] = False
     seen._tried = -1e9
     assert seen.write()
-    assert Monitor(jobs.rows).seen("hour", "toy").n == 1
+    assert Monitor(database.opener(jobs.home)).seen("hour", "toy").n == 1
 
 
 def test_a_read_only_server_counts_in_memory_alone(jobs, still, monkeypatch):
     monkeypatch.setattr(prediction_log, "MINUTES", 5)
-    seen = Monitor(jobs.rows, read_only=True)
+    seen = Monitor(database.opener(jobs.home), read_only=True)
     for _ in range(12):
         seen.saw("toy", "Coat", 0.9, 0.002)
         still(60)
     assert not seen.write()
     assert seen.seen("all", "toy").n == 12  # the oldest as a sum
     assert len(seen.minutes("all", "toy")) <= 6
-    assert Monitor(jobs.rows).seen("all", "toy").n == 0
+    assert Monitor(database.opener(jobs.home)).seen("all", "toy").n == 0
 
 
 def test_a_thread_writes_and_compares_never_the_request(jobs, monkeypatch):
@@ -166,14 +167,16 @@ def test_a_thread_writes_and_compares_never_the_request(jobs, monkeypatch):
         asked.append(run)
         return None if len(asked) == 1 else True
 
-    seen = Monitor(jobs.rows, unlike, chores=[lambda: chores.append(1)])
+    seen = Monitor(database.opener(jobs.home), unlike, chores=[lambda: chores.append(1)])
     for _ in range(3):
         seen.saw("toy", "Coat", 0.9, 0.002, LOOKED)
         time.sleep(0.1)
     limit = time.monotonic() + 20
-    while time.monotonic() < limit and not (chores and Monitor(jobs.rows).seen("hour", "toy").unlike == 2):
+    while time.monotonic() < limit and not (
+        chores and Monitor(database.opener(jobs.home)).seen("hour", "toy").unlike == 2
+    ):
         time.sleep(0.05)
-    found = Monitor(jobs.rows).seen("hour", "toy")
+    found = Monitor(database.opener(jobs.home)).seen("hour", "toy")
     assert (found.n, found.checked, found.unlike) == (3, 2, 2)  # what cannot be told counts for nothing
     assert chores
 

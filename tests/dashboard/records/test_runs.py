@@ -20,12 +20,12 @@ def jobs(tmp_path, no_artifacts):
 
 @pytest.fixture
 def records(jobs):
-    return Records(jobs.rows)
+    return Records(database.opener(jobs.home))
 
 
 def other(jobs):
     """The same rows as another process sees them."""
-    return Records(jobs.rows)
+    return Records(database.opener(jobs.home))
 
 
 def test_nothing_said_is_an_empty_mark(records):
@@ -145,7 +145,7 @@ def test_two_writers_lose_nothing(jobs):
 
 def test_read_only_looks_and_changes_nothing(records, jobs):
     records.rename("toy", "First")
-    closed = Records(jobs.rows, read_only=True)
+    closed = Records(database.opener(jobs.home), read_only=True)
     assert closed.marks().title("toy") == "First"
     with pytest.raises(Declined, match="read-only"):
         closed.rename("toy", "Second")
@@ -154,7 +154,7 @@ def test_read_only_looks_and_changes_nothing(records, jobs):
 def test_without_a_database_looking_works_and_changes_are_declined(tmp_path, no_artifacts):
     blocked = tmp_path / "file"
     blocked.write_text("")
-    records = Records(Jobs(blocked / "home", artifacts=no_artifacts).rows)
+    records = Records(database.opener(blocked / "home"))
     assert records.marks().problem == CLOSED
     assert (records.promotions(), records.changes("toy")) == ([], [])
     with pytest.raises(Declined, match="cannot be used"):
@@ -166,7 +166,7 @@ def test_a_database_that_comes_back_is_used_again(tmp_path, no_artifacts, monkey
     monkeypatch.setattr(module, "FRESH_SECONDS", 0.0)
     blocked = tmp_path / "file"
     blocked.write_text("")
-    records = Records(Jobs(blocked, artifacts=no_artifacts).rows)
+    records = Records(database.opener(blocked))
     assert records.marks().problem
     blocked.unlink()
     records.rename("toy", "x")

@@ -12,6 +12,7 @@ from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 from ml.stats.failure_modes import MADE, TAGS
 from ml.stats.metrics import of_split
+from ml.system import database
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def jobs(tmp_path, no_artifacts):
 
 @pytest.fixture
 def slices(jobs):
-    return Slices(jobs.rows)
+    return Slices(database.opener(jobs.home))
 
 
 def save(slices, name="Dark shirts", ids=(9, 3, 5), **more):
@@ -30,7 +31,7 @@ def save(slices, name="Dark shirts", ids=(9, 3, 5), **more):
 
 def test_a_saved_slice_is_there_for_every_process(slices, jobs):
     saved = save(slices)
-    again = Slices(jobs.rows).get(saved.key)
+    again = Slices(database.opener(jobs.home)).get(saved.key)
     assert again == saved
     assert (again.name, again.members, again.rule, again.run) == (
         "Dark shirts", {"test": [3, 5, 9], "validation": []}, "brightness ≤ 0.2", "toy",
@@ -73,7 +74,7 @@ def test_no_empty_slice_and_none_where_nothing_may_be_written(slices, jobs):
     with pytest.raises(Declined, match="image"):
         save(slices, ids=())
     with pytest.raises(Declined, match="read-only"):
-        save(Slices(jobs.rows, read_only=True))
+        save(Slices(database.opener(jobs.home), read_only=True))
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.services.callback_managers import ClusterLauncher
 from dashboard.services.jobs import Jobs
-from ml.jobs.broker import BROKER, Notifier, broker
+from ml.jobs.broker import broker
+from ml.jobs.notifier import Notifier
 
 TICKET = {"job": "f" * 32, "attempt": 1}
 
@@ -91,24 +92,24 @@ def test_all_servers_of_a_home_share_one_secret(launcher, tmp_path):
 
 
 def test_the_brokers_address_is_checked_and_never_shown(tmp_path, monkeypatch):
-    monkeypatch.setenv(BROKER, "amqp://user:secret@host")
+    monkeypatch.setenv("CELERY_BROKER_URL", "amqp://user:secret@host")
     with pytest.raises(ValueError, match="must begin with redis://") as wrong:
         broker()
     assert "secret" not in str(wrong.value)
     with pytest.raises(ValueError, match="redis"):
         Jobs(tmp_path)
-    monkeypatch.setenv(BROKER, "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setattr("ml.jobs.broker.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install -r requirements-cluster\.txt"):
         broker()
-    monkeypatch.setenv(BROKER, " ")
+    monkeypatch.setenv("CELERY_BROKER_URL", " ")
     assert broker() == ""
 
 
-def test_a_bell_nobody_hears_says_so_at_once():
-    bell = Notifier("redis://127.0.0.1:1/0")
-    bell.ring("x")
+def test_a_notifier_without_a_broker_says_so_at_once():
+    notifier = Notifier("redis://127.0.0.1:1/0")
+    notifier.notify("x")
     limit = time.monotonic() + 10
-    while bell.reachable is None and time.monotonic() < limit:
+    while notifier.reachable is None and time.monotonic() < limit:
         time.sleep(0.02)
-    assert bell.reachable is False
+    assert notifier.reachable is False

@@ -22,7 +22,7 @@ from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from ml.artifacts.writer import write_pictures
 from ml.data import load
-from ml.system import atomic
+from ml.system import atomic, database
 from tests.callbacks import fired_in_process
 from tests.feedback import answered, data_url, judgement, picture, sent
 
@@ -42,11 +42,11 @@ def web(app):
 @pytest.fixture
 def services(home, no_artifacts):
     jobs = Jobs(home, artifacts=no_artifacts)
-    records = Records(jobs.rows)
+    records = Records(database.opener(jobs.home))
     store = Store(no_artifacts, home, records)
     return Services(
         store, jobs, records=records,
-        feedback=Feedback(jobs.rows, home / "feedback", atomic.write),
+        feedback=Feedback(database.opener(jobs.home), home / "feedback", atomic.write),
     )  # fmt: skip
 
 

@@ -9,7 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboard.services.jobs import READ_ONLY, Invalid, Jobs
+from dashboard.services.job_database import READ_ONLY
+from dashboard.services.jobs import Jobs
+from dashboard.services.training_request import Invalid
+from ml.jobs.liveness import Workers
 from ml.jobs.queue import QUEUE, JobTable, Refused
 from ml.training.config import TrainConfig
 from tests.training_form import untouched
@@ -109,7 +112,7 @@ def test_unknown_inputs_are_refused(jobs):
 
 
 def test_presets_fill_in_every_choice_of_a_recipe(jobs):
-    presets = jobs.presets()
+    presets = jobs.options.presets()
     assert "quick" in presets
     for values in presets.values():
         assert not {"dataset", "seed", "threads"} & set(values)
@@ -119,10 +122,10 @@ def test_presets_fill_in_every_choice_of_a_recipe(jobs):
 
 def test_the_planned_rate_is_empty_where_settings_do_not_check_out(jobs):
     values = {"learning_rate": "0.1", "epochs": 4, "schedule": "constant", "warmup": 0}
-    assert jobs.planned(values)[-1] == (4.0, 0.1)
+    assert jobs.options.planned(values)[-1] == (4.0, 0.1)
     for wrong in ({"epochs": 0}, {"learning_rate": []}, {"schedule": None}, {"warmup": "1e400"}):
-        assert jobs.planned({**values, **wrong}) == []
-    assert jobs.planned({}) == []
+        assert jobs.options.planned({**values, **wrong}) == []
+    assert jobs.options.planned({}) == []
 
 
 def test_a_full_queue_is_refused_in_words(jobs):
@@ -213,10 +216,11 @@ def test_a_missing_worker_is_woken_once(jobs, no_worker):
 
 def test_a_worker_that_is_still_loading_is_waited_for(jobs, monkeypatch):
     clock, started, alive = [1000.0], [], []
-    monkeypatch.setattr("dashboard.services.jobs.time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
-    monkeypatch.setattr(JobTable, "has_worker", lambda self, watch: bool(alive))
+    fake = SimpleNamespace(monotonic=lambda: clock[0], time=time.time)
+    monkeypatch.setattr("dashboard.services.job_database.time", fake)
+    monkeypatch.setattr(Workers, "alive", lambda self, watch: bool(alive))
     child = SimpleNamespace(poll=lambda: None)
-    monkeypatch.setattr("ml.jobs.worker.start", lambda home: started.append(clock[0] - 1000) or child)
+    monkeypatch.setattr("ml.jobs.start.start_worker", lambda home: started.append(clock[0] - 1000) or child)
     jobs.submit(GOOD)
 
     def look(seconds: int) -> None:
@@ -287,14 +291,14 @@ def test_data_sets_say_whether_they_are_whole(jobs, own, no_artifacts, monkeypat
     from ml.data import fashion_mnist
 
     monkeypatch.setattr(fashion_mnist, "find", lambda: None)
-    assert [(c.name, c.train_images, c.complete) for c in jobs.datasets()] == [("bars", 600, True)]
+    assert [(c.name, c.train_images, c.complete) for c in jobs.options.datasets()] == [("bars", 600, True)]
     shipped = no_artifacts / "datasets" / "fashion-mnist"
     shipped.mkdir(parents=True)
     splits = {"test": 10_000, "validation": 5_000, "reference": 10_000}
     (shipped / "dataset.json").write_text(json.dumps({"title": "Fashion-MNIST", "splits": splits}))
-    first = jobs.datasets()[0]
+    first = jobs.options.datasets()[0]
     assert (first.name, first.train_images, first.complete) == ("fashion-mnist", 10_000, False)
-    assert jobs.validation_images("bars") == 200
+    assert jobs.options.validation_images("bars") == 200
 
 
 # ---- the page

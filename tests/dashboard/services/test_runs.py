@@ -16,16 +16,18 @@ from dashboard.records.rows import Declined
 from dashboard.records.runs import Records
 from dashboard.services import runs as module
 from dashboard.services.container import Services
-from dashboard.services.jobs import Invalid, Jobs
+from dashboard.services.jobs import Jobs
+from dashboard.services.training_request import Invalid, check
 from ml.artifacts import trash
 from ml.artifacts.reader import Missing
-from ml.jobs import worker
+from ml.jobs import start
 from ml.jobs.queue import JobTable
+from ml.system import database
 
 
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch):
-    monkeypatch.setattr(worker, "start", lambda home: None)
+    monkeypatch.setattr(start, "start_worker", lambda home: None)
 
 
 def copy_run(home, name, source="toy"):
@@ -38,7 +40,7 @@ def copy_run(home, name, source="toy"):
 
 def open_doors(artifacts, home, read_only=False) -> Services:
     jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
-    records = Records(jobs.rows, read_only=read_only)
+    records = Records(database.opener(jobs.home), read_only=read_only)
     store = Store(artifacts, home, records)
     return Services(store, jobs, read_only, records)
 
@@ -117,7 +119,7 @@ def test_the_name_of_a_deleted_run_stays_taken(services, home):
     services.registry.delete("second")
     values = {"model": "compact_cnn", "dataset": "fashion-mnist", "epochs": 1, "name": "second"}
     with pytest.raises(Invalid, match="second is taken"):
-        services.jobs.check(values, services.registry.names())
+        check(values, services.jobs.options, services.registry.names())
     trash.purge(home, datetime.now(UTC) + timedelta(days=31))
     assert services.registry.deleted() == []
     assert "second" in services.registry.names()
@@ -149,7 +151,7 @@ def test_a_row_that_cannot_be_written_brings_the_folder_back(home, no_artifacts)
     failing = False
 
     def rows(owner, steps):
-        engine, write = jobs.rows(owner, steps)
+        engine, write = database.opener(jobs.home)(owner, steps)
 
         class Write:
             def __enter__(self):
@@ -236,7 +238,7 @@ def test_a_run_goes_out_and_comes_back_over_http(client):
 
 def test_the_card_is_a_file_with_what_people_say(client, home, no_artifacts, monkeypatch):
     monkeypatch.setattr(records_module, "FRESH_SECONDS", 0.0)
-    Records(Jobs(home, artifacts=no_artifacts).rows).rename("toy", "My *net*")
+    Records(database.opener(home)).rename("toy", "My *net*")
     answer = client.get("/export/runs/toy.md")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="toy.md"'
     assert answer.get_data(as_text=True).startswith("# My \\*net\\*\n")

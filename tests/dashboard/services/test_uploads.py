@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from dashboard.services import uploads
-from dashboard.services.uploads import Gate, Refusal, decode
+from dashboard.services.uploads import decode
 from ml.images import decoding
-from ml.images.decoding import Picture
+from ml.images.decoding import Gate, Picture, Refusal
 
 RAMP = np.linspace(0, 255, 28 * 28).reshape(28, 28).round().astype(np.uint8)
 

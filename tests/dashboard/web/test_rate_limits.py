@@ -9,6 +9,7 @@ from flask import Flask, request
 from dashboard.web import proxy, rate_limits
 from dashboard.web import server as serve
 from dashboard.web.rate_limits import Buckets
+from ml.settings import Limits
 
 
 class Clock:
@@ -90,15 +91,15 @@ def test_who_is_held_back_is_told_for_how_long():
 
 @pytest.mark.parametrize(("text", "found"), [("", None), ("off", 0.0), ("OFF", 0.0), ("5", 5.0), (" 0.5 ", 0.5)])
 def test_the_setting_is_a_number_or_off(monkeypatch, text, found):
-    monkeypatch.setenv(rate_limits.SETTING, text)
-    assert rate_limits.rate() == found
+    monkeypatch.setenv("FASHION_LIMITS", text)
+    assert Limits.read().rate == found
 
 
 @pytest.mark.parametrize("text", ["many", "nan", "-1", "0", "inf", "1e9"])
 def test_another_setting_is_refused_in_words(monkeypatch, text):
-    monkeypatch.setenv(rate_limits.SETTING, text)
+    monkeypatch.setenv("FASHION_LIMITS", text)
     with pytest.raises(ValueError, match="FASHION_LIMITS is"):
-        rate_limits.rate()
+        Limits.read()
 
 
 def test_proxies_are_trusted_only_where_the_setting_counts_them(monkeypatch, capsys):

@@ -1,69 +1,14 @@
-"""What the worker makes of a process that ended, and what it starts when."""
+"""What the worker starts when, and how it watches over it."""
 
 import signal
 import subprocess
 import sys
-from types import SimpleNamespace
 
-import pytest
 from sqlalchemy.exc import OperationalError
 
 from ml.jobs import worker
 from ml.jobs.queue import JobTable
-from ml.jobs.trainer import OUT_OF_MEMORY
-from ml.jobs.worker import Child, Worker, arguments, told, trim, verdict
-
-
-def child(kind="train", oom_kills=0, stalled=False):
-    return Child(SimpleNamespace(kind=kind), None, oom_kills, stalled=stalled)
-
-
-@pytest.mark.parametrize(
-    ("status", "printed", "expected"),
-    [
-        (-signal.SIGKILL, "", ("interrupted", "SIGKILL")),
-        (-signal.SIGTERM, "", ("interrupted", "SIGTERM")),
-        (-signal.SIGSEGV, "", ("failed", "crashed (SIGSEGV)")),
-        (-signal.SIGABRT, "RuntimeError: can't start new thread\n", ("failed", OUT_OF_MEMORY)),
-        (worker.LOST, "", ("interrupted", "job table")),
-        (1, "Traceback\nValueError: x", ("failed", "the log says more")),
-        (1, "Traceback\nMemoryError", ("failed", OUT_OF_MEMORY)),
-    ],
-)
-def test_how_a_training_ended(status, printed, expected, monkeypatch):
-    monkeypatch.setattr(worker, "oom_kills", lambda: 0)
-    state, cause = verdict(child(), status, printed)
-    assert state == expected[0]
-    assert expected[1] in cause
-
-
-def test_a_kill_by_the_kernel_for_memory_is_told_from_one_by_a_person(monkeypatch):
-    monkeypatch.setattr(worker, "oom_kills", lambda: 4)
-    assert verdict(child(oom_kills=3), -9) == ("failed", OUT_OF_MEMORY)
-    assert verdict(child(oom_kills=4), -9)[0] == "interrupted"
-
-
-def test_other_kinds_and_stalls():
-    assert verdict(child("data"), 0) == ("done", "")
-    assert verdict(child("data"), 1)[0] == "failed"
-    assert verdict(child("evaluate"), 0) == ("done", "")
-    assert verdict(child(stalled=True), -9)[0] == "failed"
-
-
-def test_a_log_keeps_its_end_while_its_writer_goes_on(tmp_path):
-    log = tmp_path / "job.log"
-    with log.open("ab", buffering=0) as writer:
-        for number in range(1000):
-            writer.write(f"line {number}\n".encode())
-        trim(log, most=10_000)
-        assert log.stat().st_size > 8_000  # not too long yet
-        trim(log, most=4_000)
-        writer.write(b"after\n")
-    lines = log.read_text().splitlines()
-    assert len(log.read_bytes()) < 1_100
-    assert lines[0] == "(what came before was cut off)"
-    assert lines[1:] == [f"line {number}" for number in range(1000 - len(lines[2:]), 1000)] + ["after"]
-    trim(tmp_path / "none")
+from ml.jobs.worker import Child, Worker, arguments
 
 
 def test_two_trainings_run_where_two_may(tmp_path, monkeypatch):
@@ -152,21 +97,3 @@ def test_an_evaluation_says_how_far_it_is_and_can_be_cancelled(tmp_path, monkeyp
         assert not own._children
     finally:
         process.kill()
-
-
-@pytest.mark.parametrize(
-    ("printed", "expected"),
-    [
-        ("", {"stage": "computing"}),
-        ("Traceback (most recent call last):\n  File\n", {"stage": "computing"}),
-        ("computing slices\n", {"stage": "computing slices"}),
-        ("learning from part 3 of 5\nmade slices\n", {"stage": "made slices"}),
-        ("half, 3/4\nx" + "y" * 200, {"stage": "x" + "y" * 79}),
-        ("z" * 9000 + "\nblur, 12/40\n", {"stage": "blur", "batch": 12, "batches": 40}),
-    ],
-)
-def test_the_last_words_of_a_log(printed, expected, tmp_path):
-    log = tmp_path / "job.log"
-    assert told(log) == {"stage": "computing"}
-    log.write_text(printed)
-    assert told(log) == expected

@@ -216,7 +216,7 @@ def test_a_training_is_done_whatever_the_server_says(mlflow, home, monkeypatch):
     table = JobTable(home)
     table.submit(config, "told", epochs=1)
     job = table.claim()
-    monkeypatch.setenv(trainer.LEASE, job.lease)
+    monkeypatch.setenv("FASHION_LEASE", job.lease)
     assert trainer.run_job(job.id, home=home) == 0
     assert table.get(job.id).state == "done"
     assert mlflow.asked[-1] == "runs/create"

@@ -1,0 +1,80 @@
+"""Why a job ended, in one sentence for people: from the error it raised, or from how its process died."""
+
+import errno
+import signal
+from pathlib import Path
+
+from ml.settings import Trainer
+
+OUT_OF_MEMORY = "Out of memory: try a smaller batch or fewer training images."
+STALLED = "No progress for a long time, so it was stopped."
+# how Python, PyTorch, the dynamic linker and the system say that memory ran out
+NO_MEMORY = (
+    "memoryerror", "not enough memory", "can't allocate memory", "cannot allocate memory", "failed to map segment",
+    "can't start new thread",
+)  # fmt: skip
+FROM_OUTSIDE = (1, 2, 9, 15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM: somebody wanted it; not all have names on Windows
+LOST = 75  # a trainer's exit status when another attempt owns the job: nothing to report (EX_TEMPFAIL)
+
+
+def of_exit(
+    kind: str, status: int, printed: str = "", *, stalled: bool = False, killed_for_memory: bool = False
+) -> tuple[str, str]:
+    """State and cause of a job whose process ended without saying how.
+
+    kind: of the job; status: as Popen.returncode; printed: what it wrote into its log; stalled: whether it was killed
+    for want of progress; killed_for_memory: whether the kernel has killed for memory while it ran.
+    """
+    if kind != "train" and status == 0:
+        return "done", ""
+    if kind == "data":
+        return "failed", "The pictures could not be fetched; the log says what to do."
+    if stalled:
+        return "failed", STALLED
+    if status == -9 and killed_for_memory:
+        return "failed", OUT_OF_MEMORY
+    if -status in FROM_OUTSIDE:
+        return "interrupted", f"Its process was ended from outside ({signal.Signals(-status).name})."
+    if kind == "train" and out_of_memory(printed[-4000:]):  # too little even to write that into the row
+        return "failed", OUT_OF_MEMORY
+    if status < 0:
+        return "failed", f"Its process crashed ({signal.Signals(-status).name}); the log may say more."
+    if status == LOST:
+        return "interrupted", "It lost its place in the job table."
+    return "failed", "It stopped with an error; the log says more."
+
+
+def of_error(error: BaseException) -> str:
+    """Why a training failed, in one sentence without paths or code."""
+    words = str(error)
+    if isinstance(error, MemoryError) or out_of_memory(words) or _at_limit():
+        return OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full: free some space, then resume."
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "The app's data folder cannot be written to."
+    if type(error).__name__ == "DataMissing":
+        return "The training pictures are not on this machine: fetch the data set, then resume."
+    if type(error).__name__ in ("WeightsMissing", "NotInstalled", "Gone", "Missing", "Broken"):
+        return words
+    if isinstance(error, FileExistsError):
+        return "A run of this name exists already."
+    if isinstance(error, KeyError):
+        return f"Not known here: {words.strip(chr(34))}"
+    if isinstance(error, ImportError):
+        return "PyTorch cannot be loaded on this machine; the log says why."
+    return f"The training stopped with an error ({type(error).__name__}); the log says more."
+
+
+def out_of_memory(words: str) -> bool:
+    """Whether an error message or the end of a log speaks of too little memory."""
+    return any(sign in words.lower() for sign in NO_MEMORY)
+
+
+def _at_limit() -> bool:
+    """Whether the address space has reached its limit: libraries then fail in any way they like."""
+    megabytes = Trainer.read().memory
+    if not megabytes or not Path("/proc/self/status").exists():
+        return False
+    words = Path("/proc/self/status").read_text().split()
+    return int(words[words.index("VmPeak:") + 1]) * 1024 > 0.9 * megabytes * 2**20

@@ -1,0 +1,144 @@
+"""The jobs as they are: one, many, their epochs and events, and where their files lie."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from ml.jobs.tables import ACTIVE, COLUMNS, KINDS, MIGRATIONS, Job, epochs, events, jobs, steps
+from ml.system import database
+
+STEPS = 400  # points of a curve within the epochs, at most
+
+
+class JobReader:
+    """The jobs of one home folder, to look at. Makes their tables where they are missing."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.engine = database.open_engine(home)
+        database.migrate(self.engine, "jobs", MIGRATIONS)
+
+    def get(self, job_id: str) -> Job | None:
+        return self._one(select(*COLUMNS).where(jobs.c.id == job_id))
+
+    def listing(self, limit: int = 200, kind: str = "train") -> list[Job]:
+        """Newest first."""
+        query = select(*COLUMNS).where(jobs.c.kind == kind).order_by(jobs.c.number.desc()).limit(limit)
+        with self.engine.connect() as connection:
+            return [Job(**row) for row in connection.execute(query).mappings()]
+
+    def current(self, kind: str = "train") -> Job | None:
+        """The job a page shows first: the running one, else the first in the queue, else the last one that ended."""
+        rank = (jobs.c.state == "running").desc(), (jobs.c.state == "queued").desc()
+        return self._one(
+            select(*COLUMNS)
+            .where(jobs.c.kind == kind)
+            .order_by(*rank, func.coalesce(-jobs.c.finished, jobs.c.number), jobs.c.number.desc())
+            .limit(1)
+        )
+
+    def history(self, job_id: str) -> list[dict[str, float]]:
+        """One mapping an epoch, ascending, with the columns of the `history` noun."""
+        columns = [column for column in epochs.c if column.name != "job"]
+        query = select(*columns).where(epochs.c.job == job_id).order_by(epochs.c.epoch)
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def steps(self, job_id: str, limit: int = STEPS) -> list[dict[str, float]]:
+        """At most `limit` mappings with batch, loss, accuracy, learning_rate and images_per_second, ascending.
+
+        Where there are more rows, neighbours are averaged in groups of 2, 4, 8 …, named by their last batch: a group
+        that is full stays as it is while the training goes on.
+        """
+        mine, measures = steps.c.job == job_id, [c for c in steps.c if c.name not in ("job", "batch")]
+        with self.engine.connect() as connection:
+            rows = int(connection.scalar(select(func.count()).where(mine)) or 0)
+            width = 1
+            while -(-rows // width) > limit:
+                width *= 2
+            group = ((func.row_number().over(order_by=steps.c.batch) - 1) // width).label("part")
+            inner = select(group, steps.c.batch, *measures).where(mine).subquery()
+            query = (
+                select(
+                    func.max(inner.c.batch).label("batch"), *(func.avg(inner.c[c.name]).label(c.name) for c in measures)
+                )
+                .group_by(inner.c.part)
+                .order_by(inner.c.part)
+            )
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def events(self, job_id: str) -> list[dict[str, Any]]:
+        """What happened to a job, in order: number, attempt, event, lease, host, pid, cause, time (since 1970).
+
+        event: a state, `owned` (a process took the attempt on) or `cancelling` (it was asked to stop).
+        """
+        columns = [column for column in events.c if column.name != "job"]
+        query = select(*columns).where(events.c.job == job_id).order_by(events.c.number)
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def queued(self, kinds: Sequence[str] = KINDS) -> list[Job]:
+        """Those that wait, first come first."""
+        mine = (jobs.c.state == "queued", jobs.c.kind.in_(kinds))
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(*COLUMNS).where(*mine).order_by(jobs.c.number)).mappings()
+            return [Job(**row) for row in rows]
+
+    def running(self) -> list[Job]:
+        """Those that a process works on, of every kind."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(*COLUMNS).where(jobs.c.state == "running")).mappings()
+            return [Job(**row) for row in rows]
+
+    def waiting(self, kind: str = "train") -> int:
+        """How many of that kind wait."""
+        query = select(func.count()).where(jobs.c.kind == kind, jobs.c.state == "queued")
+        with self.engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def position(self, job: Job) -> int:
+        """Place in the queue from 1; 0 when it does not wait."""
+        if job.state != "queued":
+            return 0
+        ahead = select(func.count()).where(
+            jobs.c.kind == job.kind, jobs.c.state == "queued", jobs.c.number <= job.number
+        )
+        with self.engine.connect() as connection:
+            return int(connection.scalar(ahead) or 0)
+
+    def published(self, job: Job) -> bool:
+        """Whether the job's run is there, whole: a manifest is written last."""
+        return job.kind == "train" and (self.home / "runs" / job.run_id / "manifest.json").is_file()
+
+    def partial(self, job: Job) -> Path:
+        """The folder of the run while it is being made."""
+        return self.home / "runs" / f"{job.run_id}.partial"
+
+    def log(self, job: Job) -> Path:
+        """What the job's process printed."""
+        return self.home / "logs" / f"{job.id}.log"
+
+    def busy(self, kinds: Sequence[str] = KINDS) -> bool:
+        """Whether any job of these kinds waits or runs."""
+        query = select(func.count()).where(jobs.c.state.in_(ACTIVE), jobs.c.kind.in_(kinds))
+        with self.engine.connect() as connection:
+            return bool(connection.scalar(query))
+
+    def at_work(self, run_id: str) -> bool:
+        """Whether any job of that run, its training or a later evaluation, waits or runs."""
+        query = select(func.count()).where(jobs.c.state.in_(ACTIVE), jobs.c.run_id == run_id)
+        with self.engine.connect() as connection:
+            return bool(connection.scalar(query))
+
+    def names(self) -> frozenset[str]:
+        """The run of every training but cancelled ones: no other training can take its name."""
+        query = select(jobs.c.run_id).where(jobs.c.kind == "train", jobs.c.state != "cancelled")
+        with self.engine.connect() as connection:
+            return frozenset(connection.scalars(query))
+
+    def _one(self, query: Select[Any]) -> Job | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else Job(**row)

@@ -1,0 +1,194 @@
+"""The tables of the jobs, the migrations that make them, and what one row says.
+
+queued → running → done | failed | cancelled | interrupted; interrupted and failed → queued when resumed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+ACTIVE = ("queued", "running")
+RESUMABLE = ("interrupted", "failed")
+ENDED = ("done", "failed", "cancelled", "interrupted")
+STATES = (*ACTIVE, *ENDED)
+KINDS = ("train", "data", "evaluate")  # a training, the fetching of a data set, what a published run lacks
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row. Times are seconds since 1970; batch and batches count steps of the whole training.
+
+    beat: counts signs of life; stage: what the process does just now, in words; left: seconds of
+    training to come; speed: training images per second; cause: why it ended, in words.
+    """
+
+    number: int
+    id: str
+    kind: str
+    run_id: str
+    spec: dict[str, Any]
+    state: str
+    attempt: int
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    cancel: bool
+    lease: str | None
+    host: str | None
+    pid: int | None
+    pid_started: float | None
+    beat: int
+    stage: str
+    left: float | None
+    speed: float | None
+    created: float
+    started: float | None
+    finished: float | None
+    cause: str
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+
+def _schema_1() -> tuple[Table, Table, Table, MetaData]:
+    """The tables as the first migration makes them. A later version writes its own function and leaves this one."""
+    metadata = MetaData()
+    jobs = Table(
+        "jobs",
+        metadata,
+        Column("number", Integer, primary_key=True, autoincrement=True),  # the queue's order: clocks may step back
+        Column("id", String(32), nullable=False, unique=True),
+        Column("kind", String(16), nullable=False),
+        Column("run_id", String(64), nullable=False),
+        Column("spec", JSON, nullable=False),
+        Column("state", String(16), CheckConstraint(f"state IN {STATES}"), nullable=False),
+        Column("slot", Integer),
+        Column("attempt", Integer, nullable=False),
+        Column("epoch", Integer, nullable=False),
+        Column("epochs", Integer, nullable=False),
+        Column("batch", Integer, nullable=False),
+        Column("batches", Integer, nullable=False),
+        Column("cancel", Boolean, nullable=False),
+        Column("intent", String(64), unique=True),
+        Column("lease", String(32)),
+        Column("host", String(255)),
+        Column("pid", Integer),
+        Column("pid_started", Float),
+        Column("beat", Integer, nullable=False),
+        Column("stage", String(80), nullable=False),
+        Column("left", Float),
+        Column("speed", Float),
+        Column("created", Float, nullable=False),
+        Column("started", Float),
+        Column("finished", Float),
+        Column("cause", Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    running, holds_name = jobs.c.state == "running", (jobs.c.kind == "train") & (jobs.c.state != "cancelled")
+    slot = (jobs.c.kind, jobs.c.slot)
+    Index("jobs_running", *slot, unique=True, sqlite_where=running, postgresql_where=running)
+    Index("jobs_name", jobs.c.run_id, unique=True, sqlite_where=holds_name, postgresql_where=holds_name)
+    epochs = Table(
+        "job_epochs",
+        metadata,
+        Column("job", String(32), ForeignKey("jobs.id"), primary_key=True),
+        Column("epoch", Integer, primary_key=True),
+        *(
+            Column(name, Float, nullable=False)
+            for name in (
+                "train_loss",
+                "train_accuracy",
+                "validation_loss",
+                "validation_accuracy",
+                "learning_rate",
+                "seconds",
+                "images_per_second",
+            )
+        ),
+    )
+    workers = Table(
+        "workers",
+        metadata,
+        Column("id", String(32), primary_key=True),
+        Column("host", String(255), nullable=False),
+        Column("pid", Integer, nullable=False),
+        Column("pid_started", Float, nullable=False),
+        Column("beat", Integer, nullable=False),
+        Column("started", Float, nullable=False),
+    )
+    return jobs, epochs, workers, metadata
+
+
+jobs, epochs, workers, _metadata = _schema_1()
+
+
+def _schema_2() -> tuple[Table, MetaData]:
+    """Measures within the epochs."""
+    metadata = MetaData()
+    steps = Table(
+        "job_steps",
+        metadata,
+        Column("job", String(32), primary_key=True),
+        Column("batch", Integer, primary_key=True, autoincrement=False),
+        *(Column(name, Float, nullable=False) for name in ("loss", "accuracy", "learning_rate", "images_per_second")),
+    )
+    return steps, metadata
+
+
+steps, _ = _schema_2()
+
+
+def _schema_3() -> tuple[Table, MetaData]:
+    """What happened to a job: each change of its state, and which process took an attempt on."""
+    metadata = MetaData()
+    events = Table(
+        "job_events",
+        metadata,
+        Column("number", Integer, primary_key=True, autoincrement=True),
+        Column("job", String(32), nullable=False, index=True),
+        Column("attempt", Integer, nullable=False),
+        Column("event", String(16), nullable=False),
+        Column("lease", String(32)),
+        Column("host", String(255)),
+        Column("pid", Integer),
+        Column("cause", Text, nullable=False),
+        Column("time", Float, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    return events, metadata
+
+
+events, _ = _schema_3()
+
+
+def _step_1(connection: Connection) -> None:
+    _schema_1()[-1].create_all(connection)
+
+
+def _step_2(connection: Connection) -> None:
+    _schema_2()[-1].create_all(connection)
+
+
+def _step_3(connection: Connection) -> None:
+    _schema_3()[-1].create_all(connection)
+
+
+MIGRATIONS = (_step_1, _step_2, _step_3)
+COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
