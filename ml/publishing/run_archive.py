@@ -358,13 +358,14 @@ def _check_weights(run: Run) -> None:
     try:
         with torch.device("meta"):  # shapes without memory, whatever sizes the manifest claims
             module = models.build(name, **run.manifest["model_config"])
-        expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+        # a single number, such as a count of batches, is written as an array of one
+        expected = {key: tuple(value.shape) or (1,) for key, value in module.state_dict().items()}
         count = models.parameter_count(module)
     except models.NotInstalled as missing:
         raise Unfit(str(missing)) from None
     except (KeyError, RuntimeError, TypeError, ValueError, ArithmeticError, MemoryError):
         raise Unfit(f"The manifest describes a {name} that cannot be built.") from None
-    if {key: value.shape for key, value in weights.items()} != expected or count != run.manifest["parameters"]:
+    if {key: value.shape or (1,) for key, value in weights.items()} != expected or count != run.manifest["parameters"]:
         raise Unfit(f"The weights do not fit a {name} as the manifest describes it.")
 
 

@@ -39,6 +39,14 @@ def test_it_is_trained_evaluated_and_opened_again(home, monkeypatch, capsys):
     assert capsys.readouterr().out.strip() == f"{manifest['results']['test']['correct']} / 400"
 
 
+def test_its_zip_is_taken_in(home, tmp_path, monkeypatch):
+    """Batch normalisation counts batches: a single number. No run that had any could be imported."""
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    assert main(["export", "borrowed", "--to", str(tmp_path / "run.zip")]) == 0
+    assert main(["import", str(tmp_path / "run.zip"), "--name", "again"]) == 0
+    assert main(["evaluate", "again", "--split", "test"]) == 0
+
+
 def test_the_dashboard_opens_it(home):
     run = Store(artifacts=ARTIFACTS, home=home).open("borrowed")
     assert run.manifest["model"] == SMALL
