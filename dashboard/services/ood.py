@@ -10,7 +10,7 @@ from ml.artifacts.reader import Broken, Missing
 from ml.data.duplicates import LIMIT, Index
 from ml.stats.ood import Familiarity
 
-PERCENTILES = 512  # kept, one number each
+STATISTICS = 512  # pictures whose means and deviations of every layer are kept, 2.5 kB each
 INDICES = 2  # data sets whose lengths of vectors are kept; the pictures themselves are the store's
 
 
@@ -19,7 +19,7 @@ class OodDetector:
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._percentiles, self._indices = Cache(PERCENTILES), Cache(INDICES)
+        self._statistics, self._indices = Cache(STATISTICS), Cache(INDICES)
 
     def familiarity(
         self, run_id: str | None, image: np.ndarray, *, itself: int | None = None, rival: int | None = None
@@ -37,18 +37,16 @@ class OodDetector:
         if model is None:
             return found
         # the neighbours stay the evidence; how unusual it is, all layers say
-        percentile = self._percentiles.get((*network.key, digest(image)), lambda: self._percentile(network, image))
-        return replace(found, percentile=percentile, n=model.n, layers=True)
-
-    def _percentile(self, network: Network, image: np.ndarray) -> float:
-        model = network.ood_model
-        assert model is not None
-        with self._networks.lock:
-            statistics = network.classifier.statistics(image[None])
+        statistics = self._statistics.get((*network.key, digest(image)), lambda: self._measure(network, image))
         try:
-            return model.percentile(float(model.scores(statistics)[0]))
+            score = float(model.scores(statistics)[0])
         except ValueError as error:
             raise Broken(f"familiarity of run {network.run_id}: {error}") from error
+        return replace(found, percentile=model.percentile(score), n=model.n, layers=True)
+
+    def _measure(self, network: Network, image: np.ndarray) -> np.ndarray:
+        with self._networks.lock:
+            return network.classifier.statistics(image[None])
 
     def unlike(self, run_id: str, image: np.ndarray) -> bool | None:
         """Whether the picture is called unlike the training data; None where that cannot be told."""

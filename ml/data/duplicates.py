@@ -15,6 +15,7 @@ LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
 MOST = 5  # pairs kept of one picture, nearest first
 SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
 BLOCK = 1_000
+AT_ONCE = 100_000  # numbers multiplied at a time; ten times as many wake threads that fight: 76 ms instead of 2
 BLANK = 1e-3  # the length of a centred picture under which it has no contrast
 
 
@@ -102,9 +103,8 @@ class Index:
         if point.sum() > 0.5:  # a picture without contrast
             likeness = np.where(self._lengths < BLANK, np.float32(1), np.float32(0))
         else:
-            products = [
-                self._small[r : r + BLOCK].astype(np.float32) @ point for r in range(0, len(self._small), BLOCK)
-            ]
+            rows = max(1, AT_ONCE // len(point))
+            products = [self._small[r : r + rows].astype(np.float32) @ point for r in range(0, len(self._small), rows)]
             likeness = np.concatenate(products) / np.maximum(self._lengths, BLANK)
             likeness[self._lengths < BLANK] = point[0]
         row = int(likeness.argmax())
