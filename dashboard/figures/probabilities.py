@@ -9,7 +9,7 @@ from dashboard.figures.labels import cut
 from dashboard.theme import class_colours, palette, template
 
 ROW = 21  # pixels a class
-LONGEST = 18  # characters of a name that fit into the margin
+LONGEST = 16  # characters of a name that fit into the margin
 EDGE = 4  # above and below
 
 
