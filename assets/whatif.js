@@ -268,6 +268,7 @@
   function row(name, place) {
     const made = document.createElement('tr'), head = document.createElement('th'), dot = document.createElement('i');
     head.scope = 'row';
+    head.title = name;
     dot.className = 'dot';
     dot.style.setProperty('--c', `var(--ff-class-${place})`);
     const words = document.createElement('span');

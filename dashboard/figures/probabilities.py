@@ -10,7 +10,7 @@ from dashboard.format.numbers import percent
 from dashboard.theme import class_colours, palette, template
 
 ROW = 21  # pixels a class
-LONGEST = 18  # characters of a name that fit into the margin
+LONGEST = 16  # characters of a name that fit into the margin
 EDGE = 4  # above and below
 
 

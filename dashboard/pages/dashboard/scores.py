@@ -108,7 +108,7 @@ def strip(classes: list[str], share, low, high, overall: float, ends: tuple[floa
     parts.append(
         html.Span(
             classes[best],
-            className="name",
+            className="name end",
             title=classes[best],
             style={"left": f"calc({at(high[best])} + 8px)", "top": end},
         )

@@ -9,6 +9,7 @@ NAMES = [f"{kind} as worn on a rainy Sunday by people who never carry one" for k
 PATHS = ("/", "/comparison?against=long-twin", "/insights", "/prediction?sample=0", "/slices", "/robustness", "/review",
          "/monitoring")  # fmt: skip
 
+# Slanted labels of columns are left out as controls: their boxes are not what is seen.
 # Where the visible part of a name lies on a control that it is no part of, or sticks out of the window.
 CROSSED = """() => {
     const seen = (b) => b.right - b.left > 1 && b.bottom - b.top > 1;
@@ -22,11 +23,13 @@ CROSSED = """() => {
             if (getComputedStyle(up).overflowX !== 'visible') box = cross(box, up.getBoundingClientRect());
         return box;
     };
-    const hidden = (one) => getComputedStyle(one).visibility === 'hidden' || getComputedStyle(one).opacity === '0';
-    const all = (query) => [...document.querySelectorAll(query)].filter((one) => seen(visible(one)) && !hidden(one));
+    const how = {visibilityProperty: true, opacityProperty: true, contentVisibilityAuto: true};
+    const shown = (one) => one.checkVisibility(how)
+        && !one.closest('details:not([open]) > :not(summary)');
+    const all = (query) => [...document.querySelectorAll(query)].filter((one) => seen(visible(one)) && shown(one));
     const names = all('#main *').filter((one) => !one.children.length && one.textContent.includes('never carry')
         && !one.closest('option,.js-plotly-plot,.sr,.visually-hidden'));
-    const controls = all('#main :is(button,select,input,a,summary)').filter((one) => !one.closest('.selbar'));
+    const controls = all('#main :is(button,select,input,a,summary)').filter((one) => !one.closest('.selbar,.cl'));
     const words = (one) => `${one.className} ${one.textContent.slice(0, 20)}`;
     const wide = names.filter((one) => visible(one).right > innerWidth + 1).map((one) => `wide: ${words(one)}`);
     return [...wide, ...names.flatMap((name) => controls
