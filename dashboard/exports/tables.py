@@ -38,7 +38,7 @@ def of_services(rows: Callable[[Services, Selection], Table]) -> Builder:
     """A table for which something has to be computed first."""
 
     def built(services: Services, selection: Selection) -> tuple[str, Table]:
-        return services.store.used(selection.run) or "", rows(services, selection)
+        return services.store.shown(selection.run).run_id, rows(services, selection)
 
     return built
 
