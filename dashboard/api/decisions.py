@@ -10,7 +10,7 @@ from dashboard.analysis.label_review import NOBODY
 from dashboard.api.exports import attached
 from dashboard.api.requests import ChangeRequest, OneOf, Sentence, body, selection, writable
 from dashboard.exports import decisions_csv
-from dashboard.exports.tables import written
+from dashboard.format.csv import as_csv
 from dashboard.records.decisions import ACTIONS, BATCH, MOST, SPLITS, WHO, Decision
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
@@ -68,20 +68,20 @@ def register(server: Flask, services: Services) -> None:
     @server.get("/export/decisions.csv")
     def export_decisions() -> Response:
         name = services.store.shown(selection().run).dataset["name"]
-        return attached(written(*decisions_csv.log(services.decisions.log(name))), f"{name}-decisions.csv")
+        return attached(as_csv(*decisions_csv.log(services.decisions.log(name))), f"{name}-decisions.csv")
 
     @server.get("/export/queue.csv")
     def export_queue() -> Response:
         chosen = selection()
         run = services.store.shown(chosen.run)
         head, rows = decisions_csv.queue(run, chosen, services.decisions.current_labels(run.dataset["name"]))
-        return attached(written(head, rows), f"{run.run_id}-{label_review.split_of(chosen)}-suspects.csv")
+        return attached(as_csv(head, rows), f"{run.run_id}-{label_review.split_of(chosen)}-suspects.csv")
 
     @server.get("/export/reviewed.csv")
     def export_scores() -> Response:
         chosen = selection()
         run = services.store.shown(chosen.run)
-        return attached(written(*decisions_csv.scores(run, chosen.split)), f"{run.run_id}-{chosen.split}-reviewed.csv")
+        return attached(as_csv(*decisions_csv.scores(run, chosen.split)), f"{run.run_id}-{chosen.split}-reviewed.csv")
 
 
 def reviewer(name: str | None) -> str:

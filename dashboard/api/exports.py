@@ -6,6 +6,7 @@ from flask import Flask, Response, request, send_file
 
 from dashboard.api.requests import selection
 from dashboard.exports import feature_space, report, runs_csv, tables
+from dashboard.format.csv import as_csv
 from dashboard.services.container import Services
 from dashboard.web.errors import SENTENCES, RequestError
 from ml.artifacts.reader import Missing
@@ -31,11 +32,11 @@ def register(
         if noun not in builders:
             raise Missing("There is no such table.")
         names, (head, rows) = builders[noun](services, chosen)
-        return attached(tables.written(head, rows), f"{names}-{noun}-{chosen.split}.csv")
+        return attached(as_csv(head, rows), f"{names}-{noun}-{chosen.split}.csv")
 
     @server.get("/export/runs.csv")
     def export_runs() -> Response:
-        return attached(tables.written(*runs_csv.table(services)), "runs.csv")
+        return attached(as_csv(*runs_csv.table(services)), "runs.csv")
 
     @server.get("/export/report.html")
     @server.get("/export/<page>-report.html")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, field_validator
 from dashboard.api.exports import attached
 from dashboard.api.openapi import Count, Operation, Reply, ResponseModel
 from dashboard.api.requests import ChangeRequest, Model, OneOf, Sentence, body, selection, writable
-from dashboard.exports.tables import guard, written
+from dashboard.format.csv import as_csv, guarded_cell
 from dashboard.records.feedback import KEY, NOTE, Item
 from dashboard.services import feedback
 from dashboard.services.container import Services
@@ -144,7 +144,7 @@ def register(server: Flask, services: Services) -> None:
 
     @server.get("/export/feedback.csv")
     def export_feedback() -> Response:
-        return attached(written(*table(chosen(services))), "feedback.csv")
+        return attached(as_csv(*table(chosen(services))), "feedback.csv")
 
     @server.get("/export/feedback.zip")
     def export_archive() -> Response:
@@ -219,7 +219,7 @@ def table(items: Sequence[Item]) -> tuple[list[str], list[list]]:
         files = [f"pictures/{one.number}.png", f"pictures/{one.number}-sent.png" if one.sent else ""]
         row = [one.number, when, one.run, one.dataset, one.said, f"{one.confidence:.6f}", "yes" if one.right else "no"]
         rows.append(
-            [guard(cell) for cell in [*row, one.label, one.note, one.state, f"client {who}", one.origin, *files]]
+            [guarded_cell(cell) for cell in [*row, one.label, one.note, one.state, f"client {who}", one.origin, *files]]
         )
     return list(COLUMNS), rows
 
@@ -228,7 +228,7 @@ def archive(services: Services, items: Sequence[Item]) -> Iterator[bytes]:
     """A zip of the table and the pictures it names, in pieces; on the disk meanwhile, as it may have a gigabyte."""
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w") as packed:
-            packed.writestr("feedback.csv", written(*table(items)))
+            packed.writestr("feedback.csv", as_csv(*table(items)))
             for one in items:
                 for sent, end in ((False, ""), (True, "-sent")):
                     if sent and not one.sent:

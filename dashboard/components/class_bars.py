@@ -13,7 +13,7 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports.tables import url
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.state.selection import Selection
 
@@ -96,7 +96,7 @@ def register(
             bars.names,
             value_lines(bars.values),
             {"--n": len(bars.names)},
-            csv_link(url(noun, selection)),
+            csv_link(table_url(noun, selection)),
         )
         return (*drawn, bars.options) if options else drawn
 

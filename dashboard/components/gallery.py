@@ -13,7 +13,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, csv_link, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports.tables import url
+from dashboard.format.csv import table_url
 from dashboard.state.selection import Selection
 
 # rows in their order, and what draws some of them
@@ -55,7 +55,7 @@ def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Call
             ]
             return title, html.Div(nothing, className="c12"), None, None
         page, here = tiles.shown(selection, n)
-        return title, draw(rows[here]), tiles.pager(selection, page, n), csv_link(url(noun, selection))
+        return title, draw(rows[here]), tiles.pager(selection, page, n), csv_link(table_url(noun, selection))
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),

@@ -13,7 +13,8 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import lazy_panel, page_head, report_link, selection_bar
 from dashboard.components.icons import icon
-from dashboard.exports.tables import Builder, url
+from dashboard.exports.tables import Builder
+from dashboard.format.csv import table_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
@@ -149,7 +150,7 @@ class Page:
             if self.split:
                 drawn.append(self.split(selection))
             if self.export:
-                words, there = [icon("download"), "Export"], url(self.export, selection)
+                words, there = [icon("download"), "Export"], table_url(self.export, selection)
                 drawn.append(html.A(words, href=there, className="btn-ff", download=""))
             return tuple(drawn) if len(drawn) > 1 else drawn[0]
 

@@ -12,7 +12,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
 from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
-from dashboard.exports import tables
+from dashboard.format.csv import table_url
 from dashboard.format.images import single_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -264,7 +264,7 @@ def sample(
     note = [
         f"As the network sees it, {width} × {height}. {explanations.kept(run)}",
         "" if len(options) > 1 else "No Grad-CAM: this network has no convolution for it to look at. ",
-        html.A("Values as CSV", href=tables.url("explanation", selection.with_(sample=selection.sample)), download=""),
+        html.A("Values as CSV", href=table_url("explanation", selection.with_(sample=selection.sample)), download=""),
     ]
     ids = pair.ids[pair.ordered(selection)] if pair else predictions.ids[run.ordered(selection)]
     title, walk = place(selection, ids.tolist())

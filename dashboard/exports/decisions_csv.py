@@ -11,7 +11,7 @@ from typing import Any
 from dashboard.analysis import label_review
 from dashboard.analysis.label_review import NOBODY, given
 from dashboard.data.run import RunData
-from dashboard.exports.tables import bare, guard
+from dashboard.format.csv import guarded_cell, unguarded
 from dashboard.records.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, SPLITS, WHO, CurrentLabels, Decision
 from dashboard.records.rows import Declined
 from dashboard.state.selection import Selection
@@ -61,7 +61,7 @@ def log(decisions: Sequence[Decision]) -> tuple[list[str], list[list]]:
         ]
         for d in decisions
     ]  # fmt: skip
-    return list(COLUMNS), [[guard(cell) for cell in row] for row in rows]
+    return list(COLUMNS), [[guarded_cell(cell) for cell in row] for row in rows]
 
 
 def read(text: str, run: RunData) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ def read(text: str, run: RunData) -> list[dict[str, Any]]:
             if number > LINES + 1:
                 raise Declined(f"A file may have up to {LINES:,} decisions.")
             try:
-                rows.append(_row({name: bare(cells.get(name) or "") for name in COLUMNS}, run, known))
+                rows.append(_row({name: unguarded(cells.get(name) or "") for name in COLUMNS}, run, known))
             except ValueError as error:
                 wrong.append(f"line {number}: {error}")
     except csv.Error:

@@ -26,7 +26,7 @@ import psutil
 import pytest
 
 from dashboard.data.store import Store
-from dashboard.exports.tables import bare
+from dashboard.format.csv import unguarded
 from dashboard.records.feedback import Feedback
 from dashboard.records.runs import Records
 from dashboard.services import feedback
@@ -444,8 +444,8 @@ def test_w5_a_spreadsheet_runs_nothing_and_loses_nothing(app, services, count, t
     cells = list(csv.reader(io.StringIO(answer.text, newline="")))
     assert not [cell for line in cells for cell in line if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]
     head, place = cells[0], cells[0].index("note")
-    assert [bare(line[place]) for line in reversed(cells[1:])] == notes
-    assert [bare(line[head.index("label")]) for line in reversed(cells[1:])] == [note[:60] for note in notes]
+    assert [unguarded(line[place]) for line in reversed(cells[1:])] == notes
+    assert [unguarded(line[head.index("label")]) for line in reversed(cells[1:])] == [note[:60] for note in notes]
     tell(f"{n} notes out and back, 0 formulas, 0 changed")
 
 

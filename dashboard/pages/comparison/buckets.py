@@ -5,7 +5,8 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
-from dashboard.exports.tables import Table, of_pair, url
+from dashboard.exports.tables import Table, of_pair
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
@@ -29,7 +30,7 @@ def register(app: Dash, services: Services) -> None:
     def draw_buckets(search: str | None):
         selection = Selection.parse(search)
         pair = services.store.compare(selection)
-        return four(pair, selection), csv_link(url("buckets", selection))
+        return four(pair, selection), csv_link(table_url("buckets", selection))
 
 
 def names(pair: RunPair) -> list[list]:

@@ -6,7 +6,8 @@ from dashboard.analysis.comparison import changes
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
-from dashboard.exports.tables import Table, of_pair, url
+from dashboard.exports.tables import Table, of_pair
+from dashboard.format.csv import table_url
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -33,7 +34,7 @@ def register(app: Dash, services: Services) -> None:
     @panel_callback(app, FACE, plain.children(BODY), Output(CSV, "children"), Input("app-view-state", "data"))
     def draw_changed(search: str | None):
         selection = Selection.parse(search)
-        return table(services.store.compare(selection)), csv_link(url("changes", selection))
+        return table(services.store.compare(selection)), csv_link(table_url("changes", selection))
 
 
 def table(pair: RunPair) -> list:

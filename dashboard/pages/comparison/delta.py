@@ -9,8 +9,9 @@ from dashboard import theme
 from dashboard.components import card, csv_link, matrix, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
-from dashboard.exports.tables import Table, of_pair, url
+from dashboard.exports.tables import Table, of_pair
 from dashboard.figures import delta as figure
+from dashboard.format.csv import table_url
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -76,7 +77,7 @@ def register(app: Dash, services: Services) -> None:
             table(pair, selection, first, second),
             top(pair, selection, first, second),
             f"up to {most:,}, square-root scale" if most else "no difference",
-            csv_link(url("delta", selection)),
+            csv_link(table_url("delta", selection)),
         )
 
     matrix.lead(app, ID, lambda selection: None)

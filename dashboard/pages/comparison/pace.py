@@ -9,8 +9,9 @@ from dashboard.components import card, csv_link, graph, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_pair, url
+from dashboard.exports.tables import Table, of_pair
 from dashboard.figures import pace as figure
+from dashboard.format.csv import table_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.stats.intervals import wilson
@@ -72,7 +73,7 @@ def register(app: Dash, services: Services) -> None:
             loss,
             accuracy,
             f"{said}. Time is training alone, without evaluation.",
-            csv_link(url("pace", selection)),
+            csv_link(table_url("pace", selection)),
         )
 
 

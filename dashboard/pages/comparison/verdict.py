@@ -8,8 +8,9 @@ from dashboard.components import csv_link, plain, stat, whisker
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
-from dashboard.exports.tables import Table, of_pair, url
+from dashboard.exports.tables import Table, of_pair
 from dashboard.figures.gaps import points, reach
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
@@ -64,7 +65,7 @@ def hero(found: Verdict, selection: Selection) -> html.Div:
                 className="hero-top",
             ),
             scale(found),
-            html.Div([copy, csv_link(url("comparison", selection))], className="row-ff tail"),
+            html.Div([copy, csv_link(table_url("comparison", selection))], className="row-ff tail"),
         ],
         className="hero",
     )

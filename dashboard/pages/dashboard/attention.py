@@ -11,8 +11,9 @@ from dashboard.analysis.attention import DOUBT, Compared, Looked, compare, said
 from dashboard.components import button, card, csv_link, panel_states, plain
 from dashboard.components.explanations import SENTENCES, TITLES, kept
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports.tables import Table, of_services, url
+from dashboard.exports.tables import Table, of_services
 from dashboard.figures import attention as figures
+from dashboard.format.csv import table_url
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
 from dashboard.services.explainer import MEANS
@@ -123,7 +124,7 @@ def register(app: Dash, services: Services) -> None:
         return (
             choices(services, selection),
             button("Hold this selection", small=True, search=keep.query()),
-            csv_link(url("attention", selection)) if selection.versus else None,
+            csv_link(table_url("attention", selection)) if selection.versus else None,
             no_update if selection.versus else "",  # or the browser shows the first choice as chosen
         )
 

@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, html
 from dashboard import theme
 from dashboard.components import card, csv_link, lazy_panel, plain, reliability
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.format.csv import table_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
@@ -38,7 +38,7 @@ def register(app: Dash, services: Services, asked: str) -> None:
     def draw_calibration(search: Any, mode: Any):
         selection = lazy_panel.read(search)
         drawn = reliability.draw(services.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
-        return *drawn, csv_link(tables.url("calibration", selection))
+        return *drawn, csv_link(table_url("calibration", selection))
 
     reliability.register(app, services, ID)
 

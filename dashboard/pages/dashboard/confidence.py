@@ -10,8 +10,9 @@ from dashboard.analysis.confidence import Answers
 from dashboard.components import bins, button, card, clicks, csv_link, graph, lazy_panel, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
 from dashboard.figures import confidence as figure
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -77,7 +78,7 @@ def register(app: Dash, services: Services, asked: str) -> None:
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
         found = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
         said = f"{100 * (selection.reject or 0):.0f} %"
-        return drawn, found, said, answers(run, selection), csv_link(url("abstention", selection))
+        return drawn, found, said, answers(run, selection), csv_link(table_url("abstention", selection))
 
     # another address moves the slider, but never under a hand
     app.clientside_callback(

@@ -11,8 +11,9 @@ from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import without_outcome
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
 from dashboard.figures import confusion as figure
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -114,7 +115,7 @@ def register(app: Dash, services: Services) -> None:
             views(selection),
             ways(run, selection),
             most(shown.counts, selection),
-            csv_link(url("confusion", selection)),
+            csv_link(table_url("confusion", selection)),
         )
 
     def drawn_run(selection: Selection) -> RunData:

@@ -14,8 +14,8 @@ from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
 from dashboard.data.run import RunData
-from dashboard.exports import tables
 from dashboard.figures import confidence as figure
+from dashboard.format.csv import table_url
 from dashboard.format.images import inline_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
@@ -189,7 +189,7 @@ def head(run: RunData, selection: Selection, one: Selection, n: int) -> list:
         of = int(run.mask(one, without=("pred", "outcome")).sum())
         share = Proportion(n, of)
         said.append(f"; {share.percent} % ({share.span}) of {of:,} {one.true[0]}")
-    links: list = [csv_link(tables.url("selection", one))]
+    links: list = [csv_link(table_url("selection", one))]
     if one != selection.with_(contrast=None):
         links.insert(0, button(f"All {n:,} in the gallery", small=True, search=swapped(selection, one).query()))
     return [html.H3([*title, *links]), html.P(said, className="small quiet")]

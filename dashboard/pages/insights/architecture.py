@@ -10,7 +10,8 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, csv_link, panel_states
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
+from dashboard.format.csv import table_url
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import ARCHITECTURE
 from dashboard.services.container import Services
@@ -134,7 +135,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_architecture(search: str | None):
         selection = Selection.parse(search)
-        return diagram(services.store.shown(selection.run), selection), csv_link(url("layers", selection))
+        return diagram(services.store.shown(selection.run), selection), csv_link(table_url("layers", selection))
 
 
 def diagram(run: RunData, selection: Selection) -> list:

@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import theme
 from dashboard.components import card, csv_link, plain, reliability
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports.tables import url
+from dashboard.format.csv import table_url
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -51,6 +51,6 @@ def register(app: Dash, services: Services) -> None:
             raise PreventUpdate
         selection = Selection.parse(search)
         drawn = reliability.draw(services.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
-        return *drawn, csv_link(url("calibration", selection))
+        return *drawn, csv_link(table_url("calibration", selection))
 
     reliability.register(app, services, ID)

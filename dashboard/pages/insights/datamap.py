@@ -9,8 +9,9 @@ from dashboard.components import button, card, csv_link, lazy_panel, plain, tile
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.arrays import Recording
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
 from dashboard.figures import datamap as figure
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.insights.map_2d import dotted, register_lasso
 from dashboard.services.container import Services
@@ -84,7 +85,7 @@ def register(app: Dash, services: Services) -> None:
             forgotten(run, recording, selection),
             tiles.answers(run, selection, rows[:SHOWN]),
             to,
-            csv_link(url("data-map", selection)),
+            csv_link(table_url("data-map", selection)),
         )
 
     register_lasso(app, GRAPH, DRAWN, PLOT)

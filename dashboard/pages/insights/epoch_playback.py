@@ -9,8 +9,8 @@ from dashboard.components import button, card, class_bars, csv_link, lazy_panel,
 from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports import tables
 from dashboard.figures import accuracy, confusion
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.insights import projection
 from dashboard.services.container import Services
@@ -131,7 +131,7 @@ def register(app: Dash, services: Services) -> None:
             names,
             *classes(run, selection, mode),
             change(final, run, selection),
-            csv_link(tables.url("confusion", selection)),
+            csv_link(table_url("confusion", selection)),
         )
 
     matrix.lead(app, ID, lambda selection: services.store.shown(selection.run).asked(selection))

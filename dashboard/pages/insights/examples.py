@@ -11,7 +11,7 @@ from dashboard.components import button, card, csv_link, dot, panel_states
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.arrays import Predictions
 from dashboard.data.run import RunData
-from dashboard.exports.tables import url
+from dashboard.format.csv import table_url
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.format.proportion import Proportion
 from dashboard.pages.insights.stages import LATER
@@ -54,7 +54,7 @@ def register(app: Dash, services: Services) -> None:
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
         every = selection.here().clear().with_(outcome=("wrong", "right"))
-        return rows(run, selection), csv_link(url("selection", every))
+        return rows(run, selection), csv_link(table_url("selection", every))
 
 
 def surest(predictions: Predictions, class_id: int) -> tuple[np.ndarray, np.ndarray]:

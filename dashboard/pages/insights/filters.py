@@ -12,8 +12,9 @@ from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
 from dashboard.figures import filters as figures
+from dashboard.format.csv import table_url
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -89,7 +90,7 @@ def register(app: Dash, services: Services) -> None:
             [{"value": str(i), "label": p.words} for i, p in enumerate(parts)],
             str(number),
             note(weights, parts[number]),
-            csv_link(url("filters", selection)),
+            csv_link(table_url("filters", selection)),
         )
 
 

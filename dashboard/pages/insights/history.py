@@ -10,8 +10,9 @@ from dashboard import theme
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
 from dashboard.figures import history as figures
+from dashboard.format.csv import table_url
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -65,7 +66,7 @@ def register(app: Dash, services: Services) -> None:
         mode = theme.mode_of(mode)
         loss = figures.curves(frame, measure="loss", mode=mode, height=250)
         accuracy = figures.curves(frame, measure="accuracy", mode=mode, height=250, interval=interval)
-        return loss, accuracy, note(run, len(frame), n), csv_link(url("history", selection))
+        return loss, accuracy, note(run, len(frame), n), csv_link(table_url("history", selection))
 
 
 def note(run: RunData, epochs: int, n: int) -> str:

@@ -12,8 +12,9 @@ from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports.feature_space import COLOURS, Scene
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
 from dashboard.figures import projection as figures
+from dashboard.format.csv import table_url
 from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
 from dashboard.services.container import Services
@@ -87,7 +88,7 @@ def links(selection: Selection, colour: str, mode: str) -> list:
             download="",
             title="This 3D chart as one HTML file",
         ),
-        csv_link(url("projection", selection)),
+        csv_link(table_url("projection", selection)),
     ]
 
 

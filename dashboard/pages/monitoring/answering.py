@@ -9,7 +9,7 @@ from dashboard.analysis import drift
 from dashboard.components import badge, button, card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports import tables
+from dashboard.format.csv import csv_data_url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.monitoring.drift_tests import KINDS
 from dashboard.records.prediction_log import Tally
@@ -59,7 +59,7 @@ def register(app: Dash, services: Services) -> None:
         rows = [row(run, tally, selection, current=run.run_id == shown) for run, tally in found]
         head = html.Tr([html.Th(words, scope="col") for words in HEAD])
         cells = [numbers(run, tally) for run, tally in found]
-        link = csv_link(tables.carried(list(cells[0]), [list(one.values()) for one in cells]), name="runs-live.csv")
+        link = csv_link(csv_data_url(list(cells[0]), [list(one.values()) for one in cells]), name="runs-live.csv")
         return html.Table([html.Thead(head), html.Tbody(rows)]), link
 
 

@@ -10,7 +10,7 @@ from dashboard.analysis import prediction_sets
 from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports import tables
+from dashboard.format.csv import csv_data_url
 from dashboard.format.numbers import percent
 from dashboard.pages.prediction import address, answer, answer_state, request
 from dashboard.pages.prediction import on_demand as asked
@@ -111,7 +111,7 @@ def drawn(services: Services, selection: Selection, asked: request.Question | No
         ]
     )
     head = ["run", "label", *(f"p_{name}" for name in asked.run.classes)]
-    return summary(said, len(ids), known), table, csv_link(tables.carried(head, cells), name="runs.csv")
+    return summary(said, len(ids), known), table, csv_link(csv_data_url(head, cells), name="runs.csv")
 
 
 def summary(said: list[str], n: int, known: int) -> str:

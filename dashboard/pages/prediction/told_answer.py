@@ -11,8 +11,8 @@ from dashboard.analysis import prediction_sets
 from dashboard.analysis.prediction_sets import Verdict
 from dashboard.components import badge, csv_link, dot, plain
 from dashboard.data.run import RunData
-from dashboard.exports import tables
 from dashboard.figures import probabilities
+from dashboard.format.csv import csv_data_url
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
 from ml.artifacts.reader import Broken, Missing
@@ -50,7 +50,7 @@ def told(run: RunData, said: np.ndarray, selection: Selection, truth: int | None
         classes_title(len(run.classes)),
         _ways(run, selection),
         f"{100 * found.threshold:.0f} %",
-        csv_link(tables.carried(*_table(run, said)), name="answer.csv"),
+        csv_link(csv_data_url(*_table(run, said)), name="answer.csv"),
     )
 
 

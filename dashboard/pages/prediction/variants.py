@@ -8,7 +8,7 @@ from dash import Dash, Input, html
 
 from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports import tables
+from dashboard.format.csv import csv_data_url
 from dashboard.format.numbers import percent
 from dashboard.pages.prediction import answer_state, request
 from dashboard.pages.prediction import on_demand as asked
@@ -65,7 +65,7 @@ def drawn(services: Services, asked: request.Question | None) -> tuple[Any, Any,
     chosen = asked.way if any(one.name == asked.way for one in found.variants) else USUAL
     tiles = [tile(one, classes, current=one.name == chosen) for one in found.variants]
     rows = [[one.name, one.title, classes[one.predicted], *map(float, one.probabilities)] for one in found.variants]
-    table = tables.carried(["way", "prepared", "label", *(f"p_{name}" for name in classes)], rows)
+    table = csv_data_url(["way", "prepared", "label", *(f"p_{name}" for name in classes)], rows)
     return summary(found, classes), tiles, csv_link(table, name="preparations.csv")
 
 

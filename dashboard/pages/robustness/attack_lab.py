@@ -16,7 +16,8 @@ from dashboard.components import badge, button, card, csv_link, dot, lazy_panel,
 from dashboard.components.bars import probability_bars
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
-from dashboard.exports.tables import of_services, url
+from dashboard.exports.tables import of_services
+from dashboard.format.csv import table_url
 from dashboard.format.images import inline_url
 from dashboard.format.numbers import percent
 from dashboard.services.attacker import Attempt
@@ -214,7 +215,7 @@ def register(app: Dash, services: Services) -> None:
         selection = lazy_panel.read(search)
         asked = robustness.question(services, selection)
         found = robustness.tried(services, asked)
-        csv = csv_link(url("attack", selection))
+        csv = csv_link(table_url("attack", selection))
         news = no_update if number == asked.example_id else asked.example_id
         return answer(asked, found, selection), epsilon_said(asked.epsilon), news, csv
 

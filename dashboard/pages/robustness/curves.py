@@ -9,9 +9,10 @@ from dashboard.analysis import robustness
 from dashboard.analysis.robustness import Cell, Table
 from dashboard.components import card, clicks, csv_link, plain
 from dashboard.components.panel import panel_callback
-from dashboard.exports.tables import of_services, url
+from dashboard.exports.tables import of_services
 from dashboard.figures import attacks as figure
 from dashboard.figures.attacks import Line
+from dashboard.format.csv import table_url
 from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -47,7 +48,7 @@ def register(app: Dash, services: Services) -> None:
             figure.curves(lines(found), chosen=chosen, mode=theme.mode_of(mode)),
             table(found, selection),
             note(found),
-            csv_link(url("attacks", selection)),
+            csv_link(table_url("attacks", selection)),
         )
 
     def clicked_cell(selection: Selection, click: object) -> Cell | None:

@@ -12,7 +12,8 @@ from dashboard.components import button, card, csv_link, dot, panel_states, plai
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
 from dashboard.data.run import RunData
-from dashboard.exports.tables import of_services, url
+from dashboard.exports.tables import of_services
+from dashboard.format.csv import table_url
 from dashboard.format.images import inline_url, sheet, sprite_url, tile_style
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import cells
@@ -75,7 +76,7 @@ def register(app: Dash, services: Services) -> None:
             return nothing("Choose a cell of the heatmap or a point of the curves above."), None, None, None
         run = services.store.shown(selection.run)
         found = robustness.flips(run, selection.under)
-        csv = csv_link(url("flipped", selection))
+        csv = csv_link(table_url("flipped", selection))
         if not len(found.rows):
             return nothing(f"No image flips under {said(found)}."), note(run, found), None, csv
         ways = [gallery(selection, found), csv]
@@ -133,12 +134,12 @@ def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
     """One button an image: before, after, what is said then, and what it is."""
     found, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
     ids = found.ids[rows].tolist()
-    url, (height, width) = sprite_url(run.picture_set, robustness.SPLIT, ids), form(run)
+    table_url, (height, width) = sprite_url(run.picture_set, robustness.SPLIT, ids), form(run)
     step, background = thinning(run), {"backgroundImage": f"var({sheet_name(run, selection)})"}
     made = []
     for place, row in enumerate(rows.tolist()):
         truth, then = run.classes[found.labels[row]], run.classes[found.worse[row]]
-        style = tile_style(url, place, len(ids), height, width)
+        style = tile_style(table_url, place, len(ids), height, width)
         worse = {**tile_style("", place, len(ids), -(-height // step), -(-width // step)), **background}
         pair = [
             element("Span", className="px", style=style),

@@ -10,9 +10,10 @@ from dashboard.analysis import robustness
 from dashboard.analysis.robustness import Cell, Table
 from dashboard.components import card, clicks, csv_link, plain
 from dashboard.components.panel import panel_callback
-from dashboard.exports.tables import of_services, url
+from dashboard.exports.tables import of_services
 from dashboard.figures import robustness as figure
 from dashboard.figures.gaps import points
+from dashboard.format.csv import table_url
 from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -52,7 +53,7 @@ def register(app: Dash, services: Services) -> None:
             table(found, selection),
             legend(found),
             note(found),
-            csv_link(url("robustness", selection)),
+            csv_link(table_url("robustness", selection)),
         )
 
     def clicked_cell(selection: Selection, click: object) -> Cell | None:

@@ -8,7 +8,8 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -31,7 +32,7 @@ def register(app: Dash, services: Services) -> None:
     def draw_modes(search: str | None):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        return [line(run, selection, key) for key in TAGS], csv_link(url("modes", selection))
+        return [line(run, selection, key) for key in TAGS], csv_link(table_url("modes", selection))
 
 
 def counted(run: RunData, selection: Selection, key: str) -> tuple[int, int, int]:

@@ -9,7 +9,8 @@ from dash import Dash, Input, Output, html
 from dashboard.components import button, card, csv_link, dot, lazy_panel, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
+from dashboard.format.csv import table_url
 from dashboard.format.images import single_url
 from dashboard.pages.slices import failure_modes
 from dashboard.services.container import Services
@@ -41,7 +42,7 @@ def register(app: Dash, services: Services) -> None:
     def list_pairs(search: Any):
         selection = lazy_panel.read(search)
         run = services.store.shown(selection.run)
-        return body(run, selection, pairs(run, selection.split)), csv_link(url("duplicates", selection))
+        return body(run, selection, pairs(run, selection.split)), csv_link(table_url("duplicates", selection))
 
 
 def pairs(run: RunData, split: str) -> pd.DataFrame:

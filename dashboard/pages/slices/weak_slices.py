@@ -11,7 +11,8 @@ from dash import Dash, Input, Output, html
 from dashboard.components import button, card, csv_link, plain, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
+from dashboard.format.csv import table_url
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -76,7 +77,7 @@ def register(app: Dash, services: Services) -> None:
         lines: list = []
         for start in range(0, len(shown), ROWS):
             lines += sheet(run, selection, shown.iloc[start : start + ROWS], services.read_only)
-        return lines, note(frame, selection.split), len(frame) <= count, csv_link(url("slices", selection))
+        return lines, note(frame, selection.split), len(frame) <= count, csv_link(table_url("slices", selection))
 
 
 def ranked(frame: pd.DataFrame, order: str) -> pd.DataFrame:

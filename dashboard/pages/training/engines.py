@@ -11,7 +11,8 @@ from dashboard.components import button, csv_link, job_progress, plain
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run, url
+from dashboard.exports.tables import Table, of_run
+from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
@@ -197,7 +198,7 @@ def files(run_id: str, services: Services) -> html.Div:
         for noun in ("onnx", "int8")
         if noun in has
     ]
-    return html.Div([*links, csv_link(url(NOUN, Selection(run=run_id)))], className="row-ff")
+    return html.Div([*links, csv_link(table_url(NOUN, Selection(run=run_id)))], className="row-ff")
 
 
 def csv_rows(run: RunData, selection: Selection) -> Table:
