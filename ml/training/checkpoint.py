@@ -75,8 +75,8 @@ class TrainingState:
             "best_accuracy": self.best_accuracy,
             "best": self.best,
         }
-        with atomic.replacing(path) as scratch:
-            torch.save(state, scratch)
+        with atomic.replacing(path) as scratch, scratch.open("wb") as file:  # torch's own writer hides a full disk
+            torch.save(state, file)
 
     def load(self, path: Path, config: TrainConfig, device: torch.device) -> None:
         """Go on from a checkpoint, torch's random state included. Raises ValueError when it is of another config."""

@@ -511,16 +511,27 @@ def test_j8_a_training_whose_loss_is_no_number_stops_early_and_says_so(own):
     assert not TRACE.search(ended.cause)
 
 
-def test_j8_a_full_disk_is_named_and_the_training_goes_on_once_there_is_room(own):
+# the names of files that are written aside, as a process that starts with it makes them
+FORESEEN = """
+import secrets
+real = secrets.token_hex
+secrets.token_hex = lambda count=None: "0" * 8 if count == 4 else real(count)
+"""
+
+
+def test_j8_a_full_disk_is_named_and_the_training_goes_on_once_there_is_room(own, monkeypatch, tmp_path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "sitecustomize.py").write_text(FORESEEN)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "first"))
     table = JobTable(own)
     job = submit(table, "full", epochs=2)
-    full = table.partial(job) / "checkpoint.tmp"
+    full = table.partial(job) / "checkpoint.pt.00000000.partial"
     full.parent.mkdir(parents=True)
     full.symlink_to("/dev/full")  # every byte written to it is one too many
     start_worker(own)
     ended, _ = reaches(table, job, "failed")
     assert ended.cause == "The disk is full: free some space, then resume."
-    full.unlink()
+    assert not full.is_symlink()  # what was half written is taken away
     table.resume(job.id)
     start_worker(own)
     assert reaches(table, job, "done")[0].epoch == 2
