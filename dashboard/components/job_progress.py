@@ -6,7 +6,7 @@ from typing import Any
 from dash import html
 
 from dashboard.components import STATES, badge, button
-from dashboard.format.numbers import duration
+from dashboard.format.numbers import about
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.jobs.tables import Job
@@ -34,7 +34,7 @@ def waits(services: Services, job: Job) -> str:
         return "Next in the queue; it begins by itself."
     first = [one for one in ahead if one.state == "running"] or ahead[:1]
     words = " and ".join(f"{'training' if one.kind == 'train' else 'the evaluation of'} {one.run_id}" for one in first)
-    left = f" ({duration(first[0].left)} left)" if len(first) == 1 and first[0].left else ""
+    left = f" ({about(first[0].left)} left)" if len(first) == 1 and first[0].left else ""
     place = 1 + sum(one.state == "queued" for one in ahead)
     why = " Trainings go first." if job.kind != "train" and any(one.kind == "train" for one in ahead) else ""
     return f"Waits for {words}{left}: number {place} in the queue.{why}"
@@ -45,7 +45,7 @@ def live(services: Services, job: Job, there: str, came: Sequence[Any] = (), **l
     words = job.cause
     if job.state == "running":
         words = f"{job.stage}, epoch {min(job.epoch + 1, job.epochs)} of {job.epochs}" if job.batches else job.stage
-        words += f", {duration(job.left)} left" if job.left else ""
+        words += f", {about(job.left)} left" if job.left else ""
     elif job.state == "queued":
         words = waits(services, job)
     share = job.batch / job.batches if job.batches else 0.0

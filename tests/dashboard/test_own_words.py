@@ -22,7 +22,7 @@ def client(app):
     return fired_in_process(app)
 
 
-@pytest.mark.parametrize("page", [page.PATH for page in PAGES])
+@pytest.mark.parametrize("page", [page.path for page in PAGES])
 def test_no_page_speaks_of_other_data(client, page):
     """Every callback that runs when the page is opened, with the address of the page."""
     status, drawn = client.fire("app-page.children", "url.pathname", url__pathname=page, url__search="?run=toy")

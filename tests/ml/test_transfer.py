@@ -68,6 +68,7 @@ def test_missing_weights_end_it_before_anything_is_trained(few, tmp_path, monkey
 
 def test_in_words_on_the_command_line_and_in_the_job(monkeypatch, capsys):
     from ml import __main__ as cli
+    from ml.commands import train
     from ml.jobs.causes import of_error
 
     words = "They cannot be downloaded here."
@@ -75,7 +76,7 @@ def test_in_words_on_the_command_line_and_in_the_job(monkeypatch, capsys):
     def missing(*_, **__):
         raise WeightsMissing(words)
 
-    monkeypatch.setattr(cli, "_train", missing)
+    monkeypatch.setattr(train, "train", missing)
     assert cli.main(["train", "--preset", "transfer", "--model", "resnet18", "--run", "x"]) == 1
     assert capsys.readouterr().err.strip() == words
     assert of_error(WeightsMissing(words)) == words

@@ -14,7 +14,6 @@ from dashboard.services.jobs import Jobs
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
-from ml.system import database
 from tests.callbacks import fired_in_process
 from tests.dashboard.pages.test_prediction import words
 
@@ -92,7 +91,7 @@ def test_what_a_selection_can_be_held_against(services, run):
     cell = dataclasses.replace(here, pred=(classes[0],), contrast=f"{classes[1]}~{classes[1]}", versus="contrast")
     _, other = attention.sides(services, cell)
     wanted = np.flatnonzero((predictions.labels == 1) & (predictions.predicted == 1))
-    np.testing.assert_array_equal(database.opener(other.home), wanted)
+    np.testing.assert_array_equal(other.rows, wanted)
     with pytest.raises(Missing, match="second cell"):
         attention.sides(services, dataclasses.replace(here, versus="contrast"))
     with pytest.raises(Missing, match="comparison needs two"):

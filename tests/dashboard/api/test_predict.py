@@ -183,7 +183,8 @@ def test_runs_are_listed_with_what_a_program_needs(client, home):
 
 def test_explanations_are_see_through_pictures_of_the_models_size(client, run):
     example = int(run.pictures("test").ids[3])
-    answer = client.get(f"/explanations/toy/test/{example}.png?target=1", base_url="http://127.0.0.1")
+    address = f"/explanations/toy/test/{example}.png?target=1&v={run.picture_set[1]}"
+    answer = client.get(address, base_url="http://127.0.0.1")
     assert answer.status_code == 200
     assert answer.mimetype == "image/png"
     assert "immutable" in answer.headers["Cache-Control"]

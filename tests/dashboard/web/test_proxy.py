@@ -86,7 +86,7 @@ def test_the_prefix_alone_leads_to_the_app():
 
 @pytest.mark.parametrize("prefix", ["fashion", "//fashion", "/a/../b", "/a b"])
 def test_another_setting_is_refused_in_words(monkeypatch, capsys, prefix):
-    monkeypatch.setenv(proxy.SETTING, prefix)
+    monkeypatch.setenv("FASHION_PREFIX", prefix)
     with pytest.raises(SystemExit):
         serve.prefix()
     assert "FASHION_PREFIX is" in capsys.readouterr().err

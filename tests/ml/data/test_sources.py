@@ -74,7 +74,7 @@ def test_what_is_imported_again_keeps_its_class_ids(numbered, tmp_path, monkeypa
     assert old.classes == tuple(by_text)
     write_pictures(tmp_path / "home", old, complete=True)
     assert data.load("digits").classes == tuple(by_text)
-    assert cli.main(["data", "import", str(numbered), "--name", "digits"]) == 0
+    assert cli.main(["data", "import", str(numbered), "--name", "digits", "--new-version"]) == 0
     again = data.load("digits")
     assert again.classes == tuple(by_text)
     assert (again["train"].images[:, 0, 0, 0] == 20 * np.array(by_text, int)[again["train"].labels]).all()
