@@ -9,6 +9,7 @@ from dash.exceptions import PreventUpdate
 from flask import request
 
 from dashboard import theme
+from dashboard.analysis.address_notes import notes
 from dashboard.api import routes, statuses
 from dashboard.components import button, explanations, panel_states, plain, sample_drawer, selection_bar
 from dashboard.components.icons import icon
@@ -28,7 +29,6 @@ from dashboard.web import compression, errors, proxy, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
 from ml.settings import Limits
-from ml.stats.failure_modes import TAGS
 from ml.system import atomic, database
 from ml.system.paths import ASSETS
 
@@ -221,38 +221,7 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(Output("app-dropped", "children"), Input(URL, "search"), Input(URL, "pathname"))
     def show_dropped(search: str | None, path: str | None):
-        selection = Selection.parse(search)
-        words, empty = list(selection.dropped), []  # what was left out, and filters that hold but match no image
-        if selection.labels and path not in REVIEWED:
-            words.append("labels as reviewed, which this page does not follow: its labels are those that came")
-        try:
-            run = services.store.shown(selection.run)
-            if selection.run not in (None, run.run_id):
-                words.append(f"run {selection.run}, which is not here (any more); {run.title} is shown")
-            if selection.against == run.run_id:
-                words.append(f"against {run.title}, which is the run itself")
-            elif selection.against and not any(e.run_id == selection.against for e in services.store.runs()):
-                words.append(f"against {selection.against}, which is not here (any more)")
-            asked = (*selection.true, *selection.pred)
-            empty += [f"{n}, which is no class of {run.title}" for n in asked if n not in run.classes]
-            empty += [f"tag={tag}, which is none here" for tag in selection.tag if tag not in TAGS]
-            empty += [f"slice={key}, which is none here" for key in selection.slice if run.slice_name(key) == key]
-            if selection.epoch is not None:
-                told = run.asked(selection).epoch
-                if told is None:
-                    words.append(f"epoch={selection.epoch}: the training of {run.title} was not recorded")
-                elif told != selection.epoch:
-                    words.append(f"epoch={selection.epoch}: the answers of epoch {told} were kept and are shown")
-            if selection.target is not None and selection.target not in run.classes:
-                words.append(f"target={selection.target}, which is no class of {run.title}")
-            if selection.contrast and not selection.other_cell(run.classes):
-                words.append(f"contrast={selection.contrast}, which is no cell of {run.title}'s matrix")
-        except LookupError as missing:
-            words.append(str(missing).rstrip("."))
-        except ValueError as broken:
-            words.append(str(broken).rstrip("."))
-        parts = [("This address was read without", words), ("No image can match", empty)]
-        return " ".join(f"{what}: {'; '.join(said)}." for what, said in parts if said) or None
+        return notes(services.store, Selection.parse(search), follows_labels=path in REVIEWED)
 
     @app.callback(
         Output(PICKER, "options"),

@@ -1,6 +1,7 @@
 """The shape of the house: who may import whom, what a start may load, what may never be unpickled, what ships."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -186,6 +187,71 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
 }  # fmt: skip
 
 
+# question: (file, what is defined there)
+PLACES = {
+    "a confusion matrix is counted": ("ml/stats/metrics.py", "matrix"),
+    "the same is counted as chips narrow it": ("dashboard/data/run.py", "confusion"),
+    "an upload is decoded": ("ml/images/decoding.py", "decode"),
+    "a picture is made to fit a network": ("ml/images/preparation.py", "prepare"),
+    "a training is asked for": ("dashboard/services/jobs.py", "submit"),
+    "a training is claimed by a worker": ("ml/jobs/queue.py", "claim"),
+    "the loop of a training runs": ("ml/training/loop.py", "fit"),
+    "the expected calibration error is defined": ("ml/stats/calibration.py", "calibration_error"),
+    "out of distribution is told": ("ml/stats/ood.py", "OodModel"),
+    "the address becomes a selection, and back": ("dashboard/state/query.py", "READERS"),
+    "a CSV is written": ("dashboard/format/csv.py", "as_csv"),
+    "an environment variable is read": ("ml/settings.py", "Group"),
+    "an error becomes a status": ("dashboard/web/errors.py", "RequestError"),
+    "a page is declared": ("dashboard/components/page.py", "Page"),
+    "a network is opened and kept": ("dashboard/services/networks.py", "Networks"),
+    "a file is replaced so that a crash harms none": ("ml/system/atomic.py", "replacing"),
+}
+
+
+def shown(allowed: tuple[str, ...]) -> str:
+    """What a room may import, in the table's words."""
+    light = set(TORCHLESS) <= set(allowed)
+    rest = [name for name in allowed if not (light and name in TORCHLESS)]
+    words = [f"`{name.removeprefix('dashboard.')}`" for name in rest]
+    return ", ".join([*words, *(["light"] if light else [])]) or "nothing"
+
+
+def house() -> dict[str, list[str]]:
+    """The parts of docs/architecture.md that are written from here, by the name of their place."""
+    head, places = ["| room | what it is for | may import |", "|---|---|---|"], ["| | |", "|---|---|"]
+    rooms = [f"| `{room}` | {purpose} | {shown(allowed)} |" for room, (allowed, purpose) in LAW.items()]
+    light = f"Light: {', '.join(f'`{name}`' for name in TORCHLESS)}."
+    where = [f"| {question} | `{file}`, `{name}` |" for question, (file, name) in PLACES.items()]
+    return {"rooms": [*head, *rooms, "", light], "places": [*places, *where]}
+
+
+def test_the_document_says_what_the_law_says():
+    """FASHION_GOLDEN=write writes the tables anew."""
+    page = ROOT / "docs" / "architecture.md"
+    text = page.read_text()
+    for name, lines in house().items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}{chr(10).join(lines)}\n{end}{rest.split(end)[1]}"
+    if os.environ.get("FASHION_GOLDEN") == "write":
+        page.write_text(text)
+    assert page.read_text() == text
+
+
+@pytest.mark.parametrize("question", PLACES)
+def test_a_place_that_the_document_names_is_there(question):
+    file, name = PLACES[question]
+    assert name in {word for node in ast.walk(ast.parse((ROOT / file).read_text())) for word in defined(node)}
+
+
+def defined(node: ast.AST) -> list[str]:
+    """Names that a statement defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
 def room_of(module: str) -> str:
     """The longest entry of the law that the module lies in; '' where there is none."""
     return max((room for room in LAW if within(module, (room,))), key=len, default="")
@@ -309,6 +375,36 @@ def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
         f"ml.models.{name}" for name in ("resnet18", "mobilenet_v3_small", "small_vgg", "small_vit", "timm_networks")
     }
     assert found <= {"ml.data.fashion_mnist", "bench.train", *models}
+
+
+LINES, CLASS, FUNCTION, FIGURE, AT_THE_ROOT = 400, 250, 85, 100, 5
+
+
+def test_nothing_is_longer_than_a_person_reads_at_once():
+    for path in [ROOT / "app.py", *sources("dashboard", "ml", "tools", "bench", "fashion_forward")]:
+        text, where = path.read_text(), path.relative_to(ROOT)
+        if where != Path("ml/artifacts/schema.py"):  # one contract, read from top to bottom
+            assert text.count("\n") <= LINES, where
+        most = FIGURE if where.is_relative_to("dashboard/figures") else FUNCTION
+        for node in ast.walk(ast.parse(text)):
+            lines = (node.end_lineno or 0) - node.lineno + 1 if isinstance(node, ast.stmt) else 0
+            assert not isinstance(node, ast.ClassDef) or lines <= CLASS, f"{where}: {node.name} has {lines} lines"
+            assert not isinstance(node, ast.FunctionDef) or lines <= most, f"{where}: {node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("folder", ["dashboard", "ml"])
+def test_few_modules_stand_in_no_room(folder):
+    alone = [path.name for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py"]
+    assert len(alone) <= AT_THE_ROOT, alone
+
+
+def test_no_module_only_hands_on_what_others_define():
+    plain = (ast.Import, ast.ImportFrom, ast.Expr)
+    for path in sources("dashboard", "ml"):
+        body = ast.parse(path.read_text()).body
+        listed = [line for line in body if not isinstance(line, plain) and "__all__" not in defined(line)]
+        ours = [line for line in body if isinstance(line, ast.ImportFrom) and str(line.module).split(".")[0] in OURS]
+        assert listed or not ours, f"{path} defines nothing"
 
 
 def calls(path: Path) -> list[ast.Call]:

@@ -1,0 +1,62 @@
+"""What of an address cannot hold for the run that it shows, in words."""
+
+from dashboard.data.run import RunData
+from dashboard.data.store import Store
+from dashboard.state.selection import Selection
+from ml.stats.failure_modes import TAGS
+
+
+def notes(store: Store, selection: Selection, *, follows_labels: bool) -> str | None:
+    """Everything that was left out, or that no image can match; None where all of it holds.
+
+    follows_labels: whether the page counts by labels as reviewed.
+    """
+    ignored, unmatched = list(selection.dropped), []
+    if selection.labels and not follows_labels:
+        ignored.append("labels as reviewed, which this page does not follow: its labels are those that came")
+    try:
+        run = store.shown(selection.run)
+        ignored += [*of_runs(store, selection, run), *of_the_run(selection, run)]
+        unmatched = filters(selection, run)
+    except (LookupError, ValueError) as problem:  # no run, or a broken one
+        ignored.append(str(problem).rstrip("."))
+    parts = [("This address was read without", ignored), ("No image can match", unmatched)]
+    return " ".join(f"{what}: {'; '.join(each)}." for what, each in parts if each) or None
+
+
+def of_runs(store: Store, selection: Selection, run: RunData) -> list[str]:
+    """Runs that are named and not here."""
+    found = []
+    if selection.run not in (None, run.run_id):
+        found.append(f"run {selection.run}, which is not here (any more); {run.title} is shown")
+    if selection.against == run.run_id:
+        found.append(f"against {run.title}, which is the run itself")
+    elif selection.against and not any(entry.run_id == selection.against for entry in store.runs()):
+        found.append(f"against {selection.against}, which is not here (any more)")
+    return found
+
+
+def of_the_run(selection: Selection, run: RunData) -> list[str]:
+    """What this run does not have. Raises Missing or Broken."""
+    found = []
+    if selection.epoch is not None:
+        kept = run.asked(selection).epoch
+        if kept is None:
+            found.append(f"epoch={selection.epoch}: the training of {run.title} was not recorded")
+        elif kept != selection.epoch:
+            found.append(f"epoch={selection.epoch}: the answers of epoch {kept} were kept and are shown")
+    if selection.target is not None and selection.target not in run.classes:
+        found.append(f"target={selection.target}, which is no class of {run.title}")
+    if selection.contrast and not selection.other_cell(run.classes):
+        found.append(f"contrast={selection.contrast}, which is no cell of {run.title}'s matrix")
+    return found
+
+
+def filters(selection: Selection, run: RunData) -> list[str]:
+    """Filters that hold and match no image."""
+    classes = (*selection.true, *selection.pred)
+    return [
+        *(f"{name}, which is no class of {run.title}" for name in classes if name not in run.classes),
+        *(f"tag={tag}, which is none here" for tag in selection.tag if tag not in TAGS),
+        *(f"slice={key}, which is none here" for key in selection.slice if run.slice_name(key) == key),
+    ]
