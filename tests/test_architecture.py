@@ -459,6 +459,17 @@ def test_links_in_the_documents_lead_to_files_of_the_repo():
                 assert target.exists(), f"{path.relative_to(ROOT)}: {link}"
 
 
+def test_the_documents_name_files_that_are_there():
+    """Example files of docs/extending.md aside, which its own test makes."""
+    wanted = re.compile(
+        r"(?<![\w/.-])(?:app|assets|bench|dashboard|docs|findings|ml|tests|tools)/[\w/-]+\.(?:py|js|css|md|html|sh)\b"
+    )
+    for path in tracked():
+        if path.suffix == ".md" and path.name not in ("CHANGELOG.md", "extending.md"):
+            lost = sorted(name for name in set(wanted.findall(path.read_text())) if not (ROOT / name).exists())
+            assert not lost, f"{path.relative_to(ROOT)} names {lost}"
+
+
 def test_the_shipped_artifacts_stay_small():
     mb = 10**6
     files = [path for path in tracked() if path.is_relative_to(ROOT / "artifacts")]
