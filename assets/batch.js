@@ -216,7 +216,7 @@
     const words = known ? (right ? 'right' : `is ${row.true}`) : row.file.split('/').pop();
     return node('Button', {
       type: 'button', className: 'tile', title: row.file, 'data-batch-open': String(row.place),
-      'aria-label': `${row.file}: ${known ? `yours ${row.true}, ` : ''}guessed ${row.label}, confidence ${sure} percent`,
+      'aria-label': `${row.file}: ${known ? `yours ${row.true}, ` : ''}predicted ${row.label}, confidence ${sure} percent`,
     },
     node('Img', { src: row.seen, alt: '', className: 'px crisp' }),
     node('Span', { className: 'l1' }, node('Span', {}, row.label), node('B', {}, String(sure))),
@@ -228,7 +228,7 @@
     if (!batch.rows.some((row) => row.label)) return [];
     const named = batch.rows.some((row) => row.true && row.label);
     const ways = [['order', 'As they came'], ['sure', 'Most confident'], ['unsure', 'Least confident'], ...(named ? [['wrong', 'Wrong first']] : [])];
-    const cell = [batch.cell.true && `yours ${batch.cell.true}`, batch.cell.pred && `guessed ${batch.cell.pred}`].filter(Boolean).join(', ');
+    const cell = [batch.cell.true && `yours ${batch.cell.true}`, batch.cell.pred && `predicted ${batch.cell.pred}`].filter(Boolean).join(', ');
     const head = node('Div', { className: 'row-ff batch-ways' },
       node('Div', { className: 'seg', role: 'group', 'aria-label': 'Order' },
         ...ways.map(([key, words]) => node('Button', { type: 'button', 'data-batch-sort': key, 'aria-pressed': String(batch.sort === key) }, words))),

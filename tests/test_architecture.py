@@ -119,7 +119,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "dashboard.api": (
         ("dashboard.exports", "dashboard.analysis", "dashboard.services", "dashboard.data", "dashboard.records",
-         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.web", *TORCHLESS,
+         "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme", "dashboard.web", *TORCHLESS,
          "ml.inference.batch", "ml.inference.engines"),
         "HTTP for programs and files: one file a group of routes, one table of errors",
     ),

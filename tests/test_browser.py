@@ -90,7 +90,7 @@ def test_labels_bars_and_chips_by_keyboard(shipped, page, idle, run):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
-    assert focused.endswith("truly Trouser, guessed Trouser")
+    assert focused.endswith("truly Trouser, predicted Trouser")
     page.keyboard.press("Enter")
     expect(page.locator("#selection-count")).to_have_text(focused.split()[0])
 

@@ -79,7 +79,7 @@ def sides(services: Services, selection: Selection) -> tuple[Side, Side]:
         if other is None:
             raise Missing("No second cell is chosen in the matrix: hold Shift and click one.")
         truth, guess = other.true[0], other.pred[0]
-        return a, Side(f"{truth} guessed {guess}", run, np.flatnonzero(then.mask(other)))
+        return a, Side(f"{truth} predicted {guess}", run, np.flatnonzero(then.mask(other)))
     if versus.startswith("?"):
         kept = Selection.parse(versus).with_(run=selection.run, against=selection.against, split=selection.split)
         return a, Side(f"kept: {said(kept)}", run, np.flatnonzero(then.mask(kept)))
@@ -96,7 +96,7 @@ def classes(run: RunData, selection: Selection) -> tuple[str, ...]:
 def said(selection: Selection) -> str:
     """A selection in a few words."""
     words = [f"true {' or '.join(selection.true)}"] if selection.true else []
-    words += [f"guessed {' or '.join(selection.pred)}"] if selection.pred else []
+    words += [f"predicted {' or '.join(selection.pred)}"] if selection.pred else []
     words += [" or ".join(selection.outcomes)] if selection.outcomes else []
     named = ("bucket", "conf", "tempered", "reject", "lasso", "ids", "tag", "slice")
     more = [name for name, _ in selection.items() if name in named]

@@ -10,6 +10,7 @@ from dashboard.api import (
     explain,
     exports,
     feedback,
+    glossary,
     health,
     images,
     metrics,
@@ -22,7 +23,7 @@ from dashboard.api.openapi import Operation
 from dashboard.exports import report, tables
 from dashboard.services.container import Services
 
-GROUPS = (predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, health)
+GROUPS = (predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, glossary, health)
 
 
 def described() -> list[Operation]:

@@ -1,12 +1,14 @@
 """Builders used by more than one page. Each returns Dash components; none reads data."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
 from dashboard.components.icons import icon
+from dashboard.format import glossary
 
 __all__ = [
     "STATES",
@@ -16,6 +18,7 @@ __all__ = [
     "csv_link",
     "dot",
     "graph",
+    "help_line",
     "icon",
     "page_head",
     "save_menu",
@@ -29,6 +32,7 @@ STATES = {
     "queued": "mute", "running": "info", "done": "good", "failed": "bad", "cancelled": "mute", "interrupted": "warn",
     "broken": "bad",
 }  # fmt: skip
+LINKED = 3  # terms of a sentence that lead to the glossary
 
 
 def card(
@@ -38,8 +42,7 @@ def card(
 
     Where the body has a chart, the tools end with a menu that saves it as a picture.
     """
-    sentence = help_text.partition("\n")[0] if isinstance(help_text, str) else help_text
-    heading = [getattr(html, f"H{level}")(title, className="card-title"), html.P(sentence) if sentence else None]
+    heading = [getattr(html, f"H{level}")(title, className="card-title"), help_line(help_text) if help_text else None]
     found = html.Div(body)
     if any(isinstance(part, dcc.Graph) for part in found._traverse()):
         tools = [*(tools if isinstance(tools, list | tuple) else [] if tools is None else [tools]), save_menu()]
@@ -48,6 +51,26 @@ def card(
     )
     more = {"id": id} if id else {}
     return html.Article([head, *(body if isinstance(body, list) else [body])], className="ff-card", **more)
+
+
+def help_line(help_text: Any, **more: Any) -> html.P:
+    """A card's sentence and, of its first terms of the field, links to the glossary. help_text: as of `card`."""
+    sentence = help_text.partition("\n")[0] if isinstance(help_text, str) else help_text
+    text = getattr(sentence, "children", sentence)
+    found = linked(text) if isinstance(text, str) else ()
+    if not found:
+        return html.P(sentence, **more)
+    links: list[Any] = [" Glossary: "]
+    for word, slug in found:
+        # another tab: what stands on the page, an upload say, is not in its address
+        links += [html.A(word, href=f"/glossary#{slug}", target="glossary"), ", "]
+    return html.P([sentence, html.Span(links[:-1], className="terms")], **more)
+
+
+@lru_cache(maxsize=256)
+def linked(sentence: str) -> tuple[tuple[str, str], ...]:
+    """(word, slug) of the sentence's first terms."""
+    return tuple((term.word, term.slug) for term in glossary.used(sentence)[:LINKED])
 
 
 def page_head(title: str, sentence: Any, actions: Any = None) -> html.Div:

@@ -15,14 +15,18 @@ TRAINED = ("train", "reference")  # what the network learned from
 
 def verdict(found: Familiarity) -> html.Span:
     """One badge, in words."""
-    return badge("Unlike the training data", "warn") if found.unlike else badge("Looks like the training data", "good")
+    return (
+        badge("Unlike the training data (out of distribution)", "warn")
+        if found.unlike
+        else badge("Looks like the training data", "good")
+    )
 
 
 def meter(found: Familiarity) -> list:
     """Where this picture stands among the validation pictures."""
     place = f"{found.percentile:.0f}"
     how = (
-        "by what every layer says of it"
+        "by what every layer says of it: the Mahalanobis distance"
         if found.layers
         else f"mean distance of the five nearest in the last layer: {found.score:.2f}"
     )

@@ -11,7 +11,7 @@ import numpy as np
 from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import button, csv_link, panel_states, plain, tiles
+from dashboard.components import button, csv_link, help_line, panel_states, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.csv import table_url
 from dashboard.state.selection import Selection
@@ -25,7 +25,7 @@ def layout(id: str, help_text: str, selection: Selection, sorts: Mapping[str, st
     options = [{"value": value, "label": words} for value, words in sorts.items()]
     order = dbc.Select(id=f"{id}-select", options=options, value=selection.sort, className="sm")
     tools = [html.Label("Order", htmlFor=f"{id}-select", className="sr"), order, html.Span(id=f"{id}-csv")]
-    title = html.Div([html.H2(id=f"{id}-title", className="card-title"), html.P(help_text)])
+    title = html.Div([html.H2(id=f"{id}-title", className="card-title"), help_line(help_text)])
     body = html.Div([plain.place(f"{id}-grid", className="tiles"), html.Div(id=f"{id}-pager", className="pager")])
     head = html.Div([title, html.Div(tools, className="tools")], className="card-h")
     return html.Article([head, slot(f"{id}-face", waiting), body], className="ff-card", id=f"{id}-card")

@@ -161,7 +161,9 @@ def labels(
 
     words: what a screen reader says before the name of a row and of a column.
     """
-    parts: list = [element("Span", ["true ↓", element("Br"), "guess →"], className="axis", style={"gridArea": "1 / 1"})]
+    parts: list = [
+        element("Span", ["true ↓", element("Br"), "predicted →"], className="axis", style={"gridArea": "1 / 1"})
+    ]
     for field, selection, say, kind in (("pred", columns, words[1], "cl"), ("true", rows, words[0], "rl")):
         for i, name in enumerate(classes):  # the Tab key goes along the columns, then down the rows
             value = (members or {}).get(name, (name,))
@@ -221,7 +223,7 @@ def table(
     """
     n = len(classes)
     top = [
-        html.Span("true ↓ guess →", className="head-t"),
+        html.Span("true ↓ predicted →", className="head-t"),
         *(html.Span(c, className="head-t", title=c) for c in classes),
     ]
     rows = [html.Div([*top, html.Span(head, className="mg")] if right else top, className="row-t")]

@@ -21,7 +21,7 @@ from ml.stats.calibration import BINS
 from ml.stats.intervals import wilson
 
 METRICS = (
-    ("calibration_error", "Calibration error", 100, " %"),
+    ("calibration_error", "Calibration error (ECE)", 100, " %"),
     ("brier", "Brier score", 1, ""),
     ("loss", "Loss", 1, ""),
 )
@@ -46,12 +46,12 @@ def draw(run: RunData, selection: Selection, mode: str) -> tuple[dict[str, Any],
     low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
     figure = figures.reliability(table, low, high, after=after, chosen=selection.conf, mode=mode)
     found = [
-        html.Div([html.I(className="mk"), "images, as it says"], className="cap"),
+        html.Div([html.I(className="mk"), "images, as it says (uncalibrated)"], className="cap"),
         row(table, selection, "conf", "Images by confidence", "sure"),
     ]
     if after is not None:
         found += [
-            html.Div([html.I(className="mk open"), "images, after temperature scaling"], className="cap"),
+            html.Div([html.I(className="mk open"), "images, calibrated (temperature scaling)"], className="cap"),
             row(after, selection, "tempered", "Images by scaled confidence", "sure after scaling"),
         ]
         return figure, found, errors(run, selection, rows)
@@ -93,7 +93,7 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
             known = {(r.scaling, r.metric): (r.low, r.high) for r in mine.itertuples()}
         temperature = noun[noun["metric"] == "temperature"].iloc[0]
     scalings = [s for s in ("none", "temperature") if s in values]
-    head = {"none": "as it says", "temperature": "after scaling"}
+    head = {"none": "uncalibrated", "temperature": "calibrated"}
     lines = [html.Tr([html.Td(), *(html.Th(head[s], className="r") for s in scalings)])]
     for metric, name, factor, unit in METRICS:
         cells = []
@@ -108,11 +108,11 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     if temperature is not None:
         t = float(temperature.value)
         mood = (
-            "surer than it should be"
+            "surer than it should be (overconfident)"
             if t > 1.02
-            else "less sure than it could be"
+            else "less sure than it could be (underconfident)"
             if t < 0.98
-            else "about as sure as it should be"
+            else "about as sure as it should be (calibrated)"
         )
         found.append(
             html.P(

@@ -92,7 +92,7 @@ def reliability(
             "annotations": [
                 {
                     "x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yshift": 6,
-                    "yanchor": "bottom", "showarrow": False, "text": "named right, %",
+                    "yanchor": "bottom", "showarrow": False, "text": "accuracy, %",
                     "font": {"size": 12, "color": p.ink_2},
                 }
             ],

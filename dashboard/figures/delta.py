@@ -106,7 +106,7 @@ def _hover(first: np.ndarray, second: np.ndarray, classes: Sequence[str]) -> lis
     return [
         [
             f"<b>{words(int(first[i, j] - second[i, j]), int(first[i, j] + second[i, j])) or 'no change'}</b> {truth} "
-            + ("named right" if i == j else f"guessed {guess}")
+            + ("named right (correct)" if i == j else f"predicted {guess}")
             + f"<br>{first[i, j]:,} by A alone, {second[i, j]:,} by B alone"
             for j, guess in enumerate(classes)
         ]

@@ -23,7 +23,8 @@ def bars(
     step = next(s * 10**e for e in range(9) for s in (1, 2, 5) if most / (s * 10**e) <= 4.2)
     top = -(-most // step) * step
     hover = [
-        f"<b>{g:,}</b> guessed {name}<br>{t:,} are {name}" for name, g, t in zip(classes, guesses, truths, strict=True)
+        f"<b>{g:,}</b> predicted {name}<br>{t:,} are {name}"
+        for name, g, t in zip(classes, guesses, truths, strict=True)
     ]
     ticks = {
         "type": "scatter",

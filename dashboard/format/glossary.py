@@ -229,7 +229,7 @@ TERMS = (
         "gradient, *PGD* many.",
         "ml.robustness.attacks",
         "Goodfellow et al. 2015, arXiv:1412.6572; Madry et al. 2018, arXiv:1706.06083",
-        ("FGSM", "PGD", "attack"),
+        ("FGSM", "PGD", "attack", "adversarial accuracy"),
     ),
     Term(
         "Corruption",
@@ -252,7 +252,7 @@ TERMS = (
         "learning).",
         "ml.evaluation.label_issues",
         "Northcutt et al. 2021, arXiv:1911.00068",
-        ("suspect", "suspected label"),
+        ("suspect", "suspected label", "confident learning"),
     ),
     Term(
         "Data map",
@@ -273,7 +273,7 @@ TERMS = (
         "the *Kolmogorov–Smirnov distance* two distributions.",
         "dashboard.analysis.drift",
         "Siddiqi 2006, Credit Risk Scorecards",
-        ("population stability index",),
+        ("population stability index", "PSI"),
     ),
     Term(
         "Epoch",

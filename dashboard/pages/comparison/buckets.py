@@ -1,4 +1,4 @@
-"""Every image is in one of four. Click one to see its images."""
+"""Every image is in one of four, as McNemar's test counts them. Click one to see its images."""
 
 from dash import Dash, Input, Output, html
 

@@ -1,4 +1,4 @@
-"""A minus B. Click a cell for the images of which one run says so and the other does not."""
+"""A minus B in the confusion matrix. Click a cell for the images of which one run alone says so."""
 
 from enum import StrEnum
 
@@ -90,7 +90,7 @@ def table(pair: RunPair, selection: Selection, first: np.ndarray, second: np.nda
 
     def cell(i: int, j: int) -> tuple[str, str]:
         a, b = int(first[i, j]), int(second[i, j])
-        said = f"{a - b:+d}, truly {classes[i]}, guessed {classes[j]}: {a} by A alone, {b} by B alone"
+        said = f"{a - b:+d}, truly {classes[i]}, predicted {classes[j]}: {a} by A alone, {b} by B alone"
         return figure.words(a - b, a + b), said
 
     return matrix.table(classes, selection, cell, name="Change of the confusion matrix")

@@ -1,4 +1,4 @@
-"""A minus B in points of each class named right, with 95 % interval; a filled dot where it holds among all classes."""
+"""A minus B in points of recall (a class named right), 95 % interval; a filled dot where it holds among all classes."""
 
 from dash import Dash, html
 

@@ -1,4 +1,4 @@
-"""Share of each true class named right, with 95 % interval."""
+"""Share of each true class named right (its recall, or accuracy), with 95 % interval."""
 
 import numpy as np
 from dash import Dash, html

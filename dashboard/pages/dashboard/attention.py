@@ -1,4 +1,4 @@
-"""Where it looks in the selected images, against others: their mean, what spoke for their classes, the difference."""
+"""Where it looks (attribution) in the selected images, against others: their mean, what spoke, the difference."""
 
 from typing import Any
 
@@ -167,7 +167,7 @@ def choices(services: Services, selection: Selection) -> list[dict[str, str]]:
     ]
     cell = selection.other_cell(run.classes)
     if cell or selection.versus == "contrast":
-        words = f"{cell[0]} guessed {cell[1]}" if cell else "a second cell of the matrix"
+        words = f"{cell[0]} predicted {cell[1]}" if cell else "a second cell of the matrix"
         found.append({"value": "contrast", "label": words})
     try:
         other = services.store.other(run, selection.against).title

@@ -1,4 +1,4 @@
-"""Right answers above the line, mistakes below, by how sure it was; heights are square roots of the counts."""
+"""Correct answers above the line, mistakes below, by confidence (how sure it was); heights are roots of counts."""
 
 from typing import Any
 
@@ -124,7 +124,7 @@ def answers(run: RunData, selection: Selection) -> list:
     left = selection.with_(conf=(0.0, selection.reject), reject=None, outcome=()) if selection.reject else None
     stats = [
         proportion("Coverage: it answers", found.coverage, f"{found.coverage.count:,} of {found.coverage.n:,}"),
-        proportion("Right among its answers", found.accuracy, f"n {found.accuracy.n:,}"),
+        proportion("Right among its answers (selective accuracy)", found.accuracy, f"n {found.accuracy.n:,}"),
         html.Div(
             [
                 html.Span("Mistakes that stay", className="label"),

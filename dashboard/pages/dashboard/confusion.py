@@ -1,4 +1,4 @@
-"""Rows are truths, columns guesses. Click a cell or label to see its images; Shift-click a second cell to compare."""
+"""Confusion matrix: rows are truths, columns predictions. Click a cell for its images; Shift-click a second."""
 
 from enum import StrEnum
 
@@ -142,7 +142,9 @@ def labels(shown: Shown, selection: Selection) -> list:
                 for s, a, b, n in zip(share, low, high, total, strict=True)
             ]
         )
-    names = matrix.labels(shown.names, selection, selection, ("Select all truly", "Select all guessed"), shown.members)
+    names = matrix.labels(
+        shown.names, selection, selection, ("Select all truly", "Select all predicted"), shown.members
+    )
     return [
         *names,
         *matrix.margins(len(shown.names), words[0], words[1], ("recall", "precision"), (hints[0], hints[1])),
@@ -155,7 +157,7 @@ def table(shown: Shown, selection: Selection) -> html.Div:
     values = figure.values(shown.counts, normalise)
 
     def cell(i: int, j: int) -> tuple[str, str]:
-        said = f"{shown.counts[i, j]} truly {shown.names[i]}, guessed {shown.names[j]}"
+        said = f"{shown.counts[i, j]} truly {shown.names[i]}, predicted {shown.names[j]}"
         hidden = i == j and not selection.matrix.diagonal
         return "" if hidden else figure.words(values[i, j], normalise), said
 

@@ -1,4 +1,4 @@
-"""Two cells of the matrix side by side: the mean of each, how sure the network was (share of images, %), pictures."""
+"""Two cells of the matrix side by side: the mean of each, its confidence (share of images, %), pictures."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import theme
 from dashboard.analysis import confidence
-from dashboard.components import button, csv_link, dot, graph, plain, save_menu, tiles
+from dashboard.components import button, csv_link, dot, graph, help_line, plain, save_menu, tiles
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import words
@@ -42,7 +42,7 @@ def layout(services: Services, selection: Selection) -> html.Section:
     """Not there until a second cell is chosen."""
     head = html.Div(
         [
-            html.Div([html.H2("Contrast", className="card-title"), html.P(__doc__)]),
+            html.Div([html.H2("Contrast", className="card-title"), help_line(__doc__)]),
             html.Div([save_menu(), plain.place(f"{ID}-tools", className="row-ff")], className="tools"),
         ],
         className="card-h",
@@ -181,7 +181,7 @@ def head(run: RunData, selection: Selection, one: Selection, n: int) -> list:
         return [*mark, one if len(values) == 1 else f"{one} and {len(values) - 1} more"]
 
     total = len(run.predictions(one.split).ids)
-    title = [*names(one.true, "any class"), html.Span("→", className="faint"), *names(one.pred, "any guess")]
+    title = [*names(one.true, "any class"), html.Span("→", className="faint"), *names(one.pred, "any prediction")]
     if not one.true and not one.pred:
         title = ["The mistakes" if one.outcomes == ("wrong",) else "The selection"]
     said: list = [html.B(f"{n:,} "), words(n, total)]

@@ -1,4 +1,4 @@
-"""Bars are guesses, ticks are truths, right column the gap."""
+"""Bars are predicted classes (guesses), ticks are truths, right column the gap."""
 
 from dash import Dash, html
 
@@ -30,7 +30,7 @@ def register(app: Dash, services: Services) -> None:
         drawn = figure.bars(guesses, truths, run.classes, colours=colours, chosen=selection.pred, mode=mode)
         names, values = [], []
         for name, guessed, true in zip(run.classes, guesses.tolist(), truths.tolist(), strict=True):
-            words = f"{name} guessed {guessed} times, true {true} times"
+            words = f"{name} predicted {guessed} times, true {true} times"
             names.append(class_bars.name_button(selection.explicit(), "pred", name, words))
             values.append((f"{guessed:,}", gap(guessed - true)))
         return Bars(drawn, names, values)

@@ -1,4 +1,4 @@
-"""First line: the guess and its confidence in percent. Second: the label. Open one to see why."""
+"""First line: the predicted class and its confidence in percent. Second: the label. Open one to see why."""
 
 from dash import Dash, html
 

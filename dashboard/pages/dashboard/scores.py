@@ -48,7 +48,7 @@ def body(run: RunData, split: str) -> list:
                     html.Span([f"{100 * right / total:.1f}", html.Small("%")], className="hero-n"),
                     html.Div(
                         [
-                            html.H2(f"of {split} images named right{said}"),
+                            html.H2(f"of {split} images named right (accuracy){said}"),
                             html.P(
                                 f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
                                 className="quiet",
@@ -151,7 +151,7 @@ def stats(run: RunData, split: str, share, low, high, n) -> list:
             f"{loss.low:.3f} – {loss.high:.3f}",
         ),
         stat(
-            "Calibration error",
+            "Calibration error (ECE)",
             f"{100 * ece.value:.1f}",
             "%",
             whisker(ece.value, ece.low, ece.high, (0, max(0.06, 1.2 * ece.high))),

@@ -1,4 +1,4 @@
-"""A short training that begins with this run's weights, on all it learned from and on what you accepted."""
+"""Fine-tuning: a short training that begins with this run's weights, on all it learned from and what you accepted."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where each filter finds what it looks for in your picture: the brighter, the stronger."""
+"""Where each filter finds what it looks for in your picture (its feature map): the brighter, the stronger."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""Is it right as often as it says? On the dashed line it is; below it, it is too sure. A bin selects its images."""
+"""Reliability diagram: is it right as often as it says? Below the dashed line it is too sure. Bins select images."""
 
 from enum import StrEnum
 from typing import Any

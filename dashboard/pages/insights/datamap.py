@@ -1,4 +1,4 @@
-"""Easy at the top left, hard at the bottom, undecided at the right. Draw around a group to select it."""
+"""Easy at the top left, hard at the bottom, undecided (ambiguous) at the right. Draw around a group to select it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Each class as the network knows it: what it names right most surely, and what it names wrong most surely."""
+"""Each class as the network knows it: its most confident correct answers, and its most confident mistakes."""
 
 from enum import StrEnum
 from typing import Any

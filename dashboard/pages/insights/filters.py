@@ -1,4 +1,4 @@
-"""What each small window looks for: blue adds to its response, orange takes away, pale counts for nothing."""
+"""What each small window (filter) looks for: blue adds to its response, orange takes away, pale counts for nothing."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every image as the network sees it: near means alike. Turn it, rest on a point, click one to open it."""
+"""Every image as the network sees it (feature space): near means alike. Turn it, rest on a point, click to open."""
 
 from enum import StrEnum
 from typing import Any

@@ -27,8 +27,8 @@ class Ids(StrEnum):
 
 MOST = 12  # runs that the table holds, those with most answers
 HEAD = (
-    "Run", "Predictions", "Mean confidence", "Abstentions", "Unlike the training data", "Most answered",
-    "Drift: confidence", "Drift: classes", "p50 – p95",
+    "Run", "Predictions", "Mean confidence", "Abstentions", "Unlike the training data (OOD)", "Most answered",
+    "Drift (PSI): confidence", "Drift (PSI): classes", "p50 – p95",
 )  # fmt: skip
 
 

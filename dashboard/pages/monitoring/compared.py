@@ -1,4 +1,4 @@
-"""Bars: what was answered lately. Line and ticks: the same run on its test set. Where they part, something changed."""
+"""Bars: what was answered lately. Line and ticks: the same run on its test set. Where they part, there is drift."""
 
 from collections.abc import Sequence
 from enum import StrEnum

@@ -108,7 +108,7 @@ def stats(tally: Tally, base: drift.Baseline) -> list[Any]:
         stat("Predictions", f"{tally.n:,}", "", None, "in this stretch"),
         stat("Mean confidence", f"{100 * tally.confidence / tally.n:.1f}", " %", None, f"n = {tally.n:,}; {usual}"),
         share("Abstentions", Proportion(tally.abstained, tally.n), base.abstained),
-        share("Unlike the training data", Proportion(tally.unlike, tally.checked), base.unlike),
+        share("Unlike the training data (OOD)", Proportion(tally.unlike, tally.checked), base.unlike),
         stat("Latency, median", times[0], " ms", None, "of one picture"),
         stat("Latency, p95", times[1], " ms", None, f"p99 {times[2]} ms"),
     ]

@@ -1,4 +1,4 @@
-"""Whether live answers part from those on the test set by more than chance would have it."""
+"""Whether live answers part from those on the test set (drift) by more than chance would have it."""
 
 from enum import StrEnum
 from typing import Any
@@ -22,9 +22,9 @@ class Ids(StrEnum):
 
 KINDS = {"none": ("no drift", "good"), "some": ("some drift", "warn"), "much": ("much drift", "bad")}
 HOW = (
-    "The population stability index is Σ (p − q) ln(p / q) over bins, p live and q on test: by custom under 0.1 is no "
-    "change, up to 0.25 some, above that much. It is not called a change where chance alone would give half as much. "
-    "Kolmogorov–Smirnov: the largest distance between the two distributions of confidence; with many pictures a "
+    "The population stability index (PSI) is Σ (p − q) ln(p / q) over bins, p live and q on test: by custom under 0.1 "
+    "is no change, up to 0.25 some, above that much. It is not called a change where chance alone would give half as "
+    "much. Kolmogorov–Smirnov: the largest distance between the two distributions of confidence; with many pictures a "
     "small p goes with a small distance, so look at both."
 )
 
@@ -81,7 +81,7 @@ def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, 
         lines.append(
             html.Li(
                 [
-                    html.Div([html.B(f"{name}: stability index {found.value:.3f}"), badge(words, kind)]),
+                    html.Div([html.B(f"{name}: population stability index {found.value:.3f}"), badge(words, kind)]),
                     html.Span(f"chance gives about {found.chance:.3f} with n = {found.n:,}", className="faint small"),
                 ]
             )

@@ -133,8 +133,8 @@ def drawn(counts: np.ndarray, classes: list[str], mode: str) -> list[Any]:
     return [
         html.H3("Your pictures as a confusion matrix"),
         html.P(
-            [html.B(f"{share.percent} %"), f" named right ({share.span}, {share.count:,} of {share.n:,} whose folder "
-             "names a class; the interval is 95 %). Rows are your folders, columns guesses."],
+            [html.B(f"{share.percent} %"), f" named right (accuracy; {share.span}, {share.count:,} of {share.n:,} "
+             "whose folder names a class; the interval is 95 %). Rows are your folders, columns predicted classes."],
             className="small",
         ),
         html.Div([html.Div([grid], className="cm-view"), mistakes(counts, classes)], className="batch-lay"),
@@ -144,10 +144,10 @@ def drawn(counts: np.ndarray, classes: list[str], mode: str) -> list[Any]:
 
 def labels(counts: np.ndarray, classes: list[str]) -> list[dict]:
     """Row and column names that narrow the gallery, recall at the right, precision below."""
-    parts = [element("Span", ["yours ↓", element("Br"), "guess →"], className="axis", style={"gridArea": "1 / 1"})]
+    parts = [element("Span", ["yours ↓", element("Br"), "predicted →"], className="axis", style={"gridArea": "1 / 1"})]
     for i, name in enumerate(classes):
         for kind, place, field, said in (
-            ("cl", f"1 / {i + 2}", "data-batch-pred", "Show all guessed"),
+            ("cl", f"1 / {i + 2}", "data-batch-pred", "Show all predicted"),
             ("rl", f"{i + 2} / 1", "data-batch-true", "Show all of your folder"),
         ):
             parts.append(
@@ -194,13 +194,13 @@ def mistakes(counts: np.ndarray, classes: list[str]) -> html.Div | None:
 
 def table(counts: np.ndarray, classes: list[str]) -> html.Div:
     """One button a cell, arrow keys move; it narrows the gallery below."""
-    top = [html.Span("yours ↓ guess →", className="head-t")]
+    top = [html.Span("yours ↓ predicted →", className="head-t")]
     rows = [html.Div([*top, *(html.Span(c, className="head-t", title=c) for c in classes)], className="row-t")]
     for i, truth in enumerate(classes):
         line: list[Any] = [html.Span(truth, className="head-t", title=truth)]
         for j, guess in enumerate(classes):
             count = int(counts[i, j])
-            said = {"aria-label": f"{count} of your {truth}, guessed {guess}"}
+            said = {"aria-label": f"{count} of your {truth}, predicted {guess}"}
             where = {"data-batch-true": truth, "data-batch-pred": guess}
             line.append(html.Button(str(count), type="button", className="" if count else "zero", **where, **said))
         rows.append(html.Div(line, className="row-t"))

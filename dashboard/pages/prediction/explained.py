@@ -1,4 +1,4 @@
-"""Three ways of asking what in the picture spoke for the answer, and what for the class that came second."""
+"""Three ways of asking (attribution) what in the picture spoke for the answer, and what for the runner-up class."""
 
 from typing import Any
 

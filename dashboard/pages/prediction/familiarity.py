@@ -1,4 +1,4 @@
-"""The training pictures that the network finds most like this one."""
+"""The training pictures that the network finds most like this one: the nearest in its feature space."""
 
 from enum import StrEnum
 from typing import Any

@@ -127,7 +127,7 @@ def _top(run: RunData, said: np.ndarray) -> list[Any]:
         scaled: np.ndarray | None = prediction_sets.scaled(run, said[None])[0]
     except (Missing, Broken):
         scaled = None
-    head = [html.Td(), html.Th("As trained", scope="col")]
+    head = [html.Td(), html.Th("As trained", scope="col", title="Uncalibrated")]
     rows = []
     for i in np.argsort(-said, kind="stable")[:3].tolist():
         cells = [
@@ -138,7 +138,7 @@ def _top(run: RunData, said: np.ndarray) -> list[Any]:
             cells.append(html.Td(f"{probabilities.percent(float(scaled[i]))} %"))
         rows.append(html.Tr(cells))
     if scaled is not None:
-        head.append(html.Th("Calibrated", scope="col"))
+        head.append(html.Th("Calibrated", scope="col", title="By temperature scaling"))
     caption = html.Caption(f"Top {NUMBERS[len(rows)]}")
     return [html.Table([caption, html.Thead(html.Tr(head)), html.Tbody(rows)], className="top3")]
 
@@ -151,12 +151,12 @@ def _ways(run: RunData, selection: Selection) -> list[Any]:
     except (Missing, Broken) as problem:
         warmth, missing = "", str(problem)
     scalings = [
-        _choice("As trained", selection, on=selection.scaling is None, scaling=None),
+        _choice("As trained", selection, on=selection.scaling is None, title="Uncalibrated", scaling=None),
         _choice(
             "Calibrated",
             selection,
             on=selection.scaling is not None,
-            title=missing or f"Logits {warmth}",
+            title=missing or f"Temperature scaling: logits {warmth}",
             disabled=bool(missing),
             scaling="temperature",
         ),
@@ -168,8 +168,8 @@ def _ways(run: RunData, selection: Selection) -> list[Any]:
             className="way",
         )
         for words, name, buttons in (
-            ("Confidence", "Probabilities", scalings),
-            ("Set that holds the truth", "Level of the prediction set", levels),
+            ("Confidence: uncalibrated, or by temperature scaling", "Probabilities", scalings),
+            ("Set that holds the truth (conformal prediction)", "Level of the prediction set", levels),
         )
     ]
 

@@ -1,4 +1,4 @@
-"""The same picture in every plausible preparation, with the confidence as trained; choose one to see it above."""
+"""The same picture in every plausible preparation, with the uncalibrated confidence; choose one to see it above."""
 
 from collections import Counter
 from enum import StrEnum

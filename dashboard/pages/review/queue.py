@@ -1,9 +1,9 @@
-"""Most suspect first. Click to look, Ctrl or Shift to choose several; what you decide then is of all of them."""
+"""Label issues (confident learning), most suspect first. Click to look, Ctrl or Shift to choose and decide several."""
 
 from dash import Dash, Input, Output, html
 
 from dashboard.analysis.label_review import Queue, queue, split_of, sprites_url
-from dashboard.components import button, csv_link, dot, panel_states, plain
+from dashboard.components import button, csv_link, dot, help_line, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import chip
 from dashboard.data.run import RunData
@@ -19,7 +19,7 @@ TOOLS = "review-queue-tools"
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """A page of the queue."""
-    head = html.Div([html.Div([html.H2(id=TITLE, className="card-title"), html.P(__doc__)])], className="card-h")
+    head = html.Div([html.Div([html.H2(id=TITLE, className="card-title"), help_line(__doc__)])], className="card-h")
     body = html.Div(
         [
             plain.place(TOOLS, className="tools-row"),

@@ -4,7 +4,7 @@ import numpy as np
 from dash import Dash, Input, html
 
 from dashboard.analysis.label_review import Queue, image_url, queue
-from dashboard.components import dot, panel_states, plain
+from dashboard.components import dot, help_line, panel_states, plain
 from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
@@ -24,7 +24,7 @@ KEYS = 10  # classes that a digit stands for
 def layout(services: Services, selection: Selection) -> html.Article:
     """The image in front and the keys."""
     head = html.Div(
-        [html.Div([html.H2("Is this label right?", className="card-title"), html.P(__doc__)])], className="card-h"
+        [html.Div([html.H2("Is this label right?", className="card-title"), help_line(__doc__)])], className="card-h"
     )
     body = html.Div(
         [plain.place(BODY, className="front"), plain.place(PAD, className="pad")], className="sample", tabIndex="-1"

@@ -1,10 +1,10 @@
-"""The same answers counted twice: by the labels as they came, and by what was decided here. They are never mixed."""
+"""The same accuracy counted twice: by the labels as they came, and by what was decided here. They are never mixed."""
 
 from dash import Dash, Input, html
 
 from dashboard.analysis import label_review
 from dashboard.analysis.label_review import Counted, counted, split_of
-from dashboard.components import button, csv_link, dot, plain, whisker
+from dashboard.components import button, csv_link, dot, help_line, plain, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
@@ -16,7 +16,8 @@ FACE, BODY = "review-scores-face", "review-scores-body"
 def layout(services: Services, selection: Selection) -> html.Article:
     """As labelled and as reviewed, side by side."""
     head = html.Div(
-        [html.Div([html.H2("As labelled, as reviewed", className="card-title"), html.P(__doc__)])], className="card-h"
+        [html.Div([html.H2("As labelled, as reviewed", className="card-title"), help_line(__doc__)])],
+        className="card-h",
     )
     return html.Article([head, slot(FACE, "Counting"), plain.place(BODY)], className="ff-card", id="review-scores-card")
 

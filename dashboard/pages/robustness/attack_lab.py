@@ -1,4 +1,4 @@
-"""The smallest changes that mislead the network most, found along its own gradients; × 10, so that they can be seen."""
+"""Adversarial examples: the smallest changes that mislead the network most, along its own gradients; shown × 10."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Per cent of test images named right when every pixel may move by ε. Click a point to see the images that flip."""
+"""Adversarial accuracy: per cent named right when every pixel may move by ε. Click a point for images that flip."""
 
 from typing import Any
 

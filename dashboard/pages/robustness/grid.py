@@ -1,4 +1,4 @@
-"""Per cent of test images named right, by corruption and severity. Click a cell to see the images that flip."""
+"""Accuracy (per cent named right) by corruption and severity. Click a cell to see the images that flip."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Images that are in the data set twice, or nearly so. What is in train too was not seen for the first time."""
+"""Near-duplicates: images that are in the data set twice, or nearly so. What is in train too was seen before."""
 
 from typing import Any
 

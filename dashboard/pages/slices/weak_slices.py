@@ -1,4 +1,4 @@
-"""Groups of images that are named wrong more often than the rest, drawn before any answer was looked at."""
+"""Slices of images that are named wrong more often than the rest, drawn before any answer was looked at."""
 
 from enum import StrEnum
 from typing import Any

@@ -7,7 +7,7 @@ import pandas as pd
 from dash import Dash, Input, Output, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import button, csv_link, job_progress, plain
+from dashboard.components import button, csv_link, help_line, job_progress, plain
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
@@ -41,7 +41,7 @@ def layout(services: Services, selection: Selection) -> html.Div:
     return html.Div(
         [
             html.H3("Engines"),
-            html.P(__doc__, className="small quiet"),
+            help_line(__doc__, className="small quiet"),
             slot(Ids.FACE),
             plain.place(Ids.BODY, className="engines"),
             html.Div(

@@ -126,7 +126,7 @@ def _help(found: list[Row], total: int) -> str:
     images = f"{counts[0]:,} test images" if len(counts) == 1 else "the test images"
     shown = f"{len(found)} of {total} runs. " if len(found) != total else ""
     return (
-        f"{shown}Share of {images} named right with its 95 % interval, on one axis from {100 * low:.0f} % to "
+        f"{shown}Accuracy (of {images} named right) with its 95 % interval, on one axis from {100 * low:.0f} % to "
         f"{100 * high:.0f} %."
     )
 

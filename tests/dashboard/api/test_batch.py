@@ -38,7 +38,7 @@ def test_the_matrix_tells_n_and_intervals_and_every_cell_leads_to_its_pictures()
     counts = np.array([[4, 0, 1], [2, 0, 0], [0, 0, 3]])
     title, sentence, view, twin = batch.drawn(counts, CLASSES, "light")
     assert "confusion matrix" in words(title)
-    assert "70.0 % named right (39.7 – 89.2, 7 of 10" in words(sentence)
+    assert "70.0 % named right (accuracy; 39.7 – 89.2, 7 of 10" in words(sentence)
     labels = batch.labels(counts, CLASSES)
     assert "recall 80.0 % (37.6 – 96.4, 4 of 5)" in json.dumps(labels, ensure_ascii=False)
     cells = [one for one in twin._traverse() if getattr(one, "data-batch-pred", None)]

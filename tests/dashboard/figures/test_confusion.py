@@ -99,9 +99,9 @@ def test_colour_by_root_and_by_logarithm():
 def test_hover_says_what_a_share_is_of_and_how_sure():
     low, high = np.full((3, 3), 0.1), np.full((3, 3), 0.3)
     texts = confusion.heatmap(COUNTS, NAMES, ends=(low, high))["data"][0]["text"]
-    assert texts[0][1] == "<b>2</b> Shirt guessed Coat<br>20.0 % (10.0 – 30.0) of 10"
+    assert texts[0][1] == "<b>2</b> Shirt predicted Coat<br>20.0 % (10.0 – 30.0) of 10"
     wrong, right = confusion.heatmap(COUNTS, NAMES, normalise="column", right=np.array([8, 9, 4]))["data"][:2]
-    assert wrong["text"][0][1] == "<b>2</b> Shirt guessed Coat<br>18.2 % of 11 guessed Coat"
+    assert wrong["text"][0][1] == "<b>2</b> Shirt predicted Coat<br>18.2 % of 11 predicted Coat"
     assert "4 of them right" in right["text"][2][2]
     assert wrong["text"][2][2] == right["text"][0][1] == ""
 

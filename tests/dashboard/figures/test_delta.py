@@ -63,8 +63,8 @@ def test_every_cell_can_be_clicked_and_the_chosen_one_has_a_ring():
 
 def test_hover_tells_what_came_and_went():
     hover = heatmap(FIRST, SECOND, NAMES)["data"][0]["text"]
-    assert hover[0][1] == "<b>−4</b> Shirt guessed Coat<br>1 by A alone, 5 by B alone"
-    assert hover[2][2] == "<b>no change</b> Bag named right<br>0 by A alone, 0 by B alone"
+    assert hover[0][1] == "<b>−4</b> Shirt predicted Coat<br>1 by A alone, 5 by B alone"
+    assert hover[2][2] == "<b>no change</b> Bag named right (correct)<br>0 by A alone, 0 by B alone"
 
 
 def test_two_runs_that_say_the_same_can_be_drawn():

@@ -99,7 +99,7 @@ def test_by_keyboard_and_from_the_other_side(shipped, page, idle, pair):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     first, second = (int(counts[1, 1]) for counts in pair.confusions(Selection()))
-    said = f"{{:+d}}, truly {pair.a.classes[1]}, guessed {pair.a.classes[1]}: {{}} by A alone, {{}} by B alone"
+    said = f"{{:+d}}, truly {pair.a.classes[1]}, predicted {pair.a.classes[1]}: {{}} by A alone, {{}} by B alone"
     focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
     assert focused == said.format(first - second, first, second)
     page.keyboard.press("Enter")

@@ -470,7 +470,10 @@ def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(services, run):
 def test_the_badge_tells_usual_from_unusual(services):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
     strange = answer.ask(services, Selection(), picture.keep(url(png(noise)), ""), "auto").state
-    assert words(evidence.verdict(familiarity.look(services, strange)[0])) == "Unlike the training data"
+    assert (
+        words(evidence.verdict(familiarity.look(services, strange)[0]))
+        == "Unlike the training data (out of distribution)"
+    )
     badges = [words(evidence.verdict(familiarity.look(services, state_of(services, row))[0])) for row in range(5)]
     assert badges.count("Looks like the training data") >= 4
 

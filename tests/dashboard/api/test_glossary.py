@@ -1,0 +1,78 @@
+"""/glossary: every term with an address; every page's help texts lead to those that they use."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from dash import html
+from playwright.sync_api import Page, expect
+
+from dashboard.components import help_line
+from dashboard.format import glossary
+from dashboard.pages import PAGES
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    from dashboard.shell import create_app
+
+    return create_app(home=tmp_path_factory.mktemp("glossary-home"))
+
+
+def help_texts(layout) -> list[html.P]:
+    """The paragraphs beside the titles of cards; one with an id is some callback's."""
+    heads = (part for part in layout._traverse() if getattr(part, "className", None) == "card-h")
+    return [part for head in heads for part in head._traverse() if isinstance(part, html.P) and not hasattr(part, "id")]
+
+
+def links_of(paragraph: html.P) -> list[str]:
+    return [part.href for part in paragraph._traverse() if isinstance(part, html.A)]
+
+
+def test_a_sentence_leads_to_its_first_terms():
+    assert links_of(help_line("Nothing of the field.")) == []
+    shown = help_line("Recall, with 95 % interval.\n\nMore, of calibration.")
+    assert links_of(shown) == ["/glossary#recall", "/glossary#confidence-interval"]
+    assert len(links_of(help_line("Accuracy, recall, precision, F1"))) == 3
+
+
+def test_every_term_has_an_address_and_the_page_follows_the_theme(app):
+    client = app.server.test_client()
+    answer = client.get("/glossary")
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert 'data-bs-theme="light"' in answer.text
+    assert sorted(re.findall(r'<section id="([^"]+)"', answer.text)) == sorted(term.slug for term in glossary.TERMS)
+    assert "<em>Coverage</em>" in answer.text
+    assert not re.search(r'(?:href|src)="/', answer.text), "an address that a proxy's prefix would break"
+    for style in re.findall(r'href="(assets/[^"]+)"', answer.text):
+        with client.get(f"/{style}") as asset:
+            assert asset.status_code == 200, style
+    client.set_cookie("theme", "dark")
+    assert 'data-bs-theme="dark"' in client.get("/glossary").text
+
+
+@pytest.mark.parametrize("place", range(len(PAGES)), ids=[page.path for page in PAGES])
+def test_help_texts_link_the_terms_that_they_use(app, place):
+    slugs = {term.slug for term in glossary.TERMS}
+    texts = help_texts(app.validation_layout.children[1 + place])
+    assert texts
+    for text in texts:
+        words = text.children[0] if isinstance(text.children, list) else text.children
+        words = getattr(words, "children", words)
+        used = [term.slug for term in glossary.used(words)] if isinstance(words, str) else []
+        assert links_of(text) == [f"/glossary#{slug}" for slug in used[:3]], words
+        assert slugs >= set(used)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_page_reads_in_both_themes(shipped, new_page, mode):
+    page: Page = new_page()
+    page.context.add_cookies([{"name": "theme", "value": mode, "url": shipped}])
+    page.goto(f"{shipped}/glossary#recall")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", mode)
+    expect(page.locator("#recall")).to_be_in_viewport()
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert [v["id"] for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")] == []
+    page.get_by_role("link", name="Back to the app").click()
+    expect(page).to_have_url(f"{shipped}/")
