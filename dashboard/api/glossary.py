@@ -20,6 +20,7 @@ PAGE = """<!doctype html>
 {% endfor %}</head>
 <body>
 <a href="#main" class="skip">Skip to content</a>
+<div class="aurora" aria-hidden="true"></div>
 <header class="ff-nav"><div class="wrap"><a class="brand" href="./" aria-label="Fashion Forward, home">\
 <span class="mark"></span><span class="word">Fashion Forward</span></a></div></header>
 <main id="main" class="wrap page glossary" tabindex="-1">

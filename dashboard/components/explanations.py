@@ -60,7 +60,7 @@ def targets(probabilities: np.ndarray, classes: Sequence[str], label: int | None
     guess = int(order[0])
     known = label is not None and 0 <= label < len(classes)  # an answer's state comes back from the browser
     second = label if label is not None and known and label != guess else int(order[1])
-    first = "guess and label" if label == guess else "the guess"
+    first = "prediction and label" if label == guess else "the prediction"
     roles = (first, "the label" if second == label else "the runner-up")
     return [
         Target(i, classes[i], role, float(probabilities[i])) for i, role in zip((guess, second), roles, strict=True)

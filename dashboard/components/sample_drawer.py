@@ -65,7 +65,7 @@ def body() -> list:
         html.Div(id="sample-drawer-tags"),
         html.Div(
             [
-                html.H3("What spoke for which class"),
+                html.H3("What spoke for which class (attribution)"),
                 html.P(explanations.HELP, className="quiet small"),
                 explanations.layout(WHY),
             ],
@@ -220,6 +220,7 @@ def sample(
     where = single_url(run.picture_set, selection.split, selection.sample)
     said = f"Predicted by {run.title}" if pair else "Predicted"
     said += "" if run.epoch is None or selection.split == "reference" else f" after epoch {run.epoch}"
+    said += ", with its confidence (uncalibrated)"
     verdict = [
         html.Div(
             [

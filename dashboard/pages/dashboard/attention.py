@@ -43,7 +43,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
             field(
                 "About",
                 TARGET,
-                [{"value": "", "label": "each image's guess"}, {"value": "label", "label": "each image's label"}],
+                [{"value": "", "label": "each image's prediction"}, {"value": "label", "label": "each image's label"}],
             ),
         ],
         id=CONTROLS,

@@ -124,7 +124,7 @@ def answers(run: RunData, selection: Selection) -> list:
     left = selection.with_(conf=(0.0, selection.reject), reject=None, outcome=()) if selection.reject else None
     stats = [
         proportion("Coverage: it answers", found.coverage, f"{found.coverage.count:,} of {found.coverage.n:,}"),
-        proportion("Right among its answers (selective accuracy)", found.accuracy, f"n {found.accuracy.n:,}"),
+        proportion("Accuracy of its answers", found.accuracy, f"n {found.accuracy.n:,}"),
         html.Div(
             [
                 html.Span("Mistakes that stay", className="label"),

@@ -151,7 +151,7 @@ def stats(run: RunData, split: str, share, low, high, n) -> list:
             f"{loss.low:.3f} – {loss.high:.3f}",
         ),
         stat(
-            "Calibration error (ECE)",
+            "Calibration (ECE)",
             f"{100 * ece.value:.1f}",
             "%",
             whisker(ece.value, ece.low, ece.high, (0, max(0.06, 1.2 * ece.high))),

@@ -81,9 +81,9 @@ def rows(run: RunData, selection: Selection) -> list:
         ]
     head = html.Div(
         [
-            html.Span("class, share named right"),
+            html.Span("class, share named right (recall)"),
             html.Span("right, surest first"),
-            html.Span("wrong, surest first; below, the guess"),
+            html.Span("wrong, surest first; below, the predicted class"),
         ],
         className="ex-row ex-head",
         **{"aria-hidden": "true"},

@@ -39,11 +39,11 @@ def run(services):
 def test_the_second_class_is_the_label_or_the_runner_up():
     classes, shares = ["a", "b", "c"], np.array([0.2, 0.7, 0.1])
     right = explanations.targets(shares, classes, 1)
-    assert [(t.name, t.role) for t in right] == [("b", "guess and label"), ("a", "the runner-up")]
+    assert [(t.name, t.role) for t in right] == [("b", "prediction and label"), ("a", "the runner-up")]
     wrong = explanations.targets(shares, classes, 2)
-    assert [(t.name, t.role, t.share) for t in wrong] == [("b", "the guess", 0.7), ("c", "the label", 0.1)]
+    assert [(t.name, t.role, t.share) for t in wrong] == [("b", "the prediction", 0.7), ("c", "the label", 0.1)]
     upload = explanations.targets(shares, classes, None)
-    assert [(t.name, t.role) for t in upload] == [("b", "the guess"), ("a", "the runner-up")]
+    assert [(t.name, t.role) for t in upload] == [("b", "the prediction"), ("a", "the runner-up")]
 
 
 def test_layers_to_choose_from_make_maps():
