@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.promises import FULL
 
@@ -41,8 +42,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(SCRATCH, ignore_errors=True))
 
 
+# What takes longest, longest first: `make test` hands out whole files, and begins with these, so that none ends late.
+LONG = (
+    "faults/test_jobs.py", "faults/test_web.py", "faults/test_feedback.py", "cluster/test_cluster.py",
+    "faults/test_uploads.py", "faults/test_load.py", "cluster/test_web.py",
+    "test_browser.py", "dashboard/web/test_proxy_browser.py", "dashboard/pages/test_training_browser.py",
+    "dashboard/pages/test_insights_browser.py", "dashboard/pages/test_comparison_browser.py",
+    "dashboard/pages/test_prediction.py", "test_package.py", "test_architecture.py",
+)  # fmt: skip
+
+
+def turn(item: pytest.Item) -> int:
+    """Which of LONG it is in; then come other browser tests, then the rest."""
+    file = item.path.relative_to(TESTS).as_posix()
+    return LONG.index(file) if file in LONG else len(LONG) + (not file.endswith("_browser.py"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what drives a browser and what kills processes, so that `make test-unit` can leave them out."""
+    """Long files first; marks what drives a browser and what kills processes, for `make test-unit` to leave out."""
+    items.sort(key=turn)
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
@@ -71,10 +89,15 @@ def toy_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ml.pipeline import train
     from ml.training.config import TrainConfig
 
-    home = tmp_path_factory.mktemp("toy-home")
-    config = TrainConfig(model="compact_cnn", dataset=TOY, epochs=2, batch_size=64, augment=(), threads=1)
-    train(config, run_id=TOY_RUN, home=home, slow=True)
-    return home
+    home, base = tmp_path_factory.mktemp("toy-home"), tmp_path_factory.getbasetemp()
+    # one of xdist's workers trains it for all of them; each has a copy
+    trained = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    with FileLock(f"{trained}.lock"):
+        if not (trained / "complete").exists():
+            config = TrainConfig(model="compact_cnn", dataset=TOY, epochs=2, batch_size=64, augment=(), threads=1)
+            train(config, run_id=TOY_RUN, home=trained / "home", slow=True)
+            (trained / "complete").touch()
+    return Path(shutil.copytree(trained / "home", home, dirs_exist_ok=True))
 
 
 @pytest.fixture

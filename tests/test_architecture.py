@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONG
+
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("app", "dashboard", "fashion_forward", "ml")
 
@@ -300,6 +302,10 @@ def test_no_files_import_each_other_in_a_circle():
     assert not circles, f"these import each other: {circles}"
 
 
+def test_files_that_are_begun_with_exist():
+    assert not [name for name in LONG if not (ROOT / "tests" / name).is_file()]
+
+
 def test_figures_never_name_dash():
     for path in sources("dashboard/figures"):
         assert not any(within(name, ("dash", "dash_bootstrap_components")) for name in imports(path)), path
@@ -335,10 +341,9 @@ def test_importing_the_app_leaves_torch_unloaded():
 
 
 def test_reading_artifacts_and_jobs_never_loads_torch():
-    loaded = loaded_after("import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.jobs.queue")
-    assert not loaded & HEAVY
-    light = "import ml.jobs.cluster, ml.jobs.start, ml.inference.engines, ml.publishing.model_card"
-    assert not loaded_after(light) & HEAVY
+    files = "ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.inference.engines"
+    jobs = "ml.jobs.queue, ml.jobs.cluster, ml.jobs.start"
+    assert not loaded_after(f"import {files}, {jobs}, ml.publishing.model_card") & HEAVY
 
 
 def test_what_rooms_may_name_directly_never_loads_torch():

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
@@ -63,15 +63,15 @@ def start(home, no_artifacts, tmp_path):
         child = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         started.append((child, log))
         address = f"http://127.0.0.1:{port}"
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + promised(30)
         while time.monotonic() < limit:
             try:
                 if send(address, "/health")[0] == 200:
                     return child, address
-            except URLError:
+            except OSError:  # nobody listens yet, or a listening port that does not answer yet
                 time.sleep(0.1)
             assert child.poll() is None, (tmp_path / f"{port}.log").read_text()
-        raise AssertionError("the app did not start in 30 s")
+        raise AssertionError("the app did not start in time")
 
     yield run
     for child, log in started:
