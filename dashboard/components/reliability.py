@@ -104,7 +104,15 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
             value = html.B(f"{factor * values[scaling][metric]:.{digits}f}{unit}")
             cells.append(html.Td([value, html.Span(doubt, className="faint")], className="r"))
         lines.append(html.Tr([html.Td(name), *cells]))
-    found: list = [html.Div(html.Table(html.Tbody(lines)), className="tablewrap", role="group")]
+    found: list = [
+        html.Div(
+            html.Table(html.Tbody(lines)),
+            className="tablewrap",
+            tabIndex="0",
+            role="group",
+            **{"aria-label": "Calibration measures"},
+        )
+    ]
     if temperature is not None:
         t = float(temperature.value)
         mood = (

@@ -17,7 +17,6 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from dashboard.pages import PAGES
-from ml.jobs import worker
 from tests.charts import rest_on
 from tests.conftest import TOY, nothing_shipped, served
 
@@ -92,7 +91,7 @@ def proxied(toy_home, tmp_path_factory):
     folder, homes = tmp_path_factory.mktemp("proxied"), []
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setenv(worker.IDLE, "2")
+        patch.setenv("FASHION_WORKER_IDLE", "2")
         patch.setattr(fashion_mnist, "find", lambda: None)
         addresses = []
         for name, value in (("FASHION_PROXIES", "1"), ("FASHION_PREFIX", ALONE)):
@@ -139,13 +138,13 @@ def test_everything_is_found_beneath_the_prefix(proxied, page, idle, outside, tm
 
     page.goto(at + "/")
     for chosen in (*PAGES[1:], PAGES[0]):
-        page.locator(f"#app-links a[data-page='{chosen.PATH}']").click()
-        expect(page.locator("#app-links [aria-current]")).to_have_text(chosen.TITLE)
-        expect(page).to_have_url(at + chosen.PATH)
+        page.locator(f"#app-links a[data-page='{chosen.path}']").click()
+        expect(page.locator("#app-links [aria-current]")).to_have_text(chosen.title)
+        expect(page).to_have_url(at + chosen.path)
         page.wait_for_selector("h1")
         rest()
     page.go_back()
-    expect(page.locator("#app-links [aria-current]")).to_have_text(PAGES[-1].TITLE)
+    expect(page.locator("#app-links [aria-current]")).to_have_text(PAGES[-1].title)
     page.go_forward()
     rest()
 
@@ -223,4 +222,4 @@ def test_the_prefix_without_a_slash_leads_to_the_app(proxied, new_page, idle):
         page.goto(proxied + prefix.rstrip("/"))
         expect(page).to_have_url(proxied + prefix)
         page.wait_for_function(idle)
-        expect(page.locator("#app-links [aria-current]")).to_have_text(PAGES[0].TITLE)
+        expect(page.locator("#app-links [aria-current]")).to_have_text(PAGES[0].title)
