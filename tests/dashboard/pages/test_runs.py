@@ -108,7 +108,7 @@ def test_every_run_has_a_row_with_its_numbers(client, two):
     assert names(made) == ["toy", "second"]
     for words in ("in use", "Use second", "2.5 MB", "1.50 ms", "default", "Macro-F1", "ECE"):
         assert words in text
-    assert "Share of 400 test images" in made["training-runs-help"]["children"]
+    assert "Accuracy (of 400 test images" in made["training-runs-help"]["children"]
     result = json.loads((two / "runs" / "toy" / "manifest.json").read_text())["results"]["test"]
     assert f"{100 * result['correct'] / result['n']:.1f}" in text
 
