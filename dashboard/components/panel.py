@@ -23,11 +23,18 @@ def slot(face: str, waiting: str = "") -> html.Div:
     return html.Div(panel_states.loading(waiting) if waiting else None, id=face, className="face-slot")
 
 
-def panel_callback(app: Dash, face: str, *arguments: Any, **options: Any) -> Callable[[Callable], Callable]:
+def panel_callback(
+    app: Dash,
+    face: str,
+    *arguments: Any,
+    without: Callable[[Missing | Broken], tuple] | None = None,
+    **options: Any,
+) -> Callable[[Callable], Callable]:
     """app.callback for a panel. face: the id of its slot; arguments: Outputs, then Inputs and States, positional.
 
     The function returns its outputs (a tuple when there are several). Missing becomes the empty face with its command,
-    Broken and anything else the error face with a number that is in the log; the outputs then stay as they were.
+    Broken and anything else the error face with a number that is in the log; the outputs then stay as they were, or
+    are what `without` makes of a Missing or Broken.
     """
     outputs = [argument for argument in arguments if isinstance(argument, Output)]
     inputs = [argument for argument in arguments if isinstance(argument, Input | State)]
@@ -40,10 +47,11 @@ def panel_callback(app: Dash, face: str, *arguments: Any, **options: Any) -> Cal
                 result = function(*values)
             except PreventUpdate:
                 raise
-            except Missing as missing:
-                return (panel_states.empty(str(missing), missing.command), *still)
-            except Broken as broken:
-                return (panel_states.error(str(broken)), *still)
+            except (Missing, Broken) as problem:
+                shown = map(placed, outputs, without(problem)) if without else still
+                if isinstance(problem, Missing):
+                    return (panel_states.empty(str(problem), problem.command), *shown)
+                return (panel_states.error(str(problem)), *shown)
             except Exception:
                 number = secrets.token_hex(4)
                 log.exception("panel %s failed, error %s", face, number)

@@ -40,44 +40,43 @@ def curves(
     low, high, step = value_axis([*values.values(), *ends], share)
     edge = 0.003 * (high - low)  # plotly leaves out a gridline that lies on the border
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    figure = go.Figure()
+    traces = []
     if ends:
-        figure.add_scatter(
+        traces.append(go.Scatter(
             x=[*epoch, *epoch[::-1]], y=[*ends[1], *ends[0][::-1]], fill="toself", fillcolor=alpha(p.accent, 0.14),
             line={"width": 0}, mode="lines", hoverinfo="skip",
-        )  # fmt: skip
+        ))  # fmt: skip
     lines = {
         "train": {"color": p.ink_3, "width": 1.6, "dash": "4px,3px"},
         "validation": {"color": p.accent, "width": 2.2},
     }
     for part, line in lines.items():
-        figure.add_scatter(
+        traces.append(go.Scatter(
             x=epoch, y=values[part], mode="lines", line={**line, "shape": "linear"},
             hovertemplate=_hover(part, measure, ends),
             customdata=_texts(values[part], ends if part == "validation" else (), share),
-        )  # fmt: skip
+        ))  # fmt: skip
     if len(epoch):
-        figure.add_scatter(
+        traces.append(go.Scatter(
             x=[int(epoch[-1])] * 2, y=[float(values[part][-1]) for part in lines], mode="markers", hoverinfo="skip",
             cliponaxis=False,
             marker={"size": 6.8, "color": [line["color"] for line in lines.values()]},
-        )  # fmt: skip
-    figure.update_layout(
-        template=template(mode), margin={"l": 34, "r": 76, "t": 8, "b": 30}, annotations=_ends(
-            epoch, values, lines, share, (height - 32) / (high - low)
-        ),
-        xaxis={
+        ))  # fmt: skip
+    layout = {
+        "template": template(mode), "margin": {"l": 34, "r": 76, "t": 8, "b": 30},
+        "annotations": _ends(epoch, values, lines, share, (height - 32) / (high - low)),
+        "xaxis": {
             "range": [1 - 0.02 * (last - 1), last], "tickvals": epoch_ticks(last), "ticklabelstandoff": 8,
             "showgrid": False, "fixedrange": True,
             "ticktext": ["epoch 1" if tick == 1 else f"{tick}" for tick in epoch_ticks(last)],
         },
-        yaxis={
+        "yaxis": {
             "range": [low - edge, high + edge], "tick0": low, "dtick": step, "fixedrange": True, "zeroline": True,
             "zerolinecolor": p.grid, "showticklabels": bool(len(epoch)),
             "zerolinewidth": 1, "tickformat": ".0f" if share else f".{digits}f",
         },
-    )  # fmt: skip
-    return figure
+    }  # fmt: skip
+    return go.Figure(traces, layout)
 
 
 def _hover(part: str, measure: str, ends: tuple) -> str:

@@ -32,25 +32,23 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
     for place, i in enumerate(order):
         name = f"{cut(classes[i], LONGEST)} ✓" if i == truth else cut(classes[i], LONGEST)
         names.append(f'<b style="color:{p.ink}">{name}</b>' if place == 0 else name)
-    figure = go.Figure(
-        [
-            go.Bar(
-                x=[1] * len(places),
-                y=places,
-                orientation="h",
-                marker={"color": p.well, "line": {"width": 0}},
-                hoverinfo="skip",
-            ),
-            go.Bar(
-                x=[max(float(probabilities[i]), 0.004) for i in order],  # a sliver keeps every class visible
-                y=places,
-                orientation="h",
-                marker={"color": [colours[i] for i in order], "line": {"width": 0}, "cornerradius": 2},
-                customdata=[[classes[i], f"{100 * float(probabilities[i]):.4g}"] for i in order],
-                hovertemplate="<b>%{customdata[1]} %</b> %{customdata[0]}<extra></extra>",
-            ),
-        ]
-    )
+    traces = [
+        go.Bar(
+            x=[1] * len(places),
+            y=places,
+            orientation="h",
+            marker={"color": p.well, "line": {"width": 0}},
+            hoverinfo="skip",
+        ),
+        go.Bar(
+            x=[max(float(probabilities[i]), 0.004) for i in order],  # a sliver keeps every class visible
+            y=places,
+            orientation="h",
+            marker={"color": [colours[i] for i in order], "line": {"width": 0}, "cornerradius": 2},
+            customdata=[[classes[i], f"{100 * float(probabilities[i]):.4g}"] for i in order],
+            hovertemplate="<b>%{customdata[1]} %</b> %{customdata[0]}<extra></extra>",
+        ),
+    ]
     values = [
         {
             "x": 1, "xref": "paper", "xanchor": "right", "xshift": 46, "y": place, "yref": "y", "showarrow": False,
@@ -60,13 +58,13 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
         for place, i in enumerate(order)
     ]  # fmt: skip
     longest = min(max(len(name) for name in classes), LONGEST)
-    figure.update_layout(
-        template=template(mode), height=height(len(classes)), barmode="overlay", bargap=0.52, annotations=values,
-        margin={"l": min(150, 18 + 7 * longest), "r": 48, "t": EDGE, "b": EDGE},
-        xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
-        yaxis={
+    layout = {
+        "template": template(mode), "height": height(len(classes)), "barmode": "overlay", "bargap": 0.52,
+        "annotations": values, "margin": {"l": min(150, 18 + 7 * longest), "r": 48, "t": EDGE, "b": EDGE},
+        "xaxis": {"range": [0, 1], "visible": False, "fixedrange": True},
+        "yaxis": {
             "range": [len(places) - 0.5, -0.5], "tickvals": places, "ticktext": names, "showgrid": False,
             "fixedrange": True, "tickfont": {"size": 12, "color": p.ink_2}, "ticklabelstandoff": 6,
         },
-    )  # fmt: skip
-    return figure
+    }  # fmt: skip
+    return go.Figure(traces, layout)

@@ -143,20 +143,20 @@ def standalone(
     named: (name, colour) of each group; words: one text a point; title: what this is of.
     """
     p = palette(mode)
-    figure = go.Figure()
+    traces = []
     for number, (name, colour) in enumerate(named):
         rows = np.flatnonzero(group == number)
-        figure.add_scatter3d(
+        traces.append(go.Scatter3d(
             **_xyz(points[rows]), mode="markers", name=name, text=[words[int(i)] for i in rows],
             hovertemplate="%{text}<extra></extra>",
             marker={"size": 3, "opacity": 0.7, "color": colour, "line": {"width": 0}},
-        )  # fmt: skip
-    figure.update_layout(
-        template=template(mode), scene=_scene(variance, mode), paper_bgcolor=p.ground, showlegend=True,
-        legend={"itemsizing": "constant", "font": {"color": p.ink_2}}, margin={"l": 0, "r": 0, "t": 48, "b": 0},
-        title={"text": title, "font": {"size": 15, "color": p.ink}, "x": 0.02},
-    )  # fmt: skip
-    return figure
+        ))  # fmt: skip
+    layout = {
+        "template": template(mode), "scene": _scene(variance, mode), "paper_bgcolor": p.ground, "showlegend": True,
+        "legend": {"itemsizing": "constant", "font": {"color": p.ink_2}}, "margin": {"l": 0, "r": 0, "t": 48, "b": 0},
+        "title": {"text": title, "font": {"size": 15, "color": p.ink}, "x": 0.02},
+    }  # fmt: skip
+    return go.Figure(traces, layout)
 
 
 def _xyz(points: np.ndarray) -> dict[str, np.ndarray]:

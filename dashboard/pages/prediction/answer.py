@@ -14,6 +14,7 @@ from dashboard.components import graph, panel_states, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
 from dashboard.figures import probabilities
 from dashboard.pages.prediction import address, picture, preparation, request, samples
+from dashboard.pages.prediction import feedback as feedback_card
 from dashboard.pages.prediction.answer_state import Ids, seen, truth_of
 from dashboard.pages.prediction.told_answer import Told, classes_title, readable, told
 from dashboard.services import feedback, uploads
@@ -138,6 +139,7 @@ OUTPUTS = {
     "caption": Output(picture.Ids.CAPTION, "children"),
     "steps": plain.children(preparation.Ids.STEPS),
     "summary": Output(preparation.Ids.SUMMARY, "children"),
+    "form": plain.children(feedback_card.Ids.FORM),  # here, for a callback of its own would ask once more an answer
 }
 
 
@@ -209,7 +211,7 @@ def register(app: Dash, services: Services) -> None:
         search: Any, asked: Any, kept: Any, mode: Any, off: Any, hand: Any, engine: Any
     ) -> dict[str, Any]:
         shown = ask(services, Selection.parse(search), kept, mode, off, hand, engine)
-        return {**vars(shown), "told": vars(shown.told)}
+        return {**vars(shown), "told": vars(shown.told), "form": feedback_card.form(services, shown.state)}
 
     # told another way, the picture need not travel again
     @app.callback(

@@ -1,9 +1,10 @@
 """The training pictures that the network finds most like this one: the nearest in its feature space."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, html, no_update
 
 from dashboard.components import card, dot, evidence, explanations
 from dashboard.components.panel import panel_callback, slot
@@ -38,53 +39,69 @@ def layout(services: Services, selection: Selection) -> html.Article:
 def register(app: Dash, services: Services) -> None:
     """Neighbours; meter and badge."""
 
+    # one question for both cards: each more would cost the browser 10 ms of every answer
     @panel_callback(
         app,
         Ids.FACE,
         Output(Ids.GRID, "children"),
         Output(Ids.SUMMARY, "children"),
         Output(Ids.RIVAL, "children"),
-        Input(answer_state.Ids.STATE, "data"),
-    )
-    def list_neighbours(state: Any) -> tuple[Any, Any, Any]:
-        return (*neighbours(services, state), second(services, state))
-
-    @app.callback(
         Output(answer_state.Ids.BADGE, "children"),
         Output(answer_state.Ids.UNUSUAL, "children"),
         Input(answer_state.Ids.STATE, "data"),
+        without=unknown,
     )
-    def show_familiarity(state: Any) -> tuple[Any, Any]:
-        try:
-            found, _ = look(services, state)
-        except (Missing, Broken) as problem:  # without reference features there is an answer but no doubt about it
-            return None, [html.H3("How unusual is this picture?"), html.P(str(problem), className="faint small")]
-        return evidence.verdict(found), evidence.meter(found)
+    def show_neighbours(state: Any) -> tuple[Any, ...]:
+        seen = look(services, state)
+        return (
+            *neighbours(services, seen),
+            second(services, seen),
+            evidence.verdict(seen.familiarity),
+            evidence.meter(seen.familiarity),
+        )
 
 
-def second(services: Services, state: Any) -> list[Any]:
-    """The nearest picture of the class that came second, and a warning where one is nearly the same picture."""
+def unknown(problem: Missing | Broken) -> tuple[Any, ...]:
+    """Without reference features there is an answer, but no doubt about it: tiles, summary, rival, badge, meter."""
+    return (
+        no_update,
+        no_update,
+        no_update,
+        None,
+        [html.H3("How unusual is this picture?"), html.P(str(problem), className="faint small")],
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Where a picture stands in the feature space, its answer once more, and the class held against that."""
+
+    familiarity: Familiarity
+    answer: Answer
+    rival: explanations.Target
+
+
+def look(services: Services, state: Any) -> Seen:
+    """For the picture of an answer's state. Raises Missing or Broken."""
     run, image = answer_state.seen(state)
-    again = services.predictor.predict(run, image)
-    target = explanations.targets(again.probabilities, again.classes, answer_state.truth_of(state))[1]
-    found = services.ood.familiarity(run, again.prepared.image, rival=target.id)
-    twin = services.ood.near_duplicate(run, again.prepared.image)
+    answer = services.predictor.predict(run, image)
+    target = explanations.targets(answer.probabilities, answer.classes, answer_state.truth_of(state))[1]
+    return Seen(services.ood.familiarity(run, answer.prepared.image, rival=target.id), answer, target)
+
+
+def second(services: Services, seen: Seen) -> list[Any]:
+    """The nearest picture of the class that came second, and a warning where one is nearly the same picture."""
+    run = seen.answer.run
+    twin = services.ood.near_duplicate(run, seen.answer.prepared.image)
     return [
-        *evidence.rival(services.store.open(run), found, target.id, target.role),
+        *evidence.rival(services.store.open(run), seen.familiarity, seen.rival.id, seen.rival.role),
         *evidence.warning([("reference", *twin)] if twin else []),
     ]
 
 
-def look(services: Services, state: Any) -> tuple[Familiarity, Answer]:
-    """Where the picture of an answer's state stands, and the answer once more. Raises Missing or Broken."""
-    run, image = answer_state.seen(state)
-    again = services.predictor.predict(run, image)
-    return services.ood.familiarity(run, again.prepared.image), again
-
-
-def neighbours(services: Services, state: Any) -> tuple[list[Any], str]:
+def neighbours(services: Services, seen: Seen) -> tuple[list[Any], str]:
     """Tiles and their summary."""
-    found, again = look(services, state)
+    found, again = seen.familiarity, seen.answer
     view = services.store.open(again.run)
     pictures = view.pictures("reference")
     ids = [int(i) for i in found.neighbour_ids]

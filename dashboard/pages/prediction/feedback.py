@@ -42,12 +42,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
 
 
 def register(app: Dash, services: Services) -> None:
-    """The form of an answer; its pictures stay in the browser until they are sent."""
-
-    @app.callback(plain.children(Ids.FORM), Input(answer_state.Ids.STATE, "data"))
-    def draw_form(state: Any):
-        return form(services, state)
-
+    """The pictures of an answer stay in the browser until they are sent; its form comes with the answer."""
     app.clientside_callback(
         ClientsideFunction("feedback", "hold"),
         Output(Ids.HELD, "data"),

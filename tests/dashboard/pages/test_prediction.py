@@ -424,7 +424,7 @@ def test_the_veil_belongs_to_the_answer(services):
 
 def test_neighbours_and_meter_agree_with_the_tables(services, run):
     state = state_of(services, 3)
-    tiles, summary = familiarity.neighbours(services, state)
+    tiles, summary = familiarity.neighbours(services, familiarity.look(services, state))
     recorded = run.neighbours("test", 3)
     assert len(tiles) == len(recorded)
     assert f"{recorded['distance'].iloc[0]:.2f}" in words(tiles[0])
@@ -432,7 +432,7 @@ def test_neighbours_and_meter_agree_with_the_tables(services, run):
     ids = [run.pictures("reference").row(int(i)) for i in recorded["neighbour_id"]]
     alike = sum(labels[ids] == run.predictions("test").predicted[3])
     assert summary.startswith(f"{alike} of {len(tiles)} are labelled")
-    found, _ = familiarity.look(services, state)
+    found = familiarity.look(services, state).familiarity
     assert f"{found.percentile:.0f} % of {found.n:,} validation images" in words(evidence.meter(found))
 
 
@@ -462,7 +462,7 @@ def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(services, run):
     pictures = run.pictures("reference")
     brighter = np.clip(pictures.images[7].astype(int) + 6, 0, 255).astype(np.uint8)
     given = answer.ask(services, Selection(), picture.keep(url(png(brighter)), ""), "auto").state
-    said = words(familiarity.second(services, given))
+    said = words(familiarity.second(services, familiarity.look(services, given)))
     assert f"training image {pictures.ids[7]} (distance 0.0" in said
     assert "Nearest of the runner-up" in said
 
@@ -471,10 +471,12 @@ def test_the_badge_tells_usual_from_unusual(services):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
     strange = answer.ask(services, Selection(), picture.keep(url(png(noise)), ""), "auto").state
     assert (
-        words(evidence.verdict(familiarity.look(services, strange)[0]))
+        words(evidence.verdict(familiarity.look(services, strange).familiarity))
         == "Unlike the training data (out of distribution)"
     )
-    badges = [words(evidence.verdict(familiarity.look(services, state_of(services, row))[0])) for row in range(5)]
+    badges = [
+        words(evidence.verdict(familiarity.look(services, state_of(services, row)).familiarity)) for row in range(5)
+    ]
     assert badges.count("Looks like the training data") >= 4
 
 

@@ -44,9 +44,8 @@ def ask_every_panel(services, image):
     panels = [
         lambda: answer.retold(services, Selection(), shown.state),
         lambda: saliency.overlay(services, shown.state, "grad-cam"),
-        lambda: familiarity.neighbours(services, shown.state),
-        lambda: familiarity.second(services, shown.state),
-        lambda: familiarity.look(services, shown.state),
+        lambda: familiarity.neighbours(services, familiarity.look(services, shown.state)),
+        lambda: familiarity.second(services, familiarity.look(services, shown.state)),
         lambda: services.ood.unlike("toy", image),
     ]
     with ThreadPoolExecutor(len(panels)) as pool:
