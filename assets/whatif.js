@@ -308,7 +308,8 @@
       label.className = flips ? 'flip' : '';
     });
     const now = list.children[at];
-    if (now && list.scrollWidth > list.clientWidth) list.scrollLeft = now.offsetLeft - list.offsetLeft - list.clientWidth / 2;
+    /* one step alone never overflows, and to ask would lay the page out in the middle of an answer */
+    if (now && steps.length > 1 && list.scrollWidth > list.clientWidth) list.scrollLeft = now.offsetLeft - list.offsetLeft - list.clientWidth / 2;
     const can = { undo: at > 0, redo: at < steps.length - 1, reset: Boolean(steps[at].text), use: Boolean(steps[at].text) };
     for (const [act, on] of Object.entries(can)) document.querySelector(`#${CARD} [data-whatif-act=${act}]`).disabled = !on;
   }

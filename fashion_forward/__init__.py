@@ -3,6 +3,7 @@
 In the installed package this folder also holds what lies beside it in a checkout: artifacts/ and assets/.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(arguments: list[str]) -> int:
     """Serve the app until it is stopped. Ends the process with a sentence where it cannot listen."""
+    gc.disable()  # until server.warm, as in app.py
     from dashboard.web import server
 
     options = server.options(arguments, program="fashion-forward serve")  # a busy port ends it before slow imports

@@ -6,6 +6,7 @@ import copy
 import ctypes
 import errno
 import functools
+import gc
 import ipaddress
 import logging
 import os
@@ -120,12 +121,17 @@ def take(host: str, port: int) -> socket.socket:
 
 
 def warm(app: Dash) -> Flask:
-    """The WSGI server of `app` after its first request: Dash answers concurrent first requests with errors."""
+    """The WSGI server of `app` after its first request: Dash answers concurrent first requests with errors.
+
+    Garbage is collected from here on, and never looked for among what the start made, which stays.
+    """
     with app.server.test_client() as client:
         for path in ("/_dash-dependencies", "/_dash-layout", "/"):
             response = client.get(path, headers=_own_credentials())
             if response.status_code != 200:
                 raise RuntimeError(f"the app answered {response.status_code} to its first request for {path}")
+    gc.freeze()
+    gc.enable()
     return app.server
 
 
