@@ -1,8 +1,8 @@
 """The frame every page stands in: the Dash object, navigation, run picker, theme, sample drawer."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import plotly.io as pio
 from dash import Dash, Input, Output, State, dcc, html
 from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.exceptions import PreventUpdate
@@ -57,6 +57,7 @@ class App(Dash):
     """Dash whose page comes in the reader's theme, and with a colour for every class, from the first byte on."""
 
     store: Store
+    whole: Callable[[], html.Div]  # the frame and every page at once: all that callbacks may name
     launcher: BaseBackgroundCallbackManager
 
     def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
@@ -72,7 +73,6 @@ class App(Dash):
 
 def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_only: bool = False) -> App:
     """The app over a folder of artifacts (the shipped one when None) and a home for this user's runs."""
-    pio.templates.default = None  # each figure names its own
     try:
         jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
         pace = Limits.read().rate
@@ -97,10 +97,12 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         on_error=errors.on_error,
         add_log_handler=False,
         background_callback_manager=jobs.manager,
+        # or every page load would carry all pages, 330 KB, for the browser to hold callbacks against; a test does
+        suppress_callback_exceptions=True,
     )
     app.store, app.launcher = store, jobs.manager
     app.layout = lambda: frame(services)
-    app.validation_layout = html.Div([frame(services), *(page.layout(services, Selection()) for page in PAGES)])
+    app.whole = lambda: html.Div([frame(services), *(page.layout(services, Selection()) for page in PAGES)])
     # the browser asks in this order: first what every click waits for
     selection_bar.register(app, services)
     for page in PAGES:

@@ -131,7 +131,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
          "dashboard.web", *TORCHLESS),
         "one folder a page, one file a panel",
     ),
-    "dashboard.web": (("ml.settings",), "the server: security, rate limits, compression, how it is started"),
+    "dashboard.web": (
+        ("ml.settings", "ml.system"),
+        "the server: security, rate limits, compression, how it is started",
+    ),
     "ml.settings": ((), "every environment variable once: name, type, default, meaning"),
     "ml.system": (
         ("ml.settings",),

@@ -19,9 +19,7 @@ def test_every_chart_type_is_in_it():
         "core"
     }
     source = "\n".join(path.read_text() for path in (ROOT / "dashboard").rglob("*.py"))
-    used = {
-        name.lower() for name in re.findall(r"go\.(Bar|Scatter3d|Scattergl|Scatter|Heatmap|Histogram|Image)\b", source)
-    }
+    used = set(re.findall(r'\btrace\(\s*"(\w+)"', source))
     used |= set(re.findall(r'"type": "(bar|heatmap|histogram|image|pie|scatter3d|scattergl|scatter)"', source))
     assert used <= registered | {"scatter"}
     assert used >= {"bar", "heatmap", "scatter", "scatter3d"}

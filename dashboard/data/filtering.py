@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 
 from dashboard.data.readers import RunReaders
 from dashboard.records.slices import PREFIX
@@ -79,6 +78,8 @@ class RunFilters(RunReaders):
             keep &= np.isin(predictions.ids, selection.ids)
         if selection.lasso and "lasso" not in without:
             points = self.plane(selection.split, selection.lasso.plot)
+            import shapely  # 3 MB that only a lasso needs
+
             outline = shapely.make_valid(shapely.Polygon(selection.lasso.vertices))
             shapely.prepare(outline)
             keep &= shapely.contains_xy(outline, points[:, 0], points[:, 1])

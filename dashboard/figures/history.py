@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
+from dashboard.figures.traces import trace
 from dashboard.theme import alpha, palette, template
 
 MEASURES = ("loss", "accuracy")
@@ -21,7 +21,7 @@ def curves(
     epochs: int | None = None,
     interval: tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray] | None = None,
     height: int = 300,
-) -> go.Figure:
+) -> dict[str, Any]:
     """history: columns epoch, train_<measure>, validation_<measure> (a frame or a mapping), one row an epoch.
 
     measure: loss (mean cross-entropy, nats) or accuracy (0..1). epochs: where the axis ends; the last row's when None.
@@ -42,24 +42,24 @@ def curves(
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     traces = []
     if ends:
-        traces.append(go.Scatter(
-            x=[*epoch, *epoch[::-1]], y=[*ends[1], *ends[0][::-1]], fill="toself", fillcolor=alpha(p.accent, 0.14),
-            line={"width": 0}, mode="lines", hoverinfo="skip",
+        traces.append(trace(
+            "scatter", x=[*epoch, *epoch[::-1]], y=[*ends[1], *ends[0][::-1]], mode="lines", hoverinfo="skip",
+            line={"width": 0}, fill="toself", fillcolor=alpha(p.accent, 0.14),
         ))  # fmt: skip
     lines = {
         "train": {"color": p.ink_3, "width": 1.6, "dash": "4px,3px"},
         "validation": {"color": p.accent, "width": 2.2},
     }
     for part, line in lines.items():
-        traces.append(go.Scatter(
-            x=epoch, y=values[part], mode="lines", line={**line, "shape": "linear"},
+        traces.append(trace(
+            "scatter", x=epoch, y=values[part], mode="lines", line={**line, "shape": "linear"},
             hovertemplate=_hover(part, measure, ends),
             customdata=_texts(values[part], ends if part == "validation" else (), share),
         ))  # fmt: skip
     if len(epoch):
-        traces.append(go.Scatter(
-            x=[int(epoch[-1])] * 2, y=[float(values[part][-1]) for part in lines], mode="markers", hoverinfo="skip",
-            cliponaxis=False,
+        traces.append(trace(
+            "scatter", x=[int(epoch[-1])] * 2, y=[float(values[part][-1]) for part in lines], mode="markers",
+            hoverinfo="skip", cliponaxis=False,
             marker={"size": 6.8, "color": [line["color"] for line in lines.values()]},
         ))  # fmt: skip
     layout = {
@@ -76,7 +76,7 @@ def curves(
             "zerolinewidth": 1, "tickformat": ".0f" if share else f".{digits}f",
         },
     }  # fmt: skip
-    return go.Figure(traces, layout)
+    return {"data": traces, "layout": layout}
 
 
 def _hover(part: str, measure: str, ends: tuple) -> str:

@@ -1,11 +1,12 @@
 """How sure is the network of each class?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from dashboard.figures.labels import cut
+from dashboard.figures.traces import trace
 from dashboard.format.numbers import percent
 from dashboard.theme import class_colours, palette, template
 
@@ -19,7 +20,7 @@ def height(classes: int) -> int:
     return ROW * classes + 2 * EDGE
 
 
-def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth: int | None = None) -> go.Figure:
+def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth: int | None = None) -> dict[str, Any]:
     """probabilities: float [C] → one bar a class, most likely on top, name at the left, per cent at the right.
 
     truth: the class id of the label, whose name is then marked.
@@ -33,14 +34,16 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
         name = f"{cut(classes[i], LONGEST)} ✓" if i == truth else cut(classes[i], LONGEST)
         names.append(f'<b style="color:{p.ink}">{name}</b>' if place == 0 else name)
     traces = [
-        go.Bar(
+        trace(
+            "bar",
             x=[1] * len(places),
             y=places,
             orientation="h",
             marker={"color": p.well, "line": {"width": 0}},
             hoverinfo="skip",
         ),
-        go.Bar(
+        trace(
+            "bar",
             x=[max(float(probabilities[i]), 0.004) for i in order],  # a sliver keeps every class visible
             y=places,
             orientation="h",
@@ -67,4 +70,4 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
             "fixedrange": True, "tickfont": {"size": 12, "color": p.ink_2}, "ticklabelstandoff": 6,
         },
     }  # fmt: skip
-    return go.Figure(traces, layout)
+    return {"data": traces, "layout": layout}

@@ -18,6 +18,7 @@ from dashboard.services.ood import OodDetector
 from dashboard.services.predictor import Predictor
 from dashboard.services.runs import RunRegistry
 from ml.artifacts.reader import Broken, Missing
+from ml.system import memory
 
 
 @dataclass(eq=False)
@@ -62,5 +63,6 @@ class Services:
             self.explainer.explain(run_id, blank, 0)
             self.ood.familiarity(run_id, blank)
             self.ood.near_duplicate(run_id, blank)
+            memory.settle()
         except (Missing, Broken, NoExplanation):
             return  # the page says so when it asks

@@ -23,6 +23,7 @@ from ml.inference.engines import ENGINES, open_run
 from ml.inference.onnx import need
 from ml.stats.calibration import softmax
 from ml.stats.ood import OodModel, Reference, usual
+from ml.system import memory
 
 if TYPE_CHECKING:
     from ml.inference.classifier import Classifier
@@ -65,9 +66,10 @@ class Network:
 
     @cached_property
     def _classifier(self) -> "Classifier":
-        import torch
+        with memory.loading():
+            import torch
 
-        from ml.inference.classifier import Classifier
+            from ml.inference.classifier import Classifier
 
         torch.set_num_threads(1)  # one picture gains nothing from two, and a fork after OpenMP has run would hang
         return Classifier.open(self.run)

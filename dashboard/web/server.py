@@ -30,6 +30,7 @@ from waitress.task import ErrorTask
 
 from dashboard.web import security
 from ml.settings import Listening, Proxies
+from ml.system import memory
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ def warm(app: Dash) -> Flask:
 
     Garbage is collected from here on, and never looked for among what the start made, which stays.
     """
+    memory.few_arenas()
     with app.server.test_client() as client:
         for path in ("/_dash-dependencies", "/_dash-layout", "/"):
             response = client.get(path, headers=_own_credentials())

@@ -107,7 +107,7 @@ def curve(
     one, which allows the same picture; FGSM's one step is as long as epsilon, so that it is asked anew. done, total:
     the steps before this one and in all, for telling.
     """
-    from ml.robustness.attacks import attacked  # loads captum, which few evaluations need
+    from ml.robustness.attacks import attacked  # torch, late
 
     said = [clean]
     for place, epsilon in enumerate(EPSILONS[1:]):

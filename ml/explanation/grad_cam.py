@@ -8,9 +8,10 @@ patch; these are laid back into the picture's rows and columns first.
 """
 
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
-from torch import Tensor, nn
+from torch import Tensor, autograd, nn
+from torch.nn import functional
 
+from ml.explanation.gradients import score
 from ml.explanation.scale import NoConvolution
 
 
@@ -50,12 +51,19 @@ def _coarse(module: nn.Module, inputs: Tensor, targets: Tensor, name: str) -> Te
     """float [n, 1, rows, columns] in the layer's own size; None for a layer that makes no maps."""
     part = module.get_submodule(name)
     if any(isinstance(one, nn.MultiheadAttention) for one in part.modules()):
-        laid = Laid(module, name)
-        cam = LayerGradCam(laid, laid.maps)
-    else:
-        cam = LayerGradCam(module, part)
-    found = cam.attribute(inputs, target=targets, relu_attributions=True)
-    return found if isinstance(found, Tensor) and found.ndim == 4 else None  # else it hands on words or features
+        module = Laid(module, name)
+        part = module.maps
+    made: list[Tensor] = []
+    hook = part.register_forward_hook(lambda _module, _inputs, output: made.append(output))
+    try:
+        logits = module(inputs.detach().clone().requires_grad_())
+    finally:
+        hook.remove()
+    maps = made[0]
+    if not isinstance(maps, Tensor) or maps.ndim != 4:  # it hands on words or features
+        return None
+    (slopes,) = autograd.grad(score(logits, targets), maps)
+    return (slopes.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1, keepdim=True).relu()
 
 
 def _enlarged(module: nn.Module, coarse: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -63,7 +71,7 @@ def _enlarged(module: nn.Module, coarse: Tensor, size: tuple[int, ...]) -> Tenso
     pads = [part.padding for part in module.modules() if isinstance(part, nn.ZeroPad2d)]
     left, right, top, bottom = pads[0] if pads else (0, 0, 0, 0)
     whole = (size[0] + top + bottom, size[1] + left + right)
-    large = LayerAttribution.interpolate(coarse, whole, interpolate_mode="bilinear")
+    large = functional.interpolate(coarse, whole, mode="bilinear")
     return large[:, 0, top : top + size[0], left : left + size[1]]
 
 

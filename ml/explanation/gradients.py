@@ -1,10 +1,20 @@
 """Gradients (Simonyan et al. 2013, arXiv:1312.6034): how steeply the class score answers each pixel."""
 
-from captum.attr import Saliency
-from torch import Tensor, nn
+from torch import Tensor, autograd, nn
 
 
 def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> Tensor:
     """float32 [n, h, w], 0 and more: the largest absolute slope of any channel, in logits per unit of the input."""
-    slopes = Saliency(module).attribute(inputs.clone().requires_grad_(), target=targets, abs=True)
-    return slopes.amax(dim=1).detach().float()
+    return slopes(module, inputs, targets).abs().amax(dim=1).float()
+
+
+def slopes(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """float32 [n, c, h, w]: the gradient of each picture's class score, in logits per unit of the input."""
+    inputs = inputs.detach().clone().requires_grad_()
+    (found,) = autograd.grad(score(module(inputs), targets), inputs)
+    return found
+
+
+def score(logits: Tensor, targets: Tensor) -> Tensor:
+    """logits: float [n, classes] → [], the targets' added up, so that each picture has a gradient of its own."""
+    return logits.gather(1, targets[:, None]).sum()

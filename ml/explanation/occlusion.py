@@ -1,7 +1,8 @@
 """Occlusion (Zeiler and Fergus 2014, arXiv:1311.2901): cover a patch, see how far the class's probability falls."""
 
+from itertools import product
+
 import torch
-from captum.attr import Occlusion
 from torch import Tensor, nn
 
 from ml.explanation.scale import dark
@@ -13,18 +14,28 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
     """float32 [n, h, w]: mean fall of the probability over the patches that cover a pixel, below zero where it rose.
 
     A patch is a seventh of the picture, moved by half of itself and filled with the picture's darkest level, the ground
-    of pictures that show light things on dark.
+    of pictures that show light things on dark. The last one of a row ends at the picture's edge, so that all are whole.
     """
-    channels, height, width = inputs.shape[1:]
-    patch = (channels, max(1, round(height / 7)), max(1, round(width / 7)))
-    stride = (channels, max(1, patch[1] // 2), max(1, patch[2] // 2))
+    n, _, height, width = inputs.shape
+    tall, wide = max(1, round(height / 7)), max(1, round(width / 7))
+    patches = list(product(places(height, tall), places(width, wide)))
+    per_pass = max(1, AT_ONCE // n)
+    total, times = torch.zeros(n, height, width), torch.zeros(height, width)
     with torch.inference_mode():
-        falls = Occlusion(lambda pictures: module(pictures).softmax(dim=1)).attribute(
-            inputs,
-            sliding_window_shapes=patch,
-            strides=stride,
-            baselines=dark(inputs),
-            target=targets,
-            perturbations_per_eval=max(1, AT_ONCE // len(inputs)),
-        )
-    return falls.mean(dim=1).float()
+        ground = dark(inputs)[..., :1, :1]
+        likely = module(inputs).softmax(dim=1).gather(1, targets[:, None])[:, 0]
+        for first in range(0, len(patches), per_pass):
+            some = patches[first : first + per_pass]
+            covered = inputs.repeat(len(some), 1, 1, 1)
+            for i, (top, left) in enumerate(some):
+                covered[i * n : (i + 1) * n, :, top : top + tall, left : left + wide] = ground
+            left_over = module(covered).softmax(dim=1).gather(1, targets.repeat(len(some))[:, None])
+            for (top, left), fall in zip(some, likely - left_over.view(len(some), n), strict=True):
+                total[:, top : top + tall, left : left + wide] += fall[:, None, None]
+                times[top : top + tall, left : left + wide] += 1
+    return total / times
+
+
+def places(length: int, patch: int) -> list[int]:
+    """Where patches begin along a side, half a patch apart; the last one ends where the side does."""
+    return [*range(0, length - patch, max(1, patch // 2)), length - patch]

@@ -1,6 +1,6 @@
 """The smallest changes that mislead a network most, found with its own gradients.
 
-Two attacks, both by captum, both within ±ε of every pixel, pixels in 0..1, away from a class or, targeted, towards it.
+Two attacks, both within ±ε of every pixel, pixels in 0..1, away from a class or, targeted, towards it.
 FGSM (Goodfellow et al. 2015, arXiv:1412.6572) takes one step of ε along the sign of the loss's gradient. PGD (Madry et
 al. 2018, arXiv:1706.06083) takes PGD_STEPS smaller ones from a random start and is brought back within ε after each.
 Gradients go through the normalisation that the network was trained with.
@@ -11,12 +11,10 @@ start is one pattern for all, drawn from the seed.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from captum.robust import FGSM, PGD
-from torch import Tensor, nn
+from torch import Tensor, autograd, nn
 from torch.nn import functional
 
 from ml.inference.classifier import Classifier
@@ -65,53 +63,35 @@ class Pixels(nn.Module):
 
 def fgsm(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, targeted: bool, seed: int) -> Tensor:
     """images: float32 [n, c, h, w] in 0..1, classes: int64 [n], epsilon: float32 [n, 1, 1, 1] → attacked images."""
-    return Step(network, loss, 0.0, 1.0).perturb(images, epsilon, classes, targeted=targeted)
+    return (images + step(network, images, classes, epsilon, targeted)).clamp(0, 1)
 
 
 def pgd(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, targeted: bool, seed: int) -> Tensor:
     """As fgsm; seed: of the random start."""
-    attack = Walk(network, images.shape[1:], seed)
+    pattern = np.random.default_rng(seed).uniform(-1, 1, images.shape[1:])
+    found = (images + torch.from_numpy(pattern.astype(np.float32)) * epsilon).clamp(0, 1)
     pace = PACE * epsilon / PGD_STEPS
-    return attack.perturb(images, epsilon, pace, PGD_STEPS, classes, targeted=targeted, random_start=True)
+    for _ in range(PGD_STEPS):
+        moved = found + step(network, found, classes, pace, targeted) - images
+        found = (images + moved.clamp(-epsilon, epsilon)).clamp(0, 1)
+    return found
 
 
-class Step(FGSM):
-    """Captum's FGSM, also for gradients below a millionth: a network that is very sure has no others."""
-
-    zero_thresh: float
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.zero_thresh = 0.0
-
-    def perturb(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
-        """As captum's, which warns of inputs that ask for no gradient, and makes them ask."""
-        for one in inputs if isinstance(inputs, tuple) else (inputs,):
-            one.requires_grad_()
-        return super().perturb(inputs, *arguments, **options)
-
-
-class Walk(PGD):
-    """Captum's PGD with a start of its own: captum's comes from the generator that all of torch shares."""
-
-    def __init__(self, network: nn.Module, shape: tuple[int, ...], seed: int) -> None:
-        super().__init__(network, loss, 0.0, 1.0)
-        self.fgsm = Step(network, loss)
-        pattern = np.random.default_rng(seed).uniform(-1, 1, shape)
-        self._pattern = torch.from_numpy(pattern.astype(np.float32))
-
-    def _random_point(self, center: Tensor, radius: Any, norm: str, mask: Any) -> Tensor:
-        return center + self._pattern * radius * mask
+def step(network: nn.Module, images: Tensor, classes: Tensor, size: Tensor, targeted: bool) -> Tensor:
+    """float32 [n, c, h, w]: `size` up the loss's gradient, or, targeted, down; nothing where it is nought."""
+    images = images.detach().clone().requires_grad_()
+    (slopes,) = autograd.grad(loss(network(images), classes), images)
+    return (-size if targeted else size) * slopes.sign()
 
 
 def loss(logits: Tensor, classes: Tensor) -> Tensor:
-    """The log odds against the classes, [1]: added up, not averaged, so that each picture has a gradient of its own.
+    """The log odds against the classes, []: added up, not averaged, so that each picture has a gradient of its own.
 
     Cross-entropy is log(1 + exp(odds)), so its gradient has the same signs everywhere. But where a network is sure,
     that is rounded to nothing, and an attack along it would find a strength that is not there.
     """
     own = functional.one_hot(classes, logits.shape[1]).bool()
-    return (logits.masked_fill(own, -torch.inf).logsumexp(1) - logits[own]).sum()[None]
+    return (logits.masked_fill(own, -torch.inf).logsumexp(1) - logits[own]).sum()
 
 
 MOVES: dict[str, Callable[..., Tensor]] = {"fgsm": fgsm, "pgd": pgd}

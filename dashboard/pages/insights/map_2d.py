@@ -3,7 +3,6 @@
 from enum import StrEnum
 from typing import Any
 
-import shapely
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
@@ -147,6 +146,8 @@ def simplified(outline: Any) -> tuple[tuple[float, float], ...]:
         for p in outline
     ):
         return ()
+    import shapely  # 3 MB that only a lasso needs
+
     line = shapely.LineString(outline)
     west, south, east, north = line.bounds
     size = max(east - west, north - south)

@@ -54,7 +54,7 @@ def test_every_term_has_an_address_and_the_page_follows_the_theme(app):
 @pytest.mark.parametrize("place", range(len(PAGES)), ids=[page.path for page in PAGES])
 def test_help_texts_link_the_terms_that_they_use(app, place):
     slugs = {term.slug for term in glossary.TERMS}
-    texts = help_texts(app.validation_layout.children[1 + place])
+    texts = help_texts(app.whole().children[1 + place])
     assert texts
     for text in texts:
         words = text.children[0] if isinstance(text.children, list) else text.children

@@ -19,7 +19,7 @@ def test_a_name_is_cut_where_it_does_not_fit(name, shown):
 
 
 def test_charts_cut_names_beside_the_axis_and_say_them_whole_on_hover():
-    drawn = probabilities.bars(np.array([0.2, 0.8]), classes=[LONG, "Tie"], mode="light", truth=0).to_plotly_json()
+    drawn = probabilities.bars(np.array([0.2, 0.8]), classes=[LONG, "Tie"], mode="light", truth=0)
     assert [len(name) < 60 for name in drawn["layout"]["yaxis"]["ticktext"]] == [True, True]
     assert drawn["layout"]["margin"]["l"] <= 150
     assert LONG in str(drawn["data"][1]["customdata"])

@@ -3,6 +3,7 @@
 import base64
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from dashboard.figures import projection
@@ -13,7 +14,7 @@ CLASSES = ["Hat", "Sock", "Glove"]
 
 
 def numbers(spec, kind):
-    """A typed array as plotly sends it; it leaves empty ones alone."""
+    """A typed array as it travels; empty ones are left alone."""
     if not isinstance(spec, dict):
         return np.asarray(spec).tolist()
     assert spec["dtype"] == np.dtype(kind).str[1:]
@@ -54,8 +55,19 @@ def test_a_selection_is_drawn_again_over_faded_points(draw):
     assert numbers(plain[projection.SELECTED]["x"], "f4") == []
     lit = chosen[projection.SELECTED]
     assert numbers(lit["x"], "f4") == [1, 0]
-    assert numbers(lit["marker"]["color"] if draw is projection.scatter else lit["customdata"], "i1") == [0, 2]
+    assert numbers(lit["marker"]["color"] if draw is projection.scatter else lit["customdata"], "u2") == [0, 2]
     assert numbers(chosen[projection.SAMPLE]["y"], "f4") == [2]
+
+
+@pytest.mark.parametrize("draw", [projection.scatter, projection.plane])
+def test_plotly_allows_every_word_and_packs_numbers_the_same_way(draw):
+    points = POINTS if draw is projection.scatter else POINTS[:, :2]
+    chart = draw(points, LABELS, colours(), selected=LABELS == 0, sample=1)
+    checked = go.Figure(chart).to_dict()
+    for ours, theirs in zip(chart["data"], checked["data"], strict=True):
+        assert ours == theirs
+    bare = go.Scatter(x=points[:, 0]).to_plotly_json()["x"]
+    assert chart["data"][0]["x"] == go.Figure(go.Scatter(x=bare)).to_dict()["data"][0]["x"]
 
 
 def test_colour_groups():
@@ -89,7 +101,8 @@ def test_the_camera_stays_while_the_points_do():
 
 def test_the_document_has_a_legend_and_words():
     words = [f"image {i}" for i in range(4)]
-    figure = projection.standalone(POINTS, LABELS, projection.groups("true", CLASSES, "light"), words, title="run")
+    named = projection.groups("true", CLASSES, "light")
+    figure = go.Figure(projection.standalone(POINTS, LABELS, named, words, title="run"))
     assert [(trace.name, list(trace.text)) for trace in figure.data] == [
         ("Hat", ["image 0", "image 1"]), ("Sock", ["image 2"]), ("Glove", ["image 3"]),
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from PIL import Image
 from dashboard.api.feedback import COOKIE
 from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
+from dashboard.pages.prediction import feedback as feedback_card
 from dashboard.records.feedback import Feedback
 from dashboard.records.runs import Records
 from dashboard.services import feedback
@@ -219,23 +220,23 @@ def test_a_read_only_server_takes_nothing_and_shows_nothing(page, web, services,
     for path in (f"/feedback/pictures/{name}.png", "/export/feedback.csv", "/export/feedback.zip"):
         assert public.get(path).status_code == 403
     reader = fired_in_process(reading)
-    state = answered(reader, src=src)
-    assert state["prediction"] == ""
     _, drawn = reader.fire_with(
-        "prediction-feedback-form.tree", "prediction-answer-state.data", {"prediction-answer-state.data": state}
-    )
-    assert "takes no feedback" in str(drawn)
+        "prediction-answer-state.data", "prediction-address-asked.data",
+        {"url.search": "?run=toy", "prediction-picture-state.data": {"src": src, "name": "a.png"}},
+    )  # fmt: skip
+    assert drawn["prediction-answer-state"]["data"]["prediction"] == ""
+    assert "takes no feedback" in str(drawn["prediction-feedback-form"])
     _, drawn = reader.fire_with("app-page.children", "url.pathname", {"url.pathname": "/feedback"})
     assert "takes no feedback and shows none" in str(drawn)
     assert len(rows(services)) == 1
 
 
-def test_a_form_that_is_forged_draws_nothing(page):
+def test_without_an_answer_there_is_no_form(page, services):
     for state in (None, [], "x", {"run": 5}, {"run": "toy"}, {"run": "toy", "said": 3}):
-        _, drawn = page.fire_with(
-            "prediction-feedback-form.tree", "prediction-answer-state.data", {"prediction-answer-state.data": state}
-        )
-        assert drawn["prediction-feedback-form"]["tree"] == []
+        assert feedback_card.form(services, state) == []
+    values = {"url.search": "?run=toy", "prediction-picture-state.data": None}
+    _, drawn = page.fire_with("prediction-answer-state.data", "prediction-address-asked.data", values)
+    assert drawn["prediction-feedback-form"]["tree"] == []
 
 
 def test_what_a_run_is_judged_on_never_teaches_it(page, web, services):

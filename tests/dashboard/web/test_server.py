@@ -1,5 +1,6 @@
 """Options, the port, waitress's own refusals, compression, and how the server ends."""
 
+import gc
 import gzip
 import http.client
 import json
@@ -240,3 +241,14 @@ def test_made_up_fingerprints_do_not_fill_the_memory():
 
             names.add(compression.cache_key(request))
     assert len(names) == 1
+
+
+def test_garbage_is_collected_from_the_first_answer_on():
+    gc.disable()  # as app.py does before its imports
+    try:
+        server.warm(build())
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from ml.explanation import EXPLANATIONS, grad_cam
+from ml.explanation import EXPLANATIONS, grad_cam, integrated
 from ml.explanation.scale import NoConvolution
 from ml.models import build
 
@@ -132,6 +132,49 @@ NETWORKS = [
     ("batchnorm_cnn", "body.10", 1, 28, 28), ("quick_cnn", "body.4", 1, 28, 28), ("fashion_cnn", "body.8", 1, 28, 28),
     ("efficientnet_lite0", "body.last_conv", 1, 12, 12),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "_layer", "channels", "height", "width"), NETWORKS)
+def test_the_other_ways_say_what_captum_says(name, _layer, channels, height, width):
+    from captum.attr import IntegratedGradients, Occlusion, Saliency
+
+    torch.manual_seed(2)
+    module = build(name, channels=channels, height=height, width=width, classes=5).eval()
+    pictures, targets = torch.rand(3, channels, height, width), torch.tensor([4, 0, 2])
+    ground = pictures.amin(dim=(1, 2, 3), keepdim=True).expand_as(pictures)
+    slopes = Saliency(module).attribute(pictures.clone().requires_grad_(), target=targets).amax(1)
+    found = EXPLANATIONS["gradients"].raw(module, pictures, targets, "")
+    torch.testing.assert_close(found, slopes, atol=1e-6, rtol=1e-4)
+    paths = IntegratedGradients(module).attribute(pictures, baselines=ground, target=targets, n_steps=integrated.STEPS)
+    found = EXPLANATIONS["integrated"].raw(module, pictures, targets, "")
+    torch.testing.assert_close(found, paths.sum(1).detach().float(), atol=1e-5, rtol=1e-3)
+    patch = (channels, max(1, round(height / 7)), max(1, round(width / 7)))
+    step = (channels, max(1, patch[1] // 2), max(1, patch[2] // 2))
+    if any((whole - part) % pace for whole, part, pace in zip((height, width), patch[1:], step[1:], strict=True)):
+        return  # captum cuts its last window, and counts it like a whole one
+    with torch.no_grad():
+        falls = Occlusion(lambda images: module(images).softmax(1)).attribute(
+            pictures, sliding_window_shapes=patch, strides=step, baselines=ground, target=targets
+        )
+    found = EXPLANATIONS["occlusion"].raw(module, pictures, targets, "")
+    torch.testing.assert_close(found, falls.mean(1).float(), atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (30, 22), (8, 96), (5, 3), (64, 48), (29, 31)])
+def test_what_speaks_alike_everywhere_is_lit_alike_up_to_the_edge(size):
+    class Sum(nn.Module):
+        def forward(self, images):
+            total = 3 * images.mean(dim=(1, 2, 3))
+            return torch.stack([total, torch.zeros_like(total)], dim=1)
+
+    picture = torch.ones(1, 1, *size)
+    picture[0, 0, 0, 0] = 0  # the ground
+    found = EXPLANATIONS["occlusion"].raw(Sum(), picture, torch.tensor([0]), "")[0]
+    assert found.shape == size
+    rest = torch.ones(size, dtype=torch.bool)
+    rest[: max(1, round(size[0] / 7)), : max(1, round(size[1] / 7))] = False  # the patch that hides a pixel less
+    assert found[rest].min() > 0
+    torch.testing.assert_close(found[rest], found[-1, -1].expand(int(rest.sum())), atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "layer", "channels", "height", "width"), NETWORKS)

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from ml.inference.classifier import Classifier
-from ml.robustness.attacks import HALVINGS, Pixels, attacked, smallest
-from ml.robustness.catalogue import ATTACKS, LADDER
+from ml.models import build
+from ml.robustness.attacks import HALVINGS, PACE, Pixels, attacked, loss, smallest
+from ml.robustness.catalogue import ATTACKS, LADDER, PGD_STEPS
 
 SIZE = 4
 
@@ -154,3 +155,38 @@ def test_what_cannot_be_attacked_is_refused():
     with pytest.raises(ValueError, match="most"):
         smallest(one, images, np.array([0]), "fgsm", most=0)
     assert attacked(one, images[:0], np.zeros(0, int), 0.1, "pgd").probabilities.shape == (0, 2)
+
+
+@pytest.mark.filterwarnings("ignore:Input Tensor 0 did not already")  # captum's PGD, of itself
+@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("epsilon", [2 / 255, 0.1])
+def test_both_attacks_are_captums(epsilon, targeted, monkeypatch):
+    from captum.robust import FGSM, PGD
+
+    torch.manual_seed(4)
+    module = build("quick_cnn", channels=3, height=16, width=12, classes=4).eval()
+    form = {"classes": list("abcd"), "height": 16, "width": 12, "channels": 3, "mean": [0.4] * 3, "std": [0.3] * 3}
+    network = Classifier(module, form)
+    images = np.random.default_rng(0).integers(0, 256, (6, 16, 12, 3), dtype=np.uint8)
+    classes = np.array([0, 1, 2, 3, 0, 1])
+    before = torch.from_numpy(images.astype(np.float32) / 255).permute(0, 3, 1, 2).contiguous()
+
+    def sums(logits, labels):
+        return loss(logits, labels)[None]
+
+    fgsm = FGSM(Pixels(network), sums, 0.0, 1.0)
+    fgsm.zero_thresh = 0.0  # a network that is very sure has no other gradients
+    wanted = fgsm.perturb(before.clone().requires_grad_(), epsilon, torch.from_numpy(classes), targeted=targeted)
+    found = attacked(network, images, classes, epsilon, "fgsm", targeted=targeted)
+    np.testing.assert_allclose(found.images, wanted.detach().permute(0, 2, 3, 1).numpy(), atol=1e-6)
+
+    pgd = PGD(Pixels(network), sums, 0.0, 1.0)
+    pgd.fgsm.zero_thresh = 0.0
+    pattern = torch.from_numpy(np.random.default_rng(7).uniform(-1, 1, (3, 16, 12)).astype(np.float32))
+    monkeypatch.setattr(pgd, "_random_point", lambda center, radius, _norm, mask: center + pattern * radius * mask)
+    wanted = pgd.perturb(
+        before.clone().requires_grad_(), epsilon, PACE * epsilon / PGD_STEPS, PGD_STEPS, torch.from_numpy(classes),
+        targeted=targeted, random_start=True,
+    )  # fmt: skip
+    found = attacked(network, images, classes, epsilon, "pgd", targeted=targeted, seed=7)
+    np.testing.assert_allclose(found.images, wanted.detach().permute(0, 2, 3, 1).numpy(), atol=1e-5)

@@ -1,0 +1,45 @@
+"""What a process keeps of the memory that it no longer needs."""
+
+import gc
+
+import numpy as np
+import psutil
+import pytest
+
+from ml.system import memory
+
+
+@pytest.fixture
+def collecting():
+    """Garbage is collected as before when the test is over, and looked for everywhere again."""
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+def test_nothing_is_collected_while_modules_are_loaded(collecting):
+    with memory.loading():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
+    with memory.loading():
+        pass
+    assert not gc.isenabled(), "whoever had turned it off wants it off"
+
+
+def test_what_fails_to_load_leaves_the_collector_on(collecting):
+    with pytest.raises(ImportError), memory.loading():
+        raise ImportError
+    assert gc.isenabled()
+
+
+def test_free_memory_goes_back(collecting):
+    process = psutil.Process()
+    small = [np.ones(5_000) for _ in range(2_000)]  # 80 MB in pieces too small for pages of their own
+    pin = np.ones(5_000)  # above them all: without it they would go back by themselves
+    full = process.memory_info().rss
+    del small
+    memory.settle()
+    assert full - process.memory_info().rss > 60e6
+    assert pin.all()
+    assert gc.get_freeze_count() > 10_000
