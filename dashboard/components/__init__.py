@@ -32,7 +32,6 @@ STATES = {
     "queued": "mute", "running": "info", "done": "good", "failed": "bad", "cancelled": "mute", "interrupted": "warn",
     "broken": "bad",
 }  # fmt: skip
-LINKED = 3  # terms of a sentence that lead to the glossary
 
 
 def card(
@@ -54,23 +53,24 @@ def card(
 
 
 def help_line(help_text: Any, **more: Any) -> html.P:
-    """A card's sentence and, of its first terms of the field, links to the glossary. help_text: as of `card`."""
-    sentence = help_text.partition("\n")[0] if isinstance(help_text, str) else help_text
-    text = getattr(sentence, "children", sentence)
-    found = linked(text) if isinstance(text, str) else ()
-    if not found:
-        return html.P(sentence, **more)
-    links: list[Any] = [" Glossary: "]
-    for word, slug in found:
-        # another tab: what stands on the page, an upload say, is not in its address
-        links += [html.A(word, href=f"/glossary#{slug}", target="glossary"), ", "]
-    return html.P([sentence, html.Span(links[:-1], className="terms")], **more)
+    """A card's sentence, its terms of the field as links to the glossary; a component, some callback's, stays itself.
+
+    help_text: as of `card`.
+    """
+    if not isinstance(help_text, str):
+        return html.P(help_text, **more)
+    # another tab: what stands on the page, an upload say, is not in its address
+    words = [
+        html.A(piece, href=f"/glossary#{slug}", target="glossary", className="term") if slug else piece
+        for piece, slug in pieces(help_text.partition("\n")[0])
+    ]
+    return html.P(words if len(words) > 1 else words[0], **more)
 
 
 @lru_cache(maxsize=256)
-def linked(sentence: str) -> tuple[tuple[str, str], ...]:
-    """(word, slug) of the sentence's first terms."""
-    return tuple((term.word, term.slug) for term in glossary.used(sentence)[:LINKED])
+def pieces(sentence: str) -> tuple[tuple[str, str], ...]:
+    """(text, slug of the term that it is, or '') of a sentence."""
+    return tuple((text, term.slug if term else "") for text, term in glossary.linked(sentence))
 
 
 def page_head(title: str, sentence: Any, actions: Any = None) -> html.Div:

@@ -312,13 +312,26 @@ TERMS = (
 
 def used(text: str) -> list[Term]:
     """The terms that a sentence uses, in its order, each once; whole words, capitals or not, of any number."""
+    return [term for _, term in linked(text) if term]
+
+
+def linked(text: str) -> list[tuple[str, Term | None]]:
+    """A sentence in pieces: what names a term for the first time, with the term, and what lies between."""
     places = []
     for term in TERMS:
-        spelled = "|".join(re.escape(one) for one in (term.word, *term.also))
+        spelled = "|".join(re.escape(one) for one in sorted((term.word, *term.also), key=len, reverse=True))
         match = re.search(rf"(?<![\w-])(?:{spelled})s?(?![\w-])", text, re.IGNORECASE)
         if match:
-            places.append((match.start(), term))
-    return [term for _, term in sorted(places, key=lambda one: one[0])]
+            places.append((match.start(), -match.end(), term))
+    pieces: list[tuple[str, Term | None]] = []
+    end = 0
+    for start, minus, term in sorted(places, key=lambda one: one[:2]):
+        if start < end:  # part of a longer term
+            continue
+        pieces += [(text[end:start], None)] if start > end else []
+        pieces.append((text[start:-minus], term))
+        end = -minus
+    return [*pieces, (text[end:], None)] if end < len(text) else pieces
 
 
 def page() -> str:
