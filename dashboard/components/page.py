@@ -46,7 +46,7 @@ Cell = ModuleType | tuple[Any, ...] | Stack
 class Row:
     """Panels side by side in a grid of twelve columns. lazy: drawn once this row, which has that id, nears the window.
 
-    The panels of a lazy row have `register(app, services, asked)`: the store that holds the address from then on.
+    The panels of a lazy row have `register(app, services, address_store)`: what holds the address from then on.
     """
 
     def __init__(self, *cells: Cell, id: str = "", kind: str = "", hidden: bool = False, lazy: str = ""):

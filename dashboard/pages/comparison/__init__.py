@@ -17,7 +17,7 @@ from ml.artifacts.reader import Broken, Missing, RunEntry
 
 FACE = "comparison-face"
 AGAINST = "comparison-against"  # a choice in it becomes the new address by assets/clientside.js
-SEEN = {
+PAIR_SPLIT_ROLES = {
     "test": "neither saw in training",
     "validation": "that chose each run's best epoch",
     "reference": "of those both were trained on",
@@ -107,7 +107,7 @@ def about(pair: RunPair) -> list:
     first, second = (run.predictions(pair.split).ids for run in (pair.a, pair.b))
     words = [
         *(letter("a"), f"{pair.a.title} against ", letter("b"), f"{pair.b.title}, {pair.split} split: "),
-        f"{pair.n:,} images {SEEN[pair.split]}.",
+        f"{pair.n:,} images {PAIR_SPLIT_ROLES[pair.split]}.",
     ]
     if pair.n < max(len(first), len(second)):
         words.append(f" Only images both know count; A has {len(first):,}, B {len(second):,}.")

@@ -39,7 +39,7 @@ def register(app: Dash, services: Services) -> None:
 
 def table(pair: RunPair) -> list:
     """One row a difference."""
-    found, same = changes(pair)
+    differences, same = changes(pair)
     head = html.Thead(
         html.Tr(
             [
@@ -49,10 +49,13 @@ def table(pair: RunPair) -> list:
             ]
         )
     )
-    rows = [html.Tr([html.Th(name, scope="row"), html.Td(a), html.Td(b)]) for name, a, b in found]
+    rows = [html.Tr([html.Th(name, scope="row"), html.Td(a), html.Td(b)]) for name, a, b in differences]
     words = f"{same} other setting{' is' if same == 1 else 's are'} the same."
     parts: list = [html.Table([head, html.Tbody(rows)])] if rows else []
-    return [*parts, html.P(words if found else f"Nothing: all {same} settings are the same.", className="faint small")]
+    return [
+        *parts,
+        html.P(words if differences else f"Nothing: all {same} settings are the same.", className="faint small"),
+    ]
 
 
 def csv_rows(pair: RunPair, selection: Selection) -> Table:

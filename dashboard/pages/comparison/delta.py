@@ -25,8 +25,8 @@ class Ids(StrEnum):
     GRID = "comparison-delta-grid"
     LABELS = "comparison-delta-labels"
     TABLE = "comparison-delta-table"
-    TOP = "comparison-delta-top"
-    MOST = "comparison-delta-most"
+    LARGEST_CHANGES = "comparison-delta-top"
+    SCALE = "comparison-delta-most"
     CSV = "comparison-delta-csv"
 
 
@@ -36,10 +36,10 @@ def layout(services: Services, selection: Selection) -> html.Article:
         html.Span([letter("b"), "better"]),
         html.I(className="ramp div"),
         html.Span([letter("a"), "better"]),
-        html.Span(id=Ids.MOST),
+        html.Span(id=Ids.SCALE),
     ]
     side = html.Div(
-        [html.H3("Largest changes"), plain.place(Ids.TOP, "ul", className="toplist"), html.Div(id=Ids.CSV)],
+        [html.H3("Largest changes"), plain.place(Ids.LARGEST_CHANGES, "ul", className="toplist"), html.Div(id=Ids.CSV)],
         className="cm-side",
     )
     body = [slot(Ids.FACE), html.Div([matrix.layout(ID, legend, bare=True), side], className="cm-lay")]
@@ -56,8 +56,8 @@ def register(app: Dash, services: Services) -> None:
         Output(Ids.GRID, "style"),
         plain.children(Ids.LABELS),
         plain.children(Ids.TABLE),
-        plain.children(Ids.TOP),
-        Output(Ids.MOST, "children"),
+        plain.children(Ids.LARGEST_CHANGES),
+        Output(Ids.SCALE, "children"),
         Output(Ids.CSV, "children"),
         Input("url", "search"),
         Input(theme.STATE, "data"),
@@ -90,8 +90,8 @@ def table(pair: RunPair, selection: Selection, first: np.ndarray, second: np.nda
 
     def cell(i: int, j: int) -> tuple[str, str]:
         a, b = int(first[i, j]), int(second[i, j])
-        said = f"{a - b:+d}, truly {classes[i]}, predicted {classes[j]}: {a} by A alone, {b} by B alone"
-        return figure.words(a - b, a + b), said
+        label = f"{a - b:+d}, truly {classes[i]}, predicted {classes[j]}: {a} by A alone, {b} by B alone"
+        return figure.words(a - b, a + b), label
 
     return matrix.table(classes, selection, cell, name="Change of the confusion matrix")
 

@@ -37,8 +37,8 @@ def pictures(pair: RunPair, selection: Selection, rows: np.ndarray) -> list:
     for row in rows.tolist():
         label = int(answers.labels[row])
         lines, spoken = [], [f"true {classes[label]}"]
-        for name, said, probabilities in (("A", answers.a, first), ("B", answers.b, second)):
-            guess, sure = int(said[row]), 100 * float(probabilities[row].max())
+        for name, predicted, probabilities in (("A", answers.a, first), ("B", answers.b, second)):
+            guess, sure = int(predicted[row]), 100 * float(probabilities[row].max())
             kind = "l1 ok" if guess == label else "l1 off"
             lines.append(
                 html.Span([dot(guess), html.Span(classes[guess]), html.B(f"{int(sure)}")], className=kind, title=name)
@@ -51,14 +51,14 @@ def pictures(pair: RunPair, selection: Selection, rows: np.ndarray) -> list:
 
 def csv_rows(pair: RunPair, selection: Selection) -> Table:
     """The gallery's rows on a page about two runs, in its order."""
-    rows, said, names = pair.ordered(selection), pair.answers, pair.a.classes
+    rows, answers, names = pair.ordered(selection), pair.answers, pair.a.classes
     first, second = (p.max(1) for p in pair.probabilities())
     ids = pair.ids
     head = ["split", "example_id", "true", "A", "A confidence", "B", "B confidence", "who is right"]
     return head, [
         [
-            selection.split, int(ids[i]), names[said.labels[i]], names[said.a[i]], f"{first[i]:.6f}", names[said.b[i]],
-            f"{second[i]:.6f}", BUCKETS[said.bucket[i]],
+            selection.split, int(ids[i]), names[answers.labels[i]], names[answers.a[i]], f"{first[i]:.6f}",
+            names[answers.b[i]], f"{second[i]:.6f}", BUCKETS[answers.bucket[i]],
         ]
         for i in rows
     ]  # fmt: skip

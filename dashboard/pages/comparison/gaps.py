@@ -13,7 +13,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import BUCKETS
 
 ID = "comparison-gaps"
-HOW = (
+INTERVAL_NOTE = (
     "Intervals: Newcombe's for paired proportions. Filled: p under 0.05 in the exact McNemar test, "
     "after Holm's correction for all classes."
 )
@@ -21,7 +21,7 @@ HOW = (
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """Bars in class order, like the rows of the matrix beside them."""
-    body = [*class_bars.layout(ID), html.P(HOW, className="faint small")]
+    body = [*class_bars.layout(ID), html.P(INTERVAL_NOTE, className="faint small")]
     return card("Gap per class", __doc__, body, tools=class_bars.tools(ID), id=f"{ID}-card")
 
 
@@ -30,12 +30,21 @@ def register(app: Dash, services: Services) -> None:
 
     def draw(selection: Selection, _: str, mode: str) -> Bars:
         pair = services.store.compare(selection)
-        found, classes = gaps(pair.by_class(selection)), pair.a.classes
+        recall_gaps, classes = gaps(pair.by_class(selection)), pair.a.classes
         drawn = figure.bars(
-            found.gap, found.low, found.high, found.n, found.sure, classes, chosen=selection.true, mode=mode
+            recall_gaps.gap,
+            recall_gaps.low,
+            recall_gaps.high,
+            recall_gaps.n,
+            recall_gaps.sure,
+            classes,
+            chosen=selection.true,
+            mode=mode,
         )
         names, values = [], []
-        for name, gap, low, high, n in zip(classes, found.gap, found.low, found.high, found.n, strict=True):
+        for name, gap, low, high, n in zip(
+            classes, recall_gaps.gap, recall_gaps.low, recall_gaps.high, recall_gaps.n, strict=True
+        ):
             interval = f"interval {figure.points(low)} to {figure.points(high)}, of {n}"
             words = f"{name} {figure.points(gap)} points, {interval}"
             names.append(class_bars.name_button(selection.differing(), "true", name, words))
@@ -47,12 +56,12 @@ def register(app: Dash, services: Services) -> None:
 
 def csv_rows(pair: RunPair, selection: Selection) -> Table:
     """One row a class: its buckets, the gap with its interval, and both p values."""
-    found = gaps(pair.by_class(selection))
+    recall_gaps = gaps(pair.by_class(selection))
     head = ["class", "n", *BUCKETS, "gap", "low", "high", "p", "p adjusted"]
-    numbers = zip(found.gap, found.low, found.high, found.p, found.adjusted, strict=True)
+    numbers = zip(recall_gaps.gap, recall_gaps.low, recall_gaps.high, recall_gaps.p, recall_gaps.adjusted, strict=True)
     return head, [
         [name, int(row.sum()), *map(int, row), *(f"{x:.6g}" for x in more)]
-        for name, row, more in zip(pair.a.classes, found.buckets, numbers, strict=True)
+        for name, row, more in zip(pair.a.classes, recall_gaps.buckets, numbers, strict=True)
     ]
 
 

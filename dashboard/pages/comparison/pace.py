@@ -68,11 +68,11 @@ def register(app: Dash, services: Services) -> None:
         accuracy = figure.curves(
             first, second, measure="accuracy", by=by, mode=mode, best=best, intervals=(band(pair.a), band(pair.b))
         )
-        said = "; ".join(f"{name}: {note(run)}" for name, run in zip("AB", runs, strict=True))
+        notes = "; ".join(f"{name}: {note(run)}" for name, run in zip("AB", runs, strict=True))
         return (
             loss,
             accuracy,
-            f"{said}. Time is training alone, without evaluation.",
+            f"{notes}. Time is training alone, without evaluation.",
             csv_link(table_url("pace", selection)),
         )
 

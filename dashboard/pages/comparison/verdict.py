@@ -36,14 +36,14 @@ def register(app: Dash, services: Services) -> None:
     @panel_callback(app, FACE, plain.children(BODY), Input("app-view-state", "data"))
     def draw_verdict(search: str | None):
         selection = Selection.parse(search)
-        found = verdict(services.store.compare(selection))
-        return [hero(found, selection), html.Div(stats(found), className="stats")]
+        comparison = verdict(services.store.compare(selection))
+        return [hero(comparison, selection), html.Div(stats(comparison), className="stats")]
 
 
-def hero(found: Verdict, selection: Selection) -> html.Div:
+def hero(comparison: Verdict, selection: Selection) -> html.Div:
     """The gap, the sentence, and where zero lies from here."""
-    _, only_a, only_b, _ = found.buckets
-    sentence = found.sentence()
+    _, only_a, only_b, _ = comparison.buckets
+    sentence = comparison.sentence()
     how = (
         f"Interval: {REDRAWS:,} paired bootstrap redraws, seed {SEED}. "
         f"p: exact McNemar test of {only_a:,} against {only_b:,}."
@@ -54,31 +54,31 @@ def hero(found: Verdict, selection: Selection) -> html.Div:
         className="btn-ff sm",
         **{"data-copy": sentence},
     )
-    digits = 1 if abs(found.gap) >= 0.001 else 2
+    digits = 1 if abs(comparison.gap) >= 0.001 else 2
     return html.Div(
         [
             html.Div(
                 [
-                    html.Span([points(found.gap, digits), html.Small("points")], className="hero-n"),
+                    html.Span([points(comparison.gap, digits), html.Small("points")], className="hero-n"),
                     html.Div([html.H2(sentence), html.P(how, className="quiet small")]),
                 ],
                 className="hero-top",
             ),
-            scale(found),
+            scale(comparison),
             html.Div([copy, csv_link(table_url("comparison", selection))], className="row-ff tail"),
         ],
         className="hero",
     )
 
 
-def scale(found: Verdict) -> html.Div:
+def scale(comparison: Verdict) -> html.Div:
     """The gap and its interval on an axis around zero, B's side at the left and A's at the right."""
-    end, step = reach(np.array([found.low]), np.array([found.high]))
+    end, step = reach(np.array([comparison.low]), np.array([comparison.high]))
 
     def at(value: float) -> str:
         return f"{50 + 50 * 100 * value / end:.2f}%"
 
-    side = "a" if found.gap >= 0 else "b"
+    side = "a" if comparison.gap >= 0 else "b"
     ticks = [step * k for k in (-2, -1, 0, 1, 2) if abs(step * k) <= end]
     parts: list = [
         html.I(className="gridline zero" if not t else "gridline", style={"left": at(t / 100)}) for t in ticks
@@ -87,31 +87,31 @@ def scale(found: Verdict) -> html.Div:
         html.Span(f"{'+' if t > 0 else '−' if t < 0 else ''}{abs(t):g}", className="tick", style={"left": at(t / 100)})
         for t in ticks
     ]
-    width = f"calc({at(found.high)} - {at(found.low)})"
+    width = f"calc({at(comparison.high)} - {at(comparison.low)})"
     parts += [
-        html.I(className=f"range {side}", style={"left": at(found.low), "width": width}),
-        html.I(className=f"at {side}", style={"left": at(found.gap)}),
+        html.I(className=f"range {side}", style={"left": at(comparison.low), "width": width}),
+        html.I(className=f"at {side}", style={"left": at(comparison.gap)}),
         html.Span([letter("b"), "better"], className="side left"),
         html.Span([letter("a"), "better"], className="side right"),
     ]
-    value, low, high = (points(x, 2) for x in (found.gap, found.low, found.high))
+    value, low, high = (points(x, 2) for x in (comparison.gap, comparison.low, comparison.high))
     words = f"A minus B {value} points, 95 percent interval {low} to {high}"
     return html.Div(parts, className="gapline", role="img", **{"aria-label": words})
 
 
-def stats(found: Verdict) -> list:
+def stats(comparison: Verdict) -> list:
     """Both accuracies, the test, the losses, agreement, and what the two know together."""
-    both, only_a, only_b, neither = found.buckets
-    n, loss = found.n, found.loss
+    both, only_a, only_b, neither = comparison.buckets
+    n, loss = comparison.n, comparison.loss
     first, second = wilson(both + only_a, n), wilson(both + only_b, n)
     floor = max(0.0, min(0.8, np.floor(10 * float(min(first[0], second[0])) - 1e-9) / 10))
     far = 1.4 * max(abs(loss[1]), abs(loss[2]), 0.01)
     return [
-        share([letter("a"), found.a], both + only_a, n, floor, "var(--ff-run-a)"),
-        share([letter("b"), found.b], both + only_b, n, floor, "var(--ff-run-b)"),
+        share([letter("a"), comparison.a], both + only_a, n, floor, "var(--ff-run-a)"),
+        share([letter("b"), comparison.b], both + only_b, n, floor, "var(--ff-run-b)"),
         stat(
             "McNemar, exact",
-            p_words(found.p),
+            p_words(comparison.p),
             "",
             html.Span(className="whisk blank"),
             f"{only_a:,} only A, {only_b:,} only B",
@@ -123,7 +123,7 @@ def stats(found: Verdict) -> list:
             whisker(*loss, (-far, far), f"var(--ff-run-{'a' if loss[0] <= 0 else 'b'})"),
             f"{signed(loss[1])} to {signed(loss[2])}",
         ),
-        share("Same answer", found.same, n, floor),
+        share("Same answer", comparison.same, n, floor),
         share("At least one right", n - neither, n, floor),
     ]
 
@@ -135,28 +135,33 @@ def signed(value: float) -> str:
 
 def share(label, part: int, n: int, floor: float, colour: str = "var(--ff-accent)") -> html.Div:
     """A proportion with its Wilson interval."""
-    found = Proportion(part, n)
-    mark = whisker(found.value, *found.ends, (min(floor, found.ends[0]), 1), colour)
-    return stat(label, found.percent, "%", mark, f"{found.span}, {part:,}")
+    proportion = Proportion(part, n)
+    mark = whisker(proportion.value, *proportion.ends, (min(floor, proportion.ends[0]), 1), colour)
+    return stat(label, proportion.percent, "%", mark, f"{proportion.span}, {part:,}")
 
 
 def csv_rows(pair: RunPair, selection: Selection) -> Table:
     """The numbers of the verdict on the whole split, and its sentence."""
-    found = verdict(pair)
-    both, only_a, only_b, _ = found.buckets
+    comparison = verdict(pair)
+    both, only_a, only_b, _ = comparison.buckets
     rows: list[list] = [
-        ["A", pair.a.run_id, "", "", found.n],
-        ["B", pair.b.run_id, "", "", found.n],
+        ["A", pair.a.run_id, "", "", comparison.n],
+        ["B", pair.b.run_id, "", "", comparison.n],
         *(
-            [f"accuracy {name}", right / found.n, *map(float, wilson(right, found.n)), found.n]
+            [f"accuracy {name}", right / comparison.n, *map(float, wilson(right, comparison.n)), comparison.n]
             for name, right in (("A", both + only_a), ("B", both + only_b))
         ),
-        ["gap, paired bootstrap", found.gap, found.low, found.high, found.n],
-        ["loss A minus B", *found.loss, found.n],
-        ["same answer", found.same / found.n, *map(float, wilson(found.same, found.n)), found.n],
-        ["exact McNemar p", found.p, "", "", only_a + only_b],
-        *([name, count, "", "", found.n] for name, count in zip(BUCKETS, found.buckets, strict=True)),
-        ["verdict", found.sentence(), "", "", found.n],
+        ["gap, paired bootstrap", comparison.gap, comparison.low, comparison.high, comparison.n],
+        ["loss A minus B", *comparison.loss, comparison.n],
+        [
+            "same answer",
+            comparison.same / comparison.n,
+            *map(float, wilson(comparison.same, comparison.n)),
+            comparison.n,
+        ],
+        ["exact McNemar p", comparison.p, "", "", only_a + only_b],
+        *([name, count, "", "", comparison.n] for name, count in zip(BUCKETS, comparison.buckets, strict=True)),
+        ["verdict", comparison.sentence(), "", "", comparison.n],
     ]
     return ["what", "value", "low", "high", "n"], rows
 

@@ -17,7 +17,7 @@ from dashboard.pages.dashboard import (
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
-SEEN = {
+SPLIT_ROLES = {
     "test": "images it never saw in training",
     "validation": "images that chose its best epoch",
     "reference": "of the images it was trained on",
@@ -31,7 +31,7 @@ def about(services: Services, selection: Selection) -> str:
         n = len(run.predictions(selection.split).ids)
     except (LookupError, ValueError):
         return "No run to show."
-    return f"{run.title} on {run.dataset['title']}, {selection.split} split, {n:,} {SEEN[selection.split]}"
+    return f"{run.title} on {run.dataset['title']}, {selection.split} split, {n:,} {SPLIT_ROLES[selection.split]}"
 
 
 PAGE = Page(

@@ -23,9 +23,9 @@ from ml.artifacts.reader import Broken, Missing
 ID = "dashboard-attention"
 FACE, BODY, CSV, KEEP = f"{ID}-face", f"{ID}-body", f"{ID}-csv", f"{ID}-keep"
 VEIL = f"{ID}-veil"  # what is dimmed while it is worked on
-OPEN, CONTROLS, ASKED = f"{ID}-open", f"{ID}-controls", f"{ID}-asked"
+OPEN, CONTROLS, ADDRESS_STORE = f"{ID}-open", f"{ID}-controls", f"{ID}-asked"
 VERSUS, METHOD, TARGET = f"{ID}-versus", f"{ID}-method", f"{ID}-target"
-SHORT = 60  # letters of a choice
+MAX_LABEL_LENGTH = 60  # letters of a choice
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -58,7 +58,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     body = [
         controls,
         html.Div([slot(FACE), html.Div(plain.place(BODY), id=VEIL, className="att")]),
-        dcc.Store(id=ASKED, data=""),
+        dcc.Store(id=ADDRESS_STORE, data=""),
     ]
     return card("Where it looks", __doc__, body, tools=tools, id=f"{ID}-card")
 
@@ -76,12 +76,12 @@ def register(app: Dash, services: Services) -> None:
         Output(CONTROLS, "hidden"),
         Output(OPEN, "aria-expanded"),
         Output(OPEN, "children"),
-        Output(ASKED, "data"),
+        Output(ADDRESS_STORE, "data"),
         Output(VERSUS, "value"),
         Output(METHOD, "value"),
         Output(TARGET, "value"),
         Input("url", "search"),
-        State(ASKED, "data"),
+        State(ADDRESS_STORE, "data"),
     )
     app.clientside_callback(
         """(clicks, versus, method, target, search) => {
@@ -113,12 +113,12 @@ def register(app: Dash, services: Services) -> None:
         Output(KEEP, "children"),
         Output(CSV, "children"),
         Output(VERSUS, "value", allow_duplicate=True),
-        Input(ASKED, "data"),
+        Input(ADDRESS_STORE, "data"),
         prevent_initial_call=True,
     )
     def list_choices(search: Any):
         selection = Selection.parse(search)
-        if not asked(search):
+        if not is_open(search):
             return [], None, None, no_update
         keep = selection.with_(versus=narrowing(selection))
         return (
@@ -132,14 +132,14 @@ def register(app: Dash, services: Services) -> None:
         app,
         FACE,
         plain.children(BODY),
-        Input(ASKED, "data"),
+        Input(ADDRESS_STORE, "data"),
         Input(theme.STATE, "data"),
         prevent_initial_call=True,
         running=[(Output(VEIL, "className"), "att busy", "att")],
     )
     def draw_attention(search: Any, mode: Any):
         selection = Selection.parse(search)
-        if not asked(search):
+        if not is_open(search):
             return []
         if selection.versus is None:
             raise Missing("The address names nothing that the selection can be held against: choose it above.")
@@ -147,7 +147,7 @@ def register(app: Dash, services: Services) -> None:
         return drawn(compare(services, selection), theme.mode_of(mode), which)
 
 
-def asked(search: Any) -> bool:
+def is_open(search: Any) -> bool:
     """Whether the panel is open, be it against what cannot be read."""
     return isinstance(search, str) and search != ""
 
@@ -161,37 +161,37 @@ def narrowing(selection: Selection) -> str:
 def choices(services: Services, selection: Selection) -> list[dict[str, str]]:
     """What the selection can be held against."""
     run = services.store.shown(selection.run)
-    found = [
+    options = [
         {"value": "right", "label": "the right ones of its classes"},
         {"value": "rest", "label": "all other images"},
     ]
     cell = selection.other_cell(run.classes)
     if cell or selection.versus == "contrast":
         words = f"{cell[0]} predicted {cell[1]}" if cell else "a second cell of the matrix"
-        found.append({"value": "contrast", "label": words})
+        options.append({"value": "contrast", "label": words})
     try:
         other = services.store.other(run, selection.against).title
-        found.append({"value": "run", "label": f"the same images in {other}"})
+        options.append({"value": "run", "label": f"the same images in {other}"})
     except (Missing, Broken):
         pass
     if (selection.versus or "").startswith("?"):
         words = said(Selection.parse(selection.versus))
-        found.append({"value": str(selection.versus), "label": f"held: {words}"[:SHORT]})
-    return found
+        options.append({"value": str(selection.versus), "label": f"held: {words}"[:MAX_LABEL_LENGTH]})
+    return options
 
 
-def drawn(found: Compared, mode: str, which: str = "") -> list:
+def drawn(comparison: Compared, mode: str, which: str = "") -> list:
     """Two sides and their difference. which: network was asked, where that needs saying."""
-    first, second = found.a.typical, found.b.typical
-    zero = np.zeros(found.a.image.shape[:2])
+    first, second = comparison.a.typical, comparison.b.typical
+    zero = np.zeros(comparison.a.image.shape[:2])
     veils = figures.shares(first.mean if first else zero, second.mean if second else zero)
-    about = "label" if found.label else "guess"
+    about = "label" if comparison.label else "guess"
     parts: list[Any] = [
-        side("A", found.a, veils[0], about),
-        side("B", found.b, veils[1], about),
+        side("A", comparison.a, veils[0], about),
+        side("B", comparison.b, veils[1], about),
     ]
-    if found.difference is None or found.sure is None:
-        empty = found.a if not found.a.side.n else found.b if not found.b.side.n else None
+    if comparison.difference is None or comparison.sure is None:
+        empty = comparison.a if not comparison.a.side.n else comparison.b if not comparison.b.side.n else None
         words = (
             f"{empty.side.title.capitalize()} holds no image, so there is nothing to compare."
             if empty
@@ -199,9 +199,9 @@ def drawn(found: Compared, mode: str, which: str = "") -> list:
         )
         parts.append(html.Div(panel_states.empty(words), className="att-side"))
         return [html.Div(parts, className="att-row")]
-    image = inline_url(figures.difference(found.difference, found.sure, mode=mode))
-    most = 1000 * float(np.abs(found.difference).max())
-    unsure = int((~found.sure).sum())
+    image = inline_url(figures.difference(comparison.difference, comparison.sure, mode=mode))
+    most = 1000 * float(np.abs(comparison.difference).max())
+    unsure = int((~comparison.sure).sum())
     parts.append(
         html.Div(
             [
@@ -212,8 +212,8 @@ def drawn(found: Compared, mode: str, which: str = "") -> list:
                     className="att-scale faint small",
                 ),
                 html.P(
-                    f"At most {most:.1f} ‰ of the attribution on one pixel. Pale: {unsure:,} of {found.sure.size:,} "
-                    f"pixels differ by less than {DOUBT:.0f} standard errors.",
+                    f"At most {most:.1f} ‰ of the attribution on one pixel. Pale: {unsure:,} of "
+                    f"{comparison.sure.size:,} pixels differ by less than {DOUBT:.0f} standard errors.",
                     className="faint small",
                 ),
             ],
@@ -221,26 +221,26 @@ def drawn(found: Compared, mode: str, which: str = "") -> list:
         )
     )
     words = (
-        f"{TITLES[found.method]}, each image's map scaled to add up to one. {SENTENCES[found.method]}. "
-        f"{100 * (found.overlap or 0):.0f} % of the attribution lies in the same places. {which}"
+        f"{TITLES[comparison.method]}, each image's map scaled to add up to one. {SENTENCES[comparison.method]}. "
+        f"{100 * (comparison.overlap or 0):.0f} % of the attribution lies in the same places. {which}"
     )
     return [html.Div(parts, className="att-row"), html.P(words, className="quiet small")]
 
 
-def side(letter: str, found: Looked, heatmap_overlay: np.ndarray, about: str) -> html.Div:
+def side(letter: str, group: Looked, heatmap_overlay: np.ndarray, about: str) -> html.Div:
     """Mean image, and the same under what spoke for the classes; how many images each is of."""
-    picture = inline_url(figures.mean_picture(found.image))
+    picture = inline_url(figures.mean_picture(group.image))
     pictures = [
         html.Figure(
             [
                 html.Div(html.Img(src=picture, alt=f"Mean image of {letter}"), className="shot"),
-                html.Figcaption(f"mean of n = {found.side.n:,}"),
+                html.Figcaption(f"mean of n = {group.side.n:,}"),
             ]
         )
     ]
-    if found.typical is not None:
-        silent = f", {found.typical.silent} without an answer left out" if found.typical.silent else ""
-        words = f"what spoke for its {about}, n = {found.typical.n:,}{silent}"
+    if group.typical is not None:
+        silent = f", {group.typical.silent} without an answer left out" if group.typical.silent else ""
+        words = f"what spoke for its {about}, n = {group.typical.n:,}{silent}"
         pictures.append(
             html.Figure(
                 [
@@ -259,7 +259,7 @@ def side(letter: str, found: Looked, heatmap_overlay: np.ndarray, about: str) ->
         )
     return html.Div(
         [
-            html.H3([html.Span(letter, className=f"letter {letter.lower()}"), " ", found.side.title]),
+            html.H3([html.Span(letter, className=f"letter {letter.lower()}"), " ", group.side.title]),
             html.Div(pictures, className="duo"),
         ],
         className="att-side",
@@ -269,16 +269,16 @@ def side(letter: str, found: Looked, heatmap_overlay: np.ndarray, about: str) ->
 def csv_rows(services: Services, selection: Selection) -> Table:
     """One row a pixel: the mean image of both sides (channels averaged), the mean attribution of each with its standard
     error, their difference."""
-    found = compare(services, selection)
-    a, b = found.a, found.b
-    if a.typical is None or b.typical is None or found.difference is None:
+    comparison = compare(services, selection)
+    a, b = comparison.a, comparison.b
+    if a.typical is None or b.typical is None or comparison.difference is None:
         raise Missing("One of the two sides holds no image.")
     head = ["row", "column", f"mean image A of {a.side.n}", f"mean image B of {b.side.n}"]
     head += [f"attribution A of {a.typical.n}", "error A", f"attribution B of {b.typical.n}", "error B", "A minus B"]
     columns = (a.image.mean(2), b.image.mean(2), a.typical.mean, a.typical.error, b.typical.mean, b.typical.error)
     return head, [
-        [i + 1, j + 1, *(float(f"{column[i, j]:.9g}") for column in (*columns, found.difference))]
-        for i, j in np.ndindex(found.difference.shape)
+        [i + 1, j + 1, *(float(f"{column[i, j]:.9g}") for column in (*columns, comparison.difference))]
+        for i, j in np.ndindex(comparison.difference.shape)
     ]
 
 

@@ -21,8 +21,8 @@ def layout(services: Services, selection: Selection) -> html.Article:
     return card("Calibration", __doc__, body, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
 
 
-def register(app: Dash, services: Services, asked: str) -> None:
-    """asked: the store that holds the address once the panel is near."""
+def register(app: Dash, services: Services, address_store: str) -> None:
+    """address_store: the store that holds the address once the panel is near."""
 
     @panel_callback(
         app,
@@ -31,7 +31,7 @@ def register(app: Dash, services: Services, asked: str) -> None:
         plain.children(f"{ID}-bins"),
         plain.children(f"{ID}-errors"),
         Output(f"{ID}-csv", "children"),
-        Input(asked, "data"),
+        Input(address_store, "data"),
         Input(theme.STATE, "data"),
         prevent_initial_call=True,
     )

@@ -22,9 +22,9 @@ from ml.stats.intervals import wilson
 ID = "dashboard-confidence"
 FACE = f"{ID}-face"
 SLIDER = f"{ID}-slider"  # assets/slide.js makes it the address's reject
-SAID = f"{ID}-said"  # the threshold in words, kept up by the same script
+THRESHOLD_LABEL = f"{ID}-said"  # the threshold in words, kept up by the same script
 
-MOVE = """(search) => {
+SLIDER_FROM_ADDRESS = """(search) => {
     const none = dash_clientside.no_update, slider = document.getElementById('%s');
     if (typeof search !== 'string' || !slider || slider.dataset.held) return none;
     return Math.round(100 * Number(new URLSearchParams(search).get('reject') || 0));
@@ -36,7 +36,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     slider = html.Div(
         [
             html.Label("Answer only from this confidence on", htmlFor=SLIDER, className="label"),
-            plain.place(SAID, "b"),
+            plain.place(THRESHOLD_LABEL, "b"),
             dcc.Input(id=SLIDER, type="range", min=0, max=99, step=1, value=round(100 * (selection.reject or 0))),
         ],
         className="reject",
@@ -56,18 +56,18 @@ def layout(services: Services, selection: Selection) -> html.Article:
     return card("Confidence", __doc__, body, tools=html.Span(csv_link(""), id=f"{ID}-csv"))
 
 
-def register(app: Dash, services: Services, asked: str) -> None:
-    """asked: the store that holds the address once the panel is near."""
+def register(app: Dash, services: Services, address_store: str) -> None:
+    """address_store: the store that holds the address once the panel is near."""
 
     @panel_callback(
         app,
         FACE,
         Output(f"{ID}-graph", "figure"),
         plain.children(f"{ID}-bins"),
-        plain.children(SAID),
+        plain.children(THRESHOLD_LABEL),
         plain.children(f"{ID}-answers"),
         Output(f"{ID}-csv", "children"),
-        Input(asked, "data"),
+        Input(address_store, "data"),
         Input(theme.STATE, "data"),
         prevent_initial_call=True,
     )
@@ -76,23 +76,23 @@ def register(app: Dash, services: Services, asked: str) -> None:
         run = services.store.shown(selection.run).asked(selection)
         table = confidence.histogram(run, selection)
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
-        found = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
-        said = f"{100 * (selection.reject or 0):.0f} %"
-        return drawn, found, said, answers(run, selection), csv_link(table_url("abstention", selection))
+        bin_rows = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
+        threshold = f"{100 * (selection.reject or 0):.0f} %"
+        return drawn, bin_rows, threshold, answers(run, selection), csv_link(table_url("abstention", selection))
 
     # another address moves the slider, but never under a hand
     app.clientside_callback(
-        MOVE % SLIDER,
+        SLIDER_FROM_ADDRESS % SLIDER,
         Output(SLIDER, "value"),
-        Input(asked, "data"),
+        Input(address_store, "data"),
         prevent_initial_call=True,
     )
 
     def choose(selection: Selection, click: object, _: clicks.Keys) -> Selection | None:
-        found = clicked(click)
-        if found is None:
+        bar = clicked(click)
+        if bar is None:
             return None
-        place, outcome = found
+        place, outcome = bar
         table = confidence.histogram(services.store.shown(selection.run).asked(selection), selection)
         kept = bins.is_bin(selection.conf, place, confidence.BINS) or table[outcome].iloc[place]
         return opened(selection, place, outcome) if kept else None
@@ -119,16 +119,18 @@ def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
 
 def answers(run: RunData, selection: Selection) -> list:
     """Coverage, how right the answers are, what stays wrong; thresholds that validation suggests."""
-    found: Answers = confidence.answers(run, selection)
-    out = found.coverage.n - found.coverage.count
+    abstention: Answers = confidence.answers(run, selection)
+    out = abstention.coverage.n - abstention.coverage.count
     left = selection.with_(conf=(0.0, selection.reject), reject=None, outcome=()) if selection.reject else None
     stats = [
-        proportion("Coverage: it answers", found.coverage, f"{found.coverage.count:,} of {found.coverage.n:,}"),
-        proportion("Accuracy of its answers", found.accuracy, f"n {found.accuracy.n:,}"),
+        proportion(
+            "Coverage: it answers", abstention.coverage, f"{abstention.coverage.count:,} of {abstention.coverage.n:,}"
+        ),
+        proportion("Accuracy of its answers", abstention.accuracy, f"n {abstention.accuracy.n:,}"),
         html.Div(
             [
                 html.Span("Mistakes that stay", className="label"),
-                html.B([f"{found.left:,}", html.Small(f" of {found.mistakes:,}")]),
+                html.B([f"{abstention.left:,}", html.Small(f" of {abstention.mistakes:,}")]),
                 button(f"See the {out:,} left out", small=True, kind="ghost", search=left.query())
                 if left and out
                 else html.Span("nothing is left out", className="ci"),
@@ -147,7 +149,7 @@ def proportion(label: str, share: Proportion, words: str) -> html.Div:
 
 def presets(run: RunData, selection: Selection) -> list:
     """Thresholds at which validation is right often enough, as buttons."""
-    found: list = []
+    buttons: list = []
     for share in confidence.TARGETS:
         try:
             threshold = confidence.threshold_for(run, share)
@@ -157,14 +159,14 @@ def presets(run: RunData, selection: Selection) -> list:
             there = selection.explicit().with_(reject=threshold or None)
             on = str(selection.reject == threshold).lower()
             words = f"{100 * share:g} % right: from {100 * threshold:.0f} %"
-            found.append(html.Button(words, type="button", **{"data-search": there.query(), "aria-pressed": on}))
-    if not found:
+            buttons.append(html.Button(words, type="button", **{"data-search": there.query(), "aria-pressed": on}))
+    if not buttons:
         return []
     return [
         html.Div(
             [
                 html.Span("Chosen on validation", className="faint small"),
-                html.Div(found, className="seg", role="group"),
+                html.Div(buttons, className="seg", role="group"),
             ],
             className="way",
         )

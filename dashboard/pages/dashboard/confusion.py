@@ -21,7 +21,7 @@ from dashboard.state.vocabulary import TOPS
 from ml.stats.intervals import wilson
 
 ID = "dashboard-confusion"
-MANY = 6  # classes from which on fewer of them can be asked for
+TOP_N_ABOVE = 6  # classes; of more than these, the top n alone can be shown
 SIZES = ((13, 13), (20, 11), (30, 9))  # up to so many classes, numbers so large; none for more
 
 
@@ -34,9 +34,9 @@ class Ids(StrEnum):
     GRID = "dashboard-confusion-grid"
     LABELS = "dashboard-confusion-labels"
     TABLE = "dashboard-confusion-table"
-    TOP = "dashboard-confusion-top"
-    PARTS = "dashboard-confusion-parts"
-    MOST = "dashboard-confusion-most"
+    TOP_CONFUSIONS = "dashboard-confusion-top"
+    OUTCOMES = "dashboard-confusion-parts"
+    SCALE = "dashboard-confusion-most"
     CSV = "dashboard-confusion-csv"
 
 
@@ -44,15 +44,15 @@ def layout(services: Services, selection: Selection) -> html.Article:
     """The matrix with its labels as buttons, or the same as a table of buttons, and the top confusions."""
     legend = [
         html.I(className="ramp seq"),
-        html.Span(id=Ids.MOST),
+        html.Span(id=Ids.SCALE),
         html.I(className="ramp calm"),
         html.Span("right answers"),
     ]
     side = html.Div(
         [
-            plain.place(Ids.PARTS),
+            plain.place(Ids.OUTCOMES),
             html.H3("Top confusions"),
-            plain.place(Ids.TOP, "ul", className="toplist"),
+            plain.place(Ids.TOP_CONFUSIONS, "ul", className="toplist"),
             html.Div(id=Ids.CSV),
         ],
         className="cm-side",
@@ -76,11 +76,11 @@ def register(app: Dash, services: Services) -> None:
         Output(Ids.BODY, "className"),
         plain.children(Ids.LABELS),
         plain.children(Ids.TABLE),
-        plain.children(Ids.TOP),
-        plain.children(Ids.PARTS),
+        plain.children(Ids.TOP_CONFUSIONS),
+        plain.children(Ids.OUTCOMES),
         plain.children(Ids.VIEW),
         plain.children(Ids.WAYS),
-        Output(Ids.MOST, "children"),
+        Output(Ids.SCALE, "children"),
         Output(Ids.CSV, "children"),
         Input("url", "search"),
         Input(theme.STATE, "data"),
@@ -157,9 +157,9 @@ def table(shown: Shown, selection: Selection) -> html.Div:
     values = figure.values(shown.counts, normalise)
 
     def cell(i: int, j: int) -> tuple[str, str]:
-        said = f"{shown.counts[i, j]} truly {shown.names[i]}, predicted {shown.names[j]}"
+        label = f"{shown.counts[i, j]} truly {shown.names[i]}, predicted {shown.names[j]}"
         hidden = i == j and not selection.matrix.diagonal
-        return "" if hidden else figure.words(values[i, j], normalise), said
+        return "" if hidden else figure.words(values[i, j], normalise), label
 
     right = [f"{100 * r / n:.1f}" if n else "–" for r, n in zip(shown.right, total, strict=True)]
     return matrix.table(
@@ -192,7 +192,7 @@ def top(run: RunData, selection: Selection, counts: np.ndarray) -> list:
 def parts(selection: Selection, counts: np.ndarray) -> list:
     """The mistakes and the right answers as two buttons, and the mirror of a chosen cell to hold against it."""
     right = int(counts.diagonal().sum())
-    found: list = [
+    controls: list = [
         html.Div(
             [
                 press(
@@ -212,8 +212,8 @@ def parts(selection: Selection, counts: np.ndarray) -> list:
     if len(selection.true) == len(selection.pred) == 1 and selection.true != selection.pred and not selection.contrast:
         mirror = selection.beside(selection.pred[0], selection.true[0])
         words = ["Compare with ", html.B(f"{selection.pred[0]} → {selection.true[0]}")]
-        found.append(button(html.Span(words), small=True, kind="ghost", search=mirror.query()))
-    return found
+        controls.append(button(html.Span(words), small=True, kind="ghost", search=mirror.query()))
+    return controls
 
 
 def press(words: str, there: Selection, on: bool, **more: str) -> html.Button:
@@ -249,12 +249,12 @@ def ways(run: RunData, selection: Selection) -> list:
         press(words, selection.view(diagonal=value), view.diagonal == value)
         for value, words in ((True, "Shown"), (False, "Hidden"))
     ]
-    found = [named("Order", order), named("Colour", colour), named("Diagonal", diagonal)]
-    if classes > MANY:
+    controls = [named("Order", order), named("Colour", colour), named("Diagonal", diagonal)]
+    if classes > TOP_N_ABOVE:
         shown = view.shown(classes)
         some = [press(f"Top {n}", selection.view(top=n), shown == n) for n in TOPS if n < classes]
-        found.append(named("Classes", [press("All", selection.view(top=0), shown == classes), *some]))
-    return found
+        controls.append(named("Classes", [press("All", selection.view(top=0), shown == classes), *some]))
+    return controls
 
 
 def seg(buttons: list, label: str) -> html.Div:

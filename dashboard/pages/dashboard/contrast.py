@@ -24,7 +24,7 @@ from ml.artifacts.reader import Missing
 
 ID = "dashboard-contrast"
 FACE = f"{ID}-face"
-ASKED = f"{ID}-state"  # dcc.Store: the address while it names a second cell, "" otherwise
+ADDRESS_STORE = f"{ID}-state"  # dcc.Store: the address while it names a second cell, "" otherwise
 TRUE, PRED = f"{ID}-true", f"{ID}-pred"
 SIDES = ("a", "b")
 TILES = 12
@@ -49,7 +49,7 @@ def layout(services: Services, selection: Selection) -> html.Section:
     )
     return html.Section(
         [
-            dcc.Store(id=ASKED, data=""),
+            dcc.Store(id=ADDRESS_STORE, data=""),
             slot(FACE, "Laying both cells out"),
             html.Div([head, html.Div([side(name) for name in SIDES], className="sides")]),
         ],
@@ -94,7 +94,11 @@ def side(name: str) -> html.Div:
 def register(app: Dash, services: Services) -> None:
     """Drawn only while the address names a second cell."""
     app.clientside_callback(
-        OPEN % ID, Output(ASKED, "data"), Output(ID, "className"), Input("url", "search"), State(ASKED, "data")
+        OPEN % ID,
+        Output(ADDRESS_STORE, "data"),
+        Output(ID, "className"),
+        Input("url", "search"),
+        State(ADDRESS_STORE, "data"),
     )
 
     @panel_callback(
@@ -115,7 +119,7 @@ def register(app: Dash, services: Services) -> None:
         Output(TRUE, "value"),
         Output(PRED, "options"),
         Output(PRED, "value"),
-        Input(ASKED, "data"),
+        Input(ADDRESS_STORE, "data"),
         Input(theme.STATE, "data"),
         prevent_initial_call=True,
     )
@@ -184,15 +188,15 @@ def head(run: RunData, selection: Selection, one: Selection, n: int) -> list:
     title = [*names(one.true, "any class"), html.Span("→", className="faint"), *names(one.pred, "any prediction")]
     if not one.true and not one.pred:
         title = ["The mistakes" if one.outcomes == ("wrong",) else "The selection"]
-    said: list = [html.B(f"{n:,} "), words(n, total)]
+    sentence: list = [html.B(f"{n:,} "), words(n, total)]
     if len(one.true) == 1:
         of = int(run.mask(one, without=("pred", "outcome")).sum())
         share = Proportion(n, of)
-        said.append(f"; {share.percent} % ({share.span}) of {of:,} {one.true[0]}")
+        sentence.append(f"; {share.percent} % ({share.span}) of {of:,} {one.true[0]}")
     links: list = [csv_link(table_url("selection", one))]
     if one != selection.with_(contrast=None):
         links.insert(0, button(f"All {n:,} in the gallery", small=True, search=swapped(selection, one).query()))
-    return [html.H3([*title, *links]), html.P(said, className="small quiet")]
+    return [html.H3([*title, *links]), html.P(sentence, className="small quiet")]
 
 
 def mean(run: RunData, selection: Selection, n: int) -> list:

@@ -39,8 +39,8 @@ def body(run: RunData, split: str) -> list:
     share = np.divide(hits, n, out=np.zeros(classes), where=n > 0)
     right, total = int(hits.sum()), int(n.sum())
     ends = (float(wilson(right, total)[0]), float(wilson(right, total)[1]))
-    said = ", labels as reviewed" if run.current_labels else ""
-    said += f", after epoch {run.epoch}" if run.epoch is not None and split != "reference" else ""
+    conditions = ", labels as reviewed" if run.current_labels else ""
+    conditions += f", after epoch {run.epoch}" if run.epoch is not None and split != "reference" else ""
     hero = html.Div(
         [
             html.Div(
@@ -48,7 +48,7 @@ def body(run: RunData, split: str) -> list:
                     html.Span([f"{100 * right / total:.1f}", html.Small("%")], className="hero-n"),
                     html.Div(
                         [
-                            html.H2(f"of {split} images named right (accuracy){said}"),
+                            html.H2(f"of {split} images named right (accuracy){conditions}"),
                             html.P(
                                 f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
                                 className="quiet",

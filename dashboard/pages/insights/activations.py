@@ -92,9 +92,9 @@ def options(run: RunData, maps: dict[str, np.ndarray]) -> list[dict[str, str]]:
         {
             "value": name,
             "label": f"{place} {architecture.title(known[name]) if name in known else name}: "
-            f"{found.shape[0]} maps of {found.shape[1]} × {found.shape[2]}",
+            f"{layer_maps.shape[0]} maps of {layer_maps.shape[1]} × {layer_maps.shape[2]}",
         }
-        for place, (name, found) in enumerate(maps.items(), 1)
+        for place, (name, layer_maps) in enumerate(maps.items(), 1)
     ]
 
 

@@ -20,7 +20,7 @@ from ml.artifacts.reader import Missing
 
 FACE = "insights-architecture-face"
 CSV = "insights-architecture-csv"
-SIDE = 62  # pixels of the largest picture's longer side
+MAX_BLOCK_SIDE = 62  # pixels of the largest picture's longer side
 NAMES = {
     "Conv2d": "Convolution",
     "Conv2dSame": "Convolution",
@@ -52,8 +52,8 @@ class Block:
 
 def setting(layer: dict[str, Any], name: str, default: str = "") -> str:
     """A number, or the first of a pair, out of a layer's settings: 'kernel_size=(3, 3)' → '3'."""
-    found = re.search(rf"\b{name}=\(?([\d.]+)", layer["settings"])
-    return found.group(1) if found else default
+    match = re.search(rf"\b{name}=\(?([\d.]+)", layer["settings"])
+    return match.group(1) if match else default
 
 
 def title(layer: dict[str, Any]) -> str:
@@ -72,17 +72,17 @@ def quiet(layer: dict[str, Any]) -> str:
 
 def blocks(layers: list[dict[str, Any]], shape: list[int]) -> list[Block]:
     """layers: of the manifest; shape: [ch, h, w] of the picture. The first block is the picture."""
-    found = [Block("Picture", shape)]
+    steps = [Block("Picture", shape)]
     for layer in layers:
         rides = layer["parameters"] == 0 or layer["kind"].startswith("BatchNorm")
-        if rides and layer["shape"] == found[-1].shape:
-            found[-1].quiet.append(quiet(layer))
-            found[-1].parameters += layer["parameters"]
+        if rides and layer["shape"] == steps[-1].shape:
+            steps[-1].quiet.append(quiet(layer))
+            steps[-1].parameters += layer["parameters"]
         else:
-            found.append(Block(title(layer), layer["shape"], layer["parameters"]))
-    found[-1].quiet.insert(0, found[-1].title.lower())
-    found[-1].title = "Answer"
-    return found
+            steps.append(Block(title(layer), layer["shape"], layer["parameters"]))
+    steps[-1].quiet.insert(0, steps[-1].title.lower())
+    steps[-1].title = "Answer"
+    return steps
 
 
 def words(shape: list[int]) -> str:
@@ -105,8 +105,8 @@ def volume(block: Block, longest: int, picture: str = "") -> html.Div:
         depth, height, width = block.shape
         sheets = min(round(math.log2(max(depth, 1))), 7)
         size = {
-            "width": f"{max(SIDE * width / longest, 7):.0f}px",
-            "height": f"{max(SIDE * height / longest, 7):.0f}px",
+            "width": f"{max(MAX_BLOCK_SIDE * width / longest, 7):.0f}px",
+            "height": f"{max(MAX_BLOCK_SIDE * height / longest, 7):.0f}px",
         }
     else:
         sheets = 1
@@ -144,14 +144,14 @@ def diagram(run: RunData, selection: Selection) -> list:
     if not layers:
         raise Missing("This run's manifest does not describe its layers.")
     shape = [run.dataset["channels"], run.dataset["height"], run.dataset["width"]]
-    found = blocks(layers, shape)
+    steps = blocks(layers, shape)
     total = run.manifest["parameters"]
-    longest = max(side for block in found if len(block.shape) == 3 for side in block.shape[1:])
-    items = [item(block, total, longest, first_picture(run, selection) if block is found[0] else "") for block in found]
-    most = max(found, key=lambda block: block.parameters)
+    longest = max(side for block in steps if len(block.shape) == 3 for side in block.shape[1:])
+    items = [item(block, total, longest, first_picture(run, selection) if block is steps[0] else "") for block in steps]
+    most = max(steps, key=lambda block: block.parameters)
     sentence = [html.B(f"{total:,} numbers"), " are learned, "]
     if most.parameters:
-        alike = [b for b in found if b.title == most.title]
+        alike = [b for b in steps if b.title == most.title]
         which = most.title.lower() + (
             f", number {next(i for i, b in enumerate(alike, 1) if b is most)}" if len(alike) > 1 else ""
         )
@@ -201,9 +201,9 @@ def first_picture(run: RunData, selection: Selection) -> str:
 
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """One row a layer; shape is what it hands on, channels first."""
-    found = run.manifest.get("layers", [])
+    layers = run.manifest.get("layers", [])
     return ["layer", "kind", "settings", "shape", "parameters"], [
-        [x["name"], x["kind"], x["settings"], " x ".join(map(str, x["shape"])), x["parameters"]] for x in found
+        [x["name"], x["kind"], x["settings"], " x ".join(map(str, x["shape"])), x["parameters"]] for x in layers
     ]
 
 

@@ -21,8 +21,8 @@ ID = "insights-datamap"
 FACE, GRAPH, NEAR, NOTE, STRIP = f"{ID}-face", f"{ID}-graph", f"{ID}-near", f"{ID}-note", f"{ID}-strip"
 DRAWN = f"{ID}-outline"  # dcc.Store: what was just drawn around, [[x, y], …]
 PLOT = "data-map"  # the plot's name in the address
-MOST = 3_000  # points drawn; the lasso asks all
-SHOWN = 12
+MAX_POINTS_DRAWN = 3_000  # points drawn; the lasso asks all
+TILES_SHOWN = 12
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -83,7 +83,7 @@ def register(app: Dash, services: Services) -> None:
             draw(run, recording, selection, mode),
             legend(mode),
             forgotten(run, recording, selection),
-            tiles.answers(run, selection, rows[:SHOWN]),
+            tiles.answers(run, selection, rows[:TILES_SHOWN]),
             to,
             csv_link(table_url("data-map", selection)),
         )
@@ -94,7 +94,7 @@ def register(app: Dash, services: Services) -> None:
 def draw(run: RunData, recording: Recording, selection: Selection, mode: str) -> dict[str, Any]:
     """The points that are drawn, lit where they are selected."""
     predictions = run.predictions(selection.split)
-    rows = figure.drawn_rows(recording.mean, MOST)
+    rows = figure.drawn_rows(recording.mean, MAX_POINTS_DRAWN)
     hits, epochs = recording.right.sum(0), len(recording.right)
     words = [
         f"<b>{run.classes[predictions.labels[i]]}</b>, right after {hits[i]} of {epochs} epochs<br>"
@@ -138,7 +138,7 @@ def forgotten(run: RunData, recording: Recording, selection: Selection) -> list:
         return html.Li(html.Button(inside, type="button", className="fact", **chosen))
 
     learned = int((~recording.never & (recording.forgotten == 0)).sum())
-    some = f" Of {n:,} images, {MOST:,} are drawn: mostly hard ones. The lasso selects among all."
+    some = f" Of {n:,} images, {MAX_POINTS_DRAWN:,} are drawn: mostly hard ones. The lasso selects among all."
     return [
         html.Ul(
             [
@@ -153,7 +153,7 @@ def forgotten(run: RunData, recording: Recording, selection: Selection) -> list:
         ),
         html.P(
             f"Counted over {epochs} epochs. Forgotten: right after one, wrong after the next."
-            f"{some if n > MOST else ''}",
+            f"{some if n > MAX_POINTS_DRAWN else ''}",
             className="faint small",
         ),
     ]

@@ -20,11 +20,11 @@ from ml.stats.intervals import wilson
 ID = "insights-epoch"
 FACE, BAR_FACE, NEAR = f"{ID}-face", f"{ID}-bar-face", f"{ID}-near"
 SLIDER = f"{ID}-slider"  # assets/slide.js makes it the address's epoch
-SAID = f"{ID}-said"  # what is shown, in words, with the epochs that the slider's places stand for
+EPOCH_SUMMARY = f"{ID}-said"  # what is shown, in words, with the epochs that the slider's places stand for
 BARS = f"{ID}-accuracy"
 
 # Whoever sets out into the past wants to see it: true classes are the same after every epoch, guesses are not.
-MOVE = """(asked, colour) => {
+SLIDER_TO_EPOCH = """(asked, colour) => {
     const none = dash_clientside.no_update, slider = document.getElementById('%s');
     if (!asked || !slider) return [none, none, none];
     const away = asked.at < asked.last, leaves = away && !slider.dataset.away;
@@ -43,7 +43,7 @@ def bar(services: Services, selection: Selection) -> html.Section:
                 [
                     html.Label("As answered after epoch", htmlFor=SLIDER, className="label"),
                     dcc.Input(id=SLIDER, type="range", min=0, max=1, step=1, value=1),
-                    plain.place(SAID, className="said"),
+                    plain.place(EPOCH_SUMMARY, className="said"),
                     dcc.Store(id=f"{ID}-place"),
                 ],
                 className="epochs",
@@ -73,18 +73,18 @@ def register(app: Dash, services: Services) -> None:
     """The slider follows the address, the panel and the colours of the feature space follow the slider."""
     lazy_panel.register(app, NEAR, f"{ID}-card")
 
-    @panel_callback(app, BAR_FACE, plain.children(SAID), Output(f"{ID}-place", "data"), Input("url", "search"))
+    @panel_callback(app, BAR_FACE, plain.children(EPOCH_SUMMARY), Output(f"{ID}-place", "data"), Input("url", "search"))
     def draw_slider(search: str | None):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
         epochs = run.epochs(selection.split).epochs.tolist()
         then = run.asked(selection)
         at = len(epochs) if then.epoch is None else epochs.index(then.epoch)
-        return said(then, selection, epochs), {"last": len(epochs), "at": at}
+        return epoch_summary(then, selection, epochs), {"last": len(epochs), "at": at}
 
     # another address moves the slider, but never under a hand
     app.clientside_callback(
-        MOVE % SLIDER,
+        SLIDER_TO_EPOCH % SLIDER,
         Output(SLIDER, "max"),
         Output(SLIDER, "value"),
         Output(projection.Ids.COLOUR, "value"),
@@ -137,7 +137,7 @@ def register(app: Dash, services: Services) -> None:
     matrix.lead(app, ID, lambda selection: services.store.shown(selection.run).asked(selection))
 
 
-def said(run: RunData, selection: Selection, epochs: list[int]) -> list:
+def epoch_summary(run: RunData, selection: Selection, epochs: list[int]) -> list:
     """The epoch and how good it was then; data-epochs: what the slider's places stand for, the last for the end."""
     right = run.predictions(selection.split).right
     share = Proportion(int(right.sum()), len(right))

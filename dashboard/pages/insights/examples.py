@@ -70,10 +70,10 @@ def rows(run: RunData, selection: Selection) -> list:
     predictions = run.predictions(selection.split)
     chosen = run.class_ids(selection.true) or list(range(len(run.classes)))
     shown = chosen[:CLASSES]
-    found = [surest(predictions, c) for c in shown]
+    pairs = [surest(predictions, c) for c in shown]
     lines = []
     for start in range(0, len(shown), SHEET):
-        part = found[start : start + SHEET]
+        part = pairs[start : start + SHEET]
         ids = [int(predictions.ids[i]) for right, wrong in part for i in (*right, *wrong)]
         sheet = Sheet(run, selection, predictions, ids)
         lines += [

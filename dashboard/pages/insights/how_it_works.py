@@ -29,7 +29,7 @@ class Ids(StrEnum):
     STEPS = "insights-lesson-steps"
 
 
-STEPS = ("data", "convolution", "relu", "pooling", "dropout", "learning")
+LESSON_STEPS = ("data", "convolution", "relu", "pooling", "dropout", "learning")
 TITLES = ("The data set", "Convolution", "ReLU", "Pooling", "Dropout", "Learning")
 
 
@@ -38,7 +38,7 @@ def body_id(step: str) -> str:
     return f"insights-lesson-{step}"
 
 
-LOSS = "insights-lesson-loss-graph"
+LOSS_GRAPH = "insights-lesson-loss-graph"
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -48,10 +48,10 @@ def layout(services: Services, selection: Selection) -> html.Article:
             [
                 html.H3([html.Span(str(number), className="no"), title]),
                 html.Div(panel_states.loading("Computing"), id=body_id(step), className="step-body"),
-                *([html.Div(graph(LOSS), className="chart loss")] if step == "learning" else []),
+                *([html.Div(graph(LOSS_GRAPH), className="chart loss")] if step == "learning" else []),
             ]
         )
-        for number, (step, title) in enumerate(zip(STEPS, TITLES, strict=True), 1)
+        for number, (step, title) in enumerate(zip(LESSON_STEPS, TITLES, strict=True), 1)
     ]
     return card("How does this work?", __doc__, [slot(Ids.FACE), html.Ol(steps, id=Ids.STEPS, className="lesson")])
 
@@ -192,7 +192,7 @@ def pooling(walk: Walk, mode: str) -> list:
     layer = walk.first("MaxPool2d")
     before = walk.before(layer) if layer else None
     if layer is None or before is None or layer["name"] not in walk.maps:
-        sides = dict.fromkeys(found.shape[1:] for found in walk.maps.values() if found[0].size > 1)
+        sides = dict.fromkeys(maps.shape[1:] for maps in walk.maps.values() if maps[0].size > 1)
         steps = [" × ".join(map(str, side)) for side in sides]
         return [
             html.P(
@@ -275,8 +275,8 @@ def dropout(walk: Walk) -> list:
 
 def rate(layer: dict[str, Any]) -> float:
     """A dropout layer's own."""
-    found = re.search(r"\bp=([\d.]+)", layer["settings"])
-    return float(found.group(1)) if found else 0.0
+    match = re.search(r"\bp=([\d.]+)", layer["settings"])
+    return float(match.group(1)) if match else 0.0
 
 
 def learning(run: RunData, probabilities: np.ndarray) -> list:
@@ -303,8 +303,8 @@ def register(app: Dash, services: Services) -> None:
     @panel_callback(
         app,
         Ids.FACE,
-        *(Output(body_id(step), "children") for step in STEPS),
-        Output(LOSS, "figure"),
+        *(Output(body_id(step), "children") for step in LESSON_STEPS),
+        Output(LOSS_GRAPH, "figure"),
         Input(INSIDE, "data"),
         Input("app-view-state", "data"),
         Input(picture.Ids.STATE, "data"),

@@ -21,20 +21,20 @@ from ml.artifacts.reader import Pictures
 class Ids(StrEnum):
     STATE = "insights-picture-state"  # dcc.Store: the chosen example's id
     FACE = "insights-picture-face"
-    SHOWN = "insights-picture-shown"
+    CHOSEN = "insights-picture-shown"
     STRIP = "insights-picture-strip"
     SHUFFLE = "insights-picture-shuffle"
     TILE = "insights-picture-tile"  # {"type": this, "index": example id}
 
 
-SHOWN = 15  # pictures to choose from
+PICTURES_OFFERED = 15  # pictures to choose from
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """The chosen picture above a handful of others."""
     body = [
         slot(Ids.FACE),
-        html.Div(panel_states.loading("Fetching pictures"), id=Ids.SHOWN, className="chosen"),
+        html.Div(panel_states.loading("Fetching pictures"), id=Ids.CHOSEN, className="chosen"),
         html.Div(id=Ids.STRIP, className="strip-ff"),
         html.P("An image opened anywhere in the app is followed too.", className="faint small"),
         dcc.Store(id=Ids.STATE),
@@ -69,7 +69,7 @@ def register(app: Dash, services: Services) -> None:
     @panel_callback(
         app,
         Ids.FACE,
-        Output(Ids.SHOWN, "children"),
+        Output(Ids.CHOSEN, "children"),
         Output(Ids.STRIP, "children"),
         Input(LATER, "data"),
         Input("url", "search"),
@@ -132,7 +132,7 @@ def shown(run: RunData, selection: Selection, pictures: Pictures, row: int) -> l
 
 def strip(run: RunData, selection: Selection, pictures: Pictures, chosen: int, shuffles: int) -> list:
     """Buttons, one a picture."""
-    rows = some(pictures.labels, SHOWN, shuffles)
+    rows = some(pictures.labels, PICTURES_OFFERED, shuffles)
     ids = [int(i) for i in pictures.ids[rows]]
     height, width = pictures.images.shape[1:3]
     sheet = sprite_url(run.picture_set, selection.split, ids)

@@ -203,10 +203,10 @@ def register_points(app: Dash, services: Services, chart: str, pointer: str, *mo
         prevent_initial_call=True,
     )
     def show_point(event: Any, search: str | None):
-        found = example_at(services, search, event)
-        if found is None:
+        example = example_at(services, search, event)
+        if example is None:
             return False, no_update, no_update
-        run, selection, example_id = found
+        run, selection, example_id = example
         return True, event["points"][0].get("bbox"), glance(run, selection, example_id)
 
     @app.callback(
@@ -218,10 +218,10 @@ def register_points(app: Dash, services: Services, chart: str, pointer: str, *mo
     )
     def open_point(*values: Any):
         search, event = values[-1], ctx.triggered[0]["value"]
-        found = example_at(services, search, event)
-        if found is None:
+        example = example_at(services, search, event)
+        if example is None:
             raise PreventUpdate
-        _, selection, example_id = found
+        _, selection, example_id = example
         return selection.with_(sample=example_id).query()
 
 

@@ -32,12 +32,12 @@ class Walk:
 
     def before(self, layer: dict[str, Any]) -> np.ndarray | None:
         """What goes into a layer, float32 [ch, h, w]; None where that is no picture (or the picture itself)."""
-        found: np.ndarray | None = None
+        feature_maps: np.ndarray | None = None
         for one in self.layers:
             if one is layer:
-                return found
+                return feature_maps
             if not one["kind"].startswith("Dropout"):  # it lets everything through here
-                found = self.maps.get(one["name"])
+                feature_maps = self.maps.get(one["name"])
         return None
 
     @property

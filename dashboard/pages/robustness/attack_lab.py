@@ -41,9 +41,9 @@ class Ids(StrEnum):
     METHOD = "robustness-lab-method"
     TARGET = "robustness-lab-target"
     SLIDER = "robustness-epsilon-slider"  # assets/slide.js makes it the address's epsilon
-    SAID = "robustness-epsilon-said"
+    EPSILON_LABEL = "robustness-epsilon-said"
     CSV = "robustness-lab-csv"
-    ASKED = "robustness-lab-asked"  # the address once the card came near the window
+    ADDRESS_STORE = "robustness-lab-asked"  # the address once the card came near the window
     SEARCHED = "robustness-smallest-asked"  # the part of it that the smallest epsilon depends on
     SEARCHING = "robustness-smallest-search"
     SMALLEST = "robustness-smallest-body"
@@ -80,7 +80,12 @@ def layout(services: Services, selection: Selection) -> html.Article:
                 className="field",
             ),
             field("Towards", Ids.TARGET, target),
-            field("ε, how far each pixel may move", Ids.SLIDER, slider, html.Span(epsilon_said(None), id=Ids.SAID)),
+            field(
+                "ε, how far each pixel may move",
+                Ids.SLIDER,
+                slider,
+                html.Span(epsilon_label(None), id=Ids.EPSILON_LABEL),
+            ),
             html.Div(
                 [
                     html.H3("The smallest ε"),
@@ -95,7 +100,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         className="rb-controls",
     )
     body = [
-        *lazy_panel.layout(Ids.ASKED),
+        *lazy_panel.layout(Ids.ADDRESS_STORE),
         dcc.Store(id=Ids.SEARCHED),
         html.Div(
             [controls, html.Div([slot(Ids.FACE, "Asking the network"), plain.place(Ids.BODY, className="rb-answer")])],
@@ -105,7 +110,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     return card("One image under attack", __doc__, body, tools=html.Span(id=Ids.CSV), id=Ids.CARD)
 
 
-SHOW = """(search) => {
+CONTROLS_FROM_ADDRESS = """(search) => {
     const query = new URLSearchParams(search || ''), steps = STEPS, none = window.dash_clientside.no_update;
     const slider = document.getElementById('SLIDER');
     const wanted = query.has('epsilon') ? Number(query.get('epsilon')) : DEFAULT;
@@ -152,9 +157,9 @@ def script(text: str) -> str:
 
 def register(app: Dash, services: Services) -> None:
     """Controls follow the address and become it; the answer and the search are asked for apart."""
-    lazy_panel.register(app, Ids.ASKED, Ids.CARD)
+    lazy_panel.register(app, Ids.ADDRESS_STORE, Ids.CARD)
     app.clientside_callback(
-        script(SHOW),
+        script(CONTROLS_FROM_ADDRESS),
         Output(Ids.METHOD, "value"),
         Output(Ids.TARGET, "value"),
         Output(Ids.SLIDER, "value"),
@@ -169,7 +174,9 @@ def register(app: Dash, services: Services) -> None:
         State("url", "search"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(SEARCH, Output(Ids.SEARCHED, "data"), Input(Ids.ASKED, "data"), State(Ids.SEARCHED, "data"))
+    app.clientside_callback(
+        SEARCH, Output(Ids.SEARCHED, "data"), Input(Ids.ADDRESS_STORE, "data"), State(Ids.SEARCHED, "data")
+    )
 
     @app.callback(Output(Ids.TARGET, "options"), Input("app-view-state", "data"))
     def list_targets(search: str | None):
@@ -194,30 +201,30 @@ def register(app: Dash, services: Services) -> None:
         except (Missing, Broken):
             raise PreventUpdate from None
         now = int(ids[0]) if selection.sample is None else selection.sample
-        found = int(random.choice(ids)) if ctx.triggered_id == Ids.RANDOM and clicks else number
-        if not isinstance(found, int) or isinstance(found, bool):
+        sample = int(random.choice(ids)) if ctx.triggered_id == Ids.RANDOM and clicks else number
+        if not isinstance(sample, int) or isinstance(sample, bool):
             raise PreventUpdate
-        if found not in ids:
-            return no_update, f"There is no image {found} in {selection.split}."
-        return (no_update if found == now else selection.with_(sample=found).query()), None
+        if sample not in ids:
+            return no_update, f"There is no image {sample} in {selection.split}."
+        return (no_update if sample == now else selection.with_(sample=sample).query()), None
 
     @panel_callback(
         app,
         Ids.FACE,
         plain.children(Ids.BODY),
-        Output(Ids.SAID, "children"),
+        Output(Ids.EPSILON_LABEL, "children"),
         Output(Ids.NUMBER, "value"),
         Output(Ids.CSV, "children"),
-        Input(Ids.ASKED, "data"),
+        Input(Ids.ADDRESS_STORE, "data"),
         State(Ids.NUMBER, "value"),
     )
     def draw_attack(search: Any, number: Any):
         selection = lazy_panel.read(search)
-        asked = robustness.question(services, selection)
-        found = robustness.tried(services, asked)
+        question = robustness.question(services, selection)
+        attempt = robustness.tried(services, question)
         csv = csv_link(table_url("attack", selection))
-        news = no_update if number == asked.example_id else asked.example_id
-        return answer(asked, found, selection), epsilon_said(asked.epsilon), news, csv
+        news = no_update if number == question.example_id else question.example_id
+        return answer(question, attempt, selection), epsilon_label(question.epsilon), news, csv
 
     @panel_callback(
         app,
@@ -229,11 +236,11 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_smallest(search: Any):
         selection = lazy_panel.read(search)
-        asked = robustness.question(services, selection)
-        return least(asked, robustness.least(services, asked), selection)
+        question = robustness.question(services, selection)
+        return least(question, robustness.least(services, question), selection)
 
 
-def epsilon_said(epsilon: float | None) -> list:
+def epsilon_label(epsilon: float | None) -> list:
     """Where the slider is; data-epochs: what its places stand for, as assets/slide.js reads it."""
     now = robustness.EPSILON if epsilon is None else epsilon
     return [html.B(f"{now:.4g}", **{"data-epochs": ",".join(f"{step:g}" for step in STEPS)}), " of 255"]
@@ -244,24 +251,24 @@ def louder(change: np.ndarray) -> np.ndarray:
     return np.rint(255 * np.clip(0.5 + LOUDER * change, 0, 1)).astype(np.uint8)
 
 
-def answer(asked: Question, found: Attempt, selection: Selection) -> list:
+def answer(question: Question, attempt: Attempt, selection: Selection) -> list:
     """Before, what was added, after; and what is said of each."""
-    classes = asked.run.classes
-    before, after = int(found.before[0].argmax()), int(found.after[0].argmax())
-    flipped = after == asked.klass if asked.targeted else after != asked.klass
-    label = classes[asked.label]
-    drawer = Selection(run=selection.run, split=selection.split, ids=(asked.example_id,), sample=asked.example_id)
-    shown = np.rint(found.images[0] * 255).astype(np.uint8)
+    classes = question.run.classes
+    before, after = int(attempt.before[0].argmax()), int(attempt.after[0].argmax())
+    flipped = after == question.klass if question.targeted else after != question.klass
+    label = classes[question.label]
+    drawer = Selection(run=selection.run, split=selection.split, ids=(question.example_id,), sample=question.example_id)
+    shown = np.rint(attempt.images[0] * 255).astype(np.uint8)
     figures = [
-        figure(asked.image, "as it is", f"Image {asked.example_id} of {selection.split}, labelled {label}"),
-        figure(louder(found.change[0]), f"what was added, × {LOUDER}", "The change of each pixel, grey where none"),
-        figure(shown, "attacked", f"The image attacked within {robustness.reach(asked.epsilon)}"),
+        figure(question.image, "as it is", f"Image {question.example_id} of {selection.split}, labelled {label}"),
+        figure(louder(attempt.change[0]), f"what was added, × {LOUDER}", "The change of each pixel, grey where none"),
+        figure(shown, "attacked", f"The image attacked within {robustness.reach(question.epsilon)}"),
     ]
     verdict = html.Div(
         [
             html.H3([dot(before), classes[before], html.Span(" → ", className="faint"), dot(after), classes[after]]),
             badge("so as it is", "mute")
-            if asked.targeted and before == asked.klass
+            if question.targeted and before == question.klass
             else badge("flipped" if flipped else "not flipped", "warn" if flipped else "good"),
             button("Open its drawer", small=True, kind="ghost", search=drawer.query(), path="/"),
         ],
@@ -272,14 +279,21 @@ def answer(asked: Question, found: Attempt, selection: Selection) -> list:
             html.Div(
                 [
                     html.H3(words),
-                    probability_bars(said[0], classes, guess=int(said[0].argmax()), label=asked.label),
+                    probability_bars(
+                        probabilities[0], classes, guess=int(probabilities[0].argmax()), label=question.label
+                    ),
                 ]
             )
-            for words, said in (("Before", found.before), ("After", found.after))
+            for words, probabilities in (("Before", attempt.before), ("After", attempt.after))
         ],
         className="rb-bars",
     )
-    return [verdict, html.Div(figures, className="rb-shots"), bars, html.P(told(asked, found), className="quiet small")]
+    return [
+        verdict,
+        html.Div(figures, className="rb-shots"),
+        bars,
+        html.P(summary(question, attempt), className="quiet small"),
+    ]
 
 
 def figure(image: np.ndarray, words: str, alt: str) -> html.Figure:
@@ -287,37 +301,41 @@ def figure(image: np.ndarray, words: str, alt: str) -> html.Figure:
     return html.Figure([html.Div(html.Img(src=inline_url(image), alt=alt), className="shot"), html.Figcaption(words)])
 
 
-def told(asked: Question, found: Attempt) -> str:
+def summary(question: Question, attempt: Attempt) -> str:
     """What was asked for, how far the pixels went, and what a file of the picture would be taken for."""
-    classes = asked.run.classes
-    aim = f"towards {classes[asked.klass]}" if asked.targeted else f"away from {classes[asked.klass]}"
-    most, saved = 255 * float(np.abs(found.change[0]).max()), int(found.saved[0].argmax())
+    classes = question.run.classes
+    aim = f"towards {classes[question.klass]}" if question.targeted else f"away from {classes[question.klass]}"
+    most, saved = 255 * float(np.abs(attempt.change[0]).max()), int(attempt.saved[0].argmax())
     return (
-        f"{robustness.title(asked.method)} {aim}: no pixel moved by more than {most:.3g} of 255. Labelled "
-        f"{classes[asked.label]}. Saved as a file, whose pixels have 256 levels, it is taken for "
-        f"{classes[saved]} ({percent(float(found.saved[0][saved]))} %)."
+        f"{robustness.title(question.method)} {aim}: no pixel moved by more than {most:.3g} of 255. Labelled "
+        f"{classes[question.label]}. Saved as a file, whose pixels have 256 levels, it is taken for "
+        f"{classes[saved]} ({percent(float(attempt.saved[0][saved]))} %)."
     )
 
 
-def least(asked: Question, found: Attempt, selection: Selection) -> list:
+def least(question: Question, attempt: Attempt, selection: Selection) -> list:
     """The smallest epsilon, the way to see it, and where it was looked for."""
-    epsilon, rungs = float(found.epsilon[0]), [255 * rung for rung in found.rungs]
+    epsilon, rungs = float(attempt.epsilon[0]), [255 * rung for rung in attempt.rungs]
     ladder = ", ".join(f"{rung:g}" for rung in rungs)
     where = html.P(
-        f"{robustness.title(asked.method)}, tried at {ladder} of 255 from below, then {found.halvings} times half way "
-        "between the first that flips and the one before it.",
+        f"{robustness.title(question.method)}, tried at {ladder} of 255 from below, then {attempt.halvings} times "
+        "half way between the first that flips and the one before it.",
         className="faint small",
     )
-    aim = f"makes it {asked.run.classes[asked.klass]}" if asked.targeted else f"ends {asked.run.classes[asked.klass]}"
+    aim = (
+        f"makes it {question.run.classes[question.klass]}"
+        if question.targeted
+        else f"ends {question.run.classes[question.klass]}"
+    )
     if math.isnan(epsilon):
         return [html.P(f"Nothing up to {rungs[-1]:g} of 255 {aim}."), where]
     if epsilon == 0:
-        return [html.P(f"None: it is {asked.run.classes[asked.klass]} as it is."), where]
+        return [html.P(f"None: it is {question.run.classes[question.klass]} as it is."), where]
     exact = 255 * epsilon
     there = selection.with_(epsilon=min(math.ceil(exact * 1e8) / 1e8, rungs[-1]))
-    now = int(found.after[0].argmax())
+    now = int(attempt.after[0].argmax())
     return [
-        html.P([html.B(f"{exact:.3g}"), f" of 255 {aim}: it becomes {asked.run.classes[now]}."]),
+        html.P([html.B(f"{exact:.3g}"), f" of 255 {aim}: it becomes {question.run.classes[now]}."]),
         html.Div(button("Show it", small=True, search=there.query(), **{"data-own": "epsilon"}), className="row-ff"),
         where,
     ]

@@ -129,9 +129,9 @@ def table(
     """One button a cell, arrow keys move. rows: (title, cells); opens: whether a cell has images to show."""
     top = [element("Span", corner, className="head-t"), *(element("Span", one, className="head-t") for one in heads)]
     lines = [element("Div", top, className="row-t")]
-    for title, found in rows:
+    for title, row in rows:
         line: list = [element("Span", title, className="head-t", title=title)]
-        for cell in found:
+        for cell in row:
             line.append(
                 element(
                     "Button",

@@ -41,13 +41,13 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_curves(state: Any, mode: Any):
         selection = cells.read(state)
-        found = robustness.attacks(services.store, selection)
-        named = [(line, cell) for line, row in enumerate(rows(found)) for cell in row[1]]
+        evaluation = robustness.attacks(services.store, selection)
+        named = [(line, cell) for line, row in enumerate(rows(evaluation)) for cell in row[1]]
         chosen = next(((i, cell.degree) for i, cell in named if cell.address == selection.under), None)
         return (
-            figure.curves(lines(found), chosen=chosen, mode=theme.mode_of(mode)),
-            table(found, selection),
-            note(found),
+            figure.curves(lines(evaluation), chosen=chosen, mode=theme.mode_of(mode)),
+            table(evaluation, selection),
+            note(evaluation),
             csv_link(table_url("attacks", selection)),
         )
 
@@ -60,57 +60,57 @@ def register(app: Dash, services: Services) -> None:
     cells.register_view(app, ID, clicked_cell)
 
 
-def rows(found: Table) -> list[tuple[str, list[Cell]]]:
+def rows(evaluation: Table) -> list[tuple[str, list[Cell]]]:
     """(title, cells) of each line that opens images, which are those of the first run."""
-    return [(robustness.title(name), found.of(name)) for name in found.names]
+    return [(robustness.title(name), evaluation.of(name)) for name in evaluation.names]
 
 
-def lines(found: Table) -> list[Line]:
+def lines(evaluation: Table) -> list[Line]:
     """The first run's lines, then the other's."""
     made = []
-    for letter, colour, cells_of in (("A ", "run_a", found.cells), ("B ", "run_b", found.theirs)):
+    for letter, colour, cells_of in (("A ", "run_a", evaluation.cells), ("B ", "run_b", evaluation.theirs)):
         for name in dict.fromkeys(cell.name for cell in cells_of):
             mine = sorted((cell for cell in cells_of if cell.name == name), key=lambda cell: cell.degree)
             made.append(
                 Line(
-                    f"{letter if found.other is not None else ''}{robustness.title(name)}",
+                    f"{letter if evaluation.other is not None else ''}{robustness.title(name)}",
                     [cell.degree for cell in mine],
                     [cell.share.value for cell in mine],
                     [cell.share.ends[0] for cell in mine],
                     [cell.share.ends[1] for cell in mine],
                     [cells.hover(cell, paired=False) for cell in mine],
-                    colour=colour if found.other is not None else "accent",
+                    colour=colour if evaluation.other is not None else "accent",
                     dashed=name == "fgsm",
                 )
             )
     return made
 
 
-def clicked(found: Table, curve: float, step: float) -> Cell | None:
+def clicked(evaluation: Table, curve: float, step: float) -> Cell | None:
     """The cell of a point; the first run's alone, whose images can be shown, and none where nothing was changed."""
-    drawn = lines(found)
+    drawn = lines(evaluation)
     place = int(curve) - len(drawn)  # before the lines come their bands
     steps = sorted({epsilon for line in drawn for epsilon in line.epsilon})
-    if not 0 <= place < len(found.names) or not 0 <= step < len(steps):
+    if not 0 <= place < len(evaluation.names) or not 0 <= step < len(steps):
         return None
     degree = steps[int(step)]
-    return next((cell for cell in found.of(found.names[place]) if cell.degree == degree and degree), None)
+    return next((cell for cell in evaluation.of(evaluation.names[place]) if cell.degree == degree and degree), None)
 
 
-def table(found: Table, selection: Selection) -> html.Div:
+def table(evaluation: Table, selection: Selection) -> html.Div:
     """The keyboard's curves."""
-    steps = sorted({cell.degree for cell in found.cells})
+    steps = sorted({cell.degree for cell in evaluation.cells})
     heads = [f"{step:g}" for step in steps]
     name = "Per cent right by attack and reach"
-    return cells.table(rows(found), heads, "ε of 255 →", selection, name=name, opens=lambda cell: cell.degree > 0)
+    return cells.table(rows(evaluation), heads, "ε of 255 →", selection, name=name, opens=lambda cell: cell.degree > 0)
 
 
-def note(found: Table) -> str:
+def note(evaluation: Table) -> str:
     """How many, and which is which."""
-    n = sorted({cell.share.n for cell in found.cells})
+    n = sorted({cell.share.n for cell in evaluation.cells})
     words = f"n = {' to '.join(f'{one:,}' for one in n)}, a stratified part of test; bands: 95 % interval."
-    if found.other is not None:
-        words += f" A is {found.run.title}, B {found.other.title}; a point of A opens its images."
+    if evaluation.other is not None:
+        words += f" A is {evaluation.run.title}, B {evaluation.other.title}; a point of A opens its images."
     return f"{words} PGD takes many small steps, FGSM one; ε = 1/255 is one level of a picture."
 
 

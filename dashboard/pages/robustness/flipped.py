@@ -21,7 +21,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_IDS
 
-SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
+MAX_TILE_SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
 EACH = 24  # images a page: an attack of so many takes a second or two
 
 
@@ -75,12 +75,12 @@ def register(app: Dash, services: Services) -> None:
         if selection.under is None:
             return nothing("Choose a cell of the heatmap or a point of the curves above."), None, None, None
         run = services.store.shown(selection.run)
-        found = robustness.flips(run, selection.under)
+        flips = robustness.flips(run, selection.under)
         csv = csv_link(table_url("flipped", selection))
-        if not len(found.rows):
-            return nothing(f"No image flips under {said(found)}."), note(run, found), None, csv
-        ways = [gallery(selection, found), csv]
-        return tiles(run, selection, found), note(run, found), pager(selection, len(found.rows)), ways
+        if not len(flips.rows):
+            return nothing(f"No image flips under {perturbation(flips)}."), note(run, flips), None, csv
+        ways = [gallery(selection, flips), csv]
+        return tiles(run, selection, flips), note(run, flips), pager(selection, len(flips.rows)), ways
 
     @panel_callback(app, Ids.WORSE_FACE, Output(Ids.BODY, "style"), Input(cells.STATE, "data"))
     def draw_worse(state: Any):
@@ -88,11 +88,11 @@ def register(app: Dash, services: Services) -> None:
         if selection.under is None:
             return {}
         run = services.store.shown(selection.run)
-        found = robustness.flips(run, selection.under)
-        rows = found.rows[shown(selection, len(found.rows))]
+        flips = robustness.flips(run, selection.under)
+        rows = flips.rows[shown(selection, len(flips.rows))]
         if not len(rows):
             return {}
-        images, step = robustness.worsened(services, run, found, rows), thinning(run)
+        images, step = robustness.worsened(services, run, flips, rows), thinning(run)
         return {sheet_name(run, selection): f"url({inline_url(sheet(images[:, ::step, ::step]))})"}
 
 
@@ -101,9 +101,9 @@ def nothing(sentence: str) -> html.Div:
     return html.Div(panel_states.empty(sentence), className="rb-none")
 
 
-def said(found: Flips) -> str:
-    """The cell in words."""
-    return robustness.words(found.name, found.degree)
+def perturbation(flips: Flips) -> str:
+    """The cell in words: 'noise, severity 3'."""
+    return robustness.words(flips.name, flips.degree)
 
 
 def page_of(selection: Selection, n: int) -> int:
@@ -122,23 +122,23 @@ def sheet_name(run: RunData, selection: Selection) -> str:
     return f"--worse-{crc32(f'{run.run_id} {selection.under} {selection.page}'.encode()):x}"
 
 
-def note(run: RunData, found: Flips) -> str:
+def note(run: RunData, flips: Flips) -> str:
     """How many of how many."""
-    n, whole = len(found.found.ids), run.dataset["counts"][robustness.SPLIT]
+    n, whole = len(flips.found.ids), run.dataset["counts"][robustness.SPLIT]
     part = "all of test" if n == whole else f"a stratified part, n = {n:,} of {whole:,} test images"
-    share = Proportion(len(found.rows), found.right)
-    return f"Under {said(found)}, {share} of those right as they are flip; asked about: {part}."
+    share = Proportion(len(flips.rows), flips.right)
+    return f"Under {perturbation(flips)}, {share} of those right as they are flip; asked about: {part}."
 
 
 def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
     """One button an image: before, after, what is said then, and what it is."""
-    found, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
-    ids = found.ids[rows].tolist()
+    predictions, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
+    ids = predictions.ids[rows].tolist()
     table_url, (height, width) = sprite_url(run.picture_set, robustness.SPLIT, ids), form(run)
     step, background = thinning(run), {"backgroundImage": f"var({sheet_name(run, selection)})"}
     made = []
     for place, row in enumerate(rows.tolist()):
-        truth, then = run.classes[found.labels[row]], run.classes[found.worse[row]]
+        truth, then = run.classes[predictions.labels[row]], run.classes[predictions.worse[row]]
         style = tile_style(table_url, place, len(ids), height, width)
         worse = {**tile_style("", place, len(ids), -(-height // step), -(-width // step)), **background}
         pair = [
@@ -150,7 +150,7 @@ def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
                 "Button",
                 [
                     element("Span", pair, className="two"),
-                    element("Span", [dot(int(found.worse[row])), element("Span", then)], className="l1"),
+                    element("Span", [dot(int(predictions.worse[row])), element("Span", then)], className="l1"),
                     element("Span", f"is {truth}", className="l2"),
                 ],
                 type="button",
@@ -160,7 +160,7 @@ def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
                     "data-search": selection.with_(sample=ids[place]).query(),
                     "data-own": "sample,split",
                     "data-to": "robustness-lab-card",
-                    "aria-label": f"Image {ids[place]}: true {truth}, predicted {then} under {said(flipped)}",
+                    "aria-label": f"Image {ids[place]}: true {truth}, predicted {then} under {perturbation(flipped)}",
                 },
             )
         )
@@ -177,7 +177,7 @@ def gallery(selection: Selection, flipped: Flips) -> html.Button:
 
 def thinning(run: RunData) -> int:
     """Every how many-th row and column of a picture made worse is shown."""
-    return -(-max(form(run)) // SIDE)
+    return -(-max(form(run)) // MAX_TILE_SIDE)
 
 
 def form(run: RunData) -> tuple[int, int]:

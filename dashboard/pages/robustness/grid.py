@@ -46,30 +46,30 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_grid(state: Any, mode: Any):
         selection = cells.read(state)
-        found = robustness.corruptions(services.store, selection)
+        evaluation = robustness.corruptions(services.store, selection)
         return (
-            drawn(found, selection, theme.mode_of(mode)),
-            {"height": f"{figure.height(len(found.names))}px"},
-            table(found, selection),
-            legend(found),
-            note(found),
+            drawn(evaluation, selection, theme.mode_of(mode)),
+            {"height": f"{figure.height(len(evaluation.names))}px"},
+            table(evaluation, selection),
+            legend(evaluation),
+            note(evaluation),
             csv_link(table_url("robustness", selection)),
         )
 
     def clicked_cell(selection: Selection, click: object) -> Cell | None:
-        found = robustness.corruptions(services.store, selection)
+        evaluation = robustness.corruptions(services.store, selection)
         name, severity = clicks.name(click, "y"), clicks.name(click, "x")
         place = (name, severity)
-        return next((one for one in found.cells if (robustness.title(one.name), f"{one.degree:g}") == place), None)
+        return next((one for one in evaluation.cells if (robustness.title(one.name), f"{one.degree:g}") == place), None)
 
     cells.register_view(app, ID, clicked_cell)
 
 
-def drawn(found: Table, selection: Selection, mode: str) -> dict[str, Any]:
+def drawn(evaluation: Table, selection: Selection, mode: str) -> dict[str, Any]:
     """The chart, of one run or of the difference of two."""
-    rows = [found.of(name) for name in found.names]
-    names = [robustness.title(name) for name in found.names]
-    paired = found.other is not None
+    rows = [evaluation.of(name) for name in evaluation.names]
+    names = [robustness.title(name) for name in evaluation.names]
+    paired = evaluation.other is not None
     hover = [[cells.hover(cell, paired=paired) for cell in row] for row in rows]
     places = [(i, j) for i, row in enumerate(rows) for j, cell in enumerate(row) if cell.address == selection.under]
     chosen = places[0] if places else None
@@ -82,42 +82,42 @@ def drawn(found: Table, selection: Selection, mode: str) -> dict[str, Any]:
     return figure.heatmap(right, n, names, hover, chosen=chosen, mode=mode)
 
 
-def table(found: Table, selection: Selection) -> html.Div:
+def table(evaluation: Table, selection: Selection) -> html.Div:
     """The keyboard's heatmap."""
-    rows = [(robustness.title(name), found.of(name)) for name in found.names]
+    rows = [(robustness.title(name), evaluation.of(name)) for name in evaluation.names]
     heads = [f"{severity}" for severity in SEVERITIES]
     name = "Per cent right by corruption and severity"
-    return cells.table(rows, heads, "severity →", selection, name=name, paired=found.other is not None)
+    return cells.table(rows, heads, "severity →", selection, name=name, paired=evaluation.other is not None)
 
 
-def legend(found: Table) -> list:
+def legend(evaluation: Table) -> list:
     """What the colours mean."""
-    if found.other is not None:
+    if evaluation.other is not None:
         return [
-            html.Span(f"{found.other.title} better"),
+            html.Span(f"{evaluation.other.title} better"),
             html.I(className="ramp div"),
-            html.Span(f"{found.run.title} better; pale: the 95 % interval of the difference holds zero"),
+            html.Span(f"{evaluation.run.title} better; pale: the 95 % interval of the difference holds zero"),
         ]
     return [html.Span("all right"), html.I(className="ramp seq"), html.Span("all wrong")]
 
 
-def note(found: Table) -> str:
+def note(evaluation: Table) -> str:
     """The pictures as they are, and how many were asked about."""
-    clean = found.clean.share
-    whole = found.run.dataset["counts"][robustness.SPLIT]
+    clean = evaluation.clean.share
+    whole = evaluation.run.dataset["counts"][robustness.SPLIT]
     part = "all of test" if clean.n == whole else f"a stratified part of the {whole:,} of test"
-    words = f"As they are, {found.run.title} has {clean} right: {part}."
-    if found.mean:
-        middle, low, high, n = found.mean
-        many = f"On average over the {len(found.cells)} cells"
-        if found.other is None:
+    words = f"As they are, {evaluation.run.title} has {clean} right: {part}."
+    if evaluation.mean:
+        middle, low, high, n = evaluation.mean
+        many = f"On average over the {len(evaluation.cells)} cells"
+        if evaluation.other is None:
             words += f" {many}, {100 * middle:.1f} % are ({100 * low:.1f} – {100 * high:.1f}, n {n:,})."
         else:
             words += f" {many}, the difference is {points(middle)} ({points(low)} to {points(high)}, n {n:,})."
-    if found.other is None:
+    if evaluation.other is None:
         return words
-    shared = min((cell.shared for cell in found.cells if cell.gap), default=0)
-    pair = f"{found.run.title} minus {found.other.title}"
+    shared = min((cell.shared for cell in evaluation.cells if cell.gap), default=0)
+    pair = f"{evaluation.run.title} minus {evaluation.other.title}"
     return f"{words} In points, {pair}, on the {shared:,} images both were asked about."
 
 

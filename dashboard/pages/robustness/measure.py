@@ -131,7 +131,7 @@ def register(app: Dash, services: Services) -> None:
     def start_measure(clicks: int | None, search: str | None):
         if not clicks:
             raise PreventUpdate
-        return asked(services, search, start=True)
+        return start_or_cancel(services, search, start=True)
 
     @app.callback(
         Output(Ids.STARTED, "data", allow_duplicate=True),
@@ -143,10 +143,10 @@ def register(app: Dash, services: Services) -> None:
     def stop_measure(clicks: int | None, search: str | None):
         if not clicks:
             raise PreventUpdate
-        return asked(services, search, start=False)
+        return start_or_cancel(services, search, start=False)
 
 
-def asked(services: Services, search: str | None, *, start: bool) -> tuple[Any, Any]:
+def start_or_cancel(services: Services, search: str | None, *, start: bool) -> tuple[Any, Any]:
     """The job that was started or cancelled, or why none was."""
     run = lacking(services, Selection.parse(search))
     if not isinstance(run, RunData):
@@ -194,8 +194,8 @@ def live(services: Services, job: Job | None) -> list:
         words = "Stopping." if job.cancel else job.stage
         if job.batches and not job.cancel:
             words += f", step {job.batch} of {job.batches}"
-    found: list[Any] = [html.Div([badge(job.state, STATES[job.state]), html.Span(words, className="quiet small")])]
+    parts: list[Any] = [html.Div([badge(job.state, STATES[job.state]), html.Span(words, className="quiet small")])]
     if job.active:
         share = job.batch / job.batches if job.batches else 0.0
-        found.append(html.Progress(value=f"{share:.4f}", max="1", **{"aria-label": "Evaluation progress"}))
-    return found
+        parts.append(html.Progress(value=f"{share:.4f}", max="1", **{"aria-label": "Evaluation progress"}))
+    return parts

@@ -87,7 +87,7 @@ def shown(client, part, search="?run=toy", **values):
 def buttons(tree):
     """The attributes of every button in html as it comes from the server."""
     if isinstance(tree, list):
-        return [found for part in tree for found in buttons(part)]
+        return [button for part in tree for button in buttons(part)]
     if not isinstance(tree, dict):
         return []
     below = buttons(tree["props"].get("children"))
@@ -118,16 +118,16 @@ def test_the_head_names_both_and_offers_the_other_side(client):
 @pytest.mark.parametrize("split", ["test", "validation", "reference"])
 def test_the_verdict_says_what_was_computed(client, store, split):
     pair = store.compare(Selection(run="toy", split=split))
-    found = verdict(pair)
+    comparison = verdict(pair)
     words = text(shown(client, "verdict-body", f"?run=toy&split={split}"))
-    assert found.sentence() in words
+    assert comparison.sentence() in words
     assert "10,000 paired bootstrap redraws, seed 0" in words
     a, b = (run.predictions(split).right for run in (pair.a, pair.b))
-    assert found.gap == pytest.approx(a.mean() - b.mean())
-    assert (found.low, found.high) == bootstrap(pair.buckets())
-    assert found.p == mcnemar((a & ~b).sum(), (b & ~a).sum())
-    assert found.n == len(a)
-    assert sum(found.buckets) == found.n
+    assert comparison.gap == pytest.approx(a.mean() - b.mean())
+    assert (comparison.low, comparison.high) == bootstrap(pair.buckets())
+    assert comparison.p == mcnemar((a & ~b).sum(), (b & ~a).sum())
+    assert comparison.n == len(a)
+    assert sum(comparison.buckets) == comparison.n
 
 
 def test_the_verdict_does_not_follow_the_filters(client):
@@ -136,27 +136,27 @@ def test_the_verdict_does_not_follow_the_filters(client):
     assert "-body" not in str(dependency(client.dependencies, "comparison-verdict-body.tree")["inputs"])
 
 
-def said(buckets, p, low=0.01, high=0.03, same=50, split="test"):
+def sentence(buckets, p, low=0.01, high=0.03, same=50, split="test"):
     gap = (buckets[1] - buckets[2]) / sum(buckets)
     return Verdict("old", "new", split, buckets, gap, low, high, p, (0, 0, 0), same).sentence()
 
 
 def test_sentences():
-    assert said((900, 60, 20, 20), 0.0001, 0.022, 0.058) == (
+    assert sentence((900, 60, 20, 20), 0.0001, 0.022, 0.058) == (
         "old is better: 40 more of 1,000 test images right (4.0 points, 95 % 2.2 – 5.8), p < 0.001."
     )
-    assert said((900, 20, 60, 20), 0.0001, -0.058, -0.022, split="reference") == (
+    assert sentence((900, 20, 60, 20), 0.0001, -0.058, -0.022, split="reference") == (
         "new is better: 40 more of 1,000 training images right (4.0 points, 95 % 2.2 – 5.8), p < 0.001."
     )
-    assert said((900, 31, 29, 40), 0.9, -0.013, 0.017) == (
+    assert sentence((900, 31, 29, 40), 0.9, -0.013, 0.017) == (
         "No difference can be told at n = 1,000: old has 2 more test images right "
         "(0.2 points, 95 % −1.3 to 1.7), p = 0.900."
     )
-    assert said((900, 30, 30, 40), 1.0, -0.015, 0.015, split="validation") == (
+    assert sentence((900, 30, 30, 40), 1.0, -0.015, 0.015, split="validation") == (
         "No difference can be told at n = 1,000: both have as many validation images right "
         "(0.00 points, 95 % −1.50 to 1.50), p = 1.000."
     )
-    assert said((900, 0, 0, 100), 1.0, 0, 0, same=1000) == "The two say the same on all 1,000 test images."
+    assert sentence((900, 0, 0, 100), 1.0, 0, 0, same=1000) == "The two say the same on all 1,000 test images."
     assert [p_words(p) for p in (0.0004, 0.0123, 0.04999, 0.05, 0.5)] == [
         "p < 0.001",
         "p = 0.012",
@@ -168,12 +168,12 @@ def test_sentences():
 
 @pytest.mark.parametrize("search", ["?run=toy", "?run=toy&true=Bar%200&split=reference", "?run=toy&pred=Bar%201"])
 def test_four_buckets_are_counted_and_lead_to_their_images(client, store, search):
-    found = buttons(shown(client, "buckets-body", search))
-    assert [button["data-bucket"] for button in found] == list(BUCKETS)
-    numbers = [int(button["aria-label"].split()[0]) for button in found]
+    bucket_buttons = buttons(shown(client, "buckets-body", search))
+    assert [button["data-bucket"] for button in bucket_buttons] == list(BUCKETS)
+    numbers = [int(button["aria-label"].split()[0]) for button in bucket_buttons]
     pair = store.compare(Selection.parse(search))
     assert numbers == pair.buckets(Selection.parse(search)).tolist()
-    for button, n in zip(found, numbers, strict=True):
+    for button, n in zip(bucket_buttons, numbers, strict=True):
         there = button["data-search"]
         assert fire(client, "selection-count.children", there)["selection-count"]["children"] == str(n)
         title = fire(client, "comparison-gallery-title.children", there)["comparison-gallery-title"]["children"]
@@ -218,10 +218,10 @@ def test_gaps_per_class(client, store):
         of = a.labels == i
         assert name == f"Bar {i}"
         assert value == pytest.approx(100 * (a.right[of].mean() - b.right[of].mean()), abs=1e-3)
-    found = gaps(pair.by_class(Selection()))
-    assert np.allclose([found.low, found.high], newcombe(found.buckets))
-    assert (found.adjusted >= found.p).all()
-    assert found.n.sum() == 400
+    recall_gaps = gaps(pair.by_class(Selection()))
+    assert np.allclose([recall_gaps.low, recall_gaps.high], newcombe(recall_gaps.buckets))
+    assert (recall_gaps.adjusted >= recall_gaps.p).all()
+    assert recall_gaps.n.sum() == 400
 
 
 def test_curves_by_epoch_and_by_time(client, store):
@@ -237,8 +237,8 @@ def test_curves_by_epoch_and_by_time(client, store):
 
 def test_what_was_different(client, store):
     pair = store.compare(Selection(run="toy"))
-    found, same = changes(pair)
-    lines = {name: (a, b) for name, a, b in found}
+    differences, same = changes(pair)
+    lines = {name: (a, b) for name, a, b in differences}
     assert lines["Epochs"] == ("2", "1")
     assert lines["Seed"] == ("7", "1")
     assert "Batch size" not in lines
@@ -251,15 +251,15 @@ def test_what_was_different(client, store):
 
 
 def test_tiles_tell_both_answers(client, store):
-    found = buttons(shown(client, "gallery-grid", "?run=toy&bucket=only-b"))
+    tiles = buttons(shown(client, "gallery-grid", "?run=toy&bucket=only-b"))
     pair = store.compare(Selection(run="toy"))
-    assert 0 < len(found) <= 48
-    for tile in found:
+    assert 0 < len(tiles) <= 48
+    for tile in tiles:
         row = int(np.searchsorted(pair.ids, int(tile["data-sample"])))
         truth, a, b = (pair.a.classes[c[row]] for c in (pair.answers.labels, pair.answers.a, pair.answers.b))
         assert b == truth != a
-        said = re.sub(r"\d+ percent", "", tile["aria-label"])
-        assert said.endswith(f": true {truth}, A predicted {a}, confidence , B predicted {b}, confidence ")
+        label = re.sub(r"\d+ percent", "", tile["aria-label"])
+        assert label.endswith(f": true {truth}, A predicted {a}, confidence , B predicted {b}, confidence ")
 
 
 def test_the_drawer_walks_through_the_comparison(client, store):
@@ -285,9 +285,9 @@ def test_what_cannot_be_compared_is_said_once_and_plainly(client, search, words)
     assert words in face
     assert ("/training" in face) == ("needs two" in words)
     for figure in FIGURES:
-        found = fire(client, f"comparison-{figure}.figure", search)
-        assert f"comparison-{figure}" not in found
-        assert words in text(found)
+        response = fire(client, f"comparison-{figure}.figure", search)
+        assert f"comparison-{figure}" not in response
+        assert words in text(response)
 
 
 def test_one_run_alone_shows_how_to_make_another(toy_home, bare):
@@ -344,8 +344,8 @@ def test_the_report_has_the_pages_images_and_both_answers(web, store):
         tiles = answer.text.partition('class="tiles"')[2]
         ids = [int(one) for one in re.findall(r'<small class="quiet">(\d+)</small>', tiles)]
         assert ids == pair.ids[rows[:48]].tolist()
-        said = re.findall(r"<small>B: (Bar \d) ", tiles)
-        assert said == [pair.a.classes[pair.answers.b[row]] for row in rows[:48]]
+        predicted = re.findall(r"<small>B: (Bar \d) ", tiles)
+        assert predicted == [pair.a.classes[pair.answers.b[row]] for row in rows[:48]]
         for n in pair.buckets():
             assert f"{n:,} of {pair.n:,})" in answer.text
     assert web.get("/export/comparison-report.html?run=stranger").status_code == 404

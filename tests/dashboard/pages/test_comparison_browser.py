@@ -99,15 +99,15 @@ def test_by_keyboard_and_from_the_other_side(shipped, page, idle, pair):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     first, second = (int(counts[1, 1]) for counts in pair.confusions(Selection()))
-    said = f"{{:+d}}, truly {pair.a.classes[1]}, predicted {pair.a.classes[1]}: {{}} by A alone, {{}} by B alone"
+    label = f"{{:+d}}, truly {pair.a.classes[1]}, predicted {pair.a.classes[1]}: {{}} by A alone, {{}} by B alone"
     focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
-    assert focused == said.format(first - second, first, second)
+    assert focused == label.format(first - second, first, second)
     page.keyboard.press("Enter")
     expect(page.locator(COUNT)).to_have_text(str(first + second))
     page.wait_for_function(idle)
     page.get_by_role("button", name="Swap").click()
     pressed = page.locator("#comparison-delta-table button[aria-pressed=true]")
-    expect(pressed).to_have_attribute("aria-label", said.format(second - first, second, first))
+    expect(pressed).to_have_attribute("aria-label", label.format(second - first, second, first))
     expect(page.locator(COUNT)).to_have_text(str(first + second))
 
 

@@ -175,14 +175,14 @@ def test_blocks_fold_what_changes_no_shape():
         {"name": "3", "kind": "Flatten", "settings": "", "shape": [128], "parameters": 0},
         {"name": "4", "kind": "Linear", "settings": "", "shape": [3], "parameters": 387},
     ]
-    found = architecture.blocks(layers, [1, 12, 12])
-    assert [(b.title.replace("\xa0", " "), architecture.words(b.shape), b.parameters) for b in found] == [
+    steps = architecture.blocks(layers, [1, 12, 12])
+    assert [(b.title.replace("\xa0", " "), architecture.words(b.shape), b.parameters) for b in steps] == [
         ("Picture", "12 × 12 × 1", 0),
         ("Convolution 5 × 5", "8 × 8 × 2", 54),
         ("Flatten", "128", 0),
         ("Answer", "3", 387),
     ]
-    assert found[1].quiet == ["batch norm", "ReLU", "dropout 25 %"]
+    assert steps[1].quiet == ["batch norm", "ReLU", "dropout 25 %"]
     assert [architecture.share(n, 439) for n in (52, 387, 0)] == ["12 %", "88 %", ""]
     assert architecture.share(1, 5_000) == "<0.1 %"
 
@@ -230,8 +230,8 @@ def test_points_are_looked_up_on_the_server(services):
     predictions = run.predictions("test")
 
     def at(curve, number, where=search):
-        found = projection.example_at(services, where, {"points": [{"curveNumber": curve, "pointNumber": number}]})
-        return found[2] if found else None
+        example = projection.example_at(services, where, {"points": [{"curveNumber": curve, "pointNumber": number}]})
+        return example[2] if example else None
 
     assert at(0, 5) == predictions.ids[5]
     assert at(1, 2) == predictions.ids[run.mask(Selection.parse(search))][2]

@@ -178,5 +178,5 @@ def test_it_is_readable_for_everybody(address, page, idle):
             page.wait_for_timeout(500)
         page.wait_for_function(idle)
         page.wait_for_function(f"() => document.documentElement.scrollWidth <= {width}")  # charts follow a moment later
-        found = Axe().run(page).response["violations"]
-        assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
+        violations = Axe().run(page).response["violations"]
+        assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in violations] == []

@@ -90,7 +90,7 @@ def test_architecture_names_what_they_are_made_of(client, run, words):
     text = drawn(client, "insights-architecture-body.children", run)
     for word in words:
         assert word in text, word
-    widths = [int(found) for found in re.findall(r'"width": "(\d+)px"', text)]
+    widths = [int(width) for width in re.findall(r'"width": "(\d+)px"', text)]
     assert max(widths) == 62, "the largest picture, enlarged ones included, fills the drawing"
 
 

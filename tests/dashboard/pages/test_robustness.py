@@ -43,12 +43,12 @@ def made_up(home, run_id="toy", *, worse=1):
     labels, place = whole.labels, np.arange(len(whole.ids)) % 10
     other = (labels + 1) % len(view.classes)
 
-    def said(turned, rows):
+    def predictions(turned, rows):
         return np.where((place >= 10 - turned) | (place == 0), other, labels)[rows].astype(np.int16)
 
     few = np.arange(100)
-    predicted = np.stack([said(worse * severity, slice(None)) for _, severity, _ in CELLS])
-    attacked = np.stack([said({0: 0, 0.5: 2, 8: 9}[epsilon], few) for _, epsilon in REACH])
+    predicted = np.stack([predictions(worse * severity, slice(None)) for _, severity, _ in CELLS])
+    attacked = np.stack([predictions({0: 0, 0.5: 2, 8: 9}[epsilon], few) for _, epsilon in REACH])
     frame = pd.DataFrame(CELLS, columns=["corruption", "severity", "level"])
     frame = frame.assign(split="test", n=len(labels), correct=(predicted == labels).sum(1))
     curve = pd.DataFrame([(name, e / 255) for name, e in REACH], columns=["attack", "epsilon"])
@@ -108,9 +108,9 @@ def test_the_address_keeps_what_is_asked():
         "epsilon=33",
         "epsilon=-1",
     ):
-        found = Selection.parse(f"?{wrong}")
-        assert found.query() == ""
-        assert len(found.dropped) == 1
+        selection = Selection.parse(f"?{wrong}")
+        assert selection.query() == ""
+        assert len(selection.dropped) == 1
 
 
 def test_cells_are_shares_with_their_doubt(measured, app):
@@ -144,9 +144,9 @@ def test_cells_are_shares_with_their_doubt(measured, app):
 
 def test_the_report_has_both_tables_and_what_flips(measured, app):
     web = app.server.test_client()
-    found = robustness.corruptions(app.store, Selection())
+    evaluation = robustness.corruptions(app.store, Selection())
     text_ = web.get("/export/robustness-report.html?under=noise:3&true=Bar%201").text
-    for one in (*found.cells, *robustness.attacks(app.store, Selection()).cells):
+    for one in (*evaluation.cells, *robustness.attacks(app.store, Selection()).cells):
         assert f"<td>{one.share}</td>" in text_
     flips = robustness.flips(app.store.open("toy"), "noise:3")
     assert (
@@ -179,21 +179,21 @@ def test_two_runs_differ_on_the_pictures_both_were_asked_about(home, no_artifact
         robustness.corruptions(store, with_other)
     assert caught.value.command == "python -m ml evaluate worse --only robustness"
     made_up(home, "worse", worse=1.5)
-    found = robustness.corruptions(Store(no_artifacts, home), with_other)
-    cell = found.of("noise")[1]  # severity 2: of ten, 1 is wrong anyway; A loses 2, B 3
+    evaluation = robustness.corruptions(Store(no_artifacts, home), with_other)
+    cell = evaluation.of("noise")[1]  # severity 2: of ten, 1 is wrong anyway; A loses 2, B 3
     n = len(store.open("toy").predictions("test").ids)
     buckets = np.array([n * 6 // 10, n // 10, 0, n * 3 // 10])
     assert cell.shared == n
     assert cell.gap[0] == pytest.approx(0.1)
     assert cell.gap[1:] == pytest.approx(tuple(float(end) for end in newcombe(buckets)))
     assert cell.sure
-    drawn = grid.drawn(found, with_other, "light")
+    drawn = grid.drawn(evaluation, with_other, "light")
     assert drawn["data"][0]["z"][0][1] == pytest.approx(0.1)
     assert [line.name for line in curves.lines(robustness.attacks(Store(no_artifacts, home), with_other))] == [
         "A FGSM", "A PGD", "B FGSM", "B PGD",
     ]  # fmt: skip
-    assert found.mean[3] == n
-    assert found.mean[0] == pytest.approx(0.12)  # of ten pictures, B loses 1, 3, 4, 6 and 7, A 1 to 5
+    assert evaluation.mean[3] == n
+    assert evaluation.mean[0] == pytest.approx(0.12)  # of ten pictures, B loses 1, 3, 4, 6 and 7, A 1 to 5
     app = create_app(no_artifacts, home=home)
     row = table(app, "robustness", "?run=toy&against=worse")[2]
     assert (row["severity"], float(row["A minus B"]), int(row["n both"])) == ("2", 0.1, n)
@@ -214,8 +214,8 @@ def test_a_click_on_a_cell_is_an_address(measured, click, under):
     if under is None:
         assert status == 204
         return
-    (found,) = [value["search"] for value in answer.values()]
-    assert Selection.parse(found) == Selection(under=under, attack="fgsm", sample=4)
+    (search,) = [value["search"] for value in answer.values()]
+    assert Selection.parse(search) == Selection(under=under, attack="fgsm", sample=4)
 
 
 def search_of(client, graph):
@@ -228,11 +228,11 @@ def search_of(client, graph):
 
 def test_a_click_on_a_curve_opens_its_point(home, no_artifacts):
     made_up(home)
-    found = robustness.attacks(Store(no_artifacts, home), Selection())
-    assert curves.clicked(found, 2, 1).address == "fgsm:0.5"  # after two bands
-    assert curves.clicked(found, 3, 2).address == "pgd:8"
+    evaluation = robustness.attacks(Store(no_artifacts, home), Selection())
+    assert curves.clicked(evaluation, 2, 1).address == "fgsm:0.5"  # after two bands
+    assert curves.clicked(evaluation, 3, 2).address == "pgd:8"
     for curve, step in ((0, 1), (4, 1), (3, 0), (3, 3), (3, -1)):
-        assert curves.clicked(found, curve, step) is None
+        assert curves.clicked(evaluation, curve, step) is None
 
 
 def test_the_flipped_images_and_the_pictures_that_were_asked_about(measured, app):
@@ -316,18 +316,18 @@ def test_one_image_under_attack(client, app):
     guess = int(classifier.probabilities(image[None])[0].argmax())
     answer = attacked(client, f"?sample={sample}&attack=fgsm&epsilon=16")
     words = text(answer["robustness-lab-body"]["tree"])
-    found = attacks.attacked(classifier, image[None], np.array([guess]), 16 / 255, "fgsm")
-    after = run.classes[int(found.predicted[0])]
+    attempt = attacks.attacked(classifier, image[None], np.array([guess]), 16 / 255, "fgsm")
+    after = run.classes[int(attempt.predicted[0])]
     assert f"{run.classes[guess]}  →  {after}" in re.sub(r"\s{3,}", "  ", words)
-    assert ("not flipped" in words) == (found.predicted[0] == guess)
-    assert f"no pixel moved by more than {255 * np.abs(found.change).max():.3g} of 255" in words
+    assert ("not flipped" in words) == (attempt.predicted[0] == guess)
+    assert f"no pixel moved by more than {255 * np.abs(attempt.change).max():.3g} of 255" in words
     assert answer["robustness-lab-number"]["value"] == sample
     target = (guess + 1) % 4
     words = text(attacked(client, f"?sample={sample}&target={run.classes[target]}")["robustness-lab-body"]["tree"])
     assert f"PGD towards {run.classes[target]}" in words
     rows = table(app, "attack", f"?sample={sample}&attack=fgsm&epsilon=16")
     assert len(rows) == image.size
-    assert max(abs(float(row["change"])) for row in rows) == pytest.approx(255 * np.abs(found.change).max(), rel=1e-4)
+    assert max(abs(float(row["change"])) for row in rows) == pytest.approx(255 * np.abs(attempt.change).max(), rel=1e-4)
     _, answer = client.fire(
         "robustness-smallest-body.tree",
         "robustness-smallest-asked.data",
@@ -342,20 +342,22 @@ def test_one_image_under_attack(client, app):
 def test_an_attack_is_kept_and_refuses_what_is_none(app, home):
     services, run = Services(app.store, Jobs(home)), app.store.open("toy")
     images, classes = run.pictures("test").images[:6], run.pictures("test").labels[:6]
-    found = services.attacker.attack("toy", images, classes, "fgsm", 4 / 255)
-    assert services.attacker.attack("toy", images, classes, "fgsm", 4 / 255) is found
-    assert services.attacker.attack("toy", images, classes, "fgsm", 2 / 255) is not found
-    assert found.images.shape == found.change.shape == images.shape
-    assert found.before.shape == found.after.shape == found.saved.shape == (6, 4)
-    assert np.abs(found.change).max() <= 4 / 255 + 1e-6
+    attempt = services.attacker.attack("toy", images, classes, "fgsm", 4 / 255)
+    assert services.attacker.attack("toy", images, classes, "fgsm", 4 / 255) is attempt
+    assert services.attacker.attack("toy", images, classes, "fgsm", 2 / 255) is not attempt
+    assert attempt.images.shape == attempt.change.shape == images.shape
+    assert attempt.before.shape == attempt.after.shape == attempt.saved.shape == (6, 4)
+    assert np.abs(attempt.change).max() <= 4 / 255 + 1e-6
     alone = services.attacker.attack("toy", images[5:], classes[5:], "fgsm", 4 / 255)  # nothing depends on the others
-    np.testing.assert_allclose(alone.images[0], found.images[5], atol=1e-6)
-    kept = np.rint(found.images * 255).astype(np.uint8)
+    np.testing.assert_allclose(alone.images[0], attempt.images[5], atol=1e-6)
+    kept = np.rint(attempt.images * 255).astype(np.uint8)
     for i in range(6):
         np.testing.assert_allclose(
-            found.before[i], services.predictor.predict("toy", images[i]).probabilities, atol=1e-5
+            attempt.before[i], services.predictor.predict("toy", images[i]).probabilities, atol=1e-5
         )
-        np.testing.assert_allclose(found.saved[i], services.predictor.predict("toy", kept[i]).probabilities, atol=1e-5)
+        np.testing.assert_allclose(
+            attempt.saved[i], services.predictor.predict("toy", kept[i]).probabilities, atol=1e-5
+        )
     for method, epsilon in (("magic", 0.1), ("fgsm", 2), ("pgd", -0.1)):
         with pytest.raises(ValueError, match=r"unknown attack|from 0 to 1"):
             services.attacker.attack("toy", images, classes, method, epsilon)
@@ -414,9 +416,9 @@ def watched(client, search=""):
 
 def pressed(client, button):
     """Press one of the card's buttons; the note beside it."""
-    found = next(d["output"] for d in client.dependencies if d["inputs"][0]["id"] == button)
+    output = next(d["output"] for d in client.dependencies if d["inputs"][0]["id"] == button)
     values = {f"{button}.n_clicks": 1, "app-view-state.data": ""}
-    status, answer = client.fire_with(found.strip(".").split("...")[0], f"{button}.n_clicks", values)
+    status, answer = client.fire_with(output.strip(".").split("...")[0], f"{button}.n_clicks", values)
     assert status == 200
     return next(value["children"] for name, value in answer.items() if name.startswith(measure.Ids.NOTE))
 
@@ -451,23 +453,23 @@ def test_a_waiting_measurement_says_what_it_waits_for(client, no_worker, home):
 
     table = JobTable(home)
 
-    def said():
+    def progress():
         return text(watched(client)["robustness-measure-live"]["tree"])
 
     table.submit({"nouns": ["projection"]}, "other", epochs=0, kind="evaluate")
     pressed(client, measure.Ids.START)
-    assert "Waits for the evaluation of other: number 2 in the queue." in said()
+    assert "Waits for the evaluation of other: number 2 in the queue." in progress()
     first = table.claim("evaluate")
-    assert "Waits for the evaluation of other: number 1 in the queue." in said()
+    assert "Waits for the evaluation of other: number 1 in the queue." in progress()
     table.submit({}, "late", epochs=3)  # asked for later, and yet before it
-    assert "Waits for the evaluation of other: number 2 in the queue. Trainings go first." in said()
+    assert "Waits for the evaluation of other: number 2 in the queue. Trainings go first." in progress()
     training = table.claim("train")
-    assert "Waits for training late and the evaluation of other: number 1 in the queue. Trainings" in said()
+    assert "Waits for training late and the evaluation of other: number 1 in the queue. Trainings" in progress()
     table.finish(first, "done")
     table.beat(training, left=130.0)
-    assert "Waits for training late (2 min left): number 1 in the queue. Trainings go first." in said()
+    assert "Waits for training late (2 min left): number 1 in the queue. Trainings go first." in progress()
     table.finish(training, "done")
-    assert "Next in the queue; it begins by itself." in said()
+    assert "Next in the queue; it begins by itself." in progress()
 
 
 def test_a_full_queue_answers_in_words(client, no_worker, home):
