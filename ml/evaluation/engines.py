@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from ml.evaluation.context import EvaluationContext
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
-from ml.inference.contract import BATCH, Engine
+from ml.inference.contract import INFERENCE_BATCH, Engine
 from ml.inference.onnx import OnnxClassifier
 from ml.stats.intervals import wilson
 from ml.system.processor import processor
@@ -80,7 +80,7 @@ def compare(
                         seconds[name].append(time.perf_counter() - began)
             for name, (engine, _) in engines.items():
                 began = time.perf_counter()
-                engine.probabilities(images[:BATCH])
+                engine.probabilities(images[:INFERENCE_BATCH])
                 batches[name].append(time.perf_counter() - began)
     finally:
         torch.set_num_threads(threads)
@@ -97,8 +97,8 @@ def compare(
                 "p50_ms": p50,
                 "p95_ms": p95,
                 "times": rounds * times,
-                "images_per_second": len(images[:BATCH]) / float(np.median(batches[name])),
-                "batch": len(images[:BATCH]),
+                "images_per_second": len(images[:INFERENCE_BATCH]) / float(np.median(batches[name])),
+                "batch": len(images[:INFERENCE_BATCH]),
                 "n": n,
                 "correct": right,
                 "accuracy": right / n,

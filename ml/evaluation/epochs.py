@@ -18,7 +18,7 @@ from torch import nn
 from ml.artifacts.writer import write_arrays
 from ml.data.base import Dataset
 from ml.inference.classifier import folded
-from ml.inference.contract import BATCH
+from ml.inference.contract import INFERENCE_BATCH
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
 
@@ -87,7 +87,7 @@ class Recorder:
         device = next(iter(network.parameters())).device
         mean, std = self._dataset.statistics()
         logits = []
-        for batch in pixels(self._dataset[split].images).split(BATCH):
+        for batch in pixels(self._dataset[split].images).split(INFERENCE_BATCH):
             self._on_chunk()
             logits.append(answering(normalise(batch.to(device), mean, std)).float().cpu().numpy())
         return softmax(np.concatenate(logits))

@@ -25,7 +25,7 @@ from ml.training.presets import PRESETS
 
 FOLDS = 5
 SUSPECTS = 500  # of train, whose pictures are kept
-STEPS = 50  # an epoch, at least: small data sets learn in smaller batches
+MIN_STEPS_PER_EPOCH = 50  # small data sets learn in smaller batches
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def ranked(split: str, ids: np.ndarray, labels: np.ndarray, probabilities: np.nd
 def recipe(n: int) -> TrainConfig:
     """The quick preset, with smaller batches where n pictures would give too few steps an epoch."""
     quick = TrainConfig(**PRESETS["quick"])
-    size = max(n * (FOLDS - 1) // FOLDS // STEPS, 16)
+    size = max(n * (FOLDS - 1) // FOLDS // MIN_STEPS_PER_EPOCH, 16)
     return quick.model_copy(update={"batch_size": min(size, quick.batch_size)})
 
 

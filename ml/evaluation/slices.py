@@ -26,7 +26,7 @@ SPLITS = ("test", "validation")
 GROUPS = 40  # k-means groups, at most one for SIZE reference examples
 SIZE = 25
 ENDS, CLASS_ENDS = 0.1, 0.2  # share of the reference examples at either end of a property; within a label
-LEAST = 20  # pictures of a group that is tested
+MIN_GROUP_SIZE = 20  # of a group that is tested
 KEPT = 60
 ALIKE = 0.5  # of two groups that share more than this of their pictures (Jaccard) only the weaker one is kept
 WORDS = {
@@ -58,7 +58,7 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     found = [*alike(context), *ends(context)]
     rows: list[dict] = []
     for split in SPLITS:
-        tested = [group for group in found if group.inside[split].sum() >= LEAST]
+        tested = [group for group in found if group.inside[split].sum() >= MIN_GROUP_SIZE]
         counts = [
             (
                 int(group.inside[split].sum()),

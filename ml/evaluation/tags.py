@@ -6,7 +6,7 @@ import pandas as pd
 from ml.data.base import Split
 from ml.evaluation import neighbours
 from ml.evaluation.context import SPLITS, EvaluationContext
-from ml.stats.failure_modes import CONFLICTING, MARGIN, SHIFTS, SURE
+from ml.stats.failure_modes import CONFLICTING, HIGH_CONFIDENCE, MARGIN, SHIFTS
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def of_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> dict[str,
     second = rest.argmax(1)
     return {
         "top-2": wrong & (second == labels),
-        "confidently-wrong": wrong & (first >= SURE),
+        "confidently-wrong": wrong & (first >= HIGH_CONFIDENCE),
         "unsure": first - rest[rows, second] < MARGIN,
     }
 

@@ -18,9 +18,9 @@ from itertools import pairwise
 
 import numpy as np
 
-MOST = 40  # changes in a list
+MAX_EDITS = 40  # in a list
 CHARACTERS = 4_000  # of its text: strokes are long, and an address should be one that can be sent
-SIDE = 256  # pixels of a picture's longer side, at most: a place on it is one byte
+MAX_EDITED_SIDE = 256  # pixels: a place on it is one byte
 BRUSH = 32  # pixels, the widest brush
 KINDS: dict[str, tuple[tuple[float, float], ...]] = {
     "rot": ((-180, 180),),  # degrees counter-clockwise
@@ -73,8 +73,8 @@ def parse(said: str) -> tuple[Change, ...]:
     if len(said) > CHARACTERS:
         raise ValueError(f"These changes are too many: at most {CHARACTERS:,} characters of text.")
     parts = said.split(",")
-    if len(parts) > MOST:
-        raise ValueError(f"These are {len(parts):,} changes, and at most {MOST} can be made.")
+    if len(parts) > MAX_EDITS:
+        raise ValueError(f"These are {len(parts):,} changes, and at most {MAX_EDITS} can be made.")
     return tuple(map(_change, parts))
 
 
@@ -132,10 +132,10 @@ def apply(image: np.ndarray, changes: Sequence[Change], *, ground: int = 0) -> n
     """image: uint8 [h, w, c] → uint8 [h, w, c] after the changes, in their order.
 
     ground: the level, 0 to 255, that comes in from outside where the picture is moved. Turns, zooms and shifts that
-    follow one another are one resampling. Raises ValueError for a picture of more than SIDE pixels a side.
+    follow one another are one resampling. Raises ValueError for a picture of more than MAX_EDITED_SIDE pixels a side.
     """
-    if max(image.shape[:2]) > SIDE:
-        raise ValueError(f"Pictures of up to {SIDE} pixels a side can be changed by hand.")
+    if max(image.shape[:2]) > MAX_EDITED_SIDE:
+        raise ValueError(f"Pictures of up to {MAX_EDITED_SIDE} pixels a side can be changed by hand.")
     if not changes:
         return image
     made, moves = image.astype(np.float64) / 255, list[Change]()

@@ -13,10 +13,10 @@ from ml.images.form import Form
 from ml.images.preparation import Mode, prepare
 from ml.images.upload_archives import Item, truth
 
-AT_ONCE = 16  # pictures in one question: others who ask meanwhile wait less than for 32, and 16 cost half as much each
+IMAGES_PER_CALL = 16  # others who ask meanwhile wait less than for 32, and 16 cost half as much each
 FORM_PICTURES = 1_000
 BUSY_TIMES, BUSY_SECONDS = 6, 0.5
-TOP = 3
+TOP_CLASSES = 3
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class BatchAnswer:
     problem: str = ""
     seconds: float = 0.0  # preparation, and the picture's part of the forward pass
 
-    def line(self, classes: Sequence[str], top: int = TOP) -> dict[str, Any]:
+    def line(self, classes: Sequence[str], top: int = TOP_CLASSES) -> dict[str, Any]:
         """The same for JSON: file, true (where the folder names a class), label, confidence, top; or file and error."""
         told: dict[str, Any] = {"file": self.name}
         if self.truth is not None:
@@ -62,7 +62,7 @@ def answers(
     *,
     mode: Mode = "auto",
     limit: int = FILE_BYTES,
-    at_once: int = AT_ONCE,
+    at_once: int = IMAGES_PER_CALL,
 ) -> Iterator[BatchAnswer]:
     """One answer a file, in their order. One file is in memory as it came, and at_once of them in the network's form.
 

@@ -36,7 +36,7 @@ MANIFEST, WEIGHTS, CARD = "manifest.json", "weights.safetensors", "MODEL_CARD.md
 MB = 2**20
 UPLOAD_BYTES = 30 * 10**6  # of a zip that arrives over the network
 FILE_BYTES = 512 * MB  # of a zip that lies on this machine
-MOST = {MANIFEST: 2 * MB, CARD: MB, WEIGHTS: 480 * MB}  # unpacked; every other file: NOUN_BYTES
+MAX_UNPACKED_BYTES = {MANIFEST: 2 * MB, CARD: MB, WEIGHTS: 480 * MB}  # unpacked; every other file: NOUN_BYTES
 NOUN_BYTES = 64 * MB
 RATIO = 100  # unpacked to packed, of a file above RATIO_FROM: tables and weights hardly shrink
 RATIO_FROM = MB
@@ -151,8 +151,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise Unfit(f"{shown} is encrypted.")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise Unfit(f"{shown} is compressed in a way that is not taken here.")
-        if entry.file_size > MOST.get(entry.filename, NOUN_BYTES):
-            most = MOST.get(entry.filename, NOUN_BYTES) // MB
+        if entry.file_size > MAX_UNPACKED_BYTES.get(entry.filename, NOUN_BYTES):
+            most = MAX_UNPACKED_BYTES.get(entry.filename, NOUN_BYTES) // MB
             raise Unfit(f"{shown} would be {entry.file_size / MB:,.0f} MiB; at most {most} are taken.")
         if entry.file_size > max(RATIO * entry.compress_size, RATIO_FROM):
             raise Unfit(f"{shown} would grow {entry.file_size // max(entry.compress_size, 1):,}-fold when unpacked.")

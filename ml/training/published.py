@@ -23,7 +23,7 @@ from ml.system import atomic
 from ml.system.paths import cache_dir
 
 TIMEOUT = 20  # seconds without a byte
-CHUNK = 2**18
+DOWNLOAD_CHUNK_BYTES = 2**18
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,11 @@ def _file(name: str, scratch: Path, on_chunk: Callable[[], None]) -> Path:
         file = scratch / published.file
         try:
             with urllib.request.urlopen(published.url, timeout=TIMEOUT) as answer, file.open("wb") as target:
-                while chunk := answer.read(CHUNK):
+                while chunk := answer.read(DOWNLOAD_CHUNK_BYTES):
                     on_chunk()
                     target.write(chunk)
         except OSError as error:  # no network, no such host, a refusal, a connection that broke
-            if shutil.disk_usage(scratch).free < 2 * CHUNK:
+            if shutil.disk_usage(scratch).free < 2 * DOWNLOAD_CHUNK_BYTES:
                 raise
             raise WeightsMissing(
                 f"The published weights of {name} cannot be downloaded here. Train it without them, or choose "
