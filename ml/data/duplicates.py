@@ -29,17 +29,17 @@ def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MAX_
     pools = {name: split for name, split in splits.items() if name != "reference" and len(split)}
     vectors = {name: units(split.images) for name, split in splits.items() if len(split)}
     frames = [
-        found
+        pairs
         for name, query in splits.items()
         if name != "train" and len(query)
-        for found in _search(name, query, vectors, pools, limit)
+        for pairs in _search(name, query, vectors, pools, limit)
     ]
     columns = ["split", "example_id", "other_split", "other_id", "distance"]
-    found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    found = found.sort_values(["split", "example_id", "distance", "other_split", "other_id"], kind="stable")
-    found = found.groupby(["split", "example_id"], sort=False).head(most).reset_index(drop=True)
+    pairs = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    pairs = pairs.sort_values(["split", "example_id", "distance", "other_split", "other_id"], kind="stable")
+    pairs = pairs.groupby(["split", "example_id"], sort=False).head(most).reset_index(drop=True)
     types = {"example_id": np.int32, "other_id": np.int32, "distance": np.float32}
-    return found[columns].astype(types)
+    return pairs[columns].astype(types)
 
 
 def _search(
@@ -129,7 +129,7 @@ def units(images: np.ndarray) -> np.ndarray:
     """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1, all without contrast the same."""
     n, step = len(images), _step(images)
     height, width, channels = images.shape[1] // step, images.shape[2] // step, images.shape[3]
-    found = np.empty((n, height * width * channels), np.float32)
+    vectors = np.empty((n, height * width * channels), np.float32)
     for start in range(0, n, BLOCK):
         flat = _small(images[start : start + BLOCK])
         flat -= flat.mean(1, keepdims=True)
@@ -138,5 +138,5 @@ def units(images: np.ndarray) -> np.ndarray:
         flat = np.divide(flat, length, out=flat, where=length > 0)
         flat[blank] = 0
         flat[blank, 0] = 1
-        found[start : start + BLOCK] = flat
-    return found
+        vectors[start : start + BLOCK] = flat
+    return vectors

@@ -69,7 +69,7 @@ def compare(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        said = {name: engine.probabilities(images) for name, (engine, _) in engines.items()}
+        probabilities = {name: engine.probabilities(images) for name, (engine, _) in engines.items()}
         for _ in range(rounds):
             for name, (engine, _) in engines.items():
                 for number in range(warm_up + times):
@@ -84,10 +84,10 @@ def compare(
                 batches[name].append(time.perf_counter() - began)
     finally:
         torch.set_num_threads(threads)
-    held = next(iter(said.values()))
+    held = next(iter(probabilities.values()))
     rows, n = [], len(labels)
     for name, (_, size) in engines.items():
-        guesses = said[name].argmax(1)
+        guesses = probabilities[name].argmax(1)
         right, alike = int((guesses == labels).sum()), int((guesses == held.argmax(1)).sum())
         p50, p95 = (float(1000 * q) for q in np.percentile(seconds[name], [50, 95]))
         rows.append(
@@ -106,7 +106,7 @@ def compare(
                 "agreeing": alike,
                 "agreement": alike / n,
                 **dict(zip(("agreement_low", "agreement_high"), map(float, wilson(alike, n)), strict=True)),
-                "difference": float(np.abs(said[name] - held).max()),
+                "difference": float(np.abs(probabilities[name] - held).max()),
                 "processor": processor()[:60],
             }
         )

@@ -22,6 +22,6 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
     per_pass = max(1, INTERPOLATIONS_PER_PASS // len(inputs))
     for fade, share in zip(fades.split(per_pass), shares.split(per_pass), strict=True):
         steps = ground + fade[:, None, None, None, None] * way  # [steps, n, c, h, w]
-        found = slopes(module, steps.flatten(0, 1), targets.repeat(len(fade))).unflatten(0, (len(fade), -1))
-        mean += (share[:, None, None, None, None] * found).sum(dim=0)
+        gradients = slopes(module, steps.flatten(0, 1), targets.repeat(len(fade))).unflatten(0, (len(fade), -1))
+        mean += (share[:, None, None, None, None] * gradients).sum(dim=0)
     return (mean * way).sum(dim=1).float()

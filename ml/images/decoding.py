@@ -160,8 +160,8 @@ def _too_large(pixels: int | None, limit: int) -> Refusal:
 
 
 def _number(error: BaseException) -> int | None:
-    found = re.search(r"\d+", str(error))
-    return int(found.group()) if found else None
+    match = re.search(r"\d+", str(error))
+    return int(match.group()) if match else None
 
 
 def _stranger(content: bytes, limit: int) -> Refusal:

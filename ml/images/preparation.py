@@ -288,8 +288,8 @@ def prepare(
         raise ValueError("a box is left, top, right and bottom, from 0 to 1")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
         raise ValueError(f"a picture must be uint8 [h, w, 1 or 3], got {image.dtype} {image.shape}")
-    asked = bool(turn % 360) or box is not None
-    unchanged = mode == "auto" and orientation == 1 and not asked and form.fits(image)
+    by_hand = bool(turn % 360) or box is not None
+    unchanged = mode == "auto" and orientation == 1 and not by_hand and form.fits(image)
     work = Work(image, form, orientation, turn, box, frozenset(ways))
     if not unchanged and mode != "none":
         work = find_background(work)

@@ -90,7 +90,7 @@ class Classifier:
         numbers themselves. What only prepares the next layer is left out: linear maps before their activation, pooling.
         Of more than STATISTICS numbers, neighbouring ones are averaged until there are fewer.
         """
-        found = []
+        batches = []
         for start in range(0, len(images), INFERENCE_BATCH):
             value, parts = self.inputs(images[start : start + INFERENCE_BATCH]), []
             for layer in self.folded.body.children():
@@ -107,8 +107,8 @@ class Classifier:
             group = -(-whole.shape[1] // STATISTICS)
             if group > 1:
                 whole = nn.functional.avg_pool1d(whole[:, None], group, ceil_mode=True)[:, 0]
-            found.append(whole.numpy())
-        return np.concatenate(found)
+            batches.append(whole.numpy())
+        return np.concatenate(batches)
 
     @torch.inference_mode()
     def latency(self) -> float:

@@ -130,8 +130,8 @@ def quantised(graph: bytes, images: np.ndarray, seed: int = 0, **options: Any) -
         model = onnx.load(small)
     _bare(model, images.shape[1:])
     _rename(model)
-    told = f"{len(drawn)} training pictures, seed {seed}"
-    return _sealed(model, {**about, "calibration": told})
+    calibration = f"{len(drawn)} training pictures, seed {seed}"
+    return _sealed(model, {**about, "calibration": calibration})
 
 
 def _kept(model: "onnx.ModelProto") -> list[str]:

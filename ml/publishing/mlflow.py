@@ -49,20 +49,22 @@ def tell(library: Library, run_id: str) -> None:
     uri = Tracking.read().uri
     if not uri:
         return
-    said: list[str] = []
+    messages: list[str] = []
 
     def work() -> None:
         try:
-            said.append(f"MLflow: logged as {log(library.open(run_id), uri)}")
+            messages.append(f"MLflow: logged as {log(library.open(run_id), uri)}")
         except TrackingError as error:
-            said.append(f"MLflow: not logged, {error}")
+            messages.append(f"MLflow: not logged, {error}")
         except Exception as error:  # whatever it is, the run is published
-            said.append(f"MLflow: not logged ({type(error).__name__})")
+            messages.append(f"MLflow: not logged ({type(error).__name__})")
 
     thread = threading.Thread(target=work, name="mlflow", daemon=True)  # dies with the process
     thread.start()
     thread.join(SECONDS)
-    print(said[0] if said else f"MLflow: not logged, the server took more than {SECONDS:.0f} s", file=sys.stderr)
+    print(
+        messages[0] if messages else f"MLflow: not logged, the server took more than {SECONDS:.0f} s", file=sys.stderr
+    )
 
 
 def log(run: Run, uri: str) -> str:
@@ -81,9 +83,9 @@ def log(run: Run, uri: str) -> str:
     made = server.post("runs/create", body)
     run_id = str(made["run"]["info"]["run_id"])
     server.post("runs/log-batch", {"run_id": run_id, "params": _pairs(settings(run))[:100]})
-    told = [*epochs(run, start), *({**one, "timestamp": end, "step": 0} for one in scores(run))]
-    for first in range(0, len(told), METRICS_PER_REQUEST):
-        server.post("runs/log-batch", {"run_id": run_id, "metrics": told[first : first + METRICS_PER_REQUEST]})
+    metrics = [*epochs(run, start), *({**one, "timestamp": end, "step": 0} for one in scores(run))]
+    for first in range(0, len(metrics), METRICS_PER_REQUEST):
+        server.post("runs/log-batch", {"run_id": run_id, "metrics": metrics[first : first + METRICS_PER_REQUEST]})
     server.post("runs/update", {"run_id": run_id, "status": "FINISHED", "end_time": end})
     return run_id
 
@@ -100,14 +102,14 @@ class Server:
     def experiment(self, name: str) -> str:
         """The id of an experiment, made where there is none. Raises TrackingError."""
         try:
-            found = self._ask("GET", f"experiments/get-by-name?experiment_name={quote(name, safe='')}")
-            return str(found["experiment"]["experiment_id"])
+            response = self._ask("GET", f"experiments/get-by-name?experiment_name={quote(name, safe='')}")
+            return str(response["experiment"]["experiment_id"])
         except Absent:
             try:
                 return str(self.post("experiments/create", {"name": name})["experiment_id"])
             except TrackingError:  # another trainer may have made it just now
-                found = self._ask("GET", f"experiments/get-by-name?experiment_name={quote(name, safe='')}")
-                return str(found["experiment"]["experiment_id"])
+                response = self._ask("GET", f"experiments/get-by-name?experiment_name={quote(name, safe='')}")
+                return str(response["experiment"]["experiment_id"])
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Raises TrackingError."""
@@ -116,8 +118,8 @@ class Server:
     def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
         request = Request(self._base + path, body, self._headers, method=method)
         try:
-            with self._opener.open(request, timeout=REQUEST_SECONDS) as answer:
-                told = json.loads(answer.read(ANSWER_BYTES))
+            with self._opener.open(request, timeout=REQUEST_SECONDS) as response:
+                content = json.loads(response.read(ANSWER_BYTES))
         except HTTPError as error:
             error.close()
             raise (Absent if error.code == 404 else TrackingError)(
@@ -126,9 +128,9 @@ class Server:
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise TrackingError(f"{type(reason).__name__} at {path.partition('?')[0]}") from None
-        if not isinstance(told, dict):
+        if not isinstance(content, dict):
             raise TrackingError(f"the server's answer to {path[:40]} cannot be read")
-        return told
+        return content
 
 
 class Absent(TrackingError):

@@ -50,9 +50,9 @@ class Frozen:
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> Tensor:
-        found = []
+        features = []
         for batch in images.split(FEATURE_BATCH):
             self._on_chunk()
             with torch.autocast(images.device.type, torch.bfloat16, enabled=self._half):
-                found.append(self._body(normalise(batch, *self._statistics)).half())
-        return torch.cat(found)
+                features.append(self._body(normalise(batch, *self._statistics)).half())
+        return torch.cat(features)
