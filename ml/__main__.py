@@ -13,7 +13,7 @@ from ml.system.content_addressed import Gone
 
 VERBS = (data, train, work, evaluate, artifacts, predict, report, card, export, import_run, demo)
 PROGRAM = "python -m ml"
-NOTHING: Mapping[str, str] = {}
+NO_COMMANDS: Mapping[str, str] = {}
 EXPECTED = (Missing, Broken, DataMissing, WeightsMissing, NotInstalled, Gone, FileExistsError, KeyError, ValueError)
 """What a person can do something about: told in a sentence, without a traceback."""
 
@@ -21,7 +21,7 @@ EXPECTED = (Missing, Broken, DataMissing, WeightsMissing, NotInstalled, Gone, Fi
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Mapping[str, str] = NOTHING) -> int:
+def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Mapping[str, str] = NO_COMMANDS) -> int:
     """Run one command; the exit status. program, more: as `parser` takes them."""
     options = parser(program, more).parse_args(arguments)
     try:
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Ma
         return 130
 
 
-def parser(program: str = PROGRAM, more: Mapping[str, str] = NOTHING) -> argparse.ArgumentParser:
+def parser(program: str = PROGRAM, more: Mapping[str, str] = NO_COMMANDS) -> argparse.ArgumentParser:
     """Every command and option. program: its name; more: verbs that others do, each with its line of help."""
     top = argparse.ArgumentParser(program, description="Data, training, evaluation and artifacts.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")

@@ -274,10 +274,10 @@ def measure(root: Path, dataset: Dataset) -> Path:
         frame.insert(1, "example_id", split.ids.astype(np.int32))
         frames.append(frame)
     writer.write_about(folder, "properties", pd.concat(frames, ignore_index=True))
-    found = duplicates.table({**splits, "train": dataset["train"]})
-    writer.write_about(folder, "duplicates", found)
+    pairs = duplicates.table({**splits, "train": dataset["train"]})
+    writer.write_about(folder, "duplicates", pairs)
     # the other half of a pair is of train, most of which does not ship
-    twins = np.isin(dataset["train"].ids, found.loc[found["other_split"] == "train", "other_id"])
+    twins = np.isin(dataset["train"].ids, pairs.loc[pairs["other_split"] == "train", "other_id"])
     writer.write_split(folder, "twins", dataset["train"].take(np.flatnonzero(twins)))
     return folder
 
@@ -312,13 +312,13 @@ def context_of(library: Library, run: Run) -> EvaluationContext:
 
 def results(context: EvaluationContext) -> dict[str, dict[str, float]]:
     """split → right answers, n and mean cross-entropy in nats."""
-    found = {}
+    scores = {}
     for split in SPLITS:
         probabilities, labels = context.probabilities(split), context.splits[split].labels
         correct = int((probabilities.argmax(1) == labels).sum())
         loss = float(losses(probabilities, labels).mean())
-        found[split] = {"correct": correct, "n": len(labels), "loss": round(loss, 6)}
-    return found
+        scores[split] = {"correct": correct, "n": len(labels), "loss": round(loss, 6)}
+    return scores
 
 
 def cores() -> int:

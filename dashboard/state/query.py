@@ -122,7 +122,7 @@ def _way(values: list[str]) -> str:
 def _edits(values: list[str]) -> str:
     text = _last(values)
     parts = text.split(",")
-    if len(parts) > edits.MOST or len(text) > edits.CHARACTERS:
+    if len(parts) > edits.MAX_EDITS or len(text) > edits.CHARACTERS:
         raise ValueError
     for part in parts:
         kind, *numbers = part.split(":")

@@ -136,8 +136,8 @@ class Run:
 
     def files(self, nouns: Collection[str] = NOUNS) -> dict[str, Path]:
         """The weights and the files of these nouns, where the run has them, each as its checksum says. Raises Broken."""
-        found = {"weights.safetensors": self._verified("weights.safetensors", self.manifest["weights"]["sha256"])}
-        return found | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in nouns and noun in NOUNS}
+        paths = {"weights.safetensors": self._verified("weights.safetensors", self.manifest["weights"]["sha256"])}
+        return paths | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in nouns and noun in NOUNS}
 
     def _locate(self, noun: str) -> Path:
         entry = self.manifest["nouns"].get(noun)
@@ -146,11 +146,11 @@ class Run:
         return self._verified(NOUNS[noun].file, entry["sha256"])
 
     def _verified(self, name: str, digest: str) -> Path:
-        found = [folder / name for folder in self._folders if (folder / name).is_file()]
-        for path in found:
+        candidates = [folder / name for folder in self._folders if (folder / name).is_file()]
+        for path in candidates:
             if sha256(path) == digest:
                 return path
-        if found:
+        if candidates:
             raise Broken(f"{name} of run {self.run_id} does not match its checksum")
         raise Broken(f"{name} of run {self.run_id} is gone")
 
@@ -211,8 +211,8 @@ class Library:
             paths += [os.path.join(f, name) for f in folders for name in ("manifest.json", "weights.safetensors")]
             for path in paths:
                 try:
-                    found = os.stat(path)
-                    stamps.append((path, found.st_mtime_ns, found.st_size))
+                    status = os.stat(path)
+                    stamps.append((path, status.st_mtime_ns, status.st_size))
                 except OSError:
                     stamps.append((path, 0, 0))
         return tuple(stamps)
@@ -284,7 +284,7 @@ class Library:
             stats = [(folder / name).lstat() for name in names]
         except OSError as error:
             raise Broken(f"it has no {Path(error.filename).name}") from None
-        if not all(stat.S_ISREG(found.st_mode) for found in stats):
+        if not all(stat.S_ISREG(status.st_mode) for status in stats):
             raise Broken("its files are links to another place")
         stamp = (*((s.st_mtime_ns, s.st_size) for s in stats), *(manifest["nouns"][n]["sha256"] for n in CORE))
         stamp = (*stamp, manifest["weights"]["sha256"])
@@ -296,10 +296,10 @@ class Library:
 
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 def _picture_set(folder: Path, stamp: tuple) -> PictureSet:

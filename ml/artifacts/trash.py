@@ -46,15 +46,15 @@ def put(home: Path, run_id: str, folder: str) -> None:
 
 def restore(home: Path, folder: str) -> str:
     """Move a run back to where it was; its id. Raises Missing, FileExistsError, OSError."""
-    found = next((one for one in listing(home) if one.folder == folder), None)
-    if found is None:
+    deleted = next((one for one in listing(home) if one.folder == folder), None)
+    if deleted is None:
         raise Missing("This run is not in the trash any more.")
-    target = home / "runs" / found.run_id
+    target = home / "runs" / deleted.run_id
     if target.exists():
-        raise FileExistsError(f"There is another run named {found.run_id} now.")
+        raise FileExistsError(f"There is another run named {deleted.run_id} now.")
     target.parent.mkdir(parents=True, exist_ok=True)
     atomic.rename(home / "trash" / folder, target)
-    return found.run_id
+    return deleted.run_id
 
 
 def listing(home: Path) -> list[Deleted]:
@@ -83,11 +83,11 @@ def purge(home: Path, now: datetime | None = None) -> list[str]:
 
 
 def _read(folder: str) -> Deleted | None:
-    found = FOLDER.fullmatch(folder)
-    if found is None:
+    match = FOLDER.fullmatch(folder)
+    if match is None:
         return None
     try:
-        at = datetime.strptime(found["stamp"], STAMP).replace(tzinfo=UTC)
+        at = datetime.strptime(match["stamp"], STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return Deleted(found["run_id"], folder, at)
+    return Deleted(match["run_id"], folder, at)

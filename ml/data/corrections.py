@@ -55,20 +55,20 @@ def freeze(home: Path, corrections: Corrections) -> str:
 def read(home: Path, name: str) -> Corrections:
     """Raises named.Gone."""
     content = content_addressed.read(home / "labels", name, ".json", "corrected labels", many=True)
-    found: dict[str, Any] = json.loads(content)
+    record: dict[str, Any] = json.loads(content)
     return Corrections(
-        found["dataset"],
-        {int(example): int(label) for example, label in found["relabelled"].items()},
-        frozenset(map(int, found["excluded"])),
-        found["against"],
+        record["dataset"],
+        {int(example): int(label) for example, label in record["relabelled"].items()},
+        frozenset(map(int, record["excluded"])),
+        record["against"],
     )
 
 
 def _content(corrections: Corrections) -> bytes:
-    said = {
+    record = {
         "dataset": corrections.dataset,
         "against": corrections.against,
         "relabelled": {str(example): label for example, label in sorted(corrections.relabelled.items())},
         "excluded": sorted(corrections.excluded),
     }
-    return json.dumps(said, indent=1).encode() + b"\n"
+    return json.dumps(record, indent=1).encode() + b"\n"

@@ -12,14 +12,14 @@ import pandas as pd
 from ml.data.base import Split
 
 LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
-MOST = 5  # pairs kept of one picture, nearest first
-SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
+MAX_PAIRS_PER_IMAGE = 5  # the nearest are kept
+MAX_COMPARED_SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
 BLOCK = 1_000
-AT_ONCE = 100_000  # numbers multiplied at a time; ten times as many wake threads that fight: 76 ms instead of 2
+PRODUCTS_PER_BLOCK = 100_000  # ten times as many wake threads that fight: 76 ms instead of 2
 BLANK = 1e-3  # the length of a centred picture under which it has no contrast
 
 
-def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MOST) -> pd.DataFrame:
+def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MAX_PAIRS_PER_IMAGE) -> pd.DataFrame:
     """Rows split, example_id, other_split, other_id, distance, by example and then nearest first.
 
     splits: test, validation, train, and reference, which is a part of train: those of all but train are looked for in
@@ -29,17 +29,17 @@ def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MOST
     pools = {name: split for name, split in splits.items() if name != "reference" and len(split)}
     vectors = {name: units(split.images) for name, split in splits.items() if len(split)}
     frames = [
-        found
+        pairs
         for name, query in splits.items()
         if name != "train" and len(query)
-        for found in _search(name, query, vectors, pools, limit)
+        for pairs in _search(name, query, vectors, pools, limit)
     ]
     columns = ["split", "example_id", "other_split", "other_id", "distance"]
-    found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    found = found.sort_values(["split", "example_id", "distance", "other_split", "other_id"], kind="stable")
-    found = found.groupby(["split", "example_id"], sort=False).head(most).reset_index(drop=True)
+    pairs = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    pairs = pairs.sort_values(["split", "example_id", "distance", "other_split", "other_id"], kind="stable")
+    pairs = pairs.groupby(["split", "example_id"], sort=False).head(most).reset_index(drop=True)
     types = {"example_id": np.int32, "other_id": np.int32, "distance": np.float32}
-    return found[columns].astype(types)
+    return pairs[columns].astype(types)
 
 
 def _search(
@@ -76,8 +76,9 @@ def _search(
 class Index:
     """Pictures in which the nearest to any other is found without making a vector of each again.
 
-    What is kept of pictures up to SIDE a side are their lengths, 4 bytes each: the product of a picture with a centred
-    vector is that of its own centred vector. Of larger ones the averages are kept too, at half precision.
+    What is kept of pictures up to MAX_COMPARED_SIDE a side are their lengths, 4 bytes each: the product of a picture
+    with a centred vector is that of its own centred vector. Of larger ones the averages are kept too, at half
+    precision.
     """
 
     def __init__(self, images: np.ndarray) -> None:
@@ -103,7 +104,7 @@ class Index:
         if point.sum() > 0.5:  # a picture without contrast
             likeness = np.where(self._lengths < BLANK, np.float32(1), np.float32(0))
         else:
-            rows = max(1, AT_ONCE // len(point))
+            rows = max(1, PRODUCTS_PER_BLOCK // len(point))
             products = [self._small[r : r + rows].astype(np.float32) @ point for r in range(0, len(self._small), rows)]
             likeness = np.concatenate(products) / np.maximum(self._lengths, BLANK)
             likeness[self._lengths < BLANK] = point[0]
@@ -113,11 +114,11 @@ class Index:
 
 def _step(images: np.ndarray) -> int:
     """How many pixels a side are averaged into one."""
-    return max(1, -(-max(images.shape[1:3]) // SIDE))
+    return max(1, -(-max(images.shape[1:3]) // MAX_COMPARED_SIDE))
 
 
 def _small(images: np.ndarray) -> np.ndarray:
-    """images: uint8 [n, h, w, c] → float32 [n, d], averaged down to at most SIDE pixels a side."""
+    """images: uint8 [n, h, w, c] → float32 [n, d], averaged down to at most MAX_COMPARED_SIDE pixels a side."""
     n, height, width, channels = images.shape
     step = _step(images)
     part = images[:, : height // step * step, : width // step * step].astype(np.float32)
@@ -128,7 +129,7 @@ def units(images: np.ndarray) -> np.ndarray:
     """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1, all without contrast the same."""
     n, step = len(images), _step(images)
     height, width, channels = images.shape[1] // step, images.shape[2] // step, images.shape[3]
-    found = np.empty((n, height * width * channels), np.float32)
+    vectors = np.empty((n, height * width * channels), np.float32)
     for start in range(0, n, BLOCK):
         flat = _small(images[start : start + BLOCK])
         flat -= flat.mean(1, keepdims=True)
@@ -137,5 +138,5 @@ def units(images: np.ndarray) -> np.ndarray:
         flat = np.divide(flat, length, out=flat, where=length > 0)
         flat[blank] = 0
         flat[blank, 0] = 1
-        found[start : start + BLOCK] = flat
-    return found
+        vectors[start : start + BLOCK] = flat
+    return vectors

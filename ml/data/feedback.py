@@ -59,12 +59,12 @@ class Feedback:
             raise ValueError("this feedback has pictures of another form")
         if len(self) and not 0 <= self.labels.min() <= self.labels.max() < len(dataset.classes):
             raise ValueError(f"this feedback names a class that {dataset.title} has not")
-        train, told = dataset["train"], self.capped()
-        rows = np.arange(len(told))[-max(int(SHARE * len(train)), 1) :]  # of far too many, the newest
-        rows = np.tile(rows, told.repeats(len(train)))
+        train, capped = dataset["train"], self.capped()
+        rows = np.arange(len(capped))[-max(int(SHARE * len(train)), 1) :]  # of far too many, the newest
+        rows = np.tile(rows, capped.repeats(len(train)))
         more = Split(
-            np.concatenate([train.images, told.images[rows]]),
-            np.concatenate([train.labels, told.labels[rows].astype(train.labels.dtype)]),
+            np.concatenate([train.images, capped.images[rows]]),
+            np.concatenate([train.labels, capped.labels[rows].astype(train.labels.dtype)]),
             np.concatenate([train.ids, -1 - np.arange(len(rows), dtype=train.ids.dtype)]),
         )
         return replace(dataset, splits={**dataset.splits, "train": more})
@@ -87,7 +87,7 @@ def freeze(home: Path, feedback: Feedback) -> str:
 def read(home: Path, name: str) -> Feedback:
     """Raises named.Gone."""
     content = content_addressed.read(home / "lessons", name, ".npz", "accepted feedback")
-    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return Feedback(
-            str(found["dataset"]), str(found["against"]), found["images"], found["labels"], found["clients"]
+            str(arrays["dataset"]), str(arrays["against"]), arrays["images"], arrays["labels"], arrays["clients"]
         )

@@ -11,10 +11,10 @@ PATTERN = re.compile(r"^synthetic-(\d{1,2})-(\d{2,3})x(\d{2,3})x([13])$")
 
 def load(name: str = "synthetic-10-28x28x1", *, train: int = 600, validation: int = 200, test: int = 400) -> Dataset:
     """`synthetic-<classes>-<height>x<width>x<channels>`, the same for the same name and counts. Raises KeyError."""
-    found = PATTERN.fullmatch(name)
-    if not found:
+    match = PATTERN.fullmatch(name)
+    if not match:
         raise KeyError(f"{name!r} is not synthetic-<classes>-<height>x<width>x<channels>")
-    count, height, width, channels = map(int, found.groups())
+    count, height, width, channels = map(int, match.groups())
     rng = np.random.default_rng(count * 1_000 + height)
     pool = _split(rng, train + validation, count, height, width, channels)
     kept, held = np.arange(train), np.arange(train, train + validation)

@@ -27,9 +27,9 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     low, high = percentile(np.array(refits))
     rows = [("validation", "temperature", "temperature", fitted, float(low), float(high), len(labels))]
     for split in SPLITS:
-        said = context.probabilities(split)
+        unscaled = context.probabilities(split)
         for scaling in SCALINGS:
-            scaled = said if scaling == "none" else temper(said, fitted)
+            scaled = unscaled if scaling == "none" else temper(unscaled, fitted)
             rows += [(split, scaling, *row) for row in _of(context.splits[split].labels, scaled, context.seed)]
     return pd.DataFrame(rows, columns=["split", "scaling", "metric", "value", "low", "high", "n"])
 
@@ -37,8 +37,8 @@ def table(context: EvaluationContext) -> pd.DataFrame:
 def _of(labels: np.ndarray, probabilities: np.ndarray, seed: int) -> list[tuple[str, float, float, float, int]]:
     n = len(labels)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    found = [("calibration_error", calibration_error(confidence, right), *error_ends(confidence, right, seed), n)]
+    rows = [("calibration_error", calibration_error(confidence, right), *error_ends(confidence, right, seed), n)]
     for metric, each in (("brier", brier(probabilities, labels)), ("loss", losses(probabilities, labels))):
         mean, half = float(each.mean()), float(Z * each.std(ddof=1) / np.sqrt(n))
-        found.append((metric, mean, mean - half, mean + half, n))
-    return found
+        rows.append((metric, mean, mean - half, mean + half, n))
+    return rows

@@ -22,8 +22,8 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     lesson = context.splits["validation"]
     if not len(lesson):
         return pd.DataFrame()
-    said = context.probabilities("validation")
-    fitted = temperature(said, lesson.labels)
+    unscaled = context.probabilities("validation")
+    fitted = temperature(unscaled, lesson.labels)
     tempered = {split: temper(context.probabilities(split), fitted) for split in ("validation", "test")}
     rows = []
     for level in LEVELS:
@@ -37,4 +37,4 @@ def table(context: EvaluationContext) -> pd.DataFrame:
             shares = (covered / max(n, 1), float(low), float(high), float(sizes.sum() / max(n, 1)))
             rows.append((split, level, most, fitted, n, covered, *shares, *counts))
     head = ["split", "level", "most", "temperature", "n", "covered", "coverage", "low", "high", "size"]
-    return pd.DataFrame(rows, columns=[*head, *(f"size_{k}" for k in range(said.shape[1] + 1))])
+    return pd.DataFrame(rows, columns=[*head, *(f"size_{k}" for k in range(unscaled.shape[1] + 1))])

@@ -41,11 +41,11 @@ class EvaluationContext:
 
     def probabilities(self, split: str) -> np.ndarray:
         """float32 [n, classes]"""
-        return self._said(split)[0]
+        return self._outputs_of(split)[0]
 
     def features(self, split: str) -> np.ndarray:
         """float32 [n, ≤ 256], rounded to float16"""
-        return self._said(split)[1]
+        return self._outputs_of(split)[1]
 
     def recorded(self, split: str) -> np.ndarray:
         """float32 [n, classes] as they were recorded when the run was made, where they are of the pictures here."""
@@ -57,7 +57,7 @@ class EvaluationContext:
                 return rows[columns].to_numpy(np.float32)
         return self.probabilities(split)
 
-    def _said(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+    def _outputs_of(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         if split not in self._outputs:
             self._outputs[split] = self.ask(self.splits[split].images)
         return self._outputs[split]

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from ml.evaluation.context import EvaluationContext
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
-from ml.inference.contract import BATCH, Engine
+from ml.inference.contract import INFERENCE_BATCH, Engine
 from ml.inference.onnx import OnnxClassifier
 from ml.stats.intervals import wilson
 from ml.system.processor import processor
@@ -69,7 +69,7 @@ def compare(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        said = {name: engine.probabilities(images) for name, (engine, _) in engines.items()}
+        probabilities = {name: engine.probabilities(images) for name, (engine, _) in engines.items()}
         for _ in range(rounds):
             for name, (engine, _) in engines.items():
                 for number in range(warm_up + times):
@@ -80,14 +80,14 @@ def compare(
                         seconds[name].append(time.perf_counter() - began)
             for name, (engine, _) in engines.items():
                 began = time.perf_counter()
-                engine.probabilities(images[:BATCH])
+                engine.probabilities(images[:INFERENCE_BATCH])
                 batches[name].append(time.perf_counter() - began)
     finally:
         torch.set_num_threads(threads)
-    held = next(iter(said.values()))
+    held = next(iter(probabilities.values()))
     rows, n = [], len(labels)
     for name, (_, size) in engines.items():
-        guesses = said[name].argmax(1)
+        guesses = probabilities[name].argmax(1)
         right, alike = int((guesses == labels).sum()), int((guesses == held.argmax(1)).sum())
         p50, p95 = (float(1000 * q) for q in np.percentile(seconds[name], [50, 95]))
         rows.append(
@@ -97,8 +97,8 @@ def compare(
                 "p50_ms": p50,
                 "p95_ms": p95,
                 "times": rounds * times,
-                "images_per_second": len(images[:BATCH]) / float(np.median(batches[name])),
-                "batch": len(images[:BATCH]),
+                "images_per_second": len(images[:INFERENCE_BATCH]) / float(np.median(batches[name])),
+                "batch": len(images[:INFERENCE_BATCH]),
                 "n": n,
                 "correct": right,
                 "accuracy": right / n,
@@ -106,7 +106,7 @@ def compare(
                 "agreeing": alike,
                 "agreement": alike / n,
                 **dict(zip(("agreement_low", "agreement_high"), map(float, wilson(alike, n)), strict=True)),
-                "difference": float(np.abs(said[name] - held).max()),
+                "difference": float(np.abs(probabilities[name] - held).max()),
                 "processor": processor()[:60],
             }
         )

@@ -18,7 +18,7 @@ from torch import nn
 from ml.artifacts.writer import write_arrays
 from ml.data.base import Dataset
 from ml.inference.classifier import folded
-from ml.inference.contract import BATCH
+from ml.inference.contract import INFERENCE_BATCH
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
 
@@ -40,14 +40,14 @@ class Recorder:
 
     def __call__(self, epoch: int, network: nn.Module) -> None:
         """Record one epoch, replacing what an earlier attempt said of it. The network stays as it is."""
-        said: dict[str, Any] = {}
+        record: dict[str, Any] = {}
         for split in self._splits:
             probabilities = self._ask(network, split)
             labels = self._dataset[split].labels
-            said[f"{split}_probabilities"] = quantised(probabilities)
-            said[f"{split}_truth"] = probabilities[np.arange(len(labels)), labels]
-            said[f"{split}_right"] = np.packbits(probabilities.argmax(1) == labels)
-        write_arrays(self._path(epoch), said)
+            record[f"{split}_probabilities"] = quantised(probabilities)
+            record[f"{split}_truth"] = probabilities[np.arange(len(labels)), labels]
+            record[f"{split}_right"] = np.packbits(probabilities.argmax(1) == labels)
+        write_arrays(self._path(epoch), record)
 
     def arrays(self, epochs: int, best: int) -> dict[str, np.ndarray]:
         """The noun, from what was recorded of epochs 1 … epochs; empty where that is nothing.
@@ -55,17 +55,17 @@ class Recorder:
         best: the epoch whose weights the run has, always among those whose probabilities are kept.
         Epochs without a readable file are left out: their training began before it was recorded.
         """
-        found = {epoch: said for epoch in range(1, epochs + 1) if (said := self._read(epoch))}
-        if not found or not self._splits:
+        records = {epoch: record for epoch in range(1, epochs + 1) if (record := self._read(epoch))}
+        if not records or not self._splits:
             return {}
         cells = sum(len(self._dataset[split]) for split in self._splits) * len(self._dataset.classes)
-        shown = spaced(sorted(found), best, min(KEPT, max(1, CELLS // cells)))
-        noun = {"epoch": np.array(shown, np.int16), "right_epoch": np.array(sorted(found), np.int16)}
+        shown = spaced(sorted(records), best, min(KEPT, max(1, CELLS // cells)))
+        noun = {"epoch": np.array(shown, np.int16), "right_epoch": np.array(sorted(records), np.int16)}
         for split in self._splits:
-            truth = np.stack([found[epoch][f"{split}_truth"] for epoch in sorted(found)]).astype(np.float64)
+            truth = np.stack([records[epoch][f"{split}_truth"] for epoch in sorted(records)]).astype(np.float64)
             noun[f"{split}_id"] = self._dataset[split].ids.astype(np.int32)
-            noun[f"{split}_probabilities"] = np.stack([found[epoch][f"{split}_probabilities"] for epoch in shown])
-            noun[f"{split}_right"] = np.stack([found[epoch][f"{split}_right"] for epoch in sorted(found)])
+            noun[f"{split}_probabilities"] = np.stack([records[epoch][f"{split}_probabilities"] for epoch in shown])
+            noun[f"{split}_right"] = np.stack([records[epoch][f"{split}_right"] for epoch in sorted(records)])
             noun[f"{split}_mean"] = truth.mean(0).astype(np.float32)
             noun[f"{split}_spread"] = truth.std(0).astype(np.float32)
         return noun
@@ -87,7 +87,7 @@ class Recorder:
         device = next(iter(network.parameters())).device
         mean, std = self._dataset.statistics()
         logits = []
-        for batch in pixels(self._dataset[split].images).split(BATCH):
+        for batch in pixels(self._dataset[split].images).split(INFERENCE_BATCH):
             self._on_chunk()
             logits.append(answering(normalise(batch.to(device), mean, std)).float().cpu().numpy())
         return softmax(np.concatenate(logits))

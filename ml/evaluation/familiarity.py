@@ -31,7 +31,7 @@ def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
     learned = learn(statistics(reference.images), reference.labels, again, of)
     known = OodModel(learned)
     scores = {split: known.scores(statistics(context.splits[split].images)) for split in ("validation", "test")}
-    return {**learned, **{split: found.astype(np.float32) for split, found in scores.items()}}
+    return {**learned, **{split: values.astype(np.float32) for split, values in scores.items()}}
 
 
 def retaken(image: np.ndarray, form: Form, rng: np.random.Generator) -> np.ndarray:

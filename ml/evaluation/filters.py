@@ -5,7 +5,7 @@ from torch import nn
 
 from ml.evaluation.context import EvaluationContext
 
-MOST = 2**18  # weights of a layer; wider ones, as in ResNet-18, have 30,000 kernels and more
+MAX_FILTER_WEIGHTS = 2**18  # of a layer; wider ones, as in ResNet-18, have 30,000 kernels and more
 
 
 def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
@@ -13,5 +13,5 @@ def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
     return {
         name: layer.weight.detach().numpy().astype(np.float16)
         for name, layer in context.classifier.module.named_modules()
-        if isinstance(layer, nn.Conv2d) and max(layer.kernel_size) > 1 and layer.weight.numel() <= MOST
+        if isinstance(layer, nn.Conv2d) and max(layer.kernel_size) > 1 and layer.weight.numel() <= MAX_FILTER_WEIGHTS
     }

@@ -25,7 +25,7 @@ from ml.training.presets import PRESETS
 
 FOLDS = 5
 SUSPECTS = 500  # of train, whose pictures are kept
-STEPS = 50  # an epoch, at least: small data sets learn in smaller batches
+MIN_STEPS_PER_EPOCH = 50  # small data sets learn in smaller batches
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
@@ -57,9 +57,9 @@ def ranked(split: str, ids: np.ndarray, labels: np.ndarray, probabilities: np.nd
 
     quality = get_label_quality_scores(labels, probabilities)
     # one process: threads of torch do not survive a fork
-    found = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    issues = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     rest = np.argsort(quality, kind="stable")
-    order = np.concatenate([found, rest[~np.isin(rest, found)]]).astype(int)
+    order = np.concatenate([issues, rest[~np.isin(rest, issues)]]).astype(int)
     frame = pd.DataFrame(
         {
             "split": split,
@@ -67,7 +67,7 @@ def ranked(split: str, ids: np.ndarray, labels: np.ndarray, probabilities: np.nd
             "label": labels.astype(np.int16),
             "suggested": probabilities.argmax(1).astype(np.int16),
             "quality": quality.astype(np.float32),
-            "issue": np.isin(np.arange(len(ids)), found).astype(np.int8),
+            "issue": np.isin(np.arange(len(ids)), issues).astype(np.int8),
         }
     ).iloc[order]
     return frame.assign(rank=np.arange(1, len(ids) + 1, dtype=np.int32))
@@ -76,7 +76,7 @@ def ranked(split: str, ids: np.ndarray, labels: np.ndarray, probabilities: np.nd
 def recipe(n: int) -> TrainConfig:
     """The quick preset, with smaller batches where n pictures would give too few steps an epoch."""
     quick = TrainConfig(**PRESETS["quick"])
-    size = max(n * (FOLDS - 1) // FOLDS // STEPS, 16)
+    size = max(n * (FOLDS - 1) // FOLDS // MIN_STEPS_PER_EPOCH, 16)
     return quick.model_copy(update={"batch_size": min(size, quick.batch_size)})
 
 

@@ -1,8 +1,8 @@
 """How much of the accuracy on test is left under corruptions, and under attacks of growing reach?
 
 Corruptions and attacks are those of ml.robustness. How many pictures are asked follows the network's own pace, so that
-an evaluation takes minutes: all of test, or the largest part of PARTS that fits BUDGET, each class with its share.
-Smaller parts lie within larger ones, so that two runs always share pictures.
+an evaluation takes minutes: all of test, or the largest of SUBSET_SIZES that fits BUDGET, each class with its share.
+Smaller subsets lie within larger ones, so that two runs always share pictures.
 """
 
 import time
@@ -13,12 +13,12 @@ import pandas as pd
 from ml.data.base import Split, stratified
 from ml.evaluation.context import EvaluationContext
 from ml.inference.classifier import Classifier
-from ml.inference.contract import BATCH
+from ml.inference.contract import INFERENCE_BATCH
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, EPSILONS, SEVERITIES
 from ml.robustness.corruptions import corrupt
 
 SPLIT = "test"
-PARTS = ((10_000, 1_000), (5_000, 1_000), (2_000, 500), (1_000, 250))  # pictures to corrupt, and of those to attack
+SUBSET_SIZES = ((10_000, 1_000), (5_000, 1_000), (2_000, 500), (1_000, 250))  # to corrupt, and of those to attack
 BUDGET = 540.0  # seconds of one thread
 CORRUPTING = 1e-4  # seconds a picture
 ATTACKING = 150  # forward passes a picture: PGD's 20 gradients are three each, and few pictures hold out for long
@@ -30,16 +30,16 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     Leaves the curves as the noun `attacks`, and what was said of each picture as `robustness_answers`.
     """
     classifier, whole = context.classifier, context.splits[SPLIT]
-    asked, under = sizes(len(whole), pace(classifier, whole.images))
-    examples, few = part(whole, asked, context.seed), part(whole, under, context.seed)
+    n_corrupted, n_attacked = sizes(len(whole), pace(classifier, whole.images))
+    examples, few = part(whole, n_corrupted, context.seed), part(whole, n_attacked, context.seed)
     cells = [("none", 0, 0.0)]
     cells += [(name, s, kind.levels[s - 1]) for name, kind in CORRUPTIONS.items() for s in SEVERITIES]
     total = len(cells) + len(ATTACKS) * (len(EPSILONS) - 1)
-    said = []
+    predictions = []
     for place, (name, severity, _) in enumerate(cells):
         context.tell(f"computing robustness: {name} {severity or ''}".rstrip() + f", {place + 1}/{total}")
-        said.append(answers(classifier, examples, name, severity, context.seed))
-    predicted = np.stack(said)
+        predictions.append(answers(classifier, examples, name, severity, context.seed))
+    predicted = np.stack(predictions)
     frame = pd.DataFrame(cells, columns=["corruption", "severity", "level"])
     frame.insert(0, "split", SPLIT)
     frame["n"], frame["correct"] = len(examples), (predicted == examples.labels).sum(1)
@@ -63,17 +63,17 @@ def table(context: EvaluationContext) -> pd.DataFrame:
 
 def sizes(n: int, seconds: float) -> tuple[int, int]:
     """How many pictures of n are corrupted, and how many attacked, when a forward pass takes `seconds` a picture."""
-    for whole, few in PARTS:
-        asked, under = min(whole, n), min(few, n)
+    for whole, few in SUBSET_SIZES:
+        n_corrupted, n_attacked = min(whole, n), min(few, n)
         cells = len(CORRUPTIONS) * len(SEVERITIES) + 1
-        if asked * cells * (seconds + CORRUPTING) + under * ATTACKING * seconds <= BUDGET:
+        if n_corrupted * cells * (seconds + CORRUPTING) + n_attacked * ATTACKING * seconds <= BUDGET:
             break
-    return asked, under
+    return n_corrupted, n_attacked
 
 
 def pace(classifier: Classifier, images: np.ndarray) -> float:
     """Seconds of one thread that a forward pass takes a picture: whoever else uses the machine changes nothing."""
-    some = images[:BATCH]
+    some = images[:INFERENCE_BATCH]
     classifier.probabilities(some[:10])  # what is done once
     began = time.process_time()
     classifier.probabilities(some)
@@ -89,13 +89,13 @@ def part(split: Split, size: int, seed: int) -> Split:
 
 def answers(classifier: Classifier, examples: Split, name: str, severity: int, seed: int) -> np.ndarray:
     """int16 [n]: the class that is said of each picture under a corruption; severity 0 leaves it as it is."""
-    said = []
-    for start in range(0, len(examples), 4 * BATCH):
-        rows = slice(start, start + 4 * BATCH)
+    predictions = []
+    for start in range(0, len(examples), 4 * INFERENCE_BATCH):
+        rows = slice(start, start + 4 * INFERENCE_BATCH)
         images = examples.images[rows]
         worse = corrupt(images, name, severity, ids=examples.ids[rows], seed=seed) if severity else images
-        said.append(classifier.probabilities(worse).argmax(1))
-    return np.concatenate(said).astype(np.int16)
+        predictions.append(classifier.probabilities(worse).argmax(1))
+    return np.concatenate(predictions).astype(np.int16)
 
 
 def curve(
@@ -109,10 +109,10 @@ def curve(
     """
     from ml.robustness.attacks import attacked  # torch, late
 
-    said = [clean]
+    predictions = [clean]
     for place, epsilon in enumerate(EPSILONS[1:]):
         context.tell(f"computing robustness: {name} at {epsilon:g}/255, {done + place + 1}/{total}")
-        last = said[-1].copy()
+        last = predictions[-1].copy()
         rows = np.flatnonzero(last == examples.labels) if name == "pgd" else np.arange(len(examples))
         if len(rows):
             answer = attacked(
@@ -124,5 +124,5 @@ def curve(
                 seed=context.seed,
             )
             last[rows] = answer.predicted
-        said.append(last)
-    return np.stack(said).astype(np.int16)
+        predictions.append(last)
+    return np.stack(predictions).astype(np.int16)

@@ -26,7 +26,7 @@ SPLITS = ("test", "validation")
 GROUPS = 40  # k-means groups, at most one for SIZE reference examples
 SIZE = 25
 ENDS, CLASS_ENDS = 0.1, 0.2  # share of the reference examples at either end of a property; within a label
-LEAST = 20  # pictures of a group that is tested
+MIN_GROUP_SIZE = 20  # of a group that is tested
 KEPT = 60
 ALIKE = 0.5  # of two groups that share more than this of their pictures (Jaccard) only the weaker one is kept
 WORDS = {
@@ -55,10 +55,10 @@ class Group:
 def table(context: EvaluationContext) -> pd.DataFrame:
     """The weakest groups, one row a group and split; see the schema. Leaves their pictures as `slice_members`."""
     wrong = {s: context.recorded(s).argmax(1) != context.splits[s].labels for s in SPLITS}
-    found = [*alike(context), *ends(context)]
+    groups = [*alike(context), *ends(context)]
     rows: list[dict] = []
     for split in SPLITS:
-        tested = [group for group in found if group.inside[split].sum() >= LEAST]
+        tested = [group for group in groups if group.inside[split].sum() >= MIN_GROUP_SIZE]
         counts = [
             (
                 int(group.inside[split].sum()),
@@ -70,11 +70,11 @@ def table(context: EvaluationContext) -> pd.DataFrame:
         ]
         figures = judged(np.array(counts, np.int64).reshape(-1, 4))
         for place, group in enumerate(tested):
-            said = {name: values[place] for name, values in figures.items()}
+            statistics = {name: values[place] for name, values in figures.items()}
             head = {"slice": group.slice, "name": group.name, "split": split, "rule": group.rule, "among": group.among}
-            rows.append({**head, **said, "tested": len(tested)})
+            rows.append({**head, **statistics, "tested": len(tested)})
     frame = pd.DataFrame(rows, columns=COLUMNS).astype({"among": "Int16"})
-    kept = weakest(found, frame)
+    kept = weakest(groups, frame)
     members = [
         pd.DataFrame(
             {"split": s, "example_id": context.splits[s].ids[group.inside[s]].astype(np.int32), "slice": group.slice}
@@ -125,7 +125,7 @@ def alike(context: EvaluationContext) -> list[Group]:
     names = context.classifier.classes
     place = {split: means.predict(context.features(split)) for split in SPLITS}
     looks, known = properties.measure(context.splits["reference"].images), context.splits["reference"].labels
-    found = []
+    groups = []
     for k in range(count):
         mine = means.labels_ == k
         labels = np.bincount(known[mine], minlength=len(names))
@@ -135,8 +135,8 @@ def alike(context: EvaluationContext) -> list[Group]:
         group = Group(f"group-{k + 1:02}", named, f"group {k + 1} of {count} alike ones")
         for split in SPLITS:
             group.inside[split], group.base[split] = place[split] == k, np.ones(len(place[split]), bool)
-        found.append(group)
-    return found
+        groups.append(group)
+    return groups
 
 
 def _look(mine: pd.DataFrame, all_: pd.DataFrame) -> str:
@@ -151,7 +151,7 @@ def ends(context: EvaluationContext) -> list[Group]:
     measured = {split: properties.measure(context.splits[split].images) for split in ("reference", *SPLITS)}
     labels = {split: context.splits[split].labels for split in measured}
     names = context.classifier.classes
-    found = []
+    groups = []
     for among in (None, *range(len(names))):
         bases = {s: np.ones(len(labels[s]), bool) if among is None else labels[s] == among for s in measured}
         if not bases["reference"].any():
@@ -171,8 +171,8 @@ def ends(context: EvaluationContext) -> list[Group]:
                 for split in SPLITS:
                     beyond = values[split] >= bound if high else values[split] <= bound
                     group.inside[split], group.base[split] = bases[split] & beyond, bases[split]
-                found.append(group)
-    return found
+                groups.append(group)
+    return groups
 
 
 def weakest(groups: list[Group], frame: pd.DataFrame) -> list[Group]:

@@ -6,7 +6,7 @@ import pandas as pd
 from ml.data.base import Split
 from ml.evaluation import neighbours
 from ml.evaluation.context import SPLITS, EvaluationContext
-from ml.stats.failure_modes import CONFLICTING, MARGIN, SHIFTS, SURE
+from ml.stats.failure_modes import CONFLICTING, HIGH_CONFIDENCE, MARGIN, SHIFTS
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
@@ -15,14 +15,14 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     frames = []
     for split in SPLITS:
         examples, probabilities = context.splits[split], context.recorded(split)
-        said = {
+        masks = {
             **of_probabilities(probabilities, examples.labels),
             "conflicting-neighbours": conflicting(near[near["split"] == split], context.splits["reference"], examples),
             "flips": flips(context, split),
         }
         frames += [
             pd.DataFrame({"split": split, "example_id": examples.ids[rows].astype(np.int32), "tag": tag})
-            for tag, rows in said.items()
+            for tag, rows in masks.items()
         ]
     return pd.concat(frames, ignore_index=True)
 
@@ -38,7 +38,7 @@ def of_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> dict[str,
     second = rest.argmax(1)
     return {
         "top-2": wrong & (second == labels),
-        "confidently-wrong": wrong & (first >= SURE),
+        "confidently-wrong": wrong & (first >= HIGH_CONFIDENCE),
         "unsure": first - rest[rows, second] < MARGIN,
     }
 
@@ -63,11 +63,11 @@ def flips(context: EvaluationContext, split: str) -> np.ndarray:
     """
     images = context.splits[split].images
     guess = context.probabilities(split).argmax(1)
-    found = np.zeros(len(images), bool)
+    flipped = np.zeros(len(images), bool)
     for down, right in SHIFTS:
         context.tell(f"computing tags: {split} moved by ({down}, {right})")
-        found |= context.classifier.probabilities(shifted(images, down, right)).argmax(1) != guess
-    return found
+        flipped |= context.classifier.probabilities(shifted(images, down, right)).argmax(1) != guess
+    return flipped
 
 
 def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:

@@ -24,7 +24,7 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
     names = [layer] if layer else candidates(module)[::-1]
     if not names:
         raise NoConvolution("this network has no convolution for Grad-CAM to look at")
-    found = torch.zeros(len(inputs), *inputs.shape[2:])
+    heatmaps = torch.zeros(len(inputs), *inputs.shape[2:])
     waiting = torch.arange(len(inputs))
     for name in names:
         coarse = _coarse(module, inputs[waiting], targets[waiting], name)
@@ -32,11 +32,11 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
             if layer:
                 raise ValueError(f"the layer {layer} makes no maps")
             continue
-        found[waiting] = _enlarged(module, coarse, tuple(inputs.shape[2:])).detach().float()
+        heatmaps[waiting] = _enlarged(module, coarse, tuple(inputs.shape[2:])).detach().float()
         waiting = waiting[coarse.amax(dim=(1, 2, 3)) <= 0]
         if not len(waiting):
             break
-    return found
+    return heatmaps
 
 
 def candidates(module: nn.Module) -> list[str]:

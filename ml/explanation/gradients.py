@@ -11,8 +11,8 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
 def slopes(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     """float32 [n, c, h, w]: the gradient of each picture's class score, in logits per unit of the input."""
     inputs = inputs.detach().clone().requires_grad_()
-    (found,) = autograd.grad(score(module(inputs), targets), inputs)
-    return found
+    (gradient,) = autograd.grad(score(module(inputs), targets), inputs)
+    return gradient
 
 
 def score(logits: Tensor, targets: Tensor) -> Tensor:

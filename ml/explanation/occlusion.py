@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ml.explanation.scale import dark
 
-AT_ONCE = 64  # covered pictures a pass
+OCCLUSIONS_PER_PASS = 64
 
 
 def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> Tensor:
@@ -19,7 +19,7 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
     n, _, height, width = inputs.shape
     tall, wide = max(1, round(height / 7)), max(1, round(width / 7))
     patches = list(product(places(height, tall), places(width, wide)))
-    per_pass = max(1, AT_ONCE // n)
+    per_pass = max(1, OCCLUSIONS_PER_PASS // n)
     total, times = torch.zeros(n, height, width), torch.zeros(height, width)
     with torch.inference_mode():
         ground = dark(inputs)[..., :1, :1]

@@ -110,7 +110,7 @@ Arithmetic = Products | Largest | Scaled | Added | Bent | Mixed
 def stops(module: nn.Module, inputs: Tensor) -> list[Stop]:
     """inputs: float32 [1, c, h, w] → every layer of the body that makes maps of more than one place, in order."""
     body = module.get_submodule("body")
-    found: list[Stop] = []
+    layers: list[Stop] = []
     kept: dict[tuple[int, int], tuple[Tensor, np.ndarray]] = {}  # what one layer makes is what the next is given
     size: list[int] = list(inputs.shape[2:])
 
@@ -134,7 +134,7 @@ def stops(module: nn.Module, inputs: Tensor) -> list[Stop]:
                 return
             if isinstance(made, Tensor) and made.ndim == 3 and name != block:  # words inside a block of attention
                 return
-            found.append(
+            layers.append(
                 Stop(name, block, type(part).__name__, part.extra_repr(), name != block, before, maps),
             )
 
@@ -152,7 +152,7 @@ def stops(module: nn.Module, inputs: Tensor) -> list[Stop]:
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return layers
 
 
 def _laid(words: Tensor, size: list[int]) -> Tensor | None:
@@ -241,10 +241,10 @@ def _scaled(part: nn.BatchNorm2d, given: float, value: float, channel: int) -> S
 def _added(stop: Stop, inside: list[Stop], channel: int, row: int, column: int) -> Added | Mixed:
     """Which two of the block's maps add up to its answer is seen from the numbers, everywhere in the map at once."""
     value = float(stop.maps[channel, row, column])
-    found = [(one.name, one.maps) for one in inside if one.maps.shape == stop.maps.shape]
+    addends = [(one.name, one.maps) for one in inside if one.maps.shape == stop.maps.shape]
     if stop.before is not None and stop.before.shape == stop.maps.shape:
-        found.insert(0, ("", stop.before))
-    for (late, second), (early, first) in combinations(found[::-1], 2):
+        addends.insert(0, ("", stop.before))
+    for (late, second), (early, first) in combinations(addends[::-1], 2):
         total = first + second
         for bent in (False, True):
             if np.allclose(np.maximum(total, 0) if bent else total, stop.maps, atol=1e-5):

@@ -75,13 +75,13 @@ def cut_out(image: np.ndarray, most: int) -> np.ndarray | None:
         cv2.grabCut(small, mask, box, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_RECT)
     except cv2.error:  # too few colours for a mixture
         return None
-    found = _smooth((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD))
-    core = np.zeros_like(found)
+    foreground = _smooth((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD))
+    core = np.zeros_like(foreground)
     core[size[1] // 4 : size[1] - size[1] // 4, size[0] // 4 : size[0] - size[0] // 4] = True
-    found = _flood(core, found)  # what hangs together with the middle
-    if not 0.03 < found.mean() < 0.8:
+    foreground = _flood(core, foreground)  # what hangs together with the middle
+    if not 0.03 < foreground.mean() < 0.8:
         return None
-    return np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.NEAREST))
+    return np.asarray(Image.fromarray(foreground).resize((width, height), Image.Resampling.NEAREST))
 
 
 def _smooth(mask: np.ndarray) -> np.ndarray:

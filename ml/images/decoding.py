@@ -18,7 +18,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 FILE_BYTES = 30_000_000  # of one file, packed
 BASELINE_PIXELS = 50_000_000  # decoded at a fraction of its size, through Pillow's draft mode
 PIXELS = 25_000_000  # progressive JPEG holds all its coefficients; the other formats know no fraction
-SIDE = 768  # longer side that is kept: far above any network here, small enough to travel with every switch
+MAX_DECODED_SIDE = 768  # longer side that is kept: far above any network here, small enough to travel with every switch
 LOSSLESS = 65_536  # up to this many pixels a kept picture is PNG, above it JPEG
 
 # anything above the larger cap fails while its header is read, WebP before its canvas is allocated
@@ -49,8 +49,8 @@ class Refusal(ValueError):
 
 @dataclass(frozen=True)
 class Picture:
-    """pixels: uint8 [h, w, 1 or 3], at most SIDE a side, as stored; orientation: EXIF 1 to 8, not yet applied;
-    width, height: of the file, as stored."""
+    """pixels: uint8 [h, w, 1 or 3], at most MAX_DECODED_SIDE a side, as stored; orientation: EXIF 1 to 8, not yet
+    applied; width, height: of the file, as stored."""
 
     pixels: np.ndarray
     orientation: int
@@ -116,13 +116,13 @@ def _decode(content: bytes, limit: int) -> Picture:
             raise Refusal(f"This picture has no pixels. {allowed(limit)}", 422)
         orientation = image.getexif().get(ORIENTATION, 1)
         if baseline:
-            image.draft(None, (SIDE, SIDE))
+            image.draft(None, (MAX_DECODED_SIDE, MAX_DECODED_SIDE))
         image.load()
         if image.width * image.height > PIXELS:  # a GIF frame may reach beyond the canvas its header declares
             raise _too_large(image.width * image.height, limit)
         flat = _eight_bits(image)
-        if max(flat.size) > SIDE:
-            flat.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        if max(flat.size) > MAX_DECODED_SIDE:
+            flat.thumbnail((MAX_DECODED_SIDE, MAX_DECODED_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
         pixels = _opaque(flat)
     if pixels.shape[2] == 3 and (pixels == pixels[:, :, :1]).all():
         pixels = pixels[:, :, :1]
@@ -160,8 +160,8 @@ def _too_large(pixels: int | None, limit: int) -> Refusal:
 
 
 def _number(error: BaseException) -> int | None:
-    found = re.search(r"\d+", str(error))
-    return int(found.group()) if found else None
+    match = re.search(r"\d+", str(error))
+    return int(match.group()) if match else None
 
 
 def _stranger(content: bytes, limit: int) -> Refusal:

@@ -18,9 +18,9 @@ from itertools import pairwise
 
 import numpy as np
 
-MOST = 40  # changes in a list
+MAX_EDITS = 40  # in a list
 CHARACTERS = 4_000  # of its text: strokes are long, and an address should be one that can be sent
-SIDE = 256  # pixels of a picture's longer side, at most: a place on it is one byte
+MAX_EDITED_SIDE = 256  # pixels: a place on it is one byte
 BRUSH = 32  # pixels, the widest brush
 KINDS: dict[str, tuple[tuple[float, float], ...]] = {
     "rot": ((-180, 180),),  # degrees counter-clockwise
@@ -66,15 +66,15 @@ def text(changes: Sequence[Change]) -> str:
     return ",".join(map(str, changes))
 
 
-def parse(said: str) -> tuple[Change, ...]:
+def parse(text: str) -> tuple[Change, ...]:
     """The changes that a text names, () of ''. Raises ValueError with a sentence."""
-    if not said:
+    if not text:
         return ()
-    if len(said) > CHARACTERS:
+    if len(text) > CHARACTERS:
         raise ValueError(f"These changes are too many: at most {CHARACTERS:,} characters of text.")
-    parts = said.split(",")
-    if len(parts) > MOST:
-        raise ValueError(f"These are {len(parts):,} changes, and at most {MOST} can be made.")
+    parts = text.split(",")
+    if len(parts) > MAX_EDITS:
+        raise ValueError(f"These are {len(parts):,} changes, and at most {MAX_EDITS} can be made.")
     return tuple(map(_change, parts))
 
 
@@ -106,36 +106,36 @@ def packed(strokes: Sequence[Stroke]) -> str:
     return base64.urlsafe_b64encode(bytes(content)).decode().rstrip("=")
 
 
-def unpacked(said: str) -> tuple[Stroke, ...]:
+def unpacked(text: str) -> tuple[Stroke, ...]:
     """The strokes that `packed` made a text of. Raises ValueError with a sentence."""
     broken = ValueError("The strokes of the brush cannot be read.")
-    if not STROKES.fullmatch(said):
+    if not STROKES.fullmatch(text):
         raise broken
     try:
-        content = base64.b64decode(said + "=" * (-len(said) % 4), altchars=b"-_", validate=True)
+        content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise broken from None
-    found, at = [], 0
+    strokes, at = [], 0
     while at < len(content):
         size, level, n = (*content[at : at + 3], 0, 0, 0)[:3]
         places = content[at + 3 : at + 3 + 2 * n]
         if not n or not 1 <= size <= BRUSH or len(places) != 2 * n:
             raise broken
-        found.append(Stroke(size, level, tuple(zip(places[::2], places[1::2], strict=True))))
+        strokes.append(Stroke(size, level, tuple(zip(places[::2], places[1::2], strict=True))))
         at += 3 + 2 * n
-    if packed(found) != said:  # two texts of one list would be two addresses of one picture
+    if packed(strokes) != text:  # two texts of one list would be two addresses of one picture
         raise broken
-    return tuple(found)
+    return tuple(strokes)
 
 
 def apply(image: np.ndarray, changes: Sequence[Change], *, ground: int = 0) -> np.ndarray:
     """image: uint8 [h, w, c] → uint8 [h, w, c] after the changes, in their order.
 
     ground: the level, 0 to 255, that comes in from outside where the picture is moved. Turns, zooms and shifts that
-    follow one another are one resampling. Raises ValueError for a picture of more than SIDE pixels a side.
+    follow one another are one resampling. Raises ValueError for a picture of more than MAX_EDITED_SIDE pixels a side.
     """
-    if max(image.shape[:2]) > SIDE:
-        raise ValueError(f"Pictures of up to {SIDE} pixels a side can be changed by hand.")
+    if max(image.shape[:2]) > MAX_EDITED_SIDE:
+        raise ValueError(f"Pictures of up to {MAX_EDITED_SIDE} pixels a side can be changed by hand.")
     if not changes:
         return image
     made, moves = image.astype(np.float64) / 255, list[Change]()
@@ -172,11 +172,11 @@ def shift(right: float, down: float) -> np.ndarray:
 
 def matrix(moves: Sequence[Change], size: tuple[int, int]) -> np.ndarray:
     """float64 [3, 3]: (row, column, 1) of a pixel → where it comes from. size: height and width."""
-    found, middle = np.eye(3), np.eye(3)
+    transform, middle = np.eye(3), np.eye(3)
     for move in moves:
-        found = found @ PLACES[move.kind](*move.values)
+        transform = transform @ PLACES[move.kind](*move.values)
     middle[:2, 2] = (np.array(size) - 1) / 2
-    return middle @ found @ np.linalg.inv(middle)
+    return middle @ transform @ np.linalg.inv(middle)
 
 
 def moved(image: np.ndarray, from_where: np.ndarray, outside: float) -> np.ndarray:

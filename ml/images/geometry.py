@@ -90,5 +90,5 @@ def leaning_angle(thing: np.ndarray) -> float:
         return sharp * (1 - 0.2 * (angle / 30) ** 2)  # where it hardly matters, the smaller angle
 
     coarse = max(range(-LEAN, LEAN + 1, 4), key=edges)
-    found = max((coarse - 2, coarse, coarse + 2), key=edges)
-    return float(found) if abs(found) > 2 else 0.0
+    angle = max((coarse - 2, coarse, coarse + 2), key=edges)
+    return float(angle) if abs(angle) > 2 else 0.0

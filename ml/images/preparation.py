@@ -4,7 +4,7 @@ The steps are those by which Fashion-MNIST was made from shop photographs (Xiao,
 resize, sharpen, extend, negate, grey), read from the training pictures themselves where they differ: size, channels and
 the level of their plain background. Pillow and numpy only, never torch.
 
-A new step is one function `(Work) -> (Work, note)` and one line in STEPS.
+A new step is one function `(Work) -> (Work, note)` and one line in PREPARATION_STEPS.
 """
 
 from collections.abc import Callable, Collection
@@ -242,7 +242,7 @@ class Kind:
     fixed: bool = False
 
 
-STEPS = (
+PREPARATION_STEPS = (
     Kind("upright", "Upright", upright),
     Kind("hand", "By hand", by_hand),
     Kind("clear", "Background", clear),
@@ -278,7 +278,7 @@ def prepare(
     """
     if mode not in MODES:
         raise ValueError(f"prepare must be {', '.join(MODES)}, not {mode!r}")
-    if unknown := sorted(set(off) - {kind.name for kind in STEPS}):
+    if unknown := sorted(set(off) - {kind.name for kind in PREPARATION_STEPS}):
         raise ValueError(f"unknown preparation step {unknown[0]!r}")
     if unknown := sorted(set(ways) - set(WAYS)):
         raise ValueError(f"unknown way {unknown[0]!r}")
@@ -288,13 +288,13 @@ def prepare(
         raise ValueError("a box is left, top, right and bottom, from 0 to 1")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
         raise ValueError(f"a picture must be uint8 [h, w, 1 or 3], got {image.dtype} {image.shape}")
-    asked = bool(turn % 360) or box is not None
-    unchanged = mode == "auto" and orientation == 1 and not asked and form.fits(image)
+    by_hand = bool(turn % 360) or box is not None
+    unchanged = mode == "auto" and orientation == 1 and not by_hand and form.fits(image)
     work = Work(image, form, orientation, turn, box, frozenset(ways))
     if not unchanged and mode != "none":
         work = find_background(work)
     steps = []
-    for kind in STEPS:
+    for kind in PREPARATION_STEPS:
         if kind.name == "grey" and kind.name in off and work.image.shape[2] > form.channels:
             ground = None if work.ground is None else work.ground[:, :, :1]
             work = replace(work, image=work.image[:, :, :1], ground=ground)

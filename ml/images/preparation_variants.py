@@ -67,12 +67,12 @@ def variants(image: np.ndarray, form: Form, **options: Any) -> list[tuple[str, s
     only resized, is asked about as it is and as it would be fully prepared.
     """
     first = prepare(image, form, **options)
-    found = [(USUAL, "as it is usually prepared", first)]
+    candidates = [(USUAL, "as it is usually prepared", first)]
     for name, title, changes in plausible(first, form, **options):
         made = prepare(image, form, **{**options, **changes})
-        if not any(np.array_equal(made.image, other.image) for _, _, other in found):
-            found.append((name, title, made))
-    return found
+        if not any(np.array_equal(made.image, other.image) for _, _, other in candidates):
+            candidates.append((name, title, made))
+    return candidates
 
 
 def plausible(first: Prepared, form: Form, **options: Any) -> list[tuple[str, str, dict[str, Any]]]:
@@ -82,23 +82,23 @@ def plausible(first: Prepared, form: Form, **options: Any) -> list[tuple[str, st
     done = {step.name for step in first.steps if step.done}
     if first.unchanged or options.get("mode") == "none":
         return [("full", "fully prepared", {"mode": "full"})]
-    found: list[tuple[str, str, dict[str, Any]]] = []
+    alternatives: list[tuple[str, str, dict[str, Any]]] = []
     if "straighten" in done:
-        found.append(("leaning", "not straightened", {"off": {*off, "straighten"}}))
+        alternatives.append(("leaning", "not straightened", {"off": {*off, "straighten"}}))
     elif form.background is not None:
         by_hand = {name: options[name] for name in ("turn", "box") if name in options and "hand" not in off}
         for sign, side in ((1, "left"), (-1, "right")):
             turn = (by_hand.get("turn", 0.0) + sign * TILT + 180) % 360 - 180
             tilted = {"turn": turn, "box": by_hand.get("box"), "off": {*off, "straighten"} - {"hand"}}
-            found.append((f"tilted-{side}", f"tilted to the {side}", tilted))
+            alternatives.append((f"tilted-{side}", f"tilted to the {side}", tilted))
     if "crop" in done:
-        found.append(("loose", "cut less close", {"ways": {*ways, "loose"}}))
-    found.append(("reversed", "tones reversed", {"ways": {*ways, "reversed"}}))
+        alternatives.append(("loose", "cut less close", {"ways": {*ways, "loose"}}))
+    alternatives.append(("reversed", "tones reversed", {"ways": {*ways, "reversed"}}))
     if "resize" in done:
-        found.append(("skip", "rows and columns skipped, as the authors did", {"ways": {*ways, "skip"}}))
+        alternatives.append(("skip", "rows and columns skipped, as the authors did", {"ways": {*ways, "skip"}}))
     if "contrast" in done:
-        found.append(("flat", "contrast as it came", {"off": {*off, "contrast"}}))
-    return found
+        alternatives.append(("flat", "contrast as it came", {"off": {*off, "contrast"}}))
+    return alternatives
 
 
 def prepared(image: np.ndarray, form: Form, name: str = USUAL, **options: Any) -> Prepared:
@@ -116,8 +116,11 @@ def compare(image: np.ndarray, form: Form, classify: Callable[[np.ndarray], np.n
     classify: uint8 [n, h, w, c] → float [n, classes], such as ml.inference.classifier.Classifier.probabilities; the
     rest as for `variants`.
     """
-    found = variants(image, form, **options)
-    said = classify(np.stack([prepared.image for _, _, prepared in found]))
+    candidates = variants(image, form, **options)
+    probabilities = classify(np.stack([prepared.image for _, _, prepared in candidates]))
     return Agreement(
-        tuple(Variant(name, title, prepared, p) for (name, title, prepared), p in zip(found, said, strict=True))
+        tuple(
+            Variant(name, title, prepared, p)
+            for (name, title, prepared), p in zip(candidates, probabilities, strict=True)
+        )
     )

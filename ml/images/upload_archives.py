@@ -74,8 +74,8 @@ def items(sources: Iterable[tuple[str, IO[bytes]]], limits: Limits | None = None
         with file:
             start = file.read(4)
             file.seek(0)
-            found = _zipped(clean(name), file, count) if start in ZIP else _plain(clean(name), file, count)
-            for item in found:
+            contents = _zipped(clean(name), file, count) if start in ZIP else _plain(clean(name), file, count)
+            for item in contents:
                 if last := count.over(item):
                     yield last
                     return
@@ -180,8 +180,8 @@ def truth(name: str, classes: Sequence[str]) -> int | None:
     """
     plain = [_plain_name(one) for one in classes]
     folders = name.split("/")[:-1]
-    for told in (folders[-1:], folders[-2:]):
-        wanted = _plain_name("".join(told))
+    for parts in (folders[-1:], folders[-2:]):
+        wanted = _plain_name("".join(parts))
         if wanted and plain.count(wanted) == 1:
             return plain.index(wanted)
     return None

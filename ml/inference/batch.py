@@ -13,10 +13,10 @@ from ml.images.form import Form
 from ml.images.preparation import Mode, prepare
 from ml.images.upload_archives import Item, truth
 
-AT_ONCE = 16  # pictures in one question: others who ask meanwhile wait less than for 32, and 16 cost half as much each
+IMAGES_PER_CALL = 16  # others who ask meanwhile wait less than for 32, and 16 cost half as much each
 FORM_PICTURES = 1_000
 BUSY_TIMES, BUSY_SECONDS = 6, 0.5
-TOP = 3
+TOP_CLASSES = 3
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class BatchAnswer:
     problem: str = ""
     seconds: float = 0.0  # preparation, and the picture's part of the forward pass
 
-    def line(self, classes: Sequence[str], top: int = TOP) -> dict[str, Any]:
+    def line(self, classes: Sequence[str], top: int = TOP_CLASSES) -> dict[str, Any]:
         """The same for JSON: file, true (where the folder names a class), label, confidence, top; or file and error."""
-        told: dict[str, Any] = {"file": self.name}
+        record: dict[str, Any] = {"file": self.name}
         if self.truth is not None:
-            told["true"] = classes[self.truth]
+            record["true"] = classes[self.truth]
         if self.probabilities is None:
-            return {**told, "error": self.problem}
+            return {**record, "error": self.problem}
         order = np.argsort(-self.probabilities, kind="stable")[:top]
         best = [{"label": classes[i], "probability": float(self.probabilities[i])} for i in order]
-        return {**told, "label": best[0]["label"], "confidence": best[0]["probability"], "top": best}
+        return {**record, "label": best[0]["label"], "confidence": best[0]["probability"], "top": best}
 
 
 def form_of(library: Library, run: Run) -> Form:
@@ -62,7 +62,7 @@ def answers(
     *,
     mode: Mode = "auto",
     limit: int = FILE_BYTES,
-    at_once: int = AT_ONCE,
+    at_once: int = IMAGES_PER_CALL,
 ) -> Iterator[BatchAnswer]:
     """One answer a file, in their order. One file is in memory as it came, and at_once of them in the network's form.
 
@@ -74,35 +74,35 @@ def answers(
         waiting.append(_read(item, form, classes, mode, limit))
         held += waiting[-1].image is not None
         if not held or held == at_once:  # with nothing to ask, a sentence need not wait
-            yield from _asked(waiting, ask)
+            yield from _classify(waiting, ask)
             waiting, held = [], 0
-    yield from _asked(waiting, ask)
+    yield from _classify(waiting, ask)
 
 
 def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int) -> BatchAnswer:
-    said = BatchAnswer(item.name, truth(item.name, classes), problem=item.problem)
+    answer = BatchAnswer(item.name, truth(item.name, classes), problem=item.problem)
     if item.problem:
-        return said
+        return answer
     for attempt in range(BUSY_TIMES):
         try:
             picture = decode(item.content, limit=limit)
             start = time.perf_counter()
             seen = prepare(picture.pixels, form, orientation=picture.orientation, mode=mode).image
-            return replace(said, image=seen, problem="", seconds=time.perf_counter() - start)
+            return replace(answer, image=seen, problem="", seconds=time.perf_counter() - start)
         except Refusal as refusal:
-            said = replace(said, problem=str(refusal))
+            answer = replace(answer, problem=str(refusal))
             if refusal.status != 503 or attempt == BUSY_TIMES - 1:
                 break
             time.sleep(BUSY_SECONDS)
-    return said
+    return answer
 
 
-def _asked(waiting: list[BatchAnswer], ask: Callable[[np.ndarray], np.ndarray]) -> Iterator[BatchAnswer]:
+def _classify(waiting: list[BatchAnswer], ask: Callable[[np.ndarray], np.ndarray]) -> Iterator[BatchAnswer]:
     images = [one.image for one in waiting if one.image is not None]
     start = time.perf_counter()
-    found = iter(ask(np.stack(images))) if images else iter(())
+    probabilities = iter(ask(np.stack(images))) if images else iter(())
     each = (time.perf_counter() - start) / max(len(images), 1)
     for one in waiting:
         if one.image is not None:
-            one = replace(one, probabilities=next(found), problem="", seconds=one.seconds + each)
+            one = replace(one, probabilities=next(probabilities), problem="", seconds=one.seconds + each)
         yield one

@@ -11,7 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ml import models
 from ml.artifacts.reader import Broken, Run
-from ml.inference.contract import BATCH, check, median_latency
+from ml.inference.contract import INFERENCE_BATCH, check, median_latency
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
 
@@ -57,8 +57,8 @@ class Classifier:
     def logits_and_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """images: uint8 [n, h, w, c] → float32 logits [n, classes] and penultimate features [n, d]."""
         logits, features = [], []
-        for start in range(0, len(images), BATCH):
-            body = self.folded.body(self.inputs(images[start : start + BATCH]))
+        for start in range(0, len(images), INFERENCE_BATCH):
+            body = self.folded.body(self.inputs(images[start : start + INFERENCE_BATCH]))
             features.append(body.numpy())
             logits.append(self.folded.head(body).numpy())
         return np.concatenate(logits), np.concatenate(features)
@@ -90,9 +90,9 @@ class Classifier:
         numbers themselves. What only prepares the next layer is left out: linear maps before their activation, pooling.
         Of more than STATISTICS numbers, neighbouring ones are averaged until there are fewer.
         """
-        found = []
-        for start in range(0, len(images), BATCH):
-            value, parts = self.inputs(images[start : start + BATCH]), []
+        batches = []
+        for start in range(0, len(images), INFERENCE_BATCH):
+            value, parts = self.inputs(images[start : start + INFERENCE_BATCH]), []
             for layer in self.folded.body.children():
                 value = layer(value)
                 if isinstance(layer, PASSING):
@@ -107,8 +107,8 @@ class Classifier:
             group = -(-whole.shape[1] // STATISTICS)
             if group > 1:
                 whole = nn.functional.avg_pool1d(whole[:, None], group, ceil_mode=True)[:, 0]
-            found.append(whole.numpy())
-        return np.concatenate(found)
+            batches.append(whole.numpy())
+        return np.concatenate(batches)
 
     @torch.inference_mode()
     def latency(self) -> float:

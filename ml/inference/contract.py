@@ -11,9 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-BATCH = (
-    250  # pictures in one question; what fits the processor's cache: half as long as with 1,000, a quarter the memory
-)
+INFERENCE_BATCH = 250  # pictures: what fits the processor's cache; half as long as with 1,000, a quarter the memory
 LATENCY_TIMES, LATENCY_WARM_UP = 200, 20
 
 

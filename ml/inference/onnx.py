@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ml.artifacts.reader import Broken, Missing
-from ml.inference.contract import BATCH, check, median_latency
+from ml.inference.contract import INFERENCE_BATCH, check, median_latency
 from ml.stats.calibration import softmax
 
 
@@ -56,9 +56,12 @@ class OnnxClassifier:
 
     def _run(self, images: np.ndarray, wanted: list[str]) -> list[np.ndarray]:
         check(images, self.shape)
-        if len(images) <= BATCH:
+        if len(images) <= INFERENCE_BATCH:
             return self._session.run(wanted, {"images": images})
-        parts = [self._session.run(wanted, {"images": images[i : i + BATCH]}) for i in range(0, len(images), BATCH)]
+        parts = [
+            self._session.run(wanted, {"images": images[i : i + INFERENCE_BATCH]})
+            for i in range(0, len(images), INFERENCE_BATCH)
+        ]
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 OPSET = 17
 INPUT, OUTPUTS = "images", ("logits", "features")
 CALIBRATION = 1_000  # training pictures that int8 is calibrated on
-AT_ONCE = 100
+CALIBRATION_BATCH = 100
 FRONT = ("Transpose", "Cast", "Mul", "Sub")  # from pixels to what the first layer reads
 DELICATE = ("LayerNormalization", "Softmax")  # lose much and gain little in int8
 POOLS = ("Flatten", "Reshape", "GlobalAveragePool", "ReduceMean", "Gather", "Identity")  # between body and features
@@ -130,8 +130,8 @@ def quantised(graph: bytes, images: np.ndarray, seed: int = 0, **options: Any) -
         model = onnx.load(small)
     _bare(model, images.shape[1:])
     _rename(model)
-    told = f"{len(drawn)} training pictures, seed {seed}"
-    return _sealed(model, {**about, "calibration": told})
+    calibration = f"{len(drawn)} training pictures, seed {seed}"
+    return _sealed(model, {**about, "calibration": calibration})
 
 
 def _kept(model: "onnx.ModelProto") -> list[str]:
@@ -157,7 +157,9 @@ def _reader(images: np.ndarray) -> Any:
         """Pictures in batches, once."""
 
         def __init__(self) -> None:
-            self.batches: Iterator[np.ndarray] = (images[i : i + AT_ONCE] for i in range(0, len(images), AT_ONCE))
+            self.batches: Iterator[np.ndarray] = (
+                images[i : i + CALIBRATION_BATCH] for i in range(0, len(images), CALIBRATION_BATCH)
+            )
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             batch = next(self.batches, None)

@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from ml.jobs.tables import ACTIVE, COLUMNS, KINDS, MIGRATIONS, Job, epochs, events, jobs, steps
 from ml.system import database
 
-STEPS = 400  # points of a curve within the epochs, at most
+MAX_CURVE_POINTS = 400  # within the epochs
 
 
 class JobReader:
@@ -46,7 +46,7 @@ class JobReader:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def steps(self, job_id: str, limit: int = STEPS) -> list[dict[str, float]]:
+    def steps(self, job_id: str, limit: int = MAX_CURVE_POINTS) -> list[dict[str, float]]:
         """At most `limit` mappings with batch, loss, accuracy, learning_rate and images_per_second, ascending.
 
         Where there are more rows, neighbours are averaged in groups of 2, 4, 8 …, named by their last batch: a group

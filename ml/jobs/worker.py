@@ -42,7 +42,7 @@ class Child:
     job: Job
     process: subprocess.Popen
     oom_kills: int
-    asked: float | None = None  # when it was asked to stop, seconds of time.monotonic()
+    stop_requested_at: float | None = None  # when it was asked to stop, seconds of time.monotonic()
     progress: tuple = ()
     moved: float = field(default_factory=time.monotonic)
     beaten: float = 0.0
@@ -122,11 +122,11 @@ class Worker:
         status = child.process.poll()
         row = self.table.get(child.job.id)
         if row is None or row.lease != child.job.lease:  # ended, by itself or by another's verdict
-            if status is None and (row is None or row.active or child.asked is None):
-                child.asked = child.asked or time.monotonic()
+            if status is None and (row is None or row.active or child.stop_requested_at is None):
+                child.stop_requested_at = child.stop_requested_at or time.monotonic()
             if status is not None:
                 del self._children[child.job.id]
-            elif child.asked is not None and time.monotonic() - child.asked > GRACE_SECONDS:
+            elif child.stop_requested_at is not None and time.monotonic() - child.stop_requested_at > GRACE_SECONDS:
                 kill(child.process)
             return
         if status is None:
@@ -159,8 +159,8 @@ class Worker:
         child.stalled = now - child.moved > self.stall
         if not row.cancel and not child.stalled:
             return
-        child.asked = child.asked or now
-        if row.kind != "train" or now - child.asked > GRACE_SECONDS:
+        child.stop_requested_at = child.stop_requested_at or now
+        if row.kind != "train" or now - child.stop_requested_at > GRACE_SECONDS:
             kill(child.process)
 
 

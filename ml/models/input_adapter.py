@@ -4,17 +4,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-SIDE = 112  # pixels of the shorter side; half of what such networks were made for, at a quarter of the work
+MIN_INPUT_SIDE = 112  # pixels of the shorter side; half of what such networks were made for, at a quarter of the work
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0..1
 
 
 class InputAdapter(nn.Module):
-    """images: float [n, 1 or 3, height, width], normalised by their own data → float [n, 3, ≥ SIDE, ≥ SIDE]."""
+    """images: float [n, 1 or 3, height, width], normalised by their own data → float [n, 3, ≥ side, ≥ side]."""
 
     scale: Tensor
     offset: Tensor
 
-    def __init__(self, channels: int, height: int, width: int, side: int = SIDE) -> None:
+    def __init__(self, channels: int, height: int, width: int, side: int = MIN_INPUT_SIDE) -> None:
         super().__init__()
         if channels not in (1, 3):
             raise ValueError(f"networks that learned on ImageNet read grey or RGB pictures, not {channels} channels")

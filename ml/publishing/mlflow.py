@@ -24,11 +24,11 @@ EXPERIMENT = "fashion-forward"  # unless MLFLOW_EXPERIMENT_NAME names another
 REQUEST_SECONDS = 5.0
 SECONDS = 12.0  # for all of it
 ANSWER_BYTES = 2**20
-BATCH = 500  # metrics in one request; MLflow takes 1,000 things
+METRICS_PER_REQUEST = 500  # MLflow takes 1,000 things
 TEXT = 500  # characters of a setting, as MLflow's older servers take them
 
 
-class Untold(RuntimeError):
+class TrackingError(RuntimeError):
     """The server could not be told; the message says why, in one line."""
 
 
@@ -49,26 +49,28 @@ def tell(library: Library, run_id: str) -> None:
     uri = Tracking.read().uri
     if not uri:
         return
-    said: list[str] = []
+    messages: list[str] = []
 
     def work() -> None:
         try:
-            said.append(f"MLflow: logged as {log(library.open(run_id), uri)}")
-        except Untold as error:
-            said.append(f"MLflow: not logged, {error}")
+            messages.append(f"MLflow: logged as {log(library.open(run_id), uri)}")
+        except TrackingError as error:
+            messages.append(f"MLflow: not logged, {error}")
         except Exception as error:  # whatever it is, the run is published
-            said.append(f"MLflow: not logged ({type(error).__name__})")
+            messages.append(f"MLflow: not logged ({type(error).__name__})")
 
     thread = threading.Thread(target=work, name="mlflow", daemon=True)  # dies with the process
     thread.start()
     thread.join(SECONDS)
-    print(said[0] if said else f"MLflow: not logged, the server took more than {SECONDS:.0f} s", file=sys.stderr)
+    print(
+        messages[0] if messages else f"MLflow: not logged, the server took more than {SECONDS:.0f} s", file=sys.stderr
+    )
 
 
 def log(run: Run, uri: str) -> str:
-    """Log a published run on the server at `uri`; the id of MLflow's run. Raises Untold, Missing, Broken."""
+    """Log a published run on the server at `uri`; the id of MLflow's run. Raises TrackingError, Missing, Broken."""
     if urlsplit(uri).scheme not in ("http", "https"):
-        raise Untold(f"{URI} must be the http address of a server")
+        raise TrackingError(f"{URI} must be the http address of a server")
     server = Server(uri)
     end = _milliseconds(run.manifest)
     start = end - round(1000 * run.manifest["seconds"])
@@ -81,9 +83,9 @@ def log(run: Run, uri: str) -> str:
     made = server.post("runs/create", body)
     run_id = str(made["run"]["info"]["run_id"])
     server.post("runs/log-batch", {"run_id": run_id, "params": _pairs(settings(run))[:100]})
-    told = [*epochs(run, start), *({**one, "timestamp": end, "step": 0} for one in scores(run))]
-    for first in range(0, len(told), BATCH):
-        server.post("runs/log-batch", {"run_id": run_id, "metrics": told[first : first + BATCH]})
+    metrics = [*epochs(run, start), *({**one, "timestamp": end, "step": 0} for one in scores(run))]
+    for first in range(0, len(metrics), METRICS_PER_REQUEST):
+        server.post("runs/log-batch", {"run_id": run_id, "metrics": metrics[first : first + METRICS_PER_REQUEST]})
     server.post("runs/update", {"run_id": run_id, "status": "FINISHED", "end_time": end})
     return run_id
 
@@ -98,38 +100,40 @@ class Server:
         self._opener = build_opener(NoRedirect)
 
     def experiment(self, name: str) -> str:
-        """The id of an experiment, made where there is none. Raises Untold."""
+        """The id of an experiment, made where there is none. Raises TrackingError."""
         try:
-            found = self._ask("GET", f"experiments/get-by-name?experiment_name={quote(name, safe='')}")
-            return str(found["experiment"]["experiment_id"])
+            response = self._ask("GET", f"experiments/get-by-name?experiment_name={quote(name, safe='')}")
+            return str(response["experiment"]["experiment_id"])
         except Absent:
             try:
                 return str(self.post("experiments/create", {"name": name})["experiment_id"])
-            except Untold:  # another trainer may have made it just now
-                found = self._ask("GET", f"experiments/get-by-name?experiment_name={quote(name, safe='')}")
-                return str(found["experiment"]["experiment_id"])
+            except TrackingError:  # another trainer may have made it just now
+                response = self._ask("GET", f"experiments/get-by-name?experiment_name={quote(name, safe='')}")
+                return str(response["experiment"]["experiment_id"])
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises Untold."""
+        """Raises TrackingError."""
         return self._ask("POST", path, json.dumps(body).encode())
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
         request = Request(self._base + path, body, self._headers, method=method)
         try:
-            with self._opener.open(request, timeout=REQUEST_SECONDS) as answer:
-                told = json.loads(answer.read(ANSWER_BYTES))
+            with self._opener.open(request, timeout=REQUEST_SECONDS) as response:
+                content = json.loads(response.read(ANSWER_BYTES))
         except HTTPError as error:
             error.close()
-            raise (Absent if error.code == 404 else Untold)(f"the server said {error.code} to {path[:40]}") from None
+            raise (Absent if error.code == 404 else TrackingError)(
+                f"the server said {error.code} to {path[:40]}"
+            ) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
-            raise Untold(f"{type(reason).__name__} at {path.partition('?')[0]}") from None
-        if not isinstance(told, dict):
-            raise Untold(f"the server's answer to {path[:40]} cannot be read")
-        return told
+            raise TrackingError(f"{type(reason).__name__} at {path.partition('?')[0]}") from None
+        if not isinstance(content, dict):
+            raise TrackingError(f"the server's answer to {path[:40]} cannot be read")
+        return content
 
 
-class Absent(Untold):
+class Absent(TrackingError):
     """The server does not have it."""
 
 

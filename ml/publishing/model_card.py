@@ -138,8 +138,8 @@ def _proportion(right: int, n: int) -> str:
 def _score(scores: pd.DataFrame | None, split: str, metric: str) -> str:
     if scores is None:
         return "–"
-    found = scores[(scores["split"] == split) & scores["class"].isna() & (scores["metric"] == metric)]
-    return _percent(*found[["value", "low", "high"]].iloc[0]) if len(found) else "–"
+    matches = scores[(scores["split"] == split) & scores["class"].isna() & (scores["metric"] == metric)]
+    return _percent(*matches[["value", "low", "high"]].iloc[0]) if len(matches) else "–"
 
 
 def _percent(value: float, low: float, high: float) -> str:

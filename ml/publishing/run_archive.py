@@ -36,7 +36,7 @@ MANIFEST, WEIGHTS, CARD = "manifest.json", "weights.safetensors", "MODEL_CARD.md
 MB = 2**20
 UPLOAD_BYTES = 30 * 10**6  # of a zip that arrives over the network
 FILE_BYTES = 512 * MB  # of a zip that lies on this machine
-MOST = {MANIFEST: 2 * MB, CARD: MB, WEIGHTS: 480 * MB}  # unpacked; every other file: NOUN_BYTES
+MAX_UNPACKED_BYTES = {MANIFEST: 2 * MB, CARD: MB, WEIGHTS: 480 * MB}  # unpacked; every other file: NOUN_BYTES
 NOUN_BYTES = 64 * MB
 RATIO = 100  # unpacked to packed, of a file above RATIO_FROM: tables and weights hardly shrink
 RATIO_FROM = MB
@@ -134,7 +134,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     entries = archive.infolist()
     if len(entries) > ENTRIES:
         raise Unfit(f"This archive has {len(entries):,} files; a run has at most {len(known)}.")
-    found: dict[str, zipfile.ZipInfo] = {}
+    members: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         shown = ascii(entry.orig_filename)[1:-1][:60]
         mode = entry.external_attr >> 16
@@ -145,22 +145,22 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if entry.orig_filename not in known:
             unsafe = " It may hold a pickle, which could run anything." if PICKLES.search(entry.orig_filename) else ""
             raise Unfit(f"Unsafe format: {shown} is no file of a run.{unsafe} Weights are taken as safetensors alone.")
-        if entry.filename in found:
+        if entry.filename in members:
             raise Unfit(f"{shown} is in the archive twice.")
         if entry.flag_bits & 0x1:
             raise Unfit(f"{shown} is encrypted.")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise Unfit(f"{shown} is compressed in a way that is not taken here.")
-        if entry.file_size > MOST.get(entry.filename, NOUN_BYTES):
-            most = MOST.get(entry.filename, NOUN_BYTES) // MB
+        if entry.file_size > MAX_UNPACKED_BYTES.get(entry.filename, NOUN_BYTES):
+            most = MAX_UNPACKED_BYTES.get(entry.filename, NOUN_BYTES) // MB
             raise Unfit(f"{shown} would be {entry.file_size / MB:,.0f} MiB; at most {most} are taken.")
         if entry.file_size > max(RATIO * entry.compress_size, RATIO_FROM):
             raise Unfit(f"{shown} would grow {entry.file_size // max(entry.compress_size, 1):,}-fold when unpacked.")
-        found[entry.filename] = entry
-    missing = [name for name in (MANIFEST, WEIGHTS) if name not in found]
+        members[entry.filename] = entry
+    missing = [name for name in (MANIFEST, WEIGHTS) if name not in members]
     if missing:
         raise Unfit(f"This archive is no run: it lacks {' and '.join(missing)}.")
-    return found
+    return members
 
 
 def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> dict[str, Any]:
@@ -326,12 +326,12 @@ def _check_predictions(run: Run) -> None:
         raise Unfit("predictions.parquet holds labels, guesses or probabilities that cannot be.")
     right = frame["label"] == frame["predicted"]
     counted = right.groupby(frame["split"]).agg(["sum", "size"])
-    for split, told in manifest["results"].items():
-        found: Any = counted.loc[split] if split in counted.index else pd.Series({"sum": 0, "size": 0})
-        if (told["correct"], told["n"]) != (int(found["sum"]), int(found["size"])):
+    for split, result in manifest["results"].items():
+        counts: Any = counted.loc[split] if split in counted.index else pd.Series({"sum": 0, "size": 0})
+        if (result["correct"], result["n"]) != (int(counts["sum"]), int(counts["size"])):
             raise Unfit(
-                f"The manifest says {told['correct']:,} of {told['n']:,} right on {split[:20]}, its predictions say "
-                f"{int(found['sum']):,} of {int(found['size']):,}."
+                f"The manifest says {result['correct']:,} of {result['n']:,} right on {split[:20]}, its predictions "
+                f"say {int(counts['sum']):,} of {int(counts['size']):,}."
             )
     for noun in ("confusion", "scores"):
         if noun in run.nouns:

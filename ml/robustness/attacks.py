@@ -18,7 +18,7 @@ from torch import Tensor, autograd, nn
 from torch.nn import functional
 
 from ml.inference.classifier import Classifier
-from ml.inference.contract import BATCH, check
+from ml.inference.contract import INFERENCE_BATCH, check
 from ml.robustness.catalogue import LADDER, PGD_STEPS
 from ml.stats.calibration import softmax
 
@@ -57,8 +57,8 @@ class Pixels(nn.Module):
         self.register_buffer("std", torch.tensor(classifier.std).view(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
-        return found
+        logits: Tensor = self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return logits
 
 
 def fgsm(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, targeted: bool, seed: int) -> Tensor:
@@ -69,12 +69,12 @@ def fgsm(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, t
 def pgd(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, targeted: bool, seed: int) -> Tensor:
     """As fgsm; seed: of the random start."""
     pattern = np.random.default_rng(seed).uniform(-1, 1, images.shape[1:])
-    found = (images + torch.from_numpy(pattern.astype(np.float32)) * epsilon).clamp(0, 1)
+    adversarial = (images + torch.from_numpy(pattern.astype(np.float32)) * epsilon).clamp(0, 1)
     pace = PACE * epsilon / PGD_STEPS
     for _ in range(PGD_STEPS):
-        moved = found + step(network, found, classes, pace, targeted) - images
-        found = (images + moved.clamp(-epsilon, epsilon)).clamp(0, 1)
-    return found
+        moved = adversarial + step(network, adversarial, classes, pace, targeted) - images
+        adversarial = (images + moved.clamp(-epsilon, epsilon)).clamp(0, 1)
+    return adversarial
 
 
 def step(network: nn.Module, images: Tensor, classes: Tensor, size: Tensor, targeted: bool) -> Tensor:
@@ -119,19 +119,19 @@ def attacked(
         raise ValueError("there must be one class of the network's for each picture")
     check(images, classifier.shape)
     move, network = MOVES[name], Pixels(classifier)
-    made, said = [], []
-    for start in range(0, len(images), BATCH):
-        part = slice(start, start + BATCH)
+    made, probabilities = [], []
+    for start in range(0, len(images), INFERENCE_BATCH):
+        part = slice(start, start + INFERENCE_BATCH)
         before = torch.from_numpy(images[part].astype(np.float32) / 255).permute(0, 3, 1, 2).contiguous()
         reach = torch.from_numpy(limits[part].astype(np.float32)).view(-1, 1, 1, 1)
         after = move(network, before, torch.from_numpy(np.asarray(classes[part], np.int64)), reach, targeted, seed)
         after = torch.clamp(after.detach(), 0, 1)
         with torch.no_grad():
-            said.append(softmax(network(after).numpy()))
+            probabilities.append(softmax(network(after).numpy()))
         made.append(after.permute(0, 2, 3, 1).numpy())
-    found = np.concatenate(made) if made else np.zeros(images.shape, np.float32)
-    likely = np.concatenate(said) if said else np.zeros((0, len(classifier.classes)), np.float32)
-    return Attacked(found, found - images.astype(np.float32) / 255, likely, limits)
+    adversarial = np.concatenate(made) if made else np.zeros(images.shape, np.float32)
+    likely = np.concatenate(probabilities) if probabilities else np.zeros((0, len(classifier.classes)), np.float32)
+    return Attacked(adversarial, adversarial - images.astype(np.float32) / 255, likely, limits)
 
 
 def smallest(

@@ -99,8 +99,8 @@ def jpeg(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
         with io.BytesIO() as file:
             Image.fromarray(picture).save(file, "JPEG", quality=int(level))
             decoded.append(np.asarray(Image.open(file)))
-    found = np.stack(decoded).astype(np.float32) / 255
-    return found if channels == 3 else np.moveaxis(found.reshape(-1, channels, *found.shape[1:]), 1, -1)
+    pixels = np.stack(decoded).astype(np.float32) / 255
+    return pixels if channels == 3 else np.moveaxis(pixels.reshape(-1, channels, *pixels.shape[1:]), 1, -1)
 
 
 def pixelate(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
@@ -138,8 +138,8 @@ def moved(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
     height, width = images.shape[1:3]
     grid = np.stack([2 * columns / max(width - 1, 1) - 1, 2 * rows / max(height - 1, 1) - 1], axis=-1)
     whole = torch.from_numpy(images).permute(0, 3, 1, 2)
-    found = functional.grid_sample(whole, torch.from_numpy(grid.astype(np.float32)), align_corners=True)
-    return found.permute(0, 2, 3, 1).numpy()
+    sampled = functional.grid_sample(whole, torch.from_numpy(grid.astype(np.float32)), align_corners=True)
+    return sampled.permute(0, 2, 3, 1).numpy()
 
 
 APPLY: dict[str, Callable[[np.ndarray, float, Chances], np.ndarray]] = {

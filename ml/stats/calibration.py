@@ -51,8 +51,8 @@ def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """float64 [n], 0..2: squared distance of the probabilities from the truth (Brier 1950, Mon. Weather Rev. 78:1)."""
     wide = probabilities.astype(np.float64)
-    said = wide[np.arange(len(labels)), labels]
-    return (wide**2).sum(1) - 2 * said + 1
+    of_label = wide[np.arange(len(labels)), labels]
+    return (wide**2).sum(1) - 2 * of_label + 1
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ is compared with, the suspected labels, the data set's near-duplicates, the reco
 from dataclasses import dataclass
 
 CONFLICTING = 6  # of the nearest ten
-SURE = 0.9  # confidence of a confident mistake
+HIGH_CONFIDENCE = 0.9  # of a confident mistake
 MARGIN = 0.2  # between the two likeliest classes
 OFTEN = 3  # times forgotten
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # pixels down, pixels right
@@ -36,7 +36,7 @@ TAGS = {
     ),
     "confidently-wrong": Tag(
         "confidently wrong",
-        f"Named wrong with a confidence of {100 * SURE:.0f} % or more.",
+        f"Named wrong with a confidence of {100 * HIGH_CONFIDENCE:.0f} % or more.",
         "Check the labels first; where they are right, such images are missing in training.",
     ),
     "unsure": Tag(

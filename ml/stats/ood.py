@@ -97,13 +97,13 @@ def learn(
     of: int [m], their labels. These weigh RENDERED, so that what preparation does to a picture is nothing unusual.
     Correlations are shrunk by SHRINK towards none, without which layers that repeat each other could not be inverted.
     """
-    found = sorted(set(labels.tolist()))
-    centre = np.stack([statistics[labels == c].mean(axis=0) for c in found]).astype(np.float64)
+    known = sorted(set(labels.tolist()))
+    centre = np.stack([statistics[labels == c].mean(axis=0) for c in known]).astype(np.float64)
     if again is not None and of is not None:
-        for row, c in enumerate(found):
+        for row, c in enumerate(known):
             if (of == c).any():
                 centre[row] = (1 - RENDERED) * centre[row] + RENDERED * again[of == c].mean(axis=0)
-    place = {c: row for row, c in enumerate(found)}
+    place = {c: row for row, c in enumerate(known)}
 
     def spread(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
         apart = values - centre[[place[c] for c in classes.tolist()]]
@@ -111,7 +111,7 @@ def learn(
 
     covariance = spread(statistics, labels)
     if again is not None and of is not None:
-        kept = np.isin(of, found)
+        kept = np.isin(of, known)
         covariance = (1 - RENDERED) * covariance + RENDERED * spread(again[kept], of[kept])
     scale = np.sqrt(covariance.diagonal())
     scale[scale < 1e-6] = 1.0  # a channel that is always the same
@@ -165,8 +165,8 @@ class Reference:
         below = int(np.searchsorted(self._usual, score, side="left"))
         share = 100 * below / len(self._usual) if len(self._usual) else 0.0
         rows = rows[np.isfinite(distances[rows])]
-        found = None if rival is None or self._labels is None else self._nearest(distances, self._labels == rival)
-        return Familiarity(score, share, len(self._usual), self._ids[rows], distances[rows], found)
+        nearest = None if rival is None or self._labels is None else self._nearest(distances, self._labels == rival)
+        return Familiarity(score, share, len(self._usual), self._ids[rows], distances[rows], nearest)
 
     def _nearest(self, distances: np.ndarray, wanted: np.ndarray) -> Rival | None:
         rows = np.flatnonzero(wanted & np.isfinite(distances))

@@ -42,7 +42,7 @@ class Answers:
         Where they say the same they cancel, so the difference is that of the whole matrices.
         """
         apart = rows & (self.a != self.b)
-        flat = (classes * self.labels[apart] + said[apart] for said in (self.a, self.b))
+        flat = (classes * self.labels[apart] + predicted[apart] for predicted in (self.a, self.b))
         first, second = (np.bincount(cells, minlength=classes**2).reshape(classes, classes) for cells in flat)
         return first, second
 

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from ml.data.base import Split
 from ml.models.inputs import normalise, pixels
 
-BATCH = 250
+FEATURE_BATCH = 250
 
 
 class Frozen:
@@ -50,9 +50,9 @@ class Frozen:
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> Tensor:
-        found = []
-        for batch in images.split(BATCH):
+        features = []
+        for batch in images.split(FEATURE_BATCH):
             self._on_chunk()
             with torch.autocast(images.device.type, torch.bfloat16, enabled=self._half):
-                found.append(self._body(normalise(batch, *self._statistics)).half())
-        return torch.cat(found)
+                features.append(self._body(normalise(batch, *self._statistics)).half())
+        return torch.cat(features)

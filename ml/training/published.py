@@ -23,7 +23,7 @@ from ml.system import atomic
 from ml.system.paths import cache_dir
 
 TIMEOUT = 20  # seconds without a byte
-CHUNK = 2**18
+DOWNLOAD_CHUNK_BYTES = 2**18
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ def load(
     """
     wanted = _wanted(model)
     kept = cache_dir() / "weights" / f"{name}-{PUBLISHED[name].sha256[:8]}.safetensors"
-    found = load_file(kept) if kept.exists() else {}
-    if not _fits(found, wanted):  # the first time, or kept by a version that named its layers otherwise
-        found = _convert(name, wanted, on_chunk)
-        _keep(kept, found)
-    model.get_submodule("body").load_state_dict(found, strict=False)
+    tensors = load_file(kept) if kept.exists() else {}
+    if not _fits(tensors, wanted):  # the first time, or kept by a version that named its layers otherwise
+        tensors = _convert(name, wanted, on_chunk)
+        _keep(kept, tensors)
+    model.get_submodule("body").load_state_dict(tensors, strict=False)
     lens = model.get_submodule("body.lens")
     assert isinstance(lens, InputAdapter)
     lens.focus(mean, std)
@@ -81,8 +81,8 @@ def _wanted(model: nn.Module) -> dict[str, Tensor]:
     return {n: t for n, t in state.items() if not n.startswith("lens.") and not n.endswith("num_batches_tracked")}
 
 
-def _fits(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
-    return {n: t.shape for n, t in found.items()} == {n: t.shape for n, t in wanted.items()}
+def _fits(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
+    return {n: t.shape for n, t in tensors.items()} == {n: t.shape for n, t in wanted.items()}
 
 
 def _convert(name: str, wanted: dict[str, Tensor], on_chunk: Callable[[], None]) -> dict[str, Tensor]:
@@ -92,10 +92,10 @@ def _convert(name: str, wanted: dict[str, Tensor], on_chunk: Callable[[], None])
         state = torch.load(file, weights_only=True, map_location="cpu")
     theirs = [tensor for key, tensor in state.items() if not key.endswith("num_batches_tracked")]
     theirs = theirs[: len(wanted)]  # after the body: the head for ImageNet's thousand classes
-    found = {key: tensor.contiguous() for key, tensor in zip(wanted, theirs, strict=False)}
-    if not _fits(found, wanted):
+    tensors = {key: tensor.contiguous() for key, tensor in zip(wanted, theirs, strict=False)}
+    if not _fits(tensors, wanted):
         raise ValueError(f"the published weights of {name} do not fit this network")
-    return found
+    return tensors
 
 
 def _file(name: str, scratch: Path, on_chunk: Callable[[], None]) -> Path:
@@ -110,11 +110,11 @@ def _file(name: str, scratch: Path, on_chunk: Callable[[], None]) -> Path:
         file = scratch / published.file
         try:
             with urllib.request.urlopen(published.url, timeout=TIMEOUT) as answer, file.open("wb") as target:
-                while chunk := answer.read(CHUNK):
+                while chunk := answer.read(DOWNLOAD_CHUNK_BYTES):
                     on_chunk()
                     target.write(chunk)
         except OSError as error:  # no network, no such host, a refusal, a connection that broke
-            if shutil.disk_usage(scratch).free < 2 * CHUNK:
+            if shutil.disk_usage(scratch).free < 2 * DOWNLOAD_CHUNK_BYTES:
                 raise
             raise WeightsMissing(
                 f"The published weights of {name} cannot be downloaded here. Train it without them, or choose "

@@ -58,7 +58,7 @@ IN_A_SENTENCE = {
 }  # fmt: skip
 """Choices that read differently within one."""
 
-NONE = {
+UNSET_TEXTS = {
     "dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none",
     "labels": "as given", "feedback": "none",
 }  # fmt: skip
@@ -76,7 +76,7 @@ def label(name: str) -> str:
 def text(name: str, value: object) -> str:
     """A field's value as people read it: 'One cycle', '55,000', 'off', 'Flip, Shift', 'the model's own'."""
     if value is None or value == [] or value == ():
-        return NONE.get(name, "none")
+        return UNSET_TEXTS.get(name, "none")
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list | tuple):

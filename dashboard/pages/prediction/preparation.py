@@ -11,7 +11,7 @@ from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.images.form import Prepared
-from ml.images.preparation import STEPS
+from ml.images.preparation import PREPARATION_STEPS
 
 
 class Ids(StrEnum):
@@ -25,8 +25,8 @@ class Ids(StrEnum):
 
 
 CONTROLS = {"mode": (Ids.MODE, "value"), "off": (Ids.OFF, "data"), "hand": (Ids.HAND_STATE, "data")}
-NAMES = [kind.name for kind in STEPS]
-SWITCHES = [kind.name for kind in STEPS if not kind.fixed]
+NAMES = [kind.name for kind in PREPARATION_STEPS]
+SWITCHES = [kind.name for kind in PREPARATION_STEPS if not kind.fixed]
 SIDE = 240  # pixels of a step's picture, shown at half of that
 EDGES = (("left", "Left", 0), ("top", "Top", 0), ("right", "Right", 100), ("bottom", "Bottom", 100))
 
@@ -112,7 +112,7 @@ def strip(prepared: Prepared, mode: str, off: tuple[str, ...]) -> list[dict]:
     """One item a step: its number, its picture, its switch, what it did."""
     locked = prepared.unchanged or mode == "none"
     items, seen = [], (np.zeros(0), "")
-    for place, (kind, step) in enumerate(zip(STEPS, prepared.steps, strict=True), start=1):
+    for place, (kind, step) in enumerate(zip(PREPARATION_STEPS, prepared.steps, strict=True), start=1):
         if step.image is not seen[0]:  # what changed nothing looks as before
             seen = step.image, uploads.thumbnail(step.image, SIDE)
         crisp = max(step.image.shape[:2]) <= 64

@@ -247,6 +247,6 @@ def test_thumbnails_show_what_they_are_given():
 def test_the_script_and_the_server_name_the_same_limit():
     script = (Path(__file__).parents[3] / "assets" / "upload.js").read_text()
     assert int(re.search(r"const MOST = (\d+);", script)[1]) == uploads.PAGE_BYTES
-    assert int(re.search(r"const SIDE = (\d+);", script)[1]) == decoding.SIDE
+    assert int(re.search(r"const SIDE = (\d+);", script)[1]) == decoding.MAX_DECODED_SIDE
     assert int(re.search(r"const PIXELS = (\d+);", script)[1]) == decoding.BASELINE_PIXELS
     assert uploads.allowed() in re.sub(r"' \+\s+'", "", script)

@@ -107,7 +107,7 @@ def test_slow_networks_are_asked_less_and_small_sets_whole():
     assert robustness.sizes(400, 1e-4) == (400, 400)
     found = [robustness.sizes(10_000, seconds)[0] for seconds in np.geomspace(1e-4, 1e-1, 60)]
     assert found == sorted(found, reverse=True)
-    assert set(found) == {whole for whole, _ in robustness.PARTS}
+    assert set(found) == {whole for whole, _ in robustness.SUBSET_SIZES}
 
 
 def test_parts_keep_each_classs_share_and_lie_within_each_other():
@@ -122,7 +122,7 @@ def test_parts_keep_each_classs_share_and_lie_within_each_other():
 
 
 def test_it_is_made_when_it_is_named_and_its_companions_with_it(home, monkeypatch):
-    monkeypatch.setattr(robustness, "PARTS", ((40, 10),))
+    monkeypatch.setattr(robustness, "SUBSET_SIZES", ((40, 10),))
     monkeypatch.setattr(robustness, "EPSILONS", (0, 8))
     library, steps = Library(home, home), []
     assert "robustness" not in library.open("toy").nouns

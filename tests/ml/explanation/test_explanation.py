@@ -145,7 +145,9 @@ def test_the_other_ways_say_what_captum_says(name, _layer, channels, height, wid
     slopes = Saliency(module).attribute(pictures.clone().requires_grad_(), target=targets).amax(1)
     found = EXPLANATIONS["gradients"].raw(module, pictures, targets, "")
     torch.testing.assert_close(found, slopes, atol=1e-6, rtol=1e-4)
-    paths = IntegratedGradients(module).attribute(pictures, baselines=ground, target=targets, n_steps=integrated.STEPS)
+    paths = IntegratedGradients(module).attribute(
+        pictures, baselines=ground, target=targets, n_steps=integrated.INTEGRATION_STEPS
+    )
     found = EXPLANATIONS["integrated"].raw(module, pictures, targets, "")
     torch.testing.assert_close(found, paths.sum(1).detach().float(), atol=1e-5, rtol=1e-3)
     patch = (channels, max(1, round(height / 7)), max(1, round(width / 7)))

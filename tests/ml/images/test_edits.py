@@ -186,4 +186,4 @@ def test_any_text_is_read_or_refused(said):
 def test_address_and_browser_know_the_same_limits():
     script = (ROOT / "assets/whatif.js").read_text()
     told = re.search(r"CHARACTERS = (\d+), CHANGES = (\d+)", script)
-    assert (int(told[2]), int(told[1])) == (edits.MOST, edits.CHARACTERS)
+    assert (int(told[2]), int(told[1])) == (edits.MAX_EDITS, edits.CHARACTERS)

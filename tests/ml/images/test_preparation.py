@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ml.images.form import Form
-from ml.images.preparation import MODES, STEPS, prepare
+from ml.images.preparation import MODES, PREPARATION_STEPS, prepare
 
 FORM = Form(28, 28, 1, background=0)
 COLOUR = Form(40, 32, 3, background=None)
@@ -155,7 +155,7 @@ def test_the_sharpening_kernel_is_imagemagicks():
     assert SHARPEN[0, 0] == pytest.approx(-0.0624, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", [kind.name for kind in STEPS if not kind.fixed])
+@pytest.mark.parametrize("name", [kind.name for kind in PREPARATION_STEPS if not kind.fixed])
 def test_each_step_can_be_left_out(name):
     picture = leaning(255, 130, 15)
     picture[80:110, 130:160] = (200, 130, 130)
@@ -173,7 +173,7 @@ def test_each_step_can_be_left_out(name):
 def test_without_grey_the_red_channel_alone_remains():
     picture = np.zeros((28, 28, 3), np.uint8)
     picture[..., 0], picture[..., 1] = 10, 250
-    off = [kind.name for kind in STEPS if not kind.fixed]
+    off = [kind.name for kind in PREPARATION_STEPS if not kind.fixed]
     assert set(np.unique(prepare(picture, FORM, mode="full", off=off).image)) == {10}
 
 
@@ -192,7 +192,7 @@ def test_any_size_becomes_the_models(shape, mode, form):
         prepared = prepare(image, form, mode=mode)
         assert prepared.image.shape == (form.height, form.width, form.channels)
         assert prepared.image.dtype == np.uint8
-        assert len(prepared.steps) == len(STEPS)
+        assert len(prepared.steps) == len(PREPARATION_STEPS)
 
 
 def test_what_cannot_be_prepared_is_named():
