@@ -66,7 +66,7 @@ class Network:
 
     @cached_property
     def _classifier(self) -> "Classifier":
-        with memory.loading():
+        with memory.gc_paused():
             import torch
 
             from ml.inference.classifier import Classifier

@@ -1,9 +1,7 @@
 """Serving the app: options, the port, the first request, waitress, and an orderly end."""
 
 import argparse
-import contextlib
 import copy
-import ctypes
 import errno
 import functools
 import gc
@@ -126,7 +124,6 @@ def warm(app: Dash) -> Flask:
 
     Garbage is collected from here on, and never looked for among what the start made, which stays.
     """
-    memory.few_arenas()
     with app.server.test_client() as client:
         for path in ("/_dash-dependencies", "/_dash-layout", "/"):
             response = client.get(path, headers=_own_credentials())
@@ -287,7 +284,7 @@ def until(web: TcpWSGIServer, end: Stop) -> None:
     while not end.wanted:
         wasyncore.loop(timeout=1, **loop)
         if time.monotonic() > tidied + TIDY:
-            give_back()
+            memory.trim()
             tidied = time.monotonic()
     wasyncore.loop(timeout=0, map=web._map, use_poll=True, count=32)  # who had connected already is let in
     web.accepting = False
@@ -317,24 +314,6 @@ def allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def save_memory() -> None:
-    """Let the threads share two of glibc's memory pools, and give back what is large as soon as it is free.
-
-    65 MB less after a tour, and 45 less: glibc would keep blocks of up to 32 MB once one of that size was freed.
-    """
-    pools, large = -8, -3  # M_ARENA_MAX and M_MMAP_THRESHOLD of malloc.h
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library, another system
-        library = ctypes.CDLL(None)
-        library.mallopt(pools, 2)
-        library.mallopt(large, 1 << 20)
-
-
-def give_back() -> None:
-    """Return to the system what lies free between what is in use: 33 MB after a tour."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
 def run(server: Flask, chosen: Options) -> None:
     """Serve the warm WSGI `server` on the socket that `options` took, until SIGTERM or Ctrl-C; then return."""
     if chosen.listener is None:
@@ -342,7 +321,7 @@ def run(server: Flask, chosen: Options) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is ordinary
     allow_files()
-    save_memory()
+    memory.limit_malloc()
     sys.setswitchinterval(TURN)
     if not is_loopback(chosen.host):
         server.config["OPEN_TO_OTHERS"] = True

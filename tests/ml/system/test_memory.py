@@ -18,17 +18,17 @@ def collecting():
 
 
 def test_nothing_is_collected_while_modules_are_loaded(collecting):
-    with memory.loading():
+    with memory.gc_paused():
         assert not gc.isenabled()
     assert gc.isenabled()
     gc.disable()
-    with memory.loading():
+    with memory.gc_paused():
         pass
     assert not gc.isenabled(), "whoever had turned it off wants it off"
 
 
 def test_what_fails_to_load_leaves_the_collector_on(collecting):
-    with pytest.raises(ImportError), memory.loading():
+    with pytest.raises(ImportError), memory.gc_paused():
         raise ImportError
     assert gc.isenabled()
 
