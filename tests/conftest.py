@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -28,6 +29,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 TOY = "synthetic-4-28x28x1"
 TOY_RUN = "toy"
+COLOUR = "synthetic-13-40x32x3"
+COLOUR_RUN = "colour"
 
 # A dash page is at rest once it has its layout and no callback waits, runs or is about to.
 IDLE = """() => {
@@ -86,18 +89,31 @@ def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None
 @pytest.fixture(scope="session")
 def toy_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A FASHION_HOME with one run, `toy`, really trained for an epoch on synthetic pictures. Do not write to it."""
+    return trained_once(tmp_path_factory, TOY_RUN, model="compact_cnn", dataset=TOY, epochs=2)
+
+
+@pytest.fixture(scope="session")
+def colour_home(toy_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`toy_home` with one run more: `colour`, of 13 classes at 40 × 32 in colour. Do not write to it."""
+    home = trained_once(tmp_path_factory, COLOUR_RUN, model="fashion_cnn", dataset=COLOUR, epochs=1)
+    return Path(shutil.copytree(toy_home, home, dirs_exist_ok=True))
+
+
+def trained_once(tmp_path_factory: pytest.TempPathFactory, run_id: str, **config: Any) -> Path:
+    """A home with one trained run. One of xdist's workers trains it for all of them; each has a copy."""
     from ml.pipeline import train
     from ml.training.config import TrainConfig
 
-    home, base = tmp_path_factory.mktemp("toy-home"), tmp_path_factory.getbasetemp()
-    # one of xdist's workers trains it for all of them; each has a copy
-    trained = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    base = tmp_path_factory.getbasetemp()
+    trained = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"trained-{run_id}"
     with FileLock(f"{trained}.lock"):
         if not (trained / "complete").exists():
-            config = TrainConfig(model="compact_cnn", dataset=TOY, epochs=2, batch_size=64, augment=(), threads=1)
-            train(config, run_id=TOY_RUN, home=trained / "home", slow=True)
+            train(
+                TrainConfig(batch_size=64, augment=(), threads=1, **config),
+                run_id=run_id, home=trained / "home", slow=True,
+            )  # fmt: skip
             (trained / "complete").touch()
-    return Path(shutil.copytree(trained / "home", home, dirs_exist_ok=True))
+    return Path(shutil.copytree(trained / "home", tmp_path_factory.mktemp(f"{run_id}-home"), dirs_exist_ok=True))
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import io
 import random
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from dashboard.data.store import Store
 from tests.charts import rest_on
+from tests.conftest import COLOUR, COLOUR_RUN
 
 PAGES = [
     "/", "/insights", "/prediction", "/training", "/comparison", "/slices", "/review", "/robustness", "/feedback",
@@ -302,14 +305,13 @@ def test_the_theme_is_the_systems_until_it_is_chosen_and_then_remembered(shipped
 
 
 @pytest.fixture(scope="module")
-def odd_home(tmp_path_factory):
-    """Two runs on 13 classes, 40 × 32, RGB; one with convolutions, one before its optional tables were made."""
+def odd_home(colour_home, tmp_path_factory):
+    """Two runs on 13 classes, 40 × 32, RGB; one with every table, one before its optional ones were made."""
     from ml.pipeline import train
     from ml.training.config import TrainConfig
 
-    home = tmp_path_factory.mktemp("odd-home")
-    config = TrainConfig(model="compact_cnn", dataset="synthetic-13-40x32x3", epochs=1, batch_size=64, threads=1)
-    train(config, run_id="odd", home=home)
+    home = Path(shutil.copytree(colour_home, tmp_path_factory.mktemp("odd-home"), dirs_exist_ok=True))
+    config = TrainConfig(model="compact_cnn", dataset=COLOUR, epochs=1, batch_size=64, threads=1)
     train(config, run_id="bare", home=home, slow=False)
     return home
 
@@ -318,12 +320,12 @@ def test_thirteen_classes_in_colour_open_on_every_page(odd_home, no_artifacts, s
     from dashboard.shell import create_app
 
     address = serving(create_app(no_artifacts, home=odd_home))
-    opened(page, f"{address}/?run=odd", idle)
+    opened(page, f"{address}/?run={COLOUR_RUN}", idle)
     cell(page, 12, 12, 13)
-    p = Store(no_artifacts, odd_home).open("odd").predictions("test")
+    p = Store(no_artifacts, odd_home).open(COLOUR_RUN).predictions("test")
     n = int(((p.labels == 12) & (p.predicted == 12)).sum())
     expect(page.locator("#selection-count")).to_have_text(str(n))
-    for run_id, paths in (("odd", PAGES), ("bare", ("/", "/insights", "/slices", "/review"))):
+    for run_id, paths in ((COLOUR_RUN, PAGES), ("bare", ("/", "/insights", "/slices", "/review"))):
         for path in paths:
             opened(page, f"{address}{path}?run={run_id}", idle)
             expect(page.locator("#app-dropped")).to_be_empty()

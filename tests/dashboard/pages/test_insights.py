@@ -27,9 +27,9 @@ from ml import models
 from ml.artifacts.reader import Missing
 from ml.models import MODELS
 from tests.callbacks import Client
-from tests.conftest import TOY_RUN
+from tests.conftest import COLOUR_RUN, TOY_RUN
 
-COLOUR_RUN, PLAIN_RUN = "colour", "plain"
+PLAIN_RUN = "plain"
 SPACE = "insights-projection-graph.figure"
 
 
@@ -46,16 +46,14 @@ class Plain(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def three_runs(toy_home, tmp_path_factory):
+def three_runs(colour_home, tmp_path_factory):
     """A home with the toy run, one of 13 classes at 40 × 32 in colour, and one without convolutions."""
     from ml.pipeline import train
     from ml.training.config import TrainConfig
 
     home = tmp_path_factory.mktemp("insights") / "home"
-    shutil.copytree(toy_home, home)
+    shutil.copytree(colour_home, home)
     quick = {"epochs": 1, "batch_size": 64, "augment": (), "threads": 1}
-    config = TrainConfig(model="fashion_cnn", dataset="synthetic-13-40x32x3", **quick)
-    train(config, run_id=COLOUR_RUN, home=home, slow=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "plain", "Plain")
         patch.setitem(sys.modules, "ml.models.plain", types.SimpleNamespace(Plain=Plain))

@@ -41,25 +41,11 @@ NEAREST = f"""() => {{
 
 
 @pytest.fixture(scope="module")
-def colour_home(toy_home, tmp_path_factory):
-    """The toy run, and one of 13 classes at 40 × 32 in colour."""
-    from ml.pipeline import train
-    from ml.training.config import TrainConfig
-
-    home = tmp_path_factory.mktemp("colour") / "home"
-    shutil.copytree(toy_home, home)
-    config = TrainConfig(
-        model="fashion_cnn", dataset="synthetic-13-40x32x3", epochs=1, batch_size=64, augment=(), threads=1
-    )
-    train(config, run_id="colour", home=home, slow=True)
-    return home
-
-
-@pytest.fixture(scope="module")
 def address(colour_home, tmp_path_factory):
     from dashboard.shell import create_app
 
-    with served(create_app(nothing_shipped(tmp_path_factory.mktemp("nothing")), home=colour_home)) as served_at:
+    home = shutil.copytree(colour_home, tmp_path_factory.mktemp("colour"), dirs_exist_ok=True)
+    with served(create_app(nothing_shipped(tmp_path_factory.mktemp("nothing")), home=home)) as served_at:
         yield served_at + "/insights"
 
 
