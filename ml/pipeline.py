@@ -24,7 +24,7 @@ from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND
 from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
-from ml.stats.calibration import losses
+from ml.stats.calibration import cross_entropy
 from ml.system.paths import ARTIFACTS, ROOT, home_dir
 from ml.system.processor import processor
 from ml.training import parallel, published
@@ -316,7 +316,7 @@ def results(context: EvaluationContext) -> dict[str, dict[str, float]]:
     for split in SPLITS:
         probabilities, labels = context.probabilities(split), context.splits[split].labels
         correct = int((probabilities.argmax(1) == labels).sum())
-        loss = float(losses(probabilities, labels).mean())
+        loss = float(cross_entropy(probabilities, labels).mean())
         scores[split] = {"correct": correct, "n": len(labels), "loss": round(loss, 6)}
     return scores
 

@@ -90,7 +90,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "dashboard.figures": (
         ("dashboard.theme", "dashboard.format"),
-        "data in, a plotly figure as a plain dict out; no Dash",
+        "data in, a plotly figure as a plain dict, or pixels, out; no Dash",
     ),
     "dashboard.records": (
         ("dashboard.state", "ml.artifacts", "ml.system"),
@@ -129,13 +129,13 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("dashboard.components", "dashboard.exports", "dashboard.analysis", "dashboard.services", "dashboard.data",
          "dashboard.records", "dashboard.figures", "dashboard.format", "dashboard.state", "dashboard.theme",
          "dashboard.web", *TORCHLESS),
-        "one folder a page, one file a panel",
+        "one folder a page, one file a panel or what its panels share",
     ),
     "dashboard.web": (
         ("ml.settings", "ml.system"),
         "the server: security, rate limits, compression, how it is started",
     ),
-    "ml.settings": ((), "every environment variable once: name, type, default, meaning"),
+    "ml.settings": ((), "every environment variable of the app once: name, type, default, meaning"),
     "ml.system": (
         ("ml.settings",),
         "the machine underneath: folders, database, files that survive a crash, the processor",
@@ -146,7 +146,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("ml.settings", "ml.system",),
         "data sets: splits of labelled pictures, and what can be said of them without a network",
     ),
-    "ml.models": (("ml.system",), "plain `nn.Module`s in two parts, `body` and `head`"),
+    "ml.models": (("ml.system",), "networks in two parts, `body` and `head`, own and published ones"),
     "ml.training": (("ml.data", "ml.models", "ml.system"), "from a data set and a config to trained weights"),
     "ml.training.wording": ((), "a training's settings in words, alone and in a sentence; never torch"),
     "ml.explanation": ((), "what spoke for an answer"),
@@ -157,7 +157,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "ml.robustness.catalogue": ((), "corruptions and attacks in words, numbers and sources; never torch"),
     "ml.artifacts": (
         ("ml.data.base", "ml.system"),
-        "the one contract between ml and the dashboard: schema, writer, reader; never torch",
+        "the contract of files between ml and the dashboard: schema, writer, reader; never torch",
     ),
     "ml.inference": (
         ("ml.artifacts", "ml.images", "ml.models", "ml.stats"), "a network asked about pictures, whatever computes it"
@@ -165,7 +165,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "ml.evaluation": (
         ("ml.data", "ml.images", "ml.inference", "ml.models", "ml.robustness", "ml.stats", "ml.system", "ml.training",
          "ml.artifacts"),
-        "a split in, a table out; one noun a file",
+        "a network and its splits in, tables and arrays (nouns) out; one subject a file",
     ),
     "ml.publishing": (
         ("ml.settings", "ml.artifacts", "ml.data", "ml.models", "ml.stats", "ml.system", "ml.training"),
@@ -178,7 +178,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "ml.jobs": (
         ("ml.settings", "ml.artifacts", "ml.evaluation", "ml.pipeline", "ml.publishing", "ml.system", "ml.training"),
-        "trainings as durable rows: who asked for what, who works on it, how far it is",
+        "trainings, imports and evaluations as durable rows: who asked for what, who works on it, how far it is",
     ),
     "ml.commands": (
         ("ml.artifacts", "ml.data", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline", "ml.publishing",
@@ -194,19 +194,19 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
 
 # question: (file, what is defined there)
 PLACES = {
-    "a confusion matrix is counted": ("ml/stats/metrics.py", "matrix"),
+    "a confusion matrix is counted": ("ml/stats/metrics.py", "confusion_matrix"),
     "the same is counted as chips narrow it": ("dashboard/data/run.py", "confusion"),
     "an upload is decoded": ("ml/images/decoding.py", "decode"),
     "a picture is made to fit a network": ("ml/images/preparation.py", "prepare"),
     "a training is asked for": ("dashboard/services/jobs.py", "submit"),
     "a training is claimed by a worker": ("ml/jobs/queue.py", "claim"),
     "the loop of a training runs": ("ml/training/loop.py", "fit"),
-    "the expected calibration error is defined": ("ml/stats/calibration.py", "calibration_error"),
+    "the expected calibration error is defined": ("ml/stats/calibration.py", "expected_calibration_error"),
     "out of distribution is told": ("ml/stats/ood.py", "OodModel"),
     "the address becomes a selection, and back": ("dashboard/state/query.py", "READERS"),
     "a CSV is written": ("dashboard/format/csv.py", "as_csv"),
     "an environment variable is read": ("ml/settings.py", "Group"),
-    "an error becomes a status": ("dashboard/web/errors.py", "RequestError"),
+    "an error becomes a status": ("dashboard/api/statuses.py", "STATUSES"),
     "a page is declared": ("dashboard/components/page.py", "Page"),
     "a network is opened and kept": ("dashboard/services/networks.py", "Networks"),
     "a file is replaced so that a crash harms none": ("ml/system/atomic.py", "replacing"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from dashboard.data.pair import RunPair
 from dashboard.format.numbers import duration
-from ml.stats.calibration import losses
+from ml.stats.calibration import cross_entropy
 from ml.stats.paired import bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.training import wording
 
@@ -73,7 +73,7 @@ def p_words(p: float) -> str:
 def verdict(pair: RunPair) -> Verdict:
     """Over the whole split; the filters of the page do not touch it."""
     buckets = pair.buckets()
-    each = [losses(p, pair.answers.labels) for p in pair.probabilities()]
+    each = [cross_entropy(p, pair.answers.labels) for p in pair.probabilities()]
     both, only_a, only_b, neither = map(int, buckets)
     low, high = bootstrap(buckets)
     loss = mean_gap(*each) if pair.n > 1 else (0.0, 0.0, 0.0)

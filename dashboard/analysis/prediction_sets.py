@@ -10,7 +10,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
 from ml.artifacts.reader import Missing
 from ml.stats import conformal
-from ml.stats.calibration import temper
+from ml.stats.calibration import scale_by_temperature
 
 NONE = "none of the classes"
 
@@ -58,7 +58,7 @@ class Sets:
 
 def scaled(run: RunData, probabilities: np.ndarray) -> np.ndarray:
     """float64 [n, C]: probabilities [n, C] of this run after temperature scaling. Raises Missing or Broken."""
-    return temper(probabilities, run.temperature())
+    return scale_by_temperature(probabilities, run.temperature())
 
 
 def sets(run: RunData, probabilities: np.ndarray, level: float) -> np.ndarray:
@@ -71,7 +71,7 @@ def sets(run: RunData, probabilities: np.ndarray, level: float) -> np.ndarray:
     if not len(rows):
         raise Missing(f"{run.title} has no sets at {100 * level:g} %.", run.command("conformal"))
     temperature, limit = float(rows["temperature"].iloc[0]), float(rows["most"].iloc[0])
-    return conformal.sets(temper(probabilities, temperature), limit)
+    return conformal.sets(scale_by_temperature(probabilities, temperature), limit)
 
 
 def judged(run: RunData, probabilities: np.ndarray, selection: Selection) -> Verdict:

@@ -6,7 +6,7 @@ import pandas as pd
 from dashboard.data.filtering import RunFilters
 from dashboard.state.selection import FILTERS, Selection
 from ml.artifacts.reader import Broken, Missing
-from ml.stats.metrics import of_split
+from ml.stats.metrics import split_metrics
 
 POINTS = 10_000  # that a browser draws without trouble
 MATRIX_CHIPS = ("true", "pred", "outcome")  # what the confusion matrix is itself about
@@ -42,7 +42,7 @@ class RunData(RunFilters):
         """The scores of this epoch, by the labels that people decided on, as an evaluation counts them."""
         found = self.predictions(split)
         kept = found.kept
-        return of_split(split, found.labels[kept], found.probabilities[kept], self.manifest["config"]["seed"])
+        return split_metrics(split, found.labels[kept], found.probabilities[kept], self.manifest["config"]["seed"])
 
     def confusion(self, selection: Selection) -> np.ndarray:
         """int64 [C, C] under every chip but the matrix's own: true, pred and outcome. Kept: do not write to it.

@@ -59,7 +59,7 @@ TERMS = (
     Term(
         "Confusion matrix",
         "How often each labelled class (row) was predicted as each class (column). The diagonal is correct.",
-        "ml.evaluation.confusion",
+        "ml.stats.metrics",
     ),
     Term(
         "Confidence",

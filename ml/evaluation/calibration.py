@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation.context import SPLITS, EvaluationContext
-from ml.stats.calibration import brier, calibration_error, error_ends, losses, temper, temperature
+from ml.stats.calibration import (
+    brier,
+    cross_entropy,
+    ece_interval,
+    expected_calibration_error,
+    fit_temperature,
+    scale_by_temperature,
+)
 from ml.stats.intervals import Z, percentile
 
 REFITS = 100  # of the temperature
@@ -18,18 +25,18 @@ SCALINGS = ("none", "temperature")
 def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (split, scaling, metric, value, low, high, n); the metric temperature is that of validation."""
     labels, probabilities = context.splits["validation"].labels, context.probabilities("validation")
-    fitted = temperature(probabilities, labels)
+    fitted = fit_temperature(probabilities, labels)
     rng = np.random.default_rng(context.seed)
     refits = []
     for _ in range(REFITS):
         drawn = rng.integers(0, len(labels), len(labels))
-        refits.append(temperature(probabilities[drawn], labels[drawn], start=fitted))
+        refits.append(fit_temperature(probabilities[drawn], labels[drawn], start=fitted))
     low, high = percentile(np.array(refits))
     rows = [("validation", "temperature", "temperature", fitted, float(low), float(high), len(labels))]
     for split in SPLITS:
         unscaled = context.probabilities(split)
         for scaling in SCALINGS:
-            scaled = unscaled if scaling == "none" else temper(unscaled, fitted)
+            scaled = unscaled if scaling == "none" else scale_by_temperature(unscaled, fitted)
             rows += [(split, scaling, *row) for row in _of(context.splits[split].labels, scaled, context.seed)]
     return pd.DataFrame(rows, columns=["split", "scaling", "metric", "value", "low", "high", "n"])
 
@@ -37,8 +44,10 @@ def table(context: EvaluationContext) -> pd.DataFrame:
 def _of(labels: np.ndarray, probabilities: np.ndarray, seed: int) -> list[tuple[str, float, float, float, int]]:
     n = len(labels)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    rows = [("calibration_error", calibration_error(confidence, right), *error_ends(confidence, right, seed), n)]
-    for metric, each in (("brier", brier(probabilities, labels)), ("loss", losses(probabilities, labels))):
+    rows = [
+        ("calibration_error", expected_calibration_error(confidence, right), *ece_interval(confidence, right, seed), n)
+    ]
+    for metric, each in (("brier", brier(probabilities, labels)), ("loss", cross_entropy(probabilities, labels))):
         mean, half = float(each.mean()), float(Z * each.std(ddof=1) / np.sqrt(n))
         rows.append((metric, mean, mean - half, mean + half, n))
     return rows

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation.context import EvaluationContext
-from ml.stats.calibration import temper, temperature
+from ml.stats.calibration import fit_temperature, scale_by_temperature
 from ml.stats.conformal import LEVELS, limit, sets
 from ml.stats.intervals import wilson
 
@@ -23,8 +23,8 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     if not len(lesson):
         return pd.DataFrame()
     unscaled = context.probabilities("validation")
-    fitted = temperature(unscaled, lesson.labels)
-    tempered = {split: temper(context.probabilities(split), fitted) for split in ("validation", "test")}
+    fitted = fit_temperature(unscaled, lesson.labels)
+    tempered = {split: scale_by_temperature(context.probabilities(split), fitted) for split in ("validation", "test")}
     rows = []
     for level in LEVELS:
         most = limit(tempered["validation"], lesson.labels, level)

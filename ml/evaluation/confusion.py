@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation.context import SPLITS, EvaluationContext
-from ml.stats.metrics import matrix
+from ml.stats.metrics import confusion_matrix
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
@@ -13,7 +13,7 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     label, predicted = np.divmod(np.arange(classes**2), classes)
     frames = []
     for split in SPLITS:
-        counts = matrix(context.splits[split].labels, context.probabilities(split).argmax(1), classes)
+        counts = confusion_matrix(context.splits[split].labels, context.probabilities(split).argmax(1), classes)
         frames.append(
             pd.DataFrame({"split": split, "label": label, "predicted": predicted, "count": counts.reshape(-1)})
         )

@@ -3,12 +3,15 @@
 import pandas as pd
 
 from ml.evaluation.context import SPLITS, EvaluationContext
-from ml.stats.metrics import of_split
+from ml.stats.metrics import split_metrics
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (split, class or empty, metric, value, low, high, n) of every split; see the module's text."""
     return pd.concat(
-        [of_split(split, context.splits[split].labels, context.probabilities(split), context.seed) for split in SPLITS],
+        [
+            split_metrics(split, context.splits[split].labels, context.probabilities(split), context.seed)
+            for split in SPLITS
+        ],
         ignore_index=True,
     )

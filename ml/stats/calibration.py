@@ -16,7 +16,7 @@ COLDEST, WARMEST = 0.01, 100.0  # a temperature beyond these says that the likel
 TINY = float(np.finfo(np.float32).tiny)  # of a probability, before its logarithm
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
+def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
     """Expected calibration error over equal-width bins (Guo et al. 2017, arXiv:1706.04599); 0..1.
 
     A bin holds low < confidence ≤ high.
@@ -26,7 +26,7 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
     return float(np.abs(gap).sum() / max(len(confidence), 1))
 
 
-def error_ends(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
+def ece_interval(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
     """Ends of the 95 % interval of the calibration error: bootstrap percentiles over redraws of the examples.
 
     Redrawing adds noise to every bin, and noise adds to the error, so that of a well calibrated classifier the
@@ -34,12 +34,12 @@ def error_ends(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[fl
     """
     rng, n = np.random.default_rng(seed), len(confidence)
     draws = (rng.integers(0, n, n) for _ in range(REDRAWS))
-    low, high = percentile(np.array([calibration_error(confidence[rows], right[rows]) for rows in draws]))
-    error = calibration_error(confidence, right)
+    low, high = percentile(np.array([expected_calibration_error(confidence[rows], right[rows]) for rows in draws]))
+    error = expected_calibration_error(confidence, right)
     return min(float(low), error), max(float(high), error)
 
 
-def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Cross-entropy of each answer in nats, float64 [n], 27.6 at most.
 
     probabilities: float [n, classes]; labels: int [n].
@@ -62,7 +62,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+def scale_by_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """float64 [n, classes]: the probabilities of the same logits divided by a temperature; the guess stays."""
     scores = _logits(probabilities) / temperature
     powers = np.exp(scores - scores.max(1, keepdims=True))
@@ -70,27 +70,27 @@ def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def tempered_confidence(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """float64 [n]: the largest probability of each row after `temper`."""
-    return np.concatenate([temper(some, temperature).max(1) for some in _in_parts(probabilities)])
+    """float64 [n]: the largest probability of each row after `scale_by_temperature`."""
+    return np.concatenate([scale_by_temperature(some, temperature).max(1) for some in _in_parts(probabilities)])
 
 
 def miscalibration(probabilities: np.ndarray, labels: np.ndarray, temperature: float | None = None) -> dict[str, float]:
-    """calibration_error, brier and loss (in nats) of n ≥ 1 answers, after `temper` where there is a temperature."""
+    """calibration_error, brier and loss (in nats) of n ≥ 1 answers, scaled where there is a temperature."""
     confidence, squares, nats = [], [], []
     for some, own in zip(_in_parts(probabilities), _in_parts(labels), strict=True):
-        scaled = some if temperature is None else temper(some, temperature)
+        scaled = some if temperature is None else scale_by_temperature(some, temperature)
         confidence.append(scaled.max(1))
         squares.append(brier(scaled, own))
-        nats.append(losses(scaled, own))
+        nats.append(cross_entropy(scaled, own))
     right = probabilities.argmax(1) == labels
     return {
-        "calibration_error": calibration_error(np.concatenate(confidence), right),
+        "calibration_error": expected_calibration_error(np.concatenate(confidence), right),
         "brier": float(np.concatenate(squares).mean()),
         "loss": float(np.concatenate(nats).mean()),
     }
 
 
-def temperature(probabilities: np.ndarray, labels: np.ndarray, start: float = 1.0) -> float:
+def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, start: float = 1.0) -> float:
     """The temperature of the highest likelihood (Guo et al. 2017), between COLDEST and WARMEST.
 
     The loss is convex in 1 / temperature, and its slope is searched for zero by Newton's steps, halving where one

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.stats.calibration import calibration_error, error_ends, losses
+from ml.stats.calibration import cross_entropy, ece_interval, expected_calibration_error
 from ml.stats.intervals import Z, percentile, wilson
 
 REDRAWS = 1_000
 
 
-def matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """int64 [classes, classes]: rows are truths, columns guesses."""
     return np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
@@ -29,17 +29,17 @@ def f1(counts: np.ndarray) -> np.ndarray:
     return np.divide(2 * hits, both, out=np.zeros(hits.shape), where=both > 0)
 
 
-def of_split(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: int = 0) -> pd.DataFrame:
+def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: int = 0) -> pd.DataFrame:
     """Scores of one split. labels: int [n]; probabilities: float [n, classes]."""
     rng = np.random.default_rng(seed)
     n, classes = probabilities.shape
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
-    counts = matrix(labels, predicted, classes)
+    counts = confusion_matrix(labels, predicted, classes)
     hits, truths, guesses = counts.diagonal(), counts.sum(1), counts.sum(0)
     right = predicted == labels
 
     redrawn = f1(rng.multinomial(n, counts.reshape(-1) / n, REDRAWS).reshape(REDRAWS, classes, classes))
-    loss = losses(probabilities, labels)
+    loss = cross_entropy(probabilities, labels)
     spread = Z * loss.std(ddof=1) / np.sqrt(n)
 
     rows: list[tuple] = []
@@ -52,7 +52,13 @@ def of_split(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: in
     add(None, "accuracy", hits.sum() / n, float(low), float(high), n)
     add(None, "macro_f1", f1(counts).mean(), *percentile(redrawn.mean(1)), n)
     add(None, "loss", loss.mean(), loss.mean() - spread, loss.mean() + spread, n)
-    add(None, "calibration_error", calibration_error(confidence, right), *error_ends(confidence, right, seed), n)
+    add(
+        None,
+        "calibration_error",
+        expected_calibration_error(confidence, right),
+        *ece_interval(confidence, right, seed),
+        n,
+    )
     for metric, totals in (("accuracy", truths), ("recall", truths), ("precision", guesses)):
         lows, highs = wilson(hits, totals)
         for c in range(classes):

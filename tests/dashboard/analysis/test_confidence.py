@@ -9,7 +9,7 @@ from dashboard.data.store import Store
 from dashboard.pages.dashboard import confidence as panel
 from dashboard.pages.dashboard import contrast
 from dashboard.state.selection import Selection
-from ml.stats.calibration import calibration_error
+from ml.stats.calibration import expected_calibration_error
 from tests.callbacks import fired_in_process
 
 Z = 1.959963984540054
@@ -82,7 +82,7 @@ def test_the_bins_are_those_of_the_calibration_error():
     table = confidence.bins(sure, right)
     full = table[table["n"] > 0]
     gaps = (full["right"] / full["n"] - full["confidence"]).abs() * full["n"] / 500
-    assert gaps.sum() == pytest.approx(calibration_error(sure, right))
+    assert gaps.sum() == pytest.approx(expected_calibration_error(sure, right))
 
 
 def test_every_bin_opens_what_it_counts(run):

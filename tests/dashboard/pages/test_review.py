@@ -18,7 +18,7 @@ from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
 from ml.data import load
 from ml.data.corrections import Corrections, freeze, read
-from ml.stats.metrics import matrix, of_split
+from ml.stats.metrics import confusion_matrix, split_metrics
 from tests.callbacks import fired_in_process
 from tests.suspects import TEST, TOY, TRAIN, suspect
 
@@ -337,11 +337,13 @@ def test_scores_and_matrix_as_reviewed_are_those_of_an_evaluation(web, suspected
     labels[:8] = 3
     assert (after.labels == labels).all()
     assert np.flatnonzero(~after.kept).tolist() == [8, 9]
-    expected = of_split("test", labels[after.kept], before.probabilities[after.kept], run.manifest["config"]["seed"])
+    expected = split_metrics(
+        "test", labels[after.kept], before.probabilities[after.kept], run.manifest["config"]["seed"]
+    )
     pd.testing.assert_frame_equal(run.reviewed("reviewed").scores("test"), expected)
     everything = Selection(outcome=("wrong", "right"))
     counts = run.asked(Selection(outcome=("wrong", "right"), labels="reviewed")).confusion(everything)
-    assert counts.tolist() == matrix(labels[after.kept], before.predicted[after.kept], 4).tolist()
+    assert counts.tolist() == confusion_matrix(labels[after.kept], before.predicted[after.kept], 4).tolist()
     assert run.asked(everything).confusion(everything).sum() == 400
     decide(web, [8], "keep")
     assert run.reviewed("reviewed").predictions("test").kept.sum() == 399

@@ -11,7 +11,7 @@ from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 from ml.stats.failure_modes import MADE, TAGS
-from ml.stats.metrics import of_split
+from ml.stats.metrics import split_metrics
 from ml.system import database
 
 
@@ -146,7 +146,7 @@ def test_scores_after_an_epoch_are_counted_from_its_probabilities(store):
     for epoch in (1, 2):
         said = run.during(epoch).predictions("test")
         found = run.during(epoch).scores("test")
-        assert found.equals(of_split("test", said.labels, said.probabilities, run.manifest["config"]["seed"]))
+        assert found.equals(split_metrics("test", said.labels, said.probabilities, run.manifest["config"]["seed"]))
         whole = found[found["class"].isna()].set_index("metric")
         assert whole.loc["accuracy", "value"] == run.epochs("test").right[epoch - 1].mean()
         assert (whole["low"] < whole["high"]).all()

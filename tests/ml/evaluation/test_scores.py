@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import log_loss, precision_recall_fscore_support
 
 from ml.stats import metrics as scores
-from ml.stats.metrics import matrix
+from ml.stats.metrics import confusion_matrix
 
 
 @pytest.fixture
@@ -16,12 +16,16 @@ def answers():
 
 
 def test_matrix_by_hand():
-    assert matrix(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0]), 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    assert confusion_matrix(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0]), 3).tolist() == [
+        [1, 1, 0],
+        [0, 1, 0],
+        [1, 0, 0],
+    ]
 
 
 def test_scores_agree_with_sklearn(answers):
     labels, probabilities = answers
-    frame = scores.of_split("test", labels, probabilities)
+    frame = scores.split_metrics("test", labels, probabilities)
     guess, wide = probabilities.argmax(1), probabilities.astype(float)
     precision, recall, f1, support = precision_recall_fscore_support(labels, guess)
     per_class = frame[frame["class"].notna()].pivot(index="class", columns="metric", values="value")
@@ -42,7 +46,7 @@ def test_scores_agree_with_sklearn(answers):
 def test_calibration_error_by_hand():
     confidence = np.array([0.95, 0.95, 0.55, 0.55])
     right = np.array([True, True, True, False])
-    assert scores.calibration_error(confidence, right) == pytest.approx(0.5 * 0.05 + 0.5 * 0.05)
+    assert scores.expected_calibration_error(confidence, right) == pytest.approx(0.5 * 0.05 + 0.5 * 0.05)
 
 
 def test_f1_of_an_unseen_class_is_zero():

@@ -30,8 +30,8 @@ def test_the_temperature_is_the_one_other_minimisers_find(drawn):
         method="bounded",
         options={"xatol": 1e-12},
     )
-    assert calibration.temperature(probabilities, labels) == pytest.approx(found.x, abs=1e-6)
-    assert calibration.temperature(probabilities, labels, start=7) == pytest.approx(found.x, abs=1e-6)
+    assert calibration.fit_temperature(probabilities, labels) == pytest.approx(found.x, abs=1e-6)
+    assert calibration.fit_temperature(probabilities, labels, start=7) == pytest.approx(found.x, abs=1e-6)
     assert found.x == pytest.approx(2, abs=0.1)
 
 
@@ -40,9 +40,9 @@ def test_tempered_probabilities_are_those_of_divided_logits(drawn):
 
     probabilities, _ = drawn
     expected = torch.softmax(torch.log(torch.from_numpy(probabilities).double()) / 1.7, 1).numpy()
-    assert np.abs(calibration.temper(probabilities, 1.7) - expected).max() < 1e-12
-    assert np.abs(calibration.temper(probabilities, 1.0) - probabilities).max() < 1e-6
-    assert np.array_equal(calibration.temper(probabilities, 3.0).argmax(1), probabilities.argmax(1))
+    assert np.abs(calibration.scale_by_temperature(probabilities, 1.7) - expected).max() < 1e-12
+    assert np.abs(calibration.scale_by_temperature(probabilities, 1.0) - probabilities).max() < 1e-6
+    assert np.array_equal(calibration.scale_by_temperature(probabilities, 3.0).argmax(1), probabilities.argmax(1))
 
 
 def test_the_brier_score_is_sklearns(drawn):
@@ -64,7 +64,7 @@ def test_the_calibration_error_is_the_sum_over_bins_written_out(drawn):
         inside = (confidence > k / 15) & (confidence <= (k + 1) / 15)
         if inside.any():
             total += inside.mean() * abs(right[inside].mean() - confidence[inside].astype(float).mean())
-    assert calibration.calibration_error(confidence, right) == pytest.approx(total, abs=1e-6)
+    assert calibration.expected_calibration_error(confidence, right) == pytest.approx(total, abs=1e-6)
 
 
 def test_the_interval_of_the_calibration_error_holds_it():
@@ -73,15 +73,15 @@ def test_the_interval_of_the_calibration_error_holds_it():
     rng.uniform(size=3_000)
     confidence = rng.uniform(0.1, 1, 1_500)
     right = rng.uniform(size=1_500) < confidence
-    error = calibration.calibration_error(confidence, right)
-    low, high = calibration.error_ends(confidence, right, seed=1)
+    error = calibration.expected_calibration_error(confidence, right)
+    low, high = calibration.ece_interval(confidence, right, seed=1)
     assert low == error < high
 
 
 def test_a_likelihood_without_a_maximum_ends_at_the_bounds():
     sure = np.array([[0.9, 0.1], [0.2, 0.8]])
     assert (
-        calibration.COLDEST <= calibration.temperature(sure, np.array([0, 1])) < 0.05
+        calibration.COLDEST <= calibration.fit_temperature(sure, np.array([0, 1])) < 0.05
     )  # the slope is lost to rounding
-    assert calibration.temperature(sure, np.array([1, 0])) == pytest.approx(calibration.WARMEST, rel=1e-6)
-    assert np.isfinite(calibration.temper(np.array([[1.0, 0.0]]), 0.01)).all()
+    assert calibration.fit_temperature(sure, np.array([1, 0])) == pytest.approx(calibration.WARMEST, rel=1e-6)
+    assert np.isfinite(calibration.scale_by_temperature(np.array([[1.0, 0.0]]), 0.01)).all()
