@@ -43,8 +43,8 @@ def card(
     Where the body has a chart, the tools end with a menu that saves it as a picture.
     """
     heading = [getattr(html, f"H{level}")(title, className="card-title"), help_line(help_text) if help_text else None]
-    found = html.Div(body)
-    if any(isinstance(part, dcc.Graph) for part in found._traverse()):
+    content = html.Div(body)
+    if any(isinstance(part, dcc.Graph) for part in content._traverse()):
         tools = [*(tools if isinstance(tools, list | tuple) else [] if tools is None else [tools]), save_menu()]
     head = html.Div(
         [html.Div(heading), html.Div(tools, className="tools") if tools is not None else None], className="card-h"
@@ -57,11 +57,11 @@ def help_line(help_text: Any, **more: Any) -> html.P:
     """A card's sentence and, of its first terms of the field, links to the glossary. help_text: as of `card`."""
     sentence = help_text.partition("\n")[0] if isinstance(help_text, str) else help_text
     text = getattr(sentence, "children", sentence)
-    found = linked(text) if isinstance(text, str) else ()
-    if not found:
+    terms = linked(text) if isinstance(text, str) else ()
+    if not terms:
         return html.P(sentence, **more)
     links: list[Any] = [" Glossary: "]
-    for word, slug in found:
+    for word, slug in terms:
         # another tab: what stands on the page, an upload say, is not in its address
         links += [html.A(word, href=f"/glossary#{slug}", target="glossary"), ", "]
     return html.P([sentence, html.Span(links[:-1], className="terms")], **more)
@@ -151,9 +151,9 @@ def save_menu(*, titled: bool = False) -> html.Details:
     summary = html.Summary(
         icon("picture"), className="btn-ff sm icon", title="Save the chart", **{"aria-label": "Save the chart"}
     )
-    said = html.Span(className="small", role="status", **{"data-save-said": ""})
+    status = html.Span(className="small", role="status", **{"data-save-said": ""})
     more = {"data-titled": ""} if titled else {}
-    return html.Details([summary, html.Div([*choices, said], className="menu")], className="save", **more)
+    return html.Details([summary, html.Div([*choices, status], className="menu")], className="save", **more)
 
 
 def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:

@@ -13,7 +13,7 @@ UNDESCRIBED = {"/api/v1/decisions", "/api/v1/decisions/undo"}  # of the Review p
 
 
 def document() -> dict:
-    return openapi.document([*routes.described(), openapi.OWN])
+    return openapi.document([*routes.described(), openapi.OPENAPI_OPERATION])
 
 
 @pytest.fixture(scope="module")

@@ -201,7 +201,7 @@ def test_a_walk_adds_up_on_screen(client, services, run):
     found = services.explainer.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
     text = json.dumps(summed[f"{AT}-sum"]["tree"], ensure_ascii=False)
     for number in (found.value, found.bias, float(found.parts[0])):
-        assert layer_sums.said(number, 3) in text
+        assert layer_sums.decimal(number, 3) in text
     assert "row 5, column 8" in json.dumps(summed[f"{AT}-pair"]["tree"])
 
 

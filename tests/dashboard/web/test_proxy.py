@@ -196,5 +196,5 @@ def test_the_origin_is_compared_with_the_host_that_the_proxy_names(mounted):
 @pytest.mark.parametrize("prefix", ["", "/fashion", "/user/ann/proxy/8050"])
 def test_the_largest_body_is_the_same_beneath_a_prefix(prefix):
     """Waitress asks before it knows which prefixes are believed."""
-    for path in (security.CALLBACK, security.BATCH, "/api/v1/predict", "/x"):
+    for path in (security.CALLBACK, security.BATCH_ROUTE, "/api/v1/predict", "/x"):
         assert security.body_limit(prefix + path) == security.body_limit(path)
