@@ -50,10 +50,10 @@ def test_members_come_likeliest_first():
 
 
 def test_sets_are_measured_on_test_at_the_levels_that_are_offered():
-    found = measured(Run())
-    assert list(found) == [90]
-    assert str(found[90].covered) == "90.5 % (85.6 – 93.8, 181 of 200)"
-    assert (found[90].size, found[90].empty) == (1.25, 7)
+    sets = measured(Run())
+    assert list(sets) == [90]
+    assert str(sets[90].covered) == "90.5 % (85.6 – 93.8, 181 of 200)"
+    assert (sets[90].size, sets[90].empty) == (1.25, 7)
 
 
 @pytest.mark.parametrize(
