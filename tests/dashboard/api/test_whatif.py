@@ -62,7 +62,7 @@ def test_both_answers_are_the_networks_own(web, network):
     rows = list(csv.DictReader(io.StringIO(base64.b64decode(answer["table"].partition(",")[2]).decode())))
     assert [row["class"] for row in rows] == answer["classes"]
     assert [float(row["after"]) for row in rows] == pytest.approx(answer["after"], abs=1e-6)
-    status, plain = whatif(web, image=data_url(before))
+    status, plain = post(web, image=data_url(before))
     assert status == 200
     assert plain["before"] == plain["after"]
     assert np.array_equal(pixels(plain["image"]), before)
@@ -71,7 +71,7 @@ def test_both_answers_are_the_networks_own(web, network):
 
 def test_a_picture_of_another_form_is_prepared_first(web, network):
     large = picture(4, 90)
-    status, answer = whatif(web, image=data_url(large), edits="invert")
+    status, answer = post(web, image=data_url(large), edits="invert")
     assert status == 200
     seen = network.predictor.predict("toy", large[:, :, None]).prepared.image
     assert np.array_equal(pixels(answer["image"]), 255 - seen[..., 0])
