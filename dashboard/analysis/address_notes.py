@@ -26,30 +26,30 @@ def notes(store: Store, selection: Selection, *, follows_labels: bool) -> str | 
 
 def of_runs(store: Store, selection: Selection, run: RunData) -> list[str]:
     """Runs that are named and not here."""
-    found = []
+    notes = []
     if selection.run not in (None, run.run_id):
-        found.append(f"run {selection.run}, which is not here (any more); {run.title} is shown")
+        notes.append(f"run {selection.run}, which is not here (any more); {run.title} is shown")
     if selection.against == run.run_id:
-        found.append(f"against {run.title}, which is the run itself")
+        notes.append(f"against {run.title}, which is the run itself")
     elif selection.against and not any(entry.run_id == selection.against for entry in store.runs()):
-        found.append(f"against {selection.against}, which is not here (any more)")
-    return found
+        notes.append(f"against {selection.against}, which is not here (any more)")
+    return notes
 
 
 def of_the_run(selection: Selection, run: RunData) -> list[str]:
     """What this run does not have. Raises Missing or Broken."""
-    found = []
+    notes = []
     if selection.epoch is not None:
-        kept = run.asked(selection).epoch
+        kept = run.for_selection(selection).epoch
         if kept is None:
-            found.append(f"epoch={selection.epoch}: the training of {run.title} was not recorded")
+            notes.append(f"epoch={selection.epoch}: the training of {run.title} was not recorded")
         elif kept != selection.epoch:
-            found.append(f"epoch={selection.epoch}: the answers of epoch {kept} were kept and are shown")
+            notes.append(f"epoch={selection.epoch}: the answers of epoch {kept} were kept and are shown")
     if selection.target is not None and selection.target not in run.classes:
-        found.append(f"target={selection.target}, which is no class of {run.title}")
+        notes.append(f"target={selection.target}, which is no class of {run.title}")
     if selection.contrast and not selection.other_cell(run.classes):
-        found.append(f"contrast={selection.contrast}, which is no cell of {run.title}'s matrix")
-    return found
+        notes.append(f"contrast={selection.contrast}, which is no cell of {run.title}'s matrix")
+    return notes
 
 
 def filters(selection: Selection, run: RunData) -> list[str]:

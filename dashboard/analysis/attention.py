@@ -82,7 +82,7 @@ def sides(services: Services, selection: Selection) -> tuple[Side, Side]:
         return a, Side(f"{truth} predicted {guess}", run, np.flatnonzero(then.mask(other)))
     if versus.startswith("?"):
         kept = Selection.parse(versus).with_(run=selection.run, against=selection.against, split=selection.split)
-        return a, Side(f"kept: {said(kept)}", run, np.flatnonzero(then.mask(kept)))
+        return a, Side(f"kept: {summary(kept)}", run, np.flatnonzero(then.mask(kept)))
     right = selection.clear().with_(true=classes(run, selection), outcome=("right",))
     named = f" of {' and '.join(right.true)}" if 0 < len(right.true) <= 2 else ""
     return a, Side(f"the right ones{named}", run, np.flatnonzero(then.mask(right)))
@@ -93,7 +93,7 @@ def classes(run: RunData, selection: Selection) -> tuple[str, ...]:
     return selection.true or tuple(name for name in selection.pred if name in run.classes)
 
 
-def said(selection: Selection) -> str:
+def summary(selection: Selection) -> str:
     """A selection in a few words."""
     words = [f"true {' or '.join(selection.true)}"] if selection.true else []
     words += [f"predicted {' or '.join(selection.pred)}"] if selection.pred else []
@@ -128,5 +128,5 @@ def look(services: Services, side: Side, split: str, method: str, label: bool) -
     some = np.unique(np.linspace(0, len(places) - 1, MEANS[method]).round().astype(int))
     rows = side.rows[some]
     targets = (predictions.labels if label else predictions.predicted)[rows]
-    found = services.explainer.typical(side.run.run_id, pictures.images[places[some]], targets, method)
-    return Looked(side, image, found)
+    typical = services.explainer.typical(side.run.run_id, pictures.images[places[some]], targets, method)
+    return Looked(side, image, typical)

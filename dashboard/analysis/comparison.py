@@ -43,7 +43,7 @@ class Verdict:
         return sum(self.buckets)
 
     @property
-    def told_apart(self) -> bool:
+    def significant(self) -> bool:
         """Whether the difference is more than chance would make."""
         return self.p < LEVEL
 
@@ -57,7 +57,7 @@ class Verdict:
         points = f"{100 * abs(self.gap):.{digits}f} points, 95 % {low} {'–' if ends[0] >= 0 else 'to'} {high}"
         if self.same == self.n:
             return f"The two say the same on all {self.n:,} {images}."
-        if self.told_apart:
+        if self.significant:
             return f"{ahead} is better: {more:,} more of {self.n:,} {images} right ({points}), {p_words(self.p)}."
         who = f"{ahead} has {more:,} more {images} right" if more else f"both have as many {images} right"
         return f"No difference can be told at n = {self.n:,}: {who} ({points}), {p_words(self.p)}."
@@ -118,14 +118,14 @@ def changes(pair: RunPair) -> tuple[list[tuple[str, str, str]], int]:
     first, second = pair.a.manifest, pair.b.manifest
     settings = wording.changes(first["config"], second["config"])
     facts = [
-        (name, said[0], said[1])
+        (name, sides[0], sides[1])
         for name, say in FACTS.items()
-        if (said := [_said(say, manifest) for manifest in (first, second)])[0] != said[1]
+        if (sides := [_fact(say, manifest) for manifest in (first, second)])[0] != sides[1]
     ]
     return settings + facts, len(first["config"].keys() | second["config"].keys()) - len(settings)
 
 
-def _said(say: Callable[[dict[str, Any]], str], manifest: dict[str, Any]) -> str:
+def _fact(say: Callable[[dict[str, Any]], str], manifest: dict[str, Any]) -> str:
     try:
         return say(manifest)
     except (KeyError, TypeError, ValueError):

@@ -11,7 +11,7 @@ from dashboard.state.selection import Selection
 from ml.stats import calibration
 from ml.stats.calibration import BINS as FIFTEENTHS
 
-OWN = ("conf", "tempered", "reject", "outcome")  # what panels about confidence are themselves about
+CONFIDENCE_FILTERS = ("conf", "tempered", "reject", "outcome")  # what panels about confidence are themselves about
 BINS = 20  # of the histogram
 TARGETS = (0.98, 0.99, 0.995)  # shares of right answers to ask for
 
@@ -32,7 +32,7 @@ class Answers:
 
 def counted(run: RunData, selection: Selection) -> np.ndarray:
     """int [n]: places in predictions(split) under every chip but confidence, threshold and outcome."""
-    return np.flatnonzero(run.mask(selection, without=OWN))
+    return np.flatnonzero(run.mask(selection, without=CONFIDENCE_FILTERS))
 
 
 def answers(run: RunData, selection: Selection) -> Answers:
@@ -75,10 +75,10 @@ def miscalibration(run: RunData, split: str, rows: np.ndarray) -> dict[str, dict
     """
     predictions = run.predictions(split)
     probabilities, labels = predictions.probabilities[rows], predictions.labels[rows]
-    found = {"none": calibration.miscalibration(probabilities, labels)}
+    errors = {"none": calibration.miscalibration(probabilities, labels)}
     if "calibration" in run.manifest["nouns"]:
-        found["temperature"] = calibration.miscalibration(probabilities, labels, run.temperature())
-    return found
+        errors["temperature"] = calibration.miscalibration(probabilities, labels, run.temperature())
+    return errors
 
 
 def curve(run: RunData, selection: Selection) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from ml.artifacts.reader import Missing
 
 SOME, MUCH = 0.1, 0.25
 FEWEST = 100  # answers below which nothing is called a drift
-LEAST = 0.05  # share of the baseline that a bin of the index holds at least
+MIN_BIN_SHARE = 0.05  # share of the baseline that a bin of the index holds at least
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class Baseline:
     @classmethod
     def of(cls, run: RunData) -> "Baseline":
         """Raises Missing or Broken."""
-        said = run.predictions("test")
-        places = np.minimum((said.confidence * BINS).astype(int), BINS - 1)
-        counts = np.bincount(said.predicted, minlength=len(run.classes))
+        predictions = run.predictions("test")
+        places = np.minimum((predictions.confidence * BINS).astype(int), BINS - 1)
+        counts = np.bincount(predictions.predicted, minlength=len(run.classes))
         try:
             unlike = Proportion(*run.unusual())
         except Missing:
             unlike = Proportion(0, 0)
-        return cls(said.confidence.astype(float), np.bincount(places, minlength=BINS), counts, unlike)
+        return cls(predictions.confidence.astype(float), np.bincount(places, minlength=BINS), counts, unlike)
 
     @property
     def n(self) -> int:
@@ -93,9 +93,9 @@ def index(live: Sequence[int] | np.ndarray, base: Sequence[int] | np.ndarray) ->
 
 
 def merged(live: Sequence[int] | np.ndarray, base: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbouring bins put together until each holds LEAST of the baseline: nearly empty ones are all noise."""
+    """Neighbouring bins put together until each holds MIN_BIN_SHARE of the baseline: nearly empty ones are noise."""
     p, q = np.asarray(live), np.asarray(base)
-    need = LEAST * q.sum()
+    need = MIN_BIN_SHARE * q.sum()
     groups, held = [0], 0.0
     for place, count in enumerate(q):
         if held >= need and q[place:].sum() >= need:
@@ -121,5 +121,5 @@ def gap(live: Tally, base: Baseline) -> Gap | None:
         return None
     from scipy.stats import ks_2samp
 
-    found = ks_2samp(live.sample, base.confidence, method="asymp")  # exact takes seconds, and says the same here
-    return Gap(float(found.statistic), float(found.pvalue), len(live.sample))
+    test = ks_2samp(live.sample, base.confidence, method="asymp")  # exact takes seconds, and says the same here
+    return Gap(float(test.statistic), float(test.pvalue), len(live.sample))

@@ -12,7 +12,7 @@ from ml.artifacts.reader import Missing
 from ml.stats import conformal
 from ml.stats.calibration import scale_by_temperature
 
-NONE = "none of the classes"
+EMPTY_SET = "none of the classes"
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ def sets(run: RunData, probabilities: np.ndarray, level: float) -> np.ndarray:
 
 def judged(run: RunData, probabilities: np.ndarray, selection: Selection) -> Verdict:
     """probabilities: float [C] of the run as trained. Raises Missing where they are to be scaled and cannot be."""
-    said = scaled(run, probabilities[None])[0] if selection.scaling else probabilities
-    return Verdict(tuple(run.classes), said, selection.abstain or 0.0)
+    if selection.scaling:
+        probabilities = scaled(run, probabilities[None])[0]
+    return Verdict(tuple(run.classes), probabilities, selection.abstain or 0.0)
 
 
 def members(run: RunData, probabilities: np.ndarray, level: int) -> list[int]:
@@ -92,18 +93,18 @@ def members(run: RunData, probabilities: np.ndarray, level: int) -> list[int]:
 def measured(run: RunData) -> dict[int, Sets]:
     """level → what its sets were worth on test. Raises Missing or Broken."""
     frame = run.conformal()
-    found = {}
+    sets = {}
     for row in frame[frame["split"] == "test"].itertuples():
         level = round(100 * row.level)
         if level in LEVELS:
-            found[level] = Sets(row.level, Proportion(int(row.covered), int(row.n)), float(row.size), int(row.size_0))
-    return found
+            sets[level] = Sets(row.level, Proportion(int(row.covered), int(row.n)), float(row.size), int(row.size_0))
+    return sets
 
 
 def worded(names: list[str]) -> str:
     """'Shirt alone', 'Shirt or Coat', 'Shirt, Coat or Dress', 'none of the classes'."""
     if not names:
-        return NONE
+        return EMPTY_SET
     if len(names) == 1:
         return f"{names[0]} alone"
     return f"{', '.join(names[:-1])} or {names[-1]}"

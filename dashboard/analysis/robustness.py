@@ -17,7 +17,7 @@ from ml.stats.paired import gap, mean_gap, newcombe
 
 NOUN = "robustness"
 SPLIT = "test"  # whose pictures were asked about
-STEPS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # of 255, what the slider offers
+EPSILON_STEPS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # of 255, what the slider offers
 EPSILON = 4.0  # of 255, when the address names none
 METHOD = "pgd"
 
@@ -129,11 +129,11 @@ def _corruptions(run: RunData) -> list[Cell]:
 
 
 def _attacks(run: RunData) -> list[Cell]:
-    found = []
+    cells = []
     for row in run.attacks().itertuples():
         degree = round(255 * float(row.epsilon), 6)
-        found.append(Cell(row.attack, degree, float(row.epsilon), Proportion(int(row.correct), int(row.n))))
-    return found
+        cells.append(Cell(row.attack, degree, float(row.epsilon), Proportion(int(row.correct), int(row.n))))
+    return cells
 
 
 def _table(run: RunData, rival: RunData | None, read: Callable[[RunData], list[Cell]]) -> Table:
@@ -213,9 +213,9 @@ def borne(run: RunData, rival: RunData | None) -> tuple[np.ndarray, np.ndarray]:
         theirs = rival.robustness()
         known = set(zip(theirs["corruption"], theirs["severity"], strict=True))
         rows = rows[[cell in known for cell in zip(rows["corruption"], rows["severity"], strict=True)]]
-    said, first = run.robustness_answers()["predicted"], rows.iloc[0]
-    found = perturbed(run, str(first["corruption"]), float(first["severity"]))
-    return found.ids, (said[rows.index] == found.labels).mean(axis=0)
+    predicted, first = run.robustness_answers()["predicted"], rows.iloc[0]
+    sample = perturbed(run, str(first["corruption"]), float(first["severity"]))
+    return sample.ids, (predicted[rows.index] == sample.labels).mean(axis=0)
 
 
 def paired(run: RunData, rival: RunData, cell: Cell) -> np.ndarray:
@@ -230,39 +230,39 @@ def paired(run: RunData, rival: RunData, cell: Cell) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Flips:
-    """The pictures of one cell that were right as they are and wrong then. rows: their places in `found`, as shown."""
+    """The pictures of one cell that were right as they are and wrong then. rows: their places in `predictions`."""
 
     name: str
     degree: float
-    found: Perturbed
+    predictions: Perturbed
     rows: np.ndarray
 
     @property
     def right(self) -> int:
         """How many are right as they are."""
-        return int((self.found.clean == self.found.labels).sum())
+        return int((self.predictions.clean == self.predictions.labels).sum())
 
 
 def flips(run: RunData, under: str, sort: str = "id") -> Flips:
     """By id. Raises Missing or Broken."""
     name, degree = split_under(under)
-    found = perturbed(run, name, degree)
-    rows = np.flatnonzero(found.flipped)
-    return Flips(name, degree, found, rows[np.argsort(found.ids[rows], kind="stable")])
+    predictions = perturbed(run, name, degree)
+    rows = np.flatnonzero(predictions.flipped)
+    return Flips(name, degree, predictions, rows[np.argsort(predictions.ids[rows], kind="stable")])
 
 
 def worsened(services: Services, run: RunData, flipped: Flips, rows: np.ndarray) -> np.ndarray:
     """uint8 [k, h, w, c]: these pictures as the network was asked about them, rounded where an attack made them.
 
-    rows: places in `flipped.found`. Raises Missing or Broken.
+    rows: places in `flipped.predictions`. Raises Missing or Broken.
     """
-    ids, labels = flipped.found.ids[rows], flipped.found.labels[rows]
+    ids, labels = flipped.predictions.ids[rows], flipped.predictions.labels[rows]
     pictures, seed = run.pictures(SPLIT), int(run.manifest["config"]["seed"])
     images = pictures.images[[pictures.row(int(i)) for i in ids]]
     if flipped.name not in ATTACKS:
         return services.attacker.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)
-    found = services.attacker.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
-    return np.rint(found.images * 255).astype(np.uint8)
+    attempt = services.attacker.attack(run.run_id, images, labels, flipped.name, flipped.degree / 255, seed=seed)
+    return np.rint(attempt.images * 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -301,17 +301,17 @@ def question(services: Services, selection: Selection) -> Question:
     return Question(run, int(pictures.ids[row]), image, int(pictures.labels[row]), method, epsilon, klass, targeted)
 
 
-def tried(services: Services, asked: Question) -> Attempt:
+def tried(services: Services, query: Question) -> Attempt:
     """The attack within the address's epsilon."""
     return services.attacker.attack(
-        asked.run.run_id, asked.image[None], np.array([asked.klass]), asked.method, asked.epsilon / 255,
-        targeted=asked.targeted,
+        query.run.run_id, query.image[None], np.array([query.klass]), query.method, query.epsilon / 255,
+        targeted=query.targeted,
     )  # fmt: skip
 
 
-def least(services: Services, asked: Question) -> Attempt:
+def least(services: Services, query: Question) -> Attempt:
     """The smallest epsilon that flips it."""
-    return services.attacker.smallest(asked.run.run_id, asked.image, asked.klass, asked.method, targeted=asked.targeted)
+    return services.attacker.smallest(query.run.run_id, query.image, query.klass, query.method, targeted=query.targeted)
 
 
 def _row(cell: Cell) -> list:
@@ -329,24 +329,24 @@ GAP = ["n both", "A minus B", "gap low", "gap high"]
 
 def corruption_rows(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """One row a corruption and severity, the pictures as they are first; against another run, the gap too."""
-    found = corruptions(services.store, selection)
-    head = ["corruption", "severity", "level", *COUNTED, *(GAP if found.other else [])]
+    table = corruptions(services.store, selection)
+    head = ["corruption", "severity", "level", *COUNTED, *(GAP if table.other else [])]
     rows = [
-        [c.name, int(c.degree), c.level, *_row(c), *(_gap(c) if found.other else [])]
-        for c in (found.clean, *found.cells)
+        [c.name, int(c.degree), c.level, *_row(c), *(_gap(c) if table.other else [])]
+        for c in (table.clean, *table.cells)
     ]
-    if found.mean:
-        middle, low, high, n = (*(round(x, 6) for x in found.mean[:3]), found.mean[3])
-        numbers = ["", "", "", "", "", n, middle, low, high] if found.other else [n, "", middle, low, high]
+    if table.mean:
+        middle, low, high, n = (*(round(x, 6) for x in table.mean[:3]), table.mean[3])
+        numbers = ["", "", "", "", "", n, middle, low, high] if table.other else [n, "", middle, low, high]
         rows.append(["mean", "", "", *numbers])
     return head, rows
 
 
 def attack_rows(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """One row an attack and epsilon, in 255ths; against another run, the gap too."""
-    found = attacks(services.store, selection)
-    head = ["attack", "epsilon of 255", *COUNTED, *(GAP if found.other else [])]
-    return head, [[c.name, c.degree, *_row(c), *(_gap(c) if found.other else [])] for c in found.cells]
+    table = attacks(services.store, selection)
+    head = ["attack", "epsilon of 255", *COUNTED, *(GAP if table.other else [])]
+    return head, [[c.name, c.degree, *_row(c), *(_gap(c) if table.other else [])] for c in table.cells]
 
 
 def flip_rows(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
@@ -354,22 +354,29 @@ def flip_rows(services: Services, selection: Selection) -> tuple[list[str], list
     if selection.under is None:
         raise Missing("No corruption or attack is chosen.")
     run = services.store.shown(selection.run)
-    found = flips(run, selection.under)
-    said, names = found.found, run.classes
+    flipped = flips(run, selection.under)
+    predictions, names = flipped.predictions, run.classes
     return ["under", "degree", "split", "example_id", "true", "said then"], [
-        [found.name, found.degree, SPLIT, int(said.ids[i]), names[said.labels[i]], names[said.worse[i]]]
-        for i in found.rows
+        [
+            flipped.name,
+            flipped.degree,
+            SPLIT,
+            int(predictions.ids[i]),
+            names[predictions.labels[i]],
+            names[predictions.worse[i]],
+        ]
+        for i in flipped.rows
     ]
 
 
 def attempt_rows(services: Services, selection: Selection) -> tuple[list[str], list[list]]:
     """The picture under attack, a row a number of it: as it was and as it is, of 255."""
-    asked = question(services, selection)
-    found = tried(services, asked)
+    query = question(services, selection)
+    attempt = tried(services, query)
     return ["example_id", "row", "column", "channel", "before", "after", "change"], [
         [
-            asked.example_id, i + 1, j + 1, k + 1, int(asked.image[i, j, k]),
-            *(float(f"{255 * float(part[0, i, j, k]):.6g}") for part in (found.images, found.change)),
+            query.example_id, i + 1, j + 1, k + 1, int(query.image[i, j, k]),
+            *(float(f"{255 * float(part[0, i, j, k]):.6g}") for part in (attempt.images, attempt.change)),
         ]
-        for i, j, k in np.ndindex(asked.image.shape)
+        for i, j, k in np.ndindex(query.image.shape)
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from dashboard.services.container import Services
 from dashboard.services.uploads import thumbnail
 from dashboard.web import rate_limits
 from dashboard.web.errors import RequestError, note
-from dashboard.web.security import BATCH, BATCH_BYTES
+from dashboard.web.security import BATCH_BYTES, BATCH_ROUTE
 from ml.images.upload_archives import FILES, UNPACKED
 from ml.inference.batch import BatchAnswer
 
@@ -63,7 +63,7 @@ class Line(RootModel[AnsweredFile | RefusedFile | Done | Error]):
 
 OPERATIONS = (
     Operation(
-        BATCH,
+        BATCH_ROUTE,
         "post",
         "batch",
         "What many pictures show, one JSON line a file, as they are answered.",
@@ -90,11 +90,11 @@ OPERATIONS = (
 def register(server: Flask, services: Services) -> None:
     """Add it to the server."""
 
-    @server.post(BATCH)
+    @server.post(BATCH_ROUTE)
     def api_batch() -> Response:
         return batch(services, rate_limits.spender(server))
 
-    answer_get(server, BATCH, "Send pictures by POST, as multipart/form-data in a field named files.")
+    answer_get(server, BATCH_ROUTE, "Send pictures by POST, as multipart/form-data in a field named files.")
 
 
 def batch(services: Services, spend: Callable[[float], None]) -> Response:
@@ -172,7 +172,7 @@ def _lines(
                 line["seen"] = thumbnail(one.image)
             yield orjson.dumps(line) + b"\n"
     except Exception as error:  # the status is on its way already: the last line must say it
-        number = note(error, BATCH)
+        number = note(error, BATCH_ROUTE)
         yield orjson.dumps({"error": f"Something went wrong on the server; its log has it as {number}."}) + b"\n"
         return
     counts = {"files": files, "answered": answered, "refused": files - answered}

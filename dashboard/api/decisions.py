@@ -11,14 +11,14 @@ from dashboard.api.exports import attached
 from dashboard.api.requests import ChangeRequest, OneOf, Sentence, body, selection, writable
 from dashboard.exports import decisions_csv
 from dashboard.format.csv import as_csv
-from dashboard.records.decisions import ACTIONS, BATCH, MOST, SPLITS, WHO, Decision
+from dashboard.records.decisions import ACTIONS, BATCH_PATTERN, MAX_DECISIONS, SPLITS, WHO, Decision
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 
 PATH = "/api/v1/decisions"
 NAME = "Your name: up to 60 characters in one line."
-KEY = "Batch: 32 digits and letters a to f, new for each decision."
-Batch = Annotated[str, Field(pattern=BATCH.pattern)]
+BATCH_HELP = "Batch: 32 digits and letters a to f, new for each decision."
+Batch = Annotated[str, Field(pattern=BATCH_PATTERN.pattern)]
 Who = Annotated[str | None, Sentence(NAME)]
 RunId = Annotated[str | None, Sentence("Run: the name of a run.")]
 
@@ -30,9 +30,11 @@ class Decide(ChangeRequest):
     run: RunId = None
     split: Annotated[str, OneOf(SPLITS), Sentence(f"Split: one of {', '.join(SPLITS)}.")]
     action: Annotated[str, OneOf(ACTIONS), Sentence(f"Action: one of {', '.join(ACTIONS)}.")]
-    batch: Annotated[Batch, Sentence(KEY)]
+    batch: Annotated[Batch, Sentence(BATCH_HELP)]
     label: Annotated[str | None, Sentence("Label: the name of a class.")] = None
-    ids: Annotated[list[int], Field(min_length=1, max_length=MOST), Sentence(f"Ids: 1 to {MOST} whole numbers.")]
+    ids: Annotated[
+        list[int], Field(min_length=1, max_length=MAX_DECISIONS), Sentence(f"Ids: 1 to {MAX_DECISIONS} whole numbers.")
+    ]
 
 
 class Undo(ChangeRequest):

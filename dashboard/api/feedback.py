@@ -14,7 +14,7 @@ from dashboard.api.exports import attached
 from dashboard.api.openapi import Count, Operation, Reply, ResponseModel
 from dashboard.api.requests import ChangeRequest, Model, OneOf, Sentence, body, selection, writable
 from dashboard.format.csv import as_csv, guarded_cell
-from dashboard.records.feedback import KEY, NOTE, Item
+from dashboard.records.feedback import KEY_PATTERN, NOTE, Item
 from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.services.feedback import STRANGE
@@ -41,7 +41,7 @@ class Judgement(ChangeRequest):
     key: Annotated[
         str,
         Field(
-            pattern=KEY.pattern,
+            pattern=KEY_PATTERN.pattern,
             description="32 digits and letters a to f, new for each answer: what is sent twice is kept once.",
         ),
         Sentence("Key: 32 digits and letters a to f, new for each answer."),
@@ -159,7 +159,7 @@ def give(services: Services) -> Response:
     writable(services)
     fields = body(Judgement)
     known = request.cookies.get(COOKIE, "")
-    client = known if KEY.fullmatch(known) else secrets.token_hex(16)
+    client = known if KEY_PATTERN.fullmatch(known) else secrets.token_hex(16)
     item, new = feedback.give(
         services, client, key=fields.key, run=fields.run, prediction=fields.prediction, said=fields.said,
         confidence=fields.confidence, image=fields.image, label=fields.label, sent=fields.sent or "",

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from dashboard.api.exports import attached
 from dashboard.api.requests import selection
 from dashboard.format.csv import as_csv
-from dashboard.records.prediction_log import BINS, EDGES, Monitor, Tally
+from dashboard.records.prediction_log import BINS, LATENCY_EDGES, Monitor, Tally
 from dashboard.services.container import Services
 from dashboard.state.vocabulary import SINCE
 
@@ -63,7 +63,7 @@ def confident(tally: Tally) -> tuple[list[tuple[str, float]], float]:
 
 def timed(tally: Tally) -> tuple[list[tuple[str, float]], float]:
     """The same of the seconds."""
-    return [*_summed([f"{end:.6g}" for end in EDGES], tally.latency), ("+Inf", tally.n)], tally.seconds
+    return [*_summed([f"{end:.6g}" for end in LATENCY_EDGES], tally.latency), ("+Inf", tally.n)], tally.seconds
 
 
 def _summed(ends: list[str], counts: list[int]) -> Iterator[tuple[str, float]]:

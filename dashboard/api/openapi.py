@@ -174,13 +174,13 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
-OWN = Operation("/api/v1/openapi.json", "get", "openapi", "This document.", {200: Reply("OpenAPI 3.1.")})
+OPENAPI_OPERATION = Operation("/api/v1/openapi.json", "get", "openapi", "This document.", {200: Reply("OpenAPI 3.1.")})
 
 
 def register(server: Flask, operations: Iterable[Operation]) -> None:
     """Add GET /api/v1/openapi.json to the server. operations: of all other routes."""
-    listed = [*operations, OWN]
+    listed = [*operations, OPENAPI_OPERATION]
 
-    @server.get(OWN.path)
+    @server.get(OPENAPI_OPERATION.path)
     def api_described() -> Any:
         return jsonify(document(listed))

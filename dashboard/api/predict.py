@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from dashboard.api.openapi import FILE, Count, Milliseconds, Operation, Probability, Reply, ResponseModel
-from dashboard.api.requests import TOP, Choice, ComputeRequest, Flag, RunId, answer_get, form
+from dashboard.api.requests import DEFAULT_TOP, Choice, ComputeRequest, Flag, RunId, answer_get, form
 from dashboard.figures.overlay import heatmap_overlay
 from dashboard.services import feedback
 from dashboard.services.container import Services
@@ -137,7 +137,7 @@ def frame(services: Services) -> Frame:
         attribution = services.explainer.glance(answer.run, answer.prepared.image, answer.predicted)
         overlay = {} if attribution is None else {"overlay": thumbnail(heatmap_overlay(attribution))}
     return Frame(
-        **named(answer, min(TOP, len(run.classes))),
+        **named(answer, min(DEFAULT_TOP, len(run.classes))),
         height=answer.prepared.image.shape[0],
         width=answer.prepared.image.shape[1],
         place=[[round(float(value), 6) for value in row] for row in place],

@@ -29,7 +29,7 @@ from ml.images.preparation import MODES, Mode
 from ml.inference.engines import ENGINES
 
 FIELD_BYTES = 262_144  # of one field that is not a file; also the parser's buffer, which reads 64 kB at a time
-TOP = 3  # classes that are named where nobody says how many
+DEFAULT_TOP = 3  # classes that are named where nobody says how many
 FORM_PARTS = 8  # of a form with one file
 
 
@@ -116,7 +116,11 @@ class Choice(ComputeRequest):
         int | None,
         BeforeValidator(_whole),
         WithJsonSchema(
-            {"type": "integer", "minimum": 1, "description": f"How many classes to name, the likely first; else {TOP}."}
+            {
+                "type": "integer",
+                "minimum": 1,
+                "description": f"How many classes to name, the likely first; else {DEFAULT_TOP}.",
+            }
         ),
     ] = None
     prepare: Prepare = "auto"
@@ -126,7 +130,7 @@ class Choice(ComputeRequest):
         """The run, and how many classes to name. Raises Missing, Broken, RequestError."""
         run = services.store.open(self.run or None)
         most = len(run.classes)
-        top = min(TOP, most) if self.top is None else self.top
+        top = min(DEFAULT_TOP, most) if self.top is None else self.top
         if not 1 <= top <= most:
             raise RequestError(400, f"top must be a whole number from 1 to {most}.")
         return run, top

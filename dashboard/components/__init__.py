@@ -42,8 +42,8 @@ def card(
     Where the body has a chart, the tools end with a menu that saves it as a picture.
     """
     heading = [getattr(html, f"H{level}")(title, className="card-title"), help_line(help_text) if help_text else None]
-    found = html.Div(body)
-    if any(isinstance(part, dcc.Graph) for part in found._traverse()):
+    content = html.Div(body)
+    if any(isinstance(part, dcc.Graph) for part in content._traverse()):
         tools = [*(tools if isinstance(tools, list | tuple) else [] if tools is None else [tools]), save_menu()]
     head = html.Div(
         [html.Div(heading), html.Div(tools, className="tools") if tools is not None else None], className="card-h"
@@ -151,9 +151,9 @@ def save_menu(*, titled: bool = False) -> html.Details:
     summary = html.Summary(
         icon("picture"), className="btn-ff sm icon", title="Save the chart", **{"aria-label": "Save the chart"}
     )
-    said = html.Span(className="small", role="status", **{"data-save-said": ""})
+    status = html.Span(className="small", role="status", **{"data-save-said": ""})
     more = {"data-titled": ""} if titled else {}
-    return html.Details([summary, html.Div([*choices, said], className="menu")], className="save", **more)
+    return html.Details([summary, html.Div([*choices, status], className="menu")], className="save", **more)
 
 
 def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:

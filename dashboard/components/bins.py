@@ -35,20 +35,20 @@ def row(
     table: of confidence.bins; words: what its percentages are; opened: bin → its images; chosen: the range in force.
     """
     buttons = []
-    for k, found in enumerate(table.itertuples(index=False)):
-        share = Proportion(int(found.right), int(found.n))
-        said = f"{100 * found.low:.0f} to {100 * found.high:.0f} percent {words}: {share.n:,} images"
+    for k, bin_ in enumerate(table.itertuples(index=False)):
+        share = Proportion(int(bin_.right), int(bin_.n))
+        description = f"{100 * bin_.low:.0f} to {100 * bin_.high:.0f} percent {words}: {share.n:,} images"
         if share.n:
-            said += f", {share.percent} % right ({share.span})"
+            description += f", {share.percent} % right ({share.span})"
         buttons.append(
             html.Button(
                 compact(share.n),
                 type="button",
                 disabled=not share.n,
-                title=said,
+                title=description,
                 **{
                     "data-search": opened(k).query(),
-                    "aria-label": said,
+                    "aria-label": description,
                     "aria-pressed": str(is_bin(chosen, k, len(table))).lower(),
                 },
             )

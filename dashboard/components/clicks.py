@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
-LONGEST = 60  # characters of a name that an address takes
+MAX_NAME_LENGTH = 60  # characters of a name that an address takes
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def point(event: object) -> Mapping[str, Any]:
 def name(event: object, axis: str) -> str | None:
     """A class that this point has on an axis, None where it has none."""
     value = point(event).get(axis)
-    return value if isinstance(value, str) and len(value) <= LONGEST else None
+    return value if isinstance(value, str) and len(value) <= MAX_NAME_LENGTH else None
 
 
 def number(event: object, name: str) -> float | None:

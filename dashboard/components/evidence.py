@@ -13,34 +13,34 @@ from ml.stats.ood import LIMIT, Familiarity
 TRAINED = ("train", "reference")  # what the network learned from
 
 
-def verdict(found: Familiarity) -> html.Span:
+def verdict(familiarity: Familiarity) -> html.Span:
     """One badge, in words."""
     return (
         badge("Unlike the training data (out of distribution)", "warn")
-        if found.unlike
+        if familiarity.unlike
         else badge("Looks like the training data", "good")
     )
 
 
-def meter(found: Familiarity) -> list:
+def meter(familiarity: Familiarity) -> list:
     """Where this picture stands among the validation pictures."""
-    place = f"{found.percentile:.0f}"
+    place = f"{familiarity.percentile:.0f}"
     how = (
         "by what every layer says of it: the Mahalanobis distance"
-        if found.layers
-        else f"mean distance of the five nearest in the last layer: {found.score:.2f}"
+        if familiarity.layers
+        else f"mean distance of the five nearest in the last layer: {familiarity.score:.2f}"
     )
-    words = f"Further from the training pictures than {place} % of {found.n:,} validation images ({how})."
+    words = f"Further from the training pictures than {place} % of {familiarity.n:,} validation images ({how})."
     advice = (
         f" Past {LIMIT:.0f} % the answer is a guess about something the network was not made for."
-        if found.unlike
+        if familiarity.unlike
         else f" Past {LIMIT:.0f} % the badge says so."
     )
     return [
         html.H3("How unusual is this picture?"),
         html.Div(
             [
-                html.I(style={"left": f"{min(max(found.percentile, 0.5), 99.5):.1f}%"}),
+                html.I(style={"left": f"{min(max(familiarity.percentile, 0.5), 99.5):.1f}%"}),
                 html.U(style={"left": f"{LIMIT:.0f}%"}),
             ],
             className="meter",
@@ -52,18 +52,18 @@ def meter(found: Familiarity) -> list:
     ]
 
 
-def rival(run: RunData, found: Familiarity, klass: int, role: str) -> list:
+def rival(run: RunData, familiarity: Familiarity, klass: int, role: str) -> list:
     """The nearest reference picture of a class that was not the answer, and how far behind the nearest of all it is.
 
     role: what the class is to the picture, in words.
     """
     name = run.classes[klass]
-    if found.rival is None:
+    if familiarity.rival is None:
         return [html.P(f"None of the training images here is labelled {name}.", className="faint small")]
-    near = found.rival
+    near = familiarity.rival
     height, width = run.dataset["height"], run.dataset["width"]
     url = sprite_url(run.picture_set, "reference", [near.example_id])
-    first = float(found.distances[0]) if len(found.distances) else 0.0
+    first = float(familiarity.distances[0]) if len(familiarity.distances) else 0.0
     if near.place == 1:
         words = "the nearest of all training images"
     elif first > 0:
@@ -108,18 +108,18 @@ def warning(pairs: Sequence[tuple[str, int, float]]) -> list:
     """pairs: (split, id, distance) of pictures that are nearly the same, nearest first."""
     if not pairs:
         return []
-    said = []
+    duplicates = []
     for split, example_id, distance in pairs:
         where = "training" if split in TRAINED else split
-        said.append(f"{where} image {example_id} (distance {distance:.3f})")
+        duplicates.append(f"{where} image {example_id} (distance {distance:.3f})")
     leak = any(split in TRAINED for split, _, _ in pairs)
     more = " What the network says of a picture it has learned from says little about new ones." if leak else ""
-    rest = f" and {len(said) - 3} more" if len(said) > 3 else ""
+    rest = f" and {len(duplicates) - 3} more" if len(duplicates) > 3 else ""
     return [
         html.Div(
             [
                 badge("Near-duplicate", "warn"),
-                html.P(f"Nearly the same picture as {', '.join(said[:3])}{rest}.{more}"),
+                html.P(f"Nearly the same picture as {', '.join(duplicates[:3])}{rest}.{more}"),
             ],
             className="twins",
             role="note",

@@ -69,7 +69,7 @@ def targets(probabilities: np.ndarray, classes: Sequence[str], label: int | None
 
 def places(layers: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """Options of the layer picker, deepest first. layers: of the manifest; maps of one place are no place to look."""
-    found, size, number = [{"value": AUTO, "label": "Deepest that answers"}], 0, 0
+    options, size, number = [{"value": AUTO, "label": "Deepest that answers"}], 0, 0
     for layer in layers:
         shape = layer["shape"]
         number += 1
@@ -82,8 +82,8 @@ def places(layers: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         else:
             continue
         if size > 1 and not layer["kind"].startswith(PLAIN):
-            found.insert(1, {"value": layer["name"], "label": f"{number} {layer['kind']}, {across}"})
-    return found
+            options.insert(1, {"value": layer["name"], "label": f"{number} {layer['kind']}, {across}"})
+    return options
 
 
 def layout(id: str) -> html.Div:
@@ -167,7 +167,7 @@ def csv_rows(services: Services, selection: Selection) -> Table:
     gradients in logits, occlusion as the mean fall of the probability."""
     if selection.sample is None:
         raise Missing("There is no sample in this address.")
-    run = services.store.shown(selection.run).asked(selection)
+    run = services.store.shown(selection.run).for_selection(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     image = run.picture(selection.split, selection.sample)

@@ -17,7 +17,7 @@ from dashboard.format.csv import table_url
 from dashboard.state.selection import Selection
 
 # rows in their order, and what draws some of them
-Found = tuple[np.ndarray, Callable[[np.ndarray], list]]
+Matches = tuple[np.ndarray, Callable[[np.ndarray], list]]
 
 
 def layout(id: str, help_text: str, selection: Selection, sorts: Mapping[str, str], waiting: str = "") -> html.Article:
@@ -31,7 +31,7 @@ def layout(id: str, help_text: str, selection: Selection, sorts: Mapping[str, st
     return html.Article([head, slot(f"{id}-face", waiting), body], className="ff-card", id=f"{id}-card")
 
 
-def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Callable[[Selection], Found]) -> None:
+def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Callable[[Selection], Matches]) -> None:
     """Exactly the selected images, 48 a page. noun: of the table. find may raise Missing, Broken."""
 
     @panel_callback(

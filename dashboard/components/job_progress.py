@@ -14,9 +14,9 @@ from ml.jobs.tables import Job
 
 def newest(services: Services, mine: object, kind: str) -> Job | None:
     """The training this tab started, else the last one there is. kind: what its settings name, labels or feedback."""
-    asked = mine.get("job") if isinstance(mine, dict) else None
+    job_id = mine.get("job") if isinstance(mine, dict) else None
     jobs = [job for job in services.jobs.view().jobs if job.spec.get(kind)]
-    return next((job for job in jobs if job.id == asked), jobs[0] if jobs else None)
+    return next((job for job in jobs if job.id == job_id), jobs[0] if jobs else None)
 
 
 def comparison(services: Services, job: Job, against: str | None) -> str:

@@ -27,16 +27,16 @@ def size(maps: np.ndarray) -> str:
     return " × ".join(map(str, maps.shape[1:]))
 
 
-def pair(stop: Any, found: Any, spot: Spot, of: str, target: str) -> list:
+def pair(stop: Any, arithmetic: Any, spot: Spot, of: str, target: str) -> list:
     """What the layer was given, with the window that was looked at, and what it made of it, with the pixel."""
-    kind = type(found).__name__
+    kind = type(arithmetic).__name__
     given = None
     if stop.before is not None:
         channel = spot.channel
         if kind == "Products":
-            channel = int(found.channels[np.abs(found.parts).argmax()])
+            channel = int(arithmetic.channels[np.abs(arithmetic.parts).argmax()])
         maps = stop.before[min(channel, len(stop.before) - 1)]
-        window = getattr(found, "window", None)
+        window = getattr(arithmetic, "window", None)
         if window is None and stop.before.shape[1:] == stop.maps.shape[1:] and kind != "Mixed":
             window = (spot.row, spot.column, 1, 1)
         one = f"map {channel + 1} of {len(stop.before)}" if len(stop.before) > 1 else "one map"
@@ -88,38 +88,38 @@ def frame(window: tuple[int, int, int, int] | None, shape: tuple[int, ...]) -> h
     return html.I(style={k: f"{100 * v:.3f}%" for k, v in zip(("left", "top", "width", "height"), places, strict=True)})
 
 
-def said(value: float, digits: int = 2) -> str:
+def decimal(value: float, digits: int = 2) -> str:
     """'−0.31', with a true minus; '0' for nothing."""
     text = f"{value:.{digits}f}"
     return ("0" if float(text) == 0 else text).replace("-", "−")
 
 
-def explained(stop: Any, found: Any, spot: Spot, mode: str) -> list:
+def explained(stop: Any, arithmetic: Any, spot: Spot, mode: str) -> list:
     """How the number came about, in numbers that add up."""
-    value = html.B(said(found.value, 3))
-    match type(found).__name__:
+    value = html.B(decimal(arithmetic.value, 3))
+    match type(arithmetic).__name__:
         case "Products":
-            return products(found, mode)
+            return products(arithmetic, mode)
         case "Largest":
-            most = float(np.nanmax(np.abs(found.inputs)))
-            grid = numbers(found.inputs, most, mode, "the square it looks at")
+            most = float(np.nanmax(np.abs(arithmetic.inputs)))
+            grid = numbers(arithmetic.inputs, most, mode, "the square it looks at")
             return [html.Div([grid, html.Span("largest", className="arrow"), html.P(value)], className="parts")]
         case "Scaled":
             line = (
-                f"({said(found.given, 3)} − {said(found.mean, 3)}) ÷ {said(found.spread, 3)} × {said(found.gain, 3)} "
-                f"+ {said(found.offset, 3)} = "
+                f"({decimal(arithmetic.given, 3)} − {decimal(arithmetic.mean, 3)}) ÷ {decimal(arithmetic.spread, 3)} "
+                f"× {decimal(arithmetic.gain, 3)} + {decimal(arithmetic.offset, 3)} = "
             )
             names = "(given − mean) ÷ spread × gain + offset; mean and spread are of the training pictures"
             return [html.P([line, value], className="sum"), html.P(names, className="faint small")]
         case "Added":
-            first, second = (came(name) for name in found.names)
-            total = found.first + found.second
-            line = f"{said(found.first, 3)} ({first}) + {said(found.second, 3)} ({second}) = "
-            if found.bent and total < 0:
-                return [html.P([line, said(total, 3), ", below zero, so ", value], className="sum")]
+            first, second = (came(name) for name in arithmetic.names)
+            total = arithmetic.first + arithmetic.second
+            line = f"{decimal(arithmetic.first, 3)} ({first}) + {decimal(arithmetic.second, 3)} ({second}) = "
+            if arithmetic.bent and total < 0:
+                return [html.P([line, decimal(total, 3), ", below zero, so ", value], className="sum")]
             return [html.P([line, value], className="sum")]
         case "Bent":
-            return [html.P([f"{stop.kind}({said(found.given, 3)}) = ", value], className="sum")]
+            return [html.P([f"{stop.kind}({decimal(arithmetic.given, 3)}) = ", value], className="sum")]
         case _:
             why = (
                 "Attention: every patch looked at every other, so no window says where this number came from."
@@ -134,26 +134,28 @@ def came(name: str) -> str:
     return f"its {name.split('.', 2)[2]}" if name else "what came in"
 
 
-def products(found: Any, mode: str) -> list:
+def products(arithmetic: Any, mode: str) -> list:
     """One convolution at one place: a map's window times its weights, the sums of all maps, the bias, the total."""
-    order = np.argsort(-np.abs(found.parts), kind="stable")
+    order = np.argsort(-np.abs(arithmetic.parts), kind="stable")
     first = int(order[0])
-    inputs, weights = found.inputs[first], found.weights[first]
+    inputs, weights = arithmetic.inputs[first], arithmetic.weights[first]
     grids = [
-        numbers(inputs, float(np.abs(inputs).max()), mode, f"window of map {found.channels[first] + 1}"),
+        numbers(inputs, float(np.abs(inputs).max()), mode, f"window of map {arithmetic.channels[first] + 1}"),
         html.Span("×", className="arrow", **{"aria-hidden": "true"}),
         numbers(weights, float(np.abs(weights).max()), mode, "its weights"),
         html.Span("=", className="arrow", **{"aria-hidden": "true"}),
         html.P(
-            [html.B(said(float(found.parts[first]), 3)), html.Small(f"{inputs.size} products, added up")],
+            [html.B(decimal(float(arithmetic.parts[first]), 3)), html.Small(f"{inputs.size} products, added up")],
             className="part",
         ),
     ]
-    rows = [(f"map {found.channels[i] + 1}", float(found.parts[i])) for i in order[:LARGEST]]
+    rows = [(f"map {arithmetic.channels[i] + 1}", float(arithmetic.parts[i])) for i in order[:LARGEST]]
     rest = order[LARGEST:]
     if len(rest):
-        rows.append((f"the other {len(rest)}" if len(rest) > 1 else "the other one", float(found.parts[rest].sum())))
-    rows.append(("bias", found.bias))
+        rows.append(
+            (f"the other {len(rest)}" if len(rest) > 1 else "the other one", float(arithmetic.parts[rest].sum()))
+        )
+    rows.append(("bias", arithmetic.bias))
     most = max(max(abs(amount) for _, amount in rows), 1e-12)
     lines = [
         html.Li(
@@ -163,12 +165,12 @@ def products(found: Any, mode: str) -> list:
                     html.I(className="less" if amount < 0 else "", style={"width": f"{100 * abs(amount) / most:.1f}%"}),
                     className="track",
                 ),
-                html.Span(said(amount, 3)),
+                html.Span(decimal(amount, 3)),
             ]
         )
         for name, amount in rows
     ]
-    total = html.Li([html.B("together"), html.Span(), html.B(said(found.value, 3))], className="total")
+    total = html.Li([html.B("together"), html.Span(), html.B(decimal(arithmetic.value, 3))], className="total")
     return [html.Div(grids, className="parts"), html.Ul([*lines, total], className="walk-parts")]
 
 
@@ -181,5 +183,5 @@ def numbers(values: np.ndarray, most: float, mode: str, caption: str) -> html.Fi
             cells.append(html.Span(""))
             continue
         colour = theme.ramp(stops, 0.5 + 0.5 * float(value) / most if most else 0.5)
-        cells.append(html.Span(said(float(value)), style={"background": colour, "color": theme.ink_on(colour)}))
+        cells.append(html.Span(decimal(float(value)), style={"background": colour, "color": theme.ink_on(colour)}))
     return html.Figure([html.Div(cells, className="numgrid", style={"--n": values.shape[1]}), html.Figcaption(caption)])

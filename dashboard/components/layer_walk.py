@@ -207,8 +207,8 @@ def register(app: Dash, services: Services, id: str, given: Input, subject: Call
         State(f"{id}-drawn", "data"),
         prevent_initial_call=True,
     )
-    def draw_walk(said: Any, stop: Any, channel: Any, drawn: Any):
-        who = subject(said)
+    def draw_walk(source: Any, stop: Any, channel: Any, drawn: Any):
+        who = subject(source)
         walked = services.explainer.walk(who.run.run_id, who.image)
         if not walked:
             raise Missing(
@@ -251,10 +251,10 @@ def register(app: Dash, services: Services, id: str, given: Input, subject: Call
         State(f"{id}-asked", "data"),
         prevent_initial_call=True,
     )
-    def draw_sum(drawn: Any, at: Any, mode: Any, said: Any):
+    def draw_sum(drawn: Any, at: Any, mode: Any, source: Any):
         if not isinstance(drawn, dict):
             raise PreventUpdate
-        who = subject(said)
+        who = subject(source)
         walked = services.explainer.walk(who.run.run_id, who.image)
         place = number(drawn.get("stop"), len(walked) - 1, 0)
         maps = walked[place].maps
@@ -262,9 +262,9 @@ def register(app: Dash, services: Services, id: str, given: Input, subject: Call
         pointed = at if isinstance(at, dict) and at.get("of") == drawn.get("of") else drawn
         row = number(pointed.get("row"), maps.shape[1] - 1, 0)
         column = number(pointed.get("column"), maps.shape[2] - 1, 0)
-        found = services.explainer.arithmetic(who.run.run_id, who.image, place, channel, row, column)
+        arithmetic = services.explainer.arithmetic(who.run.run_id, who.image, place, channel, row, column)
         spot = Spot(channel, row, column)
         return (
-            pair(walked[place], found, spot, str(drawn.get("of")), f"{id}-at"),
-            explained(walked[place], found, spot, theme.mode_of(mode)),
+            pair(walked[place], arithmetic, spot, str(drawn.get("of")), f"{id}-at"),
+            explained(walked[place], arithmetic, spot, theme.mode_of(mode)),
         )

@@ -27,7 +27,7 @@ NEAR = """(id) => {
     return dash_clientside.no_update;
 }"""
 
-ASKED = """(near, search, before) => {
+SEARCH_WHEN_NEAR = """(near, search, before) => {
     const now = near ? search || '' : null;
     return now === null || now === before ? dash_clientside.no_update : now;
 }"""
@@ -38,11 +38,11 @@ def layout(id: str) -> list[dcc.Store]:
     return [dcc.Store(id=id), dcc.Store(id=f"{id}-seen")]
 
 
-def read(asked: Any) -> Selection:
+def read(search: Any) -> Selection:
     """What the store holds; raises PreventUpdate while it is empty."""
-    if not isinstance(asked, str):
+    if not isinstance(search, str):
         raise PreventUpdate
-    return Selection.parse(asked)
+    return Selection.parse(search)
 
 
 def watch(app: Dash, store: str, element: str, *, pixels: int = 160) -> None:
@@ -55,5 +55,5 @@ def register(app: Dash, id: str, element: str) -> None:
     """Watch an element; panels of it have Input(id, "data")."""
     watch(app, f"{id}-seen", element)
     app.clientside_callback(
-        ASKED, Output(id, "data"), Input(f"{id}-seen", "data"), Input("url", "search"), State(id, "data")
+        SEARCH_WHEN_NEAR, Output(id, "data"), Input(f"{id}-seen", "data"), Input("url", "search"), State(id, "data")
     )

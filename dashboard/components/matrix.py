@@ -17,8 +17,8 @@ from dashboard.figures import confusion as figure
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import OUTCOMES
 
-TOP = 11  # lines of a list beside ten rows
-LONGEST = 7_800  # characters of an address that Selection still reads
+PAIRS_LISTED = 11  # lines of a list beside ten rows
+MAX_QUERY_LENGTH = 7_800  # characters of an address that Selection still reads
 Members = Mapping[str, tuple[str, ...]]  # the classes behind a row that stands for several; other names are classes
 
 
@@ -230,13 +230,13 @@ def table(
     for i, truth in enumerate(classes):
         line: list = [html.Span(truth, className="head-t", title=truth)]
         for j, guess in enumerate(classes):
-            text, said = cell(i, j)
+            text, label = cell(i, j)
             line.append(
                 html.Button(
                     text or "0",
                     type="button",
                     className="" if text else "zero",
-                    **link(selection, truth, guess, said, members=members, contrast=contrast),
+                    **link(selection, truth, guess, label, members=members, contrast=contrast),
                 )
             )
         rows.append(html.Div([*line, html.Span(right[i], className="mg")] if right else line, className="row-t"))
@@ -249,7 +249,7 @@ def link(
     selection: Selection,
     truth: str,
     guess: str,
-    said: str | None = None,
+    label: str | None = None,
     *,
     members: Members | None = None,
     contrast: bool = False,
@@ -257,13 +257,13 @@ def link(
     """The attributes of a button that chooses a cell; contrast: and that holds it against the chosen one."""
     many = members or {}
     rows, columns = many.get(truth, (truth,)), many.get(guess, (guess,))
-    more = {"aria-label": said} if said else {}
+    more = {"aria-label": label} if label else {}
     if contrast and truth not in many and guess not in many:
         more["data-contrast"] = selection.beside(truth, guess).query()
         more["data-held"] = str(selection.contrast == f"{truth}~{guess}").lower()
     search = selection.cell(rows, columns).query()
     return {
-        "data-search": search if len(search) < LONGEST else selection.query(),
+        "data-search": search if len(search) < MAX_QUERY_LENGTH else selection.query(),
         "data-add": selection.cell(rows, columns, add=True).query(),
         "aria-pressed": str(selection.true == rows and selection.pred == columns).lower(),
         **more,

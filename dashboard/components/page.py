@@ -131,14 +131,14 @@ class Page:
         return merged([module.TABLES for module, _ in panels(self.rows) if hasattr(module, "TABLES")])
 
     def _actions(self, services: Services, selection: Selection) -> list:
-        found: list = [html.Div(id=f"{self.name}-split")] if self.split else []
-        found += self.actions(services, selection) if self.actions is not None else []
+        elements: list = [html.Div(id=f"{self.name}-split")] if self.split else []
+        elements += self.actions(services, selection) if self.actions is not None else []
         if self.report is not None and SELECTION not in flat(self.rows):  # whose bar has the link
-            found.append(report_link(self.name))
+            elements.append(report_link(self.name))
         if self.copy:
             words = [icon("link"), html.Span("Copy link")]
-            found.append(html.Button(words, type="button", className="btn-ff", **{"data-copy": ""}))
-        return [*found, html.Div(id=f"{self.name}-export")] if self.export else found
+            elements.append(html.Button(words, type="button", className="btn-ff", **{"data-copy": ""}))
+        return [*elements, html.Div(id=f"{self.name}-export")] if self.export else elements
 
     def _register_head(self, app: Dash, services: Services, about: Callable[[Services, Selection], Any]) -> None:
         names = ["about", *(["split"] if self.split else []), *(["export"] if self.export else [])]
@@ -157,11 +157,11 @@ class Page:
 
 def merged(tables: Sequence[Mapping[str, Builder]]) -> dict[str, Builder]:
     """All of them as one. Raises ValueError where two panels give different tables the same name."""
-    found: dict[str, Builder] = {}
+    builders: dict[str, Builder] = {}
     for noun, builder in (one for each in tables for one in each.items()):
-        if found.setdefault(noun, builder) is not builder:
+        if builders.setdefault(noun, builder) is not builder:
             raise ValueError(f"two panels have a table {noun!r}")
-    return found
+    return builders
 
 
 def placed(entry: Entry, services: Services, selection: Selection) -> list:

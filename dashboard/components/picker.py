@@ -36,6 +36,6 @@ def heading(dataset: Mapping[str, Any]) -> str:
 
 def together(options: Iterable[Option], *, first: str = "") -> list[Option]:
     """Those of a group side by side, groups as they come, what is broken last. first: begins."""
-    found = list(options)
-    order = [first, *dict.fromkeys(one["group"] for one in found if one["group"] != BROKEN), BROKEN]
-    return sorted(found, key=lambda one: order.index(one["group"]))
+    entries = list(options)
+    order = [first, *dict.fromkeys(one["group"] for one in entries if one["group"] != BROKEN), BROKEN]
+    return sorted(entries, key=lambda one: order.index(one["group"]))

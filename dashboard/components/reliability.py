@@ -45,25 +45,25 @@ def draw(run: RunData, selection: Selection, mode: str) -> tuple[dict[str, Any],
         after, why = None, missing
     low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
     figure = figures.reliability(table, low, high, after=after, chosen=selection.conf, mode=mode)
-    found = [
+    strips = [
         html.Div([html.I(className="mk"), "images, as it says (uncalibrated)"], className="cap"),
         row(table, selection, "conf", "Images by confidence", "sure"),
     ]
     if after is not None:
-        found += [
+        strips += [
             html.Div([html.I(className="mk open"), "images, calibrated (temperature scaling)"], className="cap"),
             row(after, selection, "tempered", "Images by scaled confidence", "sure after scaling"),
         ]
-        return figure, found, errors(run, selection, rows)
+        return figure, strips, errors(run, selection, rows)
     words = [html.P(f"{why} Temperature scaling needs it:", className="faint small")]
-    return figure, found, [*errors(run, selection, rows), *words, html.Code(getattr(why, "command", ""))]
+    return figure, strips, [*errors(run, selection, rows), *words, html.Code(getattr(why, "command", ""))]
 
 
 def counts(run: RunData, selection: Selection, field: str) -> pd.DataFrame:
     """The bins of confidence.bins. field: conf or tempered. Raises Missing, Broken."""
     predictions, rows = run.predictions(selection.split), confidence.counted(run, selection)
-    said = predictions.confidence if field == "conf" else run.tempered(selection.split)
-    return confidence.bins(said[rows], predictions.right[rows])
+    confidences = predictions.confidence if field == "conf" else run.tempered(selection.split)
+    return confidence.bins(confidences[rows], predictions.right[rows])
 
 
 def row(table: pd.DataFrame, selection: Selection, field: str, label: str, words: str) -> html.Div:
@@ -84,7 +84,7 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     whole = len(rows) == len(run.predictions(selection.split).ids)
     values = confidence.miscalibration(run, selection.split, rows)
     known: dict[tuple[str, str], tuple[float, float]] = {}
-    said = f"{len(rows):,} {selection.split} images, 15 bins."
+    basis = f"{len(rows):,} {selection.split} images, 15 bins."
     temperature = None
     if "temperature" in values:
         noun = run.calibration()
@@ -104,7 +104,7 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
             value = html.B(f"{factor * values[scaling][metric]:.{digits}f}{unit}")
             cells.append(html.Td([value, html.Span(doubt, className="faint")], className="r"))
         lines.append(html.Tr([html.Td(name), *cells]))
-    found: list = [
+    elements: list = [
         html.Div(
             html.Table(html.Tbody(lines)),
             className="tablewrap",
@@ -122,30 +122,30 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
             if t < 0.98
             else "about as sure as it should be (calibrated)"
         )
-        found.append(
+        elements.append(
             html.P(
                 [
                     html.B(f"Temperature {t:.3f}"),
                     f" ({temperature.low:.3f} – {temperature.high:.3f}), fitted on {int(temperature.n):,} validation "
-                    f"images: it is {mood}. {said}",
+                    f"images: it is {mood}. {basis}",
                 ],
                 className="faint small",
             )
         )
     else:
-        found.append(html.P(said, className="faint small"))
-    return found
+        elements.append(html.P(basis, className="faint small"))
+    return elements
 
 
 def register(app: Dash, services: Services, id: str) -> None:
     """A click on a bin or a dot opens its images; on a bin that holds none, nothing."""
 
     def choose(selection: Selection, click: object, _: clicks.Keys) -> Selection | None:
-        found = clicked(click)
-        if found is None:
+        target = clicked(click)
+        if target is None:
             return None
-        field, k = found
-        run = services.store.shown(selection.run).asked(selection)
+        field, k = target
+        run = services.store.shown(selection.run).for_selection(selection)
         kept = bins.is_bin(getattr(selection, field), k, BINS) or counts(run, selection, field)["n"].iloc[k]
         return opened(selection, field, k) if kept else None
 
@@ -166,11 +166,11 @@ def clicked(click: Any) -> tuple[str, int] | None:
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """One row a bin of the confidence, and of the scaled one where there is a temperature; as the panel counts them."""
     predictions, at = run.predictions(selection.split), confidence.counted(run, selection)
-    said = {"none": predictions.confidence}
+    confidences = {"none": predictions.confidence}
     if "calibration" in run.manifest["nouns"]:
-        said["temperature"] = run.tempered(selection.split)
+        confidences["temperature"] = run.tempered(selection.split)
     rows = []
-    for scaling, values in said.items():
+    for scaling, values in confidences.items():
         table = confidence.bins(values[at], predictions.right[at])
         low, high = wilson(table["right"].to_numpy(), table["n"].to_numpy())
         for (a, b, n, right, c), x, y in zip(table.itertuples(index=False), low, high, strict=True):

@@ -28,9 +28,9 @@ WALK = "sample-drawer-layers"
 EVIDENCE = "sample-drawer-evidence"
 EVIDENCE_FACE = "sample-drawer-evidence-face"
 ALREADY_SHOWN = ("/prediction", "/review", "/robustness")  # pages that show the sample themselves
-ASKED = "sample-drawer-asked"  # dcc.Store: the address whose sample is shown, "" while the drawer is closed
+SAMPLE_SEARCH = "sample-drawer-asked"  # dcc.Store: the address whose sample is shown, "" while the drawer is closed
 ELSEWHERE = "sample-drawer-elsewhere"  # dcc.Store: pages that show the sample themselves
-SHOWN = "sample-drawer-shown"  # dcc.Store: the maps' address without their queries, and the classes asked about
+MAP_ADDRESSES = "sample-drawer-shown"  # dcc.Store: the maps' address without their queries, and the classes asked about
 SETTLED = 250  # ms on one sample before the slower maps are asked for, so that walking through samples stays quick
 
 
@@ -48,8 +48,8 @@ def layout() -> html.Aside:
             slot(FACE),
             html.Div(body(), id=BODY, className="body", tabIndex="0", role="group", **{"aria-label": "Sample details"}),
             html.Footer(id="sample-drawer-foot"),
-            dcc.Store(id=SHOWN),
-            dcc.Store(id=ASKED, data=""),
+            dcc.Store(id=MAP_ADDRESSES),
+            dcc.Store(id=SAMPLE_SEARCH, data=""),
             dcc.Store(id=ELSEWHERE, data=list(ALREADY_SHOWN)),
         ],
         id=DRAWER,
@@ -98,11 +98,11 @@ def register(app: Dash, services: Services) -> None:
         }""",
         Output(DRAWER, "className"),
         Output(BODY, "tabIndex"),
-        Output(ASKED, "data"),
+        Output(SAMPLE_SEARCH, "data"),
         Input("url", "search"),
         Input("url", "pathname"),
         State(ELSEWHERE, "data"),
-        State(ASKED, "data"),
+        State(SAMPLE_SEARCH, "data"),
     )
 
     @panel_callback(
@@ -126,8 +126,8 @@ def register(app: Dash, services: Services) -> None:
         Output(f"{WHY}-note", "children"),
         Output(f"{WHY}-layer", "options"),
         Output(f"{WHY}-layer", "value"),
-        Output(SHOWN, "data"),
-        Input(ASKED, "data"),
+        Output(MAP_ADDRESSES, "data"),
+        Input(SAMPLE_SEARCH, "data"),
         State("url", "pathname"),
         State(f"{WHY}-layer", "value"),
     )
@@ -157,14 +157,14 @@ def register(app: Dash, services: Services) -> None:
             }
             window.setTimeout(() => put(shown.maps.filter(cam)), 0);
         }""".replace("SETTLED", str(SETTLED)),
-        Input(SHOWN, "data"),
+        Input(MAP_ADDRESSES, "data"),
         Input(f"{WHY}-layer", "value"),
         prevent_initial_call=True,
     )
     explanations.register(app, WHY)
-    walk.register(app, services, WALK, Input(ASKED, "data"), lambda search: subject(services, search))
+    walk.register(app, services, WALK, Input(SAMPLE_SEARCH, "data"), lambda search: subject(services, search))
 
-    @panel_callback(app, EVIDENCE_FACE, plain.children(EVIDENCE), Input(ASKED, "data"))
+    @panel_callback(app, EVIDENCE_FACE, plain.children(EVIDENCE), Input(SAMPLE_SEARCH, "data"))
     def draw_evidence(search: str | None):
         selection = Selection.parse(search)
         if selection.sample is None:
@@ -184,20 +184,20 @@ def subject(services: Services, search: object) -> walk.Subject:
 def proof(services: Services, selection: Selection) -> list:
     """How usual the sample is, the nearest of the class that came second, and pictures that are nearly the same."""
     assert selection.sample is not None
-    run = services.store.shown(selection.run).asked(selection)
+    run = services.store.shown(selection.run).for_selection(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
-    found = services.ood.familiarity(
+    familiarity = services.ood.familiarity(
         run.run_id,
         run.picture(selection.split, selection.sample),
         itself=selection.sample if selection.split == "reference" else None,
         rival=second.id,
     )
     return [
-        *evidence.rival(run, found, second.id, second.role),
+        *evidence.rival(run, familiarity, second.id, second.role),
         *evidence.twins(run, selection.split, selection.sample),
-        html.Div(evidence.meter(found), className="unusual"),
+        html.Div(evidence.meter(familiarity), className="unusual"),
     ]
 
 
@@ -210,7 +210,8 @@ def sample(
     """
     assert selection.sample is not None
     shown_run = services.store.shown(selection.run)
-    run = shown_run.reviewed(selection.labels) if pair else shown_run.asked(selection)  # two runs have no common epoch
+    # two runs have no common epoch
+    run = shown_run.reviewed(selection.labels) if pair else shown_run.for_selection(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     guess, label = int(predictions.predicted[row]), int(predictions.labels[row])
@@ -218,13 +219,13 @@ def sample(
     right = guess == label
     height, width, _ = run.pictures(selection.split).images.shape[1:]
     where = single_url(run.picture_set, selection.split, selection.sample)
-    said = f"Predicted by {run.title}" if pair else "Predicted"
-    said += "" if run.epoch is None or selection.split == "reference" else f" after epoch {run.epoch}"
-    said += ", with its confidence (uncalibrated)"
+    heading = f"Predicted by {run.title}" if pair else "Predicted"
+    heading += "" if run.epoch is None or selection.split == "reference" else f" after epoch {run.epoch}"
+    heading += ", with its confidence (uncalibrated)"
     verdict = [
         html.Div(
             [
-                html.P(said, className="quiet small"),
+                html.P(heading, className="quiet small"),
                 html.H2([run.classes[guess], " ", html.Span(f"{100 * probabilities[guess]:.1f} %")]),
                 html.P(
                     [
@@ -247,7 +248,7 @@ def sample(
     ]
     layers = run.manifest.get("layers", [])
     options = explanations.places(layers)
-    asked = explanations.targets(probabilities, run.classes, label)
+    targets = explanations.targets(probabilities, run.classes, label)
     shown = {
         "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png?v={run.picture_set[1]}",
         "cam": len(options) > 1,
@@ -258,7 +259,7 @@ def sample(
                 "way": way,
                 "alt": explanations.alt(way, target),
             }
-            for row, target in enumerate(asked)
+            for row, target in enumerate(targets)
             for way in explanations.METHODS
         ],
     }
@@ -278,7 +279,7 @@ def sample(
         neighbours,
         foot,
         tags(run, selection),
-        *(explanations.line(target) for target in asked),
+        *(explanations.line(target) for target in targets),
         explanations.over(where, height, width),
         note,
         options,
@@ -296,13 +297,13 @@ def second(pair: RunPair, selection: Selection) -> html.P:
         return html.P(f"{pair.b.title} does not know this image.", className="quiet")
     words = f"{pair.b.classes[predictions.predicted[row]]} {100 * predictions.confidence[row]:.1f} %"
     there = selection.swapped(pair.a.run_id, pair.b.run_id).with_(sample=selection.sample).query()
-    said = [f"{pair.b.title} says ", html.B(words), f", {'right' if predictions.right[row] else 'wrong'}. "]
-    return html.P([*said, button("Its side", kind="ghost", small=True, search=there)], className="quiet")
+    sentence = [f"{pair.b.title} says ", html.B(words), f", {'right' if predictions.right[row] else 'wrong'}. "]
+    return html.P([*sentence, button("Its side", kind="ghost", small=True, search=there)], className="quiet")
 
 
 def tags(run: RunData, selection: Selection) -> html.Ul | html.P:
     """The sample's failure modes, each a chip that selects all of its kind, with what to do next."""
-    found = []
+    modes = []
     for key, tag in TAGS.items():
         try:
             ids = run.tagged(selection.split, key, selection.against)
@@ -320,13 +321,13 @@ def tags(run: RunData, selection: Selection) -> html.Ul | html.P:
                     "aria-label": f"Select all images with the tag {tag.title}: {tag.means}",
                 },
             )
-            found.append(html.Li([chip, html.Span(tag.do, className="quiet small")]))
+            modes.append(html.Li([chip, html.Span(tag.do, className="quiet small")]))
     whose = "" if run.epoch is None else " of the kept network"  # modes are of a run, not of one of its epochs
-    if not found:
+    if not modes:
         return html.P(f"No failure mode{whose} is known of it.", className="faint small")
     if whose:
-        found.insert(0, html.Li(f"Failure modes{whose}:", className="quiet small"))
-    return html.Ul(found, className="modes-of", **{"aria-label": f"Failure modes{whose}"})
+        modes.insert(0, html.Li(f"Failure modes{whose}:", className="quiet small"))
+    return html.Ul(modes, className="modes-of", **{"aria-label": f"Failure modes{whose}"})
 
 
 def place(selection: Selection, ids: list[int]) -> tuple[list, list]:

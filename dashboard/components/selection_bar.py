@@ -72,7 +72,7 @@ def register(app: Dash, services: Services) -> None:
             pair = services.store.compare(selection)
             run, mask, say = pair.a, pair.mask(selection.differing()), terms(pair.a.title, pair.b.title, paired=True)
         else:
-            run = services.store.shown(selection.run).asked(selection)
+            run = services.store.shown(selection.run).for_selection(selection)
             mask, say = run.mask(selection), Terms()
             if selection.bucket:
                 say = terms(run.title, services.store.other(run, selection.against).title, paired=False)
@@ -85,11 +85,11 @@ def register(app: Dash, services: Services) -> None:
         if selection.narrowed:
             ways.append(button("Clear", kind="ghost", small=True, search=selection.clear().query()))
         first = words(n, total)
-        said = [first] if isinstance(first, str) else [*first]
+        sentence = [first] if isinstance(first, str) else [*first]
         cell = len(selection.true) == len(selection.pred) == 1  # right or wrong together
         if path not in PAIRED and n and len(selection.outcomes) != 1 and not cell:
-            said.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
-        return str(n), said, [*chips(run, selection, say), add_filter(run, selection, say)], ways
+            sentence.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
+        return str(n), sentence, [*chips(run, selection, say), add_filter(run, selection, say)], ways
 
 
 def files(selection: Selection, *, paired: bool) -> list:
@@ -116,51 +116,51 @@ def right(hits: int, n: int) -> html.Span:
 
 def chips(run: RunData, selection: Selection, say: Terms) -> list:
     """One chip a value; clicking it takes the value away."""
-    found = []
+    items = []
     for name, title in (("true", "true"), ("pred", say.pred)):
         for value in getattr(selection, name):
             mark = dot(run.classes.index(value)) if value in run.classes else None
             rest = tuple(v for v in getattr(selection, name) if v != value)
-            found.append(chip(title, value, selection.with_(**{name: rest}), mark))
+            items.append(chip(title, value, selection.with_(**{name: rest}), mark))
     if not selection.narrowed and say.paired:
-        found.append(chip("right", "one alone", selection.with_(bucket=BUCKETS)))
+        items.append(chip("right", "one alone", selection.with_(bucket=BUCKETS)))
     elif not selection.narrowed:
-        found.append(chip("outcome", "wrong", selection.with_(outcome=OUTCOMES)))
+        items.append(chip("outcome", "wrong", selection.with_(outcome=OUTCOMES)))
     elif len(selection.outcome) == len(OUTCOMES):
-        found.append(chip(say.outcome, "wrong or right", selection.with_(outcome=())))
+        items.append(chip(say.outcome, "wrong or right", selection.with_(outcome=())))
     else:
-        found += [chip(say.outcome, value, without_outcome(selection)) for value in selection.outcome]
+        items += [chip(say.outcome, value, without_outcome(selection)) for value in selection.outcome]
     if len(selection.bucket) == len(BUCKETS):
-        found.append(chip("right", "any or none", selection.with_(bucket=())))
+        items.append(chip("right", "any or none", selection.with_(bucket=())))
     else:
         for value in selection.bucket:
             rest = tuple(v for v in selection.bucket if v != value)
-            found.append(chip("right", say.buckets[BUCKETS.index(value)], selection.with_(bucket=rest)))
+            items.append(chip("right", say.buckets[BUCKETS.index(value)], selection.with_(bucket=rest)))
     if selection.conf:
         low, high = selection.conf
-        found.append(chip(say.conf, f"{short(low)} – {short(high)}", selection.with_(conf=None)))
+        items.append(chip(say.conf, f"{short(low)} – {short(high)}", selection.with_(conf=None)))
     if selection.tempered:
         low, high = selection.tempered
-        found.append(chip(f"scaled {say.conf}", f"{short(low)} – {short(high)}", selection.with_(tempered=None)))
+        items.append(chip(f"scaled {say.conf}", f"{short(low)} – {short(high)}", selection.with_(tempered=None)))
     if selection.reject:
-        found.append(chip("answered from", f"{100 * selection.reject:g} %", selection.with_(reject=None)))
+        items.append(chip("answered from", f"{100 * selection.reject:g} %", selection.with_(reject=None)))
     for name in ("tag", "slice"):
         for value in getattr(selection, name):
             rest = tuple(v for v in getattr(selection, name) if v != value)
             known = TAGS.get(value) if name == "tag" else None
             words = run.slice_name(value) if name == "slice" else known.title if known else value
-            found.append(chip(name, words, selection.with_(**{name: rest}), means=known.means if known else ""))
+            items.append(chip(name, words, selection.with_(**{name: rest}), means=known.means if known else ""))
     if selection.lasso:
         plot = selection.lasso.plot.replace("-", " ")
-        found.append(chip("lasso", f"on the {plot}", selection.with_(lasso=None)))
+        items.append(chip("lasso", f"on the {plot}", selection.with_(lasso=None)))
     if selection.ids:
         n = len(selection.ids)
-        found.append(chip("ids", f"{n} image{'' if n == 1 else 's'}", selection.with_(ids=())))
+        items.append(chip("ids", f"{n} image{'' if n == 1 else 's'}", selection.with_(ids=())))
     if run.epoch is not None:
-        found.append(chip("as answered after epoch", str(run.epoch), selection.with_(epoch=None)))
+        items.append(chip("as answered after epoch", str(run.epoch), selection.with_(epoch=None)))
     if selection.labels:
-        found.append(chip("labels", f"as {selection.labels}", selection.with_(labels=None)))
-    return found
+        items.append(chip("labels", f"as {selection.labels}", selection.with_(labels=None)))
+    return items
 
 
 def short(share: float) -> str:

@@ -35,11 +35,11 @@ def gallery(run: RunData, selection: Selection, ids: Sequence[int], captions: Se
             **{
                 "data-sample": str(example),
                 "data-search": selection.with_(sample=example).query(),
-                "aria-label": f"Image {example}: {said}",
+                "aria-label": f"Image {example}: {label}",
                 "aria-current": str(selection.sample == example).lower(),
             },
         )
-        for place, (example, (lines, said)) in enumerate(zip(ids, captions, strict=True))
+        for place, (example, (lines, label)) in enumerate(zip(ids, captions, strict=True))
     ]
 
 

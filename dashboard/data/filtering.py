@@ -139,12 +139,12 @@ class RunFilters(RunReaders):
             names = self._noun("slices", lambda: self._run.table("slices"))
         except (Missing, Broken):
             return key
-        found = names.loc[names["slice"] == key, "name"]
-        return str(found.iloc[0]) if len(found) else key
+        matches = names.loc[names["slice"] == key, "name"]
+        return str(matches.iloc[0]) if len(matches) else key
 
-    def _any(self, found: Iterable[np.ndarray]) -> np.ndarray:
+    def _any(self, matches: Iterable[np.ndarray]) -> np.ndarray:
         """int32, ascending: the ids of any of these."""
-        return np.unique(np.concatenate([*found, np.zeros(0, np.int32)]))
+        return np.unique(np.concatenate([*matches, np.zeros(0, np.int32)]))
 
     def groups(self, noun: str, split: str) -> dict[str, np.ndarray]:
         """tag or slice → ids of its examples, int32, ascending. noun: tags or slice_members. Raises Missing, Broken."""

@@ -84,7 +84,7 @@ class RunReaders:
             return self
         return self._view(self.epoch, self.store.current_labels(self.dataset["name"]))
 
-    def asked(self, selection: Selection) -> Self:
+    def for_selection(self, selection: Selection) -> Self:
         """The run after the epoch of the address and by the labels it asks for."""
         return self.during(selection.epoch).reviewed(selection.labels)
 
@@ -96,20 +96,20 @@ class RunReaders:
             raise Missing("The training of this run was not recorded, and cannot be afterwards.", command)
 
         def read() -> Recording:
-            found, predictions = self._run.arrays(noun), self._view().predictions(split)
-            if f"{split}_id" not in found:
+            arrays, predictions = self._run.arrays(noun), self._view().predictions(split)
+            if f"{split}_id" not in arrays:
                 raise Missing(f"What the run said of {split} while it learned was not recorded: choose test.")
-            order = np.argsort(found[f"{split}_id"], kind="stable")
-            if not np.array_equal(found[f"{split}_id"][order], predictions.ids):
+            order = np.argsort(arrays[f"{split}_id"], kind="stable")
+            if not np.array_equal(arrays[f"{split}_id"][order], predictions.ids):
                 raise Broken(f"epochs.npz of run {self.run_id} is of other images")
-            right = np.unpackbits(found[f"{split}_right"], axis=1, count=len(order)).astype(bool)
+            right = np.unpackbits(arrays[f"{split}_right"], axis=1, count=len(order)).astype(bool)
             return Recording(
-                found["epoch"],
-                found[f"{split}_probabilities"][:, order],
-                found["right_epoch"],
+                arrays["epoch"],
+                arrays[f"{split}_probabilities"][:, order],
+                arrays["right_epoch"],
                 right[:, order],
-                found[f"{split}_mean"][order],
-                found[f"{split}_spread"][order],
+                arrays[f"{split}_mean"][order],
+                arrays[f"{split}_spread"][order],
             )
 
         return self._noun(noun, read, split)

@@ -40,9 +40,11 @@ class RunData(RunFilters):
 
     def _counted(self, split: str) -> pd.DataFrame:
         """The scores of this epoch, by the labels that people decided on, as an evaluation counts them."""
-        found = self.predictions(split)
-        kept = found.kept
-        return split_metrics(split, found.labels[kept], found.probabilities[kept], self.manifest["config"]["seed"])
+        predictions = self.predictions(split)
+        kept = predictions.kept
+        return split_metrics(
+            split, predictions.labels[kept], predictions.probabilities[kept], self.manifest["config"]["seed"]
+        )
 
     def confusion(self, selection: Selection) -> np.ndarray:
         """int64 [C, C] under every chip but the matrix's own: true, pred and outcome. Kept: do not write to it.

@@ -121,13 +121,13 @@ class Store:
         rivals, marks = self.rivals(run), self.marks()
         if any(entry.run_id == against for entry, _ in rivals):
             return self.open(against)
-        found = [entry for entry, why in rivals if not why and not marks.of(entry.run_id).archived]
-        if not found:
+        candidates = [entry for entry, why in rivals if not why and not marks.of(entry.run_id).archived]
+        if not candidates:
             raise Missing(
                 f"No other run learned from {run.dataset['title']}, and a comparison needs two.",
                 f"python -m ml train --dataset {run.dataset['name']} --model compact_cnn --epochs 10",
             )
-        return self.open(max(found, key=_validated).run_id)
+        return self.open(max(candidates, key=_validated).run_id)
 
     def compare(self, selection: Selection) -> RunPair:
         """The run of the selection and the one it is against, on the images of the split that both know.
@@ -142,10 +142,10 @@ class Store:
         digests = [run.manifest["nouns"]["predictions"]["sha256"] for run in (a, b)]
         version = a.current_labels.version if a.current_labels else None
         key = ("pair", a.run_id, b.run_id, *digests, version, split)
-        found = self.keep(key, lambda: Alignment.of(split, a.predictions(split), b.predictions(split)))
-        if not found.n:
+        alignment = self.keep(key, lambda: Alignment.of(split, a.predictions(split), b.predictions(split)))
+        if not alignment.n:
             raise Missing(f"{a.title} and {b.title} cannot be compared: no {split} image is known to both.")
-        return RunPair(a=a, b=b, **vars(found))
+        return RunPair(a=a, b=b, **vars(alignment))
 
     def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """make() once per key; the least recently used goes first."""

@@ -12,7 +12,7 @@ from dashboard.analysis import label_review
 from dashboard.analysis.label_review import NOBODY, given
 from dashboard.data.run import RunData
 from dashboard.format.csv import guarded_cell, unguarded
-from dashboard.records.decisions import ACTIONS, BATCH, CLASS, EXCLUDED, SPLITS, WHO, CurrentLabels, Decision
+from dashboard.records.decisions import ACTIONS, BATCH_PATTERN, CLASS, EXCLUDED, SPLITS, WHO, CurrentLabels, Decision
 from dashboard.records.rows import Declined
 from dashboard.state.selection import Selection
 from ml.artifacts.schema import RUN_ID
@@ -123,6 +123,8 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
     row = {"dataset": cells["dataset"], "split": split, "example_id": int(example), "action": action}
     row |= {"before": before, "after": after, "who": who, "at": seconds, "run": made_by}
     own = (
-        cells["id"] if BATCH.fullmatch(cells["id"]) else hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()
+        cells["id"]
+        if BATCH_PATTERN.fullmatch(cells["id"])
+        else hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()
     )
     return row | {"id": own[:32]}

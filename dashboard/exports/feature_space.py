@@ -19,7 +19,7 @@ class Scene:
 
     def __init__(self, services: Services, search: str | None, colour: Any, mode: Any) -> None:
         self.selection = selection = Selection.parse(search)
-        self.run = run = services.store.shown(selection.run).asked(selection)
+        self.run = run = services.store.shown(selection.run).for_selection(selection)
         self.colour = colour if colour in figures.COLOUR_BY else "true"
         self.mode = theme.mode_of(mode)
         self.frame = run.projection(selection.split)

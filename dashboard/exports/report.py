@@ -70,12 +70,12 @@ def scores(run: RunData, split: str) -> list[tuple[str, str]]:
         table = run.scores(split)
     except (Missing, Broken):
         return []
-    found = []
+    lines = []
     for row in table[table["class"].isna()].itertuples():
         if row.metric in SCORES:
             ends = f" ({row.low:.4f} – {row.high:.4f})" if row.low == row.low else ""
-            found.append((SCORES[row.metric], f"{row.value:.4f}{ends}, n {row.n:,}"))
-    return found
+            lines.append((SCORES[row.metric], f"{row.value:.4f}{ends}, n {row.n:,}"))
+    return lines
 
 
 def matrix(run: RunData, selection: Selection) -> list[dict[str, Any]]:
@@ -129,10 +129,10 @@ def slices(run: RunData, split: str) -> list[dict[str, Any]]:
     try:
         table = run.slices(split).sort_values(["p_adjusted", "p"]).head(SLICES)
         predictions = run.predictions(split)
-        found = []
+        weakest = []
         for row in table.itertuples():
             members = np.flatnonzero(np.isin(predictions.ids, run.sliced(split, row.slice)) & ~predictions.right)
-            found.append(
+            weakest.append(
                 {
                     "name": run.slice_name(row.slice),
                     "rule": row.rule,
@@ -144,20 +144,20 @@ def slices(run: RunData, split: str) -> list[dict[str, Any]]:
             )
     except (Missing, Broken):
         return []
-    return found
+    return weakest
 
 
 def tags(run: RunData, selection: Selection, ids: np.ndarray) -> list[tuple[str, str, Proportion]]:
     """(failure mode, its definition, share of these images that have it); those that can be told. ids: int [n]"""
-    found = []
+    modes = []
     for key, tag in TAGS.items():
         try:
             having = int(np.isin(ids, run.tagged(selection.split, key, selection.against)).sum())
         except (Missing, Broken):
             continue
         if having:
-            found.append((tag.title, tag.means, Proportion(having, len(ids))))
-    return sorted(found, key=lambda row: -row[2].count)
+            modes.append((tag.title, tag.means, Proportion(having, len(ids))))
+    return sorted(modes, key=lambda row: -row[2].count)
 
 
 def against(services: Services, selection: Selection) -> str:
@@ -173,6 +173,6 @@ def against(services: Services, selection: Selection) -> str:
 def files(run: RunData) -> list[tuple[str, str]]:
     """(file, sha256) of weights, tables and the data set's own files."""
     manifest = run.manifest
-    found = [(manifest["weights"]["file"], manifest["weights"]["sha256"])]
-    found += [(noun["file"], noun["sha256"]) for _, noun in sorted(manifest["nouns"].items())]
-    return found + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]
+    digests = [(manifest["weights"]["file"], manifest["weights"]["sha256"])]
+    digests += [(noun["file"], noun["sha256"]) for _, noun in sorted(manifest["nouns"].items())]
+    return digests + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]

@@ -20,7 +20,7 @@ from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import SEVERITIES
 from ml.stats.failure_modes import TAGS
 
-SHOWN = 48  # pictures of a view
+IMAGES_SHOWN = 48  # pictures of a view
 PAIRS_SHOWN = 24  # of pictures before and after
 # how an address's parts are called; what is not here is not about which images are meant
 FIELDS = {
@@ -67,14 +67,14 @@ class Table:
 class View:
     """run, selection: whose matrix is counted, and under which filters; chosen: (what, value) of what narrows the view.
 
-    said: how many images it holds; ids: theirs, int [n], of the selection's split; legend: what stands under an image,
-    and in which order they come; notes: what has to be known of the numbers.
+    sentence: how many images it holds; ids: theirs, int [n], of the selection's split; legend: what stands under an
+    image, and in which order they come; notes: what has to be known of the numbers.
     """
 
     run: RunData
     selection: Selection
     chosen: Sequence[tuple[str, str]]
-    said: str
+    sentence: str
     ids: np.ndarray
     images: Sequence[Image]
     legend: str
@@ -84,24 +84,24 @@ class View:
 
 def selected(services: Services, selection: Selection) -> View:
     """The images of a selection. Raises Missing, Broken."""
-    run = services.store.shown(selection.run).asked(selection)
+    run = services.store.shown(selection.run).for_selection(selection)
     predictions, rows = run.predictions(selection.split), run.ordered(selection)
     share = Proportion(len(rows), int(predictions.kept.sum()))
     notes = [REVIEWED] if selection.labels else []
-    images = answered(run, selection, rows[:SHOWN])
+    images = answered(run, selection, rows[:IMAGES_SHOWN])
     legend = f"{first(images, rows)}, {ORDERS[selection.sort]}: guess and confidence, label, image id."
-    said = f"{share} of the split's images are in this view."
-    return View(run, selection, chosen(run, selection), said, predictions.ids[rows], images, legend, notes)
+    sentence = f"{share} of the split's images are in this view."
+    return View(run, selection, chosen(run, selection), sentence, predictions.ids[rows], images, legend, notes)
 
 
 def compared(services: Services, selection: Selection) -> View:
     """The images of a selection of two runs: without any filter, those that one alone has right."""
-    pair, asked = services.store.compare(selection), selection.differing().with_(epoch=None)
-    rows, run = pair.ordered(asked), pair.a
+    pair, scope = services.store.compare(selection), selection.differing().with_(epoch=None)
+    rows, run = pair.ordered(scope), pair.a
     other, names = pair.b.predictions(pair.split), pair.a.classes
     mine = pair.rows_a[rows]
     images = []
-    for image, row in zip(answered(run, asked, mine[:SHOWN]), pair.rows_b[rows].tolist(), strict=False):
+    for image, row in zip(answered(run, scope, mine[:IMAGES_SHOWN]), pair.rows_b[rows].tolist(), strict=False):
         words = f"B: {names[other.predicted[row]]} {100 * float(other.confidence[row]):.0f} %"
         images.append(replace(image, more=words))
     sort = {"confident": "furthest apart first", "unsure": "least confident first", "id": "by id"}[selection.sort]
@@ -132,9 +132,9 @@ def compared(services: Services, selection: Selection) -> View:
     notes = [comparison.verdict(pair).sentence(), f"Scores, matrix, classes and slices are those of {pair.a.title}."]
     notes += [REVIEWED] if selection.labels else []
     share = Proportion(len(rows), pair.n)
-    said = f"{share} of the images that both know are in this view."
-    ids, asked = pair.ids[rows], asked.with_(against=pair.b.run_id)
-    return View(run, asked, chosen(run, asked), said, ids, images, legend, notes, tables)
+    sentence = f"{share} of the images that both know are in this view."
+    ids, scope = pair.ids[rows], scope.with_(against=pair.b.run_id)
+    return View(run, scope, chosen(run, scope), sentence, ids, images, legend, notes, tables)
 
 
 def suspected(services: Services, selection: Selection) -> View:
@@ -142,43 +142,43 @@ def suspected(services: Services, selection: Selection) -> View:
     selection = selection.with_(labels=None, epoch=None)
     run = services.store.shown(selection.run)
     try:
-        found = label_review.queue(run, selection)
+        queue = label_review.queue(run, selection)
     except Missing as missing:
         return lacking(run, selection, missing)
     current_labels = services.decisions.current_labels(run.dataset["name"])
-    train, names = found.split == "train", run.classes
-    ids = found.ids[:SHOWN]
+    train, names = queue.split == "train", run.classes
+    ids = queue.ids[:IMAGES_SHOWN]
     if train:
         suspects = run.suspects()
         place = {int(example): row for row, example in enumerate(suspects["example_id"])}
         drawn = [pictures.inline_url(suspects["images"][place[int(example)]]) for example in ids]
     else:
-        drawn = strip(run, found.split, ids)
+        drawn = strip(run, queue.split, ids)
     images = []
     for row, example in enumerate(ids.tolist()):
-        decision = current_labels.of(found.split, example)
+        decision = current_labels.of(queue.split, example)
         images.append(
             Image(
-                example, drawn[row : row + 1], names[found.suggested[row]], "",
-                f"is labelled {names[found.labels[row]]}", None, decided(decision),
+                example, drawn[row : row + 1], names[queue.suggested[row]], "",
+                f"is labelled {names[queue.labels[row]]}", None, decided(decision),
             )
         )  # fmt: skip
-    done = sum(current_labels.of(found.split, int(example)) is not None for example in found.ids)
-    said = (
-        f"{found.suspected:,} labels of {found.examined:,} {found.split} images are suspected; {len(found.ids):,} of "
+    done = sum(current_labels.of(queue.split, int(example)) is not None for example in queue.ids)
+    sentence = (
+        f"{queue.suspected:,} labels of {queue.examined:,} {queue.split} images are suspected; {len(queue.ids):,} of "
         f"them are in this view, and of these {done:,} have been decided."
     )
     chips = [(what, value) for what, value in chosen(run, selection) if what != FIELDS["split"]]
     if not selection.narrowed:
         chips = [one for one in chips if one[0] != FIELDS["outcome"]]
-    legend = f"{first(images, found.ids)}, most suspect first: what a held-out network suggests, label, decision, id."
+    legend = f"{first(images, queue.ids)}, most suspect first: what a held-out network suggests, label, decision, id."
     notes = ["All that is counted below is as labelled, unless it says “as reviewed”."]
     if current_labels.problem:
         notes.append(current_labels.problem)
-    tables = [Table("As labelled, as reviewed", *reviewed(run, selection, found.split, services))]
-    inside = np.empty(0, np.int32) if train else found.ids
+    tables = [Table("As labelled, as reviewed", *reviewed(run, selection, queue.split, services))]
+    inside = np.empty(0, np.int32) if train else queue.ids
     return View(
-        run, selection, [(FIELDS["split"], found.split), *chips], said, inside, images, legend, notes, tables
+        run, selection, [(FIELDS["split"], queue.split), *chips], sentence, inside, images, legend, notes, tables
     )  # fmt: skip
 
 
@@ -211,13 +211,13 @@ def reviewed(run: RunData, selection: Selection, split: str, services: Services)
 
 def withstood(services: Services, selection: Selection) -> View:
     """What a run withstands, and the images that flip in the open cell. All of test, whatever is selected elsewhere."""
-    asked = Selection(run=selection.run, against=selection.against, split=robustness.SPLIT, under=selection.under)
-    run = services.store.shown(asked.run)
+    scope = Selection(run=selection.run, against=selection.against, split=robustness.SPLIT, under=selection.under)
+    run = services.store.shown(scope.run)
     chips = [(FIELDS["split"], robustness.SPLIT)]
     try:
-        worse, attacked = robustness.corruptions(services.store, asked), robustness.attacks(services.store, asked)
+        worse, attacked = robustness.corruptions(services.store, scope), robustness.attacks(services.store, scope)
     except Missing as missing:
-        return lacking(run, asked, missing)
+        return lacking(run, scope, missing)
     notes = [f"As they are, {run.title} has {worse.clean.share} right."]
     if worse.mean:
         middle, low, high, n = worse.mean
@@ -239,27 +239,27 @@ def withstood(services: Services, selection: Selection) -> View:
         Table("Under corruptions", f"{what}, with its 95 % interval and n.", head, rows),
         Table("Under attack", f"{what}. Every pixel may move by ε of 255.", ["ε", *(f"{s:g}" for s in steps)], lines),
     ]
-    if asked.under is None:
-        said = "No corruption or attack is chosen, so no image is shown."
-        return View(run, asked, chips, said, none(), [], "", notes, tables)
-    found = robustness.flips(run, asked.under)
-    words = robustness.words(found.name, found.degree)
-    share = Proportion(len(found.rows), found.right)
-    few = found.rows[:PAIRS_SHOWN]
-    ids, names = found.found.ids[few], run.classes
+    if scope.under is None:
+        sentence = "No corruption or attack is chosen, so no image is shown."
+        return View(run, scope, chips, sentence, none(), [], "", notes, tables)
+    flips = robustness.flips(run, scope.under)
+    words = robustness.words(flips.name, flips.degree)
+    share = Proportion(len(flips.rows), flips.right)
+    few = flips.rows[:PAIRS_SHOWN]
+    ids, names = flips.predictions.ids[few], run.classes
     before = strip(run, robustness.SPLIT, ids)
-    after = list(map(pictures.inline_url, robustness.worsened(services, run, found, few))) if len(few) else []
+    after = list(map(pictures.inline_url, robustness.worsened(services, run, flips, few))) if len(few) else []
     images = [
         Image(
-            int(ids[i]), [*before[i : i + 1], after[i]], names[found.found.worse[row]], "",
-            f"is {names[found.found.labels[row]]}", False,
+            int(ids[i]), [*before[i : i + 1], after[i]], names[flips.predictions.worse[row]], "",
+            f"is {names[flips.predictions.labels[row]]}", False,
         )
         for i, row in enumerate(few.tolist())
     ]  # fmt: skip
-    said = f"Under {words}, {share} of those right as they are flip."
-    legend = f"{first(images, found.rows)}, by id: as it came and {words}, what is said then, label, image id."
+    sentence = f"Under {words}, {share} of those right as they are flip."
+    legend = f"{first(images, flips.rows)}, by id: as it came and {words}, what is said then, label, image id."
     chips.append(("under", words))
-    return View(run, asked, chips, said, found.found.ids[found.rows], images, legend, notes, tables)
+    return View(run, scope, chips, sentence, flips.predictions.ids[flips.rows], images, legend, notes, tables)
 
 
 def lacking(run: RunData, selection: Selection, missing: Missing) -> View:
@@ -282,11 +282,11 @@ def none() -> np.ndarray:
 
 def chosen(run: RunData, selection: Selection) -> list[tuple[str, str]]:
     """(what, value) of each part of the address that narrows the images."""
-    found = [(FIELDS[name], value) for name, value in parse_qsl(selection.query()[1:]) if name in FIELDS]
+    fields = [(FIELDS[name], value) for name, value in parse_qsl(selection.query()[1:]) if name in FIELDS]
     if not selection.narrowed:
-        found.append((FIELDS["outcome"], "wrong"))
-    said = {FIELDS["slice"]: run.slice_name, FIELDS["tag"]: lambda key: TAGS[key].title if key in TAGS else key}
-    return [(what, said[what](value) if what in said else value) for what, value in found]
+        fields.append((FIELDS["outcome"], "wrong"))
+    readable = {FIELDS["slice"]: run.slice_name, FIELDS["tag"]: lambda key: TAGS[key].title if key in TAGS else key}
+    return [(what, readable[what](value) if what in readable else value) for what, value in fields]
 
 
 def first(images: Sequence[Image], rows: np.ndarray) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from dashboard.analysis.run_table import Row, rows
 from dashboard.services.container import Services
 
-HEAD = [
+RUN_COLUMNS = [
     "run", "title", "state", "default", "archived", "tags", "note", "model", "dataset", "correct", "n", "accuracy",
     "low", "high", "macro_f1", "macro_f1_low", "macro_f1_high", "ece", "ece_low", "ece_high", "parameters", "bytes",
     "latency_ms", "training_seconds", "created", "seed", "epochs", "learning_rate", "batch_size", "optimiser",
@@ -15,7 +15,7 @@ HEAD = [
 
 def table(services: Services) -> tuple[list[str], list[list]]:
     """Head, and one row a run in the listing's order."""
-    return HEAD, [record(row) for row in rows(services)]
+    return RUN_COLUMNS, [record(row) for row in rows(services)]
 
 
 def record(row: Row) -> list[Any]:

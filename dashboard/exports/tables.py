@@ -15,7 +15,7 @@ def of_run(rows: Callable[[RunData, Selection], Table]) -> Builder:
     """A table about the run that pages show for the selection."""
 
     def built(services: Services, selection: Selection) -> tuple[str, Table]:
-        run = services.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).for_selection(selection)
         return run.run_id, rows(run, selection)
 
     return built

@@ -85,16 +85,16 @@ def _names(lines: Sequence[Line], place: dict[float, int], pixels: float, mode: 
     """At the end of each line, pushed apart where they would meet. pixels: a per cent's height."""
     p = palette(mode)
     ends = sorted((100 * line.value[-1], i) for i, line in enumerate(lines) if len(line.value))
-    found, top = [], -float(LABEL)
+    labels, top = [], -float(LABEL)
     for value, i in ends:
         at = max(value * pixels, top + LABEL)  # from the lowest up
         top = at
         line = lines[i]
-        found.append(
+        labels.append(
             {
                 "x": place[line.epsilon[-1]], "y": value, "xanchor": "left", "xshift": 9,
                 "yshift": at - value * pixels, "showarrow": False, "text": f"{line.name} {value:.1f}",
                 "font": {"size": 12, "color": getattr(p, line.colour), "weight": 600},
             }
         )  # fmt: skip
-    return found
+    return labels

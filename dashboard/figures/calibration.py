@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashboard.theme import alpha, palette, template
 
-LEFT, EDGE = 34, 14  # pixels beside the axis, which the rows under the chart leave too
+LEFT, SIDE_MARGIN = 34, 14  # pixels beside the axis, which the rows under the chart leave too
 BINS_AT, DOTS, AFTER = 0, 3, 4  # traces
 
 
@@ -30,16 +30,16 @@ def reliability(
     p = palette(mode)
     full = table["n"].to_numpy() > 0
     share = 100 * (table["right"][full] / table["n"][full]).to_numpy()
-    said = 100 * table["confidence"][full].to_numpy()
+    confidences = 100 * table["confidence"][full].to_numpy()
     ends = list(zip(100 * low[full], 100 * high[full], strict=True))
     texts = dict.fromkeys(range(len(table)), "no image")
-    for i, s, c, (lo, hi) in zip(np.flatnonzero(full).tolist(), share, said, ends, strict=True):
+    for i, s, c, (lo, hi) in zip(np.flatnonzero(full).tolist(), share, confidences, ends, strict=True):
         row = table.iloc[i]
         texts[i] = (
             f"<b>{s:.1f} %</b> right of {int(row.n):,} images<br>where it said {100 * row.low:.0f} to "
             f"{100 * row.high:.0f} %, {c:.1f} on average<br>95 % interval {lo:.1f} to {hi:.1f}"
         )
-    gaps = [value for x, (lo, hi) in zip(said, ends, strict=True) for value in ((x, lo), (x, hi), (None, None))]
+    gaps = [value for x, (lo, hi) in zip(confidences, ends, strict=True) for value in ((x, lo), (x, hi), (None, None))]
     first, last = chosen or (1.0, 0.0)
     lit = [first - 1e-6 <= a and b <= last + 1e-6 for a, b in zip(table["low"], table["high"], strict=True)]
     traces: list[dict[str, Any]] = [
@@ -58,7 +58,7 @@ def reliability(
             "hoverinfo": "skip", "line": {"color": p.accent, "width": 2.5},
         },
         {
-            "type": "scatter", "mode": "markers", "x": said.tolist(), "y": share.tolist(), "cliponaxis": False,
+            "type": "scatter", "mode": "markers", "x": confidences.tolist(), "y": share.tolist(), "cliponaxis": False,
             "text": [texts[i] for i in np.flatnonzero(full).tolist()], "hovertemplate": "%{text}<extra></extra>",
             "marker": {"size": 8, "color": p.accent, "line": {"color": p.card_flat, "width": 1.2}},
         },
@@ -83,7 +83,7 @@ def reliability(
         "data": traces,
         "layout": {
             "template": template(mode),
-            "margin": {"l": LEFT, "r": EDGE, "t": 24, "b": 22},
+            "margin": {"l": LEFT, "r": SIDE_MARGIN, "t": 24, "b": 22},
             "xaxis": {
                 "range": [0, 100], "tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %", "showgrid": False,
                 "fixedrange": True,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashboard.theme import alpha, palette, template
 
-EDGE = 14  # pixels left and right of the axis, which the rows under the chart leave too
+SIDE_MARGIN = 14  # pixels left and right of the axis, which the rows under the chart leave too
 RIGHT, WRONG = 0, 1  # the traces that are clicked
 
 
@@ -69,7 +69,7 @@ def histogram(
         "layout": {
             "template": template(mode),
             "barmode": "overlay",
-            "margin": {"l": EDGE, "r": EDGE, "t": 4, "b": 22},
+            "margin": {"l": SIDE_MARGIN, "r": SIDE_MARGIN, "t": 4, "b": 22},
             "xaxis": {
                 "range": [0, 100], "tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %", "fixedrange": True,
                 "showgrid": False,
@@ -109,7 +109,7 @@ def shares(counts: np.ndarray, *, top: float, mode: str = "light") -> dict[str, 
         ],
         "layout": {
             "template": template(mode),
-            "margin": {"l": 34, "r": EDGE, "t": 8, "b": 22},
+            "margin": {"l": 34, "r": SIDE_MARGIN, "t": 8, "b": 22},
             "xaxis": {"range": [0, 100], "tickvals": [0, 25, 50, 75, 100], "fixedrange": True, "showgrid": False},
             "yaxis": {"range": [0, 100 * top * 1.08], "nticks": 4, "fixedrange": True},
         },

@@ -198,12 +198,12 @@ def _hover(
 
     def words(i: int, j: int) -> str:
         count, total = counts[i, j], totals[j if columns else i]
-        said = "named right (correct)" if i == j else f"predicted {classes[j]}"
+        outcome = "named right (correct)" if i == j else f"predicted {classes[j]}"
         if i == j and right[i] != count:
-            said = f"predicted {classes[j]}, {right[i]:,} of them right"
+            outcome = f"predicted {classes[j]}, {right[i]:,} of them right"
         doubt = f" ({100 * ends[0][i, j]:.1f} – {100 * ends[1][i, j]:.1f})" if ends and total else ""
         of = f"{total:,} predicted {classes[j]}" if columns else f"{total:,}"
-        return f"<b>{count:,}</b> {classes[i]} {said}<br>{100 * count / max(total, 1):.1f} %{doubt} of {of}"
+        return f"<b>{count:,}</b> {classes[i]} {outcome}<br>{100 * count / max(total, 1):.1f} %{doubt} of {of}"
 
     return [[words(i, j) for j in range(len(classes))] for i in range(len(classes))]
 

@@ -10,7 +10,7 @@ from dashboard.figures.labels import cut
 from dashboard.theme import alpha, palette, template
 
 ROW = 26  # pixels of a class
-LONGEST = 24  # characters of a name beside its bar
+MAX_BAR_LABEL = 24  # characters of a name beside its bar
 
 
 def confidences(live: np.ndarray, base: np.ndarray, *, mode: str = "light") -> dict[str, Any]:
@@ -112,7 +112,7 @@ def mix(
                 "showgrid": False,
                 "automargin": True,
                 "tickvals": list(classes),
-                "ticktext": [cut(name, LONGEST) for name in classes],
+                "ticktext": [cut(name, MAX_BAR_LABEL) for name in classes],
                 "ticksuffix": "  ",
             },
         },

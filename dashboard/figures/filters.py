@@ -27,7 +27,7 @@ def parts(outputs: int, inputs: int) -> list[Part]:
     if outputs * inputs <= LIMIT:
         return [Part(f"All {outputs} filters", tuple((o, i) for o in range(outputs) for i in range(inputs)))]
     by_input = inputs <= 4
-    found = []
+    portions = []
     for fixed in range(inputs if by_input else outputs):
         moving = outputs if by_input else inputs
         for start in range(0, moving, LIMIT):
@@ -35,8 +35,8 @@ def parts(outputs: int, inputs: int) -> list[Part]:
             places = tuple((m, fixed) if by_input else (fixed, m) for m in range(start, stop))
             name = f"Picture channel {fixed + 1}" if by_input else f"Filter {fixed + 1}"
             more = "" if moving <= LIMIT else f", {'filters' if by_input else 'inputs'} {start + 1} to {stop}"
-            found.append(Part(name + more, places))
-    return found
+            portions.append(Part(name + more, places))
+    return portions
 
 
 def kernels(weights: np.ndarray, part: Part, *, mode: str = "light") -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from dashboard.figures.accuracy import BASE
 from dashboard.theme import alpha, palette, template
 
-STEPS = (0.5, 1, 2, 5, 10, 20, 50)
+TICK_STEPS = (0.5, 1, 2, 5, 10, 20, 50)
 
 
 def points(value: float, digits: int = 1) -> str:
@@ -20,7 +20,7 @@ def points(value: float, digits: int = 1) -> str:
 def reach(low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
     """Where an axis around zero ends on either side to hold all intervals, and its step, both in points."""
     most = 100 * max(float(np.abs([*low, *high]).max(initial=0)), 0.002)
-    step = next((step for step in STEPS if most <= 2.2 * step), 50)
+    step = next((step for step in TICK_STEPS if most <= 2.2 * step), 50)
     return max(most * 1.04, step), step
 
 

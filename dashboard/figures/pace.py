@@ -12,7 +12,7 @@ from dashboard.theme import alpha, palette, template
 
 BY = ("epoch", "seconds")
 EACH = 4  # at most so many ticks of time
-PARTS: dict[str, dict[str, Any]] = {"train": {"width": 1.6, "dash": "4px,3px"}, "validation": {"width": 2.2}}
+LINE_STYLES: dict[str, dict[str, Any]] = {"train": {"width": 1.6, "dash": "4px,3px"}, "validation": {"width": 2.2}}
 Columns = Mapping[str, Sequence[float]]
 
 
@@ -39,7 +39,7 @@ def curves(
     share = measure == "accuracy"
     scale = 100.0 if share else 1.0
     at = [_times(side, by) for side in (a, b)]
-    values = [{part: scale * np.asarray(side[f"{part}_{measure}"], float) for part in PARTS} for side in (a, b)]
+    values = [{part: scale * np.asarray(side[f"{part}_{measure}"], float) for part in LINE_STYLES} for side in (a, b)]
     bands = [tuple(scale * np.asarray(end, float) for end in ends) for ends in intervals or ()]
     # the first epochs' training values, averaged while the network knew nothing, would flatten everything else
     drawn = [*(side["validation"] for side in values), *(end for ends in bands for end in ends)]
@@ -55,30 +55,30 @@ def curves(
                 "fill": "toself", "fillcolor": alpha(colour, 0.14), "line": {"width": 0}, "hoverinfo": "skip",
             }
         )  # fmt: skip
-    for name, side, x, said, colour in zip("AB", (a, b), at, values, (p.run_a, p.run_b), strict=True):
-        for part, line in PARTS.items():
+    for name, side, x, series, colour in zip("AB", (a, b), at, values, (p.run_a, p.run_b), strict=True):
+        for part, line in LINE_STYLES.items():
             traces.append(
                 {
-                    "type": "scatter", "mode": "lines", "x": x.tolist(), "y": said[part].tolist(),
+                    "type": "scatter", "mode": "lines", "x": x.tolist(), "y": series[part].tolist(),
                     "name": f"{name} {part}",
                     "line": {**line, "color": alpha(colour, 0.6) if part == "train" else colour},
-                    "text": _hover(name, part, measure, side, x, said[part], by),
+                    "text": _hover(name, part, measure, side, x, series[part], by),
                     "hovertemplate": "%{text}<extra></extra>",
                 }
             )  # fmt: skip
     ends_at = []
-    for name, side, x, said, colour, epoch in zip("AB", (a, b), at, values, (p.run_a, p.run_b), best, strict=True):
+    for name, side, x, series, colour, epoch in zip("AB", (a, b), at, values, (p.run_a, p.run_b), best, strict=True):
         if not len(x):
             continue
         rows = np.flatnonzero(np.asarray(side["epoch"]) == epoch)
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "hoverinfo": "skip", "cliponaxis": False,
-                "x": x[rows].tolist(), "y": said["validation"][rows].tolist(),
+                "x": x[rows].tolist(), "y": series["validation"][rows].tolist(),
                 "marker": {"size": 8, "color": p.card_flat, "line": {"color": colour, "width": 1.8}},
             }
         )  # fmt: skip
-        ends_at.append((float(x[-1]), float(said["validation"][-1]), name, colour))
+        ends_at.append((float(x[-1]), float(series["validation"][-1]), name, colour))
     return {
         "data": traces,
         "layout": {

@@ -11,13 +11,13 @@ from dashboard.format.numbers import percent
 from dashboard.theme import class_colours, palette, template
 
 ROW = 21  # pixels a class
-LONGEST = 16  # characters of a name that fit into the margin
-EDGE = 4  # above and below
+MAX_MARGIN_LABEL = 16  # characters of a name that fit into the margin
+PADDING = 4  # above and below
 
 
 def height(classes: int) -> int:
     """Pixels that the chart of so many classes needs."""
-    return ROW * classes + 2 * EDGE
+    return ROW * classes + 2 * PADDING
 
 
 def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth: int | None = None) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
     places = list(range(len(classes)))
     names = []
     for place, i in enumerate(order):
-        name = f"{cut(classes[i], LONGEST)} ✓" if i == truth else cut(classes[i], LONGEST)
+        name = f"{cut(classes[i], MAX_MARGIN_LABEL)} ✓" if i == truth else cut(classes[i], MAX_MARGIN_LABEL)
         names.append(f'<b style="color:{p.ink}">{name}</b>' if place == 0 else name)
     traces = [
         trace(
@@ -60,10 +60,10 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
         }
         for place, i in enumerate(order)
     ]  # fmt: skip
-    longest = min(max(len(name) for name in classes), LONGEST)
+    longest = min(max(len(name) for name in classes), MAX_MARGIN_LABEL)
     layout = {
         "template": template(mode), "height": height(len(classes)), "barmode": "overlay", "bargap": 0.52,
-        "annotations": values, "margin": {"l": min(150, 18 + 7 * longest), "r": 48, "t": EDGE, "b": EDGE},
+        "annotations": values, "margin": {"l": min(150, 18 + 7 * longest), "r": 48, "t": PADDING, "b": PADDING},
         "xaxis": {"range": [0, 1], "visible": False, "fixedrange": True},
         "yaxis": {
             "range": [len(places) - 0.5, -0.5], "tickvals": places, "ticktext": names, "showgrid": False,

@@ -23,7 +23,7 @@ MEASURES = {
 JUDGED = ("loss", "accuracy")  # measured on the validation pictures as well
 DASHES = ("solid", "6px,3px", "2px,2px")  # of the others, which may lie close in colour to some eyes
 OTHERS = len(DASHES)
-NOTHING = 1e-5  # a rate below this reads 0
+MIN_RATE = 1e-5  # a rate below this reads 0
 NAME = 15  # letters of a name at a line's end
 EARLY, ENOUGH = 0.1, 20  # the first tenth of a training may leave the chart, once there are so many points
 
@@ -216,8 +216,8 @@ def _others(others: Sequence[Training], measure: str, p: Palette, scale: float) 
     column = f"validation_{words}" if measure in JUDGED else per_epoch
     lines = []
     for other, colour, dash in zip(others, (p.run_b, p.good, p.ink), DASHES, strict=False):
-        said = f"{other.name}, validation {words}" if measure in JUDGED else f"{other.name}, {words}"
-        line = _line(other.history, column, scale, {"color": colour, "width": 1.6, "dash": dash}, said)
+        title = f"{other.name}, validation {words}" if measure in JUDGED else f"{other.name}, {words}"
+        line = _line(other.history, column, scale, {"color": colour, "width": 1.6, "dash": dash}, title)
         line.label = other.name if len(other.name) <= NAME else other.name[: NAME - 1] + "…"
         lines.append(line)
     return lines
@@ -230,7 +230,7 @@ def _line(columns: Columns, name: str, scale: float, style: dict[str, Any], hove
 
 def rate_words(rate: float) -> str:
     """'0.003', '0.000084', '0' for next to nothing."""
-    return "0" if rate < NOTHING else f"{float(f'{rate:.2g}'):.7f}".rstrip("0").rstrip(".")
+    return "0" if rate < MIN_RATE else f"{float(f'{rate:.2g}'):.7f}".rstrip("0").rstrip(".")
 
 
 def _value(word: str, line: _Line, form: str) -> str:

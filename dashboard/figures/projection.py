@@ -11,7 +11,7 @@ from dashboard.theme import class_colours, colorscale, palette, ramp, template
 COLOUR_BY = ("true", "predicted", "outcome")
 OUTCOMES = ("right", "wrong")
 DIM = {True: 0.07, False: 0.7}  # opacity of all points: whether others are highlighted
-MANY = 3_000  # more points than these are drawn small; a few hundred would be lost as such
+SMALL_POINTS_FROM = 3_000  # more points than these are drawn small; a few hundred would be lost as such
 SELECTED, SAMPLE = 1, 2  # which trace; 0 holds every point
 
 
@@ -52,7 +52,7 @@ def scatter(
     p = palette(mode)
     opacity = DIM[selected is not None]
     still = {"mode": "markers", "hoverinfo": "none"}
-    many = len(points) > MANY
+    many = len(points) > SMALL_POINTS_FROM
     size = 2 if many else 5
     # a circle is dozens of triangles, a square two: ten thousand circles take a second a frame where there is no GPU
     shape = {"symbol": "square" if many else "circle"}
@@ -87,7 +87,7 @@ def plane(
     at = [] if sample is None else [sample]
     p = palette(mode)
     opacity = DIM[selected is not None]
-    size = 3 if len(points) > MANY else 5
+    size = 3 if len(points) > SMALL_POINTS_FROM else 5
     still = {"mode": "none", "hoverinfo": "none"}
     traces = [
         trace("scatter", **_xyz(points), **still, **_dots(group, colours, size, opacity)),

@@ -10,12 +10,12 @@ from dashboard.theme import colorscale, ink_on, palette, ramp, template
 
 ROW = 36  # pixels a corruption
 PALE = 0.4  # of a difference that may be chance
-LEFT, TOP = 84, 24
+LEFT, TOP_MARGIN = 84, 24
 
 
 def height(rows: int) -> int:
     """Pixels that the chart of so many corruptions needs."""
-    return ROW * rows + TOP
+    return ROW * rows + TOP_MARGIN
 
 
 def heatmap(
@@ -132,7 +132,7 @@ def _drawn(
         "data": [*traces, numbers],
         "layout": {
             "template": template(mode),
-            "margin": {"l": LEFT, "r": 2, "t": TOP, "b": 0},
+            "margin": {"l": LEFT, "r": 2, "t": TOP_MARGIN, "b": 0},
             "xaxis": {
                 **edge, "side": "top", "range": [-0.5, columns - 0.5], "categoryarray": labels,
                 "tickvals": labels, "ticktext": [f"severity {one}" if one == "1" else one for one in labels],

@@ -37,10 +37,10 @@ OWNER = "decisions"
 ACTIONS = ("relabel", "keep", "exclude")
 SPLITS = ("test", "validation", "train")
 EXCLUDED = ""  # in place of a label
-BATCH = re.compile(r"^[0-9a-f]{32}$")
+BATCH_PATTERN = re.compile(r"^[0-9a-f]{32}$")
 WHO, CLASS = 60, 60  # the longest names
-MOST = 500  # decisions at once
-CHUNK = 500  # values in one query
+MAX_DECISIONS = 500  # decisions at once
+VALUES_PER_QUERY = 500  # values in one query
 
 Key = tuple[str, int]
 
@@ -142,10 +142,10 @@ class Decisions(Rows):
             return CurrentLabels(problem="The database cannot be read just now." if self._opener is not None else "")
         mine = _decisions.c.dataset == dataset
         gone = func.count().filter(_decisions.c.undone)
-        found = self.rows(select(func.max(_decisions.c.number).label("last"), gone.label("gone")).where(mine))
-        if not found:
+        rows = self.rows(select(func.max(_decisions.c.number).label("last"), gone.label("gone")).where(mine))
+        if not rows:
             return CurrentLabels(problem="The database cannot be read just now.")
-        version = (int(found[0]["last"] or 0), int(found[0]["gone"]))
+        version = (int(rows[0]["last"] or 0), int(rows[0]["gone"]))
         with self._reading:
             known = self._standing.get(dataset)
             if known is None or known.version != version:
@@ -186,10 +186,10 @@ class Decisions(Rows):
         given: example id → the label it came with. label: what relabel makes of it; the label it came with means keep.
         batch: of one press; a second time it gives the rows of the first.
         """
-        if action not in ACTIONS or split not in SPLITS or not BATCH.fullmatch(batch):
+        if action not in ACTIONS or split not in SPLITS or not BATCH_PATTERN.fullmatch(batch):
             raise Declined("This is no decision.")
-        if not 1 <= len(given) <= MOST:
-            raise Declined(f"At most {MOST} images at a time.")
+        if not 1 <= len(given) <= MAX_DECISIONS:
+            raise Declined(f"At most {MAX_DECISIONS} images at a time.")
         if action == "relabel" and not label:
             raise Declined("Which label?")
         with self.writing() as connection:
@@ -236,29 +236,29 @@ class Decisions(Rows):
         with self.writing() as connection:
             known: set[str] = set()
             ids = [row["id"] for row in rows]
-            for start in range(0, len(ids), CHUNK):
-                some = _decisions.c.id.in_(ids[start : start + CHUNK])
+            for start in range(0, len(ids), VALUES_PER_QUERY):
+                some = _decisions.c.id.in_(ids[start : start + VALUES_PER_QUERY])
                 known |= set(connection.scalars(select(_decisions.c.id).where(some, ~_decisions.c.undone)))
             fresh = {row["id"]: row for row in rows if row["id"] not in known}
             # an image may be in the file more than once, and a batch holds it once
             new = [
                 {**row, "batch": _id(batch, row["id"], 0), "imported": True, "undone": False} for row in fresh.values()
             ]
-            for start in range(0, len(new), CHUNK):
-                connection.execute(insert(_decisions), new[start : start + CHUNK])
+            for start in range(0, len(new), VALUES_PER_QUERY):
+                connection.execute(insert(_decisions), new[start : start + VALUES_PER_QUERY])
             return len(new), len(rows) - len(new)
 
 
 def _now(connection: Connection, dataset: str, split: str, examples: Sequence[int]) -> dict[int, str]:
     """example id → the label that holds, of those that anything was decided of."""
-    found: dict[int, str] = {}
-    for start in range(0, len(examples), CHUNK):
+    labels: dict[int, str] = {}
+    for start in range(0, len(examples), VALUES_PER_QUERY):
         mine = (_decisions.c.dataset == dataset, _decisions.c.split == split, ~_decisions.c.undone)
         query = select(_decisions.c.example_id, _decisions.c.after).where(
-            *mine, _decisions.c.example_id.in_(examples[start : start + CHUNK])
+            *mine, _decisions.c.example_id.in_(examples[start : start + VALUES_PER_QUERY])
         )
-        found.update((row.example_id, row.after) for row in connection.execute(query.order_by(_decisions.c.number)))
-    return found
+        labels.update((row.example_id, row.after) for row in connection.execute(query.order_by(_decisions.c.number)))
+    return labels
 
 
 def _id(batch: str, split: str, example: int) -> str:

@@ -40,15 +40,15 @@ from dashboard.records.rows import Declined, Opener, ReadOnly, Rows
 from dashboard.state.vocabulary import STATES
 
 OWNER = "feedback"
-KEY = re.compile(r"^[0-9a-f]{32}$")  # idempotency keys, clients and names of pictures
+KEY_PATTERN = re.compile(r"^[0-9a-f]{32}$")  # idempotency keys, clients and names of pictures
 NOTE, CLASS = 500, 120  # the longest note and class name
 CLIENT_CAP, TOTAL_CAP = 200, 5_000  # answers kept of one client, and of all
 BYTES_CAP = 10**9  # of all pictures
-MOST = 500  # rows at once
-CHUNK = 500  # values in one query
+MAX_FEEDBACK_ROWS = 500  # rows at once
+VALUES_PER_QUERY = 500  # values in one query
 UNDO_SECONDS = 24 * 3600.0  # a deleted row and its pictures stay so long, to be brought back
 ORPHAN_SECONDS = 3600.0  # a younger picture may belong to a row that is being written
-FULL = "There is no room for more feedback just now: {} are kept in all. Somebody has to go through them first."
+NO_ROOM = "There is no room for more feedback just now: {} are kept in all. Somebody has to go through them first."
 ENOUGH = "You have given feedback on {} pictures, as many as are kept of one visitor. Thank you."
 log = logging.getLogger(__name__)
 
@@ -163,8 +163,8 @@ class Feedback(Rows):
     def signature(self, *parts: str | bytes) -> str:
         """A mark that only this database's servers can make: 32 digits for these parts; '' without a database."""
         if not self._key:
-            found = self.rows(select(_secret.c.value))
-            self._key = bytes.fromhex(found[0]["value"]) if found else b""
+            rows = self.rows(select(_secret.c.value))
+            self._key = bytes.fromhex(rows[0]["value"]) if rows else b""
         if not self._key:
             return ""
         digest = hmac.new(self._key, digestmod=hashlib.sha256)
@@ -203,7 +203,7 @@ class Feedback(Rows):
             raise ReadOnly
         if self.folder is None or self._put is None:
             raise Declined("This server keeps no feedback.")
-        if not KEY.fullmatch(key) or not KEY.fullmatch(client):
+        if not KEY_PATTERN.fullmatch(key) or not KEY_PATTERN.fullmatch(client):
             raise Declined("This is no feedback of this app's pages.")
         if not 1 <= len(label) <= CLASS or len(note) > NOTE:
             raise Declined(f"Note: at most {NOTE} characters.", "note")
@@ -248,7 +248,9 @@ class Feedback(Rows):
         total = select(func.count(), func.coalesce(func.sum(_feedback.c.bytes), 0)).where(here)
         n, used = connection.execute(total).one()
         if n >= self.total_cap or used + more > BYTES_CAP:
-            raise Declined(FULL.format(f"{self.total_cap:,}" if n >= self.total_cap else f"{BYTES_CAP // 10**6:,} MB"))
+            raise Declined(
+                NO_ROOM.format(f"{self.total_cap:,}" if n >= self.total_cap else f"{BYTES_CAP // 10**6:,} MB")
+            )
         mine = connection.scalar(select(func.count()).where(here, _feedback.c.client == client))
         if (mine or 0) >= self.client_cap:
             raise Declined(ENOUGH.format(f"{self.client_cap:,}"))
@@ -264,8 +266,8 @@ class Feedback(Rows):
         """state → how many rows the filter leaves, its own state aside."""
         loose = Filter("", chosen.run, chosen.labels, chosen.text)
         query = select(_feedback.c.state, func.count().label("n")).where(*_where(loose)).group_by(_feedback.c.state)
-        found = {row["state"]: int(row["n"]) for row in self.rows(query)}
-        return {state: found.get(state, 0) for state in STATES}
+        totals = {row["state"]: int(row["n"]) for row in self.rows(query)}
+        return {state: totals.get(state, 0) for state in STATES}
 
     def labels(self) -> list[str]:
         """Classes that anything was said to be."""
@@ -290,8 +292,8 @@ class Feedback(Rows):
     def picture(self, name: str, sent: bool = False) -> bytes:
         """A PNG by its random name. Raises LookupError where there is none that may be shown."""
         query = select(_feedback.c.sent).where(_feedback.c.picture == name, _feedback.c.deleted == 0)
-        found = self.rows(query) if KEY.fullmatch(name) and self.folder is not None else []
-        if not found or self.folder is None or (sent and not found[0]["sent"]):
+        rows = self.rows(query) if KEY_PATTERN.fullmatch(name) and self.folder is not None else []
+        if not rows or self.folder is None or (sent and not rows[0]["sent"]):
             raise LookupError("There is no such picture.")
         try:
             return (self.folder / f"{name}{'.sent' if sent else ''}.png").read_bytes()
@@ -318,8 +320,8 @@ class Feedback(Rows):
         return back
 
     def _change(self, numbers: Collection[int], values: dict[str, Any], which: Any) -> int:
-        if not 1 <= len(numbers) <= MOST:
-            raise Declined(f"Choose 1 to {MOST} of them.")
+        if not 1 <= len(numbers) <= MAX_FEEDBACK_ROWS:
+            raise Declined(f"Choose 1 to {MAX_FEEDBACK_ROWS} of them.")
         with self._turn, self.writing() as connection:
             change = update(_feedback).where(_feedback.c.number.in_(numbers), which).values(values)
             return connection.execute(change).rowcount
@@ -346,12 +348,12 @@ class Feedback(Rows):
         for file in self.folder.iterdir():
             name = file.name.partition(".")[0]
             with contextlib.suppress(OSError):
-                if KEY.fullmatch(name) and file.stat().st_mtime < now - ORPHAN_SECONDS:
+                if KEY_PATTERN.fullmatch(name) and file.stat().st_mtime < now - ORPHAN_SECONDS:
                     files.setdefault(name, []).append(file)
         names, gone = list(files), 0
         opened = self.opened()
-        for start in range(0, len(names), CHUNK):
-            some = names[start : start + CHUNK]
+        for start in range(0, len(names), VALUES_PER_QUERY):
+            some = names[start : start + VALUES_PER_QUERY]
             if opened is None:
                 break
             try:
@@ -383,6 +385,6 @@ def _where(chosen: Filter) -> list[Any]:
         wanted.append(_feedback.c.label.in_(chosen.labels))
     if chosen.text:
         sought = (_feedback.c.note, _feedback.c.label, _feedback.c.said, _feedback.c.run)
-        found = [column.icontains(chosen.text, autoescape=True) for column in sought]
-        wanted.append(found[0] | found[1] | found[2] | found[3])
+        matches = [column.icontains(chosen.text, autoescape=True) for column in sought]
+        wanted.append(matches[0] | matches[1] | matches[2] | matches[3])
     return wanted

@@ -38,7 +38,7 @@ from dashboard.records.rows import Declined, Opener, Rows
 OWNER = "monitor"
 BINS = 20  # of the confidence, 0..1
 ABSTAIN = 0.5  # an answer less sure than this counts as an abstention
-EDGES = tuple(0.001 * 1.25**k for k in range(48))  # seconds: upper ends of the latency's bins, 1 ms to 36 s
+LATENCY_EDGES = tuple(0.001 * 1.25**k for k in range(48))  # seconds: upper ends of the latency's bins, 1 ms to 36 s
 KEPT = 200  # confidences of a minute that are kept one by one
 DRAWN = 2_000  # of them for a test
 WRITE_SECONDS = 10.0
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Tally:
-    """What was answered in a while. bins: int [BINS]; latency: int [len(EDGES) + 1]; seconds: their sum.
+    """What was answered in a while. bins: int [BINS]; latency: int [len(LATENCY_EDGES) + 1]; seconds: their sum.
 
     classes: name → answers; checked, unlike: pictures compared with the training data, and those called unlike it.
     sample: at most KEPT confidences, each answer's as likely as any other's.
@@ -65,7 +65,7 @@ class Tally:
     seconds: float = 0.0
     confidence: float = 0.0
     bins: list[int] = field(default_factory=lambda: [0] * BINS)
-    latency: list[int] = field(default_factory=lambda: [0] * (len(EDGES) + 1))
+    latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_EDGES) + 1))
     classes: dict[str, int] = field(default_factory=dict)
     sample: list[float] = field(default_factory=list)
 
@@ -94,7 +94,7 @@ class Tally:
         if not places[-1]:
             return 0.0
         place = int(np.searchsorted(places, share * places[-1], side="left"))
-        return EDGES[min(place, len(EDGES) - 1)]
+        return LATENCY_EDGES[min(place, len(LATENCY_EDGES) - 1)]
 
     @classmethod
     def of(cls, tallies: Iterable["Tally"]) -> "Tally":
@@ -126,11 +126,11 @@ class Tally:
         if not isinstance(row, dict) or not {*vars(known)} <= {*row}:
             return known
         made = cls(**{name: row[name] for name in vars(known)})
-        return made if (len(made.bins), len(made.latency)) == (BINS, len(EDGES) + 1) else known
+        return made if (len(made.bins), len(made.latency)) == (BINS, len(LATENCY_EDGES) + 1) else known
 
 
 def _bin(seconds: float) -> int:
-    return bisect.bisect_left(EDGES, seconds)
+    return bisect.bisect_left(LATENCY_EDGES, seconds)
 
 
 def _drawn(tallies: Sequence[Tally]) -> list[float]:
@@ -233,11 +233,11 @@ class Monitor(Rows):
             run, image = self._looks.pop()
         except IndexError:
             return False
-        found = self._unlike(run, image) if self._unlike is not None else None
-        if found is not None:
+        unlike = self._unlike(run, image) if self._unlike is not None else None
+        if unlike is not None:
             with self._counting:
-                self._at((run, int(time.time() // 60))).look(found)
-                self._totals.setdefault(run, Tally()).look(found)
+                self._at((run, int(time.time() // 60))).look(unlike)
+                self._totals.setdefault(run, Tally()).look(unlike)
         return True
 
     # ---- look
@@ -258,20 +258,20 @@ class Monitor(Rows):
         with self._counting:
             own = {k: _copy(v) for k, v in self._minutes.items() if k[0] == run and k[1] >= first}
         query = select(_counts).where(_counts.c.run == run, _counts.c.minute >= first)
-        found = [
+        tallies = [
             (row["minute"], Tally.read(row["tally"]))
             for row in self.rows(query)
             if not (row["writer"] == self._writer and row["span"] == 1 and (run, row["minute"]) in own)
         ]
-        return sorted([*found, *((minute, tally) for (_, minute), tally in own.items())], key=lambda one: one[0])
+        return sorted([*tallies, *((minute, tally) for (_, minute), tally in own.items())], key=lambda one: one[0])
 
     def runs(self) -> dict[str, int]:
         """run → minutes in which it answered; runs that never did are not in it."""
         with self._counting:
-            found = {run: 1 for run, _ in self._minutes}
+            minutes = {run: 1 for run, _ in self._minutes}
         for row in self.rows(select(_counts.c.run)):
-            found[row["run"]] = found.get(row["run"], 0) + 1
-        return found
+            minutes[row["run"]] = minutes.get(row["run"], 0) + 1
+        return minutes
 
     # ---- write
 

@@ -222,11 +222,11 @@ class Records(Rows):
 
     def tag(self, run_id: str, tags: object) -> Change:
         """tags: a list, or text with commas between. Raises Declined."""
-        found = tags.split(",") if isinstance(tags, str) else tags
-        if not isinstance(found, list | tuple | None) or not all(isinstance(tag, str) for tag in found or ()):
+        words = tags.split(",") if isinstance(tags, str) else tags
+        if not isinstance(words, list | tuple | None) or not all(isinstance(tag, str) for tag in words or ()):
             raise Declined("Tags: words with commas between.", "tags")
         kept: dict[str, str] = {}
-        for tag in filter(None, (" ".join(tag.split()) for tag in found or ())):
+        for tag in filter(None, (" ".join(tag.split()) for tag in words or ())):
             if not TAG.fullmatch(tag):
                 raise Declined("Tags: up to 30 letters, digits, spaces and . + # / - each, commas between.", "tags")
             kept.setdefault(tag.casefold(), tag)
@@ -312,13 +312,13 @@ class Records(Rows):
         tags: dict[str, list[str]] = {}
         for row in named:
             tags.setdefault(row["run_id"], []).append(row["tag"])
-        found = {
+        marks = {
             row["run_id"]: Mark(
                 row["title"], row["note"], tuple(tags.get(row["run_id"], ())), row["archived"], row["deleted"]
             )
             for row in rows
         }
-        return RunMetadata(MappingProxyType(found), default)
+        return RunMetadata(MappingProxyType(marks), default)
 
 
 def _line(value: object, name: str, most: int, field: str, least: int = 0) -> str:

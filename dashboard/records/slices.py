@@ -28,7 +28,7 @@ from dashboard.records.rows import Declined, Rows
 
 OWNER = "slices"
 NAME, RULE = 60, 120  # the longest name and rule
-MOST = 50_000  # images of a slice
+MAX_SLICE_IMAGES = 50_000  # images of a slice
 SLICES = 500  # of a data set
 PREFIX = "saved-"  # of a saved slice's key in the address, its number behind
 
@@ -95,14 +95,14 @@ class Slices(Rows):
         number = key.removeprefix(PREFIX)
         if not key.startswith(PREFIX) or not number.isdecimal() or not number.isascii() or len(number) > 9:
             return None
-        found = self.rows(select(*_COLUMNS).where(_slices.c.number == int(number), ~_slices.c.removed))
-        return Saved(**found[0]) if found else None
+        rows = self.rows(select(*_COLUMNS).where(_slices.c.number == int(number), ~_slices.c.removed))
+        return Saved(**rows[0]) if rows else None
 
     def save(self, dataset: str, name: object, members: Mapping[str, Sequence[int]], *, rule: str, run: str) -> Saved:
         """Write a slice down; on the disk when this returns. A name that exists takes these images. Raises Declined."""
         words = named(name)
-        if sum(map(len, members.values())) > MOST:
-            raise Declined(f"A slice has at most {MOST:,} images.")
+        if sum(map(len, members.values())) > MAX_SLICE_IMAGES:
+            raise Declined(f"A slice has at most {MAX_SLICE_IMAGES:,} images.")
         if not any(map(len, members.values())):
             raise Declined("A slice needs an image.")
         values: dict[str, Any] = {
@@ -134,17 +134,17 @@ class Slices(Rows):
         return self._change(key, {"removed": True})
 
     def _change(self, key: str, values: dict[str, Any]) -> Saved:
-        found = self.get(key)
-        if found is None:
+        current = self.get(key)
+        if current is None:
             raise Declined("This slice is not here any more.")
         with self.writing() as connection:
             if "name" in values:
                 other = select(_slices.c.number).where(
-                    _slices.c.dataset == found.dataset, _slices.c.name == values["name"], ~_slices.c.removed
+                    _slices.c.dataset == current.dataset, _slices.c.name == values["name"], ~_slices.c.removed
                 )
-                if connection.scalar(other.where(_slices.c.number != found.number)) is not None:
+                if connection.scalar(other.where(_slices.c.number != current.number)) is not None:
                     raise Declined("Another slice has this name.")
-            change = update(_slices).where(_slices.c.number == found.number).values(values)
+            change = update(_slices).where(_slices.c.number == current.number).values(values)
             return Saved(**connection.execute(change.returning(*_COLUMNS)).mappings().one())
 
 

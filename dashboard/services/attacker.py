@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ml.robustness.attacks import Attacked
 
 ATTEMPTS = 48  # attacks held, 10 kB a picture and at most a page of them
-AT_ONCE = 4  # pictures attacked before others may ask
+IMAGES_PER_PASS = 4  # pictures attacked before others may ask
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,13 @@ class Attacker:
             from ml.robustness.attacks import attacked
 
             parts = []
-            for start in range(0, len(images), AT_ONCE):
-                some = slice(start, start + AT_ONCE)
+            for start in range(0, len(images), IMAGES_PER_PASS):
+                some = slice(start, start + IMAGES_PER_PASS)
                 with self._networks.lock:
-                    found = attacked(
+                    adversarial = attacked(
                         network.classifier, images[some], classes[some], epsilon, method, targeted=targeted, seed=seed
                     )
-                    parts.append(self._attempted(network, images[some], found))
+                    parts.append(self._attempted(network, images[some], adversarial))
             names = ("images", "change", "before", "after", "saved", "epsilon")
             joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
             return replace(parts[0], **joined)
@@ -119,8 +119,10 @@ class Attacker:
             from ml.robustness import attacks
 
             with self._networks.lock:
-                found = attacks.smallest(network.classifier, images, classes, method, targeted=targeted, seed=seed)
-                made = self._attempted(network, images, found)
+                adversarial = attacks.smallest(
+                    network.classifier, images, classes, method, targeted=targeted, seed=seed
+                )
+                made = self._attempted(network, images, adversarial)
             return replace(made, rungs=tuple(step / 255 for step in LADDER), halvings=attacks.HALVINGS)
 
         return self._attempts.get(key, ask)

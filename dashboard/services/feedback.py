@@ -21,7 +21,7 @@ from ml.artifacts.reader import Broken, Missing
 from ml.data.feedback import CLIENT
 from ml.jobs.tables import Job
 
-LOSS = 0.5  # points of validation accuracy that a candidate may lose and still be proposed
+MAX_ACCURACY_LOSS = 0.5  # points of validation accuracy that a candidate may lose and still be proposed
 STRANGE = "This is no answer that this server gave to this picture: ask again, then judge the new answer."
 
 
@@ -31,16 +31,16 @@ def ticket(services: Services, answer: Answer, image: str, *, sent: str = "", or
     image, sent: the picture as the network saw it and as it came, as data URLs; origin: the data set's picture, as
     'test 17'. The mark is '' where no feedback is taken.
     """
-    said, confidence = answer.label, f"{answer.confidence:.6f}"
+    predicted, confidence = answer.label, f"{answer.confidence:.6f}"
     taken = not services.read_only and services.feedback.folder is not None
     if not taken:
-        return {"said": said, "confidence": confidence, "origin": origin, "prediction": ""}
-    mark = services.feedback.signature(*_signed(answer.run, said, confidence, image, sent, origin))
-    return {"said": said, "confidence": confidence, "origin": origin, "prediction": mark}
+        return {"said": predicted, "confidence": confidence, "origin": origin, "prediction": ""}
+    mark = services.feedback.signature(*_signed(answer.run, predicted, confidence, image, sent, origin))
+    return {"said": predicted, "confidence": confidence, "origin": origin, "prediction": mark}
 
 
-def _signed(run: str, said: str, confidence: str, image: str, sent: str, origin: str) -> list[str]:
-    return [run, said, confidence, *(hashlib.sha256(one.encode()).hexdigest() for one in (image, sent)), origin]
+def _signed(run: str, predicted: str, confidence: str, image: str, sent: str, origin: str) -> list[str]:
+    return [run, predicted, confidence, *(hashlib.sha256(one.encode()).hexdigest() for one in (image, sent)), origin]
 
 
 def give(
@@ -156,15 +156,15 @@ def lessons(services: Services, run: RunData) -> Lessons:
 
 def begin(services: Services, run: RunData) -> Job:
     """Start a fine-tuning of the run with what was accepted. Raises Declined, Invalid, Refused, Missing, Broken."""
-    found = lessons(services, run)
-    if not found.kept:
+    material = lessons(services, run)
+    if not material.kept:
         raise Declined("No accepted feedback can be learned from.")
     stem = f"{run.run_id[:48]}-feedback"
     taken = services.registry.names() | services.jobs.names()
     name = stem if stem not in taken else services.registry.free_name(stem)
     job = services.jobs.fine_tune(
-        run.manifest["config"], name, against=run.run_id, images=found.images, wanted=found.wanted,
-        clients=found.clients, intent=secrets.token_hex(16), taken=services.registry.names(),
+        run.manifest["config"], name, against=run.run_id, images=material.images, wanted=material.wanted,
+        clients=material.clients, intent=secrets.token_hex(16), taken=services.registry.names(),
     )  # fmt: skip
     services.jobs.wake()
     return job
@@ -186,24 +186,24 @@ class Outcome:
     @property
     def proposed(self) -> bool:
         """Whether it loses no more than it may."""
-        return self.change >= -LOSS - 1e-9
+        return self.change >= -MAX_ACCURACY_LOSS - 1e-9
 
     def sentence(self) -> str:
         """Both numbers and what follows from them."""
         change = f"{self.change:+.2f}".replace("-", "−")
-        said = f"Validation {self.old.percent} % before, {self.new} now: {change} points. "
+        shares = f"Validation {self.old.percent} % before, {self.new} now: {change} points. "
         if self.proposed:
-            return f"{said}Nothing is promoted by itself: you decide, on the Training page."
-        return said + f"It loses more than {LOSS} points, so it is not proposed: keep the run you have."
+            return f"{shares}Nothing is promoted by itself: you decide, on the Training page."
+        return shares + f"It loses more than {MAX_ACCURACY_LOSS} points, so it is not proposed: keep the run you have."
 
 
 def outcome(services: Services, job: Job) -> Outcome | None:
     """How the run of a finished fine-tuning compares; None while one of the two cannot be read."""
-    found = services.jobs.lessons(job)
+    material = services.jobs.lessons(job)
     try:
-        if found is None or job.state != "done":
+        if material is None or job.state != "done":
             return None
-        pair = [services.store.open(name).manifest["results"] for name in (found.against, job.run_id)]
+        pair = [services.store.open(name).manifest["results"] for name in (material.against, job.run_id)]
     except (Missing, Broken):
         return None
     old, new = (Proportion(one["validation"]["correct"], one["validation"]["n"]) for one in pair)

@@ -83,12 +83,12 @@ class JobDatabase:
         broker: none (this machine trains by itself), ok or unreachable.
         """
         table = self.table()
-        found = {"database": "unavailable", "worker": "stopped", "broker": "none"}
+        states = {"database": "unavailable", "worker": "stopped", "broker": "none"}
         if table is not None and database.healthy(table.engine):
-            found |= {"database": "ok", "worker": "running" if Workers(table).alive(self._watch) else "stopped"}
+            states |= {"database": "ok", "worker": "running" if Workers(table).alive(self._watch) else "stopped"}
         if self._notifier is not None:
-            found["broker"] = "unreachable" if self._notifier.reachable is False else "ok"
-        return found
+            states["broker"] = "unreachable" if self._notifier.reachable is False else "ok"
+        return states
 
     @property
     def clustered(self) -> bool:

@@ -111,10 +111,10 @@ class JobViews(JobDatabase):
 
     def log_tail(self, job_id: str) -> str:
         """The end of what a job's process printed, at most 16,000 bytes."""
-        found = self.log_file(job_id)
-        if found is None:
+        path = self.log_file(job_id)
+        if path is None:
             return ""
-        with found.open("rb") as file:
+        with path.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(file.tell() - LOG_BYTES, 0))
             return file.read().decode("utf-8", "replace")
@@ -129,11 +129,11 @@ class JobViews(JobDatabase):
             return []
         kinds = ("train", job.kind) if job.kind == "evaluate" else (job.kind,)
         try:
-            found = [one for kind in kinds for one in table.listing(60, kind) if one.active]
+            jobs = [one for kind in kinds for one in table.listing(60, kind) if one.active]
         except SQLAlchemyError:
             log.exception("the job database cannot be read")
             return []
-        before = [one for one in found if one.state == "running" or one.kind != job.kind or one.number < job.number]
+        before = [one for one in jobs if one.state == "running" or one.kind != job.kind or one.number < job.number]
         return sorted(before, key=lambda one: (one.state != "running", kinds.index(one.kind), one.number))
 
     def at_work(self, run_id: str) -> bool:

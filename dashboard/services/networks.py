@@ -161,14 +161,14 @@ class Networks:
         """
 
         def ask() -> Output:
-            asked = network.engine(engine)
+            backend = network.engine(engine)
             with self.lock:
                 began, features = time.perf_counter(), None
                 if engine == "torch":
                     logits, every = network.classifier.logits_and_features(image[None])
                     probabilities, features = softmax(logits)[0], every[0]
                 else:
-                    probabilities = asked.probabilities(image[None])[0]
+                    probabilities = backend.probabilities(image[None])[0]
                 return Output(probabilities, features, time.perf_counter() - began)
 
         return self._outputs.get((*network.key, engine, digest(image)), ask)

@@ -33,16 +33,16 @@ class OodDetector:
         reference, model = network.reference, network.ood_model
         features = self._networks.output(network, image).features
         assert features is not None  # torch's
-        found = reference.look_up(features, itself=itself, rival=rival)
+        familiarity = reference.look_up(features, itself=itself, rival=rival)
         if model is None:
-            return found
+            return familiarity
         # the neighbours stay the evidence; how unusual it is, all layers say
         statistics = self._statistics.get((*network.key, digest(image)), lambda: self._measure(network, image))
         try:
             score = float(model.scores(statistics)[0])
         except ValueError as error:
             raise Broken(f"familiarity of run {network.run_id}: {error}") from error
-        return replace(found, percentile=model.percentile(score), n=model.n, layers=True)
+        return replace(familiarity, percentile=model.percentile(score), n=model.n, layers=True)
 
     def _measure(self, network: Network, image: np.ndarray) -> np.ndarray:
         with self._networks.lock:

@@ -165,11 +165,11 @@ class Predictor:
         network = self._networks.open(run_id)
         if mode not in MODES:
             raise ValueError(f"prepare must be {', '.join(MODES)}")
-        asked = network.engine(engine)
+        backend = network.engine(engine)
 
         def ask(images: np.ndarray) -> np.ndarray:
             with self._networks.lock:
-                return asked.probabilities(images)
+                return backend.probabilities(images)
 
-        found = batch.answers(items(sources), network.form, network.classes, ask, mode=mode)
-        return network.run_id, network.classes, found
+        answers = batch.answers(items(sources), network.form, network.classes, ask, mode=mode)
+        return network.run_id, network.classes, answers

@@ -141,27 +141,27 @@ class RunRegistry:
 
     def restore(self, folder: str) -> str:
         """Bring a run back from the trash; its id. Raises Declined."""
-        found = next((one for one in self.deleted() if one.folder == folder), None)
-        if found is None:
+        run = next((one for one in self.deleted() if one.folder == folder), None)
+        if run is None:
             raise Declined("This run is not in the trash any more.")
-        if any(entry.run_id == found.run_id for entry in self.library.runs()):
-            raise Declined(f"There is another run named {found.run_id} now, so this one stays in the trash.")
+        if any(entry.run_id == run.run_id for entry in self.library.runs()):
+            raise Declined(f"There is another run named {run.run_id} now, so this one stays in the trash.")
         moved = False
         try:
-            with self._records.deleting(found.run_id, ""):
+            with self._records.deleting(run.run_id, ""):
                 trash.restore(self.home, folder)
                 moved = True
         except (Missing, FileExistsError) as error:
             raise Declined(str(error)) from None
         except OSError as error:
-            log.warning("run %s cannot be brought back: %s", found.run_id, error)
+            log.warning("run %s cannot be brought back: %s", run.run_id, error)
             raise Declined(UNWRITABLE) from error
         except Declined:
             if moved:
                 with contextlib.suppress(OSError):
-                    trash.put(self.home, found.run_id, folder)
+                    trash.put(self.home, run.run_id, folder)
             raise
-        return found.run_id
+        return run.run_id
 
     def undo(self, change: Change) -> str:
         """Bring back what a change replaced; the run's id. Raises Declined."""

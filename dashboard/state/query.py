@@ -28,13 +28,13 @@ from ml.images import edits
 from ml.robustness.catalogue import ATTACKS
 
 REPEATED = ("true", "pred", "outcome", "bucket", "tag", "slice")  # a repeated key means OR
-CHARACTERS, PARTS = 8_000, 400  # of an address
+CHARACTERS, MAX_FIELDS = 8_000, 400  # of an address
 
 
 def parse(search: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """name → value of what can be read of a URL's search part, and the rest in words; never raises."""
     try:
-        pairs = parse_qs(search.removeprefix("?")[:CHARACTERS], keep_blank_values=True, max_num_fields=PARTS)
+        pairs = parse_qs(search.removeprefix("?")[:CHARACTERS], keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         return {}, ("the whole address, which has too many parts",)
     values: dict[str, Any] = {}
@@ -199,10 +199,10 @@ def _share(values: list[str]) -> float:
 
 def _range(values: list[str]) -> tuple[float, float]:
     low, high = _last(values).split("-")
-    found = _share([low]), _share([high])
-    if found[0] > found[1]:
+    limits = _share([low]), _share([high])
+    if limits[0] > limits[1]:
         raise ValueError
-    return found
+    return limits
 
 
 def _lasso(values: list[str]) -> Lasso:

@@ -39,19 +39,19 @@ class MatrixView:
     @classmethod
     def read(cls, text: str) -> "MatrixView":
         """From words joined by commas, 'row,log,top5'. Raises ValueError."""
-        found: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         for word in text.split(","):
             if word in ("row", "column"):
-                found["normalise"] = word
+                fields["normalise"] = word
             elif word in ("cluster", "log", "table"):
-                found[word] = True
+                fields[word] = True
             elif word == "off":
-                found["diagonal"] = False
+                fields["diagonal"] = False
             elif re.fullmatch(r"top\d{1,3}", word, re.ASCII):
-                found["top"] = int(word[3:])
+                fields["top"] = int(word[3:])
             else:
                 raise ValueError(word)
-        return cls(**found)
+        return cls(**fields)
 
     def __str__(self) -> str:
         words = [self.normalise if self.normalise != "count" else "", "cluster" if self.cluster else ""]

@@ -19,12 +19,12 @@ def is_file(path: str) -> bool:
     return path.startswith((SUITES, ASSETS))
 
 
-def cache_key(asked: Request) -> str:
+def cache_key(request: Request) -> str:
     """Under which name the compressed answer is kept; empty where it may differ from one request to the next."""
-    if not is_file(asked.path):
+    if not is_file(request.path):
         return ""
     # A fingerprint is part of the address, not of the file: without this, made-up ones would fill the cache.
-    return check_fingerprint(asked.path)[0]
+    return check_fingerprint(request.path)[0]
 
 
 class Kept:

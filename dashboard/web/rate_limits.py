@@ -55,25 +55,25 @@ class Buckets:
         self._kept[client] = (tokens, self._clock())
 
 
-def install(server: Flask, asked: float | None = None) -> None:
+def install(server: Flask, rate: float | None = None) -> None:
     """Hold clients of /api/ back; call it after security.install.
 
-    asked: predictions a second and client, 0 for as many as they like, None for the usual.
+    rate: predictions a second and client, 0 for as many as they like, None for the usual.
     """
-    buckets = Buckets(asked or RATE, max(BURST * (asked or RATE), 1.0))
+    buckets = Buckets(rate or RATE, max(BURST * (rate or RATE), 1.0))
     server.extensions[NAME] = buckets
 
     @server.before_request
     def hold() -> Response | None:
-        if not request.path.startswith("/api/") or not holds(server, asked):
+        if not request.path.startswith("/api/") or not holds(server, rate):
             return None
         wait = buckets.take(client(), cost(request.method, request.path))
         return refusal(wait, buckets.rate) if wait else None
 
 
-def holds(server: Flask, asked: float | None) -> bool:
+def holds(server: Flask, rate: float | None) -> bool:
     """Whether clients are held back: as the setting says, or where others can reach the server."""
-    return asked > 0 if asked is not None else bool(server.config.get("OPEN_TO_OTHERS"))
+    return rate > 0 if rate is not None else bool(server.config.get("OPEN_TO_OTHERS"))
 
 
 def cost(method: str, path: str) -> float:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 CALLBACK_BYTES = 16 * 2**20
 """Largest callback body: a file of 12 MB grows by a third in base64."""
 API_BYTES = 30 * 10**6
-BATCH = "/api/v1/batch"
+BATCH_ROUTE = "/api/v1/batch"
 BATCH_BYTES = 64 * 10**6
 OTHER_BYTES = 64 * 2**10
 ANY_ADDRESS = "any address"
@@ -73,7 +73,7 @@ def body_limit(path: str) -> int:
     """The most bytes a request to `path`, with a proxy's prefix or without, may carry in its body."""
     if path.endswith(CALLBACK):
         return CALLBACK_BYTES
-    if path.endswith(BATCH):
+    if path.endswith(BATCH_ROUTE):
         return BATCH_BYTES
     return API_BYTES if "/api/" in path else OTHER_BYTES
 
@@ -110,11 +110,11 @@ def check_envelope(body: Any, callbacks: Mapping[str, Any]) -> None:
         if not isinstance(items, list) or len(items) != len(declared[key]):
             raise Forged(f"{part} is not a list of {len(declared[key])}")
         for item, want in zip(items, declared[key], strict=True):
-            found = check_dependency(item, want["id"], want["property"])
-            for one in found:
+            components = check_dependency(item, want["id"], want["property"])
+            for one in components:
                 check_value(one)
             if part == "inputs":
-                sent += found
+                sent += components
     if not declared.get("no_output"):
         check_outputs(body.get("outputs"), output)
     changed = body.get("changedPropIds", [])
@@ -144,18 +144,18 @@ def check_dependency(item: Any, identity: str, name: str) -> list[dict[str, Any]
     for one in items:
         if not isinstance(one, dict) or one.get("property") != name:
             raise Forged(f"not the property {name} of {identity}")
-        found = one.get("id")
+        actual = one.get("id")
         if pattern is None:
-            if found != identity:
+            if actual != identity:
                 raise Forged(f"not the component {identity}")
             continue
-        if not isinstance(found, dict) or found.keys() != pattern.keys():
+        if not isinstance(actual, dict) or actual.keys() != pattern.keys():
             raise Forged(f"not a component like {identity}")
         for key, value in pattern.items():
             if isinstance(value, list):  # a wildcard
-                if not isinstance(found[key], (str, int, float)):
+                if not isinstance(actual[key], (str, int, float)):
                     raise Forged(f"{key} of {identity} is not a plain value")
-            elif found[key] != value:
+            elif actual[key] != value:
                 raise Forged(f"not a component like {identity}")
     return items
 

@@ -33,7 +33,7 @@ def test_no_page_speaks_of_other_data(client, page):
         text = CHOICE.sub("", text)
     assert not FOREIGN.findall(text)
     values = {"url.pathname": page, "url.search": "?run=toy", "app-view-state.data": "?run=toy"}
-    asked = 0
+    callbacks = 0
     for dependency in client.dependencies:
         outputs = dependency["output"].strip(".").split("...")
         listens = {f"{one['id']}.{one['property']}" for one in dependency["inputs"]} & set(values)
@@ -41,20 +41,20 @@ def test_no_page_speaks_of_other_data(client, page):
             continue
         status, answer = client.fire_with(outputs[0], listens.pop(), values)
         assert status in (200, 204), outputs
-        told = json.dumps(answer, ensure_ascii=False)
-        assert not FOREIGN.findall(CHOICE.sub("", told) if page == "/training" else told), outputs
-        asked += 1
-    assert asked, page
+        answered = json.dumps(answer, ensure_ascii=False)
+        assert not FOREIGN.findall(CHOICE.sub("", answered) if page == "/training" else answered), outputs
+        callbacks += 1
+    assert callbacks, page
 
 
 def test_the_foot_tells_of_the_run_that_is_shown(home):
     client = fired_in_process(create_app(home=home))  # beside the runs that ship
-    said = {}
+    foot = {}
     for search in ("", "?run=toy"):
         _, drawn = client.fire_with(
             "run-picker.options", "url.pathname", {"url.pathname": "/", "app-view-state.data": search}
         )
-        said[search] = json.dumps(drawn["app-foot"], ensure_ascii=False)
-    assert "Fashion-MNIST, 70,000 images" in said[""]
+        foot[search] = json.dumps(drawn["app-foot"], ensure_ascii=False)
+    assert "Fashion-MNIST, 70,000 images" in foot[""]
     total = sum(Store(home / "none", home).open("toy").dataset["counts"].values())
-    assert f"Synthetic bars, {total:,} images" in said["?run=toy"]
+    assert f"Synthetic bars, {total:,} images" in foot["?run=toy"]

@@ -70,8 +70,8 @@ def test_no_raw_colour_outside_the_tokens():
     for path in assets.glob("*.css"):
         if path.name.startswith("00-"):
             continue
-        found = re.findall(
+        colours = re.findall(
             r"#[0-9a-fA-F]{3,8}\b(?![^(]*\.svg)|rgba?\(",
             re.sub(r"url\([^)]*\)|/\*.*?\*/", "", path.read_text(), flags=re.S),
         )
-        assert [c for c in found if c.lower() != "#000"] == [], path.name  # pictures stand on black in both themes
+        assert [c for c in colours if c.lower() != "#000"] == [], path.name  # pictures stand on black in both themes

@@ -100,7 +100,7 @@ def top(pair: RunPair, selection: Selection, first: np.ndarray, second: np.ndarr
     """The mistakes that changed most, in the colour of the run they speak for."""
     classes = pair.a.classes
     change = (first - second) * ~np.eye(len(classes), dtype=bool)
-    order = np.argsort(-np.abs(change), axis=None, kind="stable")[: matrix.TOP].tolist()
+    order = np.argsort(-np.abs(change), axis=None, kind="stable")[: matrix.PAIRS_LISTED].tolist()
     most = max(int(np.abs(change).max()), 1)
     cells: list[tuple[str, str, str, float, dict]] = [
         (

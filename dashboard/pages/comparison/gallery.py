@@ -22,7 +22,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
 def register(app: Dash, services: Services) -> None:
     """Exactly the selected images."""
 
-    def find(selection: Selection) -> gallery.Found:
+    def find(selection: Selection) -> gallery.Matches:
         pair = services.store.compare(selection)
         return pair.ordered(selection), lambda rows: pictures(pair, selection, rows)
 

@@ -28,7 +28,7 @@ def register(app: Dash, services: Services) -> None:
     """Counted under every chip but true, predicted and outcome, which are this panel's own."""
 
     def draw(selection: Selection, axis: str, mode: str) -> Bars:
-        run = services.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).for_selection(selection)
         counts = run.confusion(selection)
         right, n = counts.diagonal(), counts.sum(1)
         low, high = wilson(right, n)

@@ -7,7 +7,7 @@ import numpy as np
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from dashboard import theme
-from dashboard.analysis.attention import DOUBT, Compared, Looked, compare, said
+from dashboard.analysis.attention import DOUBT, Compared, Looked, compare, summary
 from dashboard.components import button, card, csv_link, panel_states, plain
 from dashboard.components.explanations import SENTENCES, TITLES, kept
 from dashboard.components.panel import panel_callback, slot
@@ -175,7 +175,7 @@ def choices(services: Services, selection: Selection) -> list[dict[str, str]]:
     except (Missing, Broken):
         pass
     if (selection.versus or "").startswith("?"):
-        words = said(Selection.parse(selection.versus))
+        words = summary(Selection.parse(selection.versus))
         options.append({"value": str(selection.versus), "label": f"held: {words}"[:MAX_LABEL_LENGTH]})
     return options
 

@@ -37,7 +37,9 @@ def register(app: Dash, services: Services, address_store: str) -> None:
     )
     def draw_calibration(search: Any, mode: Any):
         selection = lazy_panel.read(search)
-        drawn = reliability.draw(services.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
+        drawn = reliability.draw(
+            services.store.shown(selection.run).for_selection(selection), selection, theme.mode_of(mode)
+        )
         return *drawn, csv_link(table_url("calibration", selection))
 
     reliability.register(app, services, ID)

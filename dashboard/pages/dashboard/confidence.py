@@ -73,7 +73,7 @@ def register(app: Dash, services: Services, address_store: str) -> None:
     )
     def draw_confidence(search: Any, mode: Any):
         selection = lazy_panel.read(search)
-        run = services.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).for_selection(selection)
         table = confidence.histogram(run, selection)
         drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
         bin_rows = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
@@ -93,7 +93,7 @@ def register(app: Dash, services: Services, address_store: str) -> None:
         if bar is None:
             return None
         place, outcome = bar
-        table = confidence.histogram(services.store.shown(selection.run).asked(selection), selection)
+        table = confidence.histogram(services.store.shown(selection.run).for_selection(selection), selection)
         kept = bins.is_bin(selection.conf, place, confidence.BINS) or table[outcome].iloc[place]
         return opened(selection, place, outcome) if kept else None
 

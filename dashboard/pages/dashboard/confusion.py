@@ -87,7 +87,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_confusion(search: str | None, mode: str):
         selection = Selection.parse(search)
-        run, view = services.store.shown(selection.run).asked(selection), selection.matrix
+        run, view = services.store.shown(selection.run).for_selection(selection), selection.matrix
         shown = Shown.of(run, selection)
         chosen = matrix.chosen_cells(run, selection)
         size = next((size for most, size in SIZES if len(shown.names) <= most), 0)
@@ -119,7 +119,7 @@ def register(app: Dash, services: Services) -> None:
         )
 
     def drawn_run(selection: Selection) -> RunData:
-        return services.store.shown(selection.run).asked(selection)
+        return services.store.shown(selection.run).for_selection(selection)
 
     matrix.lead(app, ID, drawn_run, contrast=True)
 
@@ -177,7 +177,7 @@ def table(shown: Shown, selection: Selection) -> html.Div:
 def top(run: RunData, selection: Selection, counts: np.ndarray) -> list:
     """The most frequent mistakes, each with a bar. counts: int [C, C]."""
     mistakes, total = counts * ~np.eye(len(counts), dtype=bool), counts.sum(1)
-    order = np.argsort(-mistakes, axis=None, kind="stable")[: matrix.TOP].tolist()
+    order = np.argsort(-mistakes, axis=None, kind="stable")[: matrix.PAIRS_LISTED].tolist()
     cells: list[tuple[str, str, str, float, dict]] = []
     hints = {}
     for i, j in (divmod(k, len(counts)) for k in order):

@@ -127,7 +127,7 @@ def register(app: Dash, services: Services) -> None:
         if not isinstance(search, str) or not search:
             raise PreventUpdate
         selection = Selection.parse(search)
-        run = services.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).for_selection(selection)
         return drawn(run, selection, theme.mode_of(mode))
 
     @app.callback(

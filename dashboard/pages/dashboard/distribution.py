@@ -24,7 +24,7 @@ def register(app: Dash, services: Services) -> None:
     """Counted under every chip but predicted, which is this panel's own; or over the whole split."""
 
     def draw(selection: Selection, counted: str, mode: str) -> Bars:
-        run = services.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).for_selection(selection)
         guesses, truths = run.distribution(selection, whole=counted == "all")
         colours = theme.class_colours(mode, len(run.classes))
         drawn = figure.bars(guesses, truths, run.classes, colours=colours, chosen=selection.pred, mode=mode)

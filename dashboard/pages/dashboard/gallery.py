@@ -20,8 +20,8 @@ def layout(services: Services, selection: Selection) -> html.Article:
 def register(app: Dash, services: Services) -> None:
     """Exactly the selected images."""
 
-    def find(selection: Selection) -> gallery.Found:
-        run = services.store.shown(selection.run).asked(selection)
+    def find(selection: Selection) -> gallery.Matches:
+        run = services.store.shown(selection.run).for_selection(selection)
         return run.ordered(selection), lambda rows: tiles.answers(run, selection, rows)
 
     gallery.register(app, ID, "selection", SORTS, find)

@@ -26,7 +26,7 @@ def register(app: Dash, services: Services) -> None:
     @panel_callback(app, FACE, plain.children(BODY), Input("app-view-state", "data"))
     def draw_scores(search: str | None):
         selection = Selection.parse(search)
-        return body(services.store.shown(selection.run).asked(selection), selection.split)
+        return body(services.store.shown(selection.run).for_selection(selection), selection.split)
 
 
 def body(run: RunData, split: str) -> list:

@@ -148,8 +148,8 @@ def what(run: RunData, found: feedback.Lessons) -> list[Any]:
             parts.append(html.P(f"{count:,} left out: {why}.", className="quiet small"))
     parts.append(
         html.P(
-            f"A candidate that loses more than {feedback.LOSS} points on validation is not proposed, and none is "
-            "promoted by itself.",
+            f"A candidate that loses more than {feedback.MAX_ACCURACY_LOSS} points on validation is not proposed, and "
+            "none is promoted by itself.",
             className="quiet small",
         )
     )

@@ -50,7 +50,9 @@ def register(app: Dash, services: Services) -> None:
         if not later:
             raise PreventUpdate
         selection = Selection.parse(search)
-        drawn = reliability.draw(services.store.shown(selection.run).asked(selection), selection, theme.mode_of(mode))
+        drawn = reliability.draw(
+            services.store.shown(selection.run).for_selection(selection), selection, theme.mode_of(mode)
+        )
         return *drawn, csv_link(table_url("calibration", selection))
 
     reliability.register(app, services, ID)

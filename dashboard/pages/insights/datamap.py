@@ -75,7 +75,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_map(search: Any, mode: Any):
         selection, mode = lazy_panel.read(search), theme.mode_of(mode)
-        run = services.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).for_selection(selection)
         recording = run.epochs(selection.split)
         rows = run.ordered(selection)
         to = button(f"Open {len(rows):,} in the gallery", small=True, search=selection.query(), path="/")

@@ -78,7 +78,7 @@ def register(app: Dash, services: Services) -> None:
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
         epochs = run.epochs(selection.split).epochs.tolist()
-        then = run.asked(selection)
+        then = run.for_selection(selection)
         at = len(epochs) if then.epoch is None else epochs.index(then.epoch)
         return epoch_summary(then, selection, epochs), {"last": len(epochs), "at": at}
 
@@ -113,7 +113,7 @@ def register(app: Dash, services: Services) -> None:
         selection, mode = lazy_panel.read(search), theme.mode_of(mode)
         final = services.store.shown(selection.run)
         final.epochs(selection.split)  # without a recording there is nothing to travel to
-        run = final.asked(selection)
+        run = final.for_selection(selection)
         shown = Shown.of(run, selection)
         chosen = matrix.chosen_cells(run, selection)
         drawn = confusion.heatmap(
@@ -134,7 +134,7 @@ def register(app: Dash, services: Services) -> None:
             csv_link(table_url("confusion", selection)),
         )
 
-    matrix.lead(app, ID, lambda selection: services.store.shown(selection.run).asked(selection))
+    matrix.lead(app, ID, lambda selection: services.store.shown(selection.run).for_selection(selection))
 
 
 def epoch_summary(run: RunData, selection: Selection, epochs: list[int]) -> list:

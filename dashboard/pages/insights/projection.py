@@ -233,7 +233,7 @@ def example_at(services: Services, search: str | None, event: Any) -> tuple[RunD
         return None
     selection = Selection.parse(search)
     try:
-        run = services.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).for_selection(selection)
         rows = run.sketched(selection.split)
         if curve == figures.SELECTED:
             rows = rows[run.mask(selection)[rows]]

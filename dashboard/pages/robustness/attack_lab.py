@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.analysis import robustness
-from dashboard.analysis.robustness import STEPS, Question
+from dashboard.analysis.robustness import EPSILON_STEPS, Question
 from dashboard.components import badge, button, card, csv_link, dot, lazy_panel, plain, segmented
 from dashboard.components.bars import probability_bars
 from dashboard.components.icons import icon
@@ -59,7 +59,12 @@ def layout(services: Services, selection: Selection) -> html.Article:
     number = dbc.Input(id=Ids.NUMBER, type="number", min=0, step=1, debounce=True)
     target = dbc.Select(id=Ids.TARGET, options=[{"value": ANY, "label": "any other answer"}], value=ANY)
     slider = dbc.Input(
-        id=Ids.SLIDER, type="range", min=0, max=len(STEPS) - 1, step=1, value=STEPS.index(robustness.EPSILON)
+        id=Ids.SLIDER,
+        type="range",
+        min=0,
+        max=len(EPSILON_STEPS) - 1,
+        step=1,
+        value=EPSILON_STEPS.index(robustness.EPSILON),
     )
     controls = html.Div(
         [
@@ -145,7 +150,7 @@ SEARCH = """(asked, before) => {
 
 def script(text: str) -> str:
     """With the ids and numbers of this page."""
-    steps = ",".join(f"{step:g}" for step in STEPS)
+    steps = ",".join(f"{step:g}" for step in EPSILON_STEPS)
     known = {
         "STEPS": f"[{steps}]", "SLIDER": Ids.SLIDER, "DEFAULT": f"{robustness.EPSILON:g}",
         "METHOD": robustness.METHOD, "TARGET": Ids.TARGET,
@@ -243,7 +248,7 @@ def register(app: Dash, services: Services) -> None:
 def epsilon_label(epsilon: float | None) -> list:
     """Where the slider is; data-epochs: what its places stand for, as assets/slide.js reads it."""
     now = robustness.EPSILON if epsilon is None else epsilon
-    return [html.B(f"{now:.4g}", **{"data-epochs": ",".join(f"{step:g}" for step in STEPS)}), " of 255"]
+    return [html.B(f"{now:.4g}", **{"data-epochs": ",".join(f"{step:g}" for step in EPSILON_STEPS)}), " of 255"]
 
 
 def louder(change: np.ndarray) -> np.ndarray:

@@ -124,7 +124,7 @@ def sheet_name(run: RunData, selection: Selection) -> str:
 
 def note(run: RunData, flips: Flips) -> str:
     """How many of how many."""
-    n, whole = len(flips.found.ids), run.dataset["counts"][robustness.SPLIT]
+    n, whole = len(flips.predictions.ids), run.dataset["counts"][robustness.SPLIT]
     part = "all of test" if n == whole else f"a stratified part, n = {n:,} of {whole:,} test images"
     share = Proportion(len(flips.rows), flips.right)
     return f"Under {perturbation(flips)}, {share} of those right as they are flip; asked about: {part}."
@@ -132,7 +132,7 @@ def note(run: RunData, flips: Flips) -> str:
 
 def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
     """One button an image: before, after, what is said then, and what it is."""
-    predictions, rows = flipped.found, flipped.rows[shown(selection, len(flipped.rows))]
+    predictions, rows = flipped.predictions, flipped.rows[shown(selection, len(flipped.rows))]
     ids = predictions.ids[rows].tolist()
     table_url, (height, width) = sprite_url(run.picture_set, robustness.SPLIT, ids), form(run)
     step, background = thinning(run), {"backgroundImage": f"var({sheet_name(run, selection)})"}
@@ -169,7 +169,7 @@ def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
 
 def gallery(selection: Selection, flipped: Flips) -> html.Button:
     """The way to these images as a selection; an address names so many at most."""
-    ids = tuple(flipped.found.ids[flipped.rows[:MAX_IDS]].tolist())
+    ids = tuple(flipped.predictions.ids[flipped.rows[:MAX_IDS]].tolist())
     there = Selection(run=selection.run, against=selection.against, ids=ids)
     first = "the first " if len(ids) < len(flipped.rows) else ""
     return button(f"Open {first}{len(ids)} in the gallery", small=True, search=there.query(), path="/")

@@ -26,7 +26,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_strip(search: str | None):
         selection = Selection.parse(search)
-        run = services.store.shown(selection.run).asked(selection)
+        run = services.store.shown(selection.run).for_selection(selection)
         rows = run.ordered(selection)
         if not len(rows):
             return html.P("No image matches all of these filters.", className="quiet small"), None

@@ -50,19 +50,19 @@ def test_means_and_their_difference_by_hand(services, run, label):
     held = Selection(true=(classes[1],), outcome=("right", "wrong"))
     look = "grad-cam,label" if label else None
     here = Selection(run="toy", true=(classes[0],), outcome=("right", "wrong"), versus=held.query(), look=look)
-    found = attention.compare(services, here)
+    compared = attention.compare(services, here)
     expected = [np.flatnonzero(predictions.labels == c) for c in (0, 1)]
-    for side, rows in zip((found.a, found.b), expected, strict=True):
+    for side, rows in zip((compared.a, compared.b), expected, strict=True):
         np.testing.assert_array_equal(side.side.rows, rows)
         image, mean = by_hand(services, run, rows, label)
         np.testing.assert_allclose(side.image, image)
         np.testing.assert_allclose(side.typical.mean, mean, atol=1e-6)
         assert side.typical.mean.sum() == pytest.approx(1)
-    np.testing.assert_allclose(found.difference, found.a.typical.mean - found.b.typical.mean)
-    least = np.minimum(found.a.typical.mean, found.b.typical.mean).sum()
-    assert found.overlap == pytest.approx(least)
-    assert 0 < found.overlap < 1
-    assert found.b.side.title == f"kept: true {classes[1]}"
+    np.testing.assert_allclose(compared.difference, compared.a.typical.mean - compared.b.typical.mean)
+    least = np.minimum(compared.a.typical.mean, compared.b.typical.mean).sum()
+    assert compared.overlap == pytest.approx(least)
+    assert 0 < compared.overlap < 1
+    assert compared.b.side.title == f"kept: true {classes[1]}"
 
 
 def test_an_epochs_images_are_asked_about_in_the_kept_network_and_the_panel_says_so(services, run):
@@ -71,12 +71,12 @@ def test_an_epochs_images_are_asked_about_in_the_kept_network_and_the_panel_says
 
     here = Selection(run="toy", epoch=1, outcome=("wrong",), versus="rest")
     then, best = run.during(1), run.manifest["best_epoch"]
-    found = attention.compare(services, here)
-    np.testing.assert_array_equal(found.a.side.rows, np.flatnonzero(~then.predictions("test").right))
-    assert found.a.side.n + found.b.side.n == len(run.predictions("test").ids)
-    np.testing.assert_allclose(found.a.typical.mean, by_hand(services, run, found.a.side.rows)[1], atol=1e-6)
-    told = f"that of epoch {best}, not the one after epoch 1"
-    assert told in words(drawn(found, "light", kept(then)))
+    compared = attention.compare(services, here)
+    np.testing.assert_array_equal(compared.a.side.rows, np.flatnonzero(~then.predictions("test").right))
+    assert compared.a.side.n + compared.b.side.n == len(run.predictions("test").ids)
+    np.testing.assert_allclose(compared.a.typical.mean, by_hand(services, run, compared.a.side.rows)[1], atol=1e-6)
+    note = f"that of epoch {best}, not the one after epoch 1"
+    assert note in words(drawn(compared, "light", kept(then)))
     assert kept(run) == ""
 
 
@@ -109,20 +109,20 @@ def test_one_selection_in_two_runs(home, artifacts):
     services = Services(Store(artifacts, home), Jobs(home, artifacts=artifacts))
     classes = services.store.open("toy").classes
     here = Selection(run="toy", against="twin", true=(classes[0],), versus="run")
-    found = attention.compare(services, here)
-    assert [s.side.title for s in (found.a, found.b)] == ["toy", "twin"]
-    assert found.a.side.n == found.b.side.n > 0
-    assert not found.difference.any(), "the same network looks at the same places"
-    assert found.overlap == pytest.approx(1)
+    compared = attention.compare(services, here)
+    assert [s.side.title for s in (compared.a, compared.b)] == ["toy", "twin"]
+    assert compared.a.side.n == compared.b.side.n > 0
+    assert not compared.difference.any(), "the same network looks at the same places"
+    assert compared.overlap == pytest.approx(1)
 
 
 def test_an_empty_side_is_said_in_words(services, run):
     from dashboard.pages.dashboard.attention import drawn
 
     nothing = Selection(ids=(10**8,)).query()
-    found = attention.compare(services, Selection(run="toy", true=(run.classes[0],), versus=nothing))
-    assert (found.b.side.n, found.difference) == (0, None)
-    assert "holds no image" in words(drawn(found, "light"))
+    compared = attention.compare(services, Selection(run="toy", true=(run.classes[0],), versus=nothing))
+    assert (compared.b.side.n, compared.difference) == (0, None)
+    assert "holds no image" in words(drawn(compared, "light"))
 
 
 @pytest.fixture(scope="module")
@@ -160,12 +160,12 @@ def test_its_table_is_what_is_drawn(services, run, toy_home, artifacts):
     web = create_app(artifacts, home=toy_home).server.test_client()
     here = Selection(run="toy", true=(run.classes[0],), versus="rest")
     table = list(csv.reader(io.StringIO(web.get(f"/export/attention.csv{here.query()}").get_data(as_text=True))))
-    found = attention.compare(services, here)
-    assert table[0][2] == f"mean image A of {found.a.side.n}"
+    compared = attention.compare(services, here)
+    assert table[0][2] == f"mean image A of {compared.a.side.n}"
     values = np.array([[float(cell) for cell in line] for line in table[1:]])
     assert len(values) == 28 * 28
-    np.testing.assert_allclose(values[:, -1].reshape(28, 28), found.difference, atol=1e-8)
-    np.testing.assert_allclose(values[:, 4].reshape(28, 28), found.a.typical.mean, atol=1e-8)
+    np.testing.assert_allclose(values[:, -1].reshape(28, 28), compared.difference, atol=1e-8)
+    np.testing.assert_allclose(values[:, 4].reshape(28, 28), compared.a.typical.mean, atol=1e-8)
     assert web.get("/export/attention.csv?run=toy&versus=contrast").status_code == 404
 
 

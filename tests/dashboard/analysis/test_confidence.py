@@ -33,16 +33,16 @@ def test_coverage_and_selective_accuracy_and_the_gallery_agree(run, search):
     selection, p = Selection.parse(search), run.predictions("test")
     base = np.isin(p.labels, run.class_ids(selection.true)) if selection.true else np.ones(len(p.ids), bool)
     sure = base & (p.probabilities.max(1).astype(float) >= selection.reject)
-    found = confidence.answers(run, selection)
-    assert (found.coverage.count, found.coverage.n) == (sure.sum(), base.sum())
-    assert found.coverage.value == pytest.approx(sure.sum() / base.sum(), abs=1e-6)
-    assert found.coverage.ends == wilson(sure.sum(), base.sum())
-    assert found.accuracy.value == pytest.approx((sure & p.right).sum() / sure.sum(), abs=1e-6)
-    assert found.accuracy.ends == wilson((sure & p.right).sum(), sure.sum())
-    assert found.left == (sure & ~p.right).sum()
-    assert found.mistakes == (base & ~p.right).sum()
+    answers = confidence.answers(run, selection)
+    assert (answers.coverage.count, answers.coverage.n) == (sure.sum(), base.sum())
+    assert answers.coverage.value == pytest.approx(sure.sum() / base.sum(), abs=1e-6)
+    assert answers.coverage.ends == wilson(sure.sum(), base.sum())
+    assert answers.accuracy.value == pytest.approx((sure & p.right).sum() / sure.sum(), abs=1e-6)
+    assert answers.accuracy.ends == wilson((sure & p.right).sum(), sure.sum())
+    assert answers.left == (sure & ~p.right).sum()
+    assert answers.mistakes == (base & ~p.right).sum()
     everything = selection.with_(outcome=("wrong", "right"))
-    assert len(run.ordered(everything)) == found.coverage.count
+    assert len(run.ordered(everything)) == answers.coverage.count
     assert run.confusion(selection.with_(true=())).sum() == (p.confidence.astype(float) >= selection.reject).sum()
 
 
@@ -50,20 +50,20 @@ def test_a_curve_is_the_answers_at_every_threshold(run):
     table = confidence.curve(run, Selection())
     assert len(table) == 101
     for row in table.iloc[[0, 37, 50, 99, 100]].itertuples():
-        found = confidence.answers(run, Selection(reject=row.threshold))
-        assert (row.answered, row.right) == (found.coverage.count, found.accuracy.count)
+        answers = confidence.answers(run, Selection(reject=row.threshold))
+        assert (row.answered, row.right) == (answers.coverage.count, answers.accuracy.count)
 
 
 def test_a_threshold_is_chosen_on_validation(run):
     p = run.predictions("validation")
     for share in (0.5, 0.9, 0.98):
-        found = confidence.threshold_for(run, share)
+        threshold = confidence.threshold_for(run, share)
         good = [
             t / 100
             for t in range(101)
             if (sure := p.confidence.astype(float) >= t / 100).any() and p.right[sure].mean() >= share
         ]
-        assert found == (good[0] if good else None)
+        assert threshold == (good[0] if good else None)
 
 
 def test_bins_count_what_is_in_them():
@@ -148,7 +148,7 @@ def test_a_click_on_a_bin_without_images_opens_nothing(app, run, graph, right, w
     client, click = fired_in_process(app), f"{graph}.clickData"
     output = next(d["output"] for d in client.dependencies if d["inputs"] == [{"id": graph, "property": "clickData"}])
     number = 20 if right + wrong == 1 else 15
-    sure, found = run.predictions("test"), {}
+    sure, statuses = run.predictions("test"), {}
     for curve in (right, wrong):
         values = run.tempered("test") if curve == 4 else sure.confidence
         which = np.clip(np.ceil(values.astype(float) * number).astype(int) - 1, 0, number - 1)
@@ -156,9 +156,9 @@ def test_a_click_on_a_bin_without_images_opens_nothing(app, run, graph, right, w
         for k in range(number):
             event = {"points": [{"curveNumber": curve, "x": 100 * (k + 0.5) / number}]}
             status, _ = client.fire_with(output, click, {click: event})
-            found[curve, k] = (status, bool((which[inside] == k).any()))
-    assert {status for status, full in found.values() if full} == {200}
-    assert {status for status, full in found.values() if not full} == {204}
+            statuses[curve, k] = (status, bool((which[inside] == k).any()))
+    assert {status for status, full in statuses.values() if full} == {200}
+    assert {status for status, full in statuses.values() if not full} == {204}
     chosen = {
         click: {"points": [{"curveNumber": right, "x": 0.5}]},
         "url.search": Selection(conf=(0.0, 1 / number)).query(),
@@ -168,14 +168,14 @@ def test_a_click_on_a_bin_without_images_opens_nothing(app, run, graph, right, w
 
 def test_errors_of_a_part_are_those_of_its_images(run):
     rows = np.flatnonzero(run.predictions("test").labels == 1)
-    found, p = confidence.miscalibration(run, "test", rows), run.predictions("test")
-    said = p.probabilities[rows].astype(float)
+    errors, p = confidence.miscalibration(run, "test", rows), run.predictions("test")
+    probabilities = p.probabilities[rows].astype(float)
     one = np.eye(4)[p.labels[rows]]
-    assert found["none"]["brier"] == pytest.approx(((said - one) ** 2).sum(1).mean(), abs=1e-6)
-    powers = said ** (1 / run.temperature())
+    assert errors["none"]["brier"] == pytest.approx(((probabilities - one) ** 2).sum(1).mean(), abs=1e-6)
+    powers = probabilities ** (1 / run.temperature())
     scaled = powers / powers.sum(1, keepdims=True)
-    assert found["temperature"]["brier"] == pytest.approx(((scaled - one) ** 2).sum(1).mean(), abs=1e-6)
-    assert found["temperature"]["loss"] == pytest.approx(-np.log(scaled[one == 1]).mean(), abs=1e-6)
+    assert errors["temperature"]["brier"] == pytest.approx(((scaled - one) ** 2).sum(1).mean(), abs=1e-6)
+    assert errors["temperature"]["loss"] == pytest.approx(-np.log(scaled[one == 1]).mean(), abs=1e-6)
     whole = run.calibration().set_index(["split", "scaling", "metric"])["value"]
     every = confidence.miscalibration(run, "test", np.arange(400))
     for scaling, values in every.items():
@@ -193,11 +193,11 @@ def test_panels_answer_and_take_no_nonsense(app):
     client = fired_in_process(app)
     figure = "dashboard-confidence-graph.figure"
     store = "dashboard-sure-state.data"
-    status, found = client.fire_with(figure, store, {store: "?reject=0.50&tempered=0.20-0.60"})
+    status, answer = client.fire_with(figure, store, {store: "?reject=0.50&tempered=0.20-0.60"})
     assert status == 200
-    assert found["dashboard-confidence-face"]["children"] is None
-    status, found = client.fire_with("dashboard-calibration-graph.figure", store, {store: ""})
-    assert found["dashboard-calibration-face"]["children"] is None
+    assert answer["dashboard-confidence-face"]["children"] is None
+    status, answer = client.fire_with("dashboard-calibration-graph.figure", store, {store: ""})
+    assert answer["dashboard-calibration-face"]["children"] is None
     for value in (None, 7, [], {"a": 1}):
         assert client.fire_with(figure, store, {store: value})[0] == 204
     url, click = "url.search", "dashboard-confusion-graph.clickData"
@@ -226,9 +226,9 @@ def test_a_run_without_the_noun_keeps_its_diagram_and_names_the_command(run, mon
         raise Missing("This run has no calibration yet.", "python -m ml evaluate toy --only calibration")
 
     monkeypatch.setattr(run, "tempered", missing)
-    figure, found, errors = reliability.draw(run, Selection(), "dark")
+    figure, strips, errors = reliability.draw(run, Selection(), "dark")
     assert len(figure["data"]) == 4
-    assert len(found) == 2
+    assert len(strips) == 2
     assert errors[-1].children == "python -m ml evaluate toy --only calibration"
 
 
@@ -264,7 +264,7 @@ def test_both_sides_of_a_contrast_are_their_cells(run):
 def test_a_contrast_with_no_cell_of_the_run_says_so(app):
     client = fired_in_process(app)
     store = "dashboard-contrast-state.data"
-    _, found = client.fire_with(
+    _, answer = client.fire_with(
         "dashboard-contrast-a-graph.figure", store, {store: "?true=Bar%200&contrast=Hat~Bar%200"}
     )
-    assert "none of" in str(found["dashboard-contrast-face"])
+    assert "none of" in str(answer["dashboard-contrast-face"])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dashboard.analysis import prediction_sets
-from dashboard.analysis.prediction_sets import NONE, judged, measured, members, worded
+from dashboard.analysis.prediction_sets import EMPTY_SET, judged, measured, members, worded
 from dashboard.state.selection import Selection
 
 
@@ -30,36 +30,36 @@ class Run:
         return frame.assign(temperature=1.0)
 
 
-SAID = np.array([0.2, 0.5, 0.3])
+PROBABILITIES = np.array([0.2, 0.5, 0.3])
 
 
 def test_an_answer_is_given_from_the_threshold_on():
-    assert judged(Run(), SAID, Selection()).label == "Coat"
-    assert not judged(Run(), SAID, Selection()).abstains
-    assert not judged(Run(), SAID, Selection(abstain=0.5)).abstains, "at the threshold it answers"
-    assert judged(Run(), SAID, Selection(abstain=0.51)).abstains
-    scaled = judged(Run(), SAID, Selection(abstain=0.4, scaling="temperature"))
+    assert judged(Run(), PROBABILITIES, Selection()).label == "Coat"
+    assert not judged(Run(), PROBABILITIES, Selection()).abstains
+    assert not judged(Run(), PROBABILITIES, Selection(abstain=0.5)).abstains, "at the threshold it answers"
+    assert judged(Run(), PROBABILITIES, Selection(abstain=0.51)).abstains
+    scaled = judged(Run(), PROBABILITIES, Selection(abstain=0.4, scaling="temperature"))
     assert scaled.confidence == pytest.approx(1 / 3)
     assert scaled.abstains, "the threshold is of what is shown"
 
 
 def test_members_come_likeliest_first():
-    assert members(Run(), SAID, 90) == [1, 2]
-    assert members(Run(), SAID, 95) == [1, 2, 0]
-    assert members(Run(), SAID, 99) == []
+    assert members(Run(), PROBABILITIES, 90) == [1, 2]
+    assert members(Run(), PROBABILITIES, 95) == [1, 2, 0]
+    assert members(Run(), PROBABILITIES, 99) == []
 
 
 def test_sets_are_measured_on_test_at_the_levels_that_are_offered():
-    found = measured(Run())
-    assert list(found) == [90]
-    assert str(found[90].covered) == "90.5 % (85.6 – 93.8, 181 of 200)"
-    assert (found[90].size, found[90].empty) == (1.25, 7)
+    sets = measured(Run())
+    assert list(sets) == [90]
+    assert str(sets[90].covered) == "90.5 % (85.6 – 93.8, 181 of 200)"
+    assert (sets[90].size, sets[90].empty) == (1.25, 7)
 
 
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        ([], NONE),
+        ([], EMPTY_SET),
         (["Shirt"], "Shirt alone"),
         (["Shirt", "Coat"], "Shirt or Coat"),
         (["Shirt", "Coat", "Dress"], "Shirt, Coat or Dress"),
@@ -67,4 +67,4 @@ def test_sets_are_measured_on_test_at_the_levels_that_are_offered():
 )
 def test_a_set_in_words(names, words):
     assert worded(names) == words
-    assert prediction_sets.NONE == "none of the classes"
+    assert prediction_sets.EMPTY_SET == "none of the classes"

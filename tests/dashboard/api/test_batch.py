@@ -46,10 +46,10 @@ def test_the_matrix_tells_n_and_intervals_and_every_cell_leads_to_its_pictures()
     assert [words(one) for one in cells] == ["4", "0", "1", "2", "0", "0", "0", "0", "3"]
     assert batch.drawn(np.zeros((3, 3), int), CLASSES, "dark") == []
     listed = [one for one in view._traverse() if getattr(one, "data-batch-pred", None) and hasattr(one, "type")]
-    told = [
+    pairs = [
         (words(one.children[0]), *(getattr(one, f"data-batch-{end}") for end in ("true", "pred"))) for one in listed
     ]
-    assert told == [("2", "Coat", "Bag"), ("1", "Bag", "Shirt")]
+    assert pairs == [("2", "Coat", "Bag"), ("1", "Bag", "Shirt")]
     assert "20.0 % of 5 (3.6 – 62.4)" in words(listed[1])
     assert batch.mistakes(np.eye(3, dtype=int), CLASSES) is None
 
@@ -57,14 +57,14 @@ def test_the_matrix_tells_n_and_intervals_and_every_cell_leads_to_its_pictures()
 def test_the_callback_draws_for_the_run_that_answered_and_says_what_is_missing(app):
     client = fired_in_process(app)
     output, changed = "prediction-batch-matrix.children", "prediction-batch-state.data"
-    status, told = client.fire(
+    status, answer = client.fire(
         output, changed, prediction_batch_state__data={"run": "toy", "pairs": []}, app_theme_state__data="light"
     )
     assert status == 200
-    status, told = client.fire(
+    status, answer = client.fire(
         output, changed, prediction_batch_state__data={"run": "nowhere", "pairs": []}, app_theme_state__data="light"
     )
-    assert "no run" in json.dumps(told["prediction-batch-face"])
+    assert "no run" in json.dumps(answer["prediction-batch-face"])
     for hostile in (None, [], 7, "x", {"run": 7}, {"run": ["toy"]}, {"run": "toy", "pairs": {"a": 1}}):
         status, _ = client.fire(output, changed, prediction_batch_state__data=hostile)
         assert status in (200, 204)
@@ -95,9 +95,9 @@ def test_files_and_a_zip_become_a_gallery_and_a_matrix(page, live_server, app, i
         page.click("[data-batch=files]")
     given = [("mine.zip", "application/zip", parcel.getvalue()), *((name, "image/png", body) for name, body in loose)]
     chooser.value.set_files([{"name": name, "mimeType": kind, "buffer": body} for name, kind, body in given])
-    said = page.locator("#prediction-batch-said")
-    expect(said).to_contain_text("60 answered, 1 could not be read")
-    expect(said.locator("details")).to_contain_text("mine/notes.txt")
+    status = page.locator("#prediction-batch-said")
+    expect(status).to_contain_text("60 answered, 1 could not be read")
+    expect(status.locator("details")).to_contain_text("mine/notes.txt")
     right = int(recorded.right[:30].sum())
     matrix = page.locator("#prediction-batch-matrix")
     expect(matrix).to_contain_text(f"{right} of 30 whose folder")
@@ -131,7 +131,7 @@ def test_files_and_a_zip_become_a_gallery_and_a_matrix(page, live_server, app, i
     page.mouse.click(*place)
     expect(tiles).to_have_count(int(same.sum()))
     with page.expect_download() as download:
-        said.get_by_text("CSV").click()
+        status.get_by_text("CSV").click()
     text = Path(download.value.path()).read_text()
     assert len(text.splitlines()) == 62
     assert text.startswith("file,true,label,confidence,error")
@@ -139,7 +139,7 @@ def test_files_and_a_zip_become_a_gallery_and_a_matrix(page, live_server, app, i
     expect(page.locator("#prediction-label")).to_have_text(guess)
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function("() => document.documentElement.scrollWidth <= 390")  # charts follow a moment later
-    said.get_by_text("Clear").click()
+    status.get_by_text("Clear").click()
     expect(tiles).to_have_count(0)
     expect(matrix.locator("h3")).to_have_count(0)
     page.wait_for_function(idle)

@@ -38,8 +38,8 @@ def test_what_degrades(tmp_path, monkeypatch):
 
 
 def test_a_cluster_needs_its_broker_and_a_worker(tmp_path):
-    told = health.state(services(tmp_path, broker="ok", worker="running"))
-    assert (told["status"], told["broker"], told["worker"]) == ("ok", "ok", "running")
+    state = health.state(services(tmp_path, broker="ok", worker="running"))
+    assert (state["status"], state["broker"], state["worker"]) == ("ok", "ok", "running")
     assert health.state(services(tmp_path, broker="unreachable", worker="running"))["status"] == "degraded"
     assert health.state(services(tmp_path, broker="ok"))["status"] == "degraded"
     assert health.state(services(tmp_path, broker="ok", read_only=True))["status"] == "ok"

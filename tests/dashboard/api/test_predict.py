@@ -47,9 +47,9 @@ def test_test_pictures_get_the_recorded_answer(client, run):
         assert body["run"] == "toy"
         assert body["label"] == run.classes[recorded.predicted[row]]
         assert body["confidence"] == pytest.approx(float(recorded.confidence[row]), abs=1e-4)
-        told = {entry["label"]: entry["probability"] for entry in body["top"]}
+        probabilities = {entry["label"]: entry["probability"] for entry in body["top"]}
         for name, share in zip(run.classes, recorded.probabilities[row], strict=True):
-            assert told[name] == pytest.approx(float(share), abs=1e-4)
+            assert probabilities[name] == pytest.approx(float(share), abs=1e-4)
         assert body["ms"] >= 0
 
 
@@ -238,16 +238,16 @@ def test_a_batch_of_files_and_a_zip_gets_the_recorded_answers(client, run):
         for name, content in files[20:]:
             archive.writestr(name, content)
         archive.writestr("notes.txt", "hello")
-    found = lines(send(client, [*files[:20], ("more.zip", parcel.getvalue())], top="4", seen="1"))
-    assert [line.get("file") for line in found] == [*(name for name, _ in files), "notes.txt", None]
-    for row, line in enumerate(found[:40]):
+    answers = lines(send(client, [*files[:20], ("more.zip", parcel.getvalue())], top="4", seen="1"))
+    assert [line.get("file") for line in answers] == [*(name for name, _ in files), "notes.txt", None]
+    for row, line in enumerate(answers[:40]):
         assert line["label"] == run.classes[recorded.predicted[row]]
         assert line["confidence"] == pytest.approx(float(recorded.confidence[row]), abs=1e-4)
         assert line["true"] == names[row]
         assert len(line["top"]) == 4
         assert line["seen"].startswith("data:image/png;base64,")
-    assert "not a picture" in found[40]["error"]
-    counted = found[41]["done"]
+    assert "not a picture" in answers[40]["error"]
+    counted = answers[41]["done"]
     assert {name: counted[name] for name in ("run", "files", "answered", "refused")} == {
         "run": "toy",
         "files": 41,
@@ -306,11 +306,11 @@ def test_a_batch_that_breaks_says_so_in_its_last_line(client, run, monkeypatch, 
         raise RuntimeError("the secret")
 
     monkeypatch.setattr("ml.inference.batch.prepare", broken)
-    found = lines(send(client, [("a.png", png(run.pictures("test").images[0]))]))
-    assert len(found) == 1
-    assert "log" in found[0]["error"]
-    assert "secret" not in str(found)
-    assert re.search(r"[0-9a-f]{12}", found[0]["error"])[0] in caplog.text
+    answers = lines(send(client, [("a.png", png(run.pictures("test").images[0]))]))
+    assert len(answers) == 1
+    assert "log" in answers[0]["error"]
+    assert "secret" not in str(answers)
+    assert re.search(r"[0-9a-f]{12}", answers[0]["error"])[0] in caplog.text
 
 
 def explain(client, content: bytes, **fields):
@@ -328,10 +328,10 @@ def test_an_explanation_is_an_overlay_or_numbers(client, run):
     label = run.predictions("test").predicted[3]
     page = client.get(f"/explanations/toy/test/{example}.png?target={label}", base_url="http://127.0.0.1")
     assert overlay.data == page.data, "the same as the page shows"
-    told = explain(client, png(picture), method="occlusion", target=run.classes[1], **{"as": "json"}).get_json()
-    assert (told["run"], told["method"], told["target"]) == ("toy", "occlusion", run.classes[1])
-    assert np.array(told["values"]).shape == (told["height"], told["width"]) == (28, 28)
-    assert told["probability"] == pytest.approx(float(run.predictions("test").probabilities[3, 1]), abs=1e-4)
+    heatmap = explain(client, png(picture), method="occlusion", target=run.classes[1], **{"as": "json"}).get_json()
+    assert (heatmap["run"], heatmap["method"], heatmap["target"]) == ("toy", "occlusion", run.classes[1])
+    assert np.array(heatmap["values"]).shape == (heatmap["height"], heatmap["width"]) == (28, 28)
+    assert heatmap["probability"] == pytest.approx(float(run.predictions("test").probabilities[3, 1]), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -369,9 +369,9 @@ def test_a_batch_streams_from_memory_and_the_connection_goes_on(live_server, run
         for _ in range(2):
             with session.post(f"{live_server}/api/v1/batch", files=files, stream=True, timeout=60) as answer:
                 assert answer.headers["Transfer-Encoding"] == "chunked"
-                told = [json.loads(line) for line in answer.iter_lines()]
-            assert [line["file"] for line in told[:-1]] == [f"{i}.png" for i in range(16)]
-            assert told[-1]["done"]["answered"] == 16
+                answers = [json.loads(line) for line in answer.iter_lines()]
+            assert [line["file"] for line in answers[:-1]] == [f"{i}.png" for i in range(16)]
+            assert answers[-1]["done"]["answered"] == 16
         too_large = session.post(f"{live_server}/api/v1/batch", files=files * 2, timeout=60)
     assert too_large.status_code == 413
     assert "64 MB" in too_large.json()["error"]

@@ -35,7 +35,7 @@ def network(toy_home, tmp_path_factory):
     return Services(Store(nothing_shipped(tmp_path_factory.mktemp("alone")), toy_home), Jobs(toy_home))
 
 
-def asked(web, **body):
+def post(web, **body):
     answer = web.post(ROUTE, json=body, base_url=HERE)
     return answer.status_code, answer.get_json()
 
@@ -46,21 +46,23 @@ def pixels(url):
 
 def test_both_answers_are_the_networks_own(web, network):
     before = picture(3)
-    status, told = asked(web, image=data_url(before), edits="shift:2:-1,invert", run="toy", look=True)
+    status, answer = post(web, image=data_url(before), edits="shift:2:-1,invert", run="toy", look=True)
     assert status == 200
     # what comes in is the background that the network's training pictures have
-    assert 0 < told["ground"] < 20
-    after = np.pad(before, ((0, 1), (2, 0)), constant_values=told["ground"])[1:, :28]
+    assert 0 < answer["ground"] < 20
+    after = np.pad(before, ((0, 1), (2, 0)), constant_values=answer["ground"])[1:, :28]
     after = 255 - after
-    assert np.array_equal(pixels(told["image"]), after)
-    assert told["edits"] == "shift:2:-1,invert"
-    assert told["before"] == pytest.approx(network.predictor.predict("toy", before[:, :, None]).probabilities, abs=2e-6)
-    assert told["after"] == pytest.approx(network.predictor.predict("toy", after[:, :, None]).probabilities, abs=2e-6)
-    assert pixels(told["look"]).shape == (28, 28, 4)
-    rows = list(csv.DictReader(io.StringIO(base64.b64decode(told["table"].partition(",")[2]).decode())))
-    assert [row["class"] for row in rows] == told["classes"]
-    assert [float(row["after"]) for row in rows] == pytest.approx(told["after"], abs=1e-6)
-    status, plain = asked(web, image=data_url(before))
+    assert np.array_equal(pixels(answer["image"]), after)
+    assert answer["edits"] == "shift:2:-1,invert"
+    assert answer["before"] == pytest.approx(
+        network.predictor.predict("toy", before[:, :, None]).probabilities, abs=2e-6
+    )
+    assert answer["after"] == pytest.approx(network.predictor.predict("toy", after[:, :, None]).probabilities, abs=2e-6)
+    assert pixels(answer["look"]).shape == (28, 28, 4)
+    rows = list(csv.DictReader(io.StringIO(base64.b64decode(answer["table"].partition(",")[2]).decode())))
+    assert [row["class"] for row in rows] == answer["classes"]
+    assert [float(row["after"]) for row in rows] == pytest.approx(answer["after"], abs=1e-6)
+    status, plain = post(web, image=data_url(before))
     assert status == 200
     assert plain["before"] == plain["after"]
     assert np.array_equal(pixels(plain["image"]), before)
@@ -69,10 +71,10 @@ def test_both_answers_are_the_networks_own(web, network):
 
 def test_a_picture_of_another_form_is_prepared_first(web, network):
     large = picture(4, 90)
-    status, told = asked(web, image=data_url(large), edits="invert")
+    status, answer = post(web, image=data_url(large), edits="invert")
     assert status == 200
     seen = network.predictor.predict("toy", large[:, :, None]).prepared.image
-    assert np.array_equal(pixels(told["image"]), 255 - seen[..., 0])
+    assert np.array_equal(pixels(answer["image"]), 255 - seen[..., 0])
 
 
 @pytest.mark.parametrize(

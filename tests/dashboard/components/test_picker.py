@@ -10,7 +10,7 @@ def options(*groups: str) -> list[dict]:
 
 
 def test_groups_stand_together_in_the_order_they_come_and_broken_runs_last():
-    found = together(options(BROKEN, DOGS, CATS, DOGS))
-    assert [one["value"] for one in found] == ["run1", "run3", "run2", "run0"]
-    assert [one["value"] for one in together(found, first=CATS)] == ["run2", "run1", "run3", "run0"]
+    grouped = together(options(BROKEN, DOGS, CATS, DOGS))
+    assert [one["value"] for one in grouped] == ["run1", "run3", "run2", "run0"]
+    assert [one["value"] for one in together(grouped, first=CATS)] == ["run2", "run1", "run3", "run0"]
     assert together([], first=CATS) == []

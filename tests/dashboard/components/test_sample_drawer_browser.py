@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 @pytest.fixture
 def announced(page):
     """The addresses by which the page announced that an explanation will be asked for."""
-    found = []
-    page.on("request", lambda request: found.append(request.url) if "/explanations/warm" in request.url else None)
-    return found
+    urls = []
+    page.on("request", lambda request: urls.append(request.url) if "/explanations/warm" in request.url else None)
+    return urls
 
 
 def test_the_network_is_announced_by_the_pointer_on_an_image_and_not_before(shipped, page, idle, announced):
@@ -47,8 +47,8 @@ def test_failure_modes_lead_to_all_of_their_kind(shipped, new_page, idle, run, t
     chip = chips.get_by_role("button", name="confidently wrong")
     assert "Named wrong" in chip.get_attribute("title")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    found = [f for f in Axe().run(page).response["violations"] if f["impact"] in ("serious", "critical")]
-    assert found == [], found
+    violations = [f for f in Axe().run(page).response["violations"] if f["impact"] in ("serious", "critical")]
+    assert violations == [], violations
     chip.press("Enter")
     expect(page).to_have_url(re.compile(r"\?tag=confidently-wrong$"))
     expect(page.locator("#selection-count")).to_have_text(str(len(ids)))

@@ -24,11 +24,11 @@ def test_who_asks_meanwhile_waits_for_the_one_value():
         time.sleep(0.05)
         return object()
 
-    found = []
+    values = []
 
     def ask() -> None:
         start.wait(5)
-        found.append(recent.get("table", make))
+        values.append(recent.get("table", make))
 
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
@@ -36,8 +36,8 @@ def test_who_asks_meanwhile_waits_for_the_one_value():
     for thread in threads:
         thread.join(5)
     assert len(made) == 1
-    assert len(found) == 6
-    assert len(set(map(id, found))) == 1
+    assert len(values) == 6
+    assert len(set(map(id, values))) == 1
 
 
 def test_what_fails_is_tried_again_and_others_do_not_wait_for_it():

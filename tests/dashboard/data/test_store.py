@@ -102,8 +102,8 @@ def test_lasso_finds_the_points_inside(run):
     low, high = np.percentile(points, [30, 70], axis=0)
     box = Lasso("map", ((low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])))
     inside = ((points > low) & (points < high)).all(1)
-    found = run.mask(Selection.parse(Selection(lasso=box).query()))
-    assert (found != inside).sum() <= 1  # a point on the rounded edge
+    mask = run.mask(Selection.parse(Selection(lasso=box).query()))
+    assert (mask != inside).sum() <= 1  # a point on the rounded edge
 
 
 def test_a_matrix_counts_under_every_chip_but_its_own(run):
@@ -126,7 +126,7 @@ def test_distribution_counts_under_every_chip_but_predicted(run):
 def test_panels_that_ask_for_the_same_selection_share_one_mask(run, monkeypatch):
     selection, drawn = Selection(true=("Bar 0",), conf=(0.5, 1.0)), []
     masked = RunData._masked
-    monkeypatch.setattr(RunData, "_masked", lambda self, *asked: drawn.append(asked) or masked(self, *asked))
+    monkeypatch.setattr(RunData, "_masked", lambda self, *args: drawn.append(args) or masked(self, *args))
     mask = run.mask(selection)
     assert run.mask(selection.with_(sort="id", page=2)) is mask  # nothing that narrows has changed
     assert run.ordered(selection) is run.ordered(replace(selection, sample=3))
@@ -257,10 +257,10 @@ def test_only_shared_images_with_the_same_label_are_compared(pair):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunData, "predictions", lambda self, split: views[self.run_id])
         patch.setattr(store, "keep", lambda key, make: make())
-        found = store.compare(Selection(run="toy", against="twin"))
-        assert found.ids.tolist() == a.ids[7:].tolist()
-        assert found.relabelled == 2
-        assert np.array_equal(found.answers.b, b.predicted[7:])
+        shared = store.compare(Selection(run="toy", against="twin"))
+        assert shared.ids.tolist() == a.ids[7:].tolist()
+        assert shared.relabelled == 2
+        assert np.array_equal(shared.answers.b, b.predicted[7:])
 
 
 def test_order_of_a_comparison(pair):
@@ -297,13 +297,13 @@ def test_the_pictures_that_a_corruption_turned(home, no_artifacts):
     with pytest.raises(Missing) as caught:
         Store(no_artifacts, home).open("toy").robustness()
     assert caught.value.command == "python -m ml evaluate toy --only robustness"
-    for asked in (
+    for ask in (
         lambda run: run.attacks(),
         lambda run: perturbed(run, "noise", 1),
         lambda run: perturbed(run, "pgd", 1),
     ):
         with pytest.raises(Missing) as caught:
-            asked(Store(no_artifacts, home).open("toy"))
+            ask(Store(no_artifacts, home).open("toy"))
         assert caught.value.command == "python -m ml evaluate toy --only robustness"
     bare = Store(no_artifacts, home).open("toy")
     whole = bare.predictions("test")
@@ -311,24 +311,24 @@ def test_the_pictures_that_a_corruption_turned(home, no_artifacts):
     other = (labels + 1) % 4
     cells = [("none", 0), ("noise", 1), ("noise", 2)]
     # the first is wrong as it is; noise turns the second, and more of it the last
-    said = np.stack([labels, labels, labels]).astype(np.int16)
-    said[:, 0], said[1:, 1], said[2, 3] = other[0], other[1], other[3]
+    predicted = np.stack([labels, labels, labels]).astype(np.int16)
+    predicted[:, 0], predicted[1:, 1], predicted[2, 3] = other[0], other[1], other[3]
     frame = pd.DataFrame(cells, columns=["corruption", "severity"])
     frame = frame.assign(split="test", level=0.1, n=4, correct=[3, 2, 1])
     curve = pd.DataFrame({"attack": ["fgsm", "pgd", "pgd"], "epsilon": [0, 0, 0.5 / 255], "n": 3, "correct": [2, 2, 1]})
-    attacked = said[[0, 0, 2], 1:]
+    attacked = predicted[[0, 0, 2], 1:]
     curve.insert(0, "split", "test")
-    answers = {"example_id": few, "predicted": said, "attacked_id": few[1:], "attacked": attacked}
+    answers = {"example_id": few, "predicted": predicted, "attacked_id": few[1:], "attacked": attacked}
     made = {"robustness": frame, "attacks": curve, "robustness_answers": answers}
     add_nouns(home / "runs" / "toy", bare.manifest, {noun: (data, 0.0) for noun, data in made.items()})
     run = Store(no_artifacts, home).open("toy")
     assert run.robustness()["correct"].tolist() == [3, 2, 1]
     assert run.attacks()["correct"].tolist() == [2, 2, 1]
     for name, degree, rows in (("noise", 1, [1]), ("noise", 2, [1, 3]), ("pgd", 0.5, [1, 3]), ("pgd", 0, [])):
-        found = perturbed(run, name, degree)
-        assert found.ids.tolist() == (few[1:] if name == "pgd" else few).tolist()
-        assert found.ids[found.flipped].tolist() == few[rows].tolist()
-        assert found.worse[found.flipped].tolist() == other[rows].tolist()
+        sample = perturbed(run, name, degree)
+        assert sample.ids.tolist() == (few[1:] if name == "pgd" else few).tolist()
+        assert sample.ids[sample.flipped].tolist() == few[rows].tolist()
+        assert sample.worse[sample.flipped].tolist() == other[rows].tolist()
     for name, degree in (("noise", 3), ("noise", 1.5), ("fog", 1), ("pgd", 1), ("fgsm", 0.5)):
         with pytest.raises(Missing, match="not tried"):
             perturbed(run, name, degree)

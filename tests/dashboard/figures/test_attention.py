@@ -5,9 +5,9 @@ from dashboard.theme import palette, rgb
 
 
 def test_the_mean_is_rounded_to_levels():
-    found = mean_picture(np.array([[[0.4], [254.6]]]))
-    assert found.dtype == np.uint8
-    assert found[..., 0].tolist() == [[0, 255]]
+    image = mean_picture(np.array([[[0.4], [254.6]]]))
+    assert image.dtype == np.uint8
+    assert image[..., 0].tolist() == [[0, 255]]
 
 
 def test_both_sides_share_one_scale():
@@ -19,10 +19,10 @@ def test_both_sides_share_one_scale():
 
 
 def test_the_difference_has_two_colours_and_is_pale_where_it_may_be_chance():
-    found = difference(np.array([[0.2, -0.2, 0.1]]), np.array([[True, True, False]]), mode="light")
+    image = difference(np.array([[0.2, -0.2, 0.1]]), np.array([[True, True, False]]), mode="light")
     stops = palette("light").div
-    assert tuple(int(v) for v in found[0, 0, :3]) == rgb(stops[-1])
-    assert tuple(int(v) for v in found[0, 1, :3]) == rgb(stops[0])
-    assert found[0, :, 3].tolist() == [255, 255, 64]
+    assert tuple(int(v) for v in image[0, 0, :3]) == rgb(stops[-1])
+    assert tuple(int(v) for v in image[0, 1, :3]) == rgb(stops[0])
+    assert image[0, :, 3].tolist() == [255, 255, 64]
     same = difference(np.zeros((1, 1)), np.ones((1, 1), bool), mode="dark")
     assert same.shape == (1, 1, 4)

@@ -8,12 +8,12 @@ NAMES = ["Shirt", "Coat", "Bag"]
 
 def cells(figure, opacity=None):
     """(truth, guess) of every drawn cell, of the given opacity."""
-    found = set()
+    drawn = set()
     for trace in figure["data"]:
         if trace["type"] == "heatmap" and (opacity is None or trace["opacity"] == opacity):
             for truth, row in zip(trace["y"], trace["z"], strict=True):
-                found |= {(truth, guess) for guess, z in zip(trace["x"], row, strict=True) if z is not None}
-    return found
+                drawn |= {(truth, guess) for guess, z in zip(trace["x"], row, strict=True) if z is not None}
+    return drawn
 
 
 def numbers(figure):

@@ -14,12 +14,12 @@ SECOND = np.array([[1, 5, 2], [0, 3, 0], [0, 0, 0]])
 
 def cells(figure, opacity=None):
     """(truth, guess) → shade of every drawn cell of that opacity."""
-    found = {}
+    shades = {}
     for trace in figure["data"]:
         if trace["type"] == "heatmap" and (opacity is None or trace["opacity"] == opacity):
             for truth, row in zip(trace["y"], trace["z"], strict=True):
-                found |= {(truth, guess): z for guess, z in zip(trace["x"], row, strict=True) if z is not None}
-    return found
+                shades |= {(truth, guess): z for guess, z in zip(trace["x"], row, strict=True) if z is not None}
+    return shades
 
 
 def numbers(figure):

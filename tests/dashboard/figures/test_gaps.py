@@ -8,11 +8,11 @@ from dashboard.theme import alpha, palette
 
 NAMES = ["Shirt", "Coat", "Bag"]
 GAP, LOW, HIGH = np.array([0.05, -0.02, 0.0]), np.array([0.02, -0.05, -1.0]), np.array([0.08, 0.01, 1.0])
-N, SURE = np.array([1_000, 1_000, 0]), np.array([True, False, False])
+N, SIGNIFICANT = np.array([1_000, 1_000, 0]), np.array([True, False, False])
 
 
 def test_bars_intervals_and_dots():
-    figure = bars(GAP, LOW, HIGH, N, SURE, NAMES)
+    figure = bars(GAP, LOW, HIGH, N, SIGNIFICANT, NAMES)
     p = palette("light")
     bar, *lines, dots = figure["data"]
     assert bar["x"] == [5, -2, 0]
@@ -24,7 +24,7 @@ def test_bars_intervals_and_dots():
 
 
 def test_the_axis_is_as_long_to_both_sides_and_holds_every_interval():
-    layout = bars(GAP, LOW, HIGH, N, SURE, NAMES)["layout"]
+    layout = bars(GAP, LOW, HIGH, N, SIGNIFICANT, NAMES)["layout"]
     low, high = layout["xaxis"]["range"]
     assert low == -high <= -8
     assert layout["xaxis"]["ticktext"] == ["−5", "0", "+5"]
@@ -39,7 +39,7 @@ def test_reach(most):
 
 
 def test_unchosen_classes_fade():
-    colours = bars(GAP, LOW, HIGH, N, SURE, NAMES, chosen=["Coat"])["data"][-1]["marker"]["line"]["color"]
+    colours = bars(GAP, LOW, HIGH, N, SIGNIFICANT, NAMES, chosen=["Coat"])["data"][-1]["marker"]["line"]["color"]
     assert colours[1] == alpha(palette("light").run_b, 1)
     assert colours[0] == alpha(palette("light").run_a, 0.22)
 

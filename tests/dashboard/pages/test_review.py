@@ -342,9 +342,9 @@ def test_scores_and_matrix_as_reviewed_are_those_of_an_evaluation(web, suspected
     )
     pd.testing.assert_frame_equal(run.reviewed("reviewed").scores("test"), expected)
     everything = Selection(outcome=("wrong", "right"))
-    counts = run.asked(Selection(outcome=("wrong", "right"), labels="reviewed")).confusion(everything)
+    counts = run.for_selection(Selection(outcome=("wrong", "right"), labels="reviewed")).confusion(everything)
     assert counts.tolist() == confusion_matrix(labels[after.kept], before.predicted[after.kept], 4).tolist()
-    assert run.asked(everything).confusion(everything).sum() == 400
+    assert run.for_selection(everything).confusion(everything).sum() == 400
     decide(web, [8], "keep")
     assert run.reviewed("reviewed").predictions("test").kept.sum() == 399
 

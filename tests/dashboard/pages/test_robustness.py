@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from dashboard.analysis import robustness
-from dashboard.analysis.robustness import STEPS
+from dashboard.analysis.robustness import EPSILON_STEPS
 from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
@@ -86,9 +86,9 @@ def test_what_is_said_here_is_what_is_made():
 
     assert [*CORRUPTIONS] == [*APPLY]
     assert [*ATTACKS] == [*MOVES]
-    assert STEPS[-1] == MAX_EPSILON == LADDER[-1]
-    assert set(EPSILONS) <= set(STEPS)
-    assert robustness.EPSILON in STEPS
+    assert EPSILON_STEPS[-1] == MAX_EPSILON == LADDER[-1]
+    assert set(EPSILONS) <= set(EPSILON_STEPS)
+    assert robustness.EPSILON in EPSILON_STEPS
 
 
 def test_the_address_keeps_what_is_asked():
@@ -154,7 +154,7 @@ def test_the_report_has_both_tables_and_what_flips(measured, app):
     )
     tiles = text_.partition('class="tiles"')[2]
     ids = [int(one) for one in re.findall(r'<small class="quiet">(\d+)</small>', tiles)]
-    assert ids == flips.found.ids[flips.rows[:24]].tolist()
+    assert ids == flips.predictions.ids[flips.rows[:24]].tolist()
     assert tiles.count("<img") == 2 * len(ids)
     assert "No corruption or attack is chosen" in web.get("/export/robustness-report.html").text
     assert web.get("/export/robustness-report.html?under=noise:9").status_code == 404
@@ -265,7 +265,7 @@ def test_the_flipped_images_and_the_pictures_that_were_asked_about(measured, app
     attacks = robustness.flips(run, "pgd:8")
     changed = robustness.worsened(services, run, attacks, attacks.rows[:2]).astype(int)
     before = run.pictures("test").images[
-        [run.pictures("test").row(int(i)) for i in attacks.found.ids[attacks.rows[:2]]]
+        [run.pictures("test").row(int(i)) for i in attacks.predictions.ids[attacks.rows[:2]]]
     ]
     assert 1 <= np.abs(changed - before).max() <= 8
 
@@ -528,7 +528,7 @@ def test_from_a_cell_to_an_image_under_attack(home, app, serving, page, idle):
     slider.focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    wanted = STEPS[STEPS.index(robustness.EPSILON) + 3]
+    wanted = EPSILON_STEPS[EPSILON_STEPS.index(robustness.EPSILON) + 3]
     expect(page).to_have_url(re.compile(rf"epsilon={wanted:g}(&|$)"))
     expect(page.locator("#robustness-epsilon-said")).to_have_text(f"{wanted:g} of 255")
     page.wait_for_function(idle)

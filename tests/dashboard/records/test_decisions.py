@@ -94,9 +94,9 @@ def test_the_same_press_sent_twice_is_written_once(decisions):
     ],
 )
 def test_what_is_no_decision_is_declined(decisions, change):
-    asked = {"split": "train", "given": {1: "A"}, "action": "keep", "batch": "0" * 32, **change}
+    fields = {"split": "train", "given": {1: "A"}, "action": "keep", "batch": "0" * 32, **change}
     with pytest.raises(Declined):
-        decisions.decide("bars", **asked)
+        decisions.decide("bars", **fields)
     assert decisions.log("bars") == []
 
 

@@ -92,8 +92,8 @@ def test_counts_survive_a_restart_and_two_processes_add_up(jobs, still):
     one.saw("toy", "Bag", 0.3, 0.002)  # the same minute again: its row is changed, not added to
     assert one.write()
     later = Monitor(database.opener(jobs.home))
-    found = later.seen("hour", "toy")
-    assert (found.n, found.abstained, found.classes) == (6, 1, {"Coat": 5, "Bag": 1})
+    tally = later.seen("hour", "toy")
+    assert (tally.n, tally.abstained, tally.classes) == (6, 1, {"Coat": 5, "Bag": 1})
     assert later.totals() == {}
     assert later.runs() == {"toy": 2}
     assert later.seen("all", "other").n == 0
@@ -160,12 +160,12 @@ def test_a_read_only_server_counts_in_memory_alone(jobs, still, monkeypatch):
 def test_a_thread_writes_and_compares_never_the_request(jobs, monkeypatch):
     monkeypatch.setattr(prediction_log, "WRITE_SECONDS", 0.05)
     monkeypatch.setattr(prediction_log, "LOOK_SECONDS", 0.01)
-    asked, chores = [], []
+    compared, chores = [], []
     monkeypatch.setattr(prediction_log, "CHORE_SECONDS", 0.05)
 
     def unlike(run, image):
-        asked.append(run)
-        return None if len(asked) == 1 else True
+        compared.append(run)
+        return None if len(compared) == 1 else True
 
     seen = Monitor(database.opener(jobs.home), unlike, chores=[lambda: chores.append(1)])
     for _ in range(3):
@@ -176,8 +176,8 @@ def test_a_thread_writes_and_compares_never_the_request(jobs, monkeypatch):
         chores and Monitor(database.opener(jobs.home)).seen("hour", "toy").unlike == 2
     ):
         time.sleep(0.05)
-    found = Monitor(database.opener(jobs.home)).seen("hour", "toy")
-    assert (found.n, found.checked, found.unlike) == (3, 2, 2)  # what cannot be told counts for nothing
+    tally = Monitor(database.opener(jobs.home)).seen("hour", "toy")
+    assert (tally.n, tally.checked, tally.unlike) == (3, 2, 2)  # what cannot be told counts for nothing
     assert chores
 
 
@@ -192,10 +192,10 @@ def base(counts):
 def test_the_stability_index_by_hand():
     p, q = (np.array([70.5, 30.5]) / 101), (np.array([500.5, 500.5]) / 1001)
     want = sum((a - b) * math.log(a / b) for a, b in zip(p, q, strict=True))
-    found = drift.index([70, 30], [500, 500])
-    assert found.value == pytest.approx(want)
-    assert found.chance == pytest.approx(1 / 100 + 1 / 1000)
-    assert (found.n, found.word) == (100, "some")
+    index = drift.index([70, 30], [500, 500])
+    assert index.value == pytest.approx(want)
+    assert index.chance == pytest.approx(1 / 100 + 1 / 1000)
+    assert (index.n, index.word) == (100, "some")
     assert drift.index([50, 50], [500, 500]).word == "none"
     assert drift.index([95, 5], [500, 500]).word == "much"
     assert drift.index([9, 1], [500, 500]).word == "unknown"
@@ -221,10 +221,10 @@ def test_ks_says_how_far_apart_two_distributions_are():
     assert drift.gap(tally, usual) is None
     for confidence in np.linspace(0, 0.5, 50, endpoint=False):
         tally.add("Coat", float(confidence), 0.001)
-    found = drift.gap(tally, usual)
-    assert found.distance == pytest.approx(1)
-    assert found.p < 1e-6
-    assert found.n == 50
+    gap = drift.gap(tally, usual)
+    assert gap.distance == pytest.approx(1)
+    assert gap.p < 1e-6
+    assert gap.n == 50
 
 
 def test_the_baseline_counts_what_the_run_said_of_its_test_set(run):
@@ -303,15 +303,15 @@ def test_metrics_are_what_prometheus_reads(app):
         answered(page, src=data_url(picture(seed)))
     answer = web.get("/metrics")
     assert answer.content_type.startswith("text/plain; version=")
-    found = {family.name: family for family in families(answer.text)}
-    assert [(one.labels, one.value) for one in found["fashion_predictions"].samples] == [({"run": "toy"}, 3)]
-    assert sum(one.value for one in found["fashion_answers"].samples) == 3
+    metrics = {family.name: family for family in families(answer.text)}
+    assert [(one.labels, one.value) for one in metrics["fashion_predictions"].samples] == [({"run": "toy"}, 3)]
+    assert sum(one.value for one in metrics["fashion_answers"].samples) == 3
     for name in ("fashion_confidence", "fashion_prediction_seconds"):
-        buckets = [one for one in found[name].samples if one.name.endswith("_bucket")]
+        buckets = [one for one in metrics[name].samples if one.name.endswith("_bucket")]
         assert [one.value for one in buckets] == sorted(one.value for one in buckets)
         assert buckets[-1].labels["le"] == "+Inf"
         assert buckets[-1].value == 3
-        (total,) = [one.value for one in found[name].samples if one.name.endswith("_sum")]
+        (total,) = [one.value for one in metrics[name].samples if one.name.endswith("_sum")]
         assert total > 0
 
 

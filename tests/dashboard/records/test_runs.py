@@ -111,8 +111,8 @@ def test_promotions_are_a_history_that_only_grows(records):
     assert records.marks().default == "b"
     records.undo(second.number)
     assert records.marks().default == "a"
-    told = [(p.run_id, p.previous, p.reason) for p in records.promotions()]
-    assert told == [("a", "b", "Undone."), ("b", "a", "better still"), ("a", "shipped", "better on validation")]
+    history = [(p.run_id, p.previous, p.reason) for p in records.promotions()]
+    assert history == [("a", "b", "Undone."), ("b", "a", "better still"), ("a", "shipped", "better on validation")]
     with pytest.raises(Declined, match="promote another"):
         records.archive("a")
     records.promote(None, "back to what ships", "a")

@@ -93,15 +93,15 @@ def test_slices_narrow_what_is_shown(store, slices):
 
     assert shown(slice=(saved.key,)) == sorted(ids[[4, 2]].tolist())
     assert shown(slice=(other.key,)) == []
-    found = run.slices("test").iloc[0]
-    assert len(shown(slice=(found["slice"],))) == found["n"]
-    both = shown(slice=(saved.key, found["slice"]))
-    assert both == sorted({*shown(slice=(saved.key,)), *shown(slice=(found["slice"],))})
+    weak = run.slices("test").iloc[0]
+    assert len(shown(slice=(weak["slice"],))) == weak["n"]
+    both = shown(slice=(saved.key, weak["slice"]))
+    assert both == sorted({*shown(slice=(saved.key,)), *shown(slice=(weak["slice"],))})
     wrong = ~run.predictions("test").right
-    assert shown(slice=(found["slice"],), outcome=("wrong",)) == [
-        i for i in shown(slice=(found["slice"],)) if wrong[run.predictions("test").row(i)]
+    assert shown(slice=(weak["slice"],), outcome=("wrong",)) == [
+        i for i in shown(slice=(weak["slice"],)) if wrong[run.predictions("test").row(i)]
     ]
-    assert run.slice_name(found["slice"]) == found["name"]
+    assert run.slice_name(weak["slice"]) == weak["name"]
     assert (run.slice_name(saved.key), run.slice_name("nothing")) == ("Mine", "nothing")
 
 
@@ -144,10 +144,12 @@ def test_a_run_during_training(store):
 def test_scores_after_an_epoch_are_counted_from_its_probabilities(store):
     run = store.open("toy")
     for epoch in (1, 2):
-        said = run.during(epoch).predictions("test")
-        found = run.during(epoch).scores("test")
-        assert found.equals(split_metrics("test", said.labels, said.probabilities, run.manifest["config"]["seed"]))
-        whole = found[found["class"].isna()].set_index("metric")
+        predictions = run.during(epoch).predictions("test")
+        scores = run.during(epoch).scores("test")
+        assert scores.equals(
+            split_metrics("test", predictions.labels, predictions.probabilities, run.manifest["config"]["seed"])
+        )
+        whole = scores[scores["class"].isna()].set_index("metric")
         assert whole.loc["accuracy", "value"] == run.epochs("test").right[epoch - 1].mean()
         assert (whole["low"] < whole["high"]).all()
     assert not run.during(1).scores("test").equals(run.during(2).scores("test"))

@@ -34,16 +34,16 @@ def test_a_layer_can_be_chosen_for_grad_cam_alone(asking, toy):
 @pytest.mark.parametrize("way", MEANS)
 def test_a_mean_explanation_is_the_mean_of_single_ones(asking, toy, way):
     images, targets = toy.pictures("test").images[:6], np.array([0, 1, 2, 3, 0, 1])
-    found = asking.explainer.typical("toy", images, targets, way)
+    typical = asking.explainer.typical("toy", images, targets, way)
     alone = [
         np.maximum(asking.explainer.attribution("toy", i, int(t), way), 0) for i, t in zip(images, targets, strict=True)
     ]
     shares = np.array([a / a.sum() for a in alone if a.sum() > 0], np.float64)
-    assert (found.n, found.silent) == (len(shares), 6 - len(shares))
+    assert (typical.n, typical.silent) == (len(shares), 6 - len(shares))
     close = {"rtol": 1e-2, "atol": 2e-5}  # differences of probabilities in single precision
-    np.testing.assert_allclose(found.mean, shares.mean(0), **close)
-    np.testing.assert_allclose(found.error, shares.std(0, ddof=1) / len(shares) ** 0.5, **close)
-    assert asking.explainer.typical("toy", images, targets, way) is found
+    np.testing.assert_allclose(typical.mean, shares.mean(0), **close)
+    np.testing.assert_allclose(typical.error, shares.std(0, ddof=1) / len(shares) ** 0.5, **close)
+    assert asking.explainer.typical("toy", images, targets, way) is typical
 
 
 def test_a_walk_begins_with_the_picture_and_adds_up(asking, toy):
@@ -53,9 +53,9 @@ def test_a_walk_begins_with_the_picture_and_adds_up(asking, toy):
     maps = asking.explainer.feature_maps("toy", image)
     for stop in walked:
         np.testing.assert_array_equal(stop.maps, maps[stop.name])
-    found = asking.explainer.arithmetic("toy", image, 0, 5, 3, 4)
-    assert found.parts.sum() + found.bias == pytest.approx(found.value, abs=1e-4)
-    assert found.value == maps["body.0"][5, 3, 4]
+    arithmetic = asking.explainer.arithmetic("toy", image, 0, 5, 3, 4)
+    assert arithmetic.parts.sum() + arithmetic.bias == pytest.approx(arithmetic.value, abs=1e-4)
+    assert arithmetic.value == maps["body.0"][5, 3, 4]
     with pytest.raises(IndexError):
         asking.explainer.arithmetic("toy", image, 0, 99, 0, 0)
     with pytest.raises(IndexError):

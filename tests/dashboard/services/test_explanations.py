@@ -82,9 +82,9 @@ def test_the_table_is_what_captum_says(services, run, toy_home):
     table = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
     classifier = Classifier.open(run.run)
     inputs, module = classifier.inputs(pictures.images[row : row + 1]), classifier.module
-    asked = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))
-    assert {line["class"] for line in table} == {target.name for target in asked}
-    for target in asked:
+    targets = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))
+    assert {line["class"] for line in table} == {target.name for target in targets}
+    for target in targets:
         for layer in (module.body[6], module.body[3], module.body[0]):  # its convolutions; the deepest that answers
             coarse = LayerGradCam(module, layer).attribute(inputs, target=target.id, relu_attributions=True)
             if coarse.max() > 0:
@@ -95,17 +95,17 @@ def test_the_table_is_what_captum_says(services, run, toy_home):
         )[0, 0]
         for way, wanted in (("grad-cam", cam), ("integrated", paths)):
             lines = [line for line in table if (line["method"], line["class"]) == (way, target.name)]
-            found = np.zeros((28, 28))
+            heatmap = np.zeros((28, 28))
             for line in lines:
-                found[int(line["row"]) - 1, int(line["column"]) - 1] = float(line["value"])
-            np.testing.assert_allclose(found, wanted.detach().numpy(), atol=1e-6)
+                heatmap[int(line["row"]) - 1, int(line["column"]) - 1] = float(line["value"])
+            np.testing.assert_allclose(heatmap, wanted.detach().numpy(), atol=1e-6)
     assert web.get("/export/explanation.csv?run=toy").status_code == 404
 
 
 def test_the_drawer_asks_for_six_maps(services, run):
     predictions = run.predictions("test")
-    found = sample(services, Selection(run="toy", sample=int(predictions.ids[0])))
-    shown, layer, options = found[-1], found[-2], found[-3]
+    parts = sample(services, Selection(run="toy", sample=int(predictions.ids[0])))
+    shown, layer, options = parts[-1], parts[-2], parts[-3]
     assert layer == "auto"
     assert len(shown["maps"]) == 6
     assert {m["way"] for m in shown["maps"]} == set(explanations.METHODS)
@@ -149,19 +149,19 @@ def test_the_drawer_lists_the_failure_modes_of_a_sample(run, monkeypatch):
 def test_evidence_names_the_runner_up_and_how_usual_a_picture_is(services, run):
     predictions = run.predictions("test")
     second = explanations.targets(predictions.probabilities[2], run.classes, int(predictions.labels[2]))[1]
-    said = words(proof(services, Selection(run="toy", sample=int(predictions.ids[2]))))
-    assert f"Nearest of {second.role}, {second.name}: " in said
+    text = words(proof(services, Selection(run="toy", sample=int(predictions.ids[2]))))
+    assert f"Nearest of {second.role}, {second.name}: " in text
     pictures = run.pictures("test")
-    found = services.ood.familiarity("toy", pictures.images[2], rival=second.id)
-    assert f"{found.rival.distance:.2f} away" in said
-    assert f"{found.percentile:.0f} % of {found.n:,} validation images" in said
+    familiarity = services.ood.familiarity("toy", pictures.images[2], rival=second.id)
+    assert f"{familiarity.rival.distance:.2f} away" in text
+    assert f"{familiarity.percentile:.0f} % of {familiarity.n:,} validation images" in text
 
 
 def test_a_near_duplicate_is_warned_of_and_a_leak_named():
     assert evidence.warning([]) == []
-    said = words(evidence.warning([("validation", 7, 0.0512), ("train", 9, 0.1)]))
-    assert "Nearly the same picture as validation image 7 (distance 0.051), training image 9 (distance 0.100)." in said
-    assert "learned from" in said
+    text = words(evidence.warning([("validation", 7, 0.0512), ("train", 9, 0.1)]))
+    assert "Nearly the same picture as validation image 7 (distance 0.051), training image 9 (distance 0.100)." in text
+    assert "learned from" in text
     assert "learned from" not in words(evidence.warning([("test", 7, 0.05)]))
 
 
@@ -198,10 +198,10 @@ def test_a_walk_adds_up_on_screen(client, services, run):
         },
     )
     assert status == 200
-    found = services.explainer.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
+    arithmetic = services.explainer.arithmetic("toy", pictures.images[0], 0, state["channel"], 4, 7)
     text = json.dumps(summed[f"{AT}-sum"]["tree"], ensure_ascii=False)
-    for number in (found.value, found.bias, float(found.parts[0])):
-        assert layer_sums.said(number, 3) in text
+    for number in (arithmetic.value, arithmetic.bias, float(arithmetic.parts[0])):
+        assert layer_sums.decimal(number, 3) in text
     assert "row 5, column 8" in json.dumps(summed[f"{AT}-pair"]["tree"])
 
 

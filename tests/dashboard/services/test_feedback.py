@@ -146,8 +146,8 @@ def test_the_inbox_lists_filters_and_hands_out(page, web, services):
         src = data_url(picture(seed))
         sent(web, judgement(answered(page, src=src), label, sent=src, note=f"=cmd|{seed}"))
     services.feedback.judge([1], "accepted")
-    said = feedback.filtered(Selection.parse("?state=accepted&text=CMD&true=Bar 1&run=toy"))
-    assert [one.number for one in services.feedback.listing(said)] == [1]
+    chosen = feedback.filtered(Selection.parse("?state=accepted&text=CMD&true=Bar 1&run=toy"))
+    assert [one.number for one in services.feedback.listing(chosen)] == [1]
     _, drawn = page.fire_with("feedback-inbox-grid.tree", "url.search", {"url.search": "?state=new"})
     tree = str(drawn["feedback-inbox-grid"]["tree"])
     assert "=cmd|6" in tree
@@ -195,8 +195,8 @@ def test_an_answer_of_the_api_with_a_ticket_can_be_judged(web, services):
     assert (answer["ticket"]["run"], answer["ticket"]["said"]) == (answer["run"], answer["label"])
     assert sent(web, {**body, "confidence": "1.000000", "key": "b" * 32}).status_code == 422  # another answer
     assert sent(web, {**body, "image": data_url(picture(6)), "key": "c" * 32}).status_code == 422  # another picture
-    told = sent(web, body)
-    assert (told.status_code, told.json["label"]) == (201, "Bar 3")
+    reply = sent(web, body)
+    assert (reply.status_code, reply.json["label"]) == (201, "Bar 3")
     assert sent(web, body).status_code == 200
     (one,) = rows(services)
     assert (one.run, one.said, one.label, one.note) == ("toy", answer["label"], "Bar 3", "seen from behind")
@@ -246,9 +246,9 @@ def test_what_a_run_is_judged_on_never_teaches_it(page, web, services):
         search = search and f"?run=toy&split=validation&sample={run.pictures('validation').ids[0]}"
         assert sent(web, judgement(answered(page, src=src, search=search), "Bar 1", sent=src)).status_code == 201
     services.feedback.judge([1, 2, 3], "accepted")
-    found = feedback.lessons(services, run)
-    assert ([one.number for one in found.kept], found.judged, found.wanted) == ([1], 2, (1,))
-    assert found.images.shape == (1, 28, 28, 1)
+    lessons = feedback.lessons(services, run)
+    assert ([one.number for one in lessons.kept], lessons.judged, lessons.wanted) == ([1], 2, (1,))
+    assert lessons.images.shape == (1, 28, 28, 1)
     services.feedback.judge([1], "rejected")
     assert not feedback.lessons(services, run).kept
 

@@ -38,9 +38,9 @@ def test_a_picture_is_prepared_once_for_several_questions(asking):
 def test_every_way_is_asked_as_if_it_were_alone(asking):
     picture = np.full((90, 140, 3), 230, np.uint8)
     picture[15:75, 50:80] = 40
-    found = asking.predictor.agreement("toy", picture, turn=4.0)
-    assert found.n >= 5
-    for one in found.variants:
+    agreement = asking.predictor.agreement("toy", picture, turn=4.0)
+    assert agreement.n >= 5
+    for one in agreement.variants:
         alone = asking.predictor.predict("toy", picture, turn=4.0, way=one.name)
         np.testing.assert_array_equal(alone.prepared.image, one.prepared.image)
         np.testing.assert_allclose(alone.probabilities, one.probabilities, atol=1e-5)

@@ -14,19 +14,19 @@ PREFIX = "X-Forwarded-Prefix"
 def client(*, prefix="", proxies=0):
     """A server whose pages say under which root and at which path of it they were asked for."""
     server = Flask("seen")
-    server.add_url_rule("/", "/", lambda: said())
-    server.add_url_rule("/<path:path>", "/<path:path>", lambda path: said())
-    server.add_url_rule("/export/<name>", "export", lambda name: said())
+    server.add_url_rule("/", "/", lambda: echo())
+    server.add_url_rule("/<path:path>", "/<path:path>", lambda path: echo())
+    server.add_url_rule("/export/<name>", "export", lambda name: echo())
     proxy.install(server, prefix=prefix, proxies=proxies, pages=["/", "/insights"])
     return server.test_client()
 
 
-def said():
+def echo():
     return Response(f"{proxy.root()} {request.path}", mimetype="text/plain")
 
 
 @pytest.mark.parametrize(
-    ("asked", "header", "answer"),
+    ("path", "header", "answer"),
     [
         ("/fashion/insights", "/fashion", "/fashion /insights"),  # left on
         ("/insights", "/fashion", "/fashion /insights"),  # taken off
@@ -41,9 +41,9 @@ def said():
         ("/insights/x", "/insights", "/insights /insights/x"),  # a page of the app: only one taken off can be meant
     ],
 )
-def test_a_prefix_is_known_left_on_or_taken_off(asked, header, answer):
+def test_a_prefix_is_known_left_on_or_taken_off(path, header, answer):
     headers = {PREFIX: header} if header else {}
-    assert client(proxies=1).get(asked, headers=headers).text == answer
+    assert client(proxies=1).get(path, headers=headers).text == answer
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_header_is_believed_as_far_as_the_proxies_are_counted():
 
 
 def test_the_setting_needs_no_header():
-    asked = client(prefix="/fashion/")
-    assert asked.get("/fashion/insights").text == "/fashion /insights"
-    assert asked.get("/health").text == "/fashion /health"  # a probe that knows no proxy
+    web = client(prefix="/fashion/")
+    assert web.get("/fashion/insights").text == "/fashion /insights"
+    assert web.get("/health").text == "/fashion /health"  # a probe that knows no proxy
 
 
 def test_the_prefix_alone_leads_to_the_app():
@@ -100,8 +100,8 @@ def test_a_setting_that_begins_like_a_path_of_the_app_is_refused():
 
 def behind(app, **headers):
     """Asks the app as a proxy at /fashion does."""
-    asked = app.server.test_client()
-    return lambda path, **more: asked.open(path, headers={PREFIX: "/fashion", **headers}, **more)
+    web = app.server.test_client()
+    return lambda path, **more: web.open(path, headers={PREFIX: "/fashion", **headers}, **more)
 
 
 @pytest.fixture
@@ -132,32 +132,32 @@ def test_answers_hold_the_prefix_of_their_own_request(mounted):
     from tests.callbacks import Client
 
     for prefix in ("/fashion", "/user/ann/proxy/8050", ""):
-        asked = mounted.server.test_client()
+        web = mounted.server.test_client()
         headers = {PREFIX: prefix} if prefix else {}
 
-        def send(path, body, asked=asked, headers=headers):
-            answer = asked.post(path, data=body, content_type="application/json", headers=headers)
+        def send(path, body, web=web, headers=headers):
+            answer = web.post(path, data=body, content_type="application/json", headers=headers)
             return answer.status_code, answer.text
 
-        page = asked.get("/insights", headers=headers)
+        page = web.get("/insights", headers=headers)
         assert page.status_code == 200
         config = page.text.split('id="_dash-config" type="application/json">')[1].split("</script>")[0]
         assert json.loads(config)["requests_pathname_prefix"] == f"{prefix}/"
         for tag in ("<script src=", '<link rel="stylesheet" href='):
             assert f'{tag}"{prefix}/' in page.text
             assert page.text.count(f'{tag}"/') == page.text.count(f'{tag}"{prefix}/')
-        client = Client(send, lambda path, asked=asked: asked.get(path).text)
+        client = Client(send, lambda path, web=web: web.get(path).text)
         status, drawn = client.fire("app-page.children", "url.pathname", url__pathname=f"{prefix}/insights")
         assert status == 200
-        found = list(addresses(drawn))
-        assert f"{prefix}/comparison" in found, "the links to the other pages"
-        assert all(one.startswith(f"{prefix}/") for one in found)
+        urls = list(addresses(drawn))
+        assert f"{prefix}/comparison" in urls, "the links to the other pages"
+        assert all(one.startswith(f"{prefix}/") for one in urls)
         assert "There is no page" not in json.dumps(drawn)
         status, drawn = client.fire("dashboard-gallery-grid.tree", "url.search", url__search="?outcome=right")
-        found = list(addresses(drawn))
+        urls = list(addresses(drawn))
         assert status == 200
-        assert any(one.startswith(f"{prefix}/sprites/") for one in found)
-        assert all(one.startswith(f"{prefix}/") for one in found)
+        assert any(one.startswith(f"{prefix}/sprites/") for one in urls)
+        assert all(one.startswith(f"{prefix}/") for one in urls)
 
 
 def test_pictures_tables_and_the_api_are_where_the_prefix_says(mounted):
@@ -196,5 +196,5 @@ def test_the_origin_is_compared_with_the_host_that_the_proxy_names(mounted):
 @pytest.mark.parametrize("prefix", ["", "/fashion", "/user/ann/proxy/8050"])
 def test_the_largest_body_is_the_same_beneath_a_prefix(prefix):
     """Waitress asks before it knows which prefixes are believed."""
-    for path in (security.CALLBACK, security.BATCH, "/api/v1/predict", "/x"):
+    for path in (security.CALLBACK, security.BATCH_ROUTE, "/api/v1/predict", "/x"):
         assert security.body_limit(prefix + path) == security.body_limit(path)

@@ -117,10 +117,10 @@ def outside(page: Page, proxied: str):
     """within(prefix): from now on every request of the page beside it fails the test."""
     prefixes, strays = [], []
 
-    def hear(asked):
-        at = urlsplit(asked.url)
-        if at.scheme in ("http", "https") and not (asked.url.startswith(proxied) and at.path.startswith(prefixes[0])):
-            strays.append(asked.url)
+    def hear(request):
+        at = urlsplit(request.url)
+        if at.scheme in ("http", "https") and not (request.url.startswith(proxied) and at.path.startswith(prefixes[0])):
+            strays.append(request.url)
 
     page.on("request", hear)
     yield prefixes.append
@@ -186,9 +186,9 @@ def test_everything_is_found_beneath_the_prefix(proxied, page, idle, outside, tm
     expect(page.locator("#prediction-picture-preview img[src^='data:']")).to_be_visible()
     rest()
     picture = {"name": "garment.png", "mimeType": "image/png", "buffer": garment.read_bytes()}
-    told = page.request.post(f"{at}/api/v1/predict", multipart={"image": picture}, headers={"Origin": proxied})
-    assert told.status == 200
-    assert page.locator("#prediction-label").text_content() == told.json()["label"]
+    answer = page.request.post(f"{at}/api/v1/predict", multipart={"image": picture}, headers={"Origin": proxied})
+    assert answer.status == 200
+    assert page.locator("#prediction-label").text_content() == answer.json()["label"]
 
     page.click("#app-theme-button")
     rest()

@@ -56,10 +56,10 @@ def test_buckets_are_bounded(monkeypatch):
     assert len(buckets._kept) == 10
 
 
-def server(asked: float | None, **config: bool) -> Flask:
+def server(rate: float | None, **config: bool) -> Flask:
     made = Flask("limited")
     made.config.update(config)
-    rate_limits.install(made, asked)
+    rate_limits.install(made, rate)
     made.add_url_rule("/api/v1/predict", "predict", lambda: "yes", methods=["GET", "POST"])
     made.add_url_rule("/page", "page", lambda: "yes")
     return made
@@ -89,10 +89,10 @@ def test_who_is_held_back_is_told_for_how_long():
     assert client.post("/api/v1/predict", environ_base={"REMOTE_ADDR": "10.0.0.7"}).status_code == 200
 
 
-@pytest.mark.parametrize(("text", "found"), [("", None), ("off", 0.0), ("OFF", 0.0), ("5", 5.0), (" 0.5 ", 0.5)])
-def test_the_setting_is_a_number_or_off(monkeypatch, text, found):
+@pytest.mark.parametrize(("text", "rate"), [("", None), ("off", 0.0), ("OFF", 0.0), ("5", 5.0), (" 0.5 ", 0.5)])
+def test_the_setting_is_a_number_or_off(monkeypatch, text, rate):
     monkeypatch.setenv("FASHION_LIMITS", text)
-    assert Limits.read().rate == found
+    assert Limits.read().rate == rate
 
 
 @pytest.mark.parametrize("text", ["many", "nan", "-1", "0", "inf", "1e9"])
@@ -123,8 +123,8 @@ def test_the_client_is_who_a_counted_proxy_names(monkeypatch, proxies, client):
     thread = threading.Thread(target=serve.until, args=(web, end), daemon=True)
     thread.start()
     try:
-        asked = Request(f"http://127.0.0.1:{web.effective_port}/", headers={"X-Forwarded-For": "10.0.0.6, 10.0.0.7"})
-        with urlopen(asked, timeout=10) as answer:
+        query = Request(f"http://127.0.0.1:{web.effective_port}/", headers={"X-Forwarded-For": "10.0.0.6, 10.0.0.7"})
+        with urlopen(query, timeout=10) as answer:
             assert answer.read().decode().startswith(client)
     finally:
         end.set()

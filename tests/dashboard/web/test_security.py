@@ -174,10 +174,10 @@ def directives(answer) -> dict[str, str]:
 )
 def test_every_answer_is_fenced(client, path):
     answer = client.get(path)
-    found = directives(answer)
-    assert found["object-src"] == found["base-uri"] == found["frame-ancestors"] == "'none'"
-    assert "unsafe" not in found["script-src"]
-    assert re.search(r"'sha256-[\w+/=]{44}'", found["script-src"])
+    policy = directives(answer)
+    assert policy["object-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert "unsafe" not in policy["script-src"]
+    assert re.search(r"'sha256-[\w+/=]{44}'", policy["script-src"])
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
@@ -216,8 +216,8 @@ def test_an_error_in_a_callback_is_told_with_its_number(client, caplog):
     caplog.set_level(logging.ERROR)
     answer = client.post(CALLBACK, json=envelope)
     assert answer.status_code == 200
-    told = answer.json["sideUpdate"][errors.NOTICE]["children"]
-    assert re.search(r"[0-9a-f]{12}$", told)[0] in caplog.text
+    notice = answer.json["sideUpdate"][errors.NOTICE]["children"]
+    assert re.search(r"[0-9a-f]{12}$", notice)[0] in caplog.text
     assert "secret" not in answer.text
 
 
