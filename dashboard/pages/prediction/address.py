@@ -8,12 +8,12 @@ from dash import Dash, Input, Output, State, dcc
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
-ASKED = "prediction-address-asked"
-TOLD = "prediction-address-told"
+QUESTION = "prediction-address-asked"
+DISPLAY = "prediction-address-told"
 SCALED = "prediction-address-scaled"  # the same without the threshold, which changes while a slider moves
-PARTS = {
-    ASKED: ["run", "split", "sample", "way"],
-    TOLD: ["scaling", "level", "abstain"],
+QUERY_KEYS = {
+    QUESTION: ["run", "split", "sample", "way"],
+    DISPLAY: ["scaling", "level", "abstain"],
     SCALED: ["scaling", "level"],
 }
 TAKE = """(search, ...before) => {
@@ -29,14 +29,14 @@ TAKE = """(search, ...before) => {
 
 def layout(services: Services, selection: Selection) -> list[dcc.Store]:
     """One store a part."""
-    return [dcc.Store(id=part) for part in PARTS]
+    return [dcc.Store(id=part) for part in QUERY_KEYS]
 
 
 def register(app: Dash, _: Services) -> None:
     """A part changes only when what it holds does."""
     app.clientside_callback(
-        TAKE % list(PARTS.values()),
-        *(Output(part, "data") for part in PARTS),
+        TAKE % list(QUERY_KEYS.values()),
+        *(Output(part, "data") for part in QUERY_KEYS),
         Input("url", "search"),
-        *(State(part, "data") for part in PARTS),
+        *(State(part, "data") for part in QUERY_KEYS),
     )

@@ -16,19 +16,19 @@ from dashboard.figures import probabilities
 from dashboard.pages.prediction import address, picture, preparation, request, samples
 from dashboard.pages.prediction import feedback as feedback_card
 from dashboard.pages.prediction.answer_state import Ids, seen, truth_of
-from dashboard.pages.prediction.told_answer import Told, classes_title, readable, told
+from dashboard.pages.prediction.answer_text import AnswerText, classes_title, describe, readable
 from dashboard.services import feedback, uploads
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
-NOTHING = "No picture yet. Drop one on the left, or take one from the test set below."
+NO_PICTURE_YET = "No picture yet. Drop one on the left, or take one from the test set below."
 ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
 CHANGES_ONLY = (
     "No picture yet. This link holds changes to a picture, not the picture: give it again, and they are made to it."
 )
 REFUSED = "There is no answer, because the picture could not be read."
-MOVE = """(told) => {
+MOVE_SLIDER_JS = """(told) => {
     const none = dash_clientside.no_update, slider = document.getElementById('%s');
     if (typeof told !== 'string' || !slider || slider.dataset.held) return none;
     return Math.round(100 * Number(new URLSearchParams(told).get('abstain') || 0));
@@ -61,7 +61,7 @@ def layout(services: Services, selection: Selection, explanation: Component) -> 
         [
             html.Label("No answer under", htmlFor=Ids.ABSTAIN),
             dcc.Input(id=Ids.ABSTAIN, type="range", min=0, max=99, step=1, value=round(100 * (selection.abstain or 0))),
-            plain.place(Ids.ABSTAIN_SAID, "b"),
+            plain.place(Ids.THRESHOLD, "b"),
         ],
         className="way abstain",
     )
@@ -82,8 +82,8 @@ def layout(services: Services, selection: Selection, explanation: Component) -> 
                 ],
                 className="card-h",
             ),
-            html.Div(panel_states.empty(NOTHING), id=Ids.FACE, className="face-slot"),
-            html.Div([plain.place(Ids.TOLD, className="told"), slider], className="ways"),
+            html.Div(panel_states.empty(NO_PICTURE_YET), id=Ids.FACE, className="face-slot"),
+            html.Div([plain.place(Ids.CHOICES, className="told"), slider], className="ways"),
             html.Div([explanation, words, bars], id=Ids.BODY, className="answer"),
         ],
         className="ff-card",
@@ -105,7 +105,7 @@ def engine_select() -> html.Div:
 class Shown:
     """What the page shows of one question; the fields are the outputs of `answer_picture`, empty by default."""
 
-    told: Told
+    text: AnswerText
     state: dict[str, Any] | None = None
     face: Any = None
     about: str = ""
@@ -124,12 +124,12 @@ WORDS = {
     "set": (Ids.SET, "tree"),
     "top": (Ids.TOP, "tree"),
     "title": (Ids.ALL, "children"),
-    "told": (Ids.TOLD, "tree"),
-    "said": (Ids.ABSTAIN_SAID, "tree"),
+    "choices": (Ids.CHOICES, "tree"),
+    "threshold": (Ids.THRESHOLD, "tree"),
     "csv": (Ids.CSV, "tree"),
 }
 OUTPUTS = {
-    "told": {name: Output(*place) for name, place in WORDS.items()},
+    "text": {name: Output(*place) for name, place in WORDS.items()},
     "state": Output(Ids.STATE, "data"),
     "face": Output(Ids.FACE, "children"),
     "about": Output(Ids.ABOUT, "children"),
@@ -153,17 +153,17 @@ def ask(
     engine: Any = None,
 ) -> Shown:
     """Everything the page shows for a test picture (named in the URL) or an uploaded one."""
-    shown = Shown(Told())
+    shown = Shown(AnswerText())
     try:
-        asked = request.read(services, selection, kept, mode, off, hand, engine)
-        if asked is None:
+        question = request.read(services, selection, kept, mode, off, hand, engine)
+        if question is None:
             services.warm(selection.run)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
-            nothing = CHANGES_ONLY if selection.edits else NOTHING
+            nothing = CHANGES_ONLY if selection.edits else NO_PICTURE_YET
             return replace(shown, face=panel_states.empty(REFUSED if refusal else nothing), error=refusal)
-        shown.shown, shown.caption = asked.shown, asked.caption
-        answer = asked.ask(services)
-        shown.told = told(asked.run, answer.probabilities, selection, asked.truth)
+        shown.shown, shown.caption = question.shown, question.caption
+        answer = question.ask(services)
+        shown.text = describe(question.run, answer.probabilities, selection, question.truth)
     except uploads.Refusal as refusal:
         shown.error, shown.face = str(refusal), panel_states.empty(REFUSED)
         return shown
@@ -181,22 +181,22 @@ def ask(
         "run": answer.run,
         "image": image,
         "target": answer.predicted,
-        "truth": asked.truth,
-        "engine": asked.engine,
-        **feedback.ticket(services, answer, image, sent=asked.sent, origin=asked.origin),
+        "truth": question.truth,
+        "engine": question.engine,
+        **feedback.ticket(services, answer, image, sent=question.sent, origin=question.origin),
     }
-    chosen = asked.options["mode"]
-    shown.steps = preparation.strip(answer.prepared, chosen, asked.options["off"])
+    chosen = question.options["mode"]
+    shown.steps = preparation.strip(answer.prepared, chosen, question.options["off"])
     shown.summary = preparation.summary(answer.prepared, chosen)
     return shown
 
 
-def retold(services: Services, selection: Selection, state: Any) -> Told:
+def text_of_state(services: Services, selection: Selection, state: Any) -> AnswerText:
     """The answer of a state, told as the address now has it; PreventUpdate without one."""
     run, image = seen(state)
     view = services.store.open(run)
-    said = services.predictor.predict(run, image, engine=request.engine_of(state.get("engine"))).probabilities
-    return told(view, said, selection, truth_of(state))
+    answer = services.predictor.predict(run, image, engine=request.engine_of(state.get("engine")))
+    return describe(view, answer.probabilities, selection, truth_of(state))
 
 
 def register(app: Dash, services: Services) -> None:
@@ -204,24 +204,28 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         output=OUTPUTS,
-        inputs={"search": State("url", "search"), "asked": Input(address.ASKED, "data"), **request.inputs()},
+        inputs={"search": State("url", "search"), "question": Input(address.QUESTION, "data"), **request.inputs()},
         prevent_initial_call=True,  # the address is read first
     )
     def answer_picture(
-        search: Any, asked: Any, kept: Any, mode: Any, off: Any, hand: Any, engine: Any
+        search: Any, question: Any, kept: Any, mode: Any, off: Any, hand: Any, engine: Any
     ) -> dict[str, Any]:
         shown = ask(services, Selection.parse(search), kept, mode, off, hand, engine)
-        return {**vars(shown), "told": vars(shown.told), "form": feedback_card.form(services, shown.state)}
+        return {**vars(shown), "text": vars(shown.text), "form": feedback_card.form(services, shown.state)}
 
     # told another way, the picture need not travel again
     @app.callback(
         output={name: Output(*place, allow_duplicate=True) for name, place in WORDS.items()},
-        inputs={"_": Input(address.TOLD, "data"), "search": State("url", "search"), "state": State(Ids.STATE, "data")},
+        inputs={
+            "_": Input(address.DISPLAY, "data"),
+            "search": State("url", "search"),
+            "state": State(Ids.STATE, "data"),
+        },
         prevent_initial_call=True,
     )
     def tell_answer(_: Any, search: Any, state: Any) -> dict[str, Any]:
         try:
-            return vars(retold(services, Selection.parse(search), state))
+            return vars(text_of_state(services, Selection.parse(search), state))
         except (uploads.Refusal, Missing, Broken):  # whoever asks about the picture says so
             raise PreventUpdate from None
 
@@ -236,7 +240,10 @@ def register(app: Dash, services: Services) -> None:
 
     # another address moves the slider, but never under a hand
     app.clientside_callback(
-        MOVE % Ids.ABSTAIN, Output(Ids.ABSTAIN, "value"), Input(address.TOLD, "data"), prevent_initial_call=True
+        MOVE_SLIDER_JS % Ids.ABSTAIN,
+        Output(Ids.ABSTAIN, "value"),
+        Input(address.DISPLAY, "data"),
+        prevent_initial_call=True,
     )
 
     @panel_callback(

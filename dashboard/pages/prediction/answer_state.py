@@ -19,10 +19,10 @@ class Ids(StrEnum):
     TRUTH = "prediction-truth"
     SET = "prediction-set"
     TOP = "prediction-top"
-    TOLD = "prediction-told"
+    CHOICES = "prediction-told"
     CSV = "prediction-answer-csv"
     ABSTAIN = "prediction-abstain-slider"  # assets/slide.js makes it the address's abstain
-    ABSTAIN_SAID = "prediction-abstain-said"
+    THRESHOLD = "prediction-abstain-said"
     ALL = "prediction-probabilities-title"
     GRAPH = "prediction-probabilities-graph"
     GRAPH_FACE = "prediction-probabilities-face"

@@ -36,7 +36,7 @@ MISTAKES = 8  # that are listed beside the matrix
 class Ids(StrEnum):
     CARD = "prediction-batch-card"
     FACE = "prediction-batch-face"
-    SAID = "prediction-batch-said"  # progress, counts, errors: drawn by assets/batch.js
+    STATUS = "prediction-batch-said"  # progress, counts, errors: drawn by assets/batch.js
     GRID = "prediction-batch-grid"  # the gallery: drawn by assets/batch.js
     MATRIX = "prediction-batch-matrix"
     GRAPH = "prediction-batch-graph"
@@ -65,7 +65,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     note = f"{PRIVACY} At most {FILES:,} files; a zip may have {BATCH_BYTES // 10**6} MB."
     body = [
         html.P(note, className="quiet small"),
-        plain.place(Ids.SAID, className="batch-said"),
+        plain.place(Ids.STATUS, className="batch-said"),
         slot(Ids.FACE),
         html.Div(id=Ids.MATRIX),
         plain.place(Ids.GRID, className="batch-grid"),
@@ -146,7 +146,7 @@ def labels(counts: np.ndarray, classes: list[str]) -> list[dict]:
     """Row and column names that narrow the gallery, recall at the right, precision below."""
     parts = [element("Span", ["yours ↓", element("Br"), "predicted →"], className="axis", style={"gridArea": "1 / 1"})]
     for i, name in enumerate(classes):
-        for kind, place, field, said in (
+        for kind, place, field, hint in (
             ("cl", f"1 / {i + 2}", "data-batch-pred", "Show all predicted"),
             ("rl", f"{i + 2} / 1", "data-batch-true", "Show all of your folder"),
         ):
@@ -158,7 +158,7 @@ def labels(counts: np.ndarray, classes: list[str]) -> list[dict]:
                     className=kind,
                     title=name,
                     style={"gridArea": place},
-                    **{field: name, "aria-label": f"{said} {name}"},
+                    **{field: name, "aria-label": f"{hint} {name}"},
                 )
             )
     right, words, hints = counts.diagonal(), [], []
@@ -200,9 +200,9 @@ def table(counts: np.ndarray, classes: list[str]) -> html.Div:
         line: list[Any] = [html.Span(truth, className="head-t", title=truth)]
         for j, guess in enumerate(classes):
             count = int(counts[i, j])
-            said = {"aria-label": f"{count} of your {truth}, predicted {guess}"}
+            label = {"aria-label": f"{count} of your {truth}, predicted {guess}"}
             where = {"data-batch-true": truth, "data-batch-pred": guess}
-            line.append(html.Button(str(count), type="button", className="" if count else "zero", **where, **said))
+            line.append(html.Button(str(count), type="button", className="" if count else "zero", **where, **label))
         rows.append(html.Div(line, className="row-t"))
     return html.Div(
         html.Div(rows, role="group", style={"--n": len(classes)}, **{"data-arrows": str(len(classes))},

@@ -16,20 +16,20 @@ from dashboard.state.selection import Selection
 ID = "prediction-explained"
 FACE = "prediction-explained-face"
 CARD = "prediction-explained-card"
-ASKED = "prediction-explained-asked"  # dcc.Store: the answer's state from then on; before, nobody is asked
+LAZY_STATE = "prediction-explained-asked"  # dcc.Store: the answer's state from then on; before, nobody is asked
 CELLS = [(row, way) for row in explanations.ROWS for way in explanations.METHODS]
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """The grid; it asks the network when it is looked at."""
-    body = [slot(FACE), html.Div(explanations.layout(ID)), *on_demand.layout(ASKED)]
+    body = [slot(FACE), html.Div(explanations.layout(ID)), *on_demand.layout(LAZY_STATE)]
     sentence = f"{(__doc__ or '').splitlines()[0]} {explanations.HELP}"
     return card("What spoke for which class", sentence, body, id=CARD)
 
 
 def register(app: Dash, services: Services) -> None:
     """Six maps for each picture and layer."""
-    on_demand.register(app, ASKED, CARD, answer_state.Ids.STATE)
+    on_demand.register(app, LAZY_STATE, CARD, answer_state.Ids.STATE)
     explanations.register(app, ID)
 
     @panel_callback(
@@ -42,7 +42,7 @@ def register(app: Dash, services: Services) -> None:
         Output(f"{ID}-note", "children"),
         Output(f"{ID}-layer", "options"),
         Output(f"{ID}-layer", "value"),
-        Input(ASKED, "data"),
+        Input(LAZY_STATE, "data"),
         Input(f"{ID}-layer", "value"),
         prevent_initial_call=True,
     )
@@ -62,10 +62,10 @@ def drawn(services: Services, state: Any, layer: Any) -> tuple:
     sources, why = [], ""
     for row, way in CELLS:
         try:
-            found = services.explainer.explain(
+            heatmap = services.explainer.explain(
                 run, seen, both[row].id, way, layer="" if chosen == explanations.AUTO else chosen
             )
-            sources.append(uploads.thumbnail(heatmap_overlay(found)))
+            sources.append(uploads.thumbnail(heatmap_overlay(heatmap)))
         except NoExplanation as none:
             sources.append("")
             why = f" No {explanations.TITLES[way]}: {none}."

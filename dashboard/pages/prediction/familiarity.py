@@ -101,10 +101,10 @@ def second(services: Services, seen: Seen) -> list[Any]:
 
 def neighbours(services: Services, seen: Seen) -> tuple[list[Any], str]:
     """Tiles and their summary."""
-    found, again = seen.familiarity, seen.answer
+    familiarity, again = seen.familiarity, seen.answer
     view = services.store.open(again.run)
     pictures = view.pictures("reference")
-    ids = [int(i) for i in found.neighbour_ids]
+    ids = [int(i) for i in familiarity.neighbour_ids]
     labels = [int(pictures.labels[pictures.row(i)]) for i in ids]
     height, width = pictures.images.shape[1:3]
     url = sprite_url(view.picture_set, "reference", ids)
@@ -121,10 +121,10 @@ def neighbours(services: Services, seen: Seen) -> tuple[list[Any], str]:
                 html.Span([f"{distance:.2f}", html.Span(" away", className="wide")], className="faint"),
             ]
         )
-        for place, (example_id, label, distance) in enumerate(zip(ids, labels, found.distances, strict=True))
+        for place, (example_id, label, distance) in enumerate(zip(ids, labels, familiarity.distances, strict=True))
     ]
     alike = sum(label == again.predicted for label in labels)
-    twin = " The first one is the same picture to the network." if found.distances[0] < 0.01 else ""
+    twin = " The first one is the same picture to the network." if familiarity.distances[0] < 0.01 else ""
     train = view.dataset["counts"].get("train", len(ids))
     looked = f"{len(pictures.ids):,} of the {train:,}" if train > len(pictures.ids) else f"the {train:,}"
     summary = f"{alike} of {len(labels)} are labelled {again.label}.{twin} Found among {looked} training images."

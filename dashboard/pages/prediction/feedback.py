@@ -26,8 +26,8 @@ CONSENT = (
     "says of place or camera) and as the network saw it, what you say, and a random number for this browser, no name "
     "and no address. Whoever uses this app can see it on the Feedback page, and delete it there."
 )
-READ = "This server takes no feedback (it was started with --read-only)."
-AWAY = "Feedback cannot be kept just now: the database cannot be used."
+READ_ONLY_NOTICE = "This server takes no feedback (it was started with --read-only)."
+DATABASE_UNAVAILABLE = "Feedback cannot be kept just now: the database cannot be used."
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -54,13 +54,13 @@ def register(app: Dash, services: Services) -> None:
 def form(services: Services, state: Any) -> list[Any]:
     """Right, or wrong and which class it is, a note, and what is kept; nothing without an answer."""
     if services.read_only:
-        return [html.P(READ, className="quiet")]
+        return [html.P(READ_ONLY_NOTICE, className="quiet")]
     state = state if isinstance(state, dict) else {}
-    run, said = state.get("run"), state.get("said")
-    if not isinstance(run, str) or not isinstance(said, str):
+    run, predicted = state.get("run"), state.get("said")
+    if not isinstance(run, str) or not isinstance(predicted, str):
         return []
     if not state.get("prediction"):
-        return [html.P(AWAY, className="quiet")]
+        return [html.P(DATABASE_UNAVAILABLE, className="quiet")]
     try:
         classes = services.store.open(run).classes
     except (Missing, Broken) as problem:
@@ -68,10 +68,15 @@ def form(services: Services, state: Any) -> list[Any]:
     picks = [
         button([dot(place), html.Span(name)], small=True, **{"data-feedback": "label", "data-label": name})
         for place, name in enumerate(classes)
-        if name != said
+        if name != predicted
     ]
     first = [
-        button(f"Right, it is {said}", kind="primary", small=False, **{"data-feedback": "label", "data-label": said}),
+        button(
+            f"Right, it is {predicted}",
+            kind="primary",
+            small=False,
+            **{"data-feedback": "label", "data-label": predicted},
+        ),
         button(
             "Wrong, it is …",
             small=False,

@@ -12,19 +12,18 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.format.csv import csv_data_url
 from dashboard.format.numbers import percent
-from dashboard.pages.prediction import address, answer, answer_state, request
-from dashboard.pages.prediction import on_demand as asked
+from dashboard.pages.prediction import address, answer, answer_state, on_demand, request
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
-MOST = 6  # runs asked; as many as the predictor holds open
+MAX_RUNS = 6  # runs asked; as many as the predictor holds open
 
 
 class Ids(StrEnum):
     CARD = "prediction-others-card"
     FACE = "prediction-others-face"
-    ASKED = "prediction-others-asked"
+    LAZY_STATE = "prediction-others-asked"
     SUMMARY = "prediction-others-summary"
     TABLE = "prediction-others-table"
     CSV = "prediction-others-csv"
@@ -38,14 +37,14 @@ def layout(services: Services, selection: Selection) -> html.Article:
         plain.place(
             Ids.TABLE, className="tablewrap", tabIndex="0", role="region", **{"aria-label": "Answers of several runs"}
         ),
-        *asked.layout(Ids.ASKED),
+        *on_demand.layout(Ids.LAZY_STATE),
     ]
     return card("What other runs say", __doc__, body, tools=plain.place(Ids.CSV), id=Ids.CARD)
 
 
 def register(app: Dash, services: Services) -> None:
     """Every run's answer, once the card is near."""
-    asked.register(app, Ids.ASKED, Ids.CARD, answer_state.Ids.STATE, address.SCALED)
+    on_demand.register(app, Ids.LAZY_STATE, Ids.CARD, answer_state.Ids.STATE, address.SCALED)
 
     @panel_callback(
         app,
@@ -53,7 +52,7 @@ def register(app: Dash, services: Services) -> None:
         plain.children(Ids.SUMMARY),
         plain.children(Ids.TABLE),
         plain.children(Ids.CSV),
-        Input(Ids.ASKED, "data"),
+        Input(Ids.LAZY_STATE, "data"),
         *request.states(),
         prevent_initial_call=True,
     )
@@ -82,25 +81,25 @@ def chosen(services: Services, selection: Selection, shown: RunData) -> tuple[li
         result = entry.manifest.get("results", {}).get("validation")
         return first, -result["correct"] / max(result["n"], 1) if result else 0.0
 
-    return [entry.run_id for entry in sorted(fit, key=place)][:MOST], len(fit)
+    return [entry.run_id for entry in sorted(fit, key=place)][:MAX_RUNS], len(fit)
 
 
-def drawn(services: Services, selection: Selection, asked: request.Question | None) -> tuple[Any, Any, Any]:
+def drawn(services: Services, selection: Selection, question: request.Question | None) -> tuple[Any, Any, Any]:
     """Summary, table and its CSV; nothing without a picture. A run that cannot answer says so in its row."""
-    if asked is None:
+    if question is None:
         return None, None, None
-    ids, known = chosen(services, selection, asked.run)
-    rows, said, cells = [], [], []
+    ids, known = chosen(services, selection, question.run)
+    rows, labels, cells = [], [], []
     for run_id in ids:
         try:
             run = services.store.open(run_id)
-            found = asked.ask(services, run_id)
+            prediction = question.ask(services, run_id)
         except (Missing, Broken) as problem:
             rows.append(failed(run_id, str(problem)))
             continue
-        rows.append(row(services, run, found.probabilities, selection, current=run_id == asked.run.run_id))
-        said.append(found.label)
-        cells.append([run_id, found.label, *map(float, found.probabilities)])
+        rows.append(row(services, run, prediction.probabilities, selection, current=run_id == question.run.run_id))
+        labels.append(prediction.label)
+        cells.append([run_id, prediction.label, *map(float, prediction.probabilities)])
     head = ["Run", "Label", "Confidence", f"{selection.level} % set"]
     table = html.Table(
         [
@@ -110,27 +109,27 @@ def drawn(services: Services, selection: Selection, asked: request.Question | No
             html.Tbody(rows),
         ]
     )
-    head = ["run", "label", *(f"p_{name}" for name in asked.run.classes)]
-    return summary(said, len(ids), known), table, csv_link(csv_data_url(head, cells), name="runs.csv")
+    head = ["run", "label", *(f"p_{name}" for name in question.run.classes)]
+    return summary(labels, len(ids), known), table, csv_link(csv_data_url(head, cells), name="runs.csv")
 
 
-def summary(said: list[str], n: int, known: int) -> str:
+def summary(labels: list[str], n: int, known: int) -> str:
     """How far the runs agree."""
-    if not said:
+    if not labels:
         return "No run could be asked."
-    label, votes = Counter(said).most_common(1)[0]
+    label, votes = Counter(labels).most_common(1)[0]
     more = f" {known - n} more runs know the same classes." if known > n else ""
-    if votes == len(said):
+    if votes == len(labels):
         words = f"All {votes} say {label}." if votes > 1 else f"The only run says {label}."
     else:
-        words = f"{votes} of {len(said)} say {label}."
+        words = f"{votes} of {len(labels)} say {label}."
     return words + more
 
 
 def row(services: Services, run: RunData, probabilities: Any, selection: Selection, *, current: bool) -> html.Tr:
     """probabilities: float [C] as trained."""
     selection = answer.readable(run, selection)
-    found = prediction_sets.judged(run, probabilities, selection)
+    verdict = prediction_sets.judged(run, probabilities, selection)
     try:
         members = prediction_sets.worded(
             [run.classes[i] for i in prediction_sets.members(run, probabilities, selection.level)]
@@ -149,8 +148,8 @@ def row(services: Services, run: RunData, probabilities: Any, selection: Selecti
     return html.Tr(
         [
             html.Th(here, scope="row"),
-            html.Td([dot(found.predicted), f" {found.label}"]),
-            html.Td(f"{percent(found.confidence)} %", className="r"),
+            html.Td([dot(verdict.predicted), f" {verdict.label}"]),
+            html.Td(f"{percent(verdict.confidence)} %", className="r"),
             html.Td(members),
         ]
     )

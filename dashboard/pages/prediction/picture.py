@@ -25,7 +25,7 @@ class Ids(StrEnum):
 
 
 # Upload's own script comes late on slow devices, and Dash never draws a child that changed before its parent was there
-SHOW = """async (shown, kept) => {
+SHOW_PICTURE_JS = """async (shown, kept) => {
     for (let n = 0; n < 400 && !document.getElementById('%s'); n++) await new Promise((done) => setTimeout(done, 50));
     const src = shown ? shown.src || (kept && kept.src) : null;
     if (!src) return %s;
@@ -113,7 +113,7 @@ def _pair(value: Any) -> tuple[int, int] | None:
 def register(app: Dash, _: Services) -> None:
     """Taking a file in, and showing it."""
     app.clientside_callback(
-        SHOW % (Ids.PREVIEW, json.dumps(blank().to_plotly_json())),
+        SHOW_PICTURE_JS % (Ids.PREVIEW, json.dumps(blank().to_plotly_json())),
         Output(Ids.PREVIEW, "children"),
         Input(Ids.SHOWN, "data"),
         State(Ids.STATE, "data"),
@@ -153,5 +153,5 @@ def keep(contents: Any, filename: Any, came: Any = None) -> dict[str, Any]:
         picture = uploads.decode(uploads.from_data_url(contents))
     except uploads.Refusal as refusal:
         return {"name": name, "error": str(refusal)}
-    found = {"name": name, "src": uploads.data_url(picture), "width": picture.width, "height": picture.height}
-    return found | ({"came": came} if _pair(came) else {})
+    state = {"name": name, "src": uploads.data_url(picture), "width": picture.width, "height": picture.height}
+    return state | ({"came": came} if _pair(came) else {})

@@ -27,8 +27,8 @@ class Ids(StrEnum):
 CONTROLS = {"mode": (Ids.MODE, "value"), "off": (Ids.OFF, "data"), "hand": (Ids.HAND_STATE, "data")}
 NAMES = [kind.name for kind in PREPARATION_STEPS]
 SWITCHES = [kind.name for kind in PREPARATION_STEPS if not kind.fixed]
-SIDE = 240  # pixels of a step's picture, shown at half of that
-EDGES = (("left", "Left", 0), ("top", "Top", 0), ("right", "Right", 100), ("bottom", "Bottom", 100))
+THUMBNAIL_SIDE = 240  # pixels of a step's picture, shown at half of that
+CROP_EDGES = (("left", "Left", 0), ("top", "Top", 0), ("right", "Right", 100), ("bottom", "Bottom", 100))
 
 
 def switch_id(name: str) -> str:
@@ -75,7 +75,7 @@ def by_hand() -> list[Any]:
         html.Button(words, type="button", className="btn-ff sm", **{"data-turn": degrees})
         for words, degrees in (("90° to the left", "90"), ("90° to the right", "-90"))
     ]
-    edges = [field(name, f"{words} edge, %", value, 0, 100) for name, words, value in EDGES]
+    edges = [field(name, f"{words} edge, %", value, 0, 100) for name, words, value in CROP_EDGES]
     whole = html.Button("Whole picture, not turned", type="button", className="btn-ff sm ghost", **{"data-whole": ""})
     words = "Draw a box on the picture to cut it, or say where its edges are, in per cent of the turned picture."
     return [
@@ -114,7 +114,7 @@ def strip(prepared: Prepared, mode: str, off: tuple[str, ...]) -> list[dict]:
     items, seen = [], (np.zeros(0), "")
     for place, (kind, step) in enumerate(zip(PREPARATION_STEPS, prepared.steps, strict=True), start=1):
         if step.image is not seen[0]:  # what changed nothing looks as before
-            seen = step.image, uploads.thumbnail(step.image, SIDE)
+            seen = step.image, uploads.thumbnail(step.image, THUMBNAIL_SIDE)
         crisp = max(step.image.shape[:2]) <= 64
         image = plain.element(
             "Img",

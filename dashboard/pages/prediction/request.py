@@ -25,8 +25,9 @@ CONTROLS = {"kept": (picture.Ids.STATE, "data"), **preparation.CONTROLS, "engine
 
 @dataclass(frozen=True)
 class Question:
-    """image: uint8 [h, w, 1 or 3]; truth: class id of a picture of the data set; shown: for `picture.SHOW`; options:
-    of Predictor.predict; engine: what computes the answer of the question's own run."""
+    """image: uint8 [h, w, 1 or 3]; truth: class id of a picture of the data set; shown: for
+    `picture.SHOW_PICTURE_JS`; options: of Predictor.predict; engine: what computes the answer of the question's own
+    run."""
 
     run: RunData
     image: np.ndarray

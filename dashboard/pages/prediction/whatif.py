@@ -176,14 +176,14 @@ def steps() -> list[Any]:
 
 
 def _ranged(
-    part: str, words: str, low: float, high: float, step: float, value: float, said: str, **more: Any
+    part: str, words: str, low: float, high: float, step: float, value: float, reading: str, **more: Any
 ) -> html.Div:
     """A slider with its label and its value in words."""
     id = named(part)
     bar = plain.element(
         "Input", id=id, type="range", min=f"{low:g}", max=f"{high:g}", step=f"{step:g}", value=f"{value:g}", **more
     )
-    return html.Div([html.Label(words, htmlFor=id), bar, html.Span(said, id=f"{id}-said")], className="wi-range")
+    return html.Div([html.Label(words, htmlFor=id), bar, html.Span(reading, id=f"{id}-said")], className="wi-range")
 
 
 def _check(part: str, **more: Any) -> dict:

@@ -57,17 +57,17 @@ def subject(services: Services, shown: object, search: object) -> tuple[Other | 
         this = Other(f"job:{job.id}", services.store.marks().title(job.run_id), job.spec, best)
         return this, other_runs.listing(services, view.jobs, without=job.run_id)
     run_id = Selection.parse(search).run or services.store.default_run()
-    found = other_runs.listing(services, view.jobs)
-    mine = next((one for one in found if one.key == f"run:{run_id}"), None)
-    return mine, [one for one in found if one is not mine]
+    others = other_runs.listing(services, view.jobs)
+    mine = next((one for one in others if one.key == f"run:{run_id}"), None)
+    return mine, [one for one in others if one is not mine]
 
 
-def nearest(this: Other, found: list[Other]) -> Other | None:
+def nearest(this: Other, others: list[Other]) -> Other | None:
     """What a training is compared with unless somebody chooses: the newest run of its model, else what ships."""
-    same = [one for one in found if one.config.get("model") == this.config.get("model")]
+    same = [one for one in others if one.config.get("model") == this.config.get("model")]
     runs = [one for one in same if one.key.startswith("run:")]
-    shipped = [one for one in found if one.shipped]
-    return next(iter([*runs, *same, *shipped, *found]), None)
+    shipped = [one for one in others if one.shipped]
+    return next(iter([*runs, *same, *shipped, *others]), None)
 
 
 def register(app: Dash, services: Services) -> None:
@@ -87,16 +87,16 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def list_changes(_front, _table, _queue, chosen, search, shown):
-        this, found = subject(services, shown, search)
+        this, others = subject(services, shown, search)
         if this is None:
             raise Missing("There is no training whose settings could be compared.")
-        asked = None if ctx.triggered_id == Memory.FRONT else chosen  # a new training in front has its own nearest
-        other = next((one for one in found if one.key == asked), None) or nearest(this, found)
+        key = None if ctx.triggered_id == Memory.FRONT else chosen  # a new training in front has its own nearest
+        other = next((one for one in others if one.key == key), None) or nearest(this, others)
         if other is None:
             raise Missing("There is one training only: with the second one this shows what changed.")
         other = replace(other, accuracy=other_runs.best(services, other))
         differing = wording.changes(this.config, other.config)
-        options = [{"value": one.key, "label": one.title} for one in found]
+        options = [{"value": one.key, "label": one.title} for one in others]
         unknown = [label for label, *values in differing if wording.UNKNOWN in values]
         known = [change for change in differing if change[0] not in unknown]
         judged = [services.jobs.options.validation_images(one.config.get("dataset")) for one in (this, other)]

@@ -14,7 +14,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import clock, duration
 from dashboard.pages.training import run_changes, runs
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.run_changes import FIELDS, HISTORY, Ids, error_id, found
+from dashboard.pages.training.run_changes import FIELDS, HISTORY, Ids, error_id, row_of
 from dashboard.pages.training.run_rows import DASH, mass
 from dashboard.records.runs import NOTE, REASON, TITLE, Promotion, RunMetadata
 from dashboard.services.container import Services
@@ -232,7 +232,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def draw_run(opened, _state, search):
-        row = found(services, opened)
+        row = row_of(services, opened)
         marks = services.store.marks()
         changes = not services.read_only
         head = [html.B(row.title), html.Span(f" {row.run_id}", className="faint mono") if row.mark.title else None]
@@ -262,7 +262,7 @@ def register(app: Dash, services: Services) -> None:
         State(Ids.CARD, "hidden"),
         prevent_initial_call=True,
     )
-    def show_said(opened, _saved, _clicks, folded):
+    def fill_fields(opened, _saved, _clicks, folded):
         if not isinstance(opened, str):
             raise PreventUpdate
         if ctx.triggered_id == Ids.CARD_BUTTON:

@@ -32,7 +32,7 @@ class Ids(StrEnum):
     FACE = "training-engines-face"
     BODY = "training-engines-body"
     MEASURE = "training-engines-measure"
-    SAID = "training-engines-said"
+    STATUS = "training-engines-said"
     TICK = "training-engines-interval"  # ticks while a measurement is under way
 
 
@@ -47,7 +47,7 @@ def layout(services: Services, selection: Selection) -> html.Div:
             html.Div(
                 [
                     button("Measure on this machine", id=Ids.MEASURE, small=True),
-                    html.Span(id=Ids.SAID, className="small quiet", role="status"),
+                    html.Span(id=Ids.STATUS, className="small quiet", role="status"),
                 ],
                 className="row-ff",
             ),
@@ -65,7 +65,7 @@ def register(app: Dash, services: Services) -> None:
         Ids.FACE,
         plain.children(Ids.BODY),
         Output(Ids.MEASURE, "disabled"),
-        Output(Ids.SAID, "children"),
+        Output(Ids.STATUS, "children"),
         Output(Ids.TICK, "disabled"),
         Input(runs.Ids.OPEN, "data"),
         Input(Memory.TABLE, "data"),
@@ -94,14 +94,14 @@ def drawn(services: Services, run_id: str, wanted: bool) -> tuple[list[Any], boo
     job = services.jobs.evaluation(run_id, NOUN)
     lacking = absent()
     off = services.read_only or bool(lacking) or bool(job and job.active)
-    said = refused or (words(services, job) if job is not None else "") or lacking
+    status = refused or (words(services, job) if job is not None else "") or lacking
     try:
         frame = view.engines()
     except Missing:
         body: list[Any] = [html.P("Not measured yet: it takes a minute or two.", className="small")]
     else:
         body = [*table(frame), *(html.P(line, className="small") for line in verdict(frame)), files(run_id, services)]
-    return body, off, said, not (job is not None and job.active)
+    return body, off, status, not (job is not None and job.active)
 
 
 def absent() -> str:
@@ -180,8 +180,8 @@ def verdict(frame: pd.DataFrame) -> list[str]:
     compare(one > 1, f"{one:.1f} times as fast as ONNX", f"{one:.2f} of ONNX's pace for one picture")
     compare(many > 1, f"{many:.1f} times ONNX's pace in batches", f"{many:.2f} of ONNX's pace in batches")
     compare(points >= 0, f"{points:.2f} points more accuracy", f"{-points:.2f} points of accuracy")
-    said = [f"int8 gains: {', '.join(gains)}."] if gains else []
-    return [*said, f"int8 loses: {', '.join(losses)}."] if losses else said
+    sentences = [f"int8 gains: {', '.join(gains)}."] if gains else []
+    return [*sentences, f"int8 loses: {', '.join(losses)}."] if losses else sentences
 
 
 def files(run_id: str, services: Services) -> html.Div:

@@ -8,7 +8,7 @@ from dash import Dash, dcc, html
 from dashboard.components import button, card, graph, segmented
 from dashboard.pages.training import form_estimate, form_presets, form_start
 from dashboard.pages.training.form_fields import CONTROLS, NAMES, Ids, field_of
-from dashboard.pages.training.form_presets import OWN, bases, describe
+from dashboard.pages.training.form_presets import NO_PRESET, bases, describe
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.services.job_views import View
@@ -48,8 +48,8 @@ def layout(services: Services, selection: Selection) -> html.Article:
     basis = next(iter(presets.values()), None)
     values = {name: field.default for name, field in FIELDS.items()}
     values |= {**(basis["values"] if basis else {}), "dataset": first.name}
-    chosen = basis["preset"] if basis else OWN
-    offered = [(name, name.capitalize()) for name in (*presets, OWN)]
+    chosen = basis["preset"] if basis else NO_PRESET
+    offered = [(name, name.capitalize()) for name in (*presets, NO_PRESET)]
     more = [
         html.Summary([html.Span("More settings"), html.Small(id=Ids.MORE_NOTE, className="quiet")]),
         *(

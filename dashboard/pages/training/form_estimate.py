@@ -14,9 +14,9 @@ def estimate(services: Services, model: object, dataset: object, epochs: int, im
     """Seconds a training would take, None where nothing tells; and from what that is known."""
     if not isinstance(model, str) or not isinstance(dataset, str):
         return None, "Choose a model and a data set"
-    found = services.jobs.estimate(model, dataset, epochs, images)
-    if found is not None:
-        seconds, runs = found
+    forecast = services.jobs.estimate(model, dataset, epochs, images)
+    if forecast is not None:
+        seconds, runs = forecast
         return seconds, f"judged from the last {'training' if runs == 1 else f'{runs} trainings'} here"
     for entry in services.store.runs():
         manifest = entry.manifest
@@ -62,8 +62,8 @@ def register(app: Dash, services: Services) -> None:
         Input(theme.STATE, "data"),
     )
     def draw_schedule(rate, epochs, schedule, warmup, mode):
-        asked = {"learning_rate": rate, "epochs": epochs, "schedule": schedule, "warmup": warmup}
-        planned = services.jobs.options.planned(asked)
+        settings = {"learning_rate": rate, "epochs": epochs, "schedule": schedule, "warmup": warmup}
+        planned = services.jobs.options.planned(settings)
         if not planned:
             return no_update, "The learning rate over the training: one of its settings is not allowed."
         peak, end = max(y for _, y in planned), planned[-1][1]

@@ -14,7 +14,7 @@ from ml.training import wording
 from ml.training.fields import FIELDS, Field
 
 STEP = 500  # of the slider of training images
-SHORT = {"batch_size": "batch", "learning_rate": "rate", "train_images": "images"}
+ID_NAMES = {"batch_size": "batch", "learning_rate": "rate", "train_images": "images"}
 KINDS = {"choice": "select", "switch": "check", "several": "checks"}
 SELECTS = ("model", "dataset")  # chosen from what is here
 
@@ -47,7 +47,7 @@ def control(name: str) -> str:
     if name == "train_images":
         return "training-images-range"
     kind = "select" if name in SELECTS else KINDS.get(FIELDS[name].kind if name in FIELDS else "", "input")
-    return f"training-{SHORT.get(name, name.replace('_', '-'))}-{kind}"
+    return f"training-{ID_NAMES.get(name, name.replace('_', '-'))}-{kind}"
 
 
 NAMES = (*FIELDS, "name")
@@ -83,7 +83,7 @@ def field_of(name: str, services: Services, values: Mapping[str, Any], data: Dat
     if several:
         held = html.Div(held, role="group", **{"aria-labelledby": part(name, "label")})
     # limit and help are made by assets/training.js: a component each would cost the browser more than all the rest
-    words = wording.HELP.get(name) or _said(field)
+    words = wording.HELP.get(name) or _help(field)
     return html.Div(
         [label, held, html.Small(id=part(name, "error"), className="bad", role="alert")],
         className="field",
@@ -91,7 +91,7 @@ def field_of(name: str, services: Services, values: Mapping[str, Any], data: Dat
     )
 
 
-def _said(field: Field | None) -> str:
+def _help(field: Field | None) -> str:
     return f"{field.description[:1].upper()}{field.description[1:]}." if field is not None else ""
 
 

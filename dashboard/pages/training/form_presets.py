@@ -15,7 +15,7 @@ from dashboard.state.selection import Selection
 from ml.training import wording
 from ml.training.fields import FIELDS
 
-OWN = "own"  # no preset
+NO_PRESET = "own"  # no preset
 PRESETS = {
     "quick": "A good network soon: past 90 % of test images named right.",
     "best": "The most accurate network that a patient two-core machine makes.",
@@ -70,7 +70,7 @@ def register(app: Dash, services: Services) -> None:
                 words = describe(preset, "" if seconds is None else f". {roughly(seconds).capitalize()}, {source}")
         if name is None and isinstance(chosen, dict) and isinstance(chosen.get("title"), str):
             words = f"The settings of {chosen['title'][:100]}."
-        return [*offered, option(OWN, OWN.capitalize())], words
+        return [*offered, option(NO_PRESET, NO_PRESET.capitalize())], words
 
     @app.callback(
         Output(Ids.COPY, "children"),
@@ -93,8 +93,8 @@ def register(app: Dash, services: Services) -> None:
         Input(Memory.COPY, "data"),
         prevent_initial_call=True,
     )
-    def copy_settings(asked):
-        of = asked.get("of") if isinstance(asked, dict) else None
+    def copy_settings(request):
+        of = request.get("of") if isinstance(request, dict) else None
         config = other_runs.config(services, of)
         if config is None:
             return no_update, "Its settings are not known any more."

@@ -12,7 +12,7 @@ from dashboard.services.container import Services
 from dashboard.services.training_request import Invalid
 from ml.jobs.queue import Refused
 
-FULL = "fashion-mnist"  # the data set that can be fetched
+FETCHABLE_DATASET = "fashion-mnist"  # the data set that can be fetched
 
 
 def _kept(images: object, before: object, now: int) -> Any:
@@ -95,7 +95,7 @@ def register(app: Dash, services: Services) -> None:
             step_of(choice.train_images),
             _kept(images, most, choice.train_images),
             None if choice.complete else html.P(notice, className="small"),
-            choice.complete or choice.name != FULL,
+            choice.complete or choice.name != FETCHABLE_DATASET,
             active,
             words,
         )

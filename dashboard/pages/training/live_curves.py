@@ -32,8 +32,8 @@ def _only(more: dict[str, Any], measure: str) -> dict[str, Any]:
 
 def keys(picked: object) -> list[str]:
     """What is to be drawn beside, at most three; picked: whatever the browser says."""
-    found = [key for key in picked if isinstance(key, str)] if isinstance(picked, list) else []
-    return list(dict.fromkeys(found))[: progress.OTHERS]
+    run_keys = [key for key in picked if isinstance(key, str)] if isinstance(picked, list) else []
+    return list(dict.fromkeys(run_keys))[: progress.OTHERS]
 
 
 def within(job: Job, steps: Sequence[dict[str, float]]) -> dict[str, list[float]]:
@@ -62,10 +62,10 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_curves(_curves, mode, picked, search, shown):
         job = services.jobs.view(shown).job
-        found = services.jobs.training(job.id) if job is not None else None
+        front = services.jobs.training(job.id) if job is not None else None
         more: dict[str, Any] = {"mode": theme.mode_of(mode), "height": HEIGHT}
-        if found is not None:
-            job, history, steps = found
+        if front is not None:
+            job, history, steps = front
             own = progress.Training("", _columns(history, other_runs.MEASURES), within(job, steps))
             more |= {"epochs": job.epochs, "planned": services.jobs.options.planned(job.spec, job.batches or 600)}
             dataset = job.spec.get("dataset")
@@ -91,15 +91,15 @@ def register(app: Dash, services: Services) -> None:
     )
     def list_others(_front, _table, picked, shown):
         view = services.jobs.view(shown)
-        found = other_runs.listing(services, view.jobs, without=view.job.run_id if view.job else None)
-        chosen = [key for key in keys(picked) if key in {one.key for one in found}]
+        others = other_runs.listing(services, view.jobs, without=view.job.run_id if view.job else None)
+        chosen = [key for key in keys(picked) if key in {one.key for one in others}]
         full = len(chosen) >= progress.OTHERS
         options = [
             {
                 "value": one.key, "disabled": full and one.key not in chosen,
                 "label": one.title if one.accuracy is None else f"{one.title} · {100 * one.accuracy:.1f} %",
             }
-            for one in found
+            for one in others
         ]  # fmt: skip
-        names = {one.key: one.title for one in found}
+        names = {one.key: one.title for one in others}
         return options, ", ".join(names[key] for key in chosen) or "none"

@@ -99,9 +99,9 @@ def nothing(services: Services, search: object) -> tuple[Any, ...]:
     if run_id is None or other_runs.training(services, f"run:{run_id}") is None:
         raise Missing(words)
     title = services.store.marks().title(run_id)
-    said = (f"How {title} learned", f"{words} Below is how {title} learned, the run in use.")
+    heading = (f"How {title} learned", f"{words} Below is how {title} learned, the run in use.")
     facts = (DASH,) * 6
-    return *said, None, "", "badge-ff mute", None, True, True, None, True, False, *facts, "0", "1"
+    return *heading, None, "", "badge-ff mute", None, True, True, None, True, False, *facts, "0", "1"
 
 
 def sentence(job: Job, view: View) -> str:
@@ -168,15 +168,15 @@ def _discard(job: Job) -> html.Button:
 
 def _next(job: Job, services: Services, selection: Selection) -> list[Any]:
     """What can be done with the job's settings and with its run."""
-    found: list[Any] = []
+    buttons: list[Any] = []
     if not services.read_only:
         more = {"data-act": "copy", "data-of": f"job:{job.id}", "title": "Fill the form with this training's settings"}
-        found.append(button("Copy settings", small=True, **more))
+        buttons.append(button("Copy settings", small=True, **more))
     used = in_use(services, selection.query())
     if (
         job.state == "done"
         and used != job.run_id
         and any(e.run_id == job.run_id and e.ok for e in services.store.runs())
     ):
-        found.append(button("Use this run", small=True, search=selection.with_(run=job.run_id).query()))
-    return found
+        buttons.append(button("Use this run", small=True, search=selection.with_(run=job.run_id).query()))
+    return buttons

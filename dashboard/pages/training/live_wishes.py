@@ -13,11 +13,11 @@ from dashboard.services.relay import relay
 from ml.jobs.queue import Refused
 
 
-def _wish(triggered: object, asked: object, live: object) -> tuple[str, str]:
+def _wish(triggered: object, request: object, live: object) -> tuple[str, str]:
     """What is asked for, and of which job."""
-    if triggered == Memory.ASKED:
-        found = asked if isinstance(asked, dict) else {}
-        act, job_id = found.get("act"), found.get("of")
+    if triggered == Memory.REQUEST:
+        fields = request if isinstance(request, dict) else {}
+        act, job_id = fields.get("act"), fields.get("of")
         return (act if act in ACTS else ""), (job_id if isinstance(job_id, str) else "")
     job_id = live[0] if isinstance(live, list) and live and isinstance(live[0], str) else ""
     return ("resume" if triggered == Ids.RESUME else "cancel"), job_id
@@ -32,12 +32,12 @@ def register(app: Dash, services: Services) -> None:
         Output(Memory.TICKET, "data", allow_duplicate=True),
         Input(Ids.CANCEL, "n_clicks"),
         Input(Ids.RESUME, "n_clicks"),
-        Input(Memory.ASKED, "data"),
+        Input(Memory.REQUEST, "data"),
         State(Memory.LIVE, "data"),
         prevent_initial_call=True,
     )
-    def change_job(_cancel, _resume, asked, live):
-        act, job_id = _wish(ctx.triggered_id, asked, live)
+    def change_job(_cancel, _resume, request, live):
+        act, job_id = _wish(ctx.triggered_id, request, live)
         ticket: Any = no_update
         try:
             if act == "resume":

@@ -24,7 +24,7 @@ class Memory(StrEnum):
     ACTED = "training-acted-state"  # changes when this tab cancelled or resumed something
     INTENT = "training-intent-state"  # names one wish to start: two quick clicks are one job
     # what a button with data-act asks for, written by assets/training.js: {"act", "of"}; the acts are those of ACTS
-    ASKED = "training-asked-state"
+    REQUEST = "training-asked-state"
     COPY = "training-copy-state"  # whose settings the form shall take: {"of": "run:<id>" or "job:<id>"}
     BASIS = "training-basis-state"  # what the form was filled from: {"preset", "title", "values", "texts"}
     FIELDS = "training-fields-state"  # name, id and label of each field, for assets/training.js

@@ -11,7 +11,7 @@ from dashboard.services.container import Services
 from ml.artifacts.reader import Broken, Missing, RunEntry
 from ml.jobs.tables import Job
 
-MOST = 40  # offered at a time
+MAX_OFFERED = 40  # offered at a time
 MEASURES = (
     "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate",
     "images_per_second",
@@ -33,23 +33,23 @@ def listing(services: Services, jobs: list[Job], *, without: str | None = None) 
     """Trainings without a run, newest first, then runs, newest first. without: the run id of the one in front."""
     marks, entries = services.store.marks(), [entry for entry in services.store.runs() if entry.ok]
     known = {entry.run_id for entry in entries}
-    found = [
+    others = [
         Other(f"job:{job.id}", f"{job.run_id}, {job.state}", job.spec, None)
         for job in jobs
         if job.run_id not in known and job.run_id != without and (job.epoch or job.state == "running")
     ]
     entries.sort(key=lambda entry: str(entry.manifest.get("created", "")), reverse=True)
-    found += [
+    others += [
         Other(f"run:{entry.run_id}", marks.title(entry.run_id), entry.manifest["config"], _best(entry), entry.shipped)
         for entry in entries
         if entry.run_id != without and not marks.of(entry.run_id).archived
     ]
-    return found[:MOST]
+    return others[:MAX_OFFERED]
 
 
 def config(services: Services, key: object) -> dict[str, Any] | None:
     """A run's or job's settings, None where there is no such one."""
-    entry, job = _found(services, key)
+    entry, job = _entry_or_job(services, key)
     if entry is not None:
         return dict(entry.manifest["config"])
     return dict(job.spec) if job is not None else None
@@ -57,42 +57,42 @@ def config(services: Services, key: object) -> dict[str, Any] | None:
 
 def title(services: Services, key: object) -> str:
     """What people call it."""
-    entry, job = _found(services, key)
+    entry, job = _entry_or_job(services, key)
     run_id = entry.run_id if entry is not None else job.run_id if job is not None else ""
     return services.store.marks().title(run_id) if run_id else ""
 
 
 def training(services: Services, key: object) -> Training | None:
     """Its curves by epoch, None where there are none."""
-    entry, job = _found(services, key)
+    entry, job = _entry_or_job(services, key)
     try:
         if entry is not None:
             frame = services.store.open(entry.run_id).history()
             return Training(title(services, key), {name: frame[name].tolist() for name in MEASURES})
     except (Missing, Broken):
         return None
-    found = services.jobs.training(job.id) if job is not None else None
-    if found is None or not found[1]:
+    record = services.jobs.training(job.id) if job is not None else None
+    if record is None or not record[1]:
         return None
-    return Training(found[0].run_id, {name: [row[name] for row in found[1]] for name in MEASURES})
+    return Training(record[0].run_id, {name: [row[name] for row in record[1]] for name in MEASURES})
 
 
 def best(services: Services, one: Other) -> float | None:
     """Its best validation accuracy so far."""
     if one.accuracy is not None:
         return one.accuracy
-    found = training(services, one.key)
-    return max(found.history["validation_accuracy"], default=None) if found is not None else None
+    curves = training(services, one.key)
+    return max(curves.history["validation_accuracy"], default=None) if curves is not None else None
 
 
-def _found(services: Services, key: object) -> tuple[RunEntry | None, Job | None]:
+def _entry_or_job(services: Services, key: object) -> tuple[RunEntry | None, Job | None]:
     """The run or the job behind a key, which may be anything."""
     kind, _, name = key.partition(":") if isinstance(key, str) else ("", "", "")
     if kind == "run":
         return next((entry for entry in services.store.runs() if entry.ok and entry.run_id == name), None), None
     if kind == "job":
-        found = services.jobs.training(name)
-        return None, found[0] if found is not None else None
+        record = services.jobs.training(name)
+        return None, record[0] if record is not None else None
     return None, None
 
 

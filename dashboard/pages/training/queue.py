@@ -103,14 +103,14 @@ def begins(jobs: list[Job], expected: Callable[[Job], float | None]) -> dict[str
     """Seconds until each waiting training begins, by id, as far as that is known and one trains at a time."""
     running = [job for job in jobs if job.state == "running"]
     ahead = running[0].left if len(running) == 1 else None
-    found: dict[str, float] = {}
+    waits: dict[str, float] = {}
     for job in sorted((job for job in jobs if job.state == "queued"), key=lambda job: job.number):
         if ahead is None:
             break
-        found[job.id] = ahead
+        waits[job.id] = ahead
         takes = expected(job)
         ahead = None if takes is None else ahead + takes
-    return found
+    return waits
 
 
 def line(job: Job, view: View, front: str, hosts: bool, changes: bool, begins: float | None = None) -> html.Tr:
@@ -143,10 +143,10 @@ def _actions(job: Job, front: str, changes: bool) -> list[Any]:
         named = {"data-act": what, "data-of": job.id, "aria-label": f"{words} {job.run_id}"}
         return button(words, small=True, **named, **more)
 
-    found = [act("Show", "show", **{"aria-pressed": str(job.id == front).lower()})]
+    buttons = [act("Show", "show", **{"aria-pressed": str(job.id == front).lower()})]
     if changes and job.active:
-        found.append(act("Cancel", "cancel", disabled=job.cancel))
+        buttons.append(act("Cancel", "cancel", disabled=job.cancel))
     if changes and job.state in ("interrupted", "failed"):
-        found.append(act("Resume", "resume"))
-        found.append(act("Discard", "discard", kind="danger", **{"data-sure": "Sure?"}))
-    return found
+        buttons.append(act("Resume", "resume"))
+        buttons.append(act("Discard", "discard", kind="danger", **{"data-sure": "Sure?"}))
+    return buttons

@@ -64,7 +64,7 @@ class Outcome:
     search: Any = no_update
 
 
-def found(services: Services, opened: object) -> Row:
+def row_of(services: Services, opened: object) -> Row:
     """The run whose details are asked for. Raises Missing."""
     if not isinstance(opened, str):
         raise PreventUpdate
@@ -74,7 +74,7 @@ def found(services: Services, opened: object) -> Row:
     return row(services, entry, services.store.marks(), services.store.default_run())
 
 
-def said(services: Services, opened: object, values: dict[str, Any]) -> Outcome:
+def save_metadata(services: Services, opened: object, values: dict[str, Any]) -> Outcome:
     """Keep name, tags and note, those of them that were changed."""
     entry = services.registry.entry(opened)
     mark, came = services.store.marks().of(entry.run_id), Outcome()
@@ -139,11 +139,11 @@ def deleted(services: Services, opened: object, search: object) -> Outcome:
     )
 
 
-def restored(services: Services, asked: object) -> Outcome:
-    """Bring a run back from the trash. asked: {"act", "of"} as the browser says."""
-    if not isinstance(asked, dict) or asked.get("act") != "restore":
+def restored(services: Services, request: object) -> Outcome:
+    """Bring a run back from the trash. request: {"act", "of"} as the browser says."""
+    if not isinstance(request, dict) or request.get("act") != "restore":
         raise PreventUpdate
-    run_id = services.registry.restore(str(asked.get("of")))
+    run_id = services.registry.restore(str(request.get("of")))
     return Outcome(f"{services.store.marks().title(run_id)} is back.")
 
 
@@ -177,7 +177,7 @@ def register(app: Dash, services: Services) -> None:
         Input(Ids.DELETE, "n_clicks"),
         Input(Ids.UNDO, "n_clicks"),
         Input(runs.Ids.UNDO, "n_clicks"),
-        Input(Memory.ASKED, "data"),
+        Input(Memory.REQUEST, "data"),
         *(State(id, "value") for id in FIELDS.values()),
         State(runs.Ids.OPEN, "data"),
         State(Ids.LAST, "data"),
@@ -185,18 +185,18 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def change_run(*given):
-        asked, title, tags, note, reason, opened, last, search = given[6:]
+        request, title, tags, note, reason, opened, last, search = given[6:]
         wish = ctx.triggered_id
         if not ctx.triggered or not ctx.triggered[0]["value"]:
             raise PreventUpdate
-        inside = wish not in (runs.Ids.UNDO, Memory.ASKED)  # where the answer is told: in the drawer or on the card
+        inside = wish not in (runs.Ids.UNDO, Memory.REQUEST)  # where the answer is told: in the drawer or on the card
         try:
-            if wish == Memory.ASKED:
-                came = restored(services, asked)
+            if wish == Memory.REQUEST:
+                came = restored(services, request)
             elif wish in (Ids.UNDO, runs.Ids.UNDO):
                 came = undone(services, last)
             elif wish == Ids.SAVE:
-                came = said(services, opened, {"title": title, "tags": tags, "note": note})
+                came = save_metadata(services, opened, {"title": title, "tags": tags, "note": note})
             elif wish == Ids.PROMOTE:
                 came = promoted(services, opened, reason)
             elif wish == Ids.ARCHIVE:
@@ -207,12 +207,12 @@ def register(app: Dash, services: Services) -> None:
             came = Outcome("" if declined.field in FIELDS else str(declined))
             came.wrong = {declined.field: str(declined)} if declined.field in FIELDS else {}
         here = inside and not came.closed
-        told, undo = came.words or None, not came.changes
+        message, undo = came.words or None, not came.changes
         return (
             *(came.wrong.get(name) for name in FIELDS),
-            told if here else None,
+            message if here else None,
             undo if here else True,
-            None if here else told,
+            None if here else message,
             True if here else undo,
             came.changes,
             secrets.token_hex(4) if not came.wrong else no_update,

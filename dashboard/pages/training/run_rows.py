@@ -11,7 +11,7 @@ from dashboard.services.job_views import View
 from ml.artifacts.reader import RunEntry
 
 DASH = "–"
-LONGEST = 120  # characters of a note in the table, which shows what fits into one line
+MAX_NOTE_LENGTH = 120  # characters of a note in the table, which shows what fits into one line
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ def state(view: View, entries: list[RunEntry], marks: RunMetadata | None = None)
     """What, when it changes, makes the table look different; first what the run picker shows too."""
     marks = marks or RunMetadata()
     named = [[entry.run_id, entry.ok, marks.title(entry.run_id), marks.of(entry.run_id).archived] for entry in entries]
-    said = [[mark.note, list(mark.tags), mark.deleted] for _, mark in sorted(marks.runs.items())]
+    texts = [[mark.note, list(mark.tags), mark.deleted] for _, mark in sorted(marks.runs.items())]
     nouns = [len(entry.manifest.get("nouns", ())) for entry in entries]
-    return [[*named, marks.default], said, nouns]
+    return [[*named, marks.default], texts, nouns]
 
 
-def found_in(row: Row, words: str) -> bool:
+def matches(row: Row, words: str) -> bool:
     """Whether every word stands somewhere in what the table says of the run."""
     text = " ".join(
         (row.run_id, row.title, row.mark.note, row.manifest.get("model", ""), *row.mark.tags, row.entry.reason)
@@ -60,13 +60,13 @@ def found_in(row: Row, words: str) -> bool:
 
 def chosen(rows: list[Row], words: object, tags: object, archived: object, used: str | None = None) -> list[Row]:
     """The rows that the filters let through; whatever the browser sends. used: never hidden for being archived."""
-    asked = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    tag_names = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
     return [
         row
         for row in rows
         if (not row.mark.archived or archived or row.run_id == used)
-        and all(tag in row.mark.tags for tag in asked)
-        and found_in(row, words if isinstance(words, str) else "")
+        and all(tag in row.mark.tags for tag in tag_names)
+        and matches(row, words if isinstance(words, str) else "")
     ]
 
 

@@ -14,7 +14,7 @@ from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import duration, size
 from dashboard.pages.training.memory import Memory
-from dashboard.pages.training.run_rows import COLUMNS, DASH, LONGEST, Column, chosen, day, mass, ordered
+from dashboard.pages.training.run_rows import COLUMNS, DASH, MAX_NOTE_LENGTH, Column, chosen, day, mass, ordered
 from dashboard.records.runs import RunMetadata
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -120,19 +120,19 @@ def axis(rows: list[Row]) -> tuple[float, float]:
     return low, min(math.ceil(max(ends) / step - 1e-9) * step, 1.0)
 
 
-def _help(found: list[Row], total: int) -> str:
-    low, high = axis(found)
-    counts = sorted({row.n for row in found if row.n})
+def _help(table_rows: list[Row], total: int) -> str:
+    low, high = axis(table_rows)
+    counts = sorted({row.n for row in table_rows if row.n})
     images = f"{counts[0]:,} test images" if len(counts) == 1 else "the test images"
-    shown = f"{len(found)} of {total} runs. " if len(found) != total else ""
+    shown = f"{len(table_rows)} of {total} runs. " if len(table_rows) != total else ""
     return (
         f"{shown}Accuracy (of {images} named right) with its 95 % interval, on one axis from {100 * low:.0f} % to "
         f"{100 * high:.0f} %."
     )
 
 
-def _table(found: list[Row], sort: object, used: str | None, opened: object, selection: Selection) -> html.Table:
-    ends = axis(found)
+def _table(table_rows: list[Row], sort: object, used: str | None, opened: object, selection: Selection) -> html.Table:
+    ends = axis(table_rows)
     span = f"{100 * ends[0]:.0f} – {100 * ends[1]:.0f} %"
     head: list[Any] = []
     for column in COLUMNS:
@@ -140,7 +140,7 @@ def _table(found: list[Row], sort: object, used: str | None, opened: object, sel
         if column.key == "accuracy":
             head.append(html.Th(span, className="axis", scope="col"))
     head.append(html.Th(html.Span("Actions", className="visually-hidden"), scope="col"))
-    body = [_line(row, ends, used, opened, selection) for row in found]
+    body = [_line(row, ends, used, opened, selection) for row in table_rows]
     if not body:
         words = "No run is like this. Take a word or a tag away, or show archived runs."
         body = [html.Tr(html.Td(words, colSpan=len(head), className="quiet"))]
@@ -193,7 +193,7 @@ def _name(row: Row) -> list[Any]:
     more += [html.Span(tag, className="tag") for tag in row.mark.tags]
     if row.mark.note:
         note = " ".join(row.mark.note.split())
-        more.append(html.Span(note[:LONGEST], className="note", title=row.mark.note))
+        more.append(html.Span(note[:MAX_NOTE_LENGTH], className="note", title=row.mark.note))
     if row.entry.reason:
         more.append(html.Span(row.entry.reason))
     if row.manifest and not row.manifest["dataset"].get("complete", True):
@@ -216,15 +216,15 @@ def _percent(score: Score | None) -> list[Any]:
 
 def _actions(row: Row, used: str | None, selection: Selection) -> list[Any]:
     """Use and Details; each button's accessible name tells which run it means."""
-    found: list[Any] = []
+    buttons: list[Any] = []
     if row.run_id == used:
-        found.append(html.Span("in use", className="faint inuse"))
+        buttons.append(html.Span("in use", className="faint inuse"))
     elif row.entry.ok:
         there = {"data-search": selection.with_(run=row.run_id).query(), "aria-label": f"Use {row.title}"}
-        found.append(html.Button("Use", type="button", className="btn-ff sm", **there))
+        buttons.append(html.Button("Use", type="button", className="btn-ff sm", **there))
     more = {"data-act": "details", "data-of": row.run_id, "aria-label": f"Details of {row.title}"}
-    found.append(html.Button("Details", type="button", className="btn-ff ghost sm", **more))
-    return found
+    buttons.append(html.Button("Details", type="button", className="btn-ff ghost sm", **more))
+    return buttons
 
 
 def _gone(deleted: list[Deleted], marks: RunMetadata, changes: bool) -> Any:
@@ -269,13 +269,13 @@ def register(app: Dash, services: Services) -> None:
             raise Missing("There is no run yet.", "python -m ml train --epochs 10")
         selection = Selection.parse(search)
         used = services.store.used(selection.run)
-        found = ordered(chosen(everything, words, tags, archived, used), sort)
-        table = _table(found, sort, used, opened, selection)
+        table_rows = ordered(chosen(everything, words, tags, archived, used), sort)
+        table = _table(table_rows, sort, used, opened, selection)
         names = sorted({tag for row in everything for tag in row.mark.tags}, key=str.casefold)
         hidden = sum(row.mark.archived for row in everything)
         return (
             table,
-            _help(found, len(everything)),
+            _help(table_rows, len(everything)),
             [{"value": name, "label": name} for name in names],
             [{"value": "yes", "label": f"Show archived ({hidden})", "disabled": not hidden}],
         )
@@ -287,7 +287,7 @@ def register(app: Dash, services: Services) -> None:
     app.clientside_callback(
         ClientsideFunction("runs", "open"),
         Output(Ids.OPEN, "data"),
-        Input(Memory.ASKED, "data"),
+        Input(Memory.REQUEST, "data"),
         prevent_initial_call=True,
     )
 
@@ -300,17 +300,17 @@ def register(app: Dash, services: Services) -> None:
         Input(Ids.TAKEN, "data"),
         prevent_initial_call=True,
     )
-    def show_taken(told):
-        if not isinstance(told, dict):
+    def show_taken(report):
+        if not isinstance(report, dict):
             raise PreventUpdate
-        if isinstance(told.get("words"), str):  # what the script says of itself
-            return told["words"][:300], True, True, no_update, no_update
-        if told.get("field") == "name":
-            return str(told.get("error"))[:300], True, False, str(told.get("free", ""))[:64], no_update
-        if "error" in told:
-            return str(told["error"])[:400], True, True, no_update, no_update
-        run_id, needs = str(told.get("run"))[:64], str(told.get("needs") or "")[:64]
+        if isinstance(report.get("words"), str):  # what the script says of itself
+            return report["words"][:300], True, True, no_update, no_update
+        if report.get("field") == "name":
+            return str(report.get("error"))[:300], True, False, str(report.get("free", ""))[:64], no_update
+        if "error" in report:
+            return str(report["error"])[:400], True, True, no_update, no_update
+        run_id, needs = str(report.get("run"))[:64], str(report.get("needs") or "")[:64]
         words = f"{run_id} is here now."
         if needs:
             words += f" Its pictures, the data set {needs}, are not on this machine: panels that need them stay empty."
-        return words, True, True, "", str(told.get("at"))[:40]
+        return words, True, True, "", str(report.get("at"))[:40]

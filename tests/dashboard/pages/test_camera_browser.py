@@ -80,8 +80,8 @@ def still(label):
 
 def kept() -> set[Path]:
     """What lies in the server's home, the database's own files left out."""
-    found = Path(os.environ["FASHION_HOME"]).rglob("*")
-    return {path for path in found if path.is_file() and ".sqlite" not in path.name}
+    paths = Path(os.environ["FASHION_HOME"]).rglob("*")
+    return {path for path in paths if path.is_file() and ".sqlite" not in path.name}
 
 
 def test_frames_are_answered_as_they_come_and_a_frozen_one_goes_to_the_studio(

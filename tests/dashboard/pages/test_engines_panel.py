@@ -46,13 +46,13 @@ def services(home, no_artifacts):
 
 
 def test_the_table_has_every_share_with_its_interval(services):
-    told = words(engines.table(MEASURED))
-    assert "250 kB" in told
-    assert "0.25 ms" in told
-    assert "94.75 %92.1 – 96.5" in told
-    assert "99.00 %" in told
-    assert "n 400 test pictures" in told
-    assert "a processor" in told
+    text = words(engines.table(MEASURED))
+    assert "250 kB" in text
+    assert "0.25 ms" in text
+    assert "94.75 %92.1 – 96.5" in text
+    assert "99.00 %" in text
+    assert "n 400 test pictures" in text
+    assert "a processor" in text
 
 
 def test_where_int8_loses_it_is_said():
@@ -70,11 +70,11 @@ def test_where_int8_loses_it_is_said():
 
 
 def test_a_measurement_is_a_job_that_is_asked_for_once(services, home):
-    body, off, said, still = engines.drawn(services, "toy", wanted=False)
+    body, off, status, still = engines.drawn(services, "toy", wanted=False)
     assert "Not measured yet" in words(body)
-    assert (off, said, still) == (False, "", True)
-    _, off, said, still = engines.drawn(services, "toy", wanted=True)
-    assert (off, said, still) == (True, "Next in the queue; it begins by itself.", False)
+    assert (off, status, still) == (False, "", True)
+    _, off, status, still = engines.drawn(services, "toy", wanted=True)
+    assert (off, status, still) == (True, "Next in the queue; it begins by itself.", False)
     engines.drawn(services, "toy", wanted=True)
     jobs = JobTable(home).listing(kind="evaluate")
     assert [(job.run_id, job.spec["nouns"]) for job in jobs] == [("toy", ["engines"])]
@@ -91,9 +91,9 @@ def test_a_measurement_is_a_job_that_is_asked_for_once(services, home):
 
 def test_what_is_not_installed_is_named_and_switches_the_button_off(services, monkeypatch):
     monkeypatch.setattr("ml.inference.onnx.find_spec", lambda name: None)
-    _, off, said, _ = engines.drawn(services, "toy", wanted=False)
+    _, off, status, _ = engines.drawn(services, "toy", wanted=False)
     assert off
-    assert said == "onnx and onnxruntime is not installed. Try: pip install -r requirements-onnx.txt"
+    assert status == "onnx and onnxruntime is not installed. Try: pip install -r requirements-onnx.txt"
 
 
 @pytest.fixture
@@ -149,9 +149,9 @@ def test_the_drawer_shows_what_was_measured(home, no_artifacts):
     writer.add_nouns(folder, manifest, {"engines": (MEASURED, time.perf_counter())})
     client = fired_in_process(create_app(no_artifacts, home=home))
     output = "training-engines-body.tree"
-    status, told = client.fire(output, "training-run-state.data", training_run_state__data="toy")
-    assert status == 200, told
-    assert "int8 loses: 0.25 points of accuracy." in json.dumps(told)
+    status, answer = client.fire(output, "training-run-state.data", training_run_state__data="toy")
+    assert status == 200, answer
+    assert "int8 loses: 0.25 points of accuracy." in json.dumps(answer)
     for hostile in ([], {}, 7, "../../etc", "x" * 5000, True):
         status, _ = client.fire(output, "training-run-state.data", training_run_state__data=hostile)
         assert status in (200, 204)
@@ -168,6 +168,6 @@ def test_the_studio_asks_the_chosen_engine_and_names_one_that_is_not_there(servi
     assert "python -m ml evaluate toy --only" in words(shown.face)
     pipeline.evaluate(Library(no_artifacts, home), "toy", ["int8"])
     shown = answer.ask(services, sample, None, "auto", engine="int8")
-    assert shown.told.label == answer.ask(services, sample, None, "auto", []).told.label
+    assert shown.text.label == answer.ask(services, sample, None, "auto", []).text.label
     assert shown.state["engine"] == "int8"
     assert [request.engine_of(value) for value in ("onnx", "abacus", None, ["int8"], 7)] == ["onnx", *["torch"] * 4]

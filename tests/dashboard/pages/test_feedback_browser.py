@@ -40,15 +40,15 @@ def test_from_an_answer_to_the_inbox_and_its_keys(home, live_server, page, idle,
     page.goto(f"{live_server}/prediction?run=toy")
     page.wait_for_function(idle)
     expect(page.locator("#prediction-feedback-card")).to_be_hidden()
-    said = give(page, 1)
-    expect(page.get_by_role("button", name=f"Right, it is {said}")).to_be_visible()
+    label = give(page, 1)
+    expect(page.get_by_role("button", name=f"Right, it is {label}")).to_be_visible()
     page.fill("#prediction-feedback-note", "it has <b>sleeves</b>")
     # the server is away: the words say so, and what was typed stays
     page.route("**/api/v1/feedback", lambda route: route.abort())
     page.click("[data-feedback=open]")
     picks = page.locator("#prediction-feedback-classes button")
     expect(picks.first).to_be_focused()
-    assert said not in picks.all_inner_texts()
+    assert label not in picks.all_inner_texts()
     right = picks.first.inner_text()
     picks.first.press("Enter")
     expect(page.locator("#prediction-feedback-error")).to_contain_text("does not answer")
@@ -113,23 +113,23 @@ def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server
     expect(away).to_have_count(6)
     page.wait_for_function(idle)
     clean(page)
-    asked = []
-    page.on("request", lambda request: asked.append(request.url) if "_dash-update" in request.url else None)
+    requests = []
+    page.on("request", lambda request: requests.append(request.url) if "_dash-update" in request.url else None)
     page.wait_for_timeout(6_000)
-    assert len(asked) >= 3  # it follows by itself
+    assert len(requests) >= 3  # it follows by itself
     page.evaluate("() => Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     page.wait_for_function(idle)
-    asked.clear()
+    requests.clear()
     page.wait_for_timeout(6_000)
-    assert asked == []
+    assert requests == []
     page.evaluate("() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); }")
     page.wait_for_function(idle)
-    assert asked
+    assert requests
     page.click("[data-live]")
     page.wait_for_function(idle)
-    asked.clear()
+    requests.clear()
     page.wait_for_timeout(6_000)
-    assert asked == []
+    assert requests == []
     page.set_viewport_size({"width": 390, "height": 800})
     fits(page)
     page.click("#app-theme-button")

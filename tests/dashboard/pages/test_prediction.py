@@ -17,18 +17,18 @@ from dashboard.data.store import Store
 from dashboard.pages import prediction
 from dashboard.pages.prediction import (
     answer,
+    answer_text,
     explained,
     familiarity,
     layers,
     other_runs,
     picture,
     preparation,
+    request,
     saliency,
     samples,
-    told_answer,
     variants,
 )
-from dashboard.pages.prediction import request as question
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
@@ -81,8 +81,8 @@ def test_an_uploaded_test_picture_gets_its_recorded_answer(services, run):
     for row in (0, 1, 2, 3, 100):
         kept = picture.keep(url(png(run.pictures("test").images[row])), "shoe.png")
         shown = answer.ask(services, Selection(), kept, "auto")
-        assert shown.told.label == run.classes[recorded.predicted[row]]
-        assert words(shown.told.confidence) == f"{100 * recorded.confidence[row]:.1f} %"
+        assert shown.text.label == run.classes[recorded.predicted[row]]
+        assert words(shown.text.confidence) == f"{100 * recorded.confidence[row]:.1f} %"
         assert shown.face is None
         assert shown.error == ""
         assert shown.more is False
@@ -99,15 +99,15 @@ def test_a_test_picture_is_named_by_the_address(services, run):
         if row is None:
             continue
         shown = answer.ask(services, Selection.parse(f"?sample={recorded.ids[row]}"), {"src": "ignored"}, "auto")
-        assert shown.told.label == run.classes[recorded.predicted[row]]
-        assert words(shown.told.truth) == f"Labelled {run.classes[recorded.labels[row]]} {badge}"
+        assert shown.text.label == run.classes[recorded.predicted[row]]
+        assert words(shown.text.truth) == f"Labelled {run.classes[recorded.labels[row]]} {badge}"
         assert shown.state["truth"] == recorded.labels[row]
 
 
 def item(shown: answer.Shown, name: str) -> dict:
     """A step as it is shown: its picture's address, its switch, its note, whether it is faint."""
-    found = shown.steps[preparation.NAMES.index(name)]["props"]
-    frame, says = (part["props"] for part in found["children"])
+    step = shown.steps[preparation.NAMES.index(name)]["props"]
+    frame, says = (part["props"] for part in step["children"])
     label, note = (part["props"] for part in says["children"])
     assert frame["id"] == preparation.picture_id(name)
     assert note["id"] == preparation.note_id(name)
@@ -115,7 +115,7 @@ def item(shown: answer.Shown, name: str) -> dict:
         "src": frame["children"]["props"]["src"],
         "switch": label["children"][0]["props"],
         "note": note["children"],
-        "idle": found["className"] == "idle",
+        "idle": step["className"] == "idle",
     }
 
 
@@ -148,7 +148,7 @@ def test_a_photo_shows_every_step_and_each_can_be_switched_off(services):
 
 
 def by_hand(kept: dict, turn: object = 0, box: object = None) -> dict:
-    return {"turn": turn, "box": box, "of": question.stamp(kept["src"])}
+    return {"turn": turn, "box": box, "of": request.stamp(kept["src"])}
 
 
 def test_a_turn_and_a_cut_travel_with_every_question(services):
@@ -157,8 +157,8 @@ def test_a_turn_and_a_cut_travel_with_every_question(services):
     turned = answer.ask(services, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
     assert item(turned, "hand")["note"] == "turned by 90° and cut"
     assert turned.state != plain.state
-    asked = question.read(services, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
-    assert asked.options == {"mode": "auto", "off": (), "turn": 90.0, "box": (0.25, 0.0, 1.0, 0.5)}
+    question = request.read(services, Selection(), kept, "auto", [], by_hand(kept, 90, [0.25, 0, 1, 0.5]))
+    assert question.options == {"mode": "auto", "off": (), "turn": 90.0, "box": (0.25, 0.0, 1.0, 0.5)}
 
 
 def test_what_was_drawn_on_another_picture_or_cannot_be_meant_is_left_out(services):
@@ -175,8 +175,8 @@ def test_what_was_drawn_on_another_picture_or_cannot_be_meant_is_left_out(servic
         by_hand(kept, [90], [0, 0, 1]),
     ]
     for hand in forged:
-        assert question.read(services, Selection(), kept, "auto", [], hand).options["turn"] == 0
-        assert question.read(services, Selection(), kept, "auto", [], hand).options["box"] is None
+        assert request.read(services, Selection(), kept, "auto", [], hand).options["turn"] == 0
+        assert request.read(services, Selection(), kept, "auto", [], hand).options["box"] is None
 
 
 def test_a_test_picture_can_be_turned_too(services, run):
@@ -204,23 +204,23 @@ def test_the_size_before_it_travelled_is_said(came):
 
 def test_nothing_yet_is_an_empty_face(services):
     shown = answer.ask(services, Selection(), None, "auto")
-    assert words(shown.face) == answer.NOTHING
-    assert shown.told.label == ""
+    assert words(shown.face) == answer.NO_PICTURE_YET
+    assert shown.text.label == ""
     assert shown.state is None
     assert shown.more is True
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [(b"", "is empty"), (b"<svg/>", "an SVG drawing"), (b"hello", "not a picture"), (b"\x89PNG\r\n", "not a picture")],
 )
-def test_refusals_reach_the_page_in_words(services, content, said):
+def test_refusals_reach_the_page_in_words(services, content, reason):
     kept = picture.keep(url(content), "evil<script>.png")
     assert set(kept) == {"name", "error"}
     shown = answer.ask(services, Selection(), kept, "auto")
-    assert said in shown.error
+    assert reason in shown.error
     assert "12 MB" in shown.error
-    assert shown.told.label == ""
+    assert shown.text.label == ""
     assert words(shown.face) == answer.REFUSED
 
 
@@ -239,7 +239,7 @@ def test_refusals_reach_the_page_in_words(services, content, said):
 )
 def test_forged_memory_of_the_tab_is_refused_not_trusted(services, kept):
     shown = answer.ask(services, Selection(), kept, {"mode": 1}, {"off": 1}, [1])
-    assert shown.told.label == ""
+    assert shown.text.label == ""
     assert shown.face is not None
     assert len(shown.error) <= 400
 
@@ -270,34 +270,34 @@ def plain_text(tree) -> str:
 
 def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(services):
     kept = picture.keep(url(png(photo())), "bar.png")
-    asked = question.read(services, Selection(), kept, "auto", None, None)
-    words, tiles, link = variants.drawn(services, asked)
+    question = request.read(services, Selection(), kept, "auto", None, None)
+    words, tiles, link = variants.drawn(services, question)
     assert [row[0] for row in table_in(link)] == [
         "way",
-        *(v.name for v in services.predictor.agreement("toy", asked.image).variants),
+        *(v.name for v in services.predictor.agreement("toy", question.image).variants),
     ]
-    found = services.predictor.agreement("toy", asked.image, **asked.options)
-    assert len(tiles) == found.n >= 5
-    assert f"{found.n} ways lead to {asked.run.classes[found.variants[0].predicted]}" in words
-    assert [tile["props"]["aria-current"] for tile in tiles] == ["true"] + ["false"] * (found.n - 1)
-    for tile, one in zip(tiles, found.variants, strict=True):
-        assert asked.run.classes[one.predicted] in plain_text(tile)
+    agreement = services.predictor.agreement("toy", question.image, **question.options)
+    assert len(tiles) == agreement.n >= 5
+    assert f"{agreement.n} ways lead to {question.run.classes[agreement.variants[0].predicted]}" in words
+    assert [tile["props"]["aria-current"] for tile in tiles] == ["true"] + ["false"] * (agreement.n - 1)
+    for tile, one in zip(tiles, agreement.variants, strict=True):
+        assert question.run.classes[one.predicted] in plain_text(tile)
         assert one.title in plain_text(tile)
         there = Selection(way=tile["props"]["data-way"])
         shown = answer.ask(services, there, kept, "auto")
-        assert shown.told.confidence[0] == f"{100 * one.probabilities.max():.1f}"
+        assert shown.text.confidence[0] == f"{100 * one.probabilities.max():.1f}"
         np.testing.assert_array_equal(answer.seen(shown.state)[1], one.prepared.image)
-        again = question.read(services, there, kept, "auto", None, None)
+        again = request.read(services, there, kept, "auto", None, None)
         current = [t["props"]["aria-current"] for t in variants.drawn(services, again)[1]]
-        assert current.index("true") == [v.name for v in found.variants].index(one.name)
+        assert current.index("true") == [v.name for v in agreement.variants].index(one.name)
 
 
 def test_an_unknown_way_is_the_usual_one(services):
     kept = picture.keep(url(png(photo())), "bar.png")
     there = Selection(way="inside-out")
     assert answer.ask(services, there, kept, "auto").state == answer.ask(services, Selection(), kept, "auto").state
-    asked = question.read(services, there, kept, "auto", None, None)
-    assert variants.drawn(services, asked)[1][0]["props"]["aria-current"] == "true"
+    question = request.read(services, there, kept, "auto", None, None)
+    assert variants.drawn(services, question)[1][0]["props"]["aria-current"] == "true"
     assert variants.drawn(services, None) == (None, [], None)
 
 
@@ -308,7 +308,7 @@ def table_in(link) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("probabilities", "words"),
     [
         ([[0.9, 0.1]], "There is one plausible way only, and it leads to tall."),
         ([[0.9, 0.1], [0.6, 0.4]], "All 2 ways lead to tall. At most 30.0 % of the probability moves."),
@@ -318,9 +318,9 @@ def table_in(link) -> list[list[str]]:
         ),
     ],
 )
-def test_agreement_in_words(said, words):
-    found = Agreement(tuple(Variant("a", "b", None, np.array(one)) for one in said))
-    assert variants.summary(found, ["tall", "wide"]) == words
+def test_agreement_in_words(probabilities, words):
+    agreement = Agreement(tuple(Variant("a", "b", None, np.array(one)) for one in probabilities))
+    assert variants.summary(agreement, ["tall", "wide"]) == words
 
 
 def test_other_runs_answer_the_same_picture(services, home):
@@ -330,21 +330,21 @@ def test_other_runs_answer_the_same_picture(services, home):
     rename(home / "runs" / "torn", "torn")
     (home / "runs" / "torn" / "weights.safetensors").write_bytes(b"")
     selection = Selection(run="twin", level=99, sample=3)
-    asked = question.read(services, selection, None, "auto", None, None)
-    words, table, link = other_runs.drawn(services, selection, asked)
+    question = request.read(services, selection, None, "auto", None, None)
+    words, table, link = other_runs.drawn(services, selection, question)
     recorded = services.store.open("toy").predictions("test")
-    label = asked.run.classes[recorded.predicted[3]]
+    label = question.run.classes[recorded.predicted[3]]
     assert words == f"All 2 say {label}."
     assert [row[:2] for row in table_in(link)] == [["run", "label"], ["twin", label], ["toy", label]]
     rows = {row.children[0].children.children: row for row in table.children[1].children if len(row.children) == 4}
     assert list(rows) == ["twin", "toy"], "the shown one first"
     here = rows["toy"].children[0].children
     assert getattr(here, "data-run") == "toy"
-    said = recorded.probabilities[3]
+    probabilities = recorded.probabilities[3]
     assert plain_text(rows["toy"].children[1]) == f" {label}"
-    assert plain_text(rows["toy"].children[2]) == f"{100 * said.max():.1f} %"
-    members = prediction_sets.members(asked.run, said, 99)
-    assert plain_text(rows["toy"].children[3]) == prediction_sets.worded([asked.run.classes[i] for i in members])
+    assert plain_text(rows["toy"].children[2]) == f"{100 * probabilities.max():.1f} %"
+    members = prediction_sets.members(question.run, probabilities, 99)
+    assert plain_text(rows["toy"].children[3]) == prediction_sets.worded([question.run.classes[i] for i in members])
     assert other_runs.drawn(services, selection, None) == (None, None, None)
 
 
@@ -356,13 +356,13 @@ def rename(folder, name: str) -> None:
 def test_a_run_without_sets_names_the_command_and_answers(services, home):
     forget(home, "conformal", "calibration")
     shown = answer.ask(services, Selection(sample=3, scaling="temperature"), None, "auto")
-    assert shown.told.label
-    assert "python -m ml evaluate toy --only conformal" in plain_text(shown.told.set)
-    assert "Calibrated" not in plain_text(shown.told.top)
+    assert shown.text.label
+    assert "python -m ml evaluate toy --only conformal" in plain_text(shown.text.set)
+    assert "Calibrated" not in plain_text(shown.text.top)
     recorded = services.store.open("toy").predictions("test").confidence[3]
-    assert shown.told.confidence[0] == f"{100 * recorded:.1f}", "as trained where nothing can be scaled"
-    asked = question.read(services, Selection(sample=3), None, "auto", None, None)
-    assert "--only conformal" in plain_text(other_runs.drawn(services, Selection(sample=3), asked)[1])
+    assert shown.text.confidence[0] == f"{100 * recorded:.1f}", "as trained where nothing can be scaled"
+    question = request.read(services, Selection(sample=3), None, "auto", None, None)
+    assert "--only conformal" in plain_text(other_runs.drawn(services, Selection(sample=3), question)[1])
 
 
 def forget(home, *nouns: str) -> None:
@@ -374,25 +374,25 @@ def forget(home, *nouns: str) -> None:
 
 
 def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(services, run):
-    said = run.predictions("test").probabilities[3]
-    scaled = prediction_sets.scaled(run, said[None])[0]
+    probabilities = run.predictions("test").probabilities[3]
+    scaled = prediction_sets.scaled(run, probabilities[None])[0]
     state = state_of(services, 3)
     for level in LEVELS:
-        told = answer.retold(services, Selection(scaling="temperature", level=level), state)
-        assert told.confidence[0] == f"{100 * scaled.max():.1f}"
+        text = answer.text_of_state(services, Selection(scaling="temperature", level=level), state)
+        assert text.confidence[0] == f"{100 * scaled.max():.1f}"
         row = run.conformal().query("split == 'test' and abs(level - @level / 100) < 1e-9").iloc[0]
-        chosen = [run.classes[i] for i in np.argsort(-said, kind="stable") if 1 - scaled[i] <= row["most"]]
-        words = plain_text(told.set)
+        chosen = [run.classes[i] for i in np.argsort(-probabilities, kind="stable") if 1 - scaled[i] <= row["most"]]
+        words = plain_text(text.set)
         assert f"{level} % set: {prediction_sets.worded(chosen)}" in words
         assert f"{row['covered']:,} of {row['n']:,}" in words
         assert f"{row['size']:.2f} classes each" in words
-    rows = table_in(answer.retold(services, Selection(), state).csv)
+    rows = table_in(answer.text_of_state(services, Selection(), state).csv)
     assert rows[0] == ["class", "as_trained", "calibrated", "in_set_90", "in_set_95", "in_set_99"]
-    assert [row[0] for row in rows[1:]] == [run.classes[i] for i in np.argsort(-said, kind="stable")]
+    assert [row[0] for row in rows[1:]] == [run.classes[i] for i in np.argsort(-probabilities, kind="stable")]
     np.testing.assert_allclose([float(row[2]) for row in rows[1:]], np.sort(scaled)[::-1], atol=1e-4)
     pressed = [
         [button["props"]["aria-pressed"] for button in way.children[1].children]
-        for way in answer.retold(services, Selection(level=99), state).told
+        for way in answer.text_of_state(services, Selection(level=99), state).choices
     ]
     assert pressed == [["true", "false"], ["false", "false", "true"]]
 
@@ -403,11 +403,11 @@ def test_under_the_threshold_there_is_no_answer(services, run):
     sure = float(recorded.confidence[row])
     threshold = np.ceil(100 * sure) / 100 + 0.01
     state = state_of(services, int(recorded.ids[row]))
-    told = answer.retold(services, Selection(abstain=threshold), state)
-    assert told.label == told_answer.ABSTAINED
-    assert f"{100 * sure:.1f} % is under your threshold of {100 * threshold:.0f} %" in plain_text(told.set)
-    assert "not answered" in words(told.truth)
-    assert answer.retold(services, Selection(abstain=0.01), state).label == run.classes[recorded.predicted[row]]
+    text = answer.text_of_state(services, Selection(abstain=threshold), state)
+    assert text.label == answer_text.ABSTAINED
+    assert f"{100 * sure:.1f} % is under your threshold of {100 * threshold:.0f} %" in plain_text(text.set)
+    assert "not answered" in words(text.truth)
+    assert answer.text_of_state(services, Selection(abstain=0.01), state).label == run.classes[recorded.predicted[row]]
 
 
 def test_the_veil_belongs_to_the_answer(services):
@@ -432,22 +432,22 @@ def test_neighbours_and_meter_agree_with_the_tables(services, run):
     ids = [run.pictures("reference").row(int(i)) for i in recorded["neighbour_id"]]
     alike = sum(labels[ids] == run.predictions("test").predicted[3])
     assert summary.startswith(f"{alike} of {len(tiles)} are labelled")
-    found = familiarity.look(services, state).familiarity
-    assert f"{found.percentile:.0f} % of {found.n:,} validation images" in words(evidence.meter(found))
+    ood = familiarity.look(services, state).familiarity
+    assert f"{ood.percentile:.0f} % of {ood.n:,} validation images" in words(evidence.meter(ood))
 
 
 def test_three_ways_for_two_classes_and_a_chosen_layer(services, run):
     state = state_of(services, 3)
-    found = explained.drawn(services, state, "auto")
-    assert all(source.startswith("data:image/png") for source in found[:6])
-    assert len(set(found[:6])) == 6
-    asked = explanations.targets(run.predictions("test").probabilities[3], run.classes, state["truth"])
-    assert found[6] == f"Grad-CAM for {asked[0].name}"
-    assert found[9] == f"Grad-CAM for {asked[1].name}"
+    outputs = explained.drawn(services, state, "auto")
+    assert all(source.startswith("data:image/png") for source in outputs[:6])
+    assert len(set(outputs[:6])) == 6
+    targets = explanations.targets(run.predictions("test").probabilities[3], run.classes, state["truth"])
+    assert outputs[6] == f"Grad-CAM for {targets[0].name}"
+    assert outputs[9] == f"Grad-CAM for {targets[1].name}"
     early = explained.drawn(services, state, "body.0")
     assert early[-1] == "body.0"
-    assert early[0] != found[0]
-    assert early[1] == found[1], "a layer is Grad-CAM's alone"
+    assert early[0] != outputs[0]
+    assert early[1] == outputs[1], "a layer is Grad-CAM's alone"
     assert explained.drawn(services, {**state, "truth": 10**9}, ["forged"])[-1] == "auto"
 
 
@@ -462,9 +462,9 @@ def test_evidence_of_an_upload_names_its_twin_and_the_runner_up(services, run):
     pictures = run.pictures("reference")
     brighter = np.clip(pictures.images[7].astype(int) + 6, 0, 255).astype(np.uint8)
     given = answer.ask(services, Selection(), picture.keep(url(png(brighter)), ""), "auto").state
-    said = words(familiarity.second(services, familiarity.look(services, given)))
-    assert f"training image {pictures.ids[7]} (distance 0.0" in said
-    assert "Nearest of the runner-up" in said
+    sentences = words(familiarity.second(services, familiarity.look(services, given)))
+    assert f"training image {pictures.ids[7]} (distance 0.0" in sentences
+    assert "Nearest of the runner-up" in sentences
 
 
 def test_the_badge_tells_usual_from_unusual(services):
@@ -482,7 +482,7 @@ def test_the_badge_tells_usual_from_unusual(services):
 
 def test_the_strip_pages_by_class_and_number(services, run):
     tiles, where, number, first, last = samples.strip(services, Selection(), samples.ALL, None)
-    assert len(tiles) == samples.SHOWN
+    assert len(tiles) == samples.TILES_SHOWN
     assert where == "1 to 24 of 400"
     assert first
     assert not last
@@ -491,7 +491,7 @@ def test_the_strip_pages_by_class_and_number(services, run):
     tiles, where, _, _, _ = samples.strip(services, Selection(), "1", None)
     assert where == f"1 to 24 of {len(of_one)}"
     assert getattr(tiles[0], "data-search") == f"?sample={of_one[0]}"
-    _, where, number, first, last = samples.strip(services, Selection(), samples.ALL, 0, samples.SHOWN)
+    _, where, number, first, last = samples.strip(services, Selection(), samples.ALL, 0, samples.TILES_SHOWN)
     assert (where, number, first) == ("25 to 48 of 400", 24, False)
     tiles, _, _, _, last = samples.strip(services, Selection.parse("?sample=399"), samples.ALL, 399)
     assert last
@@ -502,7 +502,7 @@ def test_the_strip_pages_by_class_and_number(services, run):
 @pytest.mark.parametrize("chosen", ["all", "99", "²", None, {}])
 def test_the_strip_survives_forged_values(services, number, chosen):
     tiles, *_ = samples.strip(services, Selection(), chosen, number)
-    assert 0 < len(tiles) <= samples.SHOWN
+    assert 0 < len(tiles) <= samples.TILES_SHOWN
 
 
 def test_the_layout_never_asks_the_network(services, monkeypatch):
@@ -614,10 +614,10 @@ def test_a_photo_is_turned_and_cut_by_hand_and_prepared_differently(studio, idle
     expect(tiles.first).to_have_attribute("aria-current", "true")
     studio.wait_for_function(idle)  # those of before the reset are there until then
     assert tiles.count() >= 5
-    told = tiles.nth(3).locator("b").inner_text()
+    confidence = tiles.nth(3).locator("b").inner_text()
     tiles.nth(3).click()
     expect(tiles.nth(3)).to_have_attribute("aria-current", "true")
-    expect(studio.locator("#prediction-confidence")).to_have_text(told)
+    expect(studio.locator("#prediction-confidence")).to_have_text(confidence)
     studio.locator("#prediction-others-card").scroll_into_view_if_needed()
     expect(studio.locator("#prediction-others-table tbody tr")).to_have_count(1)
     # a threshold by keyboard, and the level of the set, are steps of the history
@@ -679,11 +679,11 @@ def travelled(page, content: bytes, name: str) -> bytes:
     """What the browser sends of a file."""
     with page.expect_request(
         lambda request: '"property":"contents","value":"data:' in (request.post_data or "")
-    ) as asked:
+    ) as sent:
         give(page, content, name)
-    body = json.loads(asked.value.post_data)
-    found = next(one["value"] for one in body["inputs"] if one["property"] == "contents")
-    return uploads.from_data_url(found)
+    body = json.loads(sent.value.post_data)
+    contents = next(one["value"] for one in body["inputs"] if one["property"] == "contents")
+    return uploads.from_data_url(contents)
 
 
 @pytest.mark.browser
@@ -776,6 +776,6 @@ def test_the_page_is_accessible_and_fits_a_phone(new_page, live_server, idle, sc
         page.wait_for_selector("#prediction-upload")
         page.wait_for_timeout(300)
         page.wait_for_function(idle)
-        found = Axe().run(page).response["violations"]
-        assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+        violations = Axe().run(page).response["violations"]
+        assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

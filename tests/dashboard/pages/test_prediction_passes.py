@@ -42,7 +42,7 @@ def ask_every_panel(services, image):
     shown = answer.ask(services, Selection(), kept, "auto")
     assert shown.state is not None
     panels = [
-        lambda: answer.retold(services, Selection(), shown.state),
+        lambda: answer.text_of_state(services, Selection(), shown.state),
         lambda: saliency.overlay(services, shown.state, "grad-cam"),
         lambda: familiarity.neighbours(services, familiarity.look(services, shown.state)),
         lambda: familiarity.second(services, familiarity.look(services, shown.state)),

@@ -304,8 +304,8 @@ def test_a_report_says_both_and_mixes_neither(web, app):
         tiles = text.partition('class="tiles"')[2]
         assert [int(one) for one in re.findall(r'<small class="quiet">(\d+)</small>', tiles)] == queue
         assert tiles.count("<img") == TEST
-        said = re.findall(r"<small>(undecided|kept|left out|now Bar \d)</small>", tiles)
-        assert said[1:] == ["left out", "kept", *["undecided"] * (TEST - 3)]
+        states = re.findall(r"<small>(undecided|kept|left out|now Bar \d)</small>", tiles)
+        assert states[1:] == ["left out", "kept", *["undecided"] * (TEST - 3)]
     text = web.get("/export/report.html?run=toy&labels=reviewed").text
     assert f"it names <b>{reviewed}</b> right" in text
     assert "Of the whole split, as reviewed" in text
@@ -389,8 +389,8 @@ def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):
     file.write_text(file.read_text().replace('"run_id": "toy"', '"run_id": "fixed"'))
     done, against = dataclasses.replace(job, state="done"), jobs.corrections(job).against
     assert comparison(services, done, None) == ""
-    found = Selection.parse(comparison(services, done, against))
-    assert (found.run, found.against) == ("fixed", "toy")
+    selection = Selection.parse(comparison(services, done, against))
+    assert (selection.run, selection.against) == ("fixed", "toy")
 
 
 def test_labels_that_are_nowhere_or_of_other_data_are_refused(suspected, no_artifacts):

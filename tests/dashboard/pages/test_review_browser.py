@@ -73,8 +73,10 @@ def test_keys_decide_move_on_and_take_back(live_server, page, idle):
     in_front(page, ids[3])
     expect(page.locator("#review-decided")).to_have_text("3")
     expect(page.locator("#review-queue-grid .mark")).to_have_text(["Bar 2", "kept", "left out"])
-    found = [(int(row["example_id"]), row["action"], row["before"], row["after"]) for row in rows(page, live_server)]
-    assert found == [
+    decisions = [
+        (int(row["example_id"]), row["action"], row["before"], row["after"]) for row in rows(page, live_server)
+    ]
+    assert decisions == [
         (ids[0], "relabel", "Bar 0", "Bar 2"),
         (ids[1], "keep", "Bar 1", "Bar 1"),
         (ids[2], "exclude", "Bar 2", "(left out)"),

@@ -80,7 +80,7 @@ def names(made) -> list[str]:
     return re.findall(r'"data-of": "([^"]+)"', text)
 
 
-def act(client, button, opened="second", last=None, search="", asked=None, **typed):
+def act(client, button, opened="second", last=None, search="", request=None, **typed):
     """Press a button of the drawer; what the page is told."""
     values = {
         f"training-run-{button}.n_clicks": 1,
@@ -90,8 +90,8 @@ def act(client, button, opened="second", last=None, search="", asked=None, **typ
         **{f"training-run-{name}-input.value": value for name, value in typed.items()},
     }
     changed = f"training-run-{button}.n_clicks"
-    if asked is not None:
-        values["training-asked-state.data"], changed = asked, "training-asked-state.data"
+    if request is not None:
+        values["training-asked-state.data"], changed = request, "training-asked-state.data"
     if button == "runs-undo":
         values["training-runs-undo.n_clicks"], changed = 1, "training-runs-undo.n_clicks"
     status, made = client.fire_with("training-run-last.data", changed, values)
@@ -377,7 +377,7 @@ def test_a_deleted_run_is_let_go_of_and_can_be_brought_back_in_place(client, two
     _, gone = client.fire_with("training-runs-gone.tree", "training-runs-state.data", {})
     assert folder not in json.dumps(gone)
     folder = re.search(r'"data-of": "(second-[^"]+)"', json.dumps(gone))[1]
-    back = act(client, "save", asked={"act": "restore", "of": folder})
+    back = act(client, "save", request={"act": "restore", "of": folder})
     assert back["training-runs-notice"]["children"] == "second is back."
     assert set(names(table(client))) == {"toy", "second"}
 
@@ -390,8 +390,8 @@ def test_a_run_at_work_is_not_deleted(client, two):
 
 @pytest.mark.parametrize("last", [None, [], "x", [None], ["1"], [10**30], [-1], {"a": 1}, [999_999], [True, []]])
 def test_forged_wishes_are_answered_in_words(client, last):
-    said = act(client, "undo", last=last)["training-run-status"]["children"]
-    assert "nothing to undo" in said
+    status = act(client, "undo", last=last)["training-run-status"]["children"]
+    assert "nothing to undo" in status
     for opened in (None, 7, ["second"], "../second", "nothing"):
         for button in ("save", "promote", "archive", "delete"):
             made = act(client, button, opened=opened, title="x", tags="", note="", reason="because")
@@ -401,7 +401,7 @@ def test_forged_wishes_are_answered_in_words(client, last):
 def test_other_acts_are_not_this_callback_s(client):
     values = {"training-asked-state.data": {"act": "cancel", "of": "x"}}
     assert client.fire_with("training-run-last.data", "training-asked-state.data", values)[0] == 204
-    made = act(client, "save", asked={"act": "restore", "of": "../../etc"})
+    made = act(client, "save", request={"act": "restore", "of": "../../etc"})
     assert "not in the trash" in made["training-runs-notice"]["children"]
 
 
@@ -411,8 +411,8 @@ def test_a_read_only_server_shows_all_and_changes_nothing(two, no_artifacts):
     assert (made["training-run-archive"]["hidden"], made["training-run-delete"]["hidden"]) == (True, True)
     assert made["training-run-promote-box"]["hidden"] is True
     for button in ("archive", "delete", "promote"):
-        told = act(client, button, reason="because")["training-run-status"]["children"]
-        assert "read-only" in told
+        status = act(client, button, reason="because")["training-run-status"]["children"]
+        assert "read-only" in status
     assert "read-only" in act(client, "save", title="x", tags="", note="")["training-run-status"]["children"]
     assert set(names(table(client))) == {"toy", "second"}
 
@@ -424,14 +424,14 @@ def test_without_a_database_runs_are_shown_and_changes_are_declined(two, no_arti
     client = make(two, no_artifacts)
     assert set(names(table(client))) == {"toy", "second"}
     for button in ("archive", "delete", "promote"):
-        told = act(client, button, reason="because")["training-run-status"]["children"]
-        assert "cannot be used" in told
+        status = act(client, button, reason="because")["training-run-status"]["children"]
+        assert "cannot be used" in status
     assert "cannot be used" in act(client, "save", title="x", tags="", note="")["training-run-status"]["children"]
     assert (two / "runs" / "second").is_dir()
 
 
 @pytest.mark.parametrize(
-    ("told", "words", "naming"),
+    ("report", "words", "naming"),
     [
         ({"words": "Taking in x.zip …"}, "Taking in", True),
         ({"error": "Not a zip."}, "Not a zip.", True),
@@ -441,9 +441,9 @@ def test_without_a_database_runs_are_shown_and_changes_are_declined(two, no_arti
         ({"run": ["x"], "needs": {"a": 1}}, "is here now", True),
     ],
 )
-def test_what_the_server_said_of_a_file_is_shown(client, told, words, naming):
+def test_what_the_server_said_of_a_file_is_shown(client, report, words, naming):
     _, made = client.fire_with(
-        "training-import-naming.hidden", "training-import-state.data", {"training-import-state.data": told}
+        "training-import-naming.hidden", "training-import-state.data", {"training-import-state.data": report}
     )
     assert words in made["training-runs-notice"]["children"]
     assert made["training-import-naming"]["hidden"] is naming

@@ -167,7 +167,7 @@ def test_the_table_and_the_drawer_can_be_used_by_everybody(address, new_page, id
         expect(row(page, "second")).to_contain_text("keep")
         page.click("#training-run-card-button")
         expect(page.locator("#training-run-card table").first).to_be_visible()
-        found = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
-        assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in found] == []
+        violations = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+        assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in violations] == []
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
         page.context.close()

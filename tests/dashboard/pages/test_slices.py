@@ -103,7 +103,7 @@ def test_filters_that_hold_are_not_said_to_be_left_out(client):
     assert "Remove ids 1 images" not in str(made["selection-chips"]["tree"])
 
 
-def asked(client, data, search=""):
+def ask(client, data, search=""):
     return client.fire(
         "slices-notice.children", "slices-asked-state.data", slices_asked_state__data=data, url__search=search
     )
@@ -112,7 +112,7 @@ def asked(client, data, search=""):
 def test_saving_adds_the_chip_and_the_row(client, app):
     run = app.store.open("toy")
     key = run.slices("test").iloc[0]["slice"]
-    status, answer = asked(client, {"act": "save", "slice": key, "name": "Odd ones", "at": 1}, f"?slice={key}")
+    status, answer = ask(client, {"act": "save", "slice": key, "name": "Odd ones", "at": 1}, f"?slice={key}")
     assert status == 200
     (saved,) = app.store.slices.all(run.dataset["name"])
     after = Selection.parse(next(value["search"] for name, value in answer.items() if name.startswith("url")))
@@ -121,11 +121,11 @@ def test_saving_adds_the_chip_and_the_row(client, app):
     assert app.store.slices.get(saved.key).members["validation"] == run.sliced("validation", key).tolist()
     sizes = [f"{len(run.sliced(split, key)):,} {split}" for split in ("test", "validation")]
     assert answer["slices-notice"]["children"] == f"Saved Odd ones: {' and '.join(sizes)} images."
-    asked(client, {"act": "rename", "slice": saved.key, "name": "Very odd", "at": 2})
+    ask(client, {"act": "rename", "slice": saved.key, "name": "Very odd", "at": 2})
     assert "Very odd" in text(client.fire("slices-saved-body.tree", "url.search")[1]["slices-saved-body"]["tree"])
-    _, answer = asked(client, {"act": "remove", "slice": saved.key, "at": 3}, f"?slice={saved.key}")
+    _, answer = ask(client, {"act": "remove", "slice": saved.key, "at": 3}, f"?slice={saved.key}")
     assert app.store.slices.all(run.dataset["name"]) == []
-    _, answer = asked(client, {"act": "save", "slice": "", "name": "All wrong", "at": 4}, "")
+    _, answer = ask(client, {"act": "save", "slice": "", "name": "All wrong", "at": 4}, "")
     (saved,) = app.store.slices.all(run.dataset["name"])
     assert len(app.store.slices.get(saved.key).members["test"]) == (~run.predictions("test").right).sum()
 
@@ -139,7 +139,7 @@ def test_saving_adds_the_chip_and_the_row(client, app):
     ],
 )  # fmt: skip
 def test_nothing_else_can_be_asked(client, app, data):
-    status, _ = asked(client, data)
+    status, _ = ask(client, data)
     assert status in (200, 204)
     assert app.store.slices.all("synthetic-4-28x28x1") == []
 

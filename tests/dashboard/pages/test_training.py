@@ -496,9 +496,9 @@ def test_runs_come_after_trainings_without_one(home):
         jobs, store = Jobs(home), Store(home / "none", home)
 
     add(home, "mine")
-    found = other_runs.listing(Services, Services.jobs.view().jobs)
-    assert [one.title for one in found] == ["mine, running", "toy"]
-    assert found[1].accuracy > 0
+    others = other_runs.listing(Services, Services.jobs.view().jobs)
+    assert [one.title for one in others] == ["mine, running", "toy"]
+    assert others[1].accuracy > 0
     assert other_runs.listing(Services, Services.jobs.view().jobs, without="toy")[-1].title == "mine, running"
     assert len(other_runs.training(Services, "run:toy").history["epoch"]) == 2
     for odd in HOSTILE:

@@ -44,8 +44,10 @@ def kill_trainer(table):
 def violations(page):
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
-    return [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in found if v["impact"] in ("serious", "critical")]
+    problems = Axe().run(page).response["violations"]
+    return [
+        (v["id"], [n["target"] for n in v["nodes"]][:3]) for v in problems if v["impact"] in ("serious", "critical")
+    ]
 
 
 def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):

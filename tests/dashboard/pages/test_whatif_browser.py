@@ -159,8 +159,8 @@ def test_by_keyboard_and_with_a_picture_of_ones_own(live_server, page, idle):
         }""",
         [json.loads(json.dumps(vars(one))) for one in strokes],
     )
-    told = edits.apply(np.zeros((28, 28, 1), np.uint8), [edits.Change("brush", strokes=tuple(strokes))])
-    assert drawn == told.ravel().tolist()
+    edited = edits.apply(np.zeros((28, 28, 1), np.uint8), [edits.Change("brush", strokes=tuple(strokes))])
+    assert drawn == edited.ravel().tolist()
 
     # handed to the studio, it is a picture of one's own, without changes
     shown(page, page.url.partition("edits=")[2])

@@ -11,8 +11,8 @@ from dashboard.analysis import prediction_sets
 from dashboard.analysis.prediction_sets import Verdict
 from dashboard.components import badge, csv_link, dot, plain
 from dashboard.data.run import RunData
-from dashboard.figures import probabilities
 from dashboard.format.csv import csv_data_url
+from dashboard.format.numbers import percent
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
 from ml.artifacts.reader import Broken, Missing
@@ -22,7 +22,7 @@ ABSTAINED = "No answer"
 
 
 @dataclass
-class Told:
+class AnswerText:
     """The answer in words; the fields are outputs."""
 
     label: str = ""
@@ -31,39 +31,40 @@ class Told:
     set: Any = None
     top: Any = None
     title: str = "All classes"
-    told: Any = None
-    said: str = ""
+    choices: Any = None
+    threshold: str = ""
     csv: Any = None
 
 
-def told(run: RunData, said: np.ndarray, selection: Selection, truth: int | None) -> Told:
-    """An answer in words. said: float [C], probabilities as trained; truth: a class id."""
+def describe(run: RunData, probabilities: np.ndarray, selection: Selection, truth: int | None) -> AnswerText:
+    """An answer in words. probabilities: float [C], as trained; truth: a class id."""
     selection = readable(run, selection)
-    found = prediction_sets.judged(run, said, selection)
-    number = f"{100 * found.confidence:.1f}"
-    return Told(
-        ABSTAINED if found.abstains else found.label,
+    verdict = prediction_sets.judged(run, probabilities, selection)
+    number = f"{100 * verdict.confidence:.1f}"
+    return AnswerText(
+        ABSTAINED if verdict.abstains else verdict.label,
         [number, html.Small(" %")],
-        _truth(found, truth),
-        [*_abstained(found), *_set(run, said, selection)],
-        _top(run, said),
+        _truth(verdict, truth),
+        [*_abstained(verdict), *_set(run, probabilities, selection)],
+        _top(run, probabilities),
         classes_title(len(run.classes)),
         _ways(run, selection),
-        f"{100 * found.threshold:.0f} %",
-        csv_link(csv_data_url(*_table(run, said)), name="answer.csv"),
+        f"{100 * verdict.threshold:.0f} %",
+        csv_link(csv_data_url(*_table(run, probabilities)), name="answer.csv"),
     )
 
 
-def _table(run: RunData, said: np.ndarray) -> tuple[list[str], list[list]]:
+def _table(run: RunData, probabilities: np.ndarray) -> tuple[list[str], list[list]]:
     """Every class, likeliest first: as trained, and where the run knows it calibrated, and in which sets."""
-    columns: dict[str, Any] = {"as_trained": said.astype(float)}
+    columns: dict[str, Any] = {"as_trained": probabilities.astype(float)}
     with contextlib.suppress(Missing, Broken):
-        columns["calibrated"] = prediction_sets.scaled(run, said[None])[0]
+        columns["calibrated"] = prediction_sets.scaled(run, probabilities[None])[0]
     with contextlib.suppress(Missing, Broken):
         columns |= {
-            f"in_set_{level}": prediction_sets.sets(run, said[None], level / 100)[0].astype(int) for level in LEVELS
+            f"in_set_{level}": prediction_sets.sets(run, probabilities[None], level / 100)[0].astype(int)
+            for level in LEVELS
         }
-    order = np.argsort(-said, kind="stable")
+    order = np.argsort(-probabilities, kind="stable")
     rows = [[run.classes[i], *(column[i].item() for column in columns.values())] for i in order]
     return ["class", *columns], rows
 
@@ -79,30 +80,29 @@ def readable(run: RunData, selection: Selection) -> Selection:
     return selection
 
 
-def _truth(found: Verdict, truth: int | None) -> Any:
-    if truth is None or not 0 <= truth < len(found.classes):
+def _truth(verdict: Verdict, truth: int | None) -> Any:
+    if truth is None or not 0 <= truth < len(verdict.classes):
         return None
-    if found.abstains:
-        said = badge("not answered", "mute")
+    if verdict.abstains:
+        mark = badge("not answered", "mute")
     else:
-        said = badge("right", "good") if truth == found.predicted else badge("wrong", "bad")
-    return html.P(["Labelled ", html.B(found.classes[truth]), " ", said])
+        mark = badge("right", "good") if truth == verdict.predicted else badge("wrong", "bad")
+    return html.P(["Labelled ", html.B(verdict.classes[truth]), " ", mark])
 
 
-def _abstained(found: Verdict) -> list[Any]:
+def _abstained(verdict: Verdict) -> list[Any]:
     """Why there is no answer, [] where there is one."""
-    if not found.abstains:
+    if not verdict.abstains:
         return []
-    words = (
-        f" is likeliest, and {100 * found.confidence:.1f} % is under your threshold of {100 * found.threshold:.0f} %."
-    )
-    return [html.P([html.B(found.label), words], className="small quiet")]
+    likeliest, threshold = f"{100 * verdict.confidence:.1f} %", f"{100 * verdict.threshold:.0f} %"
+    words = f" is likeliest, and {likeliest} is under your threshold of {threshold}."
+    return [html.P([html.B(verdict.label), words], className="small quiet")]
 
 
-def _set(run: RunData, said: np.ndarray, selection: Selection) -> list[Any]:
+def _set(run: RunData, probabilities: np.ndarray, selection: Selection) -> list[Any]:
     """The conformal set in words, and what sets of its level are worth."""
     try:
-        chosen = [run.classes[i] for i in prediction_sets.members(run, said, selection.level)]
+        chosen = [run.classes[i] for i in prediction_sets.members(run, probabilities, selection.level)]
         worth = prediction_sets.measured(run).get(selection.level)
     except Missing as missing:
         return [html.P([f"{missing} ", html.Code(missing.command)], className="faint small")]
@@ -121,21 +121,21 @@ def _set(run: RunData, said: np.ndarray, selection: Selection) -> list[Any]:
     return words
 
 
-def _top(run: RunData, said: np.ndarray) -> list[Any]:
+def _top(run: RunData, probabilities: np.ndarray) -> list[Any]:
     """The likeliest classes, as trained and calibrated."""
     try:
-        scaled: np.ndarray | None = prediction_sets.scaled(run, said[None])[0]
+        scaled: np.ndarray | None = prediction_sets.scaled(run, probabilities[None])[0]
     except (Missing, Broken):
         scaled = None
     head = [html.Td(), html.Th("As trained", scope="col", title="Uncalibrated")]
     rows = []
-    for i in np.argsort(-said, kind="stable")[:3].tolist():
+    for i in np.argsort(-probabilities, kind="stable")[:3].tolist():
         cells = [
             html.Th([dot(i), html.Span(run.classes[i])], scope="row"),
-            html.Td(f"{probabilities.percent(said[i])} %"),
+            html.Td(f"{percent(probabilities[i])} %"),
         ]
         if scaled is not None:
-            cells.append(html.Td(f"{probabilities.percent(float(scaled[i]))} %"))
+            cells.append(html.Td(f"{percent(float(scaled[i]))} %"))
         rows.append(html.Tr(cells))
     if scaled is not None:
         head.append(html.Th("Calibrated", scope="col", title="By temperature scaling"))
