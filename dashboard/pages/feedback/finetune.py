@@ -33,7 +33,7 @@ class Ids(StrEnum):
 
 
 TICK_MS = 1_000
-NOTHING = "No accepted feedback can be learned from yet: accept some above first."
+NOTHING_TO_LEARN = "No accepted feedback can be learned from yet: accept some above first."
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -77,8 +77,8 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = services.store.shown(Selection.parse(search).run)
-        found = feedback.lessons(services, run)
-        return what(run, found), not found.kept
+        lessons = feedback.lessons(services, run)
+        return what(run, lessons), not lessons.kept
 
     @app.callback(
         Output(Ids.MINE, "data"),
@@ -128,20 +128,20 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def what(run: RunData, found: feedback.Lessons) -> list[Any]:
+def what(run: RunData, lessons: feedback.Lessons) -> list[Any]:
     """What is learned from, and what of the accepted ones is not."""
-    n, clients = len(found.kept), len(set(found.clients))
+    n, clients = len(lessons.kept), len(set(lessons.clients))
     if not n:
-        parts: list[Any] = [html.P(NOTHING, className="quiet")]
+        parts: list[Any] = [html.P(NOTHING_TO_LEARN, className="quiet")]
     else:
         who = "visitor" if clients == 1 else "visitors"
         words = [html.B(f"{n:,}"), f" accepted picture{'' if n == 1 else 's'} of {clients:,} {who}, beside all "]
         words += [f"{run.manifest['train_images']:,} training pictures of {run.title}, so that nothing is forgotten."]
         parts = [html.P(words)]
     left = [
-        (found.capped, f"over the {CLIENT} newest of one visitor"),
-        (found.judged, "of validation or test, which networks are judged on"),
-        (found.strange, "of another size or class than this run's, or lost"),
+        (lessons.capped, f"over the {CLIENT} newest of one visitor"),
+        (lessons.judged, "of validation or test, which networks are judged on"),
+        (lessons.strange, "of another size or class than this run's, or lost"),
     ]
     for count, why in left:
         if count:
@@ -158,11 +158,11 @@ def what(run: RunData, found: feedback.Lessons) -> list[Any]:
 
 def verdict(services: Services, job: Job) -> list[Any]:
     """What came of it: whether it may be promoted, and its test score; nothing while it goes on."""
-    found = feedback.outcome(services, job)
-    if found is None:
+    outcome = feedback.outcome(services, job)
+    if outcome is None:
         return []
-    mark = badge("may be promoted", "good") if found.proposed else badge("not proposed", "bad")
+    mark = badge("may be promoted", "good") if outcome.proposed else badge("not proposed", "bad")
     return [
-        html.P([mark, " ", found.sentence()], id="feedback-finetune-verdict"),
-        html.P(f"On test: {found.test} right.", id="feedback-finetune-test"),
+        html.P([mark, " ", outcome.sentence()], id="feedback-finetune-verdict"),
+        html.P(f"On test: {outcome.test} right.", id="feedback-finetune-test"),
     ]

@@ -33,9 +33,9 @@ class Ids(StrEnum):
 PAGE = 24
 ALL = "all"
 BADGES = {"new": "info", "accepted": "good", "rejected": "mute"}
-NOTHING = "No feedback yet. Judge an answer on the Prediction page, and it will be here."
-NONE = "No feedback matches these filters."
-AWAY = "The database cannot be read just now. Looking at runs and predicting work on."
+NO_FEEDBACK_YET = "No feedback yet. Judge an answer on the Prediction page, and it will be here."
+NO_FEEDBACK_MATCHES = "No feedback matches these filters."
+DATABASE_UNREADABLE = "The database cannot be read just now. Looking at runs and predicting work on."
 ACTS = (
     ("accepted", "Accept", "A"),
     ("rejected", "Reject", "R"),
@@ -87,11 +87,11 @@ def layout(services: Services, selection: Selection) -> html.Article:
         ],
         className="row-ff fb-acts",
     )
-    said = [
+    messages = [
         html.P(id="feedback-inbox-status", className="good small", role="status"),
         html.P(id="feedback-inbox-error", className="bad small", role="alert"),
     ]
-    body = html.Div([tools, *said, plain.place(Ids.GRID, "ul", className="fb-grid"), plain.place(Ids.FOOT)])
+    body = html.Div([tools, *messages, plain.place(Ids.GRID, "ul", className="fb-grid"), plain.place(Ids.FOOT)])
     links = plain.place(Ids.LINKS, className="row-ff")
     return card("Inbox", __doc__, [fields, slot(Ids.FACE, "Reading feedback"), body], tools=links)
 
@@ -139,7 +139,7 @@ def narrowed(selection: Selection, name: object, text: object) -> Selection:
 def listed(services: Services, selection: Selection) -> tuple[Any, ...]:
     """States with their counts, one page of the list, where it is, and the ways out. Raises Broken."""
     if not services.feedback.readable():
-        raise Broken(AWAY)
+        raise Broken(DATABASE_UNREADABLE)
     chosen = feedback.filtered(selection)
     counts = services.feedback.counts(chosen)
     total = counts[chosen.state] if chosen.state else sum(counts.values())
@@ -150,7 +150,7 @@ def listed(services: Services, selection: Selection) -> tuple[Any, ...]:
     grid: Any = [entry(one, marks.name(one.run)) for one in items]
     if not items:
         narrowing = chosen.state or chosen.run or chosen.labels or chosen.text
-        grid = html.Li(panel_states.empty(NONE if narrowing else NOTHING), className="wide")
+        grid = html.Li(panel_states.empty(NO_FEEDBACK_MATCHES if narrowing else NO_FEEDBACK_YET), className="wide")
     links = []
     if total:
         query = selection.with_(page=1).query()
@@ -177,14 +177,14 @@ def states(selection: Selection, counts: dict[str, int], run: str) -> list[Any]:
         )
         for state, words, n in choices
     ]
-    found: list[Any] = [html.Div(buttons, className="seg", role="group", **{"aria-label": "State"})]
+    filters: list[Any] = [html.Div(buttons, className="seg", role="group", **{"aria-label": "State"})]
     if run:
-        found.append(chip("run", run, selection.with_(run=None), None))
+        filters.append(chip("run", run, selection.with_(run=None), None))
     for name in selection.true:
-        found.append(chip("it is", name, selection.with_(true=tuple(n for n in selection.true if n != name)), None))
+        filters.append(chip("it is", name, selection.with_(true=tuple(n for n in selection.true if n != name)), None))
     if selection.text:
-        found.append(chip("text", selection.text, selection.with_(text=None), None))
-    return found
+        filters.append(chip("text", selection.text, selection.with_(text=None), None))
+    return filters
 
 
 def entry(one: Item, run: str) -> html.Li:

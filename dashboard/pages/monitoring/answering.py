@@ -25,8 +25,8 @@ class Ids(StrEnum):
     CSV = "monitoring-runs-csv"
 
 
-MOST = 12  # runs that the table holds, those with most answers
-HEAD = (
+MAX_RUNS_LISTED = 12  # runs that the table holds, those with most answers
+COLUMN_HEADS = (
     "Run", "Predictions", "Mean confidence", "Abstentions", "Unlike the training data (OOD)", "Most answered",
     "Drift (PSI): confidence", "Drift (PSI): classes", "p50 – p95",
 )  # fmt: skip
@@ -52,20 +52,20 @@ def register(app: Dash, services: Services) -> None:
     )
     def list_runs(search: str | None, _: object):
         selection = Selection.parse(search)
-        found = answering(services, selection.since or SINCE[0])
-        if not found:
+        tallies = answering(services, selection.since or SINCE[0])
+        if not tallies:
             raise Missing("No run has answered a picture in this stretch.")
         shown = services.store.used(selection.run)
-        rows = [row(run, tally, selection, current=run.run_id == shown) for run, tally in found]
-        head = html.Tr([html.Th(words, scope="col") for words in HEAD])
-        cells = [numbers(run, tally) for run, tally in found]
+        rows = [row(run, tally, selection, current=run.run_id == shown) for run, tally in tallies]
+        head = html.Tr([html.Th(words, scope="col") for words in COLUMN_HEADS])
+        cells = [numbers(run, tally) for run, tally in tallies]
         link = csv_link(csv_data_url(list(cells[0]), [list(one.values()) for one in cells]), name="runs-live.csv")
         return html.Table([html.Thead(head), html.Tbody(rows)]), link
 
 
 def answering(services: Services, span: str) -> list[tuple[RunData, Tally]]:
-    """Runs that are here with what they answered, most first; at most MOST."""
-    found = []
+    """Runs that are here with what they answered, most first; at most MAX_RUNS_LISTED."""
+    tallies = []
     for run_id in services.monitor.runs():
         tally = services.monitor.seen(span, run_id)
         if tally.n:
@@ -74,8 +74,8 @@ def answering(services: Services, span: str) -> list[tuple[RunData, Tally]]:
                 run.predictions("test")
             except (Missing, Broken):
                 continue  # deleted since, or never judged
-            found.append((run, tally))
-    return sorted(found, key=lambda one: -one[1].n)[:MOST]
+            tallies.append((run, tally))
+    return sorted(tallies, key=lambda one: -one[1].n)[:MAX_RUNS_LISTED]
 
 
 def numbers(run: RunData, tally: Tally) -> dict[str, object]:
@@ -132,7 +132,7 @@ def doubt(live: Proportion, usual: Proportion) -> list[Any]:
     return [f"{live.percent} %", small(f"{live.span}, {live.count:,} of {live.n:,}{known}")]
 
 
-def changed(found: drift.Index) -> list[Any]:
+def changed(index: drift.Index) -> list[Any]:
     """The stability index and what it means."""
-    words, kind = KINDS.get(found.word, ("too few", "mute"))
-    return [badge(words, kind), small(f"{found.value:.3f}, chance {found.chance:.3f}")]
+    words, kind = KINDS.get(index.word, ("too few", "mute"))
+    return [badge(words, kind), small(f"{index.value:.3f}, chance {index.chance:.3f}")]

@@ -21,7 +21,7 @@ class Ids(StrEnum):
 
 
 KINDS = {"none": ("no drift", "good"), "some": ("some drift", "warn"), "much": ("much drift", "bad")}
-HOW = (
+HOW_TO_READ = (
     "The population stability index (PSI) is Σ (p − q) ln(p / q) over bins, p live and q on test: by custom under 0.1 "
     "is no change, up to 0.25 some, above that much. It is not called a change where chance alone would give half as "
     "much. Kolmogorov–Smirnov: the largest distance between the two distributions of confidence; with many pictures a "
@@ -57,7 +57,7 @@ def register(app: Dash, services: Services) -> None:
         ]
         gap = drift.gap(tally, base)
         link = csv_link(csv_data_url(*tested(indices, gap, base)), name=f"{run.run_id}-drift.csv")
-        return said(indices, gap, tally.n, base), link
+        return drift_lines(indices, gap, tally.n, base), link
 
 
 def tested(
@@ -65,24 +65,26 @@ def tested(
 ) -> tuple[list[str], list[list]]:
     """Head and rows of what the tests say."""
     rows: list[list] = [
-        ["population stability index", name, found.value, found.chance, "", found.n, base.n, found.word]
-        for name, found in indices
+        ["population stability index", name, index.value, index.chance, "", index.n, base.n, index.word]
+        for name, index in indices
     ]
     if gap is not None:
         rows.append(["Kolmogorov-Smirnov distance", "Confidence", gap.distance, "", gap.p, gap.n, base.n, ""])
     return ["test", "of", "value", "by chance", "p", "live n", "test n", "change"], rows
 
 
-def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, base: drift.Baseline) -> list[Any]:
+def drift_lines(
+    indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, base: drift.Baseline
+) -> list[Any]:
     """A line a test: its number, what chance would give, and what that means."""
     lines = []
-    for name, found in indices:
-        words, kind = KINDS.get(found.word, (f"too few (under {drift.FEWEST})", "mute"))
+    for name, index in indices:
+        words, kind = KINDS.get(index.word, (f"too few (under {drift.FEWEST})", "mute"))
         lines.append(
             html.Li(
                 [
-                    html.Div([html.B(f"{name}: population stability index {found.value:.3f}"), badge(words, kind)]),
-                    html.Span(f"chance gives about {found.chance:.3f} with n = {found.n:,}", className="faint small"),
+                    html.Div([html.B(f"{name}: population stability index {index.value:.3f}"), badge(words, kind)]),
+                    html.Span(f"chance gives about {index.chance:.3f} with n = {index.n:,}", className="faint small"),
                 ]
             )
         )
@@ -99,5 +101,5 @@ def said(indices: list[tuple[str, drift.Index]], gap: drift.Gap | None, n: int, 
         )
     return [
         html.Ul(lines, className="mon-tests"),
-        html.Details([html.Summary("How to read this"), html.P(HOW)], open=True),
+        html.Details([html.Summary("How to read this"), html.P(HOW_TO_READ)], open=True),
     ]

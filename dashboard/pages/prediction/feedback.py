@@ -26,8 +26,8 @@ CONSENT = (
     "says of place or camera) and as the network saw it, what you say, and a random number for this browser, no name "
     "and no address. Whoever uses this app can see it on the Feedback page, and delete it there."
 )
-READ_ONLY_NOTICE = "This server takes no feedback (it was started with --read-only)."
-DATABASE_UNAVAILABLE = "Feedback cannot be kept just now: the database cannot be used."
+FEEDBACK_READ_ONLY = "This server takes no feedback (it was started with --read-only)."
+FEEDBACK_UNAVAILABLE = "Feedback cannot be kept just now: the database cannot be used."
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -54,13 +54,13 @@ def register(app: Dash, services: Services) -> None:
 def form(services: Services, state: Any) -> list[Any]:
     """Right, or wrong and which class it is, a note, and what is kept; nothing without an answer."""
     if services.read_only:
-        return [html.P(READ_ONLY_NOTICE, className="quiet")]
+        return [html.P(FEEDBACK_READ_ONLY, className="quiet")]
     state = state if isinstance(state, dict) else {}
     run, predicted = state.get("run"), state.get("said")
     if not isinstance(run, str) or not isinstance(predicted, str):
         return []
     if not state.get("prediction"):
-        return [html.P(DATABASE_UNAVAILABLE, className="quiet")]
+        return [html.P(FEEDBACK_UNAVAILABLE, className="quiet")]
     try:
         classes = services.store.open(run).classes
     except (Missing, Broken) as problem:

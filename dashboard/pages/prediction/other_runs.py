@@ -17,7 +17,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
-MAX_RUNS = 6  # runs asked; as many as the predictor holds open
+MAX_RUNS_COMPARED = 6  # runs asked; as many as the predictor holds open
 
 
 class Ids(StrEnum):
@@ -81,7 +81,7 @@ def chosen(services: Services, selection: Selection, shown: RunData) -> tuple[li
         result = entry.manifest.get("results", {}).get("validation")
         return first, -result["correct"] / max(result["n"], 1) if result else 0.0
 
-    return [entry.run_id for entry in sorted(fit, key=place)][:MAX_RUNS], len(fit)
+    return [entry.run_id for entry in sorted(fit, key=place)][:MAX_RUNS_COMPARED], len(fit)
 
 
 def drawn(services: Services, selection: Selection, question: request.Question | None) -> tuple[Any, Any, Any]:

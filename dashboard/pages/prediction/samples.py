@@ -31,7 +31,7 @@ class Ids(StrEnum):
 
 
 ALL = "all"
-TILES_SHOWN = 24
+TILES_PER_PAGE = 24
 
 
 def layout(services: Services, selection: Selection) -> html.Div:
@@ -125,7 +125,7 @@ def register(app: Dash, services: Services) -> None:
         Input(Ids.NEXT, "n_clicks"),
     )
     def list_samples(search: str, class_id: Any, number: Any, _: Any, __: Any) -> tuple[Any, ...]:
-        step = -TILES_SHOWN if ctx.triggered_id == Ids.PREVIOUS else TILES_SHOWN if ctx.triggered_id == Ids.NEXT else 0
+        step = {Ids.PREVIOUS: -TILES_PER_PAGE, Ids.NEXT: TILES_PER_PAGE}.get(ctx.triggered_id, 0)
         return strip(services, Selection.parse(search), class_id, number, step)
 
 
@@ -141,8 +141,8 @@ def strip(services: Services, selection: Selection, class_id: Any, number: Any, 
     if class_id in known:
         rows = rows[pictures.labels == known.index(class_id)]
     start = int(np.searchsorted(pictures.ids[rows], number)) if isinstance(number, int | float) else 0
-    start = min(max(start + step, 0), max(0, len(rows) - TILES_SHOWN))
-    shown = rows[start : start + TILES_SHOWN]
+    start = min(max(start + step, 0), max(0, len(rows) - TILES_PER_PAGE))
+    shown = rows[start : start + TILES_PER_PAGE]
     ids = [int(i) for i in pictures.ids[shown]]
     height, width = pictures.images.shape[1:3]
     url = sprite_url(view.picture_set, selection.split, ids)
@@ -161,4 +161,4 @@ def strip(services: Services, selection: Selection, class_id: Any, number: Any, 
     ]
     where = f"{start + 1:,} to {start + len(shown):,} of {len(rows):,}" if len(shown) else "none"
     moved = (ids[0] if ids else no_update) if step else no_update
-    return tiles, where, moved, start == 0, start + TILES_SHOWN >= len(rows)
+    return tiles, where, moved, start == 0, start + TILES_PER_PAGE >= len(rows)

@@ -13,7 +13,7 @@ from dashboard.state.selection import Selection
 
 DONE = "review-done-state"  # changes when a decision was written; assets/review.js sets it
 VIEW = "review-view-state"  # the address without the image in front, changed only when that part does
-READ = "This server shows decisions and takes none (it was started with --read-only)."
+REVIEW_READ_ONLY = "This server shows decisions and takes none (it was started with --read-only)."
 
 
 def actions(services: Services, selection: Selection) -> list[html.Div]:
@@ -31,7 +31,7 @@ def memory(services: Services, selection: Selection) -> list:
     return [
         dcc.Store(id=DONE),
         dcc.Store(id=VIEW),
-        *([html.Div(READ, className="notice")] if services.read_only else []),
+        *([html.Div(REVIEW_READ_ONLY, className="notice")] if services.read_only else []),
         html.Div(id="review-status", className="sr", role="status"),
         html.Div(id="review-trouble", className="notice", role="alert"),
     ]

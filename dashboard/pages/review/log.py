@@ -20,7 +20,7 @@ from ml.artifacts.reader import Broken, Missing
 
 FACE, BODY = "review-log-face", "review-log-body"
 UPLOAD, NOTE = "review-import-upload", "review-import-note"
-SHOWN = 12
+DECISIONS_SHOWN = 12
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -54,7 +54,7 @@ def register(app: Dash, services: Services) -> None:
         current_labels = services.decisions.current_labels(run.dataset["name"])
         if current_labels.problem:
             return html.P(current_labels.problem, className="quiet"), None
-        newest = services.decisions.log(run.dataset["name"], limit=SHOWN)
+        newest = services.decisions.log(run.dataset["name"], limit=DECISIONS_SHOWN)
         csv = csv_link(f"/export/decisions.csv{Selection(run=selection.run).query()}")
         if not newest:
             return html.P(
@@ -63,7 +63,8 @@ def register(app: Dash, services: Services) -> None:
         total = services.decisions.count(run.dataset["name"])
         ends = ["" if n == 1 else "s" for n in (total, len(current_labels.by))]
         words = f"{total:,} decision{ends[0]} of {len(current_labels.by):,} image{ends[1]}."
-        words += f" Below are the newest {SHOWN}; the file has all of them." if total > SHOWN else ""
+        if total > DECISIONS_SHOWN:
+            words += f" Below are the newest {DECISIONS_SHOWN}; the file has all of them."
         body = [
             html.P(words, className="quiet small"),
             html.Ul([line(services, one) for one in newest], className="decisions"),

@@ -46,21 +46,21 @@ def register(app: Dash, services: Services) -> None:
     def list_queue(search: str | None, _: object):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        found, current_labels = queue(run, selection), services.decisions.current_labels(run.dataset["name"])
-        title = f"{found.suspected:,} suspected of {found.examined:,}"
-        if not len(found.ids):
+        issues, current_labels = queue(run, selection), services.decisions.current_labels(run.dataset["name"])
+        title = f"{issues.suspected:,} suspected of {issues.examined:,}"
+        if not len(issues.ids):
             return (
                 title,
-                tools(run, selection, found, current_labels),
-                nothing(selection, found),
+                tools(run, selection, issues, current_labels),
+                nothing(selection, issues),
                 context(run, selection, 0),
             )
-        page = here(selection, len(found.ids))
+        page = here(selection, len(issues.ids))
         return (
             title,
-            tools(run, selection, found, current_labels),
-            tiles(run, selection, found, current_labels, page),
-            [context(run, selection, len(found.ids)), pager(selection, page, len(found.ids))],
+            tools(run, selection, issues, current_labels),
+            tiles(run, selection, issues, current_labels, page),
+            [context(run, selection, len(issues.ids)), pager(selection, page, len(issues.ids))],
         )
 
 
@@ -75,59 +75,59 @@ def rows(selection: Selection, n: int) -> range:
     return range((page - 1) * PAGE_SIZE, min(page * PAGE_SIZE, n))
 
 
-def current(found: Queue, current_labels: CurrentLabels, selection: Selection) -> int | None:
+def current(issues: Queue, current_labels: CurrentLabels, selection: Selection) -> int | None:
     """The place in front: the one of the address, else the first on the page that nothing was decided of."""
-    if selection.sample is not None and (row := found.row(selection.sample)) is not None:
+    if selection.sample is not None and (row := issues.row(selection.sample)) is not None:
         return row
-    places = rows(selection, len(found.ids))
-    still = (row for row in places if current_labels.of(found.split, int(found.ids[row])) is None)
+    places = rows(selection, len(issues.ids))
+    still = (row for row in places if current_labels.of(issues.split, int(issues.ids[row])) is None)
     return next(still, places[0] if places else None)
 
 
-def tools(run: RunData, selection: Selection, found: Queue, current_labels: CurrentLabels) -> list:
+def tools(run: RunData, selection: Selection, issues: Queue, current_labels: CurrentLabels) -> list:
     """How far one is, what narrows the queue, and ways on."""
-    decided = sum(current_labels.of(found.split, example) is not None for example in found.ids.tolist())
-    n = len(found.ids)
+    decided = sum(current_labels.of(issues.split, example) is not None for example in issues.ids.tolist())
+    n = len(issues.ids)
     words = [html.B(f"{decided:,}", id="review-decided"), f" of {n:,} decided"]
-    if found.split == "train" and n < found.suspected and not selection.narrowed:
+    if issues.split == "train" and n < issues.suspected and not selection.narrowed:
         words.append(f"; pictures of the first {n:,} come with the run")
-    said = [html.Span(words, className="quiet small")]
+    chips = [html.Span(words, className="quiet small")]
     for name, title in (("true", "labelled"), ("pred", "suggested")):
         for value in getattr(selection, name):
             rest = tuple(v for v in getattr(selection, name) if v != value)
             mark = dot(run.classes.index(value)) if value in run.classes else None
-            said.append(chip(title, value, selection.with_(**{name: rest}), mark))
+            chips.append(chip(title, value, selection.with_(**{name: rest}), mark))
     if selection.narrowed:
-        said.append(button("All suspects", kind="ghost", small=True, search=selection.clear().query()))
+        chips.append(button("All suspects", kind="ghost", small=True, search=selection.clear().query()))
     several = button("Choose several", small=True, **{"data-several": "", "aria-pressed": "false"})
     gallery = None
     if split_of(selection) != "train" and n:
-        ids = tuple(found.ids[:MAX_IDS].tolist())
+        ids = tuple(issues.ids[:MAX_IDS].tolist())
         gallery = button("Gallery", small=True, search=selection.clear().with_(ids=ids).query(), path="/")
     csv = csv_link(f"/export/queue.csv{selection.with_(sample=None, page=1).query()}")
-    return [html.Div(said, className="chips"), html.Div([several, gallery, csv], className="row-ff")]
+    return [html.Div(chips, className="chips"), html.Div([several, gallery, csv], className="row-ff")]
 
 
-def nothing(selection: Selection, found: Queue) -> html.Div:
+def nothing(selection: Selection, issues: Queue) -> html.Div:
     """Instead of pictures."""
-    if selection.narrowed and found.suspected:
+    if selection.narrowed and issues.suspected:
         return html.Div(panel_states.empty("No suspected label matches these filters."), className="c12")
     return html.Div(
-        panel_states.empty(f"cleanlab suspects no label of these {found.examined:,} images."), className="c12"
+        panel_states.empty(f"cleanlab suspects no label of these {issues.examined:,} images."), className="c12"
     )
 
 
-def tiles(run: RunData, selection: Selection, found: Queue, current_labels: CurrentLabels, page: int) -> list:
+def tiles(run: RunData, selection: Selection, issues: Queue, current_labels: CurrentLabels, page: int) -> list:
     """One button a picture: what is suggested, what it is labelled, and what was decided."""
-    places = rows(selection, len(found.ids))
-    ids = [int(found.ids[row]) for row in places]
-    url = sprites_url(run, found.split, ids)
+    places = rows(selection, len(issues.ids))
+    ids = [int(issues.ids[row]) for row in places]
+    url = sprites_url(run, issues.split, ids)
     height, width = run.dataset["height"], run.dataset["width"]
-    front = current(found, current_labels, selection)
+    front = current(issues, current_labels, selection)
     buttons = []
     for place, row in enumerate(places):
-        label, suggested = int(found.labels[row]), int(found.suggested[row])
-        decision = current_labels.of(found.split, ids[place])
+        label, suggested = int(issues.labels[row]), int(issues.suggested[row])
+        decision = current_labels.of(issues.split, ids[place])
         done = outcome(decision)
         buttons.append(
             html.Button(

@@ -46,13 +46,13 @@ def register(app: Dash, services: Services) -> None:
     def draw_sample(search: str | None, _: object):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        found, current_labels = queue(run, selection), services.decisions.current_labels(run.dataset["name"])
-        row = current(found, current_labels, selection)
+        issues, current_labels = queue(run, selection), services.decisions.current_labels(run.dataset["name"])
+        row = current(issues, current_labels, selection)
         if row is None:
             return panel_states.empty("There is no suspected label to look at."), None
-        decision = current_labels.of(found.split, int(found.ids[row]))
-        front = [pictures(services, run, found, row), evidence(run, found, row)]
-        return front, [said(run, found, row, decision), keys(services, run, found, row, decision)]
+        decision = current_labels.of(issues.split, int(issues.ids[row]))
+        front = [pictures(services, run, issues, row), evidence(run, issues, row)]
+        return front, [decision_line(run, issues, row, decision), keys(services, run, issues, row, decision)]
 
 
 def means(services: Services, run: RunData) -> tuple[np.ndarray, np.ndarray]:
@@ -70,20 +70,20 @@ def means(services: Services, run: RunData) -> tuple[np.ndarray, np.ndarray]:
     return services.store.keep(("class means", *run.picture_set), make)
 
 
-def probabilities(run: RunData, found: Queue, row: int) -> np.ndarray:
+def probabilities(run: RunData, issues: Queue, row: int) -> np.ndarray:
     """float32 [C], by a network that had not learned from this label."""
-    example = int(found.ids[row])
-    if found.split == "train":
+    example = int(issues.ids[row])
+    if issues.split == "train":
         suspects = run.suspects()
         return suspects["probabilities"][int(np.flatnonzero(suspects["example_id"] == example)[0])]
-    predictions = run.predictions(found.split)
+    predictions = run.predictions(issues.split)
     return predictions.probabilities[predictions.row(example)]
 
 
-def pictures(services: Services, run: RunData, found: Queue, row: int) -> html.Div:
+def pictures(services: Services, run: RunData, issues: Queue, row: int) -> html.Div:
     """The image large, the two classes' means smaller beside it."""
-    example, label, suggested = int(found.ids[row]), int(found.labels[row]), int(found.suggested[row])
-    p, (mean, counts) = probabilities(run, found, row), means(services, run)
+    example, label, suggested = int(issues.ids[row]), int(issues.labels[row]), int(issues.suggested[row])
+    p, (mean, counts) = probabilities(run, issues, row), means(services, run)
 
     def side(which: int, words: str) -> html.Figure:
         name = run.classes[which]
@@ -96,12 +96,12 @@ def pictures(services: Services, run: RunData, found: Queue, row: int) -> html.D
         shot = html.Div(html.Img(src=inline_url(mean[which]), alt=alt), className="shot")
         return html.Figure([shot, html.Figcaption(caption)])
 
-    where = image_url(run, found.split, example)
+    where = image_url(run, issues.split, example)
     large = html.Div(
         html.Img(src=where, alt=f"Image {example}, labelled {run.classes[label]}", id="review-picture"),
         className="shot",
     )
-    caption = [html.B(f"#{example}", className="mono"), html.Span(f"suspect {row + 1:,} of {len(found.ids):,}")]
+    caption = [html.B(f"#{example}", className="mono"), html.Span(f"suspect {row + 1:,} of {len(issues.ids):,}")]
     return html.Div(
         [
             html.Figure([large, html.Figcaption(caption)], className="big"),
@@ -111,12 +111,12 @@ def pictures(services: Services, run: RunData, found: Queue, row: int) -> html.D
     )
 
 
-def evidence(run: RunData, found: Queue, row: int) -> html.Div:
+def evidence(run: RunData, issues: Queue, row: int) -> html.Div:
     """Probabilities and the nearest training images."""
-    label, suggested = int(found.labels[row]), int(found.suggested[row])
-    bars = probability_bars(probabilities(run, found, row), run.classes, guess=suggested, label=label)
+    label, suggested = int(issues.labels[row]), int(issues.suggested[row])
+    bars = probability_bars(probabilities(run, issues, row), run.classes, guess=suggested, label=label)
     try:
-        ids, labels = neighbours(run, found, int(found.ids[row]))
+        ids, labels = neighbours(run, issues, int(issues.ids[row]))
         counts = np.bincount(labels, minlength=len(run.classes))
         words = (
             f"{counts[label]} of {len(ids)} are labelled {run.classes[label]}, "
@@ -134,20 +134,20 @@ def evidence(run: RunData, found: Queue, row: int) -> html.Div:
     )
 
 
-def neighbours(run: RunData, found: Queue, example: int) -> tuple[list[int], list[int]]:
+def neighbours(run: RunData, issues: Queue, example: int) -> tuple[list[int], list[int]]:
     """Ids and labels of the nearest reference images, nearest first. Raises Missing or Broken."""
-    if found.split == "train":
+    if issues.split == "train":
         suspects = run.suspects()
         ids = suspects["neighbour_id"][int(np.flatnonzero(suspects["example_id"] == example)[0])].tolist()
     else:
-        ids = run.neighbours(found.split, example)["neighbour_id"].tolist()
+        ids = run.neighbours(issues.split, example)["neighbour_id"].tolist()
     known = run.pictures("reference")
     return ids, [int(known.labels[known.row(one)]) for one in ids]
 
 
-def said(run: RunData, found: Queue, row: int, decision: Decision | None) -> html.Div:
+def decision_line(run: RunData, issues: Queue, row: int, decision: Decision | None) -> html.Div:
     """What was decided of it, by whom."""
-    label = run.classes[int(found.labels[row])]
+    label = run.classes[int(issues.labels[row])]
     if decision is None:
         words: list = ["Labelled ", html.B(label), ". Nothing decided yet."]
     else:
@@ -156,9 +156,9 @@ def said(run: RunData, found: Queue, row: int, decision: Decision | None) -> htm
     return html.Div(html.P(words, className="said"), **{"data-decision": decision.action if decision else ""})
 
 
-def keys(services: Services, run: RunData, found: Queue, row: int, decision: Decision | None) -> html.Div:
+def keys(services: Services, run: RunData, issues: Queue, row: int, decision: Decision | None) -> html.Div:
     """A button for each key; each does the same as its key."""
-    label, suggested = int(found.labels[row]), int(found.suggested[row])
+    label, suggested = int(issues.labels[row]), int(issues.suggested[row])
     off = services.read_only
     chosen = decision.after if decision is not None and decision.action == "relabel" else None
 

@@ -39,7 +39,7 @@ def register(app: Dash, services: Services) -> None:
             current_labels = services.decisions.current_labels(run.dataset["name"])
             relabelled, excluded = label_review.corrections(run, current_labels)
             kept = sum(d.action == "keep" for d in current_labels.within("train").values())
-            said = [
+            phrases = [
                 f"{n:,} {noun}{'' if n == 1 else 's'} {done}"
                 for n, noun, done in (
                     (len(relabelled), "label", "changed"),
@@ -48,7 +48,7 @@ def register(app: Dash, services: Services) -> None:
                 )
             ]
             words = (
-                f"Of train: {', '.join(said)}. The run learned from these, so no score is told by them: train again "
+                f"Of train: {', '.join(phrases)}. The run learned from these, so no score is told by them: train again "
                 "below, and compare."
             )
             return html.P(words, className="quiet")
@@ -61,9 +61,9 @@ def register(app: Dash, services: Services) -> None:
         ]
 
 
-def line(words: str, found: Counted) -> html.Div:
+def line(words: str, counts: Counted) -> html.Div:
     """Accuracy with its interval and n."""
-    share = Proportion(int(found.right.sum()), int(found.n.sum()))
+    share = Proportion(int(counts.right.sum()), int(counts.n.sum()))
     low, high = share.ends
     return html.Div(
         [
@@ -83,8 +83,8 @@ def changes(classes: list[str], labelled: Counted, reviewed: Counted) -> html.Di
     if not touched:
         return html.P("No decision of this split changes a score yet.", className="quiet small")
 
-    def cell(found: Counted, i: int) -> html.Td:
-        share = Proportion(int(found.right[i]), int(found.n[i]))
+    def cell(counts: Counted, i: int) -> html.Td:
+        share = Proportion(int(counts.right[i]), int(counts.n[i]))
         return html.Td(
             [html.B(f"{share.percent} %"), html.Span(f" {share.span}, n {share.n:,}", className="faint small")]
         )

@@ -71,13 +71,13 @@ def line(run: RunData, selection: Selection, key: str) -> html.Div:
 
 def share(head: str, part: int, n: int) -> html.Div:
     """A proportion with its interval and n."""
-    found = Proportion(part, n)
+    proportion = Proportion(part, n)
     if not n:
         return html.Div([html.B("–"), html.Span(head, className="faint")], className="share-of")
     return html.Div(
         [
-            html.B([found.percent, html.Small(" %")]),
-            html.Span(f"{head} ({found.span})", className="faint"),
+            html.B([proportion.percent, html.Small(" %")]),
+            html.Span(f"{head} ({proportion.span})", className="faint"),
             html.Span(f"{part:,} of {n:,}", className="faint"),
         ],
         className="share-of",

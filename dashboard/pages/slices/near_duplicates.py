@@ -18,7 +18,7 @@ from dashboard.state.selection import Selection
 
 ID = "slices-twins"
 FACE, BODY, NEAR, CSV = f"{ID}-face", f"{ID}-body", f"{ID}-near", f"{ID}-csv"
-SHOWN = 48
+DUPLICATES_SHOWN = 48
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -76,7 +76,7 @@ def body(run: RunData, selection: Selection, frame: pd.DataFrame) -> list:
             head,
             html.P(f"No two images of {selection.split} and the rest are nearly the same.", className="quiet"),
         ]
-    shown = frame.iloc[:SHOWN]
+    shown = frame.iloc[:DUPLICATES_SHOWN]
     rest = len(frame) - len(shown)
     more = [html.P(f"{rest:,} more pairs are in the CSV.", className="faint small")] if rest else []
     return [head, html.Ul([pair(run, selection, row) for row in shown.itertuples()], className="twins"), *more]

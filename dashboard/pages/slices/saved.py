@@ -19,7 +19,7 @@ from dashboard.state.vocabulary import SPLITS
 from ml.artifacts.reader import Broken, Missing
 
 FACE, BODY = "slices-saved-face", "slices-saved-body"
-ASKED = "slices-asked-state"  # {act, slice, name, at}, written by assets/slices.js
+REQUEST = "slices-asked-state"  # {act, slice, name, at}, written by assets/slices.js
 DONE = "slices-done-state"  # changes when a slice was saved, renamed or removed
 NOTICE = "slices-notice"
 ACTS = ("save", "rename", "remove")
@@ -27,7 +27,7 @@ ACTS = ("save", "rename", "remove")
 
 def memory(services: Services, selection: Selection) -> list:
     """What is asked for and what came of it."""
-    return [dcc.Store(id=ASKED), dcc.Store(id=DONE), html.Div(id=NOTICE, className="notice", role="status")]
+    return [dcc.Store(id=REQUEST), dcc.Store(id=DONE), html.Div(id=NOTICE, className="notice", role="status")]
 
 
 def keep_selection(services: Services) -> html.Span | None:
@@ -57,57 +57,60 @@ def register(app: Dash, services: Services) -> None:
     def list_saved(search: str | None, _: Any):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        found = services.store.slices.all(run.dataset["name"])
+        slices = services.store.slices.all(run.dataset["name"])
         nothing = html.P("None yet: Save beside a weak slice, or name a selection above.", className="quiet small")
-        return [line(run, selection, saved, services.read_only) for saved in found] or nothing
+        return [line(run, selection, saved, services.read_only) for saved in slices] or nothing
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
         Output(NOTICE, "children"),
         Output(DONE, "data"),
-        Input(ASKED, "data"),
+        Input(REQUEST, "data"),
         State("url", "search"),
         prevent_initial_call=True,
     )
-    def change_slice(asked: Any, search: str | None):
-        if not isinstance(asked, dict) or asked.get("act") not in ACTS:
+    def change_slice(request: Any, search: str | None):
+        if not isinstance(request, dict) or request.get("act") not in ACTS:
             raise PreventUpdate
         selection = Selection.parse(search)
         try:
-            after, words, number = change(services, selection, asked)
+            after, words, number = change(services, selection, request)
         except (Declined, Missing, Broken) as no:
             return selection.query(), str(no), None
-        return after.query(), words, {"number": number, "at": asked.get("at")}
+        return after.query(), words, {"number": number, "at": request.get("at")}
 
 
-def change(services: Services, selection: Selection, asked: dict[str, Any]) -> tuple[Selection, str, int]:
-    """Do what was asked: the selection after it, what to say, the slice's number. Raises Declined, Missing, Broken."""
-    key, slices = asked.get("slice"), services.store.slices
+def change(services: Services, selection: Selection, request: dict[str, Any]) -> tuple[Selection, str, int]:
+    """Do what the request says: the selection after it, what to say, the slice's number.
+
+    Raises Declined, Missing or Broken.
+    """
+    key, slices = request.get("slice"), services.store.slices
     if not isinstance(key, str) or len(key) > 60:
         raise Declined("There is no such slice.")
-    if asked["act"] == "rename":
-        found = slices.rename(key, asked.get("name"))
-        return selection, f"Renamed to {found.name}.", found.number
-    if asked["act"] == "remove":
-        found = slices.remove(key)
+    if request["act"] == "rename":
+        saved = slices.rename(key, request.get("name"))
+        return selection, f"Renamed to {saved.name}.", saved.number
+    if request["act"] == "remove":
+        saved = slices.remove(key)
         left = tuple(one for one in selection.slice if one != key)
-        return selection.with_(slice=left), f"{found.name} was removed.", found.number
+        return selection.with_(slice=left), f"{saved.name} was removed.", saved.number
     run = services.store.shown(selection.run)
     if key:
         members = {split: run.sliced(split, key).tolist() for split in SPLITS[:2]}
         frame = run.slices(selection.split)
         rules = frame.loc[frame["slice"] == key, "rule"]
         rule = str(rules.iloc[0]) if len(rules) else ""
-        name = asked.get("name") or run.slice_name(key)
+        name = request.get("name") or run.slice_name(key)
     else:
         ids = run.predictions(selection.split).ids[run.mask(selection)]
-        members, rule, name = {selection.split: ids.tolist()}, selection.query(), asked.get("name")
-    found = slices.save(run.dataset["name"], name, members, rule=rule, run=run.run_id)
+        members, rule, name = {selection.split: ids.tolist()}, selection.query(), request.get("name")
+    saved = slices.save(run.dataset["name"], name, members, rule=rule, run=run.run_id)
     others = tuple(one for one in selection.slice if one != key)
     start = selection if key else selection.clear()
-    said = " and ".join(f"{len(ids):,} {split}" for split, ids in members.items() if ids)
-    after = start.with_(slice=(*others, found.key)) if key else start.with_(slice=(found.key,))
-    return after, f"Saved {found.name}: {said} images.", found.number
+    sizes = " and ".join(f"{len(ids):,} {split}" for split, ids in members.items() if ids)
+    after = start.with_(slice=(*others, saved.key)) if key else start.with_(slice=(saved.key,))
+    return after, f"Saved {saved.name}: {sizes} images.", saved.number
 
 
 def line(run: RunData, selection: Selection, saved: Saved, read_only: bool) -> html.Div:

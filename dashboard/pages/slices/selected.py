@@ -9,7 +9,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "slices-strip"
-SHOWN = 12
+IMAGES_SHOWN = 12
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -31,4 +31,4 @@ def register(app: Dash, services: Services) -> None:
         if not len(rows):
             return html.P("No image matches all of these filters.", className="quiet small"), None
         to = button(f"Open {len(rows):,} in the gallery", small=True, search=selection.query(), path="/")
-        return tiles.answers(run, selection, rows[:SHOWN]), to
+        return tiles.answers(run, selection, rows[:IMAGES_SHOWN]), to

@@ -24,7 +24,7 @@ ORDERS = {
     "lift": "Highest error lift",
     "p": "Surest",
 }
-SURE = 0.05
+SIGNIFICANCE_LEVEL = 0.05
 
 
 class Ids(StrEnum):
@@ -87,7 +87,7 @@ def ranked(frame: pd.DataFrame, order: str) -> pd.DataFrame:
     frame = frame[frame["lift"] > 1]
     by = {"more": ("more", False), "lift": ("lift_low", False), "p": ("p", True)}[order]
     # what may be chance comes after what is not
-    surely = frame["p_adjusted"] < SURE
+    surely = frame["p_adjusted"] < SIGNIFICANCE_LEVEL
     return frame.assign(surely=~surely).sort_values(["surely", by[0]], ascending=[True, by[1]], kind="stable")
 
 
@@ -95,11 +95,11 @@ def note(frame: pd.DataFrame, split: str) -> str:
     """How many, out of how many."""
     if frame.empty:
         return f"No group of {split} images is wrong more often than the rest."
-    sure, tested = int((frame["p_adjusted"] < SURE).sum()), int(frame["tested"].iloc[0])
+    sure, tested = int((frame["p_adjusted"] < SIGNIFICANCE_LEVEL).sum()), int(frame["tested"].iloc[0])
     return (
         f"{sure} of {tested} groups of {split} images are weaker than the rest beyond chance (Fisher's exact test, "
-        f"p < {SURE} after Holm's correction for {tested}). Groups of alike images come from the network's own "
-        "features; the others from what can be measured on an image."
+        f"p < {SIGNIFICANCE_LEVEL} after Holm's correction for {tested}). Groups of alike images come from the "
+        "network's own features; the others from what can be measured on an image."
     )
 
 
@@ -125,7 +125,7 @@ def line(run: RunData, selection: Selection, row: Any, strip: list[int], ids: li
     chosen = row.slice in selection.slice
     rest = row.rest_wrong / max(row.rest_n, 1)
     against = "the rest" if pd.isna(row.among) else f"other images labelled {run.classes[int(row.among)]}"
-    certain = row.p_adjusted < SURE
+    certain = row.p_adjusted < SIGNIFICANCE_LEVEL
     p = "p < 0.001" if row.p_adjusted < 0.001 else f"p = {row.p_adjusted:.3f}" if row.p_adjusted < 0.9995 else "p = 1"
     head = html.Div(
         [
@@ -204,24 +204,24 @@ def pictures(run: RunData, selection: Selection, strip: list[int], ids: list[int
     predictions = run.predictions(selection.split)
     address = sprite_url(run.picture_set, selection.split, ids)
     height, width = run.dataset["height"], run.dataset["width"]
-    found = []
+    tiles = []
     for example in strip:
         row = predictions.row(example)
         guess, truth = run.classes[predictions.predicted[row]], run.classes[predictions.labels[row]]
-        said = f"{guess}, {'right' if guess == truth else f'is {truth}'}"
-        found.append(
+        caption = f"{guess}, {'right' if guess == truth else f'is {truth}'}"
+        tiles.append(
             html.Button(
                 html.Span(className="px", style=tile_style(address, ids.index(example), len(ids), height, width)),
                 type="button",
                 className="tile" if guess != truth else "tile fine",
-                title=said,
+                title=caption,
                 **{
                     "data-search": selection.with_(sample=example).query(),
-                    "aria-label": f"Image {example}: {said}",
+                    "aria-label": f"Image {example}: {caption}",
                 },
             )
         )
-    return html.Div(found, className="strip-8")
+    return html.Div(tiles, className="strip-8")
 
 
 def csv_rows(run: RunData, selection: Selection) -> Table:

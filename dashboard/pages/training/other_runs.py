@@ -11,7 +11,7 @@ from dashboard.services.container import Services
 from ml.artifacts.reader import Broken, Missing, RunEntry
 from ml.jobs.tables import Job
 
-MAX_OFFERED = 40  # offered at a time
+MAX_RUNS_OFFERED = 40  # offered at a time
 MEASURES = (
     "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate",
     "images_per_second",
@@ -44,7 +44,7 @@ def listing(services: Services, jobs: list[Job], *, without: str | None = None) 
         for entry in entries
         if entry.run_id != without and not marks.of(entry.run_id).archived
     ]
-    return others[:MAX_OFFERED]
+    return others[:MAX_RUNS_OFFERED]
 
 
 def config(services: Services, key: object) -> dict[str, Any] | None:

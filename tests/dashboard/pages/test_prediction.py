@@ -482,7 +482,7 @@ def test_the_badge_tells_usual_from_unusual(services):
 
 def test_the_strip_pages_by_class_and_number(services, run):
     tiles, where, number, first, last = samples.strip(services, Selection(), samples.ALL, None)
-    assert len(tiles) == samples.TILES_SHOWN
+    assert len(tiles) == samples.TILES_PER_PAGE
     assert where == "1 to 24 of 400"
     assert first
     assert not last
@@ -491,7 +491,7 @@ def test_the_strip_pages_by_class_and_number(services, run):
     tiles, where, _, _, _ = samples.strip(services, Selection(), "1", None)
     assert where == f"1 to 24 of {len(of_one)}"
     assert getattr(tiles[0], "data-search") == f"?sample={of_one[0]}"
-    _, where, number, first, last = samples.strip(services, Selection(), samples.ALL, 0, samples.TILES_SHOWN)
+    _, where, number, first, last = samples.strip(services, Selection(), samples.ALL, 0, samples.TILES_PER_PAGE)
     assert (where, number, first) == ("25 to 48 of 400", 24, False)
     tiles, _, _, _, last = samples.strip(services, Selection.parse("?sample=399"), samples.ALL, 399)
     assert last
@@ -502,7 +502,7 @@ def test_the_strip_pages_by_class_and_number(services, run):
 @pytest.mark.parametrize("chosen", ["all", "99", "²", None, {}])
 def test_the_strip_survives_forged_values(services, number, chosen):
     tiles, *_ = samples.strip(services, Selection(), chosen, number)
-    assert 0 < len(tiles) <= samples.TILES_SHOWN
+    assert 0 < len(tiles) <= samples.TILES_PER_PAGE
 
 
 def test_the_layout_never_asks_the_network(services, monkeypatch):
