@@ -132,14 +132,14 @@ def test_what_the_browser_says_no_to_has_words_and_a_way_on(shipped, new_page, i
     expect(page.get_by_role("button", name="Start the camera")).to_be_focused()
     clean(page)
     page.evaluate(REFUSES)
-    for error, said in (
+    for error, reason in (
         ("NotFoundError", "No camera was found"),
         ("NotReadableError", "Another program may be using it"),
         ("NotAllowedError", "closed without an answer"),
     ):
         page.evaluate("(error) => { window.fails = error; }", error)
         page.click(f"{ROOT} [data-camera=start]")
-        expect(words).to_contain_text(said)
+        expect(words).to_contain_text(reason)
     page.keyboard.press("Escape")
     expect(page.locator(ROOT)).to_have_attribute("data-state", "off")
     expect(page.get_by_role("button", name="Use the camera")).to_be_focused()
@@ -153,14 +153,14 @@ def test_what_the_browser_says_no_to_has_words_and_a_way_on(shipped, new_page, i
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     clean(page)
     # a label that stays is read out; what flickers is not
-    said = page.locator(f"{ROOT} > .visually-hidden")
+    live_region = page.locator(f"{ROOT} > .visually-hidden")
     page.route("**/api/v1/frame", lambda route: route.fulfill(json=still("Bag")))
-    expect(said).to_have_text("Bag, 80 %")
+    expect(live_region).to_have_text("Bag, 80 %")
     turns = itertools.cycle(("Bag", "Coat"))
     page.unroute("**/api/v1/frame")
     page.route("**/api/v1/frame", lambda route: route.fulfill(json=still(next(turns))))
     page.wait_for_timeout(1_500)
-    expect(said).to_have_text("Bag, 80 %")
+    expect(live_region).to_have_text("Bag, 80 %")
     page.unroute("**/api/v1/frame")
     # the server is away: the picture goes on, the words say so, and it comes back by itself
     page.route("**/api/v1/frame", lambda route: route.abort())
