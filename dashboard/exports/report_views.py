@@ -89,7 +89,7 @@ def selected(services: Services, selection: Selection) -> View:
     share = Proportion(len(rows), int(predictions.kept.sum()))
     notes = [REVIEWED] if selection.labels else []
     images = answered(run, selection, rows[:IMAGES_SHOWN])
-    legend = f"{first(images, rows)}, {ORDERS[selection.sort]}: guess and confidence, label, image id."
+    legend = f"{first(images, rows)}, {ORDERS[selection.sort]}: prediction and confidence, label, image id."
     sentence = f"{share} of the split's images are in this view."
     return View(run, selection, chosen(run, selection), sentence, predictions.ids[rows], images, legend, notes)
 
@@ -105,7 +105,7 @@ def compared(services: Services, selection: Selection) -> View:
         words = f"B: {names[other.predicted[row]]} {100 * float(other.confidence[row]):.0f} %"
         images.append(replace(image, more=words))
     sort = {"confident": "furthest apart first", "unsure": "least confident first", "id": "by id"}[selection.sort]
-    legend = f"{first(images, rows)}, {sort}: what A guesses and how surely, label, what B guesses, image id."
+    legend = f"{first(images, rows)}, {sort}: what A predicts and how surely, label, what B predicts, image id."
     buckets = pair.buckets()
     who = [(WHO[name], Proportion(int(n), pair.n)) for name, n in zip(BUCKETS, buckets, strict=True)]
     gaps = comparison.gaps(pair.by_class(Selection(split=pair.split)))

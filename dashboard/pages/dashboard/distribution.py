@@ -1,4 +1,4 @@
-"""Bars are predicted classes (guesses), ticks are truths, right column the gap."""
+"""Bars are predicted classes, ticks are labelled ones (truths), right column the gap."""
 
 from dash import Dash, html
 

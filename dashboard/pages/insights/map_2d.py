@@ -1,4 +1,4 @@
-"""The same images laid flat. Draw around a group to select it."""
+"""The same images laid flat (t-SNE): neighbours stay near. Draw around a group to select it."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every image as the network sees it (feature space): near means alike. Turn it, rest on a point, click to open."""
+"""Every image as the network sees it (feature space, PCA): near means alike. Turn it, click a point to open it."""
 
 from enum import StrEnum
 from typing import Any

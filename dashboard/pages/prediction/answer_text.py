@@ -127,7 +127,7 @@ def _top(run: RunData, probabilities: np.ndarray) -> list[Any]:
         scaled: np.ndarray | None = prediction_sets.scaled(run, probabilities[None])[0]
     except (Missing, Broken):
         scaled = None
-    head = [html.Td(), html.Th("As trained", scope="col", title="Uncalibrated")]
+    head = [html.Td(), html.Th("Uncalibrated", scope="col", title="As trained")]
     rows = []
     for i in np.argsort(-probabilities, kind="stable")[:3].tolist():
         cells = [
@@ -151,7 +151,7 @@ def _ways(run: RunData, selection: Selection) -> list[Any]:
     except (Missing, Broken) as problem:
         warmth, missing = "", str(problem)
     scalings = [
-        _choice("As trained", selection, on=selection.scaling is None, title="Uncalibrated", scaling=None),
+        _choice("Uncalibrated", selection, on=selection.scaling is None, title="As trained", scaling=None),
         _choice(
             "Calibrated",
             selection,
@@ -168,7 +168,7 @@ def _ways(run: RunData, selection: Selection) -> list[Any]:
             className="way",
         )
         for words, name, buttons in (
-            ("Confidence: uncalibrated, or by temperature scaling", "Probabilities", scalings),
+            ("Confidence: as trained, or by temperature scaling", "Probabilities", scalings),
             ("Set that holds the truth (conformal prediction)", "Level of the prediction set", levels),
         )
     ]
