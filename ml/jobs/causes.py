@@ -18,17 +18,26 @@ LOST = 75  # a trainer's exit status when another attempt owns the job: nothing 
 
 
 def of_exit(
-    kind: str, status: int, printed: str = "", *, stalled: bool = False, killed_for_memory: bool = False
+    kind: str,
+    status: int,
+    printed: str = "",
+    *,
+    stalled: bool = False,
+    killed_for_memory: bool = False,
+    starved: bool = False,
 ) -> tuple[str, str]:
     """State and cause of a job whose process ended without saying how.
 
     kind: of the job; status: as Popen.returncode; printed: what it wrote into its log; stalled: whether it was killed
-    for want of progress; killed_for_memory: whether the kernel has killed for memory while it ran.
+    for want of progress; killed_for_memory: whether the kernel has killed for memory while it ran; starved: whether it
+    was seen at its limit of memory, where libraries crash, hang or fail as they like.
     """
     if kind != "train" and status == 0:
         return "done", ""
     if kind == "data":
         return "failed", "The pictures could not be fetched; the log says what to do."
+    if starved and status not in (0, LOST, *(-one for one in FROM_OUTSIDE if one != 9)):
+        return "failed", OUT_OF_MEMORY
     if stalled:
         return "failed", STALLED
     if status == -9 and killed_for_memory:
@@ -47,7 +56,7 @@ def of_exit(
 def of_error(error: BaseException) -> str:
     """Why a training failed, in one sentence without paths or code."""
     words = str(error)
-    if isinstance(error, MemoryError) or out_of_memory(words) or _at_limit():
+    if isinstance(error, MemoryError) or out_of_memory(words) or at_limit():
         return OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full: free some space, then resume."
@@ -71,10 +80,13 @@ def out_of_memory(words: str) -> bool:
     return any(sign in words.lower() for sign in NO_MEMORY)
 
 
-def _at_limit() -> bool:
-    """Whether the address space has reached its limit: libraries then fail in any way they like."""
+def at_limit(process: int | str = "self") -> bool:
+    """Whether a process's address space has reached its limit: libraries then fail in any way they like."""
     megabytes = Trainer.read().memory
-    if not megabytes or not Path("/proc/self/status").exists():
+    try:
+        words = Path(f"/proc/{process}/status").read_text().split()
+    except OSError:  # another system, or it is gone
         return False
-    words = Path("/proc/self/status").read_text().split()
+    if not megabytes or "VmPeak:" not in words:
+        return False
     return int(words[words.index("VmPeak:") + 1]) * 1024 > 0.9 * megabytes * 2**20

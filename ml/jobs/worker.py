@@ -26,6 +26,7 @@ from ml.system.database import lock_folder
 from ml.system.paths import ROOT
 
 POLL_SECONDS = 0.2
+STARVED_SECONDS = 20.0  # at its limit of memory before its first batch
 GRACE_SECONDS = 3.0  # between asking a trainer to stop and killing it
 STALL_SECONDS = 1800.0  # alive, but no batch, epoch or stage for so long
 # threads that wait for each other sleep instead of spinning: on a busy machine spinning made training 20 times slower
@@ -47,6 +48,7 @@ class Child:
     moved: float = field(default_factory=time.monotonic)
     beaten: float = 0.0
     stalled: bool = False
+    starved_since: float | None = None  # seen at its limit of memory
 
 
 class Worker:
@@ -136,7 +138,12 @@ class Worker:
         log = self.table.log(child.job)
         printed = log.read_text(errors="replace") if log.is_file() else ""
         state, cause = causes.of_exit(
-            child.job.kind, status, printed, stalled=child.stalled, killed_for_memory=oom_kills() > child.oom_kills
+            child.job.kind,
+            status,
+            printed,
+            stalled=child.stalled,
+            killed_for_memory=oom_kills() > child.oom_kills,
+            starved=child.starved_since is not None,
         )
         with contextlib.suppress(Lost):
             conclude(self.table, row, state, cause, again=self._again())
@@ -157,6 +164,12 @@ class Worker:
         if progress != child.progress:
             child.progress, child.moved = progress, now
         child.stalled = now - child.moved > self.stall
+        if row.kind == "train" and child.starved_since is None and causes.at_limit(child.process.pid):
+            child.starved_since = now
+        begun = row.batch or row.epoch
+        if child.starved_since is not None and not begun and now - child.starved_since > STARVED_SECONDS:
+            kill(child.process)  # OpenBLAS asks for its buffers for ever where there is no room for them
+            return
         if not row.cancel and not child.stalled:
             return
         child.stop_requested_at = child.stop_requested_at or now

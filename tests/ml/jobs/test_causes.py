@@ -60,3 +60,13 @@ def test_other_kinds_and_stalls():
     assert of_exit("data", 1)[0] == "failed"
     assert of_exit("evaluate", 0) == ("done", "")
     assert of_exit("train", -9, stalled=True)[0] == "failed"
+
+
+@pytest.mark.parametrize("status", [-6, -11, -7, -9, 1])
+def test_however_a_process_ends_at_its_limit_of_memory_memory_is_the_cause(status):
+    assert of_exit("train", status, starved=True) == ("failed", OUT_OF_MEMORY)
+
+
+def test_who_was_stopped_at_the_limit_was_stopped():
+    assert of_exit("train", -15, starved=True)[0] == "interrupted"
+    assert of_exit("train", LOST, starved=True)[0] == "interrupted"

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 from sqlalchemy.exc import OperationalError
 
@@ -97,3 +98,26 @@ def test_an_evaluation_says_how_far_it_is_and_can_be_cancelled(tmp_path, monkeyp
         assert not own._children
     finally:
         process.kill()
+
+
+def test_a_trainer_that_hangs_at_its_limit_of_memory_is_ended_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.delenv("FASHION_DB", raising=False)
+    monkeypatch.setattr(worker, "STARVED_SECONDS", 0.1)
+    monkeypatch.setattr(worker.causes, "at_limit", lambda process: isinstance(process, int))
+    table, own = JobTable(tmp_path), Worker(tmp_path)
+    table.submit({}, "starved", epochs=1)
+    job = table.claim()
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    own._children[job.id] = Child(job, process, 0)
+    try:
+        until = time.monotonic() + 20
+        while own._children:
+            assert time.monotonic() < until
+            own._look(own._children[job.id])
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.communicate()
+    ended = table.get(job.id)
+    assert ended.state == "failed"
+    assert ended.cause.startswith("Out of memory")
