@@ -77,9 +77,9 @@ class RunFilters(RunReaders):
         if selection.ids and "ids" not in without:
             keep &= np.isin(predictions.ids, selection.ids)
         if selection.lasso and "lasso" not in without:
-            points = self.plane(selection.split, selection.lasso.plot)
             import shapely  # 3 MB that only a lasso needs
 
+            points = self.plane(selection.split, selection.lasso.plot)
             outline = shapely.make_valid(shapely.Polygon(selection.lasso.vertices))
             shapely.prepare(outline)
             keep &= shapely.contains_xy(outline, points[:, 0], points[:, 1])

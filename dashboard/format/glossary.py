@@ -322,16 +322,16 @@ def linked(text: str) -> list[tuple[str, Term | None]]:
         spelled = "|".join(re.escape(one) for one in sorted((term.word, *term.also), key=len, reverse=True))
         match = re.search(rf"(?<![\w-])(?:{spelled})s?(?![\w-])", text, re.IGNORECASE)
         if match:
-            places.append((match.start(), -match.end(), term))
+            places.append((match.start(), match.end(), term))
     pieces: list[tuple[str, Term | None]] = []
-    end = 0
-    for start, minus, term in sorted(places, key=lambda one: one[:2]):
-        if start < end:  # part of a longer term
+    done = 0
+    for start, end, term in sorted(places, key=lambda one: (one[0], -one[1])):
+        if start < done:  # part of a longer term
             continue
-        pieces += [(text[end:start], None)] if start > end else []
-        pieces.append((text[start:-minus], term))
-        end = -minus
-    return [*pieces, (text[end:], None)] if end < len(text) else pieces
+        pieces += [(text[done:start], None)] if start > done else []
+        pieces.append((text[start:end], term))
+        done = end
+    return [*pieces, (text[done:], None)] if done < len(text) else pieces
 
 
 def page() -> str:

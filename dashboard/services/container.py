@@ -43,6 +43,7 @@ class Services:
         self.explainer = Explainer(networks)
         self.attacker = Attacker(networks)
         self.ood = OodDetector(networks)
+        self.settled = False  # whether memory was tidied after torch was loaded
 
     @property
     def registry(self) -> RunRegistry:
@@ -63,6 +64,8 @@ class Services:
             self.explainer.explain(run_id, blank, 0)
             self.ood.familiarity(run_id, blank)
             self.ood.near_duplicate(run_id, blank)
-            memory.settle()
+            if not self.settled:  # torch was loaded just now
+                self.settled = True
+                memory.settle()
         except (Missing, Broken, NoExplanation):
             return  # the page says so when it asks

@@ -30,13 +30,13 @@ def of_exit(
 
     kind: of the job; status: as Popen.returncode; printed: what it wrote into its log; stalled: whether it was killed
     for want of progress; killed_for_memory: whether the kernel has killed for memory while it ran; starved: whether it
-    was seen at its limit of memory, where libraries crash, hang or fail as they like.
+    died at its limit of memory, where libraries crash, hang or fail as they like.
     """
     if kind != "train" and status == 0:
         return "done", ""
     if kind == "data":
         return "failed", "The pictures could not be fetched; the log says what to do."
-    if starved and status not in (0, LOST, *(-one for one in FROM_OUTSIDE if one != 9)):
+    if starved and status not in (0, LOST):
         return "failed", OUT_OF_MEMORY
     if stalled:
         return "failed", STALLED
@@ -83,10 +83,10 @@ def out_of_memory(words: str) -> bool:
 def at_limit(process: int | str = "self") -> bool:
     """Whether a process's address space has reached its limit: libraries then fail in any way they like."""
     megabytes = Trainer.read().memory
+    if not megabytes:
+        return False
     try:
         words = Path(f"/proc/{process}/status").read_text().split()
     except OSError:  # another system, or it is gone
         return False
-    if not megabytes or "VmPeak:" not in words:
-        return False
-    return int(words[words.index("VmPeak:") + 1]) * 1024 > 0.9 * megabytes * 2**20
+    return "VmPeak:" in words and int(words[words.index("VmPeak:") + 1]) * 1024 > 0.9 * megabytes * 2**20

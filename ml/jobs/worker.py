@@ -49,6 +49,7 @@ class Child:
     beaten: float = 0.0
     stalled: bool = False
     starved_since: float | None = None  # seen at its limit of memory
+    starved: bool = False  # killed for hanging there
 
 
 class Worker:
@@ -143,7 +144,8 @@ class Worker:
             printed,
             stalled=child.stalled,
             killed_for_memory=oom_kills() > child.oom_kills,
-            starved=child.starved_since is not None,
+            # a signal from outside is a person's, or ours for this
+            starved=child.starved or (child.starved_since is not None and -status not in causes.FROM_OUTSIDE),
         )
         with contextlib.suppress(Lost):
             conclude(self.table, row, state, cause, again=self._again())
@@ -168,6 +170,7 @@ class Worker:
             child.starved_since = now
         begun = row.batch or row.epoch
         if child.starved_since is not None and not begun and now - child.starved_since > STARVED_SECONDS:
+            child.starved = True
             kill(child.process)  # OpenBLAS asks for its buffers for ever where there is no room for them
             return
         if not row.cancel and not child.stalled:

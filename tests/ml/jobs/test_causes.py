@@ -68,5 +68,5 @@ def test_however_a_process_ends_at_its_limit_of_memory_memory_is_the_cause(statu
 
 
 def test_who_was_stopped_at_the_limit_was_stopped():
-    assert of_exit("train", -15, starved=True)[0] == "interrupted"
     assert of_exit("train", LOST, starved=True)[0] == "interrupted"
+    assert of_exit("train", 0, starved=True)[1] != OUT_OF_MEMORY
