@@ -121,6 +121,7 @@ def test_a_frame_is_answered_and_leaves_nothing(app, client, home):
     wall[24:84, 220:280] = 220
     buffer = io.BytesIO()
     Image.fromarray(wall).save(buffer, "JPEG", quality=90)
+    client.get("/api/v1/runs", base_url="http://127.0.0.1")  # whoever asks first opens the database
     files = sorted(home.rglob("*"))
     body = framed(client, buffer.getvalue(), overlay="1").get_json()
     assert body["run"] == "toy"
