@@ -146,17 +146,25 @@ def app(home: Path, no_artifacts: Path):
 
 @contextlib.contextmanager
 def served(app) -> Iterator[str]:
-    """The address of the app behind the real server, on a free port of this machine, for as long as it is needed."""
+    """The address of the app behind the real server, on a port of this machine, for as long as it is needed.
+
+    Ports are used again, so that to the browser it is the address it knows, whose scripts it has compiled.
+    """
     from dashboard.web import server as serve
 
     server = serve.warm(app)
-    web = serve.listen(server, serve.take("127.0.0.1", 0))
+    web = serve.listen(server, serve.take("127.0.0.1", free_ports.pop() if free_ports else 0))
     end = serve.Stop()
     thread = threading.Thread(target=serve.until, args=(web, end), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{web.effective_port}"
     end.set()
     thread.join(15)
+    free_ports.append(web.effective_port)
+
+
+free_ports: list[int] = []
+"""Where apps of this process were served before; the last is the next."""
 
 
 @pytest.fixture
@@ -200,6 +208,9 @@ def chromium() -> str | None:
 
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--enable-unsafe-swiftshader"]
+WINDOW = {"width": 1440, "height": 900}
+# Tabs of one site in one process, which keeps what it has compiled: half of what a page costs here.
+SHARED_PROCESS = "--process-per-site"
 
 
 @pytest.fixture(scope="session")
@@ -210,50 +221,73 @@ def browser():
     expect.set_options(timeout=20_000)  # CI machines are busy
     with sync_playwright() as playwright:
         try:
-            launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+            launched = playwright.chromium.launch(executable_path=chromium(), args=[*CHROMIUM_FLAGS, SHARED_PROCESS])
         except Error as error:
             pytest.fail(f"No browser: apt-get install chromium, or playwright install chromium.\n{error.message[:300]}")
         yield launched
         launched.close()
 
 
-@pytest.fixture
-def new_page(browser, serving, request: pytest.FixtureRequest) -> Iterator[Callable]:
-    """new_page(**context options) → a page in a fresh browser context.
+@pytest.fixture(scope="session")
+def tabs(browser):
+    """One browser context for the `page` of every test, and a tab in it that keeps the site's process alive."""
+    context = browser.new_context(viewport=WINDOW)
+    keeper = context.new_page()
+    keeper.route("**/*", lambda route: route.fulfill(body="kept"))
+    keeper.goto("http://127.0.0.1/")  # a site is a host, whatever the port
+    yield context
+    context.close()
 
-    Console errors, uncaught exceptions, failed requests and answers of 400 and above fail the test, unless
-    `@pytest.mark.allow_problems("pattern", …)` expects them. page.wait_for_function(IDLE) waits for Dash.
-    Servers end after pages (`serving`): what a page still asks meets an answer.
+
+@pytest.fixture
+def heard(request: pytest.FixtureRequest) -> Iterator[Callable]:
+    """heard(page): console errors, uncaught exceptions, failed requests and answers of 400 and above fail the test.
+
+    Unless `@pytest.mark.allow_problems("pattern", …)` expects them.
     """
     marker = request.node.get_closest_marker("allow_problems")
     allowed = [re.compile(pattern) for pattern in (marker.args if marker else ())]
     problems: list[str] = []
-    contexts = []
 
     def hear(problem: str) -> None:
         if not any(pattern.search(problem) for pattern in allowed):
             problems.append(problem)
 
-    def open_page(**options):
-        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        page = context.new_page()
+    def listen(page):
+        page.set_default_timeout(20_000)
         page.on("console", lambda message: hear(f"console: {message.text}") if message.type == "error" else None)
         page.on("pageerror", lambda error: hear(f"exception: {error}"))
         page.on("response", lambda answer: hear(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    yield listen
     assert not problems, "\n".join(problems)
 
 
 @pytest.fixture
-def page(new_page):
-    """A page of 1440 × 900 in a fresh context; see new_page."""
-    return new_page()
+def new_page(browser, serving, heard) -> Iterator[Callable]:
+    """new_page(**context options) → a page in a fresh browser context: another person's, or a telephone's.
+
+    Servers end after pages (`serving`): what a page still asks meets an answer.
+    """
+    contexts = []
+
+    def open_page(**options):
+        contexts.append(browser.new_context(**{"viewport": WINDOW, **options}))
+        return heard(contexts[-1].new_page())
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(tabs, serving, heard):
+    """A page of 1440 × 900 without cookies, at rest (IDLE) once page.wait_for_function(idle) returns; see `heard`."""
+    yield heard(tabs.new_page())
+    for tab in tabs.pages[1:]:  # the first keeps the process
+        tab.close()
+    tabs.clear_cookies()
 
 
 @pytest.fixture

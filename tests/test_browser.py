@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from dashboard.data.store import Store
+from tests.accessibility import SERIOUS, violations
 from tests.charts import rest_on
 from tests.conftest import COLOUR, COLOUR_RUN
 
@@ -20,7 +20,6 @@ PAGES = [
     "/", "/insights", "/prediction", "/training", "/comparison", "/slices", "/review", "/robustness", "/feedback",
     "/monitoring",
 ]  # fmt: skip
-LEVELS = ("serious", "critical")
 
 
 def opened(page: Page, address: str, idle: str) -> Page:
@@ -258,19 +257,13 @@ def test_what_is_no_picture_is_refused_in_words(shipped, page, idle, tmp_path, n
     expect(page.locator("#prediction-error")).to_contain_text("PNG")
 
 
-def broken_rules(page: Page) -> list:
-    """What axe finds serious or critical."""
-    found = [v for v in Axe().run(page).response["violations"] if v["impact"] in LEVELS]
-    return [(v["id"], [n["target"] for n in v["nodes"]][:4]) for v in found]
-
-
 # Insights has a test of its own on fewer points: in software its 3D chart takes seconds to draw again
 @pytest.mark.parametrize("path", [*(path for path in PAGES if path != "/insights"), "/?sample=0"])
 def test_pages_fit_every_width_and_axe_finds_nothing_serious(shipped, page, idle, path):
     """One load a page: widths and themes change under it, as they do on a desk and in a hand."""
     opened(page, f"{shipped}{path}", idle)
     page.wait_for_timeout(1_000)
-    assert broken_rules(page) == []
+    assert violations(page, SERIOUS) == []
     for width in (1024, 768, 390, 320):
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_timeout(300)
@@ -281,7 +274,7 @@ def test_pages_fit_every_width_and_axe_finds_nothing_serious(shipped, page, idle
     page.wait_for_function(idle)
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_timeout(500)
-    assert broken_rules(page) == []
+    assert violations(page, SERIOUS) == []
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
@@ -289,7 +282,7 @@ def test_pages_fit_every_width_and_axe_finds_nothing_serious(shipped, page, idle
 def test_an_address_that_leads_nowhere_is_readable(shipped, new_page, mode):
     page = new_page(color_scheme=mode)
     page.goto(f"{shipped}/nowhere")
-    assert broken_rules(page) == []
+    assert violations(page, SERIOUS) == []
 
 
 def test_the_theme_is_the_systems_until_it_is_chosen_and_then_remembered(shipped, page, new_page, idle):

@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from dash import html
 from playwright.sync_api import Page, expect
 
 from dashboard.components import help_line
 from dashboard.format import glossary
 from dashboard.pages import PAGES
+from tests.accessibility import SERIOUS, violations
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,6 @@ def test_the_page_reads_in_both_themes(shipped, new_page, mode):
     expect(page.locator("#recall")).to_be_in_viewport()
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    assert [v["id"] for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")] == []
+    assert violations(page, SERIOUS) == []
     page.get_by_role("link", name="Back to the app").click()
     expect(page).to_have_url(f"{shipped}/")

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.accessibility import violations
 from tests.conftest import CHROMIUM_FLAGS, chromium
 from tests.promises import FULL, promised
 
@@ -45,6 +45,12 @@ def browser(browser):
     launched.close()
 
 
+@pytest.fixture
+def page(new_page):
+    """In that Chromium."""
+    return new_page()
+
+
 def opened(page, address, idle, path="/prediction"):
     page.goto(f"{address}{path}")
     page.wait_for_function(idle)
@@ -58,8 +64,7 @@ def live(page):
 
 
 def clean(page):
-    violations = Axe().run(page).response["violations"]
-    assert not violations, [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in violations]
+    assert violations(page) == []
 
 
 def still(label):

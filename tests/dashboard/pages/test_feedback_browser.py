@@ -1,13 +1,13 @@
 """Feedback and monitoring as people see them: from an answer to the inbox, and to a chart."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
 from dashboard.services.jobs import Jobs
 from ml.system import atomic, database
+from tests.accessibility import violations
 from tests.feedback import data_url, picture
 
 
@@ -25,8 +25,7 @@ def give(page, seed):
 
 def clean(page):
     page.wait_for_function("() => document.getAnimations().every((one) => one.playState !== 'running')")  # new colours
-    violations = Axe().run(page).response["violations"]
-    assert not violations, [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in violations]
+    assert violations(page) == []
 
 
 def fits(page):

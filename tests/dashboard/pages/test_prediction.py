@@ -36,6 +36,7 @@ from dashboard.services.networks import Networks
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
 from ml.images.preparation_variants import Agreement, Variant
+from tests.accessibility import SERIOUS, violations
 
 
 @pytest.fixture
@@ -768,14 +769,11 @@ def test_a_sample_is_a_permalink(page, live_server, run, idle):
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible_and_fits_a_phone(new_page, live_server, idle, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
     page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
     for address in ("/prediction", "/prediction?sample=3"):
         page.goto(live_server + address)
         page.wait_for_selector("#prediction-upload")
         page.wait_for_timeout(300)
         page.wait_for_function(idle)
-        violations = Axe().run(page).response["violations"]
-        assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
+        assert violations(page, SERIOUS) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

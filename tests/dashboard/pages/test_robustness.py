@@ -7,7 +7,6 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from dashboard.analysis import robustness
@@ -24,6 +23,7 @@ from ml.artifacts.writer import add_nouns
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, EPSILONS, LADDER
 from ml.stats.intervals import wilson
 from ml.stats.paired import newcombe
+from tests.accessibility import SERIOUS, violations
 from tests.callbacks import fired_in_process
 from tests.dashboard.pages.test_slices import text
 
@@ -553,6 +553,5 @@ def test_from_a_cell_to_an_image_under_attack(home, app, serving, page, idle):
         if mode == "dark":
             page.evaluate("() => document.getElementById('app-theme-button').click()")
         page.wait_for_function(idle)
-        serious = [v["id"] for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
-        assert serious == [], mode
+        assert violations(page, SERIOUS) == [], mode
         assert page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"), mode

@@ -4,10 +4,10 @@ import json
 import shutil
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from dashboard.shell import create_app
+from tests.accessibility import SERIOUS, violations
 
 pytestmark = pytest.mark.browser
 
@@ -167,7 +167,6 @@ def test_the_table_and_the_drawer_can_be_used_by_everybody(address, new_page, id
         expect(row(page, "second")).to_contain_text("keep")
         page.click("#training-run-card-button")
         expect(page.locator("#training-run-card table").first).to_be_visible()
-        violations = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
-        assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in violations] == []
+        assert violations(page, SERIOUS) == []
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
         page.context.close()

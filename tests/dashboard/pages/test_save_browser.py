@@ -3,9 +3,10 @@
 import csv
 import io
 
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
+
+from tests.accessibility import SERIOUS, violations
 
 
 def saved(page, card, kind):
@@ -60,4 +61,4 @@ def test_a_view_is_saved_as_its_rows_and_as_a_report(live_server, page, new_page
     assert alone.locator(".tiles img").evaluate_all("all => all.length && all.every(one => one.naturalWidth > 0)")
     alone.set_viewport_size({"width": 390, "height": 844})
     assert alone.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert [v["id"] for v in Axe().run(alone).response["violations"] if v["impact"] in ("serious", "critical")] == []
+    assert violations(alone, SERIOUS) == []

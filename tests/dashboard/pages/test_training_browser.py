@@ -8,6 +8,8 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
+from tests.accessibility import SERIOUS, violations
+
 pytestmark = pytest.mark.browser
 
 
@@ -39,15 +41,6 @@ def kill_trainer(table):
         assert time.monotonic() < until
         time.sleep(0.1)
     psutil.Process(pid).kill()
-
-
-def violations(page):
-    from axe_playwright_python.sync_playwright import Axe
-
-    problems = Axe().run(page).response["violations"]
-    return [
-        (v["id"], [n["target"] for n in v["nodes"]][:3]) for v in problems if v["impact"] in ("serious", "critical")
-    ]
 
 
 def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
@@ -91,7 +84,7 @@ def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
             page.click("#app-theme-button")
             page.wait_for_selector("html[data-bs-theme=dark]")
         page.wait_for_function(idle)
-        assert violations(page) == []
+        assert violations(page, SERIOUS) == []
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     other.reload()

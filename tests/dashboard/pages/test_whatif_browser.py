@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
 from ml.images import edits
+from tests.accessibility import violations
 from tests.feedback import data_url, picture
 from tests.promises import promised
 
@@ -34,8 +34,7 @@ BARS = """() => [...document.querySelectorAll('#prediction-whatif-bars tr')].map
 
 
 def clean(page):
-    violations = Axe().run(page, context=CARD).response["violations"]
-    assert not violations, [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in violations]
+    assert violations(page, context=CARD) == []
 
 
 def pixels(url):

@@ -3,10 +3,10 @@
 import re
 
 import numpy as np
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from dashboard.state.selection import Selection
+from tests.accessibility import SERIOUS, violations
 from tests.charts import rest_on
 
 COUNT, SLIDER = "#selection-count", "#dashboard-confidence-slider"
@@ -63,8 +63,7 @@ def test_a_threshold_moves_everything_and_is_one_step_back(shipped, page, idle, 
     expect(page.get_by_role("button", name="Remove scaled confidence")).to_be_visible()
     page.wait_for_function(idle)
     assert int(page.locator(COUNT).inner_text()) == expected(run, page)
-    found = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
-    assert [(v["id"], [n["target"] for n in v["nodes"]][:4]) for v in found] == []
+    assert violations(page, SERIOUS) == []
 
 
 def test_a_second_cell_is_held_against_the_first(shipped, page, idle, run):
