@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 WAKE_SECONDS = 3.0  # between two attempts to start a worker; twice as long after each that was in vain
 WAKE_LONGEST = 60.0
+SILENT_SECONDS = 10.0  # a trainer that has not beaten for so long is stopped, or waits for its disk
+STANDSTILL_SECONDS = 25.0  # it beats, but has done no batch for so long
 LOADING_SECONDS = 60.0  # a worker that lives may take so long to put its name down
 READ_ONLY = "This server shows runs and trains none (it was started with --read-only)."
 NO_BROKER = (
@@ -47,6 +49,7 @@ class JobDatabase:
         self._opened: JobTable | None = None
         self._lock = threading.Lock()
         self._watch = Watch()
+        self._silence, self._standstill = Watch(SILENT_SECONDS), Watch(STANDSTILL_SECONDS)
         self._woken, self._pause = -WAKE_LONGEST, 0.0
         self._loading: subprocess.Popen | None = None  # the worker that was started last
 
