@@ -16,9 +16,7 @@ def test_a_stuck_process_of_this_machine_is_ended_with_its_job(table):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stuck:
         table.own(job, stuck.pid)
         watch, began = Watch(seconds=0.2), time.monotonic()
-        while not (
-            ended := reap(table, watch, patience=0.2)
-        ):  # one that looks too seldom, on a busy machine, begins anew
+        while not (ended := reap(table, watch, patience=0.2)):  # who looks too seldom, on a busy machine, begins anew
             assert time.monotonic() < began + 20
             time.sleep(0.05)
         assert time.monotonic() >= began + 0.2
