@@ -12,6 +12,7 @@ from dash.exceptions import PreventUpdate
 from dashboard.components import panel_states, plain
 from ml.artifacts.reader import Broken, Missing
 from ml.images.decoding import Refusal
+from ml.system import disk
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,9 @@ def panel_callback(
                 return (panel_states.error(str(problem)), *shown)
             except Refusal as refusal:  # of a picture that the browser sent back, or did not
                 return (panel_states.error(str(refusal)), *still)
-            except Exception:
+            except Exception as problem:
+                if disk.full(problem):
+                    return (panel_states.error(disk.NOW), *still)
                 number = secrets.token_hex(4)
                 log.exception("panel %s failed, error %s", face, number)
                 return (

@@ -33,8 +33,9 @@ from dashboard.records.feedback_tables import (
     secret_table,
 )
 from dashboard.records.feedback_tables import feedback_table as _feedback
-from dashboard.records.rows import Declined, Opener, ReadOnly, Rows
+from dashboard.records.rows import Declined, Full, Opener, ReadOnly, Rows
 from dashboard.state.vocabulary import STATES
+from ml.system import disk
 
 OWNER = "feedback"
 KEY_PATTERN = re.compile(r"^[0-9a-f]{32}$")  # idempotency keys, clients and names of pictures
@@ -143,7 +144,9 @@ class Feedback(Rows):
         except OSError as error:
             log.warning("feedback pictures cannot be written: %s", error)
             self._discard([name])
-            raise Declined("The picture cannot be kept: the disk is full or read-only.") from error
+            if disk.full(error):
+                raise Full from error
+            raise Declined("The picture cannot be kept: the app's data folder cannot be written to.") from error
         row: dict[str, Any] = {
             "key": key, "run": run, "dataset": dataset, "said": said, "confidence": confidence, "right": said == label,
             "label": label, "note": note, "at": time.time(), "client": client, "state": "new", "picture": name,
@@ -154,7 +157,7 @@ class Feedback(Rows):
             with self._turn, self.writing() as connection:
                 twin = connection.execute(select(*COLUMNS).where(_feedback.c.key == key)).mappings().first()
                 if twin is None:
-                    self._room(connection, client, address, row["bytes"])
+                    _room(self, connection, client, address, row["bytes"])
                     made = connection.execute(insert(_feedback).values(row).returning(*COLUMNS)).mappings().one()
         except Declined as declined:
             if declined.__cause__ is None:  # a commit that failed may have come through: `sweep` will know
@@ -164,23 +167,6 @@ class Feedback(Rows):
             self._discard([name])
             return Item(**twin), False
         return Item(**made), True
-
-    def _room(self, connection: Connection, client: str, address: str, more: int) -> None:
-        """Raise Declined where the caps are reached. What was deleted takes no place."""
-        here = _feedback.c.deleted == 0
-        total = select(func.count(), func.coalesce(func.sum(_feedback.c.bytes), 0)).where(here)
-        n, used = connection.execute(total).one()
-        if n >= self.total_cap or used + more > BYTES_CAP:
-            raise Declined(
-                NO_ROOM.format(f"{self.total_cap:,}" if n >= self.total_cap else f"{BYTES_CAP // 10**6:,} MB")
-            )
-        mine = connection.scalar(select(func.count()).where(here, _feedback.c.client == client))
-        if (mine or 0) >= self.client_cap:
-            raise Declined(ENOUGH.format(f"{self.client_cap:,}"))
-        if address:
-            n, used = connection.execute(total.where(_feedback.c.address == address)).one()
-            if n >= self.address_cap or used + more > BYTES_CAP // SHARE:
-                raise Declined(CROWDED)
 
     # ---- look
 
@@ -328,3 +314,19 @@ def _where(chosen: Filter) -> list[Any]:
         matches = [column.icontains(chosen.text, autoescape=True) for column in sought]
         wanted.append(matches[0] | matches[1] | matches[2] | matches[3])
     return wanted
+
+
+def _room(kept: Feedback, connection: Connection, client: str, address: str, more: int) -> None:
+    """Raise Declined where the caps are reached. What was deleted takes no place."""
+    here = _feedback.c.deleted == 0
+    total = select(func.count(), func.coalesce(func.sum(_feedback.c.bytes), 0)).where(here)
+    n, used = connection.execute(total).one()
+    if n >= kept.total_cap or used + more > BYTES_CAP:
+        raise Declined(NO_ROOM.format(f"{kept.total_cap:,}" if n >= kept.total_cap else f"{BYTES_CAP // 10**6:,} MB"))
+    mine = connection.scalar(select(func.count()).where(here, _feedback.c.client == client))
+    if (mine or 0) >= kept.client_cap:
+        raise Declined(ENOUGH.format(f"{kept.client_cap:,}"))
+    if address:
+        n, used = connection.execute(total.where(_feedback.c.address == address)).one()
+        if n >= kept.address_cap or used + more > BYTES_CAP // SHARE:
+            raise Declined(CROWDED)

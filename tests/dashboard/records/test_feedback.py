@@ -17,7 +17,7 @@ from dashboard.records.feedback import (
     Filter,
 )
 from dashboard.records.feedback_tables import feedback_table as _feedback
-from dashboard.records.rows import READ_ONLY, Declined
+from dashboard.records.rows import READ_ONLY, Declined, Full
 from dashboard.services.jobs import Jobs
 from ml.system import atomic, database
 
@@ -211,7 +211,7 @@ def test_read_only_and_a_full_disk_say_so(jobs):
     def full(file, content):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(Declined, match="disk is full"):
+    with pytest.raises(Full, match="disk is full"):
         say(Feedback(database.opener(jobs.home), jobs.home / "feedback", full))
     assert Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write).listing() == []
 
