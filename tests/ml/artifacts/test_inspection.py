@@ -2,8 +2,8 @@
 
 import json
 import os
-import resource
 import socket
+import sys
 import threading
 import time
 import zipfile
@@ -19,8 +19,8 @@ from ml.artifacts.reader import Broken, Library
 from ml.artifacts.writer import sha256, write_arrays
 from tests.faults.test_registry import change, copy_run
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and sockets of POSIX")
 SECONDS = 2.0
-ENTRY = {"sha256": "0" * 64}
 
 
 def put_table(folder, table, noun="predictions"):
@@ -133,6 +133,8 @@ def listed(home, no_artifacts):
         damage(copy_run(home, name))
     for name in NAMES:
         (home / "runs" / name).mkdir()
+    import resource
+
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     entries = {entry.folder.name: entry for entry in Library(no_artifacts, home).runs()}
     took = time.monotonic() - start
@@ -153,6 +155,17 @@ def test_names_that_no_run_has_can_be_shown_and_sent(listed):
     shown = [entry.run_id for entry in listed[0].values() if entry.folder.name in NAMES]
     assert len(shown) == len(NAMES)
     assert all(len(name) <= 64 and name.isprintable() and name.encode() for name in shown)
+
+
+def test_a_file_that_may_not_be_read_says_so(home, no_artifacts, monkeypatch):
+    """As root, who runs this in a container, everything may be read."""
+
+    def denied(path, most=None):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(inspection, "content", denied)
+    (entry,) = Library(no_artifacts, home).runs()
+    assert entry.reason == "its manifest.json may not be read by this program"
 
 
 def test_nothing_waits_for_a_pipe(home, no_artifacts):
