@@ -1,5 +1,6 @@
 """The frame every page stands in: the Dash object, navigation, run picker, theme, sample drawer."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         update_title="",
         assets_folder=str(ASSETS),
         assets_ignore=CHARTS.replace(".", r"\."),  # fetched beside the rest, read when the first chart is there
-        on_error=errors.on_error,
+        on_error=functools.partial(errors.on_error, known=statuses.known),
         add_log_handler=False,
         background_callback_manager=jobs.manager,
         # or every page load would carry all pages, 330 KB, for the browser to hold callbacks against; a test does

@@ -9,6 +9,7 @@ from ml.artifacts.reader import Broken, Missing
 from ml.commands import artifacts, card, data, demo, evaluate, export, import_run, predict, report, train, work
 from ml.data.fashion_mnist import DataMissing
 from ml.models import NotInstalled, WeightsMissing
+from ml.system import disk
 from ml.system.content_addressed import Gone
 
 VERBS = (data, train, work, evaluate, artifacts, predict, report, card, export, import_run, demo)
@@ -30,6 +31,11 @@ def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Ma
         words = error.args[0] if error.args else error
         hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
         print(f"{words}{hint}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if not disk.full(error):
+            raise
+        print(f"{disk.FULL}: free some space, then try again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last finished epoch", file=sys.stderr)

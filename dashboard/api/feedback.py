@@ -19,6 +19,7 @@ from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.services.feedback import STRANGE
 from dashboard.state.vocabulary import STATES
+from dashboard.web import rate_limits
 from dashboard.web.errors import RequestError
 
 PATH = "/api/v1/feedback"
@@ -124,15 +125,17 @@ def register(server: Flask, services: Services) -> None:
 
     @server.post(f"{PATH}/judge")
     def judge_feedback() -> Response:
-        return changed(services, Judge, lambda fields: services.feedback.judge(fields.numbers, fields.state))
+        return changed(
+            services, Judge, lambda fields: services.feedback.judge(fields.numbers, fields.state, who(services))
+        )
 
     @server.post(f"{PATH}/delete")
     def delete_feedback() -> Response:
-        return changed(services, Numbers, lambda fields: services.feedback.remove(fields.numbers))
+        return changed(services, Numbers, lambda fields: services.feedback.remove(fields.numbers, who(services)))
 
     @server.post(f"{PATH}/restore")
     def restore_feedback() -> Response:
-        return changed(services, Numbers, lambda fields: services.feedback.restore(fields.numbers))
+        return changed(services, Numbers, lambda fields: services.feedback.restore(fields.numbers, who(services)))
 
     @server.get("/feedback/pictures/<name>.png")
     def feedback_picture(name: str) -> Response:
@@ -145,6 +148,11 @@ def register(server: Flask, services: Services) -> None:
     @server.get("/export/feedback.csv")
     def export_feedback() -> Response:
         return attached(as_csv(*table(chosen(services))), "feedback.csv")
+
+    @server.get("/export/feedback-log.csv")
+    def export_feedback_log() -> Response:
+        readable(services)
+        return attached(as_csv(*log_table(services)), "feedback-log.csv")
 
     @server.get("/export/feedback.zip")
     def export_archive() -> Response:
@@ -163,7 +171,7 @@ def give(services: Services) -> Response:
     item, new = feedback.give(
         services, client, key=fields.key, run=fields.run, prediction=fields.prediction, said=fields.said,
         confidence=fields.confidence, image=fields.image, label=fields.label, sent=fields.sent or "",
-        origin=fields.origin or "", note=fields.note or "",
+        origin=fields.origin or "", note=fields.note or "", address=address(services),
     )  # fmt: skip
     response = kept(Kept(number=item.number, label=item.label, right=item.right), 201 if new else 200)
     if client != known:
@@ -171,6 +179,20 @@ def give(services: Services) -> Response:
             COOKIE, client, max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", secure=request.is_secure
         )
     return response
+
+
+def address(services: Services) -> str:
+    """What stands for the address of whoever sent the current request; it cannot be turned back into one."""
+    return services.feedback.signature("address", rate_limits.client())
+
+
+def who(services: Services) -> str:
+    """Who sent the current request, as far as it says: a name beside the password, and what tells visitors apart."""
+    given, known = request.authorization, request.cookies.get(COOKIE, "")
+    mark = known if KEY_PATTERN.fullmatch(known) else address(services)
+    visitor = f"visitor {mark[:6]}" if mark else "somebody"
+    name = " ".join((given.username or "").split())[:40] if given is not None and given.type == "basic" else ""
+    return f"{name}, {visitor}" if name and name.isprintable() else visitor
 
 
 def changed(services: Services, model: type[Model], change: Callable[[Model], int]) -> Response:
@@ -215,13 +237,26 @@ def table(items: Sequence[Item]) -> tuple[list[str], list[list]]:
     rows: list[list] = []
     for one in items:
         who = clients.setdefault(one.client, len(clients) + 1)
-        when = datetime.fromtimestamp(one.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        when = moment(one.at)
         files = [f"pictures/{one.number}.png", f"pictures/{one.number}-sent.png" if one.sent else ""]
         row = [one.number, when, one.run, one.dataset, one.said, f"{one.confidence:.6f}", "yes" if one.right else "no"]
         rows.append(
             [guarded_cell(cell) for cell in [*row, one.label, one.note, one.state, f"client {who}", one.origin, *files]]
         )
     return list(COLUMNS), rows
+
+
+def log_table(services: Services) -> tuple[list[str], list[list]]:
+    """Head and one row for each thing that was done with feedback, newest first."""
+    rows = [
+        [one.number, moment(one.at), one.feedback, one.what, guarded_cell(one.who)] for one in services.feedback.deeds()
+    ]
+    return ["number", "when", "feedback", "what", "who"], rows
+
+
+def moment(at: float) -> str:
+    """2026-11-29T02:10:00Z"""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def archive(services: Services, items: Sequence[Item]) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from dashboard.services.runs import Busy
 from dashboard.web.errors import RequestError
 from ml.artifacts.reader import Broken, Missing
 from ml.images.decoding import Refusal
+from ml.system import disk
 
 # the first that fits; docs/api.md has the same in words
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
@@ -27,7 +28,7 @@ def known(error: Exception) -> RequestError | None:
         return RequestError(409, str(error), error.field, more={"free": error.free})
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), None)
     if status is None:
-        return None
+        return RequestError(503, disk.NOW) if disk.full(error) else None
     words = str(error)
     if isinstance(error, Missing) and error.command:
         words += f" Try: {error.command}"

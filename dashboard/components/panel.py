@@ -11,6 +11,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.components import panel_states, plain
 from ml.artifacts.reader import Broken, Missing
+from ml.images.decoding import Refusal
+from ml.system import disk
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ def panel_callback(
     """app.callback for a panel. face: the id of its slot; arguments: Outputs, then Inputs and States, positional.
 
     The function returns its outputs (a tuple when there are several). Missing becomes the empty face with its command,
-    Broken and anything else the error face with a number that is in the log; the outputs then stay as they were, or
+    Broken and Refusal the error face, anything else that with a number that is in the log; the outputs then stay, or
     are what `without` makes of a Missing or Broken.
     """
     outputs = [argument for argument in arguments if isinstance(argument, Output)]
@@ -52,7 +54,11 @@ def panel_callback(
                 if isinstance(problem, Missing):
                     return (panel_states.empty(str(problem), problem.command), *shown)
                 return (panel_states.error(str(problem)), *shown)
-            except Exception:
+            except Refusal as refusal:  # of a picture that the browser sent back, or did not
+                return (panel_states.error(str(refusal)), *still)
+            except Exception as problem:
+                if disk.full(problem):
+                    return (panel_states.error(disk.NOW), *still)
                 number = secrets.token_hex(4)
                 log.exception("panel %s failed, error %s", face, number)
                 return (

@@ -6,6 +6,7 @@ import pandas as pd
 from dashboard.data.filtering import RunFilters
 from dashboard.state.selection import FILTERS, Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.artifacts.scores import scores
 from ml.stats.metrics import split_metrics
 
 POINTS = 10_000  # that a browser draws without trouble
@@ -22,21 +23,10 @@ class RunData(RunFilters):
         if self.current_labels is not None or then is not None:
             version = self.current_labels.version if self.current_labels else None
             return self._noun("scores", lambda: self._counted(split), "counted", version, then, split)
-        frame = self._noun("scores", self._evaluated, self.manifest["nouns"].get("calibration", {}).get("sha256"))
+        frame = self._noun(
+            "scores", lambda: scores(self._run), self.manifest["nouns"].get("calibration", {}).get("sha256")
+        )
         return frame[frame["split"] == split]
-
-    def _evaluated(self) -> pd.DataFrame:
-        """The noun; runs of before the two were drawn alike have the calibration error's interval from its own noun."""
-        frame = self._run.table("scores")
-        try:
-            known = self.calibration()
-        except (Missing, Broken):
-            return frame
-        known = known[(known["scaling"] == "none") & (known["metric"] == "calibration_error")].set_index("split")
-        rows = frame["class"].isna() & (frame["metric"] == "calibration_error") & frame["split"].isin(known.index)
-        for end in ("low", "high"):
-            frame.loc[rows, end] = frame.loc[rows, "split"].map(known[end])
-        return frame
 
     def _counted(self, split: str) -> pd.DataFrame:
         """The scores of this epoch, by the labels that people decided on, as an evaluation counts them."""

@@ -2,7 +2,8 @@
 
 A picture is on the disk before the row that names it, so a row never lacks its picture; a picture whose row was never
 written is an orphan, which `sweep` takes away. Nothing here knows an address of a person: a client is a random number
-that the browser keeps, by which one client's part in a training is capped.
+that the browser keeps, an address the mark that this database's secret makes of one. Both cap a visitor's part, as one
+who sends no cookie back is a new client each time. What is done with a row is written down beside it, with who did it.
 """
 
 import contextlib
@@ -14,132 +15,51 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from dashboard.records.rows import Declined, Opener, ReadOnly, Rows
+from dashboard.records.feedback_tables import (
+    CLASS,
+    COLUMNS,
+    MIGRATIONS,
+    NOTE,
+    WHO,
+    Deed,
+    Filter,
+    Item,
+    log_table,
+    secret_table,
+)
+from dashboard.records.feedback_tables import feedback_table as _feedback
+from dashboard.records.rows import Declined, Full, Opener, ReadOnly, Rows
 from dashboard.state.vocabulary import STATES
+from ml.system import disk
 
 OWNER = "feedback"
 KEY_PATTERN = re.compile(r"^[0-9a-f]{32}$")  # idempotency keys, clients and names of pictures
-NOTE, CLASS = 500, 120  # the longest note and class name
-CLIENT_CAP, TOTAL_CAP = 200, 5_000  # answers kept of one client, and of all
+CLIENT_CAP, ADDRESS_CAP, TOTAL_CAP = 200, 500, 5_000  # answers kept of one client, of one address, and of all
 BYTES_CAP = 10**9  # of all pictures
+SHARE = 10  # of them, the part that one address may have
 MAX_FEEDBACK_ROWS = 500  # rows at once
 VALUES_PER_QUERY = 500  # values in one query
 UNDO_SECONDS = 24 * 3600.0  # a deleted row and its pictures stay so long, to be brought back
 ORPHAN_SECONDS = 3600.0  # a younger picture may belong to a row that is being written
 NO_ROOM = "There is no room for more feedback just now: {} are kept in all. Somebody has to go through them first."
+CROWDED = "So much feedback is kept from your address that there is no room for more. Somebody has to go through it."
 ENOUGH = "You have given feedback on {} pictures, as many as are kept of one visitor. Thank you."
+EVERYTHING = Filter()
 log = logging.getLogger(__name__)
 
 Put = Callable[[Path, bytes], None]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One row. said: the class that was answered, with its confidence 0..1; right: whether the person agrees.
-
-    label: the class it is by the person. picture: the random name of its files. origin: '' for a picture of the
-    person's own, else the split and id of the data set's picture, as 'test 17'. at: seconds since 1970.
-    """
-
-    number: int
-    key: str
-    run: str
-    dataset: str
-    said: str
-    confidence: float
-    right: bool
-    label: str
-    note: str
-    at: float
-    client: str
-    state: str
-    picture: str
-    sent: bool
-    bytes: int
-    origin: str
-    deleted: float
-
-
-@dataclass(frozen=True)
-class Filter:
-    """What narrows the inbox; '' and () narrow nothing. text: is looked for in note, label, answer and run."""
-
-    state: str = ""
-    run: str = ""
-    labels: tuple[str, ...] = ()
-    text: str = ""
-
-
-def _schema_1() -> tuple[Table, Table, MetaData]:
-    """The tables as the first migration makes them. A later version writes its own function and leaves this one."""
-    metadata = MetaData()
-    feedback = Table(
-        "feedback",
-        metadata,
-        Column("number", Integer, primary_key=True, autoincrement=True),  # the order: clocks may step back
-        Column("key", String(32), nullable=False, unique=True),
-        Column("run", String(64), nullable=False),
-        Column("dataset", String(64), nullable=False),
-        Column("said", String(CLASS), nullable=False),
-        Column("confidence", Float, nullable=False),
-        Column("right", Boolean, nullable=False),
-        Column("label", String(CLASS), nullable=False),
-        Column("note", Text, nullable=False),
-        Column("at", Float, nullable=False),
-        Column("client", String(32), nullable=False),
-        Column("state", String(8), nullable=False),
-        Column("picture", String(32), nullable=False, unique=True),
-        Column("sent", Boolean, nullable=False),
-        Column("bytes", Integer, nullable=False),
-        Column("origin", String(40), nullable=False),
-        Column("deleted", Float, nullable=False),  # when, 0 while it is there
-        sqlite_autoincrement=True,
-    )
-    Index("feedback_client", feedback.c.client)
-    Index("feedback_room", feedback.c.deleted, feedback.c.bytes)
-    Index("feedback_state", feedback.c.state, feedback.c.number)
-    secret = Table("feedback_secret", metadata, Column("value", String(64), primary_key=True))
-    return feedback, secret, metadata
-
-
-_feedback, _secret, _metadata = _schema_1()
-_COLUMNS = [_feedback.c[name] for name in Item.__dataclass_fields__]
-
-
-def _step_1(connection: Connection) -> None:
-    _, secret, metadata = _schema_1()
-    metadata.create_all(connection)
-    # shared by every server on this database and kept over restarts: an answer shown before one can still be judged
-    connection.execute(insert(secret).values(value=secrets.token_hex(32)))
 
 
 class Feedback(Rows):
     """The feedback of one database, with its pictures in one folder. Without a folder nothing is taken."""
 
     owner = OWNER
-    migrations = (_step_1,)
+    migrations = MIGRATIONS
 
     def __init__(
         self,
@@ -149,12 +69,13 @@ class Feedback(Rows):
         *,
         read_only: bool = False,
         client_cap: int = CLIENT_CAP,
+        address_cap: int = ADDRESS_CAP,
         total_cap: int = TOTAL_CAP,
     ) -> None:
         """put(file, content): writes a file so that after a crash it is there as a whole or not at all."""
         super().__init__(opener, read_only=read_only)
         self.folder, self._put = folder, put
-        self.client_cap, self.total_cap = client_cap, total_cap
+        self.client_cap, self.address_cap, self.total_cap = client_cap, address_cap, total_cap
         self._key = b""
         self._turn = threading.Lock()  # SQLite's writers poll for their turn; threads of one process need not
 
@@ -163,7 +84,7 @@ class Feedback(Rows):
     def signature(self, *parts: str | bytes) -> str:
         """A mark that only this database's servers can make: 32 digits for these parts; '' without a database."""
         if not self._key:
-            rows = self.rows(select(_secret.c.value))
+            rows = self.rows(select(secret_table.c.value))
             self._key = bytes.fromhex(rows[0]["value"]) if rows else b""
         if not self._key:
             return ""
@@ -194,10 +115,12 @@ class Feedback(Rows):
         picture: bytes,
         sent: bytes | None = None,
         origin: str = "",
+        address: str = "",
     ) -> tuple[Item, bool]:
         """Keep one judgement; on the disk when this returns. The row, and whether it is new: a key is kept once.
 
-        picture, sent: PNG files, as the network saw it and as it came. Raises Declined.
+        picture, sent: PNG files, as the network saw it and as it came; address: the mark of the sender's, '' for none.
+        Raises Declined.
         """
         if self.read_only:
             raise ReadOnly
@@ -207,7 +130,7 @@ class Feedback(Rows):
             raise Declined("This is no feedback of this app's pages.")
         if not 1 <= len(label) <= CLASS or len(note) > NOTE:
             raise Declined(f"Note: at most {NOTE} characters.", "note")
-        known = self.rows(select(*_COLUMNS).where(_feedback.c.key == key))
+        known = self.rows(select(*COLUMNS).where(_feedback.c.key == key))
         if known:
             return Item(**known[0]), False
         name = secrets.token_hex(16)
@@ -221,18 +144,21 @@ class Feedback(Rows):
         except OSError as error:
             log.warning("feedback pictures cannot be written: %s", error)
             self._discard([name])
-            raise Declined("The picture cannot be kept: the disk is full or read-only.") from error
+            if disk.full(error):
+                raise Full from error
+            raise Declined("The picture cannot be kept: the app's data folder cannot be written to.") from error
         row: dict[str, Any] = {
             "key": key, "run": run, "dataset": dataset, "said": said, "confidence": confidence, "right": said == label,
             "label": label, "note": note, "at": time.time(), "client": client, "state": "new", "picture": name,
             "sent": sent is not None, "bytes": sum(map(len, files.values())), "origin": origin, "deleted": 0.0,
+            "address": address,
         }  # fmt: skip
         try:
             with self._turn, self.writing() as connection:
-                twin = connection.execute(select(*_COLUMNS).where(_feedback.c.key == key)).mappings().first()
+                twin = connection.execute(select(*COLUMNS).where(_feedback.c.key == key)).mappings().first()
                 if twin is None:
-                    self._room(connection, client, row["bytes"])
-                    made = connection.execute(insert(_feedback).values(row).returning(*_COLUMNS)).mappings().one()
+                    _room(self, connection, client, address, row["bytes"])
+                    made = connection.execute(insert(_feedback).values(row).returning(*COLUMNS)).mappings().one()
         except Declined as declined:
             if declined.__cause__ is None:  # a commit that failed may have come through: `sweep` will know
                 self._discard([name])
@@ -242,27 +168,14 @@ class Feedback(Rows):
             return Item(**twin), False
         return Item(**made), True
 
-    def _room(self, connection: Connection, client: str, more: int) -> None:
-        """Raise Declined where the caps are reached. What was deleted takes no place."""
-        here = _feedback.c.deleted == 0
-        total = select(func.count(), func.coalesce(func.sum(_feedback.c.bytes), 0)).where(here)
-        n, used = connection.execute(total).one()
-        if n >= self.total_cap or used + more > BYTES_CAP:
-            raise Declined(
-                NO_ROOM.format(f"{self.total_cap:,}" if n >= self.total_cap else f"{BYTES_CAP // 10**6:,} MB")
-            )
-        mine = connection.scalar(select(func.count()).where(here, _feedback.c.client == client))
-        if (mine or 0) >= self.client_cap:
-            raise Declined(ENOUGH.format(f"{self.client_cap:,}"))
-
     # ---- look
 
-    def listing(self, chosen: Filter = Filter(), *, limit: int | None = None, start: int = 0) -> list[Item]:
+    def listing(self, chosen: Filter = EVERYTHING, *, limit: int | None = None, start: int = 0) -> list[Item]:
         """Newest first."""
-        query = select(*_COLUMNS).where(*_where(chosen)).order_by(_feedback.c.number.desc()).limit(limit).offset(start)
+        query = select(*COLUMNS).where(*_where(chosen)).order_by(_feedback.c.number.desc()).limit(limit).offset(start)
         return [Item(**row) for row in self.rows(query)]
 
-    def counts(self, chosen: Filter = Filter()) -> dict[str, int]:
+    def counts(self, chosen: Filter = EVERYTHING) -> dict[str, int]:
         """state → how many rows the filter leaves, its own state aside."""
         loose = Filter("", chosen.run, chosen.labels, chosen.text)
         query = select(_feedback.c.state, func.count().label("n")).where(*_where(loose)).group_by(_feedback.c.state)
@@ -276,8 +189,16 @@ class Feedback(Rows):
 
     def accepted(self, dataset: str) -> list[Item]:
         """Of one data set, oldest first."""
-        mine = (_feedback.c.dataset == dataset, _feedback.c.state == "accepted", _feedback.c.deleted == 0)
-        return [Item(**row) for row in self.rows(select(*_COLUMNS).where(*mine).order_by(_feedback.c.number))]
+        mine = (
+            _feedback.c.dataset == dataset,
+            _feedback.c.state == "accepted",
+            _feedback.c.deleted == 0,
+        )
+        return [Item(**row) for row in self.rows(select(*COLUMNS).where(*mine).order_by(_feedback.c.number))]
+
+    def deeds(self, limit: int | None = None) -> list[Deed]:
+        """What was done with rows, also with those that are gone for good; newest first."""
+        return [Deed(**row) for row in self.rows(select(log_table).order_by(log_table.c.number.desc()).limit(limit))]
 
     def trashed(self) -> list[int]:
         """Numbers of what was deleted last, together; () once that is gone for good."""
@@ -302,29 +223,34 @@ class Feedback(Rows):
 
     # ---- change
 
-    def judge(self, numbers: Collection[int], state: str) -> int:
+    def judge(self, numbers: Collection[int], state: str, who: str = "") -> int:
         """Accept or reject rows, or make them new again; how many there were. Raises Declined."""
         if state not in STATES:
             raise Declined(f"State: one of {', '.join(STATES)}.")
-        return self._change(numbers, {"state": state}, _feedback.c.deleted == 0)
+        return self._change(numbers, {"state": state}, _feedback.c.deleted == 0, state, who)
 
-    def remove(self, numbers: Collection[int]) -> int:
+    def remove(self, numbers: Collection[int], who: str = "") -> int:
         """Delete rows: unseen at once, gone for good, with their pictures, after a day. Raises Declined."""
-        return self._change(numbers, {"deleted": time.time()}, _feedback.c.deleted == 0)
+        return self._change(numbers, {"deleted": time.time()}, _feedback.c.deleted == 0, "deleted", who)
 
-    def restore(self, numbers: Collection[int]) -> int:
+    def restore(self, numbers: Collection[int], who: str = "") -> int:
         """Bring deleted rows back. Raises Declined."""
-        back = self._change(numbers, {"deleted": 0.0}, _feedback.c.deleted > 0)
+        back = self._change(numbers, {"deleted": 0.0}, _feedback.c.deleted > 0, "restored", who)
         if not back:
             raise Declined("There is nothing to bring back.")
         return back
 
-    def _change(self, numbers: Collection[int], values: dict[str, Any], which: Any) -> int:
+    def _change(self, numbers: Collection[int], values: dict[str, Any], which: Any, what: str, who: str) -> int:
+        """The change and who made it, in one transaction."""
         if not 1 <= len(numbers) <= MAX_FEEDBACK_ROWS:
             raise Declined(f"Choose 1 to {MAX_FEEDBACK_ROWS} of them.")
         with self._turn, self.writing() as connection:
             change = update(_feedback).where(_feedback.c.number.in_(numbers), which).values(values)
-            return connection.execute(change).rowcount
+            changed = connection.scalars(change.returning(_feedback.c.number)).all()
+            deed = {"what": what, "who": who[:WHO], "at": time.time()}
+            if changed:
+                connection.execute(insert(log_table), [{"feedback": number, **deed} for number in sorted(changed)])
+            return len(changed)
 
     # ---- tidy
 
@@ -388,3 +314,19 @@ def _where(chosen: Filter) -> list[Any]:
         matches = [column.icontains(chosen.text, autoescape=True) for column in sought]
         wanted.append(matches[0] | matches[1] | matches[2] | matches[3])
     return wanted
+
+
+def _room(kept: Feedback, connection: Connection, client: str, address: str, more: int) -> None:
+    """Raise Declined where the caps are reached. What was deleted takes no place."""
+    here = _feedback.c.deleted == 0
+    total = select(func.count(), func.coalesce(func.sum(_feedback.c.bytes), 0)).where(here)
+    n, used = connection.execute(total).one()
+    if n >= kept.total_cap or used + more > BYTES_CAP:
+        raise Declined(NO_ROOM.format(f"{kept.total_cap:,}" if n >= kept.total_cap else f"{BYTES_CAP // 10**6:,} MB"))
+    mine = connection.scalar(select(func.count()).where(here, _feedback.c.client == client))
+    if (mine or 0) >= kept.client_cap:
+        raise Declined(ENOUGH.format(f"{kept.client_cap:,}"))
+    if address:
+        n, used = connection.execute(total.where(_feedback.c.address == address)).one()
+        if n >= kept.address_cap or used + more > BYTES_CAP // SHARE:
+            raise Declined(CROWDED)

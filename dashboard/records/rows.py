@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml.system import disk
+
 log = logging.getLogger(__name__)
 
 Step: TypeAlias = Callable[[Connection], None]
@@ -47,6 +49,18 @@ class Closed(Declined):
         super().__init__(CLOSED)
 
 
+class Full(Closed):
+    """The disk is full: what was asked for may be asked for again once there is room."""
+
+    def __init__(self) -> None:
+        Declined.__init__(self, disk.NOW)
+
+
+def closed(error: BaseException) -> Closed:
+    """Why a change could not be kept."""
+    return Full() if disk.full(error) else Closed()
+
+
 class Rows:
     """One owner's rows in the database, opened when first needed. Thread-safe. Without an opener there are none."""
 
@@ -58,6 +72,7 @@ class Rows:
         self._opener = opener
         self._opened: tuple[Engine, Write] | None = None
         self._tried = -RETRY_SECONDS
+        self._full = False  # the disk, when it was last tried
         self._lock = threading.RLock()
 
     def changed(self) -> None:
@@ -70,13 +85,13 @@ class Rows:
             raise ReadOnly
         opened = self.opened()
         if opened is None:
-            raise Closed
+            raise Full if self._full else Closed
         try:
             with opened[1]() as connection:
                 yield connection
         except SQLAlchemyError as error:
             log.exception("the %s cannot be written", self.owner)
-            raise Closed from error
+            raise closed(error) from error
         finally:
             self.changed()
 
@@ -92,6 +107,7 @@ class Rows:
                     self._opened = self._opener(self.owner, self.migrations)
                 except (OSError, SQLAlchemyError, RuntimeError) as error:
                     log.warning("the %s cannot be opened: %s", self.owner, error)
+                    self._full = disk.full(error)
             return self._opened
 
     def rows(self, query: Any) -> list[Any]:

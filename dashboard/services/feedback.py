@@ -3,6 +3,8 @@
 import hashlib
 import io
 import secrets
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,7 @@ from ml.data.feedback import CLIENT
 from ml.jobs.tables import Job
 
 MAX_ACCURACY_LOSS = 0.5  # points of validation accuracy that a candidate may lose and still be proposed
+ADDRESS = 2 * CLIENT  # pictures of one address in a training: a household's, or one visitor's who keeps no cookie
 STRANGE = "This is no answer that this server gave to this picture: ask again, then judge the new answer."
 
 
@@ -57,11 +60,14 @@ def give(
     sent: str,
     origin: str,
     note: str,
+    address: str = "",
 ) -> tuple[Item, bool]:
     """Keep a judgement; the row, and whether it is new. On the disk when this returns.
 
     prediction, said, confidence, origin, image: as the ticket has them; label: the class it is, by the person; sent:
-    the picture as it came, '' where it is the data set's. Raises Declined, Refusal, Missing, Broken.
+    the picture as it came, '' where it is the data set's; address: the sender's mark.
+
+    Raises Declined, Refusal, Missing, Broken.
     """  # fmt: skip
     opened = services.store.open(run or "-")
     if label not in opened.classes:
@@ -72,6 +78,7 @@ def give(
     return services.feedback.give(
         key=key, run=opened.run_id, dataset=opened.dataset["name"], said=said, confidence=float(confidence),
         label=label, note=note, client=client, picture=_png(seen), sent=_upright(sent) if sent else None, origin=origin,
+        address=address,
     )  # fmt: skip
 
 
@@ -103,7 +110,7 @@ def filtered(selection: Selection) -> Filter:
 class Lessons:
     """What of the accepted feedback a run can learn from. kept: oldest first; images: uint8 [n, h, w, c].
 
-    The others are counted: pictures of validation or test, of another form or class, lost, over one client's cap.
+    The others are counted: pictures of validation or test, of another form or class, lost, over a visitor's caps.
     """
 
     kept: tuple[Item, ...]
@@ -141,17 +148,25 @@ def lessons(services: Services, run: RunData) -> Lessons:
         else:
             kept.append(one)
             images.append(image)
-    last: dict[str, int] = {}
-    keep = []
-    for place in reversed(range(len(kept))):
-        last[kept[place].client] = last.get(kept[place].client, 0) + 1
-        if last[kept[place].client] <= CLIENT:
-            keep.append(place)
-    keep.reverse()
+    keep = capped(kept)
     stack = np.stack([images[place] for place in keep]) if keep else np.zeros((0, *shape), np.uint8)
     chosen = tuple(kept[place] for place in keep)
     wanted = tuple(run.classes.index(one.label) for one in chosen)
     return Lessons(chosen, stack, wanted, judged, strange, len(kept) - len(keep))
+
+
+def capped(rows: Sequence[Item]) -> list[int]:
+    """Places of the newest CLIENT rows of each client and ADDRESS of each address, ascending; rows: oldest first."""
+    clients: Counter[str] = Counter()
+    addresses: Counter[str] = Counter()
+    keep = []
+    for place in reversed(range(len(rows))):
+        one = rows[place]
+        if clients[one.client] < CLIENT and (not one.address or addresses[one.address] < ADDRESS):
+            keep.append(place)
+            clients[one.client] += 1
+            addresses[one.address] += 1
+    return keep[::-1]
 
 
 def begin(services: Services, run: RunData) -> Job:

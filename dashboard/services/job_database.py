@@ -16,13 +16,15 @@ from ml.jobs.liveness import Watch, Workers
 from ml.jobs.notifier import Notifier
 from ml.jobs.queue import JobTable, Refused
 from ml.jobs.tables import Job
-from ml.system import database
+from ml.system import database, disk
 from ml.system.paths import home_dir
 
 log = logging.getLogger(__name__)
 
 WAKE_SECONDS = 3.0  # between two attempts to start a worker; twice as long after each that was in vain
 WAKE_LONGEST = 60.0
+SILENT_SECONDS = 10.0  # a trainer that has not beaten for so long is stopped, or waits for its disk
+STANDSTILL_SECONDS = 25.0  # it beats, but has done no batch for so long
 LOADING_SECONDS = 60.0  # a worker that lives may take so long to put its name down
 READ_ONLY = "This server shows runs and trains none (it was started with --read-only)."
 NO_BROKER = (
@@ -45,8 +47,10 @@ class JobDatabase:
         self.slots = settings.Workers.read().slots
         self._notifier = Notifier(url) if (url := broker()) else None
         self._opened: JobTable | None = None
+        self._trouble = NO_DATABASE  # of the last attempt to open it
         self._lock = threading.Lock()
         self._watch = Watch()
+        self._silence, self._standstill = Watch(SILENT_SECONDS), Watch(STANDSTILL_SECONDS)
         self._woken, self._pause = -WAKE_LONGEST, 0.0
         self._loading: subprocess.Popen | None = None  # the worker that was started last
 
@@ -58,6 +62,7 @@ class JobDatabase:
                     self._opened = JobTable(self.home)
                 except (OSError, SQLAlchemyError, RuntimeError, ImportError) as error:
                     log.warning("the job database cannot be opened: %s", error)
+                    self._trouble = disk.told(error, NO_DATABASE)
             return self._opened
 
     def wake(self) -> bool:
@@ -129,12 +134,12 @@ class JobDatabase:
     def _write(self, change: Callable[[JobTable], Job]) -> Job:
         table = self.table()
         if table is None:
-            raise Refused(NO_DATABASE)
+            raise Refused(self._trouble)
         try:
             return change(table)
         except SQLAlchemyError as error:
             log.exception("the job database cannot be written")
-            raise Refused(NO_DATABASE) from error
+            raise Refused(disk.told(error, NO_DATABASE)) from error
 
     def _allowed(self) -> None:
         if self.read_only:

@@ -26,7 +26,10 @@ LAST_WORD_SECONDS = 10.0  # a relay may take so long to tell of its job's end
 
 @dataclass(frozen=True)
 class View:
-    """What a page shows of the jobs: job is the one in front, history its epochs, problem why nothing can be read."""
+    """What a page shows of the jobs: job is the one in front, history its epochs, problem why nothing can be read.
+
+    stalled: why the job in front does not move, in words; '' while it does.
+    """
 
     job: Job | None = None
     history: list[dict[str, float]] = field(default_factory=list)
@@ -34,6 +37,7 @@ class View:
     fetching: Job | None = None
     position: int = 0
     problem: str = ""
+    stalled: str = ""
 
     @property
     def active(self) -> bool:
@@ -63,10 +67,25 @@ class JobViews(JobDatabase):
             chosen = table.get(shown) if isinstance(shown, str) else None
             job = chosen if chosen is not None and chosen.kind == "train" else table.current()
             history = table.history(job.id) if job else []
-            return View(job, history, rows, fetching, table.position(job) if job else 0)
+            stalled = self._stalled(job) if job else ""
+            return View(job, history, rows, fetching, table.position(job) if job else 0, stalled=stalled)
         except SQLAlchemyError:
             log.exception("the job database cannot be read")
             return View(problem=NO_DATABASE)
+
+    def _stalled(self, job: Job) -> str:
+        """Why a running training does not move, as far as looks at its row can tell: nobody needs to write it down."""
+        if job.state != "running" or job.kind != "train" or job.pid is None:
+            return ""
+        silent = self._silence.still(f"{job.lease}", job.beat, fair=True)
+        if silent >= self._silence.seconds:
+            return f"its process has been silent for {_tens(silent)} seconds, as when it is stopped or its disk hangs"
+        if job.stage != "training":  # stages may take minutes
+            return ""
+        still = self._standstill.still(f"{job.lease}", job.batch, fair=True)
+        if still >= self._standstill.seconds:
+            return f"no batch has ended for {_tens(still)} seconds, as when its disk hangs or the machine is very busy"
+        return ""
 
     def training(self, job_id: str) -> tuple[Job, list[dict[str, float]], list[dict[str, float]]] | None:
         """A training, its epochs, and its measures within the epochs; None where there is none of that id."""
@@ -170,3 +189,8 @@ class JobViews(JobDatabase):
         except SQLAlchemyError:
             return True
         return job is not None and (job.active or time.time() - (job.finished or 0) < LAST_WORD_SECONDS)
+
+
+def _tens(seconds: float) -> str:
+    """Whole tens: a page that counted seconds would be drawn anew with each."""
+    return f"{seconds // 10 * 10:,.0f}"

@@ -18,6 +18,7 @@ from dashboard.services.job_views import JobViews
 from dashboard.services.training_options import TrainingOptions
 from ml.jobs.queue import JobTable, Refused
 from ml.jobs.tables import Job
+from ml.system import disk
 from ml.system.paths import ARTIFACTS
 from ml.training.config import TrainConfig
 
@@ -44,7 +45,8 @@ class Jobs(JobViews):
         self._allowed()
         config, name = training_request.check(values, self.options, taken)
         if self._free() < FREE_BYTES:
-            raise Refused(f"The disk is almost full: a training needs {FREE_BYTES // 2**20} MB free.")
+            how = disk.FULL if disk.used_up(self.home) else "The disk is almost full"
+            raise Refused(f"{how}: a training needs {FREE_BYTES // 2**20} MB free.")
         spec = config.model_dump(mode="json")
         return self._announce(self._write(lambda table: self._insert(table, spec, name, config, intent, taken)))
 

@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dashboard.records.rows import Declined, ReadOnly
+from dashboard.records.rows import Declined, Full, ReadOnly
 from dashboard.records.runs import Change, Records
 from dashboard.services.jobs import Jobs
 from ml.artifacts import trash
@@ -18,6 +18,7 @@ from ml.artifacts.trash import KEPT_DAYS, Deleted
 from ml.publishing import model_card as card
 from ml.publishing import run_archive
 from ml.publishing.run_archive import UPLOAD_BYTES, Taken
+from ml.system import disk
 
 __all__ = ["KEPT_DAYS", "UPLOAD_BYTES", "Busy", "Deleted", "RunRegistry", "Taken"]
 
@@ -27,6 +28,11 @@ UNWRITABLE = "The app's data folder cannot be written to, so nothing has changed
 FREE_BYTES = 300 * 2**20  # below this nothing is taken in
 PATIENCE = 5.0  # seconds one import waits for another
 ONE_AT_A_TIME = threading.BoundedSemaphore(1)  # checking a run through takes memory
+
+
+def unkept(error: OSError) -> Declined:
+    """Why a change of files could not be made."""
+    return Full() if disk.full(error) else Declined(UNWRITABLE)
 
 
 class Busy(Declined):
@@ -83,7 +89,8 @@ class RunRegistry:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(self.home).free < FREE_BYTES:
-                raise Declined(f"The disk is almost full: taking a run in needs {FREE_BYTES // 2**20} MB free.")
+                how = disk.FULL if disk.used_up(self.home) else "The disk is almost full"
+                raise Declined(f"{how}: taking a run in needs {FREE_BYTES // 2**20} MB free.")
             run_archive.sweep(self.home)
             taken = self.names() | self._jobs.names()
             return run_archive.unpack(io.BytesIO(content), self.library, name=name, taken=taken, limit=UPLOAD_BYTES)
@@ -92,7 +99,7 @@ class RunRegistry:
             raise Declined(str(unfit), "name" if unfit.taken else "", free) from None
         except OSError as error:
             log.warning("a run cannot be taken in: %s", error)
-            raise Declined(UNWRITABLE) from error
+            raise unkept(error) from error
         finally:
             ONE_AT_A_TIME.release()
 
@@ -127,7 +134,7 @@ class RunRegistry:
             raise Declined("This run is not here any more.") from None
         except OSError as error:
             log.warning("run %s cannot be moved: %s", run_id, error)
-            raise Declined(UNWRITABLE) from error
+            raise unkept(error) from error
         except Declined:
             if moved:  # the row could not be committed
                 with contextlib.suppress(OSError, Missing):
@@ -155,7 +162,7 @@ class RunRegistry:
             raise Declined(str(error)) from None
         except OSError as error:
             log.warning("run %s cannot be brought back: %s", run.run_id, error)
-            raise Declined(UNWRITABLE) from error
+            raise unkept(error) from error
         except Declined:
             if moved:
                 with contextlib.suppress(OSError):

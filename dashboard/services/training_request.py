@@ -15,6 +15,7 @@ from ml.data.corrections import Corrections
 from ml.data.feedback import Feedback
 from ml.jobs.queue import Refused
 from ml.models import MODELS, TIMM
+from ml.system import disk
 from ml.system.content_addressed import Gone
 from ml.training import wording
 from ml.training.config import TrainConfig
@@ -76,7 +77,8 @@ def with_corrections(
     try:
         return {**values, "labels": labels.freeze(home, corrections)}
     except OSError as error:
-        raise Refused("The corrected labels cannot be written: the disk is full or read-only.") from error
+        words = "The corrected labels cannot be written: the app's data folder is read-only."
+        raise Refused(disk.told(error, words)) from error
 
 
 def with_feedback(
@@ -99,7 +101,8 @@ def with_feedback(
     try:
         frozen = feedback.freeze(home, accepted.capped())
     except OSError as error:
-        raise Refused("The accepted feedback cannot be written: the disk is full or read-only.") from error
+        words = "The accepted feedback cannot be written: the app's data folder is read-only."
+        raise Refused(disk.told(error, words)) from error
     slow = max(float(values.get("learning_rate", FIELDS["learning_rate"].default)) / feedback.SLOWER, 1e-5)
     values |= {"learning_rate": round(slow, 8), "epochs": feedback.EPOCHS, "schedule": "cosine", "warmup": 0.1}
     return {**values, "frozen_epochs": 0, "feedback": frozen}

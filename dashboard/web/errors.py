@@ -100,10 +100,14 @@ def note(error: BaseException, where: str) -> str:
     return number
 
 
-def on_error(error: Exception) -> None:
-    """Dash's handler of exceptions in callbacks: write it down, tell the person the number, change nothing else."""
-    number = note(error, "a callback")
-    set_props(NOTICE, {"children": SENTENCES[500] + number})
+def on_error(error: Exception, known: Known = lambda _: None) -> None:
+    """Dash's handler of exceptions in callbacks: tell the person, change nothing else.
+
+    What `known` has words for is told in them; anything else is written down, and the person gets its number.
+    """
+    expected = known(error)
+    words = SENTENCES[500] + note(error, "a callback") if expected is None else str(expected)
+    set_props(NOTICE, {"children": words})
 
 
 def install(server: Flask, known: Known = lambda _: None) -> None:

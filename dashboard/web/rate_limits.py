@@ -1,10 +1,13 @@
-"""How much one client may ask of the API: a bucket of tokens each, filled at a steady pace.
+"""How much one client may ask of the API, of pages' callbacks and of files: a bucket of tokens each, filled steadily.
 
 Limits hold where others can reach the server, or where FASHION_LIMITS says so; programs of this machine that ask a
-server on loopback are never held back. Buckets are this process's own and forget clients that stay away.
+server on loopback are never held back. Buckets are this process's own and forget clients that stay away. (The library
+`limits` refuses what costs more than is left and takes nothing; what a batch costs is known only when it is read.)
 """
 
+import ipaddress
 import math
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +17,7 @@ from flask import Flask, Response, request
 
 from dashboard.web import errors
 from dashboard.web.errors import RequestError
+from dashboard.web.proxy import CALLBACK
 
 RATE = 20.0  # predictions a second of one client in the long run
 BURST = 10.0  # seconds of that which may come at once
@@ -21,6 +25,11 @@ CLIENTS = 4_096  # whose buckets are kept; a forgotten one is full again, as it 
 # tokens of a request; one is a prediction's worth. A batch pays for each picture too, as it is read
 COSTS = {"/api/v1/explain": 10.0, "/api/v1/runs": 20.0}
 LOOKING = 0.2  # of a GET
+MAKING = {"/export/runs/": 20.0, "/export/": 5.0, "/explanations/": 10.0, "/training/log/": 1.0}  # of a GET below
+CALLBACK_COST = 0.1  # a page has some thirty, and looks at a training twice a second
+ASKING = re.compile(r"(^|\.\.\.?)(prediction|robustness-attack|insights-(activations|how|picture))-")
+"""Outputs of callbacks that ask a network: a prediction's worth each."""
+HOUSEHOLD = 64  # bits of an IPv6 address that all of one customer's have in common
 NAME = "fashion-limits"
 
 
@@ -47,6 +56,11 @@ class Buckets:
         with self._lock:
             self._keep(client, self._tokens(client) - cost)
 
+    def left(self, client: str) -> float:
+        """The tokens in a client's bucket."""
+        with self._lock:
+            return self._tokens(client)
+
     def _tokens(self, client: str) -> float:
         tokens, since = self._kept.get(client, (self.burst, self._clock()))
         return min(self.burst, tokens + self.rate * (self._clock() - since))
@@ -56,7 +70,7 @@ class Buckets:
 
 
 def install(server: Flask, rate: float | None = None) -> None:
-    """Hold clients of /api/ back; call it after security.install.
+    """Hold clients back; call it after security.install, which has refused what is no callback of the app's.
 
     rate: predictions a second and client, 0 for as many as they like, None for the usual.
     """
@@ -65,9 +79,10 @@ def install(server: Flask, rate: float | None = None) -> None:
 
     @server.before_request
     def hold() -> Response | None:
-        if not request.path.startswith("/api/") or not holds(server, rate):
+        if not holds(server, rate):
             return None
-        wait = buckets.take(client(), cost(request.method, request.path))
+        tokens = callback_cost() if request.path == CALLBACK else cost(request.method, request.path)
+        wait = buckets.take(client(), tokens) if tokens else 0.0
         return refusal(wait, buckets.rate) if wait else None
 
 
@@ -77,13 +92,30 @@ def holds(server: Flask, rate: float | None) -> bool:
 
 
 def cost(method: str, path: str) -> float:
-    """Tokens of a request."""
-    return LOOKING if method in ("GET", "HEAD", "OPTIONS") else COSTS.get(path, 1.0)
+    """Tokens of a request; 0 for pages, their assets and pictures."""
+    if path.startswith("/api/"):
+        return LOOKING if method in ("GET", "HEAD", "OPTIONS") else COSTS.get(path, 1.0)
+    return next((tokens for start, tokens in MAKING.items() if path.startswith(start)), 0.0)
+
+
+def callback_cost() -> float:
+    """Tokens of the callback that the current request asks for."""
+    body = request.get_json(silent=True) if request.method == "POST" else None
+    output = body.get("output") if isinstance(body, dict) else None
+    return 1.0 if isinstance(output, str) and ASKING.search(output) else CALLBACK_COST
 
 
 def client() -> str:
-    """Who asks: the address at the other end, or the one a trusted proxy names."""
-    return request.remote_addr or "?"
+    """Who asks: the address at the other end, or the one a trusted proxy names; of IPv6 the network of a household."""
+    named = request.remote_addr or "?"
+    try:
+        address = ipaddress.ip_address(named)
+    except ValueError:
+        return named
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((address, HOUSEHOLD), strict=False))
+    return str(address)
 
 
 def spender(server: Flask) -> Callable[[float], None]:

@@ -24,6 +24,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from dashboard.web import errors
 from dashboard.web.errors import RequestError
+from dashboard.web.passwords import Guesses
 from dashboard.web.proxy import CALLBACK
 from ml.settings import Listening
 
@@ -246,6 +247,19 @@ def same_origin() -> bool:
     return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
 
 
+def costly(path: str) -> bool:
+    """Whether a GET makes work: files are drawn up, explanations computed. Another page's images could ask for many."""
+    return path.startswith(("/api/", "/export/", "/explanations/", "/training/log/", "/feedback/pictures/"))
+
+
+def wanted() -> bool:
+    """Whether the current request comes from this app's own pages, no page at all, or a link that a person followed."""
+    if request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none"):
+        return True
+    navigated = (request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest"))
+    return navigated == ("navigate", "document") and request.headers.get("Sec-Fetch-User") == "?1"
+
+
 def refusal(status: int, path: str) -> tuple[str, list[tuple[str, str]], bytes]:
     """Status line, headers and body for a request that is refused before Flask sees it."""
     body = orjson.dumps({"error": errors.sentence(status, body_limit(path))})
@@ -318,6 +332,7 @@ def install(
 
 def guard_requests(server: Flask, app: Dash, pages: Collection[str]) -> None:
     """Refuse requests that no page of this app sends; before anything else looks at them."""
+    guesses = Guesses()
 
     @server.before_request
     def guard() -> None:
@@ -328,10 +343,11 @@ def guard_requests(server: Flask, app: Dash, pages: Collection[str]) -> None:
         if not all(host_accepted(host, server.config["ACCEPTED_HOSTS"]) for host in (request.host, sent)):
             raise RequestError(400, "This server does not go by that host name; FASHION_HOSTS lists its names.")
         password = Listening.read().password
-        if password and not password_matches(request.headers.get("Authorization", ""), password):
-            asks = {"WWW-Authenticate": 'Basic realm="Fashion Forward", charset="UTF-8"'}
-            raise RequestError(401, errors.SENTENCES[401], headers=asks)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not same_origin():
+        if password:
+            header = request.headers.get("Authorization", "")
+            guesses.check(header, lambda given: password_matches(given, password))
+        looking = request.method in ("GET", "HEAD", "OPTIONS")
+        if not (looking or same_origin()) or (looking and costly(request.path) and not wanted()):
             raise RequestError(403, errors.SENTENCES[403])
         limit = body_limit(request.path)
         request.max_content_length = limit

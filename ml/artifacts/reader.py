@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import math
 import os
-import stat
-import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ml.artifacts import checking, inspection
+from ml.artifacts.checking import INDEX_BYTES, UNREADABLE
+from ml.artifacts.inspection import MANIFEST, WEIGHTS, Bounds
 from ml.artifacts.manifest import check
 from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
 
-PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # how pickles and torch.save begin
-HEADER_BYTES = 8  # of a safetensors file: the length of the description that follows
+SHOWN = 64  # characters of a folder's name that is no run's
 
 
 class Missing(LookupError):
@@ -84,6 +82,7 @@ class Run:
     def __init__(self, entry: RunEntry, overlay: Path | None = None) -> None:
         self.run_id, self.manifest, self.shipped = entry.run_id, entry.manifest, entry.shipped
         self._folders = [folder for folder in (overlay, entry.folder) if folder is not None]
+        self._most = Bounds.of(entry.manifest)
 
     @property
     def nouns(self) -> list[str]:
@@ -93,7 +92,7 @@ class Run:
         """One parquet noun, checked. Raises Missing (with the command that makes it) or Broken."""
         declared = NOUNS[noun]
         assert isinstance(declared, Table)
-        return _table(self._locate(noun), declared, f"run {self.run_id}")
+        return _table(self._locate(noun), declared, f"run {self.run_id}", self._most)
 
     def arrays(self, noun: str) -> dict[str, np.ndarray]:
         """One npz noun, checked. Raises Missing or Broken."""
@@ -101,10 +100,11 @@ class Run:
         assert isinstance(declared, Arrays)
         path = self._locate(noun)
         try:
+            inspection.arrays(path, noun, self._most)
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             declared.check(arrays)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
         return arrays
 
@@ -114,7 +114,7 @@ class Run:
         assert isinstance(declared, Graph)
         path = self._locate(noun)
         try:
-            data = path.read_bytes()
+            data = inspection.content(path)
             declared.check(data)
         except (OSError, Mismatch) as error:
             raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
@@ -125,10 +125,10 @@ class Run:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        path = self._verified("weights.safetensors", self.manifest["weights"]["sha256"])
+        path = self._verified(WEIGHTS, self.manifest["weights"]["sha256"])
         try:
             weights = load_file(path)
-        except SafetensorError as error:
+        except (SafetensorError, *UNREADABLE) as error:
             raise Broken(f"weights.safetensors of run {self.run_id} cannot be read") from error
         if not all(np.isfinite(array).all() for array in weights.values()):
             raise Broken(f"weights.safetensors of run {self.run_id} has values that are not finite")
@@ -136,7 +136,7 @@ class Run:
 
     def files(self, nouns: Collection[str] = NOUNS) -> dict[str, Path]:
         """The weights and the files of these nouns, where the run has them, each as its checksum says. Raises Broken."""
-        paths = {"weights.safetensors": self._verified("weights.safetensors", self.manifest["weights"]["sha256"])}
+        paths = {WEIGHTS: self._verified(WEIGHTS, self.manifest["weights"]["sha256"])}
         return paths | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in nouns and noun in NOUNS}
 
     def _locate(self, noun: str) -> Path:
@@ -146,10 +146,21 @@ class Run:
         return self._verified(NOUNS[noun].file, entry["sha256"])
 
     def _verified(self, name: str, digest: str) -> Path:
-        candidates = [folder / name for folder in self._folders if (folder / name).is_file()]
+        wrong = ""
+        candidates = []
+        for folder in self._folders:
+            try:
+                inspection.regular(folder / name)
+                candidates.append(folder / name)
+            except FileNotFoundError:
+                continue
+            except (OSError, Mismatch) as error:
+                wrong = _first_line(error)
         for path in candidates:
             if sha256(path) == digest:
                 return path
+        if wrong:
+            raise Broken(f"{wrong} (run {self.run_id})")
         if candidates:
             raise Broken(f"{name} of run {self.run_id} does not match its checksum")
         raise Broken(f"{name} of run {self.run_id} is gone")
@@ -235,11 +246,12 @@ class Library:
             raise Missing(f"There are no pictures of {split!r} here.")
         for root in (self.artifacts, self.home):
             path = root / "datasets" / dataset / f"{split}.npz"
-            if path.is_file():
+            if os.path.lexists(path):
                 try:
+                    checking.pictures(path)
                     with np.load(path, allow_pickle=False) as archive:
                         return Pictures(archive["images"], archive["labels"].astype(np.int64), archive["ids"])
-                except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                except UNREADABLE as error:
                     raise Broken(f"the {split} pictures of {dataset} cannot be read: {_first_line(error)}") from error
         raise Missing(
             f"The {split} pictures of {dataset} are not on this machine.", "python -m ml artifacts --pictures"
@@ -250,46 +262,51 @@ class Library:
         declared = PICTURE_NOUNS[noun]
         for root in (self.home, self.artifacts) if RUN_ID.fullmatch(dataset) else ():  # one's own is newer
             path = root / "datasets" / dataset / declared.file
-            if path.is_file():
+            if os.path.lexists(path):
                 return _table(path, declared, dataset)
         raise Missing(f"The pictures of {dataset} have no {noun} yet.", f"python -m ml data measure {dataset}")
 
     def _index(self) -> dict[str, Any]:
         try:
-            index = json.loads((self.artifacts / "index.json").read_text())
-        except (OSError, ValueError):
+            index = inspection.document(self.artifacts / "index.json", INDEX_BYTES)
+        except (OSError, ValueError, RecursionError):
             return {}
         return index if isinstance(index, dict) else {}
 
     def _entry(self, folder: Path, shipped: bool) -> RunEntry:
         try:
+            if not RUN_ID.fullmatch(folder.name):
+                raise Broken(_name_problem(folder.name))
             if folder.is_symlink():
                 raise Broken("it is a link to another place")
             manifest = _manifest(folder)
             self._check_core(folder, manifest)
             overlay = self.home / "runs" / folder.name
-            if shipped and (overlay / "manifest.json").is_file():
+            if shipped and (overlay / MANIFEST).is_file():
                 later = _manifest(overlay)
                 if later["weights"] == manifest["weights"]:
                     extra = {n: e for n, e in later["nouns"].items() if n not in CORE}
                     manifest = {**later, "nouns": {**manifest["nouns"], **extra}}
         except Broken as error:
-            return RunEntry(folder.name, folder, shipped, reason=str(error))
+            return RunEntry(_shown(folder.name), folder, shipped, reason=str(error))
         return RunEntry(folder.name, folder, shipped, manifest=manifest)
 
     def _check_core(self, folder: Path, manifest: dict[str, Any]) -> None:
         """Read the core files once and again whenever one of them changed. Raises Broken."""
-        names = ("weights.safetensors", *(NOUNS[noun].file for noun in CORE))
+        names = (WEIGHTS, *(NOUNS[noun].file for noun in CORE))
         try:
+            inspection.folder(folder)
             stats = [(folder / name).lstat() for name in names]
-        except OSError as error:
+        except Mismatch as mismatch:
+            raise Broken(f"its {mismatch}") from None
+        except FileNotFoundError as error:
             raise Broken(f"it has no {Path(error.filename).name}") from None
-        if not all(stat.S_ISREG(status.st_mode) for status in stats):
-            raise Broken("its files are links to another place")
+        except OSError as error:
+            raise Broken(f"its files cannot be looked at ({error.strerror})") from None
         stamp = (*((s.st_mtime_ns, s.st_size) for s in stats), *(manifest["nouns"][n]["sha256"] for n in CORE))
         stamp = (*stamp, manifest["weights"]["sha256"])
         if self._checked.get(folder, ((), ""))[0] != stamp:
-            self._checked[folder] = (stamp, _core_problem(folder, manifest))
+            self._checked[folder] = (stamp, checking.core_problem(folder, manifest))
         if self._checked[folder][1]:
             raise Broken(self._checked[folder][1])
 
@@ -305,79 +322,65 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def _picture_set(folder: Path, stamp: tuple) -> PictureSet:
     """stamp: of the files, which stands for their content where dataset.json does not say what they were made from."""
     try:
-        described = json.loads((folder / "dataset.json").read_text())
+        described = inspection.document(folder / "dataset.json", INDEX_BYTES)
         hashes = {str(name): str(digest) for name, digest in described["hashes"].items()}
         made_from: Any = [hashes, described["seed"], described["counts"]] if hashes else stamp
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         hashes, made_from = {}, stamp
     return PictureSet(hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16], hashes)
 
 
-def _table(path: Path, declared: Table, whose: str) -> pd.DataFrame:
+def _table(path: Path, declared: Table, whose: str, most: Bounds | None = None) -> pd.DataFrame:
     """A parquet file, checked. Raises Broken."""
     try:
+        inspection.table(path, declared, most)
         with pq.ParquetFile(path) as file:  # pandas.read_parquet opens it as a data set of many, which loads 5 MB more
             frame = file.read().to_pandas()
         declared.check(frame)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise Broken(f"{path.name} of {whose} cannot be read: {_first_line(error)}") from error
     return frame
 
 
-def _core_problem(folder: Path, manifest: dict[str, Any]) -> str:
-    """Why weights, history or predictions cannot be used; '' when they can."""
-    try:
-        with (folder / "weights.safetensors").open("rb") as file:
-            start = file.read(HEADER_BYTES + 1)
-            if start.startswith(PICKLED) and start[HEADER_BYTES:] != b"{":  # a description of 640 bytes begins like one
-                return "unsafe format: its weights.safetensors is a pickle or a zip, and is never opened"
-        if sha256(folder / "weights.safetensors") != manifest["weights"]["sha256"]:
-            return "its weights.safetensors does not match its checksum"
-        shapes = _shapes(folder / "weights.safetensors")
-        for layer in manifest.get("layers", []):
-            inside = [shape for name, shape in shapes.items() if f"{name}.".startswith(f"{layer['name']}.")]
-            if sum(map(math.prod, inside)) < layer["parameters"]:
-                return f"its weights have other shapes than its layer {layer['name'][:40]}"
-        for noun in CORE:
-            declared = NOUNS[noun]
-            assert isinstance(declared, Table)
-            if sha256(folder / declared.file) != manifest["nouns"][noun]["sha256"]:
-                return f"its {declared.file} does not match its checksum"
-            columns = pq.read_schema(folder / declared.file).names
-            lost = [name for name in declared.columns if not name.endswith("*") and name not in columns]
-            if lost:
-                return f"its {declared.file} lacks {', '.join(lost)}"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-        return f"its files cannot be read ({type(error).__name__})"
-    return ""
-
-
-def _shapes(path: Path) -> dict[str, list[int]]:
-    """name → shape, from the description at the beginning of a safetensors file. Raises ValueError."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(HEADER_BYTES), "little")
-        if length > path.stat().st_size - HEADER_BYTES:
-            raise ValueError("the file ends within its description")
-        described = json.loads(file.read(length))
-    return {name: tensor["shape"] for name, tensor in described.items() if name != "__metadata__"}
-
-
 def _folders(root: Path) -> list[Path]:
-    """Run folders by name; unpublished and hidden ones are not runs."""
+    """Run folders by name, those that are none because of their name or as links too; not unpublished, hidden ones."""
     try:
         inside = sorted(root.iterdir())
     except OSError:
         return []
-    return [f for f in inside if RUN_ID.fullmatch(f.name) and f.is_dir()]
+    return [f for f in inside if not f.name.startswith(".") and not f.name.endswith(".partial") and _is_folder(f)]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_symlink() or path.is_dir()
+    except OSError:
+        return False
+
+
+def _shown(name: str) -> str:
+    """A folder's name as text that can be shown and sent: file systems know bytes that are no letters."""
+    letters = "".join(c if c.isprintable() and c.isascii() else "?" for c in name)
+    return letters if len(letters) <= SHOWN else f"{letters[: SHOWN - 1]}…"
+
+
+def _name_problem(name: str) -> str:
+    if len(name) > SHOWN:
+        return f"its folder's name has {len(name)} characters; a run's has at most {SHOWN}"
+    return "its folder's name is none of a run: small letters, digits, - and _, beginning with a letter or digit"
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = inspection.document(folder / MANIFEST)
     except FileNotFoundError:
-        raise Broken("it has no manifest.json") from None
+        raise Broken(f"it has no {MANIFEST}") from None
+    except PermissionError:
+        raise Broken(f"its {MANIFEST} may not be read by this program") from None
+    except Mismatch as mismatch:
+        raise Broken(f"its {mismatch}") from None
     except (OSError, ValueError, RecursionError):
-        raise Broken("its manifest.json cannot be read") from None
+        raise Broken(f"its {MANIFEST} cannot be read") from None
     try:
         check(manifest)
     except Mismatch as mismatch:

@@ -16,6 +16,7 @@ def run(options: argparse.Namespace) -> int:
     from ml import pipeline
     from ml.artifacts import trash
     from ml.publishing import run_archive
+    from ml.system import disk
 
     library = pipeline.default_library()
     gone = {one.run_id for one in trash.listing(library.home)}
@@ -26,6 +27,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"{unfit}{' Try: --name NAME' if unfit.taken else ''}", file=sys.stderr)
         return 1
     except OSError as error:
+        if disk.full(error):
+            raise
         print(f"{options.file}: {error.strerror or error}", file=sys.stderr)
         return 1
     print(taken.folder)

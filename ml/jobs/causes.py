@@ -5,8 +5,10 @@ import signal
 from pathlib import Path
 
 from ml.settings import Trainer
+from ml.system import disk
 
 OUT_OF_MEMORY = "Out of memory: try a smaller batch or fewer training images."
+DISK_FULL = f"{disk.FULL}: free some space, then resume."
 STALLED = "No progress for a long time, so it was stopped."
 # how Python, PyTorch, the dynamic linker and the system say that memory ran out
 NO_MEMORY = (
@@ -46,6 +48,8 @@ def of_exit(
         return "interrupted", f"Its process was ended from outside ({signal.Signals(-status).name})."
     if kind == "train" and out_of_memory(printed[-4000:]):  # too little even to write that into the row
         return "failed", OUT_OF_MEMORY
+    if status > 0 and status != LOST and disk.named(printed[-4000:]):
+        return "failed", DISK_FULL if kind == "train" else f"{disk.FULL}: free some space, then try again."
     if status < 0:
         return "failed", f"Its process crashed ({signal.Signals(-status).name}); the log may say more."
     if status == LOST:
@@ -58,8 +62,8 @@ def of_error(error: BaseException) -> str:
     words = str(error)
     if isinstance(error, MemoryError) or out_of_memory(words) or at_limit():
         return OUT_OF_MEMORY
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full: free some space, then resume."
+    if disk.full(error):
+        return DISK_FULL
     if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return "The app's data folder cannot be written to."
     if type(error).__name__ == "DataMissing":

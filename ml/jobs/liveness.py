@@ -11,11 +11,12 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 
 from ml.jobs.processes import end, gone, this_process
 from ml.jobs.queue import JobTable, Lost
-from ml.jobs.tables import ACTIVE, Job, jobs, workers
+from ml.jobs.tables import ACTIVE, PROCESS, Job, jobs, workers
 from ml.system import database
 
 BEAT_SECONDS = 2.0
 STALE_SECONDS = 8.0
+STALL_SECONDS = 1800.0  # alive, but no batch, epoch or stage for so long
 
 
 class Watch:
@@ -26,17 +27,21 @@ class Watch:
     """
 
     def __init__(self, seconds: float = STALE_SECONDS) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._seen: dict[str, tuple[int, float, float]] = {}  # beat, since when, last looked at
 
     def stale(self, key: str, beat: int, now: float | None = None, *, fair: bool = False) -> bool:
         """key: one attempt or worker; now: seconds of time.monotonic()."""
+        return self.still(key, beat, now, fair=fair) >= self.seconds
+
+    def still(self, key: str, beat: int, now: float | None = None, *, fair: bool = False) -> float:
+        """For how many seconds the beat has stood still, as far as this has been seen."""
         now = time.monotonic() if now is None else now
         known = self._seen.get(key)
-        if known is None or known[0] != beat or (fair and now - known[2] >= self._seconds):
+        if known is None or known[0] != beat or (fair and now - known[2] >= self.seconds):
             known = (beat, now, now)
         self._seen[key] = (beat, known[1], now)
-        return now - known[1] >= self._seconds
+        return now - known[1]
 
     def keep(self, keys: set[str]) -> None:
         """Forget everything but these."""
@@ -44,23 +49,33 @@ class Watch:
 
 
 def reap(
-    table: JobTable, watch: Watch, *, except_leases: Collection[str | None] = (), again: bool = False
+    table: JobTable,
+    watch: Watch,
+    *,
+    except_leases: Collection[str | None] = (),
+    again: bool = False,
+    patience: float = STALL_SECONDS,
 ) -> list[Job]:
     """End running jobs whose process is gone or silent; the jobs as they are then.
+
+    A trainer that is there on this machine, and silent, was stopped or waits for its disk: it may go on, so it is ended
+    only when it was asked to, or after `patience` seconds.
 
     except_leases: attempts whose process the caller watches itself, and knows more about than their silence.
     again: as in `JobTable.finish`.
     """
     reaped = []
     for job in table.running():
-        silent = watch.stale(f"{job.lease}", job.beat, fair=True)
-        dead = gone(job.host, job.pid, job.pid_started)
+        still = watch.still(f"{job.lease}", job.beat, fair=True)
+        dead = gone(job.host, job.pid, job.pid_started, job.boot)
+        here = job.host == socket.gethostname() and job.pid is not None and not dead
+        silent = still >= (patience if here and not job.cancel else watch.seconds)
         if job.kind != "train" and not dead and job.host == socket.gethostname() and job.pid is not None:
             continue  # alive, and only its worker, which is not there any more, would have signed for it
         if job.lease not in except_leases and (silent or dead):
             with contextlib.suppress(Lost):
                 reaped.append(conclude(table, job, again=again))
-                end(job.host, job.pid, job.pid_started)
+                end(job.host, job.pid, job.pid_started, job.boot)
     return reaped
 
 
@@ -96,7 +111,7 @@ class Workers:
         worker = secrets.token_hex(16)
         with self._writer.begin() as connection:
             known = connection.execute(select(workers)).mappings().all()
-            dead = [row["id"] for row in known if gone(row["host"], row["pid"], row["pid_started"])]
+            dead = [row["id"] for row in known if gone(*(row[name] for name in PROCESS))]
             connection.execute(delete(workers).where(workers.c.id.in_(dead)))
             connection.execute(insert(workers).values(id=worker, beat=0, started=time.time(), **this_process()))
         return worker
@@ -127,7 +142,7 @@ class Workers:
     def alive(self, watch: Watch) -> bool:
         """Whether any worker is there and alive."""
         return any(
-            not gone(row["host"], row["pid"], row["pid_started"]) and not watch.stale(row["id"], row["beat"])
+            not gone(*(row[name] for name in PROCESS)) and not watch.stale(row["id"], row["beat"])
             for row in self._rows()
         )
 

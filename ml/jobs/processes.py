@@ -17,27 +17,54 @@ LOG_BYTES = 2**20  # a job's log, or the worker's, that grows beyond it keeps it
 
 
 def this_process(pid: int | None = None) -> dict[str, Any]:
-    """host, pid and pid_started of a process of this machine: a pid alone may be used again."""
+    """host, pid, pid_started and boot of a process of this machine: a pid alone may be used again.
+
+    boot names what pid_started counts from: on Linux the start of the machine, which no step of its clock moves; ''
+    for seconds since 1970.
+    """
     process = psutil.Process(pid)
-    return {"host": socket.gethostname(), "pid": process.pid, "pid_started": process.create_time()}
+    boot, started = _since_boot(process.pid) or ("", process.create_time())
+    return {"host": socket.gethostname(), "pid": process.pid, "pid_started": started, "boot": boot}
 
 
-def gone(host: str | None, pid: int | None, pid_started: float | None) -> bool:
+def gone(host: str | None, pid: int | None, pid_started: float | None, boot: str | None) -> bool:
     """True when the process was on this machine and is not there any more; False when that cannot be said."""
     if host != socket.gethostname() or pid is None or pid_started is None:
         return False
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - pid_started) > 2 or process.status() == psutil.STATUS_ZOMBIE
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        if boot:
+            now = _since_boot(pid)
+            return now is not None and (now[0] != boot or abs(now[1] - pid_started) > 1e-6)
+        return abs(process.create_time() - pid_started) > 2
     except psutil.NoSuchProcess:
         return True
     except psutil.AccessDenied:
         return False
 
 
-def end(host: str | None, pid: int | None, pid_started: float | None) -> None:
+def _since_boot(pid: int) -> tuple[str, float] | None:
+    """Name of this start of the machine, and seconds from it to the start of the process; None where nobody tells.
+
+    Raises NoSuchProcess.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return boot, int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+    except (FileNotFoundError, ProcessLookupError) as error:
+        if Path("/proc/self/stat").exists() and Path("/proc/sys/kernel/random/boot_id").exists():
+            raise psutil.NoSuchProcess(pid) from error
+        return None
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def end(host: str | None, pid: int | None, pid_started: float | None, boot: str | None) -> None:
     """Kill what still works on a job that was ended: a process of this machine that is stuck and beats no more."""
-    if pid is None or host != socket.gethostname() or gone(host, pid, pid_started):
+    if pid is None or host != socket.gethostname() or gone(host, pid, pid_started, boot):
         return
     with contextlib.suppress(OSError):
         if hasattr(os, "killpg") and os.getpgid(pid) == pid:  # a trainer leads its own group

@@ -20,6 +20,7 @@ from ml.jobs.reading import JobReader
 from ml.jobs.tables import (
     COLUMNS,
     ENDED,
+    PROCESS,
     RESUMABLE,
     Job,
     epochs,
@@ -164,9 +165,8 @@ class JobTable(JobReader):
                 "stage": "starting",
                 "left": None,
                 "speed": None,
+                **dict.fromkeys(PROCESS),
                 "host": socket.gethostname(),
-                "pid": None,
-                "pid_started": None,
             }
             return _note(connection, _change(connection, waiting, change), "running")
 
@@ -253,7 +253,7 @@ class JobTable(JobReader):
 
     def _requeue(self, connection: Connection, job_id: str, cause: str) -> Job:
         change: dict[str, Any] = {"state": "queued", "cancel": False, "cause": cause, "stage": ""}
-        change |= dict.fromkeys(("finished", "lease", "slot", "left", "speed", "host", "pid", "pid_started"))
+        change |= dict.fromkeys(("finished", "lease", "slot", "left", "speed", *PROCESS))
         return _note(connection, _change(connection, job_id, change), "queued")
 
     def _owned(self, job: Job, change: Mapping[str, Any], connection: Connection | None = None) -> Job:

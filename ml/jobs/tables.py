@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
     Boolean,
     CheckConstraint,
@@ -26,6 +27,7 @@ ACTIVE = ("queued", "running")
 RESUMABLE = ("interrupted", "failed")
 ENDED = ("done", "failed", "cancelled", "interrupted")
 STATES = (*ACTIVE, *ENDED)
+PROCESS = ("host", "pid", "pid_started", "boot")  # who works on a job, or is a worker
 KINDS = ("train", "data", "evaluate")  # a training, the fetching of a data set, what a published run lacks
 
 
@@ -34,7 +36,8 @@ class Job:
     """One row. Times are seconds since 1970; batch and batches count steps of the whole training.
 
     beat: counts signs of life; stage: what the process does just now, in words; left: seconds of
-    training to come; speed: training images per second; cause: why it ended, in words.
+    training to come; speed: training images per second; cause: why it ended, in words; pid_started, boot: as
+    `processes.this_process` has them.
     """
 
     number: int
@@ -53,6 +56,7 @@ class Job:
     host: str | None
     pid: int | None
     pid_started: float | None
+    boot: str | None
     beat: int
     stage: str
     left: float | None
@@ -190,5 +194,19 @@ def _step_3(connection: Connection) -> None:
     _schema_3()[-1].create_all(connection)
 
 
-MIGRATIONS = (_step_1, _step_2, _step_3)
+def _boot() -> Column:
+    return Column("boot", String(64))  # NULL where it was written by a version before
+
+
+def _step_4(connection: Connection) -> None:
+    """Which start of the machine a process's start is counted from."""
+    for table in ("jobs", "workers"):
+        kind = _boot().type.compile(connection.dialect)
+        connection.execute(DDL(f"ALTER TABLE {table} ADD COLUMN boot {kind}"))
+
+
+for table in (jobs, workers):
+    table.append_column(_boot())
+
+MIGRATIONS = (_step_1, _step_2, _step_3, _step_4)
 COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]

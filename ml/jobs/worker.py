@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 from ml.jobs import causes
-from ml.jobs.liveness import BEAT_SECONDS, Watch, Workers, conclude, reap
+from ml.jobs.liveness import BEAT_SECONDS, STALL_SECONDS, Watch, Workers, conclude, reap
 from ml.jobs.processes import kill, oom_kills, printed_progress, trim
 from ml.jobs.queue import JobTable, Lost
 from ml.jobs.tables import KINDS, Job
@@ -28,7 +28,6 @@ from ml.system.paths import ROOT
 POLL_SECONDS = 0.2
 STARVED_SECONDS = 20.0  # at its limit of memory before its first batch
 GRACE_SECONDS = 3.0  # between asking a trainer to stop and killing it
-STALL_SECONDS = 1800.0  # alive, but no batch, epoch or stage for so long
 # threads that wait for each other sleep instead of spinning: on a busy machine spinning made training 20 times slower
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 LOCK = "worker.lock"

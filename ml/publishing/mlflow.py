@@ -16,6 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from ml.artifacts import scores as told
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.settings import Tracking
 
@@ -178,7 +179,7 @@ def scores(run: Run) -> Iterator[dict[str, Any]]:
         if isinstance(manifest.get(name), int | float):
             yield {"key": name, "value": float(manifest[name])}
     try:
-        table = run.table("scores")
+        table = told.scores(run)
     except (Missing, Broken):
         return
     for row in table[table["class"].isna()].itertuples():

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ml.artifacts import scores as told
 from ml.artifacts.reader import Broken, Missing, Run
 from ml.data import fashion_mnist
 from ml.stats.intervals import wilson
@@ -105,7 +106,7 @@ def _story(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _results(run: Run) -> dict[str, Any]:
     """What the tables tell: numbers with their intervals."""
-    scores, counts = _optional(run, "scores"), _counts(run)
+    scores, counts = _scores(run), _counts(run)
     names, test = run.manifest["dataset"]["classes"], run.manifest["results"]["test"]
     return {
         "run_id": run.run_id,
@@ -193,6 +194,13 @@ def _counts(run: Run) -> np.ndarray:
     classes = len(run.manifest["dataset"]["classes"])
     flat = frame["label"].to_numpy(np.int64) * classes + frame["predicted"].to_numpy(np.int64)
     return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
+
+
+def _scores(run: Run) -> pd.DataFrame | None:
+    try:
+        return told.scores(run)
+    except (Missing, Broken):
+        return None
 
 
 def _optional(run: Run, noun: str) -> pd.DataFrame | None:

@@ -21,10 +21,10 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from ml.artifacts import writer
+from ml.artifacts import inspection, writer
+from ml.artifacts.inspection import FILE_BYTES as RUN_FILE_BYTES
+from ml.artifacts.inspection import MANIFEST, MB, NOUN_BYTES, WEIGHTS, Bounds
 from ml.artifacts.manifest import check
 from ml.artifacts.reader import Broken, Library, Missing, Run, RunEntry
 from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
@@ -32,18 +32,13 @@ from ml.system import atomic
 
 # ONNX files stay behind: nothing here could say whether they hold these weights, and evaluate makes them again
 TRAVELLING = {noun: declared for noun, declared in NOUNS.items() if not isinstance(declared, Graph)}
-MANIFEST, WEIGHTS, CARD = "manifest.json", "weights.safetensors", "MODEL_CARD.md"
-MB = 2**20
+CARD = "MODEL_CARD.md"
 UPLOAD_BYTES = 30 * 10**6  # of a zip that arrives over the network
 FILE_BYTES = 512 * MB  # of a zip that lies on this machine
-MAX_UNPACKED_BYTES = {MANIFEST: 2 * MB, CARD: MB, WEIGHTS: 480 * MB}  # unpacked; every other file: NOUN_BYTES
-NOUN_BYTES = 64 * MB
+MAX_UNPACKED_BYTES = {**RUN_FILE_BYTES, CARD: MB}  # unpacked; every other file: NOUN_BYTES
 RATIO = 100  # unpacked to packed, of a file above RATIO_FROM: tables and weights hardly shrink
 RATIO_FROM = MB
-CELLS = 10_000_000  # of a table: rows × columns
-TEXT_BYTES = 64  # of a text in a table: a split's or a metric's name
 ENTRIES = 100  # of the zip that are looked at
-MEMBERS = 200  # arrays in an npz
 PICKLES = re.compile(r"\.(pkl|pickle|pt|pth|bin|ckpt|joblib|npy|dill|h5|hdf5|keras|onnx)$", re.IGNORECASE)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a packed run, so that equal runs are equal bytes
 STALE_SECONDS = 86_400.0
@@ -257,53 +252,15 @@ def _check_tables(run: Run, folder: Path) -> None:
     for noun in run.nouns:
         declared = NOUNS[noun]
         try:
-            if isinstance(declared, Table):
-                _check_parquet(folder / declared.file)
-                declared.check(run.table(noun))
-            else:
-                assert isinstance(declared, Arrays)
-                _check_npz(folder / declared.file)
-                declared.check(run.arrays(noun))
-        except Unfit:
-            raise
+            assert isinstance(declared, Table | Arrays)
+            inspection.noun(folder / declared.file, declared, Bounds.of(run.manifest))
+            declared.check(run.table(noun) if isinstance(declared, Table) else run.arrays(noun))
         except (Broken, ValueError, OSError, EOFError, zipfile.BadZipFile, pa.ArrowException, MemoryError) as error:
             words = str(error).splitlines()[0][:120] if isinstance(error, Mismatch | Broken) else "unreadable"
+            if words.startswith("unsafe"):
+                raise Unfit(f"{words.capitalize()}.") from None
             raise Unfit(f"{declared.file} does not check out: {words}.") from None
     _check_predictions(run)
-
-
-def _check_parquet(path: Path) -> None:
-    """Raise Unfit for a table that would need much memory to be read: one long text named by a million rows does."""
-    described, columns = pq.read_metadata(path), pq.read_schema(path)
-    groups = [described.row_group(i) for i in range(min(described.num_row_groups, 1_000))]
-    if described.num_rows * max(described.num_columns, 1) > CELLS or len(groups) < described.num_row_groups:
-        raise Unfit(f"{path.name} would have {described.num_rows:,} rows, more than a run has.")
-    if sum(group.total_byte_size for group in groups) > 4 * NOUN_BYTES:
-        raise Unfit(f"{path.name} would be larger than a run's when unpacked.")
-    texts = [c.name for c in columns if pa.types.is_string(c.type) or pa.types.is_large_string(c.type)]
-    for column in columns:
-        plain = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-        if not plain and column.name not in texts:
-            raise Unfit(f"{path.name} has a column of the type {str(column.type)[:40]}, which no table of a run has.")
-    for column in pq.read_table(path, columns=texts, read_dictionary=texts).columns if texts else ():
-        for chunk in column.chunks:
-            lengths = pc.binary_length(chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk)
-            if (pc.max(lengths).as_py() or 0) > TEXT_BYTES:
-                raise Unfit(f"{path.name} holds texts that are longer than a run's.")
-
-
-def _check_npz(path: Path) -> None:
-    with zipfile.ZipFile(path) as arrays:
-        inside = arrays.infolist()
-        if len(inside) > MEMBERS or sum(entry.file_size for entry in inside) > NOUN_BYTES:
-            raise Unfit(f"{path.name} would be larger than a run's when unpacked.")
-        for entry in inside:
-            if not entry.filename.endswith(".npy"):
-                raise Unfit(f"Unsafe format: {path.name} holds something that is no array.")
-            with arrays.open(entry) as array:
-                np.lib.format.read_magic(array)
-                if b"O'" in array.read(512).partition(b"fortran_order")[0]:
-                    raise Unfit(f"Unsafe format: {path.name} holds pickled objects, which could run anything.")
 
 
 def _check_predictions(run: Run) -> None:

@@ -1,25 +1,34 @@
 """Files that a crash leaves as they were or as they shall be: written aside, synced, put in place in one step."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+
+from ml.system import disk
 
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """A path beside `target` to write to; what is there at the end becomes `target`, nothing does after an error.
 
-    Others may do the same at the same time: each has its own path, and the last one stays. Raises OSError.
+    Others may do the same at the same time: each has its own path, and the last one stays. Raises OSError; where the
+    disk is full with that as its number, whatever the library that wrote made of it.
     """
     scratch = _aside(target)
     try:
         yield scratch
         sync(scratch)
         os.replace(scratch, target)
-    except BaseException:
+    except BaseException as error:
+        hidden = isinstance(error, Exception) and (
+            disk.full(error) or disk.used_up(target.parent)
+        )  # before it is freed
         scratch.unlink(missing_ok=True)
+        if hidden and not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target.name) from error
         raise
     sync(target.parent)
 

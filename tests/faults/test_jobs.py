@@ -591,3 +591,30 @@ def test_j4_twenty_workers_at_once_are_one(own, count):
     until(lambda: table.get(job.id).stage == "training", 90, "training")
     until(lambda: len(processes(own, "work")) == 1, 30, "one worker stays")
     assert len(processes(own, "train")) == 1
+
+
+def test_j9_a_trainer_that_is_stopped_is_called_stalled_in_words_and_goes_on(own, no_artifacts, tell):
+    """Also when its worker is lost meanwhile: the next one finds a process that is there, and leaves it alone."""
+    table, jobs = JobTable(own), Jobs(own, artifacts=no_artifacts)
+    job = submit(table, "slow", epochs=200)
+    start_worker(own)
+    row, _ = until(lambda: training(table, job), 60, "training")
+    trainer = psutil.Process(row.pid)
+    trainer.suspend()
+    try:
+        said, took = until(lambda: jobs.view(job.id).stalled, promised(30), "called stalled")
+        assert "silent for" in said
+        for worker in processes(own, "work"):
+            worker.kill()
+        began = time.monotonic()
+        while time.monotonic() - began < 12:  # longer than a silence that ends a job elsewhere
+            assert jobs.view(job.id).job.state == "running"
+            time.sleep(0.2)
+    finally:
+        trainer.resume()
+    before = table.get(job.id).batch
+    until(lambda: not jobs.view(job.id).stalled and table.get(job.id).batch > before, 30, "going on")
+    assert table.get(job.id).attempt == 1
+    tell(f"said after {took:.1f} s")
+    table.cancel(job.id)
+    reaches(table, job, "cancelled", within=30)

@@ -32,6 +32,7 @@ class Ids(StrEnum):
 
 PAGE = 24
 ALL = "all"
+DEEDS = 20  # lines of what was done
 BADGES = {"new": "info", "accepted": "good", "rejected": "mute"}
 NO_FEEDBACK_YET = "No feedback yet. Judge an answer on the Prediction page, and it will be here."
 NO_FEEDBACK_MATCHES = "No feedback matches these filters."
@@ -159,7 +160,7 @@ def listed(services: Services, selection: Selection) -> tuple[Any, ...]:
     trash = html.Span(
         id="feedback-trashed", hidden=True, **{"data-numbers": ",".join(map(str, services.feedback.trashed()))}
     )
-    return states(selection, counts, known), grid, [foot(selection, page, pages, total), trash], links
+    return states(selection, counts, known), grid, [foot(selection, page, pages, total), done(services), trash], links
 
 
 def states(selection: Selection, counts: dict[str, int], run: str) -> list[Any]:
@@ -220,6 +221,24 @@ def entry(one: Item, run: str) -> html.Li:
                 ],
                 className="fb-about",
             ),
+        ]
+    )
+
+
+def done(services: Services) -> html.Details | None:
+    """What was done last, and by whom."""
+    deeds = services.feedback.deeds(DEEDS)
+    if not deeds:
+        return None
+    lines = [
+        html.Li(f"{datetime.fromtimestamp(one.at, UTC):%d %b %Y, %H:%M UTC}: {one.feedback} {one.what} by {one.who}")
+        for one in deeds
+    ]
+    return html.Details(
+        [
+            html.Summary("What was done", className="small"),
+            html.Ul(lines, className="small quiet"),
+            csv_link("/export/feedback-log.csv"),
         ]
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from dash.exceptions import PreventUpdate
 
 from dashboard.services import uploads
+from dashboard.services.uploads import Refusal
 
 
 class Ids(StrEnum):
@@ -38,6 +39,8 @@ def seen(state: Any) -> tuple[str, np.ndarray]:
     """
     if not isinstance(state, dict) or not isinstance(state.get("run"), str):
         raise PreventUpdate
+    if not state.get("image"):
+        raise Refusal("There is no picture to look at: send one, or choose one of the data set.")
     return state["run"], uploads.decode(uploads.from_data_url(state.get("image"))).pixels
 
 

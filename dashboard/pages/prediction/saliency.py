@@ -12,6 +12,7 @@ from dashboard.pages.prediction import answer_state
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.explainer import NoExplanation
+from dashboard.services.uploads import Refusal
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
@@ -78,8 +79,8 @@ def register(app: Dash, services: Services) -> None:
 
 def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]:
     """Picture, veil and note; the note says why where there is no veil."""
-    run, image = answer_state.seen(state)
     try:
+        run, image = answer_state.seen(state)
         again = services.predictor.predict(run, image)
         prepared = again.prepared.image
         size = f"{prepared.shape[1]} by {prepared.shape[0]}"
@@ -91,7 +92,7 @@ def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]
         attribution = services.explainer.explain(run, prepared, again.predicted, method)
     except NoExplanation as none:
         return picture, None, f"No {TITLES[method]}: {none}."
-    except (Missing, Broken) as problem:
+    except (Missing, Broken, Refusal) as problem:
         return panel_states.empty(str(problem), getattr(problem, "command", "")), None, ""
     note = NOTES[method].format(label=again.label)
     if not attribution.any():

@@ -144,7 +144,17 @@ def state(view: View, seen: object = None, now: float = 0.0) -> list[Any]:
     job = view.job
     if job is None:
         return ["", view.problem]
-    whole = [job.id, job.state, job.attempt, job.epoch, job.stage, job.cancel, view.position, view.problem]
+    whole = [
+        job.id,
+        job.state,
+        job.attempt,
+        job.epoch,
+        job.stage,
+        job.cancel,
+        view.position,
+        view.problem,
+        view.stalled,
+    ]
     return _shown(whole, job.batch, seen, now, LIVE_SECONDS)
 
 

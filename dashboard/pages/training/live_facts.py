@@ -63,7 +63,7 @@ def facts(services: Services, search: object, shown: object) -> tuple[Any, ...]:
     changes = not services.read_only
     ended_early = changes and job.state in ("interrupted", "failed")
     n = services.jobs.options.validation_images(job.spec.get("dataset"))
-    running = job.state == "running"
+    moving = job.state == "running" and not view.stalled
     return (
         f"{services.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",
         sentence(job, view),
@@ -77,8 +77,8 @@ def facts(services: Services, search: object, shown: object) -> tuple[Any, ...]:
         not (changes and job.active),
         job.cancel,
         f"{job.epoch}/{job.epochs}",
-        duration(job.left) if job.left is not None and running else DASH,
-        f"{job.speed:,.0f} / s" if job.speed is not None and running else DASH,
+        duration(job.left) if job.left is not None and moving else DASH,
+        f"{job.speed:,.0f} / s" if job.speed is not None and moving else DASH,
         _accuracy(last, n) if last else DASH,
         [f"{100 * best['validation_accuracy']:.1f} %", _aside(f"epoch {best['epoch']:.0f}")] if best else DASH,
         f"{last['validation_loss']:.3f}" if last else DASH,
@@ -111,8 +111,11 @@ def sentence(job: Job, view: View) -> str:
         return f"{model}. {_before(job)}{ordinal(view.position)} in the queue; it begins by itself."
     if job.state == "running":
         started = f"{model}. {_before(job)}Started {clock(job.started or job.created)}."
+        stalled = f" Stalled: {view.stalled}." if view.stalled else ""
         if job.cancel:
-            return f"{started} Stopping at the next batch."
+            return f"{started} Stopping at the next batch.{stalled}"
+        if stalled:
+            return f"{started}{stalled} It goes on by itself when that ends; Cancel ends it."
         doing = "" if job.stage == "training" else f" Now {job.stage}."
         return f"{started}{doing} The best epoch on validation is kept."
     if job.state == "done":

@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 from dashboard.api import health
+from ml.system import disk
 
 
 def services(tmp_path, *, runs=(True,), database="ok", worker="stopped", broker="none", read_only=False):
@@ -35,6 +36,15 @@ def test_what_degrades(tmp_path, monkeypatch):
     monkeypatch.setattr(health, "LOW_BYTES", 2**70)
     assert health.state(services(tmp_path))["disk"]["status"] == "low"
     assert health.state(services(tmp_path))["status"] == "degraded"
+
+
+def test_a_full_disk_is_called_that(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk, "free", lambda _: 300_000)
+    state = health.state(services(tmp_path))
+    assert state["disk"] == {"status": "full", "free_mb": 0}
+    assert state["status"] == "degraded"
+    monkeypatch.setattr(disk, "free", lambda _: None)
+    assert health.state(services(tmp_path))["disk"] == {"status": "unknown", "free_mb": None}
 
 
 def test_a_cluster_needs_its_broker_and_a_worker(tmp_path):

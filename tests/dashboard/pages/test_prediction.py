@@ -37,6 +37,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
 from ml.images.preparation_variants import Agreement, Variant
 from tests.accessibility import SERIOUS, violations
+from tests.callbacks import fired_in_process
 
 
 @pytest.fixture
@@ -421,6 +422,23 @@ def test_the_veil_belongs_to_the_answer(services):
     assert other.src != heatmap_overlay.src
     assert saliency.overlay(services, state, "none")[1] is None
     assert saliency.overlay(services, state, ["forged"])[1] is None
+
+
+@pytest.mark.parametrize("image", [None, "", 5, "data:image/png;base64,AAAA", ["x"]])
+def test_a_callback_without_a_picture_is_refused_in_words(app, caplog, image):
+    """Whatever the browser sends back in place of one: a sentence where the panel stands, and nothing in the log."""
+    client = fired_in_process(app)
+    state = {"prediction-answer-state.data": {"run": "toy", "image": image, "truth": 1}}
+    outputs = (
+        ("prediction-neighbours-summary.children", "prediction-neighbours-face", "prediction-answer-state.data"),
+        ("prediction-saliency-picture.children", "prediction-saliency-picture", "prediction-answer-state.data"),
+    )
+    for output, face, changed in outputs:
+        status, made = client.fire_with(output, changed, {**state, "prediction-saliency-method.value": "grad-cam"})
+        assert status == 200
+        assert "icture" in json.dumps(made[face]["children"])
+        assert "Error" not in json.dumps(made[face]["children"])
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
 
 def test_neighbours_and_meter_agree_with_the_tables(services, run):

@@ -5,10 +5,19 @@ import secrets
 import time
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from dashboard.records.feedback import ORPHAN_SECONDS, UNDO_SECONDS, Feedback, Filter, _feedback
-from dashboard.records.rows import READ_ONLY, Declined
+from dashboard.records.feedback import (
+    BYTES_CAP,
+    ORPHAN_SECONDS,
+    OWNER,
+    SHARE,
+    UNDO_SECONDS,
+    Feedback,
+    Filter,
+)
+from dashboard.records.feedback_tables import feedback_table as _feedback
+from dashboard.records.rows import READ_ONLY, Declined, Full
 from dashboard.services.jobs import Jobs
 from ml.system import atomic, database
 
@@ -34,6 +43,55 @@ def say(kept, **changes):
         "label": "Shirt", "note": "", "client": CLIENT, "picture": PNG,
     }  # fmt: skip
     return kept.give(**{**row, **changes})
+
+
+def test_a_visitor_without_its_cookie_is_known_by_its_address(jobs):
+    """Every request is a new client then; no more is kept of one address, in number or in bytes."""
+    kept = Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write, address_cap=3)
+    for _ in range(3):
+        say(kept, client=secrets.token_hex(16), address="1" * 32)
+    with pytest.raises(Declined, match="from your address"):
+        say(kept, client=secrets.token_hex(16), address="1" * 32)
+    assert len(list(kept.folder.iterdir())) == 3, "its picture is gone again"
+    say(kept, client=secrets.token_hex(16), address="2" * 32)
+    large = Feedback(database.opener(jobs.home), jobs.home / "feedback", lambda file, content: file.touch())
+    with pytest.raises(Declined, match="from your address"):
+        say(large, address="3" * 32, picture=bytes(BYTES_CAP // SHARE + 1))
+
+
+def test_what_is_done_is_written_down_with_who_did_it(kept):
+    for _ in range(3):
+        say(kept)
+    kept.judge([1, 2, 99], "accepted", "Ann, visitor 1a2b3c")
+    kept.remove([2], "visitor 4d5e6f")
+    kept.remove([2], "visitor too late")
+    kept.restore([2], "visitor 4d5e6f")
+    kept.judge([1], "rejected")
+    assert [(one.feedback, one.what, one.who) for one in kept.deeds()] == [
+        (1, "rejected", ""),
+        (2, "restored", "visitor 4d5e6f"),
+        (2, "deleted", "visitor 4d5e6f"),
+        (2, "accepted", "Ann, visitor 1a2b3c"),
+        (1, "accepted", "Ann, visitor 1a2b3c"),
+    ]
+    assert len(kept.deeds(2)) == 2
+
+
+def test_a_database_of_the_version_before_is_taken_along(jobs):
+    """Its rows have no address, and count as their clients' alone."""
+    engine = database.open_engine(jobs.home)
+    database.migrate(engine, OWNER, Feedback.migrations[:1])
+    row = {
+        "key": "1" * 32, "run": "toy", "dataset": "bars", "said": "A", "confidence": 0.5, "right": True, "label": "A",
+        "note": "", "at": 1.0, "client": CLIENT, "state": "accepted", "picture": "2" * 32, "sent": False, "bytes": 1,
+        "origin": "", "deleted": 0.0,
+    }  # fmt: skip
+    columns, values = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
+    with database.transaction(engine) as connection:
+        connection.execute(text(f"INSERT INTO feedback ({columns}) VALUES ({values})"), row)
+    kept = Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write)
+    assert [(one.key, one.address) for one in kept.listing()] == [("1" * 32, "")]
+    assert say(kept, address="3" * 32)[0].address == "3" * 32
 
 
 def test_a_row_says_what_was_said_and_has_its_pictures(kept):
@@ -153,7 +211,7 @@ def test_read_only_and_a_full_disk_say_so(jobs):
     def full(file, content):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(Declined, match="disk is full"):
+    with pytest.raises(Full, match="disk is full"):
         say(Feedback(database.opener(jobs.home), jobs.home / "feedback", full))
     assert Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write).listing() == []
 

@@ -3,7 +3,9 @@
 import base64
 import csv
 import io
+import json
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,6 +82,40 @@ def test_the_page_keeps_what_is_said_once_and_gives_the_browser_a_random_number(
     assert kept.format == "PNG"
     assert np.array_equal(np.asarray(kept), photo)
     assert Image.open(io.BytesIO(web.get(f"/feedback/pictures/{one.picture}.png").data)).size == (28, 28)
+
+
+def test_a_visitor_without_a_cookie_is_capped_by_address_and_what_is_done_names_who(app, page, services):
+    body = judgement(answered(page, src=data_url(picture(1))), "Bar 2", sent=data_url(picture(1)))
+    for number in range(3):
+        fresh = app.server.test_client()  # no cookie: a new client each time
+        assert sent(fresh, {**body, "key": f"{number:032x}"}).status_code == 201
+    assert len({one.client for one in rows(services)}) == 3
+    (mark,) = {one.address for one in rows(services)}
+    assert len(mark) == 32
+    assert "127" not in mark
+    judge = {"numbers": [1, 2], "state": "accepted"}
+    assert sent(app.server.test_client(), judge, "/api/v1/feedback/judge").json == {"changed": 2}
+    named = {"Authorization": "Basic " + base64.b64encode(b"Ann:x").decode()}
+    gone = app.server.test_client().post("/api/v1/feedback/delete", json={"numbers": [1]}, headers=named)
+    assert gone.json == {"changed": 1}
+    said = [(one.feedback, one.what, one.who) for one in services.feedback.deeds()]
+    visitor = f"visitor {mark[:6]}"
+    assert said == [(1, "deleted", f"Ann, {visitor}"), (2, "accepted", visitor), (1, "accepted", visitor)]
+    told = app.server.test_client().get("/export/feedback-log.csv").get_data(as_text=True)
+    assert f'deleted,"Ann, {visitor}"' in told
+    _, made = page.fire_with("feedback-inbox-foot.tree", "url.search", {"url.search": ""})
+    assert "What was done" in json.dumps(made["feedback-inbox-foot"])
+
+
+def test_one_address_has_a_part_in_a_training_and_no_more():
+    def row(number: int, client: int, address: str) -> SimpleNamespace:
+        return SimpleNamespace(number=number, client=str(client), address=address)
+
+    cookieless = [row(i, i, "a") for i in range(500)]
+    others = [row(500 + i, 1000 + i % 3, "") for i in range(30)]
+    keep = feedback.capped([*others, *cookieless])
+    assert keep == [*range(30), *range(30 + 500 - feedback.ADDRESS, 530)], "the newest of it, all of the others"
+    assert len(feedback.capped([row(i, 0, "a") for i in range(500)])) == feedback.CLIENT
 
 
 def test_a_large_picture_is_kept_at_768_pixels_upright_and_without_its_exif(page, web, services):

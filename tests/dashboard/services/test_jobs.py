@@ -9,9 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from dashboard.pages.training.live_facts import sentence
 from dashboard.services.job_database import READ_ONLY
 from dashboard.services.jobs import Jobs
 from dashboard.services.training_request import Invalid
+from ml.jobs import liveness
 from ml.jobs.liveness import Workers
 from ml.jobs.queue import QUEUE, JobTable, Refused
 from ml.training.config import TrainConfig
@@ -370,6 +372,37 @@ def test_the_live_card_shows_the_row(client, own):
     assert made["training-live-bar"] == {"value": "10", "max": "20"}
     assert made["training-cancel"] == {"hidden": False, "disabled": False}
     assert made["training-resume"]["hidden"] is True
+
+
+def test_a_trainer_that_is_silent_or_stands_still_is_called_stalled_until_it_moves(jobs, own, monkeypatch):
+    jobs.submit(GOOD)
+    table = JobTable(own)
+    job = table.claim()
+    table.own(job)
+    clock = [1000.0]
+    monkeypatch.setattr(liveness.time, "monotonic", lambda: clock[0])
+
+    def after(seconds, *, beats, batch):
+        """What the page says when it has looked every two seconds meanwhile."""
+        for _ in range(seconds // 2):
+            clock[0] += 2
+            if beats:
+                table.beat(job, batch=batch, batches=100, stage="training")
+            view = jobs.view(job.id)
+        return view, sentence(view.job, view)
+
+    view, said = after(40, beats=True, batch=3)
+    assert "no batch has ended for 30 seconds" in view.stalled
+    assert "Stalled: no batch" in said
+    view, said = after(2, beats=True, batch=4)
+    assert view.stalled == ""
+    assert "Stalled" not in said
+    view, said = after(24, beats=False, batch=4)
+    assert "silent for 20 seconds" in view.stalled
+    assert "Cancel ends it" in said
+    assert view.job.state == "running"
+    view, said = after(2, beats=True, batch=5)
+    assert view.stalled == ""
 
 
 def test_the_curves_come_from_the_table(client, own):

@@ -8,6 +8,7 @@ from flask import Flask, request
 
 from dashboard.web import proxy, rate_limits
 from dashboard.web import server as serve
+from dashboard.web.proxy import CALLBACK
 from dashboard.web.rate_limits import Buckets
 from ml.settings import Limits
 
@@ -76,6 +77,50 @@ def test_nobody_is_held_back_on_loopback_and_the_setting_says_otherwise():
     assert 429 in statuses(server(None, OPEN_TO_OTHERS=True), "/api/v1/predict", 300)
     assert 429 in statuses(server(0.5), "/api/v1/predict", 10)
     assert set(statuses(server(0.5), "/page", 300)) == {200}, "pages are not held back"
+
+
+def test_callbacks_and_files_are_counted_too():
+    """By what they cost: a callback that asks a network as much as a prediction, a file more, pages nothing."""
+    made = server(1.0)  # ten tokens at first
+    made.add_url_rule(CALLBACK, "callback", lambda: "yes", methods=["POST"])
+    made.add_url_rule("/export/scores.csv", "export", lambda: "yes")
+    made.add_url_rule("/explanations/warm", "warm", lambda: "yes")
+
+    def answered(ask) -> int:
+        """How many of a hundred requests of a client of its own."""
+        client = made.test_client()
+        answered.address += 1
+        where = {"REMOTE_ADDR": f"10.0.0.{answered.address}"}
+        return sum(ask(client, where).status_code == 200 for _ in range(100))
+
+    answered.address = 0
+
+    def callback(output):
+        return lambda client, where: client.post(CALLBACK, json={"output": output}, environ_base=where)
+
+    assert answered(callback("dashboard-confusion-graph.figure")) >= 95
+    assert 10 <= answered(callback("..prediction-label.children...prediction-truth.children..")) <= 20
+    assert 2 <= answered(lambda client, where: client.get("/export/scores.csv", environ_base=where)) <= 4
+    assert 1 <= answered(lambda client, where: client.get("/explanations/warm", environ_base=where)) <= 2
+    assert answered(lambda client, where: client.get("/page", environ_base=where)) == 100
+
+
+@pytest.mark.parametrize(
+    ("addresses", "same"),
+    [
+        (("10.0.0.7", "10.0.0.8"), False),
+        (("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"), True),
+        (("2001:db8:1:2::1", "2001:db8:1:3::1"), False),
+        (("::ffff:10.0.0.7", "10.0.0.7"), True),
+    ],
+)
+def test_a_client_is_an_address_or_a_network_of_one_customer(addresses, same):
+    made = Flask("named")
+    seen = set()
+    for address in addresses:
+        with made.test_request_context(environ_base={"REMOTE_ADDR": address}):
+            seen.add(rate_limits.client())
+    assert (len(seen) == 1) == same
 
 
 def test_who_is_held_back_is_told_for_how_long():

@@ -65,16 +65,65 @@ def test_hosts_can_be_named(monkeypatch):
     assert client.get("/", headers={"Host": "other.example:1"}).status_code == 400
 
 
-def test_a_password_guards_every_address(monkeypatch):
+def test_a_password_guards_every_address(monkeypatch, caplog):
     monkeypatch.setenv("FASHION_PASSWORD", "pass:wörd")
     client = build().server.test_client()
     for path in ("/", "/_dash-layout", "/_dash-dependencies", "/api/v1/size", "/nowhere", "/_favicon.ico"):
         answer = client.get(path)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    log = caplog.records
     for wrong in ("Basic", "Basic !!", "Bearer x", "Basic " + base64.b64encode(b"x:wrong").decode(), "Basic eA=="):
         assert client.get("/", headers={"Authorization": wrong}).status_code == 401
     assert client.get("/", headers={"Authorization": security.basic("pass:wörd")}).status_code == 200
+    assert [one.getMessage() for one in log] == ["wrong password from 127.0.0.1"] * 5
+
+
+def test_wrong_passwords_are_slowed_and_logged_by_client(monkeypatch, caplog):
+    monkeypatch.setenv("FASHION_PASSWORD", "secret")
+    client = build().server.test_client()
+    wrong, right = {"Authorization": security.basic("guess")}, {"Authorization": security.basic("secret")}
+    for _ in range(200):
+        assert client.get("/", headers=right).status_code == 200, "who knows it is never held back"
+    answers = [client.get("/", headers=wrong) for _ in range(300)]
+    assert [one.status_code for one in answers[:10]] == [401] * 10
+    assert {one.status_code for one in answers[12:]} == {429}, "a busy machine gives a try or two back"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 5
+    assert answers[-1].get_json()["error"].startswith("Too many wrong passwords from your address. Try again in ")
+    assert client.get("/", headers=right).status_code == 429, "or one's answers would tell which guess is right"
+    assert client.get("/").status_code == 401, "to ask is no guess"
+    assert client.get("/health").status_code == 200
+    elsewhere = {"REMOTE_ADDR": "10.0.0.7"}
+    assert client.get("/", headers=right, environ_base=elsewhere).status_code == 200
+    said = [one.getMessage() for one in caplog.records if "wrong password from 127.0.0.1" in one.getMessage()]
+    assert 10 <= len(said) <= 12
+    assert said[9].endswith("; further tries have to wait")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, 200),
+        ({"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 403),
+        (
+            {
+                "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document",
+                "Sec-Fetch-User": "?1",
+            },
+            200,
+        ),
+    ],
+)  # fmt: skip
+def test_another_site_cannot_ask_for_what_costs_but_may_link_to_it(headers, status):
+    server = build().server
+    server.add_url_rule("/export/runs/toy.zip", "costly", lambda: "made")
+    assert server.test_client().get("/export/runs/toy.zip", headers=headers).status_code == status
+    assert server.test_client().get("/", headers=headers).status_code == 200, "a page"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import errno
 import signal
 
 import pytest
+from safetensors import SafetensorError
 
 from ml.jobs.causes import LOST, OUT_OF_MEMORY, of_error, of_exit
 
@@ -19,6 +20,7 @@ class DataMissing(RuntimeError):
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), OUT_OF_MEMORY),
         (ImportError("libtorch_cpu.so: failed to map segment from shared object"), OUT_OF_MEMORY),
         (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), "disk is full"),
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk is full"),
         (PermissionError(errno.EACCES, "denied", "/secret/place"), "cannot be written"),
         (DataMissing("look in /secret/place"), "fetch the data set"),
         (KeyError("unknown model 'x'; known: a, b"), "unknown model 'x'"),

@@ -1,5 +1,6 @@
 """Who is alive: beats that stand still, workers that come and go, jobs whose process is no more."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -15,12 +16,30 @@ def test_a_stuck_process_of_this_machine_is_ended_with_its_job(table):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stuck:
         table.own(job, stuck.pid)
         watch, began = Watch(seconds=0.2), time.monotonic()
-        while not (ended := reap(table, watch)):  # one that looks too seldom, on a busy machine, begins anew
+        while not (ended := reap(table, watch, patience=0.2)):  # who looks too seldom, on a busy machine, begins anew
             assert time.monotonic() < began + 20
             time.sleep(0.05)
         assert time.monotonic() >= began + 0.2
         assert [reaped.state for reaped in ended] == ["interrupted"]
         assert stuck.wait(5) == -9
+
+
+def test_a_stopped_process_of_this_machine_may_go_on_unless_its_end_was_asked_for(table):
+    table.submit({}, "a", epochs=3)
+    job = table.claim()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stopped:
+        table.own(job, stopped.pid)
+        stopped.send_signal(signal.SIGSTOP)
+        watch, began = Watch(seconds=0.2), time.monotonic()
+        while time.monotonic() < began + 0.6:
+            assert reap(table, watch) == []
+            time.sleep(0.02)
+        table.cancel(job.id)
+        while not (ended := reap(table, watch)):
+            assert time.monotonic() < began + 20
+            time.sleep(0.02)
+        assert [one.state for one in ended] == ["cancelled"]
+        assert stopped.wait(5) == -9
 
 
 def test_a_silent_beat_is_stale_after_eight_seconds_of_this_clock():

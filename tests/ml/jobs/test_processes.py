@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from ml.jobs.processes import gone, printed_progress, this_process, trim
@@ -20,8 +21,28 @@ def test_gone_knows_dead_processes_and_reused_numbers():
     assert gone(**dead_process())
     mine = this_process()
     assert not gone(**mine)
-    assert gone(mine["host"], mine["pid"], mine["pid_started"] - 60)
-    assert not gone("elsewhere", 1, 1.0)
+    assert gone(**{**mine, "pid_started": mine["pid_started"] - 60})
+    assert gone(**{**mine, "boot": "another start of this machine"})
+    assert not gone("elsewhere", 1, 1.0, "")
+
+
+def test_a_step_of_the_clock_ends_nobody(monkeypatch):
+    """psutil adds the moment of the machine's start, which the kernel moves with the clock."""
+    mine = this_process()
+    if not mine["boot"]:
+        pytest.skip("this system names no start of the machine")
+    for step in (-3600, -5, 5, 3600):
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self, step=step: 1.7e9 + step)
+        assert not gone(**mine)
+        assert this_process() == mine
+
+
+def test_rows_of_a_version_before_are_still_judged():
+    """They have seconds since 1970 and no name for them."""
+    started = psutil.Process().create_time()
+    mine = this_process() | {"pid_started": started, "boot": None}
+    assert not gone(**mine)
+    assert gone(**{**mine, "pid_started": started - 60})
 
 
 def test_a_log_keeps_its_end_while_its_writer_goes_on(tmp_path):

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from dashboard.data.store import Store
 from ml.artifacts.reader import Library
 from ml.publishing import model_card
 from ml.system.paths import ARTIFACTS, ROOT
@@ -26,6 +27,20 @@ def changed(home, tmp_path, change):
 def test_shares_carry_their_interval_and_n():
     # Wilson for 8 of 10, by hand: centre (0.8 + 0.19207) / 1.38415 = 0.71674, half width 0.22659
     assert model_card.share(8, 10) == "80.00 % (95 % interval 49.02 to 94.33, 8 of 10)"
+
+
+@pytest.mark.parametrize("run_id", ["mlp", "small_resnet"])
+def test_the_card_has_the_interval_of_the_page(run_id):
+    """Of every split: these were drawn once for the scores and once, otherwise, for the calibration."""
+    store = Store(ARTIFACTS, ARTIFACTS)
+    text = model_card.markdown(Library(ARTIFACTS, ARTIFACTS).open(run_id))
+    for split in ("test", "validation", "reference"):
+        scored = store.open(run_id).scores(split)
+        ece = scored[scored["class"].isna() & (scored["metric"] == "calibration_error")].iloc[0]
+        drawn = store.open(run_id).calibration().query(f"split == '{split}' and scaling == 'none'")
+        drawn = drawn[drawn["metric"] == "calibration_error"].iloc[0]
+        assert (ece.low, ece.high) == (drawn.low, drawn.high)
+        assert f"{100 * ece.value:.2f} ({100 * ece.low:.2f} – {100 * ece.high:.2f})" in text
 
 
 def test_the_card_of_a_run_says_what_its_files_say(run):

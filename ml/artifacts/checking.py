@@ -1,0 +1,106 @@
+"""Whether what a run is made of, and the pictures of a data set, can be what they say: each file judged, then looked through.
+
+Everything optional is checked when it is read; weights, history and predictions already where runs are listed.
+"""
+
+import math
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ml.artifacts import inspection
+from ml.artifacts.inspection import HEADER_BYTES, WEIGHTS, Bounds
+from ml.artifacts.schema import CORE, NOUNS, Mismatch, Table
+from ml.artifacts.writer import sha256
+
+PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # how pickles and torch.save begin
+INDEX_BYTES = 2 * 2**20  # of index.json or a data set's dataset.json
+PICTURES_BYTES = 4 * 2**30  # of a split's pictures, packed
+BATCH_ROWS = 2**16  # of a table that are checked at a time
+# whatever a file from elsewhere makes its reader raise
+UNREADABLE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError, EOFError,
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, pa.ArrowException,
+)  # fmt: skip
+
+
+def pictures(path: Path) -> None:
+    """Raise Mismatch unless the arrays of a split are as many and as large as each other and its dataset.json say."""
+    inside = inspection.arrays(path, file_bytes=PICTURES_BYTES)
+    shapes = {name: shape for name, (_, shape) in inside.items()}
+    n, *form = shapes["images"]
+    if len(form) != 3 or shapes["labels"] != (n,) or shapes["ids"] != (n,) or inside["images"][0] != np.uint8:
+        raise Mismatch(f"{path.name} holds no pictures with a label and a number each")
+    try:
+        told = inspection.document(path.parent / "dataset.json", INDEX_BYTES)
+    except FileNotFoundError:
+        return
+    if form != [told[side] for side in ("height", "width", "channels")]:
+        raise Mismatch(f"{path.name} holds pictures of another size than its dataset.json says")
+
+
+def core_problem(folder: Path, manifest: dict[str, Any]) -> str:
+    """Why weights, history or predictions cannot be used; '' when they can."""
+    try:
+        with (folder / WEIGHTS).open("rb") as file:
+            start = file.read(HEADER_BYTES + 1)
+            if start.startswith(PICKLED) and start[HEADER_BYTES:] != b"{":  # a description of 640 bytes begins like one
+                return f"unsafe format: its {WEIGHTS} is a pickle or a zip, and is never opened"
+        if sha256(folder / WEIGHTS) != manifest["weights"]["sha256"]:
+            return f"its {WEIGHTS} does not match its checksum"
+        shapes = inspection.tensors(folder / WEIGHTS)
+        for layer in manifest.get("layers", []):
+            inside = [shape for name, shape in shapes.items() if f"{name}.".startswith(f"{layer['name']}.")]
+            if sum(map(math.prod, inside)) < layer["parameters"]:
+                return f"its weights have other shapes than its layer {layer['name'][:40]}"
+        _finite(folder / WEIGHTS, shapes)
+        for noun in CORE:
+            declared = NOUNS[noun]
+            assert isinstance(declared, Table)
+            path = folder / declared.file
+            if sha256(path) != manifest["nouns"][noun]["sha256"]:
+                return f"its {declared.file} does not match its checksum"
+            inspection.table(path, declared, Bounds.of(manifest))
+            columns = pq.read_schema(path).names
+            lost = [name for name in declared.columns if not name.endswith("*") and name not in columns]
+            if lost:
+                return f"its {declared.file} lacks {', '.join(lost)}"
+            _values(path, declared, len(manifest["dataset"]["classes"]))
+    except Mismatch as mismatch:
+        words = str(mismatch)
+        return words if words.startswith("unsafe") else f"its {words}"
+    except UNREADABLE as error:
+        return f"its files cannot be read ({type(error).__name__})"
+    return ""
+
+
+def _finite(path: Path, names: Collection[str]) -> None:
+    """Raise Mismatch where a weight is not finite. One array at a time: the file may be larger than the memory."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as weights:
+            for name in names:
+                if not np.isfinite(weights.get_tensor(name)).all():
+                    raise Mismatch(f"{path.name} has values that are not finite in {name[:40]}")
+    except SafetensorError:
+        raise Mismatch(f"{path.name} cannot be read") from None
+
+
+def _values(path: Path, declared: Table, classes: int) -> None:
+    """Raise Mismatch where a core table has values that no run has: empty, not finite, of classes there are not."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS):
+            frame = batch.to_pandas()
+            declared.check(frame)
+            for column in {"label", "predicted"} & set(frame.columns):
+                if not frame[column].between(0, classes - 1).all():
+                    raise Mismatch(f"{path.name} names a class that its data set has not, in {column}")
+            if declared.noun == "predictions" and sum(name.startswith("p_") for name in frame.columns) != classes:
+                raise Mismatch(f"{path.name} does not have one probability a class")
