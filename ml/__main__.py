@@ -6,13 +6,27 @@ import sys
 from collections.abc import Mapping
 
 from ml.artifacts.reader import Broken, Missing
-from ml.commands import artifacts, card, data, demo, evaluate, export, import_run, predict, report, train, work
+from ml.commands import (
+    artifacts,
+    backup,
+    card,
+    data,
+    demo,
+    evaluate,
+    export,
+    import_run,
+    predict,
+    report,
+    restore,
+    train,
+    work,
+)
 from ml.data.fashion_mnist import DataMissing
 from ml.models import NotInstalled, WeightsMissing
 from ml.system import disk
 from ml.system.content_addressed import Gone
 
-VERBS = (data, train, work, evaluate, artifacts, predict, report, card, export, import_run, demo)
+VERBS = (data, train, work, evaluate, artifacts, predict, report, card, export, import_run, backup, restore, demo)
 PROGRAM = "python -m ml"
 NO_COMMANDS: Mapping[str, str] = {}
 EXPECTED = (Missing, Broken, DataMissing, WeightsMissing, NotInstalled, Gone, FileExistsError, KeyError, ValueError)
