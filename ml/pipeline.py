@@ -285,7 +285,7 @@ def measure(root: Path, dataset: Dataset) -> Path:
 def rescore(library: Library, run_id: str, split: str) -> tuple[int, int, int]:
     """One fp32 forward pass over a split: (right, n, examples whose guess is not the recorded one)."""
     run = library.open(run_id)
-    examples = library.pictures(run.manifest["dataset"]["name"], split)
+    examples = library.learned_pictures(run, split)
     predicted = Classifier.open(run).probabilities(examples.images).argmax(1)
     recorded = run.table("predictions").query("split == @split").sort_values("example_id")
     if not np.array_equal(recorded["example_id"], examples.ids):
@@ -299,7 +299,7 @@ def context_of(library: Library, run: Run) -> EvaluationContext:
     name = run.manifest["dataset"]["name"]
     splits = {}
     for split in SPLITS:
-        pictures = library.pictures(name, split)
+        pictures = library.learned_pictures(run, split)
         splits[split] = Split(pictures.images, pictures.labels, pictures.ids)
     return EvaluationContext(
         Classifier.open(run),

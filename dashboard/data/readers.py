@@ -30,9 +30,9 @@ class Source(Protocol):
 
     def keep_mask(self, key: Hashable, make: Callable[[], Any]) -> Any: ...
 
-    def picture_set(self, dataset: str) -> tuple[str, str]: ...
+    def picture_set(self, dataset: str, learned: Mapping[str, Any] | None = ...) -> tuple[str, str]: ...
 
-    def pictures(self, dataset: str, split: str, learned: Mapping[str, str] = ...) -> Pictures: ...
+    def pictures(self, dataset: str, split: str, learned: Mapping[str, Any] | None = ...) -> Pictures: ...
 
     def about(self, dataset: str, noun: str) -> pd.DataFrame: ...
 
@@ -251,12 +251,12 @@ class RunReaders:
 
     def pictures(self, split: str) -> Pictures:
         """The pictures of this run's data set. split: test, validation or reference."""
-        return self.store.pictures(self.dataset["name"], split, self.dataset.get("hashes", {}))
+        return self.store.pictures(self.dataset["name"], split, self.dataset)
 
     @property
     def picture_set(self) -> tuple[str, str]:
         """Name and digest of the pictures, for their addresses."""
-        return self.store.picture_set(self.dataset["name"])
+        return self.store.picture_set(self.dataset["name"], self.dataset)
 
     def picture(self, split: str, example_id: int) -> np.ndarray:
         """uint8 [h, w, c]. Raises Missing."""
