@@ -12,6 +12,7 @@ from dashboard.data.cache import Cache
 from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
 from dashboard.records.decisions import CurrentLabels, Decisions
+from dashboard.records.rows import DataVersion
 from dashboard.records.runs import Records, RunMetadata
 from dashboard.records.slices import Slices
 from dashboard.state.selection import Selection
@@ -62,7 +63,18 @@ class Store:
         """What people say of runs."""
         return self._records.marks()
 
-    def current_labels(self, dataset: str) -> CurrentLabels:
+    def data_version(self, learned: Mapping[str, Any]) -> DataVersion:
+        """Which pictures a run's manifest means, for what people say of them."""
+        name, stamp = learned["name"], self.library.stamp()
+
+        def others() -> frozenset[str]:
+            known = [entry for entry in self.runs() if entry.ok and entry.manifest["dataset"]["name"] == name]
+            return frozenset(one.run_id for one in known if not same_pictures(learned, one.manifest["dataset"]))
+
+        version = digest(learned)
+        return DataVersion(name, version, self.keep(("others", stamp, name, version), others))
+
+    def current_labels(self, dataset: DataVersion) -> CurrentLabels:
         """What people decided of the labels of a data set."""
         return self._decisions.current_labels(dataset)
 
@@ -177,9 +189,13 @@ class Store:
         the same ids: they are Missing.
         """
         if learned is not None:
-            self.library.check_pictures(learned)
+            self.check_pictures(learned)
         key = ("pictures", *self.picture_set(dataset), split)
         return self.keep(key, lambda: self.library.pictures(dataset, split))
+
+    def check_pictures(self, learned: Mapping[str, Any]) -> None:
+        """Raise Missing where the pictures here are others than those a run's manifest means."""
+        self.library.check_pictures(learned)
 
     def about(self, dataset: str, noun: str) -> pd.DataFrame:
         """properties or duplicates of a data set's pictures. Raises Missing or Broken."""

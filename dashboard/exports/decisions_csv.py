@@ -20,7 +20,7 @@ from ml.stats.intervals import wilson
 
 LINES = 50_000  # of a file that is brought back
 CSV_BYTES = 10 * 2**20
-COLUMNS = ("id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run")
+COLUMNS = ("id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run", "digest")
 NEEDED = ("dataset", "split", "example_id", "action", "after")
 LEFT_OUT = "(left out)"  # instead of a label, in a file
 
@@ -58,6 +58,7 @@ def log(decisions: Sequence[Decision]) -> tuple[list[str], list[list]]:
         [
             d.id, d.dataset, d.split, d.example_id, d.action, d.before or LEFT_OUT, d.after or LEFT_OUT, d.who,
             datetime.fromtimestamp(d.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"), d.run,
+            d.digest,
         ]
         for d in decisions
     ]  # fmt: skip
@@ -98,6 +99,9 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
     split, action, example = cells["split"], cells["action"], cells["example_id"]
     if cells["dataset"] != run.dataset["name"]:
         raise ValueError(f"it is of {cells['dataset'][:40]!r}, not of {run.dataset['name']}")
+    version = run.data_version
+    if cells["digest"] not in ("", version.digest):
+        raise ValueError(f"it is of other images of {version.name}, imported under the same name")
     if split not in known:
         raise ValueError(f"no image is known of the split {split[:20]!r}")
     if not re.fullmatch(r"\d{1,9}", example, re.ASCII) or int(example) not in known[split]:
@@ -120,11 +124,11 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
     except (ValueError, OverflowError):
         raise ValueError(f"{cells['when'][:40]!r} is no time") from None
     made_by = cells["run"] if RUN_ID.fullmatch(cells["run"]) else ""
-    row = {"dataset": cells["dataset"], "split": split, "example_id": int(example), "action": action}
+    row = {"dataset": version.name, "split": split, "example_id": int(example), "action": action}
     row |= {"before": before, "after": after, "who": who, "at": seconds, "run": made_by}
     own = (
         cells["id"]
         if BATCH_PATTERN.fullmatch(cells["id"])
         else hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()
     )
-    return row | {"id": own[:32]}
+    return row | {"id": own[:32], "digest": version.digest}

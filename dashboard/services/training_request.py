@@ -14,7 +14,7 @@ from ml.data import feedback
 from ml.data.corrections import Corrections
 from ml.data.feedback import Feedback
 from ml.jobs.queue import Refused
-from ml.models import MODELS, TIMM
+from ml.models import MODELS, TIMM, too_small
 from ml.system.content_addressed import Gone
 from ml.training import wording
 from ml.training.config import TrainConfig
@@ -64,15 +64,21 @@ def check(
 
 
 def with_corrections(
-    home: Path, config: Mapping[str, Any], against: str, relabelled: Mapping[int, int], excluded: Collection[int]
+    home: Path,
+    config: Mapping[str, Any],
+    against: str,
+    relabelled: Mapping[int, int],
+    excluded: Collection[int],
+    digest: str = "",
 ) -> dict[str, Any]:
     """The values of a training on corrected labels, which are frozen now: `labels` names their file.
 
     config: the settings of a run, those that are no settings any more left out; against: the run to compare with;
-    relabelled: example id of train → class id; excluded: example ids of train. Raises Refused.
+    relabelled: example id of train → class id; excluded: example ids of train; digest: of the pictures that these are
+    of. Raises Refused.
     """
     values = {name: config[name] for name in FIELDS if name in config}
-    corrections = Corrections(_dataset(values), dict(relabelled), frozenset(excluded), against)
+    corrections = Corrections(_dataset(values), dict(relabelled), frozenset(excluded), against, digest)
     try:
         return {**values, "labels": labels.freeze(home, corrections)}
     except OSError as error:
@@ -116,6 +122,9 @@ def _missing(config: TrainConfig, options: TrainingOptions) -> dict[str, str]:
         errors["model"] = f"Model: one of {', '.join(MODELS)}."
     if config.dataset not in [choice.name for choice in options.datasets()]:
         errors["dataset"] = "Data set: it is not on this machine."
+    size = options.size(config.dataset)
+    if size is not None and (words := too_small(config.model, *size)):
+        errors.setdefault("model", f"Model: {words}.")
     if config.labels is not None:
         try:
             if labels.read(options.home, config.labels).dataset != config.dataset:

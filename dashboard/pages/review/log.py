@@ -51,16 +51,16 @@ def register(app: Dash, services: Services) -> None:
     def list_decisions(search: str | None, _: object):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        current_labels = services.decisions.current_labels(run.dataset["name"])
+        current_labels = services.decisions.current_labels(run.data_version)
         if current_labels.problem:
             return html.P(current_labels.problem, className="quiet"), None
-        newest = services.decisions.log(run.dataset["name"], limit=DECISIONS_SHOWN)
+        newest = services.decisions.log(run.data_version, limit=DECISIONS_SHOWN)
         csv = csv_link(f"/export/decisions.csv{Selection(run=selection.run).query()}")
         if not newest:
             return html.P(
                 "Nothing decided yet. Each key press is one decision, kept as it is made.", className="quiet"
             ), csv
-        total = services.decisions.count(run.dataset["name"])
+        total = services.decisions.count(run.data_version)
         ends = ["" if n == 1 else "s" for n in (total, len(current_labels.by))]
         words = f"{total:,} decision{ends[0]} of {len(current_labels.by):,} image{ends[1]}."
         if total > DECISIONS_SHOWN:
