@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,11 +10,12 @@ from typing import Any
 from dashboard.analysis import label_review
 from dashboard.analysis.label_review import NOBODY, given
 from dashboard.data.run import RunData
-from dashboard.format.csv import guarded_cell, unguarded
+from dashboard.format.csv import guarded_cell, rows_of, unguarded
 from dashboard.records.decisions import ACTIONS, BATCH_PATTERN, CLASS, EXCLUDED, SPLITS, WHO, CurrentLabels, Decision
 from dashboard.records.rows import Declined
 from dashboard.state.selection import Selection
 from ml.artifacts.schema import RUN_ID
+from ml.images.file_names import normal
 from ml.stats.intervals import wilson
 
 LINES = 50_000  # of a file that is brought back
@@ -67,7 +67,7 @@ def log(decisions: Sequence[Decision]) -> tuple[list[str], list[list]]:
 
 def read(text: str, run: RunData) -> list[dict[str, Any]]:
     """The decisions in a file, as `Decisions.bring` takes them. Raises Declined, with the lines that are wrong."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    reader = rows_of(text)
     lacking = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if lacking:
         raise Declined(f"This is no file of decisions: it lacks {', '.join(lacking)}.")
@@ -109,10 +109,10 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
     if action not in ACTIONS:
         raise ValueError(f"{action[:20]!r} is no action")
     came = known[split][int(example)]
-    after = {"exclude": EXCLUDED, "keep": came}.get(action, cells["after"])
+    after = {"exclude": EXCLUDED, "keep": came}.get(action, _class(cells["after"], run.classes))
     if action == "relabel" and after not in run.classes:
         raise ValueError(f"{after[:CLASS]!r} is no class")
-    before = EXCLUDED if cells["before"] == LEFT_OUT else cells["before"] or came
+    before = EXCLUDED if cells["before"] == LEFT_OUT else _class(cells["before"], run.classes) or came
     if before != EXCLUDED and before not in run.classes:
         raise ValueError(f"{before[:CLASS]!r} is no class")
     who = " ".join(cells["who"].split()) or NOBODY
@@ -132,3 +132,18 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
         else hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()
     )
     return row | {"id": own[:32], "digest": version.digest}
+
+
+def _class(cell: str, classes: Sequence[str]) -> str:
+    """The class that a cell names, also where a spreadsheet wrote 2 for 02 and no other class is 2; else the cell."""
+    if cell in classes or not cell:
+        return cell
+    same = [name for name in classes if _retold(name) == _retold(cell)]
+    return same[0] if len(same) == 1 else cell
+
+
+def _retold(name: str) -> float | str:
+    try:
+        return float(name.replace(",", "."))
+    except ValueError:
+        return normal(name).casefold()

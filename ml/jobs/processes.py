@@ -61,7 +61,7 @@ def oom_kills() -> int:
     """How often the kernel has killed for memory, in this control group or else on this machine; 0 where unknown."""
     for path in ("/sys/fs/cgroup/memory.events", "/proc/vmstat"):
         try:
-            words = Path(path).read_text().split()
+            words = Path(path).read_text(encoding="utf-8", errors="replace").split()
             return int(words[words.index("oom_kill") + 1])
         except (OSError, ValueError):
             continue

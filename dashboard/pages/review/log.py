@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import codecs
 import secrets
 import time
 
@@ -99,9 +100,10 @@ def text_of(contents: object) -> str:
     if not isinstance(contents, str) or len(contents) > 2 * decisions_csv.CSV_BYTES:
         raise Declined("This file is larger than 10 MB.")
     try:
-        return base64.b64decode(contents.partition(",")[2], validate=True).decode("utf-8")
+        content = base64.b64decode(contents.partition(",")[2], validate=True)
+        return content.decode("utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8")
     except (binascii.Error, UnicodeDecodeError):
-        raise Declined("This is no text in UTF-8: save the file as CSV.") from None
+        raise Declined("This is no text in UTF-8: save the file as “CSV UTF-8”.") from None
 
 
 def line(services: Services, decision: Decision) -> html.Li:
