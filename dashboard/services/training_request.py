@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from dashboard.records.runs import TITLE
 from dashboard.services.training_options import TrainingOptions
+from ml.artifacts.identity import run_id_of
 from ml.artifacts.schema import RUN_ID
 from ml.data import corrections as labels
 from ml.data import feedback
@@ -37,12 +39,15 @@ def check(
     values: TrainConfig's fields and `name`, as they came; taken: names of runs that exist.
     """
     values = dict(values)
-    name = values.pop("name", None)
+    given = name = values.pop("name", None)
     errors: dict[str, str] = {}
     if name in (None, ""):
         name = ""
-    elif not isinstance(name, str) or not RUN_ID.fullmatch(name):
-        errors["name"] = "Name: 1 to 64 small letters, digits, - and _, beginning with a letter or digit."
+    elif not isinstance(name, str) or not RUN_ID.fullmatch(name := run_id_of(name)) or not titled(given):
+        errors["name"] = (
+            f"Name: 1 to {TITLE} characters in one line, no / among them, and small letters "
+            "a to z or digits that make its address."
+        )
     elif name in taken:
         errors["name"] = f"Name: {name} is taken."
     config = None
@@ -61,6 +66,11 @@ def check(
     if errors or config is None:
         raise Invalid(errors)
     return config, str(name)
+
+
+def titled(name: object) -> bool:
+    """Whether a run can be called so."""
+    return isinstance(name, str) and len(name.strip()) <= TITLE and name.isprintable() and not set(name) & set("/\\")
 
 
 def with_corrections(

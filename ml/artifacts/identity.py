@@ -1,15 +1,17 @@
-"""Which pictures of a data set are on this machine, told by a digest and never by a name."""
+"""What things are told by: pictures by a digest and never by a name, runs by an id made of what they are called."""
 
 import hashlib
 import json
 import os
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ml.data.base import digest, same_pictures
 
-__all__ = ["PictureSet", "digest", "picture_set", "same_pictures", "stamp"]
+__all__ = ["PictureSet", "digest", "picture_set", "run_id_of", "same_pictures", "stamp"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,15 @@ class PictureSet:
 
     digest: str = ""
     described: dict[str, Any] = field(default_factory=dict)
+
+
+def run_id_of(name: str) -> str:
+    """What a run is called in addresses and folders when people call it `name`: Big Net 2 is big-net-2.
+
+    '' where no letter or digit of a name can stand there.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-_")[:64].rstrip("-_")
 
 
 def stamp(path: Path) -> tuple[int, int] | None:

@@ -187,7 +187,7 @@ def same_pictures(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two descriptions are of the same pictures in the same splits, as far as both of them say."""
     if first.get("hashes") and second.get("hashes"):
         return digest(first) == digest(second)
-    return _outline(first) == _outline(second)
+    return _outline(first)[1:] == _outline(second)[1:]  # without hashes a class that is renamed is not another picture
 
 
 def _outline(description: Mapping[str, Any]) -> list[Any]:

@@ -145,6 +145,16 @@ def test_a_network_that_cannot_take_the_size_is_refused_before_any_work(home, mo
     assert "compact_cnn needs pictures of at least 22 × 22 pixels" in capsys.readouterr().err
 
 
+def test_a_run_may_be_named_with_spaces_and_capitals(home, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    monkeypatch.setattr("ml.commands.train.train", lambda config, run_id, *_, **__: run_id)
+    assert cli.main(["train", "--run", "My Net"]) == 0
+    told = capsys.readouterr()
+    assert told.out.strip() == "my-net"
+    assert "called my-net" in told.err
+    assert cli.main(["train", "--run", "кепка"]) == 1
+
+
 def test_a_preset_says_what_to_change_with_it(capsys):
     assert cli.main(["train", "--preset", "transfer", "--epochs", "2"]) == 1
     assert "choose at most 2 of them" in capsys.readouterr().err
