@@ -256,8 +256,9 @@
     const cell = (value) => `"${safe(String(value === undefined ? '' : value)).replaceAll('"', '""')}"`;
     const lines = [['file', 'true', 'label', 'confidence', 'error'].join(','), ...batch.rows.map((row) =>
       [row.file, row.true, row.label, row.label ? row.confidence.toFixed(6) : '', row.error].map(cell).join(','))];
+    const mark = lines.some((line) => /[^\x00-\x7f]/.test(line)) ? '\ufeff' : ''; /* tells a spreadsheet that it is UTF-8 */
     const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([lines.join('\r\n') + '\r\n'], { type: 'text/csv' }));
+    link.href = URL.createObjectURL(new Blob([mark, lines.join('\r\n') + '\r\n'], { type: 'text/csv' }));
     link.download = `${batch.run || 'predictions'}-batch.csv`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);

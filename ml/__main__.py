@@ -25,6 +25,7 @@ from ml.data.fashion_mnist import DataMissing
 from ml.models import NotInstalled, WeightsMissing
 from ml.system import disk
 from ml.system.content_addressed import Gone
+from ml.system.streams import print_utf8
 
 VERBS = (data, train, work, evaluate, artifacts, predict, report, card, export, import_run, backup, restore, demo)
 PROGRAM = "python -m ml"
@@ -38,6 +39,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Mapping[str, str] = NO_COMMANDS) -> int:
     """Run one command; the exit status. program, more: as `parser` takes them."""
+    print_utf8()
     options = parser(program, more).parse_args(arguments)
     try:
         return options.command(options)

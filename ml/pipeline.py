@@ -16,6 +16,7 @@ import torch
 
 from ml import models
 from ml.artifacts import writer
+from ml.artifacts.manifest import check_dataset
 from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import CORE
 from ml.data import corrections, duplicates, feedback, load, properties
@@ -33,6 +34,7 @@ from ml.training.loop import fit
 from ml.training.meter import Epoch, Metrics
 
 CHECKPOINT = "checkpoint.pt"
+TIE = 1e-3  # by which two classes may be apart in probability and still be turned by another processor's rounding
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def train(
         (partial / CHECKPOINT).unlink(missing_ok=True)
     own = home_dir() if home == ARTIFACTS else home
     data = _read(config, own)
+    _refuse(config, data.given)
     torch.set_num_threads(config.threads or parallel.threads(cores()))
     module, model_config = _build(config, data, own, begun=(partial / CHECKPOINT).exists(), callbacks=callbacks)
     history, recorder = _learn(module, data.learned, config, partial, callbacks if team.leads else NOBODY, record)
@@ -135,6 +138,14 @@ def _read(config: TrainConfig, own: Path) -> TrainingData:
     return TrainingData(given, mixed.mix(learned) if mixed else learned, mixed)
 
 
+def _refuse(config: TrainConfig, dataset: Dataset) -> None:
+    """Raise ValueError, in words, for what would only be found out when all work is done."""
+    check_dataset(writer.describe(dataset))
+    height, width, _ = dataset.shape
+    if words := models.too_small(config.model, height, width):
+        raise ValueError(words)
+
+
 def _build(
     config: TrainConfig, data: TrainingData, own: Path, *, begun: bool, callbacks: Callbacks
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
@@ -158,7 +169,9 @@ def _build(
     torch.manual_seed(config.seed)
     module = models.build(config.model, **model_config)
     if data.feedback is not None and not begun:
-        start = Library(ARTIFACTS, own).open(data.feedback.against)
+        library = Library(ARTIFACTS, own)
+        start = library.open(data.feedback.against)
+        library.check_pictures(start.manifest["dataset"])
         module.load_state_dict(Classifier.open(start).module.state_dict())
     elif config.pretrained and not begun:
         mean, std = data.learned.statistics()
@@ -282,16 +295,24 @@ def measure(root: Path, dataset: Dataset) -> Path:
     return folder
 
 
-def rescore(library: Library, run_id: str, split: str) -> tuple[int, int, int]:
-    """One fp32 forward pass over a split: (right, n, examples whose guess is not the recorded one)."""
+def rescore(library: Library, run_id: str, split: str) -> tuple[int, int, int, int]:
+    """One fp32 forward pass over a split: (right, n, changed, clear).
+
+    changed: examples whose guess is not the recorded one; clear: those of them whose recorded guess was more than TIE
+    ahead of the new one, which no rounding of another processor turns. Raises Missing for other pictures.
+    """
     run = library.open(run_id)
-    examples = library.pictures(run.manifest["dataset"]["name"], split)
+    examples = library.learned_pictures(run, split)
     predicted = Classifier.open(run).probabilities(examples.images).argmax(1)
     recorded = run.table("predictions").query("split == @split").sort_values("example_id")
     if not np.array_equal(recorded["example_id"], examples.ids):
         raise Missing(f"the recorded predictions are of other {split} pictures than those here")
-    changed = int((recorded["predicted"].to_numpy() != predicted).sum())
-    return int((predicted == examples.labels).sum()), len(predicted), changed
+    if not np.array_equal(recorded["label"], examples.labels):
+        raise Missing(f"the recorded predictions are of other labels of {split} than those here")
+    rows = np.flatnonzero(recorded["predicted"].to_numpy() != predicted)
+    said = recorded[[f"p_{i}" for i in range(len(run.manifest["dataset"]["classes"]))]].to_numpy()[rows]
+    ahead = said.max(1, initial=0) - said[np.arange(len(rows)), predicted[rows]]
+    return int((predicted == examples.labels).sum()), len(predicted), len(rows), int((ahead > TIE).sum())
 
 
 def context_of(library: Library, run: Run) -> EvaluationContext:
@@ -299,7 +320,7 @@ def context_of(library: Library, run: Run) -> EvaluationContext:
     name = run.manifest["dataset"]["name"]
     splits = {}
     for split in SPLITS:
-        pictures = library.pictures(name, split)
+        pictures = library.learned_pictures(run, split)
         splits[split] = Split(pictures.images, pictures.labels, pictures.ids)
     return EvaluationContext(
         Classifier.open(run),
@@ -346,7 +367,8 @@ def git_commit() -> str:
             ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=10,
             check=True,
         )

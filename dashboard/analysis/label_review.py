@@ -159,5 +159,5 @@ def decide(
         raise Declined(f"There is no image {strange[0]} in {split}.")
     came = {one: known[one] for one in ids}
     return services.decisions.decide(
-        run.dataset["name"], split, came, action, label=label, who=who, run=run.run_id, batch=batch
+        run.data_version, split, came, action, label=label, who=who, run=run.run_id, batch=batch
     )

@@ -65,18 +65,19 @@ def register(server: Flask, services: Services) -> None:
         writable(services)
         fields = body(Undo)
         who, run = reviewer(fields.who), services.store.open(fields.run or None)
-        return listed(services.decisions.undo(run.dataset["name"], batch=fields.batch, who=who))
+        return listed(services.decisions.undo(run.data_version, batch=fields.batch, who=who))
 
     @server.get("/export/decisions.csv")
     def export_decisions() -> Response:
-        name = services.store.shown(selection().run).dataset["name"]
-        return attached(as_csv(*decisions_csv.log(services.decisions.log(name))), f"{name}-decisions.csv")
+        run = services.store.shown(selection().run)
+        made = services.decisions.log(run.data_version)
+        return attached(as_csv(*decisions_csv.log(made)), f"{run.dataset['name']}-decisions.csv")
 
     @server.get("/export/queue.csv")
     def export_queue() -> Response:
         chosen = selection()
         run = services.store.shown(chosen.run)
-        head, rows = decisions_csv.queue(run, chosen, services.decisions.current_labels(run.dataset["name"]))
+        head, rows = decisions_csv.queue(run, chosen, services.decisions.current_labels(run.data_version))
         return attached(as_csv(head, rows), f"{run.run_id}-{label_review.split_of(chosen)}-suspects.csv")
 
     @server.get("/export/reviewed.csv")

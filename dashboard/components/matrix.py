@@ -21,6 +21,8 @@ PAIRS_LISTED = 11  # lines of a list beside ten rows
 MAX_QUERY_LENGTH = 7_800  # characters of an address that Selection still reads
 Members = Mapping[str, tuple[str, ...]]  # the classes behind a row that stands for several; other names are classes
 
+ACROSS = 12  # columns whose numbers fit side by side; those of more stand on end
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -195,11 +197,14 @@ def margins(
 ) -> list:
     """A number at the right of each row and below each column; heads: what they are; hints: each one's doubt."""
     parts = []
+    upright = " up" if n > ACROSS else ""
     for side, texts in enumerate((right, below)):
         for i, text in enumerate(texts):
             place = f"{n + 2} / {i + 2}" if side else f"{i + 2} / {n + 2}"
             more = {"title": hints[side][i]} if hints else {}
-            parts.append(element("Span", text, className="mg b" if side else "mg", style={"gridArea": place}, **more))
+            parts.append(
+                element("Span", text, className=f"mg b{upright}" if side else "mg", style={"gridArea": place}, **more)
+            )
     parts.append(element("Span", heads[0], className="mg head-r", style={"gridArea": f"1 / {n + 2}"}))
     parts.append(element("Span", heads[1], className="mg foot-p", style={"gridArea": f"{n + 2} / 1"}))
     return parts

@@ -113,8 +113,7 @@ class RunFilters(RunReaders):
         if tag == "suspected-label":
             return self._noun("label_issues", lambda: self._suspected(split), "tag", split)
         if tag == "near-duplicate":
-            frame = self.store.about(self.dataset["name"], "duplicates")
-            return np.unique(frame.loc[frame["split"] == split, "example_id"].to_numpy(np.int32))
+            return np.unique(self.duplicates(split)["example_id"].to_numpy(np.int32))
         return np.zeros(0, np.int32)
 
     def _suspected(self, split: str) -> np.ndarray:
@@ -126,7 +125,7 @@ class RunFilters(RunReaders):
         """int32: ids of a slice's examples, saved or found, ascending; none for an unknown one. Raises as slices."""
         if key.startswith(PREFIX):
             saved = self.store.slices.get(key)
-            mine = saved is not None and saved.dataset == self.dataset["name"]
+            mine = saved is not None and self.data_version.holds(saved.dataset, saved.digest, saved.run)
             return np.array(saved.members.get(split, ()) if saved and mine else (), np.int32)
         return self.groups("slice_members", split).get(key, np.zeros(0, np.int32))
 

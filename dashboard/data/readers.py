@@ -8,6 +8,7 @@ import pandas as pd
 
 from dashboard.data.arrays import Alignment, Predictions, Recording
 from dashboard.records.decisions import CurrentLabels
+from dashboard.records.rows import DataVersion
 from dashboard.records.runs import RunMetadata
 from dashboard.records.slices import Slices
 from dashboard.state.selection import Selection
@@ -22,7 +23,11 @@ class Source(Protocol):
 
     def marks(self) -> RunMetadata: ...
 
-    def current_labels(self, dataset: str) -> CurrentLabels: ...
+    def current_labels(self, dataset: DataVersion) -> CurrentLabels: ...
+
+    def data_version(self, learned: Mapping[str, Any]) -> DataVersion: ...
+
+    def check_pictures(self, learned: Mapping[str, Any]) -> None: ...
 
     def compare(self, selection: Selection) -> Alignment: ...
 
@@ -30,9 +35,9 @@ class Source(Protocol):
 
     def keep_mask(self, key: Hashable, make: Callable[[], Any]) -> Any: ...
 
-    def picture_set(self, dataset: str) -> tuple[str, str]: ...
+    def picture_set(self, dataset: str, learned: Mapping[str, Any] | None = ...) -> tuple[str, str]: ...
 
-    def pictures(self, dataset: str, split: str, learned: Mapping[str, str] = ...) -> Pictures: ...
+    def pictures(self, dataset: str, split: str, learned: Mapping[str, Any] | None = ...) -> Pictures: ...
 
     def about(self, dataset: str, noun: str) -> pd.DataFrame: ...
 
@@ -62,6 +67,11 @@ class RunReaders:
         """What people call this run; its id where they call it nothing."""
         return self.store.marks().title(self.run_id)
 
+    @property
+    def data_version(self) -> DataVersion:
+        """Which pictures it is about, for what people say of them."""
+        return self.store.data_version(self.dataset)
+
     def _view(self, epoch: int | None = None, current_labels: CurrentLabels | None = None) -> Self:
         return type(self)(self.store, self._run, epoch, current_labels)
 
@@ -82,7 +92,7 @@ class RunReaders:
         """The run judged by what people decided of the labels; itself for None. labels: of the address."""
         if labels is None:
             return self
-        return self._view(self.epoch, self.store.current_labels(self.dataset["name"]))
+        return self._view(self.epoch, self.store.current_labels(self.data_version))
 
     def for_selection(self, selection: Selection) -> Self:
         """The run after the epoch of the address and by the labels it asks for."""
@@ -251,12 +261,12 @@ class RunReaders:
 
     def pictures(self, split: str) -> Pictures:
         """The pictures of this run's data set. split: test, validation or reference."""
-        return self.store.pictures(self.dataset["name"], split, self.dataset.get("hashes", {}))
+        return self.store.pictures(self.dataset["name"], split, self.dataset)
 
     @property
     def picture_set(self) -> tuple[str, str]:
         """Name and digest of the pictures, for their addresses."""
-        return self.store.picture_set(self.dataset["name"])
+        return self.store.picture_set(self.dataset["name"], self.dataset)
 
     def picture(self, split: str, example_id: int) -> np.ndarray:
         """uint8 [h, w, c]. Raises Missing."""
@@ -265,6 +275,7 @@ class RunReaders:
 
     def duplicates(self, split: str) -> pd.DataFrame:
         """Near-duplicates of a split's pictures: rows example_id, other_split, other_id, distance. Raises Missing."""
+        self.store.check_pictures(self.dataset)
         frame = self.store.about(self.dataset["name"], "duplicates")
         return frame[frame["split"] == split]
 

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -13,9 +12,11 @@ from dashboard.data.cache import Cache
 from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
 from dashboard.records.decisions import CurrentLabels, Decisions
+from dashboard.records.rows import DataVersion
 from dashboard.records.runs import Records, RunMetadata
 from dashboard.records.slices import Slices
 from dashboard.state.selection import Selection
+from ml.artifacts.identity import digest, same_pictures
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
 from ml.system.paths import ARTIFACTS, home_dir
 
@@ -62,7 +63,18 @@ class Store:
         """What people say of runs."""
         return self._records.marks()
 
-    def current_labels(self, dataset: str) -> CurrentLabels:
+    def data_version(self, learned: Mapping[str, Any]) -> DataVersion:
+        """Which pictures a run's manifest means, for what people say of them."""
+        name, stamp = learned["name"], self.library.stamp()
+
+        def others() -> frozenset[str]:
+            known = [entry for entry in self.runs() if entry.ok and entry.manifest["dataset"]["name"] == name]
+            return frozenset(one.run_id for one in known if not same_pictures(learned, one.manifest["dataset"]))
+
+        version = digest(learned)
+        return DataVersion(name, version, self.keep(("others", stamp, name, version), others))
+
+    def current_labels(self, dataset: DataVersion) -> CurrentLabels:
         """What people decided of the labels of a data set."""
         return self._decisions.current_labels(dataset)
 
@@ -160,22 +172,30 @@ class Store:
         roots = (self.library.artifacts, self.library.home)
         return any((root / "datasets" / dataset / "test.npz").is_file() for root in roots)
 
-    def picture_set(self, dataset: str) -> tuple[str, str]:
-        """Name and digest of a data set's pictures as they are now; what follows from them is kept by both."""
-        return dataset, self.library.picture_set(dataset).digest
+    def picture_set(self, dataset: str, learned: Mapping[str, Any] | None = None) -> tuple[str, str]:
+        """Name and digest of a data set's pictures as they are now; what follows from them is kept by both.
 
-    def pictures(self, dataset: str, split: str, learned: Mapping[str, str] = MappingProxyType({})) -> Pictures:
+        learned: what a run's manifest says of its data set. Where others are here by now, the digest is of those that
+        it means: an address with it names nothing.
+        """
+        now = self.library.picture_set(dataset)
+        gone = learned is not None and bool(now.described) and not same_pictures(learned, now.described)
+        return dataset, digest(learned) if learned is not None and gone else now.digest
+
+    def pictures(self, dataset: str, split: str, learned: Mapping[str, Any] | None = None) -> Pictures:
         """One split's pictures, read anew once the data set is imported anew. Raises Missing or Broken.
 
-        learned: file name → sha256 of what a run learned from. Where these files are others by now, its examples are
-        too, under the same ids: they are Missing.
+        learned: what a run's manifest says of its data set. Where others are here by now, its examples are too, under
+        the same ids: they are Missing.
         """
-        now = self.library.picture_set(dataset).hashes
-        if any(learned[file] != now[file] for file in learned.keys() & now.keys()):
-            words = f"The images of {dataset} were imported anew after this run learned from them."
-            raise Missing(words, f"python -m ml train --dataset {dataset}")
+        if learned is not None:
+            self.check_pictures(learned)
         key = ("pictures", *self.picture_set(dataset), split)
         return self.keep(key, lambda: self.library.pictures(dataset, split))
+
+    def check_pictures(self, learned: Mapping[str, Any]) -> None:
+        """Raise Missing where the pictures here are others than those a run's manifest means."""
+        self.library.check_pictures(learned)
 
     def about(self, dataset: str, noun: str) -> pd.DataFrame:
         """properties or duplicates of a data set's pictures. Raises Missing or Broken."""
@@ -193,9 +213,8 @@ def _apart(first: dict[str, Any], second: dict[str, Any]) -> str:
         return f"one learned from {names[0]}, the other from {names[1]}"
     if first["classes"] != second["classes"]:
         return f"their classes differ, although both learned from {first['title']}"
-    files = [dataset.get("hashes", {}) for dataset in (first, second)]
-    if any(files[0][name] != files[1][name] for name in files[0].keys() & files[1].keys()):
-        return f"the files of {first['title']} changed between the two"
+    if not same_pictures(first, second):
+        return f"the images of {first['title']} changed between the two"
     return ""
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,16 +10,17 @@ from typing import Any
 from dashboard.analysis import label_review
 from dashboard.analysis.label_review import NOBODY, given
 from dashboard.data.run import RunData
-from dashboard.format.csv import guarded_cell, unguarded
+from dashboard.format.csv import guarded_cell, rows_of, unguarded
 from dashboard.records.decisions import ACTIONS, BATCH_PATTERN, CLASS, EXCLUDED, SPLITS, WHO, CurrentLabels, Decision
 from dashboard.records.rows import Declined
 from dashboard.state.selection import Selection
 from ml.artifacts.schema import RUN_ID
+from ml.images.file_names import normal
 from ml.stats.intervals import wilson
 
 LINES = 50_000  # of a file that is brought back
 CSV_BYTES = 10 * 2**20
-COLUMNS = ("id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run")
+COLUMNS = ("id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run", "digest")
 NEEDED = ("dataset", "split", "example_id", "action", "after")
 LEFT_OUT = "(left out)"  # instead of a label, in a file
 
@@ -58,6 +58,7 @@ def log(decisions: Sequence[Decision]) -> tuple[list[str], list[list]]:
         [
             d.id, d.dataset, d.split, d.example_id, d.action, d.before or LEFT_OUT, d.after or LEFT_OUT, d.who,
             datetime.fromtimestamp(d.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"), d.run,
+            d.digest,
         ]
         for d in decisions
     ]  # fmt: skip
@@ -66,7 +67,7 @@ def log(decisions: Sequence[Decision]) -> tuple[list[str], list[list]]:
 
 def read(text: str, run: RunData) -> list[dict[str, Any]]:
     """The decisions in a file, as `Decisions.bring` takes them. Raises Declined, with the lines that are wrong."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    reader = rows_of(text)
     lacking = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if lacking:
         raise Declined(f"This is no file of decisions: it lacks {', '.join(lacking)}.")
@@ -98,6 +99,9 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
     split, action, example = cells["split"], cells["action"], cells["example_id"]
     if cells["dataset"] != run.dataset["name"]:
         raise ValueError(f"it is of {cells['dataset'][:40]!r}, not of {run.dataset['name']}")
+    version = run.data_version
+    if cells["digest"] not in ("", version.digest):
+        raise ValueError(f"it is of other images of {version.name}, imported under the same name")
     if split not in known:
         raise ValueError(f"no image is known of the split {split[:20]!r}")
     if not re.fullmatch(r"\d{1,9}", example, re.ASCII) or int(example) not in known[split]:
@@ -105,10 +109,10 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
     if action not in ACTIONS:
         raise ValueError(f"{action[:20]!r} is no action")
     came = known[split][int(example)]
-    after = {"exclude": EXCLUDED, "keep": came}.get(action, cells["after"])
+    after = {"exclude": EXCLUDED, "keep": came}.get(action, _class(cells["after"], run.classes))
     if action == "relabel" and after not in run.classes:
         raise ValueError(f"{after[:CLASS]!r} is no class")
-    before = EXCLUDED if cells["before"] == LEFT_OUT else cells["before"] or came
+    before = EXCLUDED if cells["before"] == LEFT_OUT else _class(cells["before"], run.classes) or came
     if before != EXCLUDED and before not in run.classes:
         raise ValueError(f"{before[:CLASS]!r} is no class")
     who = " ".join(cells["who"].split()) or NOBODY
@@ -120,11 +124,26 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
     except (ValueError, OverflowError):
         raise ValueError(f"{cells['when'][:40]!r} is no time") from None
     made_by = cells["run"] if RUN_ID.fullmatch(cells["run"]) else ""
-    row = {"dataset": cells["dataset"], "split": split, "example_id": int(example), "action": action}
+    row = {"dataset": version.name, "split": split, "example_id": int(example), "action": action}
     row |= {"before": before, "after": after, "who": who, "at": seconds, "run": made_by}
     own = (
         cells["id"]
         if BATCH_PATTERN.fullmatch(cells["id"])
         else hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()
     )
-    return row | {"id": own[:32]}
+    return row | {"id": own[:32], "digest": version.digest}
+
+
+def _class(cell: str, classes: Sequence[str]) -> str:
+    """The class that a cell names, also where a spreadsheet wrote 2 for 02 and no other class is 2; else the cell."""
+    if cell in classes or not cell:
+        return cell
+    same = [name for name in classes if _retold(name) == _retold(cell)]
+    return same[0] if len(same) == 1 else cell
+
+
+def _retold(name: str) -> float | str:
+    try:
+        return float(name.replace(",", "."))
+    except ValueError:
+        return normal(name).casefold()

@@ -7,6 +7,7 @@ import plotly.io as pio
 
 from dashboard import theme
 from dashboard.figures import projection as figures
+from dashboard.figures.labels import escaped
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
@@ -81,7 +82,7 @@ def row_of(ids: np.ndarray, example_id: int | None) -> int | None:
 def document(scene: Scene) -> str:
     """The 3D chart as one HTML file that needs no network."""
     predictions = scene.run.predictions(scene.selection.split)
-    names = scene.run.classes
+    names = [escaped(name) for name in scene.run.classes]
     words = [
         f"<b>{names[guess]}</b> {100 * sure:.0f} %, {'right' if guess == label else 'is ' + names[label]}<br>#{i}"
         for guess, label, sure, i in zip(

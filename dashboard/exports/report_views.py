@@ -145,7 +145,7 @@ def suspected(services: Services, selection: Selection) -> View:
         queue = label_review.queue(run, selection)
     except Missing as missing:
         return lacking(run, selection, missing)
-    current_labels = services.decisions.current_labels(run.dataset["name"])
+    current_labels = services.decisions.current_labels(run.data_version)
     train, names = queue.split == "train", run.classes
     ids = queue.ids[:IMAGES_SHOWN]
     if train:
@@ -192,7 +192,7 @@ def decided(decision: Decision | None) -> str:
 def reviewed(run: RunData, selection: Selection, split: str, services: Services) -> tuple[str, Sequence[str], list]:
     """Help, head and rows: both counts side by side, of everything and of the classes that decisions touch."""
     if split == "train":
-        current_labels = services.decisions.current_labels(run.dataset["name"])
+        current_labels = services.decisions.current_labels(run.data_version)
         relabelled, excluded = label_review.corrections(run, current_labels)
         kept = sum(one.action == "keep" for one in current_labels.within("train").values())
         rows = [("labels changed", len(relabelled)), ("images left out", len(excluded)), ("labels confirmed", kept)]

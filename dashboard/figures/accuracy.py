@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.figures.labels import escaped
 from dashboard.theme import alpha, palette, template
 
 BASE = 0.34  # opacity of a bar under an interval
@@ -37,7 +38,7 @@ def bars(
     share = np.divide(right, n, out=np.zeros(len(classes)), where=np.asarray(n) > 0)
     lit = [not chosen or name in chosen for name in classes]
     hover = [
-        f"<b>{100 * s:.1f} %</b> of {k:,} {c} named right<br>95 % interval {100 * a:.1f} to {100 * b:.1f}"
+        f"<b>{100 * s:.1f} %</b> of {k:,} {escaped(c)} named right<br>95 % interval {100 * a:.1f} to {100 * b:.1f}"
         for s, k, c, a, b in zip(share, n, classes, low, high, strict=True)
     ]
     faded = [alpha(c, 1 if on else 0.22) for c, on in zip(colours, lit, strict=True)]

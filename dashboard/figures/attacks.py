@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.figures.history import LABEL
+from dashboard.figures.labels import escaped
 from dashboard.theme import alpha, palette, template
 
 HEIGHT = 300
@@ -93,7 +94,7 @@ def _names(lines: Sequence[Line], place: dict[float, int], pixels: float, mode: 
         labels.append(
             {
                 "x": place[line.epsilon[-1]], "y": value, "xanchor": "left", "xshift": 9,
-                "yshift": at - value * pixels, "showarrow": False, "text": f"{line.name} {value:.1f}",
+                "yshift": at - value * pixels, "showarrow": False, "text": f"{escaped(line.name)} {value:.1f}",
                 "font": {"size": 12, "color": getattr(p, line.colour), "weight": 600},
             }
         )  # fmt: skip

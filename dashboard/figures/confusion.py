@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.figures.labels import escaped
 from dashboard.theme import Palette, colorscale, ink_on, palette, ramp, template
 
 DIM = 0.22  # fill left to cells outside the selection
@@ -194,6 +195,7 @@ def _hover(
     normalise: str,
 ) -> list[list[str]]:
     columns = normalise == "column"
+    classes = [escaped(name) for name in classes]
     totals = counts.sum(0 if columns else 1)
 
     def words(i: int, j: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.figures.confusion import DIM, masked, rings
+from dashboard.figures.labels import escaped
 from dashboard.theme import Palette, colorscale, ink_on, palette, ramp, template
 
 
@@ -103,6 +104,7 @@ def _ink(shade: float, lit: bool, p: Palette) -> str:
 
 
 def _hover(first: np.ndarray, second: np.ndarray, classes: Sequence[str]) -> list[list[str]]:
+    classes = [escaped(name) for name in classes]
     return [
         [
             f"<b>{words(int(first[i, j] - second[i, j]), int(first[i, j] + second[i, j])) or 'no change'}</b> {truth} "

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.figures.labels import escaped
 from dashboard.theme import alpha, palette, template
 
 
@@ -23,7 +24,7 @@ def bars(
     step = next(s * 10**e for e in range(9) for s in (1, 2, 5) if most / (s * 10**e) <= 4.2)
     top = -(-most // step) * step
     hover = [
-        f"<b>{g:,}</b> predicted {name}<br>{t:,} are {name}"
+        f"<b>{g:,}</b> predicted {escaped(name)}<br>{t:,} are {escaped(name)}"
         for name, g, t in zip(classes, guesses, truths, strict=True)
     ]
     ticks = {

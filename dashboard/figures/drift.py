@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.figures.labels import cut
+from dashboard.figures.labels import cut, escaped
 from dashboard.theme import alpha, palette, template
 
 ROW = 26  # pixels of a class
@@ -72,7 +72,7 @@ def mix(
     usual = [100 * count / max(sum(base), 1) for count in base]
     low, high = (100 * np.asarray(end, float) for end in ends)
     words = [
-        f"<b>{a:.1f} %</b> {name} ({x:.1f} – {y:.1f}, {k:,} of {n:,})<br>{b:.1f} % on test"
+        f"<b>{a:.1f} %</b> {escaped(name)} ({x:.1f} – {y:.1f}, {k:,} of {n:,})<br>{b:.1f} % on test"
         for a, b, k, name, x, y in zip(shares, usual, live, classes, low, high, strict=True)
     ]
     ticks = {"type": "scatter", "mode": "markers", "x": usual, "y": list(classes), "hoverinfo": "skip"}
@@ -112,7 +112,7 @@ def mix(
                 "showgrid": False,
                 "automargin": True,
                 "tickvals": list(classes),
-                "ticktext": [cut(name, MAX_BAR_LABEL) for name in classes],
+                "ticktext": [escaped(cut(name, MAX_BAR_LABEL)) for name in classes],
                 "ticksuffix": "  ",
             },
         },

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.figures.accuracy import BASE
+from dashboard.figures.labels import escaped
 from dashboard.theme import alpha, palette, template
 
 TICK_STEPS = (0.5, 1, 2, 5, 10, 20, 50)
@@ -46,7 +47,7 @@ def bars(
     lit = [1.0 if not chosen or name in chosen else 0.22 for name in classes]
     strong = [alpha(colour, on) for colour, on in zip(colours, lit, strict=True)]
     hover = [
-        f"<b>{points(g)}</b> points, {name}<br>95 % interval {points(a)} to {points(b)}, n {k:,}"
+        f"<b>{points(g)}</b> points, {escaped(name)}<br>95 % interval {points(a)} to {points(b)}, n {k:,}"
         + ("" if held else "<br>not told apart from zero when all classes count")
         for g, a, b, k, held, name in zip(gap, low, high, n, sure, classes, strict=True)
     ]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.figures.history import LABEL, MEASURES, epoch_ticks, value_axis
+from dashboard.figures.labels import escaped
 from dashboard.format.numbers import duration
 from dashboard.theme import alpha, palette, template
 
@@ -60,7 +61,7 @@ def curves(
             traces.append(
                 {
                     "type": "scatter", "mode": "lines", "x": x.tolist(), "y": series[part].tolist(),
-                    "name": f"{name} {part}",
+                    "name": f"{escaped(name)} {part}",
                     "line": {**line, "color": alpha(colour, 0.6) if part == "train" else colour},
                     "text": _hover(name, part, measure, side, x, series[part], by),
                     "hovertemplate": "%{text}<extra></extra>",
@@ -104,7 +105,7 @@ def _hover(name: str, part: str, measure: str, side: Columns, x, values, by: str
 
     form = "{:.1f} %" if measure == "accuracy" else "{:.3f}"
     return [
-        f"<b>{form.format(value)}</b> {name}, {part} {measure}<br>{when(epoch, at)}"
+        f"<b>{form.format(value)}</b> {escaped(name)}, {part} {measure}<br>{when(epoch, at)}"
         for value, epoch, at in zip(values, side["epoch"], x, strict=True)
     ]
 
@@ -122,7 +123,7 @@ def _labels(ends: list[tuple[float, float, str, str]], share: bool, pixels: floa
     return [
         {
             "x": x, "y": y, "xanchor": "left", "xshift": 7, "yshift": shift, "showarrow": False,
-            "font": {"size": 12, "color": colour, "weight": 600}, "text": f"{name} {y:.{1 if share else 3}f}",
+            "font": {"size": 12, "color": colour, "weight": 600}, "text": f"{escaped(name)} {y:.{1 if share else 3}f}",
         }
         for (x, y, name, colour), shift in zip(ends, push, strict=True)
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.figures.labels import cut
+from dashboard.figures.labels import cut, escaped
 from dashboard.figures.traces import trace
 from dashboard.format.numbers import percent
 from dashboard.theme import class_colours, palette, template
@@ -31,7 +31,8 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
     places = list(range(len(classes)))
     names = []
     for place, i in enumerate(order):
-        name = f"{cut(classes[i], MAX_MARGIN_LABEL)} ✓" if i == truth else cut(classes[i], MAX_MARGIN_LABEL)
+        shown = escaped(cut(classes[i], MAX_MARGIN_LABEL))
+        name = f"{shown} ✓" if i == truth else shown
         names.append(f'<b style="color:{p.ink}">{name}</b>' if place == 0 else name)
     traces = [
         trace(
@@ -48,7 +49,7 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
             y=places,
             orientation="h",
             marker={"color": [colours[i] for i in order], "line": {"width": 0}, "cornerradius": 2},
-            customdata=[[classes[i], f"{100 * float(probabilities[i]):.4g}"] for i in order],
+            customdata=[[escaped(classes[i]), f"{100 * float(probabilities[i]):.4g}"] for i in order],
             hovertemplate="<b>%{customdata[1]} %</b> %{customdata[0]}<extra></extra>",
         ),
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.figures.history import LABEL, epoch_ticks, value_axis
+from dashboard.figures.labels import cut, escaped
 from dashboard.theme import Palette, alpha, palette, template
 
 Columns = Mapping[str, Sequence[float]]
@@ -216,9 +217,10 @@ def _others(others: Sequence[Training], measure: str, p: Palette, scale: float) 
     column = f"validation_{words}" if measure in JUDGED else per_epoch
     lines = []
     for other, colour, dash in zip(others, (p.run_b, p.good, p.ink), DASHES, strict=False):
-        title = f"{other.name}, validation {words}" if measure in JUDGED else f"{other.name}, {words}"
+        name = escaped(other.name)
+        title = f"{name}, validation {words}" if measure in JUDGED else f"{name}, {words}"
         line = _line(other.history, column, scale, {"color": colour, "width": 1.6, "dash": dash}, title)
-        line.label = other.name if len(other.name) <= NAME else other.name[: NAME - 1] + "…"
+        line.label = escaped(cut(other.name, NAME))
         lines.append(line)
     return lines
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.figures.labels import escaped
 from dashboard.figures.traces import packed, trace
 from dashboard.theme import class_colours, colorscale, palette, ramp, template
 
@@ -138,14 +139,14 @@ def standalone(
     for number, (name, colour) in enumerate(named):
         rows = np.flatnonzero(group == number)
         traces.append(trace(
-            "scatter3d", **_xyz(points[rows]), mode="markers", name=name, text=[words[int(i)] for i in rows],
+            "scatter3d", **_xyz(points[rows]), mode="markers", name=escaped(name), text=[words[int(i)] for i in rows],
             hovertemplate="%{text}<extra></extra>",
             marker={"size": 3, "opacity": 0.7, "color": colour, "line": {"width": 0}},
         ))  # fmt: skip
     layout = {
         "template": template(mode), "scene": _scene(variance, mode), "paper_bgcolor": p.ground, "showlegend": True,
         "legend": {"itemsizing": "constant", "font": {"color": p.ink_2}}, "margin": {"l": 0, "r": 0, "t": 48, "b": 0},
-        "title": {"text": title, "font": {"size": 15, "color": p.ink}, "x": 0.02},
+        "title": {"text": escaped(title), "font": {"size": 15, "color": p.ink}, "x": 0.02},
     }  # fmt: skip
     return {"data": traces, "layout": layout}
 

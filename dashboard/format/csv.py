@@ -3,8 +3,17 @@
 import base64
 import csv
 import io
+import re
 
 from dashboard.state.selection import Selection
+
+BYTE_ORDER_MARK = "\ufeff"
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+# what a spreadsheet takes for a number, a date, a time or a truth value, and writes back as it likes
+RETOLD = re.compile(
+    rf"[\s\d.,:/+%()e-]*\d[\s\d.,:/+%()e-]*|true|false|(\d+[-/ ]*({MONTHS})|({MONTHS})[a-z]*[-/ ,]*\d)[a-z\d/ ,-]*",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def table_url(noun: str, selection: Selection) -> str:
@@ -18,12 +27,13 @@ def safe_cell(value: object) -> object:
 
 
 def as_csv(head: list[str], rows: list[list]) -> str:
-    """The file."""
+    """The file. Where it holds more than ASCII, a byte-order mark tells a spreadsheet that it is UTF-8."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([safe_cell(cell) for cell in head])
     writer.writerows([safe_cell(cell) for cell in row] for row in rows)
-    return text.getvalue()
+    content = text.getvalue()
+    return content if content.isascii() else f"{BYTE_ORDER_MARK}{content}"
 
 
 def csv_data_url(head: list[str], rows: list[list]) -> str:
@@ -32,10 +42,22 @@ def csv_data_url(head: list[str], rows: list[list]) -> str:
 
 
 def guarded_cell(value: object) -> object:
-    """As `safe_cell`, and so that it can be taken back: what begins with the sign for that gets one more."""
-    return f"'{value}" if isinstance(value, str) and value.startswith("'") else safe_cell(value)
+    """As `safe_cell`, and so that a spreadsheet gives it back as it was: 02 stays 02, and no date becomes another.
+
+    What begins with the sign for that gets one more.
+    """
+    kept = isinstance(value, str) and (value.startswith("'") or RETOLD.fullmatch(value))
+    return f"'{value}" if kept else safe_cell(value)
 
 
 def unguarded(cell: str) -> str:
     """What `guarded_cell` made of a text, taken back."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@", "\t", "\r", "'") else cell
+    return cell.removeprefix("'")
+
+
+def rows_of(text: str) -> csv.DictReader:
+    """The rows of a file, whatever a spreadsheet put between its cells: commas, semicolons or tabs."""
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    head = text[: text.find("\n")] if "\n" in text else text
+    between = max(",;\t", key=head.count)
+    return csv.DictReader(io.StringIO(text, newline=""), delimiter=between)

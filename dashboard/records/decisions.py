@@ -28,10 +28,11 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
-from dashboard.records.rows import Declined, Opener, Rows
+from dashboard.records.rows import DataVersion, Declined, Opener, Rows
 
 OWNER = "decisions"
 ACTIONS = ("relabel", "keep", "exclude")
@@ -66,6 +67,7 @@ class Decision:
     run: str
     imported: bool
     undone: bool
+    digest: str = ""  # of the pictures it was made on; '' in a row from before that was kept
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,14 @@ def _schema_1() -> tuple[Table, MetaData]:
     return decisions, metadata
 
 
-_decisions, _metadata = _schema_1()
+def _schema_2() -> Table:
+    """The table as the second migration leaves it."""
+    decisions, _ = _schema_1()
+    decisions.append_column(Column("digest", String(16), nullable=False, server_default=""))
+    return decisions
+
+
+_decisions = _schema_2()
 _COLUMNS = [_decisions.c[name] for name in Decision.__dataclass_fields__]
 
 
@@ -123,55 +132,62 @@ def _step_1(connection: Connection) -> None:
     _schema_1()[-1].create_all(connection)
 
 
+def _step_2(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE decisions ADD COLUMN digest VARCHAR(16) DEFAULT '' NOT NULL"))
+
+
 class Decisions(Rows):
     """The decisions of one database."""
 
     owner = OWNER
-    migrations = (_step_1,)
+    migrations = (_step_1, _step_2)
 
     def __init__(self, opener: Opener | None = None, *, read_only: bool = False) -> None:
         super().__init__(opener, read_only=read_only)
-        self._standing: dict[str, CurrentLabels] = {}
+        self._standing: dict[tuple[str, str], tuple[DataVersion, CurrentLabels]] = {}
         self._reading = threading.Lock()
 
     # ---- look
 
-    def current_labels(self, dataset: str) -> CurrentLabels:
+    def current_labels(self, dataset: str | DataVersion) -> CurrentLabels:
         """What holds now. Costs one small query where nothing changed."""
+        dataset = DataVersion.of(dataset)
         if self.opened() is None:
             return CurrentLabels(problem="The database cannot be read just now." if self._opener is not None else "")
-        mine = _decisions.c.dataset == dataset
+        mine = dataset.rows(_decisions)
         gone = func.count().filter(_decisions.c.undone)
         rows = self.rows(select(func.max(_decisions.c.number).label("last"), gone.label("gone")).where(mine))
         if not rows:
             return CurrentLabels(problem="The database cannot be read just now.")
         version = (int(rows[0]["last"] or 0), int(rows[0]["gone"]))
         with self._reading:
-            known = self._standing.get(dataset)
-            if known is None or known.version != version:
+            key = (dataset.name, dataset.digest)
+            asked, known = self._standing.get(key, (None, CurrentLabels()))
+            if asked != dataset or known.version != version:
                 holds = select(*_COLUMNS).where(mine, ~_decisions.c.undone).order_by(_decisions.c.number)
                 by = {(row["split"], row["example_id"]): Decision(**row) for row in self.rows(holds)}
-                known = self._standing[dataset] = CurrentLabels(version, MappingProxyType(by))
+                known = CurrentLabels(version, MappingProxyType(by))
+                self._standing[key] = (dataset, known)
             return known
 
-    def log(self, dataset: str, *, limit: int | None = None, undone: bool = False) -> list[Decision]:
+    def log(self, dataset: str | DataVersion, *, limit: int | None = None, undone: bool = False) -> list[Decision]:
         """The decisions of a data set, the oldest first; with a limit the newest ones, newest first."""
-        query = select(*_COLUMNS).where(_decisions.c.dataset == dataset)
+        query = select(*_COLUMNS).where(DataVersion.of(dataset).rows(_decisions))
         if not undone:
             query = query.where(~_decisions.c.undone)
         newest = query.order_by(_decisions.c.number.desc()).limit(limit)
         return [Decision(**row) for row in self.rows(newest if limit else query.order_by(_decisions.c.number))]
 
-    def count(self, dataset: str) -> int:
+    def count(self, dataset: str | DataVersion) -> int:
         """How many decisions of a data set stand."""
-        mine = (_decisions.c.dataset == dataset, ~_decisions.c.undone)
+        mine = (DataVersion.of(dataset).rows(_decisions), ~_decisions.c.undone)
         return next((int(row["n"]) for row in self.rows(select(func.count().label("n")).where(*mine))), 0)
 
     # ---- change
 
     def decide(
         self,
-        dataset: str,
+        dataset: str | DataVersion,
         split: str,
         given: Mapping[int, str],
         action: str,
@@ -196,24 +212,26 @@ class Decisions(Rows):
             known = connection.execute(select(*_COLUMNS).where(_decisions.c.batch == batch)).mappings().all()
             if known:
                 return [Decision(**row) for row in known]
-            now, at = _now(connection, dataset, split, list(given)), time.time()
+            version = DataVersion.of(dataset)
+            now, at = _now(connection, version, split, list(given)), time.time()
             rows = []
             for example, came in given.items():
                 after = {"exclude": EXCLUDED, "keep": came, "relabel": label}[action]
                 done = "keep" if action == "relabel" and label == came else action
                 row: dict[str, Any] = {"id": _id(batch, split, example), "batch": batch}
-                row |= {"dataset": dataset, "split": split, "example_id": example, "action": done}
+                row |= {"dataset": version.name, "digest": version.digest}
+                row |= {"split": split, "example_id": example, "action": done}
                 row |= {"before": now.get(example, came), "after": after, "who": who, "at": at, "run": run}
                 rows.append(row | {"imported": False, "undone": False})
             made = connection.execute(insert(_decisions).returning(*_COLUMNS), rows).mappings().all()
             return sorted((Decision(**row) for row in made), key=lambda decision: decision.number)
 
-    def undo(self, dataset: str, *, batch: str | None = None, who: str = "") -> list[Decision]:
+    def undo(self, dataset: str | DataVersion, *, batch: str | None = None, who: str = "") -> list[Decision]:
         """Take back one press, the last one of `who` where none is named; its decisions. Raises Declined.
 
         What is undone already stays so.
         """
-        mine = _decisions.c.dataset == dataset
+        mine = DataVersion.of(dataset).rows(_decisions)
         with self.writing() as connection:
             if batch is None:
                 last = select(_decisions.c.batch).where(
@@ -230,8 +248,8 @@ class Decisions(Rows):
     def bring(self, rows: Sequence[Mapping[str, Any]], batch: str) -> tuple[int, int]:
         """Add decisions that a file holds, in its order; how many were new, and how many were here. Raises Declined.
 
-        rows: id, dataset, split, example_id, action, before, after, who, at and run of each, checked by the caller.
-        What is here and undone comes back as a new decision.
+        rows: id, dataset, digest, split, example_id, action, before, after, who, at and run of each, checked by the
+        caller. What is here and undone comes back as a new decision.
         """
         with self.writing() as connection:
             known: set[str] = set()
@@ -249,11 +267,11 @@ class Decisions(Rows):
             return len(new), len(rows) - len(new)
 
 
-def _now(connection: Connection, dataset: str, split: str, examples: Sequence[int]) -> dict[int, str]:
+def _now(connection: Connection, dataset: DataVersion, split: str, examples: Sequence[int]) -> dict[int, str]:
     """example id → the label that holds, of those that anything was decided of."""
     labels: dict[int, str] = {}
     for start in range(0, len(examples), VALUES_PER_QUERY):
-        mine = (_decisions.c.dataset == dataset, _decisions.c.split == split, ~_decisions.c.undone)
+        mine = (dataset.rows(_decisions), _decisions.c.split == split, ~_decisions.c.undone)
         query = select(_decisions.c.example_id, _decisions.c.after).where(
             *mine, _decisions.c.example_id.in_(examples[start : start + VALUES_PER_QUERY])
         )

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, or_
 from sqlalchemy.exc import SQLAlchemyError
 
 from ml.system import disk
@@ -22,6 +23,35 @@ Opener: TypeAlias = Callable[[str, Sequence[Step]], tuple[Engine, Write]]
 RETRY_SECONDS = 3.0  # between two attempts to open a database that could not be opened
 READ_ONLY = "This server changes nothing (it was started with --read-only)."
 CLOSED = "The database cannot be used just now, so nothing can be changed. Looking works on."
+
+
+@dataclass(frozen=True)
+class DataVersion:
+    """The pictures that rows are about. name: of their data set; digest: of this version of it, '' for any.
+
+    others: runs that are known to be of another version. Rows from before digests were kept belong to what their run
+    learned from, and where that run is gone, to whatever bears the name.
+    """
+
+    name: str
+    digest: str = ""
+    others: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, dataset: "str | DataVersion") -> "DataVersion":
+        return dataset if isinstance(dataset, cls) else cls(str(dataset))
+
+    def holds(self, name: str, digest: str, run: str) -> bool:
+        """Whether one such row is about these pictures."""
+        here = digest == self.digest if digest else run not in self.others
+        return name == self.name and (here or not self.digest)
+
+    def rows(self, table: Table) -> ColumnElement[bool]:
+        """Those of a table with columns dataset, digest and run that are about these pictures."""
+        if not self.digest:
+            return table.c.dataset == self.name
+        before = and_(table.c.digest == "", ~table.c.run.in_(sorted(self.others)))
+        return and_(table.c.dataset == self.name, or_(table.c.digest == self.digest, before))
 
 
 class Declined(Exception):

@@ -21,10 +21,11 @@ from sqlalchemy import (
     Table,
     insert,
     select,
+    text,
     update,
 )
 
-from dashboard.records.rows import Declined, Rows
+from dashboard.records.rows import DataVersion, Declined, Rows
 
 OWNER = "slices"
 NAME, RULE = 60, 120  # the longest name and rule
@@ -44,6 +45,7 @@ class Saved:
     run: str
     members: Mapping[str, Sequence[int]]
     at: float
+    digest: str = ""  # of the pictures it was found in; '' in a row from before that was kept
 
     @property
     def key(self) -> str:
@@ -70,7 +72,14 @@ def _schema_1() -> tuple[Table, MetaData]:
     return slices, metadata
 
 
-_slices, _metadata = _schema_1()
+def _schema_2() -> Table:
+    """The table as the second migration leaves it."""
+    slices, _ = _schema_1()
+    slices.append_column(Column("digest", String(16), nullable=False, server_default=""))
+    return slices
+
+
+_slices = _schema_2()
 _COLUMNS = [_slices.c[name] for name in Saved.__dataclass_fields__]
 
 
@@ -78,16 +87,20 @@ def _step_1(connection: Connection) -> None:
     _schema_1()[-1].create_all(connection)
 
 
+def _step_2(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE slices ADD COLUMN digest VARCHAR(16) DEFAULT '' NOT NULL"))
+
+
 class Slices(Rows):
     """The saved slices of one database."""
 
     owner = OWNER
-    migrations = (_step_1,)
+    migrations = (_step_1, _step_2)
 
-    def all(self, dataset: str) -> list[Saved]:
+    def all(self, dataset: str | DataVersion) -> list[Saved]:
         """Of a data set, the newest first, without their images; empty where the database cannot be read."""
         columns = [column for column in _COLUMNS if column.name != "members"]
-        query = select(*columns).where(_slices.c.dataset == dataset, ~_slices.c.removed)
+        query = select(*columns).where(DataVersion.of(dataset).rows(_slices), ~_slices.c.removed)
         return [Saved(**row, members={}) for row in self.rows(query.order_by(_slices.c.number.desc()))]
 
     def get(self, key: str) -> Saved | None:
@@ -98,7 +111,9 @@ class Slices(Rows):
         rows = self.rows(select(*_COLUMNS).where(_slices.c.number == int(number), ~_slices.c.removed))
         return Saved(**rows[0]) if rows else None
 
-    def save(self, dataset: str, name: object, members: Mapping[str, Sequence[int]], *, rule: str, run: str) -> Saved:
+    def save(
+        self, dataset: str | DataVersion, name: object, members: Mapping[str, Sequence[int]], *, rule: str, run: str
+    ) -> Saved:
         """Write a slice down; on the disk when this returns. A name that exists takes these images. Raises Declined."""
         words = named(name)
         if sum(map(len, members.values())) > MAX_SLICE_IMAGES:
@@ -111,17 +126,18 @@ class Slices(Rows):
             "members": {split: sorted(map(int, ids)) for split, ids in members.items()},
             "at": time.time(),
         }
-        same = (_slices.c.dataset == dataset, _slices.c.name == words, ~_slices.c.removed)
+        version = DataVersion.of(dataset)
+        same = (version.rows(_slices), _slices.c.name == words, ~_slices.c.removed)
         with self.writing() as connection:
             known = connection.scalar(select(_slices.c.number).where(*same).with_for_update())
             if known is not None:
                 change = update(_slices).where(_slices.c.number == known).values(values)
                 row = connection.execute(change.returning(*_COLUMNS)).mappings().one()
                 return Saved(**row)
-            here = select(_slices.c.number).where(_slices.c.dataset == dataset, ~_slices.c.removed).limit(SLICES)
+            here = select(_slices.c.number).where(version.rows(_slices), ~_slices.c.removed).limit(SLICES)
             if len(connection.scalars(here).all()) >= SLICES:
                 raise Declined(f"There are {SLICES} slices of this data set: remove one first.")
-            values |= {"dataset": dataset, "name": words, "removed": False}
+            values |= {"dataset": version.name, "digest": version.digest, "name": words, "removed": False}
             row = connection.execute(insert(_slices).values(values).returning(*_COLUMNS)).mappings().one()
             return Saved(**row)
 
@@ -140,7 +156,10 @@ class Slices(Rows):
         with self.writing() as connection:
             if "name" in values:
                 other = select(_slices.c.number).where(
-                    _slices.c.dataset == current.dataset, _slices.c.name == values["name"], ~_slices.c.removed
+                    _slices.c.dataset == current.dataset,
+                    _slices.c.digest == current.digest,
+                    _slices.c.name == values["name"],
+                    ~_slices.c.removed,
                 )
                 if connection.scalar(other.where(_slices.c.number != current.number)) is not None:
                     raise Declined("Another slice has this name.")

@@ -58,6 +58,7 @@ class Jobs(JobViews):
         against: str,
         relabelled: Mapping[int, int],
         excluded: Collection[int],
+        digest: str = "",
         intent: str | None = None,
         taken: frozenset[str] = frozenset(),
     ) -> Job:
@@ -66,7 +67,7 @@ class Jobs(JobViews):
         See `training_request.with_corrections`. Raises Invalid, Refused.
         """
         self._allowed()
-        values = training_request.with_corrections(self.home, config, against, relabelled, excluded)
+        values = training_request.with_corrections(self.home, config, against, relabelled, excluded, digest)
         return self.submit({**values, "name": name}, intent=intent, taken=taken)
 
     def fine_tune(

@@ -107,7 +107,8 @@ class Network:
         arrays = self.run.arrays("features")
         ids = arrays["reference_id"]
         try:
-            pictures = self._store.pictures(self.run.manifest["dataset"]["name"], "reference")
+            learned = self.run.manifest["dataset"]
+            pictures = self._store.pictures(learned["name"], "reference", learned)
             labels = pictures.labels[[pictures.row(int(i)) for i in ids]]
         except (Missing, Broken):
             labels = None

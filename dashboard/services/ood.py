@@ -61,8 +61,8 @@ class OodDetector:
         image: uint8 [h, w, c] of the network's form; distances are those of ml.data.duplicates. Raises Missing, Broken.
         """
         network = self._networks.open(run_id)
-        store, name = self._networks.store, network.run.manifest["dataset"]["name"]
-        pictures = store.pictures(name, "reference")
-        index = self._indices.get(store.picture_set(name), lambda: Index(pictures.images))
+        store, learned = self._networks.store, network.run.manifest["dataset"]
+        pictures = store.pictures(learned["name"], "reference", learned)
+        index = self._indices.get(store.picture_set(learned["name"]), lambda: Index(pictures.images))
         row, distance = index.nearest(image)
         return (int(pictures.ids[row]), distance) if distance <= LIMIT else None

@@ -67,6 +67,11 @@ class TrainingOptions:
         described = self._described(dataset)
         return int(described["splits"]["validation"]) if described else None
 
+    def size(self, dataset: str) -> tuple[int, int] | None:
+        """Height and width of a data set's pictures; None where that is not known."""
+        described = self._described(dataset) if RUN_ID.fullmatch(dataset) else None
+        return (described["height"], described["width"]) if described else None
+
     def presets(self) -> dict[str, dict[str, Any]]:
         """Name → every choice that the preset makes, as JSON."""
         return {
@@ -99,7 +104,7 @@ class TrainingOptions:
         for root in (self.home, self.artifacts):
             file = root / "datasets" / dataset / "dataset.json"
             if file.is_file():
-                return json.loads(file.read_text())
+                return json.loads(file.read_text(encoding="utf-8"))
         return None
 
 

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from dashboard.records.runs import TITLE
 from dashboard.services.training_options import TrainingOptions
+from ml.artifacts.identity import run_id_of
 from ml.artifacts.schema import RUN_ID
 from ml.data import corrections as labels
 from ml.data import feedback
 from ml.data.corrections import Corrections
 from ml.data.feedback import Feedback
 from ml.jobs.queue import Refused
-from ml.models import MODELS, TIMM
+from ml.models import MODELS, TIMM, too_small
 from ml.system import disk
 from ml.system.content_addressed import Gone
 from ml.training import wording
@@ -38,12 +40,15 @@ def check(
     values: TrainConfig's fields and `name`, as they came; taken: names of runs that exist.
     """
     values = dict(values)
-    name = values.pop("name", None)
+    given = name = values.pop("name", None)
     errors: dict[str, str] = {}
     if name in (None, ""):
         name = ""
-    elif not isinstance(name, str) or not RUN_ID.fullmatch(name):
-        errors["name"] = "Name: 1 to 64 small letters, digits, - and _, beginning with a letter or digit."
+    elif not isinstance(name, str) or not RUN_ID.fullmatch(name := run_id_of(name)) or not titled(given):
+        errors["name"] = (
+            f"Name: 1 to {TITLE} characters in one line, no / among them, and small letters "
+            "a to z or digits that make its address."
+        )
     elif name in taken:
         errors["name"] = f"Name: {name} is taken."
     config = None
@@ -64,16 +69,27 @@ def check(
     return config, str(name)
 
 
+def titled(name: object) -> bool:
+    """Whether a run can be called so."""
+    return isinstance(name, str) and len(name.strip()) <= TITLE and name.isprintable() and not set(name) & set("/\\")
+
+
 def with_corrections(
-    home: Path, config: Mapping[str, Any], against: str, relabelled: Mapping[int, int], excluded: Collection[int]
+    home: Path,
+    config: Mapping[str, Any],
+    against: str,
+    relabelled: Mapping[int, int],
+    excluded: Collection[int],
+    digest: str = "",
 ) -> dict[str, Any]:
     """The values of a training on corrected labels, which are frozen now: `labels` names their file.
 
     config: the settings of a run, those that are no settings any more left out; against: the run to compare with;
-    relabelled: example id of train → class id; excluded: example ids of train. Raises Refused.
+    relabelled: example id of train → class id; excluded: example ids of train; digest: of the pictures that these are
+    of. Raises Refused.
     """
     values = {name: config[name] for name in FIELDS if name in config}
-    corrections = Corrections(_dataset(values), dict(relabelled), frozenset(excluded), against)
+    corrections = Corrections(_dataset(values), dict(relabelled), frozenset(excluded), against, digest)
     try:
         return {**values, "labels": labels.freeze(home, corrections)}
     except OSError as error:
@@ -119,6 +135,9 @@ def _missing(config: TrainConfig, options: TrainingOptions) -> dict[str, str]:
         errors["model"] = f"Model: one of {', '.join(MODELS)}."
     if config.dataset not in [choice.name for choice in options.datasets()]:
         errors["dataset"] = "Data set: it is not on this machine."
+    size = options.size(config.dataset)
+    if size is not None and (words := too_small(config.model, *size)):
+        errors.setdefault("model", f"Model: {words}.")
     if config.labels is not None:
         try:
             if labels.read(options.home, config.labels).dataset != config.dataset:

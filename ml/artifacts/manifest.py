@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from ml.artifacts.schema import CORE, MAJOR, RUN_ID, Mismatch
+from ml.data.base import CLASSES, unprintable
 
 Name = Annotated[str, StringConstraints(pattern=RUN_ID.pattern.removesuffix("$") + r"\z")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=120)]
@@ -23,7 +24,7 @@ class Part(BaseModel):
 class Data(Part):
     name: Name
     title: Word
-    classes: list[Word] = Field(min_length=2, max_length=1_000)
+    classes: list[Word] = Field(min_length=2, max_length=CLASSES)
     height: int = Field(ge=1, le=4_096)
     width: int = Field(ge=1, le=4_096)
     channels: int = Field(ge=1, le=4)
@@ -34,7 +35,7 @@ class Data(Part):
 
     @model_validator(mode="after")
     def consistent(self) -> "Data":
-        if len(set(self.classes)) != len(self.classes) or not all(name.isprintable() for name in self.classes):
+        if len(set(self.classes)) != len(self.classes) or any(unprintable(name) for name in self.classes):
             raise ValueError("class names must differ and be printable")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise ValueError("mean and std need one number a channel")
@@ -124,6 +125,16 @@ def check(manifest: Any) -> None:
     lost = [noun for noun in CORE if noun not in manifest["nouns"]]
     if lost:
         raise Mismatch("it lacks " + " or ".join(CORE))
+
+
+def check_dataset(description: Any) -> None:
+    """Raise Mismatch, in words, unless a manifest may say this of its data set: asked before any work is done on it."""
+    try:
+        Data.model_validate(description)
+    except ValidationError as wrong:
+        error = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
+        words = error["msg"].removeprefix("Value error, ")
+        raise Mismatch(f"no run can be made of this data set: {_place(error)}: {words}"[:300]) from None
 
 
 def _place(error: Any) -> str:

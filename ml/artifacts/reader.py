@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from ml.artifacts import checking, inspection
+from ml.artifacts import checking, identity, inspection
 from ml.artifacts.checking import INDEX_BYTES, UNREADABLE
 from ml.artifacts.inspection import MANIFEST, WEIGHTS, Bounds
 from ml.artifacts.manifest import check
 from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
+from ml.data.base import same_pictures
 
 SHOWN = 64  # characters of a folder's name that is no run's
 
@@ -63,17 +64,6 @@ class Pictures:
         if row >= len(self.ids) or self.ids[row] != example_id:
             raise Missing(f"There is no picture {example_id} in this split.")
         return row
-
-
-@dataclass(frozen=True)
-class PictureSet:
-    """The pictures of a data set that are on this machine. digest: 16 digits, others when they are, '' for none.
-
-    hashes: file name → sha256 of what it was made from, where its dataset.json says so.
-    """
-
-    digest: str = ""
-    hashes: dict[str, str] = field(default_factory=dict)
 
 
 class Run:
@@ -172,7 +162,7 @@ class Library:
     def __init__(self, artifacts: Path, home: Path) -> None:
         self.artifacts, self.home = artifacts, home
         self._checked: dict[Path, tuple[tuple, str]] = {}  # folder → what its core looked like, and what is wrong
-        self._picture_sets: dict[Path, tuple[tuple, PictureSet]] = {}  # folder → what its files looked like, and what
+        self._picture_sets: dict[Path, tuple[tuple, identity.PictureSet]] = {}  # folder → what its files looked like, and what
 
     def default(self) -> str | None:
         """The run index.json names, else the newest usable one, else None.
@@ -228,17 +218,17 @@ class Library:
                     stamps.append((path, 0, 0))
         return tuple(stamps)
 
-    def picture_set(self, dataset: str) -> PictureSet:
+    def picture_set(self, dataset: str) -> identity.PictureSet:
         """What stands for the pictures of a data set as they are now; cheap enough for every picture."""
         for root in (self.artifacts, self.home) if RUN_ID.fullmatch(dataset) else ():
             folder = root / "datasets" / dataset
-            stamp = tuple(_stamp(folder / name) for name in ("dataset.json", *(f"{split}.npz" for split in SPLITS)))
+            stamp = tuple(identity.stamp(folder / name) for name in ("dataset.json", *(f"{split}.npz" for split in SPLITS)))
             if stamp[1:] == (None,) * len(SPLITS):
                 continue
-            if self._picture_sets.get(folder, ((), PictureSet()))[0] != stamp:
-                self._picture_sets[folder] = (stamp, _picture_set(folder, stamp))
+            if self._picture_sets.get(folder, ((), identity.PictureSet()))[0] != stamp:
+                self._picture_sets[folder] = (stamp, identity.picture_set(folder, stamp))
             return self._picture_sets[folder][1]
-        return PictureSet()
+        return identity.PictureSet()
 
     def pictures(self, dataset: str, split: str) -> Pictures:
         """One split of a data set's pictures. Raises Missing or Broken."""
@@ -256,6 +246,22 @@ class Library:
         raise Missing(
             f"The {split} pictures of {dataset} are not on this machine.", "python -m ml artifacts --pictures"
         )
+
+    def learned_pictures(self, run: Run, split: str) -> Pictures:
+        """One split of the pictures that a run learned from or was judged on, never of others under their name.
+
+        Raises Missing or Broken.
+        """
+        description = run.manifest["dataset"]
+        self.check_pictures(description)
+        return self.pictures(description["name"], split)
+
+    def check_pictures(self, description: Mapping[str, Any]) -> None:
+        """Raise Missing where the pictures here are others than those a manifest describes under the same name."""
+        name, now = description["name"], self.picture_set(description["name"]).described
+        if now and not same_pictures(description, now):
+            words = f"The images of {name} were imported anew after this run learned from them."
+            raise Missing(words, f"python -m ml train --dataset {name}")
 
     def about(self, dataset: str, noun: str) -> pd.DataFrame:
         """properties or duplicates of a data set's pictures, checked. Raises Missing (with its command) or Broken."""
@@ -309,25 +315,6 @@ class Library:
             self._checked[folder] = (stamp, checking.core_problem(folder, manifest))
         if self._checked[folder][1]:
             raise Broken(self._checked[folder][1])
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-def _picture_set(folder: Path, stamp: tuple) -> PictureSet:
-    """stamp: of the files, which stands for their content where dataset.json does not say what they were made from."""
-    try:
-        described = inspection.document(folder / "dataset.json", INDEX_BYTES)
-        hashes = {str(name): str(digest) for name, digest in described["hashes"].items()}
-        made_from: Any = [hashes, described["seed"], described["counts"]] if hashes else stamp
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        hashes, made_from = {}, stamp
-    return PictureSet(hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16], hashes)
 
 
 def _table(path: Path, declared: Table, whose: str, most: Bounds | None = None) -> pd.DataFrame:

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
 
     writer.write_pictures(ARTIFACTS, fashion_mnist.load())
     pipeline.measure(ARTIFACTS, fashion_mnist.load())
-    (ARTIFACTS / "README.md").write_text(schema.readme())
+    (ARTIFACTS / "README.md").write_text(schema.readme(), encoding="utf-8")
     if options.pictures:
         return 0
     for run_id, config in SHIPPED.items():

@@ -1,14 +1,23 @@
 """`python -m ml data`: find, fetch and check Fashion-MNIST; import a folder of pictures; measure a data set."""
 
 import argparse
+import json
 import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ml.artifacts.schema import RUN_ID
 from ml.system import atomic
 from ml.system.paths import home_dir
+
+if TYPE_CHECKING:
+    from ml.data.base import Dataset
+    from ml.data.folder import Imported
+
+LEAST_SIDE, MOST_SIDE = 4, 999  # pixels
+TOLD = 3  # names in a sentence
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -18,9 +27,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     folder = actions.add_parser("import", help="FOLDER/<class>/<picture> becomes a data set of your own")
     folder.add_argument("folder", type=Path)
     folder.add_argument("--name", help="lower case letters, digits, - and _; the folder's name when left out")
-    folder.add_argument("--size", default="28x28", metavar="HxW", help="pictures are fitted to it (default 28x28)")
+    folder.add_argument(
+        "--size", default="28x28", metavar="HxW", help="pictures are fitted to it, 4 to 999 a side (default 28x28)"
+    )
     folder.add_argument("--colour", action="store_true", help="keep three channels instead of one")
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
+    folder.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
     folder.add_argument("--new-version", action="store_true", help="replace the data set of this name")
     folder.set_defaults(command=import_folder)
     known = actions.add_parser("measure", help="measure a data set's pictures and look for near-duplicates among them")
@@ -50,39 +62,99 @@ def measure(options: argparse.Namespace) -> int:
 
 def import_folder(options: argparse.Namespace) -> int:
     from ml import pipeline
-    from ml.artifacts.writer import write_pictures
+    from ml.artifacts.manifest import check_dataset
+    from ml.artifacts.writer import describe, write_pictures
     from ml.data import DATASETS, folder, synthetic
 
     name = options.name or re.sub(r"[^a-z0-9_-]+", "-", options.folder.resolve().name.lower()).strip("-_")
     if not RUN_ID.fullmatch(name) or name in DATASETS or synthetic.PATTERN.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a data set's name; choose another with --name")
-    size = re.fullmatch(r"(\d{2,3})x(\d{2,3})", options.size)
-    if not size:
-        raise ValueError("--size must be HEIGHTxWIDTH, each 10 to 999")
+    height, width = _size(options.size)
     if not options.folder.is_dir():
         raise ValueError(f"{options.folder} is not a folder")
     kept = home_dir() / "datasets" / name
     if kept.exists() and not options.new_version:
         print(f"There is a data set {name!r} already. To replace it: the same with --new-version", file=sys.stderr)
         return 2
-    height, width = map(int, size.groups())
     channels = 3 if options.colour else 1
-    order = folder.stored_classes(home_dir() / "datasets" / name)
-    dataset, refused = folder.read(
+    order = folder.stored_classes(kept)
+    made = folder.read(
         options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order
     )
+    dataset = made.dataset
+    check_dataset(describe(dataset))
     home_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"importing-{name}-", dir=home_dir()) as aside:
         # whoever reads meanwhile has the old pictures or the new ones, never some of each
-        made = write_pictures(Path(aside), dataset, complete=True)
-        pipeline.measure(Path(aside), dataset)
+        written = write_pictures(Path(aside), dataset, complete=True)
+        alike = _nearly_alike(pipeline.measure(Path(aside), dataset), dataset)
         kept.parent.mkdir(parents=True, exist_ok=True)
         if kept.exists():
             atomic.rename(kept, Path(aside) / "replaced")
-        atomic.rename(made, kept)
-    for line in refused:
-        print(f"left out {line}", file=sys.stderr)
-    counts = ", ".join(f"{split} {len(rows):,}" for split, rows in dataset.splits.items())
-    print(f"{name}: {len(dataset.classes)} classes; {counts}")
+        atomic.rename(written, kept)
+    for line in (*made.left_out.lines(), *_copies(made), *alike):
+        print(line, file=sys.stderr)
+    counts = {split: len(rows) for split, rows in dataset.splits.items()}
+    told = ", ".join(f"{split} {n:,}" for split, n in counts.items())
+    print(f"{name}: {len(dataset.classes)} classes; {told}")
     print(f"Train on it with: python -m ml train --dataset {name}")
+    if options.json:
+        summary = {"name": name, "digest": dataset.digest, "classes": list(dataset.classes)}
+        summary |= {"size": list(dataset.shape), "splits": counts, "left_out": made.left_out.counts()}
+        print(json.dumps(summary, ensure_ascii=False))
     return 0
+
+
+def _size(words: str) -> tuple[int, int]:
+    """Height and width. Raises ValueError."""
+    size = re.fullmatch(r"(\d{1,4})x(\d{1,4})", words, re.ASCII)
+    height, width = map(int, size.groups()) if size else (0, 0)
+    if not (LEAST_SIDE <= height <= MOST_SIDE and LEAST_SIDE <= width <= MOST_SIDE):
+        raise ValueError(f"--size must be HEIGHTxWIDTH, each {LEAST_SIDE} to {MOST_SIDE}, as in 28x28; it is {words!r}")
+    return height, width
+
+
+def _copies(made: "Imported") -> list[str]:
+    """What is to be known of pictures that are there more than once, one sentence each."""
+    told = []
+    if made.copied:
+        told.append(f"{_are_copies(made.copied)} of the same class, pixel for pixel: {_pairs(made.copied)}")
+    if made.in_conflict:
+        told.append(f"{_are_copies(made.in_conflict)} of another class: {_pairs(made.in_conflict)}")
+    for split, names in made.across.items():
+        if names:
+            told.append(
+                f"{len(names):,} of {len(made.dataset[split]):,} pictures of {split} are in train too, so that "
+                f"accuracy on {split} is more than what was learned: {_some(names)}"
+            )
+    if made.copied and not any(made.across.values()):
+        told.append("copies of one picture are kept in one split")
+    return told
+
+
+def _nearly_alike(folder: Path, dataset: "Dataset") -> list[str]:
+    """How many pictures of test have a near-duplicate in train, where any has. folder: what was measured of them."""
+    import pandas as pd
+
+    from ml.artifacts.schema import PICTURE_NOUNS
+
+    pairs = pd.read_parquet(folder / PICTURE_NOUNS["duplicates"].file)
+    n = pairs.loc[(pairs["split"] == "test") & (pairs["other_split"] == "train"), "example_id"].nunique()
+    if not n:
+        return []
+    return [
+        f"{n:,} of {len(dataset['test']):,} pictures of test are nearly the same as one of train: see the page Slices"
+    ]
+
+
+def _are_copies(pairs: list[tuple[str, str]]) -> str:
+    return f"{len(pairs):,} pictures are copies of others" if len(pairs) > 1 else "1 picture is a copy of another one"
+
+
+def _pairs(pairs: list[tuple[str, str]]) -> str:
+    return _some([f"{name} = {first}" for name, first in pairs])
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - TOLD:,} more" if len(names) > TOLD else ""
+    return f"{', '.join(names[:TOLD])}{more}"

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ml import pipeline
-    from ml.images import upload_archives
+    from ml.images import file_names, upload_archives
     from ml.inference import batch
     from ml.inference.engines import open_run
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.json:
         table.writerow(["file", "true", "label", "confidence", "error"])
     answered = 0
-    refused = [batch.BatchAnswer(upload_archives.clean(file), problem=problem) for file, problem in problems]
+    refused = [batch.BatchAnswer(file_names.clean(file), problem=problem) for file, problem in problems]
     for one in tqdm(itertools.chain(refused, answers), unit="file", file=sys.stderr, disable=None):
         line = one.line(network.classes, options.top)
         answered += "label" in line
@@ -66,13 +66,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _files(given: list[Path]) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
     """(name as shown, file) of files and of what is in folders; and (name, why) of what cannot be read."""
-    from ml.images.upload_archives import by_the_way
+    from ml.images.file_names import by_the_way
 
     files: list[tuple[str, Path]] = []
     problems: list[tuple[str, str]] = []
     for path in given:
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if one.is_file() and not by_the_way(one.name))
+            inside = sorted(
+                one for one in path.rglob("*") if one.is_file() and not by_the_way(str(one.relative_to(path)))
+            )
             files += [(str(one), one) for one in inside]
             if not inside:
                 problems.append((str(path), "There is no file in this folder."))

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from ml.artifacts.identity import run_id_of
 from ml.system.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
 from ml.training.fields import FIELDS
@@ -81,13 +82,23 @@ def run(options: argparse.Namespace) -> int:
     processes = os.environ.get("WORLD_SIZE", "1")  # set by torchrun
     if processes != "1" and not options.run:
         raise ValueError("name the run with --name: the processes of a training must agree on it")
-    run_id = options.run or f"{config.model.replace(':', '-')}-{datetime.now():%y%m%d-%H%M%S}"
+    run_id = _run_id(options.run) if options.run else f"{config.model.replace(':', '-')}-{datetime.now():%y%m%d-%H%M%S}"
     program = "python" if processes == "1" else f"torchrun --nproc-per-node {processes}"
     command = f"{program} -m ml " + shlex.join(sys.argv[1:])
     folder = train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command, record=options.record)
     if os.environ.get("RANK", "0") == "0":
         print(folder)
     return 0
+
+
+def _run_id(name: str) -> str:
+    """The id of a run that is to be called so; said where it differs. Raises ValueError."""
+    run_id = run_id_of(name)
+    if not run_id:
+        raise ValueError(f"--run {name!r}: a run needs a name with a letter of a to z or a digit in it")
+    if run_id != name:
+        print(f"the run is called {run_id}", file=sys.stderr)
+    return run_id
 
 
 def train(config: TrainConfig, run_id: str, home: Path, command: str, *, record: bool = True) -> Path:

@@ -1,12 +1,16 @@
 """What a data set is: labelled pictures of one size in named splits."""
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
+from typing import Any
 
 import numpy as np
-from natsort import natsorted
+from natsort import natsorted, ns
 
 SPLITS = ("train", "validation", "test")
+CLASSES, CLASS_LETTERS = 1_000, 60  # the most of a data set, and of one's name
 BLOCK = 2**20  # pixels counted at a time: counting makes eight bytes of each
 
 Statistics = tuple[list[float], list[float]]
@@ -75,6 +79,14 @@ class Dataset:
         height, width, channels = self.splits["train"].images.shape[1:]
         return int(height), int(width), int(channels)
 
+    @property
+    def digest(self) -> str:
+        """16 digits that stand for its pictures and splits, see `digest`."""
+        height, width, channels = self.shape
+        form = {"height": height, "width": width, "channels": channels, "classes": self.classes}
+        counts = {name: len(split) for name, split in self.splits.items()}
+        return digest({**form, "hashes": self.hashes, "seed": self.seed, "counts": counts})
+
     def statistics(self) -> Statistics:
         """Mean and standard deviation of each channel over the training pictures, pixels in 0..1."""
         if self._statistics is None:
@@ -129,13 +141,56 @@ def hold_out(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.n
 
 
 def natural(names: Iterable[str]) -> list[str]:
-    """Names in the order in which people count: 1, 2, 10. What counts alike (1, 01) stands in order of its text."""
-    return natsorted(sorted(names))
+    """Names in the order in which people count and spell: 1, 2, 10; apple, Banana. What is alike (1, 01) stands in
+    order of its text."""
+    return natsorted(sorted(names), alg=ns.IGNORECASE)
+
+
+def unprintable(name: str) -> str:
+    """The first letter of a name that cannot be seen or shown, '' where there is none."""
+    return next((letter for letter in name if not letter.isprintable()), "")
 
 
 def class_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Class names as a tuple; refuses empty, repeated or over-long ones."""
+    """Class names as a tuple; refuses, in words, empty, repeated, over-long and unprintable ones, and too many.
+
+    What this lets pass, a manifest may say and a page can show.
+    """
     names = tuple(names)
-    if len(set(names)) != len(names) or not all(0 < len(n) <= 60 for n in names):
-        raise ValueError("class names must be unique and 1 to 60 characters long")
+    for name in names:
+        if letter := unprintable(name):
+            shown = "".join(one if one.isprintable() else "?" for one in name)
+            raise ValueError(
+                f"class name {shown!r} holds a letter that cannot be shown, U+{ord(letter):04X}: rename its folder"
+            )
+        if not 0 < len(name) <= CLASS_LETTERS:
+            raise ValueError(f"class name {name!r} must have 1 to {CLASS_LETTERS} letters: rename its folder")
+    if len(set(names)) != len(names):
+        raise ValueError("class names must differ")
+    if len(names) > CLASSES:
+        raise ValueError(f"there are {len(names):,} classes; {CLASSES:,} are the most")
     return names
+
+
+def digest(description: Mapping[str, Any]) -> str:
+    """16 digits that stand for the pictures and splits of a data set, as dataset.json or a manifest describes it.
+
+    Of the hashes of what it was made from and the seed of its splits; where there are none, of what else is known: the
+    names of classes, form, and how many pictures each of the judged splits has. Its name is no part of it.
+    """
+    hashes = description.get("hashes")
+    made_from = [dict(hashes), description.get("seed", 0)] if hashes else _outline(description)
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def same_pictures(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two descriptions are of the same pictures in the same splits, as far as both of them say."""
+    if first.get("hashes") and second.get("hashes"):
+        return digest(first) == digest(second)
+    return _outline(first)[1:] == _outline(second)[1:]  # without hashes a class that is renamed is not another picture
+
+
+def _outline(description: Mapping[str, Any]) -> list[Any]:
+    counts = description.get("counts") or {}
+    form = [description.get(side) for side in ("height", "width", "channels")]
+    return [list(description.get("classes", ())), form, counts.get("validation"), counts.get("test")]

@@ -19,13 +19,15 @@ from ml.system import content_addressed
 class Corrections:
     """What is changed of a data set's training part. relabelled: example id → class id; excluded: example ids.
 
-    against: the run whose suspects were looked at, '' for none.
+    against: the run whose suspects were looked at, '' for none. digest: of the pictures they are of, '' where a file is
+    from before it was kept.
     """
 
     dataset: str
     relabelled: Mapping[int, int]
     excluded: frozenset[int] = frozenset()
     against: str = ""
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.relabelled) + len(self.excluded)
@@ -37,6 +39,8 @@ class Corrections:
         """
         if dataset.name != self.dataset:
             raise ValueError(f"these labels are of {self.dataset}, not of {dataset.name}")
+        if self.digest and self.digest != dataset.digest:
+            raise ValueError(f"these labels are of other images of {dataset.title}, which were imported anew since")
         if any(not 0 <= label < len(dataset.classes) for label in self.relabelled.values()):
             raise ValueError(f"these labels name a class that {dataset.title} has not")
         train = dataset["train"]
@@ -61,6 +65,7 @@ def read(home: Path, name: str) -> Corrections:
         {int(example): int(label) for example, label in record["relabelled"].items()},
         frozenset(map(int, record["excluded"])),
         record["against"],
+        record.get("digest", ""),
     )
 
 
@@ -71,4 +76,6 @@ def _content(corrections: Corrections) -> bytes:
         "relabelled": {str(example): label for example, label in sorted(corrections.relabelled.items())},
         "excluded": sorted(corrections.excluded),
     }
+    if corrections.digest:
+        record["digest"] = corrections.digest
     return json.dumps(record, indent=1).encode() + b"\n"

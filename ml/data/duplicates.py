@@ -114,7 +114,7 @@ class Index:
 
 def _step(images: np.ndarray) -> int:
     """How many pixels a side are averaged into one."""
-    return max(1, -(-max(images.shape[1:3]) // MAX_COMPARED_SIDE))
+    return max(1, min(-(-max(images.shape[1:3]) // MAX_COMPARED_SIDE), *images.shape[1:3]))
 
 
 def _small(images: np.ndarray) -> np.ndarray:

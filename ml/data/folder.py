@@ -3,21 +3,42 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ml.data.base import Dataset, Split, class_names, hold_out, natural
+from ml.data import labelled_files
+from ml.data.base import SPLITS, Dataset, Split, class_names, hold_out
+from ml.data.labelled_files import LabelledFile, LabelledFolder, LeftOut
+from ml.images.file_names import clean
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+LEAST = 10  # readable pictures of a class
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of a folder. copied: the same pixels under the same label, (a name, the name of the first of them);
+    in_conflict: the same under different labels; across: splits that are not train → names of pictures of which train
+    holds a copy."""
+
+    dataset: Dataset
+    left_out: LeftOut
+    copied: list[tuple[str, str]]
+    in_conflict: list[tuple[str, str]]
+    across: dict[str, list[str]]
 
 
 def read(
     folder: Path, name: str, *, height: int, width: int, channels: int, seed: int = 0, order: Sequence[str] = ()
-) -> tuple[Dataset, list[str]]:
-    """A Dataset from FOLDER/<class>/<picture>, split 80/10/10 by class and seed; and a line for each file left out.
+) -> Imported:
+    """A Dataset from FOLDER/<class>/<picture>, split 80/10/10 by class and seed, or as its folders say.
+
+    A folder above the classes that is called train, test or validation is a split; one that is missing is drawn from
+    train. What a file shows decides whether it is a picture, whatever its name ends in. Copies of one picture stay in
+    one split where there are enough others.
 
     Classes stand in natural order, 2 before 10; where `order` names exactly the same ones, in that: a data set that is
     imported again keeps its class ids. Its title is its name.
@@ -25,48 +46,122 @@ def read(
     Pictures are rotated upright, scaled to fit and padded with black to height × width, grey or RGB.
     Raises ValueError when a class has fewer than ten readable pictures or there are fewer than two classes.
     """
+    found = labelled_files.look(folder, order)
+    kept: list[LabelledFile] = []
     images: list[np.ndarray] = []
-    labels: list[int] = []
-    refused: list[str] = []
-    names = class_names(
-        natural(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    )
-    if sorted(order) == sorted(names):
-        names = tuple(order)
-    if len(names) < 2:
-        raise ValueError(f"{folder} needs at least two folders of pictures, one per class; it has {len(names)}")
-    for label, path in enumerate(folder / one for one in names):
-        before = len(images)
-        for file in sorted(path.iterdir()):
-            if file.suffix.lower() not in SUFFIXES:
-                continue
-            try:
-                with Image.open(file, formats=FORMATS) as picture:
-                    mode = "L" if channels == 1 else "RGB"
-                    upright = ImageOps.exif_transpose(picture).convert(mode)
-                    fitted = ImageOps.pad(upright, (width, height), Image.Resampling.LANCZOS)
-            except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-                refused.append(f"{file.name}: {type(error).__name__}")
-                continue
-            images.append(np.asarray(fitted).reshape(height, width, channels))
-            labels.append(label)
-        if len(images) - before < 10:
-            raise ValueError(f"class {path.name!r} has {len(images) - before} readable pictures; ten are the least")
-    everything = Split(np.stack(images), np.array(labels, np.int64), np.arange(len(labels), dtype=np.int32))
-    tenth = max(len(names), len(labels) // 10)
-    rest, test = hold_out(everything.labels, tenth, seed)
-    kept, held = hold_out(everything.labels[rest], tenth, seed + 1)
-    splits = {"train": everything.take(rest[kept]), "validation": everything.take(rest[held])}
-    splits["test"] = everything.take(test)
-    whole = hashlib.sha256(json.dumps([names, everything.images.shape]).encode())
+    for file in found.files:
+        try:
+            images.append(fitted(file.path, height, width, channels))
+            kept.append(file)
+        except Unreadable as problem:
+            found.left_out.add(file.name, str(problem))
+    _refuse_small(found, kept)
+    labels = np.array([file.label for file in kept], np.int64)
+    everything = Split(np.stack(images), labels, np.arange(len(labels), dtype=np.int32))
+    groups = _copies(everything)
+    rows = _split(everything, [file.split for file in kept], groups, len(found.classes), seed)
+    names = [clean(file.name) for file in kept]
+    first = [(names[i], names[g]) for i, g in enumerate(groups[:, 0].tolist()) if i != g]
+    conflict = [(names[i], names[g]) for i, g in enumerate(groups[:, 1].tolist()) if labels[i] != labels[g]]
+    learned = set(groups[rows["train"], 1].tolist())
+    across = {
+        split: [names[i] for i in rows[split].tolist() if int(groups[i, 1]) in learned]
+        for split in ("validation", "test")
+    }
+    whole = hashlib.sha256(json.dumps([found.classes, everything.images.shape]).encode())
     whole.update(everything.labels.tobytes() + everything.images.tobytes())
-    return Dataset(name, name, names, splits, seed, hashes={"pictures": whole.hexdigest()}), refused
+    hashes = {"pictures": whole.hexdigest()}
+    if found.given or first:  # what the seed alone does not say
+        drawn = b"".join(split.encode() + rows[split].astype("<i8").tobytes() for split in SPLITS)
+        hashes["splits"] = hashlib.sha256(drawn).hexdigest()
+    dataset = Dataset(
+        name,
+        name,
+        found.classes,
+        {split: everything.take(rows[split]) for split in SPLITS},
+        seed,
+        hashes=hashes,
+    )
+    return Imported(dataset, found.left_out, first, conflict, across)
+
+
+class Unreadable(ValueError):
+    """A file that shows nothing here; str() is the reason."""
+
+
+def fitted(file: Path, height: int, width: int, channels: int) -> np.ndarray:
+    """uint8 [height, width, channels] of a picture's file. Raises Unreadable."""
+    try:
+        with Image.open(file, formats=FORMATS) as picture:
+            mode = "L" if channels == 1 else "RGB"
+            upright = ImageOps.exif_transpose(picture).convert(mode)
+            image = ImageOps.pad(upright, (width, height), Image.Resampling.LANCZOS)
+    except UnidentifiedImageError:
+        raise Unreadable(f"it is no picture that is read here ({', '.join(FORMATS)})") from None
+    except Image.DecompressionBombError:
+        raise Unreadable("it has too many pixels") from None
+    except Exception as error:
+        # Pillow's decoders answer bytes they cannot read with nearly any exception
+        raise Unreadable(f"it is damaged ({type(error).__name__})") from None
+    return np.asarray(image).reshape(height, width, channels)
+
+
+def _refuse_small(found: LabelledFolder, kept: Sequence[LabelledFile]) -> None:
+    """Raises ValueError, with what was left out, for a class with too few pictures, and for one that train has not."""
+    counts = np.bincount([file.label for file in kept], minlength=len(found.classes))
+    for label, name in enumerate(found.classes):
+        if counts[label] < LEAST:
+            lost = found.left_out.of_class(name)
+            told = "; ".join(f"{file}: {reason}" for file, reason in lost[: labelled_files.TOLD])
+            more = f" and {len(lost) - labelled_files.TOLD:,} more" if len(lost) > labelled_files.TOLD else ""
+            aside = f". Left out of it: {told}{more}" if lost else ""
+            raise ValueError(f"class {name!r} has {counts[label]} readable pictures; ten are the least{aside}")
+        if found.given and not any(file.label == label and file.split == "train" for file in kept):
+            raise ValueError(f"class {name!r} has no picture in the folder of train, so that nothing can learn it")
+
+
+def _copies(everything: Split) -> np.ndarray:
+    """int [n, 2]: the first row with the same pixels and label as this one, and the first with the same pixels."""
+    first: dict[tuple[bytes, int | None], int] = {}
+    rows = np.empty((len(everything), 2), np.int64)
+    for i, (image, label) in enumerate(zip(everything.images, everything.labels.tolist(), strict=True)):
+        key = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        rows[i] = first.setdefault((key, label), i), first.setdefault((key, None), i)
+    return rows
+
+
+def _split(
+    everything: Split, given: Sequence[str], groups: np.ndarray, classes: int, seed: int
+) -> dict[str, np.ndarray]:
+    """split → positions, ascending: as the folders say, and drawn from train where they say nothing of a split.
+
+    A tenth is drawn of each, copies together with the first of them.
+    """
+    where = np.array([split or "train" for split in given])
+    rows = {split: np.flatnonzero(where == split) for split in SPLITS}
+    members = groups[:, 0]
+    heads = np.unique(members[rows["train"]])
+    if np.bincount(everything.labels[heads], minlength=classes).min() < LEAST:  # too few that differ to keep together
+        members = np.arange(len(everything))
+        heads = rows["train"]
+    tenth = max(classes, len(heads) // 10)
+    for split, chance in (("test", seed), ("validation", seed + 1)):
+        if not len(rows[split]):
+            pool = rows["train"]
+            heads = np.unique(members[pool])
+            _, held = hold_out(everything.labels[heads], tenth, chance)
+            out = np.isin(members[pool], heads[held])
+            rows[split], rows["train"] = pool[out], pool[~out]
+    left = np.bincount(everything.labels[rows["train"]], minlength=classes)
+    if not left.all():
+        raise ValueError("a class has too few pictures in the folder of train: none is left to learn from")
+    return rows
 
 
 def stored_classes(folder: Path) -> tuple[str, ...]:
     """Class names of an imported data set by class id; empty where there is none."""
     description = folder / "dataset.json"
-    return class_names(json.loads(description.read_text())["classes"]) if description.is_file() else ()
+    return class_names(json.loads(description.read_text(encoding="utf-8"))["classes"]) if description.is_file() else ()
 
 
 def load(folder: Path) -> Dataset:
@@ -74,7 +169,7 @@ def load(folder: Path) -> Dataset:
 
     Without train.npz the shipped reference pictures stand in for it.
     """
-    description = json.loads((folder / "dataset.json").read_text())
+    description = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     complete = (folder / "train.npz").is_file()
     files = {"train": "train" if complete else "reference", "validation": "validation", "test": "test"}
     splits = {}

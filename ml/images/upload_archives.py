@@ -6,24 +6,23 @@ to tell a class by, never a path. What cannot be read comes as an item with a se
 
 import io
 import os
-import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
 from ml.images.decoding import FILE_BYTES
+from ml.images.file_names import by_the_way, clean
 
 FILES = 2_000
 UNPACKED = 256_000_000
-NAME_LETTERS = 200
 PIECE = 262_144  # bytes unpacked at a time
+UTF8_FLAG = 0x800  # of an entry: its name is UTF-8
 ENTRY_BYTES = 600  # of a zip's list, for each file that may be in it
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # with files, and without
-BY_THE_WAY = ("thumbs.db", "desktop.ini")  # what systems leave in folders; with them all that begins with a dot
 NOT_WHOLE = "This is not a whole zip archive, or one in a form that is not read here."
 NESTED = "This is an archive within an archive, which is not opened: put the pictures themselves in."
 
@@ -102,14 +101,14 @@ def _zipped(parcel: str, file: IO[bytes], count: Count) -> Iterator[Item]:
         yield Item(parcel, problem=NOT_WHOLE)
         return
     with archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir() and not by_the_way(entry.filename)]
+        entries = [entry for entry in archive.infolist() if not entry.is_dir() and not by_the_way(_spelled(entry))]
         if not entries:
             count.files += 1
             yield Item(parcel, problem="There is no file in this archive.")
         for entry in entries:
             count.files += 1
             if count.files > count.limits.files:  # said by who asks
-                yield Item(clean(entry.filename))
+                yield Item(clean(_spelled(entry)))
                 return
             yield _entry(archive, entry, count)
 
@@ -133,8 +132,18 @@ def _listed(file: IO[bytes]) -> int:
     return int(listed)
 
 
+def _spelled(entry: zipfile.ZipInfo) -> str:
+    """The name of an entry. Where UTF-8 was written without the flag for it, zipfile reads code page 437."""
+    if entry.flag_bits & UTF8_FLAG:
+        return entry.filename
+    try:
+        return entry.filename.encode("cp437").decode()
+    except UnicodeError:
+        return entry.filename
+
+
 def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, count: Count) -> Item:
-    name, most = clean(entry.filename), count.limits.each
+    name, most = clean(_spelled(entry)), count.limits.each
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
         return Item(name, problem="This is a link or a device, not a file.")
     if entry.flag_bits & 0x1:
@@ -157,35 +166,3 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, count: Count) -> It
     if content.getbuffer()[:4].tobytes() in ZIP:
         return Item(name, problem=NESTED)
     return Item(name, content.getvalue())
-
-
-def clean(name: str) -> str:
-    """A name as it can be shown: one line, slashes between folders, NAME_LETTERS at most, its end kept."""
-    text = re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", name.replace("\\", "/"))
-    text = text.encode("utf-8", "replace").decode().strip()
-    return text if len(text) <= NAME_LETTERS else f"…{text[1 - NAME_LETTERS :]}"
-
-
-def by_the_way(name: str) -> bool:
-    """Whether a file is what a system leaves in folders, and no picture of anybody's."""
-    parts = name.replace("\\", "/").split("/")
-    return parts[0] == "__MACOSX" or parts[-1].startswith(".") or parts[-1].lower() in BY_THE_WAY
-
-
-def truth(name: str, classes: Sequence[str]) -> int | None:
-    """The class that the folder of a file is named after, None where it is none.
-
-    Letters of either case; what is no letter or digit is not looked at, so that `t-shirt_top` is T-shirt/top. Two
-    folders may make up one name (`T-shirt/top/1.png`).
-    """
-    plain = [_plain_name(one) for one in classes]
-    folders = name.split("/")[:-1]
-    for parts in (folders[-1:], folders[-2:]):
-        wanted = _plain_name("".join(parts))
-        if wanted and plain.count(wanted) == 1:
-            return plain.index(wanted)
-    return None
-
-
-def _plain_name(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())

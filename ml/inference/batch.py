@@ -9,9 +9,10 @@ import numpy as np
 
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.images.decoding import FILE_BYTES, Refusal, decode
+from ml.images.file_names import truth
 from ml.images.form import Form
 from ml.images.preparation import Mode, prepare
-from ml.images.upload_archives import Item, truth
+from ml.images.upload_archives import Item
 
 IMAGES_PER_CALL = 16  # others who ask meanwhile wait less than for 32, and 16 cost half as much each
 FORM_PICTURES = 1_000
@@ -49,7 +50,7 @@ def form_of(library: Library, run: Run) -> Form:
     """What a run's pictures look like, read from its reference pictures; without them no background is assumed."""
     dataset = run.manifest["dataset"]
     try:
-        return Form.of(library.pictures(dataset["name"], "reference").images[:FORM_PICTURES])
+        return Form.of(library.learned_pictures(run, "reference").images[:FORM_PICTURES])
     except (Missing, Broken):
         return Form(dataset["height"], dataset["width"], dataset["channels"])
 

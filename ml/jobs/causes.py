@@ -90,7 +90,7 @@ def at_limit(process: int | str = "self") -> bool:
     if not megabytes:
         return False
     try:
-        words = Path(f"/proc/{process}/status").read_text().split()
+        words = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace").split()
     except OSError:  # another system, or it is gone
         return False
     return "VmPeak:" in words and int(words[words.index("VmPeak:") + 1]) * 1024 > 0.9 * megabytes * 2**20

@@ -51,8 +51,8 @@ def _since_boot(pid: int) -> tuple[str, float] | None:
     Raises NoSuchProcess.
     """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         return boot, int(after_name[19]) / os.sysconf("SC_CLK_TCK")
     except (FileNotFoundError, ProcessLookupError) as error:
         if Path("/proc/self/stat").exists() and Path("/proc/sys/kernel/random/boot_id").exists():
@@ -88,7 +88,7 @@ def oom_kills() -> int:
     """How often the kernel has killed for memory, in this control group or else on this machine; 0 where unknown."""
     for path in ("/sys/fs/cgroup/memory.events", "/proc/vmstat"):
         try:
-            words = Path(path).read_text().split()
+            words = Path(path).read_text(encoding="utf-8", errors="replace").split()
             return int(words[words.index("oom_kill") + 1])
         except (OSError, ValueError):
             continue

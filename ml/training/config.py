@@ -76,5 +76,9 @@ class TrainConfig(BaseModel):
         if value and not info.data.get("pretrained", True):
             raise ValueError("without published weights there is nothing to hold still: choose pretrained, or 0")
         if value > info.data.get("epochs", value):
-            raise ValueError("these are some of the epochs: choose no more than those")
+            epochs = info.data["epochs"]
+            raise ValueError(
+                f"{value} epochs with the network held still are more than the {epochs} there are: choose at most "
+                f"{epochs} of them (0 for none), or more epochs"
+            )
         return value

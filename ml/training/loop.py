@@ -46,7 +46,8 @@ def fit(
     on_metrics: about twice a second. on_weights(epoch, network): what was scored on validation (the averaged weights
     where config.ema is set), outside the clock.
     Under torchrun each process does its share of every batch; only the first one scores, saves, calls and yields.
-    Raises Diverged when the loss is not finite, ValueError when the checkpoint is of another config.
+    Raises Diverged when the loss is not finite, ValueError when the checkpoint is of another config or
+    of other pictures.
     """
     team = parallel.team()
     device = team.device()
@@ -62,7 +63,7 @@ def fit(
     half = precision(config.precision, device) == "bfloat16"
     state = TrainingState.begin(model, config, total)
     if checkpoint is not None and checkpoint.exists():
-        state.load(checkpoint, config, device)
+        state.load(checkpoint, config, device, dataset.digest)
         yield from state.history
 
     frozen: Frozen | None = None
@@ -105,7 +106,7 @@ def fit(
         on_weights(number, state.scored)
         state.add(epoch := meter.epoch(number, score, state.learning_rate))
         if checkpoint is not None:
-            state.save(checkpoint, config)
+            state.save(checkpoint, config, dataset.digest)
         yield epoch
     if not team.leads:
         return

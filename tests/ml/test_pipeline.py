@@ -1,10 +1,14 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ml import __main__ as cli
 from ml import pipeline
-from ml.artifacts.reader import Library
+from ml.artifacts.reader import Library, Run
+from ml.data import load
+from ml.models import LEAST_SIDE, build, too_small
 from ml.system.paths import ARTIFACTS
 from ml.training.config import TrainConfig
 from ml.training.loop import Cancelled
@@ -26,9 +30,9 @@ def test_a_run_says_how_it_was_made(toy_home):
 
 def test_rescore_gives_what_was_recorded(toy_home):
     library = Library(toy_home, toy_home)
-    right, n, changed = pipeline.rescore(library, "toy", "test")
+    right, n, changed, clear = pipeline.rescore(library, "toy", "test")
     assert (right, n) == (library.open("toy").manifest["results"]["test"]["correct"], 400)
-    assert changed == 0
+    assert changed == clear == 0
 
 
 def test_cancelled_leaves_no_run_and_the_next_try_goes_on(tmp_path):
@@ -89,6 +93,73 @@ def test_evaluate_exits_1_when_not_as_recorded(home, monkeypatch, capsys):
     assert "not as recorded" in capsys.readouterr().err
 
 
+def test_evaluate_has_no_tolerance_for_other_pictures(home, monkeypatch, capsys):
+    """The same ids under the same name, and a recorded answer or two that would have passed as rounding."""
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    path = home / "datasets" / TINY.dataset / "test.npz"
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    classes = len(Library(home, home).open("toy").manifest["dataset"]["classes"])
+    arrays["labels"] = (arrays["labels"] + 1) % classes
+    np.savez_compressed(path, **arrays)
+    assert cli.main(["evaluate", "toy", "--split", "test"]) == 1
+    assert "other labels" in capsys.readouterr().err
+
+
+def test_a_recorded_answer_that_no_rounding_turns_is_not_as_recorded(home, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    assert pipeline.rescore(Library(home, home), "toy", "test")[2:] == (0, 0)
+    table = Library(home, home).open("toy").table("predictions")
+    row = table.index[(table["split"] == "test") & (table["confidence"] > 0.6)][0]
+    columns = [name for name in table.columns if name.startswith("p_")]
+    turned = table.loc[row, columns].to_numpy(float)[::-1]
+    table.loc[row, columns] = turned
+    table.loc[row, "predicted"] = int(np.argmax(turned))
+    monkeypatch.setattr(Run, "table", lambda *_: table)
+    assert cli.main(["evaluate", "toy", "--split", "test"]) == 1
+    assert "1 answers differ" in capsys.readouterr().err
+
+
+def test_what_no_run_can_be_made_of_is_refused_before_any_work(home, monkeypatch):
+    made = load(TINY.dataset)
+    monkeypatch.setattr(pipeline, "load", lambda *_, **__: replace(made, classes=("a\u200b", *made.classes[1:])))
+    monkeypatch.setattr(pipeline, "_learn", lambda *_: pytest.fail("it began to learn"))
+    with pytest.raises(ValueError, match="no run can be made of this data set"):
+        pipeline.train(TINY, run_id="never", home=home)
+
+
+@pytest.mark.parametrize("model", LEAST_SIDE)
+def test_a_network_says_its_least_side_and_takes_it(model):
+    least = LEAST_SIDE[model]
+    assert too_small(model, least, 40) == ""
+    build(model, channels=1, height=least, width=least, classes=3)
+    said = too_small(model, least - 1, 40)
+    assert f"at least {least} × {least}" in said
+    assert f"--size {least}x40" in said
+
+
+def test_a_network_that_cannot_take_the_size_is_refused_before_any_work(home, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    small = ["train", "--dataset", "synthetic-3-16x16x1", "--model", "compact_cnn", "--run", "never"]
+    assert cli.main(small) == 1
+    assert "compact_cnn needs pictures of at least 22 × 22 pixels" in capsys.readouterr().err
+
+
+def test_a_run_may_be_named_with_spaces_and_capitals(home, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    monkeypatch.setattr("ml.commands.train.train", lambda config, run_id, *_, **__: run_id)
+    assert cli.main(["train", "--run", "My Net"]) == 0
+    told = capsys.readouterr()
+    assert told.out.strip() == "my-net"
+    assert "called my-net" in told.err
+    assert cli.main(["train", "--run", "кепка"]) == 1
+
+
+def test_a_preset_says_what_to_change_with_it(capsys):
+    assert cli.main(["train", "--preset", "transfer", "--epochs", "2"]) == 1
+    assert "choose at most 2 of them" in capsys.readouterr().err
+
+
 def test_a_choice_that_is_not_allowed_is_a_line_and_help_tells_the_limits(capsys):
     assert cli.main(["train", "--epochs", "0", "--frozen-epochs", "3"]) == 1
     said = capsys.readouterr().err.strip().splitlines()
@@ -122,9 +193,10 @@ def test_what_ships_stays_small():
 def test_shipped_weights_give_the_recorded_accuracy(run_id):
     """On another processor at most two of the 10,000 may differ."""
     library = Library(ARTIFACTS, ARTIFACTS)
-    right, n, changed = pipeline.rescore(library, run_id, "test")
+    right, n, changed, clear = pipeline.rescore(library, run_id, "test")
     recorded = library.open(run_id).manifest["results"]["test"]["correct"]
     assert n == 10_000
     assert abs(right - recorded) <= 2
     assert changed <= 2
+    assert clear == 0
     assert recorded >= FLOORS[run_id]

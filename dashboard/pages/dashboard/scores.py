@@ -101,7 +101,7 @@ def strip(classes: list[str], share, low, high, overall: float, ends: tuple[floa
             classes[worst],
             className="name",
             title=classes[worst],
-            style={"left": at(share[worst]), "top": "13px", "transform": "translateX(-50%)"},
+            style={"left": at(share[worst]), "top": "13px", "transform": f"translateX(-{at(share[worst])})"},
         )
     )
     end = f"{6 + (len(order) - 1) * 7.3 - 6:.1f}px"

@@ -11,6 +11,7 @@ from dashboard.data.arrays import Recording
 from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.figures import datamap as figure
+from dashboard.figures.labels import escaped
 from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.pages.insights.map_2d import dotted, register_lasso
@@ -97,7 +98,7 @@ def draw(run: RunData, recording: Recording, selection: Selection, mode: str) ->
     rows = figure.drawn_rows(recording.mean, MAX_POINTS_DRAWN)
     hits, epochs = recording.right.sum(0), len(recording.right)
     words = [
-        f"<b>{run.classes[predictions.labels[i]]}</b>, right after {hits[i]} of {epochs} epochs<br>"
+        f"<b>{escaped(run.classes[predictions.labels[i]])}</b>, right after {hits[i]} of {epochs} epochs<br>"
         f"mean {100 * recording.mean[i]:.0f} %, forgotten {recording.forgotten[i]}×<br>#{predictions.ids[i]}"
         for i in rows.tolist()
     ]

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import codecs
 import secrets
 import time
 
@@ -51,16 +52,16 @@ def register(app: Dash, services: Services) -> None:
     def list_decisions(search: str | None, _: object):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        current_labels = services.decisions.current_labels(run.dataset["name"])
+        current_labels = services.decisions.current_labels(run.data_version)
         if current_labels.problem:
             return html.P(current_labels.problem, className="quiet"), None
-        newest = services.decisions.log(run.dataset["name"], limit=DECISIONS_SHOWN)
+        newest = services.decisions.log(run.data_version, limit=DECISIONS_SHOWN)
         csv = csv_link(f"/export/decisions.csv{Selection(run=selection.run).query()}")
         if not newest:
             return html.P(
                 "Nothing decided yet. Each key press is one decision, kept as it is made.", className="quiet"
             ), csv
-        total = services.decisions.count(run.dataset["name"])
+        total = services.decisions.count(run.data_version)
         ends = ["" if n == 1 else "s" for n in (total, len(current_labels.by))]
         words = f"{total:,} decision{ends[0]} of {len(current_labels.by):,} image{ends[1]}."
         if total > DECISIONS_SHOWN:
@@ -99,9 +100,10 @@ def text_of(contents: object) -> str:
     if not isinstance(contents, str) or len(contents) > 2 * decisions_csv.CSV_BYTES:
         raise Declined("This file is larger than 10 MB.")
     try:
-        return base64.b64decode(contents.partition(",")[2], validate=True).decode("utf-8")
+        content = base64.b64decode(contents.partition(",")[2], validate=True)
+        return content.decode("utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8")
     except (binascii.Error, UnicodeDecodeError):
-        raise Declined("This is no text in UTF-8: save the file as CSV.") from None
+        raise Declined("This is no text in UTF-8: save the file as “CSV UTF-8”.") from None
 
 
 def line(services: Services, decision: Decision) -> html.Li:

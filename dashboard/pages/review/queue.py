@@ -46,7 +46,7 @@ def register(app: Dash, services: Services) -> None:
     def list_queue(search: str | None, _: object):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        issues, current_labels = queue(run, selection), services.decisions.current_labels(run.dataset["name"])
+        issues, current_labels = queue(run, selection), services.decisions.current_labels(run.data_version)
         title = f"{issues.suspected:,} suspected of {issues.examined:,}"
         if not len(issues.ids):
             return (

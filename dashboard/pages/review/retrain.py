@@ -73,7 +73,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = services.store.shown(Selection.parse(search).run)
-        relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.dataset["name"]))
+        relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.data_version))
         n = len(relabelled) + len(excluded)
         if not n:
             none = "No decision of yours changes the training images yet: review the split Train first."
@@ -144,7 +144,7 @@ def register(app: Dash, services: Services) -> None:
 
 def begin(services: Services, run: RunData, recipe: str) -> Job:
     """Queue it and wake the worker. Raises Refused, Invalid."""
-    relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.dataset["name"]))
+    relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.data_version))
     if not relabelled and not excluded:
         raise Refused("No decision changes the training images.")
     config = dict(run.manifest["config"])
@@ -154,7 +154,8 @@ def begin(services: Services, run: RunData, recipe: str) -> Job:
     taken = services.registry.names() | services.jobs.names()
     name = stem if stem not in taken else services.registry.free_name(stem)
     job = services.jobs.retrain(
-        config, name, against=run.run_id, relabelled=relabelled, excluded=excluded, intent=secrets.token_hex(16),
+        config, name, against=run.run_id, relabelled=relabelled, excluded=excluded,
+        digest=run.data_version.digest, intent=secrets.token_hex(16),
         taken=services.registry.names(),
     )  # fmt: skip
     services.jobs.wake()

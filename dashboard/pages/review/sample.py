@@ -46,7 +46,7 @@ def register(app: Dash, services: Services) -> None:
     def draw_sample(search: str | None, _: object):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        issues, current_labels = queue(run, selection), services.decisions.current_labels(run.dataset["name"])
+        issues, current_labels = queue(run, selection), services.decisions.current_labels(run.data_version)
         row = current(issues, current_labels, selection)
         if row is None:
             return panel_states.empty("There is no suspected label to look at."), None

@@ -36,7 +36,7 @@ def register(app: Dash, services: Services) -> None:
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
         if split_of(selection) == "train":
-            current_labels = services.decisions.current_labels(run.dataset["name"])
+            current_labels = services.decisions.current_labels(run.data_version)
             relabelled, excluded = label_review.corrections(run, current_labels)
             kept = sum(d.action == "keep" for d in current_labels.within("train").values())
             phrases = [

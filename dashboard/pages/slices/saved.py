@@ -57,7 +57,7 @@ def register(app: Dash, services: Services) -> None:
     def list_saved(search: str | None, _: Any):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
-        slices = services.store.slices.all(run.dataset["name"])
+        slices = services.store.slices.all(run.data_version)
         nothing = html.P("None yet: Save beside a weak slice, or name a selection above.", className="quiet small")
         return [line(run, selection, saved, services.read_only) for saved in slices] or nothing
 
@@ -105,7 +105,7 @@ def change(services: Services, selection: Selection, request: dict[str, Any]) ->
     else:
         ids = run.predictions(selection.split).ids[run.mask(selection)]
         members, rule, name = {selection.split: ids.tolist()}, selection.query(), request.get("name")
-    saved = slices.save(run.dataset["name"], name, members, rule=rule, run=run.run_id)
+    saved = slices.save(run.data_version, name, members, rule=rule, run=run.run_id)
     others = tuple(one for one in selection.slice if one != key)
     start = selection if key else selection.clear()
     sizes = " and ".join(f"{len(ids):,} {split}" for split, ids in members.items() if ids)

@@ -1,5 +1,6 @@
 """Start a training from the form, and fetch the data it is of."""
 
+import contextlib
 import secrets
 from typing import Any
 
@@ -8,6 +9,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.pages.training.form_fields import CONTROLS, IMAGES, NAMES, Ids, least, models, part, settings, step_of
 from dashboard.pages.training.memory import Memory
+from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.services.training_request import Invalid
 from ml.jobs.queue import Refused
@@ -55,6 +57,10 @@ def register(app: Dash, services: Services) -> None:
         except Refused as refusal:
             words = [str(refusal) if name == refusal.field else None for name in NAMES]
             return *still, None if refusal.field else str(refusal), *words
+        given = " ".join(str(values.get("name") or "").split())
+        if given and given != job.run_id:
+            with contextlib.suppress(Declined):  # the run has its id then, and can be called something later
+                services.records.rename(job.run_id, given, services.registry.names())
         return {"job": job.id, "attempt": job.attempt + 1}, secrets.token_hex(16), None, None, *(None for _ in NAMES)
 
     @app.callback(

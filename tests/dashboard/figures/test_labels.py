@@ -1,31 +1,42 @@
-"""Names that are too long for their margin."""
+"""Names are shown letter for letter, whatever plotly would make of them."""
 
 import numpy as np
 import pytest
 
-from dashboard.figures import drift, probabilities
-from dashboard.figures.labels import cut
+from dashboard.figures import accuracy, confusion, delta, probabilities
+from dashboard.figures.labels import cut, escaped
 
-LONG = "Coat as worn on a rainy Sunday by people who never carry one"
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [("Coat", "Coat"), ("Ankle boot", "Ankle boot"), ("Ankle boots", "Ankle boo…"), ("A b c d e f g", "A b c d e…")],
-)
-def test_a_name_is_cut_where_it_does_not_fit(name, shown):
-    assert cut(name, 10) == shown
-    assert len(shown) <= 10
+NAMES = ["<b>x", "a<br>b", "R&amp;D", "%{x}"]
+SHOWN = ["&lt;b&gt;x", "a&lt;br&gt;b", "R&amp;amp;D", "&#37;{x}"]
 
 
-def test_charts_cut_names_beside_the_axis_and_say_them_whole_on_hover():
-    drawn = probabilities.bars(np.array([0.2, 0.8]), classes=[LONG, "Tie"], mode="light", truth=0)
-    assert [len(name) < 60 for name in drawn["layout"]["yaxis"]["ticktext"]] == [True, True]
-    assert drawn["layout"]["margin"]["l"] <= 150
-    assert LONG in str(drawn["data"][1]["customdata"])
-    mixed = drift.mix(
-        [1, 2], [3, 4], [LONG, "Tie"], colours=["#000000", "#ffffff"], ends=(np.zeros(2), np.ones(2)), mode="light"
-    )
-    assert mixed["layout"]["yaxis"]["ticktext"][1] == "Tie"
-    assert mixed["layout"]["yaxis"]["ticktext"][0].endswith("…")
-    assert LONG in str(mixed["data"])
+@pytest.mark.parametrize(("name", "shown"), [*zip(NAMES, SHOWN, strict=True)])
+def test_markup_in_a_name_is_none(name, shown):
+    assert escaped(name) == shown
+
+
+def test_a_name_is_cut_before_it_is_escaped():
+    assert escaped(cut("<b>" * 9, 4)) == "&lt;b&gt;…"
+
+
+def _texts(figure):
+    """What a chart says where it is pointed at, or beside an axis."""
+    for trace in figure["data"]:
+        if trace.get("hoverinfo") != "skip":
+            yield from np.ravel(np.array(trace.get("text", trace.get("customdata", [])), object)).tolist()
+    yield from figure["layout"].get("yaxis", {}).get("ticktext", [])
+
+
+def figures():
+    counts, share = np.arange(16).reshape(4, 4), np.full(4, 0.5)
+    yield confusion.heatmap(counts, NAMES)
+    yield delta.heatmap(counts, counts.T, NAMES)
+    yield accuracy.bars(counts[0], counts[3], share, share, NAMES, colours=["#000000"] * 4)
+    yield probabilities.bars(share / 2, classes=NAMES, mode="light")
+
+
+@pytest.mark.parametrize("figure", [*figures()], ids=("confusion", "delta", "accuracy", "probabilities"))
+def test_no_name_reaches_a_chart_as_markup(figure):
+    said = " ".join(map(str, _texts(figure)))
+    assert not any(name in said.replace(shown, "") for name, shown in zip(NAMES, SHOWN, strict=True))
+    assert all(shown in said for shown in SHOWN)

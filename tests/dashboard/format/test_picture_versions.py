@@ -3,12 +3,21 @@
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
 from dashboard.data.store import Store
+from dashboard.exports import decisions_csv
+from dashboard.format.csv import as_csv
 from dashboard.format.images import single_url, sprite_url
+from dashboard.records.decisions import Decisions
+from dashboard.records.rows import DataVersion, Declined
+from dashboard.records.slices import Slices
 from dashboard.shell import create_app
 from ml import __main__ as cli
 from ml.artifacts.reader import Missing
+from ml.data import load
+from ml.data.corrections import Corrections
+from ml.system import database
 
 HERE = "http://127.0.0.1"
 
@@ -105,3 +114,78 @@ def test_a_run_of_the_old_pictures_is_not_shown_beside_the_new(pets, tmp_path, n
     with pytest.raises(Missing, match="imported anew") as missing:
         store.open("learned").pictures("test")
     assert missing.value.command == "python -m ml train --dataset pets"
+    assert cli.main(["evaluate", "learned", "--split", "test"]) == 1
+    assert cli.main(["evaluate", "learned", "--only", "confusion"]) == 1
+    with pytest.raises(Missing, match="imported anew"):
+        store.open("learned").duplicates("test")
+    assert store.open("learned").picture_set not in (store.picture_set("pets"), ("pets", ""))
+
+
+def test_what_was_said_of_the_old_pictures_is_not_said_of_the_new(pets, tmp_path, no_artifacts):
+    """Decisions, saved slices, a file of decisions and frozen labels, made on pictures that are replaced."""
+    from ml.pipeline import train
+    from ml.training.config import TrainConfig
+
+    pets(10)
+    home = tmp_path / "home"
+    config = TrainConfig(model="mlp", dataset="pets", epochs=1, batch_size=16, augment=(), threads=1)
+    train(config, run_id="first", home=home)
+    store = Store(no_artifacts, home, slices=Slices(database.opener(home)), decisions=Decisions(database.opener(home)))
+    first = store.open("first")
+    example = int(first.predictions("test").ids[0])
+    came = {example: first.classes[int(first.predictions("test").labels[0])]}
+    store._decisions.decide(first.data_version, "test", came, "exclude", who="Ada", run="first", batch="1" * 32)
+    saved = store.slices.save(first.data_version, "Dark", {"test": [example]}, rule="", run="first")
+    head, rows = decisions_csv.log(store._decisions.log(first.data_version))
+    corrections = Corrections("pets", {1: 0}, digest=first.data_version.digest)
+    corrections.apply(load("pets"))
+
+    pets(100, "--new-version")
+    train(config, run_id="second", home=home)
+    second = store.open("second")
+    assert store.open("first").reviewed("reviewed").current_labels.of("test", example)
+    assert not second.reviewed("reviewed").current_labels.by
+    assert [one.name for one in store.slices.all(first.data_version)] == ["Dark"]
+    assert store.slices.all(second.data_version) == []
+    assert first.sliced("test", saved.key).tolist() == [example]
+    assert second.sliced("test", saved.key).tolist() == []
+    with pytest.raises(Declined, match="other images of pets"):
+        decisions_csv.read(as_csv(head, rows), second)
+    with pytest.raises(ValueError, match="imported anew"):
+        corrections.apply(load("pets"))
+    rivals = {entry.run_id: why for entry, why in store.rivals(second)}
+    assert "changed between the two" in rivals["first"]
+
+
+def test_rows_from_before_digests_were_kept_follow_their_run(pets, tmp_path, no_artifacts):
+    version = DataVersion("pets", "a" * 16, frozenset({"old"}))
+    engine, _ = database.opener(tmp_path / "home")("decisions", Decisions.migrations[:1])
+    columns = "id, batch, dataset, split, example_id, action, before, after, who, at, run, imported, undone"
+    with engine.begin() as connection:
+        for number, run in enumerate(("old", "new", "gone")):
+            values = (
+                f"'{number}', '{number}', 'pets', 'test', {number}, 'keep', 'Cat', 'Cat', '', 0, '{run}', false, false"
+            )
+            connection.execute(text(f"INSERT INTO decisions ({columns}) VALUES ({values})"))
+    decisions = Decisions(database.opener(tmp_path / "home"))
+    assert {row.run for row in decisions.log(version)} == {"new", "gone"}
+    assert {example for _, example in decisions.current_labels(version).by} == {1, 2}
+    assert decisions.count("pets") == 3
+
+
+def test_a_training_does_not_go_on_with_other_pictures(pets, tmp_path):
+    from ml import pipeline
+    from ml.training.config import TrainConfig
+    from ml.training.loop import Cancelled
+
+    pets(10)
+    config = TrainConfig(model="mlp", dataset="pets", epochs=3, batch_size=16, augment=(), threads=1)
+
+    def stop(epoch):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        pipeline.train(config, run_id="half", home=tmp_path / "home", callbacks=pipeline.Callbacks(on_epoch=stop))
+    pets(100, "--new-version")
+    with pytest.raises(ValueError, match="imported anew since this training began"):
+        pipeline.train(config, run_id="half", home=tmp_path / "home")

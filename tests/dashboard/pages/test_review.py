@@ -405,5 +405,5 @@ def test_labels_that_are_nowhere_or_of_other_data_are_refused(suspected, no_arti
 
 
 def test_the_head_of_the_file_says_what_is_in_it():
-    head = ["id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run"]
+    head = ["id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run", "digest"]
     assert log([]) == (head, [])

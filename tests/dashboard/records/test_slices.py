@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from dashboard.data.run import RunData
 from dashboard.data.store import Store
 from dashboard.records.rows import Declined
 from dashboard.records.slices import Slices
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
-from ml.artifacts.reader import Missing
+from ml.artifacts.reader import Missing, Run
 from ml.stats.failure_modes import MADE, TAGS
 from ml.stats.metrics import split_metrics
 from ml.system import database
@@ -158,10 +157,11 @@ def test_scores_after_an_epoch_are_counted_from_its_probabilities(store):
 
 def test_the_calibration_errors_interval_is_that_of_its_own_noun(store, monkeypatch):
     run = store.open("toy")
+    table_of = Run.table
     known = run.calibration().copy()
     rows = (known["scaling"] == "none") & (known["metric"] == "calibration_error") & (known["split"] == "test")
     known.loc[rows, ["low", "high"]] = [0.0125, 0.0625]
-    monkeypatch.setattr(RunData, "calibration", lambda self: known)
+    monkeypatch.setattr(Run, "table", lambda self, noun: known if noun == "calibration" else table_of(self, noun))
     for split, ends in (("test", [0.0125, 0.0625]), ("validation", None)):
         table = run.scores(split)
         table = table[table["class"].isna()].set_index("metric")

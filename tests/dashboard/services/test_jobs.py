@@ -97,6 +97,8 @@ def test_names_are_made_and_count_up(jobs):
         ("dataset", "cifar", "not on this machine"),
         ("name", "../up", "small letters"),
         ("name", 5, "small letters"),
+        ("name", "кепка", "small letters"),
+        ("name", "a" * 81, "small letters"),
         ("name", "taken", "is taken"),
     ],
 )
@@ -106,6 +108,16 @@ def test_what_does_not_check_out_is_refused_beside_its_field(jobs, field, value,
     assert list(invalid.value.errors) == [field]
     assert words in invalid.value.errors[field]
     assert jobs.view().jobs == []
+
+
+@pytest.mark.parametrize(("name", "run_id"), [("My Net 2", "my-net-2"), ("Über uns ", "uber-uns"), ("a_b-c", "a_b-c")])
+def test_a_name_with_capitals_and_spaces_makes_an_id(jobs, name, run_id):
+    assert jobs.submit({**GOOD, "name": name}).run_id == run_id
+
+
+def test_a_name_whose_id_is_taken_is_refused(jobs):
+    with pytest.raises(Invalid, match="my-net is taken"):
+        jobs.submit({**GOOD, "name": "My Net"}, taken=frozenset({"my-net"}))
 
 
 def test_unknown_inputs_are_refused(jobs):
@@ -324,7 +336,7 @@ def test_start_takes_part_of_the_pictures(client, own):
 
 
 def test_start_says_what_is_wrong_beside_the_field(client, own):
-    _, made = start(client, **{"training-epochs-input": 0, "training-name-input": "No!"})
+    _, made = start(client, **{"training-epochs-input": 0, "training-name-input": "No/"})
     assert made["training-epochs-error"]["children"] == "Epochs: a whole number from 1 to 200."
     assert "small letters" in made["training-name-error"]["children"]
     assert JobTable(own).listing() == []

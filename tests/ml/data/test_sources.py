@@ -56,21 +56,21 @@ def numbered(tmp_path):
 
 
 def test_classes_stand_in_natural_order(numbered):
-    made, _ = folder.read(numbered, "digits", height=28, width=28, channels=1)
+    made = folder.read(numbered, "digits", height=28, width=28, channels=1).dataset
     assert made.classes == tuple(str(number) for number in range(1, 12))
     train = made["train"]
     assert (train.images[:, 0, 0, 0] == 20 * (train.labels + 1)).all()
 
 
 def test_an_imported_data_set_is_called_by_its_name(numbered):
-    made, _ = folder.read(numbered, "digits", height=28, width=28, channels=1)
+    made = folder.read(numbered, "digits", height=28, width=28, channels=1).dataset
     assert made.title == "digits"
 
 
 def test_what_is_imported_again_keeps_its_class_ids(numbered, tmp_path, monkeypatch):
     monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
     by_text = sorted(str(number) for number in range(1, 12))
-    old, _ = folder.read(numbered, "digits", height=28, width=28, channels=1, order=by_text)
+    old = folder.read(numbered, "digits", height=28, width=28, channels=1, order=by_text).dataset
     assert old.classes == tuple(by_text)
     write_pictures(tmp_path / "home", old, complete=True)
     assert data.load("digits").classes == tuple(by_text)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import unicodedata
 import zipfile
 import zlib
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from ml.images import upload_archives
+from ml.images.file_names import NAME_LETTERS, by_the_way, clean, truth
 from ml.images.form import Form
-from ml.images.upload_archives import Item, Limits, clean, items, truth
+from ml.images.upload_archives import Item, Limits, items
 from ml.inference.batch import answers
 
 CLASSES = ["T-shirt/top", "Ankle boot", "Bag"]
@@ -136,7 +138,7 @@ def test_a_link_is_not_followed():
 )
 def test_names_are_one_line_of_text(name, shown):
     found = clean(name)
-    assert found == shown or (shown is None and len(found) == upload_archives.NAME_LETTERS and found.endswith("n.png"))
+    assert found == shown or (shown is None and len(found) == NAME_LETTERS and found.endswith("n.png"))
     found.encode()
 
 
@@ -156,6 +158,64 @@ def test_names_are_one_line_of_text(name, shown):
 )
 def test_a_folder_named_after_a_class_is_the_truth(name, label):
     assert truth(name, CLASSES) == label
+
+
+SIGNS = ["C", "C++", "C#", "A+", "A-", "A", "+", "-", "1", "-1", "1.5", "15", "2024-01", "202401"]
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_names_that_differ_in_signs_alone_are_told_apart(name):
+    assert truth(f"photos/{name}/1.png", SIGNS) == SIGNS.index(name)
+
+
+@pytest.mark.parametrize(
+    ("folder", "classes"), [("C+", ["C", "C++"]), ("A-", ["A+", "A"]), ("-1", ["1"]), ("1.5", ["15"])]
+)
+def test_another_sign_is_another_name(folder, classes):
+    assert truth(f"{folder}/1.png", classes) is None
+
+
+@pytest.mark.parametrize("folder_form", ["NFC", "NFD"])
+@pytest.mark.parametrize("class_form", ["NFC", "NFD"])
+def test_accents_are_the_same_in_either_form(folder_form, class_form):
+    spelled = [unicodedata.normalize(class_form, name) for name in ("Café", "Jupe à plis", "Thé")]
+    assert truth(unicodedata.normalize(folder_form, "Jupe à plis/1.png"), spelled) == 1
+    assert truth(unicodedata.normalize(folder_form, "CAFÉ/1.png"), spelled) == 0
+
+
+def test_the_name_as_written_goes_before_one_that_is_like_it():
+    assert truth("apple/1.png", ["Apple", "apple", "APPLE"]) == 1
+    assert truth("aPPLE/1.png", ["Apple", "apple"]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("__MACOSX/ring/._1.png", True),
+        ("data/__MACOSX/x/a.png", True),
+        ("data/@eaDir/ring/SYNOPHOTO_THUMB_M.png", True),
+        ("ring\\Thumbs.db", True),
+        ("ring/.DS_Store", True),
+        (".git/objects/a.png", True),
+        ("../ring/a.png", False),
+        ("./a.png", False),
+        ("ring/macosx.png", False),
+    ],
+)
+def test_what_systems_leave_is_known_anywhere(name, left):
+    assert by_the_way(name) is left
+
+
+def test_a_name_in_utf8_without_its_flag_is_read_as_such():
+    class Unflagged(zipfile.ZipInfo):
+        def _encodeFilenameFlags(self):
+            return self.filename.encode(), self.flag_bits & ~0x800
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(Unflagged("Čapka/1.png"), b"x")
+    packed.seek(0)
+    assert [item.name for item in items([("a.zip", packed)])] == ["Čapka/1.png"]
 
 
 def test_pictures_are_asked_about_in_small_batches_and_in_order():

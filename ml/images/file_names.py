@@ -1,0 +1,63 @@
+"""What a file's name and folders say of it: text to be shown, a class, or that a system left it there."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+NAME_LETTERS = 200
+LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r")  # files
+FOLDERS_OF_SYSTEMS = ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found")
+# with both of them goes all that begins with a dot: .DS_Store, ._1.png, .git
+
+# between two letters, or a letter and a digit: of numbers they are a part
+BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])[\s_.:/\\-]+(?=[^\W_])|(?<=\d)[\s_.:/\\-]+(?=[^\W\d_])")
+
+
+def clean(name: str) -> str:
+    """A name as it can be shown: one line, slashes between folders, NAME_LETTERS at most, its end kept."""
+    text = re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", name.replace("\\", "/"))
+    text = text.encode("utf-8", "replace").decode().strip()
+    return text if len(text) <= NAME_LETTERS else f"…{text[1 - NAME_LETTERS :]}"
+
+
+def by_the_way(name: str) -> bool:
+    """Whether a file is what a system leaves in folders, or lies in a folder of one, and is no picture of anybody's."""
+    *folders, file = name.replace("\\", "/").split("/")
+    if file.startswith(".") or file.lower() in LEFT_BY_SYSTEMS:
+        return True
+    return any(
+        one.lower() in FOLDERS_OF_SYSTEMS or (one.startswith(".") and one.strip(".") != "") for one in (*folders, file)
+    )
+
+
+def normal(name: str) -> str:
+    """A name in the one form in which systems that spell é in two ways agree (Unicode's NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
+def truth(name: str, classes: Sequence[str]) -> int | None:
+    """The class that the folder of a file is named after, None where it is none.
+
+    A name as it is written goes first, whatever form its accents have; then one that differs in the case of its
+    letters; then one that differs in what stands between its words, so that `t-shirt_top` is T-shirt/top, while C and
+    C++, -1 and 1, 1.5 and 15 stay apart. Where two classes would do, none is meant. Two folders may make up one name
+    (`T-shirt/top/1.png`).
+    """
+    folders = normal(name).split("/")[:-1]
+    for form in (normal, _folded, _joined):
+        known = [form(one) for one in classes]
+        for parts in (folders[-1:], folders[-2:]):
+            wanted = form("/".join(parts))
+            if wanted and known.count(wanted) == 1:
+                return known.index(wanted)
+            if wanted and known.count(wanted) > 1:
+                return None
+    return None
+
+
+def _folded(name: str) -> str:
+    return normal(" ".join(normal(name).casefold().split()))
+
+
+def _joined(name: str) -> str:
+    return BETWEEN_WORDS.sub("", _folded(name))

@@ -1,0 +1,55 @@
+"""CSV files that spreadsheets open, change and write back."""
+
+import csv
+import io
+
+import pytest
+
+from dashboard.format.csv import BYTE_ORDER_MARK, as_csv, guarded_cell, rows_of, unguarded
+
+NAMES = [
+    "1",
+    "02",
+    "2024-01",
+    "0.5",
+    "-1",
+    "1e3",
+    "true",
+    "Mar 1",
+    "1/2",
+    "=1+1",
+    "'tis",
+    "Bar 1",
+    "Čapka",
+    "a,b;c",
+    'say "x"',
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_guarded_cell_comes_back(name):
+    assert unguarded(guarded_cell(name)) == name
+
+
+@pytest.mark.parametrize("name", ["02", "2024-01", "1e3", "-1", "TRUE", "Mar 1", "1-Mar", "12:30", "1.5 %", "3.0"])
+def test_what_a_spreadsheet_would_retell_is_text(name):
+    assert guarded_cell(name) == f"'{name}"
+
+
+@pytest.mark.parametrize("name", ["Bar 1", "T-shirt/top", "Marten", "truelove", "keep", "a1b2", 7])
+def test_other_cells_stand_as_they_are(name):
+    assert guarded_cell(name) == name
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", ["", BYTE_ORDER_MARK])
+def test_rows_are_read_whatever_stands_between_cells(between, mark):
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=between)
+    writer.writerows([["split", "label"], ["test", "a,b;c\td"]])
+    assert list(rows_of(mark + text.getvalue())) == [{"split": "test", "label": "a,b;c\td"}]
+
+
+def test_a_mark_says_utf8_where_it_is_needed():
+    assert as_csv(["label"], [["Coat"]]) == "label\r\nCoat\r\n"
+    assert as_csv(["label"], [["Čapka"]]).encode().startswith(b"\xef\xbb\xbflabel")

@@ -1,0 +1,214 @@
+"""Folders as cameras, systems and people leave them: what is read, what is passed over and said, what is refused."""
+
+import json
+import unicodedata
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml import __main__ as cli
+from ml import data
+from ml.data import folder
+
+CHANCE = np.random.default_rng(0)
+
+
+def fill(where, n=12, *, level=None):
+    """n pictures that differ, or are all of one grey."""
+    where.mkdir(parents=True, exist_ok=True)
+    for i in range(n):
+        pixels = CHANCE.integers(0, 256, (28, 28), np.uint8) if level is None else np.full((28, 28), level, np.uint8)
+        Image.fromarray(pixels).save(where / f"{i:02}.png")
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for name in ("ring", "block"):
+        fill(tmp_path / "pets" / name)
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def take(tmp_path, monkeypatch, capsys):
+    """take(folder, *options): the exit status, the last line as JSON where that is asked for, and what was said."""
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+
+    def run(folder, *options):
+        status = cli.main(["data", "import", str(folder), "--name", "pets", "--json", *options])
+        told = capsys.readouterr()
+        return status, json.loads(told.out.splitlines()[-1]) if status == 0 else {}, told.err
+
+    return run
+
+
+def read(where, **options):
+    return folder.read(where, "pets", **{"height": 28, "width": 28, "channels": 1} | options)
+
+
+def test_the_last_line_says_what_was_made(pets, take):
+    status, made, told = take(pets)
+    assert status == 0
+    assert made == {
+        "name": "pets",
+        "digest": data.load("pets").digest,
+        "classes": ["block", "ring"],
+        "size": [28, 28, 1],
+        "splits": {"train": 20, "validation": 2, "test": 2},
+        "left_out": {},
+    }
+    assert told == ""
+
+
+def test_what_systems_leave_is_passed_over_said_and_no_class(pets, take):
+    for where in (pets / "ring", pets / "__MACOSX" / "ring", pets / "@eaDir" / "ring"):
+        where.mkdir(parents=True, exist_ok=True)
+        (where / "._00.png").write_bytes(b"\0\5\x16\7" + bytes(80))
+    (pets / ".DS_Store").write_bytes(b"Bud1")
+    (pets / "block" / "Thumbs.db").write_bytes(b"x")
+    status, made, told = take(pets)
+    assert (status, made["classes"], made["left_out"]) == (0, ["block", "ring"], {})
+    assert "passed over 5 files" in told
+    assert "ring/._00.png" in told
+
+
+def test_what_is_left_out_is_named_with_its_folder_and_counted(pets, take):
+    Image.new("L", (28, 28)).save(pets / "ring" / "scan.bmp")
+    (pets / "ring" / "cut.png").write_bytes((pets / "ring" / "00.png").read_bytes()[:200])
+    (pets / "notes.txt").write_text("of the day", encoding="utf-8")
+    status, made, told = take(pets)
+    assert status == 0
+    assert sum(made["left_out"].values()) == 3
+    for name in ("ring/scan.bmp", "ring/cut.png", "notes.txt"):
+        assert name in told
+
+
+@pytest.mark.parametrize(("suffix", "form"), [("jfif", "JPEG"), ("JPE", "JPEG"), ("PNG", "PNG"), ("picture", "WEBP")])
+def test_what_a_file_shows_counts_and_not_its_suffix(pets, suffix, form):
+    Image.new("L", (28, 28), 200).save(pets / "ring" / f"more.{suffix}", format=form)
+    assert sum(len(split) for split in read(pets).dataset.splits.values()) == 25
+
+
+def test_too_few_pictures_name_the_class_and_what_was_left_out_of_it(pets):
+    for i in range(3):
+        (pets / "ring" / f"{i:02}.png").write_bytes(b"not a picture")
+    with pytest.raises(ValueError, match=r"'ring' has 9 readable.*ring/00\.png"):
+        read(pets)
+
+
+def test_folders_of_splits_are_read_as_splits(tmp_path):
+    for part, level in (("Train", 40), ("test", 200)):
+        for name in ("ring", "block"):
+            fill(tmp_path / "pets" / part / name, 20, level=level)
+    made = read(tmp_path / "pets").dataset
+    assert made.classes == ("block", "ring")
+    assert {name: len(split) for name, split in made.splits.items()} == {"train": 36, "validation": 4, "test": 40}
+    assert set(np.unique(made["test"].images)) == {200}
+    assert set(np.unique(made["validation"].images)) == {40}
+
+
+def test_a_split_for_validation_is_kept_and_one_for_test_is_drawn(tmp_path):
+    for part, level in (("training", 40), ("val", 200)):
+        for name in ("ring", "block"):
+            fill(tmp_path / "pets" / part / name, 20, level=level)
+    made = read(tmp_path / "pets").dataset
+    assert {name: len(split) for name, split in made.splits.items()} == {"train": 36, "validation": 40, "test": 4}
+    assert set(np.unique(made["test"].images)) == {40}
+
+
+def test_classes_may_be_called_train_and_test(tmp_path):
+    for name in ("train", "test"):
+        fill(tmp_path / "pets" / name)
+    assert read(tmp_path / "pets").dataset.classes == ("test", "train")
+
+
+def test_a_class_that_train_has_not_is_refused(tmp_path):
+    for name in ("ring", "block"):
+        fill(tmp_path / "pets" / "train" / name)
+    fill(tmp_path / "pets" / "test" / "star")
+    with pytest.raises(ValueError, match="'star' has no picture in the folder of train"):
+        read(tmp_path / "pets")
+
+
+def test_the_only_folder_within_is_opened(pets, tmp_path):
+    (tmp_path / "outer").mkdir()
+    pets.rename(tmp_path / "outer" / "data")
+    assert read(tmp_path / "outer").dataset.classes == ("block", "ring")
+
+
+@pytest.mark.parametrize("letter", ["\u200b", "\u202e", "\xa0", "\n"])
+def test_a_class_name_that_cannot_be_shown_is_refused_at_once(pets, letter):
+    (pets / "ring").rename(pets / f"ri{letter}ng")
+    with pytest.raises(ValueError, match=f"ri.ng.*U\\+{ord(letter):04X}"):
+        read(pets)
+
+
+def test_two_folders_that_look_the_same_are_refused(pets):
+    for form in ("NFC", "NFD"):
+        fill(pets / unicodedata.normalize(form, "Café"))
+    with pytest.raises(ValueError, match="look the same"):
+        read(pets)
+
+
+def test_names_are_kept_in_one_form(pets):
+    (pets / "ring").rename(pets / unicodedata.normalize("NFD", "Café"))
+    assert unicodedata.normalize("NFC", "Café") in read(pets).dataset.classes
+
+
+def test_copies_stay_in_one_split_and_are_said(tmp_path, take):
+    for name in ("ring", "block"):
+        fill(tmp_path / "pets" / name)
+        for i in range(12):
+            for copy in "abc":
+                content = (tmp_path / "pets" / name / f"{i:02}.png").read_bytes()
+                (tmp_path / "pets" / name / f"{i:02}{copy}.png").write_bytes(content)
+    status, made, told = take(tmp_path / "pets")
+    assert status == 0
+    assert made["splits"] == {"train": 80, "validation": 8, "test": 8}
+    assert "72 pictures are copies" in told
+    assert "block/00a.png = block/00.png" in told
+    splits = data.load("pets").splits
+    pixels = {name: {image.tobytes() for image in split.images} for name, split in splits.items()}
+    assert not pixels["train"] & pixels["test"]
+    assert not pixels["train"] & pixels["validation"]
+
+
+def test_copies_in_train_and_test_are_said(tmp_path, take):
+    for name in ("ring", "block"):
+        fill(tmp_path / "pets" / "train" / name)
+        fill(tmp_path / "pets" / "test" / name)
+    content = (tmp_path / "pets" / "train" / "ring" / "03.png").read_bytes()
+    (tmp_path / "pets" / "test" / "ring" / "05.png").write_bytes(content)
+    (tmp_path / "pets" / "test" / "block" / "05.png").write_bytes(content)
+    _, _, told = take(tmp_path / "pets")
+    assert "2 of 24 pictures of test are in train too" in told
+    assert "1 picture is a copy of another one of another class" in told
+
+
+@pytest.mark.parametrize("size", ["8x8", "08x08", "4x999"])
+def test_sizes_within_the_limits_are_taken(pets, take, size):
+    status, made, _ = take(pets, "--size", size)
+    assert (status, made["size"][:2]) == (0, [int(side) for side in size.split("x")])
+
+
+@pytest.mark.parametrize("size", ["3x8", "1000x8", "8", "8x", "axb"])
+def test_sizes_beyond_the_limits_are_told(pets, take, size):
+    status, _, told = take(pets, "--size", size)
+    assert status == 1
+    assert "4 to 999" in told
+
+
+def test_another_way_to_split_is_another_data_set(pets):
+    digests = {read(pets, seed=seed).dataset.digest for seed in (0, 0, 1)}
+    assert len(digests) == 2
+
+
+def test_the_same_pictures_in_other_splits_are_another_data_set(tmp_path):
+    for name in ("ring", "block"):
+        fill(tmp_path / "pets" / "train" / name, 20)
+        fill(tmp_path / "pets" / "test" / name, 20)
+    before = read(tmp_path / "pets").dataset.digest
+    for name in ("ring", "block"):
+        moved = tmp_path / "pets" / "train" / name / "00.png"
+        moved.rename(tmp_path / "pets" / "test" / name / "x00.png")
+    assert read(tmp_path / "pets").dataset.digest != before
