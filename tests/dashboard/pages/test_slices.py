@@ -41,7 +41,9 @@ def test_the_list_says_what_was_computed(client, app):
     assert first["name"] in words
     assert f"{first['wrong']:,} of {first['n']:,}" in words
     assert f"{100 * first['low']:.1f} – {100 * first['high']:.1f}" in words
-    rows = list(csv.DictReader(io.StringIO(app.server.test_client().get("/export/slices.csv").get_data(as_text=True))))
+    rows = list(
+        csv.DictReader(io.StringIO(app.server.test_client().get("/export/slices.csv").get_data().decode("utf-8-sig")))
+    )
     assert {row["slice"] for row in rows} == set(app.store.open("toy").slices("test")["slice"])
 
 

@@ -113,7 +113,7 @@ def test_computing_features_can_be_cancelled_and_moves_no_counter(data):
     ("bad", "words"),
     [
         ({"model": "mlp"}, "no published weights of mlp"),
-        ({"frozen_epochs": 5}, "no more than those"),
+        ({"frozen_epochs": 5}, "more than the 4 there are"),
         ({"pretrained": False}, "nothing to hold still"),
         ({"batch_norm": False}, "batch normalisation"),
     ],
