@@ -96,7 +96,9 @@ def train(
     trained = time.perf_counter()
     callbacks.on_step("evaluating")
     description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
-    context = EvaluationContext(Classifier(module, description), _splits(data.given), config.seed)
+    context = EvaluationContext(
+        Classifier(module, description), _splits(data.given), config.seed, dataset=lambda: data.given, brief=True
+    )
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
     nouns = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
     training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed

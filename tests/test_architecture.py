@@ -143,7 +143,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "ml.stats": ((), "counts and probabilities in, numbers with intervals out: numpy and pandas alone"),
     "ml.images": ((), "pictures before a network sees them: bytes to pixels, pixels to a form; never torch"),
     "ml.data": (
-        ("ml.settings", "ml.system",),
+        ("ml.settings", "ml.images", "ml.system"),
         "data sets: splits of labelled pictures, and what can be said of them without a network",
     ),
     "ml.models": (("ml.system",), "networks in two parts, `body` and `head`, own and published ones"),

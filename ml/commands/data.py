@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ml.artifacts.schema import RUN_ID
+from ml.images.fitting import FITTINGS
 from ml.system import atomic
 from ml.system.paths import home_dir
 
@@ -20,6 +21,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     folder.add_argument("--name", help="lower case letters, digits, - and _; the folder's name when left out")
     folder.add_argument("--size", default="28x28", metavar="HxW", help="pictures are fitted to it (default 28x28)")
     folder.add_argument("--colour", action="store_true", help="keep three channels instead of one")
+    folder.add_argument(
+        "--fit", choices=FITTINGS, default="pad", help="other proportions: pad with black (default), crop or stretch"
+    )
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
     folder.add_argument("--new-version", action="store_true", help="replace the data set of this name")
     folder.set_defaults(command=import_folder)
@@ -69,12 +73,14 @@ def import_folder(options: argparse.Namespace) -> int:
     channels = 3 if options.colour else 1
     order = folder.stored_classes(home_dir() / "datasets" / name)
     dataset, refused = folder.read(
-        options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order
-    )
+        options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order,
+        fitting=options.fit,
+    )  # fmt: skip
     home_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"importing-{name}-", dir=home_dir()) as aside:
         # whoever reads meanwhile has the old pictures or the new ones, never some of each
         made = write_pictures(Path(aside), dataset, complete=True)
+        folder.write_files(made, dataset.files() if dataset.files else {})
         pipeline.measure(Path(aside), dataset)
         kept.parent.mkdir(parents=True, exist_ok=True)
         if kept.exists():

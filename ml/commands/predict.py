@@ -16,7 +16,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     predict.add_argument("--run", help="which run answers (default: the one that ships as default)")
     predict.add_argument("--prepare", choices=("auto", "none", "full"), default="auto", help="(default: auto)")
     predict.add_argument("--engine", choices=("torch", "onnx", "int8"), default="torch", help="(default: torch)")
-    predict.add_argument("--top", type=int, default=3, help="classes a line of JSON names (default 3)")
+    predict.add_argument("--top", type=int, help="classes a line of JSON names (default 3, or all of fewer)")
     predict.add_argument("--json", action="store_true", help="JSON lines, as the API's batch has them, instead of CSV")
     predict.set_defaults(command=run)
 
@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
         raise Missing("There is no run yet.", "python -m ml train --model fashion_cnn")
     chosen = library.open(name)
     network = open_run(chosen, options.engine)
-    if not 1 <= options.top <= len(network.classes):
+    top = min(batch.TOP_CLASSES, len(network.classes)) if options.top is None else options.top
+    if not 1 <= top <= len(network.classes):
         raise ValueError(f"--top must be from 1 to {len(network.classes)}")
     files, problems = _files(options.files)
     items = upload_archives.items(
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     answered = 0
     refused = [batch.BatchAnswer(upload_archives.clean(file), problem=problem) for file, problem in problems]
     for one in tqdm(itertools.chain(refused, answers), unit="file", file=sys.stderr, disable=None):
-        line = one.line(network.classes, options.top)
+        line = one.line(network.classes, top)
         answered += "label" in line
         if options.json:
             print(json.dumps(line, ensure_ascii=False), flush=True)

@@ -1,10 +1,12 @@
 """What a data set is: labelled pictures of one size in named splits."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 from natsort import natsorted
+
+from ml.images.fitting import NATIVE
 
 SPLITS = ("train", "validation", "test")
 BLOCK = 2**20  # pixels counted at a time: counting makes eight bytes of each
@@ -43,6 +45,8 @@ class Dataset:
 
     complete: False when `train` is only the part that ships with the app.
     hashes: file name → sha256 of the files it was read from.
+    fitting: how its files became pictures of one size, one of ml.images.fitting.FITTINGS, or NATIVE where they have it
+    already; files: example id → bytes of some validation pictures as they came, None where nobody kept them.
     recorded: mean and standard deviation as `statistics` gave them when the same training pictures were written; None
     for not known. Pictures never change, so what is counted once is kept; another `train` needs another Dataset.
     """
@@ -54,6 +58,8 @@ class Dataset:
     seed: int = 0
     complete: bool = True
     hashes: dict[str, str] = field(default_factory=dict)
+    fitting: str = NATIVE
+    files: Callable[[], Mapping[int, bytes]] | None = field(default=None, repr=False, compare=False)
     recorded: InitVar[Statistics | None] = None
     _statistics: Statistics | None = field(default=None, init=False, repr=False, compare=False)
 

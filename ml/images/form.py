@@ -11,13 +11,19 @@ Box = tuple[float, float, float, float]
 @dataclass(frozen=True)
 class Form:
     """What a network's pictures look like. background: the grey level their border has, None where it is not plain;
-    peak: the level farthest from it that nearly every picture reaches, None where they differ in that."""
+    peak: the level farthest from it that nearly every picture reaches, None where they differ in that.
+
+    fitting: how a picture of another size was made to fit, one of ml.images.fitting.FITTINGS; steps: the steps for
+    photographs that were measured to help, None for all of them.
+    """
 
     height: int
     width: int
     channels: int
     background: int | None = None
     peak: int | None = field(default=None, compare=False)
+    fitting: str = "pad"
+    steps: frozenset[str] | None = None
 
     @classmethod
     def of(cls, images: np.ndarray) -> "Form":
@@ -72,7 +78,7 @@ class Prepared:
 class Work:
     """A picture on its way. image: uint8 [h, w, c]; ground: float32 [h, w, c], what its background would be everywhere,
     None where none is plain; thing: bool [h, w], where it differs from the ground; turn, box, ways: see prepare;
-    place: see Prepared."""
+    fitting: see Form, of what comes to the step that scales; sharpen: whether that step may; place: see Prepared."""
 
     image: np.ndarray
     form: Form
@@ -82,6 +88,8 @@ class Work:
     ways: frozenset[str] = frozenset()
     ground: np.ndarray | None = None
     thing: np.ndarray | None = None
+    fitting: str = "stretch"
+    sharpen: bool = False
     place: np.ndarray = field(default_factory=lambda: np.eye(2, 3))
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.images.decoding import FILE_BYTES, Refusal, decode
+from ml.images.fitting import known
 from ml.images.form import Form
-from ml.images.preparation import Mode, prepare
+from ml.images.preparation import PHOTOGRAPH_STEPS, Mode, prepare
 from ml.images.upload_archives import Item, truth
 
 IMAGES_PER_CALL = 16  # others who ask meanwhile wait less than for 32, and 16 cost half as much each
@@ -46,12 +47,17 @@ class BatchAnswer:
 
 
 def form_of(library: Library, run: Run) -> Form:
-    """What a run's pictures look like, read from its reference pictures; without them no background is assumed."""
+    """What a run's pictures look like, read from its reference pictures; without them no background is assumed.
+
+    How others are made to fit and which steps photographs take, the run itself says: none where it was never measured.
+    """
     dataset = run.manifest["dataset"]
+    steps = frozenset(PHOTOGRAPH_STEPS).intersection(run.manifest.get("preparation", ()))
     try:
-        return Form.of(library.pictures(dataset["name"], "reference").images[:FORM_PICTURES])
+        form = Form.of(library.pictures(dataset["name"], "reference").images[:FORM_PICTURES])
     except (Missing, Broken):
-        return Form(dataset["height"], dataset["width"], dataset["channels"])
+        form = Form(dataset["height"], dataset["width"], dataset["channels"])
+    return replace(form, fitting=known(dataset.get("fitting")), steps=steps)
 
 
 def answers(

@@ -1,0 +1,158 @@
+"""A run answers as it learned: its own test files, as they came, get the answers that were recorded of them."""
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml.__main__ import main
+from ml.artifacts.reader import Library
+from ml.data import folder
+from ml.images.form import Form
+from ml.system.paths import ARTIFACTS
+from tests.conftest import nothing_shipped
+
+KINDS = ("wide", "deep", "clear", "turned", "photographs", "large")
+EACH = 24
+
+
+def ring(full: bool, size: tuple[int, int], ground: int, thing: int, rng: np.random.Generator) -> np.ndarray:
+    """uint8 [h, w]: a block in the middle, with a hole unless it is full, and noise."""
+    height, width = size
+    picture = np.full(size, ground, int)
+    s = min(size) // 4
+    top, left = height // 2 - s, width // 2 - s
+    picture[top : top + 2 * s, left : left + 2 * s] = thing
+    if not full:
+        picture[top + s // 2 : top + s + s // 2, left + s // 2 : left + s + s // 2] = ground
+    return np.clip(picture + rng.integers(-12, 13, size), 0, 255).astype(np.uint8)
+
+
+def file_of(kind: str, full: bool, rng: np.random.Generator) -> tuple[str, bytes]:
+    """Its suffix and its bytes."""
+    file = io.BytesIO()
+    if kind == "deep":  # 16 bits a pixel, as scanners and microscopes write
+        Image.fromarray(ring(full, (40, 40), 20, 200, rng).astype(np.uint16) * 257).save(file, "PNG")
+        return "png", file.getvalue()
+    if kind == "clear":
+        grey = ring(full, (50, 50), 0, 255, rng)
+        Image.merge("LA", [Image.new("L", (50, 50), 30), Image.fromarray(grey)]).save(file, "PNG")
+        return "png", file.getvalue()
+    if kind == "turned":  # by its EXIF
+        exif = Image.Exif()
+        exif[0x0112] = int(rng.integers(1, 9))
+        picture = Image.fromarray(ring(full, (60, 90), 240, 40, rng))
+        picture.save(file, "JPEG", exif=exif, quality=95)
+        return "jpe", file.getvalue()
+    if kind == "photographs":
+        grey = ring(full, (100, 70 + int(rng.integers(60))), 235, 60, rng)
+        Image.fromarray(np.dstack([grey, grey // 2, grey // 3])).save(file, "JPEG", quality=92)
+        return "jfif", file.getvalue()
+    if kind == "large":  # larger than what is kept of any picture
+        Image.fromarray(ring(full, (120, 800), 235, 60, rng)).save(file, "PNG")
+        return "png", file.getvalue()
+    Image.fromarray(ring(full, (60, 180), 250, 40, rng)).save(file, "PNG")
+    return "PNG", file.getvalue()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def learned(request, tmp_path_factory):
+    """A home with one run on an imported folder, and example id → file of its test split."""
+    kind, base = request.param, tmp_path_factory.mktemp(request.param)
+    rng = np.random.default_rng(3)
+    order: list[Path] = []
+    for full, name in ((True, "block"), (False, "ring")):
+        (base / "files" / name).mkdir(parents=True)
+        for i in range(EACH):
+            suffix, content = file_of(kind, full, rng)
+            order.append(base / "files" / name / f"{i:02}.{suffix}")
+            order[-1].write_bytes(content)
+    home = base / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASHION_HOME", str(home))
+        how = ["--fit", "crop"] if kind == "turned" else []
+        colour = ["--colour"] if kind == "photographs" else []
+        assert main(["data", "import", str(base / "files"), "--name", "own", "--size", "24x28", *how, *colour]) == 0
+        assert (
+            main(["train", "--dataset", "own", "--model", "mlp", "--epochs", "3", "--batch-size", "16", "--name", "r"])
+            == 0
+        )
+        ids = Library(ARTIFACTS, home).pictures("own", "test").ids
+        yield home, {int(i): order[i] for i in ids}
+
+
+def recorded(home: Path) -> dict[int, tuple[str, float]]:
+    """Example id → label and confidence of test."""
+    run = Library(ARTIFACTS, home).open("r")
+    rows = run.table("predictions").query("split == 'test'")
+    classes = run.manifest["dataset"]["classes"]
+    return {
+        int(row.example_id): (classes[row.predicted], float(row.confidence)) for row in rows.itertuples(index=False)
+    }
+
+
+def test_by_command_line_api_and_batch(learned, capsys, tmp_path):
+    from dashboard.shell import create_app
+
+    home, files = learned
+    expected = recorded(home)
+    assert set(files) == set(expected)
+    capsys.readouterr()
+    assert main(["predict", *map(str, files.values()), "--run", "r", "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for (example_id, file), line in zip(files.items(), told, strict=True):
+        label, confidence = expected[example_id]
+        assert (line["file"], line["label"]) == (str(file), label)
+        assert line["confidence"] == pytest.approx(confidence, abs=1e-4)
+    app = create_app(nothing_shipped(tmp_path), home=home)
+    client = app.server.test_client()
+    parts = [(io.BytesIO(file.read_bytes()), file.name) for file in files.values()]
+    answered = client.post("/api/v1/batch", data={"files": parts, "run": "r"}).get_data(as_text=True).splitlines()
+    for (example_id, file), line in zip(
+        files.items(), map(json.loads, answered), strict=False
+    ):  # the last line counts them
+        label, confidence = expected[example_id]
+        assert line["label"] == label
+        assert line["confidence"] == pytest.approx(confidence, abs=1e-4)
+        sent = {"image": (io.BytesIO(file.read_bytes()), file.name), "run": "r"}
+        one = client.post("/api/v1/predict", data=sent).get_json()
+        assert one["label"] == label
+        assert one["confidence"] == pytest.approx(confidence, abs=1e-4)
+
+
+def test_by_page(learned, tmp_path):
+    from dashboard.data.store import Store
+    from dashboard.pages.prediction import answer, picture
+    from dashboard.services.container import Services
+    from dashboard.services.jobs import Jobs
+    from dashboard.state.selection import Selection
+
+    home, files = learned
+    services = Services(Store(nothing_shipped(tmp_path), home), Jobs(home))
+    for example_id, (label, _) in recorded(home).items():
+        sent = f"data:image/any;base64,{base64.b64encode(files[example_id].read_bytes()).decode()}"
+        kept = picture.keep(sent, files[example_id].name)
+        shown = answer.ask(services, Selection.parse("?run=r"), kept, "auto")
+        assert shown.text.label == label, "a large one travels as JPEG within the page, and says the same"
+
+
+def test_what_an_import_keeps_of_its_files_is_what_they_were(learned):
+    home, _ = learned
+    made = folder.load(home / "datasets" / "own")
+    kept = made.files()
+    assert sorted(kept) == sorted(made["validation"].ids.tolist())
+    form = Form(*made.shape, fitting=made.fitting)
+    for row, example_id in enumerate(made["validation"].ids):
+        np.testing.assert_array_equal(folder.as_learned(kept[int(example_id)], form), made["validation"].images[row])
+
+
+def test_steps_that_harm_its_own_files_are_not_taken(learned):
+    home, _ = learned
+    run = Library(ARTIFACTS, home).open("r")
+    rows = run.table("preparation").set_index(["given", "steps"])
+    assert rows.loc[("files", ""), "agreeing"] == rows.loc[("files", ""), "n"] > 0
+    assert not run.manifest["preparation"] or (rows.loc["files"]["agreeing"] == rows.loc["files"]["n"]).all()
