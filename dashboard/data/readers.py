@@ -277,6 +277,10 @@ class RunReaders:
         frame = self.calibration()
         return float(frame.loc[frame["metric"] == "temperature", "value"].iloc[0])
 
+    def preparation(self) -> pd.DataFrame:
+        """Rows given (files or photographs), steps, n, correct, agreeing."""
+        return self._noun("preparation", lambda: self._run.table("preparation"))
+
     def conformal(self) -> pd.DataFrame:
         """Rows split, level, most, temperature, n, covered, coverage, low, high, size, size_k."""
         return self._noun("conformal", lambda: self._run.table("conformal"))

@@ -103,13 +103,17 @@ def table(context: EvaluationContext) -> pd.DataFrame:
 
 
 def needed(measured: Measured, photographs: Given) -> frozenset[str]:
-    """All steps without those that are worth nothing beside the others; the last one first."""
+    """All steps without those that are worth nothing beside the others, the last one first. Of each that stays it was
+    measured what is right without it."""
     steps = EVERYTHING
-    for name in reversed(PHOTOGRAPH_STEPS):
-        if measured.right(photographs, steps - {name}).sum() >= measured.right(photographs, steps).sum():
-            steps -= {name}
-    for name in steps:
-        measured.right(photographs, steps - {name})  # what each is worth in the end
+
+    def worthless() -> str | None:
+        right = measured.right(photographs, steps).sum()
+        last_first = [name for name in reversed(PHOTOGRAPH_STEPS) if name in steps]
+        return next((name for name in last_first if measured.right(photographs, steps - {name}).sum() >= right), None)
+
+    while name := worthless():  # what another one hid may be worth nothing without it
+        steps -= {name}
     return steps
 
 

@@ -51,13 +51,17 @@ class Form:
 
 @dataclass(frozen=True)
 class Step:
-    """One step as it came out. image: uint8 [h, w, c] after it; done: whether it ran; why: one line on what it did."""
+    """One step as it came out. image: uint8 [h, w, c] after it; done: whether it ran; why: one line on what it did.
+
+    taken: False where the mode or the form leaves it out, whatever is switched.
+    """
 
     name: str
     title: str
     why: str
     image: np.ndarray
     done: bool
+    taken: bool = True
 
 
 @dataclass(frozen=True)

@@ -325,12 +325,13 @@ def prepare(
         elif not kind.fixed and kind.name in off:
             done, why = False, "left out"
         elif kind.photograph and kind.name not in steps_taken:
-            done, why = False, "left out" if mode == "none" else "not taken: the model did not learn with it"
+            done, why = False, "left out" if mode == "none" else "not taken: it was not measured to help"
         else:
             if kind.fixed:
                 work = replace(work, image=to_channels(work.image, form.channels))
             before = work
             work, why = kind.run(work)
             done = work is not before
-        steps.append(Step(kind.name, kind.title, why, work.image, done))
+        offered = not kind.photograph or kind.name in steps_taken
+        steps.append(Step(kind.name, kind.title, why, work.image, done, offered))
     return Prepared(work.image, tuple(steps), unchanged, work.place)

@@ -13,6 +13,7 @@ from ml.__main__ import main
 from ml.artifacts.reader import Library
 from ml.data import folder
 from ml.images.form import Form
+from ml.images.preparation import PHOTOGRAPH_STEPS
 from ml.system.paths import ARTIFACTS
 from tests.conftest import nothing_shipped
 
@@ -83,6 +84,15 @@ def learned(request, tmp_path_factory):
         )
         ids = Library(ARTIFACTS, home).pictures("own", "test").ids
         yield home, {int(i): order[i] for i in ids}
+
+
+def test_two_classes_need_no_option(learned, capsys):
+    home, files = learned
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASHION_HOME", str(home))
+        capsys.readouterr()
+        assert main(["predict", str(next(iter(files.values()))), "--run", "r", "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["top"]) == 2
 
 
 def recorded(home: Path) -> dict[int, tuple[str, float]]:
@@ -156,3 +166,37 @@ def test_steps_that_harm_its_own_files_are_not_taken(learned):
     rows = run.table("preparation").set_index(["given", "steps"])
     assert rows.loc[("files", ""), "agreeing"] == rows.loc[("files", ""), "n"] > 0
     assert not run.manifest["preparation"] or (rows.loc["files"]["agreeing"] == rows.loc["files"]["n"]).all()
+
+
+@pytest.mark.parametrize("run_id", ["small_resnet", "batchnorm_cnn", "fashion_cnn", "compact_cnn", "mlp"])
+def test_a_run_that_ships_answers_its_own_files_and_says_what_its_steps_are_worth(run_id, tmp_path, monkeypatch):
+    from dashboard.analysis import preparation_worth
+    from dashboard.data.store import Store
+    from ml.images.upload_archives import Item
+    from ml.inference import batch
+    from ml.inference.classifier import Classifier
+
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path))
+    library = Library(ARTIFACTS, tmp_path)
+    run = library.open(run_id)
+    test = library.pictures("fashion-mnist", "test")
+    said = run.table("predictions").query("split == 'test'")["predicted"].to_numpy()
+    form, network = batch.form_of(library, run), Classifier.open(run)
+    rows = range(0, len(test.ids), 50)
+
+    def files():
+        for row in rows:
+            file = io.BytesIO()
+            Image.fromarray(test.images[row].squeeze()).save(file, "PNG")
+            yield Item(f"{row}.png", file.getvalue())
+
+    answers = list(batch.answers(files(), form, network.classes, network.probabilities))
+    assert [int(one.probabilities.argmax()) for one in answers] == said[list(rows)].tolist()
+    table = run.table("preparation").query("given == 'photographs'").set_index("steps")["correct"]
+    steps = [name for name in PHOTOGRAPH_STEPS if name in form.steps]
+    assert table[" ".join(steps)] > 2 * table[""], "a phone's photographs of clothes are answered as they were"
+    for name in steps:
+        assert table[" ".join(one for one in steps if one != name)] < table[" ".join(steps)], "each is worth something"
+    told = preparation_worth.measured(Store(ARTIFACTS, tmp_path).open(run_id))
+    assert set(told.steps) == set(steps)
+    assert f"{table[' '.join(steps)]} of 120" in told.words

@@ -194,7 +194,8 @@ def test_auto_takes_the_steps_that_were_measured_to_help_and_no_other():
     picture = garment(255, 30)
     auto, none = prepare(picture, learned), prepare(picture, learned, mode="none")
     np.testing.assert_array_equal(auto.image, none.image)
-    assert "did not learn" in steps(auto)["crop"].why
+    assert "not measured to help" in steps(auto)["crop"].why
+    assert [step.name for step in auto.steps if step.taken] == ["upright", "hand", "grey", "resize"]
     some = prepare(picture, replace(FORM, steps=frozenset({"crop"})))
     assert [step.name for step in some.steps if step.done] == ["crop", "grey", "resize"]
     np.testing.assert_array_equal(prepare(picture, learned, mode="full").image, prepare(picture, FORM).image)
