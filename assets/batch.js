@@ -227,7 +227,7 @@
     },
     node('Img', { src: row.seen, alt: '', className: 'px crisp' }),
     ...(unlike(row)
-      ? [node('Span', { className: 'l1 unlike' }, node('Span', {}, 'Unlike its training')), node('Span', { className: 'l2' }, `a guess: ${row.label} ${sure}`)]
+      ? [node('Span', { className: 'l1 unlike' }, node('Span', {}, 'Unlike')), node('Span', { className: 'l2' }, `${row.label} ${sure}?`)]
       : [node('Span', { className: 'l1' }, node('Span', {}, row.label), node('B', {}, String(sure)))]),
     node('Span', { className: known && right ? 'l2 ok' : 'l2' }, words));
   }

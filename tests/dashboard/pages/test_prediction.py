@@ -559,7 +559,7 @@ FILE = "#prediction-upload input[type=file]"
 
 
 @pytest.fixture
-def studio(page, live_server, idle):
+def studio(every_step, page, live_server, idle):
     page.goto(f"{live_server}/prediction")
     page.wait_for_selector("#prediction-upload")
     page.wait_for_function(idle)
