@@ -194,11 +194,16 @@
     const answered = batch.rows.filter((row) => row.label).length, failed = batch.rows.filter((row) => row.error);
     const count = (n) => n.toLocaleString('en');
     const busy = Boolean(batch.stop), done = Math.min(batch.rows.length, batch.total);
+    const strange = batch.rows.filter(unlike).length;
     const parts = [node('P', { role: 'status', className: 'small' }, batch.said
       || `${count(answered)} answered${failed.length ? `, ${count(failed.length)} could not be read` : ''}${busy ? (batch.zips ? ' so far' : ` of ${count(batch.total)} files so far`) : ''}.`)];
     if (busy) {
       parts.push(node('Progress', { 'aria-label': 'Files answered', ...(batch.zips ? {} : { max: String(batch.total), value: String(done) }) }));
       parts.push(press('Stop', { 'data-batch-stop': '' }));
+    }
+    if (strange) {
+      parts.push(node('P', { className: 'small' }, node('B', {}, `${count(strange)} of ${count(answered)}`),
+        ` ${strange === 1 ? 'is' : 'are'} unlike anything the run was trained on: what it says of them is a guess.`));
     }
     if (failed.length) {
       const lines = failed.slice(0, 200).map((row) => node('Li', {}, node('B', {}, row.file), ' ', row.error));
@@ -211,15 +216,19 @@
     return parts;
   }
 
+  const unlike = (row) => Boolean(row.familiarity && row.familiarity.unlike);
+
   function tile(row) {
     const known = Boolean(row.true), right = row.true === row.label, sure = Math.floor(100 * row.confidence);
     const words = known ? (right ? 'right' : `is ${row.true}`) : row.file.split('/').pop();
     return node('Button', {
       type: 'button', className: 'tile', title: row.file, 'data-batch-open': String(row.place),
-      'aria-label': `${row.file}: ${known ? `yours ${row.true}, ` : ''}predicted ${row.label}, confidence ${sure} percent`,
+      'aria-label': `${row.file}: ${known ? `yours ${row.true}, ` : ''}${unlike(row) ? 'unlike anything it was trained on, a guess: ' : 'predicted '}${row.label}, confidence ${sure} percent`,
     },
     node('Img', { src: row.seen, alt: '', className: 'px crisp' }),
-    node('Span', { className: 'l1' }, node('Span', {}, row.label), node('B', {}, String(sure))),
+    ...(unlike(row)
+      ? [node('Span', { className: 'l1 unlike' }, node('Span', {}, 'Unlike')), node('Span', { className: 'l2' }, `${row.label} ${sure}?`)]
+      : [node('Span', { className: 'l1' }, node('Span', {}, row.label), node('B', {}, String(sure)))]),
     node('Span', { className: known && right ? 'l2 ok' : 'l2' }, words));
   }
 
@@ -254,8 +263,9 @@
   function csv() {
     const safe = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text); /* a spreadsheet would run it as a formula */
     const cell = (value) => `"${safe(String(value === undefined ? '' : value)).replaceAll('"', '""')}"`;
-    const lines = [['file', 'true', 'label', 'confidence', 'error'].join(','), ...batch.rows.map((row) =>
-      [row.file, row.true, row.label, row.label ? row.confidence.toFixed(6) : '', row.error].map(cell).join(','))];
+    const lines = [['file', 'true', 'label', 'confidence', 'error', 'unlike'].join(','), ...batch.rows.map((row) =>
+      [row.file, row.true, row.label, row.label ? row.confidence.toFixed(6) : '', row.error,
+        row.familiarity ? (unlike(row) ? 'yes' : 'no') : ''].map(cell).join(','))];
     const mark = lines.some((line) => /[^\x00-\x7f]/.test(line)) ? '\ufeff' : ''; /* tells a spreadsheet that it is UTF-8 */
     const link = document.createElement('a');
     link.href = URL.createObjectURL(new Blob([mark, lines.join('\r\n') + '\r\n'], { type: 'text/csv' }));

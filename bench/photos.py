@@ -10,8 +10,6 @@ What is chosen is chosen on validation and on every other strange picture; test 
 """
 
 import argparse
-import colorsys
-import io
 import json
 import os
 import sys
@@ -24,62 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-from PIL import Image, ImageDraw, ImageFilter, ImageFont  # noqa: E402
+from PIL import Image, ImageDraw, ImageFont  # noqa: E402
+
+from ml.evaluation.photographs import cloud, rendered  # noqa: E402
 
 RESULTS = ROOT / "bench" / "results" / "photos.json"
 SIDE, SHOWN = 1_000, 768  # pixels of a rendering, and at most of what the page sends
 TEXT = "0123456789ABCDEFGHKLMNRSTXYZabdefghkrt?&@#"
-
-
-def cloud(rng: np.random.Generator, side: int, coarse: int) -> np.ndarray:
-    """float32 [side, side] from 0 to 1: soft spots, about `coarse` along each side."""
-    spots = Image.fromarray(rng.normal(size=(coarse, coarse)).astype(np.float32))
-    field = np.asarray(spots.resize((side, side), Image.Resampling.BICUBIC))
-    return (field - field.min()) / max(float(np.ptp(field)), 1e-6)
-
-
-def rendered(picture: np.ndarray, rng: np.random.Generator, *, side: int = SIDE, lean: float = 20.0) -> np.ndarray:
-    """uint8 [h, w, 1], light on black → uint8 [side, side, 3], as a camera might have seen it.
-
-    lean: it is turned by up to so many degrees either way.
-    """
-    size, angle = int(side * rng.uniform(0.5, 0.68)), rng.uniform(-lean, lean)
-    grey = picture[..., 0]
-    shape = Image.fromarray(((grey > 8) * 255).astype(np.uint8)).resize((size, size), Image.Resampling.BICUBIC)
-    edge = np.asarray(shape.filter(ImageFilter.GaussianBlur(size / 90)), np.float32)
-    shape = Image.fromarray(np.clip((edge - 96) * 4, 0, 255).astype(np.uint8))
-    ink = Image.fromarray(grey).resize((size, size), Image.Resampling.BICUBIC)
-    ink, shape = (layer.rotate(angle, Image.Resampling.BICUBIC, expand=True) for layer in (ink, shape))
-    tint = np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0, 0.35), 1), np.float32)
-    levels = np.asarray(ink, np.float32)[..., None] / 255
-    hue = rng.random()
-    if rng.random() < 0.7:  # as in a shop: the picture was a negative
-        thing, wall = (1 - 0.92 * levels) * tint, (hue, rng.uniform(0.05, 0.45), rng.uniform(0.85, 1))
-    else:
-        thing, wall = (0.08 + 0.92 * levels) * tint, (hue, rng.uniform(0.2, 0.9), rng.uniform(0.02, 0.25))
-    ground = np.broadcast_to(np.array(colorsys.hsv_to_rgb(*wall), np.float32), (side, side, 3)).copy()
-    kind = rng.integers(4)
-    if kind >= 2:  # lit from one side
-        angle = rng.uniform(0, 2 * np.pi)
-        y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side - 0.5
-        ground *= (1 + 2 * rng.uniform(0.05, 0.25) * (np.cos(angle) * x + np.sin(angle) * y))[..., None]
-    if kind == 3:  # rough
-        rough = 0.06 * (cloud(rng, side, int(rng.integers(6, 30))) - 0.5) + 0.04 * rng.normal(size=(side, side))
-        ground *= (1 + rough)[..., None]
-    high, wide = levels.shape[:2]
-    top, left = (int(np.clip((side - n) / 2 + rng.uniform(-0.08, 0.08) * side, 0, side - n)) for n in (high, wide))
-    if rng.random() < 0.4:
-        shadow = Image.new("L", (side, side))
-        shadow.paste(shape, (left + side // 100, top + side // 66))
-        ground *= 1 - np.asarray(shadow.filter(ImageFilter.GaussianBlur(side / 80)), np.float32)[..., None] / 1_020
-    cover = np.asarray(shape, np.float32)[..., None] / 255
-    place = ground[top : top + high, left : left + wide]
-    place[:] = place * (1 - cover) + thing * cover
-    ground += rng.normal(size=ground.shape) * rng.uniform(0, 0.02)
-    file = io.BytesIO()
-    photo = Image.fromarray(np.clip(np.rint(ground * 255), 0, 255).astype(np.uint8))
-    photo.save(file, "JPEG", quality=int(rng.integers(75, 95)))
-    return np.asarray(Image.open(file))
 
 
 def sent(picture: np.ndarray) -> np.ndarray:
@@ -221,9 +170,9 @@ def measure(run_id: str | None, n: int, seed: int) -> dict[str, Any]:
     from ml import pipeline
     from ml.artifacts.reader import Library
     from ml.evaluation import familiarity
-    from ml.images.form import Form
     from ml.images.preparation import prepare
     from ml.images.preparation_variants import compare
+    from ml.inference import batch
     from ml.inference.classifier import Classifier
     from ml.stats.ood import LIMIT
     from ml.system.paths import ARTIFACTS
@@ -235,13 +184,13 @@ def measure(run_id: str | None, n: int, seed: int) -> dict[str, Any]:
     context = pipeline.context_of(library, run)
     arrays = run.arrays("familiarity") if "familiarity" in run.nouns else familiarity.arrays(context)
     splits = context.splits
-    form = Form.of(splits["reference"].images[:1_000])
+    form = batch.form_of(library, run)
     rng = np.random.default_rng(seed)
     found: dict[str, Any] = {"run": run.run_id, "seed": seed, "renderings": {}, "flagged": {}, "limit": LIMIT}
     asked: dict[str, np.ndarray] = {"validation": splits["validation"].images, "test": splits["test"].images}
     for name in ("validation", "test"):
         images = splits[name].images[rng.permutation(len(splits[name]))[:n]]
-        photos = [sent(rendered(image, rng)) for image in images]
+        photos = [sent(rendered(image, rng, side=SIDE)) for image in images]
         agreements = [compare(photo, form, classifier.probabilities) for photo in photos]
         said = classifier.probabilities(images).argmax(1)
         same = np.array([one.variants[0].predicted for one in agreements]) == said

@@ -99,7 +99,9 @@ def train(
     trained = time.perf_counter()
     callbacks.on_step("evaluating")
     description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
-    context = EvaluationContext(Classifier(module, description), _splits(data.given), config.seed)
+    context = EvaluationContext(
+        Classifier(module, description), _splits(data.given), config.seed, dataset=lambda: data.given, brief=True
+    )
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
     nouns = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
     training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
@@ -248,8 +250,7 @@ def evaluate(
 ) -> list[str]:
     """Make a published run's optional nouns from the pictures that are here; the nouns made.
 
-    nouns: None for all but those that train networks of their own (ASKED). Size and latency come with them where the
-    run is from before they were measured.
+    nouns: None for all but those of ON_DEMAND. Size and latency come with them where the run has none.
 
     Results for a shipped run go to home/runs/<run_id>, laid over it. Raises Missing, Broken, KeyError.
     """

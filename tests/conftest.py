@@ -4,6 +4,7 @@ No test reads or writes the user's own folders: FASHION_HOME points into a tempo
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -120,6 +121,17 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory, run_id: str, **config
 def home(toy_home: Path, tmp_path: Path) -> Path:
     """A FASHION_HOME of the test's own, with the toy run in it."""
     return Path(shutil.copytree(toy_home, tmp_path / "home"))
+
+
+@pytest.fixture
+def every_step(home: Path) -> None:
+    """The toy run takes every step for photographs, as if each was measured to help."""
+    from ml.artifacts import writer
+    from ml.images.preparation import PHOTOGRAPH_STEPS
+
+    folder = home / "runs" / TOY_RUN
+    manifest = json.loads((folder / "manifest.json").read_text())
+    writer.write_manifest(folder, {**manifest, "preparation": list(PHOTOGRAPH_STEPS)})
 
 
 def nothing_shipped(folder: Path) -> Path:

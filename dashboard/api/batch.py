@@ -8,9 +8,10 @@ from typing import IO, Annotated, Any
 import orjson
 from flask import Flask, Response
 from pydantic import Field, RootModel
+from pydantic.json_schema import SkipJsonSchema
 
 from dashboard.api.openapi import FILE, Count, Error, Operation, Probability, Reply, ResponseModel
-from dashboard.api.predict import MB, Guess
+from dashboard.api.predict import MB, Familiarity, Guess
 from dashboard.api.requests import Choice, Flag, answer_get, checked, parts
 from dashboard.services.container import Services
 from dashboard.services.uploads import thumbnail
@@ -36,6 +37,7 @@ class AnsweredFile(ResponseModel):
     label: str = Field(description="The most likely class.")
     confidence: Probability
     top: list[Guess] = Field(min_length=1)
+    familiarity: Familiarity | SkipJsonSchema[None] = None
     seen: str = Field("", description="The picture as the network saw it, a data URL; where seen=1 was sent.")
 
 
@@ -118,8 +120,9 @@ def batch(services: Services, spend: Callable[[float], None]) -> Response:
         run, top = fields.opened(services)
         sent = [(one.filename or "", one.stream) for one in files.getlist("files")][::-1]
         run_id, classes, answers = services.predictor.answers(
-            run.run_id, _popped(sent), mode=fields.prepare, engine=fields.engine
-        )
+            run.run_id, _popped(sent), mode=fields.prepare, engine=fields.engine,
+            unlike=(lambda images: services.ood.percentiles(run.run_id, images)) if fields.engine == "torch" else None,
+        )  # fmt: skip
     except BaseException:
         free()
         raise

@@ -15,6 +15,7 @@ from dashboard.services.container import Services
 from dashboard.services.predictor import Answer as Predicted
 from dashboard.services.uploads import data_url, thumbnail
 from ml.images.decoding import FILE_BYTES, Picture, allowed, decode
+from ml.inference.batch import familiarity
 
 FRAME_BYTES = 2 * 10**6
 MB = 10**6
@@ -56,7 +57,15 @@ class Named(ResponseModel):
     ms: Milliseconds
 
 
+class Familiarity(ResponseModel):
+    """How unlike the training pictures it is; left out where the run or the engine cannot tell."""
+
+    percentile: float = Field(ge=0, le=100, description="The share of validation pictures that are less unlike, in %.")
+    unlike: bool = Field(description="Whether it is called unlike the training data: its label is then a guess.")
+
+
 class Answer(Named):
+    familiarity: Familiarity | SkipJsonSchema[None] = None
     ticket: Ticket | SkipJsonSchema[None] = None
 
 
@@ -114,11 +123,15 @@ def predict(services: Services) -> Answer:
         run.run_id, picture.pixels, orientation=picture.orientation, mode=fields.prepare, engine=fields.engine
     )
     services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
+    known = named(answer, top)
+    told = services.ood.percentiles(answer.run, answer.prepared.image[None]) if fields.engine == "torch" else None
+    if told is not None:
+        known["familiarity"] = Familiarity(**familiarity(float(told[0])))
     if fields.ticket == "0":
-        return Answer(**named(answer, top))
+        return Answer(**known)
     image = data_url(Picture(answer.prepared.image, 1, 0, 0))
     ticket = Ticket(run=answer.run, image=image, **feedback.ticket(services, answer, image))
-    return Answer(**named(answer, top), ticket=ticket)
+    return Answer(**known, ticket=ticket)
 
 
 def frame(services: Services) -> Frame:

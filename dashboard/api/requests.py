@@ -94,8 +94,9 @@ Prepare = Annotated[
     Mode,
     OneOf(MODES),
     Field(
-        description="auto: a picture of exactly the network's form passes unchanged, others go through every step; "
-        "full: every step for every picture; none: only resized."
+        description="auto: a picture of exactly the network's form passes unchanged, others are made to fit as the "
+        "training images were and go through the steps for photographs that were measured to help the run; full: every "
+        "step for every picture; none: only made to fit."
     ),
 ]
 Engine = Annotated[

@@ -28,6 +28,10 @@ class RunData(RunFilters):
         )
         return frame[frame["split"] == split]
 
+    def preparation(self) -> pd.DataFrame:
+        """Rows given (files or photographs), steps, n, correct, agreeing."""
+        return self._noun("preparation", lambda: self._run.table("preparation"))
+
     def _counted(self, split: str) -> pd.DataFrame:
         """The scores of this epoch, by the labels that people decided on, as an evaluation counts them."""
         predictions = self.predictions(split)

@@ -8,6 +8,7 @@ from dashboard.data.cache import Cache
 from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts.reader import Broken, Missing
 from ml.data.duplicates import LIMIT, Index
+from ml.inference import familiarity
 from ml.stats.ood import Familiarity
 
 STATISTICS = 512  # pictures whose means and deviations of every layer are kept, 2.5 kB each
@@ -33,20 +34,34 @@ class OodDetector:
         reference, model = network.reference, network.ood_model
         features = self._networks.output(network, image).features
         assert features is not None  # torch's
-        familiarity = reference.look_up(features, itself=itself, rival=rival)
+        looked_up = reference.look_up(features, itself=itself, rival=rival)
         if model is None:
-            return familiarity
+            return looked_up
         # the neighbours stay the evidence; how unusual it is, all layers say
         statistics = self._statistics.get((*network.key, digest(image)), lambda: self._measure(network, image))
         try:
             score = float(model.scores(statistics)[0])
         except ValueError as error:
             raise Broken(f"familiarity of run {network.run_id}: {error}") from error
-        return replace(familiarity, percentile=model.percentile(score), n=model.n, layers=True)
+        return replace(looked_up, percentile=model.percentile(score), n=model.n, layers=True)
 
     def _measure(self, network: Network, image: np.ndarray) -> np.ndarray:
         with self._networks.lock:
             return network.classifier.statistics(image[None])
+
+    def percentiles(self, run_id: str | None, images: np.ndarray) -> np.ndarray | None:
+        """float [n]: how unlike the training pictures each is, 0 to 100; None where that cannot be told.
+
+        images: uint8 [n, h, w, c] of the network's form; nothing of them is kept.
+        """
+        network = self._networks.open(run_id)
+        try:
+            model = network.ood_model
+            reference = network.reference if model is None else None
+            with self._networks.lock:
+                return familiarity.percentiles(network.classifier, images, model, reference)
+        except (Missing, Broken, ValueError):
+            return None
 
     def unlike(self, run_id: str, image: np.ndarray) -> bool | None:
         """Whether the picture is called unlike the training data; None where that cannot be told."""

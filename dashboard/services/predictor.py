@@ -1,7 +1,7 @@
 """Asks a network: a picture in, an answer out."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -156,11 +156,13 @@ class Predictor:
         *,
         mode: Mode = "auto",
         engine: str = "torch",
+        unlike: Callable[[np.ndarray], np.ndarray | None] | None = None,
     ) -> tuple[str, tuple[str, ...], Iterator[BatchAnswer]]:
         """Many pictures: the run that answers, its classes, and one answer a file, made as they are taken.
 
-        sources: (name, opened file), zips among them; see ml.images.upload_archives for what is read of them. Raises
-        what predict raises before the first answer is made; others may ask between any few pictures.
+        sources: (name, opened file), zips among them; see ml.images.upload_archives for what is read of them. unlike:
+        see ml.inference.batch.answers; what it gives is None where that cannot be told. Raises what predict raises
+        before the first answer is made; others may ask between any few pictures.
         """
         network = self._networks.open(run_id)
         if mode not in MODES:
@@ -171,5 +173,5 @@ class Predictor:
             with self._networks.lock:
                 return backend.probabilities(images)
 
-        answers = batch.answers(items(sources), network.form, network.classes, ask, mode=mode)
+        answers = batch.answers(items(sources), network.form, network.classes, ask, mode=mode, unlike=unlike)
         return network.run_id, network.classes, answers

@@ -31,6 +31,7 @@ class Data(Part):
     mean: list[float]
     std: list[Annotated[float, Field(gt=0)]]
     complete: bool = True
+    fitting: Line = ""
     counts: dict[Word, Count]
 
     @model_validator(mode="after")
@@ -97,6 +98,7 @@ class Manifest(Part):
     weights: File
     nouns: dict[Word, File]
     best_epoch: int = Field(default=0, ge=0)
+    preparation: list[Word] = Field(default=[], max_length=20)
     bytes: Count | None = None
     latency_ms: Seconds | None = None
 

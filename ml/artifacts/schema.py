@@ -287,6 +287,13 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
             minor=1,
         ),
         Table(
+            "preparation",
+            "How many validation pictures are right, and answered as recorded, when they are given as files and as "
+            "photographs of them, with these steps for photographs (`steps`, empty: only fitted as the data set was).",
+            {"given": "str", "steps": "str", "n": "int", "correct": "int", "agreeing": "int"},
+            minor=2,
+        ),
+        Table(
             "tags",
             "Which failure modes an example shows, one row for each: conflicting-neighbours, top-2, confidently-wrong, "
             "unsure, flips.",

@@ -152,6 +152,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "seed": dataset.seed,
         "complete": dataset.complete,
         "hashes": dataset.hashes,
+        "fitting": dataset.fitting,
         "counts": {name: len(split) for name, split in dataset.splits.items()},
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.artifacts.schema import RUN_ID
+from ml.images.fitting import FITTINGS
 from ml.system import atomic
 from ml.system.paths import home_dir
 
@@ -31,6 +32,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--size", default="28x28", metavar="HxW", help="pictures are fitted to it, 4 to 999 a side (default 28x28)"
     )
     folder.add_argument("--colour", action="store_true", help="keep three channels instead of one")
+    folder.add_argument(
+        "--fit", choices=FITTINGS, default="pad", help="other proportions: pad with black (default), crop or stretch"
+    )
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
     folder.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
     folder.add_argument("--new-version", action="store_true", help="replace the data set of this name")
@@ -64,7 +68,7 @@ def import_folder(options: argparse.Namespace) -> int:
     from ml import pipeline
     from ml.artifacts.manifest import check_dataset
     from ml.artifacts.writer import describe, write_pictures
-    from ml.data import DATASETS, folder, synthetic
+    from ml.data import DATASETS, folder, kept_files, synthetic
 
     name = options.name or re.sub(r"[^a-z0-9_-]+", "-", options.folder.resolve().name.lower()).strip("-_")
     if not RUN_ID.fullmatch(name) or name in DATASETS or synthetic.PATTERN.fullmatch(name):
@@ -79,14 +83,16 @@ def import_folder(options: argparse.Namespace) -> int:
     channels = 3 if options.colour else 1
     order = folder.stored_classes(kept)
     made = folder.read(
-        options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order
-    )
+        options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order,
+        fitting=options.fit,
+    )  # fmt: skip
     dataset = made.dataset
     check_dataset(describe(dataset))
     home_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"importing-{name}-", dir=home_dir()) as aside:
         # whoever reads meanwhile has the old pictures or the new ones, never some of each
         written = write_pictures(Path(aside), dataset, complete=True)
+        kept_files.write(written, dataset.files() if dataset.files else {})
         alike = _nearly_alike(pipeline.measure(Path(aside), dataset), dataset)
         kept.parent.mkdir(parents=True, exist_ok=True)
         if kept.exists():

@@ -16,7 +16,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     predict.add_argument("--run", help="which run answers (default: the one that ships as default)")
     predict.add_argument("--prepare", choices=("auto", "none", "full"), default="auto", help="(default: auto)")
     predict.add_argument("--engine", choices=("torch", "onnx", "int8"), default="torch", help="(default: torch)")
-    predict.add_argument("--top", type=int, default=3, help="classes a line of JSON names (default 3)")
+    predict.add_argument("--top", type=int, help="classes a line of JSON names (default 3, or all of fewer)")
     predict.add_argument("--json", action="store_true", help="JSON lines, as the API's batch has them, instead of CSV")
     predict.set_defaults(command=run)
 
@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
 
     from ml import pipeline
     from ml.images import file_names, upload_archives
-    from ml.inference import batch
+    from ml.inference import batch, familiarity
+    from ml.inference.classifier import Classifier
     from ml.inference.engines import open_run
 
     library = pipeline.default_library()
@@ -36,31 +37,45 @@ def run(options: argparse.Namespace) -> int:
         raise Missing("There is no run yet.", "python -m ml train --model fashion_cnn")
     chosen = library.open(name)
     network = open_run(chosen, options.engine)
-    if not 1 <= options.top <= len(network.classes):
+    top = min(batch.TOP_CLASSES, len(network.classes)) if options.top is None else options.top
+    if not 1 <= top <= len(network.classes):
         raise ValueError(f"--top must be from 1 to {len(network.classes)}")
     files, problems = _files(options.files)
     items = upload_archives.items(
         ((shown, path.open("rb")) for shown, path in files), upload_archives.Limits(files=10**6, unpacked=10**12)
     )
+    unlike = familiarity.of_run(chosen, network) if isinstance(network, Classifier) else None
     answers = batch.answers(
-        items, batch.form_of(library, chosen), network.classes, network.probabilities, mode=options.prepare
+        items,
+        batch.form_of(library, chosen),
+        network.classes,
+        network.probabilities,
+        mode=options.prepare,
+        unlike=unlike,
     )
     table = csv.writer(sys.stdout, lineterminator="\n")
     if not options.json:
-        table.writerow(["file", "true", "label", "confidence", "error"])
-    answered = 0
+        table.writerow(["file", "true", "label", "confidence", "error", "unlike"])
+    answered = strange = 0
     refused = [batch.BatchAnswer(file_names.clean(file), problem=problem) for file, problem in problems]
     for one in tqdm(itertools.chain(refused, answers), unit="file", file=sys.stderr, disable=None):
-        line = one.line(network.classes, options.top)
+        line = one.line(network.classes, top)
         answered += "label" in line
+        strange += line.get("familiarity", {}).get("unlike", False)
         if options.json:
             print(json.dumps(line, ensure_ascii=False), flush=True)
         else:
             sure = f"{line['confidence']:.6f}" if "label" in line else ""
             cells = [line["file"], line.get("true", ""), line.get("label", ""), sure, line.get("error", "")]
+            cells.append({True: "yes", False: "no"}.get(line.get("familiarity", {}).get("unlike"), ""))
             # a spreadsheet would run what begins like a formula
             table.writerow([f"'{cell}" if cell[:1] in tuple("=+-@") else cell for cell in cells])
     print(f"{answered} answered by {chosen.run_id}", file=sys.stderr)
+    if strange:
+        print(
+            f"{strange} of them unlike anything it was trained on: their labels are guesses (column unlike)",
+            file=sys.stderr,
+        )
     return 0 if answered else 1
 
 

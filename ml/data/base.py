@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
 from natsort import natsorted, ns
+
+from ml.images.fitting import NATIVE
 
 SPLITS = ("train", "validation", "test")
 CLASSES, CLASS_LETTERS = 1_000, 60  # the most of a data set, and of one's name
@@ -47,6 +49,8 @@ class Dataset:
 
     complete: False when `train` is only the part that ships with the app.
     hashes: file name → sha256 of the files it was read from.
+    fitting: how its files became pictures of one size, one of ml.images.fitting.FITTINGS, or NATIVE where they have it
+    already; files: example id → bytes of some validation pictures as they came, None where nobody kept them.
     recorded: mean and standard deviation as `statistics` gave them when the same training pictures were written; None
     for not known. Pictures never change, so what is counted once is kept; another `train` needs another Dataset.
     """
@@ -58,6 +62,8 @@ class Dataset:
     seed: int = 0
     complete: bool = True
     hashes: dict[str, str] = field(default_factory=dict)
+    fitting: str = NATIVE
+    files: Callable[[], Mapping[int, bytes]] | None = field(default=None, repr=False, compare=False)
     recorded: InitVar[Statistics | None] = None
     _statistics: Statistics | None = field(default=None, init=False, repr=False, compare=False)
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ml.data import labelled_files
+from ml.data import kept_files, labelled_files
 from ml.data.base import SPLITS, Dataset, Split, class_names, hold_out
 from ml.data.labelled_files import LabelledFile, LabelledFolder, LeftOut
+from ml.images.decoding import FILE_BYTES, Refusal, decode
 from ml.images.file_names import clean
+from ml.images.fitting import NATIVE, known
+from ml.images.form import Form
+from ml.images.preparation import prepare
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 LEAST = 10  # readable pictures of a class
 
 
@@ -32,29 +34,40 @@ class Imported:
 
 
 def read(
-    folder: Path, name: str, *, height: int, width: int, channels: int, seed: int = 0, order: Sequence[str] = ()
+    folder: Path,
+    name: str,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    seed: int = 0,
+    order: Sequence[str] = (),
+    fitting: str = "pad",
 ) -> Imported:
     """A Dataset from FOLDER/<class>/<picture>, split 80/10/10 by class and seed, or as its folders say.
 
     A folder above the classes that is called train, test or validation is a split; one that is missing is drawn from
-    train. What a file shows decides whether it is a picture, whatever its name ends in. Copies of one picture stay in
-    one split where there are enough others.
+    train. Copies of one picture stay in one split where there are enough others.
 
     Classes stand in natural order, 2 before 10; where `order` names exactly the same ones, in that: a data set that is
     imported again keeps its class ids. Its title is its name.
 
-    Pictures are rotated upright, scaled to fit and padded with black to height × width, grey or RGB.
+    A file is read by ml.images.decoding, whatever its name ends in, and made to fit by ml.images.preparation, as any
+    later question is; fitting: how, one of ml.images.fitting.FITTINGS. Some validation files are kept as they came.
     Raises ValueError when a class has fewer than ten readable pictures or there are fewer than two classes.
     """
     found = labelled_files.look(folder, order)
+    form = Form(height, width, channels, fitting=fitting)
     kept: list[LabelledFile] = []
     images: list[np.ndarray] = []
     for file in found.files:
         try:
-            images.append(fitted(file.path, height, width, channels))
+            images.append(as_learned(_content(file.path), form))
             kept.append(file)
-        except Unreadable as problem:
-            found.left_out.add(file.name, str(problem))
+        except Refusal as refusal:
+            found.left_out.add(file.name, str(refusal))
+        except OSError as error:
+            found.left_out.add(file.name, f"It cannot be read: {error.strerror or error}.")
     _refuse_small(found, kept)
     labels = np.array([file.label for file in kept], np.int64)
     everything = Split(np.stack(images), labels, np.arange(len(labels), dtype=np.int32))
@@ -74,36 +87,22 @@ def read(
     if found.given or first:  # what the seed alone does not say
         drawn = b"".join(split.encode() + rows[split].astype("<i8").tobytes() for split in SPLITS)
         hashes["splits"] = hashlib.sha256(drawn).hexdigest()
-    dataset = Dataset(
-        name,
-        name,
-        found.classes,
-        {split: everything.take(rows[split]) for split in SPLITS},
-        seed,
-        hashes=hashes,
-    )
+    splits = {split: everything.take(rows[split]) for split in SPLITS}
+    files = kept_files.some(splits["validation"], [file.path for file in kept], seed)
+    dataset = Dataset(name, name, found.classes, splits, seed, hashes=hashes, fitting=fitting, files=lambda: files)
     return Imported(dataset, found.left_out, first, conflict, across)
 
 
-class Unreadable(ValueError):
-    """A file that shows nothing here; str() is the reason."""
+def as_learned(content: bytes, form: Form) -> np.ndarray:
+    """uint8 [h, w, c] of the form: a file as its data set takes it in. Raises Refusal."""
+    picture = decode(content)
+    return prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
 
 
-def fitted(file: Path, height: int, width: int, channels: int) -> np.ndarray:
-    """uint8 [height, width, channels] of a picture's file. Raises Unreadable."""
-    try:
-        with Image.open(file, formats=FORMATS) as picture:
-            mode = "L" if channels == 1 else "RGB"
-            upright = ImageOps.exif_transpose(picture).convert(mode)
-            image = ImageOps.pad(upright, (width, height), Image.Resampling.LANCZOS)
-    except UnidentifiedImageError:
-        raise Unreadable(f"it is no picture that is read here ({', '.join(FORMATS)})") from None
-    except Image.DecompressionBombError:
-        raise Unreadable("it has too many pixels") from None
-    except Exception as error:
-        # Pillow's decoders answer bytes they cannot read with nearly any exception
-        raise Unreadable(f"it is damaged ({type(error).__name__})") from None
-    return np.asarray(image).reshape(height, width, channels)
+def _content(file: Path) -> bytes:
+    """At most one byte more than may be read, so that what is too large says so. Raises OSError."""
+    with file.open("rb") as opened:
+        return opened.read(FILE_BYTES + 1)
 
 
 def _refuse_small(found: LabelledFolder, kept: Sequence[LabelledFile]) -> None:
@@ -184,5 +183,7 @@ def load(folder: Path) -> Dataset:
         description["seed"],
         complete=complete,
         hashes=description["hashes"],
+        fitting=NATIVE if description.get("fitting") == NATIVE else known(description.get("fitting")),
+        files=(lambda: kept_files.read(folder)) if (folder / kept_files.FILES).is_file() else None,
         recorded=(description["mean"], description["std"]) if complete else None,
     )

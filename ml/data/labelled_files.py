@@ -58,7 +58,7 @@ class LeftOut:
         told = []
         for reason, n in self.counts().items():
             names = [name for name, why in self.files if why == reason]
-            told.append(f"left out {_counted(n)}, {reason}: {_first(names)}")
+            told.append(f"left out {_counted(n)} ({_first(names)}): {reason}")
         if self.by_systems:
             n = len(self.by_systems)
             told.append(f"passed over {_counted(n)} that systems leave in folders: {_first(self.by_systems)}")

@@ -14,6 +14,7 @@ from ml.evaluation import (
     label_issues,
     neighbours,
     predictions,
+    preparation,
     projection,
     robustness,
     scores,
@@ -32,6 +33,7 @@ EVALUATIONS: dict[str, Callable[[EvaluationContext], Payload]] = {
     "features": features.arrays,
     "neighbours": neighbours.table,
     "projection": projection.table,
+    "preparation": preparation.table,
     "tags": tags.table,
     "slices": slices.table,
     "label_issues": label_issues.table,
@@ -43,7 +45,7 @@ EVALUATIONS: dict[str, Callable[[EvaluationContext], Payload]] = {
 }
 # a second or two: made before a run is published
 AT_TRAINING = ("scores", "confusion", "calibration", "conformal", "filters", "features")
-AFTER_PUBLISHING = ("neighbours", "projection", "tags", "slices")  # added right after
+AFTER_PUBLISHING = ("preparation", "neighbours", "projection", "tags", "slices")  # added right after
 # made only when named: they train networks, attack one or render pictures for a minute or more, or need packages that
 # not everybody has
 ON_DEMAND = ("label_issues", "robustness", "familiarity", "engines", "onnx", "int8")

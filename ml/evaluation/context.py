@@ -1,6 +1,8 @@
 """What is evaluated: a network and the pictures of each split, with one forward pass shared by every evaluation."""
 
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ class EvaluationContext:
 
     dataset: loads all pictures it learned from, which few evaluations need; recorded: loads its recorded predictions,
     None while there are none. Both may be dear, so they are called when needed.
+    brief: whether somebody waits, so that what takes long is measured on fewer pictures.
     notes: what an evaluation adds to the manifest; also: nouns that came of making another one; tell: is told, in
     words, how far an evaluation is.
     """
@@ -31,13 +34,26 @@ class EvaluationContext:
         *,
         dataset: Callable[[], Dataset] | None = None,
         recorded: Callable[[], pd.DataFrame] | None = None,
+        brief: bool = False,
     ) -> None:
         self.classifier, self.splits, self.seed = classifier, splits, seed
-        self.dataset, self._recorded = dataset, recorded
-        self.notes: dict[str, list[float]] = {}
+        self.dataset, self._recorded, self.brief = dataset, recorded, brief
+        self.notes: dict[str, Any] = {}
         self.also: dict[str, Payload] = {}
         self.tell: Callable[[str], None] = lambda words: None
         self._outputs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def fitting(self) -> str:
+        """How the files of its data set became pictures of one size; '' where nobody knows."""
+        return self.dataset().fitting if self.dataset is not None else ""
+
+    def files(self) -> Mapping[int, bytes]:
+        """Example id → bytes of validation pictures as they came, none where nobody kept them."""
+        files = self.dataset().files if self.dataset is not None else None
+        try:
+            return files() if files is not None else {}
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return {}
 
     def probabilities(self, split: str) -> np.ndarray:
         """float32 [n, classes]"""

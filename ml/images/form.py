@@ -11,13 +11,19 @@ Box = tuple[float, float, float, float]
 @dataclass(frozen=True)
 class Form:
     """What a network's pictures look like. background: the grey level their border has, None where it is not plain;
-    peak: the level farthest from it that nearly every picture reaches, None where they differ in that."""
+    peak: the level farthest from it that nearly every picture reaches, None where they differ in that.
+
+    fitting: how a picture of another size was made to fit, one of ml.images.fitting.FITTINGS; steps: the steps for
+    photographs that were measured to help, None for all of them.
+    """
 
     height: int
     width: int
     channels: int
     background: int | None = None
     peak: int | None = field(default=None, compare=False)
+    fitting: str = "pad"
+    steps: frozenset[str] | None = None
 
     @classmethod
     def of(cls, images: np.ndarray) -> "Form":
@@ -45,13 +51,17 @@ class Form:
 
 @dataclass(frozen=True)
 class Step:
-    """One step as it came out. image: uint8 [h, w, c] after it; done: whether it ran; why: one line on what it did."""
+    """One step as it came out. image: uint8 [h, w, c] after it; done: whether it ran; why: one line on what it did.
+
+    taken: False where the mode or the form leaves it out, whatever is switched.
+    """
 
     name: str
     title: str
     why: str
     image: np.ndarray
     done: bool
+    taken: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class Prepared:
 class Work:
     """A picture on its way. image: uint8 [h, w, c]; ground: float32 [h, w, c], what its background would be everywhere,
     None where none is plain; thing: bool [h, w], where it differs from the ground; turn, box, ways: see prepare;
-    place: see Prepared."""
+    fitting: see Form, of what comes to the step that scales; sharpen: whether that step may; place: see Prepared."""
 
     image: np.ndarray
     form: Form
@@ -82,6 +92,8 @@ class Work:
     ways: frozenset[str] = frozenset()
     ground: np.ndarray | None = None
     thing: np.ndarray | None = None
+    fitting: str = "stretch"
+    sharpen: bool = False
     place: np.ndarray = field(default_factory=lambda: np.eye(2, 3))
 
 

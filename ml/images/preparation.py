@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import ImageFilter
 
 from ml.images.background import cut_out, find_background
+from ml.images.fitting import WORDS, fit, known
 from ml.images.form import Box, Form, Prepared, Step, Work, frame_pixels, pil, to_channels
 from ml.images.geometry import TURNS, leaning_angle, placed, rotated, shape_upright
 
@@ -42,14 +43,14 @@ def upright(work: Work) -> tuple[Work, str]:
     if turn is None:
         return work, "already upright"
     turned = np.asarray(pil(work.image).transpose(turn)).reshape(*shape_upright(work.image.shape, work.orientation))
-    return find_background(replace(work, image=turned, orientation=1)), "as the camera says"
+    return replace(work, image=turned, orientation=1), "as the camera says"
 
 
 def by_hand(work: Work) -> tuple[Work, str]:
     """Turn the picture and cut a box out of it, as a person asked."""
     done = []
     if work.turn % 360:
-        work = rotated(replace(work, ground=None, thing=None), work.turn)
+        work = rotated(work, work.turn)
         done.append(f"turned by {work.turn:g}°")
     if work.box is not None:
         height, width = work.image.shape[:2]
@@ -60,7 +61,7 @@ def by_hand(work: Work) -> tuple[Work, str]:
         done.append("cut")
     if not done:
         return work, "nothing asked for"
-    return find_background(replace(work, ground=None, thing=None)), " and ".join(done)
+    return work, " and ".join(done)
 
 
 def clear(work: Work) -> tuple[Work, str]:
@@ -194,25 +195,26 @@ def polarity(work: Work) -> tuple[Work, str]:
 
 
 def resize(work: Work) -> tuple[Work, str]:
-    """Scale to the size of the training pictures and, where it shrank by half or more, sharpen as the authors did."""
+    """Scale to the size of the training pictures as their data set was made; a photograph that shrank by half or more
+    is sharpened as the authors of Fashion-MNIST did."""
     height, width = work.image.shape[:2]
     size = (work.form.width, work.form.height)
     if (width, height) == size:
         return work, f"already {size[0]} × {size[1]}"
-    if "skip" in work.ways:
+    if "skip" in work.ways and work.fitting == "stretch":
         rows = ((np.arange(size[1]) + 0.5) * height / size[1]).astype(int)
         columns = ((np.arange(size[0]) + 0.5) * width / size[0]).astype(int)
-        picture = pil(work.image[rows][:, columns])
+        image, place = work.image[rows][:, columns], np.diag([width / size[0], height / size[1], 1.0])[:2]
     else:
-        picture = pil(work.image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    shrank = min(width / size[0], height / size[1]) >= 2
-    if shrank and work.form.background is not None:
-        picture = picture.filter(ImageFilter.Kernel((3, 3), SHARPEN.ravel().tolist(), scale=1))
-    image = np.asarray(picture).reshape(work.form.height, work.form.width, -1)
-    place = placed(work, right=(width / size[0], 0.0), down=(0.0, height / size[1]))
+        image, place = fit(work.image, size[1], size[0], work.fitting)
+    if work.sharpen and min(width / size[0], height / size[1]) >= 2:
+        sharp = pil(image).filter(ImageFilter.Kernel((3, 3), SHARPEN.ravel().tolist(), scale=1))
+        image = np.asarray(sharp).reshape(image.shape)
+    kept = width * size[1] == height * size[0]
+    words = f"{size[0]} × {size[1]}, " + ("as the model sees it" if kept else WORDS[work.fitting])
     return replace(
-        work, image=image, ground=None, thing=None, place=place
-    ), f"{size[0]} × {size[1]}, as the model sees it"
+        work, image=image, ground=None, thing=None, place=work.place @ np.vstack([place, [0.0, 0.0, 1.0]])
+    ), words
 
 
 def contrast(work: Work) -> tuple[Work, str]:
@@ -234,26 +236,38 @@ def contrast(work: Work) -> tuple[Work, str]:
 
 @dataclass(frozen=True)
 class Kind:
-    """A step of the pipeline. fixed: it cannot be switched off."""
+    """A step of the pipeline. fixed: it cannot be switched off; photograph: it is for photographs, and no data set was
+    made by it."""
 
     name: str
     title: str
     run: Callable[[Work], tuple[Work, str]]
     fixed: bool = False
+    photograph: bool = False
 
 
 PREPARATION_STEPS = (
     Kind("upright", "Upright", upright),
     Kind("hand", "By hand", by_hand),
-    Kind("clear", "Background", clear),
-    Kind("straighten", "Straight", straighten),
-    Kind("crop", "Crop", crop),
+    Kind("clear", "Background", clear, photograph=True),
+    Kind("straighten", "Straight", straighten, photograph=True),
+    Kind("crop", "Crop", crop, photograph=True),
     Kind("grey", "Grey", grey),
-    Kind("square", "Padding", square),
-    Kind("polarity", "Polarity", polarity),
+    Kind("square", "Padding", square, photograph=True),
+    Kind("polarity", "Polarity", polarity, photograph=True),
     Kind("resize", "Size", resize, fixed=True),
-    Kind("contrast", "Contrast", contrast),
+    Kind("contrast", "Contrast", contrast, photograph=True),
 )
+
+
+PHOTOGRAPH_STEPS = tuple(kind.name for kind in PREPARATION_STEPS if kind.photograph)
+
+
+def taken(form: Form, mode: Mode) -> frozenset[str]:
+    """Names of the steps for photographs that a picture of another form goes through."""
+    if mode == "none":
+        return frozenset()
+    return frozenset(PHOTOGRAPH_STEPS) if mode == "full" or form.steps is None else form.steps
 
 
 def prepare(
@@ -269,9 +283,11 @@ def prepare(
 ) -> Prepared:
     """Bring a picture into a network's form.
 
-    image: uint8 [h, w, 1 or 3]; orientation: EXIF 1 to 8. mode `auto` lets a picture that already has the form pass
-    unchanged and runs every step on others; `full` runs every step on any; `none` only resizes. off: names of steps
-    to leave out; resizing always runs, and without `grey` a one-channel network gets the red channel alone.
+    image: uint8 [h, w, 1 or 3]; orientation: EXIF 1 to 8. Every mode turns a picture upright, takes its channels and
+    fits it as the pictures were that the network learned from. `none` does no more; `auto` lets a picture that already
+    has the form pass unchanged and also takes the form's steps for photographs on others; `full` takes every step on
+    any. off: names of steps to leave out; resizing always runs, without `square` it stretches, and without `grey` a
+    one-channel network gets the red channel alone.
     turn: degrees counter-clockwise, after the camera's own; box: what is then kept, left, top, right and bottom as
     shares of the turned picture. Both are done in every mode. ways: names of WAYS, other choices within the steps.
     Raises ValueError for an unknown mode, step or way, a turn or box out of range, or a picture of another kind.
@@ -290,23 +306,32 @@ def prepare(
         raise ValueError(f"a picture must be uint8 [h, w, 1 or 3], got {image.dtype} {image.shape}")
     by_hand = bool(turn % 360) or box is not None
     unchanged = mode == "auto" and orientation == 1 and not by_hand and form.fits(image)
-    work = Work(image, form, orientation, turn, box, frozenset(ways))
-    if not unchanged and mode != "none":
-        work = find_background(work)
+    steps_taken = taken(form, mode)
+    # a picture that was brought to the form's proportions fills it
+    fitting = "stretch" if "square" in steps_taken or "square" in off else known(form.fitting)
+    work = Work(
+        image, form, orientation, turn, box, frozenset(ways), fitting=fitting,
+        sharpen=bool(steps_taken) and form.background is not None,
+    )  # fmt: skip
     steps = []
     for kind in PREPARATION_STEPS:
+        if kind.name == "clear" and steps_taken and not unchanged:
+            work = find_background(work)
         if kind.name == "grey" and kind.name in off and work.image.shape[2] > form.channels:
             ground = None if work.ground is None else work.ground[:, :, :1]
             work = replace(work, image=work.image[:, :, :1], ground=ground)
         if unchanged and not kind.fixed:
             done, why = False, "passed as it is"
-        elif not kind.fixed and ((mode == "none" and kind.name != "hand") or kind.name in off):
+        elif not kind.fixed and kind.name in off:
             done, why = False, "left out"
+        elif kind.photograph and kind.name not in steps_taken:
+            done, why = False, "left out" if mode == "none" else "not taken: it was not measured to help"
         else:
             if kind.fixed:
                 work = replace(work, image=to_channels(work.image, form.channels))
             before = work
             work, why = kind.run(work)
             done = work is not before
-        steps.append(Step(kind.name, kind.title, why, work.image, done))
+        offered = not kind.photograph or kind.name in steps_taken
+        steps.append(Step(kind.name, kind.title, why, work.image, done, offered))
     return Prepared(work.image, tuple(steps), unchanged, work.place)

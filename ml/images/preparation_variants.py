@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ml.images.form import Form, Prepared
-from ml.images.preparation import prepare
+from ml.images.preparation import prepare, taken
 
 TILT = 6.0  # degrees
 USUAL = "usual"
@@ -80,7 +80,7 @@ def plausible(first: Prepared, form: Form, **options: Any) -> list[tuple[str, st
     off: Collection[str] = options.get("off", ())
     ways: Collection[str] = options.get("ways", ())
     done = {step.name for step in first.steps if step.done}
-    if first.unchanged or options.get("mode") == "none":
+    if first.unchanged or not taken(form, options.get("mode", "auto")):
         return [("full", "fully prepared", {"mode": "full"})]
     alternatives: list[tuple[str, str, dict[str, Any]]] = []
     if "straighten" in done:

@@ -1,5 +1,6 @@
 """Many pictures past one network: read, prepared, asked about in small batches; one answer or one sentence a file."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +11,11 @@ import numpy as np
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.images.decoding import FILE_BYTES, Refusal, decode
 from ml.images.file_names import truth
+from ml.images.fitting import known
 from ml.images.form import Form
-from ml.images.preparation import Mode, prepare
+from ml.images.preparation import PHOTOGRAPH_STEPS, Mode, prepare
 from ml.images.upload_archives import Item
+from ml.stats.ood import LIMIT
 
 IMAGES_PER_CALL = 16  # others who ask meanwhile wait less than for 32, and 16 cost half as much each
 FORM_PICTURES = 1_000
@@ -24,7 +27,8 @@ TOP_CLASSES = 3
 class BatchAnswer:
     """What became of one file. truth: class id of its folder's name; image: uint8 [h, w, c] as the network saw it.
 
-    probabilities: float32 [classes]. Both are None where `problem` says why there is no answer.
+    probabilities: float32 [classes]. Both are None where `problem` says why there is no answer. percentile: 0 to 100,
+    how unlike the training pictures it is (ml.stats.ood), None where nobody can tell.
     """
 
     name: str
@@ -32,10 +36,12 @@ class BatchAnswer:
     image: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     problem: str = ""
+    percentile: float | None = None
     seconds: float = 0.0  # preparation, and the picture's part of the forward pass
 
     def line(self, classes: Sequence[str], top: int = TOP_CLASSES) -> dict[str, Any]:
-        """The same for JSON: file, true (where the folder names a class), label, confidence, top; or file and error."""
+        """The same for JSON: file, true (where the folder names a class), label, confidence, top, familiarity (where it
+        is known); or file and error."""
         record: dict[str, Any] = {"file": self.name}
         if self.truth is not None:
             record["true"] = classes[self.truth]
@@ -43,16 +49,27 @@ class BatchAnswer:
             return {**record, "error": self.problem}
         order = np.argsort(-self.probabilities, kind="stable")[:top]
         best = [{"label": classes[i], "probability": float(self.probabilities[i])} for i in order]
-        return {**record, "label": best[0]["label"], "confidence": best[0]["probability"], "top": best}
+        record |= {"label": best[0]["label"], "confidence": best[0]["probability"], "top": best}
+        return record if self.percentile is None else {**record, "familiarity": familiarity(self.percentile)}
+
+
+def familiarity(percentile: float) -> dict[str, Any]:
+    """What is said of it beside an answer, as JSON."""
+    return {"percentile": round(percentile, 1), "unlike": percentile > LIMIT}
 
 
 def form_of(library: Library, run: Run) -> Form:
-    """What a run's pictures look like, read from its reference pictures; without them no background is assumed."""
+    """What a run's pictures look like, read from its reference pictures; without them no background is assumed.
+
+    How others are made to fit and which steps photographs take, the run itself says: none where it was never measured.
+    """
     dataset = run.manifest["dataset"]
+    steps = frozenset(PHOTOGRAPH_STEPS).intersection(run.manifest.get("preparation", ()))
     try:
-        return Form.of(library.learned_pictures(run, "reference").images[:FORM_PICTURES])
+        form = Form.of(library.learned_pictures(run, "reference").images[:FORM_PICTURES])
     except (Missing, Broken):
-        return Form(dataset["height"], dataset["width"], dataset["channels"])
+        form = Form(dataset["height"], dataset["width"], dataset["channels"])
+    return replace(form, fitting=known(dataset.get("fitting")), steps=steps)
 
 
 def answers(
@@ -62,12 +79,14 @@ def answers(
     ask: Callable[[np.ndarray], np.ndarray],
     *,
     mode: Mode = "auto",
+    unlike: Callable[[np.ndarray], np.ndarray | None] | None = None,
     limit: int = FILE_BYTES,
     at_once: int = IMAGES_PER_CALL,
 ) -> Iterator[BatchAnswer]:
     """One answer a file, in their order. One file is in memory as it came, and at_once of them in the network's form.
 
-    ask: uint8 [n, h, w, c] → float32 [n, classes]; limit: bytes of one file.
+    ask: uint8 [n, h, w, c] → float32 [n, classes]; unlike: the same → percentiles, see BatchAnswer, None where they
+    cannot be told; limit: bytes of one file.
     """
     waiting: list[BatchAnswer] = []
     held = 0
@@ -75,9 +94,9 @@ def answers(
         waiting.append(_read(item, form, classes, mode, limit))
         held += waiting[-1].image is not None
         if not held or held == at_once:  # with nothing to ask, a sentence need not wait
-            yield from _classify(waiting, ask)
+            yield from _classify(waiting, ask, unlike)
             waiting, held = [], 0
-    yield from _classify(waiting, ask)
+    yield from _classify(waiting, ask, unlike)
 
 
 def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int) -> BatchAnswer:
@@ -98,12 +117,20 @@ def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int
     return answer
 
 
-def _classify(waiting: list[BatchAnswer], ask: Callable[[np.ndarray], np.ndarray]) -> Iterator[BatchAnswer]:
+def _classify(
+    waiting: list[BatchAnswer],
+    ask: Callable[[np.ndarray], np.ndarray],
+    unlike: Callable[[np.ndarray], np.ndarray | None] | None,
+) -> Iterator[BatchAnswer]:
     images = [one.image for one in waiting if one.image is not None]
     start = time.perf_counter()
     probabilities = iter(ask(np.stack(images))) if images else iter(())
+    told = unlike(np.stack(images)) if images and unlike else None
+    strange: Iterator[float | None] = itertools.repeat(None) if told is None else iter(told.tolist())
     each = (time.perf_counter() - start) / max(len(images), 1)
     for one in waiting:
         if one.image is not None:
-            one = replace(one, probabilities=next(probabilities), problem="", seconds=one.seconds + each)
+            one = replace(
+                one, probabilities=next(probabilities), percentile=next(strange), problem="", seconds=one.seconds + each
+            )
         yield one

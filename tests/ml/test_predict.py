@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -61,6 +62,22 @@ def test_csv_has_a_row_a_file_and_no_formula(pictures, capsys, monkeypatch):
     assert rows[0]["error"] == "There is no such file."
     assert rows[2]["label"] == next(iter([*expected.values()][6:]))[0]
     assert rows[1]["confidence"] == ""
+
+
+def test_what_is_unlike_the_training_data_is_called_so(pictures, capsys, toy_home):
+    folder, _ = pictures
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "noise.png")
+    assert main(["predict", str(folder / "noise.png"), str(folder / "more.zip"), "--run", "toy"]) == 0
+    told = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(told.out)))
+    assert next(row["unlike"] for row in rows) == "yes"
+    assert "no" in {row["unlike"] for row in rows}
+    assert "unlike anything it was trained on" in told.err
+    assert main(["predict", str(folder / "noise.png"), "--run", "toy", "--json"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["familiarity"]["unlike"] is True
+    assert line["familiarity"]["percentile"] > 96
 
 
 def test_without_an_answer_it_ends_with_one(pictures, capsys):

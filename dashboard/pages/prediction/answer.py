@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from dashboard import theme
-from dashboard.analysis import prediction_sets
+from dashboard.analysis import prediction_sets, preparation_worth
 from dashboard.components import graph, panel_states, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
 from dashboard.figures import probabilities
@@ -41,6 +41,7 @@ def layout(services: Services, selection: Selection, explanation: Component) -> 
     words = html.Div(
         [
             html.Div(id=Ids.BADGE, className="badge-slot"),
+            plain.place(Ids.UNLIKE, className="unlike"),
             html.P(id=Ids.LABEL, className="big"),
             html.P(id=Ids.CONFIDENCE, className="conf"),
             html.Div(id=Ids.TRUTH, className="quiet small"),
@@ -127,6 +128,7 @@ WORDS = {
     "choices": (Ids.CHOICES, "tree"),
     "threshold": (Ids.THRESHOLD, "tree"),
     "csv": (Ids.CSV, "tree"),
+    "unlike": (Ids.UNLIKE, "tree"),
 }
 OUTPUTS = {
     "text": {name: Output(*place) for name, place in WORDS.items()},
@@ -163,7 +165,8 @@ def ask(
             return replace(shown, face=panel_states.empty(REFUSED if refusal else nothing), error=refusal)
         shown.shown, shown.caption = question.shown, question.caption
         answer = question.ask(services)
-        shown.text = describe(question.run, answer.probabilities, selection, question.truth)
+        unlike = services.ood.unlike(answer.run, answer.prepared.image)
+        shown.text = describe(question.run, answer.probabilities, selection, question.truth, unlike=unlike)
     except uploads.Refusal as refusal:
         shown.error, shown.face = str(refusal), panel_states.empty(REFUSED)
         return shown
@@ -186,8 +189,9 @@ def ask(
         **feedback.ticket(services, answer, image, sent=question.sent, origin=question.origin),
     }
     chosen = question.options["mode"]
-    shown.steps = preparation.strip(answer.prepared, chosen, question.options["off"])
-    shown.summary = preparation.summary(answer.prepared, chosen)
+    worth = preparation_worth.measured(question.run)
+    shown.steps = preparation.strip(answer.prepared, chosen, question.options["off"], worth.steps)
+    shown.summary = preparation.summary(answer.prepared, chosen, worth.words)
     return shown
 
 
@@ -196,7 +200,8 @@ def text_of_state(services: Services, selection: Selection, state: Any) -> Answe
     run, image = seen(state)
     view = services.store.open(run)
     answer = services.predictor.predict(run, image, engine=request.engine_of(state.get("engine")))
-    return describe(view, answer.probabilities, selection, truth_of(state))
+    unlike = services.ood.unlike(run, answer.prepared.image)
+    return describe(view, answer.probabilities, selection, truth_of(state), unlike=unlike)
 
 
 def register(app: Dash, services: Services) -> None:
@@ -231,9 +236,10 @@ def register(app: Dash, services: Services) -> None:
 
     # a new file wipes the old answer at once, so that nobody reads the answer to another picture
     app.clientside_callback(
-        "(contents) => contents ? ['', ''] : [dash_clientside.no_update, dash_clientside.no_update]",
+        "(contents) => contents ? ['', '', null] : Array(3).fill(dash_clientside.no_update)",
         Output(Ids.LABEL, "children", allow_duplicate=True),
         Output(Ids.CONFIDENCE, "children", allow_duplicate=True),
+        Output(Ids.UNLIKE, "tree", allow_duplicate=True),
         Input(picture.Ids.UPLOAD, "contents"),
         prevent_initial_call=True,
     )

@@ -15,6 +15,7 @@ class Ids(StrEnum):
     FACE = "prediction-answer-face"
     BODY = "prediction-answer-body"
     ABOUT = "prediction-answer-about"
+    UNLIKE = "prediction-unlike"  # what stands in the place of the headline where the label is a guess
     LABEL = "prediction-label"
     CONFIDENCE = "prediction-confidence"
     TRUTH = "prediction-truth"

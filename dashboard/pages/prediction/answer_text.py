@@ -19,6 +19,10 @@ from ml.artifacts.reader import Broken, Missing
 
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 ABSTAINED = "No answer"
+UNLIKE = (
+    plain.element("P", "Unlike anything it was trained on", className="big"),
+    plain.element("P", "It has to name one of its classes all the same. A guess:", className="small quiet"),
+)
 
 
 @dataclass
@@ -34,10 +38,16 @@ class AnswerText:
     choices: Any = None
     threshold: str = ""
     csv: Any = None
+    unlike: Any = None
 
 
-def describe(run: RunData, probabilities: np.ndarray, selection: Selection, truth: int | None) -> AnswerText:
-    """An answer in words. probabilities: float [C], as trained; truth: a class id."""
+def describe(
+    run: RunData, probabilities: np.ndarray, selection: Selection, truth: int | None, *, unlike: bool | None = False
+) -> AnswerText:
+    """An answer in words. probabilities: float [C], as trained; truth: a class id.
+
+    unlike: whether the picture is called unlike the training data, so that the label is no headline.
+    """
     selection = readable(run, selection)
     verdict = prediction_sets.judged(run, probabilities, selection)
     number = f"{100 * verdict.confidence:.1f}"
@@ -51,6 +61,7 @@ def describe(run: RunData, probabilities: np.ndarray, selection: Selection, trut
         _ways(run, selection),
         f"{100 * verdict.threshold:.0f} %",
         csv_link(csv_data_url(*_table(run, probabilities)), name="answer.csv"),
+        [*UNLIKE] if unlike else None,
     )
 
 

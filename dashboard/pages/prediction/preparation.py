@@ -1,5 +1,6 @@
 """Switch a step off to see what it does to the answer; what changed nothing is faint."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +26,7 @@ class Ids(StrEnum):
 
 
 CONTROLS = {"mode": (Ids.MODE, "value"), "off": (Ids.OFF, "data"), "hand": (Ids.HAND_STATE, "data")}
+NOTHING: Mapping[str, str] = {}
 NAMES = [kind.name for kind in PREPARATION_STEPS]
 SWITCHES = [kind.name for kind in PREPARATION_STEPS if not kind.fixed]
 THUMBNAIL_SIDE = 240  # pixels of a step's picture, shown at half of that
@@ -108,8 +110,8 @@ def field(name: str, words: str, value: int, low: int, high: int) -> html.Div:
     return html.Div([html.Label(words, htmlFor=id), number], className="field")
 
 
-def strip(prepared: Prepared, mode: str, off: tuple[str, ...]) -> list[dict]:
-    """One item a step: its number, its picture, its switch, what it did."""
+def strip(prepared: Prepared, mode: str, off: tuple[str, ...], worth: Mapping[str, str] = NOTHING) -> list[dict]:
+    """One item a step: its number, its picture, its switch, what it did. worth: by name, what it was measured to be."""
     locked = prepared.unchanged or mode == "none"
     items, seen = [], (np.zeros(0), "")
     for place, (kind, step) in enumerate(zip(PREPARATION_STEPS, prepared.steps, strict=True), start=1):
@@ -123,7 +125,7 @@ def strip(prepared: Prepared, mode: str, off: tuple[str, ...]) -> list[dict]:
             className="crisp" if crisp else "",
         )
         # what is asked for by hand is done whatever the form, so that its switch always works
-        still = kind.fixed or (locked and kind.name != "hand")
+        still = kind.fixed or not step.taken or (locked and kind.name != "hand")
         box = plain.element(
             "Input",
             id=switch_id(kind.name),
@@ -143,7 +145,17 @@ def strip(prepared: Prepared, mode: str, off: tuple[str, ...]) -> list[dict]:
                 [
                     plain.element("Div", image, id=picture_id(kind.name), className="frame"),
                     plain.element(
-                        "Div", [label, plain.element("Small", step.why, id=note_id(kind.name))], className="says"
+                        "Div",
+                        [
+                            label,
+                            plain.element("Small", step.why, id=note_id(kind.name)),
+                            *(
+                                [plain.element("Small", worth[kind.name], className="faint")]
+                                if kind.name in worth
+                                else []
+                            ),
+                        ],
+                        className="says",
                     ),
                 ],
                 className="" if step.done else "idle",
@@ -152,17 +164,17 @@ def strip(prepared: Prepared, mode: str, off: tuple[str, ...]) -> list[dict]:
     return items
 
 
-def summary(prepared: Prepared, mode: str) -> str:
-    """What the card says of the whole."""
+def summary(prepared: Prepared, mode: str, worth: str = "") -> str:
+    """What the card says of the whole. worth: what the run's steps were measured to be, in words."""
     if prepared.unchanged:
         return (
             "This picture already has the form the network was trained on, so it passed as it is. "
             "Choose Always to prepare it anyway."
         )
     if mode == "none":
-        return "Only resized, because preparation is off."
+        return "Only made to fit as the training images were, because preparation is off."
     done = sum(step.done for step in prepared.steps)
-    return f"{done} of {len(prepared.steps)} steps changed the picture. {__doc__}"
+    return " ".join(filter(None, (f"{done} of {len(prepared.steps)} steps changed the picture. {__doc__}", worth)))
 
 
 def register(app: Dash, _: Services) -> None:

@@ -43,7 +43,8 @@ def test_test_pictures_get_the_recorded_answer(client, run):
         answer = post(client, png(pictures.images[row]), top="4")
         assert answer.status_code == 200
         body = answer.get_json()
-        assert set(body) == {"run", "label", "confidence", "top", "ms"}
+        assert set(body) == {"run", "label", "confidence", "top", "familiarity", "ms"}
+        assert body["familiarity"]["unlike"] == (body["familiarity"]["percentile"] > 96)
         assert body["run"] == "toy"
         assert body["label"] == run.classes[recorded.predicted[row]]
         assert body["confidence"] == pytest.approx(float(recorded.confidence[row]), abs=1e-4)
@@ -115,7 +116,7 @@ def framed(client, content: bytes, **fields):
     return client.post("/api/v1/frame", data=data, base_url="http://127.0.0.1")
 
 
-def test_a_frame_is_answered_and_leaves_nothing(app, client, home):
+def test_a_frame_is_answered_and_leaves_nothing(every_step, app, client, home):
     """A bright square in the upper right of a dark wall: where it was looked for is where it is."""
     wall = np.full((240, 320, 3), 40, np.uint8)
     wall[24:84, 220:280] = 220
@@ -140,7 +141,7 @@ def test_a_frame_is_answered_and_leaves_nothing(app, client, home):
     assert 'fashion_predictions_total{run="toy"}' in counted
 
 
-def test_frames_of_a_turned_camera_have_their_place_upright(client):
+def test_frames_of_a_turned_camera_have_their_place_upright(every_step, client):
     wall = np.full((320, 240, 3), 40, np.uint8)
     wall[40:100, 24:84] = 220
     exif, buffer = Image.Exif(), io.BytesIO()

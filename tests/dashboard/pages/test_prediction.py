@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.analysis import prediction_sets
+from dashboard.analysis import prediction_sets, preparation_worth
 from dashboard.components import evidence, explanations
 from dashboard.data.store import Store
 from dashboard.pages import prediction
@@ -35,6 +35,8 @@ from dashboard.services.jobs import Jobs
 from dashboard.services.networks import Networks
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
+from ml.artifacts.reader import Missing
+from ml.images.preparation import PHOTOGRAPH_STEPS
 from ml.images.preparation_variants import Agreement, Variant
 from tests.accessibility import SERIOUS, violations
 from tests.callbacks import fired_in_process
@@ -123,7 +125,7 @@ def item(shown: answer.Shown, name: str) -> dict:
 
 def test_a_photo_shows_every_step_and_each_can_be_switched_off(services):
     kept = picture.keep(url(png(photo())), "bar.png")
-    shown = answer.ask(services, Selection(), kept, "auto")
+    shown = answer.ask(services, Selection(), kept, "full")
     assert len(shown.steps) == len(preparation.NAMES) == 10
     for name in preparation.NAMES:
         step = item(shown, name)
@@ -138,15 +140,52 @@ def test_a_photo_shows_every_step_and_each_can_be_switched_off(services):
         "idle": True,
     }
     for name in preparation.SWITCHES:
-        off = answer.ask(services, Selection(), kept, "auto", [name])
+        off = answer.ask(services, Selection(), kept, "full", [name])
         assert item(off, name)["note"] == "left out"
         assert not item(off, name)["switch"]["checked"]
         assert item(off, name)["idle"]
-    off = answer.ask(services, Selection(), kept, "auto", ["polarity", "ironing", 7, {}])
+    off = answer.ask(services, Selection(), kept, "full", ["polarity", "ironing", 7, {}])
     assert item(off, "contrast")["src"] != item(shown, "contrast")["src"]
     never = answer.ask(services, Selection(), kept, "none")
-    assert {item(never, name)["note"] for name in preparation.SWITCHES} == {"left out", "nothing asked for"}
+    assert {item(never, name)["note"] for name in PHOTOGRAPH_STEPS} == {"left out"}
     assert all(item(never, name)["switch"]["disabled"] for name in preparation.SWITCHES if name != "hand")
+
+
+def test_auto_says_which_steps_it_takes_and_what_they_are_worth(services, run):
+    kept = picture.keep(url(png(photo())), "bar.png")
+    shown = answer.ask(services, Selection(), kept, "auto")
+    table = run.preparation().set_index(["given", "steps"])
+    assert run.manifest["preparation"] == [], "so few photographs cannot tell"
+    every = " ".join(PHOTOGRAPH_STEPS)
+    for steps in ("", every):
+        right, n = table.loc[("photographs", steps), "correct"], table.loc[("photographs", steps), "n"]
+        assert f"{right:,} of {n:,}" in shown.summary
+    assert "Auto takes no steps for photographs" in shown.summary
+    assert item(shown, "crop")["switch"]["disabled"]
+    assert not item(shown, "square")["idle"] or item(shown, "square")["switch"]["disabled"]
+
+
+def test_a_run_without_the_table_names_the_command(run, monkeypatch):
+    def missing():
+        raise Missing("Not there.", "python -m ml evaluate toy --only preparation")
+
+    monkeypatch.setattr(run, "preparation", missing)
+    told = preparation_worth.measured(run)
+    assert "python -m ml evaluate toy --only preparation" in told.words
+    assert told.steps == {}
+
+
+def test_the_headline_does_not_contradict_the_warning(services, run):
+    rng = np.random.default_rng(0)
+    shots = [rng.integers(0, 256, (28, 28, 1)).astype(np.uint8), *run.pictures("test").images[:40]]
+    found = {bool(services.ood.unlike("toy", shot)): shot for shot in shots}
+    assert set(found) == {True, False}
+    for unlike, shot in found.items():
+        shown = answer.ask(services, Selection(), picture.keep(url(png(shot)), "a.png"), "auto")
+        headline = json.dumps(shown.text.unlike, default=str)
+        assert ("Unlike anything it was trained on" in headline) == unlike
+        again = answer.text_of_state(services, Selection(), shown.state)
+        assert bool(again.unlike) == unlike, "told another way it says the same"
 
 
 def by_hand(kept: dict, turn: object = 0, box: object = None) -> dict:
@@ -270,7 +309,7 @@ def plain_text(tree) -> str:
     return tree if isinstance(tree, str) else "" if tree is None else plain_text(getattr(tree, "children", None))
 
 
-def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(services):
+def test_every_plausible_preparation_is_a_tile_that_can_be_chosen(every_step, services):
     kept = picture.keep(url(png(photo())), "bar.png")
     question = request.read(services, Selection(), kept, "auto", None, None)
     words, tiles, link = variants.drawn(services, question)
@@ -539,7 +578,7 @@ FILE = "#prediction-upload input[type=file]"
 
 
 @pytest.fixture
-def studio(page, live_server, idle):
+def studio(every_step, page, live_server, idle):
     page.goto(f"{live_server}/prediction")
     page.wait_for_selector("#prediction-upload")
     page.wait_for_function(idle)

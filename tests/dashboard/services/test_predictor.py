@@ -24,7 +24,7 @@ def test_an_answer_names_its_classes_in_order(asking, toy):
     assert sum(share for _, share in top) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_picture_is_prepared_once_for_several_questions(asking):
+def test_a_picture_is_prepared_once_for_several_questions(every_step, asking):
     picture = np.full((90, 140, 3), 230, np.uint8)
     picture[15:75, 50:80] = 40
     first = asking.predictor.predict("toy", picture).prepared
@@ -35,7 +35,7 @@ def test_a_picture_is_prepared_once_for_several_questions(asking):
     assert not np.array_equal(asking.predictor.predict("toy", picture).prepared.image, first.image)
 
 
-def test_every_way_is_asked_as_if_it_were_alone(asking):
+def test_every_way_is_asked_as_if_it_were_alone(every_step, asking):
     picture = np.full((90, 140, 3), 230, np.uint8)
     picture[15:75, 50:80] = 40
     agreement = asking.predictor.agreement("toy", picture, turn=4.0)

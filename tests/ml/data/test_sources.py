@@ -111,3 +111,20 @@ def test_what_ships_stands_in_for_a_missing_data_set(monkeypatch):
     }
     with pytest.raises(KeyError, match="unknown data set"):
         data.load("nothing-like-it")
+
+
+def test_sixteen_bits_are_scaled_and_any_suffix_is_read(tmp_path):
+    levels = np.linspace(0, 65535, 28 * 28).astype(np.uint16).reshape(28, 28)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for i in range(10):
+            Image.fromarray(levels).save(tmp_path / name / f"{i}.{'PNG' if i % 2 else 'scan'}", "PNG")
+        Image.fromarray(levels).save(tmp_path / name / "z.tif", "TIFF")
+        (tmp_path / name / ".DS_Store").write_bytes(b"left by a system")
+    imported = folder.read(tmp_path, "deep", height=28, width=28, channels=1)
+    made, refused = imported.dataset, imported.left_out.files
+    assert sum(len(split) for split in made.splits.values()) == 20
+    np.testing.assert_array_equal(made["train"].images[0, ..., 0], ((levels.astype(int) + 128) // 257).astype(np.uint8))
+    assert len(refused) == 2
+    assert [name for name, _ in refused] == ["one/z.tif", "two/z.tif"]
+    assert all(reason.startswith("This is a TIFF picture") for _, reason in refused)

@@ -1,9 +1,12 @@
 """Known pictures through every step, with answers worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from ml.images.fitting import fit
 from ml.images.form import Form
 from ml.images.preparation import MODES, PREPARATION_STEPS, prepare
 
@@ -177,10 +180,42 @@ def test_without_grey_the_red_channel_alone_remains():
     assert set(np.unique(prepare(picture, FORM, mode="full", off=off).image)) == {10}
 
 
-def test_none_only_resizes():
+def test_none_does_what_the_data_set_did_to_its_files():
     prepared = prepare(garment(255, 30), FORM, mode="none")
-    assert [step.name for step in prepared.steps if step.done] == ["resize"]
-    assert prepared.image[0, 0, 0] > 200, "the ground stays light"
+    assert [step.name for step in prepared.steps if step.done] == ["grey", "resize"]
+    assert prepared.image[0].max() == 0, "300 × 200 is laid on black"
+    assert prepared.image[8, 0, 0] > 200, "the ground stays light"
+    turned = prepare(garment(255, 30), FORM, mode="none", orientation=6)
+    assert turned.image[:, 0].max() == 0, "upright it is 200 × 300"
+
+
+def test_auto_takes_the_steps_that_were_measured_to_help_and_no_other():
+    learned = replace(FORM, steps=frozenset())
+    picture = garment(255, 30)
+    auto, none = prepare(picture, learned), prepare(picture, learned, mode="none")
+    np.testing.assert_array_equal(auto.image, none.image)
+    assert "not measured to help" in steps(auto)["crop"].why
+    assert [step.name for step in auto.steps if step.taken] == ["upright", "hand", "grey", "resize"]
+    some = prepare(picture, replace(FORM, steps=frozenset({"crop"})))
+    assert [step.name for step in some.steps if step.done] == ["crop", "grey", "resize"]
+    np.testing.assert_array_equal(prepare(picture, learned, mode="full").image, prepare(picture, FORM).image)
+
+
+@pytest.mark.parametrize(
+    ("how", "size"), [("pad", (28, 28)), ("pad", (20, 40)), ("crop", (28, 28)), ("stretch", (9, 50))]
+)
+def test_a_picture_is_fitted_as_pillow_does(how, size):
+    height, width = size
+    picture = np.random.default_rng(1).integers(0, 256, (61, 140, 3)).astype(np.uint8)
+    image = Image.fromarray(picture)
+    expected = {
+        "pad": lambda: ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS),
+        "crop": lambda: ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS),
+        "stretch": lambda: image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0),
+    }[how]()
+    made, place = fit(picture, height, width, how)
+    np.testing.assert_array_equal(made, np.asarray(expected))
+    assert place @ [width / 2, height / 2, 1] == pytest.approx([70, 30.5], abs=2), "middle on middle"
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 500, 3), (500, 1, 1), (2, 3, 3), (28, 28, 3), (768, 768, 1)])
@@ -361,7 +396,7 @@ def test_the_place_leads_back_to_the_picture(degrees):
 
 def test_what_is_turned_and_cut_by_hand_has_its_place():
     picture = np.random.default_rng(2).integers(0, 256, (40, 60, 1)).astype(np.uint8)
-    place = prepare(picture, Form(28, 28, 1), mode="none", turn=90, box=(0.5, 0.25, 1.0, 0.5)).place
+    place = prepare(picture, Form(28, 28, 1, fitting="stretch"), mode="none", turn=90, box=(0.5, 0.25, 1.0, 0.5)).place
     # turned left, it is 40 wide and 60 high; the cut begins at (20, 15), which was at (60 - 15, 20)
     assert place @ [0, 0, 1] == pytest.approx([45, 20])
     assert place @ [28, 28, 1] == pytest.approx([30, 40])

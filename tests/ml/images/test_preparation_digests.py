@@ -38,12 +38,12 @@ def bar(ground: int, level: int, lean: float = 0.0) -> np.ndarray:
 
 
 PICTURES = {
-    "dark": (bar(230, 40), "ed7b9e404a1b6724"),
-    "light": (bar(10, 220), "9cbc6e86cd14d704"),
-    "leaning": (bar(230, 40, lean=0.35), "c3343f08fec4a530"),
+    "dark": (bar(230, 40), "8bfe378d8ee3060f"),
+    "light": (bar(10, 220), "07ccb73d5b7220a0"),
+    "leaning": (bar(230, 40, lean=0.35), "959f5daa05eb82d0"),
     "small": (
         np.pad(np.random.default_rng(0).integers(64, 256, (12, 16, 1)).astype(np.uint8), ((8, 8), (6, 6), (0, 0))),
-        "b17f1b79f0e195c3",
+        "6621a219b8f6e72d",
     ),
 }
 

@@ -1,0 +1,49 @@
+"""How a picture of any size becomes one of a network's size: what a data set was made by, and what its runs carry.
+
+`pad` keeps the proportions and lays the picture on black, `crop` keeps them and cuts what stands over, `stretch` gives
+them up. Import and every question go through `fit`, so that a run is asked about what it learned from.
+"""
+
+import numpy as np
+from PIL import Image
+
+FITTINGS = ("pad", "crop", "stretch")
+# a data set whose files have its size already, so that any other size is none of its own
+NATIVE = "native"
+WORDS = {
+    "pad": "its proportions kept, on black",
+    "crop": "its proportions kept, what stands over cut",
+    "stretch": "as the model sees it",
+}
+
+
+def known(fitting: object) -> str:
+    """One of FITTINGS: `pad`, by which data sets were made before they said so, for anything else."""
+    return fitting if isinstance(fitting, str) and fitting in FITTINGS else "pad"
+
+
+def fit(image: np.ndarray, height: int, width: int, how: str) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 [h, w, c] → uint8 [height, width, c], and float [2, 3]: from its points (x, y, 1) to those of `image`."""
+    high, wide, channels = image.shape
+    box = (0.0, 0.0, float(wide), float(high))
+    inner = (width, height)
+    if how == "crop":
+        scale = min(wide / width, high / height)
+        left, top = (wide - scale * width) / 2, (high - scale * height) / 2
+        box = (left, top, left + scale * width, top + scale * height)
+    elif how == "pad" and wide * height > high * width:
+        inner = (width, max(1, round(high / wide * width)))
+    elif how == "pad" and wide * height < high * width:
+        inner = (max(1, round(wide / high * height)), height)
+    source = Image.fromarray(np.ascontiguousarray(image[:, :, 0] if channels == 1 else image))
+    # a photograph that fills its frame may be averaged first: far quicker, and no data set was made that way before
+    gap = 3.0 if how == "stretch" else None
+    small = np.asarray(source.resize(inner, Image.Resampling.LANCZOS, box, gap)).reshape(inner[1], inner[0], channels)
+    left, top = round((width - inner[0]) * 0.5), round((height - inner[1]) * 0.5)
+    across, down = (box[2] - box[0]) / inner[0], (box[3] - box[1]) / inner[1]
+    place = np.array([[across, 0.0, box[0] - left * across], [0.0, down, box[1] - top * down]])
+    if inner == (width, height):
+        return small, place
+    whole = np.zeros((height, width, channels), np.uint8)
+    whole[top : top + inner[1], left : left + inner[0]] = small
+    return whole, place
