@@ -322,43 +322,52 @@ def test_pages_never_name_each_other():
         assert "dashboard.shell" not in own(path), path
 
 
-def loaded_after(code: str) -> set[str]:
-    """The top-level packages in memory of a new interpreter after it ran `code`."""
-    report = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
-    )
-    return set(done.stdout.split())
-
-
 HEAVY = {
     "torch", "torchvision", "sklearn", "scipy", "captum", "matplotlib", "openTSNE", "cleanlab", "onnxruntime", "cv2",
     "timm",
 }  # fmt: skip
 
 
-def test_importing_the_app_leaves_torch_unloaded():
-    loaded = loaded_after("import app")
-    assert "dash" in loaded
-    assert not loaded & {*HEAVY, "celery", "redis", "psycopg"}
+STAGES = {
+    "the command line": "from ml.__main__ import parser; parser().format_help()",
+    "the app": "import app",
+    "light rooms": "import {light}",
+    "artifacts and jobs": (
+        "import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.inference.engines, "
+        "ml.jobs.queue, ml.jobs.cluster, ml.jobs.start, ml.publishing.model_card"
+    ),
+}
+DECLARES = "ml.system.torchvision_ops"  # the one module of light rooms that loads torch
 
 
-def test_reading_artifacts_and_jobs_never_loads_torch():
-    files = "ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.inference.engines"
-    jobs = "ml.jobs.queue, ml.jobs.cluster, ml.jobs.start"
-    assert not loaded_after(f"import {files}, {jobs}, ml.publishing.model_card") & HEAVY
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """Stage → the top-level packages in memory after it and those before it, in one new interpreter."""
+    light = ", ".join(name for name in modules() if within(name, TORCHLESS) and name != DECLARES)
+    report = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = "\n".join(f"{stage.format(light=light)}\n{report}" for stage in STAGES.values())
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    return dict(zip(STAGES, (set(line.split()) for line in done.stdout.splitlines()), strict=True))
 
 
-def test_what_rooms_may_name_directly_never_loads_torch():
-    loads = "ml.system.torchvision_ops"  # the one module of these rooms that does
-    named = [name for name in modules() if within(name, TORCHLESS) and name != loads]
-    assert not loaded_after(f"import {', '.join(named)}") & HEAVY
-    assert not [path for path in sources("dashboard") if any(within(name, (loads,)) for name in imports(path))]
+def test_the_command_line_loads_nothing_heavy_before_a_verb_needs_it(loaded):
+    assert not loaded["the command line"] & {*HEAVY, "dash", "tqdm"}
 
 
-def test_the_command_line_loads_nothing_heavy_before_a_verb_needs_it():
-    loaded = loaded_after("from ml.__main__ import parser; parser().format_help()")
-    assert not loaded & {*HEAVY, "dash", "tqdm"}
+def test_importing_the_app_leaves_torch_unloaded(loaded):
+    assert "dash" in loaded["the app"]
+    assert not loaded["the app"] & {*HEAVY, "celery", "redis", "psycopg"}
+
+
+def test_what_rooms_may_name_directly_never_loads_torch(loaded):
+    assert not loaded["light rooms"] & HEAVY
+    assert not [path for path in sources("dashboard") if any(within(name, (DECLARES,)) for name in imports(path))]
+
+
+def test_reading_artifacts_and_jobs_never_loads_torch(loaded):
+    assert not loaded["artifacts and jobs"] & HEAVY
 
 
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
