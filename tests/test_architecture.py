@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,16 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+@cache
 def imports(path: Path) -> set[str]:
     """Every module that the file names in an import, wherever in the file; `from a import b` names a.b."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -246,7 +253,7 @@ def test_the_document_says_what_the_law_says():
 @pytest.mark.parametrize("question", PLACES)
 def test_a_place_that_the_document_names_is_there(question):
     file, name = PLACES[question]
-    assert name in {word for node in ast.walk(ast.parse((ROOT / file).read_text())) for word in defined(node)}
+    assert name in {word for node in ast.walk(tree(ROOT / file)) for word in defined(node)}
 
 
 def defined(node: ast.AST) -> list[str]:
@@ -377,13 +384,12 @@ def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
         if not any(within(name, ("torchvision", "timm")) for name in imports(path)):
             continue
         found.add(module_of(path))
-        tree = ast.parse(path.read_text())
-        outside = [part for part in tree.body if isinstance(part, ast.Import | ast.ImportFrom)]
+        outside = [part for part in tree(path).body if isinstance(part, ast.Import | ast.ImportFrom)]
         assert not any(
             ast.unparse(part).startswith(("import torchvision", "from torchvision", "import timm", "from timm"))
             for part in outside
         )
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        for function in (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef)):
             lines = [ast.unparse(line) for line in function.body]
             wanted = [i for i, line in enumerate(lines) if re.match(r"(import|from) (torchvision|timm)\b", line)]
             declared = any(line.endswith("declare()") for line in lines[: wanted[0]]) if wanted else True
@@ -403,7 +409,7 @@ def test_nothing_is_longer_than_a_person_reads_at_once():
         if where != Path("ml/artifacts/schema.py"):  # one contract, read from top to bottom
             assert text.count("\n") <= LINES, where
         most = FIGURE if where.is_relative_to("dashboard/figures") else FUNCTION
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree(path)):
             lines = (node.end_lineno or 0) - node.lineno + 1 if isinstance(node, ast.stmt) else 0
             assert not isinstance(node, ast.ClassDef) or lines <= CLASS, f"{where}: {node.name} has {lines} lines"
             assert not isinstance(node, ast.FunctionDef) or lines <= most, f"{where}: {node.name} has {lines} lines"
@@ -418,14 +424,14 @@ def test_few_modules_stand_in_no_room(folder):
 def test_no_module_only_hands_on_what_others_define():
     plain = (ast.Import, ast.ImportFrom, ast.Expr)
     for path in sources("dashboard", "ml"):
-        body = ast.parse(path.read_text()).body
+        body = tree(path).body
         listed = [line for line in body if not isinstance(line, plain) and "__all__" not in defined(line)]
         ours = [line for line in body if isinstance(line, ast.ImportFrom) and str(line.module).split(".")[0] in OURS]
         assert listed or not ours, f"{path} defines nothing"
 
 
 def calls(path: Path) -> list[ast.Call]:
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
 
 
 def test_nothing_is_unpickled():
