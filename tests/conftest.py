@@ -25,7 +25,9 @@ os.environ["FASHION_HOME"] = str(SCRATCH / "home")
 SETTINGS = ("DB", "HOSTS", "PASSWORD", "READ_ONLY", "FRAMES", "WORKERS", "LEASE", "PREFIX", "PROXIES")
 for name in (*(f"FASHION_{one}" for one in SETTINGS), "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "HOST", "PORT"):
     os.environ.pop(name, None)
-# Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
+# Small networks gain nothing from a second thread, and beside other work threads that wait for each other take several
+# times the processor's time; where a test asks for more of them, they sleep instead of spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 TOY = "synthetic-4-28x28x1"

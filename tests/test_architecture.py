@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,16 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+@cache
 def imports(path: Path) -> set[str]:
     """Every module that the file names in an import, wherever in the file; `from a import b` names a.b."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -246,7 +253,7 @@ def test_the_document_says_what_the_law_says():
 @pytest.mark.parametrize("question", PLACES)
 def test_a_place_that_the_document_names_is_there(question):
     file, name = PLACES[question]
-    assert name in {word for node in ast.walk(ast.parse((ROOT / file).read_text())) for word in defined(node)}
+    assert name in {word for node in ast.walk(tree(ROOT / file)) for word in defined(node)}
 
 
 def defined(node: ast.AST) -> list[str]:
@@ -322,43 +329,52 @@ def test_pages_never_name_each_other():
         assert "dashboard.shell" not in own(path), path
 
 
-def loaded_after(code: str) -> set[str]:
-    """The top-level packages in memory of a new interpreter after it ran `code`."""
-    report = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
-    )
-    return set(done.stdout.split())
-
-
 HEAVY = {
     "torch", "torchvision", "sklearn", "scipy", "captum", "matplotlib", "openTSNE", "cleanlab", "onnxruntime", "cv2",
     "timm",
 }  # fmt: skip
 
 
-def test_importing_the_app_leaves_torch_unloaded():
-    loaded = loaded_after("import app")
-    assert "dash" in loaded
-    assert not loaded & {*HEAVY, "celery", "redis", "psycopg"}
+STAGES = {
+    "the command line": "from ml.__main__ import parser; parser().format_help()",
+    "the app": "import app",
+    "light rooms": "import {light}",
+    "artifacts and jobs": (
+        "import ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.inference.engines, "
+        "ml.jobs.queue, ml.jobs.cluster, ml.jobs.start, ml.publishing.model_card"
+    ),
+}
+DECLARES = "ml.system.torchvision_ops"  # the one module of light rooms that loads torch
 
 
-def test_reading_artifacts_and_jobs_never_loads_torch():
-    files = "ml.artifacts.reader, ml.artifacts.writer, ml.artifacts.schema, ml.inference.engines"
-    jobs = "ml.jobs.queue, ml.jobs.cluster, ml.jobs.start"
-    assert not loaded_after(f"import {files}, {jobs}, ml.publishing.model_card") & HEAVY
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """Stage → the top-level packages in memory after it and those before it, in one new interpreter."""
+    light = ", ".join(name for name in modules() if within(name, TORCHLESS) and name != DECLARES)
+    report = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = "\n".join(f"{stage.format(light=light)}\n{report}" for stage in STAGES.values())
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    return dict(zip(STAGES, (set(line.split()) for line in done.stdout.splitlines()), strict=True))
 
 
-def test_what_rooms_may_name_directly_never_loads_torch():
-    loads = "ml.system.torchvision_ops"  # the one module of these rooms that does
-    named = [name for name in modules() if within(name, TORCHLESS) and name != loads]
-    assert not loaded_after(f"import {', '.join(named)}") & HEAVY
-    assert not [path for path in sources("dashboard") if any(within(name, (loads,)) for name in imports(path))]
+def test_the_command_line_loads_nothing_heavy_before_a_verb_needs_it(loaded):
+    assert not loaded["the command line"] & {*HEAVY, "dash", "tqdm"}
 
 
-def test_the_command_line_loads_nothing_heavy_before_a_verb_needs_it():
-    loaded = loaded_after("from ml.__main__ import parser; parser().format_help()")
-    assert not loaded & {*HEAVY, "dash", "tqdm"}
+def test_importing_the_app_leaves_torch_unloaded(loaded):
+    assert "dash" in loaded["the app"]
+    assert not loaded["the app"] & {*HEAVY, "celery", "redis", "psycopg"}
+
+
+def test_what_rooms_may_name_directly_never_loads_torch(loaded):
+    assert not loaded["light rooms"] & HEAVY
+    assert not [path for path in sources("dashboard") if any(within(name, (DECLARES,)) for name in imports(path))]
+
+
+def test_reading_artifacts_and_jobs_never_loads_torch(loaded):
+    assert not loaded["artifacts and jobs"] & HEAVY
 
 
 def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
@@ -368,13 +384,12 @@ def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
         if not any(within(name, ("torchvision", "timm")) for name in imports(path)):
             continue
         found.add(module_of(path))
-        tree = ast.parse(path.read_text())
-        outside = [part for part in tree.body if isinstance(part, ast.Import | ast.ImportFrom)]
+        outside = [part for part in tree(path).body if isinstance(part, ast.Import | ast.ImportFrom)]
         assert not any(
             ast.unparse(part).startswith(("import torchvision", "from torchvision", "import timm", "from timm"))
             for part in outside
         )
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        for function in (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef)):
             lines = [ast.unparse(line) for line in function.body]
             wanted = [i for i, line in enumerate(lines) if re.match(r"(import|from) (torchvision|timm)\b", line)]
             declared = any(line.endswith("declare()") for line in lines[: wanted[0]]) if wanted else True
@@ -394,7 +409,7 @@ def test_nothing_is_longer_than_a_person_reads_at_once():
         if where != Path("ml/artifacts/schema.py"):  # one contract, read from top to bottom
             assert text.count("\n") <= LINES, where
         most = FIGURE if where.is_relative_to("dashboard/figures") else FUNCTION
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree(path)):
             lines = (node.end_lineno or 0) - node.lineno + 1 if isinstance(node, ast.stmt) else 0
             assert not isinstance(node, ast.ClassDef) or lines <= CLASS, f"{where}: {node.name} has {lines} lines"
             assert not isinstance(node, ast.FunctionDef) or lines <= most, f"{where}: {node.name} has {lines} lines"
@@ -409,14 +424,14 @@ def test_few_modules_stand_in_no_room(folder):
 def test_no_module_only_hands_on_what_others_define():
     plain = (ast.Import, ast.ImportFrom, ast.Expr)
     for path in sources("dashboard", "ml"):
-        body = ast.parse(path.read_text()).body
+        body = tree(path).body
         listed = [line for line in body if not isinstance(line, plain) and "__all__" not in defined(line)]
         ours = [line for line in body if isinstance(line, ast.ImportFrom) and str(line.module).split(".")[0] in OURS]
         assert listed or not ours, f"{path} defines nothing"
 
 
 def calls(path: Path) -> list[ast.Call]:
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
 
 
 def test_nothing_is_unpickled():

@@ -37,7 +37,7 @@ def home(tmp_path_factory):
         patch.setattr(published, "cache_dir", lambda: home / "cache")
         patch.setattr(contract, "LATENCY_TIMES", 3)
         patch.setattr(
-            pipeline, "load", lambda *_, **__: synthetic.load("synthetic-4-16x16x1", train=64, validation=24, test=24)
+            pipeline, "load", lambda *_, **__: synthetic.load("synthetic-4-16x16x1", train=32, validation=12, test=12)
         )
         for name, options in MODELS.items():
             quick = {"epochs": 1, "batch_size": 32, "augment": (), "threads": 1, **options}

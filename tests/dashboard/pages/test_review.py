@@ -5,6 +5,8 @@ import io
 import json
 import re
 import secrets
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,10 +25,17 @@ from tests.callbacks import fired_in_process
 from tests.suspects import TEST, TOY, TRAIN, suspect
 
 
+@pytest.fixture(scope="module")
+def kept(toy_home, tmp_path_factory):
+    """The toy run with its suspected labels, from which each test has a copy."""
+    kept = Path(shutil.copytree(toy_home, tmp_path_factory.mktemp("suspected") / "home"))
+    suspect(kept)
+    return kept
+
+
 @pytest.fixture
-def suspected(home):
-    suspect(home)
-    return home
+def suspected(kept, tmp_path):
+    return Path(shutil.copytree(kept, tmp_path / "suspected"))
 
 
 @pytest.fixture

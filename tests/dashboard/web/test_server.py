@@ -52,30 +52,49 @@ def process():
         child.communicate()
 
 
-def refused(*arguments, **environment) -> str:
+def ended(*arguments, **environment) -> str:
     """What the sample app says when it does not start."""
-    ended = subprocess.run(
+    done = subprocess.run(
         [*SAMPLE, *arguments], env={**os.environ, **environment}, capture_output=True, text=True, timeout=30
     )
-    assert ended.returncode == 1
-    assert ended.stdout == ""
-    assert ended.stderr.count("\n") == 1
-    return ended.stderr
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+@pytest.fixture
+def refused(monkeypatch, capfd):
+    """refused(*arguments, **environment) → the one line with which the server's options end the process that asks."""
+
+    def ask(*arguments, **environment) -> str:
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as end:
+                server.options(arguments)
+        assert end.value.code == 1
+        said = capfd.readouterr()
+        assert said.out == ""
+        assert said.err.count("\n") == 1
+        return said.err
+
+    return ask
 
 
 def test_a_busy_port_is_named_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert str(port) in refused("--port", str(port))
-        assert str(port) in refused(PORT=str(port))
+        assert str(port) in ended("--port", str(port))
+        assert str(port) in ended(PORT=str(port))
 
 
 @pytest.mark.parametrize("port", ["x", "70000", "-1"])
-def test_a_port_that_is_none_is_refused(port):
+def test_a_port_that_is_none_is_refused(refused, port):
     assert "is not a port" in refused(f"--port={port}")
 
 
-def test_a_host_that_others_reach_needs_a_password_or_read_only(process):
+def test_a_host_that_others_reach_needs_a_password_or_read_only(process, refused):
     for host in ("0.0.0.0", "::", "192.0.2.1", "a-name.example"):
         assert "FASHION_PASSWORD" in refused("--host", host)
     assert "FASHION_PASSWORD" in refused(HOST="0.0.0.0")

@@ -15,7 +15,10 @@ COUNTS = {
     "mobilenet_v3_small": 1_527_818, "small_vgg": 585_066, "small_vit": 540_170, "efficientnet_lite0": 3_383_818,
 }  # fmt: skip
 # pictures' side and number for the falling loss, where 28 and 192 would take seconds
-SMALL = {"resnet18": (12, 48), "efficientnet_lite0": (16, 32), "small_vit": (16, 128), "mobilenet_v3_small": (16, 128)}
+SMALL = {
+    "resnet18": (12, 32), "efficientnet_lite0": (16, 16), "small_vit": (16, 64), "mobilenet_v3_small": (16, 64),
+    "small_resnet": (16, 96), "small_vgg": (16, 96), "fashion_cnn": (22, 128), "batchnorm_cnn": (22, 128),
+}  # fmt: skip
 BUILDS = [*((name, {}) for name in MODELS), *((name, {"pretrained": True}) for name in PRETRAINED)]
 
 
@@ -50,7 +53,7 @@ def test_shapes_follow_the_data(name, options, form):
 @pytest.mark.parametrize("name", MODELS)
 def test_loss_falls_on_synthetic(name):
     side, train = SMALL.get(name, (28, 192))
-    data = synthetic.load(f"synthetic-4-{side}x{side}x1", train=train, validation=16, test=16)
+    data = synthetic.load(f"synthetic-4-{side}x{side}x1", train=train, validation=4, test=4)
     torch.manual_seed(0)
     config = TrainConfig(model=name, epochs=3, batch_size=16 if train < 100 else 32, augment=(), threads=1)
     epochs = list(fit(build(name, channels=1, height=side, width=side, classes=4), data, config))

@@ -11,6 +11,7 @@ from dashboard.data.store import Store
 from ml import models, pipeline
 from ml.__main__ import main
 from ml.artifacts.reader import Broken
+from ml.data import synthetic
 from ml.inference.classifier import Classifier, folded
 from ml.models import NotInstalled, build
 from ml.system.paths import ARTIFACTS
@@ -24,19 +25,22 @@ SHAPE = {"channels": 3, "height": 32, "width": 32, "classes": 4}
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("timm")
-    config = TrainConfig(model=SMALL, dataset=TOY, epochs=2, batch_size=64, learning_rate=0.001, threads=1)
-    pipeline.train(config, run_id="borrowed", home=folder, slow=True)
+    config = TrainConfig(model=SMALL, dataset=TOY, epochs=2, batch_size=32, learning_rate=0.001, threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        few = synthetic.load(TOY, train=96, validation=40, test=60)
+        patch.setattr(pipeline, "load", lambda *_, **__: few)
+        pipeline.train(config, run_id="borrowed", home=folder, slow=True)
     return folder
 
 
 def test_it_is_trained_evaluated_and_opened_again(home, monkeypatch, capsys):
     manifest = json.loads((home / "runs" / "borrowed" / "manifest.json").read_text())
     assert manifest["model"] == SMALL
-    assert manifest["results"]["test"]["n"] == 400
+    assert manifest["results"]["test"]["n"] == 60
     assert {"confusion", "features", "neighbours"} <= set(manifest["nouns"])
     monkeypatch.setenv("FASHION_HOME", str(home))
     assert main(["evaluate", "borrowed", "--split", "test"]) == 0
-    assert capsys.readouterr().out.strip() == f"{manifest['results']['test']['correct']} / 400"
+    assert capsys.readouterr().out.strip() == f"{manifest['results']['test']['correct']} / 60"
 
 
 def test_its_zip_is_taken_in(home, tmp_path, monkeypatch):

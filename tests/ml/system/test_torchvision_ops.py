@@ -1,45 +1,64 @@
-"""torchvision imports beside whatever torch is installed, in a fresh interpreter each time."""
+"""torchvision imports beside whatever torch is installed, in a fresh interpreter."""
 
+import json
 import subprocess
 import sys
 
+import pytest
+
 from ml.system.paths import ROOT
 
-REPORT = """
-names = ("torchvision::nms", "torchvision::qnms")
-print([str(s) for s in torch._C._jit_get_all_schemas() if s.name in names])
+# From an interpreter that knows nothing of torchvision on: nothing declared, then declared, then imported.
+STEPS = """
+import json
+import torch
+from ml.system import torchvision_ops
+
+def schemas():
+    names = ("torchvision::nms", "torchvision::qnms")
+    return [str(one) for one in torch._C._jit_get_all_schemas() if one.name in names]
+
+told = {"before": schemas(), "loaded": []}
+real = torch.ops.load_library
+torch.ops.load_library = lambda path: told["loaded"].append(path.replace("\\\\", "/").rsplit("/", 1)[-1][:2])
+torchvision_ops.declare()
+told["left alone"] = schemas()
+told["there"] = hasattr(torch.ops.torchvision, "nms")
+torch.ops.load_library = real
+
+torchvision_ops.declare()
+told["declared"] = schemas()
+import torchvision
+torchvision_ops.declare()
+from torchvision.models import resnet18
+told["imported"] = torchvision.models.resnet18 is resnet18
+print(json.dumps(told))
 """
 
 
-def fresh(code: str) -> str:
+@pytest.fixture(scope="module")
+def told():
+    """What each step left behind, in one fresh interpreter for which a warning is an error."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-W", "error", "-c", STEPS], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return json.loads(done.stdout)
 
 
-def test_torchvision_imports_after_declaring_and_declaring_again_does_no_harm():
-    out = fresh(
-        "from ml.system.torchvision_ops import declare\n"
-        "declare()\nimport torchvision\ndeclare()\nfrom torchvision.models import resnet18\nprint('imported')"
-    )
-    assert out.strip() == "imported"
+def test_torchvision_imports_after_declaring_and_declaring_again_does_no_harm(told):
+    assert told["imported"] is True
 
 
-def test_both_operators_have_the_signature_torchvision_expects():
-    out = fresh(f"import torch\nfrom ml.system.torchvision_ops import declare\ndeclare()\n{REPORT}")
+def test_both_operators_have_the_signature_torchvision_expects(told):
+    assert told["before"] == []
     for name in ("nms", "qnms"):
-        assert f"torchvision::{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor" in out
+        wanted = f"torchvision::{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        assert any(wanted in one for one in told["declared"])
 
 
-def test_operators_that_load_are_left_alone():
+def test_operators_that_load_are_left_alone(told):
     """As with a torchvision built for this torch: its library defines nms, and nobody defines it again."""
-    out = fresh(
-        "import torch\nfrom ml.system import torchvision_ops\n"
-        "def load(path):\n    print('loaded', path.rsplit('/', 1)[-1].rsplit('\\\\', 1)[-1][:2])\n"
-        "torch.ops.load_library = load\n"
-        "torchvision_ops.declare()\n"
-        "print(hasattr(torch.ops.torchvision, 'nms'))"
-    )
-    assert out.split() == ["loaded", "_C", "False"]
+    assert told["loaded"] == ["_C"]
+    assert told["left alone"] == []
+    assert told["there"] is False

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
+from ml.artifacts.writer import write_pictures
 from ml.data import synthetic
 from ml.models import build
 from ml.training import loop, parallel
@@ -18,7 +19,7 @@ from ml.training.config import TrainConfig
 from ml.training.parallel import DistributedContext
 
 ROOT = Path(__file__).resolve().parents[3]
-PLAIN = ("train", "--dataset", "synthetic-4-28x28x1", "--epochs", "3", "--batch-size", "50", "--seed", "5")
+PLAIN = ("train", "--dataset", "few", "--epochs", "3", "--batch-size", "50", "--seed", "5")
 
 
 @pytest.mark.parametrize("n", [1, 3, 7, 8, 50, 101])
@@ -47,6 +48,8 @@ def test_without_torchrun_there_is_a_team_of_one(monkeypatch):
 @pytest.mark.timeout(400)
 def test_two_processes_end_where_one_does(tmp_path):
     """Neither dropout nor batch statistics: nothing but rounding may differ."""
+    few = replace(synthetic.load("synthetic-4-28x28x1", train=301, validation=40, test=40), name="few")
+    write_pictures(tmp_path, few, complete=True)
     words = ["--model", "mlp", "--dropout", "0", "--no-batch-norm", "--augment", "flip", "--threads", "1"]
     program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
@@ -70,7 +73,7 @@ def test_two_processes_end_where_one_does(tmp_path):
     model = build("mlp", **manifest["model_config"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    alone = pd.DataFrame([asdict(epoch) for epoch in loop.fit(model, synthetic.load(config.dataset), config)])
+    alone = pd.DataFrame([asdict(epoch) for epoch in loop.fit(model, few, config)])
     torch.set_num_threads(threads)
     for column in ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"):
         assert together[column].to_numpy() == pytest.approx(alone[column].to_numpy(), rel=2e-3, abs=2e-3), column
