@@ -98,7 +98,7 @@ def train(
     description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
     context = EvaluationContext(Classifier(module, description), _splits(data.given), config.seed)
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
-    nouns = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
+    nouns, empty = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
     training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
     manifest = {
         "run_id": run_id,
@@ -120,6 +120,7 @@ def train(
         "command": command,
         "created": writer.now(),
         "nouns": nouns,
+        **({"empty": empty} if empty else {}),
     }
     if home != ARTIFACTS and not any((root / "datasets" / data.given.name).is_dir() for root in (ARTIFACTS, home)):
         writer.write_pictures(home, data.given)
@@ -195,16 +196,22 @@ def _learn(
 
 def _evaluate(
     context: EvaluationContext, history: list[Epoch], recorded: dict[str, np.ndarray], partial: Path
-) -> dict[str, Any]:
-    """Write the nouns that a run has from the start; their entries of the manifest. recorded: the noun epochs."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the nouns that a run has from the start; their entries of the manifest, and those that came to nothing.
+
+    recorded: the noun epochs.
+    """
+    empty = []
     nouns = {"history": writer.write_noun(partial, "history", pd.DataFrame([asdict(epoch) for epoch in history]))}
     for noun in ("predictions", *AT_TRAINING):
         data, began = _make(noun, context)
         if len(data):
             nouns[noun] = writer.write_noun(partial, noun, data, started=began)
+        else:
+            empty.append(noun)
     if recorded:
         nouns["epochs"] = writer.write_noun(partial, "epochs", recorded, started=time.perf_counter())
-    return nouns
+    return nouns, empty
 
 
 def _publish(
@@ -233,7 +240,7 @@ def evaluate(
     nouns: Iterable[str] | None = None,
     on_step: Callable[[str], None] = lambda words: None,
 ) -> list[str]:
-    """Make a published run's optional nouns from the pictures that are here; the nouns made.
+    """Make a published run's optional nouns from the pictures that are here; the nouns made, without the empty ones.
 
     nouns: None for all but those that train networks of their own (ASKED). Size and latency come with them where the
     run is from before they were measured.
@@ -256,7 +263,9 @@ def evaluate(
     for noun in chosen:
         on_step(f"computing {noun}")
         manifest = _add(folder, manifest, context, noun)
-    return chosen
+        if noun in manifest.get("empty", ()):
+            on_step(f"looked for {noun}, found none")
+    return [noun for noun in chosen if noun not in manifest.get("empty", ())]
 
 
 def measure(root: Path, dataset: Dataset) -> Path:
@@ -365,11 +374,13 @@ def _make(noun: str, context: EvaluationContext) -> tuple[Any, float]:
 
 
 def _add(folder: Path, manifest: dict[str, Any], context: EvaluationContext, noun: str) -> dict[str, Any]:
-    """Make a noun and add it unless it is empty; the manifest as it is then."""
+    """Make a noun and add it, or write down that it is empty; the manifest as it is then."""
     data, began = _make(noun, context)
     manifest = {**manifest, **context.notes}
     also, context.also = {name: (more, began) for name, more in context.also.items()}, {}
-    return writer.add_nouns(folder, manifest, {noun: (data, began), **also}) if len(data) else manifest
+    if not len(data):
+        return writer.add_empty(folder, manifest, noun)
+    return writer.add_nouns(folder, manifest, {noun: (data, began), **also})
 
 
 def default_library() -> Library:

@@ -86,8 +86,7 @@ def register(app: Dash, services: Services) -> None:
             ways.append(button("Clear", kind="ghost", small=True, search=selection.clear().query()))
         first = words(n, total)
         sentence = [first] if isinstance(first, str) else [*first]
-        cell = len(selection.true) == len(selection.pred) == 1  # right or wrong together
-        if path not in PAIRED and n and len(selection.outcomes) != 1 and not cell:
+        if path not in PAIRED and n and not selection.settled():
             sentence.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
         return str(n), sentence, [*chips(run, selection, say), add_filter(run, selection, say)], ways
 

@@ -12,12 +12,14 @@ from dashboard.analysis.comparison import verdict
 from dashboard.data.run import RunData
 from dashboard.exports.report_views import View, selected, strip
 from dashboard.figures.confusion import values
+from dashboard.format.numbers import chance
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.theme import LIGHT, ink_on, ramp
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
+from ml.stats.intervals import wilson
 
 PAIRS = 10  # confusions that are listed
 SLICES = 10
@@ -98,13 +100,13 @@ def matrix(run: RunData, selection: Selection) -> list[dict[str, Any]]:
 
 
 def classes(run: RunData, split: str) -> list[tuple[str, Proportion, Proportion]]:
-    """(class, recall, precision) over the whole split, worst first."""
+    """(class, recall, precision) over the whole split, first who is surely the worst: one image makes no class that."""
     predictions, count = run.predictions(split), len(run.classes)
     kept = predictions.kept
     hits = np.bincount(predictions.labels[predictions.right & kept], minlength=count)
     truths = np.bincount(predictions.labels[kept], minlength=count)
     guesses = np.bincount(predictions.predicted[kept], minlength=count)
-    order = np.argsort(hits / np.maximum(truths, 1), kind="stable")
+    order = np.argsort(wilson(hits, truths)[1], kind="stable")
     return [
         (run.classes[i], Proportion(int(hits[i]), int(truths[i])), Proportion(int(hits[i]), int(guesses[i])))
         for i in order
@@ -138,7 +140,7 @@ def slices(run: RunData, split: str) -> list[dict[str, Any]]:
                     "rule": row.rule,
                     "wrong": Proportion(int(row.wrong), int(row.n)),
                     "lift": f"{row.lift:.1f}× ({row.lift_low:.1f} – {row.lift_high:.1f})",
-                    "p": f"{row.p_adjusted:.2g}",
+                    "p": chance(row.p_adjusted).removeprefix("p ").removeprefix("= "),
                     "pictures": strip(run, split, predictions.ids[members[:STRIP]]),
                 }
             )

@@ -11,6 +11,7 @@ from dashboard.analysis import comparison, label_review, robustness
 from dashboard.data.run import RunData
 from dashboard.figures.gaps import points
 from dashboard.format import images as pictures
+from dashboard.format.numbers import chance
 from dashboard.format.proportion import Proportion
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
@@ -114,7 +115,7 @@ def compared(services: Services, selection: Selection) -> View:
             name,
             f"{int(n):,}",
             f"{points(gap)} ({points(low)} to {points(high)})",
-            comparison.p_words(float(p)),
+            chance(float(p)),
         )
         for name, n, gap, low, high, p in zip(names, gaps.n, gaps.gap, gaps.low, gaps.high, gaps.adjusted, strict=True)
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from dashboard.state import query
 from dashboard.state.values import Lasso, MatrixView
 from dashboard.state.vocabulary import BUCKETS, OUTCOMES
+from ml.stats.failure_modes import OF_MISTAKES
 
 COUNTS = MatrixView()
 # What each field of a selection is for.
@@ -176,6 +177,26 @@ class Selection:
         if not self.narrowed:
             return ("wrong",)
         return () if len(self.outcome) == len(OUTCOMES) else self.outcome
+
+    def settled(self, without: Sequence[str] = ()) -> str:
+        """'right' or 'wrong' where the chips alone say that every image is; '' where the answers decide it.
+
+        A number about how often such images are right says what was chosen, nothing of the run. without: chips that do
+        not count.
+        """
+        chips = {name: () if name in without else getattr(self, name) for name in ("true", "pred", "bucket", "tag")}
+        if "outcome" not in without and len(self.outcomes) == 1:
+            return self.outcomes[0]
+        true, pred = set(chips["true"]), set(chips["pred"])
+        if true and pred and (not true & pred or (true == pred and len(true) == 1)):
+            return "right" if true & pred else "wrong"
+        if self.epoch is not None:  # who is right, and tags, are as the run answers in the end
+            return ""
+        buckets = set(chips["bucket"])
+        if buckets and (buckets <= set(BUCKETS[:2]) or buckets <= set(BUCKETS[2:])):
+            return "right" if buckets <= set(BUCKETS[:2]) else "wrong"
+        tags = set(chips["tag"]) if self.labels is None else set()  # which are by the labels that came with the images
+        return "wrong" if tags and tags <= set(OF_MISTAKES) else ""
 
     @property
     def buckets(self) -> tuple[str, ...]:

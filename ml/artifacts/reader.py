@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml.artifacts.manifest import check
+from ml.artifacts.manifest import absent, check
 from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
 
@@ -139,10 +139,14 @@ class Run:
         paths = {"weights.safetensors": self._verified("weights.safetensors", self.manifest["weights"]["sha256"])}
         return paths | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in nouns and noun in NOUNS}
 
+    def absent(self, noun: str) -> Missing:
+        """What to say of a noun that is not there."""
+        return Missing(*absent(self.manifest, noun))
+
     def _locate(self, noun: str) -> Path:
         entry = self.manifest["nouns"].get(noun)
         if entry is None:
-            raise Missing(f"This run has no {noun} yet.", f"python -m ml evaluate {self.run_id} --only {noun}")
+            raise self.absent(noun)
         return self._verified(NOUNS[noun].file, entry["sha256"])
 
     def _verified(self, name: str, digest: str) -> Path:

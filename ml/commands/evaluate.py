@@ -29,5 +29,5 @@ def run(options: argparse.Namespace) -> int:
             return 1
     if options.only or not options.split:
         made = pipeline.evaluate(library, options.run, options.only, lambda words: print(words, file=sys.stderr))
-        print(f"made {', '.join(made)}")
+        print(f"made {', '.join(made)}" if made else "made nothing: looked, and found none")
     return 0

@@ -84,8 +84,15 @@ def text(name: str, value: object) -> str:
     if isinstance(value, int | float):
         if value == 0 and name in OFF_AT_ZERO:
             return "off"
-        return f"{value:g}" if isinstance(value, float) else str(value) if name in AS_WRITTEN else f"{value:,}"
+        if isinstance(value, float):  # 0.00001 as it is typed, not 1e-05
+            return f"{float(f'{value:.6g}'):.10f}".rstrip("0").rstrip(".")
+        return str(value) if name in AS_WRITTEN else f"{value:,}"
     return str(value) if name in AS_WRITTEN else WORDS.get(str(value), str(value))
+
+
+def count(n: int, noun: str) -> str:
+    """'1 thread', '55,000 images'."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
@@ -104,9 +111,9 @@ def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
         "began with published ImageNet weights" if config.get("pretrained") else "",
     ]
     sentences = [
-        f"{of('epochs', None)} epochs in batches of {of('batch_size')} with {of('optimiser')}, learning rate "
-        f"{of('learning_rate')}, {of('schedule', 'one_cycle')} schedule, weight decay {of('weight_decay', 0)}, seed "
-        f"{of('seed', None)}.",
+        f"{of('epochs', None)} epoch{'' if of('epochs') == '1' else 's'} in batches of {of('batch_size')} with "
+        f"{of('optimiser')}, learning rate {of('learning_rate')}, {of('schedule', 'one_cycle')} schedule, weight decay "
+        f"{of('weight_decay', 0)}, seed {of('seed', None)}.",
         f"Pictures were {', '.join(changes)} at random." if changes else "Pictures were used as they are.",
         f"Also: {', '.join(filter(None, extras))}." if any(extras) else "",
         f"Epoch {best_epoch} was best on validation and is kept." if best_epoch else "",

@@ -2,9 +2,11 @@ import json
 
 import pytest
 
+from dashboard.data.store import Store
 from ml import __main__ as cli
 from ml import pipeline
-from ml.artifacts.reader import Library
+from ml.artifacts.reader import Library, Missing
+from ml.evaluation import slices
 from ml.system.paths import ARTIFACTS
 from ml.training.config import TrainConfig
 from ml.training.loop import Cancelled
@@ -77,6 +79,44 @@ def test_evaluate_from_the_command_line(home, monkeypatch, capsys):
     assert cli.main(["evaluate", "nothing-here"]) == 1
     assert "nothing-here" in capsys.readouterr().err
     assert cli.main(["evaluate", "toy", "--only", "history"]) == 1
+
+
+def test_what_was_looked_for_and_not_found_is_not_offered_again(home, no_artifacts, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    path = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for noun in ("slices", "slice_members"):
+        manifest["nouns"].pop(noun, None)
+    path.write_text(json.dumps(manifest))
+    run = Library(no_artifacts, home).open("toy")
+    with pytest.raises(Missing, match="no slices yet") as before:
+        run.table("slices")
+    assert before.value.command == "python -m ml evaluate toy --only slices"
+    monkeypatch.setitem(pipeline.EVALUATIONS, "slices", lambda context: slices.table(context).iloc[:0])
+    assert cli.main(["evaluate", "toy", "--only", "slices"]) == 0
+    said = capsys.readouterr()
+    assert "made nothing" in said.out
+    assert "looked for slices, found none" in said.err
+    with pytest.raises(Missing, match="looked for, and none found") as after:
+        Library(no_artifacts, home).open("toy").table("slices")
+    assert not after.value.command
+    shown = Store(no_artifacts, home).open("toy")
+    assert shown.groups("slice_members", "test") == {}, "a link with a slice is a link without images, no error"
+    monkeypatch.undo()
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    pipeline.evaluate(Library(no_artifacts, home), "toy", ["confusion"])
+    assert Library(no_artifacts, home).open("toy").manifest["empty"] == ["slices"]
+
+
+def test_a_recording_is_offered_for_networks_that_can_be_trained_here(home, no_artifacts):
+    path = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["nouns"]["epochs"]
+    for model, offered in (("compact_cnn", True), ("random_forest", False), ("timm:resnet18", True)):
+        path.write_text(json.dumps({**manifest, "model": model}))
+        with pytest.raises(Missing) as missing:
+            Store(no_artifacts, home).open("toy").epochs("test")
+        assert bool(missing.value.command) == offered, model
 
 
 def test_evaluate_exits_1_when_not_as_recorded(home, monkeypatch, capsys):

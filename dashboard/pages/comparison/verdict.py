@@ -3,7 +3,7 @@
 import numpy as np
 from dash import Dash, Input, html
 
-from dashboard.analysis.comparison import Verdict, p_words, verdict
+from dashboard.analysis.comparison import Verdict, verdict
 from dashboard.components import csv_link, plain, stat, whisker
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
@@ -11,6 +11,7 @@ from dashboard.data.pair import RunPair
 from dashboard.exports.tables import Table, of_pair
 from dashboard.figures.gaps import points, reach
 from dashboard.format.csv import table_url
+from dashboard.format.numbers import chance
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
@@ -111,7 +112,7 @@ def stats(comparison: Verdict) -> list:
         share([letter("b"), comparison.b], both + only_b, n, floor, "var(--ff-run-b)"),
         stat(
             "McNemar, exact",
-            p_words(comparison.p),
+            chance(comparison.p),
             "",
             html.Span(className="whisk blank"),
             f"{only_a:,} only A, {only_b:,} only B",
