@@ -9,6 +9,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.comparison import verdict
+from dashboard.analysis.permalinks import lost
 from dashboard.data.run import RunData
 from dashboard.exports.report_views import View, selected, strip
 from dashboard.figures.confusion import values
@@ -42,7 +43,7 @@ def html(services: Services, selection: Selection, address: str, show: Show = se
 
     show: what the page with that address shows. Raises Missing, Broken.
     """
-    view = show(services, selection)
+    view, asked = show(services, selection), selection
     run, selection = view.run, view.selection
     predictions = run.predictions(selection.split)
     kept = predictions.kept
@@ -53,6 +54,8 @@ def html(services: Services, selection: Selection, address: str, show: Show = se
         mark=services.store.marks().of(run.run_id),
         split=selection.split,
         address=address,
+        data=run.picture_set[1],
+        lost=lost(services.store, asked, run),
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         everything=Proportion(int((predictions.right & kept).sum()), int(kept.sum())),
         scores=scores(run, selection.split),

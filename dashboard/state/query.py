@@ -113,6 +113,12 @@ def _run(values: list[str]) -> str:
     return _last(values)
 
 
+def _digest(values: list[str]) -> str:
+    if not re.fullmatch(r"[0-9a-f]{8,64}", _last(values), re.ASCII):
+        raise ValueError
+    return _last(values)
+
+
 def _way(values: list[str]) -> str:
     if not re.fullmatch(r"[a-z][a-z-]{0,19}", _last(values), re.ASCII):
         raise ValueError
@@ -221,6 +227,7 @@ def _coordinate(text: str) -> float:
 
 READERS: Mapping[str, Callable[[list[str]], Any]] = {
     "run": _run,
+    "data": _digest,
     "against": _run,
     "split": _one_of(SPLITS),
     "true": _names,

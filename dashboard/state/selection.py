@@ -11,7 +11,7 @@ from ml.stats.failure_modes import OF_MISTAKES
 
 COUNTS = MatrixView()
 # What each field of a selection is for.
-SUBJECT = ("run", "against", "split", "epoch", "labels")  # whose answers
+SUBJECT = ("run", "data", "against", "split", "epoch", "labels")  # whose answers
 FILTERS = ("true", "pred", "outcome", "bucket", "conf", "tempered", "reject", "lasso", "ids", "tag", "slice")
 ATTENTION = ("contrast", "versus", "look")  # what the attention of the selected images is held against
 ANSWER = ("scaling", "level", "abstain")  # how an answer is given
@@ -31,6 +31,7 @@ class Selection:
     """
 
     run: str | None = None
+    data: str | None = None  # the digest of the pictures that a link was of
     against: str | None = None
     split: str = "test"
     true: tuple[str, ...] = ()
@@ -79,6 +80,13 @@ class Selection:
         """The URL's search part, '' when everything is at its default. Field order is fixed, so equal means equal."""
         return query.written(self.items())
 
+    def permalink(self) -> str:
+        """The same as `query` with the split written out, whatever the default: for links that are to last."""
+        items = self.items()
+        place = next((i for i, (name, _) in enumerate(items) if name not in ("run", "data", "against")), len(items))
+        named = [*items[:place], ("split", self.split), *(item for item in items[place:] if item[0] != "split")]
+        return query.written(named)
+
     def items(self) -> list[tuple[str, object]]:
         """(name, value) of every field that is not at its default, `dropped` aside."""
         return [
@@ -92,6 +100,8 @@ class Selection:
         example is prepared in the usual way and not changed by hand."""
         if any(name in changes for name in RELISTED):
             changes = {"page": 1, "sample": None, **changes}
+        if changes.get("run", self.run) != self.run:
+            changes = {"data": None, **changes}  # the digest was of the other run's pictures
         if "sample" in changes:
             changes = {**dict.fromkeys(PREPARATION), **changes}
         return replace(self, **changes)
