@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,14 @@ def train(
     resume: bool = True,
     slow: bool = True,
     record: bool = True,
+    twin: Mapping[str, Any] | None = None,
 ) -> Path:
     """Train, evaluate and publish one run under home/runs; its folder.
 
     home: FASHION_HOME, or the artifacts folder itself. slow: also make the nouns that take longer, after the run is
     published. record: also keep what is said of validation and test after every epoch (the noun epochs), outside the
-    clock of training; nothing is chosen by it. Under torchrun all processes train and the first one does the rest.
+    clock of training; nothing is chosen by it. twin: what the manifest says of it as one of several
+    (`ml.jobs.twins`). Under torchrun all processes train and the first one does the rest.
     Raises KeyError (unknown model or data set), DataMissing, Gone, models.WeightsMissing, Diverged, FileExistsError;
     Missing or Broken where feedback starts from a run that cannot be read.
     """
@@ -121,6 +123,7 @@ def train(
         "created": writer.now(),
         "nouns": nouns,
         **({"empty": empty} if empty else {}),
+        **({"twin": dict(twin)} if twin else {}),
     }
     if home != ARTIFACTS and not any((root / "datasets" / data.given.name).is_dir() for root in (ARTIFACTS, home)):
         writer.write_pictures(home, data.given)

@@ -65,7 +65,7 @@ def offers(store: Store, selection: Selection, run: RunData) -> list[Offer]:
     if not run_gone and not data_gone:
         return []
     made, split = [], selection.split
-    if run_gone and store.marks().of(selection.run).deleted:
+    if selection.run and run_gone and store.marks().of(selection.run).deleted:
         made.append(Offer(f"Bring {selection.run} back on Training", Selection(), "/training"))
     digests = {entry.run_id: store.picture_set(entry.manifest["dataset"]["name"])[1] for entry in usable(store)}
     same = [entry for entry in usable(store) if selection.data and digests[entry.run_id] == selection.data]

@@ -13,7 +13,7 @@ from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import BUCKETS, OUTCOMES, PAIRED, SPLITS
+from dashboard.state.vocabulary import BUCKETS, OUTCOMES, PAIRED, SPLITS, split_name
 from ml.stats.failure_modes import TAGS
 
 COUNT = "selection-count"
@@ -256,7 +256,7 @@ def splits(selection: Selection, offered: Sequence[str] = SPLITS[:2]) -> html.Di
     shown = [split for split in SPLITS if split in (*offered, selection.split)]
     buttons = [
         html.Button(
-            split.capitalize(),
+            split_name(split).capitalize(),
             type="button",
             **{
                 "data-search": selection.with_(split=split).query(),

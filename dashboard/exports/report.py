@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dashboard.analysis.claims import sentences
 from dashboard.analysis.comparison import verdict
 from dashboard.analysis.permalinks import lost
 from dashboard.data.run import RunData
@@ -170,7 +171,8 @@ def against(services: Services, selection: Selection) -> str:
     if not selection.against:
         return ""
     try:
-        return verdict(services.store.compare(selection)).sentence()
+        pair = services.store.compare(selection)
+        return " ".join([verdict(pair).sentence(), *sentences(services.store, pair)])
     except (Missing, Broken):
         return ""
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from dashboard.analysis import comparison, label_review, robustness
+from dashboard.analysis.claims import sentences
 from dashboard.data.run import RunData
 from dashboard.figures.gaps import points
 from dashboard.format import images as pictures
@@ -130,7 +131,12 @@ def compared(services: Services, selection: Selection) -> View:
             lines,
         ),
     ]
-    notes = [comparison.verdict(pair).sentence(), f"Scores, matrix, classes and slices are those of {pair.a.title}."]
+    claimed = sentences(services.store, pair)
+    notes = [
+        comparison.verdict(pair).sentence(),
+        *claimed,
+        f"Scores, matrix, classes and slices are those of {pair.a.title}.",
+    ]
     notes += [REVIEWED] if selection.labels else []
     share = Proportion(len(rows), pair.n)
     sentence = f"{share} of the images that both know are in this view."

@@ -19,6 +19,7 @@ from dashboard.state.vocabulary import (
     SCALINGS,
     SINCE,
     SORTS,
+    SPLIT_NAMES,
     SPLITS,
     STATES,
     VERSUS,
@@ -85,6 +86,12 @@ def _one_of(choices: tuple[str, ...]):
         return _last(values)
 
     return read
+
+
+def _split(values: list[str]) -> str:
+    """One of SPLITS, or what it is called on screen."""
+    called = {name: split for split, name in SPLIT_NAMES.items()}
+    return _one_of(SPLITS)([called.get(_last(values), _last(values))])
 
 
 def _names(values: list[str]) -> tuple[str, ...]:
@@ -229,7 +236,7 @@ READERS: Mapping[str, Callable[[list[str]], Any]] = {
     "run": _run,
     "data": _digest,
     "against": _run,
-    "split": _one_of(SPLITS),
+    "split": _split,
     "true": _names,
     "pred": _names,
     "outcome": lambda values: tuple(dict.fromkeys(_one_of(OUTCOMES)([value]) for value in values)),

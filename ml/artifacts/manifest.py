@@ -77,6 +77,15 @@ class Machine(Part):
     threads: int
 
 
+class Twin(Part):
+    """of: the run that was asked for; what: in what alone it differs; side: new or twin."""
+
+    of: Name
+    what: Word
+    side: Word
+    seed: int
+
+
 class Manifest(Part):
     """The whole of it."""
 
@@ -96,6 +105,7 @@ class Manifest(Part):
     created: Line
     weights: File
     nouns: dict[Word, File]
+    twin: Twin | None = None
     empty: list[Word] = Field(default=[], max_length=100)
     best_epoch: int = Field(default=0, ge=0)
     bytes: Count | None = None

@@ -170,7 +170,7 @@ class Library:
     def default(self) -> str | None:
         """The run index.json names, else the newest usable one, else None.
 
-        A run fine-tuned from feedback comes after all others: it is a candidate, and nothing promotes itself.
+        Runs fine-tuned from feedback and twins come after all others: they are candidates, and nothing promotes itself.
         """
         runs = {entry.run_id: entry for entry in self.runs() if entry.ok}
         named = self._index().get("default")
@@ -179,7 +179,7 @@ class Library:
 
         def rank(run_id: str) -> tuple[bool, str]:
             manifest = runs[run_id].manifest
-            return not manifest["config"].get("feedback"), manifest["created"]
+            return not manifest["config"].get("feedback") and not manifest.get("twin"), manifest["created"]
 
         return max(runs, key=rank, default=None)
 

@@ -9,6 +9,7 @@ from dashboard.data.run import RunData
 from dashboard.figures.accuracy import percent_ticks
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import split_name
 from ml.stats.intervals import wilson
 
 FACE = "dashboard-scores-face"
@@ -49,7 +50,7 @@ def body(run: RunData, selection: Selection) -> list:
                     html.Span([f"{100 * right / total:.1f}", html.Small("%")], className="hero-n"),
                     html.Div(
                         [
-                            html.H2(f"of {split} images named right (accuracy){conditions}"),
+                            html.H2(f"of {split_name(split)} images named right (accuracy){conditions}"),
                             html.P(
                                 f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
                                 className="quiet",

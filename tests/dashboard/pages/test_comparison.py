@@ -107,7 +107,7 @@ def test_the_head_names_both_and_offers_the_other_side(client):
     assert "twin, test split" in words
     assert "400 images neither saw in training" in words
     assert "run=twin&against=toy" in text(answer["comparison-swap"]["children"])
-    assert all(split in text(answer["comparison-split"]) for split in ("Test", "Validation", "Reference"))
+    assert all(split in text(answer["comparison-split"]) for split in ("Test", "Validation", "Train"))
     offered = fire(client, "comparison-against.options")["comparison-against"]
     assert offered["value"] == "twin"
     choices = {choice["value"]: choice for choice in offered["options"]}

@@ -483,7 +483,8 @@ def test_the_same_model_comes_before_what_ships():
     assert changed.nearest(mine, [shipped]) is shipped
     run = Other("run:d", "d", {"model": "mlp"}, 0.9)
     assert changed.nearest(mine, [same, shipped, run]) is run
-    assert changed.nearest(mine, []) is None
+    assert changed.nearest(mine, [same, run, shipped], "c") is shipped, "the run in use comes first"
+    assert changed.nearest(mine, [], "c") is None
     assert changed.summary(0, []) == "No setting differs: the same recipe and the same seed."
     assert changed.summary(1, ["Schedule"]) == "1 setting differs. Written down by one of the two only: schedule."
 
