@@ -1,5 +1,6 @@
 """Copied links, as a person copies them and another one opens them."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -28,3 +29,15 @@ def test_a_copied_link_names_run_images_and_split(live_server, new_page, idle):
     other.click("#dashboard-gallery-grid [data-sample] >> nth=0")  # one's own clicks bring no notes
     other.wait_for_function(idle)
     expect(other.locator("#app-dropped")).to_be_empty()
+
+
+def test_the_tab_says_page_and_run(live_server, page, idle):
+    page.goto(f"{live_server}/slices")
+    expect(page).to_have_title("Slices · toy · Fashion Forward")
+    page.click("a[data-page='/training']")
+    expect(page).to_have_title("Training · toy · Fashion Forward")
+    page.evaluate(
+        """() => { document.getElementById('training-status').textContent = 'running';
+                   Object.assign(document.getElementById('training-live-bar'), {max: 8, value: 3}); }"""
+    )
+    expect(page).to_have_title(re.compile("^37 % · Training"))

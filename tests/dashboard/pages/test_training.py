@@ -505,3 +505,22 @@ def test_runs_come_after_trainings_without_one(home):
     for odd in HOSTILE:
         assert other_runs.config(Services, odd) is None
         assert other_runs.training(Services, odd) is None
+
+
+def test_a_finished_training_leads_to_its_comparison(home, no_artifacts):
+    import shutil
+
+    from dashboard.data.store import Store
+    from dashboard.services.container import Services
+    from dashboard.services.jobs import Jobs
+    from dashboard.state.selection import Selection
+
+    folder = shutil.copytree(home / "runs" / "toy", home / "runs" / "one")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "run_id": "one", "created": "2020-01-01T00:00:00Z"}))
+    job = add(home, "one", end="done")
+    services = Services(Store(no_artifacts, home), Jobs(home, artifacts=no_artifacts))
+    offered = {str(one.children): one for one in live_facts._next(job, services, Selection())}
+    there = getattr(offered["Compare with toy"], "data-search")
+    assert (Selection.parse(there).run, Selection.parse(there).against) == ("one", "toy")
+    assert getattr(offered["Compare with toy"], "data-path") == "/comparison"
