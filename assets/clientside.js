@@ -26,6 +26,20 @@
     const text = query.toString();
     return text ? '?' + text : '';
   }
+  /* a link that lasts: with what the page takes for granted, as defaults change */
+  function permalink() {
+    const there = new URL(window.location.href), said = there.searchParams;
+    const named = window.dash_clientside.named || {};
+    if (said.has('run') && said.get('run') !== named.run) return there.href; /* the page is still on its way */
+    const all = new URLSearchParams();
+    for (const name of ['run', 'data', 'against', 'split']) {
+      const value = said.has(name) && name !== 'data' ? said.get(name) : named[name];
+      if (value) all.set(name, value);
+      said.delete(name);
+    }
+    there.search = [all, said].map(String).filter(Boolean).join('&');
+    return there.href;
+  }
   const onPageLink = (e) => {
     const link = e.target.closest && e.target.closest('a[data-page],a[data-follows]');
     if (!link) return;
@@ -48,7 +62,7 @@
     }
     if (target.hasAttribute('data-copy')) {
       const words = target.querySelector('span');
-      navigator.clipboard.writeText(target.dataset.copy || window.location.href).then(() => {
+      navigator.clipboard.writeText(target.dataset.copy || permalink()).then(() => {
         const before = words.textContent;
         words.textContent = 'Copied';
         setTimeout(() => { words.textContent = before; }, 1500);
@@ -80,6 +94,7 @@
     if (name === 'run' && query.get('against') === e.target.value) { /* a run is never compared with itself */
       if (query.has('run')) query.set('against', query.get('run')); else query.delete('against');
     }
+    if (name === 'run') query.delete('data'); /* the digest was of the other run's pictures */
     query.set(name, e.target.value);
     go(pathOf(), '?' + query.toString());
   });

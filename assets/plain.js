@@ -105,7 +105,8 @@
       groups.size > 1 && label ? createElement('optgroup', { key: label, label }, lines(all)) : lines(all)
     ));
     const change = (e) => setProps({ value: e.target.value });
-    return createElement('select', { id, className: 'form-select', value: none ? '' : value, onChange: change }, empty, parts);
+    const chosen = (options || []).find((one) => one.value === value); /* a long name is cut by the box, whole on hover */
+    return createElement('select', { id, className: 'form-select', title: chosen ? chosen.label : '', value: none ? '' : value, onChange: change }, empty, parts);
   }
 
   window.fashion_forward = { Picker, Plain, Shape };

@@ -89,7 +89,8 @@
     },
 
     reset: function (clicks, basis) {
-      return clicks && basis ? { ...basis, quiet: false, at: Date.now() } : same_window.no_update;
+      if (!clicks || !basis) return same_window.no_update;
+      return { ...basis, values: { ...basis.beside, ...basis.values }, quiet: false, at: Date.now() };
     },
 
     fill: function (basis, fields, preset) {
@@ -114,7 +115,8 @@
         values[name] = rest[i];
         const box = document.querySelector(`[data-field="${name}"]`);
         if (!box) return;
-        const differs = Boolean(basis) && name in basis.values && !same(id, rest[i], basis.values[name]);
+        const own = basis && { ...basis.beside, ...basis.values }; /* beside: what no preset sets, and all presume */
+        const differs = Boolean(basis) && name in own && !same(id, rest[i], own[name]);
         box.classList.toggle('changed', differs);
         element(name, 'was').textContent = differs ? `${basis.title}: ${basis.texts[name]}` : '';
         if (differs) { changed.push(label.toLowerCase()); behind += box.closest('details') ? 1 : 0; }
@@ -124,6 +126,7 @@
           set(element(name, 'error').id, { children: null });
         }
       });
+      if (form) form.classList.toggle('other-recipe', changed.length > 0); /* what a preset promises holds of it alone */
       try { sessionStorage.setItem(KEY, JSON.stringify({ preset: preset, basis: basis, values: values })); } catch (error) { /* full or forbidden: no memory */ }
       const words = changed.length ? `Changed: ${changed.join(', ')}` : '';
       return [words, basis ? `Reset to ${basis.title}` : '', !changed.length, behind ? `${behind} changed` : ''];

@@ -10,6 +10,7 @@ from dash.exceptions import PreventUpdate
 from flask import request
 
 from dashboard import theme
+from dashboard.analysis import permalinks
 from dashboard.analysis.address_notes import notes
 from dashboard.api import routes, statuses
 from dashboard.components import button, explanations, panel_states, plain, sample_drawer, selection_bar
@@ -36,6 +37,8 @@ from ml.system.paths import ASSETS
 URL = "url"  # dcc.Location; its search is the selection
 KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
 VIEW = "app-view-state"  # which runs, split, labels and epoch the address names, changed only when they do
+ARRIVED = "app-arrived-state"  # the address that the reader came with
+NAMED = "app-named-state"  # what the page shows beyond what its address says: run, data, against, split
 CLUSTER = "app-cluster-notice"
 CLUSTER_MS = 2000
 RUNS = "app-runs-state"  # changes when a run came or went
@@ -155,6 +158,8 @@ def frame(services: Services) -> html.Div:
                 dcc.Store(id=KEYS, data={"ctrl": False}),
                 dcc.Store(id=RUNS),
                 dcc.Store(id=VIEW),
+                dcc.Store(id=ARRIVED),
+                dcc.Store(id=NAMED),
                 html.Header(
                     html.Div(
                         [
@@ -171,6 +176,7 @@ def frame(services: Services) -> html.Div:
                         html.Div(id=errors.NOTICE, className="notice", role="alert"),
                         *(cluster_notice() if services.jobs.clustered else ()),
                         html.Div(id="app-dropped", className="notice", role="status"),
+                        html.Div(id="app-offers", className="row-ff offers"),
                         html.Div(id=CONTENT),
                     ],
                     id="main",
@@ -222,9 +228,7 @@ def register(app: Dash, services: Services) -> None:
                 raise PreventUpdate
             return words
 
-    @app.callback(Output("app-dropped", "children"), Input(URL, "search"), Input(URL, "pathname"))
-    def show_dropped(search: str | None, path: str | None):
-        return notes(services.store, Selection.parse(search), follows_labels=path in REVIEWED)
+    register_links(app, services)
 
     @app.callback(
         Output(PICKER, "options"),
@@ -245,6 +249,44 @@ def register(app: Dash, services: Services) -> None:
         if offered == options and shown == value:
             raise PreventUpdate
         return offered, shown, plain.settled(foot(services, shown))
+
+
+def register_links(app: Dash, services: Services) -> None:
+    """What an address cannot show and what is nearest to it; what a copied link names besides."""
+    app.clientside_callback(
+        "(search, before) => typeof before === 'string' ? window.dash_clientside.no_update : search || ''",
+        Output(ARRIVED, "data"),
+        Input(URL, "search"),
+        State(ARRIVED, "data"),
+    )
+    app.clientside_callback("(named) => { window.dash_clientside.named = named; }", Input(NAMED, "data"))
+
+    @app.callback(
+        Output("app-dropped", "children"),
+        Output("app-offers", "children"),
+        Output(NAMED, "data"),
+        Input(URL, "search"),
+        Input(URL, "pathname"),
+        Input(ARRIVED, "data"),
+        Input(RUNS, "data"),
+    )
+    def show_dropped(search: str | None, path: str | None, arrived: str | None, _: object):
+        selection, store = Selection.parse(search), services.store
+        words = notes(store, selection, follows_labels=path in REVIEWED)
+        try:
+            run = store.shown(selection.run)
+        except (LookupError, ValueError):
+            return words, None, None
+        offers = permalinks.offers(store, selection, run)
+        whole = permalinks.named(store, selection, path or "/")
+        if came := permalinks.unnamed(selection, arrived, run):
+            words = f"{words} {came}" if words else came
+            offers.append(permalinks.Offer(f"Name {run.title} in the address", whole))
+        buttons = [
+            button(one.words, small=True, search=one.selection.permalink(), path=one.path or None) for one in offers
+        ]
+        known = {name: getattr(whole, name) for name in ("run", "data", "against", "split")}
+        return words, buttons or None, {name: value for name, value in known.items() if value}
 
 
 def cluster_notice() -> list:

@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 from ml import models
 from ml.artifacts import writer
 from ml.artifacts.manifest import check_dataset
-from ml.artifacts.reader import Library, Missing, Run
+from ml.artifacts.reader import Library, Run
 from ml.artifacts.schema import CORE
 from ml.data import corrections, duplicates, feedback, load, properties
 from ml.data.base import Dataset, Split
@@ -34,7 +34,6 @@ from ml.training.loop import fit
 from ml.training.meter import Epoch, Metrics
 
 CHECKPOINT = "checkpoint.pt"
-TIE = 1e-3  # by which two classes may be apart in probability and still be turned by another processor's rounding
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,14 @@ def train(
     resume: bool = True,
     slow: bool = True,
     record: bool = True,
+    twin: Mapping[str, Any] | None = None,
 ) -> Path:
     """Train, evaluate and publish one run under home/runs; its folder.
 
     home: FASHION_HOME, or the artifacts folder itself. slow: also make the nouns that take longer, after the run is
     published. record: also keep what is said of validation and test after every epoch (the noun epochs), outside the
-    clock of training; nothing is chosen by it. Under torchrun all processes train and the first one does the rest.
+    clock of training; nothing is chosen by it. twin: what the manifest says of it as one of several
+    (`ml.jobs.twins`). Under torchrun all processes train and the first one does the rest.
     Raises KeyError (unknown model or data set), DataMissing, Gone, models.WeightsMissing, Diverged, FileExistsError;
     Missing or Broken where feedback starts from a run that cannot be read.
     """
@@ -103,7 +104,7 @@ def train(
         Classifier(module, description), _splits(data.given), config.seed, dataset=lambda: data.given, brief=True
     )
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
-    nouns = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
+    nouns, empty = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
     training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
     manifest = {
         "run_id": run_id,
@@ -125,6 +126,8 @@ def train(
         "command": command,
         "created": writer.now(),
         "nouns": nouns,
+        **({"empty": empty} if empty else {}),
+        **({"twin": dict(twin)} if twin else {}),
     }
     if home != ARTIFACTS and not any((root / "datasets" / data.given.name).is_dir() for root in (ARTIFACTS, home)):
         writer.write_pictures(home, data.given)
@@ -210,16 +213,22 @@ def _learn(
 
 def _evaluate(
     context: EvaluationContext, history: list[Epoch], recorded: dict[str, np.ndarray], partial: Path
-) -> dict[str, Any]:
-    """Write the nouns that a run has from the start; their entries of the manifest. recorded: the noun epochs."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the nouns that a run has from the start; their entries of the manifest, and those that came to nothing.
+
+    recorded: the noun epochs.
+    """
+    empty = []
     nouns = {"history": writer.write_noun(partial, "history", pd.DataFrame([asdict(epoch) for epoch in history]))}
     for noun in ("predictions", *AT_TRAINING):
         data, began = _make(noun, context)
         if len(data):
             nouns[noun] = writer.write_noun(partial, noun, data, started=began)
+        else:
+            empty.append(noun)
     if recorded:
         nouns["epochs"] = writer.write_noun(partial, "epochs", recorded, started=time.perf_counter())
-    return nouns
+    return nouns, empty
 
 
 def _publish(
@@ -248,7 +257,7 @@ def evaluate(
     nouns: Iterable[str] | None = None,
     on_step: Callable[[str], None] = lambda words: None,
 ) -> list[str]:
-    """Make a published run's optional nouns from the pictures that are here; the nouns made.
+    """Make a published run's optional nouns from the pictures that are here; the nouns made, without the empty ones.
 
     nouns: None for all but those of ON_DEMAND. Size and latency come with them where the run has none.
 
@@ -270,7 +279,9 @@ def evaluate(
     for noun in chosen:
         on_step(f"computing {noun}")
         manifest = _add(folder, manifest, context, noun)
-    return chosen
+        if noun in manifest.get("empty", ()):
+            on_step(f"looked for {noun}, found none")
+    return [noun for noun in chosen if noun not in manifest.get("empty", ())]
 
 
 def measure(root: Path, dataset: Dataset) -> Path:
@@ -294,26 +305,6 @@ def measure(root: Path, dataset: Dataset) -> Path:
     twins = np.isin(dataset["train"].ids, pairs.loc[pairs["other_split"] == "train", "other_id"])
     writer.write_split(folder, "twins", dataset["train"].take(np.flatnonzero(twins)))
     return folder
-
-
-def rescore(library: Library, run_id: str, split: str) -> tuple[int, int, int, int]:
-    """One fp32 forward pass over a split: (right, n, changed, clear).
-
-    changed: examples whose guess is not the recorded one; clear: those of them whose recorded guess was more than TIE
-    ahead of the new one, which no rounding of another processor turns. Raises Missing for other pictures.
-    """
-    run = library.open(run_id)
-    examples = library.learned_pictures(run, split)
-    predicted = Classifier.open(run).probabilities(examples.images).argmax(1)
-    recorded = run.table("predictions").query("split == @split").sort_values("example_id")
-    if not np.array_equal(recorded["example_id"], examples.ids):
-        raise Missing(f"the recorded predictions are of other {split} pictures than those here")
-    if not np.array_equal(recorded["label"], examples.labels):
-        raise Missing(f"the recorded predictions are of other labels of {split} than those here")
-    rows = np.flatnonzero(recorded["predicted"].to_numpy() != predicted)
-    said = recorded[[f"p_{i}" for i in range(len(run.manifest["dataset"]["classes"]))]].to_numpy()[rows]
-    ahead = said.max(1, initial=0) - said[np.arange(len(rows)), predicted[rows]]
-    return int((predicted == examples.labels).sum()), len(predicted), len(rows), int((ahead > TIE).sum())
 
 
 def context_of(library: Library, run: Run) -> EvaluationContext:
@@ -388,11 +379,13 @@ def _make(noun: str, context: EvaluationContext) -> tuple[Any, float]:
 
 
 def _add(folder: Path, manifest: dict[str, Any], context: EvaluationContext, noun: str) -> dict[str, Any]:
-    """Make a noun and add it unless it is empty; the manifest as it is then."""
+    """Make a noun and add it, or write down that it is empty; the manifest as it is then."""
     data, began = _make(noun, context)
     manifest = {**manifest, **context.notes}
     also, context.also = {name: (more, began) for name, more in context.also.items()}, {}
-    return writer.add_nouns(folder, manifest, {noun: (data, began), **also}) if len(data) else manifest
+    if not len(data):
+        return writer.add_empty(folder, manifest, noun)
+    return writer.add_nouns(folder, manifest, {noun: (data, began), **also})
 
 
 def default_library() -> Library:

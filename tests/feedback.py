@@ -24,11 +24,13 @@ def picture(seed: int, side: int = 28) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
 
 
-def answered(page: Client, *, src: str = "", search: str = "", run: str = "toy") -> dict[str, Any]:
+def answered(
+    page: Client, *, src: str = "", search: str = "", run: str = "toy", touched: str = "prediction-address-asked.data"
+) -> dict[str, Any]:
     """What the page needs to judge the answer to a picture of one's own (src), or of the data set (search)."""
     address = search or f"?run={run}"
     values = {"url.search": address, "prediction-picture-state.data": {"src": src, "name": "a.png"} if src else None}
-    status, changed = page.fire_with("prediction-answer-state.data", "prediction-address-asked.data", values)
+    status, changed = page.fire_with("prediction-answer-state.data", touched, values)
     assert status == 200, changed
     return changed["prediction-answer-state"]["data"]
 

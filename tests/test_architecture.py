@@ -188,7 +188,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "trainings, imports and evaluations as durable rows: who asked for what, who works on it, how far it is",
     ),
     "ml.commands": (
-        ("ml.artifacts", "ml.data", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline", "ml.publishing",
+        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline", "ml.publishing",
          "ml.settings", "ml.system", "ml.training"),
         "the verbs of the command line, one file each",
     ),

@@ -1,5 +1,6 @@
 """What of an address cannot hold for the run that it shows, in words."""
 
+from dashboard.analysis import permalinks
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
 from dashboard.state.selection import Selection
@@ -25,10 +26,8 @@ def notes(store: Store, selection: Selection, *, follows_labels: bool) -> str | 
 
 
 def of_runs(store: Store, selection: Selection, run: RunData) -> list[str]:
-    """Runs that are named and not here."""
-    notes = []
-    if selection.run not in (None, run.run_id):
-        notes.append(f"run {selection.run}, which is not here (any more); {run.title} is shown")
+    """Runs and images that are named and not here."""
+    notes = permalinks.lost(store, selection, run)
     if selection.against == run.run_id:
         notes.append(f"against {run.title}, which is the run itself")
     elif selection.against and not any(entry.run_id == selection.against for entry in store.runs()):

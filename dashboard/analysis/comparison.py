@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.data.pair import RunPair
-from dashboard.format.numbers import duration
+from dashboard.format.numbers import chance, duration, milliseconds
 from ml.stats.calibration import cross_entropy
 from ml.stats.paired import bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.training import wording
@@ -58,16 +58,9 @@ class Verdict:
         if self.same == self.n:
             return f"The two say the same on all {self.n:,} {images}."
         if self.significant:
-            return f"{ahead} is better: {more:,} more of {self.n:,} {images} right ({points}), {p_words(self.p)}."
+            return f"{ahead} is better: {more:,} more of {self.n:,} {images} right ({points}), {chance(self.p)}."
         who = f"{ahead} has {more:,} more {images} right" if more else f"both have as many {images} right"
-        return f"No difference can be told at n = {self.n:,}: {who} ({points}), {p_words(self.p)}."
-
-
-def p_words(p: float) -> str:
-    """'p < 0.001', 'p = 0.043'; what is under the level never reads as if it were on it."""
-    if p < 0.001:
-        return "p < 0.001"
-    return f"p = {p:.3f}" if p >= LEVEL or round(p, 3) < LEVEL else f"p < {LEVEL:g}"
+        return f"No difference can be told at n = {self.n:,}: {who} ({points}), {chance(self.p)}."
 
 
 def verdict(pair: RunPair) -> Verdict:
@@ -134,13 +127,13 @@ def _fact(say: Callable[[dict[str, Any]], str], manifest: dict[str, Any]) -> str
 
 def _machine(manifest: dict[str, Any]) -> str:
     machine = manifest["machine"]
-    return f"{machine['processor']}, {machine['threads']} thread{'' if machine['threads'] == 1 else 's'}"
+    return f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}"
 
 
 FACTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "Parameters": lambda m: f"{m['parameters']:,}",
     "Size of the weights": lambda m: f"{m['bytes'] / 1e6:.2f} MB",
-    "Time for one image": lambda m: f"{m['latency_ms']:.2f} ms",
+    "Time for one image": lambda m: f"{milliseconds(m['latency_ms'] / 1000)} ms",
     "Trained in": lambda m: duration(m["training_seconds"]),
     "Best epoch": lambda m: f"{m['best_epoch']}",
     "Images learned from": lambda m: f"{m['train_images']:,}",

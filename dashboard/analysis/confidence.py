@@ -1,5 +1,6 @@
 """What is said of how sure a run is: how many it answers at a threshold, and how its answers spread."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,13 @@ class Answers:
 def counted(run: RunData, selection: Selection) -> np.ndarray:
     """int [n]: places in predictions(split) under every chip but confidence, threshold and outcome."""
     return np.flatnonzero(run.mask(selection, without=CONFIDENCE_FILTERS))
+
+
+def chosen_by_outcome(selection: Selection, without: Sequence[str] = CONFIDENCE_FILTERS) -> str:
+    """Why no share of right answers can be told of these images, '' where it can. without: chips that do not count."""
+    if settled := selection.settled(without):
+        return f"These images were chosen because they are {settled}: how often they are right says nothing."
+    return ""
 
 
 def answers(run: RunData, selection: Selection) -> Answers:

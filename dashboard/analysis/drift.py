@@ -47,6 +47,11 @@ class Gap:
     p: float
     n: int
 
+    @property
+    def few(self) -> bool:
+        """Whether there are too few answers to call anything a drift, as of `Index`."""
+        return self.n < FEWEST
+
 
 @dataclass(frozen=True)
 class Baseline:

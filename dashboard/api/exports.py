@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flask import Flask, Response, request, send_file
 
+from dashboard.analysis import permalinks
 from dashboard.api.requests import selection
 from dashboard.exports import feature_space, report, runs_csv, tables
 from dashboard.format.csv import as_csv
@@ -41,8 +42,8 @@ def register(
     @server.get("/export/report.html")
     @server.get("/export/<page>-report.html")
     def export_report(page: str = "") -> Response:
-        query = request.query_string.decode("latin-1")
-        chosen, address = selection(), f"/{page}?{query}" if query else f"/{page}"
+        chosen = selection()
+        address = f"/{page}{permalinks.named(services.store, chosen, f'/{page}').permalink()}"
         if page not in views:
             raise RequestError(404, SENTENCES[404])
         text = report.html(services, chosen, address, views[page])

@@ -97,7 +97,7 @@ def table(minutes: Sequence[tuple[int, Tally]], classes: Sequence[str]) -> tuple
     for minute, one in minutes:
         when = f"{datetime.fromtimestamp(60 * minute, UTC):%Y-%m-%dT%H:%MZ}" if minute else "before"
         mean = f"{one.confidence / one.n:.6f}" if one.n else ""
-        times = [f"{1000 * one.percentile(part):.3g}" if one.n else "" for part in (0.5, 0.95)]
+        times = [round(1000 * one.percentile(part), 2) if one.n else "" for part in (0.5, 0.95)]
         row = [when, one.n, mean, one.abstained, one.checked, one.unlike, *times]
         rows.append([*row, *(one.classes.get(name, 0) for name in classes)])
     return [*head, *classes], rows

@@ -185,17 +185,25 @@ def whisker(
     )
 
 
-def stat(label: Any, value: str, unit: str, mark: Any, words: str) -> html.Div:
-    """A number with its doubt. mark: a whisker, or what stands in its place."""
-    return html.Div(
-        [
-            html.Span(label, className="label"),
-            html.B([value, html.Small(unit) if unit else None]),
-            mark,
-            html.Span(words, className="ci"),
-        ],
-        className="stat",
-    )
+def stat(
+    label: Any, value: str, unit: str, mark: Any, words: str, *, search: str | None = None, words_of_link: str = ""
+) -> html.Div | html.Button:
+    """A number with its doubt. mark: a whisker, or what stands in its place.
+
+    search: the address that a click goes to; words_of_link: what a screen reader says of it.
+    """
+    parts = [
+        html.Span(label, className="label"),
+        html.B([value, html.Small(unit) if unit else None]),
+        mark,
+        html.Span(words, className="ci"),
+    ]
+    if search is None:
+        return html.Div(parts, className="stat")
+    return html.Button(
+        parts, type="button", className="stat", title=words_of_link,
+        **{"data-search": search, "aria-label": words_of_link},
+    )  # fmt: skip
 
 
 def graph(id: Any, *, modebar: bool = False, **more: Any) -> dcc.Graph:

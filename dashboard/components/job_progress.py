@@ -5,10 +5,12 @@ from typing import Any
 
 from dash import html
 
+from dashboard.analysis import claims
 from dashboard.components import STATES, badge, button
 from dashboard.format.numbers import about
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 from ml.jobs.tables import Job
 
 
@@ -20,11 +22,23 @@ def newest(services: Services, mine: object, kind: str) -> Job | None:
 
 
 def comparison(services: Services, job: Job, against: str | None) -> str:
-    """The address of the comparison of its run with that one; '' until there is one."""
+    """The address of the comparison of its run with its twin, without one with `against`; '' until there is one."""
     known = {entry.run_id for entry in services.store.runs() if entry.ok}
-    if job.state != "done" or job.run_id not in known or against not in known:
+    if job.state != "done" or job.run_id not in known:
         return ""
-    return Selection(run=job.run_id, against=against).query()
+    against = claims.twin_of(services.store, services.store.open(job.run_id)) or against
+    return Selection(run=job.run_id, against=against).query() if against in known else ""
+
+
+def effect(services: Services, job: Job) -> list[Any]:
+    """What was tried did so much, in a sentence, once the job's trainings are there; nothing without twins."""
+    if job.state != "done" or not job.spec.get("twins"):
+        return []
+    try:
+        found = claims.measured(services.store, services.store.open(job.run_id), "test")
+    except (Missing, Broken):
+        return []
+    return [html.P(found.sentence(), className="claim")] if found else []
 
 
 def waits(services: Services, job: Job) -> str:

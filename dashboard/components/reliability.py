@@ -81,6 +81,10 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     """The errors of these images as trained and scaled; with intervals where they are the whole split's."""
     if not len(rows):
         return [html.P("No image to count.", className="faint small")]
+    if why := confidence.chosen_by_outcome(selection):
+        names = ", ".join(name.split(" (")[0].lower() for _, name, *_ in METRICS)
+        words = f"{why} There is no {names} of them, and no point of the diagram is a finding."
+        return [html.P(words, className="small", role="note")]
     whole = len(rows) == len(run.predictions(selection.split).ids)
     values = confidence.miscalibration(run, selection.split, rows)
     known: dict[tuple[str, str], tuple[float, float]] = {}

@@ -13,7 +13,7 @@ from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import BUCKETS, OUTCOMES, PAIRED, SPLITS
+from dashboard.state.vocabulary import BUCKETS, OUTCOMES, PAIRED, SPLITS, split_name
 from ml.stats.failure_modes import TAGS
 
 COUNT = "selection-count"
@@ -86,8 +86,7 @@ def register(app: Dash, services: Services) -> None:
             ways.append(button("Clear", kind="ghost", small=True, search=selection.clear().query()))
         first = words(n, total)
         sentence = [first] if isinstance(first, str) else [*first]
-        cell = len(selection.true) == len(selection.pred) == 1  # right or wrong together
-        if path not in PAIRED and n and len(selection.outcomes) != 1 and not cell:
+        if path not in PAIRED and n and not selection.settled():
             sentence.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
         return str(n), sentence, [*chips(run, selection, say), add_filter(run, selection, say)], ways
 
@@ -257,7 +256,7 @@ def splits(selection: Selection, offered: Sequence[str] = SPLITS[:2]) -> html.Di
     shown = [split for split in SPLITS if split in (*offered, selection.split)]
     buttons = [
         html.Button(
-            split.capitalize(),
+            split_name(split).capitalize(),
             type="button",
             **{
                 "data-search": selection.with_(split=split).query(),

@@ -149,7 +149,9 @@ class RunFilters(RunReaders):
         """tag or slice → ids of its examples, int32, ascending. noun: tags or slice_members. Raises Missing, Broken."""
         if noun not in self.manifest["nouns"]:
             made = "tags" if noun == "tags" else "slices"
-            raise Missing(f"This run has no {made} yet.", f"python -m ml evaluate {self.run_id} --only {made}")
+            if made in self.manifest.get("empty", ()):
+                return {}
+            raise self._run.absent(made)
 
         def read() -> dict[str, np.ndarray]:
             frame = self._run.table(noun)

@@ -14,6 +14,7 @@ from dashboard.records.slices import Slices
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing, Pictures, Run
 from ml.stats.ood import LIMIT
+from ml.training.config import trainable
 
 
 class Source(Protocol):
@@ -102,8 +103,9 @@ class RunReaders:
         """What was recorded during training. Raises Missing or Broken."""
         noun = "epochs"
         if noun not in self.manifest["nouns"]:
-            command = f"python -m ml train --dataset {self.dataset['name']} --model {self.manifest['model']}"
-            raise Missing("The training of this run was not recorded, and cannot be afterwards.", command)
+            model = self.manifest["model"]
+            again = f"python -m ml train --dataset {self.dataset['name']} --model {model}" if trainable(model) else ""
+            raise Missing("The training of this run was not recorded, and cannot be afterwards.", again)
 
         def read() -> Recording:
             arrays, predictions = self._run.arrays(noun), self._view().predictions(split)

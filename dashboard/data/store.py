@@ -133,7 +133,9 @@ class Store:
         rivals, marks = self.rivals(run), self.marks()
         if any(entry.run_id == against for entry, _ in rivals):
             return self.open(against)
-        candidates = [entry for entry, why in rivals if not why and not marks.of(entry.run_id).archived]
+        here = [entry for entry, why in rivals if not why and not marks.of(entry.run_id).archived]
+        # a twin is there to be held against its own run; no other run is held against it by itself
+        candidates = [entry for entry in here if not entry.manifest.get("twin")] or here
         if not candidates:
             raise Missing(
                 f"No other run learned from {run.dataset['title']}, and a comparison needs two.",

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dashboard.analysis.claims import sentences
 from dashboard.analysis.comparison import verdict
+from dashboard.analysis.permalinks import lost
 from dashboard.data.run import RunData
 from dashboard.exports.report_views import View, selected, strip
 from dashboard.figures.confusion import values
+from dashboard.format.numbers import chance
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.theme import LIGHT, ink_on, ramp
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
+from ml.stats.intervals import wilson
 
 PAIRS = 10  # confusions that are listed
 SLICES = 10
@@ -40,7 +44,7 @@ def html(services: Services, selection: Selection, address: str, show: Show = se
 
     show: what the page with that address shows. Raises Missing, Broken.
     """
-    view = show(services, selection)
+    view, asked = show(services, selection), selection
     run, selection = view.run, view.selection
     predictions = run.predictions(selection.split)
     kept = predictions.kept
@@ -51,6 +55,8 @@ def html(services: Services, selection: Selection, address: str, show: Show = se
         mark=services.store.marks().of(run.run_id),
         split=selection.split,
         address=address,
+        data=run.picture_set[1],
+        lost=lost(services.store, asked, run),
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         everything=Proportion(int((predictions.right & kept).sum()), int(kept.sum())),
         scores=scores(run, selection.split),
@@ -98,13 +104,13 @@ def matrix(run: RunData, selection: Selection) -> list[dict[str, Any]]:
 
 
 def classes(run: RunData, split: str) -> list[tuple[str, Proportion, Proportion]]:
-    """(class, recall, precision) over the whole split, worst first."""
+    """(class, recall, precision) over the whole split, first who is surely the worst: one image makes no class that."""
     predictions, count = run.predictions(split), len(run.classes)
     kept = predictions.kept
     hits = np.bincount(predictions.labels[predictions.right & kept], minlength=count)
     truths = np.bincount(predictions.labels[kept], minlength=count)
     guesses = np.bincount(predictions.predicted[kept], minlength=count)
-    order = np.argsort(hits / np.maximum(truths, 1), kind="stable")
+    order = np.argsort(wilson(hits, truths)[1], kind="stable")
     return [
         (run.classes[i], Proportion(int(hits[i]), int(truths[i])), Proportion(int(hits[i]), int(guesses[i])))
         for i in order
@@ -138,7 +144,7 @@ def slices(run: RunData, split: str) -> list[dict[str, Any]]:
                     "rule": row.rule,
                     "wrong": Proportion(int(row.wrong), int(row.n)),
                     "lift": f"{row.lift:.1f}× ({row.lift_low:.1f} – {row.lift_high:.1f})",
-                    "p": f"{row.p_adjusted:.2g}",
+                    "p": chance(row.p_adjusted).removeprefix("p ").removeprefix("= "),
                     "pictures": strip(run, split, predictions.ids[members[:STRIP]]),
                 }
             )
@@ -165,7 +171,8 @@ def against(services: Services, selection: Selection) -> str:
     if not selection.against:
         return ""
     try:
-        return verdict(services.store.compare(selection)).sentence()
+        pair = services.store.compare(selection)
+        return " ".join([verdict(pair).sentence(), *sentences(services.store, pair)])
     except (Missing, Broken):
         return ""
 

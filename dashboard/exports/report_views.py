@@ -8,9 +8,11 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from dashboard.analysis import comparison, label_review, robustness
+from dashboard.analysis.claims import sentences
 from dashboard.data.run import RunData
 from dashboard.figures.gaps import points
 from dashboard.format import images as pictures
+from dashboard.format.numbers import chance
 from dashboard.format.proportion import Proportion
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
@@ -114,7 +116,7 @@ def compared(services: Services, selection: Selection) -> View:
             name,
             f"{int(n):,}",
             f"{points(gap)} ({points(low)} to {points(high)})",
-            comparison.p_words(float(p)),
+            chance(float(p)),
         )
         for name, n, gap, low, high, p in zip(names, gaps.n, gaps.gap, gaps.low, gaps.high, gaps.adjusted, strict=True)
     ]
@@ -129,7 +131,12 @@ def compared(services: Services, selection: Selection) -> View:
             lines,
         ),
     ]
-    notes = [comparison.verdict(pair).sentence(), f"Scores, matrix, classes and slices are those of {pair.a.title}."]
+    claimed = sentences(services.store, pair)
+    notes = [
+        comparison.verdict(pair).sentence(),
+        *claimed,
+        f"Scores, matrix, classes and slices are those of {pair.a.title}.",
+    ]
     notes += [REVIEWED] if selection.labels else []
     share = Proportion(len(rows), pair.n)
     sentence = f"{share} of the images that both know are in this view."

@@ -49,7 +49,9 @@ def bars(probabilities: np.ndarray, *, classes: Sequence[str], mode: str, truth:
             y=places,
             orientation="h",
             marker={"color": [colours[i] for i in order], "line": {"width": 0}, "cornerradius": 2},
-            customdata=[[escaped(classes[i]), f"{100 * float(probabilities[i]):.4g}"] for i in order],
+            customdata=[
+                [escaped(classes[i]), f"{100 * float(probabilities[i]):.4f}".rstrip("0").rstrip(".")] for i in order
+            ],
             hovertemplate="<b>%{customdata[1]} %</b> %{customdata[0]}<extra></extra>",
         ),
     ]

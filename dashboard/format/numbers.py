@@ -51,3 +51,16 @@ def ordinal(number: int) -> str:
 def percent(probability: float) -> str:
     """'96.4' of 0.964; what would round to nothing is '<0.1', so that no class looks excluded."""
     return "<0.1" if probability < 0.0005 else f"{100 * probability:.1f}"
+
+
+def milliseconds(seconds: float) -> str:
+    """'0.42', '12.3', '158', '1,580': about three figures, and never a power of ten."""
+    ms = 1000 * seconds
+    return f"{ms:.2f}" if ms < 9.995 else f"{ms:.1f}" if ms < 99.95 else f"{ms:,.0f}"
+
+
+def chance(p: float, level: float = 0.05) -> str:
+    """'p < 0.001', 'p = 0.043', 'p = 1.000'; what is under the level never reads as if it were on it."""
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}" if p >= level or round(p, 3) < level else f"p < {level:g}"

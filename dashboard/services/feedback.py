@@ -15,12 +15,12 @@ from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import Filter, Item
 from dashboard.records.rows import Closed, Declined
-from dashboard.services import uploads
+from dashboard.services import twins, uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
-from ml.data.feedback import CLIENT
+from ml.data.feedback import CLIENT, EPOCHS
 from ml.jobs.tables import Job
 
 MAX_ACCURACY_LOSS = 0.5  # points of validation accuracy that a candidate may lose and still be proposed
@@ -169,17 +169,27 @@ def capped(rows: Sequence[Item]) -> list[int]:
     return keep[::-1]
 
 
-def begin(services: Services, run: RunData) -> Job:
-    """Start a fine-tuning of the run with what was accepted. Raises Declined, Invalid, Refused, Missing, Broken."""
+def begin(services: Services, run: RunData, *, twin: bool = True) -> Job:
+    """Start a fine-tuning of the run with what was accepted. Raises Declined, Invalid, Refused, Missing, Broken.
+
+    twin: whether twins are trained as well, which see as many of the run's own training pictures in its place.
+    """
     material = lessons(services, run)
     if not material.kept:
         raise Declined("No accepted feedback can be learned from.")
     stem = f"{run.run_id[:48]}-feedback"
     taken = services.registry.names() | services.jobs.names()
     name = stem if stem not in taken else services.registry.free_name(stem)
+    places = twins.stand_ins(run, len(material.kept), ()) if twin else np.zeros(0, np.int64)
+    usual = None
+    if len(places) == len(material.kept):  # or there are too few pictures for a twin
+        pictures = run.pictures("reference")
+        usual = (pictures.images[places], pictures.labels[places].tolist())
+    config = {**run.manifest["config"], "epochs": EPOCHS}
     job = services.jobs.fine_tune(
         run.manifest["config"], name, against=run.run_id, images=material.images, wanted=material.wanted,
-        clients=material.clients, intent=secrets.token_hex(16), taken=services.registry.names(),
+        clients=material.clients, twin=usual, seconds=twins.one_training(services.jobs.estimate, run, config),
+        intent=secrets.token_hex(16), taken=services.registry.names(),
     )  # fmt: skip
     services.jobs.wake()
     return job

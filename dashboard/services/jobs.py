@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.services import callback_managers, training_options, training_request
+from dashboard.services import callback_managers, training_options, training_request, twins
 from dashboard.services.job_views import JobViews
 from dashboard.services.training_options import TrainingOptions
 from ml.jobs.queue import JobTable, Refused
@@ -39,15 +39,27 @@ class Jobs(JobViews):
         self._relayed: set[tuple[str, int]] = set()
 
     def submit(
-        self, values: Mapping[str, Any], *, intent: str | None = None, taken: frozenset[str] = frozenset()
+        self,
+        values: Mapping[str, Any],
+        *,
+        intent: str | None = None,
+        taken: frozenset[str] = frozenset(),
+        twin: tuple[str, str | None] | None = None,
+        seconds: float | None = None,
     ) -> Job:
-        """Queue a training. values: TrainConfig's fields and `name`. Raises Invalid or Refused, in words."""
+        """Queue a training. values: TrainConfig's fields and `name`. Raises Invalid or Refused, in words.
+
+        twin: the field that is tried and its value without that, where twins are to be trained beside it, of a named
+        run; seconds: that one training takes, which decides on how many seeds.
+        """
         self._allowed()
         config, name = training_request.check(values, self.options, taken)
         if self._free() < FREE_BYTES:
             how = disk.FULL if disk.used_up(self.home) else "The disk is almost full"
             raise Refused(f"{how}: a training needs {FREE_BYTES // 2**20} MB free.")
         spec = config.model_dump(mode="json")
+        if twin is not None and name:
+            spec["twins"] = twins.plan(spec, name, *twin, twins.seeds(config.seed, seconds))
         return self._announce(self._write(lambda table: self._insert(table, spec, name, config, intent, taken)))
 
     def retrain(
@@ -59,16 +71,23 @@ class Jobs(JobViews):
         relabelled: Mapping[int, int],
         excluded: Collection[int],
         digest: str = "",
+        twin: Collection[int] | None = None,
+        seconds: float | None = None,
         intent: str | None = None,
         taken: frozenset[str] = frozenset(),
     ) -> Job:
         """Queue a training on corrected labels, which are frozen now: the job's spec names their file.
 
-        See `training_request.with_corrections`. Raises Invalid, Refused.
+        twin: the example ids that its twins leave out, as many as `excluded`, so that they take as many steps; None for
+        no twins. See `training_request.with_corrections`. Raises Invalid, Refused.
         """
         self._allowed()
         values = training_request.with_corrections(self.home, config, against, relabelled, excluded, digest)
-        return self.submit({**values, "name": name}, intent=intent, taken=taken)
+        without = None
+        if twin:
+            without = training_request.with_corrections(self.home, config, against, {}, twin, digest)["labels"]
+        tried = None if twin is None else ("labels", without)
+        return self.submit({**values, "name": name}, intent=intent, taken=taken, twin=tried, seconds=seconds)
 
     def fine_tune(
         self,
@@ -79,16 +98,23 @@ class Jobs(JobViews):
         images: np.ndarray,
         wanted: Sequence[int],
         clients: Sequence[int],
+        twin: tuple[np.ndarray, Sequence[int]] | None = None,
+        seconds: float | None = None,
         intent: str | None = None,
         taken: frozenset[str] = frozenset(),
     ) -> Job:
         """Queue a short training from a run's weights on its training pictures and accepted feedback, frozen now.
 
-        See `training_request.with_feedback`. Raises Invalid, Refused.
+        twin: training pictures and their class ids, as many, that its twins see in place of the feedback, so that they
+        take as many steps; None for no twins. See `training_request.with_feedback`. Raises Invalid, Refused.
         """
         self._allowed()
         values = training_request.with_feedback(self.home, config, against, images, wanted, clients)
-        return self.submit({**values, "name": name}, intent=intent, taken=taken)
+        tried = None
+        if twin is not None:
+            usual = training_request.with_feedback(self.home, config, against, *twin, clients)
+            tried = ("feedback", usual["feedback"])
+        return self.submit({**values, "name": name}, intent=intent, taken=taken, twin=tried, seconds=seconds)
 
     def fetch(self) -> Job:
         """Queue the download of the full data set; the one under way if there is one. Raises Refused."""

@@ -112,6 +112,8 @@ def estimate(table: JobReader, model: str, dataset: str, epochs: int, images: in
     """Seconds a training would take, from the last trainings here of that model and data; and from how many."""
     paces, extras = [], []
     for job in table.listing(50):
+        if job.spec.get("twins"):  # which took the time of several
+            continue
         if job.state != "done" or (job.spec.get("model"), job.spec.get("dataset")) != (model, dataset):
             continue
         rows = table.history(job.id)

@@ -19,6 +19,7 @@ from dashboard.state.vocabulary import (
     SCALINGS,
     SINCE,
     SORTS,
+    SPLIT_NAMES,
     SPLITS,
     STATES,
     VERSUS,
@@ -87,6 +88,12 @@ def _one_of(choices: tuple[str, ...]):
     return read
 
 
+def _split(values: list[str]) -> str:
+    """One of SPLITS, or what it is called on screen."""
+    called = {name: split for split, name in SPLIT_NAMES.items()}
+    return _one_of(SPLITS)([called.get(_last(values), _last(values))])
+
+
 def _names(values: list[str]) -> tuple[str, ...]:
     if len(values) > 200 or not all(0 < len(v) <= 60 and v.isprintable() for v in values):
         raise ValueError
@@ -109,6 +116,12 @@ def _pair(values: list[str]) -> str:
 
 def _run(values: list[str]) -> str:
     if not RUN_ID.fullmatch(_last(values)):
+        raise ValueError
+    return _last(values)
+
+
+def _digest(values: list[str]) -> str:
+    if not re.fullmatch(r"[0-9a-f]{8,64}", _last(values), re.ASCII):
         raise ValueError
     return _last(values)
 
@@ -221,8 +234,9 @@ def _coordinate(text: str) -> float:
 
 READERS: Mapping[str, Callable[[list[str]], Any]] = {
     "run": _run,
+    "data": _digest,
     "against": _run,
-    "split": _one_of(SPLITS),
+    "split": _split,
     "true": _names,
     "pred": _names,
     "outcome": lambda values: tuple(dict.fromkeys(_one_of(OUTCOMES)([value]) for value in values)),

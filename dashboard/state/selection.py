@@ -7,10 +7,11 @@ from typing import Any
 from dashboard.state import query
 from dashboard.state.values import Lasso, MatrixView
 from dashboard.state.vocabulary import BUCKETS, OUTCOMES
+from ml.stats.failure_modes import OF_MISTAKES
 
 COUNTS = MatrixView()
 # What each field of a selection is for.
-SUBJECT = ("run", "against", "split", "epoch", "labels")  # whose answers
+SUBJECT = ("run", "data", "against", "split", "epoch", "labels")  # whose answers
 FILTERS = ("true", "pred", "outcome", "bucket", "conf", "tempered", "reject", "lasso", "ids", "tag", "slice")
 ATTENTION = ("contrast", "versus", "look")  # what the attention of the selected images is held against
 ANSWER = ("scaling", "level", "abstain")  # how an answer is given
@@ -30,6 +31,7 @@ class Selection:
     """
 
     run: str | None = None
+    data: str | None = None  # the digest of the pictures that a link was of
     against: str | None = None
     split: str = "test"
     true: tuple[str, ...] = ()
@@ -78,6 +80,13 @@ class Selection:
         """The URL's search part, '' when everything is at its default. Field order is fixed, so equal means equal."""
         return query.written(self.items())
 
+    def permalink(self) -> str:
+        """The same as `query` with the split written out, whatever the default: for links that are to last."""
+        items = self.items()
+        place = next((i for i, (name, _) in enumerate(items) if name not in ("run", "data", "against")), len(items))
+        named = [*items[:place], ("split", self.split), *(item for item in items[place:] if item[0] != "split")]
+        return query.written(named)
+
     def items(self) -> list[tuple[str, object]]:
         """(name, value) of every field that is not at its default, `dropped` aside."""
         return [
@@ -91,6 +100,8 @@ class Selection:
         example is prepared in the usual way and not changed by hand."""
         if any(name in changes for name in RELISTED):
             changes = {"page": 1, "sample": None, **changes}
+        if changes.get("run", self.run) != self.run:
+            changes = {"data": None, **changes}  # the digest was of the other run's pictures
         if "sample" in changes:
             changes = {**dict.fromkeys(PREPARATION), **changes}
         return replace(self, **changes)
@@ -176,6 +187,26 @@ class Selection:
         if not self.narrowed:
             return ("wrong",)
         return () if len(self.outcome) == len(OUTCOMES) else self.outcome
+
+    def settled(self, without: Sequence[str] = ()) -> str:
+        """'right' or 'wrong' where the chips alone say that every image is; '' where the answers decide it.
+
+        A number about how often such images are right says what was chosen, nothing of the run. without: chips that do
+        not count.
+        """
+        chips = {name: () if name in without else getattr(self, name) for name in ("true", "pred", "bucket", "tag")}
+        if "outcome" not in without and len(self.outcomes) == 1:
+            return self.outcomes[0]
+        true, pred = set(chips["true"]), set(chips["pred"])
+        if true and pred and (not true & pred or (true == pred and len(true) == 1)):
+            return "right" if true & pred else "wrong"
+        if self.epoch is not None:  # who is right, and tags, are as the run answers in the end
+            return ""
+        buckets = set(chips["bucket"])
+        if buckets and (buckets <= set(BUCKETS[:2]) or buckets <= set(BUCKETS[2:])):
+            return "right" if buckets <= set(BUCKETS[:2]) else "wrong"
+        tags = set(chips["tag"]) if self.labels is None else set()  # which are by the labels that came with the images
+        return "wrong" if tags and tags <= set(OF_MISTAKES) else ""
 
     @property
     def buckets(self) -> tuple[str, ...]:

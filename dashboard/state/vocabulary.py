@@ -4,6 +4,7 @@ from ml.robustness.catalogue import LADDER
 from ml.stats import conformal
 
 SPLITS = ("test", "validation", "reference")  # reference: a part of what the runs were trained on
+SPLIT_NAMES = {"reference": "train"}  # what a split is called on screen where its address says something else
 OUTCOMES = ("wrong", "right")
 BUCKETS = ("both", "only-a", "only-b", "neither")  # who is right: A is `run`, B is `against`
 SORTS = ("confident", "unsure", "id")
@@ -21,3 +22,8 @@ MAX_IDS = 200
 MAX_VERTICES = 100
 MAX_EPSILON = float(LADDER[-1])  # of 255, how far an attack may move a pixel
 TOPS = (5, 10, 20, 40)  # how many classes of a matrix are offered
+
+
+def split_name(split: str) -> str:
+    """What a split is called on screen."""
+    return SPLIT_NAMES.get(split, split)

@@ -1,5 +1,6 @@
 """What a manifest must say, key by key. Checked for every run that is listed: pages read these keys without asking."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -78,6 +79,15 @@ class Machine(Part):
     threads: int
 
 
+class Twin(Part):
+    """of: the run that was asked for; what: in what alone it differs; side: new or twin."""
+
+    of: Name
+    what: Word
+    side: Word
+    seed: int
+
+
 class Manifest(Part):
     """The whole of it."""
 
@@ -97,6 +107,8 @@ class Manifest(Part):
     created: Line
     weights: File
     nouns: dict[Word, File]
+    twin: Twin | None = None
+    empty: list[Word] = Field(default=[], max_length=100)
     best_epoch: int = Field(default=0, ge=0)
     preparation: list[Word] = Field(default=[], max_length=20)
     bytes: Count | None = None
@@ -137,6 +149,21 @@ def check_dataset(description: Any) -> None:
         error = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
         words = error["msg"].removeprefix("Value error, ")
         raise Mismatch(f"no run can be made of this data set: {_place(error)}: {words}"[:300]) from None
+
+
+NONE_FOUND = {
+    "slices": "No group of images is wrong more often than the rest: looked for, and none found.",
+    "filters": "This network has no convolutions, so it has no filters to show.",
+    "conformal": "There are no prediction sets of this run: it has no validation image to choose them on.",
+}
+"""What is said of a noun that was looked for and came to nothing, where a sentence says more than its name."""
+
+
+def absent(manifest: Mapping[str, Any], noun: str) -> tuple[str, str]:
+    """What to say of a noun that is not there, and the command that makes it: none where it would make nothing."""
+    if noun in manifest.get("empty", ()):
+        return NONE_FOUND.get(noun, f"There are no {noun} of this run: looked for, and none found."), ""
+    return f"This run has no {noun} yet.", f"python -m ml evaluate {manifest['run_id']} --only {noun}"
 
 
 def _place(error: Any) -> str:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from ml.artifacts import checking, identity, inspection
 from ml.artifacts.checking import INDEX_BYTES, UNREADABLE
 from ml.artifacts.inspection import MANIFEST, WEIGHTS, Bounds
-from ml.artifacts.manifest import check
+from ml.artifacts.manifest import absent, check
 from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
 from ml.data.base import same_pictures
@@ -129,10 +129,14 @@ class Run:
         paths = {WEIGHTS: self._verified(WEIGHTS, self.manifest["weights"]["sha256"])}
         return paths | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in nouns and noun in NOUNS}
 
+    def absent(self, noun: str) -> Missing:
+        """What to say of a noun that is not there."""
+        return Missing(*absent(self.manifest, noun))
+
     def _locate(self, noun: str) -> Path:
         entry = self.manifest["nouns"].get(noun)
         if entry is None:
-            raise Missing(f"This run has no {noun} yet.", f"python -m ml evaluate {self.run_id} --only {noun}")
+            raise self.absent(noun)
         return self._verified(NOUNS[noun].file, entry["sha256"])
 
     def _verified(self, name: str, digest: str) -> Path:
@@ -167,7 +171,7 @@ class Library:
     def default(self) -> str | None:
         """The run index.json names, else the newest usable one, else None.
 
-        A run fine-tuned from feedback comes after all others: it is a candidate, and nothing promotes itself.
+        Runs fine-tuned from feedback and twins come after all others: they are candidates, and nothing promotes itself.
         """
         runs = {entry.run_id: entry for entry in self.runs() if entry.ok}
         named = self._index().get("default")
@@ -176,7 +180,7 @@ class Library:
 
         def rank(run_id: str) -> tuple[bool, str]:
             manifest = runs[run_id].manifest
-            return not manifest["config"].get("feedback"), manifest["created"]
+            return not manifest["config"].get("feedback") and not manifest.get("twin"), manifest["created"]
 
         return max(runs, key=rank, default=None)
 

@@ -99,6 +99,16 @@ def add_nouns(folder: Path, base: Mapping[str, Any], nouns: Mapping[str, tuple[P
     folder.mkdir(parents=True, exist_ok=True)
     entries = {noun: write_noun(folder, noun, data, started=started) for noun, (data, started) in nouns.items()}
     manifest = {**base, "nouns": {**base["nouns"], **entries}}
+    if "empty" in base:
+        manifest["empty"] = [noun for noun in base["empty"] if noun not in entries]
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def add_empty(folder: Path, base: Mapping[str, Any], noun: str) -> dict[str, Any]:
+    """Write down that a noun was looked for and came to nothing, so that nobody is sent to look again; as add_nouns."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {**base, "empty": sorted({*base.get("empty", ()), noun})}
     write_manifest(folder, manifest)
     return manifest
 

@@ -17,13 +17,14 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from ml import pipeline
+    from ml.evaluation import rescoring
     from ml.settings import Attempt
 
     if Attempt.read().lease and hasattr(os, "nice"):
         os.nice(10)  # as a job, it gives way to the web server
     library = pipeline.default_library()
     if options.split:
-        right, n, changed, clear = pipeline.rescore(library, options.run, options.split)
+        right, n, changed, clear = rescoring.rescore(library, options.run, options.split)
         recorded = library.open(options.run).manifest["results"][options.split]["correct"]
         print(f"{right} / {n}")
         if clear or changed > TIES or abs(right - recorded) > changed:
@@ -31,5 +32,5 @@ def run(options: argparse.Namespace) -> int:
             return 1
     if options.only or not options.split:
         made = pipeline.evaluate(library, options.run, options.only, lambda words: print(words, file=sys.stderr))
-        print(f"made {', '.join(made)}")
+        print(f"made {', '.join(made)}" if made else "made nothing: looked, and found none")
     return 0

@@ -103,7 +103,7 @@ class JobTable(JobReader):
             if job.state == "queued":
                 change: dict[str, Any] = {"state": "cancelled", "finished": time.time(), "cancel": True, "cause": ""}
                 if job.attempt:  # it waited to go on
-                    shutil.rmtree(self.partial(job), ignore_errors=True)
+                    self._sweep(job)
             elif job.state == "running":
                 change = {"cancel": True}
             else:
@@ -129,7 +129,7 @@ class JobTable(JobReader):
             if job.state not in RESUMABLE:
                 raise Refused(f"This job is {job.state}: there is nothing to discard.")
             # before the name is free: the next run of this name writes to the same folder
-            shutil.rmtree(self.partial(job), ignore_errors=True)
+            self._sweep(job)
             discarded = _change(connection, job_id, {"state": "cancelled", "cause": job.cause})
             return _note(connection, discarded, "cancelled")
 
@@ -250,6 +250,11 @@ class JobTable(JobReader):
         now = f"{' and '.join(running)} {'is' if len(running) == 1 else 'are'} running, and " if running else ""
         words = f"{now}{waiting} {things} are waiting already: the queue is full."
         raise Refused(f"{words} Cancel one, or try again when one has started.")
+
+    def _sweep(self, job: Job) -> None:
+        """Delete what was begun and not finished."""
+        for partial in self.partials(job):
+            shutil.rmtree(partial, ignore_errors=True)
 
     def _requeue(self, connection: Connection, job_id: str, cause: str) -> Job:
         change: dict[str, Any] = {"state": "queued", "cancel": False, "cause": cause, "stage": ""}

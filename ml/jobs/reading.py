@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
+from ml.jobs import twins
 from ml.jobs.tables import ACTIVE, COLUMNS, KINDS, MIGRATIONS, Job, epochs, events, jobs, steps
 from ml.system import database
 
@@ -116,6 +117,10 @@ class JobReader:
         """The folder of the run while it is being made."""
         return self.home / "runs" / f"{job.run_id}.partial"
 
+    def partials(self, job: Job) -> list[Path]:
+        """The folders of all runs of the job while they are being made, its own first."""
+        return [self.partial(job), *(self.home / "runs" / f"{name}.partial" for name in twins.names(job.spec))]
+
     def log(self, job: Job) -> Path:
         """What the job's process printed."""
         return self.home / "logs" / f"{job.id}.log"
@@ -134,9 +139,10 @@ class JobReader:
 
     def names(self) -> frozenset[str]:
         """The run of every training but cancelled ones: no other training can take its name."""
-        query = select(jobs.c.run_id).where(jobs.c.kind == "train", jobs.c.state != "cancelled")
+        query = select(jobs.c.run_id, jobs.c.spec).where(jobs.c.kind == "train", jobs.c.state != "cancelled")
         with self.engine.connect() as connection:
-            return frozenset(connection.scalars(query))
+            rows = connection.execute(query).all()
+        return frozenset(name for run_id, spec in rows for name in (run_id, *twins.names(spec)))
 
     def _one(self, query: Select[Any]) -> Job | None:
         with self.engine.connect() as connection:

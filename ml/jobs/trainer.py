@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ml.jobs import causes
+from ml.jobs import causes, twins
 from ml.jobs.broker import broker
 from ml.jobs.causes import LOST
 from ml.jobs.heartbeat import TICK_SECONDS, Heartbeat, Pace
@@ -47,7 +47,8 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
         if state == "cancelled":
             from ml.artifacts import writer
 
-            writer.discard(table.partial(job))
+            for partial in table.partials(job):
+                writer.discard(partial)
         if cause:
             print(cause, file=sys.stderr)
         if state == "done":
@@ -97,7 +98,6 @@ def _train(table: JobTable, job: Job, heartbeat: Heartbeat) -> tuple[str, str]:
     heartbeat.progress = {"stage": "loading"}
     try:
         from ml.pipeline import Callbacks, train
-        from ml.training.config import TrainConfig
         from ml.training.loop import Cancelled, Diverged
     except Exception as error:  # out of memory has many faces while libraries load
         traceback.print_exc()
@@ -111,20 +111,28 @@ def _train(table: JobTable, job: Job, heartbeat: Heartbeat) -> tuple[str, str]:
         if stopped.is_set():
             raise Stopped
 
-    config = TrainConfig(**job.spec)
-    pace = Pace(config.batch_size)
-
+    plan, place = twins.trainings(job), 0
+    pace = Pace(plan[-1].config.batch_size)
     begun = False
+
+    def own() -> bool:
+        return place == len(plan) - 1  # epochs and measures of the others are in their runs alone
 
     def on_batch(done: int, total: int) -> None:
         nonlocal begun
-        if not begun and job.attempt > 1:
+        if not begun and job.attempt > 1 and own():
             with contextlib.suppress(SQLAlchemyError):  # then the first measures replace what is after them
                 table.rewind(job, done)
-        begun = True
+        begun = begun or own()
+        done, total = place * total + done, len(plan) * total
         left, speed = pace.at(done, total, time.monotonic())
-        heartbeat.progress = {"batch": done, "batches": total, "stage": "training", "left": left, "speed": speed}
+        stage = twins.stage(plan, place)
+        heartbeat.progress = {"batch": done, "batches": total, "stage": stage, "left": left, "speed": speed}
         check()
+
+    def on_metrics(metrics) -> None:
+        if own():
+            heartbeat.steps.append(asdict(metrics))
 
     def on_step(words: str) -> None:
         heartbeat.progress = {**heartbeat.progress, "stage": words, "left": None, "speed": None}
@@ -132,9 +140,10 @@ def _train(table: JobTable, job: Job, heartbeat: Heartbeat) -> tuple[str, str]:
         check()
 
     def on_epoch(epoch) -> None:
-        heartbeat.epochs.append(asdict(epoch))
-        with contextlib.suppress(SQLAlchemyError):  # the heartbeat tries again
-            heartbeat.flush()
+        if own():
+            heartbeat.epochs.append(asdict(epoch))
+            with contextlib.suppress(SQLAlchemyError):  # the heartbeat tries again
+                heartbeat.flush()
         print(
             f"epoch {epoch.epoch}/{job.epochs} loss {epoch.train_loss:.4f} validation loss {epoch.validation_loss:.4f} "
             f"validation accuracy {epoch.validation_accuracy:.4f}  {epoch.images_per_second:,.0f} images/s",
@@ -142,15 +151,19 @@ def _train(table: JobTable, job: Job, heartbeat: Heartbeat) -> tuple[str, str]:
         )
 
     try:
-        train(
-            config,
-            run_id=job.run_id,
-            home=table.home,
-            callbacks=Callbacks(on_batch, lambda metrics: heartbeat.steps.append(asdict(metrics)), on_epoch, on_step),
-            command=f"python -m ml train --job {job.id}",
-            resume=job.attempt > 1,
-            slow=False,
-        )
+        for place, one in enumerate(plan):  # noqa: B007 (the callbacks read it)
+            if not own() and twins.is_there(table.home, one):
+                continue
+            train(
+                one.config,
+                run_id=one.run_id,
+                home=table.home,
+                callbacks=Callbacks(on_batch, on_metrics, on_epoch, on_step),
+                command=f"python -m ml train --job {job.id}",
+                resume=job.attempt > 1,
+                slow=False,
+                twin=one.twin,
+            )
     except (Cancelled, Stopped, Exception) as error:
         if table.published(job):
             return "done", ""

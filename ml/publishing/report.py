@@ -10,6 +10,7 @@ import numpy as np
 from ml.artifacts.reader import Library, Run
 from ml.artifacts.schema import NOUNS, Table
 from ml.stats.intervals import wilson
+from ml.training import wording
 
 matplotlib.use("Agg")  # no screen
 from matplotlib import pyplot as plt
@@ -79,9 +80,10 @@ def _page(run: Run, split: str, pictures: list[str]) -> str:
         f"{split.capitalize()} accuracy **{100 * facts['accuracy']:.2f} %** "
         f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n {facts['n']:,}), loss {facts['loss']:.4f}.",
         "",
-        f"Trained on {run.manifest['train_images']:,} pictures for {run.manifest['config']['epochs']} epochs with seed "
-        f"{facts['seed']}; epoch {run.manifest['best_epoch']} was best on validation and kept. "
-        f"{run.manifest['seconds']:,.0f} s on {machine['processor']}, {machine['threads']} threads.",
+        f"Trained on {run.manifest['train_images']:,} pictures for "
+        f"{wording.count(run.manifest['config']['epochs'], 'epoch')} with seed {facts['seed']}; epoch "
+        f"{run.manifest['best_epoch']} was best on validation and kept. {run.manifest['seconds']:,.0f} s on "
+        f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}.",
         "",
         *(f"![{Path(name).stem}]({name})" for name in pictures),
     ]

@@ -75,4 +75,5 @@ TAGS = {
         "Check the labels; where they are right, nothing in training is like these.",
     ),
 }
+OF_MISTAKES = ("top-2", "confidently-wrong")  # of images that are named wrong, by definition
 MADE = ("conflicting-neighbours", "top-2", "confidently-wrong", "unsure", "flips")

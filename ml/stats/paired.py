@@ -122,3 +122,21 @@ def mean_gap(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
     difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
     mean, spread = float(difference.mean()), Z * float(difference.std(ddof=1)) / len(difference) ** 0.5
     return mean, mean - spread, mean + spread
+
+
+def effect(differences: np.ndarray) -> tuple[float, float, float]:
+    """Mean of paired differences over repeated trainings and examples, and the ends of its 95 % interval.
+
+    differences: [k, n], by training (each with its twin of the same seed) and example: A right minus B right. Both are
+    samples: the variance over trainings (Student's t with k − 1 degrees) and that of the examples' means add up, as in
+    a crossed random-effects model. A part of the doubt is in both, so the interval is rather too wide. With one
+    training nobody knows what another seed would give, and the interval is of the examples alone.
+    """
+    k, n = differences.shape
+    means, mean = differences.mean(1), float(differences.mean())
+    spread = Z * float(differences.mean(0).std(ddof=1)) / n**0.5 if n > 1 else 1.0
+    if k > 1:
+        from scipy.stats import t
+
+        spread = float(np.hypot(spread, t.ppf(0.975, k - 1) * means.std(ddof=1) / k**0.5))
+    return mean, mean - spread, mean + spread

@@ -4,11 +4,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from ml.models import MODELS, PRETRAINED, TIMM
 from ml.models import NAME_PATTERN as MODEL_PATTERN
-from ml.models import PRETRAINED, TIMM
 
 AUGMENTATIONS = ("flip", "shift", "erase")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+def trainable(model: str) -> bool:
+    """Whether a run of this network can be trained here: one of MODELS, or one of timm's."""
+    return model in MODELS or model.startswith(TIMM)
 
 
 class TrainConfig(BaseModel):

@@ -64,6 +64,7 @@ UNSET_TEXTS = {
 }  # fmt: skip
 OFF_AT_ZERO = ("ema", "frozen_epochs", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
 AS_WRITTEN = ("seed", "model", "dataset", "labels", "feedback")  # a seed is a name, so its digits are not grouped
+FROZEN = {"labels": "as corrected on Review (version {})", "feedback": "as accepted on Feedback (version {})"}
 YOUNGER = {"labels": None, "feedback": None}  # fields that the first runs had not, and what held for them
 UNKNOWN = "not recorded"
 
@@ -84,8 +85,17 @@ def text(name: str, value: object) -> str:
     if isinstance(value, int | float):
         if value == 0 and name in OFF_AT_ZERO:
             return "off"
-        return f"{value:g}" if isinstance(value, float) else str(value) if name in AS_WRITTEN else f"{value:,}"
+        if isinstance(value, float):  # 0.00001 as it is typed, not 1e-05
+            return f"{float(f'{value:.6g}'):.10f}".rstrip("0").rstrip(".")
+        return str(value) if name in AS_WRITTEN else f"{value:,}"
+    if name in FROZEN:
+        return FROZEN[name].format(str(value)[:6])
     return str(value) if name in AS_WRITTEN else WORDS.get(str(value), str(value))
+
+
+def count(n: int, noun: str) -> str:
+    """'1 thread', '55,000 images'."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
@@ -104,9 +114,9 @@ def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
         "began with published ImageNet weights" if config.get("pretrained") else "",
     ]
     sentences = [
-        f"{of('epochs', None)} epochs in batches of {of('batch_size')} with {of('optimiser')}, learning rate "
-        f"{of('learning_rate')}, {of('schedule', 'one_cycle')} schedule, weight decay {of('weight_decay', 0)}, seed "
-        f"{of('seed', None)}.",
+        f"{of('epochs', None)} epoch{'' if of('epochs') == '1' else 's'} in batches of {of('batch_size')} with "
+        f"{of('optimiser')}, learning rate {of('learning_rate')}, {of('schedule', 'one_cycle')} schedule, weight decay "
+        f"{of('weight_decay', 0)}, seed {of('seed', None)}.",
         f"Pictures were {', '.join(changes)} at random." if changes else "Pictures were used as they are.",
         f"Also: {', '.join(filter(None, extras))}." if any(extras) else "",
         f"Epoch {best_epoch} was best on validation and is kept." if best_epoch else "",
@@ -119,16 +129,21 @@ def span(low: float, high: float) -> str:
     return " to ".join(f"{end:,.6f}".rstrip("0").rstrip(".") for end in (low, high))
 
 
+def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """Names of the fields in which two configs of runs or jobs differ, one that only one of them has among them."""
+    return [
+        name
+        for name in [*LABELS, *sorted({*a, *b} - {*LABELS, "twins"})]
+        if (name in a or name in b) and not _same(*(config.get(name, YOUNGER.get(name, ...)) for config in (a, b)))
+    ]
+
+
 def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(label, a's value, b's value) in words, for each field in which two configs of runs or jobs differ.
 
     A field that only one of them has (an older program wrote the other) counts as different and reads 'not recorded'.
     """
-    return [
-        (label(name), _read(name, a), _read(name, b))
-        for name in [*LABELS, *sorted({*a, *b} - {*LABELS})]
-        if (name in a or name in b) and not _same(*(config.get(name, YOUNGER.get(name, ...)) for config in (a, b)))
-    ]
+    return [(label(name), _read(name, a), _read(name, b)) for name in differing(a, b)]
 
 
 def _read(name: str, config: Mapping[str, Any]) -> str:

@@ -4,10 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dashboard.data.store import Store
 from ml import __main__ as cli
 from ml import pipeline
-from ml.artifacts.reader import Library, Run
+from ml.artifacts.reader import Library, Missing, Run
 from ml.data import load, synthetic
+from ml.evaluation import rescoring, slices
 from ml.inference.classifier import Classifier
 from ml.models import LEAST_SIDE, build, too_small
 from ml.system.paths import ARTIFACTS
@@ -31,7 +33,7 @@ def test_a_run_says_how_it_was_made(toy_home):
 
 def test_rescore_gives_what_was_recorded(toy_home):
     library = Library(toy_home, toy_home)
-    right, n, changed, clear = pipeline.rescore(library, "toy", "test")
+    right, n, changed, clear = rescoring.rescore(library, "toy", "test")
     assert (right, n) == (library.open("toy").manifest["results"]["test"]["correct"], 400)
     assert changed == clear == 0
 
@@ -87,6 +89,44 @@ def test_evaluate_from_the_command_line(home, monkeypatch, capsys):
     assert cli.main(["evaluate", "toy", "--only", "history"]) == 1
 
 
+def test_what_was_looked_for_and_not_found_is_not_offered_again(home, no_artifacts, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    path = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for noun in ("slices", "slice_members"):
+        manifest["nouns"].pop(noun, None)
+    path.write_text(json.dumps(manifest))
+    run = Library(no_artifacts, home).open("toy")
+    with pytest.raises(Missing, match="no slices yet") as before:
+        run.table("slices")
+    assert before.value.command == "python -m ml evaluate toy --only slices"
+    monkeypatch.setitem(pipeline.EVALUATIONS, "slices", lambda context: slices.table(context).iloc[:0])
+    assert cli.main(["evaluate", "toy", "--only", "slices"]) == 0
+    said = capsys.readouterr()
+    assert "made nothing" in said.out
+    assert "looked for slices, found none" in said.err
+    with pytest.raises(Missing, match="looked for, and none found") as after:
+        Library(no_artifacts, home).open("toy").table("slices")
+    assert not after.value.command
+    shown = Store(no_artifacts, home).open("toy")
+    assert shown.groups("slice_members", "test") == {}, "a link with a slice is a link without images, no error"
+    monkeypatch.undo()
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    pipeline.evaluate(Library(no_artifacts, home), "toy", ["confusion"])
+    assert Library(no_artifacts, home).open("toy").manifest["empty"] == ["slices"]
+
+
+def test_a_recording_is_offered_for_networks_that_can_be_trained_here(home, no_artifacts):
+    path = home / "runs" / "toy" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["nouns"]["epochs"]
+    for model, offered in (("compact_cnn", True), ("random_forest", False), ("timm:resnet18", True)):
+        path.write_text(json.dumps({**manifest, "model": model}))
+        with pytest.raises(Missing) as missing:
+            Store(no_artifacts, home).open("toy").epochs("test")
+        assert bool(missing.value.command) == offered, model
+
+
 def test_evaluate_exits_1_when_not_as_recorded(home, monkeypatch, capsys):
     monkeypatch.setenv("FASHION_HOME", str(home))
     path = home / "runs" / "toy" / "manifest.json"
@@ -112,7 +152,7 @@ def test_evaluate_has_no_tolerance_for_other_pictures(home, monkeypatch, capsys)
 
 def test_a_recorded_answer_that_no_rounding_turns_is_not_as_recorded(home, monkeypatch, capsys):
     monkeypatch.setenv("FASHION_HOME", str(home))
-    assert pipeline.rescore(Library(home, home), "toy", "test")[2:] == (0, 0)
+    assert rescoring.rescore(Library(home, home), "toy", "test")[2:] == (0, 0)
     table = Library(home, home).open("toy").table("predictions")
     row = table.index[(table["split"] == "test") & (table["confidence"] > 0.6)][0]
     columns = [name for name in table.columns if name.startswith("p_")]
@@ -217,7 +257,7 @@ def test_shipped_weights_give_the_recorded_answers(run_id):
 def test_rescore_of_a_run_that_ships_asks_about_every_picture():
     """On another processor at most two of the 10,000 may differ."""
     library = Library(ARTIFACTS, ARTIFACTS)
-    right, n, changed, clear = pipeline.rescore(library, "mlp", "test")
+    right, n, changed, clear = rescoring.rescore(library, "mlp", "test")
     assert n == 10_000
     assert abs(right - library.open("mlp").manifest["results"]["test"]["correct"]) <= 2
     assert changed <= 2

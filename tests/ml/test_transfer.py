@@ -5,6 +5,7 @@ import pytest
 from ml import pipeline
 from ml.artifacts.reader import Library
 from ml.data import synthetic
+from ml.evaluation import rescoring
 from ml.inference import contract
 from ml.models import WeightsMissing
 from ml.training import published
@@ -47,7 +48,7 @@ def test_a_resumed_training_asks_for_no_weights_and_its_run_for_none_either(few,
     manifest = library.open("moved").manifest
     assert manifest["model_config"]["pretrained"] is True
     recorded = manifest["results"]["test"]
-    assert pipeline.rescore(library, "moved", "test") == (recorded["correct"], recorded["n"], 0, 0)
+    assert rescoring.rescore(library, "moved", "test") == (recorded["correct"], recorded["n"], 0, 0)
 
 
 def test_missing_weights_end_it_before_anything_is_trained(few, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, p
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import SPLITS
+from dashboard.state.vocabulary import SPLITS, split_name
 from ml.artifacts.reader import Broken, Missing, RunEntry
 
 FACE = "comparison-face"
@@ -106,7 +106,12 @@ def about(pair: RunPair) -> list:
     """Which two, on which images."""
     first, second = (run.predictions(pair.split).ids for run in (pair.a, pair.b))
     words = [
-        *(letter("a"), f"{pair.a.title} against ", letter("b"), f"{pair.b.title}, {pair.split} split: "),
+        *(
+            letter("a"),
+            f"{pair.a.title} against ",
+            letter("b"),
+            f"{pair.b.title}, {split_name(pair.split)} split: ",
+        ),
         f"{pair.n:,} images {PAIR_SPLIT_ROLES[pair.split]}.",
     ]
     if pair.n < max(len(first), len(second)):

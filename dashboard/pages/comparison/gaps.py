@@ -2,6 +2,7 @@
 
 from dash import Dash, html
 
+from dashboard.analysis import confidence
 from dashboard.analysis.comparison import gaps
 from dashboard.components import card, class_bars
 from dashboard.components.class_bars import Bars
@@ -11,6 +12,7 @@ from dashboard.figures import gaps as figure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import BUCKETS
+from ml.artifacts.reader import Missing
 
 ID = "comparison-gaps"
 INTERVAL_NOTE = (
@@ -29,6 +31,8 @@ def register(app: Dash, services: Services) -> None:
     """Counted under every chip but true, predicted, outcome and bucket."""
 
     def draw(selection: Selection, _: str, mode: str) -> Bars:
+        if why := confidence.chosen_by_outcome(selection, ("true", "pred", "outcome", "bucket")):
+            raise Missing(f"{why} A's answers chose them, so the two cannot be compared on them.")
         pair = services.store.compare(selection)
         recall_gaps, classes = gaps(pair.by_class(selection)), pair.a.classes
         drawn = figure.bars(

@@ -15,6 +15,7 @@ from dashboard.format.csv import table_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.stats.intervals import wilson
+from ml.training import wording
 
 
 class Ids(StrEnum):
@@ -86,7 +87,7 @@ def band(run: RunData) -> tuple:
 def note(run: RunData) -> str:
     """How long and on what."""
     seconds, epochs = float(run.history()["seconds"].sum()), len(run.history())
-    over = f"{epochs} epoch{'' if epochs == 1 else 's'} over {run.manifest['train_images']:,} images"
+    over = f"{wording.count(epochs, 'epoch')} over {run.manifest['train_images']:,} images"
     return f"{over} in {figure.duration(seconds)}"
 
 

@@ -1,9 +1,12 @@
 """Which of the two is better, by how much, and how sure can we be?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 from dash import Dash, Input, html
 
-from dashboard.analysis.comparison import Verdict, p_words, verdict
+from dashboard.analysis import claims
+from dashboard.analysis.comparison import Verdict, verdict
 from dashboard.components import csv_link, plain, stat, whisker
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
@@ -11,6 +14,7 @@ from dashboard.data.pair import RunPair
 from dashboard.exports.tables import Table, of_pair
 from dashboard.figures.gaps import points, reach
 from dashboard.format.csv import table_url
+from dashboard.format.numbers import chance
 from dashboard.format.proportion import Proportion
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
@@ -36,12 +40,14 @@ def register(app: Dash, services: Services) -> None:
     @panel_callback(app, FACE, plain.children(BODY), Input("app-view-state", "data"))
     def draw_verdict(search: str | None):
         selection = Selection.parse(search)
-        comparison = verdict(services.store.compare(selection))
-        return [hero(comparison, selection), html.Div(stats(comparison), className="stats")]
+        pair = services.store.compare(selection)
+        comparison = verdict(pair)
+        claimed = claims.sentences(services.store, pair)
+        return [hero(comparison, selection, claimed), html.Div(stats(comparison), className="stats")]
 
 
-def hero(comparison: Verdict, selection: Selection) -> html.Div:
-    """The gap, the sentence, and where zero lies from here."""
+def hero(comparison: Verdict, selection: Selection, claimed: Sequence[str] = ()) -> html.Div:
+    """The gap, the sentence, and where zero lies from here. claimed: what the gap can be put down to."""
     _, only_a, only_b, _ = comparison.buckets
     sentence = comparison.sentence()
     how = (
@@ -52,15 +58,16 @@ def hero(comparison: Verdict, selection: Selection) -> html.Div:
         [icon("link"), html.Span("Copy verdict")],
         type="button",
         className="btn-ff sm",
-        **{"data-copy": sentence},
+        **{"data-copy": " ".join([sentence, *claimed])},
     )
+    said = [html.P(words, className="claim") for words in claimed]
     digits = 1 if abs(comparison.gap) >= 0.001 else 2
     return html.Div(
         [
             html.Div(
                 [
                     html.Span([points(comparison.gap, digits), html.Small("points")], className="hero-n"),
-                    html.Div([html.H2(sentence), html.P(how, className="quiet small")]),
+                    html.Div([html.H2(sentence), *said, html.P(how, className="quiet small")]),
                 ],
                 className="hero-top",
             ),
@@ -111,7 +118,7 @@ def stats(comparison: Verdict) -> list:
         share([letter("b"), comparison.b], both + only_b, n, floor, "var(--ff-run-b)"),
         stat(
             "McNemar, exact",
-            p_words(comparison.p),
+            chance(comparison.p),
             "",
             html.Span(className="whisk blank"),
             f"{only_a:,} only A, {only_b:,} only B",
@@ -162,6 +169,7 @@ def csv_rows(pair: RunPair, selection: Selection) -> Table:
         ["exact McNemar p", comparison.p, "", "", only_a + only_b],
         *([name, count, "", "", comparison.n] for name, count in zip(BUCKETS, comparison.buckets, strict=True)),
         ["verdict", comparison.sentence(), "", "", comparison.n],
+        ["what it can be put down to", claims.claim(pair).sentence(), "", "", comparison.n],
     ]
     return ["what", "value", "low", "high", "n"], rows
 

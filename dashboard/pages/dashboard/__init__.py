@@ -16,6 +16,7 @@ from dashboard.pages.dashboard import (
 )
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import split_name
 
 SPLIT_ROLES = {
     "test": "images it never saw in training",
@@ -31,7 +32,8 @@ def about(services: Services, selection: Selection) -> str:
         n = len(run.predictions(selection.split).ids)
     except (LookupError, ValueError):
         return "No run to show."
-    return f"{run.title} on {run.dataset['title']}, {selection.split} split, {n:,} {SPLIT_ROLES[selection.split]}"
+    which = f"{split_name(selection.split)} split, {n:,} {SPLIT_ROLES[selection.split]}"
+    return f"{run.title} on {run.dataset['title']}, {which}"
 
 
 PAGE = Page(

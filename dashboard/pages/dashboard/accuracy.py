@@ -4,15 +4,17 @@ import numpy as np
 from dash import Dash, html
 
 from dashboard import theme
+from dashboard.analysis import confidence
 from dashboard.components import card, class_bars
 from dashboard.components.class_bars import Bars
-from dashboard.data.run import RunData
+from dashboard.data.run import MATRIX_CHIPS, RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.figures import accuracy as figure
 from dashboard.format.proportion import Proportion
 from dashboard.pages.dashboard.scores import floor_of
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Missing
 from ml.stats.intervals import wilson
 
 ID = "dashboard-accuracy"
@@ -29,6 +31,8 @@ def register(app: Dash, services: Services) -> None:
 
     def draw(selection: Selection, axis: str, mode: str) -> Bars:
         run = services.store.shown(selection.run).for_selection(selection)
+        if why := confidence.chosen_by_outcome(selection, MATRIX_CHIPS):
+            raise Missing(why)
         counts = run.confusion(selection)
         right, n = counts.diagonal(), counts.sum(1)
         low, high = wilson(right, n)

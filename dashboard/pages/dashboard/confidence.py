@@ -120,13 +120,16 @@ def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
 def answers(run: RunData, selection: Selection) -> list:
     """Coverage, how right the answers are, what stays wrong; thresholds that validation suggests."""
     abstention: Answers = confidence.answers(run, selection)
+    why = confidence.chosen_by_outcome(selection)
     out = abstention.coverage.n - abstention.coverage.count
     left = selection.with_(conf=(0.0, selection.reject), reject=None, outcome=()) if selection.reject else None
     stats = [
         proportion(
             "Coverage: it answers", abstention.coverage, f"{abstention.coverage.count:,} of {abstention.coverage.n:,}"
         ),
-        proportion("Accuracy of its answers", abstention.accuracy, f"n {abstention.accuracy.n:,}"),
+        stat("Accuracy of its answers", "–", "", None, why)
+        if why
+        else proportion("Accuracy of its answers", abstention.accuracy, f"n {abstention.accuracy.n:,}"),
         html.Div(
             [
                 html.Span("Mistakes that stay", className="label"),

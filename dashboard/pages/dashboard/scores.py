@@ -9,6 +9,7 @@ from dashboard.data.run import RunData
 from dashboard.figures.accuracy import percent_ticks
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import split_name
 from ml.stats.intervals import wilson
 
 FACE = "dashboard-scores-face"
@@ -26,11 +27,12 @@ def register(app: Dash, services: Services) -> None:
     @panel_callback(app, FACE, plain.children(BODY), Input("app-view-state", "data"))
     def draw_scores(search: str | None):
         selection = Selection.parse(search)
-        return body(services.store.shown(selection.run).for_selection(selection), selection.split)
+        return body(services.store.shown(selection.run).for_selection(selection), selection)
 
 
-def body(run: RunData, split: str) -> list:
-    """Hero and stats of a split."""
+def body(run: RunData, selection: Selection) -> list:
+    """Hero and stats of the selection's split."""
+    split = selection.split
     predictions = run.predictions(split)
     classes = len(run.classes)
     hits = np.bincount(predictions.labels[predictions.right & predictions.kept], minlength=classes)
@@ -48,7 +50,7 @@ def body(run: RunData, split: str) -> list:
                     html.Span([f"{100 * right / total:.1f}", html.Small("%")], className="hero-n"),
                     html.Div(
                         [
-                            html.H2(f"of {split} images named right (accuracy){conditions}"),
+                            html.H2(f"of {split_name(split)} images named right (accuracy){conditions}"),
                             html.P(
                                 f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
                                 className="quiet",
@@ -58,11 +60,11 @@ def body(run: RunData, split: str) -> list:
                 ],
                 className="hero-top",
             ),
-            strip(run.classes, share, low, high, right / total, ends),
+            strip(run.classes, share, low, high, n, right / total, ends),
         ],
         className="hero",
     )
-    return [hero, html.Div(stats(run, split, share, low, high, n), className="stats")]
+    return [hero, html.Div(stats(run, selection, share, low, high, n), className="stats")]
 
 
 def floor_of(low: np.ndarray) -> float:
@@ -70,7 +72,7 @@ def floor_of(low: np.ndarray) -> float:
     return max(0.0, min(0.8, np.floor(float(low.min()) * 10 - 1e-9) / 10))
 
 
-def strip(classes: list[str], share, low, high, overall: float, ends: tuple[float, float]) -> html.Div:
+def strip(classes: list[str], share, low, high, n, overall: float, ends: tuple[float, float]) -> html.Div:
     """Every class on one axis, worst first, with the interval of all images behind them."""
     floor = floor_of(low)
 
@@ -95,16 +97,17 @@ def strip(classes: list[str], share, low, high, overall: float, ends: tuple[floa
             html.I(className="range", style={"--c": colour, "left": at(low[i]), "width": width, "top": top}),
             html.I(className="at", style={"--c": colour, "left": at(share[i]), "top": top}),
         ]
-    worst, best = order[0], order[-1]
+    best, worst = extremes(low, high, n)
+    below = f"{13 + order.index(worst) * 7.3:.1f}px"
     parts.append(
         html.Span(
             classes[worst],
             className="name",
             title=classes[worst],
-            style={"left": at(share[worst]), "top": "13px", "transform": f"translateX(-{at(share[worst])})"},
+            style={"left": at(share[worst]), "top": below, "transform": f"translateX(-{at(share[worst])})"},
         )
     )
-    end = f"{6 + (len(order) - 1) * 7.3 - 6:.1f}px"
+    end = f"{order.index(best) * 7.3:.1f}px"
     parts.append(
         html.Span(
             classes[best],
@@ -120,18 +123,29 @@ def strip(classes: list[str], share, low, high, overall: float, ends: tuple[floa
     return html.Div(parts, className="strip", role="img", style={"--n": len(classes)}, **{"aria-label": words})
 
 
-def stats(run: RunData, split: str, share, low, high, n) -> list:
+def extremes(low: np.ndarray, high: np.ndarray, n: np.ndarray) -> tuple[int, int]:
+    """The best and the worst class that can be told by their intervals: one image alone makes a class neither.
+
+    Best is who has the highest lower end, worst who has the lowest upper end; a class without an image is neither.
+    """
+    return int(np.argmax(np.where(n > 0, low, -1.0))), int(np.argmin(np.where(n > 0, high, 2.0)))
+
+
+def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
     """Macro-F1, loss, calibration, best and worst class, size."""
-    frame = run.scores(split)
+    frame = run.scores(selection.split)
     overall = frame[frame["class"].isna()].set_index("metric")
     floor = floor_of(low)
-    best, worst = int(np.argmax(share)), int(np.argmin(share))
+    best, worst = extremes(low, high, n)
     f1, loss, ece = (overall.loc[m] for m in ("macro_f1", "loss", "calibration_error"))
 
-    def of_class(title: str, i: int):
+    def of_class(title: str, i: int, outcome: tuple[str, ...] = ()):
         value, ends = f"{100 * share[i]:.1f}", f"{100 * low[i]:.1f} – {100 * high[i]:.1f}, n {n[i]:,}"
         mark = whisker(share[i], low[i], high[i], (floor, 1), f"var(--ff-class-{i})")
-        return stat([dot(i), f"{title}, {run.classes[i]}"], value, "%", mark, ends)
+        name = run.classes[i]
+        there = selection.clear().with_(true=(name,), outcome=outcome)
+        words = f"{title}: {name}, {value} percent, {ends}. See its {'mistakes' if outcome else 'images'}"
+        return stat([dot(i), f"{title}, {name}"], value, "%", mark, ends, search=there.query(), words_of_link=words)
 
     parameters = run.manifest["parameters"]
     size, unit = (f"{parameters / 1e6:.2f}", "M") if parameters >= 100_000 else (f"{parameters:,}", "")
@@ -158,6 +172,6 @@ def stats(run: RunData, split: str, share, low, high, n) -> list:
             f"{100 * ece.low:.1f} – {100 * ece.high:.1f}, 15 bins",
         ),
         of_class("Best", best),
-        of_class("Worst", worst),
+        of_class("Worst", worst, ("wrong",)),
         stat("Parameters", size, unit, html.Span(className="whisk blank"), f"{4 * parameters / 1e6:.1f} MB of weights"),
     ]

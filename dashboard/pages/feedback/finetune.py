@@ -11,7 +11,7 @@ from dashboard.components import badge, button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.records.rows import Declined
-from dashboard.services import feedback
+from dashboard.services import feedback, twins
 from dashboard.services.container import Services
 from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
@@ -24,6 +24,7 @@ class Ids(StrEnum):
     FACE = "feedback-finetune-face"
     WHAT = "feedback-finetune-what"
     START = "feedback-finetune-start"
+    TWIN = "feedback-finetune-twin"
     OPEN = "feedback-finetune-open"
     NOTE = "feedback-finetune-note"
     LIVE = "feedback-finetune-live"
@@ -33,6 +34,10 @@ class Ids(StrEnum):
 
 
 TICK_MS = 1_000
+TWIN_WORDS = (
+    "Train the twin without the feedback as well: same start, recipe, seeds and number of steps, with training "
+    f"pictures in its place. {twins.SEEDS} seeds where all of it takes less than a quarter of an hour."
+)
 NOTHING_TO_LEARN = "No accepted feedback can be learned from yet: accept some above first."
 
 
@@ -41,6 +46,12 @@ def layout(services: Services, selection: Selection) -> html.Article:
     form = html.Div(
         [
             html.Div(id=Ids.WHAT),
+            dbc.Checklist(
+                id=Ids.TWIN,
+                options=[{"value": "twin", "label": TWIN_WORDS}],
+                value=["twin"],
+                className="checks",
+            ),
             dbc.Checklist(
                 id=Ids.OPEN,
                 options=[{"value": "open", "label": "Open the comparison when it is done"}],
@@ -84,15 +95,16 @@ def register(app: Dash, services: Services) -> None:
         Output(Ids.MINE, "data"),
         Output(Ids.NOTE, "children"),
         Input(Ids.START, "n_clicks"),
+        State(Ids.TWIN, "value"),
         State("url", "search"),
         running=[(Output(Ids.START, "disabled"), True, False)],
         prevent_initial_call=True,
     )
-    def start_tuning(clicks: int | None, search: str | None):
+    def start_tuning(clicks: int | None, twin: object, search: str | None):
         if not clicks:
             raise PreventUpdate
         try:
-            job = feedback.begin(services, services.store.shown(Selection.parse(search).run))
+            job = feedback.begin(services, services.store.shown(Selection.parse(search).run), twin=twin != [])
         except Invalid as invalid:
             return no_update, " ".join(invalid.errors.values())
         except (Declined, Refused, LookupError, ValueError) as refusal:
@@ -114,7 +126,7 @@ def register(app: Dash, services: Services) -> None:
         frozen = services.jobs.lessons(job)
         there = job_progress.comparison(services, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
-        shown = job_progress.live(services, job, there, verdict(services, job))
+        shown = job_progress.live(services, job, there, [*verdict(services, job), *job_progress.effect(services, job)])
         return shown, not job.active, now if there and now != ended else no_update
 
     # only the tab that started it goes on by itself

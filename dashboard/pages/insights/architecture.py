@@ -13,12 +13,11 @@ from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.format.csv import table_url
 from dashboard.format.images import single_url
-from dashboard.pages.insights.stages import ARCHITECTURE
+from dashboard.pages.insights.stages import ARCHITECTURE, ARCHITECTURE_FACE
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 
-FACE = "insights-architecture-face"
 CSV = "insights-architecture-csv"
 MAX_BLOCK_SIDE = 62  # pixels of the largest picture's longer side
 NAMES = {
@@ -123,7 +122,7 @@ def volume(block: Block, longest: int, picture: str = "") -> html.Div:
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """Title and place; the diagram comes with the run."""
-    body = [slot(FACE), html.Div(panel_states.loading("Reading the run"), id=ARCHITECTURE)]
+    body = [slot(ARCHITECTURE_FACE), html.Div(panel_states.loading("Reading the run"), id=ARCHITECTURE)]
     return card("Architecture", __doc__, body, tools=html.Span(csv_link(""), id=CSV))
 
 
@@ -131,7 +130,11 @@ def register(app: Dash, services: Services) -> None:
     """The diagram of the open run."""
 
     @panel_callback(
-        app, FACE, Output(ARCHITECTURE, "children"), Output(CSV, "children"), Input("app-view-state", "data")
+        app,
+        ARCHITECTURE_FACE,
+        Output(ARCHITECTURE, "children"),
+        Output(CSV, "children"),
+        Input("app-view-state", "data"),
     )
     def draw_architecture(search: str | None):
         selection = Selection.parse(search)

@@ -17,6 +17,7 @@ from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.stats.intervals import wilson
+from ml.training import wording
 
 
 class Ids(StrEnum):
@@ -75,8 +76,8 @@ def note(run: RunData, epochs: int, n: int) -> str:
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     best = run.manifest["best_epoch"]
     return (
-        f"{epochs} epochs over {run.manifest['train_images']:,} training images in {took}, validation on {n:,}; "
-        f"the weights of epoch {best} are the run."
+        f"{wording.count(epochs, 'epoch')} over {run.manifest['train_images']:,} training images in {took}, "
+        f"validation on {n:,}; the weights of epoch {best} are the run."
     )
 
 

@@ -10,11 +10,11 @@ START = "insights-start-state"  # 1 when the first panels are on screen
 LATER = "insights-later-state"  # 1 when the 3D chart is drawn, or will not be
 INSIDE = "insights-inside-state"  # 1 when the panels that need the network come near the window
 INSIDE_AT = "insights-inside"
-ARCHITECTURE = "insights-architecture-body"
+ARCHITECTURE, ARCHITECTURE_FACE = "insights-architecture-body", "insights-architecture-face"
 SPACE, SPACE_FACE = "insights-projection-graph", "insights-projection-face"
 
 # Both return promises, so that Dash knows of work to come until the next stage has begun; both end on their own.
-PAINTED = """(_, started) => {
+PAINTED = """(_, __, started) => {
     if (started) return;
     return new Promise((done) => {
         const go = () => { clearTimeout(soon); dash_clientside.set_props('%s', {data: 1}); done(); };
@@ -44,7 +44,9 @@ def layout(services: Services, selection: Selection) -> list[dcc.Store]:
 
 def register(app: Dash, _: Services) -> None:
     """set_props, not outputs: panels must not wait for each other when the address changes."""
-    app.clientside_callback(PAINTED % START, Input(ARCHITECTURE, "children"), State(START, "data"))
+    # a run that does not say what it is made of has a face there, and the rest of the page goes on
+    first = (Input(ARCHITECTURE, "children"), Input(ARCHITECTURE_FACE, "children"))
+    app.clientside_callback(PAINTED % START, *first, State(START, "data"))
     app.clientside_callback(
         DRAWN % (LATER, SPACE), Input(SPACE_FACE, "children"), State(LATER, "data"), prevent_initial_call=True
     )

@@ -10,6 +10,7 @@ from dashboard.components import badge, button, card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.format.csv import csv_data_url
+from dashboard.format.numbers import milliseconds
 from dashboard.format.proportion import Proportion
 from dashboard.pages.monitoring.drift_tests import KINDS
 from dashboard.records.prediction_log import Tally
@@ -89,8 +90,8 @@ def numbers(run: RunData, tally: Tally) -> dict[str, object]:
         "abstentions on test": base.abstained.count, "test": base.n, "compared": tally.checked, "unlike": tally.unlike,
         "unlike on test": base.unlike.count, "compared on test": base.unlike.n, "psi confidence": round(sure.value, 6),
         "psi classes": round(mix.value, 6), "ks distance": round(gap.distance, 6) if gap else "",
-        "ks p": f"{gap.p:.6g}" if gap else "", "ks n": gap.n if gap else 0,
-        **{f"p{q} ms": f"{1000 * tally.percentile(q / 100):.3g}" for q in (50, 95, 99)},
+        "ks p": round(gap.p, 6) if gap and not gap.few else "", "ks n": gap.n if gap else 0,
+        **{f"p{q} ms": round(1000 * tally.percentile(q / 100), 2) for q in (50, 95, 99)},
     }  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def row(run: RunData, tally: Tally, selection: Selection, *, current: bool) -> h
     usual = Proportion(int(base.classes[place]), base.n) if place is not None else Proportion(0, 0)
     search = selection.with_(run=run.run_id).query()
     here = button(run.title, small=True, kind="ghost", search=search, **{"aria-current": str(current).lower()})
-    times = " – ".join(f"{1000 * tally.percentile(q):.3g}" for q in (0.5, 0.95))
+    times = " – ".join(milliseconds(tally.percentile(q)) for q in (0.5, 0.95))
     sure = f"{100 * tally.confidence / tally.n:.1f} %"
     return html.Tr(
         [

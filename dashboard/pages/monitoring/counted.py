@@ -12,6 +12,7 @@ from dashboard.components import card, csv_link, graph, plain, stat, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.figures import drift as figure
+from dashboard.format.numbers import milliseconds
 from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import SPANS, Tally
 from dashboard.services.container import Services
@@ -102,7 +103,7 @@ def stretches(minutes: list[tuple[int, Tally]], selection: Selection) -> tuple[l
 
 def stats(tally: Tally, base: drift.Baseline) -> list[Any]:
     """Counts with their doubt and what they are on the test set, and latency percentiles."""
-    times = [f"{1000 * tally.percentile(share):.3g}" for share in (0.5, 0.95, 0.99)]
+    times = [milliseconds(tally.percentile(share)) for share in (0.5, 0.95, 0.99)]
     usual = f"on test {100 * base.confidence.mean():.1f}" if base.n else "no answers on test"
     return [
         stat("Predictions", f"{tally.n:,}", "", None, "in this stretch"),

@@ -9,6 +9,7 @@ from dashboard.analysis import drift
 from dashboard.components import badge, card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.csv import csv_data_url
+from dashboard.format.numbers import chance
 from dashboard.pages.monitoring.counted import seen
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -21,6 +22,7 @@ class Ids(StrEnum):
 
 
 KINDS = {"none": ("no drift", "good"), "some": ("some drift", "warn"), "much": ("much drift", "bad")}
+TOO_FEW = f"too few (under {drift.FEWEST})"
 HOW_TO_READ = (
     "The population stability index (PSI) is Σ (p − q) ln(p / q) over bins, p live and q on test: by custom under 0.1 "
     "is no change, up to 0.25 some, above that much. It is not called a change where chance alone would give half as "
@@ -69,7 +71,8 @@ def tested(
         for name, index in indices
     ]
     if gap is not None:
-        rows.append(["Kolmogorov-Smirnov distance", "Confidence", gap.distance, "", gap.p, gap.n, base.n, ""])
+        p, word = ("", "unknown") if gap.few else (gap.p, "")
+        rows.append(["Kolmogorov-Smirnov distance", "Confidence", gap.distance, "", p, gap.n, base.n, word])
     return ["test", "of", "value", "by chance", "p", "live n", "test n", "change"], rows
 
 
@@ -79,7 +82,7 @@ def drift_lines(
     """A line a test: its number, what chance would give, and what that means."""
     lines = []
     for name, index in indices:
-        words, kind = KINDS.get(index.word, (f"too few (under {drift.FEWEST})", "mute"))
+        words, kind = KINDS.get(index.word, (TOO_FEW, "mute"))
         lines.append(
             html.Li(
                 [
@@ -89,16 +92,13 @@ def drift_lines(
             )
         )
     if gap is not None:
-        p = f"p\u00a0=\u00a0{gap.p:.2g}" if gap.p >= 0.0001 else "p\u00a0<\u00a00.0001"
         words = f"of {gap.n:,} confidences kept one by one, against {base.n:,}"
-        lines.append(
-            html.Li(
-                [
-                    html.B(f"Confidence: Kolmogorov–Smirnov distance {gap.distance:.3f}, {p}"),
-                    html.Span(words, className="faint small"),
-                ]
-            )
-        )
+        told = f"Confidence: Kolmogorov–Smirnov distance {gap.distance:.3f}"
+        if gap.few:
+            head: Any = html.Div([html.B(told), badge(TOO_FEW, "mute")])
+        else:
+            head = html.B(f"{told}, {chance(gap.p)}".replace(" p ", " p\u00a0"))
+        lines.append(html.Li([head, html.Span(words, className="faint small")]))
     return [
         html.Ul(lines, className="mon-tests"),
         html.Details([html.Summary("How to read this"), html.P(HOW_TO_READ)], open=True),

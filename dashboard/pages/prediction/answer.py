@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, ctx, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
@@ -13,6 +13,7 @@ from dashboard.analysis import prediction_sets, preparation_worth
 from dashboard.components import graph, panel_states, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
 from dashboard.figures import probabilities
+from dashboard.format.numbers import milliseconds
 from dashboard.pages.prediction import address, picture, preparation, request, samples
 from dashboard.pages.prediction import feedback as feedback_card
 from dashboard.pages.prediction.answer_state import Ids, seen, truth_of
@@ -21,6 +22,7 @@ from dashboard.services import feedback, uploads
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
+from ml.images.preparation_variants import USUAL
 
 NO_PICTURE_YET = "No picture yet. Drop one on the left, or take one from the test set below."
 ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
@@ -153,8 +155,14 @@ def ask(
     off: Any = None,
     hand: Any = None,
     engine: Any = None,
+    *,
+    anew: bool = True,
 ) -> Shown:
-    """Everything the page shows for a test picture (named in the URL) or an uploaded one."""
+    """Everything the page shows for a test picture (named in the URL) or an uploaded one.
+
+    anew: the picture or the run is another one than before. That alone is an answer to count, and only of a picture
+    that came from outside: those of the data set are demonstrations, and would be held against themselves.
+    """
     shown = Shown(AnswerText())
     try:
         question = request.read(services, selection, kept, mode, off, hand, engine)
@@ -176,8 +184,9 @@ def ask(
     except Broken as broken:
         shown.face = panel_states.error(str(broken), "Choose another run above; the other pages are fine.")
         return shown
-    services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
-    shown.about = f"{services.store.marks().name(answer.run)}, {1000 * answer.seconds:.1f} ms"
+    if anew and question.sent and question.way == USUAL:
+        services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
+    shown.about = f"{services.store.marks().name(answer.run)}, {milliseconds(answer.seconds)} ms"
     shown.more = False
     image = uploads.data_url(uploads.Picture(answer.prepared.image, 1, 0, 0))
     shown.state = {
@@ -215,7 +224,10 @@ def register(app: Dash, services: Services) -> None:
     def answer_picture(
         search: Any, question: Any, kept: Any, mode: Any, off: Any, hand: Any, engine: Any
     ) -> dict[str, Any]:
-        shown = ask(services, Selection.parse(search), kept, mode, off, hand, engine)
+        anew = not ctx.triggered_prop_ids or bool(
+            {picture.Ids.STATE, address.QUESTION} & {*ctx.triggered_prop_ids.values()}
+        )
+        shown = ask(services, Selection.parse(search), kept, mode, off, hand, engine, anew=anew)
         return {**vars(shown), "text": vars(shown.text), "form": feedback_card.form(services, shown.state)}
 
     # told another way, the picture need not travel again

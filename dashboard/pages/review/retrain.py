@@ -10,6 +10,7 @@ from dashboard.analysis import label_review
 from dashboard.components import button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
+from dashboard.services import twins
 from dashboard.services.container import Services
 from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
@@ -19,6 +20,11 @@ from ml.jobs.tables import Job
 FACE, START, NOTE = "review-retrain-face", "review-retrain-start", "review-retrain-note"
 RECIPE, OPEN, WHAT, LIVE = "review-retrain-recipe", "review-retrain-open", "review-retrain-what", "review-retrain-live"
 MINE, ENDED, TICK = "review-retrain-state", "review-retrain-ended", "review-retrain-interval"
+TWIN = "review-retrain-twin"
+TWIN_WORDS = (
+    "Train the twin without my decisions as well: same recipe, seeds and number of steps, so that the comparison tells "
+    f"what the labels did. {twins.SEEDS} seeds where all of it takes less than a quarter of an hour."
+)
 SAME, QUICK = "same", "quick"
 TICK_MS = 1_000
 
@@ -29,11 +35,17 @@ def layout(services: Services, selection: Selection) -> html.Article:
         id=RECIPE,
         options=[
             {"value": SAME, "label": "The recipe of this run, so that only the labels differ"},
-            {"value": QUICK, "label": "The quick recipe: a minute or so, but the recipe differs as well"},
+            {
+                "value": QUICK,
+                "label": "The quick recipe: a minute or so; compare with its twin, not with this run",
+            },
         ],
         value=SAME,
         className="checks",
     )
+    twin = dbc.Checklist(
+        id=TWIN, options=[{"value": "twin", "label": TWIN_WORDS}], value=["twin"], className="checks",
+    )  # fmt: skip
     go = dbc.Checklist(
         id=OPEN, options=[{"value": "open", "label": "Open the comparison when it is done"}], value=["open"],
         className="checks",
@@ -42,6 +54,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         [
             html.Div(id=WHAT),
             html.Div(choices, role="group", **{"aria-label": "Recipe"}),
+            html.Div(twin),
             html.Div(go),
             html.Div(
                 button("Retrain with my decisions", id=START, kind="primary", disabled=services.read_only),
@@ -92,16 +105,17 @@ def register(app: Dash, services: Services) -> None:
         Output(NOTE, "children"),
         Input(START, "n_clicks"),
         State(RECIPE, "value"),
+        State(TWIN, "value"),
         State("url", "search"),
         running=[(Output(START, "disabled"), True, False)],
         prevent_initial_call=True,
     )
-    def start_retraining(clicks: int | None, recipe: object, search: str | None):
+    def start_retraining(clicks: int | None, recipe: object, twin: object, search: str | None):
         if not clicks:
             raise PreventUpdate
         try:
             run = services.store.shown(Selection.parse(search).run)
-            job = begin(services, run, QUICK if recipe == QUICK else SAME)
+            job = begin(services, run, QUICK if recipe == QUICK else SAME, twin=twin != [])
         except Invalid as invalid:
             return no_update, " ".join(invalid.errors.values())
         except (Refused, LookupError, ValueError) as refusal:
@@ -125,7 +139,7 @@ def register(app: Dash, services: Services) -> None:
         there = job_progress.comparison(services, job, frozen.against if frozen else None)
         now = {"job": job.id, "search": there}
         return (
-            job_progress.live(services, job, there, kind="primary"),
+            job_progress.live(services, job, there, job_progress.effect(services, job), kind="primary"),
             not job.active,
             now if there and now != ended else no_update,
         )
@@ -142,20 +156,25 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def begin(services: Services, run: RunData, recipe: str) -> Job:
-    """Queue it and wake the worker. Raises Refused, Invalid."""
+def begin(services: Services, run: RunData, recipe: str, *, twin: bool = True) -> Job:
+    """Queue it and wake the worker. twin: whether its twins are trained, too. Raises Refused, Invalid."""
     relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.data_version))
     if not relabelled and not excluded:
         raise Refused("No decision changes the training images.")
     config = dict(run.manifest["config"])
     if recipe == QUICK:
         config = {**services.jobs.options.presets()["quick"], "dataset": run.dataset["name"], "seed": config["seed"]}
-    stem = f"{run.run_id[:48]}-reviewed"
+    stem = f"{str(config['model']).replace(':', '-') if recipe == QUICK else run.run_id}"[:48] + "-reviewed"
     taken = services.registry.names() | services.jobs.names()
     name = stem if stem not in taken else services.registry.free_name(stem)
+    spared: list[int] | None = [] if twin else None
+    if twin and excluded:
+        places = twins.stand_ins(run, len(excluded), {*relabelled, *excluded})
+        spared = run.pictures("reference").ids[places].tolist()
     job = services.jobs.retrain(
-        config, name, against=run.run_id, relabelled=relabelled, excluded=excluded,
-        digest=run.data_version.digest, intent=secrets.token_hex(16),
+        config, name, against=run.run_id, relabelled=relabelled, excluded=excluded, twin=spared,
+        digest=run.data_version.digest, seconds=twins.one_training(services.jobs.estimate, run, config),
+        intent=secrets.token_hex(16),
         taken=services.registry.names(),
     )  # fmt: skip
     services.jobs.wake()

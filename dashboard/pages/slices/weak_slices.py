@@ -14,6 +14,7 @@ from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.format.csv import table_url
 from dashboard.format.images import sprite_url, tile_style
+from dashboard.format.numbers import chance
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
@@ -126,7 +127,7 @@ def line(run: RunData, selection: Selection, row: Any, strip: list[int], ids: li
     rest = row.rest_wrong / max(row.rest_n, 1)
     against = "the rest" if pd.isna(row.among) else f"other images labelled {run.classes[int(row.among)]}"
     certain = row.p_adjusted < SIGNIFICANCE_LEVEL
-    p = "p < 0.001" if row.p_adjusted < 0.001 else f"p = {row.p_adjusted:.3f}" if row.p_adjusted < 0.9995 else "p = 1"
+    p = chance(row.p_adjusted)
     head = html.Div(
         [
             name_field(row.name, read_only, f"{run.run_id} {selection.split} {row.slice}"),
@@ -153,7 +154,7 @@ def line(run: RunData, selection: Selection, row: Any, strip: list[int], ids: li
     surety = html.Span(
         p if certain else f"{p}, may be chance",
         className=f"badge-ff {'info' if certain else 'mute'}",
-        title=f"{row.p_adjusted:.3g} after Holm's correction for {row.tested} tests; {row.p:.3g} alone",
+        title=f"{p} after Holm's correction for {row.tested} tests; {chance(row.p)} alone",
     )
     do = html.Div(
         [

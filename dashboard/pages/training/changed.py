@@ -62,8 +62,11 @@ def subject(services: Services, shown: object, search: object) -> tuple[Other | 
     return mine, [one for one in others if one is not mine]
 
 
-def nearest(this: Other, others: list[Other]) -> Other | None:
-    """What a training is compared with unless somebody chooses: the newest run of its model, else what ships."""
+def nearest(this: Other, others: list[Other], used: str | None = None) -> Other | None:
+    """What a training is compared with unless somebody chooses: the run in use, else the newest run of its model, else
+    what ships. used: the id of the run in use."""
+    if (in_use := next((one for one in others if one.key == f"run:{used}"), None)) is not None:
+        return in_use
     same = [one for one in others if one.config.get("model") == this.config.get("model")]
     runs = [one for one in same if one.key.startswith("run:")]
     shipped = [one for one in others if one.shipped]
@@ -91,7 +94,8 @@ def register(app: Dash, services: Services) -> None:
         if this is None:
             raise Missing("There is no training whose settings could be compared.")
         key = None if ctx.triggered_id == Memory.FRONT else chosen  # a new training in front has its own nearest
-        other = next((one for one in others if one.key == key), None) or nearest(this, others)
+        used = Selection.parse(search).run or services.store.default_run()
+        other = next((one for one in others if one.key == key), None) or nearest(this, others, used)
         if other is None:
             raise Missing("There is one training only: with the second one this shows what changed.")
         other = replace(other, accuracy=other_runs.best(services, other))

@@ -11,7 +11,7 @@ from dashboard.analysis.run_table import Row
 from dashboard.components import badge, button, plain
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
-from dashboard.format.numbers import clock, duration
+from dashboard.format.numbers import clock, duration, milliseconds
 from dashboard.pages.training import run_changes, runs
 from dashboard.pages.training.memory import Memory
 from dashboard.pages.training.run_changes import FIELDS, HISTORY, Ids, error_id, row_of
@@ -21,6 +21,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.intervals import wilson
+from ml.training import wording
 
 
 def layout(services: Services, selection: Selection, engines: html.Div) -> html.Aside:
@@ -135,11 +136,11 @@ def facts(row: Row, changes: bool) -> list[Any]:
     lines += [
         ("Network", f"{manifest['model']}, {manifest['parameters']:,} parameters"),
         ("Weights", mass(manifest.get("bytes"))),
-        ("One image", f"{latency:.2f} ms, median of one thread" if latency else DASH),
+        ("One image", f"{milliseconds(latency / 1000)} ms, median of one thread" if latency else DASH),
         ("Data", f"{manifest['dataset']['title']}, {manifest['train_images']:,} training images"),
-        ("Trained", f"{duration(manifest['training_seconds'])}, {manifest['config']['epochs']} epochs, seed "
-                    f"{manifest['config']['seed']}"),
-        ("Machine", f"{machine['processor']}, {machine['threads']} threads"),
+        ("Trained", f"{duration(manifest['training_seconds'])}, "
+                    f"{wording.count(manifest['config']['epochs'], 'epoch')}, seed {manifest['config']['seed']}"),
+        ("Machine", f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}"),
         ("Made", f"{row.made:%Y-%m-%d %H:%M}" if row.made else DASH),
     ]  # fmt: skip
     if row.entry.shipped:

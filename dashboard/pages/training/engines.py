@@ -13,6 +13,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.format.csv import table_url
+from dashboard.format.numbers import milliseconds
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import runs
 from dashboard.pages.training.memory import Memory
@@ -135,8 +136,8 @@ def table(frame: pd.DataFrame) -> list[Any]:
 
     lines = [
         ("File", lambda row: f"{row['bytes'] / 1000:,.0f} kB"),
-        ("One picture, p50", lambda row: f"{row['p50_ms']:.2f} ms"),
-        ("p95", lambda row: f"{row['p95_ms']:.2f} ms"),
+        ("One picture, p50", lambda row: f"{milliseconds(row['p50_ms'] / 1000)} ms"),
+        ("p95", lambda row: f"{milliseconds(row['p95_ms'] / 1000)} ms"),
         ("In batches", lambda row: f"{row['images_per_second']:,.0f} /s"),
         ("Accuracy, test", right),
         ("As torch says", alike),

@@ -6,6 +6,7 @@ from typing import Any
 
 from dash import html
 
+from dashboard.analysis import claims
 from dashboard.components import STATES, button
 from dashboard.format.numbers import clock, duration, ordinal
 from dashboard.format.proportion import Proportion
@@ -175,11 +176,25 @@ def _next(job: Job, services: Services, selection: Selection) -> list[Any]:
     if not services.read_only:
         more = {"data-act": "copy", "data-of": f"job:{job.id}", "title": "Fill the form with this training's settings"}
         buttons.append(button("Copy settings", small=True, **more))
+    if job.state != "done" or not any(e.run_id == job.run_id and e.ok for e in services.store.runs()):
+        return buttons
     used = in_use(services, selection.query())
-    if (
-        job.state == "done"
-        and used != job.run_id
-        and any(e.run_id == job.run_id and e.ok for e in services.store.runs())
-    ):
+    if rival := _rival(services, job.run_id, used):
+        words = f"Compare with {services.store.marks().title(rival)}"
+        there = Selection(run=job.run_id, against=rival).query()
+        buttons.append(button(words, small=True, kind="primary", search=there, path="/comparison"))
+    if used != job.run_id:
         buttons.append(button("Use this run", small=True, search=selection.with_(run=job.run_id).query()))
     return buttons
+
+
+def _rival(services: Services, run_id: str, used: str | None) -> str | None:
+    """What a new run is held against: its twin, else the run in use, else the best other one on the same images."""
+    try:
+        run = services.store.open(run_id)
+        if twin := claims.twin_of(services.store, run):
+            return twin
+        fit = {entry.run_id for entry, why in services.store.rivals(run) if not why}
+        return used if used in fit else services.store.other(run, None).run_id
+    except (Missing, Broken):
+        return None

@@ -12,7 +12,7 @@ from dashboard.analysis.run_table import Row, Score, rows
 from dashboard.components import badge, button, card, csv_link, plain, whisker
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
-from dashboard.format.numbers import duration, size
+from dashboard.format.numbers import duration, milliseconds, size
 from dashboard.pages.training.memory import Memory
 from dashboard.pages.training.run_rows import COLUMNS, DASH, MAX_NOTE_LENGTH, Column, chosen, day, mass, ordered
 from dashboard.records.runs import RunMetadata
@@ -171,7 +171,7 @@ def _line(row: Row, ends: tuple[float, float], used: str | None, opened: object,
     facts = (
         size(manifest["parameters"]) if manifest else DASH,
         mass(manifest.get("bytes")),
-        f"{manifest['latency_ms']:.2f} ms" if manifest.get("latency_ms") else DASH,
+        f"{milliseconds(manifest['latency_ms'] / 1000)} ms" if manifest.get("latency_ms") else DASH,
         duration(manifest["training_seconds"]) if manifest else DASH,
     )
     cells += [html.Td(words, className="r") for words in facts]

@@ -7,8 +7,9 @@ from dashboard.analysis import confidence
 from dashboard.components import bins, matrix, reliability
 from dashboard.data.store import Store
 from dashboard.pages.dashboard import confidence as panel
-from dashboard.pages.dashboard import contrast
+from dashboard.pages.dashboard import contrast, scores
 from dashboard.state.selection import Selection
+from ml.stats import intervals
 from ml.stats.calibration import expected_calibration_error
 from tests.callbacks import fired_in_process
 
@@ -268,3 +269,70 @@ def test_a_contrast_with_no_cell_of_the_run_says_so(app):
         "dashboard-contrast-a-graph.figure", store, {store: "?true=Bar%200&contrast=Hat~Bar%200"}
     )
     assert "none of" in str(answer["dashboard-contrast-face"])
+
+
+@pytest.mark.parametrize(
+    ("search", "settled"),
+    [
+        ("", "wrong"),
+        ("?outcome=right", "right"),
+        ("?outcome=right&outcome=wrong", ""),
+        ("?true=A", ""),
+        ("?pred=A", ""),
+        ("?true=A&pred=B", "wrong"),
+        ("?true=A&pred=A", "right"),
+        ("?true=A&true=B&pred=A&pred=B", ""),
+        ("?true=A&true=B&pred=C", "wrong"),
+        ("?bucket=both&bucket=only-a", "right"),
+        ("?bucket=neither", "wrong"),
+        ("?bucket=only-a&bucket=only-b", ""),
+        ("?tag=top-2", "wrong"),
+        ("?tag=top-2&tag=unsure", ""),
+        ("?tag=top-2&labels=reviewed", ""),
+        ("?tag=top-2&epoch=1", ""),
+        ("?conf=0.50-0.80", ""),
+    ],
+)
+def test_what_a_selection_settles(search, settled):
+    assert Selection.parse(search).settled() == settled
+
+
+def test_no_calibration_error_of_images_chosen_by_their_outcome(run):
+    predictions, classes = run.predictions("test"), run.classes
+    i, j = next((i, j) for i in range(4) for j in range(4)
+                if i != j and ((predictions.labels == i) & (predictions.predicted == j)).any())  # fmt: skip
+    for chosen in (
+        Selection(true=(classes[i],), pred=(classes[j],)),
+        Selection(true=(classes[i],), pred=(classes[i],)),
+    ):
+        _, _, errors = reliability.draw(run, chosen, "light")
+        said = str(errors)
+        assert "says nothing" in said, chosen
+        assert "brier score, loss" in said
+        assert "%" not in said, "no number of what the choice has made"
+    for honest in (Selection(), Selection(outcome=("wrong",)), Selection(true=(classes[i],))):
+        assert "Calibration error" in str(reliability.draw(run, honest, "light")[2]), "its own chips do not count"
+    assert "says nothing" in str(panel.answers(run, Selection(true=(classes[i],), pred=(classes[j],))))
+
+
+def test_bars_of_classes_chosen_by_their_outcome_are_not_drawn(app):
+    page = fired_in_process(app)
+    for search, there in (("", True), ("?outcome=wrong", True), ("?tag=confidently-wrong", False)):
+        _, made = page.fire_with("dashboard-accuracy-graph.figure", "url.search", {"url.search": search})
+        assert ("figure" in made.get("dashboard-accuracy-graph", {})) == there, search
+        assert ("says nothing" in str(made["dashboard-accuracy-face"])) != there
+
+
+def test_one_image_makes_no_class_the_best_nor_the_worst():
+    hits, n = np.array([1, 90, 60, 0, 0]), np.array([1, 100, 100, 1, 0])
+    best, worst = scores.extremes(*intervals.wilson(hits, n), n)
+    assert (best, worst) == (1, 2)
+    equal = np.array([90, 95, 80]), np.array([100, 100, 100])
+    assert scores.extremes(*intervals.wilson(*equal), equal[1]) == (1, 2), "the same order where all have as many"
+
+
+def test_best_and_worst_lead_to_their_images(run):
+    tiles = [part for part in scores.body(run, Selection())[1].children if part.__class__.__name__ == "Button"]
+    best, worst = (Selection.parse(getattr(tile, "data-search")) for tile in tiles)
+    assert len(best.true) == len(worst.true) == 1
+    assert (best.outcome, worst.outcome) == ((), ("wrong",))

@@ -23,3 +23,26 @@ def test_guesses_are_round():
     assert [numbers.roughly(s) for s in (20, 250)] == ["under a minute", "about 4 min"]
     assert [numbers.ordinal(n) for n in (1, 2, 3, 4, 11, 21)] == ["1st", "2nd", "3rd", "4th", "11th", "21st"]
     assert [numbers.size(n) for n in (38_154, 896_906)] == ["38,154", "0.90 M"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0.00"),
+        (0.00025, "0.25"),
+        (0.00158, "1.58"),
+        (0.0099999, "10.0"),
+        (0.158, "158"),
+        (1.58, "1,580"),
+    ],
+)
+def test_milliseconds_are_no_power_of_ten(seconds, words):
+    assert numbers.milliseconds(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("p", "words"),
+    [(1e-9, "p < 0.001"), (0.0432, "p = 0.043"), (0.04999, "p < 0.05"), (0.05, "p = 0.050"), (0.9999, "p = 1.000")],
+)
+def test_a_chance_never_reads_as_if_it_were_on_the_level(p, words):
+    assert numbers.chance(p) == words

@@ -8,8 +8,9 @@ from html import unescape
 import numpy as np
 import pytest
 
-from dashboard.analysis.comparison import Verdict, changes, gaps, p_words, verdict
+from dashboard.analysis.comparison import Verdict, changes, gaps, verdict
 from dashboard.data.store import Store
+from dashboard.format.numbers import chance
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import BUCKETS
@@ -106,7 +107,7 @@ def test_the_head_names_both_and_offers_the_other_side(client):
     assert "twin, test split" in words
     assert "400 images neither saw in training" in words
     assert "run=twin&against=toy" in text(answer["comparison-swap"]["children"])
-    assert all(split in text(answer["comparison-split"]) for split in ("Test", "Validation", "Reference"))
+    assert all(split in text(answer["comparison-split"]) for split in ("Test", "Validation", "Train"))
     offered = fire(client, "comparison-against.options")["comparison-against"]
     assert offered["value"] == "twin"
     choices = {choice["value"]: choice for choice in offered["options"]}
@@ -157,7 +158,7 @@ def test_sentences():
         "(0.00 points, 95 % −1.50 to 1.50), p = 1.000."
     )
     assert sentence((900, 0, 0, 100), 1.0, 0, 0, same=1000) == "The two say the same on all 1,000 test images."
-    assert [p_words(p) for p in (0.0004, 0.0123, 0.04999, 0.05, 0.5)] == [
+    assert [chance(p) for p in (0.0004, 0.0123, 0.04999, 0.05, 0.5)] == [
         "p < 0.001",
         "p = 0.012",
         "p < 0.05",

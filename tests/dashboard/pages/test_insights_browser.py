@@ -165,3 +165,19 @@ def test_it_is_readable_for_everybody(address, page, idle):
         page.wait_for_function(idle)
         page.wait_for_function(f"() => document.documentElement.scrollWidth <= {width}")  # charts follow a moment later
         assert violations(page) == []
+
+
+def test_a_run_that_does_not_say_its_layers_holds_nothing_up(toy_home, tmp_path, serving, page, idle):
+    from dashboard.shell import create_app
+
+    home = tmp_path / "home"
+    shutil.copytree(toy_home, home)
+    path = home / "runs" / TOY_RUN / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    del manifest["layers"]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    page.goto(f"{serving(create_app(nothing_shipped(tmp_path), home=home))}/insights")
+    expect(page.locator("#insights-architecture-face")).to_contain_text("does not describe its layers")
+    page.wait_for_selector("#insights-projection-graph canvas")
+    page.wait_for_selector("#insights-calibration-bins button")
+    page.wait_for_selector("#insights-examples-rows .ex-row .tile")

@@ -370,8 +370,14 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
     assert len(no_worker) == 1
     jobs = Jobs(suspected)
     job = jobs.training(job_id)[0]
-    assert job.run_id == "toy-reviewed"
+    assert job.run_id == "quick_cnn-reviewed", "a run is called by its network"
     assert job.spec["model"] == "quick_cnn"
+    (twin,) = job.spec["twins"]["runs"]
+    apart = {name for name in twin["config"] if twin["config"][name] != job.spec[name]}
+    assert apart == {"labels"}, "the twin differs in the labels alone"
+    usual = read(suspected, twin["config"]["labels"])
+    assert (dict(usual.relabelled), len(usual.excluded)) == ({}, 1), "it leaves out as many, for as many steps"
+    assert not usual.excluded & {1, 2, 3, 5}
     decide(web, [9], "exclude", split="train")
     frozen = read(suspected, job.spec["labels"])
     assert (dict(frozen.relabelled), frozen.excluded, frozen.against) == ({1: 2, 3: 2}, {5}, "toy")
@@ -379,6 +385,14 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
     _, made = client.fire_with("review-retrain-live.children", "review-retrain-interval.n_intervals", fired)
     assert made["review-retrain-interval"]["disabled"] is False
     assert "queued" in json.dumps(made["review-retrain-live"]["children"])
+
+
+def test_the_twin_can_be_left_out(web, client, suspected, no_worker):
+    decide(web, [1], split="train")
+    fired = {"review-retrain-start.n_clicks": 1, "review-retrain-twin.value": [], "url.search": ""}
+    _, made = client.fire_with("review-retrain-state.data", "review-retrain-start.n_clicks", fired)
+    job = Jobs(suspected).training(made["review-retrain-state"]["data"]["job"])[0]
+    assert "twins" not in job.spec
 
 
 def test_what_a_finished_retraining_leads_to(app, suspected, no_artifacts):

@@ -119,10 +119,10 @@ def test_presets_say_what_they_are_and_how_long_they_take(client, own):
     _, made = client.fire_with("training-preset-select.options", "training-basis-state.data", values)
     options = made["training-preset-select"]["options"]
     assert [option["value"] for option in options] == [*recipes, "own"]
-    assert (
-        f"{recipes['quick']['epochs']} epochs of {recipes['quick']['model']}"
-        in made["training-preset-note"]["children"]
-    )
+    note = str(made["training-preset-note"]["children"])
+    assert f"{recipes['quick']['epochs']} epochs of {recipes['quick']['model']}" in note
+    assert "90 %" not in note, "that was measured on another data set"
+    assert "90 %" in str(form_presets.describe(basis, "", "fashion-mnist"))
     assert options[0]["label"] == "Quick"  # nothing tells how long it takes
     table = JobTable(own)
     job = table.submit({**recipes["quick"], "dataset": "bars"}, "done", epochs=1)
@@ -131,7 +131,7 @@ def test_presets_say_what_they_are_and_how_long_they_take(client, own):
     table.finish(job, "done")
     _, made = client.fire_with("training-preset-select.options", "training-basis-state.data", values)
     assert made["training-preset-select"]["options"][0]["label"] == "Quick · 4 min"
-    assert "About 4 min, judged from the last training here." in made["training-preset-note"]["children"]
+    assert "About 4 min, judged from the last training here." in str(made["training-preset-note"]["children"])
 
 
 def test_what_fills_the_form_may_be_anything(client):
@@ -483,7 +483,8 @@ def test_the_same_model_comes_before_what_ships():
     assert changed.nearest(mine, [shipped]) is shipped
     run = Other("run:d", "d", {"model": "mlp"}, 0.9)
     assert changed.nearest(mine, [same, shipped, run]) is run
-    assert changed.nearest(mine, []) is None
+    assert changed.nearest(mine, [same, run, shipped], "c") is shipped, "the run in use comes first"
+    assert changed.nearest(mine, [], "c") is None
     assert changed.summary(0, []) == "No setting differs: the same recipe and the same seed."
     assert changed.summary(1, ["Schedule"]) == "1 setting differs. Written down by one of the two only: schedule."
 
@@ -504,3 +505,22 @@ def test_runs_come_after_trainings_without_one(home):
     for odd in HOSTILE:
         assert other_runs.config(Services, odd) is None
         assert other_runs.training(Services, odd) is None
+
+
+def test_a_finished_training_leads_to_its_comparison(home, no_artifacts):
+    import shutil
+
+    from dashboard.data.store import Store
+    from dashboard.services.container import Services
+    from dashboard.services.jobs import Jobs
+    from dashboard.state.selection import Selection
+
+    folder = shutil.copytree(home / "runs" / "toy", home / "runs" / "one")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "run_id": "one", "created": "2020-01-01T00:00:00Z"}))
+    job = add(home, "one", end="done")
+    services = Services(Store(no_artifacts, home), Jobs(home, artifacts=no_artifacts))
+    offered = {str(one.children): one for one in live_facts._next(job, services, Selection())}
+    there = getattr(offered["Compare with toy"], "data-search")
+    assert (Selection.parse(there).run, Selection.parse(there).against) == ("one", "toy")
+    assert getattr(offered["Compare with toy"], "data-path") == "/comparison"

@@ -146,6 +146,12 @@ def test_presets_fill_the_form_and_what_is_changed_is_marked(address, page, idle
     page.click("text=Reset to Best")
     page.wait_for_selector("text=Changed:", state="hidden")
     assert float(page.input_value("#training-rate-input")) == presets["best"]["learning_rate"]
+    page.evaluate("dash_clientside.set_props('training-images-range', {value: 300})")
+    page.fill("#training-epochs-input", "2")
+    page.wait_for_selector("text=Changed: epochs, training images")
+    page.click("text=Reset to Best")
+    page.wait_for_selector("text=Changed:", state="hidden")
+    assert page.input_value("#training-images-range") == page.get_attribute("#training-images-range", "max")
     page.get_by_label("Own").check()
     page.fill("#training-rate-input", "0.5")
     page.wait_for_function(idle)

@@ -86,7 +86,7 @@ def test_what_is_no_text_is_the_default(value):
 @pytest.mark.parametrize(
     "search",
     [
-        "?split=train",
+        "?split=reference2",
         "?outcome=maybe",
         "?bucket=only-c",
         "?conf=0.9-0.1",
@@ -259,3 +259,8 @@ def test_every_field_is_for_one_thing():
     grouped = [name for group in groups for name in getattr(selection, group)]
     assert sorted(grouped) == sorted(f.name for f in fields(Selection) if f.name != "dropped")
     assert set(selection.RELISTED) <= set(grouped)
+
+
+def test_a_split_may_be_named_as_it_stands_on_screen():
+    assert Selection.parse("?split=train") == Selection(split="reference")
+    assert Selection(split="reference").query() == "?split=reference", "one name in addresses"
