@@ -188,8 +188,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "trainings, imports and evaluations as durable rows: who asked for what, who works on it, how far it is",
     ),
     "ml.commands": (
-        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline", "ml.publishing",
-         "ml.settings", "ml.system", "ml.training"),
+        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline",
+         "ml.publishing", "ml.settings", "ml.system", "ml.training"),
         "the verbs of the command line, one file each",
     ),
     "ml.__main__": (
