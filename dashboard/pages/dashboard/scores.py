@@ -113,7 +113,11 @@ def strip(classes: list[str], share, low, high, n, overall: float, ends: tuple[f
             classes[best],
             className="name end",
             title=classes[best],
-            style={"left": f"calc({at(high[best])} + 8px)", "top": end},
+            style={
+                "left": f"calc({at(high[best])} + 8px)",
+                "top": end,
+                "maxWidth": f"min(70px, calc(100% - {at(high[best])} + 52px))",
+            },
         )
     )
     words = (
