@@ -6,7 +6,7 @@ from ml.stats import conformal
 SPLITS = ("test", "validation", "reference")  # reference: a part of what the runs were trained on
 OUTCOMES = ("wrong", "right")
 BUCKETS = ("both", "only-a", "only-b", "neither")  # who is right: A is `run`, B is `against`
-SORTS = ("confident", "unsure", "id")
+SORTS = ("confident", "unsure", "id", "given")  # given: as `ids` has them
 PLOTS = ("map", "data-map")
 LEVELS = tuple(round(100 * level) for level in conformal.LEVELS)  # per cent of the prediction sets that hold the truth
 SCALINGS = ("temperature",)  # probabilities after temperature scaling; as trained when not said
