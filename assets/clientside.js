@@ -52,6 +52,13 @@
     document.querySelectorAll('details.addfilter[open]').forEach((menu) => {
       if (!menu.contains(e.target)) menu.removeAttribute('open');
     });
+    const goto = e.target.closest && e.target.closest('[data-goto]'), there = goto && document.getElementById(goto.dataset.goto);
+    if (there) { /* further down on the same page; the keyboard goes on from there */
+      there.setAttribute('tabindex', '-1');
+      there.focus({ preventScroll: true });
+      there.scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+      return;
+    }
     const target = e.target.closest && e.target.closest('[data-search],[data-copy],a[data-page],#app-theme-button');
     if (!target) return;
     if (target.id === 'app-theme-button') {

@@ -148,6 +148,13 @@ def frame(services: Services) -> html.Div:
         className="btn-ff icon ghost",
         **{"aria-label": "Switch between light and dark"},
     )
+    asked = html.Button(
+        "?",
+        type="button",
+        className="btn-ff icon ghost",
+        title="Keys and words of this page",
+        **{"aria-label": "Help: keys and words of this page", "aria-keyshortcuts": "?", "data-help": ""},
+    )
     return html.Div(
         plain.settled(
             [
@@ -165,7 +172,7 @@ def frame(services: Services) -> html.Div:
                         [
                             brand,
                             html.Nav(html.Ul(id="app-links", className="links"), **{"aria-label": "Pages"}),
-                            html.Div([picker, toggle], className="nav-tools"),
+                            html.Div([picker, asked, toggle], className="nav-tools"),
                         ],
                         className="wrap",
                     ),

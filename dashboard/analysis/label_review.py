@@ -47,7 +47,8 @@ class Queue:
 def queue(run: RunData, selection: Selection) -> Queue:
     """What cleanlab calls an issue, under the filters of the address; of train, what there are pictures of.
 
-    Raises Missing or Broken.
+    Images that the address names one by one (`ids`) are there whether suspected or not, train's aside. Raises Missing
+    or Broken.
     """
     split = split_of(selection)
     table = run.label_issues(split)
@@ -62,6 +63,7 @@ def queue(run: RunData, selection: Selection) -> Queue:
         if selection.ids:
             shown = shown[shown["example_id"].isin(selection.ids)]
     elif selection.narrowed:
+        shown = table if selection.ids else shown
         chosen = run.predictions(selection.split).ids[run.mask(selection)]
         shown = shown[shown["example_id"].isin(chosen)]
     return Queue(

@@ -1,4 +1,7 @@
-"""GET /glossary: the field's words on one page, each with an address of its own, /glossary#recall."""
+"""GET /glossary: the field's words on one page, each with an address of its own, /glossary#recall, and the keys.
+
+assets/help.js reads the page for the dialog that `?` opens: `data-page` of a key, `data-spelled` of a word.
+"""
 
 import re
 
@@ -7,10 +10,11 @@ from markupsafe import Markup, escape
 
 from dashboard import theme
 from dashboard.format.glossary import TERMS
+from dashboard.format.keys import KEYS
 from dashboard.services.container import Services
 from ml.system.paths import ASSETS
 
-STYLES = ("00-tokens.css", "10-layout.css")
+STYLES = ("00-tokens.css", "10-layout.css", "46-help.css")
 # all addresses are relative, so that they hold behind a proxy's prefix
 PAGE = """<!doctype html>
 <html lang="en" data-bs-theme="{{ mode }}">
@@ -24,15 +28,18 @@ PAGE = """<!doctype html>
 <header class="ff-nav"><div class="wrap"><a class="brand" href="./" aria-label="Fashion Forward, home">\
 <span class="mark"></span><span class="word">Fashion Forward</span></a></div></header>
 <main id="main" class="wrap page glossary" tabindex="-1">
-<div class="head"><div><h1>Glossary</h1><p>The words of the field as this app uses them. \
-<a href="./">Back to the app</a></p></div></div>
-{% for term in terms %}<section id="{{ term.slug }}" class="ff-card">
+<div class="head"><div><h1>Glossary</h1><p>The words of the field as this app uses them, and its \
+<a href="#keys">keys</a>. <a href="./">Back to the app</a></p></div></div>
+{% for term in terms %}<section id="{{ term.slug }}" class="ff-card" data-spelled="{{ term.spelled }}">
 <h2>{{ term.word }}</h2>
 <p>{{ term.plain | emphasised }}</p>
 {% if term.code %}<p class="quiet small">Defined in <code>{{ term.code }}</code></p>
 {% endif %}{% if term.source %}<p class="quiet small">Read: {{ term.source }}</p>
 {% endif %}</section>
-{% endfor %}</main>
+{% endfor %}<div id="keys" class="ff-card"><h2>Keys</h2>
+<dl class="keys">{% for key in keys %}<div data-page="{{ key.page }}"><dt><kbd>{{ key.caps }}</kbd></dt>\
+<dd>{{ "On " ~ key.where ~ ": " if key.page else "" }}{{ key.does }}</dd></div>
+{% endfor %}</dl></div></main>
 </body></html>
 """
 
@@ -53,5 +60,6 @@ def register(server: Flask, services: Services) -> None:
             mode=theme.mode_of(request.cookies.get(theme.COOKIE)),
             styles=[f"{name}?m={(ASSETS / name).stat().st_mtime}" for name in STYLES],
             terms=sorted(TERMS, key=lambda term: term.word.lower()),
+            keys=KEYS,
         )
         return Response(text, headers={"Vary": "Cookie"})

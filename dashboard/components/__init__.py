@@ -15,6 +15,7 @@ __all__ = [
     "badge",
     "button",
     "card",
+    "column_head",
     "csv_link",
     "dot",
     "graph",
@@ -24,7 +25,9 @@ __all__ = [
     "save_menu",
     "segmented",
     "stat",
+    "term_mark",
     "whisker",
+    "worded",
 ]
 
 # the badge of each state of a job, and of a run that cannot be read
@@ -59,12 +62,36 @@ def help_line(help_text: Any, **more: Any) -> html.P:
     """
     if not isinstance(help_text, str):
         return html.P(help_text, **more)
-    # another tab: what stands on the page, an upload say, is not in its address
-    words = [
-        html.A(piece, href=f"/glossary#{slug}", target="glossary", className="term") if slug else piece
-        for piece, slug in pieces(help_text.partition("\n")[0])
-    ]
+    words = [term_link(piece, slug) if slug else piece for piece, slug in pieces(help_text.partition("\n")[0])]
     return html.P(words if len(words) > 1 else words[0], **more)
+
+
+def term_link(words: str, slug: str, **more: Any) -> html.A:
+    """A word that leads to what it means: assets/help.js shows that over the page.
+
+    In another tab where no script runs: what stands on the page, an upload say, is not in its address.
+    """
+    return html.A(words, href=f"/glossary#{slug}", target="glossary", className="term", **more)
+
+
+def worded(label: Any) -> Any:
+    """A short label, the name of a number or a badge, its terms of the field as links; a component stays itself."""
+    if not isinstance(label, str) or not any(slug for _, slug in pieces(label)):
+        return label
+    return html.Span([term_link(piece, slug) if slug else piece for piece, slug in pieces(label)])
+
+
+def term_mark(words: str) -> html.A | None:
+    """A question mark that leads to the first term in words, for beside a button, which cannot hold a link."""
+    named = next(((piece, slug) for piece, slug in pieces(words) if slug), None)
+    if named is None:
+        return None
+    return term_link("?", named[1], **{"aria-label": f"What is {named[0]}?", "data-mark": ""})
+
+
+def column_head(words: Any, **more: Any) -> html.Th:
+    """The head of a table's column, its terms of the field as links."""
+    return html.Th(worded(words), scope="col", **more)
 
 
 @lru_cache(maxsize=256)
@@ -158,7 +185,7 @@ def save_menu(*, titled: bool = False) -> html.Details:
 
 def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:
     """kind: good, info, mute, warn or bad."""
-    return html.Span(words, className=f"badge-ff {kind}", **more)
+    return html.Span(worded(words), className=f"badge-ff {kind}", **more)
 
 
 def dot(class_id: int) -> html.I:
@@ -193,7 +220,7 @@ def stat(
     search: the address that a click goes to; words_of_link: what a screen reader says of it.
     """
     parts = [
-        html.Span(label, className="label"),
+        html.Span(worded(label) if search is None else label, className="label"),
         html.B([value, html.Small(unit) if unit else None]),
         mark,
         html.Span(words, className="ci"),

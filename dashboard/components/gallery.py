@@ -48,6 +48,8 @@ def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Call
         rows, draw = find(selection)
         n = len(rows)
         title = f"{n:,} image{'' if n == 1 else 's'}"
+        if selection.ids and selection.sort == "given" and "given" in sorts:
+            title += ", in the order of the link"
         if not n:
             nothing = [
                 panel_states.empty("No image matches all of these filters."),

@@ -4,7 +4,7 @@ import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import badge, button, evidence, explanations, plain
+from dashboard.components import badge, button, evidence, explanations, more_like, plain
 from dashboard.components import layer_walk as walk
 from dashboard.components.bars import probability_bars
 from dashboard.components.icons import icon
@@ -27,6 +27,7 @@ WHY = "sample-drawer-why"
 WALK = "sample-drawer-layers"
 EVIDENCE = "sample-drawer-evidence"
 EVIDENCE_FACE = "sample-drawer-evidence-face"
+ALIKE = "sample-drawer-alike"
 ALREADY_SHOWN = ("/prediction", "/review", "/robustness")  # pages that show the sample themselves
 SAMPLE_SEARCH = "sample-drawer-asked"  # dcc.Store: the address whose sample is shown, "" while the drawer is closed
 ELSEWHERE = "sample-drawer-elsewhere"  # dcc.Store: pages that show the sample themselves
@@ -82,6 +83,7 @@ def body() -> list:
                 plain.place(EVIDENCE),
             ]
         ),
+        more_like.layout(ALIKE),
     ]
 
 
@@ -110,16 +112,7 @@ def register(app: Dash, services: Services) -> None:
         FACE,
         *(
             Output(f"sample-drawer-{part}", "children")
-            for part in (
-                "title",
-                "walk",
-                "verdict",
-                "bars",
-                "nearest",
-                "neighbours",
-                "foot",
-                "tags",
-            )
+            for part in ("title", "walk", "verdict", "bars", "nearest", "neighbours", "foot", "tags")
         ),
         *(Output(f"{WHY}-class-{row}", "children") for row in explanations.ROWS),
         Output(f"{WHY}-grid", "style"),
@@ -137,6 +130,21 @@ def register(app: Dash, services: Services) -> None:
             raise PreventUpdate
         return sample(services, selection, services.store.compare(selection) if path in PAIRED else None, layer)
 
+    register_maps(app)
+    more_like.register(app, services, ALIKE, State(SAMPLE_SEARCH, "data"), lambda search: example(services, search))
+    explanations.register(app, WHY)
+    walk.register(app, services, WALK, Input(SAMPLE_SEARCH, "data"), lambda search: subject(services, search))
+
+    @panel_callback(app, EVIDENCE_FACE, plain.children(EVIDENCE), Input(SAMPLE_SEARCH, "data"))
+    def draw_evidence(search: str | None):
+        selection = Selection.parse(search)
+        if selection.sample is None:
+            raise PreventUpdate
+        return proof(services, selection)
+
+
+def register_maps(app: Dash) -> None:
+    """The maps of what spoke for which class are asked for by the browser, the slower ones once one stays."""
     app.clientside_callback(
         """(shown, layer) => {
             if (!shown) return;
@@ -161,15 +169,6 @@ def register(app: Dash, services: Services) -> None:
         Input(f"{WHY}-layer", "value"),
         prevent_initial_call=True,
     )
-    explanations.register(app, WHY)
-    walk.register(app, services, WALK, Input(SAMPLE_SEARCH, "data"), lambda search: subject(services, search))
-
-    @panel_callback(app, EVIDENCE_FACE, plain.children(EVIDENCE), Input(SAMPLE_SEARCH, "data"))
-    def draw_evidence(search: str | None):
-        selection = Selection.parse(search)
-        if selection.sample is None:
-            raise PreventUpdate
-        return proof(services, selection)
 
 
 def subject(services: Services, search: object) -> walk.Subject:
@@ -179,6 +178,13 @@ def subject(services: Services, search: object) -> walk.Subject:
         raise PreventUpdate
     run = services.store.shown(selection.run).reviewed(selection.labels)
     return walk.Subject(run, run.picture(selection.split, selection.sample))
+
+
+def example(services: Services, search: object) -> more_like.Subject:
+    """The sample of an address, to look for its like; PreventUpdate without one."""
+    selection = Selection.parse(search)
+    seen = subject(services, search)
+    return more_like.Subject(seen.run, seen.image, selection, selection.sample)
 
 
 def proof(services: Services, selection: Selection) -> list:
@@ -241,11 +247,6 @@ def sample(
         badge("right", "good") if right else badge("wrong", "bad"),
     ]
     sentence, neighbours = nearest(run, selection, guess)
-    studio = selection.here().with_(sample=selection.sample).query()
-    foot = [
-        button("Open in the studio", kind="primary", search=studio, path="/prediction"),
-        html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""}),
-    ]
     layers = run.manifest.get("layers", [])
     options = explanations.places(layers)
     targets = explanations.targets(probabilities, run.classes, label)
@@ -277,7 +278,7 @@ def sample(
         probability_bars(probabilities, run.classes, guess=guess, label=label),
         sentence,
         neighbours,
-        foot,
+        ways(selection),
         tags(run, selection),
         *(explanations.line(target) for target in targets),
         explanations.over(where, height, width),
@@ -286,6 +287,21 @@ def sample(
         layer if any(one["value"] == layer for one in options) else explanations.AUTO,
         shown,
     )
+
+
+def ways(selection: Selection) -> list:
+    """From the sample to where something can be done with it."""
+    assert selection.sample is not None
+    studio = selection.here().with_(sample=selection.sample).query()
+    review = Selection(
+        run=selection.run, split=selection.split, ids=(selection.sample,), sample=selection.sample
+    ).query()
+    return [
+        button("Open in the studio", kind="primary", search=studio, path="/prediction"),
+        # of what the run learned from, Review has the suspected alone
+        button("Its label in Review", search=review, path="/review") if selection.split != "reference" else None,
+        html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""}),
+    ]
 
 
 def second(pair: RunPair, selection: Selection) -> html.P:

@@ -100,6 +100,9 @@ class RunData(RunFilters):
             rows = np.flatnonzero(self.mask(selection))
             if selection.sort == "id":
                 return rows
+            if selection.sort == "given":
+                place = {example: at for at, example in enumerate(selection.ids)}
+                return np.array(sorted(rows.tolist(), key=lambda row: place.get(int(predictions.ids[row]), 0)), np.intp)
             confidence = predictions.confidence[rows]
             if selection.sort == "unsure":
                 return rows[np.argsort(confidence, kind="stable")]

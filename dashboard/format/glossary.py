@@ -25,6 +25,12 @@ class Term:
         """What an address calls it: 'temperature-scaling'."""
         return re.sub(r"[^a-z0-9]+", "-", self.word.lower()).strip("-")
 
+    @property
+    def spelled(self) -> str:
+        """A pattern of it in a sentence, for Python and for browsers: whole words, of any number."""
+        words = sorted((self.word, *self.also), key=len, reverse=True)
+        return rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})s?(?![\w-])"
+
 
 TERMS = (
     Term(
@@ -49,7 +55,7 @@ TERMS = (
         "The harmonic mean of precision and recall, 2 · TP / (2 · TP + FP + FN). *Macro F1* is its mean over "
         "classes, each counted alike.",
         "ml.stats.metrics",
-        also=("macro F1",),
+        also=("macro F1", "macro-F1"),
     ),
     Term(
         "Top-k accuracy",
@@ -319,8 +325,7 @@ def linked(text: str) -> list[tuple[str, Term | None]]:
     """A sentence in pieces: what names a term for the first time, with the term, and what lies between."""
     places = []
     for term in TERMS:
-        spelled = "|".join(re.escape(one) for one in sorted((term.word, *term.also), key=len, reverse=True))
-        match = re.search(rf"(?<![\w-])(?:{spelled})s?(?![\w-])", text, re.IGNORECASE)
+        match = re.search(term.spelled, text, re.IGNORECASE)
         if match:
             places.append((match.start(), match.end(), term))
     pieces: list[tuple[str, Term | None]] = []

@@ -17,13 +17,15 @@ from dashboard.services.networks import Networks
 from dashboard.services.ood import OodDetector
 from dashboard.services.predictor import Predictor
 from dashboard.services.runs import RunRegistry
+from dashboard.services.similar import Similar
 from ml.artifacts.reader import Broken, Missing
 from ml.system import memory
 
 
 @dataclass(eq=False)
 class Services:
-    """store reads runs, jobs starts trainings; predictor, explainer, attacker and ood ask the networks of the store.
+    """store reads runs, jobs starts trainings; predictor, explainer, attacker, ood and similar ask the networks of
+    the store.
 
     records: what people say of runs; decisions: what they decide of labels; feedback: what they say of answers;
     monitor: counts answers. read_only: nothing may be changed.
@@ -38,11 +40,12 @@ class Services:
     monitor: Monitor = field(default_factory=Monitor)
 
     def __post_init__(self) -> None:
-        networks = Networks(self.store)  # one lock and one set of kept answers for all four
+        networks = Networks(self.store)  # one lock and one set of kept answers for all of them
         self.predictor = Predictor(networks)
         self.explainer = Explainer(networks)
         self.attacker = Attacker(networks)
         self.ood = OodDetector(networks)
+        self.similar = Similar(networks)
         self.settled = False  # whether memory was tidied after torch was loaded
 
     @property

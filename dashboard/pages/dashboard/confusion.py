@@ -111,7 +111,7 @@ def register(app: Dash, services: Services) -> None:
             labels(shown, selection),
             table(shown, selection) if view.table else [],
             top(run, selection, shown.each),
-            parts(selection, shown.each),
+            [*answer(run, selection), *parts(selection, shown.each)],
             views(selection),
             ways(run, selection),
             most(shown.counts, selection),
@@ -214,6 +214,17 @@ def parts(selection: Selection, counts: np.ndarray) -> list:
         words = ["Compare with ", html.B(f"{selection.pred[0]} → {selection.true[0]}")]
         controls.append(button(html.Span(words), small=True, kind="ghost", search=mirror.query()))
     return controls
+
+
+def answer(run: RunData, selection: Selection) -> list:
+    """How many images a chosen cell, row or column has, in sight of it, and the way to them further down."""
+    if not selection.true and not selection.pred:
+        return []
+    n = int(run.mask(selection).sum())
+    if not n:
+        return [html.P("No image is like this.", className="quiet small answer")]
+    words = f"See {n:,} image{'' if n == 1 else 's'}"
+    return [button(words, small=True, kind="primary", **{"data-goto": "dashboard-gallery-card"})]
 
 
 def press(words: str, there: Selection, on: bool, **more: str) -> html.Button:

@@ -9,7 +9,12 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
 ID = "dashboard-gallery"
-SORTS = {"confident": "Most confidently wrong", "unsure": "Least confident", "id": "By id"}
+SORTS = {
+    "confident": "Most confidently wrong",
+    "unsure": "Least confident",
+    "id": "By id",
+    "given": "As listed, nearest first",
+}
 
 
 def layout(services: Services, selection: Selection) -> html.Article:

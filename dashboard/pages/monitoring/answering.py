@@ -6,7 +6,7 @@ from typing import Any
 from dash import Dash, Input, Output, html
 
 from dashboard.analysis import drift
-from dashboard.components import badge, button, card, csv_link, dot, plain
+from dashboard.components import badge, button, card, column_head, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.format.csv import csv_data_url
@@ -58,7 +58,7 @@ def register(app: Dash, services: Services) -> None:
             raise Missing("No run has answered a picture in this stretch.")
         shown = services.store.used(selection.run)
         rows = [row(run, tally, selection, current=run.run_id == shown) for run, tally in tallies]
-        head = html.Tr([html.Th(words, scope="col") for words in COLUMN_HEADS])
+        head = html.Tr([column_head(words) for words in COLUMN_HEADS])
         cells = [numbers(run, tally) for run, tally in tallies]
         link = csv_link(csv_data_url(list(cells[0]), [list(one.values()) for one in cells]), name="runs-live.csv")
         return html.Table([html.Thead(head), html.Tbody(rows)]), link

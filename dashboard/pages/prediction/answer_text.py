@@ -9,7 +9,7 @@ from dash import html
 
 from dashboard.analysis import prediction_sets
 from dashboard.analysis.prediction_sets import Verdict
-from dashboard.components import badge, csv_link, dot, plain
+from dashboard.components import badge, column_head, csv_link, dot, plain
 from dashboard.data.run import RunData
 from dashboard.format.csv import csv_data_url
 from dashboard.format.numbers import percent
@@ -138,7 +138,7 @@ def _top(run: RunData, probabilities: np.ndarray) -> list[Any]:
         scaled: np.ndarray | None = prediction_sets.scaled(run, probabilities[None])[0]
     except (Missing, Broken):
         scaled = None
-    head = [html.Td(), html.Th("Uncalibrated", scope="col", title="As trained")]
+    head = [html.Td(), column_head("Uncalibrated", title="As trained")]
     rows = []
     for i in np.argsort(-probabilities, kind="stable")[:3].tolist():
         cells = [
@@ -149,7 +149,7 @@ def _top(run: RunData, probabilities: np.ndarray) -> list[Any]:
             cells.append(html.Td(f"{percent(float(scaled[i]))} %"))
         rows.append(html.Tr(cells))
     if scaled is not None:
-        head.append(html.Th("Calibrated", scope="col", title="By temperature scaling"))
+        head.append(column_head("Calibrated", title="By temperature scaling"))
     caption = html.Caption(f"Top {NUMBERS[len(rows)]}")
     return [html.Table([caption, html.Thead(html.Tr(head)), html.Tbody(rows)], className="top3")]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 
-from dashboard.components import card, dot, evidence, explanations
+from dashboard.components import card, dot, evidence, explanations, more_like
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.pages.prediction import answer_state
@@ -23,6 +23,7 @@ class Ids(StrEnum):
     SUMMARY = "prediction-neighbours-summary"
     RIVAL = "prediction-neighbours-rival"
     NOTE = "prediction-familiarity-note"
+    ALIKE = "prediction-alike"
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -32,6 +33,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
         html.P(id=Ids.SUMMARY, className="small summary"),
         html.Ul(id=Ids.GRID, className="nearest"),
         html.Div(id=Ids.RIVAL),
+        more_like.layout(Ids.ALIKE),
     ]
     return card("Nearest training images", __doc__, body)
 
@@ -59,6 +61,17 @@ def register(app: Dash, services: Services) -> None:
             evidence.verdict(seen.familiarity),
             evidence.meter(seen.familiarity),
         )
+
+    more_like.register(
+        app, services, Ids.ALIKE, State(answer_state.Ids.STATE, "data"), lambda state: subject(services, state)
+    )
+
+
+def subject(services: Services, state: Any) -> more_like.Subject:
+    """The picture of an answer's state, to look for its like; PreventUpdate without one. Raises as `look`."""
+    run, image = answer_state.seen(state)
+    answer = services.predictor.predict(run, image)
+    return more_like.Subject(services.store.open(answer.run), answer.prepared.image, Selection())
 
 
 def unknown(problem: Missing | Broken) -> tuple[Any, ...]:

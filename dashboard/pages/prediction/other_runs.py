@@ -7,7 +7,7 @@ from typing import Any
 from dash import Dash, Input, html
 
 from dashboard.analysis import prediction_sets
-from dashboard.components import card, csv_link, dot, plain
+from dashboard.components import card, column_head, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.format.csv import csv_data_url
@@ -103,9 +103,7 @@ def drawn(services: Services, selection: Selection, question: request.Question |
     head = ["Run", "Label", "Confidence", f"{selection.level} % set"]
     table = html.Table(
         [
-            html.Thead(
-                html.Tr([html.Th(words, scope="col", className="r" if words == "Confidence" else "") for words in head])
-            ),
+            html.Thead(html.Tr([column_head(words, className="r" if words == "Confidence" else "") for words in head])),
             html.Tbody(rows),
         ]
     )

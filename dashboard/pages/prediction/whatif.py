@@ -5,7 +5,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from dashboard.components import card, plain
+from dashboard.components import card, column_head, plain
 from dashboard.components.icons import icon
 from dashboard.pages.prediction import answer_state, picture
 from dashboard.services.container import Services
@@ -132,7 +132,7 @@ def both() -> list[Any]:
         html.Div([html.Span(words, className="label"), html.B(id=named(f"{side}-label")), html.Span(id=named(side))])
         for side, words in (("before", "Before"), ("after", "After"))
     ]
-    names = [html.Th(words, scope="col") for words in ("Class", "Before", "After")]
+    names = [column_head(words) for words in ("Class", "Before", "After")]
     head = [names[0], html.Td("bar: after, mark: before"), *names[1:]]
     table = html.Table(
         [

@@ -4,7 +4,7 @@ from dash import Dash, Input, html
 
 from dashboard.analysis import label_review
 from dashboard.analysis.label_review import Counted, counted, split_of
-from dashboard.components import button, csv_link, dot, help_line, plain, whisker
+from dashboard.components import button, column_head, csv_link, dot, help_line, plain, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
@@ -93,7 +93,7 @@ def changes(classes: list[str], labelled: Counted, reviewed: Counted) -> html.Di
         html.Tr([html.Th([dot(i), " ", classes[i]], scope="row"), cell(labelled, i), cell(reviewed, i)])
         for i in touched
     ]
-    head = html.Thead(html.Tr([html.Th(words, scope="col") for words in ("Class", "As labelled", "As reviewed")]))
+    head = html.Thead(html.Tr([column_head(words) for words in ("Class", "As labelled", "As reviewed")]))
     table = html.Table([head, html.Tbody(lines)])
     return html.Div(table, className="tablewrap", tabIndex="0", role="region", **{"aria-label": "Scores by class"})
 

@@ -8,7 +8,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, html
 
-from dashboard.components import card, plain
+from dashboard.components import card, column_head, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import other_runs
@@ -120,7 +120,7 @@ def summary(differing: int, unknown: list[str]) -> str:
 
 def table(this: Other, other: Other, differing: list[tuple[str, str, str]], judged: Sequence[int | None]) -> html.Table:
     """One row a setting, and what each came to on its validation pictures. judged: how many those are, where known."""
-    head = [html.Th("Setting", scope="col"), html.Th(this.title, scope="col"), html.Th(other.title, scope="col")]
+    head = [column_head("Setting"), html.Th(this.title, scope="col"), html.Th(other.title, scope="col")]
     lines = [html.Tr([html.Th(label, scope="row"), html.Td(a), html.Td(b)]) for label, a, b in differing]
     came = [html.Td(_came(one.accuracy, n)) for one, n in zip((this, other), judged, strict=True)]
     result = html.Tr([html.Th("Best on validation", scope="row"), *came], className="result")

@@ -7,7 +7,7 @@ import pandas as pd
 from dash import Dash, Input, Output, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import button, csv_link, help_line, job_progress, plain
+from dashboard.components import button, column_head, csv_link, help_line, job_progress, plain, worded
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
@@ -142,9 +142,9 @@ def table(frame: pd.DataFrame) -> list[Any]:
         ("Accuracy, test", right),
         ("As torch says", alike),
     ]
-    head = html.Tr([html.Td(), *(html.Th(NAMES.get(name, name), scope="col") for name in rows)])
+    head = html.Tr([html.Td(), *(column_head(NAMES.get(name, name)) for name in rows)])
     body = [
-        html.Tr([html.Th(title, scope="row"), *(html.Td(value(row)) for row in rows.values())])
+        html.Tr([html.Th(worded(title), scope="row"), *(html.Td(value(row)) for row in rows.values())])
         for title, value in lines
     ]
     note = (

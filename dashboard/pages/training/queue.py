@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
-from dashboard.components import STATES, badge, button, card, plain
+from dashboard.components import STATES, badge, button, card, column_head, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import clock, duration, ordinal, roughly
 from dashboard.pages.training.form_estimate import estimate
@@ -61,9 +61,7 @@ def register(app: Dash, services: Services) -> None:
         hosts = len({job.host for job in view.jobs if job.host}) > 1
         front = view.job.id if view.job else ""
         names = ["Training", "State", "Epochs", "Started", "Took", "Tries", *(["Machine"] if hosts else [])]
-        head = [
-            html.Th(name, scope="col", className="r" if name in ("Took", "Tries", "Epochs") else None) for name in names
-        ]
+        head = [column_head(name, className="r" if name in ("Took", "Tries", "Epochs") else None) for name in names]
         head.append(html.Th(html.Span("Actions", className="visually-hidden"), scope="col"))
         times = begins(view.jobs, lambda job: expected(services, job))
         lines = [line(job, view, front, hosts, not services.read_only, times.get(job.id)) for job in ordered(view.jobs)]

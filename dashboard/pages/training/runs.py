@@ -9,7 +9,7 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.analysis.run_table import Row, Score, rows
-from dashboard.components import badge, button, card, csv_link, plain, whisker
+from dashboard.components import badge, button, card, csv_link, plain, term_mark, whisker
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import duration, milliseconds, size
@@ -153,7 +153,10 @@ def _header(column: Column, sort: object) -> html.Th:
     order = {"aria-sort": "descending" if down else "ascending"} if by == column.key else {}
     named = {"data-sort": column.key, "data-falling": str(column.falling).lower()}
     return html.Th(
-        html.Button(column.words, type="button", className="sorter", title=column.title or None, **named),
+        [
+            html.Button(column.words, type="button", className="sorter", title=column.title or None, **named),
+            term_mark(column.words),
+        ],
         className="r" if column.right else None,
         scope="col",
         **order,
