@@ -42,7 +42,7 @@ class Jobs(JobViews):
         self, values: Mapping[str, Any], *, intent: str | None = None, taken: frozenset[str] = frozenset()
     ) -> Job:
         """Queue a training. values: TrainConfig's fields and `name`. Raises Invalid or Refused, in words."""
-        self._allowed()
+        self._allowed("train")
         config, name = training_request.check(values, self.options, taken)
         if self._free() < FREE_BYTES:
             how = disk.FULL if disk.used_up(self.home) else "The disk is almost full"
@@ -66,7 +66,7 @@ class Jobs(JobViews):
 
         See `training_request.with_corrections`. Raises Invalid, Refused.
         """
-        self._allowed()
+        self._allowed("train")
         values = training_request.with_corrections(self.home, config, against, relabelled, excluded, digest)
         return self.submit({**values, "name": name}, intent=intent, taken=taken)
 
@@ -86,13 +86,13 @@ class Jobs(JobViews):
 
         See `training_request.with_feedback`. Raises Invalid, Refused.
         """
-        self._allowed()
+        self._allowed("train")
         values = training_request.with_feedback(self.home, config, against, images, wanted, clients)
         return self.submit({**values, "name": name}, intent=intent, taken=taken)
 
     def fetch(self) -> Job:
         """Queue the download of the full data set; the one under way if there is one. Raises Refused."""
-        self._allowed()
+        self._allowed("fetch")
 
         def insert(table: JobTable) -> Job:
             last = table.current("data")
@@ -109,7 +109,7 @@ class Jobs(JobViews):
 
         runs: ids of the runs that can be evaluated.
         """
-        self._allowed()
+        self._allowed("evaluate")
         if not isinstance(run_id, str) or run_id not in runs:
             raise Refused("There is no such run.")
         if not isinstance(noun, str) or noun not in EVALUATIONS:
@@ -129,17 +129,17 @@ class Jobs(JobViews):
 
     def cancel(self, job_id: str) -> Job:
         """Raises Refused."""
-        self._allowed()
+        self._allowed("job")
         return self._write(lambda table: table.cancel(job_id))
 
     def resume(self, job_id: str) -> Job:
         """Raises Refused."""
-        self._allowed()
+        self._allowed("job")
         return self._announce(self._write(lambda table: table.resume(job_id)))
 
     def discard(self, job_id: str) -> Job:
         """Give an interrupted or failed job up; what it made is deleted. Raises Refused."""
-        self._allowed()
+        self._allowed("job")
         return self._write(lambda table: table.discard(job_id))
 
     def estimate(self, model: str, dataset: str, epochs: int, images: int) -> tuple[float, int] | None:
