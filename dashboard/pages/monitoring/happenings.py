@@ -28,13 +28,17 @@ def layout(services: Services, selection: Selection) -> html.Article:
     acts = [option(EVERYTHING, "everything"), *(option(act, words) for act, (_, words) in ACTS.items())]
     filters = html.Div(
         [
-            html.Label("By", htmlFor=WHO, className="label quiet"),
-            Picker(WHO, people(services), EVERYBODY),
-            html.Label("What", htmlFor=ACT, className="label quiet"),
-            Picker(ACT, acts, EVERYTHING),
+            html.Div(
+                [html.Label("By", htmlFor=WHO, className="label quiet"), Picker(WHO, people(services), EVERYBODY)],
+                className="runpick",
+            ),
+            html.Div(
+                [html.Label("What", htmlFor=ACT, className="label quiet"), Picker(ACT, acts, EVERYTHING)],
+                className="runpick",
+            ),
             button("Look again", id=f"{BODY}-again", small=True, kind="ghost"),
         ],
-        className="acts",
+        className="mon-filters",
     )
     body = [filters, slot(FACE, "Reading what happened"), plain.place(BODY)]
     return card("What happened", __doc__, body, tools=[html.Span(id=CSV)])
@@ -75,7 +79,7 @@ def register(app: Dash, services: Services) -> None:
         if not rows:
             return html.P("Nothing of the kind was done since this is written down.", className="quiet"), link
         more = f"The newest {LINES}; the file has all of them." if len(rows) > LINES else None
-        lines = html.Ul([shown(one) for one in rows[:LINES]], className="decisions")
+        lines = html.Ul([shown(one) for one in rows[:LINES]], className="mon-happened")
         return [lines, html.P(more, className="quiet small") if more else None], link
 
 
