@@ -21,6 +21,7 @@ from dashboard.data.store import Store
 from dashboard.pages import PAGES, TABLES, VIEWS
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
+from dashboard.records.happenings import Happenings
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records, RunMetadata
 from dashboard.records.slices import Slices
@@ -30,7 +31,9 @@ from dashboard.state.selection import Selection
 from dashboard.web import compression, errors, proxy, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts.reader import RunEntry
-from ml.settings import Limits
+from ml.people import acting
+from ml.people.accounts import Accounts
+from ml.settings import Limits, People
 from ml.system import atomic, database
 from ml.system.paths import ASSETS
 
@@ -80,6 +83,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     try:
         jobs = Jobs(home, artifacts=artifacts, read_only=read_only)
         pace = Limits.read().rate
+        People.read()
     except ValueError as wrong:
         serve.stop(str(wrong))
     rows = database.opener(jobs.home)
@@ -90,6 +94,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     feedback = Feedback(rows, jobs.home / "feedback", atomic.write, read_only=read_only)
     services = Services(store, jobs, read_only, records, decisions, feedback)
     services.monitor = Monitor(rows, services.ood.unlike, chores=(feedback.sweep,), read_only=read_only)
+    services.happenings = Happenings(rows, read_only=read_only)
     services.registry.purge()
     feedback.sweep()
     app = App(
@@ -116,7 +121,13 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     server = app.server
     routes.register(server, services, merged([TABLES, explanations.TABLES]), VIEWS)
     compression.install(server)
-    security.install(app, pages=[page.path for page in PAGES], read_only=read_only, known=statuses.known)
+    security.install(
+        app,
+        pages=[page.path for page in PAGES],
+        read_only=read_only,
+        known=statuses.known,
+        accounts=Accounts(jobs.home),
+    )
     rate_limits.install(server, pace)
     try:
         proxy.install(server, prefix=serve.prefix(), proxies=serve.trusted_proxies(), pages=[p.path for p in PAGES])
@@ -330,7 +341,21 @@ def foot(services: Services, run_id: str | None) -> list:
     counts = run.dataset["counts"]
     total = sum(counts.values())
     words = f"{run.dataset['title']}, {total:,} images. Intervals are 95 %. Nothing leaves this machine."
-    return [html.Span(words), html.Span("Read-only: training is switched off.") if services.read_only else None]
+    return [
+        html.Span(words),
+        html.Span("Read-only: training is switched off.") if services.read_only else None,
+        html.Span(who) if (who := signed_in()) else None,
+    ]
+
+
+def signed_in() -> str:
+    """Who looks at this page, in words; '' where nobody was asked."""
+    person = acting.person()
+    if person is None or not person.how:
+        return ""
+    if person.how == "password":
+        return "One password for everybody: nobody has a name here."
+    return f"{person.name}, role {person.role}."
 
 
 def nowhere() -> html.Div:

@@ -19,6 +19,7 @@ from ml.commands import (
     report,
     restore,
     train,
+    users,
     work,
 )
 from ml.data.fashion_mnist import DataMissing
@@ -27,7 +28,22 @@ from ml.system import disk
 from ml.system.content_addressed import Gone
 from ml.system.streams import print_utf8
 
-VERBS = (data, train, work, evaluate, artifacts, predict, report, card, export, import_run, backup, restore, demo)
+VERBS = (
+    data,
+    train,
+    work,
+    evaluate,
+    artifacts,
+    predict,
+    report,
+    card,
+    export,
+    import_run,
+    backup,
+    restore,
+    users,
+    demo,
+)
 PROGRAM = "python -m ml"
 NO_COMMANDS: Mapping[str, str] = {}
 EXPECTED = (Missing, Broken, DataMissing, WeightsMissing, NotInstalled, Gone, FileExistsError, KeyError, ValueError)

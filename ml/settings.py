@@ -6,15 +6,17 @@ told where it matters, as a ValueError in a sentence, and keeps nothing else fro
 """
 
 import functools
+import ipaddress
 import math
 import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MOST_WORKERS = 64
 YES = ("1", "true", "yes", "on")
 SEGMENT = r"(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~@:+,=-]|%[0-9A-Fa-f]{2})+"
@@ -99,6 +101,29 @@ def _broker(text: str) -> str:
     return text
 
 
+def _header(text: str) -> str:
+    text = text.strip()
+    if text and not re.fullmatch(r"[A-Za-z0-9-]{1,60}", text):
+        raise ValueError(f"FASHION_USER_HEADER is {text[:40]!r}: it must be a header's name, as in X-Forwarded-Email.")
+    return text
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(one.strip(), strict=False) for one in text.split(",") if one.strip())
+    except ValueError:
+        raise ValueError(
+            f"FASHION_USER_PROXIES is {text[:40]!r}: it must be IP addresses or networks, commas between."
+        ) from None
+
+
+def _role(text: str) -> str:
+    text = text.strip().lower() or "look"
+    if text not in ("look", "review", "train", "own"):
+        raise ValueError(f"FASHION_USER_ROLE is {text[:40]!r}: it must be look, review, train or own.")
+    return text
+
+
 Text = Annotated[str, BeforeValidator(_stripped)]
 Folder = Annotated[Path | None, BeforeValidator(_folder)]
 
@@ -179,6 +204,35 @@ class Proxies(Group):
         description="the path at which people reach the app through a proxy, as in `/fashion`; see "
         "[below](#beneath-a-path)",
     )
+
+
+class People(Group):
+    """Who names the people that a proxy lets through."""
+
+    header: Annotated[str, BeforeValidator(_header)] = Field(
+        "",
+        validation_alias="FASHION_USER_HEADER",
+        description="the header in which a proxy that signs people in names them, as in `X-Forwarded-Email`; see "
+        "[people.md](people.md). Unset: none is believed",
+    )
+    proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (),
+        validation_alias="FASHION_USER_PROXIES",
+        description="the addresses that this proxy asks from, commas between, as in `127.0.0.1, 10.0.0.0/24`; from no "
+        "other one is the header believed",
+    )
+    role: Annotated[str, BeforeValidator(_role)] = Field(
+        "look",
+        validation_alias="FASHION_USER_ROLE",
+        description="what those may do whom the proxy names and who have no account here: look (unless set), review, "
+        "train or own",
+    )
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if self.header and not self.proxies:
+            raise ValueError("FASHION_USER_HEADER needs FASHION_USER_PROXIES: the addresses that may send it.")
+        return self
 
 
 class Limits(Group):
@@ -278,7 +332,7 @@ class Tracking(Group):
     token: str = Field("", validation_alias="MLFLOW_TRACKING_TOKEN", description="or with this token")
 
 
-DOCUMENTED = (Listening, Proxies, Limits, Storage, Workers, Worker, Trainer, Cluster, Tracking)
+DOCUMENTED = (Listening, Proxies, People, Limits, Storage, Workers, Worker, Trainer, Cluster, Tracking)
 
 
 def table() -> str:

@@ -22,7 +22,8 @@ from tests.promises import FULL
 TESTS = Path(__file__).parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="fashion-forward-tests-"))
 os.environ["FASHION_HOME"] = str(SCRATCH / "home")
-SETTINGS = ("DB", "HOSTS", "PASSWORD", "READ_ONLY", "FRAMES", "WORKERS", "LEASE", "PREFIX", "PROXIES")
+SETTINGS = ("DB", "HOSTS", "PASSWORD", "READ_ONLY", "FRAMES", "WORKERS", "LEASE", "PREFIX", "PROXIES",
+            "USER_HEADER", "USER_PROXIES", "USER_ROLE")  # fmt: skip
 for name in (*(f"FASHION_{one}" for one in SETTINGS), "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "HOST", "PORT"):
     os.environ.pop(name, None)
 # Small networks gain nothing from a second thread, and beside other work threads that wait for each other take several

@@ -66,7 +66,7 @@ def test_ml_never_looks_at_the_screen():
 # services alone, and late.
 TORCHLESS = (
     "ml.artifacts", "ml.data.feedback", "ml.images", "ml.inference.batch", "ml.inference.contract",
-    "ml.inference.engines", "ml.inference.onnx", "ml.jobs.broker", "ml.jobs.queue", "ml.jobs.tables",
+    "ml.inference.engines", "ml.inference.onnx", "ml.jobs.broker", "ml.jobs.queue", "ml.jobs.tables", "ml.people",
     "ml.publishing.run_archive",
     "ml.robustness.catalogue", "ml.settings", "ml.stats", "ml.system", "ml.training.config", "ml.training.fields",
     "ml.training.wording",
@@ -100,7 +100,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "data in, a plotly figure as a plain dict, or pixels, out; no Dash",
     ),
     "dashboard.records": (
-        ("dashboard.state", "ml.artifacts", "ml.system"),
+        ("dashboard.state", "ml.artifacts", "ml.people", "ml.system"),
         "tables of what people do and ask, in the database",
     ),
     "dashboard.data": (
@@ -139,13 +139,17 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "one folder a page, one file a panel or what its panels share",
     ),
     "dashboard.web": (
-        ("ml.settings", "ml.system"),
+        ("ml.people", "ml.settings", "ml.system"),
         "the server: security, rate limits, compression, how it is started",
     ),
     "ml.settings": ((), "every environment variable of the app once: name, type, default, meaning"),
     "ml.system": (
         ("ml.settings",),
         "the machine underneath: folders, database, files that survive a crash, the processor",
+    ),
+    "ml.people": (
+        ("ml.settings", "ml.system"),
+        "accounts and roles, who is acting just now and may do what, and what was done by whom",
     ),
     "ml.stats": ((), "counts and probabilities in, numbers with intervals out: numpy and pandas alone"),
     "ml.images": ((), "pictures before a network sees them: bytes to pixels, pixels to a form; never torch"),
@@ -184,12 +188,13 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "the whole walk: data set, training, evaluation, artifacts",
     ),
     "ml.jobs": (
-        ("ml.settings", "ml.artifacts", "ml.evaluation", "ml.pipeline", "ml.publishing", "ml.system", "ml.training"),
+        ("ml.settings", "ml.artifacts", "ml.evaluation", "ml.people", "ml.pipeline", "ml.publishing", "ml.system",
+         "ml.training"),
         "trainings, imports and evaluations as durable rows: who asked for what, who works on it, how far it is",
     ),
     "ml.commands": (
-        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.jobs", "ml.pipeline",
-         "ml.publishing", "ml.settings", "ml.system", "ml.training"),
+        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.jobs", "ml.people",
+         "ml.pipeline", "ml.publishing", "ml.settings", "ml.system", "ml.training"),
         "the verbs of the command line, one file each",
     ),
     "ml.__main__": (
@@ -214,6 +219,8 @@ PLACES = {
     "a CSV is written": ("dashboard/format/csv.py", "as_csv"),
     "an environment variable is read": ("ml/settings.py", "Group"),
     "an error becomes a status": ("dashboard/api/statuses.py", "STATUSES"),
+    "what somebody may do is decided": ("ml/people/acting.py", "permit"),
+    "who sent a request is found out": ("dashboard/web/identity.py", "Identity"),
     "a page is declared": ("dashboard/components/page.py", "Page"),
     "a network is opened and kept": ("dashboard/services/networks.py", "Networks"),
     "a file is replaced so that a crash harms none": ("ml/system/atomic.py", "replacing"),

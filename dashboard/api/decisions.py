@@ -14,6 +14,7 @@ from dashboard.format.csv import as_csv
 from dashboard.records.decisions import ACTIONS, BATCH_PATTERN, MAX_DECISIONS, SPLITS, WHO, Decision
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
+from ml.people import acting
 
 PATH = "/api/v1/decisions"
 NAME = "Your name: up to 60 characters in one line."
@@ -88,7 +89,9 @@ def register(server: Flask, services: Services) -> None:
 
 
 def reviewer(name: str | None) -> str:
-    """Who decides: the name in the request, else the one given with the password. Raises Declined."""
+    """Who decides: the name that was proved, else the one in the request or beside the password. Raises Declined."""
+    if known := acting.name():
+        return known
     name = " ".join((name or "").split())
     if not name and request.authorization is not None:
         name = " ".join((request.authorization.username or "").split())

@@ -21,6 +21,7 @@ from dashboard.services.feedback import STRANGE
 from dashboard.state.vocabulary import STATES
 from dashboard.web import rate_limits
 from dashboard.web.errors import RequestError
+from ml.people import acting
 
 PATH = "/api/v1/feedback"
 COOKIE = "fashion_client"
@@ -187,7 +188,9 @@ def address(services: Services) -> str:
 
 
 def who(services: Services) -> str:
-    """Who sent the current request, as far as it says: a name beside the password, and what tells visitors apart."""
+    """Who sent the current request: the name that was proved, else what it says beside the password, and a mark."""
+    if known := acting.name():
+        return known
     given, known = request.authorization, request.cookies.get(COOKIE, "")
     mark = known if KEY_PATTERN.fullmatch(known) else address(services)
     visitor = f"visitor {mark[:6]}" if mark else "somebody"

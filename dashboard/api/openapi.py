@@ -19,8 +19,8 @@ REF = "#/components/schemas/{model}"
 FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
 ERRORS = {
     400: "What was sent cannot be read, or a field has a value that is not allowed.",
-    401: "The server asks for its password (HTTP Basic).",
-    403: "The request comes from another site's page, or the server is read-only.",
+    401: "The server asks for a password (HTTP Basic) or a token (Bearer).",
+    403: "The request comes from another site's page, the server is read-only, or the role does not reach.",
     404: "There is no such run, or this run has no such file or explanation.",
     409: "The run is broken, or the name is taken.",
     413: "The file or the request is too large.",

@@ -11,6 +11,7 @@ from dashboard.api import (
     exports,
     feedback,
     glossary,
+    happenings,
     health,
     images,
     metrics,
@@ -23,12 +24,12 @@ from dashboard.api.openapi import Operation
 from dashboard.exports import report, tables
 from dashboard.services.container import Services
 
-GROUPS = (predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, glossary, health)
+GROUPS = (predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, glossary, happenings, health)
 
 
 def described() -> list[Operation]:
     """What stands in the OpenAPI document; routes of pages' own scripts do not."""
-    groups = (predict, batch, explain, whatif, runs, feedback)
+    groups = (predict, batch, explain, whatif, runs, feedback, happenings)
     return [operation for group in groups for operation in group.OPERATIONS]
 
 

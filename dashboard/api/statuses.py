@@ -1,11 +1,12 @@
 """Which answer an error of the house is: the one place that turns exceptions into HTTP statuses."""
 
-from dashboard.records.rows import Closed, Declined, ReadOnly
+from dashboard.records.rows import Closed, Declined, NotAllowed, ReadOnly
 from dashboard.services.explainer import NoExplanation
 from dashboard.services.runs import Busy
 from dashboard.web.errors import RequestError
 from ml.artifacts.reader import Broken, Missing
 from ml.images.decoding import Refusal
+from ml.jobs import queue
 from ml.system import disk
 
 # the first that fits; docs/api.md has the same in words
@@ -14,6 +15,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (NoExplanation, 404),
     (Broken, 409),
     (ReadOnly, 403),
+    (NotAllowed, 403),
+    (queue.NotAllowed, 403),
     (Closed, 503),
     (Busy, 503),
     (Declined, 422),

@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 
 from dashboard.records.rows import DataVersion, Declined, Opener, Rows
+from ml.people import happenings
 
 OWNER = "decisions"
 ACTIONS = ("relabel", "keep", "exclude")
@@ -208,7 +209,7 @@ class Decisions(Rows):
             raise Declined(f"At most {MAX_DECISIONS} images at a time.")
         if action == "relabel" and not label:
             raise Declined("Which label?")
-        with self.writing() as connection:
+        with self.writing("decide") as connection:
             known = connection.execute(select(*_COLUMNS).where(_decisions.c.batch == batch)).mappings().all()
             if known:
                 return [Decision(**row) for row in known]
@@ -224,6 +225,7 @@ class Decisions(Rows):
                 row |= {"before": now.get(example, came), "after": after, "who": who, "at": at, "run": run}
                 rows.append(row | {"imported": False, "undone": False})
             made = connection.execute(insert(_decisions).returning(*_COLUMNS), rows).mappings().all()
+            happenings.note(connection, "decide", version.name, _told(split, list(given), f"{action} {label}".strip()))
             return sorted((Decision(**row) for row in made), key=lambda decision: decision.number)
 
     def undo(self, dataset: str | DataVersion, *, batch: str | None = None, who: str = "") -> list[Decision]:
@@ -232,7 +234,7 @@ class Decisions(Rows):
         What is undone already stays so.
         """
         mine = DataVersion.of(dataset).rows(_decisions)
-        with self.writing() as connection:
+        with self.writing("undo") as connection:
             if batch is None:
                 last = select(_decisions.c.batch).where(
                     mine, ~_decisions.c.undone, ~_decisions.c.imported, _decisions.c.who == who
@@ -243,6 +245,9 @@ class Decisions(Rows):
             rows = connection.execute(select(*_COLUMNS).where(*chosen).order_by(_decisions.c.number)).mappings().all()
             if not rows:
                 raise Declined("There is nothing to undo.")
+            examples = [row["example_id"] for row in rows]
+            about = DataVersion.of(dataset).name
+            happenings.note(connection, "undo", about, _told(rows[0]["split"], examples, "taken back"))
             return [Decision(**row) for row in rows]
 
     def bring(self, rows: Sequence[Mapping[str, Any]], batch: str) -> tuple[int, int]:
@@ -251,7 +256,7 @@ class Decisions(Rows):
         rows: id, dataset, digest, split, example_id, action, before, after, who, at and run of each, checked by the
         caller. What is here and undone comes back as a new decision.
         """
-        with self.writing() as connection:
+        with self.writing("bring") as connection:
             known: set[str] = set()
             ids = [row["id"] for row in rows]
             for start in range(0, len(ids), VALUES_PER_QUERY):
@@ -264,6 +269,8 @@ class Decisions(Rows):
             ]
             for start in range(0, len(new), VALUES_PER_QUERY):
                 connection.execute(insert(_decisions), new[start : start + VALUES_PER_QUERY])
+            if new:
+                happenings.note(connection, "bring", str(new[0]["dataset"]), f"{len(new):,} decisions from a file")
             return len(new), len(rows) - len(new)
 
 
@@ -277,6 +284,12 @@ def _now(connection: Connection, dataset: DataVersion, split: str, examples: Seq
         )
         labels.update((row.example_id, row.after) for row in connection.execute(query.order_by(_decisions.c.number)))
     return labels
+
+
+def _told(split: str, examples: Sequence[int], what: str) -> str:
+    """In a line: what was done with which images."""
+    some = ", ".join(f"#{example}" for example in examples[:5])
+    return f"{split} {some}{f' and {len(examples) - 5:,} more' if len(examples) > 5 else ''}: {what}"
 
 
 def _id(batch: str, split: str, example: int) -> str:

@@ -33,8 +33,9 @@ from dashboard.records.feedback_tables import (
     secret_table,
 )
 from dashboard.records.feedback_tables import feedback_table as _feedback
-from dashboard.records.rows import Declined, Full, Opener, ReadOnly, Rows
+from dashboard.records.rows import HOUSEKEEPING, Declined, Full, Opener, Rows
 from dashboard.state.vocabulary import STATES
+from ml.people import acting, happenings
 from ml.system import disk
 
 OWNER = "feedback"
@@ -122,8 +123,7 @@ class Feedback(Rows):
         picture, sent: PNG files, as the network saw it and as it came; address: the mark of the sender's, '' for none.
         Raises Declined.
         """
-        if self.read_only:
-            raise ReadOnly
+        self.permit("feedback")
         if self.folder is None or self._put is None:
             raise Declined("This server keeps no feedback.")
         if not KEY_PATTERN.fullmatch(key) or not KEY_PATTERN.fullmatch(client):
@@ -151,14 +151,15 @@ class Feedback(Rows):
             "key": key, "run": run, "dataset": dataset, "said": said, "confidence": confidence, "right": said == label,
             "label": label, "note": note, "at": time.time(), "client": client, "state": "new", "picture": name,
             "sent": sent is not None, "bytes": sum(map(len, files.values())), "origin": origin, "deleted": 0.0,
-            "address": address,
+            "address": address, "who": acting.name(),
         }  # fmt: skip
         try:
-            with self._turn, self.writing() as connection:
+            with self._turn, self.writing("feedback") as connection:
                 twin = connection.execute(select(*COLUMNS).where(_feedback.c.key == key)).mappings().first()
                 if twin is None:
                     _room(self, connection, client, address, row["bytes"])
                     made = connection.execute(insert(_feedback).values(row).returning(*COLUMNS)).mappings().one()
+                    happenings.note(connection, "feedback", run, f"{made['number']}: {said} is {label}")
         except Declined as declined:
             if declined.__cause__ is None:  # a commit that failed may have come through: `sweep` will know
                 self._discard([name])
@@ -244,12 +245,14 @@ class Feedback(Rows):
         """The change and who made it, in one transaction."""
         if not 1 <= len(numbers) <= MAX_FEEDBACK_ROWS:
             raise Declined(f"Choose 1 to {MAX_FEEDBACK_ROWS} of them.")
-        with self._turn, self.writing() as connection:
+        with self._turn, self.writing("judge") as connection:
             change = update(_feedback).where(_feedback.c.number.in_(numbers), which).values(values)
             changed = connection.scalars(change.returning(_feedback.c.number)).all()
             deed = {"what": what, "who": who[:WHO], "at": time.time()}
             if changed:
                 connection.execute(insert(log_table), [{"feedback": number, **deed} for number in sorted(changed)])
+                some = ", ".join(map(str, sorted(changed)[:10])) + ("" if len(changed) <= 10 else " and others")
+                happenings.note(connection, "judge", "feedback", f"{some}: {what}")
             return len(changed)
 
     # ---- tidy
@@ -260,7 +263,7 @@ class Feedback(Rows):
         if self.read_only or self.folder is None or not self.folder.is_dir() or self.opened() is None:
             return 0, 0
         erased: Sequence[str] = ()
-        with contextlib.suppress(Declined), self._turn, self.writing() as connection:
+        with contextlib.suppress(Declined), self._turn, self.writing(HOUSEKEEPING) as connection:
             old = (_feedback.c.deleted > 0, _feedback.c.deleted < now - UNDO_SECONDS)
             erased = connection.scalars(delete(_feedback).where(*old).returning(_feedback.c.picture)).all()
         self._discard(erased)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import DDL, Boolean, Column, Connection, Float, Index, Integer, MetaData, String, Table, Text, insert
 
+from ml.people.acting import WHO as NAME
+
 NOTE, CLASS = 500, 120  # the longest note and class name
 WHO = 80  # characters of who did something
 
@@ -15,7 +17,7 @@ class Item:
 
     label: the class it is by the person. picture: the random name of its files. origin: '' for a picture of the
     person's own, else the split and id of the data set's picture, as 'test 17'. at: seconds since 1970. address: the
-    mark of the sender's, '' for rows of a version before.
+    mark of the sender's, '' for rows of a version before. who: the sender's name, '' for none.
     """
 
     number: int
@@ -36,6 +38,7 @@ class Item:
     origin: str
     deleted: float
     address: str = ""
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,14 @@ def _schema_2() -> tuple[Column, Table, MetaData]:
     return Column("address", String(32), nullable=False, server_default=""), log, metadata
 
 
+def _schema_3() -> Column:
+    """Who sent it."""
+    return Column("who", String(NAME), nullable=False, server_default="")
+
+
 _address, log_table, _ = _schema_2()
 feedback_table.append_column(_address)
+feedback_table.append_column(_schema_3())
 COLUMNS = [feedback_table.c[name] for name in Item.__dataclass_fields__]
 
 
@@ -128,4 +137,8 @@ def _step_2(connection: Connection) -> None:
     _schema_2()[-1].create_all(connection)
 
 
-MIGRATIONS = (_step_1, _step_2)
+def _step_3(connection: Connection) -> None:
+    connection.execute(DDL(f"ALTER TABLE feedback ADD COLUMN who VARCHAR({NAME}) NOT NULL DEFAULT ''"))
+
+
+MIGRATIONS = (_step_1, _step_2, _step_3)

@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from dashboard.records.rows import Declined, Opener, Rows
+from dashboard.records.rows import HOUSEKEEPING, Declined, Opener, Rows
 
 OWNER = "monitor"
 BINS = 20  # of the confidence, 0..1
@@ -286,7 +286,7 @@ class Monitor(Rows):
             self._forget()
             return True
         try:
-            with self.writing() as connection:
+            with self.writing(HOUSEKEEPING) as connection:
                 for (run, minute), tally in fresh.items():
                     self._put(connection, run, minute, tally)
         except Declined:
@@ -317,7 +317,7 @@ class Monitor(Rows):
         # whole hours alone, so that a minute that comes late finds no hour before it
         limit = (int((time.time() if now is None else now) // 60) - FOLD_MINUTES) // 60 * 60
         old = (_counts.c.span == 1, _counts.c.minute < limit)
-        with contextlib.suppress(Declined), self.writing() as connection:
+        with contextlib.suppress(Declined), self.writing(HOUSEKEEPING) as connection:
             rows = connection.execute(select(_counts).where(*old)).mappings().all()
             hours: dict[Key, list[Tally]] = {}
             for row in rows:

@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, or_
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml.people import acting, happenings
+from ml.people.tables import MIGRATIONS as PEOPLE_MIGRATIONS
+from ml.people.tables import OWNER as PEOPLE
 from ml.system import disk
 
 log = logging.getLogger(__name__)
@@ -22,6 +25,7 @@ Opener: TypeAlias = Callable[[str, Sequence[Step]], tuple[Engine, Write]]
 
 RETRY_SECONDS = 3.0  # between two attempts to open a database that could not be opened
 READ_ONLY = "This server changes nothing (it was started with --read-only)."
+HOUSEKEEPING = ""  # the act of what the app does by itself
 CLOSED = "The database cannot be used just now, so nothing can be changed. Looking works on."
 
 
@@ -72,6 +76,10 @@ class ReadOnly(Declined):
         super().__init__(READ_ONLY)
 
 
+class NotAllowed(Declined):
+    """Whoever asks has a role that does not reach so far."""
+
+
 class Closed(Declined):
     """The database cannot be used just now: what was asked for may be asked for again later."""
 
@@ -109,10 +117,9 @@ class Rows:
         """Called after each attempt to write: forget what was read before."""
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A write transaction, committed to the disk at its end. Raises Declined."""
-        if self.read_only:
-            raise ReadOnly
+    def writing(self, act: str = acting.UNDECIDED) -> Iterator[Connection]:
+        """A write transaction, committed to the disk at its end; act: what somebody does by it. Raises Declined."""
+        self.permit(act)
         opened = self.opened()
         if opened is None:
             raise Full if self._full else Closed
@@ -125,6 +132,22 @@ class Rows:
         finally:
             self.changed()
 
+    def permit(self, act: str) -> None:
+        """Raises Declined where nothing may be changed, or not by whoever asks."""
+        if self.read_only:
+            raise ReadOnly
+        if act == HOUSEKEEPING:
+            return
+        try:
+            acting.permit(act)
+        except acting.NotAllowed as no:
+            raise NotAllowed(str(no)) from None
+
+    def note(self, act: str, about: str, words: str) -> None:
+        """Write down what was done where no row of this owner changes. Raises Declined."""
+        with self.writing(act) as connection:
+            happenings.note(connection, act, about, words)
+
     def opened(self) -> tuple[Engine, Write] | None:
         """The engine to read with and what begins a write; None where the database cannot be had just now."""
         with self._lock:
@@ -134,6 +157,7 @@ class Rows:
                     return None
                 self._tried = now
                 try:
+                    self._opener(PEOPLE, PEOPLE_MIGRATIONS)  # each change is written down there too
                     self._opened = self._opener(self.owner, self.migrations)
                 except (OSError, SQLAlchemyError, RuntimeError) as error:
                     log.warning("the %s cannot be opened: %s", self.owner, error)

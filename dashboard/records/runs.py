@@ -28,18 +28,25 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.records.rows import CLOSED, Declined, Opener, Rows, Step
 from ml.artifacts.schema import RUN_ID
+from ml.people import acting, happenings
 
 log = logging.getLogger(__name__)
 
 OWNER = "records"  # of these tables' migrations
 TAG = re.compile(r"[\w.+#-][\w .+#/-]{0,29}")
 TITLE, NOTE, TAGS, REASON = 80, 2_000, 12, 500  # the longest title, note and reason, the most tags
+ACTS = {
+    "title": "describe", "note": "describe", "tags": "describe", "archived": "archive", "default": "promote",
+    "deleted": "delete",
+}  # fmt: skip
+"""What of a run is changed → the act that it is."""
 FRESH_SECONDS = 0.5  # how long another process's change may go unseen
 
 
@@ -84,13 +91,17 @@ class RunMetadata:
 
 @dataclass(frozen=True)
 class Promotion:
-    """One line of the default's history. run_id and previous: None for what ships. at: seconds since 1970."""
+    """One line of the default's history. run_id and previous: None for what ships. at: seconds since 1970.
+
+    who: '' where nobody had a name.
+    """
 
     number: int
     run_id: str | None
     reason: str
     previous: str | None
     at: float
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ class Change:
     after: Any
     at: float
     undone: bool
+    who: str = ""
 
 
 def _schema_1() -> tuple[Table, Table, Table, Table, MetaData]:
@@ -151,14 +163,26 @@ def _schema_1() -> tuple[Table, Table, Table, Table, MetaData]:
     return marks, tags, promotions, changes, metadata
 
 
+def _who() -> Column:
+    """Who did it, since the second migration."""
+    return Column("who", String(acting.WHO), nullable=False, server_default="")
+
+
 _marks, _tags, _promotions, _changes, _metadata = _schema_1()
+_promotions.append_column(_who())
+_changes.append_column(_who())
 
 
 def _step_1(connection: Connection) -> None:
     _schema_1()[-1].create_all(connection)
 
 
-MIGRATIONS: tuple[Step, ...] = (_step_1,)
+def _step_2(connection: Connection) -> None:
+    for table in ("promotions", "changes"):
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN who VARCHAR({acting.WHO}) DEFAULT '' NOT NULL"))
+
+
+MIGRATIONS: tuple[Step, ...] = (_step_1, _step_2)
 
 
 class Records(Rows):
@@ -243,11 +267,11 @@ class Records(Rows):
     def promote(self, run_id: str | None, reason: object, previous: str | None) -> Change:
         """Make a run the default (None: what ships). previous: what was it until now. Raises Declined."""
         words = _line(reason, "Reason", REASON, "reason", least=3)
-        with self.writing() as connection:
+        with self.writing("promote") as connection:
             now = connection.scalar(select(_promotions.c.run_id).order_by(_promotions.c.number.desc()).limit(1))
             if run_id is not None and now == run_id:
                 raise Declined("This run is the default already.")
-            row = {"run_id": run_id, "reason": words, "previous": previous, "at": time.time()}
+            row = {"run_id": run_id, "reason": words, "previous": previous, "at": time.time()} | {"who": acting.name()}
             connection.execute(insert(_promotions).values(row))
             return _log(connection, run_id or previous or "", "default", now, run_id)
 
@@ -257,7 +281,7 @@ class Records(Rows):
 
         The write lock is held meanwhile, so no job of the run can begin. folder '': it is moved back.
         """
-        with self.writing() as connection:
+        with self.writing("delete") as connection:
             before = _current(connection, run_id)
             _store(connection, run_id, replace(before, deleted=folder))
             _log(connection, run_id, "deleted", before.deleted, folder)
@@ -265,7 +289,8 @@ class Records(Rows):
 
     def undo(self, number: int) -> Change:
         """Bring back what a change replaced; the change that did so. Raises Declined when that is no longer there."""
-        with self.writing() as connection:
+        known = self.rows(select(_changes.c.what).where(_changes.c.number == number))
+        with self.writing(ACTS[known[0]["what"]] if known else "describe") as connection:
             row = connection.execute(select(_changes).where(_changes.c.number == number)).mappings().first()
             if row is None or row["undone"] or row["what"] == "deleted":
                 raise Declined("There is nothing to undo.")
@@ -275,7 +300,9 @@ class Records(Rows):
                 now = connection.scalar(select(_promotions.c.run_id).order_by(_promotions.c.number.desc()).limit(1))
                 if now != change.after:
                     raise Declined("Another run has become the default since.")
-                row_ = {"run_id": change.before, "reason": "Undone.", "previous": change.after, "at": time.time()}
+                row_ = {"run_id": change.before, "reason": "Undone.", "previous": change.after, "at": time.time()} | {
+                    "who": acting.name()
+                }
                 connection.execute(insert(_promotions).values(row_))
                 return _log(connection, change.run_id, "default", change.after, change.before)
             mark = _current(connection, change.run_id)
@@ -290,7 +317,7 @@ class Records(Rows):
     def _set(self, run_id: str, what: str, value: Any) -> Change:
         if not RUN_ID.fullmatch(run_id):
             raise Declined("There is no such run.")
-        with self.writing() as connection:
+        with self.writing(ACTS[what]) as connection:
             before = _current(connection, run_id)
             now: Any = tuple(value) if what == "tags" else value
             _store(connection, run_id, replace(before, **{what: now}))
@@ -319,6 +346,11 @@ class Records(Rows):
             for row in rows
         }
         return RunMetadata(MappingProxyType(marks), default)
+
+
+def _told(value: Any) -> str:
+    """A value of the log in a line."""
+    return {None: "what ships", True: "yes", False: "no", "": "none"}.get(value, str(value))
 
 
 def _line(value: object, name: str, most: int, field: str, least: int = 0) -> str:
@@ -356,5 +388,10 @@ def _store(connection: Connection, run_id: str, mark: Mark) -> None:
 
 def _log(connection: Connection, run_id: str, what: str, before: Any, after: Any) -> Change:
     row = {"run_id": run_id, "what": what, "before": before, "after": after, "at": time.time(), "undone": False}
+    row["who"] = acting.name()
+    told = what if what in ("note", "tags") else f"{what}: {_told(before)} → {_told(after)}"
+    if what == "deleted":
+        told = "deleted" if after else "brought back"
+    happenings.note(connection, ACTS[what], run_id, told)
     made = connection.execute(insert(_changes).values(row).returning(*_changes.c)).mappings().one()
     return Change(**made)

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from dashboard.records.rows import DataVersion, Declined, Rows
+from ml.people import acting, happenings
 
 OWNER = "slices"
 NAME, RULE = 60, 120  # the longest name and rule
@@ -46,6 +47,7 @@ class Saved:
     members: Mapping[str, Sequence[int]]
     at: float
     digest: str = ""  # of the pictures it was found in; '' in a row from before that was kept
+    who: str = ""  # saved it last; '' where nobody had a name
 
     @property
     def key(self) -> str:
@@ -79,7 +81,14 @@ def _schema_2() -> Table:
     return slices
 
 
-_slices = _schema_2()
+def _schema_3() -> Table:
+    """The table as the third migration leaves it."""
+    slices = _schema_2()
+    slices.append_column(Column("who", String(acting.WHO), nullable=False, server_default=""))
+    return slices
+
+
+_slices = _schema_3()
 _COLUMNS = [_slices.c[name] for name in Saved.__dataclass_fields__]
 
 
@@ -91,11 +100,15 @@ def _step_2(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE slices ADD COLUMN digest VARCHAR(16) DEFAULT '' NOT NULL"))
 
 
+def _step_3(connection: Connection) -> None:
+    connection.execute(text(f"ALTER TABLE slices ADD COLUMN who VARCHAR({acting.WHO}) DEFAULT '' NOT NULL"))
+
+
 class Slices(Rows):
     """The saved slices of one database."""
 
     owner = OWNER
-    migrations = (_step_1, _step_2)
+    migrations = (_step_1, _step_2, _step_3)
 
     def all(self, dataset: str | DataVersion) -> list[Saved]:
         """Of a data set, the newest first, without their images; empty where the database cannot be read."""
@@ -125,10 +138,12 @@ class Slices(Rows):
             "run": run,
             "members": {split: sorted(map(int, ids)) for split, ids in members.items()},
             "at": time.time(),
+            "who": acting.name(),
         }
         version = DataVersion.of(dataset)
         same = (version.rows(_slices), _slices.c.name == words, ~_slices.c.removed)
-        with self.writing() as connection:
+        with self.writing("slice") as connection:
+            happenings.note(connection, "slice", version.name, f"{words}: saved")
             known = connection.scalar(select(_slices.c.number).where(*same).with_for_update())
             if known is not None:
                 change = update(_slices).where(_slices.c.number == known).values(values)
@@ -143,17 +158,19 @@ class Slices(Rows):
 
     def rename(self, key: str, name: object) -> Saved:
         """Raises Declined."""
-        return self._change(key, {"name": named(name)})
+        words = named(name)
+        return self._change(key, {"name": words}, f"renamed to {words}")
 
     def remove(self, key: str) -> Saved:
         """Take a slice out of the list; its row stays. Raises Declined."""
-        return self._change(key, {"removed": True})
+        return self._change(key, {"removed": True}, "removed")
 
-    def _change(self, key: str, values: dict[str, Any]) -> Saved:
+    def _change(self, key: str, values: dict[str, Any], told: str) -> Saved:
         current = self.get(key)
         if current is None:
             raise Declined("This slice is not here any more.")
-        with self.writing() as connection:
+        with self.writing("slice") as connection:
+            happenings.note(connection, "slice", current.dataset, f"{current.name}: {told}")
             if "name" in values:
                 other = select(_slices.c.number).where(
                     _slices.c.dataset == current.dataset,

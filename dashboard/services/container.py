@@ -8,6 +8,7 @@ import numpy as np
 from dashboard.data.store import Store
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
+from dashboard.records.happenings import Happenings
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records
 from dashboard.services.attacker import Attacker
@@ -28,7 +29,7 @@ class Services:
     the store.
 
     records: what people say of runs; decisions: what they decide of labels; feedback: what they say of answers;
-    monitor: counts answers. read_only: nothing may be changed.
+    monitor: counts answers; happenings: who did what. read_only: nothing may be changed.
     """
 
     store: Store
@@ -38,6 +39,7 @@ class Services:
     decisions: Decisions = field(default_factory=Decisions)
     feedback: Feedback = field(default_factory=Feedback)
     monitor: Monitor = field(default_factory=Monitor)
+    happenings: Happenings = field(default_factory=Happenings)
 
     def __post_init__(self) -> None:
         networks = Networks(self.store)  # one lock and one set of kept answers for all of them

@@ -14,7 +14,7 @@ from ml.jobs import start
 from ml.jobs.broker import broker
 from ml.jobs.liveness import Watch, Workers
 from ml.jobs.notifier import Notifier
-from ml.jobs.queue import JobTable, Refused
+from ml.jobs.queue import JobTable, Refused, permit
 from ml.jobs.tables import Job
 from ml.system import database, disk
 from ml.system.paths import home_dir
@@ -141,6 +141,8 @@ class JobDatabase:
             log.exception("the job database cannot be written")
             raise Refused(disk.told(error, NO_DATABASE)) from error
 
-    def _allowed(self) -> None:
+    def _allowed(self, act: str) -> None:
+        """Raises Refused before anything is written, frozen lessons too."""
         if self.read_only:
             raise Refused(READ_ONLY)
+        permit(act)

@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dashboard.records.rows import Declined, Full, ReadOnly
+from dashboard.records.rows import Declined, Full
 from dashboard.records.runs import Change, Records
 from dashboard.services.jobs import Jobs
 from ml.artifacts import trash
@@ -82,8 +82,7 @@ class RunRegistry:
 
         name: what it shall be called here. Where only another name is needed, Declined.field is `name`.
         """
-        if self._records.read_only:
-            raise ReadOnly
+        self._records.permit("import")
         if not ONE_AT_A_TIME.acquire(timeout=PATIENCE):
             raise Busy("Another run is being taken in just now; try again in a moment.")
         try:
@@ -93,7 +92,7 @@ class RunRegistry:
                 raise Declined(f"{how}: taking a run in needs {FREE_BYTES // 2**20} MB free.")
             run_archive.sweep(self.home)
             taken = self.names() | self._jobs.names()
-            return run_archive.unpack(io.BytesIO(content), self.library, name=name, taken=taken, limit=UPLOAD_BYTES)
+            here = run_archive.unpack(io.BytesIO(content), self.library, name=name, taken=taken, limit=UPLOAD_BYTES)
         except run_archive.Unfit as unfit:
             free = self.free_name(unfit.taken) if unfit.taken else ""
             raise Declined(str(unfit), "name" if unfit.taken else "", free) from None
@@ -102,6 +101,9 @@ class RunRegistry:
             raise unkept(error) from error
         finally:
             ONE_AT_A_TIME.release()
+        with contextlib.suppress(Declined):  # the run is here, whether or not that can be written down
+            self._records.note("import", here.run_id, f"taken in as {here.run_id}, was {here.was}")
+        return here
 
     def free_name(self, run_id: str) -> str:
         """A name like this one that no run has or had: 'toy-2'."""
@@ -117,6 +119,7 @@ class RunRegistry:
 
     def delete(self, run_id: str) -> str:
         """Move a run of this user's to the trash; the folder there, by which it can be restored. Raises Declined."""
+        self._records.permit("delete")
         entry = self.entry(run_id)
         if entry.shipped:
             raise Declined("This run ships with the app: it can be archived, not deleted.")

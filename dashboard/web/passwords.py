@@ -35,7 +35,12 @@ class Guesses:
             seconds = math.ceil(wait)
             words = f"Too many wrong passwords from your address. Try again in {seconds} second{'s' * (seconds > 1)}."
             raise RequestError(429, words, headers={"Retry-After": str(seconds)})
-        if matches(header):
+        try:
+            right = matches(header)
+        except RequestError:  # nobody could tell whether it is right, so it was no guess
+            self._left.spend(who, -1.0)
+            raise
+        if right:
             self._left.spend(who, -1.0)
             return
         held = "" if self._left.left(who) >= 1 else "; further tries have to wait"

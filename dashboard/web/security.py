@@ -5,10 +5,8 @@ with a value that has the right shape stays the callback's own duty.
 """
 
 import base64
-import binascii
 import functools
 import hashlib
-import hmac
 import ipaddress
 import logging
 import re
@@ -24,8 +22,10 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from dashboard.web import errors
 from dashboard.web.errors import RequestError
-from dashboard.web.passwords import Guesses
+from dashboard.web.identity import Identity
 from dashboard.web.proxy import CALLBACK
+from ml.people import acting
+from ml.people.accounts import Accounts
 from ml.settings import Listening
 
 log = logging.getLogger(__name__)
@@ -221,22 +221,9 @@ def host_accepted(host: str, accepted: Collection[str]) -> bool:
     return False
 
 
-def password_matches(header: str, password: str) -> bool:
-    """Whether an Authorization header carries the password, for any user name, in time that tells nothing about it."""
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "basic":
-        return False
-    try:
-        given = base64.b64decode(token, validate=True).partition(b":")[2]
-    except (binascii.Error, ValueError):
-        return False
-    # Digests have one length, so comparing them hides the password's length as well.
-    return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(password.encode()).digest())
-
-
-def basic(password: str) -> str:
-    """The Authorization header that carries the password."""
-    return "Basic " + base64.b64encode(f"fashion:{password}".encode()).decode()
+def basic(password: str, name: str = "fashion") -> str:
+    """The Authorization header that carries a name and a password."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
 def same_origin() -> bool:
@@ -299,7 +286,12 @@ def policy(app: Dash, read_only: bool) -> str:
 
 
 def install(
-    app: Dash, *, pages: Collection[str], read_only: bool = False, known: errors.Known = lambda _: None
+    app: Dash,
+    *,
+    pages: Collection[str],
+    read_only: bool = False,
+    known: errors.Known = lambda _: None,
+    accounts: Accounts | None = None,
 ) -> None:
     """Guard the server behind `app`; call it when all callbacks are defined, before the first request.
 
@@ -314,7 +306,7 @@ def install(
     def header() -> str:
         return policy(app, read_only)
 
-    guard_requests(server, app, pages)
+    guard_requests(server, app, pages, Identity(server, accounts, read_only=read_only))
     errors.install(server, known)
 
     @server.after_request
@@ -330,22 +322,23 @@ def install(
         return response
 
 
-def guard_requests(server: Flask, app: Dash, pages: Collection[str]) -> None:
-    """Refuse requests that no page of this app sends; before anything else looks at them."""
-    guesses = Guesses()
+def guard_requests(server: Flask, app: Dash, pages: Collection[str], identity: Identity) -> None:
+    """Refuse requests that no page of this app sends, before anything else looks at them; say who sends the others."""
+
+    @server.teardown_request
+    def forget(_: BaseException | None) -> None:
+        acting.leave()
 
     @server.before_request
     def guard() -> None:
+        acting.enter(acting.Person(role=acting.LOOK))
         if request.path == "/health":  # probes of a platform know neither name nor password
             return
         # a proxy that is believed may pass on a visitor's own X-Forwarded-Host, so the Host beside it must be right too
         sent = request.environ.get("werkzeug.proxy_fix.orig", {}).get("HTTP_HOST") or request.host
         if not all(host_accepted(host, server.config["ACCEPTED_HOSTS"]) for host in (request.host, sent)):
             raise RequestError(400, "This server does not go by that host name; FASHION_HOSTS lists its names.")
-        password = Listening.read().password
-        if password:
-            header = request.headers.get("Authorization", "")
-            guesses.check(header, lambda given: password_matches(given, password))
+        acting.enter(identity.person())
         looking = request.method in ("GET", "HEAD", "OPTIONS")
         if not (looking or same_origin()) or (looking and costly(request.path) and not wanted()):
             raise RequestError(403, errors.SENTENCES[403])

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from dash import Dash
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
@@ -27,8 +28,11 @@ from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ErrorTask
 
 from dashboard.web import security
-from ml.settings import Listening, Proxies
+from dashboard.web.identity import OWN, OWN_MARK
+from ml.people.accounts import Accounts
+from ml.settings import Listening, People, Proxies
 from ml.system import memory
+from ml.system.paths import home_dir
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +80,30 @@ def options(arguments: Sequence[str] | None, program: str = "python app.py") -> 
     if not str(chosen.port).isdecimal() or int(chosen.port) > 65535:
         stop(f"{chosen.port} is not a port: choose one from 1 to 65535.")
     chosen.port = int(chosen.port)
-    if not is_loopback(chosen.host) and not (environment.password or chosen.read_only):
-        stop(f"Others can reach {chosen.host}: set FASHION_PASSWORD, or say --read-only (no training, no feedback).")
+    named = people()
+    if not is_loopback(chosen.host) and not (environment.password or chosen.read_only or named or accounts_exist()):
+        stop(
+            f"Others can reach {chosen.host}: set FASHION_PASSWORD, add accounts (python -m ml users add NAME), "
+            "or say --read-only (no training, no feedback)."
+        )
     chosen.listener = take(chosen.host, chosen.port)
     return chosen
+
+
+def people() -> bool:
+    """Whether a proxy names people (FASHION_USER_HEADER); stops the process where that is not set as it must be."""
+    try:
+        return bool(People.read().header)
+    except ValueError as wrong:
+        stop(str(wrong))
+
+
+def accounts_exist() -> bool:
+    """Whether somebody can sign in with an account."""
+    try:
+        return Accounts(home_dir()).locked()
+    except (SQLAlchemyError, OSError, RuntimeError) as error:
+        stop(f"the database of accounts cannot be read: {error}")
 
 
 def stop(reason: str) -> NoReturn:
@@ -126,17 +150,12 @@ def warm(app: Dash) -> Flask:
     """
     with app.server.test_client() as client:
         for path in ("/_dash-dependencies", "/_dash-layout", "/"):
-            response = client.get(path, headers=_own_credentials())
+            response = client.get(path, environ_base={OWN: OWN_MARK})
             if response.status_code != 200:
                 raise RuntimeError(f"the app answered {response.status_code} to its first request for {path}")
     gc.freeze()
     gc.enable()
     return app.server
-
-
-def _own_credentials() -> dict[str, str]:
-    password = Listening.read().password
-    return {"Authorization": security.basic(password)} if password else {}
 
 
 class Parser(HTTPRequestParser):

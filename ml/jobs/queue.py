@@ -28,11 +28,13 @@ from ml.jobs.tables import (
     jobs,
     steps,
 )
+from ml.people import acting, happenings
 from ml.settings import Workers
 from ml.system import database
 
 QUEUE = 5  # waiting jobs; one more is refused
 SLOTS = 1  # jobs of one kind that run at a time
+ASKED = {"train": "train", "data": "fetch", "evaluate": "evaluate"}  # kind of a job → the act of asking for it
 ATTEMPTS = 5  # at a training whose workers are lost one after the other
 
 
@@ -42,6 +44,10 @@ class Refused(Exception):
     def __init__(self, words: str, field: str = "") -> None:
         super().__init__(words)
         self.field = field
+
+
+class NotAllowed(Refused):
+    """Whoever asks has a role that does not reach so far."""
 
 
 class Lost(Exception):
@@ -65,6 +71,8 @@ class JobTable(JobReader):
         self, spec: Mapping[str, Any], run_id: str, *, epochs: int, kind: str = "train", intent: str | None = None
     ) -> Job:
         """Insert a queued row. The same intent again gives the row of the first time. Raises Refused."""
+        act = ASKED[kind]
+        permit(act)
         with self._writer.begin() as connection:
             database.serialise(connection)
             if intent is not None:
@@ -89,15 +97,18 @@ class JobTable(JobReader):
                 "stage": "",
                 "created": time.time(),
                 "cause": "",
+                "who": acting.name(),
             }
             try:
                 created = connection.execute(insert(jobs).values(row).returning(*COLUMNS)).mappings().one()
             except IntegrityError as error:
                 raise Refused(f"The name {run_id} is taken.", "name") from error
+            happenings.note(connection, act, run_id, _asked(kind, spec))
             return _note(connection, Job(**created), "queued")
 
     def cancel(self, job_id: str) -> Job:
         """A waiting job is cancelled at once, a running one is asked to stop. Raises Refused."""
+        permit("job")
         with self._writer.begin() as connection:
             job = _locked(connection, job_id)
             if job.state == "queued":
@@ -109,20 +120,24 @@ class JobTable(JobReader):
             else:
                 raise Refused(f"This job is {job.state}: there is nothing to cancel.")
             changed = _change(connection, job_id, change)
+            happenings.note(connection, "job", job.run_id, "cancelled")
             return _note(connection, changed, "cancelled" if job.state == "queued" else "cancelling")
 
     def resume(self, job_id: str) -> Job:
         """Queue an interrupted or failed job again; it goes on after its last whole epoch. Raises Refused."""
+        permit("job")
         with self._writer.begin() as connection:
             database.serialise(connection)
             job = _locked(connection, job_id)
             if job.state not in RESUMABLE:
                 raise Refused(f"This job is {job.state}: there is nothing to resume.")
             self._room(connection, job.kind)
+            happenings.note(connection, "job", job.run_id, "resumed")
             return self._requeue(connection, job_id, "")
 
     def discard(self, job_id: str) -> Job:
         """Give an interrupted or failed job up: what it made is deleted, its name is free again. Raises Refused."""
+        permit("job")
         with self._writer.begin() as connection:
             database.serialise(connection)
             job = _locked(connection, job_id)
@@ -131,6 +146,7 @@ class JobTable(JobReader):
             # before the name is free: the next run of this name writes to the same folder
             self._sweep(job)
             discarded = _change(connection, job_id, {"state": "cancelled", "cause": job.cause})
+            happenings.note(connection, "job", job.run_id, "discarded")
             return _note(connection, discarded, "cancelled")
 
     # ---- work
@@ -273,6 +289,21 @@ class JobTable(JobReader):
         return Job(**row)
 
 
+def permit(act: str) -> None:
+    """Raises NotAllowed where whoever asks may not do this."""
+    try:
+        acting.permit(act)
+    except acting.NotAllowed as no:
+        raise NotAllowed(str(no)) from None
+
+
+def _asked(kind: str, spec: Mapping[str, Any]) -> str:
+    """In a line: what a job is to do."""
+    if kind == "evaluate":
+        return f"to be computed: {', '.join(map(str, spec.get('nouns', ())))}"
+    return f"training of {spec.get('model', 'a network')}" if kind == "train" else "download of the full data set"
+
+
 def _count(connection: Connection, kind: str, state: str) -> int:
     return int(connection.scalar(select(func.count()).where(jobs.c.kind == kind, jobs.c.state == state)) or 0)
 
@@ -293,5 +324,6 @@ def _note(connection: Connection, job: Job, event: str, lease: str | None = None
     """Write down what happened, in the transaction in which it happens; the same row."""
     row = {"job": job.id, "attempt": job.attempt, "event": event, "lease": lease or job.lease}
     row |= {"host": job.host, "pid": job.pid, "cause": job.cause, "time": time.time()}
+    row["who"] = acting.name()
     connection.execute(insert(events).values(row))
     return job

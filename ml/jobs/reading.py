@@ -8,6 +8,8 @@ from sqlalchemy import Select, func, select
 
 from ml.jobs import twins
 from ml.jobs.tables import ACTIVE, COLUMNS, KINDS, MIGRATIONS, Job, epochs, events, jobs, steps
+from ml.people.tables import MIGRATIONS as PEOPLE_MIGRATIONS
+from ml.people.tables import OWNER as PEOPLE
 from ml.system import database
 
 MAX_CURVE_POINTS = 400  # within the epochs
@@ -19,6 +21,7 @@ class JobReader:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.engine = database.open_engine(home)
+        database.migrate(self.engine, PEOPLE, PEOPLE_MIGRATIONS)  # what people ask for is written down there too
         database.migrate(self.engine, "jobs", MIGRATIONS)
 
     def get(self, job_id: str) -> Job | None:

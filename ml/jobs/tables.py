@@ -23,6 +23,8 @@ from sqlalchemy import (
     Text,
 )
 
+from ml.people.acting import WHO
+
 ACTIVE = ("queued", "running")
 RESUMABLE = ("interrupted", "failed")
 ENDED = ("done", "failed", "cancelled", "interrupted")
@@ -37,7 +39,7 @@ class Job:
 
     beat: counts signs of life; stage: what the process does just now, in words; left: seconds of
     training to come; speed: training images per second; cause: why it ended, in words; pid_started, boot: as
-    `processes.this_process` has them.
+    `processes.this_process` has them; who: asked for it, '' where nobody had a name.
     """
 
     number: int
@@ -65,6 +67,7 @@ class Job:
     started: float | None
     finished: float | None
     cause: str
+    who: str = ""
 
     @property
     def active(self) -> bool:
@@ -205,8 +208,20 @@ def _step_4(connection: Connection) -> None:
         connection.execute(DDL(f"ALTER TABLE {table} ADD COLUMN boot {kind}"))
 
 
+def _who() -> Column:
+    return Column("who", String(WHO), nullable=False, server_default="")
+
+
+def _step_5(connection: Connection) -> None:
+    """Who asked for a job, and who did what with it."""
+    for table in ("jobs", "job_events"):
+        connection.execute(DDL(f"ALTER TABLE {table} ADD COLUMN who VARCHAR({WHO}) NOT NULL DEFAULT ''"))
+
+
 for table in (jobs, workers):
     table.append_column(_boot())
+for table in (jobs, events):
+    table.append_column(_who())
 
-MIGRATIONS = (_step_1, _step_2, _step_3, _step_4)
+MIGRATIONS = (_step_1, _step_2, _step_3, _step_4, _step_5)
 COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]

@@ -4,7 +4,7 @@ from dash import Dash, Input, dcc, html
 
 from dashboard.components import button, plain
 from dashboard.components.page import Page, Part, Row
-from dashboard.pages.monitoring import answering, compared, counted, drift_tests
+from dashboard.pages.monitoring import answering, compared, counted, drift_tests, happenings
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import SINCE
@@ -53,6 +53,6 @@ PAGE = Page(
     kind="monitoring",
     rows=(
         Part(lambda services, selection: dcc.Store(id=TICK)),
-        Row(counted, (compared, 8), (drift_tests, 4), answering),
+        Row(counted, (compared, 8), (drift_tests, 4), answering, happenings),
     ),
 )

@@ -139,6 +139,7 @@ def line(run: RunData, selection: Selection, saved: Saved, read_only: bool) -> h
             ),
         ]
     about = f"{saved.rule}, found in {saved.run}" if saved.rule else f"found in {saved.run}"
+    about += f", by {saved.who}" if saved.who else ""
     return html.Div(
         [
             html.Div(

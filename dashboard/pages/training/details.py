@@ -168,7 +168,10 @@ def default(row: Row, history: list[Promotion], marks: RunMetadata) -> list[Any]
     if history:
         lines = [
             html.Li(
-                [html.B(marks.title(one.run_id) if one.run_id else "what ships"), f" {clock(one.at)}: {one.reason}"]
+                [
+                    html.B(marks.title(one.run_id) if one.run_id else "what ships"),
+                    f" {clock(one.at)}{f', by {one.who}' if one.who else ''}: {one.reason}",
+                ]
             )
             for one in history[:HISTORY]
         ]

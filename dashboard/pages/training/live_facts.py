@@ -107,7 +107,7 @@ def nothing(services: Services, search: object) -> tuple[Any, ...]:
 
 def sentence(job: Job, view: View) -> str:
     """Where the job stands, in words."""
-    model = f"{job.spec.get('model')} on {job.spec.get('dataset')}"
+    model = f"{job.spec.get('model')} on {job.spec.get('dataset')}{f', asked for by {job.who}' if job.who else ''}"
     if job.state == "queued":
         return f"{model}. {_before(job)}{ordinal(view.position)} in the queue; it begins by itself."
     if job.state == "running":

@@ -181,15 +181,15 @@ def test_migrations_go_forward_beside_the_jobs_tables(tmp_path):
         steps.append(1)
         connection.execute(text("ALTER TABLE run_marks ADD COLUMN colour VARCHAR(9)"))
 
-    assert database.migrate(engine, OWNER, MIGRATIONS) == 1
+    assert database.migrate(engine, OWNER, MIGRATIONS) == 2
     with engine.begin() as connection:
         mark = {"run_id": "toy", "title": "T", "note": "", "archived": False, "deleted": ""}
         connection.execute(insert(module._marks).values(mark))
-    assert database.migrate(engine, OWNER, (*MIGRATIONS, later)) == 2
-    assert database.migrate(engine, OWNER, (*MIGRATIONS, later)) == 2
+    assert database.migrate(engine, OWNER, (*MIGRATIONS, later)) == 3
+    assert database.migrate(engine, OWNER, (*MIGRATIONS, later)) == 3
     assert steps == [1]
     with engine.connect() as connection:
         assert connection.scalar(select(module._marks.c.title)) == "T"
-    with pytest.raises(RuntimeError, match="version 2"):
+    with pytest.raises(RuntimeError, match="version 3"):
         database.migrate(engine, OWNER, MIGRATIONS)
     engine.dispose()
