@@ -30,14 +30,13 @@ run: $(RUN) ## serve the app on http://127.0.0.1:8050 (PORT and HOST change it)
 cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this machine (docs/cluster.md)
 	@exec $(BIN)/python tools/cluster.py $(ARGS)
 
-# Whole files, so that what a file sets up is set up once; tests/conftest.py puts long ones first.
-FILES := --dist loadfile --no-loadscope-reorder
+# Whole files, two at a time, so that what a file sets up is set up once; tests/conftest.py puts long ones first.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
-# Faults are apart from the rest, which their processes would starve; they mostly wait, so three of them share two cores.
-# At full count (test-faults) each is alone.
+# Faults are apart from the rest, which their processes would starve; at full count (test-faults) each is alone.
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
-	@$(BIN)/python -m pytest -n 2 $(FILES) -m "not faults" $(ARGS); first=$$?; \
-	$(BIN)/python -m pytest -n 3 $(FILES) -m faults $(ARGS) && exit $$first
+	@$(BIN)/python -m pytest $(TWO) -m "not faults" $(ARGS); first=$$?; \
+	$(BIN)/python -m pytest $(TWO) -m faults $(ARGS) && exit $$first
 
 test-unit: $(DEV) $(CLUSTER) ## what needs neither browser nor faults, on toy data
 	$(BIN)/python -m pytest -m "not browser and not faults" $(ARGS)

@@ -51,8 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # What takes longest, longest first: `make test` hands out whole files, and begins with these, so that none ends late.
 LONG = (
-    "faults/test_jobs.py", "faults/test_web.py", "faults/test_feedback.py", "cluster/test_cluster.py",
-    "faults/test_uploads.py", "faults/test_load.py", "cluster/test_web.py",
+    "cluster/test_cluster.py", "faults/test_jobs.py", "faults/test_trainers.py", "faults/test_web.py",
+    "faults/test_feedback.py", "faults/test_uploads.py", "faults/test_load.py", "cluster/test_web.py",
     "test_browser.py", "dashboard/web/test_proxy_browser.py", "dashboard/pages/test_training_browser.py",
     "dashboard/pages/test_insights_browser.py", "dashboard/pages/test_comparison_browser.py",
     "dashboard/pages/test_prediction.py", "test_package.py", "test_architecture.py",
