@@ -264,6 +264,7 @@ def test_pages_fit_every_width_and_axe_finds_nothing_serious(shipped, page, idle
     opened(page, f"{shipped}{path}", idle)
     page.wait_for_timeout(1_000)
     assert violations(page, SERIOUS) == []
+    assert page.locator("#app-links").evaluate("(links) => links.scrollWidth <= links.clientWidth"), "all are in sight"
     for width in (1024, 768, 390, 320):
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_timeout(300)
