@@ -11,6 +11,7 @@
   const STABLE_MS = 1000; /* a label that stays this long is read out */
   const KEPT_MS = 2000; /* of the pace */
   const ENOUGH = 10; /* answers a second below which only every third frame asks for an explanation */
+  const UNLIKE = 'Unlike anything it was trained on'; /* as dashboard/pages/prediction/answer_text.py */
   const root = () => document.getElementById(ROOT);
   const part = (name) => root().querySelector(name);
   const now = () => performance.now();
@@ -242,8 +243,11 @@
     write('.refusal', '');
     const percent = (share) => `${(100 * share).toFixed(0)} %`;
     part('.said').hidden = false;
-    write('.said b', answer.label);
-    write('.said span', percent(answer.confidence));
+    /* as of an upload: what is unlike the training data has no label for a headline */
+    const unlike = Boolean(answer.familiarity && answer.familiarity.unlike), named = `${answer.label}, ${percent(answer.confidence)}`;
+    root().dataset.unlike = String(unlike);
+    write('.said b', unlike ? UNLIKE : answer.label);
+    write('.said span', unlike ? `A guess: ${named}` : percent(answer.confidence));
     root().querySelectorAll('.pbar').forEach((row, place) => {
       const guess = answer.top[place];
       row.hidden = !guess;
@@ -257,10 +261,11 @@
     current.answers.push(done);
     current.ages.push(done - taken);
     if (current.ages.length > 15) current.ages.shift();
-    if (answer.label !== current.label) { current.label = answer.label; current.since = done; }
+    const said = unlike ? UNLIKE : answer.label;
+    if (said !== current.label) { current.label = said; current.since = done; }
     if (current.label !== current.told && done - current.since >= STABLE_MS) {
       current.told = current.label;
-      write(':scope > .visually-hidden', `${answer.label}, ${percent(answer.confidence)}`);
+      write(':scope > .visually-hidden', unlike ? `${UNLIKE}. A guess: ${named}` : named);
     }
   }
 

@@ -64,15 +64,18 @@ class Familiarity(ResponseModel):
     unlike: bool = Field(description="Whether it is called unlike the training data: its label is then a guess.")
 
 
-class Answer(Named):
+class Judged(Named):
     familiarity: Familiarity | SkipJsonSchema[None] = None
+
+
+class Answer(Judged):
     ticket: Ticket | SkipJsonSchema[None] = None
 
 
 Row = Annotated[list[float], Field(min_length=3, max_length=3)]
 
 
-class Frame(Named):
+class Frame(Judged):
     height: Annotated[Count, Field(description="Of the picture as the network saw it.")]
     width: Annotated[Count, Field(description="Of the picture as the network saw it.")]
     place: list[Row] = Field(
@@ -124,9 +127,8 @@ def predict(services: Services) -> Answer:
     )
     services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
     known = named(answer, top)
-    told = services.ood.percentiles(answer.run, answer.prepared.image[None]) if fields.engine == "torch" else None
-    if told is not None:
-        known["familiarity"] = Familiarity(**familiarity(float(told[0])))
+    if fields.engine == "torch":
+        known |= judged(services, answer)
     if fields.ticket == "0":
         return Answer(**known)
     image = data_url(Picture(answer.prepared.image, 1, 0, 0))
@@ -151,6 +153,7 @@ def frame(services: Services) -> Frame:
         overlay = {} if attribution is None else {"overlay": thumbnail(heatmap_overlay(attribution))}
     return Frame(
         **named(answer, min(DEFAULT_TOP, len(run.classes))),
+        **judged(services, answer),
         height=answer.prepared.image.shape[0],
         width=answer.prepared.image.shape[1],
         place=[[round(float(value), 6) for value in row] for row in place],
@@ -165,3 +168,9 @@ def named(answer: Predicted, top: int) -> dict[str, Any]:
         "run": answer.run, "label": answer.label, "confidence": answer.confidence, "top": guesses,
         "ms": round(1000 * answer.seconds, 2),
     }  # fmt: skip
+
+
+def judged(services: Services, answer: Predicted) -> dict[str, Any]:
+    """The fields of Judged that Named has not; none where the run cannot tell."""
+    told = services.ood.percentiles(answer.run, answer.prepared.image[None])
+    return {} if told is None else {"familiarity": Familiarity(**familiarity(float(told[0])))}

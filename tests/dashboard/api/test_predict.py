@@ -133,6 +133,9 @@ def test_a_frame_is_answered_and_leaves_nothing(every_step, app, client, home):
     overlay = Image.open(io.BytesIO(base64.b64decode(body["overlay"].partition(",")[2])))
     assert (overlay.mode, overlay.size) == ("RGBA", (body["width"], body["height"]))
     assert "overlay" not in framed(client, buffer.getvalue()).get_json()
+    known = body["familiarity"]
+    assert 0 <= known["percentile"] <= 100
+    assert known["unlike"] is (known["percentile"] > 96), "the camera's headline needs what an upload's has"
     assert sorted(home.rglob("*")) == files
     counted = client.get("/metrics", base_url="http://127.0.0.1").get_data(as_text=True)
     assert 'fashion_predictions_total{run="toy"}' not in counted, "a live picture would drown what people ask"
