@@ -31,13 +31,18 @@ def named(store: Store, selection: Selection, path: str = "/") -> Selection:
     except (Missing, Broken):
         return selection
     known = {"run": run.run_id, "data": run.picture_set[1] or None}
-    if path in ABOUT_TWO or selection.bucket or selection.versus == "run" or "runs-disagree" in selection.tag:
+    if path in ABOUT_TWO or about_two(selection):
         try:
             known["against"] = store.other(run, selection.against).run_id
         except (Missing, Broken):
             known["against"] = selection.against
     place = {"page": selection.page, "sample": selection.sample, "way": selection.way, "edits": selection.edits}
     return selection.with_(**known, **place)
+
+
+def about_two(selection: Selection) -> bool:
+    """Whether a second run says which images these are, or what they are held against, on whatever page."""
+    return bool(selection.bucket) or selection.versus == "run" or "runs-disagree" in selection.tag
 
 
 def lost(store: Store, selection: Selection, run: RunData) -> list[str]:

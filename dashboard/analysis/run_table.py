@@ -27,13 +27,15 @@ class Score:
 
 @dataclass(frozen=True)
 class Row:
-    """One run. scores: by metric, of test; default: what opens when an address names no run."""
+    """One run. scores: by metric, of test; default: what opens when an address names no run; data: the
+    digest of its images."""
 
     entry: RunEntry
     mark: Mark = field(default_factory=Mark)
     scores: dict[str, Score] = field(default_factory=dict)
     default: bool = False
     pictures: bool = True
+    data: str = ""
 
     @property
     def run_id(self) -> str:
@@ -84,6 +86,6 @@ def row(services: Services, entry: RunEntry, marks: RunMetadata, default: str | 
     for metric, (value, low, high) in services.store.headline(entry).items():
         ends = (low, high) if math.isfinite(low) and math.isfinite(high) else (None, None)
         scores.setdefault(metric, Score(value, *ends))
-    return Row(
-        entry, mark, scores, entry.run_id == default, services.store.has_pictures(entry.manifest["dataset"]["name"])
-    )
+    learned = entry.manifest["dataset"]
+    here = services.store.has_pictures(learned["name"])
+    return Row(entry, mark, scores, entry.run_id == default, here, services.store.digest_of(learned))

@@ -10,7 +10,7 @@ from dashboard.analysis.label_review import NOBODY
 from dashboard.api.exports import attached
 from dashboard.api.requests import ChangeRequest, OneOf, Sentence, body, selection, writable
 from dashboard.exports import decisions_csv
-from dashboard.format.csv import as_csv
+from dashboard.format.csv import Source, as_csv
 from dashboard.records.decisions import ACTIONS, BATCH_PATTERN, MAX_DECISIONS, SPLITS, WHO, Decision
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
@@ -72,20 +72,23 @@ def register(server: Flask, services: Services) -> None:
     def export_decisions() -> Response:
         run = services.store.shown(selection().run)
         made = services.decisions.log(run.data_version)
-        return attached(as_csv(*decisions_csv.log(made)), f"{run.dataset['name']}-decisions.csv")
+        return attached(as_csv(*decisions_csv.log(made), None), f"{run.dataset['name']}-decisions.csv")
 
     @server.get("/export/queue.csv")
     def export_queue() -> Response:
         chosen = selection()
         run = services.store.shown(chosen.run)
         head, rows = decisions_csv.queue(run, chosen, services.decisions.current_labels(run.data_version))
-        return attached(as_csv(head, rows), f"{run.run_id}-{label_review.split_of(chosen)}-suspects.csv")
+        return attached(
+            as_csv(head, rows, Source.of(run)), f"{run.run_id}-{label_review.split_of(chosen)}-suspects.csv"
+        )
 
     @server.get("/export/reviewed.csv")
     def export_scores() -> Response:
         chosen = selection()
         run = services.store.shown(chosen.run)
-        return attached(as_csv(*decisions_csv.scores(run, chosen.split)), f"{run.run_id}-{chosen.split}-reviewed.csv")
+        head, rows = decisions_csv.scores(run, chosen.split)
+        return attached(as_csv(head, rows, Source.of(run)), f"{run.run_id}-{chosen.split}-reviewed.csv")
 
 
 def reviewer(name: str | None) -> str:

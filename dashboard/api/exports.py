@@ -32,12 +32,13 @@ def register(
         chosen = selection()
         if noun not in builders:
             raise Missing("There is no such table.")
-        names, (head, rows) = builders[noun](services, chosen)
-        return attached(as_csv(head, rows), f"{names}-{noun}-{chosen.split}.csv")
+        source, (head, rows) = builders[noun](services, chosen)
+        names = "-".join(filter(None, (source.run, source.against, noun, chosen.split)))
+        return attached(as_csv(head, rows, source), f"{names}.csv")
 
     @server.get("/export/runs.csv")
     def export_runs() -> Response:
-        return attached(as_csv(*runs_csv.table(services)), "runs.csv")
+        return attached(as_csv(*runs_csv.table(services), None), "runs.csv")
 
     @server.get("/export/report.html")
     @server.get("/export/<page>-report.html")

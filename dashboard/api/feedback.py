@@ -148,12 +148,12 @@ def register(server: Flask, services: Services) -> None:
 
     @server.get("/export/feedback.csv")
     def export_feedback() -> Response:
-        return attached(as_csv(*table(chosen(services))), "feedback.csv")
+        return attached(as_csv(*table(chosen(services)), None), "feedback.csv")
 
     @server.get("/export/feedback-log.csv")
     def export_feedback_log() -> Response:
         readable(services)
-        return attached(as_csv(*log_table(services)), "feedback-log.csv")
+        return attached(as_csv(*log_table(services), None), "feedback-log.csv")
 
     @server.get("/export/feedback.zip")
     def export_archive() -> Response:
@@ -266,7 +266,7 @@ def archive(services: Services, items: Sequence[Item]) -> Iterator[bytes]:
     """A zip of the table and the pictures it names, in pieces; on the disk meanwhile, as it may have a gigabyte."""
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w") as packed:
-            packed.writestr("feedback.csv", as_csv(*table(items)))
+            packed.writestr("feedback.csv", as_csv(*table(items), None))
             for one in items:
                 for sent, end in ((False, ""), (True, "-sent")):
                     if sent and not one.sent:

@@ -56,7 +56,7 @@ def register(server: Flask, services: Services) -> None:
     def export_happenings() -> Response:
         rows = [line(one) for one in services.happenings.listing(wanted(services))]
         cells = [[guarded_cell(row[name]) for name in COLUMNS] for row in rows]
-        return attached(as_csv(list(COLUMNS), cells), "happenings.csv")
+        return attached(as_csv(list(COLUMNS), cells, None), "happenings.csv")
 
 
 def wanted(services: Services) -> Wanted:

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from dashboard.api.exports import attached
 from dashboard.api.requests import selection
-from dashboard.format.csv import as_csv
+from dashboard.format.csv import Source, as_csv
 from dashboard.records.prediction_log import BINS, LATENCY_EDGES, Monitor, Tally
 from dashboard.services.container import Services
 from dashboard.state.vocabulary import SINCE
@@ -87,7 +87,7 @@ def register(server: Flask, services: Services) -> None:
         chosen = selection()
         run = services.store.shown(chosen.run)
         minutes = services.monitor.minutes(chosen.since or SINCE[0], run.run_id)
-        return attached(as_csv(*table(minutes, run.classes)), f"{run.run_id}-monitoring.csv")
+        return attached(as_csv(*table(minutes, run.classes), Source.of(run)), f"{run.run_id}-monitoring.csv")
 
 
 def table(minutes: Sequence[tuple[int, Tally]], classes: Sequence[str]) -> tuple[list[str], list[list]]:

@@ -11,7 +11,7 @@ from dashboard.api.openapi import Operation, Probability, Reply, ResponseModel
 from dashboard.api.predict import FAILURES
 from dashboard.api.requests import ComputeRequest, Engine, RunId, answer_get, body
 from dashboard.figures.overlay import heatmap_overlay
-from dashboard.format.csv import csv_data_url
+from dashboard.format.csv import Source, csv_data_url
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.explainer import NoExplanation
@@ -103,7 +103,7 @@ def answer(services: Services) -> Whatif:
         classes=list(edited.classes),
         before=_rounded(edited.before),
         after=_rounded(edited.after),
-        table=csv_data_url(*table(edited)),
+        table=csv_data_url(*table(edited), Source.of(services.store.open(edited.run))),
         ms=round(1000 * (time.perf_counter() - began), 2),
         **look,
     )

@@ -184,6 +184,10 @@ class Store:
         gone = learned is not None and bool(now.described) and not same_pictures(learned, now.described)
         return dataset, digest(learned) if learned is not None and gone else now.digest
 
+    def digest_of(self, learned: Mapping[str, Any]) -> str:
+        """Of the pictures that a run's manifest means, as addresses and tables name them."""
+        return self.picture_set(learned["name"], learned)[1] or digest(learned)
+
     def pictures(self, dataset: str, split: str, learned: Mapping[str, Any] | None = None) -> Pictures:
         """One split's pictures, read anew once the data set is imported anew. Raises Missing or Broken.
 

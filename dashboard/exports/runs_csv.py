@@ -9,7 +9,7 @@ RUN_COLUMNS = [
     "run", "title", "state", "default", "archived", "tags", "note", "model", "dataset", "correct", "n", "accuracy",
     "low", "high", "macro_f1", "macro_f1_low", "macro_f1_high", "ece", "ece_low", "ece_high", "parameters", "bytes",
     "latency_ms", "training_seconds", "created", "seed", "epochs", "learning_rate", "batch_size", "optimiser",
-    "schedule", "augment", "train_images", "reason",
+    "schedule", "augment", "train_images", "reason", "data",
 ]  # fmt: skip
 
 
@@ -36,5 +36,5 @@ def record(row: Row) -> list[Any]:
         manifest.get("latency_ms", ""), manifest.get("training_seconds", ""), manifest.get("created", ""),
         config.get("seed", ""), config.get("epochs", ""), config.get("learning_rate", ""), config.get("batch_size", ""),
         config.get("optimiser", ""), config.get("schedule", ""), " ".join(config.get("augment") or ()),
-        manifest.get("train_images", ""), row.entry.reason,
+        manifest.get("train_images", ""), row.entry.reason, row.data,
     ]  # fmt: skip

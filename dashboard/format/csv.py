@@ -4,7 +4,10 @@ import base64
 import csv
 import io
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from dashboard.data.run import RunData
 from dashboard.state.selection import Selection
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -14,6 +17,25 @@ RETOLD = re.compile(
     rf"[\s\d.,:/+%()e-]*\d[\s\d.,:/+%()e-]*|true|false|(\d+[-/ ]*({MONTHS})|({MONTHS})[a-z]*[-/ ,]*\d)[a-z\d/ ,-]*",
     re.ASCII | re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a table was drawn from. run, against: their ids, against '' where it is of one run; data: of its images."""
+
+    run: str
+    data: str
+    against: str = ""
+
+    @classmethod
+    def of(cls, run: RunData, against: RunData | None = None) -> "Source":
+        """One run, or one beside another on the same images."""
+        return cls(run.run_id, run.store.digest_of(run.dataset), against.run_id if against is not None else "")
+
+    def columns(self, head: Sequence[str]) -> dict[str, str]:
+        """What stands at the end of every row; a name that the head has already gets a longer one."""
+        named = {"run": self.run, **({"against": self.against} if self.against else {}), "data": self.data}
+        return {f"{name} drawn from" if name in head else name: value for name, value in named.items()}
 
 
 def table_url(noun: str, selection: Selection) -> str:
@@ -26,8 +48,14 @@ def safe_cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def as_csv(head: list[str], rows: list[list]) -> str:
-    """The file. Where it holds more than ASCII, a byte-order mark tells a spreadsheet that it is UTF-8."""
+def as_csv(head: list[str], rows: list[list], source: Source | None) -> str:
+    """The file. Where it holds more than ASCII, a byte-order mark tells a spreadsheet that it is UTF-8.
+
+    source: what it was drawn from, which its last columns say; None for what is of no run.
+    """
+    if source is not None:
+        more = source.columns(head)
+        head, rows = [*head, *more], [[*row, *more.values()] for row in rows]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([safe_cell(cell) for cell in head])
@@ -36,9 +64,9 @@ def as_csv(head: list[str], rows: list[list]) -> str:
     return content if content.isascii() else f"{BYTE_ORDER_MARK}{content}"
 
 
-def csv_data_url(head: list[str], rows: list[list]) -> str:
+def csv_data_url(head: list[str], rows: list[list], source: Source | None) -> str:
     """The file as an address that holds it: for what the server forgets once it has answered."""
-    return f"data:text/csv;base64,{base64.b64encode(as_csv(head, rows).encode()).decode()}"
+    return f"data:text/csv;base64,{base64.b64encode(as_csv(head, rows, source).encode()).decode()}"
 
 
 def guarded_cell(value: object) -> object:

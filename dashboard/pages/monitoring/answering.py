@@ -9,7 +9,7 @@ from dashboard.analysis import drift
 from dashboard.components import badge, button, card, column_head, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.format.csv import csv_data_url
+from dashboard.format.csv import Source, csv_data_url
 from dashboard.format.numbers import milliseconds
 from dashboard.format.proportion import Proportion
 from dashboard.pages.monitoring.drift_tests import KINDS
@@ -60,7 +60,7 @@ def register(app: Dash, services: Services) -> None:
         rows = [row(run, tally, selection, current=run.run_id == shown) for run, tally in tallies]
         head = html.Tr([column_head(words) for words in COLUMN_HEADS])
         cells = [numbers(run, tally) for run, tally in tallies]
-        link = csv_link(csv_data_url(list(cells[0]), [list(one.values()) for one in cells]), name="runs-live.csv")
+        link = csv_link(csv_data_url(list(cells[0]), [list(one.values()) for one in cells], None), name="runs-live.csv")
         return html.Table([html.Thead(head), html.Tbody(rows)]), link
 
 
@@ -92,6 +92,7 @@ def numbers(run: RunData, tally: Tally) -> dict[str, object]:
         "psi classes": round(mix.value, 6), "ks distance": round(gap.distance, 6) if gap else "",
         "ks p": round(gap.p, 6) if gap and not gap.few else "", "ks n": gap.n if gap else 0,
         **{f"p{q} ms": round(1000 * tally.percentile(q / 100), 2) for q in (50, 95, 99)},
+        "data": Source.of(run).data,
     }  # fmt: skip
 
 

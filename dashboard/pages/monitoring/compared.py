@@ -11,7 +11,7 @@ from dashboard.analysis import drift
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
 from dashboard.figures import drift as figure
-from dashboard.format.csv import csv_data_url
+from dashboard.format.csv import Source, csv_data_url
 from dashboard.pages.monitoring.counted import seen
 from dashboard.records.prediction_log import BINS, Tally
 from dashboard.services.container import Services
@@ -73,7 +73,9 @@ def register(app: Dash, services: Services) -> None:
         )
         sure = figure.confidences(np.array(tally.bins), base.bins, mode=mode)
         pixels = figure.height(len(run.classes))
-        link = csv_link(csv_data_url(*counted(tally, base, run.classes)), name=f"{run.run_id}-beside-test.csv")
+        link = csv_link(
+            csv_data_url(*counted(tally, base, run.classes), Source.of(run)), name=f"{run.run_id}-beside-test.csv"
+        )
         return sure, chart, {"height": f"{min(pixels, TALL)}px"}, {"height": f"{pixels}px"}, link
 
 

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, html
 from dashboard.analysis import drift
 from dashboard.components import badge, card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.format.csv import csv_data_url
+from dashboard.format.csv import Source, csv_data_url
 from dashboard.format.numbers import chance
 from dashboard.pages.monitoring.counted import seen
 from dashboard.services.container import Services
@@ -58,7 +58,7 @@ def register(app: Dash, services: Services) -> None:
             ("Classes answered", drift.mix(tally, base, run.classes)),
         ]
         gap = drift.gap(tally, base)
-        link = csv_link(csv_data_url(*tested(indices, gap, base)), name=f"{run.run_id}-drift.csv")
+        link = csv_link(csv_data_url(*tested(indices, gap, base), Source.of(run)), name=f"{run.run_id}-drift.csv")
         return drift_lines(indices, gap, tally.n, base), link
 
 

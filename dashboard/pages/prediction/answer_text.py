@@ -11,7 +11,7 @@ from dashboard.analysis import prediction_sets
 from dashboard.analysis.prediction_sets import Verdict
 from dashboard.components import badge, column_head, csv_link, dot, plain
 from dashboard.data.run import RunData
-from dashboard.format.csv import csv_data_url
+from dashboard.format.csv import Source, csv_data_url
 from dashboard.format.numbers import percent
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
@@ -60,7 +60,7 @@ def describe(
         classes_title(len(run.classes)),
         _ways(run, selection),
         f"{100 * verdict.threshold:.0f} %",
-        csv_link(csv_data_url(*_table(run, probabilities)), name="answer.csv"),
+        csv_link(csv_data_url(*_table(run, probabilities), Source.of(run)), name="answer.csv"),
         [*UNLIKE] if unlike else None,
     )
 

@@ -10,7 +10,7 @@ from dashboard.analysis import prediction_sets
 from dashboard.components import card, column_head, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.format.csv import csv_data_url
+from dashboard.format.csv import Source, csv_data_url
 from dashboard.format.numbers import percent
 from dashboard.pages.prediction import address, answer, answer_state, on_demand, request
 from dashboard.services.container import Services
@@ -99,7 +99,7 @@ def drawn(services: Services, selection: Selection, question: request.Question |
             continue
         rows.append(row(services, run, prediction.probabilities, selection, current=run_id == question.run.run_id))
         labels.append(prediction.label)
-        cells.append([run_id, prediction.label, *map(float, prediction.probabilities)])
+        cells.append([run_id, prediction.label, *map(float, prediction.probabilities), Source.of(run).data])
     head = ["Run", "Label", "Confidence", f"{selection.level} % set"]
     table = html.Table(
         [
@@ -107,8 +107,8 @@ def drawn(services: Services, selection: Selection, question: request.Question |
             html.Tbody(rows),
         ]
     )
-    head = ["run", "label", *(f"p_{name}" for name in question.run.classes)]
-    return summary(labels, len(ids), known), table, csv_link(csv_data_url(head, cells), name="runs.csv")
+    head = ["run", "label", *(f"p_{name}" for name in question.run.classes), "data"]
+    return summary(labels, len(ids), known), table, csv_link(csv_data_url(head, cells, None), name="runs.csv")
 
 
 def summary(labels: list[str], n: int, known: int) -> str:

@@ -8,7 +8,7 @@ from dash import Dash, Input, html
 
 from dashboard.components import card, csv_link, dot, plain
 from dashboard.components.panel import panel_callback, slot
-from dashboard.format.csv import csv_data_url
+from dashboard.format.csv import Source, csv_data_url
 from dashboard.format.numbers import percent
 from dashboard.pages.prediction import answer_state, on_demand, request
 from dashboard.services import uploads
@@ -66,7 +66,9 @@ def drawn(services: Services, question: request.Question | None) -> tuple[Any, A
     chosen = question.way if any(one.name == question.way for one in agreement.variants) else USUAL
     tiles = [tile(one, classes, current=one.name == chosen) for one in agreement.variants]
     rows = [[one.name, one.title, classes[one.predicted], *map(float, one.probabilities)] for one in agreement.variants]
-    table = csv_data_url(["way", "prepared", "label", *(f"p_{name}" for name in classes)], rows)
+    table = csv_data_url(
+        ["way", "prepared", "label", *(f"p_{name}" for name in classes)], rows, Source.of(question.run)
+    )
     return summary(agreement, classes), tiles, csv_link(table, name="preparations.csv")
 
 

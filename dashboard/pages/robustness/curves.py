@@ -114,4 +114,4 @@ def note(evaluation: Table) -> str:
     return f"{words} PGD takes many small steps, FGSM one; ε = 1/255 is one level of a picture."
 
 
-TABLES = {"attacks": of_services(robustness.attack_rows)}
+TABLES = {"attacks": of_services(robustness.attack_rows, beside=robustness.other)}

@@ -121,4 +121,4 @@ def note(evaluation: Table) -> str:
     return f"{words} In points, {pair}, on the {shared:,} images both were asked about."
 
 
-TABLES = {"robustness": of_services(robustness.corruption_rows)}
+TABLES = {"robustness": of_services(robustness.corruption_rows, beside=robustness.other)}

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, html
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
-from dashboard.exports.tables import Table, of_run
+from dashboard.exports.tables import Table, always, of_run
 from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
@@ -96,4 +96,4 @@ def csv_rows(run: RunData, selection: Selection) -> Table:
     return ["tag", "failure mode", "n", "images", "wrong", "meaning"], rows
 
 
-TABLES = {"modes": of_run(csv_rows)}
+TABLES = {"modes": of_run(csv_rows, beside=always)}  # of images on which the two disagree, too

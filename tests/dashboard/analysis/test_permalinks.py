@@ -1,5 +1,7 @@
 """Links that last: they name what their page takes for granted, and say what they showed once it is gone."""
 
+import csv
+import io
 import json
 import shutil
 
@@ -129,8 +131,19 @@ def test_files_name_the_run_and_the_images_they_were_drawn_from(two):
     run = store_of(two).shown(None)
     table = web.get("/export/selection.csv")
     assert f'filename="{run.run_id}-selection-test.csv"' in table.headers["Content-Disposition"]
-    text = web.get("/export/report.html?true=Bar%200").text
     digest = run.picture_set[1]
+    for noun in ("selection", "confusion", "queue", "reviewed", "monitoring", "comparison", "pairs", "pace"):
+        rows = csv.DictReader(io.StringIO(web.get(f"/export/{noun}.csv").text.removeprefix("\ufeff")))
+        for row in rows:
+            said = row["run drawn from" if noun == "pace" else "run"], row["data"], row.get("against", "")
+            pair = noun in ("comparison", "pairs", "pace")
+            assert said == (run.run_id, digest, "second" if pair else ""), noun
+    for noun, query in (("selection", "bucket=both"), ("modes", ""), ("selection", "tag=runs-disagree")):
+        head = web.get(f"/export/{noun}.csv?{query}").text.splitlines()[0]
+        assert head.endswith(",run,against,data"), "the second run says which images these are"
+    (listed, *_) = csv.DictReader(io.StringIO(web.get("/export/runs.csv").text))
+    assert (listed["run"], listed["data"]) == (run.run_id, digest)
+    text = web.get("/export/report.html?true=Bar%200").text
     assert f"Run {run.run_id} " in text
     assert f"(images {digest})" in text
     assert f"/?run={run.run_id}&amp;data={digest}&amp;split=test&amp;true=Bar%200" in text

@@ -45,7 +45,7 @@ def saved_again(text, between=";"):
     "names", [("02", "2"), ("1", "01"), ("1e3", "1000"), ("-1", "1"), ("Čapka", "кепка"), ("a;b", "a,b")]
 )
 def test_decisions_come_back_from_a_spreadsheet(names):
-    text = as_csv(*decisions_csv.log([decided(names[1], names[0])]))
+    text = as_csv(*decisions_csv.log([decided(names[1], names[0])]), None)
     (row,) = decisions_csv.read(saved_again(text), run_of(*names))
     assert (row["before"], row["after"], row["id"], row["digest"]) == (names[1], names[0], "1" * 32, DIGEST)
     assert (row["example_id"], row["run"]) == (1, "2024")

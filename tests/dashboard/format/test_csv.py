@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from dashboard.format.csv import BYTE_ORDER_MARK, as_csv, guarded_cell, rows_of, unguarded
+from dashboard.format.csv import BYTE_ORDER_MARK, Source, as_csv, guarded_cell, rows_of, unguarded
 
 NAMES = [
     "1",
@@ -51,5 +51,14 @@ def test_rows_are_read_whatever_stands_between_cells(between, mark):
 
 
 def test_a_mark_says_utf8_where_it_is_needed():
-    assert as_csv(["label"], [["Coat"]]) == "label\r\nCoat\r\n"
-    assert as_csv(["label"], [["Čapka"]]).encode().startswith(b"\xef\xbb\xbflabel")
+    assert as_csv(["label"], [["Coat"]], None) == "label\r\nCoat\r\n"
+    assert as_csv(["label"], [["Čapka"]], None).encode().startswith(b"\xef\xbb\xbflabel")
+
+
+def test_the_last_columns_say_what_a_table_was_drawn_from():
+    one, two = Source("toy", "0123abcd"), Source("toy", "0123abcd", "twin")
+    assert as_csv(["label"], [["Coat"], ["Bag"]], one).splitlines() == [
+        "label,run,data", "Coat,toy,0123abcd", "Bag,toy,0123abcd",
+    ]  # fmt: skip
+    assert as_csv(["label"], [["Coat"]], two).splitlines() == ["label,run,against,data", "Coat,toy,twin,0123abcd"]
+    assert as_csv(["run", "n"], [["A", 3]], two).splitlines()[0] == "run,n,run drawn from,against,data"

@@ -150,7 +150,7 @@ def test_what_was_said_of_the_old_pictures_is_not_said_of_the_new(pets, tmp_path
     assert first.sliced("test", saved.key).tolist() == [example]
     assert second.sliced("test", saved.key).tolist() == []
     with pytest.raises(Declined, match="other images of pets"):
-        decisions_csv.read(as_csv(head, rows), second)
+        decisions_csv.read(as_csv(head, rows, None), second)
     with pytest.raises(ValueError, match="imported anew"):
         corrections.apply(load("pets"))
     rivals = {entry.run_id: why for entry, why in store.rivals(second)}

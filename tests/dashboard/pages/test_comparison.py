@@ -326,7 +326,7 @@ def test_every_table_can_be_taken_along(web, store):
         assert f'filename="toy-twin-{noun}-test.csv"' in answer.headers["Content-Disposition"]
         assert len(answer.get_data(as_text=True).splitlines()) > 1
     head, *rows = web.get("/export/gaps.csv?run=toy").get_data(as_text=True).splitlines()
-    assert head == "class,n,both,only-a,only-b,neither,gap,low,high,p,p adjusted"
+    assert head == "class,n,both,only-a,only-b,neither,gap,low,high,p,p adjusted,run,against,data"
     assert len(rows) == 4
     pairs = web.get("/export/pairs.csv?run=toy&bucket=neither").get_data(as_text=True).splitlines()
     assert len(pairs) == 1 + store.compare(Selection(run="toy")).buckets()[3]
