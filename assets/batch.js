@@ -23,7 +23,7 @@
     input.type = 'file';
     input.multiple = true;
     if (kind === 'folder') input.webkitdirectory = true;
-    else input.accept = 'image/png,image/jpeg,image/webp,image/gif,.zip,application/zip';
+    else input.accept = 'image/*,.pnm,.pgm,.ppm,.pfm,.zip,application/zip';
     input.addEventListener('change', () => take([...input.files].map((file) => [file.webkitRelativePath || file.name, file])));
     input.click();
   }
@@ -51,7 +51,14 @@
   }
 
   const zip = (name) => /\.zip$/i.test(name);
-  const left = (name) => /(^|\/)(\.[^/]*|thumbs\.db|desktop\.ini)$/i.test(name) || name.startsWith('__MACOSX/');
+  /* what systems leave in folders: as ml/images/file_names.py; a test compares */
+  const LEFT_FILES = /^(thumbs\.db|ehthumbs\.db|ehthumbs_vista\.db|desktop\.ini|picasa\.ini|icon\r)$/;
+  const LEFT_FOLDERS = /^(__macosx|@eadir|#recycle|#snapshot|@recycle|@recently-snapshot|\$recycle\.bin|system volume information|lost\+found|__pycache__)$/;
+  function left(name) {
+    const parts = name.replace(/\\/g, '/').toLowerCase().split('/'), file = parts[parts.length - 1];
+    return /^(\.|~\$)/.test(file) || /:zone\.identifier$/.test(file) || LEFT_FILES.test(file)
+      || parts.some((one) => LEFT_FOLDERS.test(one) || (one.startsWith('.') && /[^.]/.test(one)));
+  }
 
   /* ---- sending */
 

@@ -14,13 +14,13 @@ from dashboard.services import feedback
 from dashboard.services.container import Services
 from dashboard.services.predictor import Answer as Predicted
 from dashboard.services.uploads import data_url, thumbnail
-from ml.images.decoding import FILE_BYTES, Picture, allowed, decode
+from ml.images.decoding import FILE_BYTES, NAMES, Picture, allowed, decode
 from ml.inference.batch import familiarity
 
 FRAME_BYTES = 2 * 10**6
 MB = 10**6
-IMAGE = {**FILE, "description": f"A PNG, JPEG, WebP or GIF file of up to {FILE_BYTES // MB} MB."}
-FRAME = {**FILE, "description": f"A PNG, JPEG, WebP or GIF file of up to {FRAME_BYTES // MB} MB."}
+IMAGE = {**FILE, "description": f"A file of {NAMES}, up to {FILE_BYTES // MB} MB."}
+FRAME = {**FILE, "description": f"A file of {NAMES}, up to {FRAME_BYTES // MB} MB."}
 FAILURES = (404, 409, 413, 415, 422, 503)
 
 

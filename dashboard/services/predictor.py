@@ -173,5 +173,7 @@ class Predictor:
             with self._networks.lock:
                 return backend.probabilities(images)
 
-        answers = batch.answers(items(sources), network.form, network.classes, ask, mode=mode, unlike=unlike)
+        answers = batch.answers(
+            items(sources, known=network.classes), network.form, network.classes, ask, mode=mode, unlike=unlike
+        )
         return network.run_id, network.classes, answers

@@ -180,5 +180,8 @@ class RunRegistry:
         return self._records.undo(change.number).run_id
 
     def purge(self) -> list[str]:
-        """Throw away for good what has been in the trash for KEPT_DAYS; the ids of those runs."""
-        return [] if self._records.read_only else trash.purge(self.home)
+        """Throw away for good what has been in the trash for KEPT_DAYS, data sets too; the ids of those runs."""
+        if self._records.read_only:
+            return []
+        trash.purge(self.home, of=trash.DATASETS)
+        return trash.purge(self.home)

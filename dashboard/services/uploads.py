@@ -26,7 +26,7 @@ def allowed(limit: int = PAGE_BYTES) -> str:
 
 
 def decode(content: bytes, *, limit: int = PAGE_BYTES, gate: Gate = GATE) -> Picture:
-    """Pixels of a PNG, JPEG, WebP or GIF file; see ml.images.decoding. Raises Refusal."""
+    """Pixels of a file; see ml.images.decoding. Raises Refusal."""
     return decoding.decode(content, limit=limit, gate=gate)
 
 

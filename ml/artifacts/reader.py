@@ -20,6 +20,7 @@ from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arra
 from ml.artifacts.writer import sha256
 from ml.data.base import same_pictures
 
+SHIPPED = "fashion-mnist"  # the data set whose pictures ship
 SHOWN = 64  # characters of a folder's name that is no run's
 
 
@@ -247,9 +248,8 @@ class Library:
                         return Pictures(archive["images"], archive["labels"].astype(np.int64), archive["ids"])
                 except UNREADABLE as error:
                     raise Broken(f"the {split} pictures of {dataset} cannot be read: {_first_line(error)}") from error
-        raise Missing(
-            f"The {split} pictures of {dataset} are not on this machine.", "python -m ml artifacts --pictures"
-        )
+        command = "artifacts --pictures" if dataset == SHIPPED else f"data import FOLDER --name {dataset}"
+        raise Missing(f"The {split} pictures of {dataset} are not on this machine.", f"python -m ml {command}")
 
     def learned_pictures(self, run: Run, split: str) -> Pictures:
         """One split of the pictures that a run learned from or was judged on, never of others under their name.

@@ -1,4 +1,4 @@
-"""Deleted runs: moved whole to home/trash under their id and the time, kept 30 days, brought back until then."""
+"""Deleted runs and data sets: moved whole to a trash under their name and the time, kept 30 days, brought back until then."""
 
 import re
 import shutil
@@ -13,11 +13,13 @@ from ml.system import atomic
 KEPT_DAYS = 30
 FOLDER = re.compile(r"(?P<run_id>[a-z0-9][a-z0-9_-]{0,63})-(?P<stamp>\d{8}t\d{12})", re.ASCII)
 STAMP = "%Y%m%dt%H%M%S%f"
+RUNS, DATASETS = "runs", "datasets"  # folders of a home
+CALLED = {RUNS: "run", DATASETS: "data set"}
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """A run in the trash. folder: its name there; at: when it was deleted, UTC."""
+    """A run, or a data set, in the trash. run_id: its name; folder: its name there; at: when it was deleted, UTC."""
 
     run_id: str
     folder: str
@@ -36,50 +38,54 @@ def name(run_id: str, at: datetime | None = None) -> str:
     return f"{run_id}-{(at or datetime.now(UTC)).strftime(STAMP)}"
 
 
-def put(home: Path, run_id: str, folder: str) -> None:
-    """Move home/runs/<run_id> to home/trash/<folder>, in one step. Raises OSError, FileNotFoundError among them."""
+def put(home: Path, run_id: str, folder: str, of: str = RUNS) -> None:
+    """Move home/<of>/<run_id> to its trash as <folder>, in one step. Raises OSError, FileNotFoundError among them."""
     if _read(folder) is None or not RUN_ID.fullmatch(run_id):
         raise ValueError(f"{folder!r} is no folder of the trash")
-    (home / "trash").mkdir(parents=True, exist_ok=True)
-    atomic.rename(home / "runs" / run_id, home / "trash" / folder)
+    (_kept(home, of)).mkdir(parents=True, exist_ok=True)
+    atomic.rename(home / of / run_id, _kept(home, of) / folder)
 
 
-def restore(home: Path, folder: str) -> str:
-    """Move a run back to where it was; its id. Raises Missing, FileExistsError, OSError."""
-    deleted = next((one for one in listing(home) if one.folder == folder), None)
+def restore(home: Path, folder: str, of: str = RUNS) -> str:
+    """Move it back to where it was; its name. Raises Missing, FileExistsError, OSError."""
+    deleted = next((one for one in listing(home, of) if one.folder == folder), None)
     if deleted is None:
-        raise Missing("This run is not in the trash any more.")
-    target = home / "runs" / deleted.run_id
+        raise Missing(f"This {CALLED[of]} is not in the trash any more.")
+    target = home / of / deleted.run_id
     if target.exists():
-        raise FileExistsError(f"There is another run named {deleted.run_id} now.")
+        raise FileExistsError(f"There is another {CALLED[of]} named {deleted.run_id} now.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    atomic.rename(home / "trash" / folder, target)
+    atomic.rename(_kept(home, of) / folder, target)
     return deleted.run_id
 
 
-def listing(home: Path) -> list[Deleted]:
+def listing(home: Path, of: str = RUNS) -> list[Deleted]:
     """What can be brought back, the last deleted first."""
     try:
-        inside = [_read(entry.name) for entry in (home / "trash").iterdir()]
+        inside = [_read(entry.name) for entry in (_kept(home, of)).iterdir()]
     except OSError:
         return []
     return sorted((one for one in inside if one is not None), key=lambda one: one.at, reverse=True)
 
 
-def purge(home: Path, now: datetime | None = None) -> list[str]:
-    """Throw away for good what has been in the trash for KEPT_DAYS; the ids of those runs."""
+def purge(home: Path, now: datetime | None = None, of: str = RUNS) -> list[str]:
+    """Throw away for good what has been in the trash for KEPT_DAYS; the names of those."""
     now = now or datetime.now(UTC)
     gone = []
-    for one in listing(home):
+    for one in listing(home, of):
         if one.until > now:
             continue
-        path = home / "trash" / one.folder
+        path = _kept(home, of) / one.folder
         if path.is_symlink():
             path.unlink(missing_ok=True)
         else:
             shutil.rmtree(path, ignore_errors=True)
         gone.append(one.run_id)
     return gone
+
+
+def _kept(home: Path, of: str) -> Path:
+    return home / "trash" if of == RUNS else home / "datasets" / ".trash"
 
 
 def _read(folder: str) -> Deleted | None:

@@ -1,4 +1,4 @@
-"""`python -m ml data`: find, fetch and check Fashion-MNIST; import a folder of pictures; measure a data set."""
+"""`python -m ml data`: find, fetch and check Fashion-MNIST; import a folder or zip of pictures; measure a data set."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.artifacts.schema import RUN_ID
+from ml.commands import own_data
 from ml.images.fitting import FITTINGS
 from ml.system import atomic
 from ml.system.paths import home_dir
@@ -24,9 +25,9 @@ TOLD = 3  # names in a sentence
 def add(commands: argparse._SubParsersAction) -> None:
     data = commands.add_parser("data", help="find, fetch and check Fashion-MNIST, or import a folder of pictures")
     data.set_defaults(command=find)
-    actions = data.add_subparsers(metavar="import | measure")
-    folder = actions.add_parser("import", help="FOLDER/<class>/<picture> becomes a data set of your own")
-    folder.add_argument("folder", type=Path)
+    actions = data.add_subparsers(metavar="import | list | picture | measure | remove | restore")
+    folder = actions.add_parser("import", help="<class>/<picture> in a folder or zip becomes a data set of your own")
+    folder.add_argument("source", type=Path, help="a folder or a zip, with a folder of pictures for each class")
     folder.add_argument("--name", help="lower case letters, digits, - and _; the folder's name when left out")
     folder.add_argument(
         "--size", default="28x28", metavar="HxW", help="pictures are fitted to it, 4 to 999 a side (default 28x28)"
@@ -35,10 +36,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     folder.add_argument(
         "--fit", choices=FITTINGS, default="pad", help="other proportions: pad with black (default), crop or stretch"
     )
+    folder.add_argument("--zip-names", metavar="CODEPAGE", help="of names in old zips, as in cp866 (default: a guess)")
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
     folder.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
     folder.add_argument("--new-version", action="store_true", help="replace the data set of this name")
     folder.set_defaults(command=import_folder)
+    own_data.add(actions)
     known = actions.add_parser("measure", help="measure a data set's pictures and look for near-duplicates among them")
     known.add_argument("name")
     known.set_defaults(command=measure)
@@ -69,13 +72,14 @@ def import_folder(options: argparse.Namespace) -> int:
     from ml.artifacts.manifest import check_dataset
     from ml.artifacts.writer import describe, write_pictures
     from ml.data import DATASETS, folder, kept_files, synthetic
+    from ml.images import zip_names
 
-    name = options.name or re.sub(r"[^a-z0-9_-]+", "-", options.folder.resolve().name.lower()).strip("-_")
+    called = options.source.resolve()
+    called = called.stem if called.is_file() else called.name
+    name = options.name or re.sub(r"[^a-z0-9_-]+", "-", called.lower()).strip("-_")
     if not RUN_ID.fullmatch(name) or name in DATASETS or synthetic.PATTERN.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a data set's name; choose another with --name")
     height, width = _size(options.size)
-    if not options.folder.is_dir():
-        raise ValueError(f"{options.folder} is not a folder")
     kept = home_dir() / "datasets" / name
     if kept.exists() and not options.new_version:
         print(f"There is a data set {name!r} already. To replace it: the same with --new-version", file=sys.stderr)
@@ -83,8 +87,8 @@ def import_folder(options: argparse.Namespace) -> int:
     channels = 3 if options.colour else 1
     order = folder.stored_classes(kept)
     made = folder.read(
-        options.folder, name, height=height, width=width, channels=channels, seed=options.seed, order=order,
-        fitting=options.fit,
+        options.source, name, height=height, width=width, channels=channels, seed=options.seed, order=order,
+        fitting=options.fit, code_page=zip_names.code_page(options.zip_names),
     )  # fmt: skip
     dataset = made.dataset
     check_dataset(describe(dataset))
@@ -98,7 +102,7 @@ def import_folder(options: argparse.Namespace) -> int:
         if kept.exists():
             atomic.rename(kept, Path(aside) / "replaced")
         atomic.rename(written, kept)
-    for line in (*made.left_out.lines(), *_copies(made), *alike):
+    for line in (*made.notes, *made.left_out.lines(), *_dim(made.dim), *_copies(made), *alike):
         print(line, file=sys.stderr)
     counts = {split: len(rows) for split, rows in dataset.splits.items()}
     told = ", ".join(f"{split} {n:,}" for split, n in counts.items())
@@ -118,6 +122,15 @@ def _size(words: str) -> tuple[int, int]:
     if not (LEAST_SIDE <= height <= MOST_SIDE and LEAST_SIDE <= width <= MOST_SIDE):
         raise ValueError(f"--size must be HEIGHTxWIDTH, each {LEAST_SIDE} to {MOST_SIDE}, as in 28x28; it is {words!r}")
     return height, width
+
+
+def _dim(names: list[str]) -> list[str]:
+    """What is to be known of pictures that are all but black because of how they were written."""
+    if not names:
+        return []
+    many = f"{len(names):,} pictures have" if len(names) > 1 else "1 picture has"
+    return [f"{many} levels for more than 8 bits and use none but the lowest, so that next to nothing is to be seen: "
+            f"{_some(names)}. Stretch their levels before importing them"]  # fmt: skip
 
 
 def _copies(made: "Imported") -> list[str]:

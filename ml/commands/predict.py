@@ -17,6 +17,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     predict.add_argument("--prepare", choices=("auto", "none", "full"), default="auto", help="(default: auto)")
     predict.add_argument("--engine", choices=("torch", "onnx", "int8"), default="torch", help="(default: torch)")
     predict.add_argument("--top", type=int, help="classes a line of JSON names (default 3, or all of fewer)")
+    predict.add_argument("--zip-names", metavar="CODEPAGE", help="of names in old zips, as in cp866 (default: a guess)")
     predict.add_argument("--json", action="store_true", help="JSON lines, as the API's batch has them, instead of CSV")
     predict.set_defaults(command=run)
 
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ml import pipeline
-    from ml.images import file_names, upload_archives
+    from ml.images import file_names, upload_archives, zip_names
     from ml.inference import batch, familiarity
     from ml.inference.classifier import Classifier
     from ml.inference.engines import open_run
@@ -42,7 +43,11 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--top must be from 1 to {len(network.classes)}")
     files, problems = _files(options.files)
     items = upload_archives.items(
-        ((shown, path.open("rb")) for shown, path in files), upload_archives.Limits(files=10**6, unpacked=10**12)
+        ((shown, path.open("rb")) for shown, path in files),
+        upload_archives.Limits(files=10**6, unpacked=10**12),
+        known=network.classes,
+        code_page=zip_names.code_page(options.zip_names),
+        tell=lambda note: print(note, file=sys.stderr),
     )
     unlike = familiarity.of_run(chosen, network) if isinstance(network, Classifier) else None
     answers = batch.answers(

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
@@ -157,6 +159,22 @@ def unprintable(name: str) -> str:
     return next((letter for letter in name if not letter.isprintable()), "")
 
 
+# shown as nothing: fillers of Hangul, the blank of Braille; and what only tells how a letter is drawn
+BLANK = re.compile("[\u115f\u1160\u3164\uffa0\u2800\u034f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+def visible(name: str) -> str:
+    """What is to be seen of a name: in one form of accents, without what is blank, spaces as one."""
+    return " ".join(BLANK.sub("", unicodedata.normalize("NFC", name)).split())
+
+
+def same_when_folded(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs of names that differ in the case or the form of their letters alone: Apple and apple, ﬁg and fig."""
+    first: dict[str, str] = {}
+    pairs = [(name, first.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)) for name in names]
+    return tuple((other, name) for name, other in pairs if other != name)
+
+
 def class_names(names: Iterable[str]) -> tuple[str, ...]:
     """Class names as a tuple; refuses, in words, empty, repeated, over-long and unprintable ones, and too many.
 
@@ -169,6 +187,8 @@ def class_names(names: Iterable[str]) -> tuple[str, ...]:
             raise ValueError(
                 f"class name {shown!r} holds a letter that cannot be shown, U+{ord(letter):04X}: rename its folder"
             )
+        if not visible(name):
+            raise ValueError(f"a class name, {name!r}, holds nothing that can be seen: rename its folder")
         if not 0 < len(name) <= CLASS_LETTERS:
             raise ValueError(f"class name {name!r} must have 1 to {CLASS_LETTERS} letters: rename its folder")
     if len(set(names)) != len(names):

@@ -1,17 +1,17 @@
-"""Import a folder with one sub-folder of pictures per class, and open what was imported."""
+"""Import a folder or zip with one folder of pictures per class, and open what was imported."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ml.data import kept_files, labelled_files
+from ml.data import kept_files, labelled_files, sources
 from ml.data.base import SPLITS, Dataset, Split, class_names, hold_out
 from ml.data.labelled_files import LabelledFile, LabelledFolder, LeftOut
-from ml.images.decoding import FILE_BYTES, Refusal, decode
+from ml.images.decoding import Refusal, decode
 from ml.images.file_names import clean
 from ml.images.fitting import NATIVE, known
 from ml.images.form import Form
@@ -24,17 +24,19 @@ LEAST = 10  # readable pictures of a class
 class Imported:
     """What became of a folder. copied: the same pixels under the same label, (a name, the name of the first of them);
     in_conflict: the same under different labels; across: splits that are not train → names of pictures of which train
-    holds a copy."""
+    holds a copy; dim: names of files that are all but black (ml.images.decoding.Picture); notes: sentences on names."""
 
     dataset: Dataset
     left_out: LeftOut
     copied: list[tuple[str, str]]
     in_conflict: list[tuple[str, str]]
     across: dict[str, list[str]]
+    dim: list[str]
+    notes: list[str]
 
 
 def read(
-    folder: Path,
+    place: Path,
     name: str,
     *,
     height: int,
@@ -43,11 +45,13 @@ def read(
     seed: int = 0,
     order: Sequence[str] = (),
     fitting: str = "pad",
+    code_page: str | None = None,
 ) -> Imported:
-    """A Dataset from FOLDER/<class>/<picture>, split 80/10/10 by class and seed, or as its folders say.
+    """A Dataset from <class>/<picture> in a folder or zip, split 80/10/10 by class and seed, or as its folders say.
 
-    A folder above the classes that is called train, test or validation is a split; one that is missing is drawn from
-    train. Copies of one picture stay in one split where there are enough others.
+    A folder above the classes, or one in each of them, that is called train, test or validation is a split; one that is
+    missing is drawn from train. code_page: of names in a zip that do not say theirs. Copies of one picture stay
+    in one split where there are enough others.
 
     Classes stand in natural order, 2 before 10; where `order` names exactly the same ones, in that: a data set that is
     imported again keeps its class ids. Its title is its name.
@@ -56,21 +60,42 @@ def read(
     later question is; fitting: how, one of ml.images.fitting.FITTINGS. Some validation files are kept as they came.
     Raises ValueError when a class has fewer than ten readable pictures or there are fewer than two classes.
     """
-    found = labelled_files.look(folder, order)
     form = Form(height, width, channels, fitting=fitting)
-    kept: list[LabelledFile] = []
-    images: list[np.ndarray] = []
+    with sources.opened(place, code_page) as source:
+        found = labelled_files.look(source.entries, str(place), order)
+        made = _made(found, form)
+        _refuse_small(found, made.files)
+        return _imported(name, found, made, list(source.notes), seed, fitting)
+
+
+@dataclass
+class _Made:
+    """Files that could be read, in order, and uint8 [h, w, c] of each."""
+
+    files: list[LabelledFile] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
+    dim: list[str] = field(default_factory=list)
+
+
+def _made(found: LabelledFolder, form: Form) -> _Made:
+    made = _Made()
     for file in found.files:
         try:
-            images.append(as_learned(_content(file.path), form))
-            kept.append(file)
+            picture = decode(file.entry.content())
+            made.images.append(prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image)
+            made.files.append(file)
+            made.dim += [clean(file.name)] * picture.dim
         except Refusal as refusal:
             found.left_out.add(file.name, str(refusal))
         except OSError as error:
             found.left_out.add(file.name, f"It cannot be read: {error.strerror or error}.")
-    _refuse_small(found, kept)
+    return made
+
+
+def _imported(name: str, found: LabelledFolder, made: _Made, notes: list[str], seed: int, fitting: str) -> Imported:
+    kept = made.files
     labels = np.array([file.label for file in kept], np.int64)
-    everything = Split(np.stack(images), labels, np.arange(len(labels), dtype=np.int32))
+    everything = Split(np.stack(made.images), labels, np.arange(len(labels), dtype=np.int32))
     groups = _copies(everything)
     rows = _split(everything, [file.split for file in kept], groups, len(found.classes), seed)
     names = [clean(file.name) for file in kept]
@@ -88,21 +113,18 @@ def read(
         drawn = b"".join(split.encode() + rows[split].astype("<i8").tobytes() for split in SPLITS)
         hashes["splits"] = hashlib.sha256(drawn).hexdigest()
     splits = {split: everything.take(rows[split]) for split in SPLITS}
-    files = kept_files.some(splits["validation"], [file.path for file in kept], seed)
+    files = kept_files.some(splits["validation"], [file.entry.content for file in kept], seed)
     dataset = Dataset(name, name, found.classes, splits, seed, hashes=hashes, fitting=fitting, files=lambda: files)
-    return Imported(dataset, found.left_out, first, conflict, across)
+    notes += [
+        f"the classes {one!r} and {other!r} differ in the case or form of letters alone" for one, other in found.alike
+    ]
+    return Imported(dataset, found.left_out, first, conflict, across, made.dim, notes)
 
 
 def as_learned(content: bytes, form: Form) -> np.ndarray:
     """uint8 [h, w, c] of the form: a file as its data set takes it in. Raises Refusal."""
     picture = decode(content)
     return prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
-
-
-def _content(file: Path) -> bytes:
-    """At most one byte more than may be read, so that what is too large says so. Raises OSError."""
-    with file.open("rb") as opened:
-        return opened.read(FILE_BYTES + 1)
 
 
 def _refuse_small(found: LabelledFolder, kept: Sequence[LabelledFile]) -> None:

@@ -1,7 +1,7 @@
 """Some validation pictures of a data set as they came, beside those made to fit: what preparation is measured on."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,17 @@ FILES = "validation_files.zip"
 FILES_KEPT, FILES_BYTES = 200, 32_000_000  # pictures that are kept, and their bytes
 
 
-def some(split: Split, files: Sequence[Path], seed: int) -> dict[int, bytes]:
-    """Example id → bytes of some pictures of a split, at most FILES_KEPT and FILES_BYTES. files: by example id."""
+def some(split: Split, files: Sequence[Callable[[], bytes]], seed: int) -> dict[int, bytes]:
+    """Example id → bytes of some pictures of a split, at most FILES_KEPT and FILES_BYTES. files: by example id, each to
+    be read."""
     kept: dict[int, bytes] = {}
     room = FILES_BYTES
     for row in np.random.default_rng(seed).permutation(len(split))[:FILES_KEPT]:
         example_id = int(split.ids[row])
-        size = files[example_id].stat().st_size
-        if size <= room:
-            kept[example_id] = files[example_id].read_bytes()
-            room -= size
+        content = files[example_id]()
+        if len(content) <= room:
+            kept[example_id] = content
+            room -= len(content)
     return kept
 
 

@@ -1,35 +1,41 @@
-"""Which files of a folder are labelled, and by what: FOLDER/<class>/…, or FOLDER/<train, test>/<class>/….
+"""Which files of a folder or zip are labelled, and by what: CLASS/…, or TRAIN/CLASS/…, or CLASS/TRAIN/….
 
 Nothing is opened here. What is passed over is kept with its reason, apart from what systems leave in folders.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ml.data.base import class_names, natural
+from ml.data.base import class_names, natural, same_when_folded, visible
+from ml.data.sources import Entry
 from ml.images.file_names import by_the_way, clean, normal
 
-SPLIT_FOLDERS = {
+SPLIT_WORDS = {
     "train": "train",
     "training": "train",
+    "learn": "train",
     "val": "validation",
     "valid": "validation",
+    "validate": "validation",
     "validation": "validation",
     "dev": "validation",
     "test": "test",
     "testing": "test",
 }
+BESIDE_SPLITS = re.compile(r"(?:data)?sets?|data|split|folder|dir|images?|imgs?|pictures?|photos?|files|seg")
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".ods", ".parquet")
 TOLD = 3  # files named of each reason
 NOT_IN_A_CLASS = "it lies in no folder of a class"
+BESIDE = "it lies beside the folders of the splits"
 
 
 @dataclass(frozen=True)
 class LabelledFile:
     """label: class id; split: train, validation or test where the folder says so, '' where it is to be drawn."""
 
-    path: Path
+    entry: Entry
     name: str
     label: int
     split: str
@@ -67,104 +73,164 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """classes: names by class id; files: in order of split, class and name; given: splits that the folders say."""
+    """classes: names by class id; files: in order of split, class and name; given: splits that the folders say.
+
+    alike: pairs of names that differ in little more than the case of their letters.
+    """
 
     classes: tuple[str, ...]
     files: tuple[LabelledFile, ...]
     given: tuple[str, ...]
     left_out: LeftOut
+    alike: tuple[tuple[str, str], ...] = ()
 
 
-def look(folder: Path, order: Sequence[str] = ()) -> LabelledFolder:
-    """What a folder holds. order: class names by class id, kept where the folder has exactly these.
+@dataclass(frozen=True)
+class _Placed:
+    """parts: beneath the folder that classes or splits lie in."""
+
+    entry: Entry
+    parts: tuple[str, ...]
+    is_folder: bool
+
+    @property
+    def shown(self) -> str:
+        return "/".join(self.parts)
+
+
+def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = ()) -> LabelledFolder:
+    """What a folder or zip holds. shown: what it is called; order: class names by class id, kept where it has these.
 
     Raises ValueError, in words, for fewer than two classes and for names that no run may have.
     """
     left_out = LeftOut()
-    top = _top(folder)
-    splits = _split_folders(top)
-    roots = [(split, path) for split in ("train", "validation", "test") for path in splits.get(split, ())]
-    if splits:
-        known = {path for _, path in roots}
-        for path in sorted(top.iterdir()):
-            if path not in known:
-                _pass_over(path, top, left_out, "it lies beside the folders of the splits")
-    roots = roots or [("", top)]
-    found: dict[str, list[tuple[str, Path]]] = {}
-    for split, root in roots:
-        for path in sorted(root.iterdir()):
-            if path.is_dir() and not by_the_way(path.name):
-                found.setdefault(normal(path.name), []).append((split, path))
-            else:
-                _pass_over(path, top, left_out, NOT_IN_A_CLASS)
-    _refuse_twins([(split, path.name) for places in found.values() for split, path in places])
-    names = class_names(natural(found))
+    placed = _beneath_the_only_folder(list(_placed(entries, left_out)), left_out)
+    splits = _above(placed) or _below(placed)
+    labelled: list[tuple[str, str, _Placed]] = []  # split, class as written, file
+    for one in placed:
+        if splits is None:
+            split, rest = "", one.parts
+        else:
+            split = splits.get(one.parts[splits.level] if len(one.parts) > splits.level else "", "")
+            rest = one.parts[: splits.level] + one.parts[splits.level + 1 :]
+            if not split:
+                _leave(one, BESIDE, left_out)
+                continue
+        if len(rest) + one.is_folder < 2:
+            _leave(one, NOT_IN_A_CLASS, left_out)
+        else:
+            labelled.append((split, rest[0], one))
+    _refuse_twins(dict.fromkeys((split, name) for split, name, _ in labelled))
+    names = class_names(natural({normal(name) for _, name, _ in labelled}))
     if sorted(order) == sorted(names):
         names = tuple(order)
     if len(names) < 2:
-        raise ValueError(f"{folder} needs at least two folders of pictures, one per class; it has {len(names)}")
+        raise ValueError(
+            f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}{_tables(placed)}"
+        )
+    label = {name: i for i, name in enumerate(names)}
+    ranked = sorted(labelled, key=lambda one: (SPLIT_ORDER.index(one[0]), label[normal(one[1])], one[2].parts))
     files = []
-    for split in dict.fromkeys(split for split, _ in roots):
-        for label, name in enumerate(names):
-            for path in (path for where, path in found[name] if where == split):
-                for one in sorted(path.rglob("*")):
-                    shown = one.relative_to(top).as_posix()
-                    if one.is_dir():
-                        continue
-                    if by_the_way(shown):
-                        left_out.by_systems.append(clean(shown))
-                    elif not one.is_file():
-                        left_out.add(shown, "it is no file that can be opened")
-                    else:
-                        files.append(LabelledFile(one, shown, label, split))
-    return LabelledFolder(names, tuple(files), tuple(dict.fromkeys(split for split, _ in roots if split)), left_out)
+    for split, name, one in ranked:
+        if one.entry.problem:
+            left_out.add(one.shown, one.entry.problem)
+        elif not one.is_folder:
+            files.append(LabelledFile(one.entry, one.shown, label[normal(name)], split))
+    given = tuple(dict.fromkeys(split for split, _, _ in ranked if split))
+    return LabelledFolder(names, tuple(files), given, left_out, same_when_folded(names))
 
 
-def _top(folder: Path) -> Path:
-    """The folder that classes or splits lie in: within the only folder there is, however deep."""
-    inside = [path for path in folder.iterdir() if not by_the_way(path.name)]
-    while len(inside) == 1 and inside[0].is_dir():
-        within = [path for path in inside[0].iterdir() if not by_the_way(path.name)]
-        if not any(path.is_dir() for path in within):
-            break
-        folder, inside = inside[0], within
-    return folder
+SPLIT_ORDER = ("", "train", "validation", "test")
 
 
-def _split_folders(top: Path) -> dict[str, list[Path]]:
-    """split → folders, where folders named after splits hold folders of their own; else these names are classes."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(top.iterdir()):
-        split = SPLIT_FOLDERS.get(path.name.casefold())
-        if split and path.is_dir():
-            found.setdefault(split, []).append(path)
-    holds = [
-        any(one.is_dir() and not by_the_way(one.name) for one in path.iterdir()) for path in found.get("train", ())
-    ]
-    return found if holds and all(holds) and len(found) > 1 else {}
+def _placed(entries: Iterable[Entry], left_out: LeftOut) -> Iterable[_Placed]:
+    for entry in entries:
+        is_folder = entry.read is None and not entry.problem
+        if not by_the_way(entry.name):
+            yield _Placed(entry, entry.parts, is_folder)
+        elif not is_folder:
+            left_out.by_systems.append(clean(entry.name))
 
 
-def _pass_over(path: Path, top: Path, left_out: LeftOut, reason: str) -> None:
-    for one in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        shown = one.relative_to(top).as_posix()
-        if one.is_dir():
-            continue
-        if by_the_way(shown):
-            left_out.by_systems.append(clean(shown))
-        else:
-            left_out.add(shown, reason)
+def _leave(one: _Placed, reason: str, left_out: LeftOut) -> None:
+    if not one.is_folder:
+        left_out.add(one.shown, one.entry.problem or reason)
 
 
-def _refuse_twins(places: list[tuple[str, str]]) -> None:
+def _beneath_the_only_folder(placed: list[_Placed], left_out: LeftOut) -> list[_Placed]:
+    """As seen from the folder that classes or splits lie in: within the only one there is that holds others, however
+    deep. Files beside it are left out."""
+    while True:
+        folders = {one.parts[0] for one in placed if len(one.parts) + one.is_folder > 1}
+        within = [one for one in placed if len(one.parts) > 1]
+        if len(folders) != 1 or not any(len(one.parts) + one.is_folder > 2 for one in within):
+            return placed
+        for one in placed:
+            if len(one.parts) == 1:
+                _leave(one, NOT_IN_A_CLASS, left_out)
+        placed = [_Placed(one.entry, one.parts[1:], one.is_folder) for one in within]
+
+
+class _Splits(dict[str, str]):
+    """folder → split; level: how deep these folders lie."""
+
+    level = 0
+
+
+def split_of(folder: str) -> str:
+    """The split that a folder is named after (train, Test_Set, valid, 01-training, seg_test), '' for none."""
+    words = [one for one in re.split(r"[\W\d_]+", folder.casefold()) if one]
+    named = [word for word in map(_bare, words) if word in SPLIT_WORDS]
+    others = [word for word in words if _bare(word) not in SPLIT_WORDS]
+    return SPLIT_WORDS[named[0]] if len(named) == 1 and all(map(BESIDE_SPLITS.fullmatch, others)) else ""
+
+
+def _bare(word: str) -> str:
+    """trainset → train."""
+    found = re.fullmatch(rf"(\w+?)(?:{BESIDE_SPLITS.pattern})", word)
+    return found[1] if found and found[1] in SPLIT_WORDS else word
+
+
+def _above(placed: Sequence[_Placed]) -> "_Splits | None":
+    """Folders named after splits that hold folders of their own; else these names are classes."""
+    found = _Splits({one.parts[0]: split for one in placed if (split := split_of(one.parts[0])) and len(one.parts) > 1})
+    deep = {one.parts[0] for one in placed if len(one.parts) + one.is_folder > 2}
+    train = [folder for folder, split in found.items() if split == "train"]
+    return found if train and deep.issuperset(train) and len(set(found.values())) > 1 else None
+
+
+def _below(placed: Sequence[_Placed]) -> "_Splits | None":
+    """Folders named after splits in every folder of a class, and nothing else there."""
+    inside = [one for one in placed if len(one.parts) > 1]
+    found = _Splits({one.parts[1]: split for one in inside if (split := split_of(one.parts[1])) and len(one.parts) > 2})
+    found.level = 1
+    rest = [one for one in inside if one.parts[1] not in found]
+    with_train = {one.parts[0] for one in inside if found.get(one.parts[1]) == "train"}
+    whole = not rest and with_train == {one.parts[0] for one in inside}
+    return found if whole and len(set(found.values())) > 1 else None
+
+
+def _refuse_twins(places: Iterable[tuple[str, str]]) -> None:
     """Raises ValueError for two folders of one split whose names look the same, but for spaces or forms of accents."""
     seen: dict[tuple[str, str], str] = {}
     for split, name in places:
-        other = seen.setdefault((split, " ".join(normal(name).split())), name)
+        other = seen.setdefault((split, visible(name)), name)
         if other != name:
             raise ValueError(
                 f"two folders are called {clean(name)!r} and {clean(other)!r}, which look the same: rename one "
                 "of them, or put their pictures together"
             )
+
+
+def _tables(placed: Sequence[_Placed]) -> str:
+    """What to say where labels seem to stand in a table."""
+    names = [one.shown for one in placed if not one.is_folder and one.shown.casefold().endswith(TABLES)]
+    if not names:
+        return ""
+    return (
+        f". A class is told by its folder alone and not by a table such as {clean(names[0])}: put each picture into a "
+        "folder that is named after its class"
+    )
 
 
 def _counted(n: int) -> str:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF and PNM"  # PNM: PBM, PGM, PPM and PFM
 FILE_BYTES = 30_000_000  # of one file, packed
 BASELINE_PIXELS = 50_000_000  # decoded at a fraction of its size, through Pillow's draft mode
 PIXELS = 25_000_000  # progressive JPEG holds all its coefficients; the other formats know no fraction
@@ -25,14 +26,27 @@ LOSSLESS = 65_536  # up to this many pixels a kept picture is PNG, above it JPEG
 Image.MAX_IMAGE_PIXELS = BASELINE_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-ORIENTATION = 0x0112
+ORIENTATION, PHOTOMETRIC, KIND_OF_PAGE = 0x0112, 0x0106, 0x00FE
+WHITE_IS_ZERO, PREVIEW = 0, 1  # values of the last two
+DIM = 0.125  # of its range: a deep file whose brightest pixel is below shows next to nothing in eight bits
 STRANGERS = (
     (rb"%PDF", "a PDF file"),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript file"),
     (rb"PK\x03\x04", "a ZIP archive or an office file"),
+    (rb"Rar!|7z\xbc\xaf|\x1f\x8b|BZh|\xfd7zXZ|.{257}ustar", "an archive"),
     (rb"....ftyp(?:hei|mif|msf)", "a HEIC picture"),
-    (rb"....ftypavif", "an AVIF picture"),
-    (rb"BM", "a BMP picture"),
-    (rb"II\*\x00|MM\x00\*", "a TIFF picture"),
+    (rb"....ftypavi[fs]", "an AVIF picture of a rare kind"),
+    (rb"....ftypcrx|II\*\x00....CR|IIU\x00|IIRO|FUJIFILMCCD-RAW", "a camera's raw picture"),
+    (rb"....ftyp|....moov|\x1aE\xdf\xa3|RIFF....AVI ", "a video"),
+    (rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (rb"8BPS", "a Photoshop file"),
+    (rb"\x00\x00[\x01\x02]\x00", "an icon"),
+    (rb".{128}DICM", "a DICOM file"),
+    (rb"SIMPLE  =", "a FITS file"),
+    (rb"\x93NUMPY", "a NumPy array"),
+    (rb"BM", "a BMP picture of a rare kind"),
+    (rb"II[*+]\x00|MM\x00[*+]", "a TIFF picture of a rare kind"),
     (rb"\s*(?:<\?xml[^>]*>\s*)?<svg", "an SVG drawing"),
     (rb"\s*<(?:!doctype|html)", "a web page"),
 )
@@ -50,12 +64,14 @@ class Refusal(ValueError):
 @dataclass(frozen=True)
 class Picture:
     """pixels: uint8 [h, w, 1 or 3], at most MAX_DECODED_SIDE a side, as stored; orientation: EXIF 1 to 8, not yet
-    applied; width, height: of the file, as stored."""
+    applied; width, height: of the file, as stored; dim: it has more than eight bits a pixel and uses only the lowest
+    of their levels, so that it is all but black, as 12 bits in a file for 16 are."""
 
     pixels: np.ndarray
     orientation: int
     width: int
     height: int
+    dim: bool = False
 
 
 class Gate:
@@ -77,13 +93,14 @@ GATE = Gate()
 
 def allowed(limit: int = FILE_BYTES) -> str:
     """What may be sent, as a sentence."""
-    return f"Allowed are PNG, JPEG, WebP and GIF pictures of up to {limit // 1_000_000} MB and 25 megapixels (JPEG 50)."
+    return f"Allowed are {NAMES} pictures of up to {limit // 1_000_000} MB and 25 megapixels (JPEG 50)."
 
 
 def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE) -> Picture:
-    """Pixels of a PNG, JPEG, WebP or GIF file (its first frame), whatever its colours. Raises Refusal.
+    """Pixels of a file of any of FORMATS (its first frame or page), whatever its colours. Raises Refusal.
 
-    Transparent pictures are laid on black or white, whichever stands out from them; 16-bit greys are scaled, not cut.
+    Transparent pictures are laid on black or white, whichever stands out. 16-bit greys are scaled, not
+    cut; of floating-point ones 0 is black and 1 is white.
     """
     if not content:
         raise Refusal(f"This file is empty. {allowed(limit)}", 400)
@@ -114,30 +131,49 @@ def _decode(content: bytes, limit: int) -> Picture:
             raise _too_large(width * height, limit)
         if width < 1 or height < 1:
             raise Refusal(f"This picture has no pixels. {allowed(limit)}", 422)
-        orientation = image.getexif().get(ORIENTATION, 1)
+        tags = getattr(image, "tag_v2", {})  # of a TIFF file
+        if tags.get(KIND_OF_PAGE, 0) & PREVIEW:
+            raise Refusal(f"This is a raw picture that begins with a small copy of itself. {allowed(limit)}", 415)
+        negative = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
         if baseline:
             image.draft(None, (MAX_DECODED_SIDE, MAX_DECODED_SIDE))
         image.load()
+        orientation = image.getexif().get(ORIENTATION, 1)  # only now: a TIFF is turned while it loads
         if image.width * image.height > PIXELS:  # a GIF frame may reach beyond the canvas its header declares
             raise _too_large(image.width * image.height, limit)
-        flat = _eight_bits(image)
+        flat, dim = _eight_bits(image, negative, limit)
         if max(flat.size) > MAX_DECODED_SIDE:
             flat.thumbnail((MAX_DECODED_SIDE, MAX_DECODED_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
         pixels = _opaque(flat)
     if pixels.shape[2] == 3 and (pixels == pixels[:, :, :1]).all():
         pixels = pixels[:, :, :1]
     orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-    return Picture(pixels, orientation, width, height)
+    return Picture(pixels, orientation, width, height, dim)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode as L, LA, RGB or RGBA."""
-    if image.mode in ("I", "I;16", "I;16B", "I;16L"):
-        levels = np.clip(np.asarray(image), 0, 65535).astype(np.uint32)
-        return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+def _eight_bits(image: Image.Image, negative: bool, limit: int) -> tuple[Image.Image, bool]:
+    """Any mode as L, LA, RGB or RGBA; and whether it is dim, see Picture.
+
+    negative: 0 is white in this file, which Pillow minds in eight bits and not in more.
+    """
+    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
+        levels, clear = np.asarray(image), image.info.get("transparency")
+        most = 1 if image.mode == "F" else 65_535
+        if not (levels.min() >= 0 and levels.max() <= most):  # also where a level is no number
+            range_ = "numbers beyond 0 to 1" if most == 1 else "whole numbers beyond 0 to 65,535"
+            raise Refusal(f"The levels of this picture are {range_}, of which nobody can say what is white. "
+                          f"{allowed(limit)}", 422)  # fmt: skip
+        dim = bool(0 < levels.max() < most * DIM) and not negative
+        grey = np.rint(levels * 255.0) if most == 1 else (levels.astype(np.uint32) + 128) // 257
+        grey = (255 - grey if negative else grey).astype(np.uint8)
+        if isinstance(clear, int):
+            return Image.merge(
+                "LA", [Image.fromarray(grey), Image.fromarray((levels != clear).astype(np.uint8) * 255)]
+            ).convert("RGBA"), dim
+        return Image.fromarray(grey), dim
     if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        return image.convert("RGBA")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+        return image.convert("RGBA"), False
+    return image.convert("L" if image.mode in ("1", "L") else "RGB"), False
 
 
 def _opaque(image: Image.Image) -> np.ndarray:

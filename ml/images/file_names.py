@@ -5,9 +5,21 @@ import unicodedata
 from collections.abc import Sequence
 
 NAME_LETTERS = 200
-LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r")  # files
-FOLDERS_OF_SYSTEMS = ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found")
-# with both of them goes all that begins with a dot: .DS_Store, ._1.png, .git
+LEFT_BY_SYSTEMS = ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r")  # files
+FOLDERS_OF_SYSTEMS = (
+    "__macosx",
+    "@eadir",
+    "#recycle",
+    "#snapshot",
+    "@recycle",
+    "@recently-snapshot",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "__pycache__",
+)
+# with both of them goes all that begins with a dot (.DS_Store, ._1.png, .git), what an office program has open
+# (~$a.docx), and what Windows keeps of where a file came from (a.png:Zone.Identifier)
 
 # between two letters, or a letter and a digit: of numbers they are a part
 BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])[\s_.:/\\-]+(?=[^\W_])|(?<=\d)[\s_.:/\\-]+(?=[^\W\d_])")
@@ -15,15 +27,20 @@ BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])[\s_.:/\\-]+(?=[^\W_])|(?<=\d)[\s_.:/\
 
 def clean(name: str) -> str:
     """A name as it can be shown: one line, slashes between folders, NAME_LETTERS at most, its end kept."""
-    text = re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", name.replace("\\", "/"))
+    text = "".join(" " if _hidden(letter) else letter for letter in name.replace("\\", "/"))
     text = text.encode("utf-8", "replace").decode().strip()
     return text if len(text) <= NAME_LETTERS else f"…{text[1 - NAME_LETTERS :]}"
+
+
+def _hidden(letter: str) -> bool:
+    """What is not to be seen, and may turn the letters around it; joiners of Persian and pictograms are needed."""
+    return unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") and letter not in "\u200c\u200d"
 
 
 def by_the_way(name: str) -> bool:
     """Whether a file is what a system leaves in folders, or lies in a folder of one, and is no picture of anybody's."""
     *folders, file = name.replace("\\", "/").split("/")
-    if file.startswith(".") or file.lower() in LEFT_BY_SYSTEMS:
+    if file.startswith((".", "~$")) or file.lower() in LEFT_BY_SYSTEMS or file.lower().endswith(":zone.identifier"):
         return True
     return any(
         one.lower() in FOLDERS_OF_SYSTEMS or (one.startswith(".") and one.strip(".") != "") for one in (*folders, file)
@@ -38,13 +55,13 @@ def normal(name: str) -> str:
 def truth(name: str, classes: Sequence[str]) -> int | None:
     """The class that the folder of a file is named after, None where it is none.
 
-    A name as it is written goes first, whatever form its accents have; then one that differs in the case of its
-    letters; then one that differs in what stands between its words, so that `t-shirt_top` is T-shirt/top, while C and
-    C++, -1 and 1, 1.5 and 15 stay apart. Where two classes would do, none is meant. Two folders may make up one name
-    (`T-shirt/top/1.png`).
+    A name as it is written goes first, whatever form its accents have; then one without the dots and spaces at its end,
+    which Windows takes away; then one that differs in the case of its letters; then one that differs in what stands
+    between its words, so that `t-shirt_top` is T-shirt/top, while C and C++, -1 and 1, 1.5 and 15 stay apart. Where two
+    classes would do, none is meant. Two folders may make up one name (`T-shirt/top/1.png`).
     """
     folders = normal(name).split("/")[:-1]
-    for form in (normal, _folded, _joined):
+    for form in (normal, _bare, _folded, _joined):
         known = [form(one) for one in classes]
         for parts in (folders[-1:], folders[-2:]):
             wanted = form("/".join(parts))
@@ -55,8 +72,12 @@ def truth(name: str, classes: Sequence[str]) -> int | None:
     return None
 
 
+def _bare(name: str) -> str:
+    return normal(name).rstrip(" .")
+
+
 def _folded(name: str) -> str:
-    return normal(" ".join(normal(name).casefold().split()))
+    return normal(" ".join(_bare(name).casefold().split()))
 
 
 def _joined(name: str) -> str:

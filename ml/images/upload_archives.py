@@ -10,17 +10,17 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from ml.images import zip_names
 from ml.images.decoding import FILE_BYTES
 from ml.images.file_names import by_the_way, clean
 
 FILES = 2_000
 UNPACKED = 256_000_000
 PIECE = 262_144  # bytes unpacked at a time
-UTF8_FLAG = 0x800  # of an entry: its name is UTF-8
 ENTRY_BYTES = 600  # of a zip's list, for each file that may be in it
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # with files, and without
 NOT_WHOLE = "This is not a whole zip archive, or one in a form that is not read here."
@@ -63,17 +63,28 @@ class Count:
         return Item(item.name, problem=words)
 
 
-def items(sources: Iterable[tuple[str, IO[bytes]]], limits: Limits | None = None) -> Iterator[Item]:
+def items(
+    sources: Iterable[tuple[str, IO[bytes]]],
+    limits: Limits | None = None,
+    *,
+    known: Sequence[str] = (),
+    code_page: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Iterator[Item]:
     """Every file of these (name, opened file), those in zips included, in their order, one in memory at a time.
 
-    Each source is closed once it was read. Ends with an item that says so where a limit is passed.
+    Each source is closed once it was read. Ends with an item that says so where a limit is passed. known, code_page:
+    see zip_names.Names; tell: hears a sentence on names that had to be guessed.
     """
     count = Count(limits or Limits())
     for name, file in sources:
         with file:
             start = file.read(4)
             file.seek(0)
-            contents = _zipped(clean(name), file, count) if start in ZIP else _plain(clean(name), file, count)
+            if start in ZIP:
+                contents = _zipped(clean(name), file, count, known, code_page, tell)
+            else:
+                contents = _plain(clean(name), file, count)
             for item in contents:
                 if last := count.over(item):
                     yield last
@@ -88,7 +99,14 @@ def _plain(name: str, file: IO[bytes], count: Count) -> Iterator[Item]:
     yield Item(name, content)  # one that is too large is refused with its reader's words
 
 
-def _zipped(parcel: str, file: IO[bytes], count: Count) -> Iterator[Item]:
+def _zipped(
+    parcel: str,
+    file: IO[bytes],
+    count: Count,
+    known: Sequence[str],
+    code_page: str | None,
+    tell: Callable[[str], None] | None,
+) -> Iterator[Item]:
     try:
         listed = _listed(file)
         if listed > ENTRY_BYTES * count.limits.files:
@@ -101,16 +119,21 @@ def _zipped(parcel: str, file: IO[bytes], count: Count) -> Iterator[Item]:
         yield Item(parcel, problem=NOT_WHOLE)
         return
     with archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir() and not by_the_way(_spelled(entry))]
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        names = zip_names.Names((one for one in files if not by_the_way(zip_names.plain(one))), code_page, known)
+        entries = [(entry, name) for entry in files if not by_the_way(name := names.of(entry))]
+        if tell:
+            for note in names.notes():
+                tell(note)
         if not entries:
             count.files += 1
             yield Item(parcel, problem="There is no file in this archive.")
-        for entry in entries:
+        for entry, name in entries:
             count.files += 1
             if count.files > count.limits.files:  # said by who asks
-                yield Item(clean(_spelled(entry)))
+                yield Item(clean(name))
                 return
-            yield _entry(archive, entry, count)
+            yield unpacked(archive, entry, name, count)
 
 
 def _listed(file: IO[bytes]) -> int:
@@ -132,18 +155,9 @@ def _listed(file: IO[bytes]) -> int:
     return int(listed)
 
 
-def _spelled(entry: zipfile.ZipInfo) -> str:
-    """The name of an entry. Where UTF-8 was written without the flag for it, zipfile reads code page 437."""
-    if entry.flag_bits & UTF8_FLAG:
-        return entry.filename
-    try:
-        return entry.filename.encode("cp437").decode()
-    except UnicodeError:
-        return entry.filename
-
-
-def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, count: Count) -> Item:
-    name, most = clean(_spelled(entry)), count.limits.each
+def unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, count: Count) -> Item:
+    """One entry under the name it is to be shown by; its bytes are counted while they are unpacked."""
+    name, most = clean(name), count.limits.each
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
         return Item(name, problem="This is a link or a device, not a file.")
     if entry.flag_bits & 0x1:

@@ -12,6 +12,7 @@ from dashboard.pages.prediction import camera, samples
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.images.decoding import NAMES
 
 
 class Ids(StrEnum):
@@ -32,7 +33,7 @@ SHOW_PICTURE_JS = """async (shown, kept) => {
     return {type: 'Img', namespace: 'dash_html_components', props: {
         src: src, alt: shown.alt, className: shown.crisp ? 'crisp' : ''}};
 }"""
-LIMIT = f"PNG, JPEG, WebP, GIF up to {uploads.PAGE_BYTES // 1_000_000} MB"
+LIMIT = f"{NAMES}, up to {uploads.PAGE_BYTES // 1_000_000} MB"
 
 
 def layout(services: Services, selection: Selection) -> html.Article:

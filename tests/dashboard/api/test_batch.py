@@ -11,6 +11,7 @@ import pytest
 
 from dashboard.pages.prediction import batch
 from dashboard.web import security
+from ml.images import file_names
 from ml.images.decoding import FILE_BYTES
 from ml.images.upload_archives import FILES
 from tests.callbacks import fired_in_process
@@ -73,6 +74,12 @@ def test_the_callback_draws_for_the_run_that_answered_and_says_what_is_missing(a
 def test_the_browser_is_told_the_same_limits():
     for name, value in (("MOST", FILES), ("MOST_BYTES", security.BATCH_BYTES), ("FILE_BYTES", FILE_BYTES)):
         assert int(re.search(rf"\b{name} = (\d+)", SCRIPT)[1]) == value
+
+
+def test_the_browser_leaves_out_what_systems_leave():
+    for name, known in (("LEFT_FILES", file_names.LEFT_BY_SYSTEMS), ("LEFT_FOLDERS", file_names.FOLDERS_OF_SYSTEMS)):
+        said = re.search(rf"\b{name} = /\^\((.*)\)\$/;", SCRIPT)[1].replace("\\r", "\r").replace("\\", "")
+        assert set(said.split("|")) == set(known)
 
 
 @pytest.mark.browser

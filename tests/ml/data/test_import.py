@@ -1,6 +1,9 @@
 """Folders as cameras, systems and people leave them: what is read, what is passed over and said, what is refused."""
 
 import json
+import os
+import subprocess
+import sys
 import unicodedata
 
 import numpy as np
@@ -9,7 +12,7 @@ from PIL import Image
 
 from ml import __main__ as cli
 from ml import data
-from ml.data import folder
+from ml.data import folder, labelled_files
 
 CHANCE = np.random.default_rng(0)
 
@@ -73,13 +76,13 @@ def test_what_systems_leave_is_passed_over_said_and_no_class(pets, take):
 
 
 def test_what_is_left_out_is_named_with_its_folder_and_counted(pets, take):
-    Image.new("L", (28, 28)).save(pets / "ring" / "scan.bmp")
+    Image.new("L", (28, 28)).save(pets / "ring" / "scan.jp2")
     (pets / "ring" / "cut.png").write_bytes((pets / "ring" / "00.png").read_bytes()[:200])
     (pets / "notes.txt").write_text("of the day", encoding="utf-8")
     status, made, told = take(pets)
     assert status == 0
     assert sum(made["left_out"].values()) == 3
-    for name in ("ring/scan.bmp", "ring/cut.png", "notes.txt"):
+    for name in ("ring/scan.jp2", "ring/cut.png", "notes.txt"):
         assert name in told
 
 
@@ -130,6 +133,82 @@ def test_a_class_that_train_has_not_is_refused(tmp_path):
         read(tmp_path / "pets")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("training_set", "test_set"),
+        ("seg_train", "seg_test"),
+        ("01 Train", "02-Testing"),
+        ("trainset", "TestData"),
+        ("train_images", "valid images"),
+    ],
+)
+def test_folders_of_splits_have_many_names(tmp_path, names):
+    for part, n in zip(names, (20, 12), strict=True):
+        for name in ("ring", "block"):
+            fill(tmp_path / "pets" / part / name, n)
+    made = read(tmp_path / "pets").dataset
+    assert made.classes == ("block", "ring")
+    assert len(made["test" if "est" in names[1] else "validation"]) == 24
+
+
+@pytest.mark.parametrize(
+    "name", ["training shoe", "test tube", "pretrained", "contest", "evaluation", "Dev", "trainer"]
+)
+def test_what_only_begins_like_a_split_is_a_class(tmp_path, name):
+    assert labelled_files.split_of(name) in ("", "validation")
+    for one in (name, "ring"):
+        fill(tmp_path / "pets" / one)
+    assert name in read(tmp_path / "pets").dataset.classes
+
+
+def test_splits_below_the_classes_are_read_as_splits(tmp_path):
+    for name in ("ring", "block"):
+        for part, n in (("train", 20), ("val", 6), ("test", 10)):
+            fill(tmp_path / "pets" / name / part, n)
+    made = read(tmp_path / "pets").dataset
+    assert made.classes == ("block", "ring")
+    assert {name: len(split) for name, split in made.splits.items()} == {"train": 40, "validation": 12, "test": 20}
+
+
+def test_folders_below_a_class_that_are_no_splits_belong_to_it(tmp_path):
+    for part in ("train", "test", "front"):
+        fill(tmp_path / "pets" / "ring" / part)
+    fill(tmp_path / "pets" / "block")
+    made = read(tmp_path / "pets").dataset
+    assert sum(np.count_nonzero(split.labels == 1) for split in made.splits.values()) == 36
+
+
+def test_a_folder_of_all_beside_a_readme_is_opened(pets, tmp_path, take):
+    (tmp_path / "outer" / "v2").mkdir(parents=True)
+    pets.rename(tmp_path / "outer" / "v2" / "images")
+    (tmp_path / "outer" / "README.md").write_text("pets")
+    (tmp_path / "outer" / "v2" / "LICENSE").write_text("free")
+    status, made, told = take(tmp_path / "outer")
+    assert (status, made["classes"], made["left_out"]) == (0, ["block", "ring"], {labelled_files.NOT_IN_A_CLASS: 2})
+    assert "README.md" in told
+
+
+def test_labels_in_a_table_are_named(tmp_path, take):
+    fill(tmp_path / "pets" / "images", 24)
+    (tmp_path / "pets" / "labels.csv").write_text("file,label\n00.png,ring\n")
+    status, _, told = take(tmp_path / "pets")
+    assert status == 1
+    assert "not by a table such as labels.csv" in told
+
+
+def test_links_to_folders_and_files_are_followed_save_in_circles(pets, tmp_path, take):
+    (tmp_path / "linked").mkdir()
+    for name in ("ring", "block"):
+        (tmp_path / "linked" / name).symlink_to(pets / name)
+    (pets / "ring" / "more").symlink_to(pets / "ring")
+    (pets / "ring" / "gone.png").symlink_to(pets / "nowhere.png")
+    status, made, told = take(tmp_path / "linked")
+    assert (status, sum(made["splits"].values())) == (0, 24)
+    assert "it is a link to a folder that it lies in" in told
+    assert "it is no file that can be opened" in told
+
+
 def test_the_only_folder_within_is_opened(pets, tmp_path):
     (tmp_path / "outer").mkdir()
     pets.rename(tmp_path / "outer" / "data")
@@ -148,6 +227,54 @@ def test_two_folders_that_look_the_same_are_refused(pets):
         fill(pets / unicodedata.normalize(form, "Café"))
     with pytest.raises(ValueError, match="look the same"):
         read(pets)
+
+
+@pytest.mark.parametrize("name", ["   ", "\u3164", "\u2800\u2800", "\ufe0f"])
+def test_a_class_name_of_which_nothing_is_seen_is_refused(pets, name):
+    (pets / "ring").rename(pets / name)
+    with pytest.raises(ValueError, match=r"nothing that can be seen"):
+        read(pets)
+
+
+@pytest.mark.parametrize(("one", "other"), [("❤", "❤\ufe0f"), ("a  b", "a b"), ("\u212b", "Å"), ("x\u3164", "x")])
+def test_names_that_look_the_same_in_any_way_are_refused(pets, one, other):
+    for name in (one, other):
+        fill(pets / name)
+    with pytest.raises(ValueError, match="look the same"):
+        read(pets)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Apple", "apple"), ("ﬁg", "fig"), ("Ｔ", "T"), ("µm", "μm"), ("m²", "m2")])
+def test_names_that_are_nearly_the_same_are_two_classes_and_that_is_said(pets, take, one, other):
+    for name in (one, other):
+        fill(pets / name)
+    status, made, told = take(pets)
+    assert status == 0
+    assert {one, other} <= set(made["classes"])
+    assert "differ in the case or form of letters alone" in told
+
+
+def test_names_are_utf8_whatever_python_takes_this_machines_to_be(pets):
+    (pets / "ring").rename(pets / "Čapka ≥")
+    program = (
+        "import sys; from pathlib import Path; from ml.data import folder;"
+        "print(ascii(folder.read(Path(sys.argv[1]), 'pets', height=28, width=28, channels=1).dataset.classes))"
+    )
+    plain = {**os.environ, "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    made = subprocess.run(
+        [sys.executable, "-c", program, str(pets)], env=plain, capture_output=True, text=True, check=False
+    )
+    assert made.stdout.strip() == ascii(("block", "Čapka ≥")), made.stderr
+
+
+def test_pictures_all_but_black_in_sixteen_bits_are_said(pets, take):
+    for i in range(4):
+        levels = CHANCE.integers(0, 4096, (28, 28), np.uint16)
+        Image.fromarray(levels).save(pets / "ring" / f"dim{i}.png")
+    status, _, told = take(pets)
+    assert status == 0
+    assert "4 pictures have levels for more than 8 bits and use none but the lowest" in told
+    assert "ring/dim0.png" in told
 
 
 def test_names_are_kept_in_one_form(pets):

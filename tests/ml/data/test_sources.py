@@ -119,12 +119,13 @@ def test_sixteen_bits_are_scaled_and_any_suffix_is_read(tmp_path):
         (tmp_path / name).mkdir()
         for i in range(10):
             Image.fromarray(levels).save(tmp_path / name / f"{i}.{'PNG' if i % 2 else 'scan'}", "PNG")
-        Image.fromarray(levels).save(tmp_path / name / "z.tif", "TIFF")
+        Image.fromarray(levels).save(tmp_path / name / "y.tif", "TIFF")
+        Image.fromarray(levels).save(tmp_path / name / "z.jp2", "JPEG2000")
         (tmp_path / name / ".DS_Store").write_bytes(b"left by a system")
     imported = folder.read(tmp_path, "deep", height=28, width=28, channels=1)
     made, refused = imported.dataset, imported.left_out.files
-    assert sum(len(split) for split in made.splits.values()) == 20
+    assert sum(len(split) for split in made.splits.values()) == 22
     np.testing.assert_array_equal(made["train"].images[0, ..., 0], ((levels.astype(int) + 128) // 257).astype(np.uint8))
     assert len(refused) == 2
-    assert [name for name, _ in refused] == ["one/z.tif", "two/z.tif"]
-    assert all(reason.startswith("This is a TIFF picture") for _, reason in refused)
+    assert [name for name, _ in refused] == ["one/z.jp2", "two/z.jp2"]
+    assert all(reason.startswith("This is a JPEG 2000 picture") for _, reason in refused)

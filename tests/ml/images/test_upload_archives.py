@@ -183,6 +183,13 @@ def test_accents_are_the_same_in_either_form(folder_form, class_form):
     assert truth(unicodedata.normalize(folder_form, "CAFÉ/1.png"), spelled) == 0
 
 
+def test_dots_and_spaces_at_the_end_are_taken_away_by_windows():
+    assert truth("Homo sp/1.png", ["Homo sp.", "Pan"]) == 0
+    assert truth("etc/1.png", ["etc.", "etc"]) == 1
+    assert truth("etc./1.png", ["etc.", "etc"]) == 0
+    assert truth("etc../1.png", ["etc.", "etc"]) is None
+
+
 def test_the_name_as_written_goes_before_one_that_is_like_it():
     assert truth("apple/1.png", ["Apple", "apple", "APPLE"]) == 1
     assert truth("aPPLE/1.png", ["Apple", "apple"]) is None
@@ -200,6 +207,14 @@ def test_the_name_as_written_goes_before_one_that_is_like_it():
         ("../ring/a.png", False),
         ("./a.png", False),
         ("ring/macosx.png", False),
+        ("ring/~$a.png", True),
+        ("ring/a~.png", False),
+        ("ring/a.png:Zone.Identifier", True),
+        (".Trashes/501/a.png", True),
+        ("ring/.ipynb_checkpoints/a-checkpoint.png", True),
+        ("#recycle/a.png", True),
+        ("ring/ehthumbs_vista.db", True),
+        ("$RECYCLE.BIN/S-1/a.png", True),
     ],
 )
 def test_what_systems_leave_is_known_anywhere(name, left):
