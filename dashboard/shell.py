@@ -319,7 +319,7 @@ def option(entry: RunEntry, marks: RunMetadata) -> dict[str, object]:
     """One line of the run picker, title first; a broken run can be seen but not chosen."""
     name = marks.name(entry.run_id)
     if not entry.ok:
-        words, under = f"{name} · broken", group(entry)
+        words, under = f"{name} · {entry.state}", group(entry)
         return {"value": entry.run_id, "label": words, "group": under, "disabled": True, "title": entry.reason}
     result = entry.manifest["results"]["test"]
     words = f"{name} · {100 * result['correct'] / result['n']:.1f} %"

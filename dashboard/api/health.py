@@ -27,24 +27,27 @@ def state(services: Services) -> dict[str, Any]:
     """The answer: status ok|degraded, database ok|unavailable, worker running|stopped, disk, runs.
 
     disk: {"status": ok|low|full|unknown, "free_mb": int or null} of the folder that is written to; runs: the counts
-    {"usable", "broken"}. A read-only server needs neither database nor disk, so they do not degrade it. In a cluster
-    also broker ok|unreachable, and a worker is needed.
+    {"usable", "broken"}, and "pending" while some are still being checked. A read-only server needs neither database
+    nor disk, so they do not degrade it. In a cluster also broker ok|unreachable, and a worker is needed.
     """
     jobs = services.jobs.health()
     space = free_space(services.jobs.home)
-    runs = [entry.ok for entry in services.store.runs()]
+    runs = services.store.runs()
+    usable, pending = sum(entry.ok for entry in runs), sum(entry.pending for entry in runs)
     clustered = jobs["broker"] != "none"
     trains = not clustered or (jobs["broker"], jobs["worker"]) == ("ok", "running")
     writes = jobs["database"] == "ok" and space["status"] == "ok" and trains
-    well = any(runs) and (writes or services.read_only)
+    well = bool(usable) and (writes or services.read_only)
     return {
         "status": "ok" if well else "degraded",
         "database": jobs["database"],
         "worker": jobs["worker"],
         **({"broker": jobs["broker"]} if clustered else {}),
         "disk": space,
-        "runs": {"usable": sum(runs), "broken": len(runs) - sum(runs)},
-    }
+        "runs": {
+            "usable": usable, "broken": len(runs) - usable - pending, **({"pending": pending} if pending else {}),
+        },
+    }  # fmt: skip
 
 
 def free_space(folder: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ml.artifacts.identity import digest, same_pictures
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
 from ml.system.paths import ARTIFACTS, home_dir
 
+PATIENCE = 0.3  # s for folders that nobody has looked through; a page is to be there within two
 HEADLINES = 2_000  # runs whose scores of test are kept, a dozen numbers each
 KEPT = 48  # tables and arrays in memory, of all runs together
 KEPT_MASKS = 16  # masks and orders in memory; of a million examples, 1 MB a mask and 8 MB an order of them all
@@ -49,7 +50,10 @@ class Store:
         self._lock = threading.RLock()
 
     def runs(self) -> list[RunEntry]:
-        """The listing, broken runs with their reason; reread when a folder or manifest changed."""
+        """The listing, broken runs with their reason; reread when a folder or manifest changed.
+
+        One that nobody has looked through before is pending, where that takes longer than a page may.
+        """
         return self._listing()[0]
 
     def default_run(self) -> str | None:
@@ -110,6 +114,8 @@ class Store:
     def open(self, run_id: str | None) -> RunData:
         """Exactly that run, the default when None. Raises Missing or Broken."""
         name = run_id or self.default_run()
+        if name is None and any(entry.pending for entry in self.runs()):
+            raise Missing("The runs are still being checked, which takes a moment.")
         if name is None:
             raise Missing("There is no run yet.", "python -m ml train --model fashion_cnn --epochs 10")
         entry = next((entry for entry in self.runs() if entry.run_id == name), None)
@@ -209,7 +215,12 @@ class Store:
 
     def _listing(self) -> tuple[list[RunEntry], str | None]:
         stamp = self.library.stamp()
-        return self.keep(("runs", stamp), lambda: (self.library.runs(), self.library.default()))
+
+        def listed() -> tuple[list[RunEntry], str | None]:
+            entries = self.library.runs(PATIENCE)
+            return entries, self.library.default(entries)
+
+        return self.keep(("runs", stamp), listed)
 
 
 def _apart(first: dict[str, Any], second: dict[str, Any]) -> str:

@@ -29,7 +29,7 @@ def record(row: Row) -> list[Any]:
         return ["" if value is None else f"{value:.6f}" for value in values]
 
     return [
-        row.run_id, row.mark.title, "usable" if row.entry.ok else "broken", "yes" if row.default else "",
+        row.run_id, row.mark.title, row.entry.state, "yes" if row.default else "",
         "yes" if row.mark.archived else "", ", ".join(row.mark.tags), row.mark.note, manifest.get("model", ""),
         config.get("dataset", ""), row.right if row.entry.ok else "", row.n or "", *score("accuracy"),
         *score("macro_f1"), *score("calibration_error"), manifest.get("parameters", ""), manifest.get("bytes", ""),

@@ -51,14 +51,14 @@ class RunRegistry:
 
     def entry(self, run_id: object) -> RunEntry:
         """A run of the listing, broken ones too. Raises Declined."""
-        for entry in self.library.runs():
-            if entry.run_id == run_id:
-                return entry
-        raise Declined("This run is not here any more.")
+        found = self.library.entry(run_id) if isinstance(run_id, str) else None
+        if found is None:
+            raise Declined("This run is not here any more.")
+        return found
 
     def names(self) -> frozenset[str]:
         """Every id that is a run or was one: none of them can name a new run. Of trainings, the job table knows."""
-        here = {entry.run_id for entry in self.library.runs()}
+        here = set(self.library.names())
         gone = self._records.marks().deleted() | {one.run_id for one in self.deleted()}
         return frozenset(here | gone)
 
@@ -154,7 +154,7 @@ class RunRegistry:
         run = next((one for one in self.deleted() if one.folder == folder), None)
         if run is None:
             raise Declined("This run is not in the trash any more.")
-        if any(entry.run_id == run.run_id for entry in self.library.runs()):
+        if run.run_id in self.library.names():
             raise Declined(f"There is another run named {run.run_id} now, so this one stays in the trash.")
         moved = False
         try:

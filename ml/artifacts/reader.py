@@ -3,8 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ import pyarrow.parquet as pq
 
 from ml.artifacts import checking, identity, inspection
 from ml.artifacts.checking import INDEX_BYTES, UNREADABLE
+from ml.artifacts.folders import RunEntry, is_folder, name_problem, run_folders, shown
 from ml.artifacts.inspection import MANIFEST, WEIGHTS, Bounds
+from ml.artifacts.judging import Judge
 from ml.artifacts.manifest import absent, check
 from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
 from ml.data.base import same_pictures
 
 SHIPPED = "fashion-mnist"  # the data set whose pictures ship
-SHOWN = 64  # characters of a folder's name that is no run's
 
 
 class Missing(LookupError):
@@ -34,21 +35,6 @@ class Missing(LookupError):
 
 class Broken(ValueError):
     """A file or folder that is there and does not check out."""
-
-
-@dataclass(frozen=True)
-class RunEntry:
-    """One line of the listing. A broken run has a reason and no manifest."""
-
-    run_id: str
-    folder: Path
-    shipped: bool
-    reason: str = ""
-    manifest: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        return not self.reason
 
 
 @dataclass(frozen=True)
@@ -166,15 +152,20 @@ class Library:
 
     def __init__(self, artifacts: Path, home: Path) -> None:
         self.artifacts, self.home = artifacts, home
-        self._checked: dict[Path, tuple[tuple, str]] = {}  # folder → what its core looked like, and what is wrong
-        self._picture_sets: dict[Path, tuple[tuple, identity.PictureSet]] = {}  # folder → what its files looked like, and what
+        self._judge = Judge()
+        self._manifests: dict[
+            Path, tuple[tuple, dict[str, Any]]
+        ] = {}  # folder → what the file looked like, what it says
+        self._picture_sets: dict[
+            Path, tuple[tuple, identity.PictureSet]
+        ] = {}  # folder → what its files looked like, and what
 
-    def default(self) -> str | None:
-        """The run index.json names, else the newest usable one, else None.
+    def default(self, entries: Iterable[RunEntry] | None = None) -> str | None:
+        """The run index.json names, else the newest usable one, else None. entries: the listing, where it is known.
 
         Runs fine-tuned from feedback and twins come after all others: they are candidates, and nothing promotes itself.
         """
-        runs = {entry.run_id: entry for entry in self.runs() if entry.ok}
+        runs = {entry.run_id: entry for entry in (self.runs() if entries is None else entries) if entry.ok}
         named = self._index().get("default")
         if named in runs:
             return named
@@ -185,18 +176,39 @@ class Library:
 
         return max(runs, key=rank, default=None)
 
-    def runs(self) -> list[RunEntry]:
-        """Shipped runs in index order, then user-made ones newest first; broken ones with their reason."""
-        shipped = {folder.name: self._entry(folder, True) for folder in _folders(self.artifacts / "runs")}
+    def runs(self, patience: float | None = None) -> list[RunEntry]:
+        """Shipped runs in index order, then user-made ones newest first; broken ones with their reason.
+
+        patience: seconds to wait for what has not been looked at before, which is pending after that; None: as long as
+        it takes.
+        """
+        if patience is not None and any(entry.pending for entry in self._listed(True)):
+            self._judge.wait(patience)
+        return self._listed(patience is not None)
+
+    def _listed(self, soon: bool) -> list[RunEntry]:
+        shipped = {folder.name: self._entry(folder, True, soon) for folder in run_folders(self.artifacts / "runs")}
         order = [run_id for run_id in self._index().get("runs", []) if run_id in shipped]
         order += [run_id for run_id in shipped if run_id not in order]
-        mine = [self._entry(folder, False) for folder in _folders(self.home / "runs") if folder.name not in shipped]
+        folders = [folder for folder in run_folders(self.home / "runs") if folder.name not in shipped]
+        mine = [self._entry(folder, False, soon) for folder in folders]
         mine.sort(key=lambda entry: entry.manifest.get("created", ""), reverse=True)
         return [shipped[run_id] for run_id in order] + mine
 
+    def names(self) -> list[str]:
+        """What the folders of all runs are called, whether or not they can be used."""
+        return [folder.name for root in (self.artifacts, self.home) for folder in run_folders(root / "runs")]
+
+    def entry(self, run_id: str) -> RunEntry | None:
+        """One run of the listing; no other folder is looked through."""
+        for root in (self.artifacts, self.home) if RUN_ID.fullmatch(run_id) else ():
+            if is_folder(root / "runs" / run_id):
+                return self._entry(root / "runs" / run_id, root == self.artifacts)
+        return None
+
     def open(self, run_id: str) -> Run:
         """A usable run, looked up in the listing. Raises Missing or Broken."""
-        entry = next((entry for entry in self.runs() if entry.run_id == run_id), None)
+        entry = self.entry(run_id)
         if entry is None:
             raise Missing(f"There is no run {run_id!r}.")
         if not entry.ok:
@@ -221,13 +233,15 @@ class Library:
                     stamps.append((path, status.st_mtime_ns, status.st_size))
                 except OSError:
                     stamps.append((path, 0, 0))
-        return tuple(stamps)
+        return (self._judge.told, *stamps)
 
     def picture_set(self, dataset: str) -> identity.PictureSet:
         """What stands for the pictures of a data set as they are now; cheap enough for every picture."""
         for root in (self.artifacts, self.home) if RUN_ID.fullmatch(dataset) else ():
             folder = root / "datasets" / dataset
-            stamp = tuple(identity.stamp(folder / name) for name in ("dataset.json", *(f"{split}.npz" for split in SPLITS)))
+            stamp = tuple(
+                identity.stamp(folder / name) for name in ("dataset.json", *(f"{split}.npz" for split in SPLITS))
+            )
             if stamp[1:] == (None,) * len(SPLITS):
                 continue
             if self._picture_sets.get(folder, ((), identity.PictureSet()))[0] != stamp:
@@ -283,25 +297,33 @@ class Library:
             return {}
         return index if isinstance(index, dict) else {}
 
-    def _entry(self, folder: Path, shipped: bool) -> RunEntry:
+    def _entry(self, folder: Path, shipped: bool, soon: bool = False) -> RunEntry:
         try:
             if not RUN_ID.fullmatch(folder.name):
-                raise Broken(_name_problem(folder.name))
+                raise Broken(name_problem(folder.name))
             if folder.is_symlink():
                 raise Broken("it is a link to another place")
-            manifest = _manifest(folder)
-            self._check_core(folder, manifest)
+            manifest = self._manifest(folder)
+            self._check_core(folder, manifest, soon)
             overlay = self.home / "runs" / folder.name
             if shipped and (overlay / MANIFEST).is_file():
-                later = _manifest(overlay)
+                later = self._manifest(overlay)
                 if later["weights"] == manifest["weights"]:
                     extra = {n: e for n, e in later["nouns"].items() if n not in CORE}
                     manifest = {**later, "nouns": {**manifest["nouns"], **extra}}
         except Broken as error:
-            return RunEntry(_shown(folder.name), folder, shipped, reason=str(error))
+            return RunEntry(shown(folder.name), folder, shipped, reason=str(error))
         return RunEntry(folder.name, folder, shipped, manifest=manifest)
 
-    def _check_core(self, folder: Path, manifest: dict[str, Any]) -> None:
+    def _manifest(self, folder: Path) -> dict[str, Any]:
+        """Read and checked once and again whenever the file changed. Raises Broken."""
+        state = identity.stamp(folder / MANIFEST)
+        known = self._manifests.get(folder)
+        if state is None or known is None or known[0] != state:
+            known = self._manifests[folder] = (state or (), _manifest(folder))
+        return known[1]
+
+    def _check_core(self, folder: Path, manifest: dict[str, Any], soon: bool) -> None:
         """Read the core files once and again whenever one of them changed. Raises Broken."""
         names = (WEIGHTS, *(NOUNS[noun].file for noun in CORE))
         try:
@@ -315,10 +337,9 @@ class Library:
             raise Broken(f"its files cannot be looked at ({error.strerror})") from None
         stamp = (*((s.st_mtime_ns, s.st_size) for s in stats), *(manifest["nouns"][n]["sha256"] for n in CORE))
         stamp = (*stamp, manifest["weights"]["sha256"])
-        if self._checked.get(folder, ((), ""))[0] != stamp:
-            self._checked[folder] = (stamp, checking.core_problem(folder, manifest))
-        if self._checked[folder][1]:
-            raise Broken(self._checked[folder][1])
+        ask = self._judge.soon if soon else self._judge.now
+        if reason := ask(folder, stamp, lambda: checking.core_problem(folder, manifest)):
+            raise Broken(reason)
 
 
 def _table(path: Path, declared: Table, whose: str, most: Bounds | None = None) -> pd.DataFrame:
@@ -331,34 +352,6 @@ def _table(path: Path, declared: Table, whose: str, most: Bounds | None = None) 
     except UNREADABLE as error:
         raise Broken(f"{path.name} of {whose} cannot be read: {_first_line(error)}") from error
     return frame
-
-
-def _folders(root: Path) -> list[Path]:
-    """Run folders by name, those that are none because of their name or as links too; not unpublished, hidden ones."""
-    try:
-        inside = sorted(root.iterdir())
-    except OSError:
-        return []
-    return [f for f in inside if not f.name.startswith(".") and not f.name.endswith(".partial") and _is_folder(f)]
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_symlink() or path.is_dir()
-    except OSError:
-        return False
-
-
-def _shown(name: str) -> str:
-    """A folder's name as text that can be shown and sent: file systems know bytes that are no letters."""
-    letters = "".join(c if c.isprintable() and c.isascii() else "?" for c in name)
-    return letters if len(letters) <= SHOWN else f"{letters[: SHOWN - 1]}…"
-
-
-def _name_problem(name: str) -> str:
-    if len(name) > SHOWN:
-        return f"its folder's name has {len(name)} characters; a run's has at most {SHOWN}"
-    return "its folder's name is none of a run: small letters, digits, - and _, beginning with a letter or digit"
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

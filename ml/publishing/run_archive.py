@@ -193,7 +193,7 @@ def _name(manifest: dict[str, Any], name: str | None, taken: Collection[str], li
     run_id = name or manifest["run_id"]
     if not RUN_ID.fullmatch(run_id):
         raise Unfit("A run's name has 1 to 64 small letters, digits, - and _, beginning with a letter or digit.")
-    names = {entry.run_id for entry in library.runs()} | set(taken)
+    names = {*library.names(), *taken}
     if run_id in names or (library.home / "runs" / f"{run_id}.partial").exists():
         raise Unfit(f"The name {run_id} is taken: give the run another one.", run_id)
     return run_id

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import shutil
+import threading
 import time
 
 import numpy as np
@@ -12,8 +13,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from dashboard.shell import create_app
+from ml.artifacts import checking
+from ml.artifacts.judging import CHECKING
 from ml.artifacts.writer import sha256
 from tests.callbacks import Client, body
+from tests.promises import promised
 
 GOOD = 5
 
@@ -125,6 +129,37 @@ def test_r1_broken_runs_are_listed_with_their_reason_and_the_good_ones_work(regi
                 assert status < 500, (name, callback["output"])
                 fired += 1
     assert fired > 10 * len(BROKEN)
+
+
+def test_r1_nobody_waits_while_new_folders_are_looked_through(home, no_artifacts, monkeypatch, tell):
+    """However long that takes: here for ever, until it is let go on."""
+    client, let = make_client(home, no_artifacts), threading.Event()
+    assert client.browser.get("/health").get_json()["runs"] == {"usable": 1, "broken": 0}
+    real = checking.core_problem
+    monkeypatch.setattr(checking, "core_problem", lambda *given: let.wait(60) and real(*given))
+    new = [copy_run(home, f"new-{number}") for number in range(20)]
+    for folder in new[1:]:
+        os.truncate(folder / "predictions.parquet", 4_000)
+    seconds = []
+    try:
+        for path in ("/health", "/", "/api/v1/runs", "/api/v1/runs?x=1", "/api/v1/predict", "/export/runs.csv"):
+            began = time.monotonic()
+            answer = client.browser.get(path)
+            seconds.append(time.monotonic() - began)
+            assert answer.status_code == (405 if "predict" in path else 200), path
+        runs = {run["run"]: run.get("reason") for run in client.browser.get("/api/v1/runs").get_json()["runs"]}
+        assert runs == {"toy": None, **{folder.name: CHECKING for folder in new}}
+        assert client.browser.get("/health").get_json()["runs"] == {"usable": 1, "broken": 0, "pending": 20}
+        _, made = client.fire_with("run-picker.options", "url.pathname", {"url.pathname": "/"})
+        assert "new-3 · being checked" in {one["label"] for one in made["run-picker"]["options"]}
+    finally:
+        let.set()
+    assert max(seconds) < promised(2)
+    limit = time.monotonic() + 30
+    while client.browser.get("/health").get_json()["runs"] != {"usable": 2, "broken": 19}:
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    tell(f"at most {max(seconds):.1f} s")
 
 
 def test_r2_weights_that_are_a_pickle_are_never_opened(home, no_artifacts, tmp_path):

@@ -82,7 +82,7 @@ def register_head(app: Dash, services: Services) -> None:
 def option(entry: RunEntry, why: str, name: str) -> dict[str, object]:
     """One line of the picker; what cannot be compared is there and says why."""
     if why:
-        kind = "other images" if entry.ok else "broken"
+        kind = "other images" if entry.ok else entry.state
         return {
             "value": entry.run_id,
             "label": f"{name} · {kind}",

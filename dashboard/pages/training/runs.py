@@ -187,7 +187,7 @@ def _line(row: Row, ends: tuple[float, float], used: str | None, opened: object,
 def _name(row: Row) -> list[Any]:
     marks = [
         badge("default", "info") if row.default else None,
-        badge("broken", "bad") if not row.entry.ok else None,
+        badge(row.entry.state, "mute" if row.entry.pending else "bad") if not row.entry.ok else None,
         badge("archived", "mute") if row.mark.archived else None,
     ]
     more: list[Any] = []

@@ -11,7 +11,7 @@ def services(tmp_path, *, runs=(True,), database="ok", worker="stopped", broker=
     parts = {"database": database, "worker": worker, "broker": broker}
     return SimpleNamespace(
         jobs=SimpleNamespace(home=tmp_path / "not" / "there", health=lambda: parts),
-        store=SimpleNamespace(runs=lambda: [SimpleNamespace(ok=ok) for ok in runs]),
+        store=SimpleNamespace(runs=lambda: [SimpleNamespace(ok=ok is True, pending=ok is None) for ok in runs]),
         read_only=read_only,
     )
 
@@ -26,6 +26,11 @@ def test_all_is_well(tmp_path):
         "disk": {"status": "ok"},
         "runs": {"usable": 2, "broken": 1},
     }
+
+
+def test_runs_that_are_still_being_checked_are_neither_usable_nor_broken(tmp_path):
+    state = health.state(services(tmp_path, runs=(True, None, None, False)))
+    assert (state["status"], state["runs"]) == ("ok", {"usable": 1, "broken": 1, "pending": 2})
 
 
 def test_what_degrades(tmp_path, monkeypatch):
