@@ -22,7 +22,7 @@ from ml.artifacts.writer import sha256
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # how pickles and torch.save begin
 INDEX_BYTES = 2 * 2**20  # of index.json or a data set's dataset.json
 PICTURES_BYTES = 4 * 2**30  # of a split's pictures, packed
-BATCH_ROWS = 2**16  # of a table that are checked at a time
+BATCH_ROWS = 2**12  # of a table that are checked at a time
 # whatever a file from elsewhere makes its reader raise
 UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError, EOFError,
@@ -96,8 +96,8 @@ def _finite(path: Path, names: Collection[str]) -> None:
 def _values(path: Path, declared: Table, classes: int) -> None:
     """Raise Mismatch where a core table has values that no run has: empty, not finite, of classes there are not."""
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS):
-            frame = batch.to_pandas()
+        for batch in file.iter_batches(BATCH_ROWS, use_threads=False):  # threads keep memory of their own
+            frame = batch.to_pandas(use_threads=False)
             declared.check(frame)
             for column in {"label", "predicted"} & set(frame.columns):
                 if not frame[column].between(0, classes - 1).all():
