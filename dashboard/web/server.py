@@ -340,7 +340,6 @@ def run(server: Flask, chosen: Options) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is ordinary
     allow_files()
-    memory.limit_malloc()
     sys.setswitchinterval(TURN)
     if not is_loopback(chosen.host):
         server.config["OPEN_TO_OTHERS"] = True

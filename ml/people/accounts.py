@@ -3,6 +3,7 @@
 Reading makes no database where there is none.
 """
 
+import functools
 import hashlib
 import re
 import secrets
@@ -11,10 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, Engine, and_, func, insert, make_url, or_, select, update
 
 from ml.people import happenings
@@ -29,9 +28,24 @@ AT_ONCE = threading.BoundedSemaphore(1)  # passwords hashed at a time: each take
 PATIENCE = 10.0  # seconds that one waits for another
 COMMAND_LINE = "on the command line"
 
-_hasher = PasswordHasher()
-_nobody = _hasher.hash(secrets.token_hex(16))  # looked at for names that are not there, so that both take as long
 Answer = TypeVar("Answer")
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+
+@functools.cache
+def _hasher() -> "PasswordHasher":
+    """Late: most homes have no accounts."""
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()
+
+
+@functools.cache
+def _nobody() -> str:
+    """Looked at for names that are not there, so that both take as long."""
+    return _hasher().hash(secrets.token_hex(16))
 
 
 class Busy(Exception):
@@ -94,10 +108,14 @@ class Accounts:
         if account is not None:
             query = select(accounts.c.password).where(accounts.c.number == account.number)
             hashed = self._read(lambda connection: str(connection.scalar(query) or ""), "")
+        from argon2.exceptions import InvalidHashError, VerificationError
+
         if not AT_ONCE.acquire(timeout=PATIENCE):
             raise Busy
+
         try:
-            return _hasher.verify(hashed or _nobody, password[: LONGEST + 1]) and bool(hashed)
+            nobody = _nobody()
+            return _hasher().verify(hashed or nobody, password[: LONGEST + 1]) and bool(hashed)
         except (VerificationError, InvalidHashError):
             return False
         finally:
@@ -239,7 +257,7 @@ def _digest(token: str) -> str:
 def _hashed(password: str) -> str:
     if not SHORTEST <= len(password) <= LONGEST:
         raise ValueError(f"Password: {SHORTEST} to {LONGEST:,} characters.")
-    return _hasher.hash(password)
+    return _hasher().hash(password)
 
 
 def _role(role: str) -> None:
