@@ -13,7 +13,7 @@ from dashboard import theme
 from dashboard.analysis import permalinks
 from dashboard.analysis.address_notes import notes
 from dashboard.api import routes, statuses
-from dashboard.components import button, explanations, panel_states, plain, sample_drawer, selection_bar
+from dashboard.components import button, explanations, more_like, panel_states, plain, sample_drawer, selection_bar
 from dashboard.components.icons import icon
 from dashboard.components.page import Page, merged
 from dashboard.components.picker import Picker, group, together
@@ -118,6 +118,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         page.register(app, services)
     register(app, services)
     sample_drawer.register(app, services)
+    more_like.register_tiles(app, services, lambda search: sample_drawer.example(services, search))
     server = app.server
     routes.register(server, services, merged([TABLES, explanations.TABLES]), VIEWS)
     compression.install(server)
@@ -203,6 +204,7 @@ def frame(services: Services) -> html.Div:
                 ),
                 html.Footer(id="app-foot", className="wrap foot"),
                 sample_drawer.layout(),
+                more_like.tile_layout(),
             ]
         )
     )

@@ -17,6 +17,8 @@ NAMES = (
     "grid",
     "picture",
     "camera",
+    "alike",
+    "search",
 )
 
 

@@ -1,6 +1,7 @@
 """More like this: buttons that select the pictures a network finds most like one, each split by itself.
 
-A panel named `<id>` has the parts `<id>-face`, `<id>-<split>` (a button), `<id>-busy` and `<id>-found`.
+A panel named `<id>` has the parts `<id>-face`, `<id>-<split>` (a button), `<id>-busy` and `<id>-found`. Any tile asks for
+its like too, in its own split: assets/alike.js puts one button over the tile that is pointed at or has the focus.
 """
 
 from collections.abc import Callable
@@ -8,18 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dash import Dash, Input, Output, State, ctx, dcc, html
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import button
+from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.services.similar import COUNT
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import SPLITS
+from ml.artifacts.reader import Broken, Missing
 
 NAMES = {"test": "Test", "validation": "Validation", "reference": "Training"}
+TILE = "tile-alike"  # the button over a tile; its parts are TILE-asked, -found, -wait and -trouble
+BUSY = "Looking at all of them: some seconds, the first time."
 HELP = f"The {COUNT} images nearest in the network's feature space, nearest first, as a selection on the Dashboard."
 
 
@@ -41,7 +46,7 @@ def layout(id: str) -> html.Div:
         )
         for split in SPLITS
     ]
-    busy = html.Span("Looking at all of them: some seconds, the first time.", id=f"{id}-busy", className="quiet small")
+    busy = html.Span(BUSY, id=f"{id}-busy", className="quiet small")
     return html.Div(
         [
             html.H3("More like this"),
@@ -72,15 +77,59 @@ def register(app: Dash, services: Services, id: str, state: State, read: Callabl
             raise PreventUpdate
         return {"search": alike(services, read(known), split).query(), "asked": sum(filter(None, clicks))}
 
+    follow(app, f"{id}-found")
+
+
+def follow(app: Dash, found: str) -> None:
+    """What comes into the store `found` is the next address; assets/alike.js brings the gallery into sight."""
     app.clientside_callback(
-        """(found) => {
-            if (!found) return;
-            window.scrollTo(0, 0);
-            dash_clientside.set_props('url', {search: found.search, pathname: dash_clientside.address.of('/')});
-        }""",
-        Input(f"{id}-found", "data"),
+        "(found) => { if (found && found.search) window.dash_clientside.alike(found.search); }",
+        Input(found, "data"),
         prevent_initial_call=True,
     )
+
+
+def tile_layout() -> html.Div:
+    """The button for all tiles, what is said while a split is looked at, and why nothing was found."""
+    press = button(
+        icon("alike"),
+        id=TILE,
+        kind="icon",
+        small=True,
+        title="More like this (M)",
+        hidden=True,
+        tabIndex=-1,
+        **{"aria-label": "More like this"},
+    )
+    words = [
+        html.P(f"The images most like it are searched for. {BUSY}", id=f"{TILE}-wait", role="status", hidden=True),
+        html.P(id=f"{TILE}-trouble", role="alert"),
+    ]
+    return html.Div(
+        [press, html.Div(words, className="toasts"), dcc.Store(id=f"{TILE}-asked"), dcc.Store(id=f"{TILE}-found")]
+    )
+
+
+def register_tiles(app: Dash, services: Services, read: Callable[[object], Subject]) -> None:
+    """A tile's address comes in, the address of its like goes out. read: as of `register`."""
+
+    @app.callback(
+        Output(f"{TILE}-found", "data"),
+        Output(f"{TILE}-trouble", "children"),
+        Input(f"{TILE}-asked", "data"),
+        prevent_initial_call=True,
+        running=[(Output(f"{TILE}-wait", "hidden"), False, True)],
+    )
+    def find_like_tile(asked: object):
+        if not isinstance(asked, dict):
+            raise PreventUpdate
+        try:
+            subject = read(asked.get("search"))
+            return {"search": alike(services, subject, subject.selection.split).query(), "at": asked.get("at")}, None
+        except (Missing, Broken) as problem:
+            return no_update, str(problem)
+
+    follow(app, f"{TILE}-found")
 
 
 def alike(services: Services, subject: Subject, split: str) -> Selection:

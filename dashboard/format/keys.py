@@ -20,6 +20,7 @@ class Key:
 KEYS = (
     Key("?", "This help: the keys and the words of the page."),
     Key("Esc", "Closes what lies on top: a menu, the sample, the second cell."),
+    Key("M", "On the tile of an image, selects the images most like it."),
     Key("← →", "In an open sample, the one before and the one after."),
     Key("← → ↑ ↓", "In a matrix shown as a table, from cell to cell; Enter chooses.", "/"),
     Key("Ctrl + Enter", "Adds a class or a cell to those that are chosen; Ctrl and a click do the same.", "/"),

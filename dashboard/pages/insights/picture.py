@@ -143,6 +143,7 @@ def strip(run: RunData, selection: Selection, pictures: Pictures, chosen: int, s
             type="button",
             className="tile",
             **{
+                "data-alike": selection.with_(sample=example_id).query(),
                 "aria-label": f"Follow image {example_id}, {run.classes[int(pictures.labels[row])]}",
                 "aria-pressed": str(row == chosen).lower(),
             },

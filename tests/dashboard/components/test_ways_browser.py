@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from dashboard.state.selection import Selection
+from tests.accessibility import SERIOUS, violations
 
 
 def test_a_cell_leads_to_its_images_one_of_them_to_its_like_and_to_its_label(shipped, page, idle, run):
@@ -34,6 +35,27 @@ def test_a_cell_leads_to_its_images_one_of_them_to_its_like_and_to_its_label(shi
     tiles = page.locator("#dashboard-gallery-grid [data-sample]")
     shown = tiles.evaluate_all("(all) => all.map((one) => Number(one.dataset.sample))")
     assert shown == list(found.ids)
+    expect(page.locator("#dashboard-gallery-card")).to_be_in_viewport()
+
+    tiles.nth(3).hover()  # the same from any tile, without the drawer
+    press = page.get_by_role("button", name="More like this", exact=True)
+    expect(press).to_be_visible()
+    assert violations(page, SERIOUS) == []
+    press.click()
+    expect(page).not_to_have_url(re.compile("ids=" + ",".join(map(str, found.ids[:3]))))
+    again = Selection.parse(page.url.partition("?")[2])
+    assert (again.split, again.sort, len(again.ids), again.sample) == ("validation", "given", 48, None)
+    assert found.ids[3] not in again.ids, "which is the image itself"
+    page.wait_for_function(idle)
+    tiles.nth(2).focus()
+    tiles.nth(2).press("m")  # and by keyboard, from where the gallery has the focus
+    expect(page).not_to_have_url(re.compile("ids=" + ",".join(map(str, again.ids[:3]))))
+    expect(page.locator("#dashboard-gallery-card")).to_be_focused()
+    expect(tiles.first).to_be_in_viewport()
+    for _ in range(2):
+        page.wait_for_function(idle)
+        page.go_back()
+    page.wait_for_function(idle)
 
     page.go_back()
     expect(page.locator("#selection-count")).to_have_text(str(n))
@@ -41,7 +63,11 @@ def test_a_cell_leads_to_its_images_one_of_them_to_its_like_and_to_its_label(shi
     drawer.get_by_role("button", name="Its label in Review").click()
     expect(page).to_have_url(re.compile(rf"/review\?.*ids={example}\b"))
     expect(page.locator("#review-queue-grid [data-sample]")).to_have_count(1)
-    expect(page.locator(f'#review-queue-grid [data-sample="{example}"]')).to_be_visible()
+    tile = page.locator(f'#review-queue-grid [data-sample="{example}"]')
+    expect(tile).to_be_visible()
+    page.wait_for_function(idle)
+    tile.hover()
+    expect(press).to_be_visible()  # on any page
 
 
 def test_on_a_phone_the_navigation_shows_the_page_and_that_there_is_more(shipped, page, idle):
