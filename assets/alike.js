@@ -2,7 +2,7 @@
    key M. What is found is a selection; its gallery comes into sight. */
 (function () {
   'use strict';
-  const TILE = 'tile-alike', GALLERY = 'dashboard-gallery-card', TITLE = 'dashboard-gallery-title';
+  const TILE = 'tile-alike', GALLERY = 'dashboard-gallery-card';
   const WAIT_MS = 15000, LOOK_MS = 100;
   const address = window.dash_clientside.address;
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -58,17 +58,24 @@
     if (tile) ask(tile);
   });
 
-  /* the address of what was found; the gallery is further down, and may be on a page that is still to come */
-  window.dash_clientside.alike = (search) => {
-    const until = performance.now() + WAIT_MS, ids = (text) => new URLSearchParams(text).get('ids');
+  function busy() {
+    if (!window.store) return false;
+    const { stored, completed, ...waiting } = window.store.getState().callbacks;
+    return Object.values(waiting).flat().length > 0;
+  }
+
+  /* the address of a selection on the Dashboard: its gallery is further down, and the page may be still to come */
+  window.dash_clientside.gallery = (search) => {
+    const until = performance.now() + WAIT_MS, opens = new URLSearchParams(search).has('sample');
+    const same = () => new URLSearchParams(window.location.search).toString() === new URLSearchParams(search).toString();
     let there = false;
     set('url', address.page() === '/' ? { search: search } : { search: search, pathname: address.of('/') });
     (function look() {
-      const title = document.getElementById(TITLE), card = document.getElementById(GALLERY);
-      const here = ids(window.location.search) === ids(search);
+      const card = document.getElementById(GALLERY), here = same();
       if (there && !here) return; /* somebody went on */
       there = here;
-      if (here && card && title && /in the order of the link/.test(title.textContent)) {
+      if (here && card && !busy()) {
+        if (opens) return; /* its drawer is what was asked for */
         card.setAttribute('tabindex', '-1');
         card.focus({ preventScroll: true });
         card.scrollIntoView();

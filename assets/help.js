@@ -31,7 +31,9 @@
     const close = of('button', 'Close', { type: 'button', className: 'btn-ff sm' });
     close.addEventListener('click', () => dialog.close());
     const whole = of('a', 'The whole glossary', { href: address.of('/glossary'), target: 'glossary' });
-    const head = of('header', [of('h2', 'Help'), whole, close]);
+    const tour = of('button', 'Take the tour', { type: 'button', className: 'plain' }); /* assets/tour.js hears it */
+    tour.dataset.tour = '';
+    const head = of('header', [of('h2', 'Help'), tour, whole, close]);
     dialog.append(head, of('div', null, { className: 'body', tabIndex: 0 }));
     dialog.addEventListener('click', (e) => { if (e.target === dialog) dialog.close(); }); /* the ground beside it */
     document.body.append(dialog);
@@ -65,6 +67,7 @@
     if (!shown.open) shown.showModal();
   }
 
+  window.dash_clientside.help = open;
   document.addEventListener('click', (e) => {
     if (!e.target.closest || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
     const term = e.target.closest('a.term');
@@ -76,7 +79,7 @@
   window.addEventListener('keydown', (e) => {
     if (dialog && dialog.open) { e.stopImmediatePropagation(); return; }
     if (e.key !== '?' || e.ctrlKey || e.metaKey || e.altKey || !e.target.closest) return;
-    if (e.target.closest('input:not([type=radio]):not([type=checkbox]),select,textarea,[contenteditable]')) return;
+    if (e.target.closest('input:not([type=radio]):not([type=checkbox]),select,textarea,[contenteditable],dialog')) return;
     e.preventDefault();
     open('');
   }, true);

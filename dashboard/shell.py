@@ -120,18 +120,19 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     sample_drawer.register(app, services)
     more_like.register_tiles(app, services, lambda search: sample_drawer.example(services, search))
     server = app.server
-    routes.register(server, services, merged([TABLES, explanations.TABLES]), VIEWS)
+    pages = [(page.path, page.title) for page in PAGES]
+    routes.register(server, services, merged([TABLES, explanations.TABLES]), VIEWS, pages)
     compression.install(server)
     security.install(
         app,
-        pages=[page.path for page in PAGES],
+        pages=[path for path, _ in pages],
         read_only=read_only,
         known=statuses.known,
         accounts=Accounts(jobs.home),
     )
     rate_limits.install(server, pace)
     try:
-        proxy.install(server, prefix=serve.prefix(), proxies=serve.trusted_proxies(), pages=[p.path for p in PAGES])
+        proxy.install(server, prefix=serve.prefix(), proxies=serve.trusted_proxies(), pages=[path for path, _ in pages])
     except ValueError as wrong:
         serve.stop(str(wrong))
     return app
@@ -160,6 +161,13 @@ def frame(services: Services) -> html.Div:
         className="btn-ff icon ghost",
         **{"aria-label": "Switch between light and dark"},
     )
+    search = button(
+        icon("search"),
+        kind="icon ghost",
+        small=False,
+        title="Search: classes, failure modes, slices, images, runs, notes, words (/)",
+        **{"aria-label": "Search", "aria-keyshortcuts": "/", "data-find": ""},
+    )
     asked = html.Button(
         "?",
         type="button",
@@ -184,7 +192,7 @@ def frame(services: Services) -> html.Div:
                         [
                             brand,
                             html.Nav(html.Ul(id="app-links", className="links"), **{"aria-label": "Pages"}),
-                            html.Div([picker, asked, toggle], className="nav-tools"),
+                            html.Div([picker, search, asked, toggle], className="nav-tools"),
                         ],
                         className="wrap",
                     ),
@@ -335,11 +343,12 @@ def link(page: Page, current: bool) -> html.Li:
 
 
 def foot(services: Services, run_id: str | None) -> list:
-    """What the numbers of a run are of."""
+    """What the numbers of a run are of, and the way back to the tour."""
+    tour = html.Button("Take the tour", type="button", **{"data-tour": ""})
     try:
         run = services.store.open(run_id)
     except (LookupError, ValueError):
-        return []
+        return [tour]
     counts = run.dataset["counts"]
     total = sum(counts.values())
     words = f"{run.dataset['title']}, {total:,} images. Intervals are 95 %. Nothing leaves this machine."
@@ -347,6 +356,7 @@ def foot(services: Services, run_id: str | None) -> list:
         html.Span(words),
         html.Span("Read-only: training is switched off.") if services.read_only else None,
         html.Span(who) if (who := signed_in()) else None,
+        tour,
     ]
 
 

@@ -1,6 +1,6 @@
 """Every route of the app that is no page of Dash's, registered in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask import Flask
 
@@ -18,6 +18,7 @@ from dashboard.api import (
     openapi,
     predict,
     runs,
+    search,
     whatif,
 )
 from dashboard.api.openapi import Operation
@@ -34,10 +35,18 @@ def described() -> list[Operation]:
 
 
 def register(
-    server: Flask, services: Services, builders: Mapping[str, tables.Builder], views: Mapping[str, report.Show]
+    server: Flask,
+    services: Services,
+    builders: Mapping[str, tables.Builder],
+    views: Mapping[str, report.Show],
+    pages: Sequence[tuple[str, str]],
 ) -> None:
-    """Add all of them to the server. builders, views: what the pages offer as tables and reports, by name."""
+    """Add all of them to the server. builders, views: what the pages offer as tables and reports, by name.
+
+    pages: (path, title) of each.
+    """
     for group in GROUPS:
         group.register(server, services)
+    search.register(server, services, pages)
     exports.register(server, services, builders, views)
     openapi.register(server, described())

@@ -1,7 +1,7 @@
 """More like this: buttons that select the pictures a network finds most like one, each split by itself.
 
-A panel named `<id>` has the parts `<id>-face`, `<id>-<split>` (a button), `<id>-busy` and `<id>-found`. Any tile asks for
-its like too, in its own split: assets/alike.js puts one button over the tile that is pointed at or has the focus.
+A panel named `<id>` has the parts `<id>-face`, `<id>-<split>` (a button), `<id>-busy` and `<id>-found`. Any tile
+asks for its like too, in its own split: assets/alike.js puts one button over that which is pointed at or has the focus.
 """
 
 from collections.abc import Callable
@@ -83,7 +83,7 @@ def register(app: Dash, services: Services, id: str, state: State, read: Callabl
 def follow(app: Dash, found: str) -> None:
     """What comes into the store `found` is the next address; assets/alike.js brings the gallery into sight."""
     app.clientside_callback(
-        "(found) => { if (found && found.search) window.dash_clientside.alike(found.search); }",
+        "(found) => { if (found && found.search) window.dash_clientside.gallery(found.search); }",
         Input(found, "data"),
         prevent_initial_call=True,
     )

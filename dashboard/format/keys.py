@@ -19,6 +19,7 @@ class Key:
 
 KEYS = (
     Key("?", "This help: the keys and the words of the page."),
+    Key("/", "Search: classes, failure modes, slices, image numbers, runs, notes, words; ↑ ↓ and Enter choose."),
     Key("Esc", "Closes what lies on top: a menu, the sample, the second cell."),
     Key("M", "On the tile of an image, selects the images most like it."),
     Key("← →", "In an open sample, the one before and the one after."),
