@@ -7,6 +7,11 @@ photographs and its written digits, matplotlib's portrait, scikit-image's where 
 matplotlib's fonts, textures and noise, large and of the network's own size. Everything is drawn from one seed.
 
 What is chosen is chosen on validation and on every other strange picture; test and the rest are printed beside it.
+
+`--folder FOLDER` measures real photographs instead, in folders named after what they show: how many are answered right
+only fitted, with the steps that the run takes and with every step, and how many are called unlike its training data.
+`--means pants=Trouser shoes=Sneaker,Sandal` says which classes are right for a folder whose name is none; a folder that
+nothing is right for shows how often a run says so.
 """
 
 import argparse
@@ -28,6 +33,7 @@ from ml.evaluation.photographs import cloud, rendered  # noqa: E402
 
 RESULTS = ROOT / "bench" / "results" / "photos.json"
 SIDE, SHOWN = 1_000, 768  # pixels of a rendering, and at most of what the page sends
+MODES = {"none": "only fitted", "auto": "its steps", "full": "every step"}
 TEXT = "0123456789ABCDEFGHKLMNRSTXYZabdefghkrt?&@#"
 
 
@@ -163,6 +169,55 @@ def candidates(classifier: Any, reference: np.ndarray, labels: np.ndarray, array
     }
 
 
+def real(run_id: str | None, folder: Path, means: dict[str, list[str]]) -> dict[str, Any]:
+    """Photographs in folders: of each how many, and by mode of preparation how many right and how many unlike."""
+    import torch
+
+    from ml.artifacts.reader import Library
+    from ml.images.upload_archives import Item
+    from ml.inference import batch, familiarity
+    from ml.inference.classifier import Classifier
+    from ml.stats.ood import LIMIT
+    from ml.system.paths import ARTIFACTS
+
+    torch.set_num_threads(1)
+    library = Library(ARTIFACTS, ARTIFACTS / "none")
+    run = library.open(run_id or library.default() or "")
+    network, form = Classifier.open(run), batch.form_of(library, run)
+    classes, unlike = list(network.classes), familiarity.of_run(run, network)
+    found: dict[str, Any] = {"run": run.run_id, "steps": sorted(form.steps), "folders": {}}
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        wanted = {classes.index(name) for name in means.get(place.name, [place.name]) if name in classes}
+        files = sorted(path for path in place.iterdir() if path.is_file())
+        row = {"n": len(files), "means": [classes[i] for i in sorted(wanted)]}
+        for mode in MODES:
+            items = (Item(path.name, path.read_bytes()) for path in files)
+            answers = list(batch.answers(items, form, classes, network.probabilities, mode=mode, unlike=unlike))
+            said = [int(one.probabilities.argmax()) for one in answers if one.probabilities is not None]
+            strange = [one.percentile is not None and one.percentile > LIMIT for one in answers]
+            row[mode] = {"right": sum(one in wanted for one in said), "unlike": sum(strange)}
+        found["folders"][place.name] = row
+    return found
+
+
+def tell_real(found: dict[str, Any]) -> None:
+    """As a table, with 95 % intervals of the sums."""
+    from ml.stats.intervals import wilson
+
+    print(f"{found['run']}, steps: {', '.join(found['steps']) or 'none'}")
+    heads = [f"{what}, {words}" for what in ("right", "unlike") for words in MODES.values()]
+    print(f"{'folder':<14}{'n':>5}" + "".join(f"{head:>22}" for head in heads) + "  right is")
+    for name, row in found["folders"].items():
+        counts = [row[mode][what] for what in ("right", "unlike") for mode in MODES]
+        print(f"{name:<14}{row['n']:>5}" + "".join(f"{n:>22}" for n in counts), "", ", ".join(row["means"]) or "–")
+    known = [row for row in found["folders"].values() if row["means"]]
+    n = sum(row["n"] for row in known)
+    for mode, words in MODES.items():
+        right = sum(row[mode]["right"] for row in known)
+        low, high = (float(end) for end in wilson(right, n))
+        print(f"{words}: {right} of {n} right, {100 * right / max(n, 1):.1f} % ({100 * low:.1f} to {100 * high:.1f})")
+
+
 def measure(run_id: str | None, n: int, seed: int) -> dict[str, Any]:
     """Everything the table says. n: garments rendered of each split."""
     import torch
@@ -221,7 +276,15 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=300, help="garments rendered of each split")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--strict", action="store_true")
+    parser.add_argument("--folder", type=Path, help="real photographs instead, in folders named after what they show")
+    parser.add_argument(
+        "--means", nargs="*", default=[], metavar="FOLDER=CLASS,CLASS", help="what is right for a folder"
+    )
     options = parser.parse_args()
+    if options.folder:
+        means = {name: classes.split(",") for name, _, classes in (one.partition("=") for one in options.means)}
+        tell_real(real(options.run, options.folder, means))
+        return 0
     found = measure(options.run, options.n, options.seed)
     for name, counts in found["renderings"].items():
         print(f"renderings of {name}:", ", ".join(f"{key} {value}" for key, value in counts.items()))

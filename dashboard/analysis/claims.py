@@ -1,7 +1,8 @@
 """What a difference between two runs can be put down to: what their recipes differ in, and what their twins say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -92,9 +93,14 @@ def family(store: Store, run: RunData) -> dict[int, dict[str, str]]:
     runs: dict[int, dict[str, str]] = {}
     for entry in store.runs() if own else ():
         twin = entry.manifest.get("twin") if entry.ok else None
-        if own and twin and twin["of"] == own["of"]:
+        if own and twin and _job(twin) == _job(own):
             runs.setdefault(twin["seed"], {})[twin["side"]] = entry.run_id
     return runs
+
+
+def _job(twin: Mapping[str, Any]) -> tuple[str, str]:
+    """What the trainings that belong together have in common."""
+    return twin["of"], twin.get("job", "")
 
 
 def twin_of(store: Store, run: RunData) -> str | None:
@@ -124,7 +130,7 @@ def measured(store: Store, run: RunData, split: str) -> Effect | None:
 def sentences(store: Store, pair: RunPair) -> Sequence[str]:
     """What can be claimed of two runs, and what their family says where they are twins."""
     said = [claim(pair).sentence()]
-    of = [(run.manifest.get("twin") or {}).get("of") for run in (pair.a, pair.b)]
-    if of[0] and of[0] == of[1] and (found := measured(store, pair.a, pair.split)):
+    twins = [run.manifest.get("twin") for run in (pair.a, pair.b)]
+    if twins[0] and twins[1] and _job(twins[0]) == _job(twins[1]) and (found := measured(store, pair.a, pair.split)):
         said.append(found.sentence())
     return said

@@ -41,6 +41,14 @@ def effect(services: Services, job: Job) -> list[Any]:
     return [html.P(found.sentence(), className="claim")] if found else []
 
 
+def kept_twins(kept: Sequence[str]) -> str:
+    """Which trainings of a job stay although it ended early: no sentence, '' for none."""
+    if not kept:
+        return ""
+    done = "training of it was done by then and is" if len(kept) == 1 else "trainings of it were done by then and are"
+    return f"{len(kept)} {done} kept: {', '.join(kept)}"
+
+
 def waits(services: Services, job: Job) -> str:
     """What a waiting job waits for, and its place in the queue."""
     ahead = services.jobs.ahead(job)
@@ -58,10 +66,14 @@ def live(services: Services, job: Job, there: str, came: Sequence[Any] = (), **l
     """Its name and state, how far it is, what came of it, and the way to the comparison. look: of that button."""
     words = job.cause
     if job.state == "running":
-        words = f"{job.stage}, epoch {min(job.epoch + 1, job.epochs)} of {job.epochs}" if job.batches else job.stage
+        words = job.stage
+        if job.batches and not job.spec.get("twins"):  # of several trainings the epochs of the last alone are counted
+            words += f", epoch {min(job.epoch + 1, job.epochs)} of {job.epochs}"
         words += f", {about(job.left)} left" if job.left else ""
     elif job.state == "queued":
         words = waits(services, job)
+    elif kept := kept_twins(services.jobs.kept(job)):
+        words = f"{words} {kept[:1].upper()}{kept[1:]}.".strip()
     share = job.batch / job.batches if job.batches else 0.0
     bar = html.Progress(value=f"{share:.4f}", max="1", **{"aria-label": "Training progress"}) if job.active else None
     ways = [button("Compare old and new", small=True, search=there, path="/comparison", **look)] if there else []

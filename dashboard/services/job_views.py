@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ LAST_WORD_SECONDS = 10.0  # a relay may take so long to tell of its job's end
 class View:
     """What a page shows of the jobs: job is the one in front, history its epochs, problem why nothing can be read.
 
-    stalled: why the job in front does not move, in words; '' while it does.
+    stalled: why the job in front does not move, in words; '' while it does. kept: the twins of an ended one that are
+    there although it is not done.
     """
 
     job: Job | None = None
@@ -38,6 +40,7 @@ class View:
     position: int = 0
     problem: str = ""
     stalled: str = ""
+    kept: Sequence[str] = ()
 
     @property
     def active(self) -> bool:
@@ -68,7 +71,8 @@ class JobViews(JobDatabase):
             job = chosen if chosen is not None and chosen.kind == "train" else table.current()
             history = table.history(job.id) if job else []
             stalled = self._stalled(job) if job else ""
-            return View(job, history, rows, fetching, table.position(job) if job else 0, stalled=stalled)
+            place = table.position(job) if job else 0
+            return View(job, history, rows, fetching, place, stalled=stalled, kept=self.kept(job))
         except SQLAlchemyError:
             log.exception("the job database cannot be read")
             return View(problem=NO_DATABASE)
@@ -80,7 +84,7 @@ class JobViews(JobDatabase):
         silent = self._silence.still(f"{job.lease}", job.beat, fair=True)
         if silent >= self._silence.seconds:
             return f"its process has been silent for {_tens(silent)} seconds, as when it is stopped or its disk hangs"
-        if job.stage != "training":  # stages may take minutes
+        if not job.stage.startswith("training"):  # other stages may take minutes
             return ""
         still = self._standstill.still(f"{job.lease}", job.batch, fair=True)
         if still >= self._standstill.seconds:
@@ -98,6 +102,16 @@ class JobViews(JobDatabase):
         except SQLAlchemyError:
             log.exception("the job database cannot be read")
             return None
+
+    def kept(self, job: Job | None) -> Sequence[str]:
+        """The twins that a job which ended before it was done has left: whole runs."""
+        table = self.table()
+        if table is None or job is None or job.active or job.state == "done" or not job.spec.get("twins"):
+            return ()
+        try:
+            return table.finished(job)
+        except ValueError:  # settings that this version does not know
+            return ()
 
     def evaluation(self, run_id: str, noun: str) -> Job | None:
         """The last job that made a noun of a run, or is to; None where none is known."""

@@ -59,7 +59,8 @@ class Jobs(JobViews):
             raise Refused(f"{how}: a training needs {FREE_BYTES // 2**20} MB free.")
         spec = config.model_dump(mode="json")
         if twin is not None and name:
-            spec["twins"] = twins.plan(spec, name, *twin, twins.seeds(config.seed, seconds))
+            chosen = twins.seeds(config.seed, seconds)
+            spec["twins"] = twins.plan(spec, name, *twin, chosen, taken | self.names())
         return self._announce(self._write(lambda table: self._insert(table, spec, name, config, intent, taken)))
 
     def retrain(

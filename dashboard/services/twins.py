@@ -1,5 +1,6 @@
 """The twins of a training: the same recipe, seeds and number of steps without the one thing that is tried."""
 
+import itertools
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -40,17 +41,37 @@ def stand_ins(run: RunData, count: int, apart: Collection[int]) -> np.ndarray:
     return np.sort(np.random.default_rng(0).permutation(free)[:count])
 
 
-def plan(config: Mapping[str, Any], name: str, what: str, without: str | None, chosen: list[int]) -> dict[str, Any]:
+def plan(
+    config: Mapping[str, Any],
+    name: str,
+    what: str,
+    without: str | None,
+    chosen: list[int],
+    taken: Collection[str] = (),
+) -> dict[str, Any]:
     """What `ml.jobs.twins` reads from the job's spec: every run beside the job's own.
 
     config: of that run, as JSON; what: the field that differs (labels or feedback); without: its value in the twins;
-    chosen: as of `seeds`.
+    chosen: as of `seeds`; taken: names of other runs, those that a cancelled job of this name left among them.
     """
     runs = []
+    used = {name, *taken}
+
+    def free(stem: str) -> str:
+        found = next(
+            one for one in itertools.chain([stem], (f"{stem}-{n}" for n in itertools.count(2))) if one not in used
+        )
+        used.add(found)
+        return found
+
     for seed in chosen:
         if seed != config["seed"]:
-            one = {"run": f"{name[:48]}-s{seed}", "side": "new", "config": {**config, "seed": seed}}
+            one = {"run": free(f"{name[:44]}-s{seed}"), "side": "new", "config": {**config, "seed": seed}}
             runs.append({**one, "seed": seed})
-        twin = {"run": f"{name[:44]}-twin-s{seed}", "side": "twin", "config": {**config, "seed": seed, what: without}}
+        twin = {
+            "run": free(f"{name[:40]}-twin-s{seed}"),
+            "side": "twin",
+            "config": {**config, "seed": seed, what: without},
+        }
         runs.append({**twin, "seed": seed})
     return {"what": what, "runs": runs}

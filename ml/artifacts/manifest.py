@@ -80,9 +80,11 @@ class Machine(Part):
 
 
 class Twin(Part):
-    """of: the run that was asked for; what: in what alone it differs; side: new or twin."""
+    """of: the run that was asked for; what: in what alone it differs; side: new or twin; job: that trained them, '' where a
+    run is from before it was kept: a job that was cancelled may leave twins of a name that the next one takes."""
 
     of: Name
+    job: Line = ""
     what: Word
     side: Word
     seed: int

@@ -117,7 +117,7 @@ def import_folder(options: argparse.Namespace) -> int:
 
 def _size(words: str) -> tuple[int, int]:
     """Height and width. Raises ValueError."""
-    size = re.fullmatch(r"(\d{1,4})x(\d{1,4})", words, re.ASCII)
+    size = re.fullmatch(r" *(\d{1,4}) *[x×] *(\d{1,4}) *", words.lower(), re.ASCII)
     height, width = map(int, size.groups()) if size else (0, 0)
     if not (LEAST_SIDE <= height <= MOST_SIDE and LEAST_SIDE <= width <= MOST_SIDE):
         raise ValueError(f"--size must be HEIGHTxWIDTH, each {LEAST_SIDE} to {MOST_SIDE}, as in 28x28; it is {words!r}")

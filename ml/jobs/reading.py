@@ -116,6 +116,10 @@ class JobReader:
         """Whether the job's run is there, whole: a manifest is written last."""
         return job.kind == "train" and (self.home / "runs" / job.run_id / "manifest.json").is_file()
 
+    def finished(self, job: Job) -> list[str]:
+        """The twins of a job whose run is there, whole; its own run is not among them."""
+        return [one.run_id for one in twins.trainings(job)[:-1] if twins.is_there(self.home, one)]
+
     def partial(self, job: Job) -> Path:
         """The folder of the run while it is being made."""
         return self.home / "runs" / f"{job.run_id}.partial"

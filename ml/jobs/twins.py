@@ -5,6 +5,7 @@ A job's `spec` is the config of its own run; under `twins` it names the others: 
 of the same seed has not; all else is the same. Each manifest says so under `twin`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def trainings(job: Job) -> list[Training]:
 
 
 def _twin(job: Job, what: str, side: str, seed: int) -> dict[str, Any]:
-    return {"of": job.run_id, "what": what, "side": side, "seed": seed}
+    return {"of": job.run_id, "job": job.id, "what": what, "side": side, "seed": seed}
 
 
 def stage(plan: list[Training], place: int) -> str:
@@ -54,8 +55,14 @@ def stage(plan: list[Training], place: int) -> str:
 
 
 def is_there(home: Path, one: Training) -> bool:
-    """Whether this training was done before, by an earlier attempt at the job: a manifest is written last."""
-    return (home / "runs" / one.run_id / "manifest.json").is_file()
+    """Whether this very training was done before, by an earlier attempt at the job: a manifest is written last."""
+    try:
+        manifest = json.loads((home / "runs" / one.run_id / "manifest.json").read_text(encoding="utf-8"))
+        config, wanted = manifest["config"], one.config.model_dump(mode="json")
+        same = all(config[name] == wanted[name] for name in config.keys() & wanted.keys())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+    return same and manifest.get("twin") == dict(one.twin)
 
 
 def names(spec: Mapping[str, Any]) -> list[str]:

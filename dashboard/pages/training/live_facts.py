@@ -8,6 +8,7 @@ from dash import html
 
 from dashboard.analysis import claims
 from dashboard.components import STATES, button
+from dashboard.components.job_progress import kept_twins
 from dashboard.format.numbers import clock, duration, ordinal
 from dashboard.format.proportion import Proportion
 from dashboard.pages.training import other_runs
@@ -125,8 +126,12 @@ def sentence(job: Job, view: View) -> str:
         kept = f" Epoch {best['epoch']:.0f} was best on validation and is kept." if best else ""
         return f"{model}. Done in {took}.{kept}"
     if job.state == "cancelled":
-        return f"{model}. Cancelled {clock(job.finished or job.created)}; nothing was kept."
+        return (
+            f"{model}. Cancelled {clock(job.finished or job.created)}; {kept_twins(view.kept) or 'nothing was kept'}."
+        )
     more = f" Resume goes on after epoch {job.epoch}." if job.epoch else " Resume starts it again."
+    if view.kept:
+        more = f" Resume goes on; {kept_twins(view.kept)}."
     return f"{model}. {job.cause}{more}"
 
 

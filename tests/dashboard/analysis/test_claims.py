@@ -108,6 +108,12 @@ def test_twins_tell_what_the_labels_did(home, no_artifacts):
     assert "No effect of the corrected labels can be told" in second
     assert "over 3 seeds and 400 test images" in second
     assert len(claims.sentences(store, store.compare(Selection(run="fixed", against="toy")))) == 1
+    left = {"of": "fixed", "job": "one that was cancelled", "what": "labels", "side": "twin", "seed": 7}
+    copied(home, "fixed-twin-s7-old", twin=left, labels="1" * 16)
+    store = Store(no_artifacts, home)
+    assert claims.twin_of(store, store.open("fixed")) == "fixed-twin-s7", "not what another job left"
+    assert claims.twin_of(store, store.open("fixed-twin-s7-old")) is None
+    assert len(claims.sentences(store, store.compare(Selection(run="fixed", against="fixed-twin-s7-old")))) == 1
     assert store.default_run() == "toy", "twins are candidates: nothing promotes itself"
     assert store.other(store.open("toy"), None).run_id != "toy"
 

@@ -149,4 +149,20 @@ def test_files_and_a_zip_become_a_gallery_and_a_matrix(page, live_server, app, i
     status.get_by_text("Clear").click()
     expect(tiles).to_have_count(0)
     expect(matrix.locator("h3")).to_have_count(0)
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28, 1)).astype(np.uint8)
+    with page.expect_file_chooser() as chooser:
+        page.click("[data-batch=files]")
+    mixed = [("noise.png", png(noise)), loose[0]]
+    chooser.value.set_files([{"name": name, "mimeType": "image/png", "buffer": body} for name, body in mixed])
+    expect(status).to_contain_text("2 answered")
+    expect(status).to_contain_text("1 of 2 is unlike anything the run was trained on: what it says of them is a guess")
+    strange, usual = (tiles.filter(has=page.locator(".l1.unlike")), tiles.filter(has_not=page.locator(".l1.unlike")))
+    expect(strange).to_have_count(1)
+    expect(strange.locator(".l1")).to_have_text("Unlike")  # no label in the largest type
+    expect(strange.locator(".l2").first).to_have_text(re.compile(r"^.+ \d+\?$"))
+    expect(strange).to_have_attribute(
+        "aria-label", re.compile("^noise.png: unlike anything it was trained on, a guess: ")
+    )
+    expect(usual.locator(".l1")).not_to_contain_text("Unlike")
+    status.get_by_text("Clear").click()
     page.wait_for_function(idle)

@@ -317,6 +317,30 @@ def act(client, what, of, live_state=None):
     return client.fire_with("training-acted-state.data", "training-asked-state.data", values)
 
 
+def test_what_a_cancelled_or_lost_job_with_twins_has_left_is_named(own):
+    from dashboard.services import twins as planning
+    from dashboard.services.jobs import Jobs
+    from ml.jobs import twins
+
+    def ended(name, end, done):
+        table = JobTable(own)
+        spec = TrainConfig(model="compact_cnn", dataset="bars", epochs=3).model_dump(mode="json")
+        spec["twins"] = planning.plan(spec, name, "labels", None, [7, 8])
+        job = table.claim(job_id=table.submit(spec, name, epochs=3).id)
+        for one in twins.trainings(job)[:done]:
+            (own / "runs" / one.run_id).mkdir(parents=True)
+            manifest = {"config": one.config.model_dump(mode="json"), "twin": dict(one.twin)}
+            (own / "runs" / one.run_id / "manifest.json").write_text(json.dumps(manifest))
+        table.finish(job, end, "Killed." if end == "interrupted" else "")
+        jobs = Jobs(own)
+        return live_facts.sentence(table.get(job.id), jobs.view(job.id))
+
+    assert ended("a", "cancelled", 0).endswith("; nothing was kept.")
+    assert ended("b", "cancelled", 1).endswith("; 1 training of it was done by then and is kept: b-twin-s7.")
+    told = ended("c", "interrupted", 2)
+    assert told.endswith("Killed. Resume goes on; 2 trainings of it were done by then and are kept: c-twin-s7, c-s8.")
+
+
 def test_rows_cancel_resume_and_discard(client, own):
     table = JobTable(own)
     job, waiting = add(own, "job"), add(own, "waiting", done=0)

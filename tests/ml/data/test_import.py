@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -312,10 +313,10 @@ def test_copies_in_train_and_test_are_said(tmp_path, take):
     assert "1 picture is a copy of another one of another class" in told
 
 
-@pytest.mark.parametrize("size", ["8x8", "08x08", "4x999"])
+@pytest.mark.parametrize("size", ["8x8", "08x08", "4x999", "8×12", "8X8", " 8 x 9 "])
 def test_sizes_within_the_limits_are_taken(pets, take, size):
     status, made, _ = take(pets, "--size", size)
-    assert (status, made["size"][:2]) == (0, [int(side) for side in size.split("x")])
+    assert (status, made["size"][:2]) == (0, [int(side) for side in re.findall(r"\d+", size)])
 
 
 @pytest.mark.parametrize("size", ["3x8", "1000x8", "8", "8x", "axb"])

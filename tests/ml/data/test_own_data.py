@@ -16,23 +16,32 @@ from ml.system.paths import ARTIFACTS
 CHANCE = np.random.default_rng(0)
 
 
-@pytest.fixture
-def told(tmp_path, monkeypatch, capsys):
-    """told(*words of `python -m ml data`): the exit status, output and errors. There is a data set `pets`."""
-    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """A folder with pictures of two classes in `files`, and a home with the data set `pets`. Only to copy."""
+    base = tmp_path_factory.mktemp("pets")
     for name in ("ring", "block"):
-        (tmp_path / "files" / name).mkdir(parents=True)
+        (base / "files" / name).mkdir(parents=True)
         for i in range(12):
             pixels = CHANCE.integers(0, 256, (28, 28, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "files" / name / f"{i:02}.png")
-    assert cli.main(["data", "import", str(tmp_path / "files"), "--name", "pets", "--colour"]) == 0
+            Image.fromarray(pixels).save(base / "files" / name / f"{i:02}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASHION_HOME", str(base / "home"))
+        assert cli.main(["data", "import", str(base / "files"), "--name", "pets", "--colour"]) == 0
+    return base
+
+
+@pytest.fixture
+def told(imported, tmp_path, monkeypatch, capsys):
+    """told(*words of `python -m ml data`): the exit status, output and errors. There is a data set `pets`."""
+    shutil.copytree(imported, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
 
     def run(*words):
         capsys.readouterr()
         status = cli.main(["data", *words])
         return status, *capsys.readouterr()
 
-    run()
     return run
 
 

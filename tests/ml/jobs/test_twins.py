@@ -6,6 +6,7 @@ import pytest
 
 from dashboard.services import twins as planning
 from ml.artifacts.reader import Library
+from ml.artifacts.schema import RUN_ID
 from ml.data import corrections
 from ml.data.corrections import Corrections
 from ml.jobs import trainer, twins
@@ -66,8 +67,8 @@ def test_one_job_trains_the_run_and_its_twin(table, trained):
     assert (trained.state, trained.epoch) == ("done", 1)
     library = Library(table.home, table.home)
     new, twin = (library.open(name).manifest for name in ("fixed", "fixed-twin-s7"))
-    assert new["twin"] == {"of": "fixed", "what": "labels", "side": "new", "seed": 7}
-    assert twin["twin"] == {"of": "fixed", "what": "labels", "side": "twin", "seed": 7}
+    assert new["twin"] == {"of": "fixed", "job": trained.id, "what": "labels", "side": "new", "seed": 7}
+    assert twin["twin"] == {"of": "fixed", "job": trained.id, "what": "labels", "side": "twin", "seed": 7}
     assert {name for name in new["config"] if new["config"][name] != twin["config"][name]} == {"labels"}
     assert new["train_images"] == twin["train_images"], "as many pictures, so as many steps"
     assert len(table.history(trained.id)) == 1, "the epochs of the job are those of its own run"
@@ -81,10 +82,31 @@ def test_what_was_trained_before_is_not_trained_again(table, monkeypatch):
     job = table.claim()
     done = table.home / "runs" / "a-twin-s7"
     done.mkdir(parents=True)
-    (done / "manifest.json").write_text(json.dumps({}))
+    first = twins.trainings(job)[0]
+    manifest = {"config": first.config.model_dump(mode="json"), "twin": dict(first.twin)}
     made = []
     monkeypatch.setattr("ml.pipeline.train", lambda config, **options: made.append(options["run_id"]))
     monkeypatch.setenv("FASHION_LEASE", job.lease)
     monkeypatch.setattr(trainer.os, "nice", lambda _: 0)
+    for other in ({}, manifest | {"twin": {**manifest["twin"], "job": "of another"}}, {"config": 7}):
+        (done / "manifest.json").write_text(json.dumps(other))
+        assert not twins.is_there(table.home, first), "it is another training under its name"
+    (done / "manifest.json").write_text(json.dumps(manifest))
+    assert table.finished(job) == ["a-twin-s7"]
     trainer.run_job(job.id, home=table.home)
     assert made == ["a"]
+
+
+def test_names_of_twins_are_free_ones():
+    config = CONFIG.model_dump(mode="json")
+    taken = {"a-twin-s7", "a-s8", "a-s8-2"}
+    plan = planning.plan(config, "a", "labels", None, [7, 8], taken)
+    assert [one["run"] for one in plan["runs"]] == ["a-twin-s7-2", "a-s8-3", "a-twin-s8"]
+    long = ["a" * 60 + letter for letter in "xy"]
+    first, second = (
+        {one["run"] for one in planning.plan(config, name, "labels", None, [7, 8, 9])["runs"]} for name in long
+    )
+    assert first == second, "cut to the same"
+    others = planning.plan(config, long[1], "labels", None, [7, 8, 9], first)["runs"]
+    assert not first & {one["run"] for one in others}
+    assert all(RUN_ID.fullmatch(one["run"]) for one in others)
