@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Ma
     try:
         return options.command(options)
     except EXPECTED as error:
-        words = error.args[0] if error.args else error
+        words = error.args[0] if error.args and not isinstance(error, UnicodeError) else error
         hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
         print(f"{words}{hint}", file=sys.stderr)
         return 1

@@ -74,7 +74,10 @@ TORCHLESS = (
 # room: (what it may import of our own code besides itself, what it is for). A room is a folder, or a module that stands
 # alone; the longest name that fits a module is its room. docs/architecture.md's table is written from this.
 LAW: dict[str, tuple[tuple[str, ...], str]] = {
-    "app": (("dashboard.shell", "dashboard.web"), "the app and its `server`, for `python app.py` and WSGI servers"),
+    "app": (
+        ("dashboard.shell", "dashboard.web", "ml.system"),
+        "the app and its `server`, for `python app.py` and WSGI servers",
+    ),
     "fashion_forward": (
         ("dashboard.shell", "dashboard.web", "ml.__main__"),
         "the installed command: the verbs of `python -m ml`, and `serve`",

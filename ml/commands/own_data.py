@@ -55,6 +55,7 @@ def show(options: argparse.Namespace) -> int:
 
     from ml import data
     from ml.artifacts.reader import Missing
+    from ml.images import file_names
     from ml.system import atomic
 
     dataset = data.load(options.name, home=home_dir())
@@ -72,7 +73,7 @@ def show(options: argparse.Namespace) -> int:
     except OSError as error:
         raise ValueError(f"{target} cannot be written: {error.strerror or error}") from error
     print(dataset.classes[int(split.labels[found[0]])])
-    print(f"{target}: {pixels.shape[0]} x {pixels.shape[1]} pixels", file=sys.stderr)
+    print(f"{file_names.spelled(target)}: {pixels.shape[0]} x {pixels.shape[1]} pixels", file=sys.stderr)
     return 0
 
 

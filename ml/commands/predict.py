@@ -86,20 +86,20 @@ def run(options: argparse.Namespace) -> int:
 
 def _files(given: list[Path]) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
     """(name as shown, file) of files and of what is in folders; and (name, why) of what cannot be read."""
-    from ml.images.file_names import by_the_way
+    from ml.images.file_names import by_the_way, spelled
 
     files: list[tuple[str, Path]] = []
     problems: list[tuple[str, str]] = []
     for path in given:
         if path.is_dir():
             inside = sorted(
-                one for one in path.rglob("*") if one.is_file() and not by_the_way(str(one.relative_to(path)))
+                one for one in path.rglob("*") if one.is_file() and not by_the_way(spelled(one.relative_to(path)))
             )
-            files += [(str(one), one) for one in inside]
+            files += [(spelled(one), one) for one in inside]
             if not inside:
-                problems.append((str(path), "There is no file in this folder."))
+                problems.append((spelled(path), "There is no file in this folder."))
         elif path.is_file():
-            files.append((str(path), path))
+            files.append((spelled(path), path))
         else:
-            problems.append((str(path), "There is no such file."))
+            problems.append((spelled(path), "There is no such file."))
     return files, problems

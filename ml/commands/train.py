@@ -82,13 +82,19 @@ def run(options: argparse.Namespace) -> int:
     processes = os.environ.get("WORLD_SIZE", "1")  # set by torchrun
     if processes != "1" and not options.run:
         raise ValueError("name the run with --name: the processes of a training must agree on it")
-    run_id = _run_id(options.run) if options.run else f"{config.model.replace(':', '-')}-{datetime.now():%y%m%d-%H%M%S}"
+    usual = f"{config.model.replace(':', '-')}-{datetime.now():%y%m%d-%H%M%S}"
+    run_id = _run_id(_typed(options.run)) if options.run else usual
     program = "python" if processes == "1" else f"torchrun --nproc-per-node {processes}"
-    command = f"{program} -m ml " + shlex.join(sys.argv[1:])
+    command = f"{program} -m ml " + shlex.join(map(_typed, sys.argv[1:]))
     folder = train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command, record=options.record)
     if os.environ.get("RANK", "0") == "0":
         print(folder)
     return 0
+
+
+def _typed(argument: str) -> str:
+    """As it was typed, in UTF-8, whatever Python took it to be: what a manifest can hold, though bytes be lost."""
+    return os.fsencode(argument).decode("utf-8", "replace")
 
 
 def _run_id(name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ml.images import upload_archives, zip_names
 from ml.images.decoding import FILE_BYTES, Refusal
-from ml.images.file_names import by_the_way
+from ml.images.file_names import by_the_way, spelled
 
 MOST = upload_archives.Limits(files=10**6, unpacked=10**12)  # of a zip of one's own: its bytes are counted nevertheless
 
@@ -90,8 +90,7 @@ def _walk(top: Path) -> Iterator[Entry]:
 
 
 def _spelled(path: Path, top: Path) -> str:
-    """Names are UTF-8 whatever Python takes this machine's to be; other bytes stay letters that cannot be shown."""
-    return os.fsencode(path.relative_to(top)).decode("utf-8", "surrogateescape").replace(os.sep, "/")
+    return spelled(path.relative_to(top)).replace(os.sep, "/")
 
 
 def _content(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """What a file's name and folders say of it: text to be shown, a class, or that a system left it there."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -35,6 +36,12 @@ def clean(name: str) -> str:
 def _hidden(letter: str) -> bool:
     """What is not to be seen, and may turn the letters around it; joiners of Persian and pictograms are needed."""
     return unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") and letter not in "\u200c\u200d"
+
+
+def spelled(path: str | os.PathLike[str]) -> str:
+    """A path as text: names of files are UTF-8 whatever Python takes this machine's to be; other bytes stay
+    letters that cannot be shown."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
 def by_the_way(name: str) -> bool:

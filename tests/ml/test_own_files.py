@@ -36,9 +36,13 @@ def ring(full: bool, size: tuple[int, int], ground: int, thing: int, rng: np.ran
 def file_of(kind: str, full: bool, rng: np.random.Generator) -> tuple[str, bytes]:
     """Its suffix and its bytes."""
     file = io.BytesIO()
+    some = int(rng.integers(3))  # of several forms for pictures of a kind
     if kind == "deep":  # 16 bits a pixel, as scanners and microscopes write
-        Image.fromarray(ring(full, (40, 40), 20, 200, rng).astype(np.uint16) * 257).save(file, "PNG")
-        return "png", file.getvalue()
+        deep = ring(full, (40, 40), 20, 200, rng).astype(np.uint16) * 257
+        if some == 2:
+            return "PGM", b"P5 40 40 65535\n" + deep.astype(">u2").tobytes()
+        Image.fromarray(deep).save(file, ("PNG", "TIFF")[some])
+        return ("png", "tif")[some], file.getvalue()
     if kind == "clear":
         grey = ring(full, (50, 50), 0, 255, rng)
         Image.merge("LA", [Image.new("L", (50, 50), 30), Image.fromarray(grey)]).save(file, "PNG")
@@ -51,13 +55,13 @@ def file_of(kind: str, full: bool, rng: np.random.Generator) -> tuple[str, bytes
         return "jpe", file.getvalue()
     if kind == "photographs":
         grey = ring(full, (100, 70 + int(rng.integers(60))), 235, 60, rng)
-        Image.fromarray(np.dstack([grey, grey // 2, grey // 3])).save(file, "JPEG", quality=92)
-        return "jfif", file.getvalue()
+        Image.fromarray(np.dstack([grey, grey // 2, grey // 3])).save(file, ("JPEG", "AVIF", "WEBP")[some], quality=92)
+        return ("jfif", "avif", "webp")[some], file.getvalue()
     if kind == "large":  # larger than what is kept of any picture
         Image.fromarray(ring(full, (120, 800), 235, 60, rng)).save(file, "PNG")
         return "png", file.getvalue()
-    Image.fromarray(ring(full, (60, 180), 250, 40, rng)).save(file, "PNG")
-    return "PNG", file.getvalue()
+    Image.fromarray(ring(full, (60, 180), 250, 40, rng)).save(file, ("PNG", "BMP", "GIF")[some])
+    return ("PNG", "bmp", "gif")[some], file.getvalue()
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -199,6 +199,20 @@ def test_a_run_may_be_named_with_spaces_and_capitals(home, monkeypatch, capsys):
     assert cli.main(["train", "--run", "кепка"]) == 1
 
 
+def test_what_is_typed_under_another_code_page_does_not_cost_the_training(home, monkeypatch, capsys):
+    """Python reads é as two bytes that are no letters under an old locale; no file could hold these at the end."""
+    kept = []
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    monkeypatch.setattr(
+        "ml.commands.train.train", lambda config, run_id, _, command, **__: kept.append(command) or run_id
+    )
+    typed = ["train", "--run", "Caf\udcc3\udca9 \udcff2"]
+    monkeypatch.setattr("sys.argv", ["ml", *typed])
+    assert cli.main(typed) == 0
+    assert capsys.readouterr().out.strip() == "cafe-2"
+    assert kept == ["python -m ml train --run 'Café \ufffd2'"]
+
+
 def test_a_preset_says_what_to_change_with_it(capsys):
     assert cli.main(["train", "--preset", "transfer", "--epochs", "2"]) == 1
     assert "choose at most 2 of them" in capsys.readouterr().err

@@ -86,3 +86,26 @@ def test_without_an_answer_it_ends_with_one(pictures, capsys):
     assert main(["predict", str(folder), "--run", "nowhere"]) == 1
     assert "no run 'nowhere'" in capsys.readouterr().err
     assert main(["predict", str(folder), "--run", "toy", "--top", "9"]) == 1
+
+
+def test_folders_are_told_whatever_python_takes_this_machines_names_to_be(tmp_path):
+    import os
+    import subprocess
+    import sys
+
+    from ml.images.file_names import spelled
+
+    (tmp_path / "Čapka ≥").mkdir()
+    program = (
+        "import sys; from pathlib import Path;"
+        "from ml.commands.predict import _files; from ml.images.file_names import truth;"
+        "files, problems = _files([Path(sys.argv[1])]);"
+        "print([truth(name, [ascii('x'), '\\u010capka \\u2265']) for name, _ in files], problems)"
+    )
+    Image.new("L", (8, 8)).save(tmp_path / "Čapka ≥" / "1.png")
+    plain = {**os.environ, "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], env=plain, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "[1] []"
+    assert spelled("Čapka ≥") == "Čapka ≥"
