@@ -40,6 +40,7 @@
     there.search = [all, said].map(String).filter(Boolean).join('&');
     return there.href;
   }
+  window.dash_clientside.permalink = permalink;
   const onPageLink = (e) => {
     const link = e.target.closest && e.target.closest('a[data-page],a[data-follows]');
     if (!link) return;

@@ -8,6 +8,7 @@
     if (words) made.append(...[].concat(words));
     return made;
   };
+  window.dash_clientside.element = of; /* views.js builds its dialogs of it, too */
   let dialog = null, asked = null;
 
   function glossary() {

@@ -25,6 +25,7 @@ from dashboard.records.happenings import Happenings
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records, RunMetadata
 from dashboard.records.slices import Slices
+from dashboard.records.views import Views
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
@@ -95,6 +96,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     services = Services(store, jobs, read_only, records, decisions, feedback)
     services.monitor = Monitor(rows, services.ood.unlike, chores=(feedback.sweep,), read_only=read_only)
     services.happenings = Happenings(rows, read_only=read_only)
+    services.views = Views(rows, read_only=read_only)
     services.registry.purge()
     feedback.sweep()
     app = App(

@@ -146,6 +146,7 @@ def opened(home: Path) -> None:
     client = create_app(home=home).server.test_client()
     for address in ("/health", "/metrics", "/export/decisions.csv", "/export/feedback.csv", "/export/monitoring.csv"):
         assert client.get(address).status_code == 200, address
+    assert client.get("/api/v1/views").status_code == 200
     for search in ("?slice=saved-1",):
         client.get(f"/export/selection.csv{search}")
 

@@ -8,12 +8,13 @@ from dashboard.records.feedback import Feedback
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records
 from dashboard.records.slices import Slices
+from dashboard.records.views import Views
 from dashboard.shell import create_app
 from ml.jobs import tables
 from ml.people import tables as people
 from ml.system import database
 
-OWNERS = {one.owner: one.migrations for one in (Decisions, Feedback, Monitor, Records, Slices)}
+OWNERS = {one.owner: one.migrations for one in (Decisions, Feedback, Monitor, Records, Slices, Views)}
 OWNERS["jobs"] = tables.MIGRATIONS
 OWNERS["people"] = people.MIGRATIONS
 ALLOWED = {"state": "done", "kind": "train"}  # where a table takes certain words alone

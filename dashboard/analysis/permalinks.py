@@ -9,6 +9,7 @@ from dashboard.state.vocabulary import PAIRED
 from ml.artifacts.reader import Broken, Missing, RunEntry
 
 ABOUT_TWO = (*PAIRED, "/robustness")  # pages that show a second run, chosen where the address names none
+OF_ALL_RUNS = "/feedback"  # the page on which a run narrows the list, so that none is taken for granted
 OFFERED = 3
 
 
@@ -26,6 +27,8 @@ def named(store: Store, selection: Selection, path: str = "/") -> Selection:
 
     Defaults change: another run is promoted, a better one is trained. What cannot be told stays away.
     """
+    if path == OF_ALL_RUNS and selection.run is None:
+        return selection
     try:
         run = store.shown(selection.run)
     except (Missing, Broken):

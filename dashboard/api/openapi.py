@@ -22,6 +22,7 @@ ERRORS = {
     401: "The server asks for a password (HTTP Basic) or a token (Bearer).",
     403: "The request comes from another site's page, the server is read-only, or the role does not reach.",
     404: "There is no such run, or this run has no such file or explanation.",
+    405: "There is no such address, or it does not take this kind of request.",
     409: "The run is broken, or the name is taken.",
     413: "The file or the request is too large.",
     415: "The request is no multipart/form-data or JSON, or the file no picture.",
@@ -73,10 +74,28 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """A value in the path or, unless required, the query."""
+
+    name: str
+    words: str
+    schema: Mapping[str, Any]
+    required: bool = False
+
+    def described(self) -> dict[str, Any]:
+        place = "path" if self.required else "query"
+        return {
+            "name": self.name, "in": place, "required": self.required, "description": self.words,
+            "schema": dict(self.schema),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Operation:
     """One method of one path. body: the model of what is sent, JSON, or a form where there are files beside it.
 
-    files: field → its JSON schema, required all; replies: by status; errors: statuses besides EVERYWHERE.
+    files: field → its JSON schema, required all; replies: by status; errors: statuses besides EVERYWHERE;
+    parameters: of path and query.
     """
 
     path: str
@@ -88,6 +107,7 @@ class Operation:
     description: str = ""
     body: type[BaseModel] | None = None
     files: Mapping[str, Any] = field(default_factory=dict)
+    parameters: tuple["Parameter", ...] = ()
 
     def models(self) -> list[type[BaseModel]]:
         """Whatever is named in the description."""
@@ -100,6 +120,8 @@ class Operation:
         made: dict[str, Any] = {"operationId": self.name, "summary": self.summary}
         if self.description:
             made["description"] = self.description
+        if self.parameters:
+            made["parameters"] = [one.described() for one in self.parameters]
         if self.body is not None:
             made["requestBody"] = {"required": True, "content": self._content(schemas)}
         replies = {**self.replies, **failed}

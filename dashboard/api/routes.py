@@ -19,6 +19,7 @@ from dashboard.api import (
     predict,
     runs,
     search,
+    views,
     whatif,
 )
 from dashboard.api.openapi import Operation
@@ -30,7 +31,7 @@ GROUPS = (predict, batch, explain, whatif, runs, feedback, decisions, images, me
 
 def described() -> list[Operation]:
     """What stands in the OpenAPI document; routes of pages' own scripts do not."""
-    groups = (predict, batch, explain, whatif, runs, feedback, happenings)
+    groups = (predict, batch, explain, whatif, runs, feedback, happenings, views)
     return [operation for group in groups for operation in group.OPERATIONS]
 
 
@@ -38,15 +39,16 @@ def register(
     server: Flask,
     services: Services,
     builders: Mapping[str, tables.Builder],
-    views: Mapping[str, report.Show],
+    reports: Mapping[str, report.Show],
     pages: Sequence[tuple[str, str]],
 ) -> None:
-    """Add all of them to the server. builders, views: what the pages offer as tables and reports, by name.
+    """Add all of them to the server. builders, reports: what the pages offer as such, by name.
 
     pages: (path, title) of each.
     """
     for group in GROUPS:
         group.register(server, services)
     search.register(server, services, pages)
-    exports.register(server, services, builders, views)
+    views.register(server, services, dict(pages))
+    exports.register(server, services, builders, reports)
     openapi.register(server, described())

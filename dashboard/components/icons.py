@@ -6,6 +6,8 @@ NAMES = (
     "close",
     "download",
     "link",
+    "bookmark",
+    "list",
     "next",
     "previous",
     "theme",

@@ -17,6 +17,7 @@ from dashboard.exports.tables import Builder
 from dashboard.format.csv import table_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.people import acting
 
 COLUMNS = 12
 Layout = Callable[[Services, Selection], Any]
@@ -138,6 +139,7 @@ class Page:
         if self.copy:
             words = [icon("link"), html.Span("Copy link")]
             elements.append(html.Button(words, type="button", className="btn-ff", **{"data-copy": ""}))
+        elements += saved_views(changes=not services.read_only and acting.may("view"))
         return [*elements, html.Div(id=f"{self.name}-export")] if self.export else elements
 
     def _register_head(self, app: Dash, services: Services, about: Callable[[Services, Selection], Any]) -> None:
@@ -153,6 +155,17 @@ class Page:
                 words, there = [icon("download"), "Export"], table_url(self.export, selection)
                 drawn.append(html.A(words, href=there, className="btn-ff", download=""))
             return tuple(drawn) if len(drawn) > 1 else drawn[0]
+
+
+def saved_views(*, changes: bool) -> list[html.Button]:
+    """Save the page's address as a view, and the list of views; assets/views.js does both.
+
+    changes: whether whoever looks may save.
+    """
+    save, listed = [icon("bookmark"), html.Span("Save view")], [icon("list"), html.Span("Views")]
+    more: dict[str, Any] = {"type": "button", "className": "btn-ff", "aria-haspopup": "dialog"}
+    keep = html.Button(save, title="Keep this view under a name", **more, **{"data-view-save": ""})
+    return [*([keep] if changes else []), html.Button(listed, title="Saved views", **more, **{"data-views": ""})]
 
 
 def merged(tables: Sequence[Mapping[str, Builder]]) -> dict[str, Builder]:

@@ -164,14 +164,23 @@ class Rows:
                     self._full = disk.full(error)
             return self._opened
 
-    def rows(self, query: Any) -> list[Any]:
-        """What a query finds, as mappings; nothing where the database cannot be read."""
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """To read with. Raises Closed where the database cannot be read."""
         opened = self.opened()
         if opened is None:
-            return []
+            raise Full if self._full else Closed
         try:
             with opened[0].connect() as connection:
-                return list(connection.execute(query).mappings())
-        except SQLAlchemyError:
+                yield connection
+        except SQLAlchemyError as error:
             log.exception("the %s cannot be read", self.owner)
+            raise closed(error) from error
+
+    def rows(self, query: Any) -> list[Any]:
+        """What a query finds, as mappings; nothing where the database cannot be read."""
+        try:
+            with self.reading() as connection:
+                return list(connection.execute(query).mappings())
+        except Closed:
             return []

@@ -11,6 +11,7 @@ from dashboard.records.feedback import Feedback
 from dashboard.records.happenings import Happenings
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records
+from dashboard.records.views import Views
 from dashboard.services.attacker import Attacker
 from dashboard.services.explainer import Explainer, NoExplanation
 from dashboard.services.jobs import Jobs
@@ -29,7 +30,8 @@ class Services:
     the store.
 
     records: what people say of runs; decisions: what they decide of labels; feedback: what they say of answers;
-    monitor: counts answers; happenings: who did what. read_only: nothing may be changed.
+    monitor: counts answers; happenings: who did what; views: addresses that
+    people saved. read_only: nothing may be changed.
     """
 
     store: Store
@@ -40,6 +42,7 @@ class Services:
     feedback: Feedback = field(default_factory=Feedback)
     monitor: Monitor = field(default_factory=Monitor)
     happenings: Happenings = field(default_factory=Happenings)
+    views: Views = field(default_factory=Views)
 
     def __post_init__(self) -> None:
         networks = Networks(self.store)  # one lock and one set of kept answers for all of them

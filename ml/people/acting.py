@@ -19,6 +19,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "undo": (REVIEW, "take decisions back"),
     "bring": (REVIEW, "take in decisions from a file"),
     "slice": (REVIEW, "save, rename or remove slices"),
+    "view": (REVIEW, "save, rename or delete views"),
     "describe": (REVIEW, "name, tag or annotate runs"),
     UNDECIDED: (REVIEW, "change this"),
     "train": (TRAIN, "start trainings"),

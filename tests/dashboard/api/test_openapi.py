@@ -31,7 +31,7 @@ def described(toy_home, tmp_path_factory):
 def test_every_route_is_described_and_every_described_one_is_there(described):
     server, _ = described
     routes = {
-        (rule.rule, method.lower())
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in server.url_map.iter_rules()
         if rule.rule.startswith("/api/") and not rule.endpoint.endswith("_how")
         for method in rule.methods - {"HEAD", "OPTIONS"}

@@ -43,6 +43,11 @@ def give(services):
     )  # fmt: skip
 
 
+def view(services):
+    kept = {"page": "/", "search": "?run=toy", "dataset": "toys", "run": "toy", "data": "0" * 16, "split": "test"}
+    return services.views.save("Ten bags", "", kept)
+
+
 def decided(services, batch):
     return services.decisions.decide("toys", "test", {1: "a"}, "exclude", batch=batch)
 
@@ -58,6 +63,7 @@ WRITES = {
     ),
     "bring": (None, lambda services, _: services.decisions.bring([row()], "2" * 32)),
     "slice": (slices, lambda services, made: services.store.slices.rename(made.key, "others")),
+    "view": (view, lambda services, made: services.views.remove(made[0].number)),
     "describe": (None, lambda services, _: services.records.rename("toy", "My run")),
     "archive": (None, lambda services, _: services.records.archive("toy")),
     "promote": (None, lambda services, _: services.records.promote("toy", "It is good.", None)),

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from dashboard.records.runs import Records
+from dashboard.records.views import Views
 from ml import __main__ as command_line
 from ml.artifacts.reader import Library
 from ml.publishing import backup
@@ -27,6 +28,8 @@ def lived_in(home):
     """A home with a run, words about it in the database, a feedback picture and a log."""
     records = Records(database.opener(home))
     records.rename("toy", "The first one")
+    kept = {"page": "/", "search": "?run=toy", "dataset": "toys", "run": "toy", "data": "", "split": "test"}
+    Views(database.opener(home)).save("All of it", "", kept)
     for folder, name in (("feedback", "ab12.png"), ("logs", "job.log"), ("lessons", "x.npz")):
         (home / folder).mkdir()
         (home / folder / name).write_bytes(os.urandom(1000))
@@ -52,6 +55,7 @@ def test_it_comes_back_elsewhere_byte_for_byte(lived_in, tmp_path):
     assert aside is None
     assert files(other) == files(lived_in)
     assert Records(database.opener(other)).marks().of("toy").title == "The first one"
+    assert [one.name for one in Views(database.opener(other)).listing().views] == ["All of it"]
     assert Library(tmp_path / "nothing", other).open("toy").manifest["run_id"] == "toy"
     assert not [one for one in (*lived_in.iterdir(), *other.iterdir()) if one.name.endswith(".partial")]
 
