@@ -18,6 +18,9 @@ RETOLD = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
+SIGNS = frozenset("=+-@\t\r")  # with which a spreadsheet lets a formula begin
+NUMBER = re.compile(r"[+-](\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -44,8 +47,10 @@ def table_url(noun: str, selection: Selection) -> str:
 
 
 def safe_cell(value: object) -> object:
-    """A text cell that a spreadsheet will not run as a formula (OWASP ASVS 5.0, 1.2.10)."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    """A text cell that a spreadsheet will not run as a formula (OWASP ASVS 5.0, 1.2.10). A number is none: -0.5."""
+    if isinstance(value, str) and value[:1] in SIGNS and not NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
 
 
 def as_csv(head: list[str], rows: list[list], source: Source | None) -> str:

@@ -50,6 +50,12 @@ def test_rows_are_read_whatever_stands_between_cells(between, mark):
     assert list(rows_of(mark + text.getvalue())) == [{"split": "test", "label": "a,b;c\td"}]
 
 
+def test_a_negative_number_is_no_formula_and_stays_a_number():
+    cells = ["-0.5", "+1", "-1e-05", "-.5", "-1+1", "+cmd|' /C calc'!A0", "-", "--1", "-1 %", "-٣"]
+    written = as_csv(["x"], [[cell] for cell in cells], None).removeprefix(BYTE_ORDER_MARK).splitlines()[1:]
+    assert written == [*cells[:4], *(f"'{cell}" for cell in cells[4:])]
+
+
 def test_a_mark_says_utf8_where_it_is_needed():
     assert as_csv(["label"], [["Coat"]], None) == "label\r\nCoat\r\n"
     assert as_csv(["label"], [["Čapka"]], None).encode().startswith(b"\xef\xbb\xbflabel")

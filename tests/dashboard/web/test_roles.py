@@ -1,0 +1,247 @@
+"""Every door through which something is changed, found in the app itself, tried with each role and with none."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from dashboard.records import decisions, feedback, runs, slices
+from dashboard.records.rows import Declined
+from dashboard.services import jobs
+from dashboard.services import runs as registry
+from dashboard.shell import create_app
+from dashboard.web import security
+from ml.artifacts.reader import Library
+from ml.jobs.queue import Refused
+from ml.people import acting
+from ml.people.accounts import Accounts
+from ml.people.acting import OWN, REVIEW, ROLES, TRAIN
+from ml.system import database
+from tests.faults.test_web import CALLBACK, envelope
+
+WORD, HOST = "correct horse", "http://127.0.0.1"
+LOOKS = {"GET", "HEAD", "OPTIONS"}
+
+Call = Callable[..., Any]
+# every method that changes something: the least role that it takes, and what asks for it. A method in neither this
+# table nor the next one fails the test
+CHANGING: dict[type, dict[str, tuple[str, Call]]] = {
+    runs.Records: {
+        "rename": (REVIEW, lambda made: made.rename("toy", "x")),
+        "annotate": (REVIEW, lambda made: made.annotate("toy", "x")),
+        "tag": (REVIEW, lambda made: made.tag("toy", "x")),
+        "archive": (TRAIN, lambda made: made.archive("toy")),
+        "promote": (OWN, lambda made: made.promote("toy", "because", None)),
+        "deleting": (OWN, lambda made: made.deleting("toy", "x").__enter__()),
+        "undo": (REVIEW, lambda made: made.undo(1)),
+    },
+    decisions.Decisions: {
+        "decide": (REVIEW, lambda made: made.decide("d", "test", {1: "a"}, "exclude", batch="f" * 32)),
+        "undo": (REVIEW, lambda made: made.undo("d")),
+        "bring": (REVIEW, lambda made: made.bring([], "f" * 32)),
+    },
+    slices.Slices: {
+        "save": (REVIEW, lambda made: made.save("d", "x", {"test": [1]}, rule="", run="toy")),
+        "rename": (REVIEW, lambda made: made.rename(made.all("d")[0].key, "y")),
+        "remove": (REVIEW, lambda made: made.remove(made.all("d")[0].key)),
+    },
+    feedback.Feedback: {
+        "judge": (REVIEW, lambda made: made.judge([1], "accepted")),
+        "remove": (REVIEW, lambda made: made.remove([1])),
+        "restore": (REVIEW, lambda made: made.restore([1])),
+    },
+    registry.RunRegistry: {
+        "take": (TRAIN, lambda made: made.take(b"PK")),
+        "delete": (OWN, lambda made: made.delete("toy")),
+        "restore": (OWN, lambda made: made.restore(made.deleted()[0].folder)),
+    },
+    jobs.Jobs: {
+        "submit": (TRAIN, lambda made: made.submit({})),
+        "retrain": (TRAIN, lambda made: made.retrain({}, "x", against="toy", relabelled={}, excluded=())),
+        "fine_tune": (
+            TRAIN, lambda made: made.fine_tune({}, "x", against="toy", images=None, wanted=(), clients=()),
+        ),
+        "fetch": (TRAIN, lambda made: made.fetch()),
+        "evaluate": (TRAIN, lambda made: made.evaluate("toy", "engines", runs=("toy",))),
+        "cancel": (TRAIN, lambda made: made.cancel("f" * 32)),
+        "resume": (TRAIN, lambda made: made.resume("f" * 32)),
+        "discard": (TRAIN, lambda made: made.discard("f" * 32)),
+    },
+}  # fmt: skip
+LOOKING: dict[type, set[str]] = {
+    runs.Records: {"changed", "marks", "promotions", "changes", "change"},
+    decisions.Decisions: {"changed", "current_labels", "log", "count"},
+    slices.Slices: {"changed", "all", "get"},
+    feedback.Feedback: {
+        "changed", "signature", "signed", "listing", "counts", "labels", "accepted", "deeds", "trashed", "readable",
+        "picture", "sweep", "give",  # whoever may look may say whether an answer was right
+    },
+    registry.RunRegistry: {"home", "entry", "names", "card", "pack", "graph", "free_name", "deleted", "purge", "undo"},
+    jobs.Jobs: {
+        "estimate", "manager", "admit", "view", "training", "evaluation", "events", "log_file", "log_tail", "ahead",
+        "at_work", "names", "lessons", "corrections", "watched", "table", "wake", "health", "clustered", "reachable",
+        "trouble",
+    },
+}  # fmt: skip
+ROWS = {"writing", "permit", "note", "opened", "rows", "owner", "migrations"}  # what all records are built from
+
+# route: the least role that it takes, and a body that would do
+POSTS: dict[str, tuple[str, Call]] = {
+    "/api/v1/decisions": (
+        REVIEW,
+        lambda: {"json": {"run": "toy", "split": "test", "ids": [1], "action": "exclude", "batch": "f" * 32}},
+    ),
+    "/api/v1/decisions/undo": (REVIEW, lambda: {"json": {"run": "toy"}}),
+    "/api/v1/feedback/judge": (REVIEW, lambda: {"json": {"numbers": [1], "state": "accepted"}}),
+    "/api/v1/feedback/delete": (REVIEW, lambda: {"json": {"numbers": [1]}}),
+    "/api/v1/feedback/restore": (REVIEW, lambda: {"json": {"numbers": [1]}}),
+    "/api/v1/runs": (TRAIN, lambda: {"data": {"file": (io.BytesIO(b"PK"), "run.zip")}}),
+}
+ASKING = {  # they change nothing, or everybody may
+    "/api/v1/predict", "/api/v1/frame", "/api/v1/batch", "/api/v1/explain", "/api/v1/whatif", "/api/v1/feedback",
+    CALLBACK,
+}  # fmt: skip
+ANYBODYS = ("prediction_log", "prediction_counts", "feedback", "happenings")  # what looking and feedback add to
+
+
+@pytest.fixture
+def app(home, no_artifacts):
+    accounts = Accounts(home)
+    for role in ROLES:
+        accounts.add(role, role, WORD)
+    return create_app(no_artifacts, home=home)
+
+
+@pytest.fixture
+def client(app):
+    return app.server.test_client()
+
+
+def signed(role: str) -> dict[str, str]:
+    return {"Authorization": security.basic(WORD, role)} if role else {}
+
+
+@pytest.fixture
+def written() -> Iterator[list[str]]:
+    """Every statement that changes a row, as it is executed."""
+    seen: list[str] = []
+
+    def look(_: object, __: object, statement: str, *more: object) -> None:
+        changes = statement.split(None, 1)[0].upper() in ("INSERT", "UPDATE", "DELETE", "REPLACE")
+        if changes and "INTO migrations" not in statement:  # whoever looks first opens the tables
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", look)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", look)
+
+
+def public(kind: type) -> set[str]:
+    return {name for name in dir(kind) if not name.startswith("_")} - ROWS
+
+
+@pytest.mark.parametrize("kind", CHANGING, ids=lambda kind: kind.__name__)
+def test_every_method_that_changes_something_asks_first(kind, home, no_artifacts, written):
+    assert public(kind) == CHANGING[kind].keys() | LOOKING[kind], "a new one needs its least role, or to be one to look"
+    opener = database.opener(home)
+    records = runs.Records(opener)
+    library = Library(no_artifacts, home)
+    all_jobs = jobs.Jobs(home, artifacts=no_artifacts)
+    special = {
+        jobs.Jobs: lambda: all_jobs,
+        feedback.Feedback: lambda: feedback.Feedback(opener, home / "feedback", lambda *_: None),
+        registry.RunRegistry: lambda: registry.RunRegistry(library, all_jobs, records),
+    }
+    made = special.get(kind, lambda: kind(opener))()
+    # what there must be for a refusal to be about the role
+    if kind is slices.Slices:
+        made.save("d", "x", {"test": [1]}, rule="", run="toy")
+    if kind is registry.RunRegistry:
+        shutil.copytree(home / "runs" / "toy", home / "runs" / "other")
+        manifest = json.loads((home / "runs" / "other" / "manifest.json").read_text())
+        (home / "runs" / "other" / "manifest.json").write_text(json.dumps({**manifest, "run_id": "other"}))
+        made.delete("other")
+    all_jobs.table()
+    written.clear()
+    for name, (least, call) in CHANGING[kind].items():
+        for role in ROLES[: ROLES.index(least)]:
+            acting.enter(acting.Person("ada", role, "account"))
+            try:
+                with pytest.raises((Declined, Refused)) as refused:
+                    call(made)
+            finally:
+                acting.leave()
+            assert f"ada has the role {role}: it takes the role {least}" in str(refused.value), (name, refused.value)
+    assert written == []
+    assert (home / "runs" / "toy").is_dir()
+
+
+def test_every_route_that_takes_something_asks_who_sends_it(app, client, home, written):
+    """With a password and with a token, which has the role of its account and opens no page."""
+    tokens = {role: {"Authorization": f"Bearer {Accounts(home).make_token(role)}"} for role in ROLES}
+    posts = {rule.rule for rule in app.server.url_map.iter_rules() if (rule.methods or set()) - LOOKS}
+    assert posts == POSTS.keys() | ASKING, "a new route needs its least role, or to be one that asks only"
+    for path in (*POSTS, *ASKING):
+        assert client.post(path, base_url=HOST).status_code == 401, path
+    assert client.post(CALLBACK, base_url=HOST, headers=tokens["own"], json={}).status_code == 401
+    written.clear()
+    for path, (least, body) in POSTS.items():
+        for role, headers in [*((role, signed(role)) for role in ROLES), *tokens.items()]:
+            answer = client.post(path, base_url=HOST, headers=headers, **body())
+            refused = answer.status_code == 403 and f"it takes the role {least}" in answer.get_json()["error"]
+            assert refused == (ROLES.index(role) < ROLES.index(least)), (path, role, answer.text)
+            if refused:
+                assert written == [], (path, role)
+            written.clear()
+
+
+def test_no_callback_changes_anything_for_who_may_only_look(app, client, home, written):
+    """Each callback that there is, fired as a click with values that would do."""
+    headers, fired, told = signed("look"), 0, 0
+    written.clear()
+    for output, declared in list(app.callback_map.items()):
+        if declared.get("background") or "callback" not in declared:
+            continue
+        body = envelope(app, output)
+        for item in (*body["inputs"], *body["state"]):
+            for one in item if isinstance(item, list) else [item]:
+                one["value"] = plausible(one["id"], one["property"])
+        for item in body["inputs"]:
+            one = item[0] if isinstance(item, list) and item else item
+            if isinstance(one, dict):
+                name = one["id"] if isinstance(one["id"], str) else json.dumps(one["id"])
+                sent = json.dumps({**body, "changedPropIds": [f"{name}.{one['property']}"]})
+                answer = client.post(
+                    CALLBACK, base_url=HOST, headers=headers, data=sent, content_type="application/json"
+                )
+                assert answer.status_code in (200, 204), (output, answer.text)
+                changed = [line for line in written if not any(f" {table}" in line for table in ANYBODYS)]
+                assert changed == [], (output, changed)
+                told += "it takes the role" in answer.text
+                fired += 1
+    assert fired > 200
+    assert told >= 3, "some of these are refused in words, or the values reach nothing"
+    assert not [path for path in (home / "runs").iterdir() if path.name != "toy"]
+
+
+def plausible(identity: object, name: str) -> object:
+    """A value that the page might send: a click, the run, its address, a name."""
+    words = identity if isinstance(identity, str) else json.dumps(identity)
+    if name in ("n_clicks", "n_intervals", "n_submit", "n_blur"):
+        return 1
+    if name in ("search", "href"):
+        return "?run=toy"
+    if name == "pathname":
+        return "/training"
+    if name.endswith("Data"):  # of a chart
+        return {"points": []}
+    if name == "data":
+        return {"run": "toy", "of": "toy", "key": "slice-1", "name": "x", "n": 1, "what": "delete"}
+    if "run" in words or "picker" in words:
+        return "toy"
+    return "because"
