@@ -53,6 +53,16 @@ def _seconds(text: str) -> float:
         raise ValueError(f"FASHION_WORKER_IDLE is a number of seconds, not {text[:40]!r}.") from None
 
 
+def _patience(text: str) -> float:
+    try:
+        seconds = float(text.strip() or "1.5")
+    except ValueError:
+        seconds = math.nan
+    if not 0.1 <= seconds <= 60:
+        raise ValueError(f"FASHION_BROKER_SECONDS is a number of seconds from 0.1 to 60, not {text[:40]!r}.")
+    return seconds
+
+
 def _megabytes(text: str) -> int | None:
     try:
         return int(text) if text else None
@@ -315,6 +325,11 @@ class Cluster(Group):
         "",
         validation_alias="CELERY_RESULT_BACKEND",
         description="where background callbacks leave their answers; the same Redis when unset",
+    )
+    seconds: Annotated[float, BeforeValidator(_patience)] = Field(
+        1.5,
+        validation_alias="FASHION_BROKER_SECONDS",
+        description="how long Redis may take to connect or to answer before it counts as away; 1.5 when unset",
     )
 
 

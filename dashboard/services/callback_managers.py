@@ -5,7 +5,6 @@ is away become an error.
 """
 
 import contextlib
-import logging
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -15,9 +14,8 @@ from typing import Any, Protocol
 from dash import CeleryManager, DiskcacheManager
 from dash.exceptions import PreventUpdate
 
+from dashboard.services.patience import Patience
 from ml.system import atomic
-
-log = logging.getLogger(__name__)
 
 SECRET = "callbacks.secret"
 
@@ -81,26 +79,21 @@ class ClusterLauncher(CeleryManager):
 
     def __init__(self, gate: Gate, app: Any) -> None:
         super().__init__(app)
-        self._gate = gate
+        self._gate, self._patience = gate, Patience()
 
     def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> Any:
         job_id = admitted(self._gate, args)
         # the context would carry cookies and password through the broker; the callback needs none of it
         sent = [key, self._make_progress_key(key), [{"job": job_id, "home": ""}], {}]
         task_id = f"{job_id}.{secrets.token_hex(8)}"
-        if self._ask(lambda: job_fn.apply_async(sent, task_id=task_id, retry=False)) is None:
+        # Celery would listen for a result of each task, and nobody takes one: answers are kept under Dash's own keys
+        if self._ask(lambda: job_fn.apply_async(sent, task_id=task_id, retry=False, ignore_result=True)) is None:
             raise PreventUpdate  # every tab reads the row as well
         return task_id
 
     def _ask(self, question: Callable[[], Any], otherwise: Any = None) -> Any:
-        """The broker's answer; `otherwise` while it is away, without waiting for it."""
-        if not self._gate.reachable:
-            return otherwise
-        try:
-            return question()
-        except Exception as error:  # Redis, kombu and Celery have many names for it
-            log.warning("the broker did not answer a background callback: %s", type(error).__name__)
-            return otherwise
+        """The broker's answer; `otherwise` while it is away or takes its time. Every tab reads the row as well."""
+        return self._patience.ask(question, otherwise) if self._gate.reachable else otherwise
 
     def job_running(self, job: Any) -> bool:
         return isinstance(job, str) and self._gate.watched(job.partition(".")[0])
@@ -141,4 +134,6 @@ def cluster(gate: Gate) -> ClusterLauncher:
     """Celery's workers."""
     from ml.jobs import celery_app
 
+    # what is imported with the first question would take the time that it has; nothing is connected here
+    _ = celery_app.app.backend, celery_app.app.connection_for_write().transport
     return ClusterLauncher(gate, celery_app.app)

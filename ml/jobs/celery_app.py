@@ -3,16 +3,21 @@
 Imports Celery: see requirements-cluster.txt.
 """
 
+import time
 from typing import Any
 
 from celery import Celery
 from celery.worker.consumer import Consumer
+from redis.exceptions import ConnectionError
 
-from ml.jobs.broker import OBSERVE, TASK, TIMEOUT_SECONDS, TRAIN, broker
+from ml.jobs.broker import OBSERVE, TASK, TRAIN, broker, sockets
 from ml.settings import Cluster
 
 VISIBILITY_SECONDS = 7 * 24 * 3600  # Redis hands a message out again after it: longer than any training
 RECONNECT_SECONDS = 5  # at most, between two tries of a worker to find the broker again
+DEAF_SECONDS = 10.0  # Redis answers a worker that waits for a message every second that there is none
+LISTEN_SECONDS = 2.0  # between two looks whether it still does
+SOCKETS = sockets()
 
 app = Celery("fashion", broker=broker() or None, backend=Cluster.read().backend or broker() or None)
 app.conf.update(
@@ -26,7 +31,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     broker_transport_options={
         "visibility_timeout": VISIBILITY_SECONDS,
-        "socket_connect_timeout": TIMEOUT_SECONDS,
+        **SOCKETS,
         # who sends must not wait for a broker that is away; without these it would try for ever
         "max_retries": 1,
         "interval_start": 0,
@@ -34,8 +39,8 @@ app.conf.update(
         "interval_max": 0.2,
     },
     result_backend_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
-    redis_socket_timeout=TIMEOUT_SECONDS,
-    redis_socket_connect_timeout=TIMEOUT_SECONDS,
+    **{f"redis_{name}": value for name, value in SOCKETS.items()},
+    result_backend_thread_safe=True,  # or each thread that asks would have connections of its own
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=False,  # a training needs no broker
@@ -46,7 +51,15 @@ app.conf.update(
 
 
 class ReconnectingConsumer(Consumer):
-    """Celery's consumer, which looks for a lost broker every few seconds instead of every half minute."""
+    """Celery's consumer, which looks for a lost broker every few seconds instead of every half minute.
+
+    It also hears that nothing is heard: where a connection is open and dead, Celery would wait for a message for ever.
+    """
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """As the base class, and listens. What it raises there makes Celery connect anew."""
+        super().register_with_event_loop(hub)
+        hub.call_repeatedly(LISTEN_SECONDS, lambda: listen(self.connection))
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """As the base class; an attempt to connect waits at most `RECONNECT_SECONDS` for the next."""
@@ -58,6 +71,24 @@ class ReconnectingConsumer(Consumer):
 
         connection.ensure_connection = ensure
         return self.ensure_connected(connection)
+
+
+def listen(connection: Any) -> None:
+    """Raises ConnectionError where Redis owes an answer for too long: kombu itself does not look at that."""
+    cycle = getattr(getattr(connection, "transport", None), "cycle", None)
+    for channel in list(getattr(cycle, "_channels", ())):
+        if not hasattr(channel, "asked"):
+            channel.asked, channel._brpop_start = time.monotonic(), _timed(channel, channel._brpop_start)
+        elif channel._in_poll and time.monotonic() - channel.asked > DEAF_SECONDS:
+            raise ConnectionError("the connection is open and nothing comes through it")
+
+
+def _timed(channel: Any, plain: Any) -> Any:
+    def start(*given: Any, **more: Any) -> None:
+        channel.asked = time.monotonic()
+        plain(*given, **more)
+
+    return start
 
 
 def send(job_id: str) -> None:

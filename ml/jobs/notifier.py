@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 
-from ml.jobs.broker import TIMEOUT_SECONDS
+from ml.jobs.broker import sockets
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Notifier:
     def _run(self) -> None:
         import redis
 
-        client = redis.Redis.from_url(self._url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS)
+        client = redis.Redis.from_url(self._url, **sockets())
         while True:
             began = time.monotonic()
             self._due.clear()

@@ -212,6 +212,10 @@ class Cluster:
         log.close()
         return psutil.Process(process.pid)
 
+    def serving(self) -> psutil.Process:
+        """The app, which was started first."""
+        return psutil.Process(self._started[0].pid)
+
     def trainers(self, job_id: str = "") -> list[psutil.Process]:
         """Live trainers of this home, of one job or of all."""
         found = []

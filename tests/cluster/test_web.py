@@ -95,8 +95,9 @@ class Page:
         self.statuses.add(status)
         return status, text
 
-    def start(self, name: str) -> dict:
-        values = {f"{one}.value": value for one, value in {**FORM, "training-name-input": name}.items()}
+    def start(self, name: str, epochs: int = 4) -> dict:
+        form = {**FORM, "training-name-input": name, "training-epochs-input": epochs}
+        values = {f"{one}.value": value for one, value in form.items()}
         values |= {"training-start.n_clicks": 1, "training-images-range.max": 600, "training-intent-state.data": name}
         began = time.monotonic()
         status, made = self.client.fire_with("training-ticket-state.data", "training-start.n_clicks", values)

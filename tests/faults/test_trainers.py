@@ -3,8 +3,12 @@
 FASHION_FAULTS=full (`make test-faults`) runs them at full count.
 """
 
+import os
+import shutil
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -14,7 +18,7 @@ from dashboard.services.jobs import Jobs
 from ml.jobs.queue import JobTable, Refused
 from ml.jobs.start import start_worker
 from tests.faults.trainings import TRACE, processes, reaches, submit, training, until
-from tests.promises import promised
+from tests.promises import FULL, promised
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")]
 
@@ -144,6 +148,49 @@ def test_j9_a_trainer_that_is_stopped_is_called_stalled_in_words_and_goes_on(own
         trainer.resume()
     before = table.get(job.id).batch
     until(lambda: not jobs.view(job.id).stalled and table.get(job.id).batch > before, 30, "going on")
+    assert table.get(job.id).attempt == 1
+    tell(f"said after {took:.1f} s")
+    table.cancel(job.id)
+    reaches(table, job, "cancelled", within=30)
+
+
+@pytest.fixture
+def disk(own, tmp_path) -> Iterator[Path]:
+    """A file system of its own where runs are written, which can be frozen; the database stays outside."""
+    tools = [shutil.which(name) for name in ("mkfs.ext4", "mount", "umount", "fsfreeze")]
+    if os.geteuid() or not all(tools):
+        pytest.skip("only root can mount and freeze a file system")
+    image, runs = tmp_path / "disk", own / "runs"
+    with image.open("wb") as file:
+        file.truncate(64 * 2**20)
+    runs.mkdir()
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    if subprocess.run(["mount", "-o", "loop", image, runs], capture_output=True).returncode:
+        pytest.skip("no loop device here")
+    yield runs
+    subprocess.run(["fsfreeze", "--unfreeze", runs], capture_output=True)
+    for process in processes(own):
+        process.kill()
+        process.wait(20)
+    subprocess.run(["umount", "--lazy", runs], check=True)
+
+
+@pytest.mark.skipif(not FULL, reason="half a minute of waiting")
+def test_j9_a_trainer_whose_disk_is_frozen_is_called_stalled_in_words_and_goes_on(disk, own, no_artifacts, tell):
+    table, jobs = JobTable(own), Jobs(own, artifacts=no_artifacts)
+    job = submit(table, "frozen", epochs=200)
+    start_worker(own)
+    until(lambda: table.get(job.id).epoch > 1, 90, "training")
+    subprocess.run(["fsfreeze", "--freeze", disk], check=True)
+    try:
+        said, took = until(lambda: jobs.view(job.id).stalled, promised(30), "called stalled")
+        assert "no batch has ended for" in said
+        assert jobs.view(job.id).job.state == "running"
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", disk], check=True)
+    before = table.get(job.id).batch, table.get(job.id).epoch
+    until(lambda: not jobs.view(job.id).stalled, 30, "going on")
+    until(lambda: (table.get(job.id).batch, table.get(job.id).epoch) > before, 30, "a batch")
     assert table.get(job.id).attempt == 1
     tell(f"said after {took:.1f} s")
     table.cancel(job.id)

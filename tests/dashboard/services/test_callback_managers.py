@@ -61,7 +61,7 @@ def test_a_callback_carries_the_jobs_id_and_no_cookie(launcher):
     task = made.call_job_fn("key", job, [TICKET], {"cookies": {"a": "secret"}, "headers": {"Authorization": "secret"}})
     (key, progress, arguments, context), options = sent[0]
     assert (key, progress, arguments, context) == ("key", "key-progress", [{"job": TICKET["job"], "home": ""}], {})
-    assert options == {"task_id": task, "retry": False}
+    assert options == {"task_id": task, "retry": False, "ignore_result": True}
     assert made.job_running(task)
     assert not made.job_running("0" * 32 + ".1")
     for other in ([], [None], ["x"], [{"job": "x", "attempt": 1}]):
