@@ -73,7 +73,7 @@ class Identity:
             found.extend([person] if person else [])
             return person is not None
 
-        self._guesses.check(header, matches)
+        self._guesses.check(header, (credentials(header) or (b"", b""))[0], matches)
         return found[0]
 
     def _open(self, proxied: bool) -> Person:

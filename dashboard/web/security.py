@@ -20,7 +20,7 @@ from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.http import HTTP_STATUS_CODES
 
-from dashboard.web import errors
+from dashboard.web import errors, passwords
 from dashboard.web.errors import RequestError
 from dashboard.web.identity import Identity
 from dashboard.web.proxy import CALLBACK
@@ -319,6 +319,7 @@ def install(
         if "frame-ancestors 'none'" not in response.headers["Content-Security-Policy"]:
             del response.headers["X-Frame-Options"]
         response.headers.pop("Server", None)
+        passwords.remember(response)
         return response
 
 

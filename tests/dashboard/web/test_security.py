@@ -79,9 +79,37 @@ def test_a_password_guards_every_address(monkeypatch, caplog):
     assert [one.getMessage() for one in log] == ["wrong password from 127.0.0.1"] * 5
 
 
+def test_who_guesses_behind_an_uncounted_proxy_locks_nobody_out_who_was_let_in_before(monkeypatch, caplog):
+    """All visitors of such a proxy have one address, whatever they say of themselves."""
+    monkeypatch.setenv("FASHION_PASSWORD", "secret")
+    app = build().server
+    known, other, guesser = (app.test_client() for _ in range(3))
+    right = {"Authorization": security.basic("secret", "ada")}
+    first = known.get("/", headers=right)
+    assert first.status_code == 200
+    cookie = first.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert "Set-Cookie" not in known.get("/", headers=right).headers
+    for number in range(100):
+        claimed = {"Authorization": security.basic(f"guess {number}", "ada"), "X-Forwarded-For": f"10.0.0.{number}"}
+        assert guesser.get("/", headers=claimed).status_code in (401, 429)
+    assert guesser.get("/", headers=right).status_code == 429, "a right guess is not told from a wrong one"
+    assert other.get("/", headers=right).status_code == 429
+    assert known.get("/", headers=right).status_code == 200
+    assert any("a proxy that FASHION_PROXIES does not count" in one.getMessage() for one in caplog.records)
+    # the cookie is good for its name, and for as few tries as an address
+    assert known.get("/", headers={"Authorization": security.basic("secret", "bo")}).status_code == 429
+    guesses = {known.get("/", headers={"Authorization": security.basic("no", "ada")}).status_code for _ in range(40)}
+    assert guesses == {401, 429}
+    for forged in ("x.y", ".", "0" * 32 + "." + "0" * 64):
+        other.set_cookie("fashion-device", forged)
+        assert other.get("/", headers=right).status_code == 429
+
+
 def test_wrong_passwords_are_slowed_and_logged_by_client(monkeypatch, caplog):
     monkeypatch.setenv("FASHION_PASSWORD", "secret")
-    client = build().server.test_client()
+    client = build().server.test_client(use_cookies=False)
     wrong, right = {"Authorization": security.basic("guess")}, {"Authorization": security.basic("secret")}
     for _ in range(200):
         assert client.get("/", headers=right).status_code == 200, "who knows it is never held back"
