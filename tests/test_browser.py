@@ -320,8 +320,12 @@ def test_thirteen_classes_in_colour_open_on_every_page(odd_home, no_artifacts, s
     n = int(((p.labels == 12) & (p.predicted == 12)).sum())
     expect(page.locator("#selection-count")).to_have_text(str(n))
     for run_id, paths in ((COLOUR_RUN, PAGES), ("bare", ("/", "/insights", "/slices", "/review"))):
+        opened(page, f"{address}{paths[0]}?run={run_id}", idle)
         for path in paths:
-            opened(page, f"{address}{path}?run={run_id}", idle)
+            page.locator(f"#app-links a[data-page='{path}']").click()
+            expect(page).to_have_url(re.compile(rf"{path}\?.*run={run_id}"))
+            expect(page.locator("#app-links [aria-current]")).to_have_attribute("data-page", path)
+            page.wait_for_function(idle)
             expect(page.locator("#app-dropped")).to_be_empty()
             assert page.locator(".face.bad").count() == 0, (run_id, path)
 
