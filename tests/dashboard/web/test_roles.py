@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from dashboard.records import decisions, feedback, runs, slices
-from dashboard.records.rows import Declined
+from dashboard.records import decisions, feedback, happenings, prediction_log, runs, slices, views
+from dashboard.records.rows import Declined, Rows
 from dashboard.services import jobs
 from dashboard.services import runs as registry
 from dashboard.shell import create_app
@@ -28,6 +28,7 @@ WORD, HOST = "correct horse", "http://127.0.0.1"
 LOOKS = {"GET", "HEAD", "OPTIONS"}
 
 Call = Callable[..., Any]
+VIEW = {"page": "/", "search": "?run=toy", "dataset": "d", "run": "toy", "data": "", "split": "test"}
 # every method that changes something: the least role that it takes, and what asks for it. A method in neither this
 # table nor the next one fails the test
 CHANGING: dict[type, dict[str, tuple[str, Call]]] = {
@@ -55,6 +56,12 @@ CHANGING: dict[type, dict[str, tuple[str, Call]]] = {
         "remove": (REVIEW, lambda made: made.remove([1])),
         "restore": (REVIEW, lambda made: made.restore([1])),
     },
+    views.Views: {
+        "save": (REVIEW, lambda made: made.save("x", "", VIEW)),
+        "describe": (REVIEW, lambda made: made.describe(1, "x", "y")),
+        "remove": (REVIEW, lambda made: made.remove(1)),
+        "restore": (REVIEW, lambda made: made.restore(1)),
+    },
     registry.RunRegistry: {
         "take": (TRAIN, lambda made: made.take(b"PK")),
         "delete": (OWN, lambda made: made.delete("toy")),
@@ -81,30 +88,45 @@ LOOKING: dict[type, set[str]] = {
         "changed", "signature", "signed", "listing", "counts", "labels", "accepted", "deeds", "trashed", "readable",
         "picture", "sweep", "give",  # whoever may look may say whether an answer was right
     },
+    views.Views: {"changed", "listing", "get"},
     registry.RunRegistry: {"home", "entry", "names", "card", "pack", "graph", "free_name", "deleted", "purge", "undo"},
     jobs.Jobs: {
         "estimate", "manager", "admit", "view", "training", "evaluation", "events", "log_file", "log_tail", "ahead",
-        "at_work", "names", "lessons", "corrections", "watched", "table", "wake", "health", "clustered", "reachable",
-        "trouble",
+        "at_work", "names", "lessons", "kept", "corrections", "watched", "table", "wake", "health", "clustered",
+        "reachable", "trouble",
     },
 }  # fmt: skip
-ROWS = {"writing", "permit", "note", "opened", "rows", "owner", "migrations"}  # what all records are built from
+ROWS = {
+    "writing",
+    "permit",
+    "note",
+    "opened",
+    "rows",
+    "reading",
+    "owner",
+    "migrations",
+}  # what all records are built from
 
-# route: the least role that it takes, and a body that would do
+# method and route: the least role that it takes, and a body that would do
 POSTS: dict[str, tuple[str, Call]] = {
-    "/api/v1/decisions": (
+    "POST /api/v1/decisions": (
         REVIEW,
         lambda: {"json": {"run": "toy", "split": "test", "ids": [1], "action": "exclude", "batch": "f" * 32}},
     ),
-    "/api/v1/decisions/undo": (REVIEW, lambda: {"json": {"run": "toy"}}),
-    "/api/v1/feedback/judge": (REVIEW, lambda: {"json": {"numbers": [1], "state": "accepted"}}),
-    "/api/v1/feedback/delete": (REVIEW, lambda: {"json": {"numbers": [1]}}),
-    "/api/v1/feedback/restore": (REVIEW, lambda: {"json": {"numbers": [1]}}),
-    "/api/v1/runs": (TRAIN, lambda: {"data": {"file": (io.BytesIO(b"PK"), "run.zip")}}),
+    "POST /api/v1/decisions/undo": (REVIEW, lambda: {"json": {"run": "toy"}}),
+    "POST /api/v1/feedback/judge": (REVIEW, lambda: {"json": {"numbers": [1], "state": "accepted"}}),
+    "POST /api/v1/feedback/delete": (REVIEW, lambda: {"json": {"numbers": [1]}}),
+    "POST /api/v1/feedback/restore": (REVIEW, lambda: {"json": {"numbers": [1]}}),
+    "POST /api/v1/views": (REVIEW, lambda: {"json": {"name": "x", "link": "/?run=toy"}}),
+    "POST /api/v1/views/<number>": (REVIEW, lambda: {"json": {"name": "y"}}),
+    "DELETE /api/v1/views/<number>": (REVIEW, lambda: {"json": {}}),
+    "POST /api/v1/views/<number>/restore": (REVIEW, lambda: {"json": {}}),
+    "POST /api/v1/runs": (TRAIN, lambda: {"data": {"file": (io.BytesIO(b"PK"), "run.zip")}}),
 }
 ASKING = {  # they change nothing, or everybody may
-    "/api/v1/predict", "/api/v1/frame", "/api/v1/batch", "/api/v1/explain", "/api/v1/whatif", "/api/v1/feedback",
-    CALLBACK,
+    "POST /api/v1/predict", "POST /api/v1/frame", "POST /api/v1/batch", "POST /api/v1/explain",
+    "POST /api/v1/whatif", "POST /api/v1/feedback",
+    f"POST {CALLBACK}",
 }  # fmt: skip
 ANYBODYS = ("prediction_log", "prediction_counts", "feedback", "happenings")  # what looking and feedback add to
 
@@ -141,8 +163,17 @@ def written() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", look)
 
 
+def knock(client, door: str, headers: dict[str, str], **more: Any):
+    method, path = door.split()
+    return client.open(path.replace("<number>", "1"), method=method, base_url=HOST, headers=headers, **more)
+
+
 def public(kind: type) -> set[str]:
     return {name for name in dir(kind) if not name.startswith("_")} - ROWS
+
+
+def test_all_that_keeps_rows_is_known_here():
+    assert {*CHANGING, happenings.Happenings, prediction_log.Monitor} >= set(Rows.__subclasses__())
 
 
 @pytest.mark.parametrize("kind", CHANGING, ids=lambda kind: kind.__name__)
@@ -161,6 +192,8 @@ def test_every_method_that_changes_something_asks_first(kind, home, no_artifacts
     # what there must be for a refusal to be about the role
     if kind is slices.Slices:
         made.save("d", "x", {"test": [1]}, rule="", run="toy")
+    if kind is views.Views:
+        made.save("x", "", VIEW)
     if kind is registry.RunRegistry:
         shutil.copytree(home / "runs" / "toy", home / "runs" / "other")
         manifest = json.loads((home / "runs" / "other" / "manifest.json").read_text())
@@ -184,19 +217,20 @@ def test_every_method_that_changes_something_asks_first(kind, home, no_artifacts
 def test_every_route_that_takes_something_asks_who_sends_it(app, client, home, written):
     """With a password and with a token, which has the role of its account and opens no page."""
     tokens = {role: {"Authorization": f"Bearer {Accounts(home).make_token(role)}"} for role in ROLES}
-    posts = {rule.rule for rule in app.server.url_map.iter_rules() if (rule.methods or set()) - LOOKS}
+    rules = app.server.url_map.iter_rules()
+    posts = {f"{method} {rule.rule}" for rule in rules for method in (rule.methods or set()) - LOOKS}
     assert posts == POSTS.keys() | ASKING, "a new route needs its least role, or to be one that asks only"
-    for path in (*POSTS, *ASKING):
-        assert client.post(path, base_url=HOST).status_code == 401, path
+    for door in (*POSTS, *ASKING):
+        assert knock(client, door, {}).status_code == 401, door
     assert client.post(CALLBACK, base_url=HOST, headers=tokens["own"], json={}).status_code == 401
     written.clear()
-    for path, (least, body) in POSTS.items():
+    for door, (least, body) in POSTS.items():
         for role, headers in [*((role, signed(role)) for role in ROLES), *tokens.items()]:
-            answer = client.post(path, base_url=HOST, headers=headers, **body())
+            answer = knock(client, door, headers, **body())
             refused = answer.status_code == 403 and f"it takes the role {least}" in answer.get_json()["error"]
-            assert refused == (ROLES.index(role) < ROLES.index(least)), (path, role, answer.text)
+            assert refused == (ROLES.index(role) < ROLES.index(least)), (door, role, answer.text)
             if refused:
-                assert written == [], (path, role)
+                assert written == [], (door, role)
             written.clear()
 
 
