@@ -2,7 +2,7 @@
    key M. What is found is a selection; its gallery comes into sight. */
 (function () {
   'use strict';
-  const TILE = 'tile-alike', GALLERY = 'dashboard-gallery-card';
+  const TILE = 'tile-alike', GALLERIES = { '/': 'dashboard-gallery-card', '/comparison': 'comparison-gallery-card' };
   const WAIT_MS = 15000, LOOK_MS = 100;
   const address = window.dash_clientside.address;
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -64,22 +64,33 @@
     return Object.values(waiting).flat().length > 0;
   }
 
-  /* the address of a selection on the Dashboard: its gallery is further down, and the page may be still to come */
-  window.dash_clientside.gallery = (search) => {
-    const until = performance.now() + WAIT_MS, opens = new URLSearchParams(search).has('sample');
-    const same = () => new URLSearchParams(window.location.search).toString() === new URLSearchParams(search).toString();
+  /* where the address is that of a selection, its gallery comes into sight: it is further down, and the page may be still to
+     come. path: of the page, which has one */
+  function reveal(search, path) {
+    const until = performance.now() + WAIT_MS, wanted = new URLSearchParams(search);
+    if (wanted.has('sample')) return; /* whose drawer is what was asked for */
+    const same = () => address.page() === path && new URLSearchParams(window.location.search).toString() === wanted.toString();
     let there = false;
-    set('url', address.page() === '/' ? { search: search } : { search: search, pathname: address.of('/') });
     (function look() {
-      const card = document.getElementById(GALLERY), here = same();
+      const card = document.getElementById(GALLERIES[path]), here = same();
       if (there && !here) return; /* somebody went on */
       there = here;
       if (here && card && !busy()) {
-        if (opens) return; /* its drawer is what was asked for */
         card.setAttribute('tabindex', '-1');
         card.focus({ preventScroll: true });
         card.scrollIntoView();
       } else if (performance.now() < until) setTimeout(look, LOOK_MS);
     })();
+  }
+
+  window.dash_clientside.gallery = (search) => {
+    set('url', address.page() === '/' ? { search: search } : { search: search, pathname: address.of('/') });
+    reveal(search, '/');
   };
+  document.addEventListener('click', (e) => { /* the address itself is changed by clientside.js */
+    const way = e.target.closest && e.target.closest('[data-gallery][data-search]');
+    if (!way || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    const path = way.dataset.path || address.page();
+    if (path in GALLERIES) reveal(way.dataset.search, path);
+  });
 })();

@@ -9,6 +9,7 @@ from flask import Flask, Response, render_template_string, request
 from markupsafe import Markup, escape
 
 from dashboard import theme
+from dashboard.figures.sketches import SKETCHES
 from dashboard.format.glossary import TERMS
 from dashboard.format.keys import KEYS
 from dashboard.services.container import Services
@@ -32,7 +33,8 @@ PAGE = """<!doctype html>
 <a href="#keys">keys</a>. <a href="./">Back to the app</a></p></div></div>
 {% for term in terms %}<section id="{{ term.slug }}" class="ff-card" data-spelled="{{ term.spelled }}">
 <h2>{{ term.word }}</h2>
-<p>{{ term.plain | emphasised }}</p>
+{% if term.slug in sketches %}{{ sketches[term.slug].svg | safe }}
+{% endif %}<p>{{ term.plain | emphasised }}</p>
 {% if term.code %}<p class="quiet small">Defined in <code>{{ term.code }}</code></p>
 {% endif %}{% if term.source %}<p class="quiet small">Read: {{ term.source }}</p>
 {% endif %}</section>
@@ -60,6 +62,7 @@ def register(server: Flask, services: Services) -> None:
             mode=theme.mode_of(request.cookies.get(theme.COOKIE)),
             styles=[f"{name}?m={(ASSETS / name).stat().st_mtime}" for name in STYLES],
             terms=sorted(TERMS, key=lambda term: term.word.lower()),
+            sketches=SKETCHES,
             keys=KEYS,
         )
         return Response(text, headers={"Vary": "Cookie"})

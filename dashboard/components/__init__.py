@@ -26,6 +26,7 @@ __all__ = [
     "segmented",
     "stat",
     "term_mark",
+    "way",
     "whisker",
     "worded",
 ]
@@ -212,12 +213,21 @@ def whisker(
     )
 
 
-def stat(
-    label: Any, value: str, unit: str, mark: Any, words: str, *, search: str | None = None, words_of_link: str = ""
-) -> html.Div | html.Button:
-    """A number with its doubt. mark: a whisker, or what stands in its place.
+def way(words: str, search: str, *, label: str = "") -> html.Button:
+    """A number of images, in a line of text, that leads to them: to the selection, and to its gallery further down.
 
-    search: the address that a click goes to; words_of_link: what a screen reader says of it.
+    label: what a screen reader says of it, where the words alone do not tell.
+    """
+    more = {"aria-label": label} if label else {}
+    return html.Button(words, type="button", className="way-to", **{"data-search": search, "data-gallery": "", **more})
+
+
+def stat(
+    label: Any, value: str, unit: str, mark: Any, words: Any, *, search: str | None = None, words_of_link: str = ""
+) -> html.Div | html.Button:
+    """A number with its doubt. mark: a whisker, or what stands in its place; words: text, or a list with `way`s in it.
+
+    search: the address that a click anywhere on the tile goes to; words_of_link: what a screen reader says of it.
     """
     parts = [
         html.Span(worded(label) if search is None else label, className="label"),
@@ -229,7 +239,7 @@ def stat(
         return html.Div(parts, className="stat")
     return html.Button(
         parts, type="button", className="stat", title=words_of_link,
-        **{"data-search": search, "aria-label": words_of_link},
+        **{"data-search": search, "data-gallery": "", "aria-label": words_of_link},
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dash import Dash, Input, html
 
 from dashboard.analysis import claims
 from dashboard.analysis.comparison import Verdict, verdict
-from dashboard.components import csv_link, plain, stat, whisker
+from dashboard.components import csv_link, plain, stat, way, whisker
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
@@ -43,7 +43,7 @@ def register(app: Dash, services: Services) -> None:
         pair = services.store.compare(selection)
         comparison = verdict(pair)
         claimed = claims.sentences(services.store, pair)
-        return [hero(comparison, selection, claimed), html.Div(stats(comparison), className="stats")]
+        return [hero(comparison, selection, claimed), html.Div(stats(comparison, selection), className="stats")]
 
 
 def hero(comparison: Verdict, selection: Selection, claimed: Sequence[str] = ()) -> html.Div:
@@ -106,22 +106,32 @@ def scale(comparison: Verdict) -> html.Div:
     return html.Div(parts, className="gapline", role="img", **{"aria-label": words})
 
 
-def stats(comparison: Verdict) -> list:
+def stats(comparison: Verdict, selection: Selection) -> list:
     """Both accuracies, the test, the losses, agreement, and what the two know together."""
     both, only_a, only_b, neither = comparison.buckets
     n, loss = comparison.n, comparison.loss
     first, second = wilson(both + only_a, n), wilson(both + only_b, n)
     floor = max(0.0, min(0.8, np.floor(10 * float(min(first[0], second[0])) - 1e-9) / 10))
+    wrong = {
+        "a": way(f"{only_b + neither:,} wrong", there(selection, "only-b", "neither"), label="See what A has wrong"),
+        "b": way(f"{only_a + neither:,} wrong", there(selection, "only-a", "neither"), label="See what B has wrong"),
+    }
+    disagree = selection.clear().with_(tag=("runs-disagree",)).query()
+    other = way(f"{n - comparison.same:,} differ", disagree, label="See the images on which they disagree")
     far = 1.4 * max(abs(loss[1]), abs(loss[2]), 0.01)
     return [
-        share([letter("a"), comparison.a], both + only_a, n, floor, "var(--ff-run-a)"),
-        share([letter("b"), comparison.b], both + only_b, n, floor, "var(--ff-run-b)"),
+        share([letter("a"), comparison.a], both + only_a, n, floor, wrong["a"], "var(--ff-run-a)"),
+        share([letter("b"), comparison.b], both + only_b, n, floor, wrong["b"], "var(--ff-run-b)"),
         stat(
             "McNemar, exact",
             chance(comparison.p),
             "",
             html.Span(className="whisk blank"),
-            f"{only_a:,} only A, {only_b:,} only B",
+            [
+                way(f"{only_a:,} only A", there(selection, "only-a"), label=f"See the {only_a:,} only A has right"),
+                ", ",
+                way(f"{only_b:,} only B", there(selection, "only-b"), label=f"See the {only_b:,} only B has right"),
+            ],
         ),
         stat(
             "Loss, A minus B",
@@ -130,9 +140,14 @@ def stats(comparison: Verdict) -> list:
             whisker(*loss, (-far, far), f"var(--ff-run-{'a' if loss[0] <= 0 else 'b'})"),
             f"{signed(loss[1])} to {signed(loss[2])}",
         ),
-        share("Same answer", comparison.same, n, floor),
-        share("At least one right", n - neither, n, floor),
+        share("Same answer", comparison.same, n, floor, other),
+        share("At least one right", n - neither, n, floor, way(f"{neither:,} neither", there(selection, "neither"))),
     ]
+
+
+def there(selection: Selection, *buckets: str) -> str:
+    """The address of the images of which these hold."""
+    return selection.clear().with_(bucket=buckets).query()
 
 
 def signed(value: float) -> str:
@@ -140,11 +155,11 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-def share(label, part: int, n: int, floor: float, colour: str = "var(--ff-accent)") -> html.Div:
-    """A proportion with its Wilson interval."""
+def share(label, part: int, n: int, floor: float, rest: html.Button, colour: str = "var(--ff-accent)") -> html.Div:
+    """A proportion with its Wilson interval. rest: the way to the images that are not part of it."""
     proportion = Proportion(part, n)
     mark = whisker(proportion.value, *proportion.ends, (min(floor, proportion.ends[0]), 1), colour)
-    return stat(label, proportion.percent, "%", mark, f"{proportion.span}, {part:,}")
+    return stat(label, proportion.percent, "%", mark, [f"{proportion.span}, {part:,}; ", rest])
 
 
 def csv_rows(pair: RunPair, selection: Selection) -> Table:

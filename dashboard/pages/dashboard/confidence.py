@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, dcc, html
 from dashboard import theme
 from dashboard.analysis import confidence
 from dashboard.analysis.confidence import Answers
-from dashboard.components import bins, button, card, clicks, csv_link, graph, lazy_panel, plain, stat, whisker
+from dashboard.components import bins, card, clicks, csv_link, graph, lazy_panel, plain, stat, way, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
@@ -134,14 +134,23 @@ def answers(run: RunData, selection: Selection) -> list:
             [
                 html.Span("Mistakes that stay", className="label"),
                 html.B([f"{abstention.left:,}", html.Small(f" of {abstention.mistakes:,}")]),
-                button(f"See the {out:,} left out", small=True, kind="ghost", search=left.query())
-                if left and out
-                else html.Span("nothing is left out", className="ci"),
+                html.Span(stays(selection, abstention.left, out, left), className="ci"),
             ],
             className="stat",
         ),
     ]
     return [html.Div(stats, className="stats"), *presets(run, selection)]
+
+
+def stays(selection: Selection, mistakes: int, out: int, left: Selection | None) -> list:
+    """The ways to the mistakes among the answers, and to what is left out. left: the selection of those."""
+    words: list = []
+    if mistakes:
+        these = selection.explicit().with_(outcome=("wrong",)).query()
+        words += [way("see them", these, label=f"See the {mistakes:,} mistakes that stay"), ", "]
+    if left and out:
+        return [*words, way(f"the {out:,} left out", left.query(), label=f"See the {out:,} left out")]
+    return [*words, "nothing is left out"]
 
 
 def proportion(label: str, share: Proportion, words: str) -> html.Div:

@@ -3,7 +3,7 @@
 import numpy as np
 from dash import Dash, Input, html
 
-from dashboard.components import dot, plain, stat, whisker
+from dashboard.components import dot, plain, stat, way, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.figures.accuracy import percent_ticks
@@ -52,7 +52,10 @@ def body(run: RunData, selection: Selection) -> list:
                         [
                             html.H2(f"of {split_name(split)} images named right (accuracy){conditions}"),
                             html.P(
-                                f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
+                                [
+                                    f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {right:,} of {total:,}",
+                                    *([", ", mistakes(selection, total - right)] if right < total else []),
+                                ],
                                 className="quiet",
                             ),
                         ]
@@ -65,6 +68,11 @@ def body(run: RunData, selection: Selection) -> list:
         className="hero",
     )
     return [hero, html.Div(stats(run, selection, share, low, high, n), className="stats")]
+
+
+def mistakes(selection: Selection, n: int) -> html.Button:
+    """The way to what is not right."""
+    return way(f"{n:,} wrong", selection.clear().with_(outcome=("wrong",)).query(), label=f"See the {n:,} wrong ones")
 
 
 def floor_of(low: np.ndarray) -> float:
@@ -135,6 +143,11 @@ def extremes(low: np.ndarray, high: np.ndarray, n: np.ndarray) -> tuple[int, int
     return int(np.argmax(np.where(n > 0, low, -1.0))), int(np.argmin(np.where(n > 0, high, 2.0)))
 
 
+def bins() -> html.Button:
+    """The way to the diagram whose bins the calibration error is of, further down."""
+    return html.Button("15 bins", type="button", className="way-to", **{"data-goto": "dashboard-sure"})
+
+
 def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
     """Macro-F1, loss, calibration, best and worst class, size."""
     frame = run.scores(selection.split)
@@ -173,7 +186,7 @@ def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
             f"{100 * ece.value:.1f}",
             "%",
             whisker(ece.value, ece.low, ece.high, (0, max(0.06, 1.2 * ece.high))),
-            f"{100 * ece.low:.1f} – {100 * ece.high:.1f}, 15 bins",
+            [f"{100 * ece.low:.1f} – {100 * ece.high:.1f}, ", bins()],
         ),
         of_class("Best", best),
         of_class("Worst", worst, ("wrong",)),

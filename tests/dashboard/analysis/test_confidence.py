@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from dash import html
 
 from dashboard.analysis import confidence
 from dashboard.components import bins, matrix, reliability
@@ -336,3 +337,28 @@ def test_best_and_worst_lead_to_their_images(run):
     best, worst = (Selection.parse(getattr(tile, "data-search")) for tile in tiles)
     assert len(best.true) == len(worst.true) == 1
     assert (best.outcome, worst.outcome) == ((), ("wrong",))
+
+
+def ways(part):
+    """Every button below that leads to a gallery."""
+    below = [one for one in part._traverse() if one.__class__.__name__ == "Button"]
+    return [one for one in below if "data-gallery" in one.to_plotly_json()["props"]]
+
+
+def test_every_number_of_images_in_a_tile_leads_to_as_many(run):
+    hero, tiles = scores.body(run, Selection())
+    (wrong,) = ways(hero)
+    there = Selection.parse(getattr(wrong, "data-search"))
+    assert int(run.mask(there).sum()) == int((~run.predictions("test").right).sum())
+    assert wrong.children == f"{int(run.mask(there).sum()):,} wrong"
+    linked = [tile for tile in tiles.children if tile in ways(tiles) or ways(tile)]
+    assert len(linked) == 2, "best and worst class; the other four count no images"
+    chosen = Selection(reject=0.5, outcome=("wrong", "right"))
+    shown = html.Div(panel.answers(run, chosen))
+    answered = confidence.answers(run, chosen)
+    found = {one.children: Selection.parse(getattr(one, "data-search")) for one in ways(shown)}
+    assert int(run.mask(found.pop("see them")).sum()) == answered.left
+    out = answered.coverage.n - answered.coverage.count
+    if out:
+        assert int(run.mask(found.pop(f"the {out:,} left out")).sum()) == out
+    assert not found

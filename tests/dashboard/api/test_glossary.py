@@ -8,6 +8,7 @@ from dash import html
 from playwright.sync_api import Page, expect
 
 from dashboard.components import badge, column_head, help_line, stat, term_mark
+from dashboard.figures.sketches import SKETCHES
 from dashboard.format import glossary
 from dashboard.format.keys import KEYS
 from dashboard.pages import PAGES
@@ -54,6 +55,10 @@ def test_every_term_has_an_address_and_the_page_follows_the_theme(app):
     assert 'data-bs-theme="light"' in answer.text
     assert sorted(re.findall(r'<section id="([^"]+)"', answer.text)) == sorted(term.slug for term in glossary.TERMS)
     assert "<em>Coverage</em>" in answer.text
+    drawn = re.findall(r'<svg class="sketch"[^>]*role="img" aria-label="([^"]+)"', answer.text)
+    assert sorted(drawn) == sorted(one.words for one in SKETCHES.values()), "each picture says what it shows"
+    assert set(SKETCHES) <= {term.slug for term in glossary.TERMS}
+    assert "style=" not in "".join(one.svg for one in SKETCHES.values()), "the page's policy refuses it"
     assert not re.search(r'(?:href|src)="/', answer.text), "an address that a proxy's prefix would break"
     for style in re.findall(r'href="(assets/[^"]+)"', answer.text):
         with client.get(f"/{style}") as asset:

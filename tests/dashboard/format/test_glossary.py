@@ -1,6 +1,7 @@
 """The glossary names modules that are there, its page is written from it, and a sentence finds its words."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ def test_the_page_is_written_from_the_terms():
 
 
 @pytest.mark.parametrize("term", glossary.TERMS, ids=lambda term: term.slug)
-def test_a_term_names_a_module_that_is_there(term):
-    assert not term.code or importlib.util.find_spec(term.code) is not None
+def test_a_term_names_a_module_that_is_there_and_where_it_is_defined(term):
+    assert importlib.util.find_spec(term.code) is not None
+    assert re.search(r"(1[89]|20)\d\d|https://", term.source), "an author's year, or an address"
 
 
 def test_no_two_terms_share_an_address_or_a_spelling():

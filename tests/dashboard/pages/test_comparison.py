@@ -131,6 +131,16 @@ def test_the_verdict_says_what_was_computed(client, store, split):
     assert sum(comparison.buckets) == comparison.n
 
 
+def test_every_number_of_images_in_the_verdict_leads_to_as_many(client, store):
+    ways = [one for one in buttons(shown(client, "verdict-body")) if "data-gallery" in one]
+    words = [one["children"].split(" ", 1) for one in ways]
+    assert [said for _, said in words] == ["wrong", "wrong", "only A", "only B", "differ", "neither"]
+    for way, (n, said) in zip(ways, words, strict=True):
+        there = Selection.parse(way["data-search"])
+        pair = store.compare(there)
+        assert int(pair.mask(there.differing()).sum()) == int(n.replace(",", "")), said
+
+
 def test_the_verdict_does_not_follow_the_filters(client):
     narrowed = shown(client, "verdict-body", "?run=toy", url__search="?run=toy&true=Bar%200")
     assert narrowed == shown(client, "verdict-body")

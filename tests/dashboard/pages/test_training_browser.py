@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import time
 
 import psutil
@@ -43,7 +44,24 @@ def kill_trainer(table):
     psutil.Process(pid).kill()
 
 
+# what the browser is asked to notify, beside doing it; and a tab that nobody looks at
+NOTIFIED = """
+    window.told = [];
+    const Real = window.Notification;
+    window.Notification = class extends Real {
+        constructor(title, options) { super(title, options); window.told.push([title, options.body, this]); }
+    };
+"""
+HIDDEN = """(hidden) => {
+    if (hidden) Object.defineProperty(document, 'hidden', {value: true, configurable: true});
+    else delete document.hidden;
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
 def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
+    page.context.grant_permissions(["notifications"], origin=address)
+    page.add_init_script(NOTIFIED)
     page.goto(f"{address}/training")
     page.wait_for_selector("text=No training yet")
     assert page.inner_text("#training-status") == ""
@@ -66,11 +84,21 @@ def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
     page.wait_for_selector("text=200 of 600")
     page.dblclick("#training-start")
     page.wait_for_selector("#training-status:text-is('running')", timeout=30_000)
+    page.evaluate(HIDDEN, True)
     other = new_page()  # a second tab sees the same
     other.goto(f"{address}/training")
     other.wait_for_selector("#training-status:text-matches('running|done')", timeout=60_000)
     page.wait_for_selector("#training-status:text-is('done')", timeout=90_000)
     assert page.inner_text("#training-progress") == "1/1"
+    page.wait_for_function("() => window.told.length === 1")  # who looked away is told, by the browser and the tab
+    assert page.evaluate("() => window.told[0].slice(0, 2)") == [
+        "Training done",
+        page.inner_text("#training-live-title"),
+    ]
+    expect(page).to_have_title(re.compile("^Training done · .*Training"))
+    page.evaluate("() => window.told[0][2].onclick()")
+    page.evaluate(HIDDEN, False)
+    expect(page).to_have_title(re.compile("^Training · .*Fashion Forward$"))
     page.wait_for_selector("#training-accuracy-graph >> text=/val \\d/")
     page.wait_for_selector("#run-picker option[value=mine]", state="attached")
     assert page.locator("#training-queue-table tbody tr").count() == 1  # two clicks were one wish
@@ -109,7 +137,7 @@ def test_a_slow_server_is_asked_again_only_after_its_answer(address, page, monke
     page.wait_for_selector("text=No training yet", timeout=60_000)
 
 
-@pytest.mark.allow_problems("net::ERR", "did not respond")
+@pytest.mark.allow_problems("net::ERR", "did not respond", "429", "Callback error")
 def test_a_server_that_is_gone_is_told_until_it_is_back(address, page):
     page.goto(f"{address}/training")
     page.wait_for_selector("text=No training yet")
@@ -119,6 +147,11 @@ def test_a_server_that_is_gone_is_told_until_it_is_back(address, page):
     expect(notice).to_contain_text("has not answered since", timeout=10_000)
     page.unroute("**/_dash-update-component*")
     expect(notice).to_be_empty(timeout=10_000)
+    # what the server refuses of a page's own questions is told in its words: Dash itself says nothing
+    refused = {"error": "You ask more than one client may. Come again in 2 seconds."}
+    page.route("**/_dash-update-component*", lambda route: route.fulfill(status=429, json=refused))
+    expect(page.locator("#app-notice")).to_have_text(refused["error"])
+    page.unroute("**/_dash-update-component*")
 
 
 def test_presets_fill_the_form_and_what_is_changed_is_marked(address, page, idle):
@@ -203,6 +236,7 @@ def test_curves_stream_and_a_broken_off_training_is_resumed(address, page, idle,
     page.wait_for_function(f"() => ({points})() >= 3", timeout=60_000)
     seen = page.evaluate(points)
     page.wait_for_function(f"() => ({points})() > {seen}", timeout=30_000)
+    expect(page).to_have_title(re.compile(r"^\d+ % · Training"))
     kill_trainer(table)
     page.wait_for_selector("#training-status:text-is('interrupted')", timeout=30_000)
     page.wait_for_selector("#training-queue-table >> text=Resume")
