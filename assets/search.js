@@ -4,7 +4,7 @@
   'use strict';
   const address = window.dash_clientside.address;
   const WAIT_MS = 120, LIST = 'search-list', EMPTY = 'What can be found: classes, a class and what it was taken for (two names), ' +
-    'failure modes (unsure), slices, images by number (17, test 17, or 3, 17, 9), runs and their notes, notes of feedback, ' +
+    'failure modes (unsure), slices, images by number (17, test 17, or 3, 17, 9), runs and their notes, saved views, notes of feedback, ' +
     'decisions on labels, pages and words of the field. Several words must all be there; their beginnings are enough.';
   let dialog = null, field = null, list = null, said = null, timer = null, asking = null, at = 0;
   let drawn = '', eager = false; /* the question whose answer is shown; whether Enter came before the answer */

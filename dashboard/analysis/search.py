@@ -1,4 +1,4 @@
-"""Words looked for in classes, failure modes, slices, images, runs, notes, decisions, pages and the glossary.
+"""Words looked for in classes, failure modes, slices, images, runs, notes, decisions, views, pages and the glossary.
 
 What a run holds is put into words once and kept; a question then looks at some hundred entries, however many images
 there are. A word of the question has to begin a word of the entry, capitals and accents aside; several words must all
@@ -17,6 +17,7 @@ from dashboard.data.run import RunData
 from dashboard.format import glossary
 from dashboard.records.decisions import CurrentLabels
 from dashboard.records.feedback import Filter
+from dashboard.records.rows import Closed
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_IDS, SPLITS, split_name
@@ -27,6 +28,7 @@ MOST = 14  # lines of an answer
 OF_A_KIND = 5  # lines of one kind, where others have something too
 CANDIDATES = 6  # entries of a facet that are tried together with those of another
 NOTES_READ = 1_000  # the newest feedback whose notes are looked at
+VIEWS_READ = 500  # the newest saved views
 LONGEST = 80  # characters of a question
 TEXT = 60  # characters that Feedback's own filter takes
 GALLERY, REVIEW, FEEDBACK, TRAINING = "/", "/review", "/feedback", "/training"
@@ -104,7 +106,8 @@ def answer(
         found += together(run, here, known, wanted)
         places += known
         places += decisions(services, run, here)
-    places += [Place.of(one) for one in (*listed_runs(services, path), *listed_pages(pages), *noted(services))]
+    beside = (*saved_views(services), *listed_runs(services, path), *listed_pages(pages), *noted(services))
+    places += [Place.of(one) for one in beside]
     places += WORDS
     phrase = folded(question)
     hits = [one for one in places if (wanted and len(one.holds(wanted)) == len(set(wanted))) or phrase in one.title]
@@ -288,6 +291,18 @@ def listed_runs(services: Services, path: str) -> Iterator[Entry]:
         more = mark.note or f"{network} on {about.get('title') or about['name']}"
         search = Selection(run=entry.run_id).query()
         yield Entry("Run", marks.name(entry.run_id), more, f"{words} {' '.join(mark.tags)}", path=path, search=search)
+
+
+def saved_views(services: Services) -> Iterator[Entry]:
+    """Addresses that people saved, by name, description and who saved them."""
+    try:
+        newest = services.views.listing(limit=VIEWS_READ).views
+    except Closed:  # the list of views says so
+        return
+    for view in newest:
+        who = "" if services.read_only else view.who
+        words = f"view {view.description} {who} {view.run}"
+        yield Entry("View", view.name, view.description, words, path=view.page, search=view.search)
 
 
 def listed_pages(pages: Sequence[tuple[str, str]]) -> Iterator[Entry]:

@@ -11,6 +11,7 @@ from dashboard.format.images import png
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback, Filter
 from dashboard.records.runs import Records
+from dashboard.records.views import Views
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
@@ -27,7 +28,9 @@ def services(home, no_artifacts):
     records, decisions = Records(rows), Decisions(rows)
     store = Store(no_artifacts, home, records, None, decisions)
     feedback = Feedback(rows, home / "feedback", atomic.write)
-    return Services(store, Jobs(home, artifacts=no_artifacts), False, records, decisions, feedback)
+    made = Services(store, Jobs(home, artifacts=no_artifacts), False, records, decisions, feedback)
+    made.views = Views(rows)
+    return made
 
 
 def found(services, question, here="", path="/"):
@@ -107,6 +110,11 @@ def test_runs_pages_and_words_are_found_by_what_they_are_called(services):
     for question in ("wool", "hems before", "AUTUMN", "toy"):
         entry = next(one for one in found(services, question, path="/review") if one.kind == "Run")
         assert (entry.path, led(entry).run) == ("/review", "toy"), question
+    kept = {"page": "/insights", "search": "?run=toy&split=test&tag=unsure", "dataset": "bars", "run": "toy",
+            "data": "", "split": "test"}  # fmt: skip
+    services.views.save("Hems in doubt", "ask a tailor", kept)
+    view = next(one for one in found(services, "tailor") if one.kind == "View")
+    assert (view.title, view.path, led(view)) == ("Hems in doubt", "/insights", Selection.parse(kept["search"]))
     page = found(services, "revi")[0]
     assert (page.kind, page.path) == ("Page", "/review")
     word = found(services, "expected calibration")[0]
