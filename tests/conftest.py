@@ -217,9 +217,8 @@ def live_server(app, serving) -> str:
 
 
 def chromium() -> str | None:
-    """The installed browser, without windows where there is one like that; None means Playwright's own build."""
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-    found = (shutil.which(name) for name in names)
+    """The installed browser; None means Playwright's own build."""
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
     return os.environ.get("CHROMIUM") or next(filter(None, found), None)
 
 
