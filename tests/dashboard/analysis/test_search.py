@@ -151,10 +151,14 @@ def test_what_is_not_there_is_not_found_and_nothing_is_taken_for_granted(service
 
 def test_a_question_is_answered_in_milliseconds(services):
     found(services, "bar")  # words are made once
-    began = time.process_time()
-    for question in ("bar", "bar 1", "unsure", "e", "17", "calibration"):
+
+    def seconds(question):  # of this thread: what others of the process do meanwhile is not the question's
+        began = time.thread_time()
         found(services, question)
-    assert (time.process_time() - began) / 6 < 0.05
+        return time.thread_time() - began
+
+    questions = ("bar", "bar 1", "unsure", "e", "17", "calibration")
+    assert max(min(seconds(question) for _ in range(3)) for question in questions) < 0.1
 
 
 def test_the_route_answers_what_a_page_shows(app):

@@ -428,7 +428,7 @@ def test_the_answer_can_be_told_calibrated_with_a_set_of_each_level(services, ru
         assert f"{row['covered']:,} of {row['n']:,}" in words
         assert f"{row['size']:.2f} classes each" in words
     rows = table_in(answer.text_of_state(services, Selection(), state).csv)
-    assert rows[0] == ["class", "as_trained", "calibrated", "in_set_90", "in_set_95", "in_set_99"]
+    assert rows[0] == ["class", "as_trained", "calibrated", "in_set_90", "in_set_95", "in_set_99", "run", "data"]
     assert [row[0] for row in rows[1:]] == [run.classes[i] for i in np.argsort(-probabilities, kind="stable")]
     np.testing.assert_allclose([float(row[2]) for row in rows[1:]], np.sort(scaled)[::-1], atol=1e-4)
     pressed = [
