@@ -157,7 +157,8 @@ def test_the_other_ways_say_what_captum_says(name, _layer, channels, height, wid
         pictures, baselines=ground, target=targets, n_steps=integrated.INTEGRATION_STEPS
     )
     found = EXPLANATIONS["integrated"].raw(module, pictures, targets, "")
-    torch.testing.assert_close(found, paths.sum(1).detach().float(), atol=1e-5, rtol=1e-3)
+    # a step of the path that lies on a kink of ReLU6 falls to one side or the other by the order of the sums
+    torch.testing.assert_close(found, paths.sum(1).detach().float(), atol=1e-4, rtol=1e-3)
     patch = (channels, max(1, round(height / 7)), max(1, round(width / 7)))
     step = (channels, max(1, patch[1] // 2), max(1, patch[2] // 2))
     if any((whole - part) % pace for whole, part, pace in zip((height, width), patch[1:], step[1:], strict=True)):
