@@ -31,7 +31,8 @@ figure = made["dashboard-class-confidence-graph"]["figure"]
 assert status == 200 and len(figure["data"][0]["y"]) == 10, status
 assert made["dashboard-class-confidence-face"]["children"] is None
 answer = app.server.test_client().get("/export/class-confidence.csv")
-assert answer.status_code == 200 and answer.text.splitlines()[0] == "class,n,mean confidence,right,run,data", answer.text[:200]
+head = answer.text.splitlines()[0]
+assert answer.status_code == 200 and head == "class,n,mean confidence,right,run,data", answer.text[:200]
 n, right = (sum(int(line.split(",")[k]) for line in answer.text.splitlines()[1:]) for k in (1, 3))
 assert (n, 9000 < right < n) == (10000, True), (n, right)
 """
