@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -287,12 +288,14 @@ class Stop:
     def __init__(self) -> None:
         self.wanted = False
         self.web: TcpWSGIServer | None = None
+        self.lock = threading.RLock()  # a signal may come while its own thread holds it
 
     def set(self, *_: int | FrameType | None) -> None:
         """Ask the server to end."""
-        self.wanted = True
-        if self.web is not None:
-            self.web.pull_trigger()
+        with self.lock:  # or the server could close what wakes it before it is woken
+            self.wanted = True
+            if self.web is not None:
+                self.web.pull_trigger()
 
 
 def until(web: TcpWSGIServer, end: Stop) -> None:
@@ -305,6 +308,8 @@ def until(web: TcpWSGIServer, end: Stop) -> None:
         if time.monotonic() > tidied + TIDY:
             memory.trim()
             tidied = time.monotonic()
+    with end.lock:
+        end.web = None
     wasyncore.loop(timeout=0, map=web._map, use_poll=True, count=32)  # who had connected already is let in
     web.accepting = False
     web.del_channel()

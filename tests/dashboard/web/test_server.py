@@ -149,6 +149,26 @@ def test_a_signal_lets_requests_end_and_then_the_process(process, signum):
         socket.create_connection(("127.0.0.1", port), 1)
 
 
+def test_a_server_that_is_told_to_end_ends_after_it_was_told():
+    web = server.listen(build().server, server.take("127.0.0.1", 0))
+    end, plain, open_still = server.Stop(), web.pull_trigger, []
+    thread = threading.Thread(target=server.until, args=(web, end))
+
+    def wake():
+        plain()  # from here on the server sees that it is to end
+        thread.join(0.5)
+        open_still.append(os.fstat(web.trigger.trigger).st_mode)  # it raises where it is closed
+
+    web.pull_trigger = wake
+    thread.start()
+    while end.web is None:
+        time.sleep(0.01)
+    end.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert open_still[0]
+
+
 def exchange(address: str, head: str, body: bytes = b"", pause: float = 0.0) -> tuple[int, dict, dict]:
     """Send a request byte by byte as given; status, headers and decoded body of the answer."""
     host, port = address.removeprefix("http://").split(":")
