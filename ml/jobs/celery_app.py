@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.worker.consumer import Consumer
+from kombu.transport import redis, virtual
 from redis.exceptions import ConnectionError
 
 from ml.jobs.broker import OBSERVE, TASK, TRAIN, broker, sockets
@@ -71,6 +72,31 @@ class ReconnectingConsumer(Consumer):
 
         connection.ensure_connection = ensure
         return self.ensure_connected(connection)
+
+
+class FreeingQoS(redis.QoS):
+    """kombu's count of the messages a worker has in hand, which forgets one whose acknowledgement does not get through.
+
+    kombu 5.6.2 would count it for ever: a worker that may have one message in hand would never take another. Redis
+    still holds the message and hands it out again after `VISIBILITY_SECONDS`, when its job has long ended.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """As the base class, and raises what it raises."""
+        try:
+            super().ack(delivery_tag)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """As the base class, and raises what it raises."""
+        try:
+            super().reject(delivery_tag, requeue)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+
+redis.Channel.QoS = FreeingQoS
 
 
 def listen(connection: Any) -> None:

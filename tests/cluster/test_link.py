@@ -1,5 +1,6 @@
 """O3: Redis behind a link that is slow, torn or half open. Nobody waits, nothing piles up, each job ends once."""
 
+import logging
 import time
 from collections.abc import Iterator
 
@@ -50,6 +51,35 @@ def all_end(cluster: Cluster, table: JobTable, jobs: list[str]) -> None:
         reaches(cluster, table, table.get(job_id), "done", "cancelled", within=promised(20))
         ends = [event["event"] for event in table.events(job_id) if event["event"] in ("done", "failed", "cancelled")]
         assert len(ends) == 1, table.events(job_id)
+
+
+@pytest.mark.parametrize("end", ["ack_log_error", "reject_log_error"])
+def test_o3_an_acknowledgement_that_is_lost_costs_no_place_in_the_queue(link, end):
+    from kombu import Connection
+    from redis.exceptions import RedisError
+
+    from ml.jobs import celery_app
+
+    came = []
+
+    def done(body, message) -> None:
+        came.append(body)
+        link.mode = "mute" if body == "first" else "open"
+        getattr(message, end)(logging.getLogger(__name__), (RedisError,))
+        link.mode = "open"
+
+    options = {**celery_app.SOCKETS, "socket_timeout": 0.5}
+    with Connection(f"redis://127.0.0.1:{link.port}/0", transport_options=options) as connection:
+        queue = connection.SimpleQueue(f"acknowledged-{end}")
+        consumer = queue.consumer
+        consumer.callbacks = [done]
+        consumer.qos(prefetch_count=1)
+        for body in ("first", "second"):
+            queue.put(body)
+        consumer.consume()
+        for _ in range(2):
+            connection.drain_events(timeout=20)
+    assert came == ["first", "second"]
 
 
 def test_o3_a_link_to_redis_that_is_bad_harms_nobody(
