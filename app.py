@@ -10,6 +10,7 @@ if __name__ != "__mp_main__":  # a background callback's interpreter imports thi
 
     if __name__ == "__main__":
         memory.limit_malloc()
+        memory.leave_out_clouds()
 
     from dashboard.web import server as web
 

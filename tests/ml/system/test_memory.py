@@ -1,6 +1,9 @@
 """What a process keeps of the memory that it no longer needs."""
 
 import gc
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import psutil
@@ -43,3 +46,20 @@ def test_free_memory_goes_back(collecting):
     assert full - process.memory_info().rss > 60e6
     assert pin.all()
     assert gc.get_freeze_count() > 10_000
+
+
+def test_parquet_is_read_and_written_without_the_file_systems_of_clouds(tmp_path):
+    code = """
+        import sys
+        from ml.system import memory
+        memory.leave_out_clouds()
+        import pandas as pd
+        frame = pd.DataFrame({"a": [1, 2]})
+        frame.to_parquet(sys.argv[1])
+        assert pd.read_parquet(sys.argv[1]).equals(frame)
+        print(*(name for name in sys.modules if name.startswith("pyarrow.") and sys.modules[name] is not None))
+        """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "some.parquet")]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "pyarrow._parquet" in loaded
+    assert not {"pyarrow._s3fs", "pyarrow._gcsfs", "pyarrow._azurefs", "pyarrow._hdfs"} & {*loaded}
