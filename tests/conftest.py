@@ -224,6 +224,7 @@ def chromium() -> str | None:
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--enable-unsafe-swiftshader"]
 WINDOW = {"width": 1440, "height": 900}
+WAIT = 45_000  # milliseconds, for what a page is to do: machines are busy, some of them slow
 # Tabs of one site in one process, which keeps what it has compiled: half of what a page costs here.
 SHARED_PROCESS = "--process-per-site"
 
@@ -233,7 +234,7 @@ def browser():
     """One Chromium for all tests."""
     from playwright.sync_api import Error, expect, sync_playwright
 
-    expect.set_options(timeout=20_000)  # CI machines are busy
+    expect.set_options(timeout=WAIT)
     with sync_playwright() as playwright:
         try:
             launched = playwright.chromium.launch(executable_path=chromium(), args=[*CHROMIUM_FLAGS, SHARED_PROCESS])
@@ -269,7 +270,7 @@ def heard(request: pytest.FixtureRequest) -> Iterator[Callable]:
             problems.append(problem)
 
     def listen(page):
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(WAIT)
         page.on("console", lambda message: hear(f"console: {message.text}") if message.type == "error" else None)
         page.on("pageerror", lambda error: hear(f"exception: {error}"))
         page.on("response", lambda answer: hear(f"{answer.status} {answer.url}") if answer.status >= 400 else None)

@@ -119,7 +119,7 @@ def outside(page: Page, proxied: str):
 
     def hear(request):
         at = urlsplit(request.url)
-        if at.scheme in ("http", "https") and not (request.url.startswith(proxied) and at.path.startswith(prefixes[0])):
+        if at.scheme in ("http", "https") and not (request.url.startswith(proxied) and f"{at.path}/".startswith(prefixes[0])):
             strays.append(request.url)
 
     page.on("request", hear)
@@ -128,23 +128,26 @@ def outside(page: Page, proxied: str):
 
 
 @pytest.mark.allow_problems("ID running component not found")  # Dash's words when a page is left while a panel computes
-@pytest.mark.parametrize("prefix", [OFF, ON, ALONE])
-def test_everything_is_found_beneath_the_prefix(proxied, page, idle, outside, tmp_path, prefix):
-    outside(prefix)
+@pytest.mark.parametrize(
+    ("prefix", "walked"), [(OFF, PAGES[1:4]), (ON, PAGES[4:7]), (ALONE, PAGES[7:])], ids=["off", "on", "alone"]
+)  # every page is walked to beneath a prefix, the first one beneath each
+def test_everything_is_found_beneath_the_prefix(proxied, page, idle, outside, tmp_path, prefix, walked):
     at = proxied + prefix.rstrip("/")
+    outside(prefix)
 
     def rest():
         page.wait_for_function(idle)
 
-    page.goto(at + "/")
-    for chosen in (*PAGES[1:], PAGES[0]):
+    page.goto(at)
+    expect(page).to_have_url(proxied + prefix)  # without a slash it leads there too
+    for chosen in (*walked, PAGES[0]):
         page.locator(f"#app-links a[data-page='{chosen.path}']").click()
         expect(page.locator("#app-links [aria-current]")).to_have_text(chosen.title)
         expect(page).to_have_url(at + chosen.path)
         page.wait_for_selector("h1")
         rest()
     page.go_back()
-    expect(page.locator("#app-links [aria-current]")).to_have_text(PAGES[-1].title)
+    expect(page.locator("#app-links [aria-current]")).to_have_text(walked[-1].title)
     page.go_forward()
     rest()
 
@@ -214,12 +217,3 @@ def test_a_training_is_watched_beneath_the_prefix(proxied, page, idle, outside):
         page.click("#training-log-file")
     assert download.value.url.startswith(f"{at}/training/log/")
     page.wait_for_function(idle)
-
-
-def test_the_prefix_without_a_slash_leads_to_the_app(proxied, new_page, idle):
-    for prefix in (OFF, ON, ALONE):
-        page = new_page()
-        page.goto(proxied + prefix.rstrip("/"))
-        expect(page).to_have_url(proxied + prefix)
-        page.wait_for_function(idle)
-        expect(page.locator("#app-links [aria-current]")).to_have_text(PAGES[0].title)
