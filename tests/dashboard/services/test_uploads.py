@@ -182,10 +182,10 @@ def test_refusals_say_what_is_wrong_and_what_is_allowed(content, status, words):
 
 def test_megapixels_are_refused_before_a_pixel_is_decoded():
     wide = encoded(Image.new("L", (7_100, 7_100)), "PNG")  # 50.4 MPx of zeros, really there
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(Refusal, match="50 megapixels"):
         decode(wide)
-    assert time.perf_counter() - start < 0.05
+    assert time.thread_time() - start < 0.05
 
 
 def test_baseline_jpeg_may_be_larger_than_progressive():

@@ -197,7 +197,7 @@ def test_the_server_refuses_before_reading_a_body(serving, head, status):
     began = time.monotonic()
     answered, headers, body = exchange(address, head)
     assert answered == status
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5  # who waited for a body would wait for ever
     assert len(body["error"]) > 20
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
