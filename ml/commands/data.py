@@ -1,4 +1,4 @@
-"""`python -m ml data`: find, fetch and check Fashion-MNIST; import a folder or zip of pictures; measure a data set."""
+"""`python -m ml data`: find, fetch and check Fashion-MNIST; import labelled pictures; measure a data set."""
 
 import argparse
 import json
@@ -23,11 +23,11 @@ TOLD = 3  # names in a sentence
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    data = commands.add_parser("data", help="find, fetch and check Fashion-MNIST, or import a folder of pictures")
+    data = commands.add_parser("data", help="find, fetch and check Fashion-MNIST, or import pictures of your own")
     data.set_defaults(command=find)
     actions = data.add_subparsers(metavar="import | list | picture | measure | remove | restore")
-    folder = actions.add_parser("import", help="<class>/<picture> in a folder or zip becomes a data set of your own")
-    folder.add_argument("source", type=Path, help="a folder or a zip, with a folder of pictures for each class")
+    folder = actions.add_parser("import", help="labelled pictures of any kind become a data set of your own")
+    folder.add_argument("source", type=Path, help="a folder, zip or tar; docs/datasets.md lists what is read")
     folder.add_argument("--name", help="lower case letters, digits, - and _; the folder's name when left out")
     folder.add_argument(
         "--size", default="28x28", metavar="HxW", help="pictures are fitted to it, 4 to 999 a side (default 28x28)"
@@ -36,6 +36,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     folder.add_argument(
         "--fit", choices=FITTINGS, default="pad", help="other proportions: pad with black (default), crop or stretch"
     )
+    columns = "of a table: image, label, split or group, where another column is meant than was found"
+    folder.add_argument("--column", action="append", default=[], metavar="ROLE=NAME", help=columns)
     folder.add_argument("--zip-names", metavar="CODEPAGE", help="of names in old zips, as in cp866 (default: a guess)")
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
     folder.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
@@ -72,6 +74,7 @@ def import_folder(options: argparse.Namespace) -> int:
     from ml.artifacts.manifest import check_dataset
     from ml.artifacts.writer import describe, write_pictures
     from ml.data import DATASETS, folder, kept_files, synthetic
+    from ml.data.importing.columns import chosen
     from ml.images import zip_names
 
     called = options.source.resolve()
@@ -88,7 +91,7 @@ def import_folder(options: argparse.Namespace) -> int:
     order = folder.stored_classes(kept)
     made = folder.read(
         options.source, name, height=height, width=width, channels=channels, seed=options.seed, order=order,
-        fitting=options.fit, code_page=zip_names.code_page(options.zip_names),
+        fitting=options.fit, code_page=zip_names.code_page(options.zip_names), columns=chosen(options.column),
     )  # fmt: skip
     dataset = made.dataset
     check_dataset(describe(dataset))

@@ -1,16 +1,16 @@
-"""Import a folder or zip with one folder of pictures per class, and open what was imported."""
+"""Make a data set of what people bring, and open what was imported."""
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from ml.data import kept_files, labelled_files, sources
+from ml.data import importing, kept_files
 from ml.data.base import SPLITS, Dataset, Split, class_names, hold_out
-from ml.data.labelled_files import LabelledFile, LabelledFolder, LeftOut
+from ml.data.importing.records import Found, LeftOut, Record, some
 from ml.images.decoding import Refusal, decode
 from ml.images.file_names import clean
 from ml.images.fitting import NATIVE, known
@@ -18,6 +18,8 @@ from ml.images.form import Form
 from ml.images.preparation import prepare
 
 LEAST = 10  # readable pictures of a class
+UNLABELLED = "it has no label"
+SMALL = "its class is left out"
 
 
 @dataclass(frozen=True)
@@ -46,42 +48,46 @@ def read(
     order: Sequence[str] = (),
     fitting: str = "pad",
     code_page: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Imported:
-    """A Dataset from <class>/<picture> in a folder or zip, split 80/10/10 by class and seed, or as its folders say.
+    """A Dataset from any source that ml.data.importing reads, split 80/10/10 by class and seed, or as it says.
 
     A folder above the classes, or one in each of them, that is called train, test or validation is a split; one that is
-    missing is drawn from train. code_page: of names in a zip that do not say theirs. Copies of one picture stay
-    in one split where there are enough others.
+    missing is drawn from train. code_page: of names in a zip that do not say theirs; columns: what columns of tables
+    are for, image, label, split or group → its name. Copies of one picture stay in one split where there are enough
+    others, and what is of one group does always.
 
     Classes stand in natural order, 2 before 10; where `order` names exactly the same ones, in that: a data set that is
     imported again keeps its class ids. Its title is its name.
 
     A file is read by ml.images.decoding, whatever its name ends in, and made to fit by ml.images.preparation, as any
     later question is; fitting: how, one of ml.images.fitting.FITTINGS. Some validation files are kept as they came.
-    Raises ValueError when a class has fewer than ten readable pictures or there are fewer than two classes.
+    A class of which fewer than ten pictures are readable, or none in train, is left out. Raises ValueError where fewer
+    than two classes are left.
     """
     form = Form(height, width, channels, fitting=fitting)
-    with sources.opened(place, code_page) as source:
-        found = labelled_files.look(source.entries, str(place), order)
-        made = _made(found, form)
-        _refuse_small(found, made.files)
-        return _imported(name, found, made, list(source.notes), seed, fitting)
+    with importing.opened(place, importing.Choices(order, code_page, columns or {})) as source:
+        found, made = _large_enough(source, _made(source, form), str(place))
+        return _imported(name, found, made, found.notes, seed, fitting)
 
 
 @dataclass
 class _Made:
     """Files that could be read, in order, and uint8 [h, w, c] of each."""
 
-    files: list[LabelledFile] = field(default_factory=list)
+    files: list[Record] = field(default_factory=list)
     images: list[np.ndarray] = field(default_factory=list)
     dim: list[str] = field(default_factory=list)
 
 
-def _made(found: LabelledFolder, form: Form) -> _Made:
+def _made(found: Found, form: Form) -> _Made:
     made = _Made()
-    for file in found.files:
+    for file in found.records:
+        if file.label is None:
+            found.left_out.add(file.name, UNLABELLED)
+            continue
         try:
-            picture = decode(file.entry.content())
+            picture = file.picture()
             made.images.append(prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image)
             made.files.append(file)
             made.dim += [clean(file.name)] * picture.dim
@@ -92,12 +98,14 @@ def _made(found: LabelledFolder, form: Form) -> _Made:
     return made
 
 
-def _imported(name: str, found: LabelledFolder, made: _Made, notes: list[str], seed: int, fitting: str) -> Imported:
+def _imported(name: str, found: Found, made: _Made, notes: list[str], seed: int, fitting: str) -> Imported:
     kept = made.files
     labels = np.array([file.label for file in kept], np.int64)
     everything = Split(np.stack(made.images), labels, np.arange(len(labels), dtype=np.int32))
     groups = _copies(everything)
-    rows = _split(everything, [file.split for file in kept], groups, len(found.classes), seed)
+    grouped = any(file.group for file in kept)
+    members = _together(groups[:, 0], [file.group for file in kept]) if grouped else groups[:, 0]
+    rows = _split(everything, [file.split for file in kept], members, len(found.classes), seed, grouped)
     names = [clean(file.name) for file in kept]
     first = [(names[i], names[g]) for i, g in enumerate(groups[:, 0].tolist()) if i != g]
     conflict = [(names[i], names[g]) for i, g in enumerate(groups[:, 1].tolist()) if labels[i] != labels[g]]
@@ -113,11 +121,8 @@ def _imported(name: str, found: LabelledFolder, made: _Made, notes: list[str], s
         drawn = b"".join(split.encode() + rows[split].astype("<i8").tobytes() for split in SPLITS)
         hashes["splits"] = hashlib.sha256(drawn).hexdigest()
     splits = {split: everything.take(rows[split]) for split in SPLITS}
-    files = kept_files.some(splits["validation"], [file.entry.content for file in kept], seed)
+    files = kept_files.some(splits["validation"], [file.content for file in kept], seed)
     dataset = Dataset(name, name, found.classes, splits, seed, hashes=hashes, fitting=fitting, files=lambda: files)
-    notes += [
-        f"the classes {one!r} and {other!r} differ in the case or form of letters alone" for one, other in found.alike
-    ]
     return Imported(dataset, found.left_out, first, conflict, across, made.dim, notes)
 
 
@@ -127,18 +132,33 @@ def as_learned(content: bytes, form: Form) -> np.ndarray:
     return prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
 
 
-def _refuse_small(found: LabelledFolder, kept: Sequence[LabelledFile]) -> None:
-    """Raises ValueError, with what was left out, for a class with too few pictures, and for one that train has not."""
-    counts = np.bincount([file.label for file in kept], minlength=len(found.classes))
+def _large_enough(found: Found, made: _Made, shown: str) -> tuple[Found, _Made]:
+    """Without classes that have too few pictures to learn from, each of which is told. Raises ValueError where fewer
+    than two classes are left."""
+    counts = np.bincount([file.label for file in made.files if file.label is not None], minlength=len(found.classes))
+    in_train = {file.label for file in made.files if file.split in ("", "train")}
+    small = {}
     for label, name in enumerate(found.classes):
         if counts[label] < LEAST:
-            lost = found.left_out.of_class(name)
-            told = "; ".join(f"{file}: {reason}" for file, reason in lost[: labelled_files.TOLD])
-            more = f" and {len(lost) - labelled_files.TOLD:,} more" if len(lost) > labelled_files.TOLD else ""
-            aside = f". Left out of it: {told}{more}" if lost else ""
-            raise ValueError(f"class {name!r} has {counts[label]} readable pictures; ten are the least{aside}")
-        if found.given and not any(file.label == label and file.split == "train" for file in kept):
-            raise ValueError(f"class {name!r} has no picture in the folder of train, so that nothing can learn it")
+            lost = [f"{file}: {reason}" for file, reason in found.left_out.of_class(name)]
+            aside = f". Left out of it: {some(lost)}" if lost else ""
+            small[label] = f"class {name!r} has {counts[label]} readable pictures; ten are the least{aside}"
+        elif label not in in_train:
+            small[label] = f"class {name!r} has no picture in train, so that nothing can learn it"
+    if not small:
+        return found, made
+    kept = [label for label in range(len(found.classes)) if label not in small]
+    if len(kept) < 2:
+        raise ValueError(f"{shown}: fewer than two classes can be learned: {some([*small.values()])}")
+    ids = {label: i for i, label in enumerate(kept)}
+    for file in made.files:
+        if file.label in small:
+            found.left_out.add(file.name, SMALL)
+    rows = [i for i, file in enumerate(made.files) if file.label in ids]
+    files = [replace(made.files[i], label=ids[made.files[i].label or 0]) for i in rows]
+    notes = [*found.notes, *(f"left out as a class: {words}" for words in small.values())]
+    found = replace(found, classes=tuple(found.classes[label] for label in kept), notes=notes)
+    return found, _Made(files, [made.images[i] for i in rows], made.dim)
 
 
 def _copies(everything: Split) -> np.ndarray:
@@ -151,18 +171,36 @@ def _copies(everything: Split) -> np.ndarray:
     return rows
 
 
-def _split(
-    everything: Split, given: Sequence[str], groups: np.ndarray, classes: int, seed: int
-) -> dict[str, np.ndarray]:
-    """split → positions, ascending: as the folders say, and drawn from train where they say nothing of a split.
+def _together(copies: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """int [n]: of rows that are copies or of one group, and of those that are so through others, the first."""
+    heads = list(range(len(copies)))
 
-    A tenth is drawn of each, copies together with the first of them.
+    def head(row: int) -> int:
+        while heads[row] != row:
+            heads[row] = heads[heads[row]]
+            row = heads[row]
+        return row
+
+    first: dict[str, int] = {}
+    for row, (copy, group) in enumerate(zip(copies.tolist(), groups, strict=True)):
+        for other in (copy, first.setdefault(group, row) if group else row):
+            one, two = sorted((head(row), head(other)))
+            heads[two] = one
+    return np.array([head(row) for row in range(len(heads))], np.int64)
+
+
+def _split(
+    everything: Split, given: Sequence[str], members: np.ndarray, classes: int, seed: int, grouped: bool
+) -> dict[str, np.ndarray]:
+    """split → positions, ascending: as the source says, and drawn from train where it says nothing of a split.
+
+    A tenth is drawn of each, rows of one of `members` together; grouped: in any case, else where there are enough.
     """
     where = np.array([split or "train" for split in given])
     rows = {split: np.flatnonzero(where == split) for split in SPLITS}
-    members = groups[:, 0]
     heads = np.unique(members[rows["train"]])
-    if np.bincount(everything.labels[heads], minlength=classes).min() < LEAST:  # too few that differ to keep together
+    few = np.bincount(everything.labels[heads], minlength=classes).min() < LEAST
+    if few and not grouped:  # too few that differ to keep together
         members = np.arange(len(everything))
         heads = rows["train"]
     tenth = max(classes, len(heads) // 10)
@@ -175,7 +213,8 @@ def _split(
             rows[split], rows["train"] = pool[out], pool[~out]
     left = np.bincount(everything.labels[rows["train"]], minlength=classes)
     if not left.all():
-        raise ValueError("a class has too few pictures in the folder of train: none is left to learn from")
+        few = "groups" if grouped else "pictures"
+        raise ValueError(f"a class has too few {few} in train: none is left to learn from once a test split is drawn")
     return rows
 
 

@@ -155,15 +155,22 @@ def _listed(file: IO[bytes]) -> int:
     return int(listed)
 
 
+def unreadable(entry: zipfile.ZipInfo) -> str:
+    """Why an entry cannot be unpacked, '' where nothing speaks against it."""
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+        return "This is a link or a device, not a file."
+    if entry.flag_bits & 0x1:
+        return "This file is encrypted."
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without measure
+        return "This file is compressed in a way that is not read here: use deflate."
+    return ""
+
+
 def unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, count: Count) -> Item:
     """One entry under the name it is to be shown by; its bytes are counted while they are unpacked."""
     name, most = clean(name), count.limits.each
-    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
-        return Item(name, problem="This is a link or a device, not a file.")
-    if entry.flag_bits & 0x1:
-        return Item(name, problem="This file is encrypted.")
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without measure
-        return Item(name, problem="This file is compressed in a way that is not read here: use deflate.")
+    if problem := unreadable(entry):
+        return Item(name, problem=problem)
     large = Item(name, problem=f"This file has more than {most // 10**6} MB, which is too much.")
     if entry.file_size > most:
         return large

@@ -4,12 +4,13 @@ Nothing is opened here. What is passed over is kept with its reason, apart from 
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ml.data.base import class_names, natural, same_when_folded, visible
-from ml.data.sources import Entry
+from ml.data.base import visible
+from ml.data.importing import names as class_names
+from ml.data.importing.records import SPLIT_ORDER, Found, LeftOut, Record
+from ml.data.importing.sources import LEADS_OUT, Entry
 from ml.images.file_names import by_the_way, clean, normal
 
 SPLIT_WORDS = {
@@ -26,63 +27,8 @@ SPLIT_WORDS = {
 }
 BESIDE_SPLITS = re.compile(r"(?:data)?sets?|data|split|folder|dir|images?|imgs?|pictures?|photos?|files|seg")
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".ods", ".parquet")
-TOLD = 3  # files named of each reason
 NOT_IN_A_CLASS = "it lies in no folder of a class"
 BESIDE = "it lies beside the folders of the splits"
-
-
-@dataclass(frozen=True)
-class LabelledFile:
-    """label: class id; split: train, validation or test where the folder says so, '' where it is to be drawn."""
-
-    entry: Entry
-    name: str
-    label: int
-    split: str
-
-
-@dataclass
-class LeftOut:
-    """What is not imported. files: (name with folders, reason); by_systems: names of what systems leave in folders."""
-
-    files: list[tuple[str, str]] = field(default_factory=list)
-    by_systems: list[str] = field(default_factory=list)
-
-    def add(self, name: str, reason: str) -> None:
-        self.files.append((clean(name), reason))
-
-    def counts(self) -> dict[str, int]:
-        """reason → files; what systems leave in folders is not among them."""
-        return dict(Counter(reason for _, reason in self.files))
-
-    def of_class(self, folder: str) -> list[tuple[str, str]]:
-        """Those in the folder of a class, wherever it stands."""
-        return [(name, reason) for name, reason in self.files if folder in name.split("/")[:-1]]
-
-    def lines(self) -> list[str]:
-        """One sentence a reason, with how many files and the first of them."""
-        told = []
-        for reason, n in self.counts().items():
-            names = [name for name, why in self.files if why == reason]
-            told.append(f"left out {_counted(n)} ({_first(names)}): {reason}")
-        if self.by_systems:
-            n = len(self.by_systems)
-            told.append(f"passed over {_counted(n)} that systems leave in folders: {_first(self.by_systems)}")
-        return told
-
-
-@dataclass(frozen=True)
-class LabelledFolder:
-    """classes: names by class id; files: in order of split, class and name; given: splits that the folders say.
-
-    alike: pairs of names that differ in little more than the case of their letters.
-    """
-
-    classes: tuple[str, ...]
-    files: tuple[LabelledFile, ...]
-    given: tuple[str, ...]
-    left_out: LeftOut
-    alike: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +44,7 @@ class _Placed:
         return "/".join(self.parts)
 
 
-def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = ()) -> LabelledFolder:
+def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = ()) -> Found:
     """What a folder or zip holds. shown: what it is called; order: class names by class id, kept where it has these.
 
     Raises ValueError, in words, for fewer than two classes and for names that no run may have.
@@ -121,34 +67,32 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = ()) -> Lab
         else:
             labelled.append((split, rest[0], one))
     _refuse_twins(dict.fromkeys((split, name) for split, name, _ in labelled))
-    names = class_names(natural({normal(name) for _, name, _ in labelled}))
-    if sorted(order) == sorted(names):
-        names = tuple(order)
+    named, notes = class_names.shown(normal(name) for _, name, _ in labelled)
+    names = class_names.ordered(named.values(), order)
     if len(names) < 2:
         raise ValueError(
             f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}{_tables(placed)}"
         )
-    label = {name: i for i, name in enumerate(names)}
+    label = {given: names.index(name) for given, name in named.items()}
     ranked = sorted(labelled, key=lambda one: (SPLIT_ORDER.index(one[0]), label[normal(one[1])], one[2].parts))
-    files = []
+    records = []
     for split, name, one in ranked:
         if one.entry.problem:
             left_out.add(one.shown, one.entry.problem)
         elif not one.is_folder:
-            files.append(LabelledFile(one.entry, one.shown, label[normal(name)], split))
+            records.append(Record(one.shown, label[normal(name)], split, read=one.entry.content))
     given = tuple(dict.fromkeys(split for split, _, _ in ranked if split))
-    return LabelledFolder(names, tuple(files), given, left_out, same_when_folded(names))
-
-
-SPLIT_ORDER = ("", "train", "validation", "test")
+    kind = "a folder for each class" + (" and split" if given else "")
+    return Found(kind, names, records, given, left_out, [*notes, *class_names.alike(names)])
 
 
 def _placed(entries: Iterable[Entry], left_out: LeftOut) -> Iterable[_Placed]:
     for entry in entries:
-        is_folder = entry.read is None and not entry.problem
-        if not by_the_way(entry.name):
-            yield _Placed(entry, entry.parts, is_folder)
-        elif not is_folder:
+        if entry.problem == LEADS_OUT:  # its folders say nothing of where others lie
+            left_out.add(entry.name, LEADS_OUT)
+        elif not by_the_way(entry.name):
+            yield _Placed(entry, entry.parts, entry.is_folder)
+        elif not entry.is_folder:
             left_out.by_systems.append(clean(entry.name))
 
 
@@ -223,20 +167,11 @@ def _refuse_twins(places: Iterable[tuple[str, str]]) -> None:
 
 
 def _tables(placed: Sequence[_Placed]) -> str:
-    """What to say where labels seem to stand in a table."""
+    """What to say where labels seem to stand in a table that was not understood."""
     names = [one.shown for one in placed if not one.is_folder and one.shown.casefold().endswith(TABLES)]
     if not names:
         return ""
     return (
-        f". A class is told by its folder alone and not by a table such as {clean(names[0])}: put each picture into a "
-        "folder that is named after its class"
+        f". No column of {clean(names[0])} was found to name these pictures or to hold some: say which does with "
+        "--column image=NAME --column label=NAME"
     )
-
-
-def _counted(n: int) -> str:
-    return f"{n:,} file{'' if n == 1 else 's'}"
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - TOLD:,} more" if len(names) > TOLD else ""
-    return f"{', '.join(names[:TOLD])}{more}"

@@ -1,0 +1,97 @@
+"""What people bring, read by what it is: folders, archives, tables and files of labelled pictures.
+
+`opened` recognises a source and yields its records, which are read while it is open; one module a kind.
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ml.data.importing import archives, class_folders, hugging_face, tables
+from ml.data.importing import sources as places
+from ml.data.importing.records import Found
+from ml.data.importing.sources import Entry, Scratch, Source
+from ml.images import upload_archives
+
+__all__ = ["Choices", "Found", "opened"]
+
+COVERED = 0.5  # of the pictures: a table that says less of them does not go before their folders
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # beside pictures, as Hugging Face wants them
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person says of a source. order: class names by class id, kept where it has exactly these; code_page: of
+    names in a zip that do not say theirs; columns: what columns of tables are for, role → name."""
+
+    order: Sequence[str] = ()
+    code_page: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def opened(place: Path, choices: Choices | None = None) -> Iterator[Found]:
+    """What a folder, an archive or a file holds; its records can be read until it is closed.
+
+    Raises ValueError, in words, for what is nothing of all that is read here.
+    """
+    choices = choices or Choices()
+    with contextlib.ExitStack() as stack:
+        source, lone = _source(place, choices, stack)
+        found = _recognised(source, lone, str(place), choices, stack)
+        found.notes[:0] = source.notes
+        yield found
+
+
+def _source(place: Path, choices: Choices, stack: contextlib.ExitStack) -> tuple[Source, bool]:
+    """And whether it is one file alone, beside which others may lie."""
+    scratch = Scratch(stack)
+    if place.is_dir():
+        return places.folder(place), False
+    if not place.is_file():
+        raise ValueError(f"{place} is not a folder or a file that is there")
+    file = stack.enter_context(place.open("rb"))
+    start, note = file.read(512), ""
+    if start[:4] in upload_archives.ZIP:
+        return archives.zipped(file, str(place), choices.code_page, scratch), False
+    packed = archives.packed(start)
+    if packed:
+        path, note = archives.plain(file, scratch)
+        file = stack.enter_context(path.open("rb"))
+        start = file.read(512)
+    if archives.is_tar(start):
+        return archives.tarred(file, str(place), scratch, note), False
+    if not packed:
+        return places.single(place), True
+    inside = Entry(place.stem, functools.partial(path.read_bytes), whole=functools.partial(Path, path))
+    return Source((inside,), (f"{place}: {note}",) if note else (), place.parent), True
+
+
+def _recognised(source: Source, lone: bool, shown: str, choices: Choices, stack: contextlib.ExitStack) -> Found:
+    aside = hugging_face.saved(source)
+    read = tables.Tables(source, stack, choices.columns, lone=lone, names=aside.names, only=aside.counts)
+    try:
+        folders = class_folders.look(source.entries, shown, choices.order)
+    except ValueError as error:
+        if not read.read and lone:
+            raise ValueError(_unknown(shown, read)) from error
+        if not read.read:
+            raise
+        return read.found(shown, choices.order)
+    if not read.read or not (choices.columns or read.hold_pictures or read.sure):
+        return folders
+    if choices.columns or read.hold_pictures or all(map(class_folders.split_of, folders.classes)):
+        return read.found(shown, choices.order)
+    found = read.found(shown, choices.order)
+    named = any(name.rpartition("/")[2] in METADATA for name in read.names_of_tables)
+    return found if named or len(read.finder.used) >= COVERED * read.finder.pictures() else folders
+
+
+def _unknown(shown: str, read: tables.Tables) -> str:
+    why = [reason for _, reason in read.left_out.files]
+    return (
+        f"{shown} is neither a folder nor a zip or tar of pictures, nor a table that holds or names some"
+        f"{f': {why[0]}' if why else ''}. What is read: docs/datasets.md"
+    )

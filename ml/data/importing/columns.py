@@ -1,0 +1,200 @@
+"""Which column of a table holds the pictures, which the labels, splits and groups: told by name and by content."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ml.data.importing.finder import Finder, looks_like_a_picture
+from ml.data.importing.rows import as_split, text
+from ml.images.decoding import FILE_BYTES
+from ml.images.file_names import clean
+
+ROLES = ("image", "label", "split", "group")
+# names of columns without what stands between their words, the likelier first
+IMAGES = (
+    *("image", "img", "picture", "photo", "imagepath", "imgpath", "filepath", "path", "imagefile", "filename", "file"),
+    *("imagefilename", "imagename", "imgname", "imagebytes", "imagebase64", "base64", "bytes", "jpg", "png"),
+    *("imageid", "imgid", "name", "id"),
+)  # fmt: skip
+LABELS = (
+    *("label", "labels", "class", "classes", "classname", "labelname", "category", "categoryname", "target", "y"),
+    *("choice", "cls", "classid", "labelid", "categoryid", "classlabel", "finelabel", "species", "breed", "diagnosis"),
+    *("dx", "tag", "type", "truth", "groundtruth", "annotation"),
+)
+SPLITS = ("split", "set", "subset", "partition", "fold", "phase", "usage", "stage")
+GROUPS = ("group", "groups", "groupid", "patient", "patientid", "subject", "subjectid", "person", "personid",
+          "participantid", "sessionid", "videoid", "sceneid")  # fmt: skip
+MAGIC = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|II[*+]|MM\0[*+]|P[1-7]\s|....ftypavi[fs]", re.DOTALL)
+WAYS = {
+    "file": "structures with a file",
+    "path": "paths",
+    "bytes": "files as bytes",
+    "base64": "files in base64",
+    "pixels": "levels of pixels",
+}
+STEM = "stem"  # a way that may be a chance: what a cell says is the name of a file, apart from its suffix
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What columns are for, '' where none is. way: how pictures stand there, one of WAYS; ids: of labels by number
+    beside their names; sure: whether the label's column is told by its name."""
+
+    image: str
+    way: str
+    label: str = ""
+    split: str = ""
+    group: str = ""
+    ids: str = ""
+    sure: bool = False
+
+    def words(self, table: str) -> str:
+        told = [f"pictures stand in the column {self.image!r} ({WAYS[self.way]})"]
+        told += [f"labels in {self.label!r}"] if self.label else ["there are no labels"]
+        told += [f"splits in {self.split!r}"] if self.split else []
+        told += [f"groups in {self.group!r}"] if self.group else []
+        return f"{clean(table)}: {', '.join(told)}. Other columns: --column image=NAME, label=, split= or group="
+
+
+def chosen(given: Sequence[str]) -> dict[str, str]:
+    """--column ROLE=NAME, as role → name. Raises ValueError, in words."""
+    found = {}
+    for one in given:
+        role, sign, name = one.partition("=")
+        if role not in ROLES or not sign:
+            raise ValueError(f"--column is {'=NAME, '.join(ROLES)}=NAME, with no name for none; it is {one!r}")
+        found[role] = name
+    return found
+
+
+def understood(
+    table: str, sample: Mapping[str, Sequence[Any]], finder: Finder, given: Mapping[str, str], known: Sequence[str] = ()
+) -> Columns | None:
+    """What the columns of a table are for; None where none of them holds pictures. sample: column → first cells; known:
+    columns of which the names of classes are known. Raises ValueError for a column that is not there."""
+    for role, name in given.items():
+        if name and name not in sample:
+            raise ValueError(f"{table} has no column {name!r} for --column {role}; it has {', '.join(sample)}")
+    beside = table.rpartition("/")[0]
+    ways = {column: _way(cells, finder, beside) for column, cells in sample.items()}
+    if given.get("image"):
+        image = given["image"]
+        ways[image] = ways[image] or "path"
+    else:
+        pictures = [column for column in sample if ways[column]]
+        if not pictures:
+            return None
+        image = min(pictures, key=lambda column: (ways[column] == STEM, _rank(column, IMAGES), ways[column] == "path"))
+    found = Columns(image, "path" if ways[image] == STEM else ways[image])
+    others = [column for column in sample if column != image and ways[column] in ("", STEM)]
+    split = _named(others, SPLITS, lambda column: _splits(sample[column], some=True)) or next(
+        (column for column in others if _splits(sample[column])), ""
+    )
+    split = given.get("split", split)
+    group = given.get("group", _named([one for one in others if one != split], GROUPS))
+    rest = [column for column in others if column not in (split, group)]
+    if "label" in given:
+        return replace(found, label=given["label"], split=split, group=group, sure=True)
+    label, ids = _label([one for one in rest if _short(sample[one])], sample, known)
+    sure = bool(label)
+    if not label and len(alone := [column for column in rest if _repeats(sample[column])]) == 1:
+        label = alone[0]
+    return replace(found, label=label, split=split, group=group, ids=ids, sure=sure)
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[\W_]+", "", column.casefold())
+
+
+def _rank(column: str, names: Sequence[str]) -> int:
+    return names.index(_plain(column)) if _plain(column) in names else len(names)
+
+
+def _named(columns: Sequence[str], names: Sequence[str], fits: Any = lambda column: True) -> str:
+    kept = [column for column in columns if _plain(column) in names and fits(column)]
+    return min(kept, key=lambda column: _rank(column, names)) if kept else ""
+
+
+def _label(columns: Sequence[str], sample: Mapping[str, Sequence[Any]], known: Sequence[str]) -> tuple[str, str]:
+    """The column of labels, and one of their numbers beside it. Names go before numbers, and numbers with known names
+    before both."""
+    kept = sorted((one for one in columns if _plain(one) in LABELS), key=lambda one: _rank(one, LABELS))
+    if with_names := [one for one in kept or columns if one in known]:
+        return with_names[0], ""
+    numbers = [one for one in kept if _numbers(sample[one])]
+    words = [one for one in kept if one not in numbers and any(text(cell) for cell in sample[one])]
+    if not words:
+        return (kept[0], "") if kept else ("", "")
+    return words[0], next((one for one in numbers if _one_to_one(sample[one], sample[words[0]])), "")
+
+
+def _numbers(cells: Sequence[Any]) -> bool:
+    filled = [one for cell in cells if (one := text(cell))]
+    return bool(filled) and all(re.fullmatch(r"-?\d+(\.0)?", one) for one in filled)
+
+
+def _one_to_one(ids: Sequence[Any], names: Sequence[Any]) -> bool:
+    pairs = {(text(one), text(other)) for one, other in zip(ids, names, strict=True) if text(one) and text(other)}
+    return len({one for one, _ in pairs}) == len(pairs) == len({other for _, other in pairs})
+
+
+def _repeats(cells: Sequence[Any]) -> bool:
+    filled = [one for cell in cells if (one := text(cell))]
+    return len(filled) >= 4 and 1 <= len({*filled}) <= len(filled) / 2 and _short(cells)
+
+
+def _short(cells: Sequence[Any]) -> bool:
+    return all(len(text(cell)) <= 300 for cell in cells if not isinstance(cell, dict | bytes))
+
+
+def _splits(cells: Sequence[Any], some: bool = False) -> bool:
+    """Whether cells are words for splits: all of them, or some."""
+    words = [as_split(cell) for cell in cells if text(cell)]
+    named = [word for word in words if word]
+    return bool(named) and (some or len(named) == len(words))
+
+
+def _way(cells: Sequence[Any], finder: Finder, beside: str) -> str:
+    """How pictures stand in a column, '' where none do."""
+    filled = [cell for cell in cells if cell is not None and cell != ""]
+    ways = [_way_of(cell, finder, beside) for cell in filled]
+    best = max((*WAYS, STEM), key=ways.count)
+    return best if filled and ways.count(best) * 2 >= len(filled) else ""
+
+
+def _way_of(cell: Any, finder: Finder, beside: str) -> str:
+    if isinstance(cell, dict):
+        return "file" if {"bytes", "path"} & cell.keys() else ""
+    if isinstance(cell, bytes):
+        return "bytes" if MAGIC.match(cell) else ""
+    if isinstance(cell, list):
+        return "pixels" if cell and isinstance(cell[0], list) and len(cell) > 1 else ""
+    if not isinstance(cell, str):
+        return ""
+    if looks_like_a_picture(cell) and len(cell) < 2_000:
+        return "path"
+    if len(cell) < 2_000 and not isinstance(finder.find(cell, beside), str):
+        return STEM
+    return "base64" if is_base64(cell) else ""
+
+
+def is_base64(cell: str) -> bool:
+    """Whether a cell begins like a picture's file in base64."""
+    start = cell.strip()[:200].partition("base64,")[2] or cell.strip()[:200]
+    try:
+        return bool(MAGIC.match(base64.b64decode(start[: len(start) // 4 * 4], altchars=None, validate=True)))
+    except (binascii.Error, ValueError):
+        return False
+
+
+def from_base64(cell: str) -> bytes:
+    """Raises ValueError."""
+    data = cell.strip()
+    data = data.partition("base64,")[2] if data.startswith("data:") else data
+    data = re.sub(r"\s+", "", data).replace("-", "+").replace("_", "/")
+    if len(data) > FILE_BYTES * 4 // 3 + 4:
+        return bytes(FILE_BYTES + 1)
+    return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)

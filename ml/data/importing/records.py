@@ -1,0 +1,105 @@
+"""What every kind of source yields: labelled pictures, still unread, and what is to be said of them."""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from ml.images.decoding import MAX_DECODED_SIDE, Picture, decode
+from ml.images.file_names import clean
+
+TOLD = 3  # files named of each reason
+SPLIT_ORDER = ("", "train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One picture. name: as it is shown; label: class id, None where it has none; split: train, validation or test
+    where the source says so, '' where it is to be drawn; group: what must stay in one split, '' for nothing.
+
+    Either read gives its file, or pixels gives uint8 [h, w, 1 or 3]; both late, and raise OSError or Refusal.
+    """
+
+    name: str
+    label: int | None
+    split: str = ""
+    group: str = ""
+    read: Callable[[], bytes] | None = None
+    pixels: Callable[[], np.ndarray] | None = None
+
+    def picture(self) -> Picture:
+        """Raises OSError or Refusal."""
+        if self.pixels is None:
+            return decode(self.content())
+        pixels = self.pixels()
+        height, width = pixels.shape[:2]
+        if max(height, width) > MAX_DECODED_SIDE:
+            image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+            image.thumbnail((MAX_DECODED_SIDE, MAX_DECODED_SIDE), Image.Resampling.LANCZOS)
+            pixels = np.asarray(image).reshape(image.height, image.width, -1)
+        return Picture(pixels, 1, width, height)
+
+    def content(self) -> bytes:
+        """Its file, as PNG where the source has pixels alone. Raises OSError or Refusal."""
+        if self.read is not None:
+            return self.read()
+        assert self.pixels is not None
+        pixels, file = self.pixels(), io.BytesIO()
+        Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+        return file.getvalue()
+
+
+@dataclass
+class LeftOut:
+    """What is not imported. files: (name with folders, reason); by_systems: names of what systems leave in folders."""
+
+    files: list[tuple[str, str]] = field(default_factory=list)
+    by_systems: list[str] = field(default_factory=list)
+
+    def add(self, name: str, reason: str) -> None:
+        self.files.append((clean(name), reason))
+
+    def counts(self) -> dict[str, int]:
+        """reason → files; what systems leave in folders is not among them."""
+        return dict(Counter(reason for _, reason in self.files))
+
+    def of_class(self, folder: str) -> list[tuple[str, str]]:
+        """Those in the folder of a class, wherever it stands."""
+        return [(name, reason) for name, reason in self.files if folder in name.split("/")[:-1]]
+
+    def lines(self) -> list[str]:
+        """One sentence a reason, with how many files and the first of them."""
+        told = []
+        for reason, n in self.counts().items():
+            names = [name for name, why in self.files if why == reason]
+            told.append(f"left out {_counted(n)} ({some(names)}): {reason}")
+        if self.by_systems:
+            n = len(self.by_systems)
+            told.append(f"passed over {_counted(n)} that systems leave in folders: {some(self.by_systems)}")
+        return told
+
+
+@dataclass
+class Found:
+    """What a source is and holds. kind: in words; classes: names by class id; records: in the import's order; given:
+    splits that the source says; notes: sentences on what was understood."""
+
+    kind: str
+    classes: tuple[str, ...]
+    records: Sequence[Record]
+    given: tuple[str, ...]
+    left_out: LeftOut
+    notes: list[str] = field(default_factory=list)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - TOLD:,} more" if len(names) > TOLD else ""
+    return f"{', '.join(names[:TOLD])}{more}"
+
+
+def _counted(n: int) -> str:
+    return f"{n:,} file{'' if n == 1 else 's'}"

@@ -1,0 +1,124 @@
+"""What a folder, an archive or a single file holds: names, and bytes when asked for.
+
+Pictures in an archive are not unpacked to the disk. A compressed tar is, as a whole, since it can only be read from its
+beginning, and so is a table or an array in an archive; both lie in a folder that is gone once the source is closed.
+"""
+
+import contextlib
+import functools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ml.images.decoding import FILE_BYTES, Refusal
+from ml.images.file_names import spelled
+from ml.system.paths import home_dir
+
+LEADS_OUT = "its name leads out of the archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, or a folder with nothing in it. name: with folders, slashes between; problem: why it cannot be read.
+
+    read() → its bytes, at most one more than any picture may have; raises OSError or Refusal. whole() → a file on this
+    machine's disk that holds all of it, whatever its size; raises OSError or Refusal.
+    """
+
+    name: str
+    read: Callable[[], bytes] | None = None
+    problem: str = ""
+    whole: Callable[[], Path] | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(self.name.split("/"))
+
+    @property
+    def is_folder(self) -> bool:
+        return self.read is None and not self.problem
+
+    def content(self) -> bytes:
+        if self.read is None:
+            raise Refusal(self.problem or "It is a folder.")
+        return self.read()
+
+    def place(self) -> Path:
+        if self.whole is None:
+            raise Refusal(self.problem or "It is a folder.")
+        return self.whole()
+
+
+@dataclass(frozen=True)
+class Source:
+    """entries: in order of their names' parts, what systems leave among them; notes: sentences on names; root: the
+    folder they lie in, None for an archive."""
+
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+    root: Path | None = None
+
+
+@dataclass
+class Scratch:
+    """A folder for what must be unpacked, made once something is."""
+
+    stack: contextlib.ExitStack
+    _folder: Path | None = None
+    _files: int = field(default=0)
+
+    def path(self) -> Path:
+        """A place for another file. Raises OSError."""
+        if self._folder is None:
+            home = home_dir()
+            home.mkdir(parents=True, exist_ok=True)
+            self._folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="importing-", dir=home)))
+        self._files += 1
+        return self._folder / str(self._files)
+
+
+def folder(top: Path) -> Source:
+    return Source(tuple(sorted(_walk(top), key=lambda one: one.parts)), root=top)
+
+
+def single(path: Path) -> Source:
+    """A file that is no archive, as it lies in its folder, of which nothing else is listed."""
+    return Source((entry(path, path.parent),), root=path.parent)
+
+
+def entry(path: Path, top: Path) -> Entry:
+    """A file in a folder of the disk."""
+    if path.is_file():
+        return Entry(_spelled(path, top), functools.partial(_content, path), whole=functools.partial(Path, path))
+    return Entry(_spelled(path, top), problem="it is no file that can be opened")
+
+
+def _walk(top: Path) -> Iterator[Entry]:
+    """Links to folders are followed, save those that lead to where they lie in."""
+    refused: list[OSError] = []
+    for where, folders, files in os.walk(top, onerror=refused.append, followlinks=True):
+        inside = Path(where)
+        real = inside.resolve()
+        for name in list(folders):
+            target = (inside / name).resolve()
+            if (inside / name).is_symlink() and (target == real or target in real.parents):
+                folders.remove(name)
+                yield Entry(_spelled(inside / name, top), problem="it is a link to a folder that it lies in")
+        if not folders and not files and inside != top:
+            yield Entry(_spelled(inside, top))
+        for name in files:
+            yield entry(inside / name, top)
+    for error in refused:
+        yield Entry(_spelled(Path(error.filename), top), problem=f"this folder cannot be read: {error.strerror}")
+
+
+def _spelled(path: Path, top: Path) -> str:
+    return spelled(path.relative_to(top)).replace(os.sep, "/")
+
+
+def _content(path: Path) -> bytes:
+    """At most one byte more than may be read, so that what is too large says so. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(FILE_BYTES + 1)

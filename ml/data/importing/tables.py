@@ -1,0 +1,225 @@
+"""Tables that name pictures and their labels, or hold both: CSV, TSV, JSON lines, parquet and Arrow."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ml.data.importing import columns as table_columns
+from ml.data.importing import rows as table_rows
+from ml.data.importing.arrow_tables import ArrowTable, ParquetTable
+from ml.data.importing.columns import Columns
+from ml.data.importing.finder import TABLES, Finder
+from ml.data.importing.records import Found, LeftOut, some
+from ml.data.importing.rows import Row, as_split, split_in, text
+from ml.data.importing.sources import Entry, Scratch, Source
+from ml.data.importing.text_tables import TextTable
+from ml.images.decoding import Refusal
+from ml.images.file_names import by_the_way, clean
+
+ARROWS = (".parquet", ".arrow", ".feather")
+NOT_NAMED = "no row of a table names it"
+Table = TextTable | ParquetTable | ArrowTable
+
+
+class Tables:
+    """The tables of a source that hold pictures or name them, with what their columns are for."""
+
+    def __init__(
+        self, source: Source, stack: contextlib.ExitStack, given: Mapping[str, str], *, lone: bool = False,
+        names: Mapping[str, Sequence[str]] | None = None, only: Callable[[Entry], bool] = lambda entry: True,
+    ) -> None:  # fmt: skip
+        """given: role → column; lone: the source is but a table; names: of classes by column, as a file beside the
+        tables says; only: entries to be looked at."""
+        self.finder, self.left_out = Finder(source, lone), LeftOut()
+        self.notes: list[str] = []
+        self.read: list[tuple[Table, Columns]] = []
+        self._names, self._scratch, self._stack = names or {}, Scratch(stack), stack
+        for entry in source.entries:
+            if is_table(entry) and not by_the_way(entry.name) and only(entry):
+                self._look(entry, given)
+
+    def _look(self, entry: Entry, given: Mapping[str, str]) -> None:
+        try:
+            table = self._opened(entry)
+            sample = table.sample()
+            found = table_columns.understood(entry.name, sample, self.finder, given, [*table.names, *self._names])
+        except (OSError, Refusal) as error:
+            self.left_out.add(entry.name, f"it cannot be read as a table: {error}")
+        except ValueError as error:
+            if given and "--column" in str(error):
+                raise
+            self.left_out.add(entry.name, str(error))
+        else:
+            self.finder.used.clear()  # what was tried
+            if found is not None:
+                self.read.append((table, found))
+            elif not any(sample.values()):
+                self.left_out.add(entry.name, "the table has no rows")
+
+    def _opened(self, entry: Entry) -> Table:
+        place, name = entry.place(), entry.name
+        if name.casefold().endswith(".parquet"):
+            table: Table = ParquetTable(place, name)
+        elif name.casefold().endswith(ARROWS):
+            table = ArrowTable(place, name)
+        else:
+            table = TextTable(place, name, self._is_picture, self._scratch.path)
+        self._stack.callback(table.close)
+        return table
+
+    def _is_picture(self, cell: str) -> bool:
+        """Whether a cell is a picture and so no column's name."""
+        if len(cell) > 200:
+            return table_columns.is_base64(cell)
+        return "." in cell and not isinstance(self.finder.find(cell), str)
+
+    @property
+    def names_of_tables(self) -> list[str]:
+        return [table.name for table, _ in self.read]
+
+    @property
+    def hold_pictures(self) -> bool:
+        return any(columns.way != "path" for _, columns in self.read)
+
+    @property
+    def sure(self) -> bool:
+        """Whether a column called after labels stands beside one of pictures."""
+        return any(columns.label and columns.sure for _, columns in self.read)
+
+    def found(self, kind: str, order: Sequence[str] = ()) -> Found:
+        """Raises ValueError, in words, where no labels are to be found."""
+        labelled = [one for one in self.read if one[1].label]
+        if not labelled:
+            table, columns = self.read[0]
+            raise ValueError(
+                f"{table.name}: which column is the label? The pictures stand in {columns.image!r}, and there are "
+                f"{', '.join(table.columns)}. Say --column label=NAME"
+            )
+        rows: list[Row] = []
+        known: Sequence[str] = ()
+        ids: dict[str, str] = {}
+        numbered = all(columns.way != "path" for _, columns in self.read)
+        told: dict[str, list[str]] = {}
+        for table, columns in self.read:
+            known = known or self._names.get(columns.label) or table.names.get(columns.label) or ()
+            rows += self._rows(table, columns, known, ids)
+            told.setdefault(columns.words("").removeprefix(": "), []).append(clean(table.name))
+            self.notes += table.notes
+        self.notes += [f"{some(names)}: {words}" for words, names in told.items()]
+        if not numbered:
+            for name in self.finder.unused():
+                self.left_out.add(name, NOT_NAMED)
+        without = sum(not row.label for row in rows)
+        if without:
+            self.notes.append(f"{without:,} of {len(rows):,} rows have no label")
+        by_id = [name for _, name in sorted((int(one), name) for one, name in ids.items())]
+        return table_rows.found(kind, rows, self.left_out, self.notes, known=known, order=order, sorted_by=by_id)
+
+    def _rows(self, table: Table, columns: Columns, known: Sequence[str], ids: dict[str, str]) -> list[Row]:
+        """ids: number → name, filled."""
+        told = [columns.label, columns.split, columns.group, columns.ids]
+        wanted = [*(one for one in told if one), *([columns.image] if columns.way in ("path", "file") else [])]
+        folder, called = table.name.rpartition("/")[0], table.name.rpartition("/")[2]
+        by_file = split_in(called.partition(".")[0]) or table_rows.split_of(folder.rpartition("/")[2])
+        found = []
+        for number, cells in enumerate(table.rows(list(dict.fromkeys(wanted)))):
+            name = table_rows.shown(table.name, number + 1)
+            if isinstance(cells, str):
+                self.left_out.add(name, cells)
+                continue
+            cell = dict(zip(dict.fromkeys(wanted), cells, strict=True))
+            split = as_split(cell[columns.split]) if columns.split else ""
+            label = _label(cell[columns.label], known) if columns.label else ""
+            if split is None or label is None:
+                self.left_out.add(name, _strange(cell, columns, split is None))
+                continue
+            split = split or by_file
+            read, why = self._reads(table, columns, number, cell, folder, split)
+            if why:
+                self.left_out.add(text(cell.get(columns.image)) or name if columns.way == "path" else name, why)
+                continue
+            if columns.ids and label and text(cell[columns.ids]):
+                ids.setdefault(text(cell[columns.ids]), label)
+            shown = read.name if isinstance(read, Entry) else name
+            group = text(cell[columns.group]) if columns.group else ""
+            if isinstance(read, Entry):
+                found.append(Row(shown, label, split, group, read=read.content))
+            elif columns.way == "pixels":
+                found.append(Row(shown, label, split, group, pixels=functools.partial(_pixels, read)))
+            else:
+                found.append(Row(shown, label, split, group, read=functools.partial(_file, read, columns.way)))
+        return found
+
+    def _reads(
+        self, table: Table, columns: Columns, number: int, cell: Mapping[str, Any], folder: str, split: str
+    ) -> tuple[Entry | Callable[[], Any], str]:
+        """What reads the picture of a row, or why nothing does."""
+        late = functools.partial(table.cell, number, columns.image)
+        if columns.way == "file":
+            late = functools.partial(self._structure, late, folder, split)
+        if columns.way != "path":
+            return late, ""
+        path = text(cell[columns.image])
+        found = self.finder.find(path, folder, split) if path else "the row names no file"
+        return (late, found) if isinstance(found, str) else (found, found.problem)
+
+    def _structure(self, late: Callable[[], Any], folder: str, split: str) -> bytes:
+        """A file within a structure, or the one it has the path of."""
+        value = late() or {}
+        if value.get("bytes") is not None:
+            return bytes(value["bytes"])
+        entry = self.finder.find(value["path"], folder, split) if value.get("path") else "the row has no picture"
+        if isinstance(entry, str):
+            raise Refusal(entry)
+        return entry.content()
+
+
+def is_table(entry: Entry) -> bool:
+    return entry.whole is not None and entry.name.casefold().endswith(TABLES)
+
+
+def _label(cell: Any, known: Sequence[str]) -> str | None:
+    """The name of a class, '' for none; None for a number that no class has, and for several labels."""
+    if isinstance(cell, list | tuple | dict) and len(cell) != 1:
+        return "" if not cell else None
+    label = text(cell)
+    if not known or not label:
+        return label
+    if label in known:
+        return label
+    if not label.lstrip("-").isdigit() or int(label) >= len(known):
+        return None
+    return known[int(label)] if int(label) >= 0 else ""
+
+
+def _strange(cell: Mapping[str, Any], columns: Columns, is_split: bool) -> str:
+    if is_split:
+        return f"its split, {text(cell[columns.split])!r}, is none of train, validation and test"
+    several = isinstance(cell[columns.label], list | tuple | dict)
+    return "it has several labels" if several else f"its label, {text(cell[columns.label])!r}, is none of the classes"
+
+
+def _file(late: Callable[[], Any], way: str) -> bytes:
+    value = late()
+    if value is None or value == "":
+        raise Refusal("The row has no picture.")
+    try:
+        return table_columns.from_base64(value) if way == "base64" else bytes(value)
+    except (ValueError, TypeError):
+        raise Refusal("What stands in the row is no picture's file.") from None
+
+
+def _pixels(late: Callable[[], Any]) -> np.ndarray:
+    try:
+        levels = np.asarray(late())
+    except ValueError:
+        levels = np.zeros(0)
+    if levels.ndim not in (2, 3) or levels.size == 0 or levels.min() < 0 or levels.max() > 255:
+        raise Refusal("What stands in the row is no picture of levels from 0 to 255.")
+    levels = levels[..., None] if levels.ndim == 2 else levels
+    if levels.shape[2] not in (1, 3):
+        raise Refusal(f"What stands in the row has {levels.shape[2]} channels, and not one or three.")
+    return levels.astype(np.uint8)

@@ -1,0 +1,236 @@
+"""Tables of labels, as people and tools write them: which columns are understood, what a broken row costs."""
+
+import base64
+import json
+import zipfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from ml.data import folder, importing
+from ml.data.importing.columns import chosen
+from tests.ml.data.importing.seen import LABELS, N, Seen, drawn, png
+
+
+@pytest.fixture
+def pictures():
+    """Bytes of N pictures that differ."""
+    return [png(pixels) for pixels in drawn()]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, pictures):
+    """A folder with the pictures in images/."""
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    for i, content in enumerate(pictures):
+        (tmp_path / "set" / "images" / f"{i:05}.png").write_bytes(content)
+    return tmp_path / "set"
+
+
+def write(place, rows, head=("file", "label"), mark=","):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("\n".join(mark.join(map(str, row)) for row in ([head] if head else []) + list(rows)), "utf-8")
+
+
+def named(prefix="images/", suffix=".png"):
+    return [(f"{prefix}{i:05}{suffix}", LABELS[i]) for i in range(N)]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("head", [("file", "label"), ("Image Path", "Category"), ("x", "y")])
+def test_a_table_beside_a_folder_of_pictures(place, pictures, mark, head):
+    write(place / "labels.csv", named(), head, mark)
+    for source in (place, place / "labels.csv"):
+        seen = Seen(source)
+        assert (seen.labels, seen.content) == (LABELS, pictures)
+        assert seen.classes == ("block", "ring")
+        assert f"pictures stand in the column {head[0]!r} (paths), labels in {head[1]!r}" in seen.told
+
+
+@pytest.mark.parametrize(("prefix", "suffix"), [("", ".png"), ("", ""), ("./images/", ".png"), ("images\\", ".png"),
+                                                ("/kaggle/input/set/images/", ".png")])  # fmt: skip
+def test_paths_as_people_write_them(place, pictures, prefix, suffix):
+    write(place / "labels.csv", named(prefix, suffix), ("id", "label"))
+    assert Seen(place).content == pictures
+    assert Seen(place / "labels.csv").content == pictures
+
+
+def test_a_table_within_a_folder_of_its_own_may_point_beside_it(place, pictures):
+    write(place / "lists" / "labels.tsv", named("../images/"), mark="\t")
+    assert Seen(place).content == pictures
+
+
+def test_a_table_in_a_zip(place, pictures, tmp_path):
+    write(place / "labels.csv", named())
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in [place / "labels.csv", *(place / "images").iterdir()]:
+            archive.write(path, f"top/{path.relative_to(place)}")
+    seen = Seen(tmp_path / "a.zip")
+    assert (seen.labels, seen.content) == (LABELS, pictures)
+
+
+def test_paths_and_links_that_leave_the_source_are_refused(place, pictures, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "secret.png").write_bytes(pictures[0])
+    (place / "images" / "link.png").symlink_to(tmp_path / "images" / "secret.png")
+    outside = ["../images/secret.png", str(tmp_path / "images" / "secret.png"), "images/link.png", "images/../../x.png",
+               "../images/00003.png"]  # fmt: skip
+    write(place / "labels.csv", [*named(), *((path, "ring") for path in outside)])
+    for source in (place, place / "labels.csv"):
+        seen = Seen(source)
+        assert seen.content == pictures
+        assert "left out 5 files" in seen.told
+        assert "its path leaves the source" in seen.told
+
+
+def test_broken_rows_cost_themselves(place, pictures):
+    rows = [
+        *named(),
+        ("images/gone.png", "ring"),
+        ("images/00001.png",),
+        ("https://a.example/1.png", "ring"),
+        ("", "x"),
+    ]
+    (place / "images" / "unnamed.png").write_bytes(pictures[0])
+    write(place / "labels.csv", rows)
+    seen = Seen(place)
+    assert (seen.labels, seen.content) == (LABELS, pictures)
+    for words in ("no such file", "row is broken: it has 1 of 2 cells", "not fetched", "names no file", "no row of a"):
+        assert words in seen.told
+
+
+def test_splits_groups_and_rows_without_a_label(place):
+    rows = [(*row, ("train", "Valid", "test", "")[i % 4], f"p{i // 4}") for i, row in enumerate(named())]
+    rows[3] = (rows[3][0], "", "", "p0")
+    write(place / "labels.csv", rows, ("filename", "class", "set", "patient_id"))
+    seen = Seen(place)
+    assert seen.splits[:4] == ["train", "validation", "test", ""]
+    assert seen.groups[:5] == ["p0", "p0", "p0", "p0", "p1"]
+    assert seen.labels[3] is None
+    assert "1 of 24 rows have no label" in seen.told
+    assert seen.found.given == ("train", "validation", "test")
+
+
+def test_a_split_of_no_known_name_is_said_and_another_column_can_be_chosen(place):
+    rows = [(*row, "holdout" if i == 5 else "train", i % 3) for i, row in enumerate(named())]
+    write(place / "labels.csv", rows, ("filename", "class", "split", "shade"))
+    assert "its split, 'holdout', is none of" in Seen(place).told
+    seen = Seen(place, columns=chosen(["label=shade", "split="]))
+    assert (seen.classes, set(seen.splits)) == (("0", "1", "2"), {""})
+    with pytest.raises(ValueError, match="no column 'colour' for --column label"):
+        Seen(place, columns=chosen(["label=colour"]))
+    with pytest.raises(ValueError, match="--column is"):
+        chosen(["colour=shade"])
+
+
+def test_labels_stay_text_and_ids_order_the_names_beside_them(place):
+    write(place / "labels.csv", [(path, f"{i % 2 + 11:05}") for i, (path, _) in enumerate(named())])
+    assert Seen(place).classes == ("00011", "00012")
+    rows = [(path, i % 3, ("zebra", "ant", "cow")[i % 3]) for i, (path, _) in enumerate(named())]
+    write(place / "labels.csv", rows, ("path", "label", "label_name"))
+    assert Seen(place).classes == ("zebra", "ant", "cow")
+    write(place / "labels.csv", [(path, float(i % 3)) for i, (path, _) in enumerate(named())])
+    assert Seen(place).classes == ("0", "1", "2")
+
+
+def test_where_no_column_is_a_label_that_is_asked(place):
+    write(place / "labels.csv", [(path, i % 2, i % 3) for i, (path, _) in enumerate(named())], ("path", "a", "b"))
+    with pytest.raises(ValueError, match=r"which column is the label\? .*path, a, b.*--column label=NAME"):
+        Seen(place)
+    assert Seen(place, columns={"label": "b"}).classes == ("0", "1", "2")
+
+
+def test_a_table_for_each_split_and_one_without_a_head(place):
+    write(place / "train.csv", named()[:16])
+    write(place / "test.csv", named()[16:])
+    assert Seen(place).splits == ["test"] * 8 + ["train"] * 16
+    for name in ("train", "test"):
+        (place / f"{name}.csv").unlink()
+    write(place / "labels.csv", named(), None)
+    seen = Seen(place)
+    assert len(seen.records) == N
+    assert "has no line of names: its columns are called 1 to 2" in seen.told
+
+
+def test_folders_of_classes_go_before_a_table_of_something_else(tmp_path, pictures):
+    for i, content in enumerate(pictures):
+        (tmp_path / LABELS[i]).mkdir(exist_ok=True)
+        (tmp_path / LABELS[i] / f"{i}.png").write_bytes(content)
+    write(tmp_path / "notes.csv", [("ring/1.png", "sharp"), ("block/0.png", "blurred")], ("file", "remark"))
+    assert Seen(tmp_path).classes == ("block", "ring")
+    rows = [(f"{LABELS[i]}/{i}.png", "odd" if i % 3 else "even") for i in range(N)]
+    write(tmp_path / "labels.csv", rows, ("file", "label"))
+    assert Seen(tmp_path).classes == ("even", "odd"), "a table that says what every picture shows"
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "json"])
+def test_pictures_in_base64(tmp_path, monkeypatch, pictures, prefix, suffix):
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+    cells = [prefix + base64.b64encode(content).decode() for content in pictures]
+    cells[5] = cells[5][:40] + "?" + cells[5][41:]
+    rows = [{"picture": cell, "kind": label, "note": 'a "b",\nc'} for cell, label in zip(cells, LABELS, strict=True)]
+    target = tmp_path / f"a.{suffix}"
+    if suffix == "csv":
+        import csv
+
+        with target.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["picture", "kind", "note"])
+            writer.writeheader()
+            writer.writerows(rows)
+    elif suffix == "jsonl":
+        target.write_text("\n".join([*map(json.dumps, rows), "{broken", ""]))
+    else:
+        target.write_text(json.dumps({"version": 1, "rows": rows}, indent=1))
+    seen = Seen(target, columns={"label": "kind"})
+    assert seen.labels == LABELS
+    assert seen.content[:5] + seen.content[6:] == pictures[:5] + pictures[6:]
+    assert "no picture's file" in seen.content[5]
+    assert "it is no JSON" in seen.told or suffix != "jsonl"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_tables_of_other_encodings(place, encoding):
+    rows = [("file", "label"), *((path, "Öl" if label == "ring" else label) for path, label in named())]
+    (place / "labels.csv").write_bytes("\r\n".join(map(",".join, rows)).encode(encoding))
+    seen = Seen(place)
+    assert seen.classes == ("block", "Öl")
+    assert ("read as Windows-1252" in seen.told) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize("group", [5, 100])
+def test_parquet_with_files_as_bytes(tmp_path, pictures, group):
+    table = pa.table({"content": pictures, "target": LABELS, "split": ["train", "test"] * 12})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=group)
+    seen = Seen(tmp_path / "a.parquet")
+    assert (seen.labels, seen.content, seen.splits) == (LABELS, pictures, ["train", "test"] * 12)
+    with importing.opened(tmp_path / "a.parquet") as found:
+        for i in (23, 3, 17, 4, 0):
+            assert found.records[i].content() == pictures[i], "in any order"
+
+
+def test_a_damaged_parquet_file_is_told(tmp_path, pictures):
+    pq.write_table(pa.table({"image": pictures, "label": LABELS}), tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-20])
+    with pytest.raises(ValueError, match="no parquet file that can be read"):
+        Seen(tmp_path / "a.parquet")
+
+
+def test_rows_of_one_group_are_in_one_split(place):
+    rows = [(*row, f"g{i // 6}") for i, row in enumerate(named())]
+    for i in range(N, 120):
+        (place / "images" / f"{i:05}.png").write_bytes(png(drawn(1)[0]))
+        rows.append((f"images/{i:05}.png", LABELS[i % N], f"g{i // 6}"))
+    write(place / "labels.csv", rows, ("file", "label", "group"))
+    made = folder.read(place, "grouped", height=8, width=9, channels=3).dataset
+    groups = {name: {int(i) // 6 for i in split.ids} for name, split in made.splits.items()}
+    assert all(groups.values())
+    assert not groups["train"] & groups["test"]
+    assert not groups["train"] & groups["validation"]
+    assert not groups["test"] & groups["validation"]
+    first = np.asarray(Image.open(place / "images" / f"{made['test'].ids[0]:05}.png"))
+    assert np.array_equal(made["test"].images[0], first)
