@@ -119,7 +119,9 @@ def outside(page: Page, proxied: str):
 
     def hear(request):
         at = urlsplit(request.url)
-        if at.scheme in ("http", "https") and not (request.url.startswith(proxied) and f"{at.path}/".startswith(prefixes[0])):
+        if at.scheme in ("http", "https") and not (
+            request.url.startswith(proxied) and f"{at.path}/".startswith(prefixes[0])
+        ):
             strays.append(request.url)
 
     page.on("request", hear)
