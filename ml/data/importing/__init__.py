@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ml.data.importing import archives, class_folders, hugging_face, tables
+from ml.data.importing import archives, arrays, class_folders, exports, hugging_face, tables, webdataset
 from ml.data.importing import sources as places
+from ml.data.importing.finder import looks_like_a_picture
 from ml.data.importing.records import Found
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images import upload_archives
@@ -39,52 +40,72 @@ def opened(place: Path, choices: Choices | None = None) -> Iterator[Found]:
     """
     choices = choices or Choices()
     with contextlib.ExitStack() as stack:
-        source, lone = _source(place, choices, stack)
-        found = _recognised(source, lone, str(place), choices, stack)
+        scratch = Scratch(stack)
+        source = _source(place, choices, stack, scratch)
+        found = _recognised(source, str(place), choices, stack, scratch)
         found.notes[:0] = source.notes
         yield found
 
 
-def _source(place: Path, choices: Choices, stack: contextlib.ExitStack) -> tuple[Source, bool]:
-    """And whether it is one file alone, beside which others may lie."""
-    scratch = Scratch(stack)
+def _source(place: Path, choices: Choices, stack: contextlib.ExitStack, scratch: Scratch) -> Source:
     if place.is_dir():
-        return places.folder(place), False
+        return places.folder(place)
     if not place.is_file():
         raise ValueError(f"{place} is not a folder or a file that is there")
     file = stack.enter_context(place.open("rb"))
     start, note = file.read(512), ""
-    if start[:4] in upload_archives.ZIP:
-        return archives.zipped(file, str(place), choices.code_page, scratch), False
+    if start[:4] in upload_archives.ZIP and place.suffix.casefold() != ".npz":
+        return archives.zipped(file, str(place), choices.code_page, scratch)
     packed = archives.packed(start)
     if packed:
         path, note = archives.plain(file, scratch)
         file = stack.enter_context(path.open("rb"))
         start = file.read(512)
     if archives.is_tar(start):
-        return archives.tarred(file, str(place), scratch, note), False
+        return archives.tarred(file, str(place), scratch, note)
     if not packed:
-        return places.single(place), True
+        return places.single(place)
     inside = Entry(place.stem, functools.partial(path.read_bytes), whole=functools.partial(Path, path))
-    return Source((inside,), (f"{place}: {note}",) if note else (), place.parent), True
+    return Source((inside,), (f"{place}: {note}",) if note else (), place.parent, "file")
 
 
-def _recognised(source: Source, lone: bool, shown: str, choices: Choices, stack: contextlib.ExitStack) -> Found:
+def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.ExitStack, scratch: Scratch) -> Found:
+    lone, order = source.kind == "file", choices.order
+    pictures = any(looks_like_a_picture(entry.name) for entry in source.entries)
+    tars = [(shown, source)] if source.kind == "tar" else webdataset.shards(source, scratch, stack)
+    found = webdataset.look(tars, source, shown, source.kind != "tar", order)
+    if not found and not pictures:
+        found = arrays.look(source, lone, shown, scratch, order)
+    found = found or exports.look(source, lone, shown, scratch, order)
+    if found:
+        return found
+    try:
+        return _folders_or_tables(source, shown, choices, stack)
+    except ValueError:
+        found = arrays.look(source, lone, shown, scratch, order, last=not pictures)
+        found = found or (webdataset.look(tars, source, shown, True, order) if tars else None)
+        if not found:
+            raise
+        return found
+
+
+def _folders_or_tables(source: Source, shown: str, choices: Choices, stack: contextlib.ExitStack) -> Found:
+    lone, order = source.kind == "file", choices.order
     aside = hugging_face.saved(source)
     read = tables.Tables(source, stack, choices.columns, lone=lone, names=aside.names, only=aside.counts)
     try:
-        folders = class_folders.look(source.entries, shown, choices.order)
+        folders = class_folders.look(source.entries, shown, order)
     except ValueError as error:
         if not read.read and lone:
             raise ValueError(_unknown(shown, read)) from error
         if not read.read:
             raise
-        return read.found(shown, choices.order)
+        return read.found(shown, order)
     if not read.read or not (choices.columns or read.hold_pictures or read.sure):
         return folders
+    found = read.found(shown, order)
     if choices.columns or read.hold_pictures or all(map(class_folders.split_of, folders.classes)):
-        return read.found(shown, choices.order)
-    found = read.found(shown, choices.order)
+        return found
     named = any(name.rpartition("/")[2] in METADATA for name in read.names_of_tables)
     return found if named or len(read.finder.used) >= COVERED * read.finder.pictures() else folders
 
@@ -92,6 +113,6 @@ def _recognised(source: Source, lone: bool, shown: str, choices: Choices, stack:
 def _unknown(shown: str, read: tables.Tables) -> str:
     why = [reason for _, reason in read.left_out.files]
     return (
-        f"{shown} is neither a folder nor a zip or tar of pictures, nor a table that holds or names some"
+        f"{shown} is neither a folder nor a zip or tar of pictures, nor a table or a file of arrays that holds some"
         f"{f': {why[0]}' if why else ''}. What is read: docs/datasets.md"
     )

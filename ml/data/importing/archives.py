@@ -49,7 +49,7 @@ def zipped(file: IO[bytes], shown: str, code_page: str | None, scratch: Scratch)
             read = functools.partial(_unpacked, archive, one, name, count)
             whole = functools.lru_cache(1)(functools.partial(_whole, archive, one, count, scratch))
             found.append((Entry(name) if one.is_dir() else Entry(name, read, whole=whole), one.is_dir()))
-    return Source(_sorted(found), names.notes())
+    return Source(_sorted(found), names.notes(), kind="zip")
 
 
 def _inside(name: str) -> tuple[str, bool]:
@@ -158,7 +158,7 @@ def tarred(file: IO[bytes], shown: str, scratch: Scratch, note: str = "") -> Sou
             found.append((Entry(name, read, whole=whole), False))
     if not note and _stretch(file, archive.offset, tarfile.BLOCKSIZE).strip(b"\0"):
         note = f"it is damaged, and what comes after its first {archive.offset:,} bytes is not read"
-    return Source(_sorted(found), (f"{shown}: {note}",) if note else ())
+    return Source(_sorted(found), (f"{shown}: {note}",) if note else (), kind="tar")
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

@@ -10,6 +10,7 @@ from ml.data.importing.class_folders import split_of
 from ml.data.importing.sources import Entry, Source
 from ml.images.file_names import by_the_way, normal
 
+UPLOADS = "/data/upload/"  # where Label Studio keeps what is sent to it, with eight digits before its name
 OUTSIDE = "its path leaves the source"
 ABSENT = "there is no such file in the source"
 SEVERAL = "several files of the source are called like this"
@@ -52,26 +53,38 @@ class Finder:
         path, absolute = _plain(path)
         if re.match(r"https?://|s3://|gs://", path):
             return ADDRESS
-        found = self._absolute(path, split) if absolute else self._relative(path, beside, split)
+        found = self._absolute(path, beside, split) if absolute else self._relative(path, beside, split)
         if isinstance(found, Entry):
             if self._leaves(found):
                 return OUTSIDE
             self.used.add(normal(found.name))
         return found
 
-    def _absolute(self, path: str, split: str) -> Entry | str:
-        """One within the source, or one of which at least its last folder and its name are here."""
+    def _absolute(self, path: str, beside: str, split: str) -> Entry | str:
+        """One within the source, or of another machine, where what its path ends with is here."""
+        if path.startswith(UPLOADS):
+            name = path.rpartition("/")[2]
+            for one in (name, re.sub(r"^[0-9a-f]{8}-", "", name)):
+                if isinstance(found := self._ending(one, split), Entry):
+                    return found
+            return ABSENT
         if self._root is not None:
             for root in (self._root, self._top):
                 if root is not None and PurePosixPath(path).is_relative_to(root.as_posix()):
                     return self._relative(PurePosixPath(path).relative_to(root.as_posix()).as_posix(), "", split)
-        parts = path.strip("/").split("/")
-        if ".." not in parts:
-            for start in range(1, len(parts) - 1):
-                found = self._ending("/".join(parts[start:]), split)
-                if isinstance(found, Entry):
-                    return found
-        return OUTSIDE
+        return self._shorter(path, beside) or OUTSIDE
+
+    def _shorter(self, path: str, beside: str) -> Entry | None:
+        """The file that is here, from the table or from the top, under this path without its first folders; one folder
+        is left at least, lest a picture of this name be taken that is another one."""
+        self._listed_anew()
+        parts = [part for part in path.split("/") if part not in ("", ".")]
+        for start in range(1, len(parts) - 1) if ".." not in parts else ():
+            for folder in (beside, ""):
+                name = _joined(folder, "/".join(parts[start:])) or ""
+                if name in self._entries:
+                    return self._entries[name]
+        return None
 
     def _relative(self, path: str, beside: str, split: str) -> Entry | str:
         within = [inside for folder in (beside, "") if (inside := _joined(folder, path)) is not None]
@@ -82,11 +95,18 @@ class Finder:
                 return self._entries[name]
             if self._lone and self._top is not None and (self._top / name).is_file():
                 return sources.entry(self._top / name, self._top)
-        if self._lone and self._top is not None:
-            self._lone = False
-            self._list(sources.folder(self._top).entries)
+        if self._listed_anew():
             return self._relative(path, beside, split)
-        return self._ending(within[-1], split)
+        found = self._ending(within[-1], split)
+        return self._shorter(path, beside) or ABSENT if found == ABSENT else found
+
+    def _listed_anew(self) -> bool:
+        """Whether what lies beside a single table was not known, and is now."""
+        if not self._lone or self._top is None:
+            return False
+        self._lone = False
+        self._list(sources.folder(self._top).entries)
+        return True
 
     def _ending(self, path: str, split: str) -> Entry | str:
         """The one file whose name ends like this, with or without its suffix."""

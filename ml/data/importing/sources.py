@@ -54,11 +54,12 @@ class Entry:
 @dataclass(frozen=True)
 class Source:
     """entries: in order of their names' parts, what systems leave among them; notes: sentences on names; root: the
-    folder they lie in, None for an archive."""
+    folder they lie in, None for an archive; kind: folder, file, zip or tar."""
 
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
     root: Path | None = None
+    kind: str = "folder"
 
 
 @dataclass
@@ -85,7 +86,7 @@ def folder(top: Path) -> Source:
 
 def single(path: Path) -> Source:
     """A file that is no archive, as it lies in its folder, of which nothing else is listed."""
-    return Source((entry(path, path.parent),), root=path.parent)
+    return Source((entry(path, path.parent),), root=path.parent, kind="file")
 
 
 def entry(path: Path, top: Path) -> Entry:

@@ -20,6 +20,7 @@ from ml.images.decoding import Refusal
 from ml.images.file_names import by_the_way, clean
 
 ARROWS = (".parquet", ".arrow", ".feather")
+MANY = 100  # files of JSON, each of which then belongs to a picture
 NOT_NAMED = "no row of a table names it"
 Table = TextTable | ParquetTable | ArrowTable
 
@@ -37,7 +38,10 @@ class Tables:
         self.notes: list[str] = []
         self.read: list[tuple[Table, Columns]] = []
         self._names, self._scratch, self._stack = names or {}, Scratch(stack), stack
+        many = sum(entry.name.casefold().endswith(".json") for entry in source.entries) > MANY
         for entry in source.entries:
+            if many and entry.name.casefold().endswith(".json"):
+                continue
             if is_table(entry) and not by_the_way(entry.name) and only(entry):
                 self._look(entry, given)
 

@@ -59,6 +59,19 @@ def test_paths_as_people_write_them(place, pictures, prefix, suffix):
     assert Seen(place / "labels.csv").content == pictures
 
 
+def test_a_file_of_one_name_in_another_split_is_not_taken_for_one_that_is_missing(place, pictures):
+    for split in ("train", "test"):
+        (place / split / "a").mkdir(parents=True)
+    for i, content in enumerate(pictures[:20]):
+        (place / "train" / "a" / f"{i}.png").write_bytes(content)
+    rows = [(f"train/a/{i}.png", LABELS[i]) for i in range(20)] + [("test/a/0.png", "ring"), ("/test/a/1.png", "ring")]
+    write(place / "labels.csv", rows)
+    seen = Seen(place)
+    assert seen.content == pictures[:20]
+    assert "test/a/0.png): there is no such file" in seen.told
+    assert "/test/a/1.png): its path leaves the source" in seen.told
+
+
 def test_a_table_within_a_folder_of_its_own_may_point_beside_it(place, pictures):
     write(place / "lists" / "labels.tsv", named("../images/"), mark="\t")
     assert Seen(place).content == pictures

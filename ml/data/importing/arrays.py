@@ -1,0 +1,237 @@
+"""Pictures as arrays: npz and npy files, idx files, and CIFAR's binary ones. They are mapped, never read as a whole."""
+
+import functools
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ml.data.importing import sources
+from ml.data.importing.array_files import Array, Arrays
+from ml.data.importing.class_folders import SPLIT_WORDS
+from ml.data.importing.records import Found, LeftOut
+from ml.data.importing.rows import Row, found, text
+from ml.data.importing.sources import Scratch, Source
+from ml.images.file_names import by_the_way, clean
+
+IMAGES = ("images", "image", "imgs", "img", "x", "data", "pixels", "pictures")
+LABELS = ("labels", "label", "y", "target", "targets", "lbls")
+NAMES = ("classes", "names", "labelnames", "classnames")
+OURS = re.compile(r"\.np[zy]$|idx|ubyte|\.bin$")  # in the name of a file
+FEW = 16  # levels of sklearn's digits: floats up to here are no levels from 0 to 255
+LEAST_SIDE = 2  # of what is a picture and no row of measurements
+BLOCK = 2**24  # bytes looked through at a time
+SPLITS = SPLIT_WORDS | {"t10k": "test"}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Arrays of one split that belong together."""
+
+    split: str
+    images: Array
+    labels: Array
+
+
+def look(
+    source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequence[str] = (), last: bool = False
+) -> Found | None:
+    """What arrays a source holds, None where there are no pairs of pictures and labels. last: whether nothing else is
+    left that the source could be, so that it is told why these are not read.
+
+    Raises ValueError, in words, for pairs that nobody can tell apart.
+    """
+    entries = [one for one in source.entries if one.whole is not None and not by_the_way(one.name)]
+    if lone and source.root is not None:
+        if not OURS.search(entries[0].name.casefold()):
+            return None
+        family = _family(entries[0].name)
+        around = (sources.entry(path, source.root) for path in sorted(source.root.iterdir()) if path.is_file())
+        entries = [one for one in around if _family(one.name) == family]
+    left_out, notes = LeftOut(), []
+    read = Arrays(entries, scratch, left_out)
+    parts = [_Part(*one) for one in read.cifar()] or _parts(read.arrays, left_out)
+    if not parts and last and read.pickled:
+        raise ValueError(
+            f"{shown}: {clean(read.pickled[0])} is pickled, and pickles are never opened: they can run anything. Take "
+            "the binary version of the data set, or save its arrays with numpy.savez"
+        )
+    if not parts and last and (read.arrays or left_out.files):
+        forms = [f"{clean(one.name)} {one.shape}" for one in read.arrays[:3]]
+        raise ValueError(f"{shown} holds no pictures with labels beside them: {'; '.join([*forms, *left_out.lines()])}")
+    if not parts:
+        return None
+    turned = any(part.images.is_emnist for part in parts)
+    if turned:
+        notes.append("the pictures are turned: EMNIST's idx files have rows and columns the other way round")
+    levels, told = _levels([part.images.values for part in parts])
+    known = read.names or _known(read.arrays)
+    rows = [row for part in parts for row in _rows(part, levels, known, turned, left_out, notes)]
+    words = sorted({clean(part.images.name) for part in parts})
+    notes.insert(0, f"pictures and labels stand in arrays: {', '.join(words[:3])}{' …' if len(words) > 3 else ''}")
+    return found(shown, rows, left_out, [*notes, *read.notes, *told], known=[one for one in known if one], order=order)
+
+
+def _family(name: str) -> str:
+    """What files of one data set have in common: emnist-letters of emnist-letters-train-images-idx3-ubyte.gz."""
+    words = re.split(r"[\W_]+", name.casefold())
+    if "npz" in words and not {*words} & {*IMAGES, *LABELS}:
+        return name
+    if "bin" in words or "names" in words or "batches" in words:
+        return "bin"
+    start = itertools.takewhile(lambda word: word not in (*SPLITS, *IMAGES, *LABELS, "mapping", "classmap"), words)
+    return "-".join(start)
+
+
+def _parts(arrays: Sequence[Array], left_out: LeftOut) -> list[_Part]:
+    """Pictures and labels that belong together."""
+    found: dict[tuple[str, str], Array] = {}
+    for array in arrays:
+        split, role = _place(array, left_out)
+        if not role:
+            continue
+        if (split, role) in found:
+            raise ValueError(
+                f"several data sets lie here: {clean(found[split, role].name)} and {clean(array.name)} are both "
+                f"{role}{f' of {split}' if split else ''}. Name the file of one of them"
+            )
+        found[split, role] = array
+    pairs = []
+    for split in ("", "train", "validation", "test"):
+        images, labels = found.get((split, "images")), found.get((split, "labels"))
+        if images is not None and labels is not None:
+            pairs.append(_Part(split, images, labels))
+        elif images is not None and pairs:
+            left_out.add(images.name, "there are no labels for these pictures")
+    return pairs
+
+
+def _place(array: Array, left_out: LeftOut) -> tuple[str, str]:
+    """The split and the role, images or labels, that an array's name and form speak of; '' for none."""
+    inner = [one for one in re.split(r"[\W_]+", array.inner.casefold()) if one]
+    outer = [one for one in re.split(r"[\W_]+", array.outer.casefold()) if one]
+    split = role = ""
+    for words in (inner, outer):
+        splits = [SPLITS[word] for word in words if word in SPLITS]
+        split = split or (splits[0] if len({*splits}) == 1 else "")
+        images, labels = (any(word in roles for word in words) for roles in (IMAGES, LABELS))
+        role = role or ("labels" if labels else "images" if images else "")
+    n, *form = array.shape or (0,)
+    if role == "images" and _form(form) is None:
+        left_out.add(
+            array.name, f"arrays of {array.shape} are no pictures: they have two sides, and 1, 3 or 4 channels"
+        )
+        role = ""
+    if role == "labels" and (len(form) > 1 or n == 0):
+        role = ""
+    return split, role
+
+
+def _form(form: Sequence[int]) -> tuple[int, int, int, bool] | None:
+    """Height, width and channels of pictures of this form, and whether channels come first; None for no picture."""
+    if len(form) == 1:
+        side = math.isqrt(form[0])
+        return (side, side, 1, False) if side * side == form[0] and side >= LEAST_SIDE else None
+    if len(form) == 2:
+        return (form[0], form[1], 1, False) if min(form) >= LEAST_SIDE else None
+    if len(form) != 3:
+        return None
+    if form[2] in (1, 3, 4):
+        return form[0], form[1], form[2], False
+    return (form[1], form[2], form[0], True) if form[0] in (1, 3, 4) else None
+
+
+def _known(arrays: Sequence[Array]) -> list[str]:
+    """Names of classes by id, where an array of text has them."""
+    for array in arrays:
+        if re.sub(r"[\W_]+", "", array.inner.casefold()) in NAMES and array.values.dtype.kind in "US":
+            return [text(one) for one in array.values.reshape(-1).tolist()]
+    return []
+
+
+Levels = Callable[[np.ndarray], np.ndarray]
+
+
+def _levels(arrays: Sequence[np.ndarray]) -> tuple[Levels, list[str]]:
+    """What makes uint8 of the levels of these, by the range that all of them have, and what is to be said of it."""
+    if all(array.dtype == np.uint8 for array in arrays):
+        return lambda values: values, []
+    if all(array.dtype == bool for array in arrays):
+        return lambda values: values.astype(np.uint8) * np.uint8(255), []
+    low, high = np.inf, -np.inf
+    for array in arrays:
+        for block in _blocks(array):
+            low, high = min(low, float(np.nanmin(block))), max(high, float(np.nanmax(block)))
+    whole = all(array.dtype.kind in "iu" for array in arrays)
+    if low >= 0 and (1 if whole else FEW) < high <= 255:
+        return lambda values: np.rint(values).astype(np.uint8), []
+    if -1 <= low < 0 and high <= 1:
+        low, high = -1.0, 1.0
+    elif low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif low >= 0 and 255 < high <= 65_535 and whole:
+        low, high = 0.0, 65_535.0
+    scale = 255 / (high - low) if high > low else 0.0
+    note = f"the levels of the pictures, {low:g} to {high:g}, are scaled to 0 to 255"
+    return functools.partial(_scaled, low=low, scale=scale), [note]
+
+
+def _scaled(values: np.ndarray, low: float, scale: float) -> np.ndarray:
+    levels = (np.nan_to_num(values.astype(np.float64)) - low) * scale
+    return np.rint(levels).clip(0, 255).astype(np.uint8)
+
+
+def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
+    rows = max(1, BLOCK // max(1, values[:1].nbytes))
+    return (values[start : start + rows] for start in range(0, len(values), rows))
+
+
+def _rows(
+    part: _Part, levels: Levels, known: Sequence[str], turned: bool, left_out: LeftOut, notes: list[str]
+) -> Iterator[Row]:
+    images, labels = part.images.values, part.labels.values
+    if len(images) != len(labels):
+        each = f"{len(images):,} pictures and {len(labels):,} labels"
+        notes.append(f"{clean(part.images.name)} has {each}: what has none of the other is left out")
+    form = _form(images.shape[1:])
+    assert form is not None
+    if form[3] and not part.images.is_cifar:
+        notes.append(f"{clean(part.images.name)} has its channels first")
+    for i in range(min(len(images), len(labels))):
+        name = f"{part.images.name}, picture {i}"
+        label = _label(labels[i], known)
+        if label is None:
+            left_out.add(name, "it has several labels, or one of no class")
+            continue
+        yield Row(name, label, part.split, pixels=functools.partial(_picture, images, i, form, levels, turned))
+
+
+def _label(value: Any, known: Sequence[str]) -> str | None:
+    value = np.asarray(value).reshape(-1)
+    if len(value) > 1:  # one number for each class, of which one is set
+        if np.count_nonzero(value) != 1:
+            return None if np.count_nonzero(value) else ""
+        value = np.flatnonzero(value)
+    label = text(value.tolist()[0])
+    if not known or label in known:
+        return label
+    if not re.fullmatch(r"-?\d+", label) or int(label) >= len(known):
+        return None
+    return known[int(label)] if int(label) >= 0 else ""
+
+
+def _picture(
+    images: np.ndarray, row: int, form: tuple[int, int, int, bool], levels: Levels, turned: bool
+) -> np.ndarray:
+    """uint8 [h, w, 1 or 3]; what is transparent is laid on black."""
+    height, width, channels, first = form
+    pixels = levels(np.asarray(images[row]))
+    pixels = pixels.reshape(channels, height, width).transpose(1, 2, 0) if first else pixels.reshape(height, width, -1)
+    if channels == 4:
+        cover = pixels[..., 3:].astype(np.float32) / 255
+        pixels = np.rint(pixels[..., :3] * cover).astype(np.uint8)
+    return np.ascontiguousarray(pixels.transpose(1, 0, 2) if turned else pixels)

@@ -1,0 +1,232 @@
+"""Exports of tools for labelling: Label Studio, CVAT, Datumaro, Roboflow, FiftyOne. One label each."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.parsers import expat
+
+from ml.data.importing.finder import Finder
+from ml.data.importing.records import Found, LeftOut
+from ml.data.importing.rows import Row, found, split_in, text
+from ml.data.importing.sources import Entry, Scratch, Source
+from ml.data.importing.tables import NOT_NAMED
+from ml.data.importing.text_tables import TextTable
+from ml.images.decoding import Refusal
+from ml.images.file_names import by_the_way, clean
+
+MOST = 400_000_000  # bytes of an export, which is read as a whole
+MANY = 100  # files of JSON
+SEVERAL, DISAGREE = "it has several labels", "those who labelled it disagree"
+CLASSES_CSV = "_classes.csv"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an export says of a picture. labels: all that it gives; split: '' where it says none."""
+
+    path: str
+    labels: tuple[str, ...]
+    split: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Export:
+    """One file of a tool. classes: in its order, where it has one."""
+
+    tool: str
+    entry: Entry
+    classes: tuple[str, ...]
+    said: Sequence[Said]
+
+
+def look(source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequence[str] = ()) -> Found | None:
+    """What an export says, None where there is none. Raises ValueError, in words, for one without labels."""
+    left_out, exports = LeftOut(), []
+    for entry in _few(source.entries):
+        if entry.whole is not None and not by_the_way(entry.name):
+            try:
+                export = _export(entry, scratch)
+            except (OSError, Refusal) as error:
+                left_out.add(entry.name, str(error))
+                continue
+            exports += [export] if export else []
+    if not exports:
+        return None
+    finder, rows, known = Finder(source, lone), [], dict[str, None]()
+    for export in exports:
+        known |= dict.fromkeys(export.classes)
+        folder = export.entry.name.rpartition("/")[0]
+        for one in export.said:
+            picture = finder.find(one.path, folder, one.split) if one.path else "it names no file"
+            why = one.problem or (SEVERAL if len(one.labels) > 1 else "")
+            why = why or (picture if isinstance(picture, str) else picture.problem)
+            if why or isinstance(picture, str):
+                left_out.add(one.path or export.entry.name, why)
+            else:
+                label = text(one.labels[0]) if one.labels else ""
+                rows.append(Row(picture.name, label, one.split, read=picture.content))
+    for name in finder.unused():
+        left_out.add(name, NOT_NAMED)
+    tools = dict.fromkeys(export.tool for export in exports)
+    notes = [f"an export of {', '.join(tools)}: {clean(exports[0].entry.name)}"]
+    if without := sum(not row.label for row in rows):
+        notes.append(f"{without:,} of {len(rows):,} pictures have no label")
+    return found(shown, rows, left_out, notes, known=[*known], order=order)
+
+
+def _few(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Those that may be exports; where there is JSON beside each picture, none of that."""
+    json_files = sum(one.name.casefold().endswith(".json") for one in entries)
+    for one in entries:
+        if json_files <= MANY or not one.name.casefold().endswith(".json"):
+            yield one
+
+
+def _export(entry: Entry, scratch: Scratch) -> Export | None:
+    name = entry.name.casefold().rpartition("/")[2]
+    if name == CLASSES_CSV:
+        return _roboflow(entry, scratch)
+    if name.endswith(".xml"):
+        return _cvat(entry)
+    if not name.endswith(".json"):
+        return None
+    value = _json(entry)
+    if isinstance(value, dict) and isinstance(value.get("labels"), dict) and "classes" in value:
+        return _fiftyone(entry, value)
+    if isinstance(value, dict) and isinstance(value.get("items"), list) and isinstance(value.get("categories"), dict):
+        return _datumaro(entry, value)
+    tasks = value if isinstance(value, list) else []
+    if tasks and all(isinstance(one, dict) and isinstance(one.get("data"), dict) for one in tasks[:20]):
+        return _label_studio(entry, tasks)
+    return None
+
+
+def _json(entry: Entry) -> Any:
+    with entry.place().open("rb") as file:
+        content = file.read(MOST + 1)
+    try:
+        return json.loads(content.removeprefix(b"\xef\xbb\xbf")) if len(content) <= MOST else None
+    except (ValueError, RecursionError):
+        return None  # JSON lines, which is a table, or broken, which tables say
+
+
+def _fiftyone(entry: Entry, value: dict[str, Any]) -> Export:
+    """labels: file without its suffix → id or name of a class, or an object with that."""
+    classes = [str(one) for one in value["classes"] or ()]
+    said = []
+    for path, label in value["labels"].items():
+        label = label.get("label") if isinstance(label, dict) else label
+        problem = ""
+        if isinstance(label, int) and classes:
+            problem = "" if 0 <= label < len(classes) else f"its label, {label}, is none of the classes"
+            label = "" if problem else classes[label]
+        labels = tuple(map(text, label)) if isinstance(label, list) else (text(label),) if text(label) else ()
+        said.append(Said(path, labels, problem=problem))
+    return Export("FiftyOne", entry, tuple(classes), said)
+
+
+def _datumaro(entry: Entry, value: dict[str, Any]) -> Export | None:
+    """items with annotations of the type label; the file is called like its subset."""
+    listed = (value["categories"].get("label") or {}).get("labels")
+    if not isinstance(listed, list):
+        return None
+    classes = [str(one.get("name")) for one in listed if isinstance(one, dict)]
+    split = split_in(entry.name.rpartition("/")[2].rpartition(".")[0])
+    said = []
+    for item in value["items"]:
+        media = item.get("image") or item.get("media") or {}
+        ids = [one.get("label_id") for one in item.get("annotations") or () if one.get("type") == "label"]
+        known = [one for one in ids if isinstance(one, int) and 0 <= one < len(classes)]
+        problem = "" if len(known) == len(ids) else "its label is none of the classes"
+        labels = dict.fromkeys(classes[one] for one in known)
+        said.append(Said(str(media.get("path") or item.get("id", "")), tuple(labels), split, problem))
+    return Export("Datumaro", entry, tuple(classes), said)
+
+
+def _label_studio(entry: Entry, tasks: list[Any]) -> Export:
+    """Tasks with annotations, of which each has results; the first choice that a project asks for is the label."""
+    said, asked = [], ""
+    for task in tasks:
+        data = (task.get("data") if isinstance(task, dict) else None) or {}
+        path = next((str(one) for one in data.values() if isinstance(one, str)), "")
+        votes = []
+        for annotation in task.get("annotations") or task.get("completions") or () if data else ():
+            results = [] if annotation.get("was_cancelled") else annotation.get("result") or []
+            choices = [one for one in results if one.get("type") == "choices"]
+            asked = asked or next((str(one.get("from_name")) for one in choices), "")
+            path = next((str(data.get(one["to_name"])) for one in choices if one.get("to_name") in data), path)
+            mine = [one["value"].get("choices") or [] for one in choices if str(one.get("from_name")) == asked]
+            votes += [tuple(map(text, mine[0]))] if mine else []
+        labels = votes[0] if votes else ()
+        said.append(Said(path, labels, problem=DISAGREE if len({*votes}) > 1 else ""))
+    return Export("Label Studio", entry, (), said)
+
+
+def _roboflow(entry: Entry, scratch: Scratch) -> Export | None:
+    """A column for each class, of which one is 1; the folder is a split."""
+    table = TextTable(entry.place(), entry.name, lambda cell: False, scratch.path)
+    try:
+        classes = table.columns[1:]
+        split = split_in(entry.name.rpartition("/")[0].rpartition("/")[2])
+        said = []
+        for row in table.rows(table.columns):
+            if isinstance(row, str):
+                said.append(Said("", (), split, row))
+            else:
+                labels = tuple(name for name, cell in zip(classes, row[1:], strict=True) if text(cell) in ("1", "1.0"))
+                said.append(Said(row[0], labels, split))
+    finally:
+        table.close()
+    return Export("Roboflow", entry, tuple(classes), said)
+
+
+def _cvat(entry: Entry) -> Export | None:
+    """CVAT for images: <image name="…"><tag label="…"/></image>, and the project's labels in their order."""
+    classes: list[str] = []
+    said: list[Said] = []
+    path: list[str] = []
+    now: dict[str, Any] = {}
+
+    def begin(name: str, given: dict[str, str]) -> None:
+        path.append(name)
+        if name == "image":
+            now.update(path=given.get("name", ""), split=split_in(given.get("subset", "")), labels={})
+        elif name == "tag" and path[-2:-1] == ["image"]:
+            now["labels"][given.get("label", "")] = None
+
+    def words(data: str) -> None:
+        if path[-3:] == ["labels", "label", "name"]:
+            classes.append(data)
+
+    def end(name: str) -> None:
+        path.pop()
+        if name == "image":
+            said.append(Said(now["path"], tuple(now["labels"]), now["split"]))
+
+    if not _parsed(entry, begin, words, end) or not said:
+        return None
+    used = {label for one in said for label in one.labels}
+    return Export("CVAT", entry, tuple(one for one in classes if one in used), said) if used else None
+
+
+def _parsed(entry: Entry, begin: Callable[..., None], words: Callable[..., None], end: Callable[..., None]) -> bool:
+    """Whether a file is XML with annotations, which is walked through. Entities of its own are refused."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.CharacterDataHandler, parser.EndElementHandler = begin, words, end
+
+    def refuse(*_: object) -> None:
+        raise Refusal("it declares entities of its own, which are not read")
+
+    parser.EntityDeclHandler = refuse
+    with entry.place().open("rb") as file:
+        if b"<annotations" not in file.read(4096):
+            return False
+        file.seek(0)
+        try:
+            parser.ParseFile(file)
+        except expat.ExpatError as error:
+            raise Refusal(f"it is broken XML: {error}") from None
+    return True

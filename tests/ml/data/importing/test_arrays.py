@@ -1,0 +1,209 @@
+"""Arrays as MedMNIST, Keras, KMNIST, EMNIST and CIFAR publish them: the right way up, with their labels and splits."""
+
+import gzip
+import io
+import tarfile
+
+import numpy as np
+import pytest
+
+from ml.data import importing
+from tests.ml.data.importing.seen import N, drawn
+
+LABELS = np.arange(N) % 3
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+
+
+class Arrays:
+    """What was found, with all pixels."""
+
+    def __init__(self, place):
+        with importing.opened(place) as found:
+            self.classes, self.records = found.classes, found.records
+            self.labels = [one.label for one in found.records]
+            self.splits = [one.split for one in found.records]
+            self.pixels = np.stack([one.picture().pixels for one in found.records])
+            self.told = "\n".join([*found.notes, *found.left_out.lines()])
+            self.png = found.records[0].content()
+
+
+def test_npz_as_medmnist_writes_it(tmp_path):
+    images = drawn(3 * N, (28, 28, 3)).reshape(3, N, 28, 28, 3)
+    arrays = {f"{split}_images": images[i] for i, split in enumerate(("train", "val", "test"))}
+    arrays |= {f"{split}_labels": LABELS[:, None].astype(np.uint8) for split in ("train", "val", "test")}
+    np.savez_compressed(tmp_path / "pathmnist.npz", **arrays)
+    seen = Arrays(tmp_path / "pathmnist.npz")
+    assert seen.classes == ("0", "1", "2")
+    assert seen.labels == [*LABELS] * 3
+    assert seen.splits == ["train"] * N + ["validation"] * N + ["test"] * N
+    assert np.array_equal(seen.pixels, images.reshape(-1, 28, 28, 3))
+    assert seen.png.startswith(b"\x89PNG")
+    assert "pathmnist.npz, train_images" in seen.told
+
+
+def test_npz_as_keras_writes_it(tmp_path):
+    images = drawn(2 * N, (28, 28))
+    np.savez(tmp_path / "mnist.npz", x_train=images[:N], y_train=LABELS, x_test=images[N:], y_test=LABELS)
+    (tmp_path / "other.npz").write_bytes(b"not looked at")
+    seen = Arrays(tmp_path / "mnist.npz")
+    assert np.array_equal(seen.pixels[..., 0], images)
+    assert seen.splits == ["train"] * N + ["test"] * N
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_pairs_of_npz_as_kmnist_publishes_them(tmp_path, single):
+    images = drawn(2 * N, (28, 28))
+    for split, part in (("train", images[:N]), ("test", images[N:])):
+        np.savez(tmp_path / f"kmnist-{split}-imgs.npz", part)
+        np.savez(tmp_path / f"kmnist-{split}-labels.npz", LABELS.astype(np.uint8))
+        np.savez(tmp_path / f"k49-{split}-imgs.npz", part[:1]) if single else None
+    (tmp_path / "kmnist_classmap.csv").write_text(
+        "index,codepoint,char\n0,U+304A,お\n1,U+304D,き\n2,U+3059,す\n", "utf-8"
+    )
+    seen = Arrays(tmp_path / "kmnist-test-imgs.npz" if single else tmp_path)
+    assert seen.classes == ("お", "き", "す")
+    assert np.array_equal(seen.pixels[..., 0], images)
+    assert seen.splits == ["train"] * N + ["test"] * N
+
+
+@pytest.mark.parametrize(
+    ("images", "wanted", "told"),
+    [
+        (lambda raw: raw / np.float32(255), lambda raw: raw, "0 to 1, are scaled"),
+        (lambda raw: raw.astype(np.float32), lambda raw: raw, ""),
+        (lambda raw: raw.astype(np.int64), lambda raw: raw, ""),
+        (lambda raw: raw / 127.5 - 1, lambda raw: raw, "-1 to 1, are scaled"),
+        (lambda raw: (raw // 16).astype(float), lambda raw: np.rint(raw // 16 * 17.0), "0 to 15, are scaled"),
+        (lambda raw: raw > 99, lambda raw: (raw > 99) * 255, ""),
+        (lambda raw: raw.astype(np.uint16) * 257, lambda raw: raw, "0 to 65535, are scaled"),
+        (lambda raw: raw.reshape(N, -1), lambda raw: raw, ""),
+        (lambda raw: np.stack([raw] * 3, axis=1), lambda raw: np.stack([raw] * 3, axis=-1), "channels first"),
+    ],
+)
+def test_levels_and_forms_of_any_kind(tmp_path, images, wanted, told):
+    raw = drawn(N, (8, 8))
+    raw[0, 0, :2] = 0, 255
+    np.savez(tmp_path / "a.npz", images=images(raw), labels=LABELS)
+    seen = Arrays(tmp_path / "a.npz")
+    assert np.array_equal(np.squeeze(seen.pixels), np.squeeze(wanted(raw)).astype(np.uint8))
+    assert told in seen.told
+    assert told or "scaled" not in seen.told
+
+
+def test_labels_as_names_and_one_of_many(tmp_path):
+    names = np.array(["ant", "bee", "cow"])
+    np.savez(tmp_path / "a.npz", x=drawn(N, (8, 8)), y=names[::-1][LABELS])
+    assert Arrays(tmp_path / "a.npz").classes == ("ant", "bee", "cow")
+    ones = np.eye(3)[LABELS]
+    ones[4] = 1
+    np.savez(tmp_path / "a.npz", x=drawn(N, (8, 8)), y=ones, class_names=names[::-1])
+    seen = Arrays(tmp_path / "a.npz")
+    assert seen.classes == ("cow", "bee", "ant")
+    assert seen.labels == [*np.delete(LABELS, 4)]
+    assert "several labels" in seen.told
+
+
+def test_npy_pairs_in_a_folder(tmp_path):
+    images = drawn(N, (8, 8))
+    np.save(tmp_path / "x_train.npy", images)
+    np.save(tmp_path / "y_train.npy", LABELS)
+    assert np.array_equal(Arrays(tmp_path).pixels[..., 0], images)
+
+
+def test_what_is_pickled_or_no_picture_is_refused_in_words(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.array([{}, []], dtype=object), labels=LABELS)
+    with pytest.raises(ValueError, match="pickles are never opened"):
+        Arrays(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", images=drawn(N, (8, 8, 8)), labels=LABELS)
+    with pytest.raises(ValueError, match=r"\(24, 8, 8, 8\) are no pictures"):
+        Arrays(tmp_path / "a.npz")
+    (tmp_path / "a.npz").write_bytes(b"PK\3\4 and no more")
+    with pytest.raises(ValueError, match="cannot be read as arrays"):
+        Arrays(tmp_path / "a.npz")
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    for name in ("data_batch_1", "test_batch", "batches.meta"):
+        (tmp_path / "cifar-10-batches-py" / name).write_bytes(b"\x80\x02}q\x01.")
+    with pytest.raises(ValueError, match="is pickled, and pickles are never opened"):
+        Arrays(tmp_path / "cifar-10-batches-py")
+
+
+def idx(array, packed=False):
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+    content = head + array.astype(np.uint8).tobytes()
+    return gzip.compress(content) if packed else content
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("single", [True, False])
+def test_idx_pairs(tmp_path, packed, single):
+    images, end = drawn(2 * N, (9, 8)), ".gz" if packed else ""
+    for split, part in (("train", images[:N]), ("t10k", images[N:])):
+        (tmp_path / f"{split}-images-idx3-ubyte{end}").write_bytes(idx(part, packed))
+        (tmp_path / f"{split}-labels-idx1-ubyte{end}").write_bytes(idx(LABELS, packed))
+    seen = Arrays(tmp_path / f"t10k-images-idx3-ubyte{end}" if single else tmp_path)
+    assert np.array_equal(seen.pixels[..., 0], images)
+    assert seen.splits == ["train"] * N + ["test"] * N
+    assert seen.labels == [*LABELS] * 2
+    assert "turned" not in seen.told
+
+
+def test_emnist_is_turned_named_by_its_mapping_and_told_apart(tmp_path):
+    upright = drawn(N, (28, 28))
+    for kind in ("letters", "digits"):
+        (tmp_path / f"emnist-{kind}-train-images-idx3-ubyte.gz").write_bytes(idx(upright.transpose(0, 2, 1), True))
+        (tmp_path / f"emnist-{kind}-train-labels-idx1-ubyte.gz").write_bytes(idx(LABELS + 1, True))
+    (tmp_path / "emnist-letters-mapping.txt").write_text("1 65 97\n2 66 98\n3 67 99\n")
+    seen = Arrays(tmp_path / "emnist-letters-train-images-idx3-ubyte.gz")
+    assert seen.classes == ("A", "B", "C")
+    assert seen.labels == [*LABELS]
+    assert np.array_equal(seen.pixels[..., 0], upright)
+    assert "the pictures are turned: EMNIST's" in seen.told
+    with pytest.raises(ValueError, match="several data sets lie here"):
+        Arrays(tmp_path)
+
+
+def test_an_idx_file_that_breaks_off(tmp_path):
+    images = drawn(N, (9, 8))
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(images)[:-100])
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    seen = Arrays(tmp_path)
+    assert np.array_equal(seen.pixels[..., 0], images[: N - 2])
+    assert "breaks off: 22 of its 24 entries are there" in seen.told
+    assert "22 pictures and 24 labels" in seen.told
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize("tar", [True, False])
+def test_cifars_binary_files(tmp_path, classes, tar):
+    images = drawn(2 * N, (32, 32, 3))
+    planes = images.transpose(0, 3, 1, 2).reshape(2 * N, -1)
+    labels = np.concatenate([LABELS, LABELS])[:, None]
+    head = labels if classes == 10 else np.concatenate([labels * 0 + 7, labels], axis=1)
+    records = np.concatenate([head, planes], axis=1).astype(np.uint8)
+    files = ("data_batch_1.bin", "test_batch.bin") if classes == 10 else ("train.bin", "test.bin")
+    names = "batches.meta.txt" if classes == 10 else "fine_label_names.txt"
+    content = {files[0]: records[:N].tobytes(), files[1]: records[N:].tobytes() + b"cut", names: b"owl\nbat\nant\n\n"}
+    if tar:
+        place = tmp_path / "cifar-binary.tar.gz"
+        with tarfile.open(place, "w:gz") as archive:
+            for name, one in content.items():
+                info = tarfile.TarInfo(f"cifar-batches-bin/{name}")
+                info.size = len(one)
+                archive.addfile(info, io.BytesIO(one))
+    else:
+        place = tmp_path / "bin"
+        place.mkdir()
+        for name, one in content.items():
+            (place / name).write_bytes(one)
+    seen = Arrays(place if tar or classes == 100 else place / "data_batch_1.bin")
+    assert seen.classes == ("owl", "bat", "ant")
+    assert sorted(seen.splits) == ["test"] * N + ["train"] * N
+    train = np.array(seen.splits) == "train"
+    assert np.array_equal(seen.pixels[train], images[:N])
+    assert np.array_equal(seen.pixels[~train], images[N:])
+    assert [seen.labels[i] for i in np.flatnonzero(train)] == [*LABELS]
+    assert "breaks off within its record 25" in seen.told
