@@ -1,11 +1,12 @@
 """The whole walk: data set → train → evaluate → artifacts."""
 
+import contextlib
 import math
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,10 +89,11 @@ def train(
     if not resume:
         (partial / CHECKPOINT).unlink(missing_ok=True)
     own = home_dir() if home == ARTIFACTS else home
-    data = _read(config, own)
-    _refuse(config, data.given)
-    torch.set_num_threads(config.threads or parallel.threads(cores()))
-    module, model_config = _build(config, data, own, begun=(partial / CHECKPOINT).exists(), callbacks=callbacks)
+    with _refusing(partial):
+        data = _read(config, own)
+        _refuse(config, data.given)
+        torch.set_num_threads(config.threads or parallel.threads(cores()))
+        module, model_config = _build(config, data, own, begun=(partial / CHECKPOINT).exists(), callbacks=callbacks)
     history, recorder = _learn(module, data.learned, config, partial, callbacks if team.leads else NOBODY, record)
     parallel.leave()
     if not team.leads:
@@ -133,6 +135,17 @@ def train(
         writer.write_pictures(home, data.given)
         measure(home, data.given)
     return _publish(partial, manifest, context, callbacks.on_step if slow else None)
+
+
+@contextlib.contextmanager
+def _refusing(partial: Path) -> Iterator[None]:
+    """What is refused before it began leaves no folder behind; one with something in it stays."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.rmdir()
+        raise
 
 
 def _read(config: TrainConfig, own: Path) -> TrainingData:

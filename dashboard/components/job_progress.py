@@ -55,7 +55,10 @@ def waits(services: Services, job: Job) -> str:
     if not ahead:
         return "Next in the queue; it begins by itself."
     first = [one for one in ahead if one.state == "running"] or ahead[:1]
-    words = " and ".join(f"{'training' if one.kind == 'train' else 'the evaluation of'} {one.run_id}" for one in first)
+    called = services.store.marks().title
+    words = " and ".join(
+        f"{'training' if one.kind == 'train' else 'the evaluation of'} {called(one.run_id)}" for one in first
+    )
     left = f" ({about(first[0].left)} left)" if len(first) == 1 and first[0].left else ""
     place = 1 + sum(one.state == "queued" for one in ahead)
     why = " Trainings go first." if job.kind != "train" and any(one.kind == "train" for one in ahead) else ""
@@ -79,7 +82,9 @@ def live(services: Services, job: Job, there: str, came: Sequence[Any] = (), **l
     ways = [button("Compare old and new", small=True, search=there, path="/comparison", **look)] if there else []
     ways.append(button("Training page", small=True, search="", path="/training"))
     return [
-        html.Div([html.B(job.run_id), badge(job.state, STATES[job.state])], className="row-ff"),
+        html.Div(
+            [html.B(services.store.marks().title(job.run_id)), badge(job.state, STATES[job.state])], className="row-ff"
+        ),
         html.P(words, className="quiet small") if words else None,
         bar,
         *came,

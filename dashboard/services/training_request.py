@@ -21,7 +21,7 @@ from ml.system import disk
 from ml.system.content_addressed import Gone
 from ml.training import wording
 from ml.training.config import TrainConfig
-from ml.training.fields import FIELDS
+from ml.training.fields import FIELDS, allowed
 
 
 class Invalid(Exception):
@@ -46,8 +46,8 @@ def check(
         name = ""
     elif not isinstance(name, str) or not RUN_ID.fullmatch(name := run_id_of(name)) or not titled(given):
         errors["name"] = (
-            f"Name: 1 to {TITLE} characters in one line, no / among them, and small letters "
-            "a to z or digits that make its address."
+            f"Name: up to {TITLE} characters in one line, neither / nor \\ among them, with a letter of a to z or a "
+            "digit, of which its address is made."
         )
     elif name in taken:
         errors["name"] = f"Name: {name} is taken."
@@ -155,13 +155,5 @@ def _missing(config: TrainConfig, options: TrainingOptions) -> dict[str, str]:
 
 def _words(name: str) -> str:
     """What an input may hold."""
-    title, field = wording.label(name)[:40], FIELDS.get(name)
-    if field is None:
-        return f"{title} is no choice here."
-    empty = ", or nothing" if field.optional else ""
-    if field.kind in ("whole", "number"):
-        kind = "a whole number" if field.kind == "whole" else "a number"
-        return f"{title}: {kind} from {wording.span(field.low or 0, field.high or 0)}{empty}."
-    if field.kind == "several":
-        return f"{title}: any of {', '.join(field.choices)}."
-    return f"{title}: {'on or off' if field.kind == 'switch' else 'choose one of the list'}."
+    title = wording.label(name)[:40]
+    return f"{title}: {allowed(name)}." if name in FIELDS else f"{title} is no choice here."

@@ -2,10 +2,12 @@
 
 import argparse
 
+from ml.commands import named
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     card = commands.add_parser("card", help="print a run's model card as Markdown")
-    card.add_argument("run")
+    card.add_argument("run", type=named)
     card.set_defaults(command=run)
 
 

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.artifacts.schema import RUN_ID
-from ml.commands import own_data
+from ml.artifacts.identity import run_id_of
+from ml.commands import named, own_data
 from ml.images.fitting import FITTINGS
 from ml.system import atomic
 from ml.system.paths import home_dir
@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     actions = data.add_subparsers(metavar="import | list | picture | measure | remove | restore")
     folder = actions.add_parser("import", help="labelled pictures of any kind become a data set of your own")
     folder.add_argument("source", type=Path, help="a folder, zip or tar; docs/datasets.md lists what is read")
-    folder.add_argument("--name", help="lower case letters, digits, - and _; the folder's name when left out")
+    folder.add_argument("--name", help="what it is called, Rocks 2 as rocks-2; the folder's name when left out")
     folder.add_argument(
         "--size", default="28x28", metavar="HxW", help="pictures are fitted to it, 4 to 999 a side (default 28x28)"
     )
@@ -45,7 +45,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     folder.set_defaults(command=import_folder)
     own_data.add(actions)
     known = actions.add_parser("measure", help="measure a data set's pictures and look for near-duplicates among them")
-    known.add_argument("name")
+    known.add_argument("name", type=named)
     known.set_defaults(command=measure)
 
 
@@ -79,9 +79,14 @@ def import_folder(options: argparse.Namespace) -> int:
 
     called = options.source.resolve()
     called = called.stem if called.is_file() else called.name
-    name = options.name or re.sub(r"[^a-z0-9_-]+", "-", called.lower()).strip("-_")
-    if not RUN_ID.fullmatch(name) or name in DATASETS or synthetic.PATTERN.fullmatch(name):
-        raise ValueError(f"{name!r} cannot be a data set's name; choose another with --name")
+    name = run_id_of(options.name or called)
+    if not name:
+        words = f"{options.name or called!r} cannot be a data set's name, which needs a letter of a to z or a digit"
+        raise ValueError(f"{words}; choose another with --name")
+    if name in DATASETS or synthetic.PATTERN.fullmatch(name):
+        raise ValueError(f"{name!r} is the name of a data set that comes with the app; choose another with --name")
+    if options.name and name != options.name:
+        print(f"the data set is called {name}", file=sys.stderr)
     height, width = _size(options.size)
     kept = home_dir() / "datasets" / name
     if kept.exists() and not options.new_version:

@@ -4,12 +4,14 @@ import argparse
 import os
 import sys
 
+from ml.commands import named
+
 TIES = 2  # answers that rounding may turn on another processor, where two classes were equally likely
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     evaluate = commands.add_parser("evaluate", help="score a run again, or make its optional tables")
-    evaluate.add_argument("run")
+    evaluate.add_argument("run", type=named)
     evaluate.add_argument("--split", choices=("test", "validation", "reference"), help="print right / n and compare")
     evaluate.add_argument("--only", nargs="+", metavar="NOUN", help="make these tables only")
     evaluate.set_defaults(command=run)

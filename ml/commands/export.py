@@ -3,10 +3,12 @@
 import argparse
 from pathlib import Path
 
+from ml.commands import named
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     export = commands.add_parser("export", help="pack a run into one zip, or write its network as ONNX")
-    export.add_argument("run")
+    export.add_argument("run", type=named)
     export.add_argument("--as", dest="form", choices=("zip", "onnx", "int8"), default="zip", help="(default: zip)")
     export.add_argument("--to", type=Path, help="the file (default RUN.zip, RUN.onnx or RUN-int8.onnx)")
     export.set_defaults(command=run)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.commands import named
 from ml.system.paths import ARTIFACTS, home_dir
 
 if TYPE_CHECKING:
@@ -18,17 +19,17 @@ def add(actions: argparse._SubParsersAction) -> None:
     known = actions.add_parser("list", help="the data sets that are here, and those in the trash")
     known.set_defaults(command=listed)
     picture = actions.add_parser("picture", help="write one picture of a data set to a file, and say its label")
-    picture.add_argument("name")
+    picture.add_argument("name", type=named)
     picture.add_argument("split", choices=SPLITS)
     picture.add_argument("id", type=int, help="its number, as in tables and beside pictures")
     picture.add_argument("--to", type=Path, metavar="FILE.png", help="(default: NAME-SPLIT-ID.png in this folder)")
     picture.set_defaults(command=show)
     gone = actions.add_parser("remove", help="put a data set of your own into the trash, for 30 days")
-    gone.add_argument("name")
+    gone.add_argument("name", type=named)
     gone.add_argument("--yes", action="store_true", help="do it; without, only say what refers to it")
     gone.set_defaults(command=remove)
     back = actions.add_parser("restore", help="bring a data set back from the trash")
-    back.add_argument("name")
+    back.add_argument("name", type=named)
     back.set_defaults(command=restore)
 
 

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from ml.artifacts.reader import Missing
+from ml.commands import named
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     predict = commands.add_parser("predict", help="say what pictures show: files, folders, zips")
     predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a picture, a folder of them, or a zip")
-    predict.add_argument("--run", help="which run answers (default: the one that ships as default)")
+    predict.add_argument("--run", type=named, help="which run answers (default: the one that ships as default)")
     predict.add_argument("--prepare", choices=("auto", "none", "full"), default="auto", help="(default: auto)")
     predict.add_argument("--engine", choices=("torch", "onnx", "int8"), default="torch", help="(default: torch)")
     predict.add_argument("--top", type=int, help="classes a line of JSON names (default 3, or all of fewer)")

@@ -3,10 +3,12 @@
 import argparse
 from pathlib import Path
 
+from ml.commands import named
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     report = commands.add_parser("report", help="write a run's figures and numbers into a folder")
-    report.add_argument("run")
+    report.add_argument("run", type=named)
     report.add_argument("--to", type=Path, help="the folder (default report-RUN)")
     report.set_defaults(command=run)
 

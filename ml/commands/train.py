@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from ml.artifacts.identity import run_id_of
+from ml.commands import named
 from ml.system.paths import ARTIFACTS, home_dir
 from ml.training.config import AUGMENTATIONS, TrainConfig
-from ml.training.fields import FIELDS
+from ml.training.fields import FIELDS, allowed
 from ml.training.presets import PRESETS
 
 
@@ -43,6 +44,8 @@ def _add_field(command: argparse.ArgumentParser, name: str, info: FieldInfo) -> 
         command.add_argument(flag, nargs="*", choices=AUGMENTATIONS, default=argparse.SUPPRESS, help=info.description)
     elif FIELDS[name].kind == "choice":
         command.add_argument(flag, choices=FIELDS[name].choices, default=argparse.SUPPRESS, help=words)
+    elif name == "dataset":
+        command.add_argument(flag, type=named, default=argparse.SUPPRESS, help=words)
     elif info.annotation is bool:
         command.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=words)
     else:
@@ -68,7 +71,8 @@ def _configured(values: dict[str, Any]) -> TrainConfig:
         lines = []
         for error in wrong.errors(include_url=False):
             name = str(error["loc"][0])
-            lines.append(f"{_flag(name)}: {error['msg'].removeprefix('Value error, ')}{_limits(name)}")
+            own = error["type"] == "value_error"  # a sentence of TrainConfig's; what pydantic says is for programs
+            lines.append(f"{_flag(name)}: {error['ctx']['error'] if own else allowed(name)}")
         raise ValueError("\n".join(lines)) from None
 
 

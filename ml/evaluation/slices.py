@@ -10,12 +10,14 @@ lift is the ratio of the two error rates, with the interval of Katz et al. (1978
 """
 
 import itertools
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 from ml.data import properties
 from ml.evaluation.context import EvaluationContext
@@ -121,12 +123,15 @@ def alike(context: EvaluationContext) -> list[Group]:
     count = min(GROUPS, len(reference) // SIZE)
     if count < 2:
         return []
-    means = KMeans(count, n_init=3, random_state=context.seed).fit(reference)
+    with warnings.catch_warnings():
+        # a network that has learned nothing describes all pictures by the same numbers: then there are fewer groups
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means = KMeans(count, n_init=3, random_state=context.seed).fit(reference)
     names = context.classifier.classes
     place = {split: means.predict(context.features(split)) for split in SPLITS}
     looks, known = properties.measure(context.splits["reference"].images), context.splits["reference"].labels
-    groups = []
-    for k in range(count):
+    groups: list[Group] = []
+    for k in np.unique(means.labels_).tolist():
         mine = means.labels_ == k
         labels = np.bincount(known[mine], minlength=len(names))
         order = np.argsort(-labels, kind="stable")

@@ -6,6 +6,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from ml.models import MODELS
+from ml.training import wording
 from ml.training.config import TrainConfig
 
 KINDS = {bool: "switch", int: "whole", float: "number", str: "text"}
@@ -50,3 +52,26 @@ def _limit(info: FieldInfo, sign: str) -> float | None:
 
 FIELDS: dict[str, Field] = {name: _field(name, info) for name, info in TrainConfig.model_fields.items()}
 """In TrainConfig's order."""
+
+
+NAMES = {
+    "model": f"one of {', '.join(MODELS)}, or timm:<name>",
+    "dataset": "the name of a data set that is here, as python -m ml data list tells it",
+    "labels": "the 16 digits by which Review calls its corrected labels",
+    "feedback": "the 16 digits by which Feedback calls what was accepted",
+}
+"""Of choices that are text: what they hold."""
+
+
+def allowed(name: str) -> str:
+    """What a choice may be, in words that stand behind its name: 'a whole number from 1 to 200', 'any of flip, …'."""
+    field = FIELDS[name]
+    empty = ", or nothing" if field.optional else ""
+    if field.kind in ("whole", "number"):
+        kind = "a whole number" if field.kind == "whole" else "a number"
+        return f"{kind} from {wording.span(field.low or 0, field.high or 0)}{empty}"
+    if field.kind == "several":
+        return f"any of {', '.join(field.choices)}"
+    if field.kind == "text":
+        return f"{NAMES[name]}{empty}"
+    return "on or off" if field.kind == "switch" else f"one of {', '.join(field.choices)}"

@@ -41,7 +41,7 @@ HELP = {
     "seed": "Of everything random. The same seed and settings give the same run on the same processor.",
     "train_images": "A part of the training pictures, the same share of each class, for a quick try.",
     "threads": "Processor threads. Empty takes all cores.",
-    "name": "Small letters, digits, - and _. Empty: made from model and seed.",
+    "name": "What the run is called, as you would write it: My Net 2. Empty: made from model and seed.",
 }
 """One sentence or two on what a choice does; a field that is missing here says what TrainConfig says of it."""
 

@@ -222,12 +222,45 @@ def test_a_choice_that_is_not_allowed_is_a_line_and_help_tells_the_limits(capsys
     assert cli.main(["train", "--epochs", "0", "--frozen-epochs", "3"]) == 1
     said = capsys.readouterr().err.strip().splitlines()
     assert [line.partition(":")[0] for line in said] == ["--epochs", "--frozen-epochs"]
-    assert said[0].endswith("greater than or equal to 1; 1 to 200")
+    assert said[0] == "--epochs: a whole number from 1 to 200"
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     told = " ".join(capsys.readouterr().out.split())
     for words in ("passes over the training pictures; 1 to 200", "peak of the schedule; 1e-05 to 2", "{adamw,sgd}"):
         assert words in told
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--model", "ResNet 18"), "--model: one of small_resnet, quick_cnn, "),
+        (("--dataset", "кепка"), "--dataset: the name of a data set that is here, as python -m ml data list tells it"),
+        (("--train-images", "20"), "--train-images: a whole number from 100 to 10,000,000, or nothing"),
+        (("--learning-rate", "nan"), "--learning-rate: a number from 0.00001 to 2"),
+        (("--labels", "abc"), "--labels: the 16 digits by which Review calls its corrected labels, or nothing"),
+    ],
+)
+def test_what_is_not_allowed_is_told_in_words_of_ours(options, said, capsys):
+    assert cli.main(["train", *options]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(said)
+    assert "match" not in told
+
+
+def test_what_is_refused_before_it_began_leaves_no_folder(home, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    for refused in (("--model", "random_forest"), ("--model", "mlp", "--dataset", "gone")):
+        assert cli.main(["train", "--run", "Never Made", *refused]) == 1
+    assert "known: small_resnet" in capsys.readouterr().err
+    assert not list((home / "runs").glob("never-made*"))
+
+
+def test_verbs_know_a_run_by_what_it_was_called(home, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(home))
+    assert cli.main(["card", "Toy"]) == 0
+    assert "Toy" not in capsys.readouterr().err
+    assert cli.main(["card", "кепка"]) == 1
+    assert "There is no run 'кепка'" in capsys.readouterr().err
 
 
 FLOORS = {"small_resnet": 9_500, "batchnorm_cnn": 9_300, "fashion_cnn": 9_250, "compact_cnn": 9_050, "mlp": 8_850}

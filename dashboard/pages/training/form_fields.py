@@ -8,6 +8,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from dashboard.format.numbers import size
+from dashboard.records.runs import TITLE
 from dashboard.services.container import Services
 from dashboard.services.training_options import DataChoice
 from ml.training import wording
@@ -98,7 +99,7 @@ def _help(field: Field | None) -> str:
 def _control(name: str, field: Field | None, services: Services, values: Mapping[str, Any], data: DataChoice) -> Any:
     id, value = CONTROLS[name], values.get(name)
     if name == "name" or field is None:
-        return dbc.Input(id=id, placeholder="made for you", value="", maxlength=64, autocomplete="off")
+        return dbc.Input(id=id, placeholder="made for you", value="", maxlength=TITLE, autocomplete="off")
     if name == "model":
         return dbc.Select(id=id, options=models(services, data.name), value=value)
     if name == "dataset":

@@ -34,7 +34,7 @@ def listing(services: Services, jobs: list[Job], *, without: str | None = None) 
     marks, entries = services.store.marks(), [entry for entry in services.store.runs() if entry.ok]
     known = {entry.run_id for entry in entries}
     others = [
-        Other(f"job:{job.id}", f"{job.run_id}, {job.state}", job.spec, None)
+        Other(f"job:{job.id}", f"{marks.title(job.run_id)}, {job.state}", job.spec, None)
         for job in jobs
         if job.run_id not in known and job.run_id != without and (job.epoch or job.state == "running")
     ]

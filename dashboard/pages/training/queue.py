@@ -18,6 +18,7 @@ from ml.artifacts.reader import Missing
 from ml.jobs.tables import Job
 
 DASH = "–"
+RESUMED = ("interrupted", "failed")  # states from which a training can go on; a cancelled one kept nothing
 
 
 class Ids(StrEnum):
@@ -64,8 +65,11 @@ def register(app: Dash, services: Services) -> None:
         head = [column_head(name, className="r" if name in ("Took", "Tries", "Epochs") else None) for name in names]
         head.append(html.Th(html.Span("Actions", className="visually-hidden"), scope="col"))
         times = begins(view.jobs, lambda job: expected(services, job))
-        lines = [line(job, view, front, hosts, not services.read_only, times.get(job.id)) for job in ordered(view.jobs)]
-        return html.Table([html.Thead(html.Tr(head)), html.Tbody(lines)]), summary(view.jobs)
+        called, changes = services.store.marks().title, not services.read_only
+        lines = [
+            line(job, view, called(job.run_id), front, hosts, changes, times.get(job.id)) for job in ordered(view.jobs)
+        ]
+        return html.Table([html.Thead(html.Tr(head)), html.Tbody(lines)]), summary(view.jobs, called)
 
 
 def ordered(jobs: list[Job]) -> list[Job]:
@@ -75,12 +79,13 @@ def ordered(jobs: list[Job]) -> list[Job]:
     return [*waiting, *ended]
 
 
-def summary(jobs: list[Job]) -> str:
-    """How much is going on."""
-    running = [job.run_id for job in jobs if job.state == "running"]
+def summary(jobs: list[Job], called: Callable[[str], str]) -> str:
+    """How much is going on. called: run id → what people call it."""
+    running = [called(job.run_id) for job in jobs if job.state == "running"]
     waiting = sum(job.state == "queued" for job in jobs)
     if not running and not waiting:
-        return "Nothing runs and nothing waits. A training that ended early can be resumed or discarded."
+        early = any(job.state in RESUMED for job in jobs)
+        return f"Nothing runs and nothing waits.{' What ended early can be resumed or discarded.' if early else ''}"
     now = f"{' and '.join(running)} {'is' if len(running) == 1 else 'are'} training" if running else "Nothing trains"
     rest = {0: "nothing waits", 1: "one waits"}.get(waiting, f"{waiting} wait")
     return f"{now}, {rest}. Each begins by itself when it is its turn."
@@ -111,8 +116,11 @@ def begins(jobs: list[Job], expected: Callable[[Job], float | None]) -> dict[str
     return waits
 
 
-def line(job: Job, view: View, front: str, hosts: bool, changes: bool, begins: float | None = None) -> html.Tr:
-    """One row; its buttons name the training they are about. begins: seconds until it does, where that is known."""
+def line(
+    job: Job, view: View, called: str, front: str, hosts: bool, changes: bool, begins: float | None = None
+) -> html.Tr:
+    """One row; its buttons name the training they are about. called: what people call it. begins: seconds until it
+    does, where that is known."""
     place = 1 + sum(other.state == "queued" and other.number < job.number for other in view.jobs)
     why = job.cause
     if job.state == "queued":
@@ -123,28 +131,28 @@ def line(job: Job, view: View, front: str, hosts: bool, changes: bool, begins: f
     took = duration(end - job.started) if end is not None and job.started else DASH
     return html.Tr(
         [
-            html.Th([html.B(job.run_id), html.Small(why, className="reason") if why else None], scope="row"),
+            html.Th([html.B(called), html.Small(why, className="reason") if why else None], scope="row"),
             html.Td(badge(job.state, STATES[job.state])),
             html.Td(f"{job.epoch}/{job.epochs}", className="r"),
             html.Td(clock(job.started) if job.started else DASH),
             html.Td(took, className="r"),
             html.Td(f"{job.attempt}", className="r"),
             *([html.Td((job.host or DASH)[:30])] if hosts else []),
-            html.Td(html.Div(_actions(job, front, changes), className="row-ff end"), className="r"),
+            html.Td(html.Div(_actions(job, called, front, changes), className="row-ff end"), className="r"),
         ],
         className="on" if job.id == front else None,
     )
 
 
-def _actions(job: Job, front: str, changes: bool) -> list[Any]:
+def _actions(job: Job, called: str, front: str, changes: bool) -> list[Any]:
     def act(words: str, what: str, **more: Any) -> html.Button:
-        named = {"data-act": what, "data-of": job.id, "aria-label": f"{words} {job.run_id}"}
+        named = {"data-act": what, "data-of": job.id, "aria-label": f"{words} {called}"}
         return button(words, small=True, **named, **more)
 
     buttons = [act("Show", "show", **{"aria-pressed": str(job.id == front).lower()})]
     if changes and job.active:
         buttons.append(act("Cancel", "cancel", disabled=job.cancel))
-    if changes and job.state in ("interrupted", "failed"):
+    if changes and job.state in RESUMED:
         buttons.append(act("Resume", "resume"))
         buttons.append(act("Discard", "discard", kind="danger", **{"data-sure": "Sure?"}))
     return buttons

@@ -433,9 +433,25 @@ def test_who_waits_is_told_when_it_begins_as_far_as_that_is_known(own):
     takes = {one.id: 300.0, two.id: None, three.id: 10.0}
     jobs = Jobs(own).view().jobs
     assert queue.begins(jobs, lambda job: takes[job.id]) == {one.id: 98.0, two.id: 398.0}
-    row = queue.line(two, Jobs(own).view(), "", False, True, 398.0)
+    row = queue.line(two, Jobs(own).view(), "Two", "", False, True, 398.0)
     assert "2nd in the queue, begins in about 7 min" in json.dumps(row, default=lambda part: part.to_plotly_json())
     assert queue.begins([job for job in jobs if job.state == "queued"], lambda job: 1.0) == {}
+
+
+def test_the_queue_calls_a_training_as_people_do_and_offers_only_what_can_be_done(client, own):
+    from dashboard.records.runs import Records
+    from ml.system.database import opener
+
+    Records(opener(own)).rename("my-net-2", "My Net 2 <b>")
+    add(own, "my-net-2", end="cancelled")
+    _, made = client.fire_with(f"{queue.Ids.HELP}.children", "training-queue-state.data", {})
+    text = children(made, queue.Ids.BODY)
+    assert '"children": "My Net 2 <b>"' in text
+    assert "Show My Net 2 <b>" in text
+    assert made[queue.Ids.HELP]["children"] == "Nothing runs and nothing waits."
+    add(own, "lost", end="failed")
+    _, made = client.fire_with(f"{queue.Ids.HELP}.children", "training-queue-state.data", {})
+    assert made[queue.Ids.HELP]["children"].endswith("What ended early can be resumed or discarded.")
 
 
 def test_an_empty_queue_says_so(client):

@@ -88,17 +88,17 @@ def test_names_are_made_and_count_up(jobs):
         ("batch_size", 3.5, "16 to 2,048"),
         ("learning_rate", "1e400", "0.00001 to 2"),
         ("learning_rate", {"a": 1}, "0.00001 to 2"),
-        ("optimiser", "magic", "choose one"),
+        ("optimiser", "magic", "one of adamw, sgd"),
         ("augment", ["flip", "explode"], "flip, shift, erase"),
         ("seed", -1, "0 to 2,147,483,647"),
         ("train_images", 1, "100 to"),
         ("model", "resnet", "compact_cnn"),
-        ("model", "../../etc", "choose one"),
+        ("model", "../../etc", "one of small_resnet"),
         ("dataset", "cifar", "not on this machine"),
-        ("name", "../up", "small letters"),
-        ("name", 5, "small letters"),
-        ("name", "кепка", "small letters"),
-        ("name", "a" * 81, "small letters"),
+        ("name", "../up", "of which its address is made"),
+        ("name", 5, "of which its address is made"),
+        ("name", "кепка", "of which its address is made"),
+        ("name", "a" * 81, "of which its address is made"),
         ("name", "taken", "is taken"),
     ],
 )
@@ -338,7 +338,7 @@ def test_start_takes_part_of_the_pictures(client, own):
 def test_start_says_what_is_wrong_beside_the_field(client, own):
     _, made = start(client, **{"training-epochs-input": 0, "training-name-input": "No/"})
     assert made["training-epochs-error"]["children"] == "Epochs: a whole number from 1 to 200."
-    assert "small letters" in made["training-name-error"]["children"]
+    assert "of which its address is made" in made["training-name-error"]["children"]
     assert JobTable(own).listing() == []
 
 

@@ -376,3 +376,17 @@ def test_the_same_pictures_in_other_splits_are_another_data_set(tmp_path):
         moved = tmp_path / "pets" / "train" / name / "00.png"
         moved.rename(tmp_path / "pets" / "test" / name / "x00.png")
     assert read(tmp_path / "pets").dataset.digest != before
+
+
+def test_a_data_set_is_named_as_people_write_it(pets, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+    assert cli.main(["data", "import", str(pets), "--name", "My Pets 2"]) == 0
+    told = capsys.readouterr()
+    assert "the data set is called my-pets-2" in told.err
+    assert told.out.startswith("my-pets-2: 2 classes")
+    assert cli.main(["data", "remove", "My Pets 2"]) in (0, 2)
+    assert "my-pets-2" in "".join(capsys.readouterr())
+    assert cli.main(["data", "import", str(pets), "--name", "кепка"]) == 1
+    assert "needs a letter of a to z or a digit" in capsys.readouterr().err
+    assert cli.main(["data", "import", str(pets), "--name", "Fashion MNIST"]) == 1
+    assert "comes with the app" in capsys.readouterr().err

@@ -104,3 +104,10 @@ def test_like_groups_are_listed_once(frame, context):
     sets = [set(zip(m["split"], m["example_id"], strict=True)) for _, m in members.groupby("slice")]
     assert all(len(a & b) <= 0.5 * len(a | b) for i, a in enumerate(sets) for b in sets[:i])
     assert frame["slice"].nunique() == len(sets) <= slices.KEPT
+
+
+def test_a_network_that_tells_nothing_apart_has_one_group(context):
+    """Features are all the same: k-means warns and leaves groups empty, which said "Encountered all NA values"."""
+    same = SimpleNamespace(**vars(context) | {"features": lambda split: np.zeros((len(context.splits[split]), 3))})
+    (only,) = slices.alike(same)
+    assert all(only.inside[split].all() for split in slices.SPLITS)
