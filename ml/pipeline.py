@@ -1,12 +1,11 @@
 """The whole walk: data set → train → evaluate → artifacts."""
 
-import contextlib
 import math
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ def train(
     if not resume:
         (partial / CHECKPOINT).unlink(missing_ok=True)
     own = home_dir() if home == ARTIFACTS else home
-    with _refusing(partial):
+    with writer.beginning(partial):
         data = _read(config, own)
         _refuse(config, data.given)
         torch.set_num_threads(config.threads or parallel.threads(cores()))
@@ -135,17 +134,6 @@ def train(
         writer.write_pictures(home, data.given)
         measure(home, data.given)
     return _publish(partial, manifest, context, callbacks.on_step if slow else None)
-
-
-@contextlib.contextmanager
-def _refusing(partial: Path) -> Iterator[None]:
-    """What is refused before it began leaves no folder behind; one with something in it stays."""
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.rmdir()
-        raise
 
 
 def _read(config: TrainConfig, own: Path) -> TrainingData:

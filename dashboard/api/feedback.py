@@ -242,10 +242,9 @@ def table(items: Sequence[Item]) -> tuple[list[str], list[list]]:
         who = clients.setdefault(one.client, len(clients) + 1)
         when = moment(one.at)
         files = [f"pictures/{one.number}.png", f"pictures/{one.number}-sent.png" if one.sent else ""]
-        row = [one.number, when, one.run, one.dataset, one.said, f"{one.confidence:.6f}", "yes" if one.right else "no"]
-        rows.append(
-            [guarded_cell(cell) for cell in [*row, one.label, one.note, one.state, f"client {who}", one.origin, *files]]
-        )
+        said, label, note = map(guarded_cell, (one.said, one.label, one.note))  # what a spreadsheet could retell
+        row = [one.number, when, one.run, one.dataset, said, f"{one.confidence:.6f}", "yes" if one.right else "no"]
+        rows.append([*row, label, note, one.state, f"client {who}", one.origin, *files])
     return list(COLUMNS), rows
 
 

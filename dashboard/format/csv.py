@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dashboard.data.run import RunData
 from dashboard.state.selection import Selection
+from ml.system.cells import safe_cell
 
 BYTE_ORDER_MARK = "\ufeff"
 MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -17,9 +18,6 @@ RETOLD = re.compile(
     rf"[\s\d.,:/+%()e-]*\d[\s\d.,:/+%()e-]*|true|false|(\d+[-/ ]*({MONTHS})|({MONTHS})[a-z]*[-/ ,]*\d)[a-z\d/ ,-]*",
     re.ASCII | re.IGNORECASE,
 )
-
-SIGNS = frozenset("=+-@\t\r")  # with which a spreadsheet lets a formula begin
-NUMBER = re.compile(r"[+-](\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,13 +42,6 @@ class Source:
 def table_url(noun: str, selection: Selection) -> str:
     """The address of a table as the selection narrows it."""
     return f"/export/{noun}.csv{selection.query()}"
-
-
-def safe_cell(value: object) -> object:
-    """A text cell that a spreadsheet will not run as a formula (OWASP ASVS 5.0, 1.2.10). A number is none: -0.5."""
-    if isinstance(value, str) and value[:1] in SIGNS and not NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
 
 
 def as_csv(head: list[str], rows: list[list], source: Source | None) -> str:

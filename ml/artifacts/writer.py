@@ -1,10 +1,11 @@
 """Writes runs and pictures so that a crash at any moment leaves either the old state or the new one."""
 
+import contextlib
 import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,6 +30,17 @@ def partial(runs: Path, run_id: str) -> Path:
     folder = runs / f"{run_id}.partial"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def beginning(partial: Path) -> Iterator[None]:
+    """What is refused in here leaves no empty folder behind; one with something in it stays."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.rmdir()
+        raise
 
 
 def write_noun(folder: Path, noun: str, data: Payload, *, started: float | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ml.artifacts.reader import Missing
 from ml.commands import named
+from ml.system.cells import safe_cell
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -74,8 +75,7 @@ def run(options: argparse.Namespace) -> int:
             sure = f"{line['confidence']:.6f}" if "label" in line else ""
             cells = [line["file"], line.get("true", ""), line.get("label", ""), sure, line.get("error", "")]
             cells.append({True: "yes", False: "no"}.get(line.get("familiarity", {}).get("unlike"), ""))
-            # a spreadsheet would run what begins like a formula
-            table.writerow([f"'{cell}" if cell[:1] in tuple("=+-@") else cell for cell in cells])
+            table.writerow(map(safe_cell, cells))
     print(f"{answered} answered by {chosen.run_id}", file=sys.stderr)
     if strange:
         print(

@@ -10,6 +10,7 @@ import numpy as np
 from ml.artifacts.reader import Library, Run
 from ml.artifacts.schema import NOUNS, Table
 from ml.stats.intervals import wilson
+from ml.system.cells import safe_cell
 from ml.training import wording
 
 matplotlib.use("Agg")  # no screen
@@ -36,7 +37,10 @@ def write(library: Library, run_id: str, folder: Path, split: str = "test") -> l
         written.append(_figure(folder / "filters.png", _filters, run))
     for noun in ("history", "scores", "confusion"):
         if noun in run.nouns and isinstance(NOUNS[noun], Table):
-            run.table(noun).to_csv(folder / f"{noun}.csv", index=False)
+            table = run.table(noun).copy()
+            texts = table.select_dtypes(exclude="number")
+            table[texts.columns] = texts.map(safe_cell)
+            table.to_csv(folder / f"{noun}.csv", index=False)
             written.append(folder / f"{noun}.csv")
     written.append(folder / "numbers.json")
     written[-1].write_text(json.dumps(numbers(run, split), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -91,10 +95,11 @@ def _page(run: Run, split: str, pictures: list[str]) -> str:
 
 
 def _figure(path: Path, draw, *arguments) -> Path:
-    figure = plt.figure(figsize=(8, 6), layout="constrained")
-    draw(figure, *arguments)
-    figure.savefig(path, dpi=DPI)
-    plt.close(figure)
+    with plt.rc_context({"text.parse_math": False}):  # a class called $x$ is no formula
+        figure = plt.figure(figsize=(8, 6), layout="constrained")
+        draw(figure, *arguments)
+        figure.savefig(path, dpi=DPI)
+        plt.close(figure)
     return path
 
 
@@ -151,11 +156,13 @@ def _projection(figure, run: Run, split: str) -> None:
     frame = frame[frame["split"] == split].sort_values("example_id")
     labels = run.table("predictions").query("split == @split").sort_values("example_id")["label"].to_numpy()
     axes = figure.subplots()
-    for i, name in enumerate(run.manifest["dataset"]["classes"]):
+    names = run.manifest["dataset"]["classes"]
+    for i in range(len(names)):
         rows = labels == i
-        axes.scatter(frame["map_x"][rows], frame["map_y"][rows], s=2, label=name)
+        axes.scatter(frame["map_x"][rows], frame["map_y"][rows], s=2, label=str(i))
     axes.set(title=f"t-SNE map of penultimate features, {split}", xticks=[], yticks=[])
-    axes.legend(markerscale=5, fontsize=7, ncols=2)
+    for text, name in zip(axes.legend(markerscale=5, fontsize=7, ncols=2).get_texts(), names, strict=True):
+        text.set_text(name)  # a label that begins with _ would be left out
 
 
 def _filters(figure, run: Run) -> None:

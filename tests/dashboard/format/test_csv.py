@@ -68,3 +68,9 @@ def test_the_last_columns_say_what_a_table_was_drawn_from():
     ]  # fmt: skip
     assert as_csv(["label"], [["Coat"]], two).splitlines() == ["label,run,against,data", "Coat,toy,twin,0123abcd"]
     assert as_csv(["run", "n"], [["A", 3]], two).splitlines()[0] == "run,n,run drawn from,against,data"
+
+
+@pytest.mark.parametrize("text", ["＝1+1", "＋1", "－a", "＠SUM(1)", "\n=1+1", "=1+1", "-1+1"])
+def test_no_cell_begins_a_formula_whatever_its_width(text):
+    ((cell,),) = csv.reader(io.StringIO(as_csv([text], [], None).removeprefix(BYTE_ORDER_MARK), newline=""))
+    assert cell == f"'{text}"

@@ -194,6 +194,7 @@ def test_the_inbox_lists_filters_and_hands_out(page, web, services):
     table = list(csv.DictReader(io.StringIO(web.get("/export/feedback.csv").text)))
     assert [row["note"] for row in table] == ["'=cmd|6", "'=cmd|5"]
     assert {row["client"] for row in table} == {"client 1"}
+    assert all(0 < float(row["confidence"]) <= 1 for row in table)  # a number, which no sign makes a text
     with zipfile.ZipFile(io.BytesIO(web.get("/export/feedback.zip").data)) as packed:
         assert sorted(packed.namelist()) == ["feedback.csv", "pictures/1-sent.png", "pictures/1.png"]
         assert Image.open(io.BytesIO(packed.read("pictures/1.png"))).size == (28, 28)
