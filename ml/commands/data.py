@@ -6,7 +6,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml.artifacts.identity import run_id_of
 from ml.commands import named, own_data
@@ -117,7 +117,7 @@ def import_folder(options: argparse.Namespace) -> int:
     print(f"{name}: {len(dataset.classes)} classes; {told}")
     print(f"Train on it with: python -m ml train --dataset {name}")
     if options.json:
-        summary = {"name": name, "digest": dataset.digest, "classes": list(dataset.classes)}
+        summary: dict[str, Any] = {"name": name, "digest": dataset.digest, "classes": list(dataset.classes)}
         summary |= {"size": list(dataset.shape), "splits": counts, "left_out": made.left_out.counts()}
         print(json.dumps(summary, ensure_ascii=False))
     return 0

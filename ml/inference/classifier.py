@@ -36,16 +36,18 @@ class Classifier:
     @classmethod
     def open(cls, run: Run) -> "Classifier":
         """Build the run's model and load its weights. Raises Broken when they do not fit."""
-        config = run.manifest["model_config"]
+        config, name = run.manifest["model_config"], run.manifest["model"]
+        if name not in models.MODELS and not name.startswith(models.TIMM):
+            raise Broken(f"run {run.run_id} is of the network {name}, which is not in this copy of the app")
         try:
-            module = models.build(run.manifest["model"], **config)
+            module = models.build(name, **config)
             module.load_state_dict({name: torch.from_numpy(array) for name, array in run.weights().items()})
         except models.NotInstalled as missing:
             raise Broken(f"run {run.run_id}: {missing}") from missing
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, Broken):
                 raise
-            raise Broken(f"the weights of run {run.run_id} do not fit {run.manifest['model']}") from error
+            raise Broken(f"the weights of run {run.run_id} do not fit {name}") from error
         return cls(module, run.manifest["dataset"])
 
     def inputs(self, images: np.ndarray) -> Tensor:
