@@ -210,11 +210,13 @@ def _split(
             heads = np.unique(members[pool])
             _, held = hold_out(everything.labels[heads], tenth, chance)
             out = np.isin(members[pool], heads[held])
+            learned = np.bincount(everything.labels[pool[~out]], minlength=classes) > 0
+            kept = members[pool][~learned[everything.labels[pool]]]  # of a class that would lose its last ones
+            out &= ~np.isin(members[pool], kept)
+            if not out.any():
+                few = "groups" if grouped else "pictures"
+                raise ValueError(f"there are too few {few} in train to draw a split for {split} from them")
             rows[split], rows["train"] = pool[out], pool[~out]
-    left = np.bincount(everything.labels[rows["train"]], minlength=classes)
-    if not left.all():
-        few = "groups" if grouped else "pictures"
-        raise ValueError(f"a class has too few {few} in train: none is left to learn from once a test split is drawn")
     return rows
 
 

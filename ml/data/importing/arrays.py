@@ -73,7 +73,10 @@ def look(
     rows = [row for part in parts for row in _rows(part, levels, known, turned, left_out, notes)]
     words = sorted({clean(part.images.name) for part in parts})
     notes.insert(0, f"pictures and labels stand in arrays: {', '.join(words[:3])}{' …' if len(words) > 3 else ''}")
-    return found(shown, rows, left_out, [*notes, *read.notes, *told], known=[one for one in known if one], order=order)
+    notes += [*read.notes, *told]
+    return found(
+        shown, "arrays of pictures and labels", rows, left_out, notes, known=[one for one in known if one], order=order
+    )
 
 
 def _family(name: str) -> str:

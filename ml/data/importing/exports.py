@@ -70,10 +70,11 @@ def look(source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequen
     for name in finder.unused():
         left_out.add(name, NOT_NAMED)
     tools = dict.fromkeys(export.tool for export in exports)
-    notes = [f"an export of {', '.join(tools)}: {clean(exports[0].entry.name)}"]
+    kind = f"an export of {', '.join(tools)}"
+    notes = [f"{kind}: {clean(exports[0].entry.name)}"]
     if without := sum(not row.label for row in rows):
         notes.append(f"{without:,} of {len(rows):,} pictures have no label")
-    return found(shown, rows, left_out, notes, known=[*known], order=order)
+    return found(shown, kind, rows, left_out, notes, known=[*known], order=order)
 
 
 def _few(entries: Sequence[Entry]) -> Iterator[Entry]:

@@ -56,11 +56,12 @@ def as_split(value: Any) -> str | None:
 
 
 def found(
-    kind: str, rows: Iterable[Row], left_out: LeftOut, notes: Sequence[str], *, known: Sequence[str] = (),
+    shown: str, kind: str, rows: Iterable[Row], left_out: LeftOut, notes: Sequence[str], *, known: Sequence[str] = (),
     order: Sequence[str] = (), sorted_by: Sequence[str] = (),
 ) -> Found:  # fmt: skip
-    """The rows as records, in their order. known: names of classes by id, as the source has them; sorted_by: the same
-    as far as it has an order of them; else they stand in natural order. Raises ValueError for fewer than two."""
+    """The rows as records, in their order. shown: what the source is called; kind: what it is; known: names of classes
+    by id, as the source has them; sorted_by: the same as far as it has an order of them; else they stand in natural
+    order. Raises ValueError for fewer than two."""
     rows, notes = list(rows), list(notes)
     if any(row.label for row in rows) and all(WHOLE.fullmatch(row.label) for row in rows if row.label):
         rows = [replace(row, label=row.label.removesuffix(".0")) for row in rows]
@@ -77,7 +78,7 @@ def found(
         names = (*given, *natural(every.difference(given)))
     if len(names) < 2:
         words = f"only the class {names[0]!r}" if names else "no labels"
-        raise ValueError(f"{kind}: there have to be at least two classes, and it has {words}{_why(left_out)}")
+        raise ValueError(f"{shown}: there have to be at least two classes, and it has {words}{_why(left_out)}")
     ids = {name: i for i, name in enumerate(names)}
     alone = {row.split for row in rows}
     anew = len(alone) == 1 and not alone & {"", "train"}

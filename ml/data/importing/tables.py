@@ -44,6 +44,9 @@ class Tables:
                 continue
             if is_table(entry) and not by_the_way(entry.name) and only(entry):
                 self._look(entry, given)
+        missed = [reason for _, reason in self.left_out.files if given and "--column" in reason]
+        if missed and not self.read:  # of several tables, another may have the column that was named
+            raise ValueError(missed[0])
 
     def _look(self, entry: Entry, given: Mapping[str, str]) -> None:
         try:
@@ -53,8 +56,6 @@ class Tables:
         except (OSError, Refusal) as error:
             self.left_out.add(entry.name, f"it cannot be read as a table: {error}")
         except ValueError as error:
-            if given and "--column" in str(error):
-                raise
             self.left_out.add(entry.name, str(error))
         else:
             self.finder.used.clear()  # what was tried
@@ -93,7 +94,7 @@ class Tables:
         """Whether a column called after labels stands beside one of pictures."""
         return any(columns.label and columns.sure for _, columns in self.read)
 
-    def found(self, kind: str, order: Sequence[str] = ()) -> Found:
+    def found(self, shown: str, order: Sequence[str] = ()) -> Found:
         """Raises ValueError, in words, where no labels are to be found."""
         labelled = [one for one in self.read if one[1].label]
         if not labelled:
@@ -119,8 +120,9 @@ class Tables:
         without = sum(not row.label for row in rows)
         if without:
             self.notes.append(f"{without:,} of {len(rows):,} rows have no label")
+        kind = "tables that name pictures and their labels" if not numbered else "tables of pictures and labels"
         by_id = [name for _, name in sorted((int(one), name) for one, name in ids.items())]
-        return table_rows.found(kind, rows, self.left_out, self.notes, known=known, order=order, sorted_by=by_id)
+        return table_rows.found(shown, kind, rows, self.left_out, self.notes, known=known, order=order, sorted_by=by_id)
 
     def _rows(self, table: Table, columns: Columns, known: Sequence[str], ids: dict[str, str]) -> list[Row]:
         """ids: number → name, filled."""

@@ -98,7 +98,13 @@ def look(
     label = f"{field_of!r} of .json" if kind == "json" else f".{kind}"
     notes.insert(0, f"samples of WebDataset: names up to the first dot belong together, labels stand in {label}")
     return found(
-        shown, rows, left_out, notes, known=known if {*known} & {row.label for row in rows} else (), order=order
+        shown,
+        "samples of WebDataset",
+        rows,
+        left_out,
+        notes,
+        known=known if {*known} & {row.label for row in rows} else (),
+        order=order,
     )
 
 

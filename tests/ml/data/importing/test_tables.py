@@ -247,3 +247,25 @@ def test_rows_of_one_group_are_in_one_split(place):
     assert not groups["test"] & groups["validation"]
     first = np.asarray(Image.open(place / "images" / f"{made['test'].ids[0]:05}.png"))
     assert np.array_equal(made["test"].images[0], first)
+
+
+def test_a_class_with_one_group_or_one_picture_in_train_stays_there(place):
+    for i in range(N, 60):
+        (place / "images" / f"{i:05}.png").write_bytes(png(drawn(1)[0]))
+    labels = ["rare" if i < 12 else LABELS[i % N] for i in range(60)]
+    rows = [(f"images/{i:05}.png", labels[i], "one" if i < 12 else f"g{i // 4}") for i in range(60)]
+    write(place / "labels.csv", rows, ("file", "label", "group"))
+    made = folder.read(place, "grouped", height=8, width=9, channels=3).dataset
+    assert np.bincount(made["train"].labels, minlength=3)[made.classes.index("rare")] == 12
+    assert len(made["test"])
+    rows = [(f"images/{i:05}.png", labels[i], "train" if i == 0 or i >= 12 else "test") for i in range(60)]
+    write(place / "labels.csv", rows, ("file", "label", "split"))
+    made = folder.read(place, "one", height=8, width=9, channels=3).dataset
+    assert np.bincount(made["train"].labels, minlength=3)[made.classes.index("rare")] == 1
+    assert len(made["test"]) == 11
+    assert len(made["validation"])
+    write(
+        place / "labels.csv", [(f"images/{i:05}.png", labels[i], "all") for i in range(60)], ("file", "label", "group")
+    )
+    with pytest.raises(ValueError, match="too few groups in train to draw a split for test"):
+        folder.read(place, "none", height=8, width=9, channels=3)
