@@ -78,7 +78,7 @@ def import_folder(options: argparse.Namespace) -> int:
     from ml.images import zip_names
 
     called = options.source.resolve()
-    called = called.stem if called.is_file() else called.name
+    called = called.stem.removesuffix(".tar") if called.is_file() else called.name
     name = run_id_of(options.name or called)
     if not name:
         words = f"{options.name or called!r} cannot be a data set's name, which needs a letter of a to z or a digit"

@@ -204,9 +204,12 @@ def _rows(
     assert form is not None
     if form[3] and not part.images.is_cifar:
         notes.append(f"{clean(part.images.name)} has its channels first")
+    said: dict[bytes, str | None] = {}
     for i in range(min(len(images), len(labels))):
-        name = f"{part.images.name}, picture {i}"
-        label = _label(labels[i], known)
+        name, value = f"{part.images.name}, picture {i}", labels[i]
+        if value.tobytes() not in said:
+            said[value.tobytes()] = _label(value, known)
+        label = said[value.tobytes()]
         if label is None:
             left_out.add(name, "it has several labels, or one of no class")
             continue

@@ -28,6 +28,7 @@ SPLITS = ("split", "set", "subset", "partition", "fold", "phase", "usage", "stag
 GROUPS = ("group", "groups", "groupid", "patient", "patientid", "subject", "subjectid", "person", "personid",
           "participantid", "sessionid", "videoid", "sceneid")  # fmt: skip
 MAGIC = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|II[*+]|MM\0[*+]|P[1-7]\s|....ftypavi[fs]", re.DOTALL)
+MOST_OF_A_PATH = 2_000  # letters
 WAYS = {
     "file": "structures with a file",
     "path": "paths",
@@ -35,7 +36,6 @@ WAYS = {
     "base64": "files in base64",
     "pixels": "levels of pixels",
 }
-STEM = "stem"  # a way that may be a chance: what a cell says is the name of a file, apart from its suffix
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,10 @@ def understood(
         if name and name not in sample:
             raise ValueError(f"{table} has no column {name!r} for --column {role}; it has {', '.join(sample)}")
     beside = table.rpartition("/")[0]
-    ways = {column: _way(cells, finder, beside) for column, cells in sample.items()}
+    ways = {column: _way(cells) for column, cells in sample.items()}
+    if not any(ways.values()):  # names of files without their suffixes, of which a label may be one by chance
+        named = {column for column, cells in sample.items() if _files(cells, finder, beside)}
+        ways = {column: "path" if column in named else "" for column in sample}
     if given.get("image"):
         image = given["image"]
         ways[image] = ways[image] or "path"
@@ -87,9 +90,9 @@ def understood(
         pictures = [column for column in sample if ways[column]]
         if not pictures:
             return None
-        image = min(pictures, key=lambda column: (ways[column] == STEM, _rank(column, IMAGES), ways[column] == "path"))
-    found = Columns(image, "path" if ways[image] == STEM else ways[image])
-    others = [column for column in sample if column != image and ways[column] in ("", STEM)]
+        image = min(pictures, key=lambda column: (_rank(column, IMAGES), ways[column] == "path"))
+    found = Columns(image, ways[image])
+    others = [column for column in sample if column != image and (not ways[column] or _plain(column) in LABELS)]
     split = _named(others, SPLITS, lambda column: _splits(sample[column], some=True)) or next(
         (column for column in others if _splits(sample[column])), ""
     )
@@ -157,15 +160,22 @@ def _splits(cells: Sequence[Any], some: bool = False) -> bool:
     return bool(named) and (some or len(named) == len(words))
 
 
-def _way(cells: Sequence[Any], finder: Finder, beside: str) -> str:
+def _files(cells: Sequence[Any], finder: Finder, beside: str) -> bool:
+    """Whether most cells are names of files of the source."""
+    filled = [one for cell in cells if not isinstance(cell, dict | list | bytes) and (one := text(cell))]
+    found = [one for one in filled if len(one) < MOST_OF_A_PATH and not isinstance(finder.find(one, beside), str)]
+    return bool(filled) and len(found) * 2 >= len(filled)
+
+
+def _way(cells: Sequence[Any]) -> str:
     """How pictures stand in a column, '' where none do."""
     filled = [cell for cell in cells if cell is not None and cell != ""]
-    ways = [_way_of(cell, finder, beside) for cell in filled]
-    best = max((*WAYS, STEM), key=ways.count)
+    ways = [_way_of(cell) for cell in filled]
+    best = max(WAYS, key=ways.count)
     return best if filled and ways.count(best) * 2 >= len(filled) else ""
 
 
-def _way_of(cell: Any, finder: Finder, beside: str) -> str:
+def _way_of(cell: Any) -> str:
     if isinstance(cell, dict):
         return "file" if {"bytes", "path"} & cell.keys() else ""
     if isinstance(cell, bytes):
@@ -174,10 +184,8 @@ def _way_of(cell: Any, finder: Finder, beside: str) -> str:
         return "pixels" if cell and isinstance(cell[0], list) and len(cell) > 1 else ""
     if not isinstance(cell, str):
         return ""
-    if looks_like_a_picture(cell) and len(cell) < 2_000:
+    if looks_like_a_picture(cell) and len(cell) < MOST_OF_A_PATH:
         return "path"
-    if len(cell) < 2_000 and not isinstance(finder.find(cell, beside), str):
-        return STEM
     return "base64" if is_base64(cell) else ""
 
 

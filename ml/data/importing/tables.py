@@ -11,7 +11,7 @@ from ml.data.importing import columns as table_columns
 from ml.data.importing import rows as table_rows
 from ml.data.importing.arrow_tables import ArrowTable, ParquetTable
 from ml.data.importing.columns import Columns
-from ml.data.importing.finder import TABLES, Finder
+from ml.data.importing.finder import TABLES, Finder, looks_like_a_picture
 from ml.data.importing.records import Found, LeftOut, some
 from ml.data.importing.rows import Row, as_split, split_in, text
 from ml.data.importing.sources import Entry, Scratch, Source
@@ -77,9 +77,7 @@ class Tables:
 
     def _is_picture(self, cell: str) -> bool:
         """Whether a cell is a picture and so no column's name."""
-        if len(cell) > 200:
-            return table_columns.is_base64(cell)
-        return "." in cell and not isinstance(self.finder.find(cell), str)
+        return table_columns.is_base64(cell) if len(cell) > 200 else looks_like_a_picture(cell)
 
     @property
     def names_of_tables(self) -> list[str]:

@@ -47,6 +47,7 @@ class TextTable:
         first = self._file.readline().removeprefix(codecs.BOM_UTF8).strip()
         try:
             is_row = isinstance(json.loads(first), dict)
+            is_row &= bool(self._file.readline()) or not name.casefold().endswith(".json")
         except ValueError:
             is_row = False
         if not is_row:
@@ -174,6 +175,12 @@ def _object(line: bytes) -> dict[str, Any] | str:
     return found if isinstance(found, dict) else f"{BROKEN}: it is no JSON object"
 
 
+def _pairs(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """A label for each file, by its name."""
+    plain = all(isinstance(value, str | int) for value in found.values())
+    return [{"file": name, "label": value} for name, value in found.items()] if plain else []
+
+
 def _listed(file: Any, name: str) -> list[Any]:
     """A JSON list of rows, or one under a key. Raises ValueError, in words."""
     file.seek(0)
@@ -186,5 +193,5 @@ def _listed(file: Any, name: str) -> list[Any]:
         raise ValueError(f"{name} is no JSON") from None
     if isinstance(found, dict):
         lists = [value for value in found.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-        found = lists[0] if len(lists) == 1 else []
+        found = lists[0] if len(lists) == 1 else [] if lists else _pairs(found)
     return found if isinstance(found, list) else []

@@ -140,6 +140,18 @@ def test_a_split_of_no_known_name_is_said_and_another_column_can_be_chosen(place
         chosen(["colour=shade"])
 
 
+def test_a_label_for_each_file_in_json(place, pictures):
+    (place / "labels.json").write_text(json.dumps({f"{i:05}.png": LABELS[i] for i in range(N)}))
+    seen = Seen(place)
+    assert (seen.labels, seen.content) == (LABELS, pictures)
+
+
+def test_what_lies_around_a_table_that_holds_its_pictures_is_not_looked_at(tmp_path, monkeypatch, pictures):
+    monkeypatch.setattr("ml.data.importing.sources.folder", lambda top: pytest.fail("it was listed"))
+    pq.write_table(pa.table({"image": pictures, "label": LABELS, "note": ["a.b"] * N}), tmp_path / "a.parquet")
+    assert Seen(tmp_path / "a.parquet").content == pictures
+
+
 def test_labels_stay_text_and_ids_order_the_names_beside_them(place):
     write(place / "labels.csv", [(path, f"{i % 2 + 11:05}") for i, (path, _) in enumerate(named())])
     assert Seen(place).classes == ("00011", "00012")
