@@ -304,7 +304,7 @@ def measure(root: Path, dataset: Dataset) -> Path:
     writer.write_about(folder, "duplicates", pairs)
     # the other half of a pair is of train, most of which does not ship
     twins = np.isin(dataset["train"].ids, pairs.loc[pairs["other_split"] == "train", "other_id"])
-    writer.write_split(folder, "twins", dataset["train"].take(np.flatnonzero(twins)))
+    writer.write_part(folder, "twins", dataset["train"].take(np.flatnonzero(twins)), dataset["train"])
     return folder
 
 

@@ -65,7 +65,8 @@ def test_ml_never_looks_at_the_screen():
 # What never loads torch: any room of the dashboard above the records may name it. What does load it is named by
 # services alone, and late.
 TORCHLESS = (
-    "ml.artifacts", "ml.data.feedback", "ml.images", "ml.inference.batch", "ml.inference.contract",
+    "ml.artifacts", "ml.data.feedback", "ml.data.images", "ml.images", "ml.inference.batch",
+    "ml.inference.contract",
     "ml.inference.engines", "ml.inference.onnx", "ml.jobs.broker", "ml.jobs.queue", "ml.jobs.tables", "ml.people",
     "ml.publishing.run_archive",
     "ml.robustness.catalogue", "ml.settings", "ml.stats", "ml.system", "ml.training.config", "ml.training.fields",
@@ -170,11 +171,12 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "ml.robustness.catalogue": ((), "corruptions and attacks in words, numbers and sources; never torch"),
     "ml.artifacts": (
-        ("ml.data.base", "ml.system"),
+        ("ml.data.base", "ml.data.images", "ml.system"),
         "the contract of files between ml and the dashboard: schema, writer, reader; never torch",
     ),
     "ml.inference": (
-        ("ml.artifacts", "ml.images", "ml.models", "ml.stats"), "a network asked about pictures, whatever computes it"
+        ("ml.artifacts", "ml.data.images", "ml.images", "ml.models", "ml.stats"),
+        "a network asked about pictures, whatever computes it",
     ),
     "ml.evaluation": (
         ("ml.data", "ml.images", "ml.inference", "ml.models", "ml.robustness", "ml.stats", "ml.system", "ml.training",

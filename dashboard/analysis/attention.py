@@ -12,6 +12,7 @@ from dashboard.services.container import Services
 from dashboard.services.explainer import MEANS, NoExplanation, Typical
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.data.images import total
 
 DOUBT = 2.0  # standard errors within which a difference is called none
 
@@ -124,7 +125,7 @@ def look(services: Services, side: Side, split: str, method: str, label: bool) -
     places = np.array([pictures.row(int(i)) for i in predictions.ids[side.rows]], int)
     if not len(places):
         return Looked(side, np.zeros(pictures.images.shape[1:]), None)
-    image = pictures.images[places].mean(0)
+    image = total(pictures.images, places) / len(places)
     some = np.unique(np.linspace(0, len(places) - 1, MEANS[method]).round().astype(int))
     rows = side.rows[some]
     targets = (predictions.labels if label else predictions.predicted)[rows]

@@ -7,11 +7,11 @@ from dashboard.data.filtering import RunFilters
 from dashboard.state.selection import FILTERS, Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.artifacts.scores import scores
+from ml.data.images import total
 from ml.stats.metrics import split_metrics
 
 POINTS = 10_000  # that a browser draws without trouble
 MATRIX_CHIPS = ("true", "pred", "outcome")  # what the confusion matrix is itself about
-PICTURES_AT_ONCE = 4_096  # added up; a copy of all of them may not fit
 
 
 class RunData(RunFilters):
@@ -137,10 +137,7 @@ class RunData(RunFilters):
         rows = np.flatnonzero(np.isin(pictures.ids, ids))
         if not len(rows):
             raise Missing("No picture to take the mean of.")
-        total = np.zeros(pictures.images.shape[1:])
-        for start in range(0, len(rows), PICTURES_AT_ONCE):
-            total += pictures.images[rows[start : start + PICTURES_AT_ONCE]].sum(0, dtype=np.float64)
-        return total / len(rows)
+        return total(pictures.images, rows) / len(rows)
 
     def shelf_of(self, split: str, example_id: int) -> str:
         """Under which name a picture can be asked for: of train, only its reference part and the twins may be here."""

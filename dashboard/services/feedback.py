@@ -127,11 +127,16 @@ class Lessons:
         return [known.setdefault(one.client, len(known)) for one in self.kept]
 
 
+def told(image: np.ndarray) -> bytes:
+    """What a picture is known by, in 16 bytes."""
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+
+
 def lessons(services: Services, run: RunData) -> Lessons:
     """Raises Missing or Broken where the run's data set cannot be read."""
     shape = tuple(run.dataset[side] for side in ("height", "width", "channels"))
     # what a run is judged on must never teach it, also where somebody uploaded such a picture
-    exam = {image.tobytes() for split in ("validation", "test") for image in run.pictures(split).images}
+    exam = {told(image) for split in ("validation", "test") for image in run.pictures(split).images}
     kept, images, judged, strange = [], [], 0, 0
     for one in services.feedback.accepted(run.dataset["name"]):
         try:
@@ -143,7 +148,7 @@ def lessons(services: Services, run: RunData) -> Lessons:
             image = np.repeat(image, 3, axis=2)  # a grey picture of a network that sees colours
         if image.shape != shape or one.label not in run.classes:
             strange += 1
-        elif one.origin.partition(" ")[0] in ("validation", "test") or image.tobytes() in exam:
+        elif one.origin.partition(" ")[0] in ("validation", "test") or told(image) in exam:
             judged += 1
         else:
             kept.append(one)

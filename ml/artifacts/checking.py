@@ -18,6 +18,7 @@ from ml.artifacts import inspection
 from ml.artifacts.inspection import HEADER_BYTES, WEIGHTS, Bounds
 from ml.artifacts.schema import CORE, NOUNS, Mismatch, Table
 from ml.artifacts.writer import sha256
+from ml.data import images
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # how pickles and torch.save begin
 INDEX_BYTES = 2 * 2**20  # of index.json or a data set's dataset.json
@@ -34,8 +35,11 @@ def pictures(path: Path) -> None:
     """Raise Mismatch unless the arrays of a split are as many and as large as each other and its dataset.json say."""
     inside = inspection.arrays(path, file_bytes=PICTURES_BYTES)
     shapes = {name: shape for name, (_, shape) in inside.items()}
-    n, *form = shapes["images"]
-    if len(form) != 3 or shapes["labels"] != (n,) or shapes["ids"] != (n,) or inside["images"][0] != np.uint8:
+    part = "rows" in inside
+    pixels = inside.get("images") or inspection.array(images.file_of(path.parent, path.stem, part=part))
+    n, *form = pixels[1]
+    n = shapes["rows"][0] if part else n
+    if len(form) != 3 or shapes["labels"] != (n,) or shapes["ids"] != (n,) or pixels[0] != np.uint8:
         raise Mismatch(f"{path.name} holds no pictures with a label and a number each")
     try:
         told = inspection.document(path.parent / "dataset.json", INDEX_BYTES)

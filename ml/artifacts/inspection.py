@@ -9,6 +9,7 @@ import json
 import math
 import os
 import stat
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -202,6 +203,16 @@ def arrays(path: Path, noun: str = "", most: Bounds | None = None, file_bytes: i
     if unpacked > limit:
         raise Mismatch(f"{path.name} would be larger than a run's when unpacked")
     return found
+
+
+def array(path: Path) -> tuple[np.dtype, tuple[int, ...]]:
+    """Type and shape of an npy of any size, which must be as large as they say."""
+    size = regular(path, sys.maxsize).st_size
+    with path.open("rb") as file:
+        dtype, shape = _header(path, file)
+        if size != file.tell() + dtype.itemsize * math.prod(shape):
+            raise Mismatch(f"{path.name} is not as large as its description says")
+    return dtype, shape
 
 
 def _header(path: Path, file: Any) -> tuple[np.dtype, tuple[int, ...]]:

@@ -20,7 +20,9 @@ from ml.artifacts.judging import Judge
 from ml.artifacts.manifest import absent, check
 from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
+from ml.data import images
 from ml.data.base import same_pictures
+from ml.data.images import AnyImages
 
 SHIPPED = "fashion-mnist"  # the data set whose pictures ship
 
@@ -39,9 +41,10 @@ class Broken(ValueError):
 
 @dataclass(frozen=True)
 class Pictures:
-    """images: uint8 [n, h, w, c]; labels: int64 [n]; ids: int32 [n], ascending."""
+    """images: uint8 [n, h, w, c], of a data set of one's own read when asked for (ml.data.images); labels: int64 [n];
+    ids: int32 [n], ascending."""
 
-    images: np.ndarray
+    images: AnyImages
     labels: np.ndarray
     ids: np.ndarray
 
@@ -258,8 +261,7 @@ class Library:
             if os.path.lexists(path):
                 try:
                     checking.pictures(path)
-                    with np.load(path, allow_pickle=False) as archive:
-                        return Pictures(archive["images"], archive["labels"].astype(np.int64), archive["ids"])
+                    return Pictures(*images.read(path.parent, split))
                 except UNREADABLE as error:
                     raise Broken(f"the {split} pictures of {dataset} cannot be read: {_first_line(error)}") from error
         command = "artifacts --pictures" if dataset == SHIPPED else f"data import FOLDER --name {dataset}"

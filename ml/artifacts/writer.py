@@ -15,6 +15,7 @@ import pandas as pd
 from safetensors.numpy import save_file
 
 from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, VERSION, Arrays, Table
+from ml.data import images
 from ml.data.base import Dataset, Split
 from ml.system import atomic
 
@@ -133,14 +134,21 @@ def discard(folder: Path) -> None:
 
 
 def write_pictures(root: Path, dataset: Dataset, *, complete: bool = False) -> Path:
-    """`datasets/<name>/`: dataset.json and the pictures of test, validation and reference (and train, if complete)."""
+    """`datasets/<name>/`: dataset.json and the pictures of test, validation and reference (and train, if complete).
+
+    Complete ones are kept so that they can be mapped (ml.data.images), others packed.
+    """
     folder = root / "datasets" / dataset.name
     folder.mkdir(parents=True, exist_ok=True)
     splits = {"test": dataset["test"], "validation": dataset["validation"], "reference": dataset.reference()}
     if complete:
         splits["train"] = dataset["train"]
-    for name, split in splits.items():
-        write_split(folder, name, split)
+        for name in ("train", "validation", "test"):
+            images.write(folder, name, splits[name].images, splits[name].labels, splits[name].ids)
+        write_part(folder, "reference", splits["reference"], dataset["train"])
+    else:
+        for name, split in splits.items():
+            write_split(folder, name, split)
     description = {"schema": VERSION, **describe(dataset), "splits": {name: len(s) for name, s in splits.items()}}
     atomic.write(folder / "dataset.json", as_json(description))
     return folder
@@ -153,9 +161,19 @@ def write_about(folder: Path, noun: str, frame: pd.DataFrame) -> None:
 
 
 def write_split(folder: Path, name: str, split: Split) -> None:
-    """<name>.npz: images, labels, ids."""
-    arrays = {"images": split.images, "labels": split.labels.astype(np.int16), "ids": split.ids}
+    """<name>.npz, packed: images, labels, ids."""
+    arrays = {"images": np.asarray(split.images), "labels": split.labels.astype(np.int16), "ids": split.ids}
     write_arrays(folder / f"{name}.npz", arrays)
+
+
+def write_part(folder: Path, name: str, part: Split, train: Split) -> None:
+    """A split that is some of train's pictures, by their ids; packed where train's are not here to be mapped."""
+    if not (folder / "train.npy").is_file():
+        write_split(folder, name, part)
+        return
+    order = np.argsort(train.ids, kind="stable")
+    rows = order[np.searchsorted(train.ids, part.ids, sorter=order)]
+    images.write_part(folder, name, rows, part.labels, part.ids)
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:

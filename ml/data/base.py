@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from natsort import natsorted, ns
 
+from ml.data import images as pictures
 from ml.images.fitting import NATIVE
 
 SPLITS = ("train", "validation", "test")
@@ -24,10 +25,11 @@ Statistics = tuple[list[float], list[float]]
 class Split:
     """Labelled pictures.
 
-    images: uint8 [n, h, w, c]; labels: int64 [n], class ids; ids: int32 [n], positions in the original file.
+    images: uint8 [n, h, w, c], an array or rows of a mapped file (ml.data.images); labels: int64 [n], class ids;
+    ids: int32 [n], positions in the original file.
     """
 
-    images: np.ndarray
+    images: pictures.AnyImages
     labels: np.ndarray
     ids: np.ndarray
 
@@ -42,7 +44,7 @@ class Split:
 
     def take(self, rows: np.ndarray) -> "Split":
         """The rows of a mask or of positions, in that order."""
-        return Split(self.images[rows], self.labels[rows], self.ids[rows])
+        return Split(pictures.take(self.images, rows), self.labels[rows], self.ids[rows])
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,9 @@ class Dataset:
     def _counted(self) -> Statistics:
         images = self.splits["train"].images
         counts = np.zeros((images.shape[-1], 256), np.int64)
-        rows = max(1, BLOCK // max(1, images[0].size)) if len(images) else 1
-        for start in range(0, len(images), rows):
+        for batch in pictures.batches(images, max(1, BLOCK // max(1, int(np.prod(images.shape[1:]))))):
             for channel, count in enumerate(counts):
-                count += np.bincount(images[start : start + rows, ..., channel].ravel(), minlength=256)
+                count += np.bincount(batch[..., channel].ravel(), minlength=256)
         levels = np.arange(256) / 255
         weights = counts / counts.sum(axis=1, keepdims=True)
         mean = weights @ levels

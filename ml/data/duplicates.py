@@ -4,18 +4,23 @@ Two pictures are compared as vectors, each centred on its own mean and scaled to
 sqrt(2 - 2r), where r is their correlation over pixels. So a copy that is a little brighter or flatter is still a copy.
 """
 
+import math
+import tempfile
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from ml.data.base import Split
+from ml.data.images import AnyImages
+from ml.system.paths import home_dir
 
 LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
 MAX_PAIRS_PER_IMAGE = 5  # the nearest are kept
 MAX_COMPARED_SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
 BLOCK = 1_000
 PRODUCTS_PER_BLOCK = 100_000  # ten times as many wake threads that fight: 76 ms instead of 2
+ROOM_BYTES = 200 << 20  # of vectors in memory; those of Fashion-MNIST take 190 MB
 BLANK = 1e-3  # the length of a centred picture under which it has no contrast
 
 
@@ -81,38 +86,45 @@ class Index:
     precision.
     """
 
-    def __init__(self, images: np.ndarray) -> None:
+    def __init__(self, images: AnyImages) -> None:
         """images: uint8 [n, h, w, c], held, not copied."""
         self._images = images
         n = len(images)
-        self._small = images.reshape(n, -1) if n and _step(images) == 1 else None
+        self._averages: np.ndarray | None = None  # float16 [n, d] of larger ones
         self._lengths = np.empty(n, np.float32)
         parts = []
         for start in range(0, n, BLOCK):
             flat = _small(images[start : start + BLOCK])
-            if self._small is None:
+            if _step(images) > 1:
                 parts.append(flat.astype(np.float16))
             self._lengths[start : start + BLOCK] = np.linalg.norm(flat - flat.mean(1, keepdims=True), axis=1)
         if parts:
-            self._small = np.concatenate(parts)
+            self._averages = np.concatenate(parts)
+
+    def _flat(self, start: int, end: int) -> np.ndarray:
+        """float32 [k, d]: pictures as they are compared, not centred."""
+        if self._averages is not None:
+            return self._averages[start:end].astype(np.float32)
+        part = self._images[start:end]
+        return part.reshape(len(part), -1).astype(np.float32)
 
     def nearest(self, image: np.ndarray) -> tuple[int, float]:
         """Row and distance of the picture most like this one, uint8 [h, w, c]; the first of equals."""
-        if self._small is None:
+        if not len(self._images):
             return 0, 2.0
         point = units(image[None])[0]
         if point.sum() > 0.5:  # a picture without contrast
             likeness = np.where(self._lengths < BLANK, np.float32(1), np.float32(0))
         else:
             rows = max(1, PRODUCTS_PER_BLOCK // len(point))
-            products = [self._small[r : r + rows].astype(np.float32) @ point for r in range(0, len(self._small), rows)]
+            products = [self._flat(r, r + rows) @ point for r in range(0, len(self._images), rows)]
             likeness = np.concatenate(products) / np.maximum(self._lengths, BLANK)
             likeness[self._lengths < BLANK] = point[0]
         row = int(likeness.argmax())
         return row, float(np.linalg.norm(units(self._images[row : row + 1])[0] - point))
 
 
-def _step(images: np.ndarray) -> int:
+def _step(images: AnyImages) -> int:
     """How many pixels a side are averaged into one."""
     return max(1, min(-(-max(images.shape[1:3]) // MAX_COMPARED_SIDE), *images.shape[1:3]))
 
@@ -125,11 +137,20 @@ def _small(images: np.ndarray) -> np.ndarray:
     return part.reshape(n, height // step, step, width // step, step, channels).mean((2, 4)).reshape(n, -1)
 
 
-def units(images: np.ndarray) -> np.ndarray:
+def _room(shape: tuple[int, int]) -> np.ndarray:
+    """float32 of the shape, to be filled; large ones in a file without a name, which is gone with the array."""
+    if 4 * math.prod(shape) <= ROOM_BYTES:
+        return np.empty(shape, np.float32)
+    home_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=home_dir()) as file:
+        return np.memmap(file, np.float32, "w+", shape=shape)
+
+
+def units(images: AnyImages) -> np.ndarray:
     """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1, all without contrast the same."""
     n, step = len(images), _step(images)
     height, width, channels = images.shape[1] // step, images.shape[2] // step, images.shape[3]
-    vectors = np.empty((n, height * width * channels), np.float32)
+    vectors = _room((n, height * width * channels))
     for start in range(0, n, BLOCK):
         flat = _small(images[start : start + BLOCK])
         flat -= flat.mean(1, keepdims=True)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ml.data.base import Dataset, Split
+from ml.data.images import joined
 from ml.system import content_addressed
 
 CLIENT = 50  # pictures of one client, its newest
@@ -63,7 +64,7 @@ class Feedback:
         rows = np.arange(len(capped))[-max(int(SHARE * len(train)), 1) :]  # of far too many, the newest
         rows = np.tile(rows, capped.repeats(len(train)))
         more = Split(
-            np.concatenate([train.images, capped.images[rows]]),
+            joined(train.images, capped.images[rows]),
             np.concatenate([train.labels, capped.labels[rows].astype(train.labels.dtype)]),
             np.concatenate([train.ids, -1 - np.arange(len(rows), dtype=train.ids.dtype)]),
         )

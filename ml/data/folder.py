@@ -2,21 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 
-from ml.data import importing, kept_files
+from ml.data import images, importing, kept_files
 from ml.data.base import SPLITS, Dataset, Split, class_names, hold_out
+from ml.data.images import Growing, Images
 from ml.data.importing.records import Found, LeftOut, Record, some
 from ml.images.decoding import Refusal, decode
 from ml.images.file_names import clean
 from ml.images.fitting import NATIVE, known
 from ml.images.form import Form
 from ml.images.preparation import prepare
+from ml.system.paths import home_dir
 
+AHEAD = 4  # pictures read for each thread that decodes, before the first of them is asked for
 LEAST = 10  # readable pictures of a class
 UNLABELLED = "it has no label"
 SMALL = "its class is left out"
@@ -75,33 +83,64 @@ def read(
 class _Made:
     """Files that could be read, in order, and uint8 [h, w, c] of each."""
 
-    files: list[Record] = field(default_factory=list)
-    images: list[np.ndarray] = field(default_factory=list)
-    dim: list[str] = field(default_factory=list)
+    files: list[Record]
+    images: Images
+    dim: list[str]
 
 
 def _made(found: Found, form: Form) -> _Made:
-    made = _Made()
-    for file in found.records:
-        if file.label is None:
-            found.left_out.add(file.name, UNLABELLED)
-            continue
-        try:
-            picture = file.picture()
-            made.images.append(prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image)
-            made.files.append(file)
-            made.dim += [clean(file.name)] * picture.dim
-        except Refusal as refusal:
-            found.left_out.add(file.name, str(refusal))
-        except OSError as error:
-            found.left_out.add(file.name, f"It cannot be read: {error.strerror or error}.")
-    return made
+    """One thread reads, the others decode; a few pictures are in memory, all of them in a file (images.Growing)."""
+    files, dim = [], []
+    home_dir().mkdir(parents=True, exist_ok=True)
+    with Growing(home_dir(), (form.height, form.width, form.channels)) as growing:
+        for file, given in _prepared(found.records, form):
+            try:
+                image, is_dim = given()
+            except Refusal as refusal:
+                found.left_out.add(file.name, str(refusal))
+                continue
+            except OSError as error:
+                found.left_out.add(file.name, f"It cannot be read: {error.strerror or error}.")
+                continue
+            growing.add(image)
+            files.append(file)
+            dim += [clean(file.name)] * is_dim
+        return _Made(files, growing.images(), dim)
+
+
+Prepared: TypeAlias = Callable[[], tuple[np.ndarray, bool]]
+
+
+def _prepared(records: Iterable[Record], form: Form) -> Iterator[tuple[Record, Prepared]]:
+    """Each record, in order, with what gives its uint8 [h, w, c] and whether it is all but black; that may raise."""
+
+    def fit(raw: bytes | np.ndarray) -> tuple[np.ndarray, bool]:
+        picture = Record.decoded(raw)
+        return prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image, picture.dim
+
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[Record, Prepared]] = deque()
+        for record in records:
+            try:
+                if record.label is None:
+                    raise Refusal(UNLABELLED)
+                waiting.append((record, pool.submit(fit, record.raw()).result))
+            except (Refusal, OSError) as problem:
+                waiting.append((record, partial(_raise, problem)))
+            while len(waiting) > AHEAD * threads:
+                yield waiting.popleft()
+        yield from waiting
+
+
+def _raise(problem: Exception) -> NoReturn:
+    raise problem
 
 
 def _imported(name: str, found: Found, made: _Made, notes: list[str], seed: int, fitting: str) -> Imported:
     kept = made.files
     labels = np.array([file.label for file in kept], np.int64)
-    everything = Split(np.stack(made.images), labels, np.arange(len(labels), dtype=np.int32))
+    everything = Split(made.images, labels, np.arange(len(labels), dtype=np.int32))
     groups = _copies(everything)
     grouped = any(file.group for file in kept)
     members = _together(groups[:, 0], [file.group for file in kept]) if grouped else groups[:, 0]
@@ -115,7 +154,9 @@ def _imported(name: str, found: Found, made: _Made, notes: list[str], seed: int,
         for split in ("validation", "test")
     }
     whole = hashlib.sha256(json.dumps([found.classes, everything.images.shape]).encode())
-    whole.update(everything.labels.tobytes() + everything.images.tobytes())
+    whole.update(everything.labels.tobytes())
+    for batch in images.batches(everything.images):
+        whole.update(batch.tobytes())
     hashes = {"pictures": whole.hexdigest()}
     if found.given or first:  # what the seed alone does not say
         drawn = b"".join(split.encode() + rows[split].astype("<i8").tobytes() for split in SPLITS)
@@ -158,7 +199,7 @@ def _large_enough(found: Found, made: _Made, shown: str) -> tuple[Found, _Made]:
     files = [replace(made.files[i], label=ids[made.files[i].label or 0]) for i in rows]
     notes = [*found.notes, *(f"left out as a class: {words}" for words in small.values())]
     found = replace(found, classes=tuple(found.classes[label] for label in kept), notes=notes)
-    return found, _Made(files, [made.images[i] for i in rows], made.dim)
+    return found, _Made(files, made.images.take(np.array(rows, np.int64)), made.dim)
 
 
 def _copies(everything: Split) -> np.ndarray:
@@ -236,8 +277,7 @@ def load(folder: Path) -> Dataset:
     files = {"train": "train" if complete else "reference", "validation": "validation", "test": "test"}
     splits = {}
     for split, file in files.items():
-        with np.load(folder / f"{file}.npz", allow_pickle=False) as archive:
-            splits[split] = Split(archive["images"], archive["labels"].astype(np.int64), archive["ids"])
+        splits[split] = Split(*images.read(folder, file))
     return Dataset(
         description["name"],
         description["title"],

@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from ml.data.images import AnyImages, batches
+
 NAMES = ("brightness", "contrast", "ink", "edges", "symmetry", "x", "y")
 DIFFERENT = 0.1  # of the range of a pixel: what is further from the background is ink
-BLOCK = 1_000
+BLOCK = 2**20  # pixels at a time: each takes some dozen bytes on the way
 
 
-def measure(images: np.ndarray) -> pd.DataFrame:
+def measure(images: AnyImages) -> pd.DataFrame:
     """images: uint8 [n, h, w, c] → one float32 column for each of NAMES, n rows; channels are averaged, pixels 0..1.
 
     brightness: the mean; contrast: the standard deviation; ink: share of pixels that differ from the background (the
@@ -17,7 +19,7 @@ def measure(images: np.ndarray) -> pd.DataFrame:
     there is no contrast; x, y: centre of what differs from the background, -1 at the left or top edge, 1 at the right
     or bottom one, 0 where nothing differs.
     """
-    parts = [_block(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
+    parts = [_block(batch) for batch in batches(images, max(1, BLOCK // max(1, int(np.prod(images.shape[1:])))))]
     values = np.concatenate(parts) if parts else np.empty((0, len(NAMES)))
     return pd.DataFrame(values.round(4).astype(np.float32), columns=list(NAMES))
 

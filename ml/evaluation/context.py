@@ -9,6 +9,7 @@ import pandas as pd
 
 from ml.artifacts.writer import Payload
 from ml.data.base import Dataset, Split
+from ml.data.images import AnyImages
 from ml.inference.classifier import Classifier
 from ml.stats.calibration import softmax
 
@@ -78,7 +79,7 @@ class EvaluationContext:
             self._outputs[split] = self.ask(self.splits[split].images)
         return self._outputs[split]
 
-    def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def ask(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """Of any pictures, uint8 [n, h, w, c], what `probabilities` and `features` are of a split's."""
         logits, features = self.classifier.logits_and_features(images)
         return softmax(logits), features[:, :WIDTH].astype(np.float16).astype(np.float32)

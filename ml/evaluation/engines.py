@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from safetensors.numpy import save
 
+from ml.data.images import AnyImages
 from ml.evaluation.context import EvaluationContext
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
@@ -53,7 +54,7 @@ def int8(context: EvaluationContext, graph: bytes | None = None) -> bytes:
 
 def compare(
     engines: dict[str, tuple[Engine, int]],
-    images: np.ndarray,
+    images: AnyImages,
     labels: np.ndarray,
     *,
     rounds: int = ROUNDS,

@@ -17,6 +17,7 @@ from torch import nn
 
 from ml.artifacts.writer import write_arrays
 from ml.data.base import Dataset
+from ml.data.images import batches
 from ml.inference.classifier import folded
 from ml.inference.contract import INFERENCE_BATCH
 from ml.models.inputs import normalise, pixels
@@ -87,9 +88,9 @@ class Recorder:
         device = next(iter(network.parameters())).device
         mean, std = self._dataset.statistics()
         logits = []
-        for batch in pixels(self._dataset[split].images).split(INFERENCE_BATCH):
+        for batch in batches(self._dataset[split].images, INFERENCE_BATCH):
             self._on_chunk()
-            logits.append(answering(normalise(batch.to(device), mean, std)).float().cpu().numpy())
+            logits.append(answering(normalise(pixels(batch).to(device), mean, std)).float().cpu().numpy())
         return softmax(np.concatenate(logits))
 
 

@@ -16,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from ml import models
 from ml.data.base import Dataset
+from ml.data.images import take
 from ml.evaluation.context import EvaluationContext
 from ml.evaluation.neighbours import RANKS
 from ml.inference.classifier import Classifier
@@ -108,7 +109,7 @@ def out_of_sample(
             pass
         mean, std = rest.statistics()
         network = Classifier(module, {**shape, "classes": dataset.classes, "mean": mean, "std": std})
-        result[which == fold] = network.probabilities(train.images[which == fold])
+        result[which == fold] = network.probabilities(take(train.images, which == fold))
     return result
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ml.data.base import Split, stratified
+from ml.data.images import AnyImages
 from ml.evaluation.context import EvaluationContext
 from ml.inference.classifier import Classifier
 from ml.inference.contract import INFERENCE_BATCH
@@ -71,7 +72,7 @@ def sizes(n: int, seconds: float) -> tuple[int, int]:
     return n_corrupted, n_attacked
 
 
-def pace(classifier: Classifier, images: np.ndarray) -> float:
+def pace(classifier: Classifier, images: AnyImages) -> float:
     """Seconds of one thread that a forward pass takes a picture: whoever else uses the machine changes nothing."""
     some = images[:INFERENCE_BATCH]
     classifier.probabilities(some[:10])  # what is done once

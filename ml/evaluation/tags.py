@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 
 from ml.data.base import Split
+from ml.data.images import batches
 from ml.evaluation import neighbours
 from ml.evaluation.context import SPLITS, EvaluationContext
+from ml.inference.contract import INFERENCE_BATCH
 from ml.stats.failure_modes import CONFLICTING, HIGH_CONFIDENCE, MARGIN, SHIFTS
+
+AT_ONCE = 4 * INFERENCE_BATCH  # pictures that are moved
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
@@ -66,7 +70,8 @@ def flips(context: EvaluationContext, split: str) -> np.ndarray:
     flipped = np.zeros(len(images), bool)
     for down, right in SHIFTS:
         context.tell(f"computing tags: {split} moved by ({down}, {right})")
-        flipped |= context.classifier.probabilities(shifted(images, down, right)).argmax(1) != guess
+        moved = (shifted(batch, down, right) for batch in batches(images, AT_ONCE))
+        flipped |= np.concatenate([context.classifier.probabilities(batch).argmax(1) for batch in moved]) != guess
     return flipped
 
 

@@ -11,6 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ml import models
 from ml.artifacts.reader import Broken, Run
+from ml.data.images import AnyImages
 from ml.inference.contract import INFERENCE_BATCH, check, median_latency
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
@@ -56,7 +57,7 @@ class Classifier:
         return normalise(pixels(images), self.mean, self.std)
 
     @torch.inference_mode()
-    def logits_and_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def logits_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """images: uint8 [n, h, w, c] → float32 logits [n, classes] and penultimate features [n, d]."""
         logits, features = [], []
         for start in range(0, len(images), INFERENCE_BATCH):
@@ -65,11 +66,11 @@ class Classifier:
             logits.append(self.folded.head(body).numpy())
         return np.concatenate(logits), np.concatenate(features)
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def probabilities(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one."""
         return softmax(self.logits_and_features(images)[0])
 
-    def features(self, images: np.ndarray) -> np.ndarray:
+    def features(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, d], the input of the last layer."""
         return self.logits_and_features(images)[1]
 
@@ -85,7 +86,7 @@ class Classifier:
         return maps
 
     @torch.inference_mode()
-    def statistics(self, images: np.ndarray) -> np.ndarray:
+    def statistics(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, d], what every layer says of a picture as a whole.
 
         Of each channel of a layer that makes pictures or tokens, its mean and its deviation over them; of others the

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ml.data.images import AnyImages
+
 INFERENCE_BATCH = 250  # pictures: what fits the processor's cache; half as long as with 1,000, a quarter the memory
 LATENCY_TIMES, LATENCY_WARM_UP = 200, 20
 
@@ -24,7 +26,7 @@ class ImageClassifier(Protocol):
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def probabilities(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one, n from 1 on, each row its own
         picture's alone. Raises ValueError for pictures of another type or shape."""
 
@@ -32,17 +34,17 @@ class ImageClassifier(Protocol):
 class Engine(ImageClassifier, Protocol):
     """A run's network, computed by torch or by onnxruntime."""
 
-    def features(self, images: np.ndarray) -> np.ndarray:
+    def features(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, d], the input of the last layer."""
 
-    def logits_and_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def logits_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """images: uint8 [n, h, w, c] → float32 logits [n, classes] and features [n, d]."""
 
     def latency(self) -> float:
         """Median milliseconds from one picture to its logits, on one processor thread."""
 
 
-def check(images: np.ndarray, shape: tuple[int, int, int]) -> None:
+def check(images: AnyImages, shape: tuple[int, int, int]) -> None:
     """Raise ValueError unless these are uint8 [n, *shape]."""
     if images.dtype != np.uint8 or images.shape[1:] != shape:
         raise ValueError(f"pictures must be uint8 [n, {shape}], got {images.dtype} {images.shape}")

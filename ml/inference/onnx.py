@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ml.artifacts.reader import Broken, Missing
+from ml.data.images import AnyImages
 from ml.inference.contract import INFERENCE_BATCH, check, median_latency
 from ml.stats.calibration import softmax
 
@@ -36,16 +37,16 @@ class OnnxClassifier:
         if inputs != expected or outputs.get("logits") != len(self.classes) or "features" not in outputs:
             raise Broken("the ONNX file is of other pictures or classes than the run")
 
-    def logits_and_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def logits_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """images: uint8 [n, h, w, c] → float32 logits [n, classes] and penultimate features [n, d]."""
         parts = self._run(images, ["logits", "features"])
         return parts[0], parts[1]
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def probabilities(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one."""
         return softmax(self._run(images, ["logits"])[0])
 
-    def features(self, images: np.ndarray) -> np.ndarray:
+    def features(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, d], the input of the last layer."""
         return self._run(images, ["features"])[0]
 
@@ -54,10 +55,10 @@ class OnnxClassifier:
         picture = np.zeros((1, *self.shape), np.uint8)
         return median_latency(lambda: self._session.run(["logits"], {"images": picture}))
 
-    def _run(self, images: np.ndarray, wanted: list[str]) -> list[np.ndarray]:
+    def _run(self, images: AnyImages, wanted: list[str]) -> list[np.ndarray]:
         check(images, self.shape)
         if len(images) <= INFERENCE_BATCH:
-            return self._session.run(wanted, {"images": images})
+            return self._session.run(wanted, {"images": images[:]})
         parts = [
             self._session.run(wanted, {"images": images[i : i + INFERENCE_BATCH]})
             for i in range(0, len(images), INFERENCE_BATCH)

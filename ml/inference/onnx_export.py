@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ml.data.images import AnyImages
 from ml.inference.classifier import Classifier
 from ml.inference.onnx import need
 
@@ -96,7 +97,7 @@ def _plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def quantised(graph: bytes, images: np.ndarray, seed: int = 0, **options: Any) -> bytes:
+def quantised(graph: bytes, images: AnyImages, seed: int = 0, **options: Any) -> bytes:
     """The same network in int8. images: uint8 [n, h, w, c], training pictures, of which CALIBRATION are drawn by seed.
 
     options: others than the chosen ones, for onnxruntime's quantize_static. What _kept names stays in

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ml.data.base import Split
-from ml.models.inputs import normalise, pixels
+from ml.models.inputs import normalise
+from ml.training.held import Held, held
 
 FEATURE_BATCH = 250
 
@@ -15,13 +16,13 @@ FEATURE_BATCH = 250
 class Frozen:
     """Features of a body that stands still, of the training and the validation pictures: float16 [n, d], unaugmented.
 
-    images: uint8 [n, c, h, w] of training. half: compute in bfloat16. on_chunk: called before each batch; may raise.
+    images: of training. half: compute in bfloat16. on_chunk: called before each batch; may raise.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        images: Tensor,
+        images: Held,
         validation: Split,
         statistics: tuple[list[float], list[float]],
         *,
@@ -33,7 +34,7 @@ class Frozen:
         was_training = model.training
         model.eval()
         self._train = self._features(images)
-        self._validation = self._features(pixels(validation.images).to(images.device))
+        self._validation = self._features(held(validation.images, images.device))
         self._labels = torch.from_numpy(validation.labels).to(images.device)
         model.train(was_training)
 
@@ -49,7 +50,7 @@ class Frozen:
         return cross_entropy(logits, self._labels).item(), right / len(self._labels)
 
     @torch.no_grad()
-    def _features(self, images: Tensor) -> Tensor:
+    def _features(self, images: Held) -> Tensor:
         features = []
         for batch in images.split(FEATURE_BATCH):
             self._on_chunk()

@@ -1,4 +1,4 @@
-"""The training loop: pictures stay uint8 in memory, a batch is augmented and normalised as one tensor."""
+"""The training loop: pictures stay uint8, in memory or mapped; a batch is augmented and normalised as one tensor."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -10,12 +10,13 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from ml.data.base import Dataset
-from ml.models.inputs import normalise, pixels
+from ml.models.inputs import normalise
 from ml.training import parallel
 from ml.training.augment import augment
 from ml.training.checkpoint import TrainingState
 from ml.training.config import TrainConfig
 from ml.training.frozen import Frozen
+from ml.training.held import held
 from ml.training.meter import Epoch, Meter, Metrics
 from ml.training.validation import evaluate
 
@@ -53,7 +54,7 @@ def fit(
     device = team.device()
     train, validation = dataset.subset(config.train_images, config.seed), dataset["validation"]
     statistics = dataset.statistics()
-    images, labels = pixels(train.images).to(device), torch.from_numpy(train.labels).to(device)
+    images, labels = held(train.images, device), torch.from_numpy(train.labels).to(device)
     steps = math.ceil(len(labels) / config.batch_size)
     total = config.epochs * steps
     on_batch = on_batch if team.leads else _nothing

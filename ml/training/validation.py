@@ -17,11 +17,11 @@ def evaluate(
     """Mean cross-entropy and accuracy of the model in evaluation mode; flip adds the mirrored picture's logits."""
     was_training, device = model.training, next(iter(model.parameters()), torch.empty(0)).device
     model.eval()
-    images, labels = pixels(split.images).to(device), torch.from_numpy(split.labels).to(device)
+    labels = torch.from_numpy(split.labels).to(device)
     loss, right = 0.0, 0
     for start in range(0, len(labels), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
-        batch = normalise(images[rows], mean, std)
+        batch = normalise(pixels(split.images[rows]).to(device), mean, std)
         logits = (model(batch) + model(batch.flip(-1))) / 2 if flip else model(batch)
         loss += cross_entropy(logits, labels[rows], reduction="sum").item()
         right += int((logits.argmax(1) == labels[rows]).sum())

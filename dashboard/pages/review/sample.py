@@ -16,6 +16,7 @@ from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.data.images import total
 
 FACE, BODY, PAD = "review-sample-face", "review-sample-body", "review-sample-pad"
 KEYS = 10  # classes that a digit stands for
@@ -63,7 +64,7 @@ def means(services: Services, run: RunData) -> tuple[np.ndarray, np.ndarray]:
         counts = np.bincount(known.labels, minlength=len(run.classes))
         sums = np.zeros((len(run.classes), *known.images.shape[1:]))
         for label in range(len(run.classes)):
-            sums[label] = known.images[known.labels == label].sum(0, dtype=np.float64)
+            sums[label] = total(known.images, np.flatnonzero(known.labels == label))
         each = sums / np.maximum(counts, 1).reshape(-1, 1, 1, 1)
         return each.round().astype(np.uint8), counts
 

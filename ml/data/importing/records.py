@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from ml.images.decoding import MAX_DECODED_SIDE, Picture, decode
+from ml.images.decoding import MAX_DECODED_SIDE, Gate, Picture, decode
 from ml.images.file_names import clean
 
 TOLD = 3  # files named of each reason
+GATE = Gate(places=1_000)  # an import has a thread a processor and makes nobody wait
 SPLIT_ORDER = ("", "train", "validation", "test")
 
 
@@ -30,11 +31,20 @@ class Record:
     read: Callable[[], bytes] | None = None
     pixels: Callable[[], np.ndarray] | None = None
 
+    def raw(self) -> bytes | np.ndarray:
+        """Its file or its pixels, as they are; one thread asks, one record after another. Raises OSError or Refusal."""
+        return self.content() if self.pixels is None else self.pixels()
+
     def picture(self) -> Picture:
         """Raises OSError or Refusal."""
-        if self.pixels is None:
-            return decode(self.content())
-        pixels = self.pixels()
+        return self.decoded(self.raw())
+
+    @staticmethod
+    def decoded(raw: bytes | np.ndarray) -> Picture:
+        """raw: as `raw` gives it; by any thread. Raises Refusal."""
+        if isinstance(raw, bytes):
+            return decode(raw, gate=GATE)
+        pixels = raw
         height, width = pixels.shape[:2]
         if max(height, width) > MAX_DECODED_SIDE:
             image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

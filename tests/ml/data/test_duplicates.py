@@ -29,8 +29,10 @@ def splits():
     }
 
 
-def test_planted_pairs_are_found_and_nothing_else(splits, monkeypatch):
+@pytest.mark.parametrize("room", [duplicates.ROOM_BYTES, 0])  # in memory, in a file
+def test_planted_pairs_are_found_and_nothing_else(splits, monkeypatch, room):
     monkeypatch.setattr(duplicates, "BLOCK", 4)
+    monkeypatch.setattr(duplicates, "ROOM_BYTES", room)
     found = duplicates.table(splits)
     pairs = {(r.split, r.example_id, r.other_split, r.other_id) for r in found.itertuples()}
     assert pairs == {

@@ -59,7 +59,7 @@ def test_classes_stand_in_natural_order(numbered):
     made = folder.read(numbered, "digits", height=28, width=28, channels=1).dataset
     assert made.classes == tuple(str(number) for number in range(1, 12))
     train = made["train"]
-    assert (train.images[:, 0, 0, 0] == 20 * (train.labels + 1)).all()
+    assert (train.images[:][:, 0, 0, 0] == 20 * (train.labels + 1)).all()
 
 
 def test_an_imported_data_set_is_called_by_its_name(numbered):
@@ -77,7 +77,7 @@ def test_what_is_imported_again_keeps_its_class_ids(numbered, tmp_path, monkeypa
     assert cli.main(["data", "import", str(numbered), "--name", "digits", "--new-version"]) == 0
     again = data.load("digits")
     assert again.classes == tuple(by_text)
-    assert (again["train"].images[:, 0, 0, 0] == 20 * np.array(by_text, int)[again["train"].labels]).all()
+    assert (again["train"].images[:][:, 0, 0, 0] == 20 * np.array(by_text, int)[again["train"].labels]).all()
 
 
 @pytest.mark.parametrize("arguments", [["--name", "No Good"], ["--size", "28"], ["--name", "fashion-mnist"]])
@@ -125,7 +125,7 @@ def test_sixteen_bits_are_scaled_and_any_suffix_is_read(tmp_path):
     imported = folder.read(tmp_path, "deep", height=28, width=28, channels=1)
     made, refused = imported.dataset, imported.left_out.files
     assert sum(len(split) for split in made.splits.values()) == 22
-    np.testing.assert_array_equal(made["train"].images[0, ..., 0], ((levels.astype(int) + 128) // 257).astype(np.uint8))
+    np.testing.assert_array_equal(made["train"].images[0][..., 0], ((levels.astype(int) + 128) // 257).astype(np.uint8))
     assert len(refused) == 2
     assert [name for name, _ in refused] == ["one/z.jp2", "two/z.jp2"]
     assert all(reason.startswith("This is a JPEG 2000 picture") for _, reason in refused)

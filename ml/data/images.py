@@ -1,0 +1,212 @@
+"""Pictures of a split that may be more than the memory holds: rows of a mapped file, read when they are asked for.
+
+A data set of one's own keeps each split as two files. `<split>.npy` are the pictures, uint8 [n, h, w, c], as they lie
+in memory; `<split>.npz` says of each its label and id, and of a split that is some of train's pictures which of them.
+What ships, and what was imported by earlier versions, has all of it packed in `<split>.npz`.
+"""
+
+import mmap
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.lib import format as npy
+
+from ml.system import atomic
+
+BATCH_BYTES = 8 << 20  # of pictures that are read or written at a time
+
+
+class Images:
+    """Some pictures of an array, often of a mapped file: uint8 [n, h, w, c].
+
+    `images[rows]` reads what is asked for: one picture for a number; for a slice, positions or a mask as many as those
+    are, as an array in memory. `take` reads nothing. numpy.asarray reads all of them.
+    """
+
+    dtype, ndim = np.dtype(np.uint8), 4
+
+    def __init__(self, source: "np.ndarray | _Chain", rows: np.ndarray | None = None) -> None:
+        """rows: positions in `source`, in order; None for all of them."""
+        self._source, self._rows = source, rows
+
+    def __len__(self) -> int:
+        return len(self._source) if self._rows is None else len(self._rows)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        height, width, channels = self._source.shape[1:]
+        return len(self), int(height), int(width), int(channels)
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        chosen = rows if self._rows is None else self._rows[rows]
+        return np.array(self._source[chosen])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for batch in batches(self):
+            yield from batch
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def take(self, rows: np.ndarray) -> "Images":
+        """The rows of a mask or of positions, in that order."""
+        places = np.arange(len(self)) if self._rows is None else self._rows
+        return Images(self._source, places[rows])
+
+
+AnyImages: TypeAlias = np.ndarray | Images
+
+
+class _Chain:
+    """Two arrays of pictures, one behind the other."""
+
+    def __init__(self, first: AnyImages, second: AnyImages) -> None:
+        self._first, self._second = first, second
+        self.shape = (len(first) + len(second), *first.shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        places = np.arange(len(self))[rows]
+        if not places.ndim:
+            near, n = int(places), len(self._first)
+            return self._first[near] if near < n else self._second[near - n]
+        found = np.empty((len(places), *self.shape[1:]), np.uint8)
+        early = places < len(self._first)
+        found[early] = self._first[places[early]]
+        found[~early] = self._second[places[~early] - len(self._first)]
+        return found
+
+
+class Growing:
+    """Pictures one after another, in a file without a name that the system takes back whatever becomes of us."""
+
+    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
+        """folder: on a disk with room for all of them; shape: (height, width, channels). Raises OSError."""
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._shape, self._n = shape, 0
+
+    def __enter__(self) -> "Growing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()  # what maps it has it still
+
+    def __len__(self) -> int:
+        return self._n
+
+    def add(self, image: np.ndarray) -> None:
+        """image: uint8 of the shape. Raises OSError, as of a full disk."""
+        assert image.dtype == np.uint8
+        assert image.shape == self._shape
+        self._file.write(np.ascontiguousarray(image).data)
+        self._n += 1
+
+    def images(self) -> Images:
+        """What was added so far. Raises OSError."""
+        self._file.flush()
+        shape = (self._n, *self._shape)
+        return Images(np.memmap(self._file, np.uint8, "r", shape=shape) if self._n else np.zeros(shape, np.uint8))
+
+
+class Stored(NamedTuple):
+    """images: uint8 [n, h, w, c]; labels: int64 [n]; ids: int32 [n]."""
+
+    images: AnyImages
+    labels: np.ndarray
+    ids: np.ndarray
+
+
+def batches(images: AnyImages, size: int | None = None, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """uint8 [≤ size, h, w, c] after another, of all pictures or of those at some positions.
+
+    size: pictures, as many as BATCH_BYTES hold when None.
+    """
+    size = size or max(1, BATCH_BYTES // max(1, int(np.prod(images.shape[1:]))))
+    for start in range(0, len(images if rows is None else rows), size):
+        part = slice(start, start + size)
+        yield images[part if rows is None else rows[part]]
+
+
+def take(images: AnyImages, rows: np.ndarray) -> AnyImages:
+    """The rows of a mask or of positions: of an array a copy, of a mapped file none."""
+    return images.take(rows) if isinstance(images, Images) else images[rows]
+
+
+def joined(first: AnyImages, second: np.ndarray) -> AnyImages:
+    """One behind the other: of arrays a copy, of a mapped file none."""
+    return Images(_Chain(first, second)) if isinstance(first, Images) else np.concatenate([first, second])
+
+
+def total(images: AnyImages, rows: np.ndarray) -> np.ndarray:
+    """float64 [h, w, c]: the sum of some pictures. rows: positions."""
+    found = np.zeros(images.shape[1:])
+    for batch in batches(images, rows=rows):
+        found += batch.sum(0, dtype=np.float64)
+    return found
+
+
+def in_memory(images: AnyImages, most: int) -> AnyImages:
+    """Read at once where all of them have at most so many bytes: batches of these cost least."""
+    return np.asarray(images) if isinstance(images, Images) and images.nbytes <= most else images
+
+
+def write(folder: Path, name: str, images: AnyImages, labels: np.ndarray, ids: np.ndarray) -> None:
+    """Both files of a split, the second one last and each in one step. Raises OSError."""
+    with atomic.replacing(folder / f"{name}.npy") as scratch, scratch.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": tuple(images.shape)}
+        npy.write_array_header_1_0(file, header)
+        for batch in batches(images):
+            file.write(np.ascontiguousarray(batch).data)
+    _write_index(folder, name, labels=labels, ids=ids)
+
+
+def write_part(folder: Path, name: str, rows: np.ndarray, labels: np.ndarray, ids: np.ndarray) -> None:
+    """A split that is some pictures of train: which, and no picture twice. rows: their positions there."""
+    _write_index(folder, name, labels=labels, ids=ids, rows=rows.astype(np.int64))
+
+
+def read(folder: Path, name: str) -> Stored:
+    """A split as `write`, `write_part` or an earlier version left it. Raises OSError, ValueError or KeyError.
+
+    Nothing here is unpickled. A mapped file stays what it was for who has it open, whatever takes its place.
+    """
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as archive:
+        labels, ids = archive["labels"].astype(np.int64), archive["ids"]
+        if "images" in archive:
+            return Stored(archive["images"], labels, ids)
+        rows = archive.get("rows")
+    source = _mapped(file_of(folder, name, part=rows is not None))
+    images = Images(source, rows)
+    inside = rows is None or not len(rows) or 0 <= rows.min() <= rows.max() < len(source)
+    if len(images) != len(labels) or not inside:
+        raise ValueError(f"{name}.npz is of other pictures than those beside it")
+    return Stored(images, labels, ids)
+
+
+def file_of(folder: Path, name: str, *, part: bool) -> Path:
+    """Where the pictures of a split are mapped from. part: whether they are some of train's."""
+    return folder / ("train.npy" if part else f"{name}.npy")
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """uint8 [n, h, w, c]; at random, so that the system does not read ahead of what is asked for."""
+    source = np.load(path, mmap_mode="r", allow_pickle=False)
+    if source.dtype != np.uint8 or source.ndim != 4:
+        raise ValueError(f"{path.name} holds {source.dtype} {source.shape}, not pictures")
+    if isinstance(source, np.memmap) and hasattr(mmap, "MADV_RANDOM"):
+        source._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]
+    return source.view(np.ndarray)
+
+
+def _write_index(folder: Path, name: str, *, labels: np.ndarray, ids: np.ndarray, **more: np.ndarray) -> None:
+    with atomic.replacing(folder / f"{name}.npz") as scratch, scratch.open("wb") as file:
+        np.savez_compressed(file, labels=labels.astype(np.int16), ids=ids.astype(np.int32), **more)  # type: ignore[arg-type]
