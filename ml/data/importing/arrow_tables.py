@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 BATCH, PICTURES = 1024, 16  # rows read at a time, of plain columns and of those that hold pictures
 SAMPLE = 20  # rows that columns are told from
+NOTHING: tuple[tuple[str, ...], int, int, Any, Iterator[Any]] = ((), 0, 0, None, iter(()))
 
 
 class _Sampled:
@@ -23,6 +24,9 @@ class _Sampled:
 
     def cell(self, row: int, column: str) -> Any:
         raise NotImplementedError
+
+    def cells(self, row: int, columns: Sequence[str]) -> list[Any]:
+        return [self.cell(row, column) for column in columns]
 
     def sample(self) -> dict[str, list[Any]]:
         """Column → its first cells, as far as they can be read."""
@@ -51,7 +55,7 @@ class ParquetTable(_Sampled):
         self._starts = [0]
         for i in range(groups.num_row_groups):
             self._starts.append(self._starts[-1] + groups.row_group(i).num_rows)
-        self._open: tuple[str, int, int, Any, Iterator[Any]] = ("", 0, 0, None, iter(()))
+        self._open = NOTHING
 
     def close(self) -> None:
         self._file.close()
@@ -67,20 +71,23 @@ class ParquetTable(_Sampled):
 
     def cell(self, row: int, column: str) -> Any:
         """Raises OSError where the file is damaged."""
+        return self.cells(row, [column])[0]
+
+    def cells(self, row: int, columns: Sequence[str]) -> list[Any]:
         kept, first, last, batch, more = self._open
-        group = bisect.bisect_right(self._starts, row) - 1
+        wanted, group = tuple(columns), bisect.bisect_right(self._starts, row) - 1
         try:
-            if kept != column or not (first <= row and self._starts[group] <= first) or batch is None:
-                more = self._file.iter_batches(PICTURES, row_groups=[group], columns=[column])
+            if kept != wanted or not (first <= row and self._starts[group] <= first) or batch is None:
+                more = self._file.iter_batches(PICTURES, row_groups=[group], columns=list(wanted))
                 first = last = self._starts[group]
             while row >= last:
                 batch = next(more)
                 first, last = last, last + batch.num_rows
         except (pa.ArrowException, StopIteration) as error:
-            self._open = ("", 0, 0, None, iter(()))
+            self._open = NOTHING
             raise OSError(f"the row is damaged: {error}") from error
-        self._open = (column, first, last, batch, more)
-        return batch.column(0)[row - first].as_py()
+        self._open = (wanted, first, last, batch, more)
+        return [batch.column(column)[row - first].as_py() for column in wanted]
 
 
 class ArrowTable(_Sampled):

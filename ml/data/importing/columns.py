@@ -35,13 +35,17 @@ WAYS = {
     "bytes": "files as bytes",
     "base64": "files in base64",
     "pixels": "levels of pixels",
+    "levels": "a column for each pixel",
 }
+LEVEL = re.compile(r"(?:pixel|px)[ _]?\d+|\d+x\d+", re.IGNORECASE)
+LEAST_LEVELS = 16  # columns called like pixels that make a picture
 
 
 @dataclass(frozen=True)
 class Columns:
     """What columns are for, '' where none is. way: how pictures stand there, one of WAYS; ids: of labels by number
-    beside their names; sure: whether the label's column is told by its name."""
+    beside their names; sure: whether the label's column is told by its name; levels: columns of the way of this name,
+    row by row of the picture."""
 
     image: str
     way: str
@@ -50,6 +54,7 @@ class Columns:
     group: str = ""
     ids: str = ""
     sure: bool = False
+    levels: tuple[str, ...] = ()
 
     def words(self, table: str) -> str:
         told = [f"pictures stand in the column {self.image!r} ({WAYS[self.way]})"]
@@ -78,6 +83,12 @@ def understood(
     for role, name in given.items():
         if name and name not in sample:
             raise ValueError(f"{table} has no column {name!r} for --column {role}; it has {', '.join(sample)}")
+    levels = tuple(column for column in sample if LEVEL.fullmatch(column)) if "image" not in given else ()
+    if len(levels) >= LEAST_LEVELS:
+        first = levels[0]
+        others = {first: ["1.png"], **{column: cells for column, cells in sample.items() if column not in levels}}
+        found = understood(table, others, finder, {"image": first, **given}, known)
+        return replace(found, way="levels", levels=levels) if found else None
     beside = table.rpartition("/")[0]
     ways = {column: _way(cells) for column, cells in sample.items()}
     if not any(ways.values()):  # names of files without their suffixes, of which a label may be one by chance
@@ -92,13 +103,13 @@ def understood(
             return None
         image = min(pictures, key=lambda column: (_rank(column, IMAGES), ways[column] == "path"))
     found = Columns(image, ways[image])
-    others = [column for column in sample if column != image and (not ways[column] or _plain(column) in LABELS)]
-    split = _named(others, SPLITS, lambda column: _splits(sample[column], some=True)) or next(
-        (column for column in others if _splits(sample[column])), ""
+    candidates = [column for column in sample if column != image and (not ways[column] or _plain(column) in LABELS)]
+    split = _named(candidates, SPLITS, lambda column: _splits(sample[column], some=True)) or next(
+        (column for column in candidates if _splits(sample[column])), ""
     )
     split = given.get("split", split)
-    group = given.get("group", _named([one for one in others if one != split], GROUPS))
-    rest = [column for column in others if column not in (split, group)]
+    group = given.get("group", _named([one for one in candidates if one != split], GROUPS))
+    rest = [column for column in candidates if column not in (split, group)]
     if "label" in given:
         return replace(found, label=given["label"], split=split, group=group, sure=True)
     label, ids = _label([one for one in rest if _short(sample[one])], sample, known)

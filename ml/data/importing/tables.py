@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -151,6 +152,9 @@ class Tables:
             group = text(cell[columns.group]) if columns.group else ""
             if isinstance(read, Entry):
                 found.append(Row(shown, label, split, group, read=read.content))
+            elif columns.way == "levels":
+                late = functools.partial(table.cells, number, columns.levels)
+                found.append(Row(shown, label, split, group, pixels=functools.partial(_of_levels, late)))
             elif columns.way == "pixels":
                 found.append(Row(shown, label, split, group, pixels=functools.partial(_pixels, read)))
             else:
@@ -214,6 +218,21 @@ def _file(late: Callable[[], Any], way: str) -> bytes:
         return table_columns.from_base64(value) if way == "base64" else bytes(value)
     except (ValueError, TypeError):
         raise Refusal("What stands in the row is no picture's file.") from None
+
+
+def _of_levels(late: Callable[[], Any]) -> np.ndarray:
+    """A square of grey levels, or of red, green and blue one after the other."""
+    try:
+        levels = np.array(late(), np.float64)
+    except (ValueError, TypeError):
+        raise Refusal("A level in the row is no number.") from None
+    channels = next(
+        (n for n in (1, 3) if levels.size % n == 0 and math.isqrt(levels.size // n) ** 2 * n == levels.size), 0
+    )
+    if not channels:
+        raise Refusal(f"The row has {levels.size} levels, which make no square picture.")
+    side = math.isqrt(levels.size // channels)
+    return _pixels(lambda: levels.reshape(side, side, channels))
 
 
 def _pixels(late: Callable[[], Any]) -> np.ndarray:

@@ -141,14 +141,19 @@ class TextTable:
 
     def cell(self, row: int, column: str) -> Any:
         """One cell of a row of those that `rows` gave, read anew."""
+        return self.cells(row, [column])[0]
+
+    def cells(self, row: int, columns: Sequence[str]) -> list[Any]:
         if self._list is not None:
-            return self._list[row].get(column)
+            return [self._list[row].get(column) for column in columns]
         self._file.seek(self._starts[row if self._lines else row + self._head])
         if self._lines:
             found = _object(self._file.readline())
-            return found.get(column) if isinstance(found, dict) else None
+            return [found.get(column) if isinstance(found, dict) else None for column in columns]
         lines = (self._decoded(line) for line in iter(self._file.readline, b""))
-        return next(csv.reader(lines, delimiter=self._delimiter))[self.columns.index(column)]
+        record = next(csv.reader(lines, delimiter=self._delimiter))
+        named = dict(zip(self.columns, record, strict=False))
+        return [named.get(column) for column in columns]
 
 
 def _as_utf8(place: Path, copy: Path) -> tuple[Path, bytes]:

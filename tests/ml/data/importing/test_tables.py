@@ -152,6 +152,27 @@ def test_what_lies_around_a_table_that_holds_its_pictures_is_not_looked_at(tmp_p
     assert Seen(tmp_path / "a.parquet").content == pictures
 
 
+@pytest.mark.parametrize("head", ["pixel{0}", "{1}x{2}"])
+def test_a_column_for_each_pixel(tmp_path, head):
+    images = drawn(N, (6, 6))
+    names = [head.format(i, i // 6 + 1, i % 6 + 1) for i in range(36)]
+    rows = [(LABELS[i], *one.reshape(-1)) for i, one in enumerate(images)]
+    rows[2] = (*rows[2][:5], "dark", *rows[2][6:])
+    write(tmp_path / "digits.csv", rows, ("label", *names))
+    with importing.opened(tmp_path / "digits.csv") as found:
+        labels = [found.classes[one.label] for one in found.records]
+        pixels = [one.picture().pixels[..., 0] for i, one in enumerate(found.records) if i != 2]
+        with pytest.raises(ValueError, match="no number"):
+            found.records[2].picture()
+    assert labels == LABELS
+    assert np.array_equal(pixels, np.delete(images, 2, axis=0))
+    flat = images.reshape(N, -1)
+    columns = {"label": LABELS, **{name: flat[:, i] for i, name in enumerate(names)}}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with importing.opened(tmp_path / "a.parquet") as found:
+        assert np.array_equal([one.picture().pixels[..., 0] for one in found.records], images)
+
+
 def test_labels_stay_text_and_ids_order_the_names_beside_them(place):
     write(place / "labels.csv", [(path, f"{i % 2 + 11:05}") for i, (path, _) in enumerate(named())])
     assert Seen(place).classes == ("00011", "00012")
