@@ -4,14 +4,13 @@ import argparse
 import json
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.artifacts.identity import run_id_of
 from ml.commands import named, own_data
 from ml.images.fitting import FITTINGS
-from ml.system import atomic
+from ml.system import atomic, scratch
 from ml.system.paths import home_dir
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 LEAST_SIDE, MOST_SIDE = 4, 999  # pixels
 TOLD = 3  # names in a sentence
+REPLACED = "replaced"  # of a folder in which an import is under way: the data set as it was
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -75,6 +75,7 @@ def import_folder(options: argparse.Namespace) -> int:
     from ml.artifacts.writer import describe, write_pictures
     from ml.data import DATASETS, folder, kept_files, synthetic
     from ml.data.importing.columns import chosen
+    from ml.data.importing.sources import IMPORTING
     from ml.images import zip_names
 
     called = options.source.resolve()
@@ -92,6 +93,7 @@ def import_folder(options: argparse.Namespace) -> int:
     if kept.exists() and not options.new_version:
         print(f"There is a data set {name!r} already. To replace it: the same with --new-version", file=sys.stderr)
         return 2
+    _sweep(home_dir())
     channels = 3 if options.colour else 1
     order = folder.stored_classes(kept)
     made = folder.read(
@@ -100,15 +102,14 @@ def import_folder(options: argparse.Namespace) -> int:
     )  # fmt: skip
     dataset = made.dataset
     check_dataset(describe(dataset))
-    home_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"importing-{name}-", dir=home_dir()) as aside:
+    with scratch.folder(home_dir(), IMPORTING) as aside:
         # whoever reads meanwhile has the old pictures or the new ones, never some of each
-        written = write_pictures(Path(aside), dataset, complete=True)
+        written = write_pictures(aside, dataset, complete=True)
         kept_files.write(written, dataset.files() if dataset.files else {})
-        alike = _nearly_alike(pipeline.measure(Path(aside), dataset), dataset)
+        alike = _nearly_alike(pipeline.measure(aside, dataset), dataset)
         kept.parent.mkdir(parents=True, exist_ok=True)
         if kept.exists():
-            atomic.rename(kept, Path(aside) / "replaced")
+            atomic.rename(kept, aside / REPLACED)
         atomic.rename(written, kept)
     for line in (*made.notes, *made.left_out.lines(), *_dim(made.dim), *_copies(made), *alike):
         print(line, file=sys.stderr)
@@ -121,6 +122,24 @@ def import_folder(options: argparse.Namespace) -> int:
         summary |= {"size": list(dataset.shape), "splits": counts, "left_out": made.left_out.counts()}
         print(json.dumps(summary, ensure_ascii=False))
     return 0
+
+
+def _sweep(home: Path) -> None:
+    """Say and remove what imports that were killed have left."""
+    from ml.data.importing.sources import IMPORTING
+
+    def rescue(left: Path) -> None:
+        """The data set that was about to be replaced: its place may be empty."""
+        for name in own_data.names_in(left / REPLACED):
+            kept = home / "datasets" / name
+            if not kept.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                atomic.rename(left / REPLACED, kept)
+                print(f"{name} is as it was before an import that was broken off", file=sys.stderr)
+
+    gone, freed = scratch.sweep(home, IMPORTING, rescue)
+    if gone:
+        print(f"removed what an import that was broken off had left: {freed / 1e6:,.1f} MB", file=sys.stderr)
 
 
 def _size(words: str) -> tuple[int, int]:

@@ -159,6 +159,14 @@ def _description(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def names_in(folder: Path) -> list[str]:
+    """The name of the data set that a folder holds, none where it holds none."""
+    from ml.artifacts.schema import RUN_ID
+
+    name = _description(folder).get("name")
+    return [name] if isinstance(name, str) and RUN_ID.fullmatch(name) else []
+
+
 def _described(description: dict[str, Any]) -> str:
     from ml.data.base import digest
 

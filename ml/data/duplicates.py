@@ -19,6 +19,7 @@ LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
 MAX_PAIRS_PER_IMAGE = 5  # the nearest are kept
 MAX_COMPARED_SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
 BLOCK = 1_000
+PIXELS = 2**22  # that are made smaller at a time
 PRODUCTS_PER_BLOCK = 100_000  # ten times as many wake threads that fight: 76 ms instead of 2
 ROOM_BYTES = 200 << 20  # of vectors in memory; those of Fashion-MNIST take 190 MB
 BLANK = 1e-3  # the length of a centred picture under which it has no contrast
@@ -93,11 +94,12 @@ class Index:
         self._averages: np.ndarray | None = None  # float16 [n, d] of larger ones
         self._lengths = np.empty(n, np.float32)
         parts = []
-        for start in range(0, n, BLOCK):
-            flat = _small(images[start : start + BLOCK])
+        size = _at_once(images)
+        for start in range(0, n, size):
+            flat = _small(images[start : start + size])
             if _step(images) > 1:
                 parts.append(flat.astype(np.float16))
-            self._lengths[start : start + BLOCK] = np.linalg.norm(flat - flat.mean(1, keepdims=True), axis=1)
+            self._lengths[start : start + size] = np.linalg.norm(flat - flat.mean(1, keepdims=True), axis=1)
         if parts:
             self._averages = np.concatenate(parts)
 
@@ -129,6 +131,11 @@ def _step(images: AnyImages) -> int:
     return max(1, min(-(-max(images.shape[1:3]) // MAX_COMPARED_SIDE), *images.shape[1:3]))
 
 
+def _at_once(images: AnyImages) -> int:
+    """How many pictures are made smaller at a time: their pixels take four bytes each on the way."""
+    return max(1, min(BLOCK, PIXELS // max(1, math.prod(images.shape[1:]))))
+
+
 def _small(images: np.ndarray) -> np.ndarray:
     """images: uint8 [n, h, w, c] → float32 [n, d], averaged down to at most MAX_COMPARED_SIDE pixels a side."""
     n, height, width, channels = images.shape
@@ -151,13 +158,14 @@ def units(images: AnyImages) -> np.ndarray:
     n, step = len(images), _step(images)
     height, width, channels = images.shape[1] // step, images.shape[2] // step, images.shape[3]
     vectors = _room((n, height * width * channels))
-    for start in range(0, n, BLOCK):
-        flat = _small(images[start : start + BLOCK])
+    size = _at_once(images)
+    for start in range(0, n, size):
+        flat = _small(images[start : start + size])
         flat -= flat.mean(1, keepdims=True)
         length = np.linalg.norm(flat, axis=1, keepdims=True)
         blank = length[:, 0] < BLANK
         flat = np.divide(flat, length, out=flat, where=length > 0)
         flat[blank] = 0
         flat[blank, 0] = 1
-        vectors[start : start + BLOCK] = flat
+        vectors[start : start + size] = flat
     return vectors

@@ -7,15 +7,16 @@ beginning, and so is a table or an array in an archive; both lie in a folder tha
 import contextlib
 import functools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml.images.decoding import FILE_BYTES, Refusal
 from ml.images.file_names import spelled
+from ml.system import scratch
 from ml.system.paths import home_dir
 
+IMPORTING = "importing"  # what the folders of FASHION_HOME in which one is under way begin with
 LEADS_OUT = "its name leads out of the archive"
 
 
@@ -73,9 +74,7 @@ class Scratch:
     def path(self) -> Path:
         """A place for another file. Raises OSError."""
         if self._folder is None:
-            home = home_dir()
-            home.mkdir(parents=True, exist_ok=True)
-            self._folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="importing-", dir=home)))
+            self._folder = self.stack.enter_context(scratch.folder(home_dir(), IMPORTING))
         self._files += 1
         return self._folder / str(self._files)
 

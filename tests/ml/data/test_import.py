@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import unicodedata
 
 import numpy as np
@@ -15,6 +16,7 @@ from ml import __main__ as cli
 from ml import data
 from ml.data import folder
 from ml.data.importing import class_folders
+from ml.system import scratch
 
 CHANCE = np.random.default_rng(0)
 
@@ -390,3 +392,40 @@ def test_a_data_set_is_named_as_people_write_it(pets, tmp_path, monkeypatch, cap
     assert "needs a letter of a to z or a digit" in capsys.readouterr().err
     assert cli.main(["data", "import", str(pets), "--name", "Fashion MNIST"]) == 1
     assert "comes with the app" in capsys.readouterr().err
+
+
+SLOW = """
+    import os, sys, time
+    from ml import __main__ as cli, pipeline
+    from ml.system import atomic
+    if sys.argv[1] == "measured":
+        plain = pipeline.measure
+        pipeline.measure = lambda *given: (plain(*given), print("there", flush=True), time.sleep(60))[0]
+    else:
+        def rename(source, target):
+            os.rename(source, target)
+            print("there", flush=True)
+            time.sleep(60)
+        atomic.rename = rename
+    cli.main(["data", "import", *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("when", ["measured", "between"])
+def test_an_import_that_is_killed_leaves_what_was_there_and_its_rest_goes(pets, take, tmp_path, when):
+    home = tmp_path / "home"
+    _, before, _ = take(pets)
+    fill(pets / "third")
+    command = [sys.executable, "-c", textwrap.dedent(SLOW), when, str(pets), "--new-version"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout.readline() == "there\n"
+        with scratch.folder(home, "importing") as mine:  # another import is under way
+            killed.kill()
+            killed.wait()
+            assert (home / "datasets" / "pets").exists() == (when == "measured")
+            status, _, said = take(pets, "--name", "others")
+            assert status == 0
+            assert "removed what an import that was broken off had left" in said
+            assert ("pets is as it was before an import that was broken off" in said) == (when == "between")
+            assert [one for one in home.iterdir() if one.name.startswith("importing")] == [mine]
+    assert data.load("pets", home=home).digest == before["digest"]
