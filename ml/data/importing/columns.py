@@ -1,5 +1,6 @@
 """Which column of a table holds the pictures, which the labels, splits and groups: told by name and by content."""
 
+import ast
 import base64
 import binascii
 import re
@@ -28,12 +29,14 @@ SPLITS = ("split", "set", "subset", "partition", "fold", "phase", "usage", "stag
 GROUPS = ("group", "groups", "groupid", "patient", "patientid", "subject", "subjectid", "person", "personid",
           "participantid", "sessionid", "videoid", "sceneid")  # fmt: skip
 MAGIC = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|II[*+]|MM\0[*+]|P[1-7]\s|....ftypavi[fs]", re.DOTALL)
+NOTATION = re.compile(r"\{'(?:bytes': (?:b['\"]|None)|path': )")
 MOST_OF_A_PATH = 2_000  # letters
 WAYS = {
     "file": "structures with a file",
     "path": "paths",
     "bytes": "files as bytes",
     "base64": "files in base64",
+    "notation": "files in Python's notation, as to_csv of Hugging Face's datasets writes them",
     "pixels": "levels of pixels",
     "levels": "a column for each pixel",
 }
@@ -197,6 +200,8 @@ def _way_of(cell: Any) -> str:
         return ""
     if looks_like_a_picture(cell) and len(cell) < MOST_OF_A_PATH:
         return "path"
+    if NOTATION.match(cell):
+        return "notation"
     return "base64" if is_base64(cell) else ""
 
 
@@ -207,6 +212,20 @@ def is_base64(cell: str) -> bool:
         return bool(MAGIC.match(base64.b64decode(start[: len(start) // 4 * 4], altchars=None, validate=True)))
     except (binascii.Error, ValueError):
         return False
+
+
+def from_notation(cell: str) -> dict[str, Any]:
+    """bytes and path, each None where it is not there; a literal is read, nothing is run. Raises ValueError."""
+    if len(cell) > 4 * FILE_BYTES + MOST_OF_A_PATH:
+        return {"bytes": bytes(FILE_BYTES + 1)}
+    try:
+        value = ast.literal_eval(cell.strip())
+    except (SyntaxError, MemoryError, RecursionError, TypeError) as error:
+        raise ValueError("no literal") from error
+    if not isinstance(value, dict) or not isinstance(value.get("bytes"), bytes | None):
+        raise ValueError("no file")
+    path = value.get("path")
+    return {"bytes": value.get("bytes"), "path": path if isinstance(path, str) else None}
 
 
 def from_base64(cell: str) -> bytes:

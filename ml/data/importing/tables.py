@@ -166,7 +166,9 @@ class Tables:
     ) -> tuple[Entry | Callable[[], Any], str]:
         """What reads the picture of a row, or why nothing does."""
         late = functools.partial(table.cell, number, columns.image)
-        if columns.way == "file":
+        if columns.way == "notation":
+            late = functools.partial(_written, late)
+        if columns.way in ("file", "notation"):
             late = functools.partial(self._structure, late, folder, split)
         if columns.way != "path":
             return late, ""
@@ -208,6 +210,13 @@ def _strange(cell: Mapping[str, Any], columns: Columns, is_split: bool) -> str:
         return f"its split, {text(cell[columns.split])!r}, is none of train, validation and test"
     several = isinstance(cell[columns.label], list | tuple | dict)
     return "it has several labels" if several else f"its label, {text(cell[columns.label])!r}, is none of the classes"
+
+
+def _written(late: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        return table_columns.from_notation(late() or "{}")
+    except ValueError:
+        raise Refusal("What stands in the row is no picture's file.") from None
 
 
 def _file(late: Callable[[], Any], way: str) -> bytes:

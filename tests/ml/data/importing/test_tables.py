@@ -1,6 +1,7 @@
 """Tables of labels, as people and tools write them: which columns are understood, what a broken row costs."""
 
 import base64
+import csv
 import json
 import zipfile
 
@@ -222,8 +223,6 @@ def test_pictures_in_base64(tmp_path, monkeypatch, pictures, prefix, suffix):
     rows = [{"picture": cell, "kind": label, "note": 'a "b",\nc'} for cell, label in zip(cells, LABELS, strict=True)]
     target = tmp_path / f"a.{suffix}"
     if suffix == "csv":
-        import csv
-
         with target.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["picture", "kind", "note"])
             writer.writeheader()
@@ -237,6 +236,22 @@ def test_pictures_in_base64(tmp_path, monkeypatch, pictures, prefix, suffix):
     assert seen.content[:5] + seen.content[6:] == pictures[:5] + pictures[6:]
     assert "no picture's file" in seen.content[5]
     assert "it is no JSON" in seen.told or suffix != "jsonl"
+
+
+def test_pictures_as_datasets_writes_them_into_a_csv(tmp_path, pictures):
+    """datasets 5.2.0: to_csv writes Python's notation (findings/pictures-written-as-a-table.sh)."""
+    (tmp_path / "beside.png").write_bytes(pictures[3])
+    cells = [str({"bytes": content, "path": None}) for content in pictures]
+    cells[3] = str({"bytes": None, "path": "beside.png"})
+    cells[4] = cells[4][:80]
+    cells[5] = "{'bytes': b'' + open('beside.png', 'rb').read()}"
+    with (tmp_path / "some.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("image", "label"), *zip(cells, LABELS, strict=True)])
+    seen = Seen(tmp_path / "some.csv")
+    assert seen.labels == LABELS
+    assert seen.content[:4] + seen.content[6:] == pictures[:4] + pictures[6:]
+    assert all("no picture's file" in told for told in seen.content[4:6])
+    assert "Python's notation" in seen.told
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
