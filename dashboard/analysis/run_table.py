@@ -9,6 +9,7 @@ from dashboard.records.runs import Mark, RunMetadata
 from dashboard.services.container import Services
 from ml.artifacts.reader import RunEntry
 from ml.stats.intervals import wilson
+from ml.system import trash
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Score:
 @dataclass(frozen=True)
 class Row:
     """One run. scores: by metric, of test; default: what opens when an address names no run; data: the
-    digest of its images."""
+    digest of its images; back: the command that brings its pictures back, where they were put away."""
 
     entry: RunEntry
     mark: Mark = field(default_factory=Mark)
@@ -36,6 +37,7 @@ class Row:
     default: bool = False
     pictures: bool = True
     data: str = ""
+    back: str = ""
 
     @property
     def run_id(self) -> str:
@@ -88,4 +90,5 @@ def row(services: Services, entry: RunEntry, marks: RunMetadata, default: str | 
         scores.setdefault(metric, Score(value, *ends))
     learned = entry.manifest["dataset"]
     here = services.store.has_pictures(learned["name"])
-    return Row(entry, mark, scores, entry.run_id == default, here, services.store.digest_of(learned))
+    back = "" if here else trash.way_back(services.store.library.home, learned["name"])
+    return Row(entry, mark, scores, entry.run_id == default, here, services.store.digest_of(learned), back)

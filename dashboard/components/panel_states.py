@@ -8,8 +8,9 @@ from dashboard.components.icons import icon
 
 
 def empty(sentence: str, command: str = "") -> html.Div:
-    """What is not there and the command that makes it."""
-    more = [html.P("Make it with", className="quiet"), html.Code(command)] if command else []
+    """What is not there and the command that makes it, or brings it back."""
+    words = "Bring it back with" if " restore " in command else "Make it with"
+    more = [html.P(words, className="quiet"), html.Code(command)] if command else []
     return html.Div([icon("empty"), html.H3(sentence), *more], className="face", role="status")
 
 

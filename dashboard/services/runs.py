@@ -12,13 +12,13 @@ from pathlib import Path
 from dashboard.records.rows import Declined, Full
 from dashboard.records.runs import Change, Records
 from dashboard.services.jobs import Jobs
-from ml.artifacts import trash
-from ml.artifacts.reader import Library, Missing, RunEntry
-from ml.artifacts.trash import KEPT_DAYS, Deleted
+from ml.artifacts.reader import Library, RunEntry
 from ml.publishing import model_card as card
 from ml.publishing import run_archive
 from ml.publishing.run_archive import UPLOAD_BYTES, Taken
-from ml.system import disk
+from ml.system import disk, trash
+from ml.system.content_addressed import Gone
+from ml.system.trash import KEPT_DAYS, Deleted
 
 __all__ = ["KEPT_DAYS", "UPLOAD_BYTES", "Busy", "Deleted", "RunRegistry", "Taken"]
 
@@ -140,7 +140,7 @@ class RunRegistry:
             raise unkept(error) from error
         except Declined:
             if moved:  # the row could not be committed
-                with contextlib.suppress(OSError, Missing):
+                with contextlib.suppress(OSError, Gone):
                     trash.restore(self.home, folder)
             raise
         return folder
@@ -161,7 +161,7 @@ class RunRegistry:
             with self._records.deleting(run.run_id, ""):
                 trash.restore(self.home, folder)
                 moved = True
-        except (Missing, FileExistsError) as error:
+        except (Gone, FileExistsError) as error:
             raise Declined(str(error)) from None
         except OSError as error:
             log.warning("run %s cannot be brought back: %s", run.run_id, error)

@@ -17,7 +17,7 @@ from ml.data.corrections import Corrections
 from ml.data.feedback import Feedback
 from ml.jobs.queue import Refused
 from ml.models import MODELS, TIMM, too_small
-from ml.system import disk
+from ml.system import disk, trash
 from ml.system.content_addressed import Gone
 from ml.training import wording
 from ml.training.config import TrainConfig
@@ -134,7 +134,9 @@ def _missing(config: TrainConfig, options: TrainingOptions) -> dict[str, str]:
     if config.model not in MODELS and not config.model.startswith(TIMM):
         errors["model"] = f"Model: one of {', '.join(MODELS)}."
     if config.dataset not in [choice.name for choice in options.datasets()]:
-        errors["dataset"] = "Data set: it is not on this machine."
+        back = trash.way_back(options.home, config.dataset)
+        words = f"it was put into the trash; to bring it back: {back}" if back else "it is not on this machine"
+        errors["dataset"] = f"Data set: {words}."
     size = options.size(config.dataset)
     if size is not None and (words := too_small(config.model, *size)):
         errors.setdefault("model", f"Model: {words}.")

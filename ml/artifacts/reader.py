@@ -23,6 +23,7 @@ from ml.artifacts.writer import sha256
 from ml.data import images
 from ml.data.base import same_pictures
 from ml.data.images import AnyImages
+from ml.system import trash
 
 SHIPPED = "fashion-mnist"  # the data set whose pictures ship
 
@@ -264,8 +265,14 @@ class Library:
                     return Pictures(*images.read(path.parent, split))
                 except UNREADABLE as error:
                     raise Broken(f"the {split} pictures of {dataset} cannot be read: {_first_line(error)}") from error
+        self._check_kept(dataset)
         command = "artifacts --pictures" if dataset == SHIPPED else f"data import FOLDER --name {dataset}"
         raise Missing(f"The {split} pictures of {dataset} are not on this machine.", f"python -m ml {command}")
+
+    def _check_kept(self, dataset: str) -> None:
+        """Raise Missing with the way back where a data set that is not here was put into the trash."""
+        if back := trash.way_back(self.home, dataset):
+            raise Missing(f"The pictures of {dataset} were put into the trash.", back)
 
     def learned_pictures(self, run: Run, split: str) -> Pictures:
         """One split of the pictures that a run learned from or was judged on, never of others under their name.
@@ -290,6 +297,8 @@ class Library:
             path = root / "datasets" / dataset / declared.file
             if os.path.lexists(path):
                 return _table(path, declared, dataset)
+        if not self.picture_set(dataset).digest:
+            self._check_kept(dataset)
         raise Missing(f"The pictures of {dataset} have no {noun} yet.", f"python -m ml data measure {dataset}")
 
     def _index(self) -> dict[str, Any]:

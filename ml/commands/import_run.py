@@ -14,9 +14,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from ml import pipeline
-    from ml.artifacts import trash
     from ml.publishing import run_archive
-    from ml.system import disk
+    from ml.system import disk, trash
 
     library = pipeline.default_library()
     gone = {one.run_id for one in trash.listing(library.home)}
@@ -33,5 +32,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     print(taken.folder)
     if taken.needs:
-        print(f"Its pictures, the data set {taken.needs}, are not on this machine.", file=sys.stderr)
+        back = trash.way_back(library.home, taken.needs)
+        hint = f"\nThey were put into the trash; to bring them back: {back}" if back else ""
+        print(f"Its pictures, the data set {taken.needs}, are not on this machine.{hint}", file=sys.stderr)
     return 0

@@ -35,7 +35,7 @@ def add(actions: argparse._SubParsersAction) -> None:
 
 def listed(options: argparse.Namespace) -> int:
     from ml import data
-    from ml.artifacts import trash
+    from ml.system import trash
 
     home = home_dir()
     trash.purge(home, of=trash.DATASETS)
@@ -79,8 +79,8 @@ def show(options: argparse.Namespace) -> int:
 
 
 def remove(options: argparse.Namespace) -> int:
-    from ml.artifacts import trash
     from ml.jobs.queue import JobTable
+    from ml.system import trash
 
     name, home = options.name, home_dir()
     folder = _own(name, home)
@@ -101,8 +101,8 @@ def remove(options: argparse.Namespace) -> int:
 
 
 def restore(options: argparse.Namespace) -> int:
-    from ml.artifacts import trash
     from ml.artifacts.reader import Missing
+    from ml.system import trash
 
     home = home_dir()
     found = [one for one in trash.listing(home, trash.DATASETS) if one.run_id == options.name]
@@ -123,7 +123,7 @@ def _own(name: str, home: Path) -> Path:
         raise ValueError(f"{name} comes with the app and cannot be removed")
     folder = home / "datasets" / name
     if not RUN_ID.fullmatch(name) or not folder.is_dir():
-        raise KeyError(f"unknown data set {name!r}; known: {', '.join(data.available(home))}")
+        raise data.unknown(name, home)
     return folder
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from ml.data import fashion_mnist, folder, synthetic
 from ml.data.base import Dataset, Split
 from ml.data.fashion_mnist import DataMissing
+from ml.system import trash
 from ml.system.paths import ARTIFACTS, home_dir
 
-__all__ = ["DATASETS", "DataMissing", "Dataset", "Split", "available", "load"]
+__all__ = ["DATASETS", "DataMissing", "Dataset", "Split", "available", "load", "unknown"]
 
 DATASETS = {fashion_mnist.NAME: fashion_mnist.load}
 
@@ -31,7 +32,14 @@ def load(name: str, *, home: Path | None = None, fetch: bool = False) -> Dataset
     imported = (home or home_dir()) / "datasets" / name
     if (imported / "dataset.json").is_file():
         return folder.load(imported)
-    raise KeyError(f"unknown data set {name!r}; known: {', '.join(available(home))}")
+    raise unknown(name, home)
+
+
+def unknown(name: str, home: Path | None = None) -> KeyError:
+    """What to say of a name that no data set has: how it comes back where it was put away, else those there are."""
+    if back := trash.way_back(home or home_dir(), name):
+        return KeyError(f"data set {name!r} was put into the trash; to bring it back: {back}")
+    return KeyError(f"unknown data set {name!r}; known: {', '.join(available(home))}")
 
 
 def available(home: Path | None = None) -> list[str]:

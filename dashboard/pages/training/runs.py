@@ -19,9 +19,10 @@ from dashboard.records.runs import RunMetadata
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
-from ml.artifacts.trash import KEPT_DAYS, Deleted
 from ml.publishing.run_archive import UPLOAD_BYTES
 from ml.stats.intervals import wilson
+from ml.system import trash
+from ml.system.trash import KEPT_DAYS, Deleted
 
 
 class Ids(StrEnum):
@@ -202,7 +203,8 @@ def _name(row: Row) -> list[Any]:
     if row.manifest and not row.manifest["dataset"].get("complete", True):
         more.append(html.Span(f"trained on {row.manifest['train_images']:,} images"))
     if not row.pictures:
-        more.append(html.Span(f"the pictures of {row.manifest['dataset']['name']} are not here"))
+        words = f"the pictures of {row.manifest['dataset']['name']} are not here"
+        more.append(html.Span([words, ": ", html.Code(row.back)] if row.back else words))
     first = html.Span([html.B(row.title), *filter(None, marks)], className="first")
     return [first, html.Small(more, className="second")] if more else [first]
 
@@ -316,4 +318,6 @@ def register(app: Dash, services: Services) -> None:
         words = f"{run_id} is here now."
         if needs:
             words += f" Its pictures, the data set {needs}, are not on this machine: panels that need them stay empty."
+            back = trash.way_back(services.store.library.home, needs)
+            words += f" They were put into the trash; to bring them back: {back}" if back else ""
         return words, True, True, "", str(report.get("at"))[:40]

@@ -18,11 +18,11 @@ from dashboard.services import runs as module
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.services.training_request import Invalid, check
-from ml.artifacts import trash
 from ml.artifacts.reader import Missing
 from ml.jobs import start
 from ml.jobs.queue import JobTable
-from ml.system import database
+from ml.system import database, trash
+from ml.system.content_addressed import Gone
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +192,7 @@ def test_the_trash_is_emptied_after_thirty_days(home):
     for bad in ("../../x", "x/y", "toy", ""):
         with pytest.raises(ValueError, match="trash"):
             trash.put(home, "toy", bad)
-        with pytest.raises(Missing):
+        with pytest.raises(Gone):
             trash.restore(home, bad)
 
 

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.services.training_options import TrainingOptions
+from dashboard.services.training_request import Invalid, check
 from ml import __main__ as cli
 from ml import data
-from ml.artifacts import trash
-from ml.artifacts.reader import Library
+from ml.artifacts.reader import Library, Missing
+from ml.system import trash
 from ml.system.paths import ARTIFACTS
 
 CHANCE = np.random.default_rng(0)
@@ -88,6 +90,14 @@ def test_removing_says_first_what_refers_to_it_and_can_be_undone(told, tmp_path,
     assert "pets: in the trash until" in told("list")[1]
     assert [run.run_id for run in Library(ARTIFACTS, home).runs() if not run.shipped] == ["toy"]
     assert trash.listing(home) == [], "it is no run"
+    library, back = Library(ARTIFACTS, home), "python -m ml data restore pets"
+    for look in (lambda: library.pictures("pets", "test"), lambda: library.about("pets", "properties")):
+        with pytest.raises(Missing, match="put into the trash") as missing:
+            look()
+        assert missing.value.command == back, "no import of what was put away a moment ago"
+    assert back in told("picture", "pets", "test", "0")[2]
+    with pytest.raises(Invalid, match=back):
+        check({"dataset": "pets", "model": "compact_cnn"}, TrainingOptions(home, ARTIFACTS))
     assert told("restore", "pets")[0] == 0
     assert data.load("pets").digest == before
     assert told("restore", "pets")[0] == 1

@@ -1,4 +1,4 @@
-"""Deleted runs and data sets: moved whole to a trash under their name and the time, kept 30 days, brought back until then."""
+"""Deleted runs and data sets: moved whole to a trash under their name and the time, brought back for 30 days."""
 
 import re
 import shutil
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ml.artifacts.reader import Missing
-from ml.artifacts.schema import RUN_ID
 from ml.system import atomic
+from ml.system.content_addressed import Gone
 
 KEPT_DAYS = 30
-FOLDER = re.compile(r"(?P<run_id>[a-z0-9][a-z0-9_-]{0,63})-(?P<stamp>\d{8}t\d{12})", re.ASCII)
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)  # of a run or a data set
+FOLDER = re.compile(rf"(?P<run_id>{NAME.pattern})-(?P<stamp>\d{{8}}t\d{{12}})", re.ASCII)
 STAMP = "%Y%m%dt%H%M%S%f"
 RUNS, DATASETS = "runs", "datasets"  # folders of a home
 CALLED = {RUNS: "run", DATASETS: "data set"}
@@ -33,24 +33,24 @@ class Deleted:
 
 def name(run_id: str, at: datetime | None = None) -> str:
     """The folder a run deleted at that time (now, when None) is moved to."""
-    if not RUN_ID.fullmatch(run_id):
+    if not NAME.fullmatch(run_id):
         raise ValueError(f"{run_id!r} is no run id")
     return f"{run_id}-{(at or datetime.now(UTC)).strftime(STAMP)}"
 
 
 def put(home: Path, run_id: str, folder: str, of: str = RUNS) -> None:
     """Move home/<of>/<run_id> to its trash as <folder>, in one step. Raises OSError, FileNotFoundError among them."""
-    if _read(folder) is None or not RUN_ID.fullmatch(run_id):
+    if _read(folder) is None or not NAME.fullmatch(run_id):
         raise ValueError(f"{folder!r} is no folder of the trash")
     (_kept(home, of)).mkdir(parents=True, exist_ok=True)
     atomic.rename(home / of / run_id, _kept(home, of) / folder)
 
 
 def restore(home: Path, folder: str, of: str = RUNS) -> str:
-    """Move it back to where it was; its name. Raises Missing, FileExistsError, OSError."""
+    """Move it back to where it was; its name. Raises Gone, FileExistsError, OSError."""
     deleted = next((one for one in listing(home, of) if one.folder == folder), None)
     if deleted is None:
-        raise Missing(f"This {CALLED[of]} is not in the trash any more.")
+        raise Gone(f"This {CALLED[of]} is not in the trash any more.")
     target = home / of / deleted.run_id
     if target.exists():
         raise FileExistsError(f"There is another {CALLED[of]} named {deleted.run_id} now.")
@@ -66,6 +66,12 @@ def listing(home: Path, of: str = RUNS) -> list[Deleted]:
     except OSError:
         return []
     return sorted((one for one in inside if one is not None), key=lambda one: one.at, reverse=True)
+
+
+def way_back(home: Path, dataset: str) -> str:
+    """The command that brings a data set back which was put away; '' for any other."""
+    kept = any(one.run_id == dataset for one in listing(home, DATASETS))
+    return f"python -m ml data restore {dataset}" if kept else ""
 
 
 def purge(home: Path, now: datetime | None = None, of: str = RUNS) -> list[str]:
