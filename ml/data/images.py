@@ -100,9 +100,6 @@ class Growing:
     def __exit__(self, *_: object) -> None:
         self._file.close()  # what maps it has it still
 
-    def __len__(self) -> int:
-        return self._n
-
     def add(self, image: np.ndarray) -> None:
         """image: uint8 of the shape. Raises OSError, as of a full disk."""
         assert image.dtype == np.uint8

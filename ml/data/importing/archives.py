@@ -170,7 +170,7 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
             return
         if one is None:
             return
-        archive.members = []  # type: ignore[attr-defined]
+        archive.members = []  # type: ignore[attr-defined]  # or tarfile keeps every member that it has passed
         if one.name not in (".", "./"):
             yield one
 

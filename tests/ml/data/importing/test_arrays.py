@@ -13,11 +13,6 @@ from tests.ml.data.importing.seen import N, drawn
 LABELS = np.arange(N) % 3
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
-
-
 class Arrays:
     """What was found, with all pixels."""
 

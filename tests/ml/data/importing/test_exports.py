@@ -5,19 +5,9 @@ import zipfile
 
 import pytest
 
-from tests.ml.data.importing.seen import LABELS, N, Seen, drawn, png
+from tests.ml.data.importing.seen import LABELS, N, Seen
 
 CLASSES = ["ring", "block"]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def pictures():
-    return [png(pixels) for pixels in drawn()]
 
 
 @pytest.fixture

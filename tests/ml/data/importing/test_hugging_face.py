@@ -7,14 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ml.data import importing
-from tests.ml.data.importing.seen import LABELS, N, Seen, drawn, png
+from tests.ml.data.importing.seen import LABELS, N, Seen
 
 FEATURES = {"image": {"_type": "Image"}, "label": {"names": ["ring", "block"], "_type": "ClassLabel"}}
-
-
-@pytest.fixture
-def pictures():
-    return [png(pixels) for pixels in drawn()]
 
 
 def table(pictures, labels=LABELS, told=True, **more):

@@ -17,12 +17,6 @@ from tests.ml.data.importing.seen import LABELS, N, Seen, drawn, png
 
 
 @pytest.fixture
-def pictures():
-    """Bytes of N pictures that differ."""
-    return [png(pixels) for pixels in drawn()]
-
-
-@pytest.fixture
 def place(tmp_path, monkeypatch, pictures):
     """A folder with the pictures in images/."""
     monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))

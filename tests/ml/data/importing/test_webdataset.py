@@ -7,17 +7,7 @@ import tarfile
 
 import pytest
 
-from tests.ml.data.importing.seen import LABELS, N, Seen, drawn, png
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def pictures():
-    return [png(pixels) for pixels in drawn()]
+from tests.ml.data.importing.seen import LABELS, N, Seen
 
 
 def packed(place, files):
