@@ -19,8 +19,9 @@ from ml.artifacts import writer
 from ml.artifacts.manifest import check_dataset
 from ml.artifacts.reader import Library, Run
 from ml.artifacts.schema import CORE
-from ml.data import corrections, duplicates, feedback, load, properties
+from ml.data import corrections, feedback, load
 from ml.data.base import Dataset, Split
+from ml.data.intake.measures import measure
 from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND
 from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
@@ -102,7 +103,7 @@ def train(
     callbacks.on_step("evaluating")
     description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
     context = EvaluationContext(
-        Classifier(module, description), _splits(data.given), config.seed, dataset=lambda: data.given, brief=True
+        Classifier(module, description), data.given.judged(), config.seed, dataset=lambda: data.given, brief=True
     )
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
     nouns, empty = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
@@ -285,29 +286,6 @@ def evaluate(
     return [noun for noun in chosen if noun not in manifest.get("empty", ())]
 
 
-def measure(root: Path, dataset: Dataset) -> Path:
-    """Write what can be said of the pictures without a network into root/datasets/<name>; that folder.
-
-    root: FASHION_HOME or the artifacts folder. Near-duplicates are looked for in all training pictures that are here.
-    """
-    folder = root / "datasets" / dataset.name
-    folder.mkdir(parents=True, exist_ok=True)
-    splits = _splits(dataset)
-    frames = []
-    for name, split in splits.items():
-        frame = properties.measure(split.images)
-        frame.insert(0, "split", name)
-        frame.insert(1, "example_id", split.ids.astype(np.int32))
-        frames.append(frame)
-    writer.write_about(folder, "properties", pd.concat(frames, ignore_index=True))
-    pairs = duplicates.table({**splits, "train": dataset["train"]})
-    writer.write_about(folder, "duplicates", pairs)
-    # the other half of a pair is of train, most of which does not ship
-    twins = np.isin(dataset["train"].ids, pairs.loc[pairs["other_split"] == "train", "other_id"])
-    writer.write_part(folder, "twins", dataset["train"].take(np.flatnonzero(twins)), dataset["train"])
-    return folder
-
-
 def context_of(library: Library, run: Run) -> EvaluationContext:
     """A published run ready to be evaluated."""
     name = run.manifest["dataset"]["name"]
@@ -368,10 +346,6 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
-
-
-def _splits(dataset: Dataset) -> dict[str, Split]:
-    return {"test": dataset["test"], "validation": dataset["validation"], "reference": dataset.reference()}
 
 
 def _make(noun: str, context: EvaluationContext) -> tuple[Any, float]:

@@ -161,6 +161,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("ml.images", "ml.settings", "ml.system",),
         "data sets: splits of labelled pictures, and what can be said of them without a network",
     ),
+    "ml.data.intake": (
+        ("ml.artifacts", "ml.data", "ml.system"),
+        "the whole of an import, from what people bring to a data set that is written and measured; never torch",
+    ),
     "ml.models": (("ml.system",), "networks in two parts, `body` and `head`, own and published ones"),
     "ml.training": (("ml.data", "ml.models", "ml.system"), "from a data set and a config to trained weights"),
     "ml.training.wording": ((), "a training's settings in words, alone and in a sentence; never torch"),

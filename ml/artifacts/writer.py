@@ -133,8 +133,11 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_pictures(root: Path, dataset: Dataset, *, complete: bool = False) -> Path:
-    """`datasets/<name>/`: dataset.json and the pictures of test, validation and reference (and train, if complete).
+def write_pictures(
+    root: Path, dataset: Dataset, *, complete: bool = False, about: Mapping[str, Any] | None = None
+) -> Path:
+    """`datasets/<name>/`: dataset.json and the pictures of test, validation and reference (and train and unlabelled, if
+    complete). about: what else dataset.json says.
 
     Complete ones are kept so that they can be mapped (ml.data.images), others packed.
     """
@@ -143,13 +146,15 @@ def write_pictures(root: Path, dataset: Dataset, *, complete: bool = False) -> P
     splits = {"test": dataset["test"], "validation": dataset["validation"], "reference": dataset.reference()}
     if complete:
         splits["train"] = dataset["train"]
-        for name in ("train", "validation", "test"):
-            images.write(folder, name, splits[name].images, splits[name].labels, splits[name].ids)
+        for name in dataset.splits:
+            split = dataset[name]
+            images.write(folder, name, split.images, split.labels, split.ids)
         write_part(folder, "reference", splits["reference"], dataset["train"])
     else:
         for name, split in splits.items():
             write_split(folder, name, split)
-    description = {"schema": VERSION, **describe(dataset), "splits": {name: len(s) for name, s in splits.items()}}
+    counts = {name: len(split) for name, split in {**splits, **(dataset.splits if complete else {})}.items()}
+    description = {"schema": VERSION, **describe(dataset), "splits": counts, **(about or {})}
     atomic.write(folder / "dataset.json", as_json(description))
     return folder
 
@@ -193,6 +198,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "complete": dataset.complete,
         "hashes": dataset.hashes,
         "fitting": dataset.fitting,
+        "resampling": dataset.resampling,
+        "background": dataset.background,
         "counts": {name: len(split) for name, split in dataset.splits.items()},
     }
 

@@ -15,13 +15,13 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ml import pipeline
     from ml.artifacts import schema, writer
     from ml.data import fashion_mnist
+    from ml.data.intake import measures
     from ml.publishing.shipped import DEFAULT, SHIPPED
 
     writer.write_pictures(ARTIFACTS, fashion_mnist.load())
-    pipeline.measure(ARTIFACTS, fashion_mnist.load())
+    measures.measure(ARTIFACTS, fashion_mnist.load())
     (ARTIFACTS / "README.md").write_text(schema.readme(), encoding="utf-8")
     if options.pictures:
         return 0

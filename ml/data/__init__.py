@@ -1,14 +1,21 @@
 """Every data set the app knows, by name: Fashion-MNIST, synthetic ones, and those a person imported."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ml.data import fashion_mnist, folder, synthetic
 from ml.data.base import Dataset, Split
 from ml.data.fashion_mnist import DataMissing
+from ml.data.folder import Cancelled, Imported, Progress, never, nobody
+from ml.data.importing.choices import Choices
+from ml.data.plans import Plan, plan
 from ml.system import trash
 from ml.system.paths import ARTIFACTS, home_dir
 
-__all__ = ["DATASETS", "DataMissing", "Dataset", "Split", "available", "load", "unknown"]
+__all__ = [
+    "DATASETS", "Cancelled", "Choices", "DataMissing", "Dataset", "Imported", "Plan", "Split", "available",
+    "import_dataset", "load", "plan", "unknown",
+]  # fmt: skip
 
 DATASETS = {fashion_mnist.NAME: fashion_mnist.load}
 
@@ -33,6 +40,36 @@ def load(name: str, *, home: Path | None = None, fetch: bool = False) -> Dataset
     if (imported / "dataset.json").is_file():
         return folder.load(imported)
     raise unknown(name, home)
+
+
+def import_dataset(
+    source: Path | str,
+    name: str,
+    choices: Choices | None = None,
+    *,
+    title: str | None = None,
+    description: str = "",
+    home: Path | None = None,
+    new_version: bool = False,
+    progress: Progress = nobody,
+    cancelled: Callable[[], bool] = never,
+) -> Imported:
+    """Make a data set of what people bring and keep it in home, FASHION_HOME when None; see docs/datasets.md.
+
+    name: as people write it, Rocks 2 is kept as rocks-2; title: what it is called on screen. progress(done, total,
+    what) is called often, by one thread. Raises ValueError, in words, for what cannot be read or said; FileExistsError
+    for a name that another data set has, unless new_version: that keeps the ids of its classes where they are the same
+    ones; Cancelled once cancelled() says so; OSError, as of a full disk. After any of these nothing is left of it.
+    """
+    from ml.data import intake  # which writes by the contract of ml.artifacts, that itself needs this room
+
+    name = intake.name_of(name)
+    if name in DATASETS or synthetic.PATTERN.fullmatch(name):
+        raise ValueError(f"{name!r} is the name of a data set that comes with the app; choose another")
+    return intake.import_dataset(
+        source, name, choices, title=title, description=description, home=home, new_version=new_version,
+        progress=progress, cancelled=cancelled,
+    )  # fmt: skip
 
 
 def unknown(name: str, home: Path | None = None) -> KeyError:

@@ -12,9 +12,10 @@ import numpy as np
 from natsort import natsorted, ns
 
 from ml.data import images as pictures
-from ml.images.fitting import NATIVE
+from ml.images.fitting import NATIVE, USUAL
 
 SPLITS = ("train", "validation", "test")
+UNLABELLED = "unlabelled"  # pictures without a label, -1: a split of their own that some data sets have, never scored
 CLASSES, CLASS_LETTERS = 1_000, 60  # the most of a data set, and of one's name
 BLOCK = 2**20  # pixels counted at a time: counting makes eight bytes of each
 
@@ -54,7 +55,8 @@ class Dataset:
     complete: False when `train` is only the part that ships with the app.
     hashes: file name → sha256 of the files it was read from.
     fitting: how its files became pictures of one size, one of ml.images.fitting.FITTINGS, or NATIVE where they have it
-    already; files: example id → bytes of some validation pictures as they came, None where nobody kept them.
+    already; resampling: by which of its RESAMPLING; background: the colour that was chosen to lay them on, '' for none.
+    files: example id → bytes of some validation pictures as they came, None where nobody kept them.
     recorded: mean and standard deviation as `statistics` gave them when the same training pictures were written; None
     for not known. Pictures never change, so what is counted once is kept; another `train` needs another Dataset.
     """
@@ -67,6 +69,8 @@ class Dataset:
     complete: bool = True
     hashes: dict[str, str] = field(default_factory=dict)
     fitting: str = NATIVE
+    resampling: str = USUAL
+    background: str = ""
     files: Callable[[], Mapping[int, bytes]] | None = field(default=None, repr=False, compare=False)
     recorded: InitVar[Statistics | None] = None
     _statistics: Statistics | None = field(default=None, init=False, repr=False, compare=False)
@@ -123,6 +127,10 @@ class Dataset:
         if len(train) <= size:
             return train
         return train.take(np.sort(stratified(train.labels, size, np.random.default_rng(self.seed + 1))))
+
+    def judged(self) -> dict[str, Split]:
+        """test, validation and reference: what every run is judged on."""
+        return {"test": self.splits["test"], "validation": self.splits["validation"], "reference": self.reference()}
 
     def subset(self, size: int | None, seed: int) -> Split:
         """`size` stratified training pictures (all when None or more than there are)."""

@@ -3,38 +3,54 @@
 import hashlib
 import json
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from ml.data import images, importing, kept_files
-from ml.data.base import SPLITS, Dataset, Split, class_names, hold_out
+from ml.data import drawing, images, importing, kept_files
+from ml.data.base import SPLITS, UNLABELLED, Dataset, Split, class_names
 from ml.data.images import Growing, Images
+from ml.data.importing import looks
+from ml.data.importing.choices import Choices
+from ml.data.importing.looks import Taken
 from ml.data.importing.records import Found, LeftOut, Record, some
 from ml.images.decoding import Refusal, decode
 from ml.images.file_names import clean
-from ml.images.fitting import NATIVE, known
+from ml.images.fitting import NATIVE, manner
 from ml.images.form import Form
 from ml.images.preparation import prepare
 from ml.system.paths import home_dir
 
 AHEAD = 4  # pictures read for each thread that decodes, before the first of them is asked for
-LEAST = 10  # readable pictures of a class
-UNLABELLED = "it has no label"
 SMALL = "its class is left out"
+DIGEST = 16  # bytes of what stands for an original
+Progress: TypeAlias = Callable[[int, int, str], None]
+
+
+class Cancelled(Exception):
+    """An import was given up, as was asked; nothing of it is left."""
+
+
+class Coloured(Exception):
+    """A picture has colour, which no picture looked at had."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of a folder. copied: the same pixels under the same label, (a name, the name of the first of them);
+    """What became of a source. copied: the same pixels under the same label, (a name, the name of the first of them);
     in_conflict: the same under different labels; across: splits that are not train → names of pictures of which train
-    holds a copy; dim: names of files that are all but black (ml.images.decoding.Picture); notes: sentences on names."""
+    holds a copy; dim: names of files that are all but black (ml.images.decoding.Picture); notes: sentences on names.
+
+    kind: what the source is, in words; taken: the form of the pictures and why; sizes: those that were met, upright;
+    originals: of each example id, where it came from (ml.data.originals.COLUMNS). Once it is written, folder: where;
+    version: the how many-eth of its name; described: its dataset.json.
+    """
 
     dataset: Dataset
     left_out: LeftOut
@@ -43,222 +59,275 @@ class Imported:
     across: dict[str, list[str]]
     dim: list[str]
     notes: list[str]
+    kind: str
+    taken: Taken
+    sizes: Counter[tuple[int, int]]
+    originals: dict[str, list[Any]] = field(repr=False)
+    folder: Path | None = None
+    version: int = 1
+    described: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def nobody(done: int, total: int, what: str) -> None:
+    """For whom nobody waits."""
+
+
+def never() -> bool:
+    """For what nobody can give up."""
+    return False
 
 
 def read(
     place: Path,
     name: str,
+    choices: Choices | None = None,
     *,
-    height: int,
-    width: int,
-    channels: int,
-    seed: int = 0,
-    order: Sequence[str] = (),
-    fitting: str = "pad",
-    code_page: str | None = None,
-    columns: Mapping[str, str] | None = None,
+    title: str | None = None,
+    home: Path | None = None,
+    progress: Progress = nobody,
+    cancelled: Callable[[], bool] = never,
 ) -> Imported:
-    """A Dataset from any source that ml.data.importing reads, split 80/10/10 by class and seed, or as it says.
+    """A Dataset from any source that ml.data.importing reads, as was chosen or is found, split by class and seed where
+    the source does not say how.
 
-    A folder above the classes, or one in each of them, that is called train, test or validation is a split; one that is
-    missing is drawn from train. code_page: of names in a zip that do not say theirs; columns: what columns of tables
-    are for, image, label, split or group → its name. Copies of one picture stay in one split where there are enough
-    others, and what is of one group does always.
-
-    Classes stand in natural order, 2 before 10; where `order` names exactly the same ones, in that: a data set that is
-    imported again keeps its class ids. Its title is its name.
+    Copies of one picture stay in one split where there are enough others, and what is of one group does always. A class
+    of few pictures stays in train as a whole; one of which train has none is left out. Classes stand in natural order,
+    2 before 10; where the chosen order names exactly the same ones, in that. Pictures without a label are a split of
+    their own.
 
     A file is read by ml.images.decoding, whatever its name ends in, and made to fit by ml.images.preparation, as any
-    later question is; fitting: how, one of ml.images.fitting.FITTINGS. Some validation files are kept as they came.
-    A class of which fewer than ten pictures are readable, or none in train, is left out. Raises ValueError where fewer
-    than two classes are left.
+    later question is. Some validation files are kept as they came. home: where pictures lie meanwhile, FASHION_HOME
+    when None. Raises ValueError, in words, where fewer than two classes are left, and Cancelled.
     """
-    form = Form(height, width, channels, fitting=fitting)
-    with importing.opened(place, importing.Choices(order, code_page, columns or {})) as source:
-        found, made = _large_enough(source, _made(source, form), str(place))
-        return _imported(name, found, made, found.notes, seed, fitting)
+    choices, home = choices or Choices(), home or home_dir()
+    home.mkdir(parents=True, exist_ok=True)
+    with importing.opened(place, choices, home) as found:
+        progress(0, len(found.records), "looking at the pictures")
+        taken = looks.taken(looks.look(found, choices.colour is not None), choices)
+        at_hand = _Hand(home, progress, cancelled)
+        try:
+            made = _made(found, taken.form(choices), at_hand, watch=choices.colour is None and taken.channels == 1)
+        except Coloured as one:
+            taken = replace(taken, channels=3, why_colour=f"{one} has colour")
+            made = _made(found, taken.form(choices), at_hand, watch=False)
+        classes, made, notes = _learnable(found, made, str(place))
+        return _imported(name, title or name, found, classes, made, notes, taken, choices)
+
+
+@dataclass(frozen=True)
+class _Hand:
+    """Where pictures lie meanwhile, and who waits."""
+
+    home: Path
+    progress: Progress
+    cancelled: Callable[[], bool]
 
 
 @dataclass
 class _Made:
-    """Files that could be read, in order, and uint8 [h, w, c] of each."""
+    """Files that could be read, in order, and uint8 [h, w, c] of each; rows: their places among the records;
+    lengths, in bytes, and digests: of each as it came; sizes: upright."""
 
     files: list[Record]
     images: Images
+    rows: list[int]
+    lengths: list[int]
+    digests: list[bytes]
+    sizes: Counter[tuple[int, int]]
     dim: list[str]
 
+    def take(self, rows: np.ndarray) -> "_Made":
+        at = rows.tolist()
+        return _Made(
+            [self.files[i] for i in at], self.images.take(rows), [self.rows[i] for i in at],
+            [self.lengths[i] for i in at], [self.digests[i] for i in at], self.sizes, self.dim,
+        )  # fmt: skip
 
-def _made(found: Found, form: Form) -> _Made:
-    """One thread reads, the others decode; a few pictures are in memory, all of them in a file (images.Growing)."""
-    files, dim = [], []
-    home_dir().mkdir(parents=True, exist_ok=True)
-    with Growing(home_dir(), (form.height, form.width, form.channels)) as growing:
-        for file, given in _prepared(found.records, form):
+
+def _made(found: Found, form: Form, hand: _Hand, watch: bool) -> _Made:
+    """One thread reads, the others decode; a few pictures are in memory, all of them in a file (images.Growing).
+
+    watch: raise Coloured at the first picture with colour.
+    """
+    left, total = [], len(found.records)
+    with Growing(hand.home, (form.height, form.width, form.channels)) as growing:
+        made = _Made([], Images(np.zeros((0, 1, 1, 1), np.uint8)), [], [], [], Counter(), [])
+        for row, (file, given) in enumerate(_prepared(found.records, form)):
+            if hand.cancelled():
+                raise Cancelled
+            hand.progress(row, total, "reading pictures")
             try:
-                image, is_dim = given()
+                one = given()
             except Refusal as refusal:
-                found.left_out.add(file.name, str(refusal))
+                left.append((file.name, str(refusal)))
                 continue
             except OSError as error:
-                found.left_out.add(file.name, f"It cannot be read: {error.strerror or error}.")
+                left.append((file.name, f"It cannot be read: {error.strerror or error}."))
                 continue
-            growing.add(image)
-            files.append(file)
-            dim += [clean(file.name)] * is_dim
-        return _Made(files, growing.images(), dim)
+            if watch and one.coloured:
+                raise Coloured(clean(file.name))
+            growing.add(one.image)
+            made.files.append(file)
+            made.rows.append(row)
+            made.lengths.append(one.length)
+            made.digests.append(one.digest)
+            made.sizes[one.size] += 1
+            made.dim += [clean(file.name)] * one.dim
+        hand.progress(total, total, "reading pictures")
+        for name, reason in left:
+            found.left_out.add(name, reason)
+        made.images = growing.images()
+        return made
 
 
-Prepared: TypeAlias = Callable[[], tuple[np.ndarray, bool]]
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """image: uint8 [h, w, c] of the form; dim, coloured: of the picture; size: upright; length, digest: as it came."""
+
+    image: np.ndarray
+    dim: bool
+    coloured: bool
+    size: tuple[int, int]
+    length: int
+    digest: bytes
+
+
+Prepared: TypeAlias = Callable[[], _Picture]
 
 
 def _prepared(records: Iterable[Record], form: Form) -> Iterator[tuple[Record, Prepared]]:
-    """Each record, in order, with what gives its uint8 [h, w, c] and whether it is all but black; that may raise."""
+    """Each record, in order, with what gives its picture; that may raise."""
 
-    def fit(raw: bytes | np.ndarray) -> tuple[np.ndarray, bool]:
-        picture = Record.decoded(raw)
-        return prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image, picture.dim
+    def fit(raw: bytes | np.ndarray) -> _Picture:
+        picture = Record.decoded(raw, form.laid_on)
+        image = prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
+        size = (picture.height, picture.width) if picture.orientation < 5 else (picture.width, picture.height)
+        return _Picture(image, picture.dim, picture.pixels.shape[2] == 3, size, *fingerprint(raw))
 
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[tuple[Record, Prepared]] = deque()
-        for record in records:
-            try:
-                if record.label is None:
-                    raise Refusal(UNLABELLED)
-                waiting.append((record, pool.submit(fit, record.raw()).result))
-            except (Refusal, OSError) as problem:
-                waiting.append((record, partial(_raise, problem)))
-            while len(waiting) > AHEAD * threads:
-                yield waiting.popleft()
-        yield from waiting
+        try:
+            for record in records:
+                try:
+                    waiting.append((record, pool.submit(fit, record.raw()).result))
+                except (Refusal, OSError) as problem:
+                    waiting.append((record, partial(_raise, problem)))
+                while len(waiting) > AHEAD * threads:
+                    yield waiting.popleft()
+            yield from waiting
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def fingerprint(raw: bytes | np.ndarray) -> tuple[int, bytes]:
+    """How many bytes an original has, and what stands for them."""
+    plain = raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).tobytes()
+    return len(plain), hashlib.blake2b(plain, digest_size=DIGEST).digest()
 
 
 def _raise(problem: Exception) -> NoReturn:
     raise problem
 
 
-def _imported(name: str, found: Found, made: _Made, notes: list[str], seed: int, fitting: str) -> Imported:
+def _imported(
+    name: str, title: str, found: Found, classes: tuple[str, ...], made: _Made, notes: list[str], taken: Taken,
+    choices: Choices,
+) -> Imported:  # fmt: skip
     kept = made.files
-    labels = np.array([file.label for file in kept], np.int64)
+    labels = np.array([-1 if file.label is None else file.label for file in kept], np.int64)
     everything = Split(made.images, labels, np.arange(len(labels), dtype=np.int32))
-    groups = _copies(everything)
+    same = drawing.copies(everything)
     grouped = any(file.group for file in kept)
-    members = _together(groups[:, 0], [file.group for file in kept]) if grouped else groups[:, 0]
-    rows = _split(everything, [file.split for file in kept], members, len(found.classes), seed, grouped)
+    members = drawing.together(same[:, 0], [file.group for file in kept]) if grouped else same[:, 0]
+    shares = {"validation": choices.validation, "test": choices.test}
+    given = [file.split for file in kept]
+    drawn = drawing.draw(labels, given, members, len(classes), choices.seed, grouped, shares)
+    rows = drawn.rows
+    for split in ("validation", "test"):
+        if found.given and split not in given and len(rows[split]):
+            notes.append(f"{split} is drawn from train: {len(rows[split]):,} pictures")
+    for label in drawn.whole:
+        n = int((labels == label).sum())
+        notes.append(f"class {classes[label]!r} has {n:,} picture{'s' * (n > 1)}: too few to draw any from train")
     names = [clean(file.name) for file in kept]
-    first = [(names[i], names[g]) for i, g in enumerate(groups[:, 0].tolist()) if i != g]
-    conflict = [(names[i], names[g]) for i, g in enumerate(groups[:, 1].tolist()) if labels[i] != labels[g]]
-    learned = set(groups[rows["train"], 1].tolist())
+    first = [(names[i], names[g]) for i, g in enumerate(same[:, 0].tolist()) if i != g]
+    conflict = [
+        (names[i], names[g])
+        for i, g in enumerate(same[:, 1].tolist())
+        if labels[i] != labels[g] and -1 not in labels[[i, g]]
+    ]
+    learned = set(same[rows["train"], 1].tolist())
     across = {
-        split: [names[i] for i in rows[split].tolist() if int(groups[i, 1]) in learned]
+        split: [names[i] for i in rows[split].tolist() if int(same[i, 1]) in learned]
         for split in ("validation", "test")
     }
-    whole = hashlib.sha256(json.dumps([found.classes, everything.images.shape]).encode())
+    splits = {split: everything.take(rows[split]) for split in SPLITS}
+    unlabelled = np.flatnonzero(labels < 0)
+    if len(unlabelled):
+        splits[UNLABELLED] = everything.take(unlabelled)
+    files = kept_files.some(splits["validation"], [file.content for file in kept], choices.seed)
+    hashes = _hashes(classes, everything, rows, bool(found.given or first))
+    dataset = Dataset(
+        name, title, classes, splits, choices.seed, hashes=hashes, fitting=choices.fitting,
+        resampling=choices.resampling, background=choices.background, files=lambda: files,
+    )  # fmt: skip
+    originals: dict[str, list[Any]] = {
+        "row": made.rows, "name": names, "path": [file.path for file in kept], "bytes": made.lengths,
+        "digest": made.digests, "part": [file.part for file in kept],
+    }  # fmt: skip
+    return Imported(
+        dataset, found.left_out, first, conflict, across, made.dim, notes, found.kind, taken, made.sizes, originals
+    )
+
+
+def _hashes(classes: tuple[str, ...], everything: Split, rows: dict[str, np.ndarray], told: bool) -> dict[str, str]:
+    """What stands for the pictures with their labels, and for the splits where the seed alone does not say them."""
+    whole = hashlib.sha256(json.dumps([classes, everything.images.shape]).encode())
     whole.update(everything.labels.tobytes())
     for batch in images.batches(everything.images):
         whole.update(batch.tobytes())
     hashes = {"pictures": whole.hexdigest()}
-    if found.given or first:  # what the seed alone does not say
+    if told:
         drawn = b"".join(split.encode() + rows[split].astype("<i8").tobytes() for split in SPLITS)
         hashes["splits"] = hashlib.sha256(drawn).hexdigest()
-    splits = {split: everything.take(rows[split]) for split in SPLITS}
-    files = kept_files.some(splits["validation"], [file.content for file in kept], seed)
-    dataset = Dataset(name, name, found.classes, splits, seed, hashes=hashes, fitting=fitting, files=lambda: files)
-    return Imported(dataset, found.left_out, first, conflict, across, made.dim, notes)
+    return hashes
 
 
 def as_learned(content: bytes, form: Form) -> np.ndarray:
     """uint8 [h, w, c] of the form: a file as its data set takes it in. Raises Refusal."""
-    picture = decode(content)
+    picture = decode(content, laid_on=form.laid_on)
     return prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
 
 
-def _large_enough(found: Found, made: _Made, shown: str) -> tuple[Found, _Made]:
-    """Without classes that have too few pictures to learn from, each of which is told. Raises ValueError where fewer
-    than two classes are left."""
+def _learnable(found: Found, made: _Made, shown: str) -> tuple[tuple[str, ...], _Made, list[str]]:
+    """Names of classes, pictures and notes without classes of which train has no picture, each of which is told.
+
+    Raises ValueError where fewer than two classes are left.
+    """
     counts = np.bincount([file.label for file in made.files if file.label is not None], minlength=len(found.classes))
     in_train = {file.label for file in made.files if file.split in ("", "train")}
-    small = {}
+    out = {}
     for label, name in enumerate(found.classes):
-        if counts[label] < LEAST:
+        if not counts[label]:
             lost = [f"{file}: {reason}" for file, reason in found.left_out.of_class(name)]
-            aside = f". Left out of it: {some(lost)}" if lost else ""
-            small[label] = f"class {name!r} has {counts[label]} readable pictures; ten are the least{aside}"
+            out[label] = f"class {name!r} has no readable picture{f': {some(lost)}' if lost else ''}"
         elif label not in in_train:
-            small[label] = f"class {name!r} has no picture in train, so that nothing can learn it"
-    if not small:
-        return found, made
-    kept = [label for label in range(len(found.classes)) if label not in small]
+            out[label] = f"class {name!r} has no picture in train, so that nothing can learn it"
+    if not out:
+        return found.classes, made, found.notes
+    kept = [label for label in range(len(found.classes)) if label not in out]
     if len(kept) < 2:
-        raise ValueError(f"{shown}: fewer than two classes can be learned: {some([*small.values()])}")
-    ids = {label: i for i, label in enumerate(kept)}
+        raise ValueError(f"{shown}: fewer than two classes can be learned: {some([*out.values()])}")
+    ids: dict[int | None, int | None] = {None: None, **{label: i for i, label in enumerate(kept)}}
     for file in made.files:
-        if file.label in small:
+        if file.label in out:
             found.left_out.add(file.name, SMALL)
-    rows = [i for i, file in enumerate(made.files) if file.label in ids]
-    files = [replace(made.files[i], label=ids[made.files[i].label or 0]) for i in rows]
-    notes = [*found.notes, *(f"left out as a class: {words}" for words in small.values())]
-    found = replace(found, classes=tuple(found.classes[label] for label in kept), notes=notes)
-    return found, _Made(files, made.images.take(np.array(rows, np.int64)), made.dim)
-
-
-def _copies(everything: Split) -> np.ndarray:
-    """int [n, 2]: the first row with the same pixels and label as this one, and the first with the same pixels."""
-    first: dict[tuple[bytes, int | None], int] = {}
-    rows = np.empty((len(everything), 2), np.int64)
-    for i, (image, label) in enumerate(zip(everything.images, everything.labels.tolist(), strict=True)):
-        key = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
-        rows[i] = first.setdefault((key, label), i), first.setdefault((key, None), i)
-    return rows
-
-
-def _together(copies: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """int [n]: of rows that are copies or of one group, and of those that are so through others, the first."""
-    heads = list(range(len(copies)))
-
-    def head(row: int) -> int:
-        while heads[row] != row:
-            heads[row] = heads[heads[row]]
-            row = heads[row]
-        return row
-
-    first: dict[str, int] = {}
-    for row, (copy, group) in enumerate(zip(copies.tolist(), groups, strict=True)):
-        for other in (copy, first.setdefault(group, row) if group else row):
-            one, two = sorted((head(row), head(other)))
-            heads[two] = one
-    return np.array([head(row) for row in range(len(heads))], np.int64)
-
-
-def _split(
-    everything: Split, given: Sequence[str], members: np.ndarray, classes: int, seed: int, grouped: bool
-) -> dict[str, np.ndarray]:
-    """split → positions, ascending: as the source says, and drawn from train where it says nothing of a split.
-
-    A tenth is drawn of each, rows of one of `members` together; grouped: in any case, else where there are enough.
-    """
-    where = np.array([split or "train" for split in given])
-    rows = {split: np.flatnonzero(where == split) for split in SPLITS}
-    heads = np.unique(members[rows["train"]])
-    few = np.bincount(everything.labels[heads], minlength=classes).min() < LEAST
-    if few and not grouped:  # too few that differ to keep together
-        members = np.arange(len(everything))
-        heads = rows["train"]
-    tenth = max(classes, len(heads) // 10)
-    for split, chance in (("test", seed), ("validation", seed + 1)):
-        if not len(rows[split]):
-            pool = rows["train"]
-            heads = np.unique(members[pool])
-            _, held = hold_out(everything.labels[heads], tenth, chance)
-            out = np.isin(members[pool], heads[held])
-            learned = np.bincount(everything.labels[pool[~out]], minlength=classes) > 0
-            kept = members[pool][~learned[everything.labels[pool]]]  # of a class that would lose its last ones
-            out &= ~np.isin(members[pool], kept)
-            if not out.any():
-                few = "groups" if grouped else "pictures"
-                raise ValueError(f"there are too few {few} in train to draw a split for {split} from them")
-            rows[split], rows["train"] = pool[out], pool[~out]
-    return rows
+    rows = np.array([i for i, file in enumerate(made.files) if file.label in ids], np.int64)
+    made = made.take(rows)
+    made.files = [replace(file, label=ids[file.label]) for file in made.files]
+    notes = [*found.notes, *(f"left out as a class: {words}" for words in out.values())]
+    return tuple(found.classes[label] for label in kept), made, notes
 
 
 def stored_classes(folder: Path) -> tuple[str, ...]:
@@ -276,8 +345,11 @@ def load(folder: Path) -> Dataset:
     complete = (folder / "train.npz").is_file()
     files = {"train": "train" if complete else "reference", "validation": "validation", "test": "test"}
     splits = {}
+    if (folder / f"{UNLABELLED}.npz").is_file():
+        files[UNLABELLED] = UNLABELLED
     for split, file in files.items():
         splits[split] = Split(*images.read(folder, file))
+    chosen = manner(description)
     return Dataset(
         description["name"],
         description["title"],
@@ -286,7 +358,9 @@ def load(folder: Path) -> Dataset:
         description["seed"],
         complete=complete,
         hashes=description["hashes"],
-        fitting=NATIVE if description.get("fitting") == NATIVE else known(description.get("fitting")),
+        fitting=NATIVE if description.get("fitting") == NATIVE else chosen["fitting"],
+        resampling=chosen["resampling"],
+        background=chosen["laid_on"],
         files=(lambda: kept_files.read(folder)) if (folder / kept_files.FILES).is_file() else None,
         recorded=(description["mean"], description["std"]) if complete else None,
     )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ml.images.fitting import rgb
+
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF and PNM"  # PNM: PBM, PGM, PPM and PFM
 FILE_BYTES = 30_000_000  # of one file, packed
@@ -96,11 +98,11 @@ def allowed(limit: int = FILE_BYTES) -> str:
     return f"Allowed are {NAMES} pictures of up to {limit // 1_000_000} MB and 25 megapixels (JPEG 50)."
 
 
-def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE) -> Picture:
+def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE, laid_on: str = "") -> Picture:
     """Pixels of a file of any of FORMATS (its first frame or page), whatever its colours. Raises Refusal.
 
-    Transparent pictures are laid on black or white, whichever stands out. 16-bit greys are scaled, not
-    cut; of floating-point ones 0 is black and 1 is white.
+    Transparent pictures are laid on a colour, #rrggbb, or on black or white, whichever stands out. 16-bit greys are
+    scaled, not cut; of floating-point ones 0 is black and 1 is white.
     """
     if not content:
         raise Refusal(f"This file is empty. {allowed(limit)}", 400)
@@ -108,7 +110,7 @@ def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE) -> Pic
         raise Refusal(f"This file has {len(content) / 1e6:.1f} MB, which is too much. {allowed(limit)}", 413)
     with gate:
         try:
-            return _decode(content, limit)
+            return _decode(content, limit, laid_on)
         except Refusal:
             raise
         except Image.DecompressionBombError as error:
@@ -123,7 +125,7 @@ def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE) -> Pic
             raise Refusal(f"This picture is damaged or incomplete and cannot be read. {allowed(limit)}", 422) from None
 
 
-def _decode(content: bytes, limit: int) -> Picture:
+def _decode(content: bytes, limit: int, laid_on: str) -> Picture:
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         width, height = image.size
         baseline = image.format in ("JPEG", "MPO") and not image.info.get("progressive")
@@ -144,7 +146,7 @@ def _decode(content: bytes, limit: int) -> Picture:
         flat, dim = _eight_bits(image, negative, limit)
         if max(flat.size) > MAX_DECODED_SIDE:
             flat.thumbnail((MAX_DECODED_SIDE, MAX_DECODED_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        pixels = _opaque(flat)
+        pixels = _opaque(flat, laid_on)
     if pixels.shape[2] == 3 and (pixels == pixels[:, :, :1]).all():
         pixels = pixels[:, :, :1]
     orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
@@ -176,8 +178,9 @@ def _eight_bits(image: Image.Image, negative: bool, limit: int) -> tuple[Image.I
     return image.convert("L" if image.mode in ("1", "L") else "RGB"), False
 
 
-def _opaque(image: Image.Image) -> np.ndarray:
-    """uint8 [h, w, 1 or 3]. What is transparent becomes white behind dark things and black behind light ones."""
+def _opaque(image: Image.Image, laid_on: str = "") -> np.ndarray:
+    """uint8 [h, w, 1 or 3]. What is transparent becomes the chosen colour, else white behind dark things and black
+    behind light ones."""
     pixels = np.array(image)
     if pixels.ndim == 2:
         return pixels[:, :, None]
@@ -186,7 +189,7 @@ def _opaque(image: Image.Image) -> np.ndarray:
     colour, cover = pixels[..., :3].astype(np.float32), pixels[..., 3:].astype(np.float32) / 255
     total = float(cover.sum())
     level = float((colour * cover).sum() / (3 * total)) if total else 0.0
-    ground = 255.0 if level < 128 else 0.0
+    ground = np.array(rgb(laid_on) if laid_on else [255 if level < 128 else 0], np.float32)
     return np.rint(colour * cover + ground * (1 - cover)).astype(np.uint8)
 
 

@@ -13,8 +13,9 @@ class Form:
     """What a network's pictures look like. background: the grey level their border has, None where it is not plain;
     peak: the level farthest from it that nearly every picture reaches, None where they differ in that.
 
-    fitting: how a picture of another size was made to fit, one of ml.images.fitting.FITTINGS; steps: the steps for
-    photographs that were measured to help, None for all of them.
+    fitting: how a picture of another size was made to fit, one of ml.images.fitting.FITTINGS; resampling: by which of
+    its RESAMPLING; laid_on: the colour, #rrggbb, that transparent things are laid on and that surrounds what is padded,
+    '' for none chosen; steps: the steps for photographs that were measured to help, None for all of them.
     """
 
     height: int
@@ -24,6 +25,8 @@ class Form:
     peak: int | None = field(default=None, compare=False)
     fitting: str = "pad"
     steps: frozenset[str] | None = None
+    resampling: str = "lanczos"
+    laid_on: str = ""
 
     @classmethod
     def of(cls, images: np.ndarray) -> "Form":

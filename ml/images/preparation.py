@@ -206,7 +206,7 @@ def resize(work: Work) -> tuple[Work, str]:
         columns = ((np.arange(size[0]) + 0.5) * width / size[0]).astype(int)
         image, place = work.image[rows][:, columns], np.diag([width / size[0], height / size[1], 1.0])[:2]
     else:
-        image, place = fit(work.image, size[1], size[0], work.fitting)
+        image, place = fit(work.image, size[1], size[0], work.fitting, work.form.resampling, work.form.laid_on)
     if work.sharpen and min(width / size[0], height / size[1]) >= 2:
         sharp = pil(image).filter(ImageFilter.Kernel((3, 3), SHARPEN.ravel().tolist(), scale=1))
         image = np.asarray(sharp).reshape(image.shape)

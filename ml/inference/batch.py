@@ -11,7 +11,7 @@ import numpy as np
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.images.decoding import FILE_BYTES, Refusal, decode
 from ml.images.file_names import truth
-from ml.images.fitting import known
+from ml.images.fitting import manner
 from ml.images.form import Form
 from ml.images.preparation import PHOTOGRAPH_STEPS, Mode, prepare
 from ml.images.upload_archives import Item
@@ -69,7 +69,7 @@ def form_of(library: Library, run: Run) -> Form:
         form = Form.of(library.learned_pictures(run, "reference").images[:FORM_PICTURES])
     except (Missing, Broken):
         form = Form(dataset["height"], dataset["width"], dataset["channels"])
-    return replace(form, fitting=known(dataset.get("fitting")), steps=steps)
+    return replace(form, **manner(dataset), steps=steps)
 
 
 def answers(
@@ -105,7 +105,7 @@ def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int
         return answer
     for attempt in range(BUSY_TIMES):
         try:
-            picture = decode(item.content, limit=limit)
+            picture = decode(item.content, limit=limit, laid_on=form.laid_on)
             start = time.perf_counter()
             seen = prepare(picture.pixels, form, orientation=picture.orientation, mode=mode).image
             return replace(answer, image=seen, problem="", seconds=time.perf_counter() - start)

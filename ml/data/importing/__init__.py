@@ -5,16 +5,19 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from ml.data.base import UNLABELLED
 from ml.data.importing import archives, arrays, class_folders, exports, hugging_face, tables, webdataset
 from ml.data.importing import sources as places
+from ml.data.importing.choices import Choices, applied
 from ml.data.importing.finder import looks_like_a_picture
 from ml.data.importing.records import Found
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images import upload_archives
+from ml.system.paths import home_dir
 
 __all__ = ["Choices", "Found", "opened"]
 
@@ -22,29 +25,25 @@ COVERED = 0.5  # of the pictures: a table that says less of them does not go bef
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # beside pictures, as Hugging Face wants them
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What a person says of a source. order: class names by class id, kept where it has exactly these; code_page: of
-    names in a zip that do not say theirs; columns: what columns of tables are for, role → name."""
-
-    order: Sequence[str] = ()
-    code_page: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-
-
 @contextlib.contextmanager
-def opened(place: Path, choices: Choices | None = None) -> Iterator[Found]:
-    """What a folder, an archive or a file holds; its records can be read until it is closed.
+def opened(place: Path, choices: Choices | None = None, home: Path | None = None) -> Iterator[Found]:
+    """What a folder, an archive or a file holds, as was chosen; its records can be read until it is closed.
 
-    Raises ValueError, in words, for what is nothing of all that is read here.
+    home: where what must be unpacked lies meanwhile, FASHION_HOME when None. Raises ValueError, in words, for what is
+    nothing of all that is read here, and for choices about what is not there.
     """
     choices = choices or Choices()
     with contextlib.ExitStack() as stack:
-        scratch = Scratch(stack)
+        scratch = Scratch(stack, home or home_dir())
         source = _source(place, choices, stack, scratch)
         found = _recognised(source, str(place), choices, stack, scratch)
         found.notes[:0] = source.notes
-        yield found
+        found.root = source.root
+        found.records = [
+            replace(one, split=UNLABELLED) if one.label is None and one.split != UNLABELLED else one
+            for one in found.records
+        ]
+        yield applied(found, choices, str(place))
 
 
 def _source(place: Path, choices: Choices, stack: contextlib.ExitStack, scratch: Scratch) -> Source:
@@ -75,26 +74,30 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
     tars = [(shown, source)] if source.kind == "tar" else webdataset.shards(source, scratch, stack)
     found = webdataset.look(tars, source, shown, source.kind != "tar", order)
     if not found and not pictures:
-        found = arrays.look(source, lone, shown, scratch, order)
+        found = arrays.look(source, lone, shown, scratch, order, turned=choices.turned)
     found = found or exports.look(source, lone, shown, scratch, order)
     if found:
         return found
     try:
-        return _folders_or_tables(source, shown, choices, stack)
+        return _folders_or_tables(source, shown, choices, stack, scratch)
     except ValueError:
-        found = arrays.look(source, lone, shown, scratch, order, last=not pictures)
+        found = arrays.look(source, lone, shown, scratch, order, last=not pictures, turned=choices.turned)
         found = found or (webdataset.look(tars, source, shown, True, order) if tars else None)
         if not found:
             raise
         return found
 
 
-def _folders_or_tables(source: Source, shown: str, choices: Choices, stack: contextlib.ExitStack) -> Found:
+def _folders_or_tables(
+    source: Source, shown: str, choices: Choices, stack: contextlib.ExitStack, scratch: Scratch
+) -> Found:
     lone, order = source.kind == "file", choices.order
     aside = hugging_face.saved(source)
-    read = tables.Tables(source, stack, choices.columns, lone=lone, names=aside.names, only=aside.counts)
+    read = tables.Tables(
+        source, stack, scratch, choices.columns, lone=lone, names=aside.names, only=aside.counts, splits=choices.splits
+    )
     try:
-        folders = class_folders.look(source.entries, shown, order)
+        folders = class_folders.look(source.entries, shown, order, choices.splits)
     except ValueError as error:
         if not read.read and lone:
             raise ValueError(_unknown(shown, read)) from error

@@ -38,10 +38,12 @@ class _Part:
 
 
 def look(
-    source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequence[str] = (), last: bool = False
-) -> Found | None:
+    source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequence[str] = (), last: bool = False,
+    turned: bool | None = None,
+) -> Found | None:  # fmt: skip
     """What arrays a source holds, None where there are no pairs of pictures and labels. last: whether nothing else is
-    left that the source could be, so that it is told why these are not read.
+    left that the source could be, so that it is told why these are not read; turned: whether rows and columns are the
+    other way round, None where that is to be found out.
 
     Raises ValueError, in words, for pairs that nobody can tell apart.
     """
@@ -65,12 +67,15 @@ def look(
         raise ValueError(f"{shown} holds no pictures with labels beside them: {'; '.join([*forms, *left_out.lines()])}")
     if not parts:
         return None
-    turned = any(part.images.is_emnist for part in parts)
+    alike_emnist = any(part.images.is_emnist for part in parts)
     if turned:
+        notes.append("the pictures are turned, rows for columns, as was chosen")
+    elif turned is None and alike_emnist:
+        turned = True
         notes.append("the pictures are turned: EMNIST's idx files have rows and columns the other way round")
     levels, told = _levels([part.images.values for part in parts])
     known = read.names or _known(read.arrays)
-    rows = [row for part in parts for row in _rows(part, levels, known, turned, left_out, notes)]
+    rows = [row for part in parts for row in _rows(part, levels, known, bool(turned), left_out, notes)]
     words = sorted({clean(part.images.name) for part in parts})
     notes.insert(0, f"pictures and labels stand in arrays: {', '.join(words[:3])}{' …' if len(words) > 3 else ''}")
     notes += [*read.notes, *told]

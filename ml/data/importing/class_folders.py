@@ -4,12 +4,12 @@ Nothing is opened here. What is passed over is kept with its reason, apart from 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ml.data.base import visible
+from ml.data.base import UNLABELLED, visible
 from ml.data.importing import names as class_names
-from ml.data.importing.records import SPLIT_ORDER, Found, LeftOut, Record
+from ml.data.importing.records import SPLIT_ORDER, Found, LeftOut, Record, some
 from ml.data.importing.sources import LEADS_OUT, Entry
 from ml.images.file_names import by_the_way, clean, normal
 
@@ -24,11 +24,15 @@ SPLIT_WORDS = {
     "dev": "validation",
     "test": "test",
     "testing": "test",
+    "unlabelled": UNLABELLED,
+    "unlabeled": UNLABELLED,
+    "unsupervised": UNLABELLED,
 }
 BESIDE_SPLITS = re.compile(r"(?:data)?sets?|data|split|folder|dir|images?|imgs?|pictures?|photos?|files|seg")
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".ods", ".parquet")
 NOT_IN_A_CLASS = "it lies in no folder of a class"
 BESIDE = "it lies beside the folders of the splits"
+CHOSEN = "?"  # a split that a person names, and says what it is
 
 
 @dataclass(frozen=True)
@@ -44,25 +48,29 @@ class _Placed:
         return "/".join(self.parts)
 
 
-def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = ()) -> Found:
-    """What a folder or zip holds. shown: what it is called; order: class names by class id, kept where it has these.
+def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen: Collection[str] = ()) -> Found:
+    """What a folder or zip holds. shown: what it is called; order: class names by class id, kept where it has these;
+    chosen: names of folders that are splits, whatever they are called.
 
     Raises ValueError, in words, for fewer than two classes and for names that no run may have.
     """
     left_out = LeftOut()
     placed = _beneath_the_only_folder(list(_placed(entries, left_out)), left_out)
-    splits = _above(placed) or _below(placed)
+    splits = _above(placed, chosen) or _below(placed) or _Splits(_without_classes(placed))
+    flat = _flat(placed, splits)
     labelled: list[tuple[str, str, _Placed]] = []  # split, class as written, file
+    unlabelled: list[_Placed] = []
     for one in placed:
-        if splits is None:
-            split, rest = "", one.parts
-        else:
-            split = splits.get(one.parts[splits.level] if len(one.parts) > splits.level else "", "")
+        part = one.parts[splits.level] if len(one.parts) > splits.level + (not one.is_folder) else ""
+        split, rest = splits.get(part, ""), one.parts
+        if split:
             rest = one.parts[: splits.level] + one.parts[splits.level + 1 :]
-            if not split:
-                _leave(one, BESIDE, left_out)
-                continue
-        if len(rest) + one.is_folder < 2:
+        elif splits.all_of_it:
+            _leave(one, BESIDE, left_out)
+            continue
+        if split == UNLABELLED or part in flat:
+            unlabelled.append(one)
+        elif len(rest) + one.is_folder < 2:
             _leave(one, NOT_IN_A_CLASS, left_out)
         else:
             labelled.append((split, rest[0], one))
@@ -74,14 +82,20 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = ()) -> Fou
             f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}{_tables(placed)}"
         )
     label = {given: names.index(name) for given, name in named.items()}
-    ranked = sorted(labelled, key=lambda one: (SPLIT_ORDER.index(one[0]), label[normal(one[1])], one[2].parts))
+    ranked = sorted(
+        labelled, key=lambda one: (SPLIT_ORDER.index(one[0].strip(CHOSEN)), label[normal(one[1])], one[2].parts)
+    )
     records = []
-    for split, name, one in ranked:
+    for split, name, one in [*ranked, *((UNLABELLED, "", one) for one in unlabelled)]:
+        part = one.parts[splits.level] if split and len(one.parts) > splits.level else ""
         if one.entry.problem:
             left_out.add(one.shown, one.entry.problem)
         elif not one.is_folder:
-            records.append(Record(one.shown, label[normal(name)], split, read=one.entry.content))
-    given = tuple(dict.fromkeys(split for split, _, _ in ranked if split))
+            known, read = label[normal(name)] if split != UNLABELLED else None, one.entry.content
+            records.append(Record(one.shown, known, split.strip(CHOSEN), read=read, part=part, path=one.entry.name))
+    given = tuple(dict.fromkeys(split for split, _, _ in ranked if split.strip(CHOSEN)))
+    if flat:
+        notes.append(f"{some(sorted(flat))}: pictures in no folder of a class, which are taken as without a label")
     kind = "a folder for each class" + (" and split" if given else "")
     return Found(kind, names, records, given, left_out, [*notes, *class_names.alike(names)])
 
@@ -116,9 +130,10 @@ def _beneath_the_only_folder(placed: list[_Placed], left_out: LeftOut) -> list[_
 
 
 class _Splits(dict[str, str]):
-    """folder → split; level: how deep these folders lie."""
+    """folder → split, CHOSEN for one that a person calls a split; level: how deep these folders lie; all_of_it: whether
+    what lies in none of them is passed over."""
 
-    level = 0
+    level, all_of_it = 0, False
 
 
 def split_of(folder: str) -> str:
@@ -135,19 +150,37 @@ def _bare(word: str) -> str:
     return found[1] if found and found[1] in SPLIT_WORDS else word
 
 
-def _above(placed: Sequence[_Placed]) -> "_Splits | None":
-    """Folders named after splits that hold folders of their own; else these names are classes."""
-    found = _Splits({one.parts[0]: split for one in placed if (split := split_of(one.parts[0])) and len(one.parts) > 1})
+def _above(placed: Sequence[_Placed], chosen: Collection[str]) -> "_Splits | None":
+    """Folders named after splits that hold folders of their own, or chosen as such; else these names are classes."""
+    tops = {one.parts[0] for one in placed if len(one.parts) > 1}
+    found = _Splits({top: split for top in tops if (split := split_of(top) or (CHOSEN if top in chosen else ""))})
+    found.all_of_it = True
     deep = {one.parts[0] for one in placed if len(one.parts) + one.is_folder > 2}
+    if deep.intersection(chosen):
+        return found
     train = [folder for folder, split in found.items() if split == "train"]
     return found if train and deep.issuperset(train) and len(set(found.values())) > 1 else None
+
+
+def _without_classes(placed: Sequence[_Placed]) -> dict[str, str]:
+    """Folders called unlabelled, beside those of classes."""
+    return {one.parts[0]: UNLABELLED for one in placed if len(one.parts) > 1 and split_of(one.parts[0]) == UNLABELLED}
+
+
+def _flat(placed: Sequence[_Placed], splits: "_Splits") -> set[str]:
+    """Folders of splits other than train that hold pictures and no folders of classes, as those have that one is to
+    name oneself."""
+    if splits.level:
+        return set()
+    deep = {one.parts[0] for one in placed if len(one.parts) + one.is_folder > 2}
+    return {name for name, split in splits.items() if split not in ("train", CHOSEN, UNLABELLED) and name not in deep}
 
 
 def _below(placed: Sequence[_Placed]) -> "_Splits | None":
     """Folders named after splits in every folder of a class, and nothing else there."""
     inside = [one for one in placed if len(one.parts) > 1]
     found = _Splits({one.parts[1]: split for one in inside if (split := split_of(one.parts[1])) and len(one.parts) > 2})
-    found.level = 1
+    found.level, found.all_of_it = 1, True
     rest = [one for one in inside if one.parts[1] not in found]
     with_train = {one.parts[0] for one in inside if found.get(one.parts[1]) == "train"}
     whole = not rest and with_train == {one.parts[0] for one in inside}

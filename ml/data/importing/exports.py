@@ -66,7 +66,7 @@ def look(source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequen
                 left_out.add(one.path or export.entry.name, why)
             else:
                 label = text(one.labels[0]) if one.labels else ""
-                rows.append(Row(picture.name, label, one.split, read=picture.content))
+                rows.append(Row(picture.name, label, one.split, read=picture.content, path=picture.name))
     for name in finder.unused():
         left_out.add(name, NOT_NAMED)
     tools = dict.fromkeys(export.tool for export in exports)

@@ -4,6 +4,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,13 +14,15 @@ from ml.images.file_names import clean
 
 TOLD = 3  # files named of each reason
 GATE = Gate(places=1_000)  # an import has a thread a processor and makes nobody wait
-SPLIT_ORDER = ("", "train", "validation", "test")
+SPLIT_ORDER = ("", "train", "validation", "test", "unlabelled")
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One picture. name: as it is shown; label: class id, None where it has none; split: train, validation or test
-    where the source says so, '' where it is to be drawn; group: what must stay in one split, '' for nothing.
+    where the source says so, unlabelled for what is there without a label, '' where it is to be drawn; group: what must
+    stay in one split, '' for nothing; part: what the source calls its split, '' where it does not say; path: of its
+    file within the source, '' for what is no file of its own.
 
     Either read gives its file, or pixels gives uint8 [h, w, 1 or 3]; both late, and raise OSError or Refusal.
     """
@@ -30,6 +33,8 @@ class Record:
     group: str = ""
     read: Callable[[], bytes] | None = None
     pixels: Callable[[], np.ndarray] | None = None
+    part: str = ""
+    path: str = ""
 
     def raw(self) -> bytes | np.ndarray:
         """Its file or its pixels, as they are; one thread asks, one record after another. Raises OSError or Refusal."""
@@ -40,10 +45,10 @@ class Record:
         return self.decoded(self.raw())
 
     @staticmethod
-    def decoded(raw: bytes | np.ndarray) -> Picture:
-        """raw: as `raw` gives it; by any thread. Raises Refusal."""
+    def decoded(raw: bytes | np.ndarray, laid_on: str = "") -> Picture:
+        """raw: as `raw` gives it; laid_on: see decode; by any thread. Raises Refusal."""
         if isinstance(raw, bytes):
-            return decode(raw, gate=GATE)
+            return decode(raw, gate=GATE, laid_on=laid_on)
         pixels = raw
         height, width = pixels.shape[:2]
         if max(height, width) > MAX_DECODED_SIDE:
@@ -76,6 +81,13 @@ class LeftOut:
         """reason → files; what systems leave in folders is not among them."""
         return dict(Counter(reason for _, reason in self.files))
 
+    def reasons(self, most: int) -> list[dict[str, object]]:
+        """reason, n and the first names of each, as JSON has it."""
+        names: dict[str, list[str]] = {}
+        for name, reason in self.files:
+            names.setdefault(reason, []).append(name)
+        return [{"reason": reason, "n": len(them), "names": them[:most]} for reason, them in names.items()]
+
     def of_class(self, folder: str) -> list[tuple[str, str]]:
         """Those in the folder of a class, wherever it stands."""
         return [(name, reason) for name, reason in self.files if folder in name.split("/")[:-1]]
@@ -92,10 +104,22 @@ class LeftOut:
         return told
 
 
+@dataclass(frozen=True)
+class TableSeen:
+    """A table of a source. columns: role → column, of those that are there; ways: how pictures stand there; others:
+    columns that could be meant instead."""
+
+    name: str
+    columns: dict[str, str]
+    way: str
+    others: tuple[str, ...]
+
+
 @dataclass
 class Found:
     """What a source is and holds. kind: in words; classes: names by class id; records: in the import's order; given:
-    splits that the source says; notes: sentences on what was understood."""
+    splits that the source says; notes: sentences on what was understood; tables: of each table, what its columns are
+    for; root: the folder that paths of records lie in, None for an archive."""
 
     kind: str
     classes: tuple[str, ...]
@@ -103,6 +127,8 @@ class Found:
     given: tuple[str, ...]
     left_out: LeftOut
     notes: list[str] = field(default_factory=list)
+    tables: list["TableSeen"] = field(default_factory=list)
+    root: Path | None = None
 
 
 def some(names: Sequence[str]) -> str:

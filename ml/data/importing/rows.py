@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ml.data.base import natural, visible
+from ml.data.base import SPLITS, UNLABELLED, natural, visible
 from ml.data.importing import names as class_names
 from ml.data.importing.class_folders import SPLIT_WORDS, split_of
 from ml.data.importing.records import Found, LeftOut, Record
 from ml.images.file_names import clean, normal
 
 NO_SPLIT = ("all", "none", "full", "unsplit", "data", "extra")  # words in a column of splits that name none
-NO_LABEL = ("unlabelled", "unlabeled", "unsupervised")
 WHOLE = re.compile(r"-?\d+\.0")
 
 
@@ -28,6 +27,8 @@ class Row:
     group: str = ""
     read: Callable[[], bytes] | None = None
     pixels: Callable[[], np.ndarray] | None = None
+    part: str = ""
+    path: str = ""
 
 
 def text(value: Any) -> str:
@@ -62,7 +63,8 @@ def found(
     """The rows as records, in their order. shown: what the source is called; kind: what it is; known: names of classes
     by id, as the source has them; sorted_by: the same as far as it has an order of them; else they stand in natural
     order. Raises ValueError for fewer than two."""
-    rows, notes = list(rows), list(notes)
+    rows = [replace(row, label="") if row.split == UNLABELLED else row for row in rows]
+    notes = list(notes)
     if any(row.label for row in rows) and all(WHOLE.fullmatch(row.label) for row in rows if row.label):
         rows = [replace(row, label=row.label.removesuffix(".0")) for row in rows]
     looks = {row.label: visible(row.label) for row in rows}
@@ -80,18 +82,19 @@ def found(
         words = f"only the class {names[0]!r}" if names else "no labels"
         raise ValueError(f"{shown}: there have to be at least two classes, and it has {words}{_why(left_out)}")
     ids = {name: i for i, name in enumerate(names)}
-    alone = {row.split for row in rows}
+    alone = {row.split for row in rows if row.label}
     anew = len(alone) == 1 and not alone & {"", "train"}
     if anew:
         notes.append(f"all of it is said to be {alone.copy().pop()}: train, validation and test are drawn from it")
     records = [
         Record(
-            row.name, ids[named[first[looks[row.label]]]] if row.label else None, "" if anew else row.split,
-            row.group, row.read, row.pixels,
+            row.name, ids[named[first[looks[row.label]]]] if row.label else None,
+            ("" if anew else row.split) if row.label else UNLABELLED,
+            row.group, row.read, row.pixels, row.part or row.split, row.path,
         )
         for row in rows
     ]  # fmt: skip
-    splits = tuple(split for split in ("train", "validation", "test") if split in alone and not anew)
+    splits = tuple(split for split in SPLITS if split in alone and not anew)
     return Found(kind, names, records, splits, left_out, [*notes, *changed, *class_names.alike(names)])
 
 

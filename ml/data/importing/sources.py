@@ -14,7 +14,6 @@ from pathlib import Path
 from ml.images.decoding import FILE_BYTES, Refusal
 from ml.images.file_names import spelled
 from ml.system import scratch
-from ml.system.paths import home_dir
 
 IMPORTING = "importing"  # what the folders of FASHION_HOME in which one is under way begin with
 LEADS_OUT = "its name leads out of the archive"
@@ -65,16 +64,17 @@ class Source:
 
 @dataclass
 class Scratch:
-    """A folder for what must be unpacked, made once something is."""
+    """A folder in `home` for what must be unpacked, made once something is."""
 
     stack: contextlib.ExitStack
+    home: Path
     _folder: Path | None = None
     _files: int = field(default=0)
 
     def path(self) -> Path:
         """A place for another file. Raises OSError."""
         if self._folder is None:
-            self._folder = self.stack.enter_context(scratch.folder(home_dir(), IMPORTING))
+            self._folder = self.stack.enter_context(scratch.folder(self.home, IMPORTING))
         self._files += 1
         return self._folder / str(self._files)
 

@@ -3,7 +3,8 @@
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ml.data.importing import rows as table_rows
 from ml.data.importing.arrow_tables import ArrowTable, ParquetTable
 from ml.data.importing.columns import Columns
 from ml.data.importing.finder import TABLES, Finder, looks_like_a_picture
-from ml.data.importing.records import Found, LeftOut, some
+from ml.data.importing.records import Found, LeftOut, TableSeen, some
 from ml.data.importing.rows import Row, as_split, split_in, text
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.data.importing.text_tables import TextTable
@@ -30,15 +31,16 @@ class Tables:
     """The tables of a source that hold pictures or name them, with what their columns are for."""
 
     def __init__(
-        self, source: Source, stack: contextlib.ExitStack, given: Mapping[str, str], *, lone: bool = False,
-        names: Mapping[str, Sequence[str]] | None = None, only: Callable[[Entry], bool] = lambda entry: True,
+        self, source: Source, stack: contextlib.ExitStack, scratch: Scratch, given: Mapping[str, str], *,
+        lone: bool = False, names: Mapping[str, Sequence[str]] | None = None,
+        only: Callable[[Entry], bool] = lambda entry: True, splits: Collection[str] = (),
     ) -> None:  # fmt: skip
         """given: role → column; lone: the source is but a table; names: of classes by column, as a file beside the
-        tables says; only: entries to be looked at."""
+        tables says; only: entries to be looked at; splits: words for splits that a person says more of."""
         self.finder, self.left_out = Finder(source, lone), LeftOut()
         self.notes: list[str] = []
         self.read: list[tuple[Table, Columns]] = []
-        self._names, self._scratch, self._stack = names or {}, Scratch(stack), stack
+        self._names, self._scratch, self._stack, self._splits = names or {}, scratch, stack, splits
         many = sum(entry.name.casefold().endswith(".json") for entry in source.entries) > MANY
         for entry in source.entries:
             if many and entry.name.casefold().endswith(".json"):
@@ -121,7 +123,9 @@ class Tables:
             self.notes.append(f"{without:,} of {len(rows):,} rows have no label")
         kind = "tables that name pictures and their labels" if not numbered else "tables of pictures and labels"
         by_id = [name for _, name in sorted((int(one), name) for one, name in ids.items())]
-        return table_rows.found(shown, kind, rows, self.left_out, self.notes, known=known, order=order, sorted_by=by_id)
+        made = table_rows.found(shown, kind, rows, self.left_out, self.notes, known=known, order=order, sorted_by=by_id)
+        made.tables = [_seen(table, columns) for table, columns in self.read]
+        return made
 
     def _rows(self, table: Table, columns: Columns, known: Sequence[str], ids: dict[str, str]) -> list[Row]:
         """ids: number → name, filled."""
@@ -136,29 +140,30 @@ class Tables:
                 self.left_out.add(name, cells)
                 continue
             cell = dict(zip(dict.fromkeys(wanted), cells, strict=True))
-            split = as_split(cell[columns.split]) if columns.split else ""
+            part = text(cell[columns.split]) if columns.split else ""
+            split = as_split(part) if part not in self._splits or not part else ""
             label = _label(cell[columns.label], known) if columns.label else ""
             if split is None or label is None:
                 self.left_out.add(name, _strange(cell, columns, split is None))
                 continue
-            split = split or by_file
+            split = split or ("" if part in self._splits else by_file)
             read, why = self._reads(table, columns, number, cell, folder, split)
             if why:
                 self.left_out.add(text(cell.get(columns.image)) or name if columns.way == "path" else name, why)
                 continue
             if columns.ids and label and text(cell[columns.ids]):
                 ids.setdefault(text(cell[columns.ids]), label)
-            shown = read.name if isinstance(read, Entry) else name
             group = text(cell[columns.group]) if columns.group else ""
+            row = Row(read.name if isinstance(read, Entry) else name, label, split, group, part=part)
             if isinstance(read, Entry):
-                found.append(Row(shown, label, split, group, read=read.content))
+                found.append(replace(row, read=read.content, path=read.name))
             elif columns.way == "levels":
                 late = functools.partial(table.cells, number, columns.levels)
-                found.append(Row(shown, label, split, group, pixels=functools.partial(_of_levels, late)))
+                found.append(replace(row, pixels=functools.partial(_of_levels, late)))
             elif columns.way == "pixels":
-                found.append(Row(shown, label, split, group, pixels=functools.partial(_pixels, read)))
+                found.append(replace(row, pixels=functools.partial(_pixels, read)))
             else:
-                found.append(Row(shown, label, split, group, read=functools.partial(_file, read, columns.way)))
+                found.append(replace(row, read=functools.partial(_file, read, columns.way)))
         return found
 
     def _reads(
@@ -189,6 +194,13 @@ class Tables:
 
 def is_table(entry: Entry) -> bool:
     return entry.whole is not None and entry.name.casefold().endswith(TABLES)
+
+
+def _seen(table: Table, columns: Columns) -> TableSeen:
+    told = {"image": columns.image, "label": columns.label, "split": columns.split, "group": columns.group}
+    told = {role: column for role, column in told.items() if column}
+    others = tuple(one for one in table.columns if one not in (*told.values(), *columns.levels))
+    return TableSeen(clean(table.name), told, columns.way, others)
 
 
 def _label(cell: Any, known: Sequence[str]) -> str | None:

@@ -89,7 +89,7 @@ def look(
             continue
         if known and value.isdigit() and int(value) < len(known):
             value = known[int(value)]
-        rows.append(Row(picture.name, value, one.split, read=picture.content))
+        rows.append(Row(picture.name, value, one.split, read=picture.content, path=picture.name))
     for one in samples:
         if not one.pictures():
             for entry in one.files.values():

@@ -6,6 +6,7 @@ from ml import __main__ as cli
 from ml import data
 from ml.artifacts.writer import write_pictures
 from ml.data import folder, synthetic
+from ml.data.importing import Choices
 
 
 def test_synthetic_is_as_its_name_says():
@@ -56,21 +57,21 @@ def numbered(tmp_path):
 
 
 def test_classes_stand_in_natural_order(numbered):
-    made = folder.read(numbered, "digits", height=28, width=28, channels=1).dataset
+    made = folder.read(numbered, "digits", Choices(size=(28, 28), colour=False)).dataset
     assert made.classes == tuple(str(number) for number in range(1, 12))
     train = made["train"]
     assert (train.images[:][:, 0, 0, 0] == 20 * (train.labels + 1)).all()
 
 
 def test_an_imported_data_set_is_called_by_its_name(numbered):
-    made = folder.read(numbered, "digits", height=28, width=28, channels=1).dataset
+    made = folder.read(numbered, "digits", Choices(size=(28, 28), colour=False)).dataset
     assert made.title == "digits"
 
 
 def test_what_is_imported_again_keeps_its_class_ids(numbered, tmp_path, monkeypatch):
     monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
     by_text = sorted(str(number) for number in range(1, 12))
-    old = folder.read(numbered, "digits", height=28, width=28, channels=1, order=by_text).dataset
+    old = folder.read(numbered, "digits", Choices(size=(28, 28), colour=False, order=by_text)).dataset
     assert old.classes == tuple(by_text)
     write_pictures(tmp_path / "home", old, complete=True)
     assert data.load("digits").classes == tuple(by_text)
@@ -86,13 +87,6 @@ def test_import_refuses_in_words(pictures, arguments, tmp_path, monkeypatch, cap
     assert cli.main(["data", "import", str(pictures), *arguments]) == 1
     assert capsys.readouterr().err
     assert not (tmp_path / "home" / "datasets").exists()
-
-
-def test_a_class_with_too_few_pictures_is_named(pictures):
-    for i in range(4):
-        (pictures / "Dog" / f"{i}.{'png' if i % 2 else 'jpg'}").unlink()
-    with pytest.raises(ValueError, match="Dog"):
-        folder.read(pictures, "pets", height=28, width=28, channels=1)
 
 
 def test_what_ships_stands_in_for_a_missing_data_set(monkeypatch):
@@ -122,7 +116,7 @@ def test_sixteen_bits_are_scaled_and_any_suffix_is_read(tmp_path):
         Image.fromarray(levels).save(tmp_path / name / "y.tif", "TIFF")
         Image.fromarray(levels).save(tmp_path / name / "z.jp2", "JPEG2000")
         (tmp_path / name / ".DS_Store").write_bytes(b"left by a system")
-    imported = folder.read(tmp_path, "deep", height=28, width=28, channels=1)
+    imported = folder.read(tmp_path, "deep", Choices(size=(28, 28), colour=False))
     made, refused = imported.dataset, imported.left_out.files
     assert sum(len(split) for split in made.splits.values()) == 22
     np.testing.assert_array_equal(made["train"].images[0][..., 0], ((levels.astype(int) + 128) // 257).astype(np.uint8))

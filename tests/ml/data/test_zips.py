@@ -104,7 +104,7 @@ def test_a_zip_as_windows_packs_it(tmp_path, take):
 def test_an_empty_folder_of_a_zip_is_a_class_without_pictures(tmp_path, take):
     status, made, told = take(packed(tmp_path / "a.zip", ("ring", "block"), more=[("star/", b"")]))
     assert (status, made["classes"]) == (0, ["block", "ring"])
-    assert "class 'star' has 0 readable pictures" in told
+    assert "class 'star' has no readable picture" in told
 
 
 def test_what_leads_out_is_left_out_and_said(tmp_path, take):

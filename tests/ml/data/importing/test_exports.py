@@ -82,7 +82,7 @@ def test_cvat(put, pictures):
     assert seen.classes == ("ring", "block"), "in the project's order"
     assert seen.content == pictures
     assert seen.labels == [*LABELS[:2], None, *LABELS[3:]]
-    assert seen.splits[:4] == ["test", "train", "train", "test"]
+    assert seen.splits[:4] == ["test", "train", "unlabelled", "test"]
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]>'
     write(put("images") / "annotations.xml", f"{bomb}{text}&a;</annotations>")
     with pytest.raises(ValueError, match="at least two"):
@@ -117,7 +117,8 @@ def test_roboflow(put, pictures):
     assert seen.classes == ("ring", "block")
     assert seen.content == [pictures[i] for i in rows]
     assert seen.labels == [None if i in (2, 18) else LABELS[i] for i in rows]
-    assert seen.splits == ["train"] * 15 + ["validation"] * 7
+    kept = ["train"] * 15 + ["validation"] * 7
+    assert seen.splits == ["unlabelled" if i in (2, 18) else split for i, split in zip(rows, kept, strict=True)]
     assert "several labels" in seen.told
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from ml.data import folder, importing
+from ml.data.importing import Choices
 from ml.data.importing.columns import chosen
 from tests.ml.data.importing.seen import LABELS, N, Seen, drawn, png
 
@@ -116,7 +117,7 @@ def test_splits_groups_and_rows_without_a_label(place):
     rows[3] = (rows[3][0], "", "", "p0")
     write(place / "labels.csv", rows, ("filename", "class", "set", "patient_id"))
     seen = Seen(place)
-    assert seen.splits[:4] == ["train", "validation", "test", ""]
+    assert seen.splits[:4] == ["train", "validation", "test", "unlabelled"]
     assert seen.groups[:5] == ["p0", "p0", "p0", "p0", "p1"]
     assert seen.labels[3] is None
     assert "1 of 24 rows have no label" in seen.told
@@ -281,7 +282,7 @@ def test_rows_of_one_group_are_in_one_split(place):
         (place / "images" / f"{i:05}.png").write_bytes(png(drawn(1)[0]))
         rows.append((f"images/{i:05}.png", LABELS[i % N], f"g{i // 6}"))
     write(place / "labels.csv", rows, ("file", "label", "group"))
-    made = folder.read(place, "grouped", height=8, width=9, channels=3).dataset
+    made = folder.read(place, "grouped", Choices(size=(8, 9), colour=True)).dataset
     groups = {name: {int(i) // 6 for i in split.ids} for name, split in made.splits.items()}
     assert all(groups.values())
     assert not groups["train"] & groups["test"]
@@ -297,12 +298,12 @@ def test_a_class_with_one_group_or_one_picture_in_train_stays_there(place):
     labels = ["rare" if i < 12 else LABELS[i % N] for i in range(60)]
     rows = [(f"images/{i:05}.png", labels[i], "one" if i < 12 else f"g{i // 4}") for i in range(60)]
     write(place / "labels.csv", rows, ("file", "label", "group"))
-    made = folder.read(place, "grouped", height=8, width=9, channels=3).dataset
+    made = folder.read(place, "grouped", Choices(size=(8, 9), colour=True)).dataset
     assert np.bincount(made["train"].labels, minlength=3)[made.classes.index("rare")] == 12
     assert len(made["test"])
     rows = [(f"images/{i:05}.png", labels[i], "train" if i == 0 or i >= 12 else "test") for i in range(60)]
     write(place / "labels.csv", rows, ("file", "label", "split"))
-    made = folder.read(place, "one", height=8, width=9, channels=3).dataset
+    made = folder.read(place, "one", Choices(size=(8, 9), colour=True)).dataset
     assert np.bincount(made["train"].labels, minlength=3)[made.classes.index("rare")] == 1
     assert len(made["test"]) == 11
     assert len(made["validation"])
@@ -310,4 +311,4 @@ def test_a_class_with_one_group_or_one_picture_in_train_stays_there(place):
         place / "labels.csv", [(f"images/{i:05}.png", labels[i], "all") for i in range(60)], ("file", "label", "group")
     )
     with pytest.raises(ValueError, match="too few groups in train to draw a split for test"):
-        folder.read(place, "none", height=8, width=9, channels=3)
+        folder.read(place, "none", Choices(size=(8, 9), colour=True))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from ml.data import folder
+from ml.data.importing import Choices
 
 CHANCE = np.random.default_rng(0)
 PACKINGS = {"": "tar", "gz": "tar.gz", "bz2": "tar.bz2", "xz": "tar.xz"}
@@ -40,7 +41,7 @@ def packed(where, names=("ring", "block"), packing="", more=(), form=tarfile.PAX
 
 
 def read(place):
-    return folder.read(place, "pets", height=28, width=28, channels=1)
+    return folder.read(place, "pets", Choices(size=(28, 28), colour=False))
 
 
 def told(made):

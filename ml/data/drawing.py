@@ -1,0 +1,98 @@
+"""Which picture comes into which split: as a source says; where it does not, drawn from train by class and chance."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.data.base import SPLITS, Split, hold_out
+
+ENOUGH = 10  # pictures of a class in train that differ, from which up all splits get some of it
+FEW, FEWEST = 5, 3  # the least of a class of which test and validation may get some; where no class has so many
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """rows: split → positions, ascending; whole: ids of classes of which none was drawn, since they have too few."""
+
+    rows: dict[str, np.ndarray]
+    whole: list[int]
+
+
+def copies(everything: Split) -> np.ndarray:
+    """int [n, 2]: the first row with the same pixels and label as this one, and the first with the same pixels."""
+    first: dict[tuple[bytes, int | None], int] = {}
+    rows = np.empty((len(everything), 2), np.int64)
+    for i, (image, label) in enumerate(zip(everything.images, everything.labels.tolist(), strict=True)):
+        key = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        rows[i] = first.setdefault((key, label), i), first.setdefault((key, None), i)
+    return rows
+
+
+def together(heads: np.ndarray, groups: Sequence[str], pairs: np.ndarray | None = None) -> np.ndarray:
+    """int [n]: of rows that belong together, and of those that do so through others, the first. heads: int [n], for
+    each an earlier row that it belongs to, or itself; groups: what shares a text that is not ''; pairs: int [m, 2],
+    further rows."""
+    head = list(range(len(heads)))
+
+    def first_of(row: int) -> int:
+        while head[row] != row:
+            head[row] = head[head[row]]
+            row = head[row]
+        return row
+
+    def join(one: int, other: int) -> None:
+        one, other = sorted((first_of(one), first_of(other)))
+        head[other] = one
+
+    first: dict[str, int] = {}
+    for row, (other, group) in enumerate(zip(heads.tolist(), groups, strict=True)):
+        join(row, other)
+        if group:
+            join(row, first.setdefault(group, row))
+    for one, other in pairs.tolist() if pairs is not None else ():
+        join(one, other)
+    return np.array([first_of(row) for row in range(len(head))], np.int64)
+
+
+def draw(
+    labels: np.ndarray, given: Sequence[str], members: np.ndarray, classes: int, seed: int, grouped: bool,
+    shares: dict[str, float],
+) -> Drawn:  # fmt: skip
+    """As the source says, and drawn from train where it says nothing of a split.
+
+    given: of each row the split, '' where it may be drawn; shares: split → the share of train that is drawn, rows of
+    one of `members` together; grouped: in any case, else where there are enough. A class with few pictures stays in
+    train. Raises ValueError, in words, where too few are left to draw any.
+    """
+    where = np.array([split or "train" for split in given])
+    rows = {split: np.flatnonzero(where == split) for split in SPLITS}
+    apart = np.unique(np.stack([members[rows["train"]], labels[rows["train"]]]), axis=1)
+    counts = np.bincount(apart[1], minlength=classes)
+    plain = np.bincount(labels[rows["train"]], minlength=classes)
+    if (plain >= ENOUGH)[counts < ENOUGH].any() and not grouped:  # too few that differ to keep together
+        members, counts = np.arange(len(labels)), plain
+    least = FEW if (counts >= FEW).any() else FEWEST
+    whole = [] if all(len(rows[split]) for split in ("test", "validation")) else np.flatnonzero(counts < least).tolist()
+    fixed = np.isin(labels, whole)
+    for split, chance in (("test", seed), ("validation", seed + 1)):
+        if len(rows[split]):
+            continue
+        pool = rows["train"]
+        open_to = pool[~fixed[pool]]
+        heads = np.unique(members[open_to])
+        out = np.zeros(len(pool), bool)
+        if len(heads) > 1:
+            several = len(np.unique(labels[heads]))
+            size = min(max(several, int(len(heads) * shares[split])), len(heads) - 1)
+            _, held = hold_out(labels[heads], size, chance)
+            out = np.isin(members[pool], heads[held]) & ~np.isin(members[pool], members[pool[fixed[pool]]])
+            learned = np.bincount(labels[pool[~out]], minlength=classes) > 0
+            kept = members[pool][~learned[labels[pool]]]  # of a class that would lose its last ones
+            out &= ~np.isin(members[pool], kept)
+        if not out.any():
+            few = "groups" if grouped else "pictures"
+            raise ValueError(f"there are too few {few} in train to draw a split for {split} from them")
+        rows[split], rows["train"] = pool[out], pool[~out]
+    return Drawn(rows, whole)

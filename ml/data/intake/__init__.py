@@ -1,0 +1,149 @@
+"""The whole of an import: from what people bring to a data set that is written, measured and told of."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ml.artifacts import writer
+from ml.artifacts.identity import run_id_of
+from ml.artifacts.manifest import check_dataset
+from ml.artifacts.schema import PICTURE_NOUNS, RUN_ID
+from ml.data import folder, kept_files, originals
+from ml.data.folder import Cancelled, Imported, Progress, never, nobody
+from ml.data.importing.choices import Choices
+from ml.data.importing.sources import IMPORTING
+from ml.data.intake.measures import measure
+from ml.system import atomic, scratch
+from ml.system.paths import home_dir
+
+REPLACED = "replaced"  # of a folder in which an import is under way: the data set as it was
+TITLE, DESCRIPTION = 120, 4_000  # letters, at most
+TOLD = 200  # notes that are kept
+NAMES = 20  # of what is left out for one reason
+SIZES = 20
+
+
+class Taken(FileExistsError):
+    """There is a data set of this name already."""
+
+
+def name_of(called: str) -> str:
+    """What a data set is called in addresses and folders: Rocks 2 is rocks-2. Raises ValueError where nothing of it
+    can stand there."""
+    name = run_id_of(called)
+    if not name:
+        raise ValueError(f"{called!r} cannot be a data set's name, which needs a letter of a to z or a digit")
+    return name
+
+
+def import_dataset(
+    source: Path | str,
+    name: str,
+    choices: Choices | None = None,
+    *,
+    title: str | None = None,
+    description: str = "",
+    home: Path | None = None,
+    new_version: bool = False,
+    progress: Progress = nobody,
+    cancelled: Callable[[], bool] = never,
+) -> Imported:
+    """See ml.data.import_dataset."""
+    home, choices, place = home or home_dir(), choices or Choices(), Path(source)
+    if len(title or "") > TITLE or len(description) > DESCRIPTION:
+        raise ValueError(f"a title has at most {TITLE} letters, a description {DESCRIPTION:,}")
+    kept = home / "datasets" / name
+    if kept.exists() and not new_version:
+        raise Taken(f"There is a data set {name!r} already.")
+    before = _described(kept)
+    if not choices.order and (order := folder.stored_classes(kept)):
+        choices = replace(choices, order=order)
+    title = title or before.get("title") or name
+    made = folder.read(place, name, choices, title=title, home=home, progress=progress, cancelled=cancelled)
+    dataset = made.dataset
+    check_dataset(writer.describe(dataset))
+    version = (before.get("version") or 1) + 1 if before else 1
+    about = _about(made, place, choices, description or before.get("description") or "", version)
+    with scratch.folder(home, IMPORTING) as aside:
+        # whoever reads meanwhile has the old pictures or the new ones, never some of each
+        progress(0, 1, "writing")
+        written = writer.write_pictures(aside, dataset, complete=True, about=about)
+        kept_files.write(written, dataset.files() if dataset.files else {})
+        originals.write(written, made.originals)
+        if cancelled():
+            raise Cancelled
+        progress(0, 1, "measuring")
+        measure(aside, dataset)
+        described = _described(written) | {"near": near(written)}
+        if cancelled():
+            raise Cancelled
+        atomic.write(written / "dataset.json", writer.as_json(described))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if kept.exists():
+            atomic.rename(kept, aside / REPLACED)
+        atomic.rename(written, kept)
+    progress(1, 1, "done")
+    return replace(made, folder=kept, version=version, described=described)
+
+
+def _about(made: Imported, place: Path, choices: Choices, description: str, version: int) -> dict[str, Any]:
+    """What dataset.json says of an import."""
+    sizes = made.sizes.most_common()
+    return {
+        "digest": made.dataset.digest,
+        "version": version,
+        "imported": writer.now(),
+        "description": description,
+        "source": {"path": str(place.resolve()), "kind": made.kind},
+        "choices": choices.to_json(),
+        "why": {"size": made.taken.why_size, "colour": made.taken.why_colour},
+        "sizes": [[*size, n] for size, n in sizes[:SIZES]],
+        "other_sizes": sum(n for _, n in sizes[SIZES:]),
+        "notes": made.notes[:TOLD],
+        "left_out": made.left_out.reasons(NAMES),
+        "passed_over": len(made.left_out.by_systems),
+        "copies": len(made.copied),
+        "conflicts": [list(pair) for pair in made.in_conflict[:NAMES]],
+        "in_conflict": len(made.in_conflict),
+        "across": {split: len(names) for split, names in made.across.items()},
+        "dim": len(made.dim),
+    }
+
+
+def near(written: Path) -> dict[str, int]:
+    """Split → how many of its pictures are nearly the same as one of train, as was measured."""
+    pairs = pd.read_parquet(written / PICTURE_NOUNS["duplicates"].file)
+    leaks = pairs[(pairs["other_split"] == "train") & pairs["split"].isin(["test", "validation"])]
+    return {str(split): int(n) for split, n in leaks.groupby("split")["example_id"].nunique().items()}
+
+
+def sweep(home: Path, tell: Callable[[str], None] = lambda words: None) -> None:
+    """Say and remove what imports that were killed have left; a data set that one of them was about to replace stays
+    as it was."""
+
+    def rescue(left: Path) -> None:
+        found = _described(left / REPLACED).get("name")
+        if not isinstance(found, str) or not RUN_ID.fullmatch(found):
+            return
+        kept = home / "datasets" / found
+        if not kept.exists():  # its place may be empty
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            atomic.rename(left / REPLACED, kept)
+            tell(f"{found} is as it was before an import that was broken off")
+
+    gone, freed = scratch.sweep(home, IMPORTING, rescue)
+    if gone:
+        tell(f"removed what an import that was broken off had left: {freed / 1e6:,.1f} MB")
+
+
+def _described(kept: Path) -> dict[str, Any]:
+    """What dataset.json says, empty where it cannot be read."""
+    try:
+        found = json.loads((kept / "dataset.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
