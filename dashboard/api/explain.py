@@ -18,6 +18,7 @@ from dashboard.services.explainer import EXPLAIN
 from dashboard.web.errors import RequestError
 from ml.artifacts.reader import Broken
 from ml.images.decoding import FILE_BYTES, allowed, decode
+from ml.images.fitting import reading
 
 PATH = "/api/v1/explain"
 Method = Annotated[str, OneOf(EXPLAIN)]
@@ -102,7 +103,7 @@ def explain(services: Services) -> Response:
     layers = [one["name"] for one in run.manifest.get("layers", [])]
     if fields.layer and (fields.layer not in layers or fields.method != "grad-cam"):
         raise RequestError(400, f"layer goes with grad-cam and is one of {', '.join(layers)}.")
-    picture = decode(content, limit=FILE_BYTES)
+    picture = decode(content, limit=FILE_BYTES, **reading(run.manifest["dataset"]))
     answer = services.predictor.predict(
         run.run_id, picture.pixels, orientation=picture.orientation, mode=fields.prepare
     )

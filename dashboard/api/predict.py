@@ -15,6 +15,7 @@ from dashboard.services.container import Services
 from dashboard.services.predictor import Answer as Predicted
 from dashboard.services.uploads import data_url, thumbnail
 from ml.images.decoding import FILE_BYTES, NAMES, Picture, allowed, decode
+from ml.images.fitting import reading
 from ml.inference.batch import familiarity
 
 FRAME_BYTES = 2 * 10**6
@@ -121,7 +122,7 @@ def predict(services: Services) -> Answer:
     """The answer to the current request; counted by the monitor. Raises RequestError, Refusal, Missing or Broken."""
     fields, content = form(Predict, "image", FILE_BYTES, allowed(FILE_BYTES))
     run, top = fields.opened(services)  # names the mistake before a picture is decoded
-    picture = decode(content, limit=FILE_BYTES)
+    picture = decode(content, limit=FILE_BYTES, **reading(run.manifest["dataset"]))
     answer = services.predictor.predict(
         run.run_id, picture.pixels, orientation=picture.orientation, mode=fields.prepare, engine=fields.engine
     )
@@ -143,7 +144,7 @@ def frame(services: Services) -> Frame:
     """
     fields, content = form(LiveFrame, "image", FRAME_BYTES, allowed(FRAME_BYTES))
     run = services.store.open(fields.run or None)
-    picture = decode(content, limit=FRAME_BYTES)
+    picture = decode(content, limit=FRAME_BYTES, **reading(run.manifest["dataset"]))
     answer = services.predictor.glance(run.run_id, picture.pixels, orientation=picture.orientation)
     height, width = picture.pixels.shape[:2][:: -1 if picture.orientation >= 5 else 1]  # upright, as the place has it
     place = answer.prepared.place / np.array([[width], [height]])

@@ -25,9 +25,9 @@ def allowed(limit: int = PAGE_BYTES) -> str:
     return decoding.allowed(limit)
 
 
-def decode(content: bytes, *, limit: int = PAGE_BYTES, gate: Gate = GATE) -> Picture:
-    """Pixels of a file; see ml.images.decoding. Raises Refusal."""
-    return decoding.decode(content, limit=limit, gate=gate)
+def decode(content: bytes, *, limit: int = PAGE_BYTES, gate: Gate = GATE, **how: Any) -> Picture:
+    """Pixels of a file; how: see ml.images.decoding, as ml.images.fitting.reading has it. Raises Refusal."""
+    return decoding.decode(content, limit=limit, gate=gate, **how)
 
 
 def from_data_url(contents: Any, *, limit: int = PAGE_BYTES) -> bytes:

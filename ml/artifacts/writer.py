@@ -200,6 +200,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "fitting": dataset.fitting,
         "resampling": dataset.resampling,
         "background": dataset.background,
+        "levels": list(dataset.levels) if dataset.levels else None,
         "counts": {name: len(split) for name, split in dataset.splits.items()},
     }
 

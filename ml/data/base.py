@@ -12,7 +12,7 @@ import numpy as np
 from natsort import natsorted, ns
 
 from ml.data import images as pictures
-from ml.images.fitting import NATIVE, USUAL
+from ml.images.fitting import NATIVE, USUAL, manner
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"  # pictures without a label, -1: a split of their own that some data sets have, never scored
@@ -55,7 +55,8 @@ class Dataset:
     complete: False when `train` is only the part that ships with the app.
     hashes: file name → sha256 of the files it was read from.
     fitting: how its files became pictures of one size, one of ml.images.fitting.FITTINGS, or NATIVE where they have it
-    already; resampling: by which of its RESAMPLING; background: the colour that was chosen to lay them on, '' for none.
+    already; resampling: by which of its RESAMPLING; background: the colour that was chosen to lay them on, '' for none;
+    levels: which two of those with more than eight bits are black and white, None for the ends of their range.
     files: example id → bytes of some validation pictures as they came, None where nobody kept them.
     recorded: mean and standard deviation as `statistics` gave them when the same training pictures were written; None
     for not known. Pictures never change, so what is counted once is kept; another `train` needs another Dataset.
@@ -71,6 +72,7 @@ class Dataset:
     fitting: str = NATIVE
     resampling: str = USUAL
     background: str = ""
+    levels: tuple[float, float] | None = None
     files: Callable[[], Mapping[int, bytes]] | None = field(default=None, repr=False, compare=False)
     recorded: InitVar[Statistics | None] = None
     _statistics: Statistics | None = field(default=None, init=False, repr=False, compare=False)
@@ -127,6 +129,10 @@ class Dataset:
         if len(train) <= size:
             return train
         return train.take(np.sort(stratified(train.labels, size, np.random.default_rng(self.seed + 1))))
+
+    def manner(self) -> dict[str, Any]:
+        """How its files became pictures, as ml.images.form.Form has it."""
+        return manner({name: getattr(self, name) for name in ("fitting", "resampling", "background", "levels")})
 
     def judged(self) -> dict[str, Split]:
         """test, validation and reference: what every run is judged on."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.data import duplicates
 from ml.data.base import SPLITS, Split, hold_out
 
-ENOUGH = 10  # pictures of a class in train that differ, from which up all splits get some of it
-FEW, FEWEST = 5, 3  # the least of a class of which test and validation may get some; where no class has so many
+NEAR_MOST = 10_000  # pictures among which near-duplicates are looked for before splits are drawn: seconds
+FEW, FEWEST = 5, 3  # pictures of a class that differ, of which test and validation may get some; where none has five
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,26 @@ def copies(everything: Split) -> np.ndarray:
         key = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
         rows[i] = first.setdefault((key, label), i), first.setdefault((key, None), i)
     return rows
+
+
+def near(everything: Split, given: list[str], notes: list[str]) -> np.ndarray:
+    """int [n, 2]: rows that are nearly the same and of which a split may be drawn; none where none is to be drawn, and
+    where there are so many that it would take long, which is then noted."""
+    nothing, where = np.zeros((0, 2), np.int64), np.array(given)
+    if {"test", "validation"} <= set(given):
+        return nothing
+    pool = everything.take(np.flatnonzero((where == "") | (where == "train")))
+    if len(pool) > NEAR_MOST:
+        notes.append(
+            f"{len(pool):,} pictures are too many to look for near-duplicates before splits are drawn: copies stay in "
+            "one split, and near-duplicates in several of them are counted afterwards"
+        )
+        return nothing
+    found = duplicates.table({"pool": pool})
+    apart = found[found["distance"] > 0]["example_id"].nunique()
+    if apart:
+        notes.append(f"{apart:,} pictures are nearly the same as others, and stay in one split with them")
+    return found[["example_id", "other_id"]].to_numpy(np.int64)
 
 
 def together(heads: np.ndarray, groups: Sequence[str], pairs: np.ndarray | None = None) -> np.ndarray:
@@ -70,9 +91,8 @@ def draw(
     rows = {split: np.flatnonzero(where == split) for split in SPLITS}
     apart = np.unique(np.stack([members[rows["train"]], labels[rows["train"]]]), axis=1)
     counts = np.bincount(apart[1], minlength=classes)
-    plain = np.bincount(labels[rows["train"]], minlength=classes)
-    if (plain >= ENOUGH)[counts < ENOUGH].any() and not grouped:  # too few that differ to keep together
-        members, counts = np.arange(len(labels)), plain
+    if not grouped and not (counts >= FEWEST).any():  # too few that differ to keep together
+        members, counts = np.arange(len(labels)), np.bincount(labels[rows["train"]], minlength=classes)
     least = FEW if (counts >= FEW).any() else FEWEST
     whole = [] if all(len(rows[split]) for split in ("test", "validation")) else np.flatnonzero(counts < least).tolist()
     fixed = np.isin(labels, whole)

@@ -110,6 +110,7 @@ def read(
         except Coloured as one:
             taken = replace(taken, channels=3, why_colour=f"{one} has colour")
             made = _made(found, taken.form(choices), at_hand, watch=False)
+        found.notes += taken.notes()
         classes, made, notes = _learnable(found, made, str(place))
         return _imported(name, title or name, found, classes, made, notes, taken, choices)
 
@@ -199,7 +200,7 @@ def _prepared(records: Iterable[Record], form: Form) -> Iterator[tuple[Record, P
     """Each record, in order, with what gives its picture; that may raise."""
 
     def fit(raw: bytes | np.ndarray) -> _Picture:
-        picture = Record.decoded(raw, form.laid_on)
+        picture = Record.decoded(raw, form)
         image = prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
         size = (picture.height, picture.width) if picture.orientation < 5 else (picture.width, picture.height)
         return _Picture(image, picture.dim, picture.pixels.shape[2] == 3, size, *fingerprint(raw))
@@ -239,7 +240,10 @@ def _imported(
     everything = Split(made.images, labels, np.arange(len(labels), dtype=np.int32))
     same = drawing.copies(everything)
     grouped = any(file.group for file in kept)
-    members = drawing.together(same[:, 0], [file.group for file in kept]) if grouped else same[:, 0]
+    pairs = drawing.near(everything, [file.split for file in kept], notes)
+    members = same[:, 0]
+    if grouped or len(pairs):
+        members = drawing.together(same[:, 0], [file.group for file in kept], pairs)
     shares = {"validation": choices.validation, "test": choices.test}
     given = [file.split for file in kept]
     drawn = drawing.draw(labels, given, members, len(classes), choices.seed, grouped, shares)
@@ -270,7 +274,8 @@ def _imported(
     hashes = _hashes(classes, everything, rows, bool(found.given or first))
     dataset = Dataset(
         name, title, classes, splits, choices.seed, hashes=hashes, fitting=choices.fitting,
-        resampling=choices.resampling, background=choices.background, files=lambda: files,
+        resampling=choices.resampling, background=choices.background, levels=taken.levels,
+        files=lambda: files,
     )  # fmt: skip
     originals: dict[str, list[Any]] = {
         "row": made.rows, "name": names, "path": [file.path for file in kept], "bytes": made.lengths,
@@ -296,7 +301,7 @@ def _hashes(classes: tuple[str, ...], everything: Split, rows: dict[str, np.ndar
 
 def as_learned(content: bytes, form: Form) -> np.ndarray:
     """uint8 [h, w, c] of the form: a file as its data set takes it in. Raises Refusal."""
-    picture = decode(content, laid_on=form.laid_on)
+    picture = decode(content, laid_on=form.laid_on, levels=form.levels)
     return prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
 
 
@@ -361,6 +366,7 @@ def load(folder: Path) -> Dataset:
         fitting=NATIVE if description.get("fitting") == NATIVE else chosen["fitting"],
         resampling=chosen["resampling"],
         background=chosen["laid_on"],
+        levels=chosen["levels"],
         files=(lambda: kept_files.read(folder)) if (folder / kept_files.FILES).is_file() else None,
         recorded=(description["mean"], description["std"]) if complete else None,
     )

@@ -74,7 +74,7 @@ class Plan:
                     if len(images) == k or row >= len(source.records):
                         break
                     try:
-                        picture = Record.decoded(source.records[row].raw(), form.laid_on)
+                        picture = Record.decoded(source.records[row].raw(), form)
                     except (OSError, Refusal):
                         continue
                     images.append(prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image)
@@ -111,6 +111,7 @@ class Plan:
             "why_fitting": WORDS[self.choices.fitting],
             "resampling": self.choices.resampling,
             "background": self.choices.background,
+            "levels": list(taken.levels) if taken.levels else None,
             "tables": [asdict(one) for one in self.tables],
             "notes": list(self.notes),
             "left_out": self.left_out.reasons(SHOWN),
@@ -145,13 +146,14 @@ def _planned(source: Path, choices: Choices, found: Found, seen: looks.Look) -> 
         else:
             counts.setdefault(one.split, [0] * len(found.classes))[one.label] += 1
     shares = {"test": choices.test, "validation": choices.validation}
-    order = ["", *SPLITS, UNLABELLED]
+    order, taken = ["", *SPLITS, UNLABELLED], looks.taken(seen, choices)
     return Plan(
         source, choices, found.kind, found.classes,
         {split: counts[split] for split in sorted(counts, key=order.index)},
         {split: shares[split] for split in DRAWN if split not in counts},
         unlabelled,
         tuple(Part(name, split, n) for (name, split), n in parts.items()),
-        seen.sizes, seen.n, looks.taken(seen, choices), tuple(found.tables), tuple(found.notes), found.left_out,
+        seen.sizes, seen.n, taken, tuple(found.tables), (*found.notes, *taken.notes()),
+        found.left_out,
         tuple(map(tuple, rows)),
     )  # fmt: skip

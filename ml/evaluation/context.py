@@ -48,6 +48,10 @@ class EvaluationContext:
         """How the files of its data set became pictures of one size; '' where nobody knows."""
         return self.dataset().fitting if self.dataset is not None else ""
 
+    def manner(self) -> dict[str, Any]:
+        """The same, as ml.images.form.Form has it."""
+        return self.dataset().manner() if self.dataset is not None else {}
+
     def files(self) -> Mapping[int, bytes]:
         """Example id → bytes of validation pictures as they came, none where nobody kept them."""
         files = self.dataset().files if self.dataset is not None else None

@@ -17,7 +17,7 @@ from ml.data.base import stratified
 from ml.evaluation.context import EvaluationContext
 from ml.evaluation.photographs import rendered
 from ml.images.decoding import Refusal, decode
-from ml.images.fitting import NATIVE, known
+from ml.images.fitting import NATIVE
 from ml.images.form import Form
 from ml.images.preparation import PHOTOGRAPH_STEPS, prepare
 from ml.stats.paired import mcnemar
@@ -83,9 +83,9 @@ class Measured:
 
 def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (given, steps, n, correct, agreeing); notes `preparation`, the steps that the run takes."""
-    form = replace(Form.of(context.splits["reference"].images[:1_000]), fitting=known(context.fitting()))
+    form = replace(Form.of(context.splits["reference"].images[:1_000]), **context.manner())
     measured = Measured(context, form)
-    files, photographs = as_files(context), as_photographs(context, form)
+    files, photographs = as_files(context, form), as_photographs(context, form)
     steps = NOTHING
     if len(photographs.rows):
         plain, every = (measured.right(photographs, these) for these in (NOTHING, EVERYTHING))
@@ -117,7 +117,7 @@ def needed(measured: Measured, photographs: Given) -> frozenset[str]:
     return steps
 
 
-def as_files(context: EvaluationContext) -> Given:
+def as_files(context: EvaluationContext, form: Form) -> Given:
     """Validation pictures as they came; none where nobody knows how they did."""
     validation = context.splits["validation"]
     if context.fitting() == NATIVE:
@@ -127,7 +127,7 @@ def as_files(context: EvaluationContext) -> Given:
     pictures, found = [], []
     for example_id, content in context.files().items():
         try:
-            picture = decode(content)
+            picture = decode(content, laid_on=form.laid_on, levels=form.levels)
         except Refusal:
             continue
         if example_id in place:

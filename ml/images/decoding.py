@@ -10,14 +10,15 @@ import re
 import threading
 import warnings
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from ml.images.fitting import rgb
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
-NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF and PNM"  # PNM: PBM, PGM, PPM and PFM
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+NAMES = "PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF and PNM"  # PNM: PBM, PGM, PPM and PFM
 FILE_BYTES = 30_000_000  # of one file, packed
 BASELINE_PIXELS = 50_000_000  # decoded at a fraction of its size, through Pillow's draft mode
 PIXELS = 25_000_000  # progressive JPEG holds all its coefficients; the other formats know no fraction
@@ -28,6 +29,8 @@ LOSSLESS = 65_536  # up to this many pixels a kept picture is PNG, above it JPEG
 Image.MAX_IMAGE_PIXELS = BASELINE_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
+DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # modes of more than eight bits
+Levels: TypeAlias = tuple[float, float]
 ORIENTATION, PHOTOMETRIC, KIND_OF_PAGE = 0x0112, 0x0106, 0x00FE
 WHITE_IS_ZERO, PREVIEW = 0, 1  # values of the last two
 DIM = 0.125  # of its range: a deep file whose brightest pixel is below shows next to nothing in eight bits
@@ -41,7 +44,7 @@ STRANGERS = (
     (rb"....ftypcrx|II\*\x00....CR|IIU\x00|IIRO|FUJIFILMCCD-RAW", "a camera's raw picture"),
     (rb"....ftyp|....moov|\x1aE\xdf\xa3|RIFF....AVI ", "a video"),
     (rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
-    (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture of a rare kind"),
     (rb"8BPS", "a Photoshop file"),
     (rb"\x00\x00[\x01\x02]\x00", "an icon"),
     (rb".{128}DICM", "a DICOM file"),
@@ -98,11 +101,14 @@ def allowed(limit: int = FILE_BYTES) -> str:
     return f"Allowed are {NAMES} pictures of up to {limit // 1_000_000} MB and 25 megapixels (JPEG 50)."
 
 
-def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE, laid_on: str = "") -> Picture:
+def decode(
+    content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE, laid_on: str = "", levels: Levels | None = None
+) -> Picture:
     """Pixels of a file of any of FORMATS (its first frame or page), whatever its colours. Raises Refusal.
 
     Transparent pictures are laid on a colour, #rrggbb, or on black or white, whichever stands out. 16-bit greys are
-    scaled, not cut; of floating-point ones 0 is black and 1 is white.
+    scaled, not cut; of floating-point ones 0 is black and 1 is white. levels: which two levels of these are black and
+    white instead.
     """
     if not content:
         raise Refusal(f"This file is empty. {allowed(limit)}", 400)
@@ -110,7 +116,7 @@ def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE, laid_o
         raise Refusal(f"This file has {len(content) / 1e6:.1f} MB, which is too much. {allowed(limit)}", 413)
     with gate:
         try:
-            return _decode(content, limit, laid_on)
+            return _decode(content, limit, laid_on, levels)
         except Refusal:
             raise
         except Image.DecompressionBombError as error:
@@ -125,7 +131,7 @@ def decode(content: bytes, *, limit: int = FILE_BYTES, gate: Gate = GATE, laid_o
             raise Refusal(f"This picture is damaged or incomplete and cannot be read. {allowed(limit)}", 422) from None
 
 
-def _decode(content: bytes, limit: int, laid_on: str) -> Picture:
+def _decode(content: bytes, limit: int, laid_on: str, levels: Levels | None) -> Picture:
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         width, height = image.size
         baseline = image.format in ("JPEG", "MPO") and not image.info.get("progressive")
@@ -143,7 +149,7 @@ def _decode(content: bytes, limit: int, laid_on: str) -> Picture:
         orientation = image.getexif().get(ORIENTATION, 1)  # only now: a TIFF is turned while it loads
         if image.width * image.height > PIXELS:  # a GIF frame may reach beyond the canvas its header declares
             raise _too_large(image.width * image.height, limit)
-        flat, dim = _eight_bits(image, negative, limit)
+        flat, dim = _eight_bits(image, negative, limit, levels)
         if max(flat.size) > MAX_DECODED_SIDE:
             flat.thumbnail((MAX_DECODED_SIDE, MAX_DECODED_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
         pixels = _opaque(flat, laid_on)
@@ -153,21 +159,27 @@ def _decode(content: bytes, limit: int, laid_on: str) -> Picture:
     return Picture(pixels, orientation, width, height, dim)
 
 
-def _eight_bits(image: Image.Image, negative: bool, limit: int) -> tuple[Image.Image, bool]:
-    """Any mode as L, LA, RGB or RGBA; and whether it is dim, see Picture.
+def _eight_bits(image: Image.Image, negative: bool, limit: int, ends: Levels | None) -> tuple[Image.Image, bool]:
+    """Any mode as L, LA, RGB or RGBA; and whether it is dim, see Picture. ends: the levels that are black and white.
 
     negative: 0 is white in this file, which Pillow minds in eight bits and not in more.
     """
-    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
+    if image.mode in DEEP:
         levels, clear = np.asarray(image), image.info.get("transparency")
         most = 1 if image.mode == "F" else 65_535
-        if not (levels.min() >= 0 and levels.max() <= most):  # also where a level is no number
+        if ends is not None and np.isfinite(levels).all():
+            low, high = ends
+            dim, scaled = False, (levels.astype(np.float64) - low) * (255 / (high - low))
+            grey = np.rint(scaled).clip(0, 255).astype(np.uint8)
+            grey = 255 - grey if negative else grey
+        elif not (levels.min() >= 0 and levels.max() <= most):  # also where a level is no number
             range_ = "numbers beyond 0 to 1" if most == 1 else "whole numbers beyond 0 to 65,535"
             raise Refusal(f"The levels of this picture are {range_}, of which nobody can say what is white. "
                           f"{allowed(limit)}", 422)  # fmt: skip
-        dim = bool(0 < levels.max() < most * DIM) and not negative
-        grey = np.rint(levels * 255.0) if most == 1 else (levels.astype(np.uint32) + 128) // 257
-        grey = (255 - grey if negative else grey).astype(np.uint8)
+        else:
+            dim = bool(0 < levels.max() < most * DIM) and not negative
+            grey = (np.rint(levels * 255.0) if most == 1 else (levels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            grey = 255 - grey if negative else grey
         if isinstance(clear, int):
             return Image.merge(
                 "LA", [Image.fromarray(grey), Image.fromarray((levels != clear).astype(np.uint8) * 255)]

@@ -39,12 +39,27 @@ def known(fitting: object) -> str:
 def manner(description: Mapping[str, Any]) -> dict[str, Any]:
     """What of a Form a data set chose when its files were made to fit, as dataset.json or a manifest has it; what it
     does not say is as it was before data sets could choose."""
-    resampling, background = description.get("resampling"), description.get("background")
+    resampling = description.get("resampling")
     return {
         "fitting": known(description.get("fitting")),
         "resampling": resampling if isinstance(resampling, str) and resampling in RESAMPLING else USUAL,
-        "laid_on": background if isinstance(background, str) and COLOUR.fullmatch(background) else "",
+        **reading(description),
     }
+
+
+def reading(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What of it says how files are read, as ml.images.decoding.decode takes it."""
+    background = description.get("background")
+    return {
+        "laid_on": background if isinstance(background, str) and COLOUR.fullmatch(background) else "",
+        "levels": _levels(description.get("levels")),
+    }
+
+
+def _levels(said: object) -> tuple[float, float] | None:
+    if not isinstance(said, list | tuple) or len(said) != 2 or not all(isinstance(one, int | float) for one in said):
+        return None
+    return (float(said[0]), float(said[1])) if -1e12 < said[0] < said[1] < 1e12 else None
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

@@ -15,7 +15,8 @@ class Form:
 
     fitting: how a picture of another size was made to fit, one of ml.images.fitting.FITTINGS; resampling: by which of
     its RESAMPLING; laid_on: the colour, #rrggbb, that transparent things are laid on and that surrounds what is padded,
-    '' for none chosen; steps: the steps for photographs that were measured to help, None for all of them.
+    '' for none chosen; levels: of pictures with more than eight bits, the two that are black and white, None for those
+    of the file's own kind; steps: the steps for photographs that were measured to help, None for all of them.
     """
 
     height: int
@@ -27,6 +28,7 @@ class Form:
     steps: frozenset[str] | None = None
     resampling: str = "lanczos"
     laid_on: str = ""
+    levels: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, images: np.ndarray) -> "Form":

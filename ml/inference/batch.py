@@ -105,7 +105,7 @@ def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int
         return answer
     for attempt in range(BUSY_TIMES):
         try:
-            picture = decode(item.content, limit=limit, laid_on=form.laid_on)
+            picture = decode(item.content, limit=limit, laid_on=form.laid_on, levels=form.levels)
             start = time.perf_counter()
             seen = prepare(picture.pixels, form, orientation=picture.orientation, mode=mode).image
             return replace(answer, image=seen, problem="", seconds=time.perf_counter() - start)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ml.data.importing.choices import LEAST_SIDE, MOST_SIDE, Choices
 from ml.data.importing.records import GATE, Found, Record
-from ml.images.decoding import FORMATS, decode
+from ml.images.decoding import DEEP, FORMATS, decode
 from ml.images.form import Form
 
 HEADS, RUNS, DECODED = 2_000, 40, 200  # records looked at, in how many runs of neighbours, and how many of them decoded
@@ -20,32 +20,52 @@ SIDE = 64  # the longest side where pictures differ in size
 TURNED = (5, 6, 7, 8)  # values of EXIF's orientation that exchange the sides
 ORIENTATION = 0x0112
 GREY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "LA", "La")
+BITS = (8, 10, 12, 14, 16)  # that scanners and cameras have
 ALIKE = 0.02  # by how much sides may differ that have one proportion
 
 
 @dataclass
 class Look:
-    """Of the pictures looked at: sizes, (height, width) as seen upright; how many have colour; of how many."""
+    """Of the pictures looked at: sizes, (height, width) as seen upright; how many have colour; of how many; levels: of
+    those with more than eight bits, mode → the least and the greatest."""
 
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     coloured: int = 0
     n: int = 0
+    levels: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def deep(self, mode: str, low: float, high: float) -> None:
+        """A picture of more than eight bits was looked at."""
+        if math.isfinite(low) and math.isfinite(high):
+            before = self.levels.get(mode, (low, high))
+            self.levels[mode] = min(low, before[0]), max(high, before[1])
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What pictures become, and why, in words."""
+    """What pictures become, and why, in words. levels: see Form."""
 
     height: int
     width: int
     channels: int
     why_size: str
     why_colour: str
+    levels: tuple[float, float] | None = None
+
+    def notes(self) -> list[str]:
+        """What is to be said of it."""
+        if self.levels is None:
+            return []
+        black, white = self.levels
+        return [
+            f"pictures of more than eight bits have levels from {black:,g} to {white:,g}: these are black and white, "
+            "and so they are in later pictures"
+        ]
 
     def form(self, choices: Choices) -> Form:
         return Form(
             self.height, self.width, self.channels, fitting=choices.fitting, resampling=choices.resampling,
-            laid_on=choices.background,
+            laid_on=choices.background, levels=self.levels,
         )  # fmt: skip
 
 
@@ -56,7 +76,7 @@ def look(found: Found, enough: bool = False) -> Look:
     step = max(1, len(rows) // DECODED)
     for place, row in enumerate(rows):
         try:
-            size, coloured = _seen(found.records[row], found.root, not enough and place % step == 0)
+            size, coloured = _seen(found.records[row], found.root, place % step == 0, enough, seen)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
             continue
         seen.n += 1
@@ -75,9 +95,25 @@ def taken(seen: Look, choices: Choices) -> Taken:
     elif not choices.colour:
         channels = 1
     if choices.size is not None:
-        return Taken(*choices.size, channels, "as was chosen", why_colour)
+        return Taken(*choices.size, channels, "as was chosen", why_colour, _levels(seen.levels))
     size, why_size = _size(seen.sizes)
-    return Taken(*size, channels, why_size, why_colour)
+    return Taken(*size, channels, why_size, why_colour, _levels(seen.levels))
+
+
+def _levels(met: dict[str, tuple[float, float]]) -> tuple[float, float] | None:
+    """Which are black and white, None where the ends of their own range are: what so many bits can say, or what is
+    met."""
+    if not met:
+        return None
+    low, high = min(one for one, _ in met.values()), max(one for _, one in met.values())
+    if "F" in met:
+        usual = [ends for ends in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)) if ends[0] <= low and high <= ends[1]]
+        return (usual[0] if usual[0] != (0.0, 1.0) else None) if usual else (low, high)
+    if low >= 0:
+        top = next((2.0**bits - 1 for bits in BITS if high < 2**bits), None)
+        if top is not None:
+            return (0.0, top) if top < 2**16 - 1 else None
+    return (low, high) if low < high else None
 
 
 def _size(sizes: Counter[tuple[int, int]]) -> tuple[tuple[int, int], str]:
@@ -107,8 +143,9 @@ def _spread(n: int) -> Sequence[int]:
     return [start + i for start in np.linspace(0, n - length, RUNS).astype(int).tolist() for i in range(length)]
 
 
-def _seen(record: Record, root: Path | None, decoded: bool) -> tuple[tuple[int, int], bool]:
-    """Its size upright, and whether it is known to have colour. Raises OSError, ValueError."""
+def _seen(record: Record, root: Path | None, decoded: bool, enough: bool, look: Look) -> tuple[tuple[int, int], bool]:
+    """Its size upright, and whether it is known to have colour. decoded: whether its pixels are looked at; enough: see
+    `look`. Raises OSError, ValueError."""
     if record.pixels is not None:
         pixels = record.pixels()
         return (int(pixels.shape[0]), int(pixels.shape[1])), _has_colour(pixels)
@@ -118,7 +155,10 @@ def _seen(record: Record, root: Path | None, decoded: bool) -> tuple[tuple[int, 
         width, height = image.size
         turned = image.getexif().get(ORIENTATION, 1) in TURNED
         size = (width, height) if turned else (height, width)
-        if not decoded or image.mode in GREY:
+        if decoded and image.mode in DEEP:
+            levels = np.asarray(image)
+            look.deep(image.mode[:1], float(levels.min()), float(levels.max()))
+        if enough or not decoded or image.mode in GREY:
             return size, False
         if image.format in ("JPEG", "MPO"):  # a fraction of its size is quick, and says as much
             image.draft("RGB", (SIDE, SIDE))

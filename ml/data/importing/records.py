@@ -11,8 +11,10 @@ from PIL import Image
 
 from ml.images.decoding import MAX_DECODED_SIDE, Gate, Picture, decode
 from ml.images.file_names import clean
+from ml.images.form import Form
 
 TOLD = 3  # files named of each reason
+PLAIN = Form(1, 1, 1)  # which says nothing of how files are read
 GATE = Gate(places=1_000)  # an import has a thread a processor and makes nobody wait
 SPLIT_ORDER = ("", "train", "validation", "test", "unlabelled")
 
@@ -40,15 +42,11 @@ class Record:
         """Its file or its pixels, as they are; one thread asks, one record after another. Raises OSError or Refusal."""
         return self.content() if self.pixels is None else self.pixels()
 
-    def picture(self) -> Picture:
-        """Raises OSError or Refusal."""
-        return self.decoded(self.raw())
-
     @staticmethod
-    def decoded(raw: bytes | np.ndarray, laid_on: str = "") -> Picture:
-        """raw: as `raw` gives it; laid_on: see decode; by any thread. Raises Refusal."""
+    def decoded(raw: bytes | np.ndarray, form: Form = PLAIN) -> Picture:
+        """raw: as `raw` gives it; form: what it shall become; by any thread. Raises Refusal."""
         if isinstance(raw, bytes):
-            return decode(raw, gate=GATE, laid_on=laid_on)
+            return decode(raw, gate=GATE, laid_on=form.laid_on, levels=form.levels)
         pixels = raw
         height, width = pixels.shape[:2]
         if max(height, width) > MAX_DECODED_SIDE:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ml import data
-from ml.data import Choices, folder, import_dataset, originals, plan
+from ml.data import Choices, drawing, folder, import_dataset, originals, plan
 
 CHANCE = np.random.default_rng(0)
 
@@ -251,3 +251,25 @@ def test_transparent_pictures_are_laid_on_the_chosen_colour(tmp_path, home):
     form = made.taken.form(choices)
     content = originals.read("pets", int(there["train"].ids[0]))
     np.testing.assert_array_equal(folder.as_learned(content, form), train[0])
+
+
+def test_near_duplicates_never_cross_a_split_that_is_drawn(tmp_path, home):
+    for name in ("cat", "dog"):
+        for i in range(20):
+            pixels = picture(tmp_path / "pets" / name / f"{i:02}.png", (16, 16)).astype(int)
+            for j in range(3):
+                brighter = np.clip(pixels * 0.9 + 2 * j, 0, 255).astype(np.uint8)
+                Image.fromarray(brighter).save(tmp_path / "pets" / name / f"{i:02}-{j}.png")
+    made = folder.read(tmp_path / "pets", "pets")
+    where = {}
+    for split, rows in made.dataset.splits.items():
+        for example_id in rows.ids.tolist():
+            where.setdefault(example_id // 4, set()).add(split)
+    assert all(len(splits) == 1 for splits in where.values())
+    assert counts(made.dataset) == {"train": 132, "validation": 12, "test": 16}
+    assert "160 pictures are nearly the same as others" in "\n".join(made.notes)
+
+
+def test_near_duplicates_of_very_many_pictures_are_not_looked_for_and_that_is_said(pets, monkeypatch):
+    monkeypatch.setattr(drawing, "NEAR_MOST", 30)
+    assert "36 pictures are too many to look for near-duplicates" in "\n".join(folder.read(pets, "pets").notes)

@@ -74,6 +74,7 @@ GREYS = {
     "PFM": b"Pf\n30 28\n-1.0\n" + (GREY[::-1].astype("<f4") / 255).tobytes(),
     "WebP": encoded(GREY, "WEBP", lossless=True),
     "AVIF": encoded(GREY, "AVIF", quality=100),
+    "JPEG 2000": encoded(GREY, "JPEG2000"),
     "GIF": encoded(GREY, "GIF"),
 }  # fmt: skip
 CLEAR = {  # transparent but for the thing, which is light: laid on black
@@ -159,4 +160,4 @@ def test_the_small_copy_that_a_raw_picture_begins_with_is_not_taken_for_it():
 
 def test_every_form_is_named():
     for form in FORMATS:
-        assert {"PPM": "PNM"}.get(form, form).casefold() in NAMES.casefold()
+        assert {"PPM": "PNM", "JPEG2000": "JPEG 2000"}.get(form, form).casefold() in NAMES.casefold()

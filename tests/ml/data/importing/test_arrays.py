@@ -21,7 +21,7 @@ class Arrays:
             self.classes, self.records = found.classes, found.records
             self.labels = [one.label for one in found.records]
             self.splits = [one.split for one in found.records]
-            self.pixels = np.stack([one.picture().pixels for one in found.records])
+            self.pixels = np.stack([one.decoded(one.raw()).pixels for one in found.records])
             self.told = "\n".join([*found.notes, *found.left_out.lines()])
             self.png = found.records[0].content()
 

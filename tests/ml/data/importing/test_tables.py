@@ -157,16 +157,16 @@ def test_a_column_for_each_pixel(tmp_path, head):
     write(tmp_path / "digits.csv", rows, ("label", *names))
     with importing.opened(tmp_path / "digits.csv") as found:
         labels = [found.classes[one.label] for one in found.records]
-        pixels = [one.picture().pixels[..., 0] for i, one in enumerate(found.records) if i != 2]
+        pixels = [one.decoded(one.raw()).pixels[..., 0] for i, one in enumerate(found.records) if i != 2]
         with pytest.raises(ValueError, match="no number"):
-            found.records[2].picture()
+            found.records[2].raw()
     assert labels == LABELS
     assert np.array_equal(pixels, np.delete(images, 2, axis=0))
     flat = images.reshape(N, -1)
     columns = {"label": LABELS, **{name: flat[:, i] for i, name in enumerate(names)}}
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
     with importing.opened(tmp_path / "a.parquet") as found:
-        assert np.array_equal([one.picture().pixels[..., 0] for one in found.records], images)
+        assert np.array_equal([one.decoded(one.raw()).pixels[..., 0] for one in found.records], images)
 
 
 def test_labels_stay_text_and_ids_order_the_names_beside_them(place):
