@@ -102,8 +102,14 @@ def train(
     trained = time.perf_counter()
     callbacks.on_step("evaluating")
     description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
+    images = len(data.learned.subset(config.train_images, config.seed))
     context = EvaluationContext(
-        Classifier(module, description), data.given.judged(), config.seed, dataset=lambda: data.given, brief=True
+        Classifier(module, description),
+        data.given.judged(),
+        config.seed,
+        dataset=lambda: data.given,
+        brief=True,
+        learned=images * len(history),
     )
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
     nouns, empty = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
@@ -114,7 +120,7 @@ def train(
         "model_config": model_config,
         "dataset": description,
         "config": config.model_dump(mode="json"),
-        "train_images": len(data.learned.subset(config.train_images, config.seed)),
+        "train_images": images,
         "parameters": models.parameter_count(module),
         "layers": context.classifier.layers(),
         "best_epoch": best,

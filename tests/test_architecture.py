@@ -170,7 +170,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     "ml.training.wording": ((), "a training's settings in words, alone and in a sentence; never torch"),
     "ml.explanation": ((), "what spoke for an answer"),
     "ml.robustness": (
-        ("ml.inference", "ml.stats"),
+        ("ml.data.images", "ml.inference", "ml.stats"),
         "corruptions of pictures in five severities; attacks along a network's gradients",
     ),
     "ml.robustness.catalogue": ((), "corruptions and attacks in words, numbers and sources; never torch"),

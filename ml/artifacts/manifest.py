@@ -115,6 +115,7 @@ class Manifest(Part):
     preparation: list[Word] = Field(default=[], max_length=20)
     bytes: Count | None = None
     latency_ms: Seconds | None = None
+    moved: dict[Word, Count] = {}
 
     @model_validator(mode="after")
     def consistent(self) -> "Manifest":

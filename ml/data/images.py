@@ -17,6 +17,8 @@ from numpy.lib import format as npy
 from ml.system import atomic
 
 BATCH_BYTES = 8 << 20  # of pictures that are read or written at a time
+# of pictures that a network is asked about at a time: a layer of 32 channels makes 80 MB of them
+ASKED, LEAST_ASKED, ASKED_PIXELS = 250, 8, 600_000
 
 
 class Images:
@@ -131,6 +133,16 @@ def batches(images: AnyImages, size: int | None = None, rows: np.ndarray | None 
     for start in range(0, len(images if rows is None else rows), size):
         part = slice(start, start + size)
         yield images[part if rows is None else rows[part]]
+
+
+def asked_at_once(shape: tuple[int, ...]) -> int:
+    """How many pictures of a shape (height, width, channels) a network is asked about at a time."""
+    return min(ASKED, max(LEAST_ASKED, ASKED_PIXELS // max(1, shape[0] * shape[1])))
+
+
+def some(images: AnyImages) -> np.ndarray:
+    """The first ones, which tell what they all look like: a thousand, of large ones as many as four batches hold."""
+    return images[: min(1_000, max(100, 4 * BATCH_BYTES // max(1, int(np.prod(images.shape[1:])))))]
 
 
 def take(images: AnyImages, rows: np.ndarray) -> AnyImages:

@@ -14,6 +14,7 @@ from ml.stats.calibration import (
     ece_interval,
     expected_calibration_error,
     fit_temperature,
+    redrawn_temperatures,
     scale_by_temperature,
 )
 from ml.stats.intervals import Z, percentile
@@ -27,11 +28,7 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     labels, probabilities = context.splits["validation"].labels, context.probabilities("validation")
     fitted = fit_temperature(probabilities, labels)
     rng = np.random.default_rng(context.seed)
-    refits = []
-    for _ in range(REFITS):
-        drawn = rng.integers(0, len(labels), len(labels))
-        refits.append(fit_temperature(probabilities[drawn], labels[drawn], start=fitted))
-    low, high = percentile(np.array(refits))
+    low, high = percentile(redrawn_temperatures(probabilities, labels, fitted, REFITS, rng))
     rows = [("validation", "temperature", "temperature", fitted, float(low), float(high), len(labels))]
     for split in SPLITS:
         unscaled = context.probabilities(split)

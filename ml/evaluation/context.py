@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts.writer import Payload
+from ml.data import properties
 from ml.data.base import Dataset, Split
-from ml.data.images import AnyImages
+from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.classifier import Classifier
 from ml.stats.calibration import softmax
 
 SPLITS = ("test", "validation", "reference")
 WIDTH = 256  # features kept, at most
+PART = 10  # batches whose answers are cut and rounded together
 
 
 class EvaluationContext:
@@ -22,7 +24,8 @@ class EvaluationContext:
 
     dataset: loads all pictures it learned from, which few evaluations need; recorded: loads its recorded predictions,
     None while there are none. Both may be dear, so they are called when needed.
-    brief: whether somebody waits, so that what takes long is measured on fewer pictures.
+    brief: whether somebody waits, so that what takes long is measured on fewer pictures; learned: how often a picture
+    was learned from, all epochs together.
     notes: what an evaluation adds to the manifest; also: nouns that came of making another one; tell: is told, in
     words, how far an evaluation is.
     """
@@ -36,13 +39,15 @@ class EvaluationContext:
         dataset: Callable[[], Dataset] | None = None,
         recorded: Callable[[], pd.DataFrame] | None = None,
         brief: bool = False,
+        learned: int = 0,
     ) -> None:
         self.classifier, self.splits, self.seed = classifier, splits, seed
-        self.dataset, self._recorded, self.brief = dataset, recorded, brief
+        self.dataset, self._recorded, self.brief, self.learned = dataset, recorded, brief, learned
         self.notes: dict[str, Any] = {}
         self.also: dict[str, Payload] = {}
         self.tell: Callable[[str], None] = lambda words: None
         self._outputs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._properties: dict[str, pd.DataFrame] = {}
 
     def fitting(self) -> str:
         """How the files of its data set became pictures of one size; '' where nobody knows."""
@@ -78,6 +83,12 @@ class EvaluationContext:
                 return rows[columns].to_numpy(np.float32)
         return self.probabilities(split)
 
+    def properties(self, split: str) -> pd.DataFrame:
+        """What ml.data.properties measures of each picture, in order."""
+        if split not in self._properties:
+            self._properties[split] = properties.measure(self.splits[split].images)
+        return self._properties[split]
+
     def _outputs_of(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         if split not in self._outputs:
             self._outputs[split] = self.ask(self.splits[split].images)
@@ -85,5 +96,9 @@ class EvaluationContext:
 
     def ask(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """Of any pictures, uint8 [n, h, w, c], what `probabilities` and `features` are of a split's."""
-        logits, features = self.classifier.logits_and_features(images)
-        return softmax(logits), features[:, :WIDTH].astype(np.float16).astype(np.float32)
+        probabilities, kept = [], []
+        for batch in batches(images, PART * asked_at_once(self.classifier.shape)) if len(images) else [images]:
+            logits, features = self.classifier.logits_and_features(batch)
+            probabilities.append(softmax(logits))
+            kept.append(features[:, :WIDTH].astype(np.float16).astype(np.float32))
+        return np.concatenate(probabilities), np.concatenate(kept)

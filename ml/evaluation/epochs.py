@@ -17,9 +17,8 @@ from torch import nn
 
 from ml.artifacts.writer import write_arrays
 from ml.data.base import Dataset
-from ml.data.images import batches
+from ml.data.images import asked_at_once, batches
 from ml.inference.classifier import folded
-from ml.inference.contract import INFERENCE_BATCH
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
 
@@ -56,16 +55,18 @@ class Recorder:
         best: the epoch whose weights the run has, always among those whose probabilities are kept.
         Epochs without a readable file are left out: their training began before it was recorded.
         """
-        records = {epoch: record for epoch in range(1, epochs + 1) if (record := self._read(epoch))}
+        small = [f"{split}_{part}" for split in self._splits for part in ("truth", "right")]
+        records = {epoch: record for epoch in range(1, epochs + 1) if (record := self._read(epoch, small))}
         if not records or not self._splits:
             return {}
         cells = sum(len(self._dataset[split]) for split in self._splits) * len(self._dataset.classes)
         shown = spaced(sorted(records), best, min(KEPT, max(1, CELLS // cells)))
         noun = {"epoch": np.array(shown, np.int16), "right_epoch": np.array(sorted(records), np.int16)}
         for split in self._splits:
+            name = f"{split}_probabilities"
             truth = np.stack([records[epoch][f"{split}_truth"] for epoch in sorted(records)]).astype(np.float64)
             noun[f"{split}_id"] = self._dataset[split].ids.astype(np.int32)
-            noun[f"{split}_probabilities"] = np.stack([records[epoch][f"{split}_probabilities"] for epoch in shown])
+            noun[name] = np.stack([self._read(epoch, [name])[name] for epoch in shown])
             noun[f"{split}_right"] = np.stack([records[epoch][f"{split}_right"] for epoch in sorted(records)])
             noun[f"{split}_mean"] = truth.mean(0).astype(np.float32)
             noun[f"{split}_spread"] = truth.std(0).astype(np.float32)
@@ -74,11 +75,11 @@ class Recorder:
     def _path(self, epoch: int) -> Path:
         return self._folder / f"checkpoint-epoch-{epoch:03}.npz"  # named so that publishing a run removes it
 
-    def _read(self, epoch: int) -> dict[str, np.ndarray]:
+    def _read(self, epoch: int, names: list[str]) -> dict[str, np.ndarray]:
         try:
             with np.load(self._path(epoch), allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+                return {name: archive[name] for name in names}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return {}
 
     @torch.inference_mode()
@@ -87,11 +88,11 @@ class Recorder:
         answering = folded(copy.deepcopy(network).eval())
         device = next(iter(network.parameters())).device
         mean, std = self._dataset.statistics()
-        logits = []
-        for batch in batches(self._dataset[split].images, INFERENCE_BATCH):
+        answers = []
+        for batch in batches(self._dataset[split].images, asked_at_once(self._dataset.shape)):
             self._on_chunk()
-            logits.append(answering(normalise(pixels(batch).to(device), mean, std)).float().cpu().numpy())
-        return softmax(np.concatenate(logits))
+            answers.append(softmax(answering(normalise(pixels(batch).to(device), mean, std)).float().cpu().numpy()))
+        return np.concatenate(answers)
 
 
 def quantised(probabilities: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ well prepared, from pictures that never were one. docs/preparation.md compares t
 import numpy as np
 from PIL import Image
 
-from ml.evaluation.context import EvaluationContext
+from ml.data.images import asked_at_once, batches, some
+from ml.evaluation.context import PART, EvaluationContext
 from ml.images.form import Form
 from ml.images.preparation import prepare
 from ml.stats.ood import OodModel, learn
@@ -20,7 +21,7 @@ def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
     """What `ml.stats.ood.learn` makes, and the scores of validation and test, float32 [n] in their order."""
     reference = context.splits["reference"]
     statistics = context.classifier.statistics
-    form = Form.of(reference.images[:1_000])
+    form = Form.of(some(reference.images))
     again = of = None
     if form.background is not None:
         rng = np.random.default_rng(context.seed)
@@ -30,8 +31,12 @@ def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
         of = reference.labels[rows]
     learned = learn(statistics(reference.images), reference.labels, again, of)
     known = OodModel(learned)
-    scores = {split: known.scores(statistics(context.splits[split].images)) for split in ("validation", "test")}
-    return {**learned, **{split: values.astype(np.float32) for split, values in scores.items()}}
+    scores = {}
+    for split in ("validation", "test"):
+        images = context.splits[split].images
+        parts = [known.scores(statistics(batch)) for batch in batches(images, PART * asked_at_once(images.shape[1:]))]
+        scores[split] = np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
+    return {**learned, **scores}
 
 
 def retaken(image: np.ndarray, form: Form, rng: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ml.data.base import stratified
+from ml.data.images import some
 from ml.evaluation.context import EvaluationContext
 from ml.evaluation.photographs import rendered
 from ml.images.decoding import Refusal, decode
@@ -83,7 +84,7 @@ class Measured:
 
 def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (given, steps, n, correct, agreeing); notes `preparation`, the steps that the run takes."""
-    form = replace(Form.of(context.splits["reference"].images[:1_000]), **context.manner())
+    form = replace(Form.of(some(context.splits["reference"].images)), **context.manner())
     measured = Measured(context, form)
     files, photographs = as_files(context, form), as_photographs(context, form)
     steps = NOTHING

@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 from ml.evaluation.context import SPLITS, EvaluationContext
 
 PERPLEXITY = 30
+PART = 10_000  # examples that find their place in the map together
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
@@ -28,12 +29,19 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     for split in SPLITS:
         features = context.features(split).astype(np.float64)
         components = np.pad(pca.transform(features), ((0, 0), (0, 3 - size)))
-        place = embedding if split == "reference" else embedding.transform(features, perplexity=min(5, perplexity))
+        if split == "reference":
+            place = np.asarray(embedding)
+        else:
+            near, parts = min(5, perplexity), []
+            for start in range(0, len(features), PART):
+                context.tell(f"computing projection: {split}, {start:,} of {len(features):,}")
+                parts.append(np.asarray(embedding.transform(features[start : start + PART], perplexity=near)))
+            place = np.concatenate(parts) if parts else np.empty((0, 2))
         frame = pd.DataFrame({"split": split, "example_id": context.splits[split].ids.astype(np.int32)})
         for i, axis in enumerate("xyz"):
             frame[f"pca_{axis}"] = components[:, i].astype(np.float32)
         for i, axis in enumerate("xy"):
             # t-SNE has no answer for a network that describes all pictures alike: then they lie in one spot
-            frame[f"map_{axis}"] = np.nan_to_num(np.asarray(place)[:, i]).astype(np.float32)
+            frame[f"map_{axis}"] = np.nan_to_num(place[:, i]).astype(np.float32)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from ml.data.base import Split, stratified
-from ml.data.images import AnyImages
+from ml.data.images import AnyImages, asked_at_once
 from ml.evaluation.context import EvaluationContext
 from ml.inference.classifier import Classifier
-from ml.inference.contract import INFERENCE_BATCH
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, EPSILONS, SEVERITIES
 from ml.robustness.corruptions import corrupt
 
@@ -74,7 +73,7 @@ def sizes(n: int, seconds: float) -> tuple[int, int]:
 
 def pace(classifier: Classifier, images: AnyImages) -> float:
     """Seconds of one thread that a forward pass takes a picture: whoever else uses the machine changes nothing."""
-    some = images[:INFERENCE_BATCH]
+    some = images[: asked_at_once(images.shape[1:])]
     classifier.probabilities(some[:10])  # what is done once
     began = time.process_time()
     classifier.probabilities(some)
@@ -91,8 +90,9 @@ def part(split: Split, size: int, seed: int) -> Split:
 def answers(classifier: Classifier, examples: Split, name: str, severity: int, seed: int) -> np.ndarray:
     """int16 [n]: the class that is said of each picture under a corruption; severity 0 leaves it as it is."""
     predictions = []
-    for start in range(0, len(examples), 4 * INFERENCE_BATCH):
-        rows = slice(start, start + 4 * INFERENCE_BATCH)
+    size = 4 * asked_at_once(examples.images.shape[1:])
+    for start in range(0, len(examples), size):
+        rows = slice(start, start + size)
         images = examples.images[rows]
         worse = corrupt(images, name, severity, ids=examples.ids[rows], seed=seed) if severity else images
         predictions.append(classifier.probabilities(worse).argmax(1))
@@ -110,20 +110,14 @@ def curve(
     """
     from ml.robustness.attacks import attacked  # torch, late
 
-    predictions = [clean]
+    predictions, size = [clean], asked_at_once(examples.images.shape[1:])
     for place, epsilon in enumerate(EPSILONS[1:]):
         context.tell(f"computing robustness: {name} at {epsilon:g}/255, {done + place + 1}/{total}")
         last = predictions[-1].copy()
         rows = np.flatnonzero(last == examples.labels) if name == "pgd" else np.arange(len(examples))
-        if len(rows):
-            answer = attacked(
-                context.classifier,
-                examples.images[rows],
-                examples.labels[rows],
-                epsilon / 255,
-                name,
-                seed=context.seed,
-            )
-            last[rows] = answer.predicted
+        for part in np.split(rows, range(size, len(rows), size)) if len(rows) else ():
+            images, labels = examples.images[part], examples.labels[part]
+            answer = attacked(context.classifier, images, labels, epsilon / 255, name, seed=context.seed)
+            last[part] = answer.predicted
         predictions.append(last)
     return np.stack(predictions).astype(np.int16)

@@ -19,7 +19,6 @@ from scipy.stats import hypergeom
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from ml.data import properties
 from ml.evaluation.context import EvaluationContext
 from ml.stats.intervals import Z, wilson
 from ml.stats.paired import holm
@@ -129,7 +128,7 @@ def alike(context: EvaluationContext) -> list[Group]:
         means = KMeans(count, n_init=3, random_state=context.seed).fit(reference)
     names = context.classifier.classes
     place = {split: means.predict(context.features(split)) for split in SPLITS}
-    looks, known = properties.measure(context.splits["reference"].images), context.splits["reference"].labels
+    looks, known = context.properties("reference"), context.splits["reference"].labels
     groups: list[Group] = []
     for k in np.unique(means.labels_).tolist():
         mine = means.labels_ == k
@@ -153,7 +152,7 @@ def _look(mine: pd.DataFrame, all_: pd.DataFrame) -> str:
 
 def ends(context: EvaluationContext) -> list[Group]:
     """Both ends of every property, over all classes and within each label."""
-    measured = {split: properties.measure(context.splits[split].images) for split in ("reference", *SPLITS)}
+    measured = {split: context.properties(split) for split in ("reference", *SPLITS)}
     labels = {split: context.splits[split].labels for split in measured}
     names = context.classifier.classes
     groups = []

@@ -1,34 +1,59 @@
-"""Which failure modes does each example show? The definitions are in ml.stats.failure_modes."""
+"""Which failure modes does each example show? The definitions are in ml.stats.failure_modes.
+
+Moving each picture four ways asks the network four times as often as all else of an evaluation together. Where somebody
+waits for a run that is more than WHOLE pixels, it may take a tenth of what the training took: of each split a part, the
+same share of each label, is asked about, and the manifest says of how many (`moved`).
+"""
 
 import numpy as np
 import pandas as pd
 
-from ml.data.base import Split
-from ml.data.images import batches
+from ml.data.base import Split, stratified
+from ml.data.images import asked_at_once, batches, take
 from ml.evaluation import neighbours
 from ml.evaluation.context import SPLITS, EvaluationContext
-from ml.inference.contract import INFERENCE_BATCH
 from ml.stats.failure_modes import CONFLICTING, HIGH_CONFIDENCE, MARGIN, SHIFTS
 
-AT_ONCE = 4 * INFERENCE_BATCH  # pictures that are moved
+WHOLE = 20_000_000  # pixels of pictures that are moved whoever waits: 25,000 of Fashion-MNIST
+LEAST = 500  # of test and of validation
+LEARNED = 3 / len(SHIFTS) / 10  # moved, for one that was learned from: a step of training is three forward passes
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
     """One row an example and tag (split, example_id, tag), for test, validation and reference."""
     near = neighbours.table(context)
+    moved = asked(context)
     frames = []
     for split in SPLITS:
         examples, probabilities = context.splits[split], context.recorded(split)
         masks = {
             **of_probabilities(probabilities, examples.labels),
             "conflicting-neighbours": conflicting(near[near["split"] == split], context.splits["reference"], examples),
-            "flips": flips(context, split),
+            "flips": moved[split][flips(context, split, moved[split])],
         }
         frames += [
             pd.DataFrame({"split": split, "example_id": examples.ids[rows].astype(np.int32), "tag": tag})
             for tag, rows in masks.items()
         ]
+    context.notes["moved"] = {s: len(rows) for s, rows in moved.items() if len(rows) < len(context.splits[s])}
     return pd.concat(frames, ignore_index=True)
+
+
+def asked(context: EvaluationContext) -> dict[str, np.ndarray]:
+    """split → positions of the pictures that are moved; test and validation before reference, which was learned."""
+    splits = context.splits
+    pixels = int(np.prod(splits["test"].images.shape[1:3]))
+    if not context.brief or sum(map(len, splits.values())) * pixels <= WHOLE:
+        return {split: np.arange(len(splits[split])) for split in SPLITS}
+    room = int(context.learned * LEARNED)
+    rows, rng = {}, np.random.default_rng(context.seed)
+    for place, split in enumerate(SPLITS):
+        labels = splits[split].labels
+        size = min(len(labels), max(room // (len(SPLITS) - place), 0 if split == "reference" else LEAST))
+        whole = size == len(labels)
+        rows[split] = np.arange(size) if whole or not size else np.sort(stratified(labels, size, rng))
+        room -= size
+    return rows
 
 
 def of_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
@@ -60,17 +85,20 @@ def conflicting(near: pd.DataFrame, reference: Split, examples: Split) -> np.nda
     return other >= CONFLICTING
 
 
-def flips(context: EvaluationContext, split: str) -> np.ndarray:
-    """bool [n]: whether moving the picture by a pixel in one of four directions changes the answer.
+def flips(context: EvaluationContext, split: str, rows: np.ndarray) -> np.ndarray:
+    """bool [len(rows)]: whether moving the picture by a pixel in one of four directions changes the answer.
 
     What is moved out is lost, what is moved in repeats the edge.
     """
+    guess = context.probabilities(split)[rows].argmax(1)
+    if not len(rows):
+        return np.zeros(0, bool)
     images = context.splits[split].images
-    guess = context.probabilities(split).argmax(1)
-    flipped = np.zeros(len(images), bool)
+    images = images if len(rows) == len(images) else take(images, rows)
+    flipped, size = np.zeros(len(rows), bool), 4 * asked_at_once(images.shape[1:])
     for down, right in SHIFTS:
         context.tell(f"computing tags: {split} moved by ({down}, {right})")
-        moved = (shifted(batch, down, right) for batch in batches(images, AT_ONCE))
+        moved = (shifted(batch, down, right) for batch in batches(images, size))
         flipped |= np.concatenate([context.classifier.probabilities(batch).argmax(1) for batch in moved]) != guess
     return flipped
 

@@ -11,8 +11,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ml import models
 from ml.artifacts.reader import Broken, Run
-from ml.data.images import AnyImages
-from ml.inference.contract import INFERENCE_BATCH, check, median_latency
+from ml.data.images import AnyImages, asked_at_once, batches
+from ml.inference.contract import check, median_latency
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
 
@@ -60,8 +60,8 @@ class Classifier:
     def logits_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """images: uint8 [n, h, w, c] → float32 logits [n, classes] and penultimate features [n, d]."""
         logits, features = [], []
-        for start in range(0, len(images), INFERENCE_BATCH):
-            body = self.folded.body(self.inputs(images[start : start + INFERENCE_BATCH]))
+        for batch in batches(images, asked_at_once(self.shape)):
+            body = self.folded.body(self.inputs(batch))
             features.append(body.numpy())
             logits.append(self.folded.head(body).numpy())
         return np.concatenate(logits), np.concatenate(features)
@@ -93,9 +93,9 @@ class Classifier:
         numbers themselves. What only prepares the next layer is left out: linear maps before their activation, pooling.
         Of more than STATISTICS numbers, neighbouring ones are averaged until there are fewer.
         """
-        batches = []
-        for start in range(0, len(images), INFERENCE_BATCH):
-            value, parts = self.inputs(images[start : start + INFERENCE_BATCH]), []
+        wholes = []
+        for batch in batches(images, asked_at_once(self.shape)):
+            value, parts = self.inputs(batch), []
             for layer in self.folded.body.children():
                 value = layer(value)
                 if isinstance(layer, PASSING):
@@ -110,8 +110,8 @@ class Classifier:
             group = -(-whole.shape[1] // STATISTICS)
             if group > 1:
                 whole = nn.functional.avg_pool1d(whole[:, None], group, ceil_mode=True)[:, 0]
-            batches.append(whole.numpy())
-        return np.concatenate(batches)
+            wholes.append(whole.numpy())
+        return np.concatenate(wholes)
 
     @torch.inference_mode()
     def latency(self) -> float:

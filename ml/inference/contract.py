@@ -11,9 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ml.data.images import AnyImages
+from ml.data.images import ASKED, AnyImages
 
-INFERENCE_BATCH = 250  # pictures: what fits the processor's cache; half as long as with 1,000, a quarter the memory
+# pictures at most, of larger ones fewer (ml.data.images.asked_at_once): what fits the processor's cache; half as long
+# as with 1,000, a quarter the memory
+INFERENCE_BATCH = ASKED
 LATENCY_TIMES, LATENCY_WARM_UP = 200, 20
 
 

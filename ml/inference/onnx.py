@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ml.artifacts.reader import Broken, Missing
-from ml.data.images import AnyImages
-from ml.inference.contract import INFERENCE_BATCH, check, median_latency
+from ml.data.images import AnyImages, asked_at_once, batches
+from ml.inference.contract import check, median_latency
 from ml.stats.calibration import softmax
 
 
@@ -57,12 +57,10 @@ class OnnxClassifier:
 
     def _run(self, images: AnyImages, wanted: list[str]) -> list[np.ndarray]:
         check(images, self.shape)
-        if len(images) <= INFERENCE_BATCH:
+        size = asked_at_once(self.shape)
+        if len(images) <= size:
             return self._session.run(wanted, {"images": images[:]})
-        parts = [
-            self._session.run(wanted, {"images": images[i : i + INFERENCE_BATCH]})
-            for i in range(0, len(images), INFERENCE_BATCH)
-        ]
+        parts = [self._session.run(wanted, {"images": batch}) for batch in batches(images, size)]
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 

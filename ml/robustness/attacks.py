@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, autograd, nn
 from torch.nn import functional
 
+from ml.data.images import asked_at_once
 from ml.inference.classifier import Classifier
-from ml.inference.contract import INFERENCE_BATCH, check
+from ml.inference.contract import check
 from ml.robustness.catalogue import LADDER, PGD_STEPS
 from ml.stats.calibration import softmax
 
@@ -120,8 +121,9 @@ def attacked(
     check(images, classifier.shape)
     move, network = MOVES[name], Pixels(classifier)
     made, probabilities = [], []
-    for start in range(0, len(images), INFERENCE_BATCH):
-        part = slice(start, start + INFERENCE_BATCH)
+    size = asked_at_once(classifier.shape)
+    for start in range(0, len(images), size):
+        part = slice(start, start + size)
         before = torch.from_numpy(images[part].astype(np.float32) / 255).permute(0, 3, 1, 2).contiguous()
         reach = torch.from_numpy(limits[part].astype(np.float32)).view(-1, 1, 1, 1)
         after = move(network, before, torch.from_numpy(np.asarray(classes[part], np.int64)), reach, targeted, seed)

@@ -11,6 +11,7 @@ from ml.stats.intervals import percentile
 
 BINS = 15
 REDRAWS = 500
+REFIT_CELLS, MIN_REFIT = 2_000_000, 1_000  # probabilities, and examples, that a temperature is fitted to again
 ROWS_AT_ONCE = 65_536  # that are divided by a temperature: float64 copies of all of a large split may not fit
 COLDEST, WARMEST = 0.01, 100.0  # a temperature beyond these says that the likelihood has no maximum
 TINY = float(np.finfo(np.float32).tiny)  # of a probability, before its logarithm
@@ -88,6 +89,23 @@ def miscalibration(probabilities: np.ndarray, labels: np.ndarray, temperature: f
         "brier": float(np.concatenate(squares).mean()),
         "loss": float(np.concatenate(nats).mean()),
     }
+
+
+def redrawn_temperatures(
+    probabilities: np.ndarray, labels: np.ndarray, fitted: float, times: int, rng: np.random.Generator
+) -> np.ndarray:
+    """float [times]: the temperature fitted again to examples drawn with replacement. fitted: that of all of them.
+
+    Of more than REFIT_CELLS probabilities fewer examples are drawn; how far these spread is that much too wide, and is
+    drawn together by the root of it (the m out of n bootstrap).
+    """
+    n, classes = probabilities.shape
+    m = min(n, max(MIN_REFIT, REFIT_CELLS // classes))
+    refits = np.empty(times)
+    for turn in range(times):
+        rows = rng.integers(0, n, m)
+        refits[turn] = fit_temperature(probabilities[rows], labels[rows], start=fitted)
+    return refits if m == n else fitted * np.exp(np.log(refits / fitted) * np.sqrt(m / n))
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, start: float = 1.0) -> float:

@@ -15,6 +15,7 @@ from ml.stats.calibration import cross_entropy, ece_interval, expected_calibrati
 from ml.stats.intervals import Z, percentile, wilson
 
 REDRAWS = 1_000
+CELLS_AT_ONCE = 2_000_000  # of redrawn matrices: all of a thousand classes would take 8 GB
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -29,6 +30,29 @@ def f1(counts: np.ndarray) -> np.ndarray:
     return np.divide(2 * hits, both, out=np.zeros(hits.shape), where=both > 0)
 
 
+def _redrawn_f1(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """float [REDRAWS, classes]: F1 of each class in matrices that chance could have made of counts, [classes, classes].
+
+    Only cells in which there is something are drawn, the last one too, which takes what is left.
+    """
+    classes, n = len(counts), int(counts.sum())
+    cells = np.union1d(np.flatnonzero(counts), [counts.size - 1])
+    rows, columns = np.divmod(cells, classes)
+    shares, size = counts.reshape(-1)[cells] / n, max(1, CELLS_AT_ONCE // len(cells))
+    parts = []
+    for start in range(0, REDRAWS, size):
+        drawn = rng.multinomial(n, shares, min(size, REDRAWS - start))
+        truths, guesses, hits = (np.zeros((len(drawn), classes), np.int64) for _ in range(3))
+        for place, (row, column) in enumerate(zip(rows, columns, strict=True)):
+            truths[:, row] += drawn[:, place]
+            guesses[:, column] += drawn[:, place]
+            if row == column:
+                hits[:, row] = drawn[:, place]
+        both = truths + guesses
+        parts.append(np.divide(2 * hits, both, out=np.zeros(hits.shape), where=both > 0))
+    return np.concatenate(parts)
+
+
 def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: int = 0) -> pd.DataFrame:
     """Scores of one split. labels: int [n]; probabilities: float [n, classes]."""
     rng = np.random.default_rng(seed)
@@ -38,7 +62,7 @@ def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, see
     hits, truths, guesses = counts.diagonal(), counts.sum(1), counts.sum(0)
     right = predicted == labels
 
-    redrawn = f1(rng.multinomial(n, counts.reshape(-1) / n, REDRAWS).reshape(REDRAWS, classes, classes))
+    redrawn = _redrawn_f1(counts, rng)
     loss = cross_entropy(probabilities, labels)
     spread = Z * loss.std(ddof=1) / np.sqrt(n)
 

@@ -7,10 +7,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ml.data.base import Split
+from ml.data.images import asked_at_once
 from ml.models.inputs import normalise
 from ml.training.held import Held, held
-
-FEATURE_BATCH = 250
 
 
 class Frozen:
@@ -33,6 +32,7 @@ class Frozen:
         self._statistics, self._half, self._on_chunk = statistics, half, on_chunk
         was_training = model.training
         model.eval()
+        self._at_once = asked_at_once(validation.images.shape[1:])
         self._train = self._features(images)
         self._validation = self._features(held(validation.images, images.device))
         self._labels = torch.from_numpy(validation.labels).to(images.device)
@@ -52,7 +52,7 @@ class Frozen:
     @torch.no_grad()
     def _features(self, images: Held) -> Tensor:
         features = []
-        for batch in images.split(FEATURE_BATCH):
+        for batch in images.split(self._at_once):
             self._on_chunk()
             with torch.autocast(images.device.type, torch.bfloat16, enabled=self._half):
                 features.append(self._body(normalise(batch, *self._statistics)).half())

@@ -5,9 +5,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from ml.data.base import Split
+from ml.data.images import asked_at_once
 from ml.models.inputs import normalise, pixels
-
-EVALUATION_BATCH = 250  # what fits the processor's cache
 
 
 @torch.inference_mode()
@@ -19,8 +18,9 @@ def evaluate(
     model.eval()
     labels = torch.from_numpy(split.labels).to(device)
     loss, right = 0.0, 0
-    for start in range(0, len(labels), EVALUATION_BATCH):
-        rows = slice(start, start + EVALUATION_BATCH)
+    size = asked_at_once(split.images.shape[1:])
+    for start in range(0, len(labels), size):
+        rows = slice(start, start + size)
         batch = normalise(pixels(split.images[rows]).to(device), mean, std)
         logits = (model(batch) + model(batch.flip(-1))) / 2 if flip else model(batch)
         loss += cross_entropy(logits, labels[rows], reduction="sum").item()

@@ -36,11 +36,17 @@ def register(app: Dash, services: Services) -> None:
 
 
 def counted(run: RunData, selection: Selection, key: str) -> tuple[int, int, int]:
-    """Images with a tag, the mistakes among them, images of the split. Raises Missing or Broken."""
+    """Images with a tag, the mistakes among them, images of the split that were looked at. Raises Missing or Broken."""
     predictions = run.predictions(selection.split)
     ids = run.tagged(selection.split, key, selection.against)
     inside = predictions.right[predictions.ids.searchsorted(ids)]
-    return len(ids), int((~inside).sum()), len(predictions.ids)
+    return len(ids), int((~inside).sum()), looked_at(run, selection, key, len(predictions.ids))
+
+
+def looked_at(run: RunData, selection: Selection, key: str, n: int) -> int:
+    """Of how many of a split's n images it was asked whether they have the tag."""
+    moved = run.manifest.get("moved", {})
+    return moved.get(selection.split, n) if key == "flips" else n
 
 
 def line(run: RunData, selection: Selection, key: str) -> html.Div:
@@ -61,6 +67,10 @@ def line(run: RunData, selection: Selection, key: str) -> html.Div:
     words = html.P([tag.means, html.Span(tag.do, className="do")])
     try:
         n, wrong, total = counted(run, selection, key)
+        if total < len(run.predictions(selection.split).ids):
+            again = html.Code(f"python -m ml evaluate {run.run_id} --only tags")
+            part = f"Asked of {total:,} images, so that the run was ready sooner; of all: "
+            words = html.Div([words, html.P([part, again], className="faint small")])
     except Missing as missing:
         made = [html.Br(), html.Code(missing.command)] if missing.command else []
         return html.Div([name, words, html.P([str(missing), *made], className="faint small why")], className="mode off")
@@ -91,8 +101,8 @@ def csv_rows(run: RunData, selection: Selection) -> Table:
     for key, tag in TAGS.items():
         with contextlib.suppress(Missing, Broken):
             inside = np.isin(predictions.ids, run.tagged(selection.split, key, selection.against))
-            wrong = int((inside & ~predictions.right).sum())
-            rows.append([key, tag.title, len(inside), int(inside.sum()), wrong, tag.means])
+            wrong, n = int((inside & ~predictions.right).sum()), looked_at(run, selection, key, len(inside))
+            rows.append([key, tag.title, n, int(inside.sum()), wrong, tag.means])
     return ["tag", "failure mode", "n", "images", "wrong", "meaning"], rows
 
 

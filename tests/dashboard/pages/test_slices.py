@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.pages.slices import weak_slices
+from dashboard.pages.slices import failure_modes, weak_slices
 from dashboard.state.selection import Selection
 from tests.callbacks import fired_in_process
 
@@ -62,6 +62,21 @@ def test_orders():
     ]  # 30, 15 and, maybe by chance, 10 more
     assert weak_slices.ranked(frame, "lift")["slice"].tolist() == ["b", "c", "a"]
     assert weak_slices.ranked(frame, "p")["slice"].tolist() == ["b", "c", "a"]
+
+
+def test_what_was_asked_of_a_part_says_so(app, monkeypatch):
+    run = app.store.open("toy")
+    monkeypatch.setitem(run.manifest, "moved", {"test": 50})
+    selection = Selection(split="test")
+    n, _, total = failure_modes.counted(run, selection, "flips")
+    assert n <= total == 50
+    assert failure_modes.counted(run, selection, "unsure")[2] == len(run.predictions("test").ids) > 50
+    words = text(failure_modes.line(run, selection, "flips").to_plotly_json())
+    assert "Asked of 50 images" in words
+    assert "python -m ml evaluate toy --only tags" in words
+    assert "Asked of" not in text(failure_modes.line(run, selection, "unsure").to_plotly_json())
+    rows = {row[0]: row for row in failure_modes.csv_rows(run, selection)[1]}
+    assert rows["flips"][2] == 50
 
 
 def test_failure_modes_add_up_and_say_what_is_missing(client, app):

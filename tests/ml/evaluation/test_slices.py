@@ -30,6 +30,7 @@ def context():
     return SimpleNamespace(
         splits=splits, seed=0, also={}, classifier=SimpleNamespace(classes=("Top", "Shirt")),
         recorded=said.__getitem__, features=features.__getitem__,
+        properties=lambda split: measure(splits[split].images),
     )  # fmt: skip
 
 

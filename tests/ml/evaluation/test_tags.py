@@ -7,6 +7,7 @@ import pytest
 from ml.artifacts.reader import Library
 from ml.data.base import Split
 from ml.evaluation import tags
+from ml.evaluation.context import EvaluationContext
 from ml.pipeline import context_of
 from ml.stats.failure_modes import MADE, TAGS
 
@@ -60,3 +61,26 @@ def test_the_toy_run_is_tagged(library):
     moved = np.pad(context.splits["test"].images, ((0, 0), (0, 0), (1, 0), (0, 0)), mode="edge")[:, :, :-1]
     turned = context.classifier.probabilities(moved).argmax(1) != predictions["predicted"].to_numpy()
     assert set(context.splits["test"].ids[turned]) <= set(mine.loc[mine["tag"] == "flips", "example_id"])
+
+
+def test_who_waits_for_a_run_of_large_pictures_waits_for_a_part(monkeypatch):
+    def split(n, first):
+        return Split(np.zeros((n, 4, 4, 1), np.uint8), np.arange(n) % 4, np.arange(first, first + n, dtype=np.int32))
+
+    splits = {"test": split(900, 0), "validation": split(40, 900), "reference": split(2_000, 940)}
+
+    def asked(**more):
+        context = EvaluationContext(None, splits, 7, **more)
+        return {name: len(rows) for name, rows in tags.asked(context).items()}
+
+    everything = {"test": 900, "validation": 40, "reference": 2_000}
+    assert asked(brief=True, learned=10) == everything  # few pixels in all
+    monkeypatch.setattr(tags, "WHOLE", 100)
+    assert asked(learned=10) == everything  # nobody waits
+    assert asked(brief=True, learned=10) == {"test": 500, "validation": 40, "reference": 0}
+    assert asked(brief=True, learned=10_000_000) == everything
+    some = asked(brief=True, learned=24_000)  # a tenth of it is 1,800 moved four ways
+    assert (some["test"], some["validation"], some["reference"]) == (600, 40, 1_160)
+    rows = tags.asked(EvaluationContext(None, splits, 7, brief=True, learned=10))["test"]
+    assert np.bincount(splits["test"].labels[rows]).tolist() == [125] * 4
+    assert (np.diff(rows) > 0).all()
