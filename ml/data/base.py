@@ -13,10 +13,12 @@ from natsort import natsorted, ns
 
 from ml.data import images as pictures
 from ml.images.fitting import NATIVE, USUAL, manner
+from ml.images.form import pil
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"  # pictures without a label, -1: a split of their own that some data sets have, never scored
 CLASSES, CLASS_LETTERS = 1_000, 60  # the most of a data set, and of one's name
+LEVELS = np.arange(256)
 BLOCK = 2**20  # pixels counted at a time: counting makes eight bytes of each
 
 Statistics = tuple[list[float], list[float]]
@@ -144,6 +146,19 @@ class Dataset:
         if size is None or size >= len(train):
             return train
         return train.take(np.sort(stratified(train.labels, size, np.random.default_rng(seed))))
+
+
+def sums(image: np.ndarray) -> np.ndarray:
+    """int64 [2, c]: of a picture's levels, uint8 [h, w, c], and of their squares."""
+    counts = np.array(pil(image).histogram(), np.int64).reshape(-1, 256)
+    return np.stack([counts @ LEVELS, counts @ LEVELS**2])
+
+
+def statistics_of(total: np.ndarray, pixels: int) -> Statistics:
+    """As `Dataset.statistics` has it. total: `sums` of all pictures; pixels: of a channel."""
+    mean = total[0] / (255 * pixels)
+    std = np.sqrt(np.maximum(total[1] / (255**2 * pixels) - mean**2, 1e-12))
+    return mean.round(6).tolist(), std.round(6).tolist()
 
 
 def stratified(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Which picture comes into which split: as a source says; where it does not, drawn from train by class and chance."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,12 +20,12 @@ class Drawn:
     whole: list[int]
 
 
-def copies(everything: Split) -> np.ndarray:
-    """int [n, 2]: the first row with the same pixels and label as this one, and the first with the same pixels."""
+def copies(pixels: Sequence[bytes], labels: np.ndarray) -> np.ndarray:
+    """int [n, 2]: the first row with the same pixels and label as this one, and the first with the same pixels. pixels:
+    what stands for those of each."""
     first: dict[tuple[bytes, int | None], int] = {}
-    rows = np.empty((len(everything), 2), np.int64)
-    for i, (image, label) in enumerate(zip(everything.images, everything.labels.tolist(), strict=True)):
-        key = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+    rows = np.empty((len(pixels), 2), np.int64)
+    for i, (key, label) in enumerate(zip(pixels, labels.tolist(), strict=True)):
         rows[i] = first.setdefault((key, label), i), first.setdefault((key, None), i)
     return rows
 

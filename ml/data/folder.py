@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 
 from ml.data import drawing, images, importing, kept_files
-from ml.data.base import SPLITS, UNLABELLED, Dataset, Split, class_names
+from ml.data.base import SPLITS, UNLABELLED, Dataset, Split, class_names, statistics_of, sums
 from ml.data.images import Growing, Images
 from ml.data.importing import looks
 from ml.data.importing.choices import Choices
@@ -127,13 +127,16 @@ class _Hand:
 @dataclass
 class _Made:
     """Files that could be read, in order, and uint8 [h, w, c] of each; rows: their places among the records;
-    lengths, in bytes, and digests: of each as it came; sizes: upright."""
+    lengths, in bytes, and digests: of each as it came; pixels: what stands for those of each as it is kept; sums: of
+    its levels and their squares; sizes: upright."""
 
     files: list[Record]
     images: Images
     rows: list[int]
     lengths: list[int]
     digests: list[bytes]
+    pixels: list[bytes]
+    sums: list[np.ndarray]
     sizes: Counter[tuple[int, int]]
     dim: list[str]
 
@@ -141,7 +144,8 @@ class _Made:
         at = rows.tolist()
         return _Made(
             [self.files[i] for i in at], self.images.take(rows), [self.rows[i] for i in at],
-            [self.lengths[i] for i in at], [self.digests[i] for i in at], self.sizes, self.dim,
+            [self.lengths[i] for i in at], [self.digests[i] for i in at],
+            [self.pixels[i] for i in at], [self.sums[i] for i in at], self.sizes, self.dim,
         )  # fmt: skip
 
 
@@ -152,7 +156,7 @@ def _made(found: Found, form: Form, hand: _Hand, watch: bool) -> _Made:
     """
     left, total = [], len(found.records)
     with Growing(hand.home, (form.height, form.width, form.channels)) as growing:
-        made = _Made([], Images(np.zeros((0, 1, 1, 1), np.uint8)), [], [], [], Counter(), [])
+        made = _Made([], Images(np.zeros((0, 1, 1, 1), np.uint8)), [], [], [], [], [], Counter(), [])
         for row, (file, given) in enumerate(_prepared(found.records, form)):
             if hand.cancelled():
                 raise Cancelled
@@ -172,6 +176,8 @@ def _made(found: Found, form: Form, hand: _Hand, watch: bool) -> _Made:
             made.rows.append(row)
             made.lengths.append(one.length)
             made.digests.append(one.digest)
+            made.pixels.append(one.pixels)
+            made.sums.append(one.sums)
             made.sizes[one.size] += 1
             made.dim += [clean(file.name)] * one.dim
         hand.progress(total, total, "reading pictures")
@@ -183,12 +189,14 @@ def _made(found: Found, form: Form, hand: _Hand, watch: bool) -> _Made:
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """image: uint8 [h, w, c] of the form; dim, coloured: of the picture; size: upright; length, digest: as it came."""
+    """image: uint8 [h, w, c] of the form; dim, coloured: of the picture; size: upright; the rest as in _Made."""
 
     image: np.ndarray
     dim: bool
     coloured: bool
     size: tuple[int, int]
+    pixels: bytes
+    sums: np.ndarray
     length: int
     digest: bytes
 
@@ -203,7 +211,8 @@ def _prepared(records: Iterable[Record], form: Form) -> Iterator[tuple[Record, P
         picture = Record.decoded(raw, form)
         image = prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
         size = (picture.height, picture.width) if picture.orientation < 5 else (picture.width, picture.height)
-        return _Picture(image, picture.dim, picture.pixels.shape[2] == 3, size, *fingerprint(raw))
+        pixels = fingerprint(image)[1]
+        return _Picture(image, picture.dim, picture.pixels.shape[2] == 3, size, pixels, sums(image), *fingerprint(raw))
 
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
@@ -223,8 +232,8 @@ def _prepared(records: Iterable[Record], form: Form) -> Iterator[tuple[Record, P
 
 def fingerprint(raw: bytes | np.ndarray) -> tuple[int, bytes]:
     """How many bytes an original has, and what stands for them."""
-    plain = raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).tobytes()
-    return len(plain), hashlib.blake2b(plain, digest_size=DIGEST).digest()
+    plain = raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).data
+    return len(raw) if isinstance(raw, bytes) else raw.nbytes, hashlib.sha256(plain).digest()[:DIGEST]
 
 
 def _raise(problem: Exception) -> NoReturn:
@@ -238,7 +247,7 @@ def _imported(
     kept = made.files
     labels = np.array([-1 if file.label is None else file.label for file in kept], np.int64)
     everything = Split(made.images, labels, np.arange(len(labels), dtype=np.int32))
-    same = drawing.copies(everything)
+    same = drawing.copies(made.pixels, labels)
     grouped = any(file.group for file in kept)
     pairs = drawing.near(everything, [file.split for file in kept], notes)
     members = same[:, 0]
@@ -271,11 +280,13 @@ def _imported(
     if len(unlabelled):
         splits[UNLABELLED] = everything.take(unlabelled)
     files = kept_files.some(splits["validation"], [file.content for file in kept], choices.seed)
-    hashes = _hashes(classes, everything, rows, bool(found.given or first))
+    hashes = _hashes(classes, everything, made.pixels, rows if found.given or first else {})
+    learned_pixels = len(rows["train"]) * taken.height * taken.width
+    total = np.sum([made.sums[row] for row in rows["train"].tolist()], axis=0)
     dataset = Dataset(
         name, title, classes, splits, choices.seed, hashes=hashes, fitting=choices.fitting,
         resampling=choices.resampling, background=choices.background, levels=taken.levels,
-        files=lambda: files,
+        files=lambda: files, recorded=statistics_of(total, learned_pixels),
     )  # fmt: skip
     originals: dict[str, list[Any]] = {
         "row": made.rows, "name": names, "path": [file.path for file in kept], "bytes": made.lengths,
@@ -286,14 +297,17 @@ def _imported(
     )
 
 
-def _hashes(classes: tuple[str, ...], everything: Split, rows: dict[str, np.ndarray], told: bool) -> dict[str, str]:
-    """What stands for the pictures with their labels, and for the splits where the seed alone does not say them."""
+def _hashes(
+    classes: tuple[str, ...], everything: Split, pixels: list[bytes], rows: dict[str, np.ndarray]
+) -> dict[str, str]:
+    """What stands for the pictures with their labels, and for the splits where the seed alone does not say them: rows
+    is empty where it does."""
     whole = hashlib.sha256(json.dumps([classes, everything.images.shape]).encode())
     whole.update(everything.labels.tobytes())
-    for batch in images.batches(everything.images):
-        whole.update(batch.tobytes())
+    for one in pixels:
+        whole.update(one)
     hashes = {"pictures": whole.hexdigest()}
-    if told:
+    if rows:
         drawn = b"".join(split.encode() + rows[split].astype("<i8").tobytes() for split in SPLITS)
         hashes["splits"] = hashlib.sha256(drawn).hexdigest()
     return hashes

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ml.data.importing.choices import LEAST_SIDE, MOST_SIDE, Choices
 from ml.data.importing.records import GATE, Found, Record
-from ml.images.decoding import DEEP, FORMATS, decode
+from ml.images.decoding import DEEP, FORMATS, decode, is_grey
 from ml.images.form import Form
 
 HEADS, RUNS, DECODED = 2_000, 40, 200  # records looked at, in how many runs of neighbours, and how many of them decoded
@@ -167,4 +167,4 @@ def _seen(record: Record, root: Path | None, decoded: bool, enough: bool, look: 
 
 
 def _has_colour(pixels: np.ndarray) -> bool:
-    return pixels.shape[2] == 3 and bool((pixels != pixels[:, :, :1]).any())
+    return pixels.shape[2] == 3 and not is_grey(pixels)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ml import data
-from ml.data import Choices, drawing, folder, import_dataset, originals, plan
+from ml.data import Choices, Dataset, drawing, folder, import_dataset, originals, plan
 
 CHANCE = np.random.default_rng(0)
 
@@ -57,7 +57,9 @@ def test_a_plan_says_what_an_import_then_does(pets, home):
         np.testing.assert_array_equal(shown["dog"][1, ..., 0], np.asarray(second))
     made = import_dataset(pets, "Pets 2", Choices.from_json(said["choices"]))
     assert made.dataset.shape == (12, 10, 1)
-    assert data.load("pets-2").classes == ("cat", "dog", "owl")
+    there = data.load("pets-2")
+    assert there.classes == ("cat", "dog", "owl")
+    assert there.statistics() == Dataset("again", "", there.classes, there.splits).statistics()
 
 
 def test_sizes_and_colour_are_found_where_they_are_not_chosen(pets):
