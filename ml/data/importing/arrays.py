@@ -15,12 +15,12 @@ from ml.data.importing.array_files import Array, Arrays
 from ml.data.importing.class_folders import SPLIT_WORDS
 from ml.data.importing.records import Found, LeftOut
 from ml.data.importing.rows import Row, found, text
-from ml.data.importing.sources import Scratch, Source
+from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images.file_names import by_the_way, clean
 
 IMAGES = ("images", "image", "imgs", "img", "x", "data", "pixels", "pictures")
 LABELS = ("labels", "label", "y", "target", "targets", "lbls")
-NAMES = ("classes", "names", "labelnames", "classnames")
+NAMES = ("classes", "names", "labelnames", "classnames", "targetnames")
 OURS = re.compile(r"\.np[zy]$|idx|ubyte|\.bin$")  # in the name of a file
 FEW = 16  # levels of sklearn's digits: floats up to here are no levels from 0 to 255
 LEAST_SIDE = 2  # of what is a picture and no row of measurements
@@ -48,15 +48,15 @@ def look(
     Raises ValueError, in words, for pairs that nobody can tell apart.
     """
     entries = [one for one in source.entries if one.whole is not None and not by_the_way(one.name)]
-    if lone and source.root is not None:
-        if not OURS.search(entries[0].name.casefold()):
-            return None
-        family = _family(entries[0].name)
+    if lone and not OURS.search(entries[0].name.casefold()):
+        return None
+    left_out, notes, whole = LeftOut(), list[str](), not lone or entries[0].name.casefold().endswith(".npz")
+    read, parts = _read(entries if whole else (), scratch, left_out)
+    if not parts and lone and source.root is not None:  # its pictures or labels lie beside it
         around = (sources.entry(path, source.root) for path in sorted(source.root.iterdir()) if path.is_file())
-        entries = [one for one in around if _family(one.name) == family]
-    left_out, notes = LeftOut(), []
-    read = Arrays(entries, scratch, left_out)
-    parts = [_Part(*one) for one in read.cifar()] or _parts(read.arrays, left_out)
+        family = [one for one in around if _family(one.name) == _family(entries[0].name)]
+        left_out = LeftOut()
+        read, parts = _read(family, scratch, left_out)
     if not parts and last and read.pickled:
         raise ValueError(
             f"{shown}: {clean(read.pickled[0])} is pickled, and pickles are never opened: they can run anything. Take "
@@ -84,6 +84,26 @@ def look(
     )
 
 
+def _read(entries: Sequence[Entry], scratch: Scratch, left_out: LeftOut) -> tuple[Arrays, list[_Part]]:
+    """The arrays in some files, and which of them belong together."""
+    read = Arrays(entries, scratch, left_out)
+    return read, [_Part(*one) for one in read.cifar()] or _parts(read.arrays, left_out) or _by_name(read.arrays)
+
+
+def _by_name(arrays: Sequence[Array]) -> list[_Part]:
+    """A file of pictures for each class, called like it, as Quick, Draw! is published."""
+    alone = [one for one in arrays if not one.inner and _form(one.shape[1:]) is not None]
+    if len(alone) < max(2, len(arrays)) or len({_form(one.shape[1:]) for one in alone}) > 1:
+        return []
+    names = [one.outer for one in alone]
+    start = 0
+    while all(name[start : start + 1] == names[0][start : start + 1] != "" for name in names):
+        start += 1
+    start = max((i + 1 for i in range(start) if names[0][i] in "_- "), default=0)
+    labels = [np.broadcast_to(np.array(name[start:]), len(one.values)) for name, one in zip(names, alone, strict=True)]
+    return [_Part("", one, Array(one.name, one.outer, "", label)) for one, label in zip(alone, labels, strict=True)]
+
+
 def _family(name: str) -> str:
     """What files of one data set have in common: emnist-letters of emnist-letters-train-images-idx3-ubyte.gz."""
     words = re.split(r"[\W_]+", name.casefold())
@@ -102,7 +122,11 @@ def _parts(arrays: Sequence[Array], left_out: LeftOut) -> list[_Part]:
         split, role = _place(array, left_out)
         if not role:
             continue
-        if (split, role) in found:
+        other = found.get((split, role))
+        if other is not None and other.outer == array.outer and len(other.values) == len(array.values):
+            found[split, role] = min(other, array, key=_rank)  # one thing in two forms, as scikit-learn has it
+            continue
+        if other is not None:
             raise ValueError(
                 f"several data sets lie here: {clean(found[split, role].name)} and {clean(array.name)} are both "
                 f"{role}{f' of {split}' if split else ''}. Name the file of one of them"
@@ -118,6 +142,12 @@ def _parts(arrays: Sequence[Array], left_out: LeftOut) -> list[_Part]:
     return pairs
 
 
+def _rank(array: Array) -> int:
+    """The surer a name is, the lower."""
+    words = re.split(r"[\W_]+", array.inner.casefold())
+    return min((names.index(one) for names in (IMAGES, LABELS) for one in words if one in names), default=len(IMAGES))
+
+
 def _place(array: Array, left_out: LeftOut) -> tuple[str, str]:
     """The split and the role, images or labels, that an array's name and form speak of; '' for none."""
     inner = [one for one in re.split(r"[\W_]+", array.inner.casefold()) if one]
@@ -128,6 +158,8 @@ def _place(array: Array, left_out: LeftOut) -> tuple[str, str]:
         split = split or (splits[0] if len({*splits}) == 1 else "")
         images, labels = (any(word in roles for word in words) for roles in (IMAGES, LABELS))
         role = role or ("labels" if labels else "images" if images else "")
+    if array.inner.casefold().endswith("names"):
+        role = ""
     n, *form = array.shape or (0,)
     if role == "images" and _form(form) is None:
         left_out.add(

@@ -40,7 +40,7 @@ WAYS = {
     "pixels": "levels of pixels",
     "levels": "a column for each pixel",
 }
-LEVEL = re.compile(r"(?:pixel|px)[ _]?\d+|\d+x\d+", re.IGNORECASE)
+LEVEL = re.compile(r"(?:pixel|px)[ _]?\d+(?:[_x]\d+)?|\d+x\d+", re.IGNORECASE)
 LEAST_LEVELS = 16  # columns called like pixels that make a picture
 
 

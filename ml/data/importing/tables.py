@@ -22,6 +22,7 @@ from ml.images.decoding import Refusal
 from ml.images.file_names import by_the_way, clean
 
 ARROWS = (".parquet", ".arrow", ".feather")
+FEW = 16  # the most of levels that are few
 MANY = 100  # files of JSON, each of which then belongs to a picture
 NOT_NAMED = "no row of a table names it"
 Table = TextTable | ParquetTable | ArrowTable
@@ -133,7 +134,9 @@ class Tables:
         wanted = [*(one for one in told if one), *([columns.image] if columns.way in ("path", "file") else [])]
         folder, called = table.name.rpartition("/")[0], table.name.rpartition("/")[2]
         by_file = split_in(called.partition(".")[0]) or table_rows.split_of(folder.rpartition("/")[2])
-        found = []
+        found, scale = [], _scale(table, columns.levels)
+        if scale != 1:
+            self.notes.append(f"{clean(table.name)}: levels up to {255 / scale:g} are scaled to 0 to 255")
         for number, cells in enumerate(table.rows(list(dict.fromkeys(wanted)))):
             name = table_rows.shown(table.name, number + 1)
             if isinstance(cells, str):
@@ -159,7 +162,7 @@ class Tables:
                 found.append(replace(row, read=read.content, path=read.name))
             elif columns.way == "levels":
                 late = functools.partial(table.cells, number, columns.levels)
-                found.append(replace(row, pixels=functools.partial(_of_levels, late)))
+                found.append(replace(row, pixels=functools.partial(_of_levels, late, scale)))
             elif columns.way == "pixels":
                 found.append(replace(row, pixels=functools.partial(_pixels, read)))
             else:
@@ -241,10 +244,22 @@ def _file(late: Callable[[], Any], way: str) -> bytes:
         raise Refusal("What stands in the row is no picture's file.") from None
 
 
-def _of_levels(late: Callable[[], Any]) -> np.ndarray:
+def _scale(table: Table, columns: Sequence[str]) -> float:
+    """What levels are multiplied by: those of scikit-learn's digits are 0 to 16, others 0 to 1. They are looked through
+    until one is beyond that."""
+    most = 0.0
+    for cells in table.rows(columns) if columns else ():
+        with contextlib.suppress(ValueError, TypeError):
+            most = max(most, float(np.max(np.array(cells, np.float64))))
+        if most > FEW:
+            return 1.0
+    return 255 / (FEW if most > 1 else 1) if most else 1.0
+
+
+def _of_levels(late: Callable[[], Any], scale: float = 1.0) -> np.ndarray:
     """A square of grey levels, or of red, green and blue one after the other."""
     try:
-        levels = np.array(late(), np.float64)
+        levels = np.array(late(), np.float64) * scale
     except (ValueError, TypeError):
         raise Refusal("A level in the row is no number.") from None
     channels = next(
@@ -266,4 +281,4 @@ def _pixels(late: Callable[[], Any]) -> np.ndarray:
     levels = levels[..., None] if levels.ndim == 2 else levels
     if levels.shape[2] not in (1, 3):
         raise Refusal(f"What stands in the row has {levels.shape[2]} channels, and not one or three.")
-    return levels.astype(np.uint8)
+    return np.rint(levels).astype(np.uint8)

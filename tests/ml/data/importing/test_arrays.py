@@ -202,3 +202,26 @@ def test_cifars_binary_files(tmp_path, classes, tar):
     assert np.array_equal(seen.pixels[~train], images[N:])
     assert [seen.labels[i] for i in np.flatnonzero(train)] == [*LABELS]
     assert "breaks off within its record 25" in seen.told
+
+
+def test_scikit_learns_digits_whole_and_beside_others(tmp_path):
+    images = np.random.default_rng(1).integers(0, 17, (N, 8, 8)).astype(float)
+    images[0, 0, 0] = 16
+    whole = {"data": images.reshape(N, 64), "target": LABELS, "images": images, "target_names": np.arange(3)}
+    np.savez(tmp_path / "digits_all.npz", **whole, feature_names=np.array(["pixel_0_0"]))
+    np.savez(tmp_path / "digits_X_y.npz", X=images.reshape(N, 64), y=LABELS)
+    for name in ("digits_all.npz", "digits_X_y.npz"):
+        seen = Arrays(tmp_path / name)
+        assert seen.labels == LABELS.tolist()
+        np.testing.assert_array_equal(seen.pixels[..., 0], np.rint(images * 255 / 16))
+
+
+def test_a_file_of_pictures_for_each_class(tmp_path):
+    there = {name: drawn(10, (784,)) for name in ("cat", "ice cream", "dog")}
+    for name, images in there.items():
+        np.save(tmp_path / f"full_numpy_bitmap_{name}.npy", images)
+    seen = Arrays(tmp_path)
+    assert seen.classes == ("cat", "dog", "ice cream")
+    assert np.bincount(seen.labels).tolist() == [10, 10, 10]
+    rows = [i for i, label in enumerate(seen.labels) if seen.classes[label] == "ice cream"]
+    np.testing.assert_array_equal(seen.pixels[rows], there["ice cream"].reshape(10, 28, 28, 1))

@@ -6,6 +6,7 @@ import json
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 from ml.data import folder, importing
 from ml.data.importing import Choices
 from ml.data.importing.columns import chosen
-from tests.ml.data.importing.seen import LABELS, N, Seen, drawn, png
+from tests.ml.data.importing.seen import CHANCE, LABELS, N, Seen, drawn, png
 
 
 @pytest.fixture
@@ -312,3 +313,18 @@ def test_a_class_with_one_group_or_one_picture_in_train_stays_there(place):
     )
     with pytest.raises(ValueError, match="too few groups in train to draw a split for test"):
         folder.read(place, "none", Choices(size=(8, 9), colour=True))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_scikit_learns_digits_as_a_table(tmp_path, suffix):
+    digits = CHANCE.integers(0, 17, (N, 8, 8))
+    digits[5, 3, 3] = 16
+    frame = pd.DataFrame(digits.reshape(N, 64), columns=[f"pixel_{i // 8}_{i % 8}" for i in range(64)], dtype=float)
+    frame["target"] = np.arange(N) % 3
+    target = tmp_path / f"digits.{suffix}"
+    frame.to_csv(target, index=False) if suffix == "csv" else frame.to_parquet(target)
+    with importing.opened(target) as found:
+        assert (found.classes, [one.label for one in found.records]) == (("0", "1", "2"), frame["target"].tolist())
+        pixels = np.stack([one.decoded(one.raw()).pixels[..., 0] for one in found.records])
+        np.testing.assert_array_equal(pixels, np.rint(digits * 255 / 16))
+        assert "levels up to 16 are scaled to 0 to 255" in "\n".join(found.notes)
