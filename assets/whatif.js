@@ -246,18 +246,19 @@
   }
   function bars(one) {
     const body = byId('bars');
-    if (body.children.length !== one.classes.length || body.dataset.run !== one.run) {
-      body.replaceChildren(...one.classes.map((name, place) => row(name, place)));
-      body.dataset.run = one.run;
+    const shown = likeliest(one), now = `${one.run} ${shown}`;
+    if (body.dataset.shown !== now) {
+      body.replaceChildren(...shown.map((place) => row(one.classes[place], place)));
+      body.dataset.shown = now;
     }
     const [was, is] = [best(one.before), best(one.after)];
-    one.classes.forEach((_, i) => {
-      const [, track, before, after] = body.children[i].children;
+    shown.forEach((i, line) => {
+      const [, track, before, after] = body.children[line].children;
       track.firstChild.style.setProperty('--before', one.before[i]);
       track.firstChild.style.setProperty('--after', one.after[i]);
       before.textContent = percent(one.before[i]);
       after.textContent = percent(one.after[i]);
-      body.children[i].className = i === is ? 'best' : '';
+      body.children[line].className = i === is ? 'best' : '';
     });
     write('before-label', one.classes[was]);
     write('after-label', one.classes[is]);
@@ -265,18 +266,23 @@
     write('after', percent(one.after[is]));
     byId('after-label').className = was === is ? '' : 'flip';
   }
+  /* class ids: all of a few, of many those that are likeliest before or after, as figures/probabilities.py has it */
+  function likeliest(one) {
+    const all = one.classes.map((_, i) => i), most = (i) => Math.max(one.before[i], one.after[i]);
+    return all.length <= 16 ? all : all.sort((a, b) => most(b) - most(a)).slice(0, 10);
+  }
   function row(name, place) {
     const made = document.createElement('tr'), head = document.createElement('th'), dot = document.createElement('i');
     head.scope = 'row';
     head.title = name;
     dot.className = 'dot';
-    dot.style.setProperty('--c', `var(--ff-class-${place})`);
+    dot.style.setProperty('--c', `var(--ff-class-${place},var(--ff-line-2))`);
     const words = document.createElement('span');
     words.textContent = name;
     head.append(dot, words);
     const track = document.createElement('td'), bar = document.createElement('div');
     bar.className = 'wi-track';
-    bar.style.setProperty('--c', `var(--ff-class-${place})`);
+    bar.style.setProperty('--c', `var(--ff-class-${place},var(--ff-line-2))`);
     bar.append(document.createElement('i'), document.createElement('u'));
     track.append(bar);
     made.append(head, track, document.createElement('td'), document.createElement('td'));

@@ -8,6 +8,7 @@ from typing import Any
 STATE = "app-theme-state"  # dcc.Store: "light" or "dark"
 COOKIE = "theme"
 MODES = ("light", "dark")
+COLOURED = 30  # classes that have a colour of their own
 FONT = (
     '"Inter","Segoe UI Variable Text","Segoe UI",-apple-system,BlinkMacSystemFont,Roboto,"Helvetica Neue",'
     '"Liberation Sans",Arial,sans-serif'
@@ -126,20 +127,37 @@ def palette(mode: str) -> Palette:
 
 @cache
 def class_colours(mode: str, n: int) -> tuple[str, ...]:
-    """n colours, the palette's ten first; further ones turn around the colour wheel at the mode's lightness."""
+    """n colours, the palette's ten first; further ones turn around the colour wheel at the mode's lightness.
+
+    From the COLOURED-th on they are all one gray: no eye tells so many apart, and a name stands beside each.
+    """
     named = palette(mode).classes
     lightness = 0.68 if mode == "dark" else 0.38
-    more = (colorsys.hls_to_rgb((0.07 + i * 0.381966) % 1, lightness, 0.62) for i in range(max(0, n - len(named))))
-    return (*named[:n], *("#" + "".join(f"{round(v * 255):02x}" for v in rgb) for rgb in more))
+    turned = range(max(0, min(n, COLOURED) - len(named)))
+    more = (colorsys.hls_to_rgb((0.07 + i * 0.381966) % 1, lightness, 0.62) for i in turned)
+    wheel = ("#" + "".join(f"{round(v * 255):02x}" for v in rgb) for rgb in more)
+    return (*named[:n], *wheel, *([palette(mode).line_2] * (n - COLOURED)))
+
+
+def class_variable(place: int | str) -> str:
+    """CSS for the colour of a class by its id; place: also what stands for one in a template."""
+    return (
+        f"var(--ff-class-{place})"
+        if isinstance(place, int) and place < COLOURED
+        else (f"var(--ff-class-{place},var(--ff-line-2))")
+    )
 
 
 def class_variables(n: int) -> str:
-    """CSS that names the colours past the tenth in both modes, so that --ff-class-<i> holds for every class."""
+    """CSS that names the colours past the tenth in both modes, so that --ff-class-<i> holds for the COLOURED first.
+
+    What is drawn in the colour of another falls back to gray: `var(--ff-class-<i>,var(--ff-line-2))`.
+    """
     if n <= len(LIGHT.classes):
         return ""
     rules = []
     for mode, selector in (("light", ":root,[data-bs-theme=light]"), ("dark", "[data-bs-theme=dark]")):
-        extra = list(enumerate(class_colours(mode, n)))[len(LIGHT.classes) :]
+        extra = list(enumerate(class_colours(mode, min(n, COLOURED))))[len(LIGHT.classes) :]
         rules.append(f"{selector}{{" + "".join(f"--ff-class-{i}:{c};" for i, c in extra) + "}")
     return "".join(rules)
 

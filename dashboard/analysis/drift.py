@@ -14,9 +14,11 @@ import numpy as np
 from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.records.prediction_log import ABSTAIN, BINS, Tally
+from dashboard.state.values import MANY_CLASSES
 from ml.artifacts.reader import Missing
 
 SOME, MUCH = 0.1, 0.25
+DRAWN = 12  # of many classes
 FEWEST = 100  # answers below which nothing is called a drift
 MIN_BIN_SHARE = 0.05  # share of the baseline that a bin of the index holds at least
 
@@ -118,6 +120,14 @@ def confidence(live: Tally, base: Baseline) -> Index:
 def mix(live: Tally, base: Baseline, classes: Sequence[str]) -> Index:
     """Of the classes answered."""
     return index([live.classes.get(name, 0) for name in classes], base.classes)
+
+
+def moved(live: Sequence[int], base: Sequence[int]) -> list[int]:
+    """The classes that are drawn: all, of many those whose share parts most from the test set's, in class order."""
+    if len(live) <= MANY_CLASSES:
+        return list(range(len(live)))
+    shares = [np.asarray(counts, float) / max(sum(counts), 1) for counts in (live, base)]
+    return sorted(np.argsort(-np.abs(shares[0] - shares[1]), kind="stable")[:DRAWN].tolist())
 
 
 def gap(live: Tally, base: Baseline) -> Gap | None:

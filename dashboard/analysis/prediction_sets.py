@@ -12,6 +12,7 @@ from ml.artifacts.reader import Missing
 from ml.stats import conformal
 from ml.stats.calibration import scale_by_temperature
 
+NAMED = 12  # classes of a set that are all named
 EMPTY_SET = "none of the classes"
 
 
@@ -102,9 +103,11 @@ def measured(run: RunData) -> dict[int, Sets]:
 
 
 def worded(names: list[str]) -> str:
-    """'Shirt alone', 'Shirt or Coat', 'Shirt, Coat or Dress', 'none of the classes'."""
+    """'Shirt alone', 'Shirt or Coat', 'Shirt, Coat or Dress', 'none of the classes'; of many the first and how many."""
     if not names:
         return EMPTY_SET
     if len(names) == 1:
         return f"{names[0]} alone"
+    if len(names) > NAMED:
+        return f"{', '.join(names[: NAMED - 2])} or one of {len(names) - NAMED + 2:,} others"
     return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -9,6 +9,7 @@ from dash import dcc, html
 
 from dashboard.components.icons import icon
 from dashboard.format import glossary
+from dashboard.theme import class_variable
 
 __all__ = [
     "STATES",
@@ -189,9 +190,9 @@ def badge(words: str, kind: str = "mute", **more: Any) -> html.Span:
     return html.Span(worded(words), className=f"badge-ff {kind}", **more)
 
 
-def dot(class_id: int) -> html.I:
+def dot(class_id: int | str) -> html.I:
     """A class's colour; its name always stands beside it."""
-    return html.I(className="dot", style={"--c": f"var(--ff-class-{class_id})"})
+    return html.I(className="dot", style={"--c": class_variable(class_id)})
 
 
 def whisker(

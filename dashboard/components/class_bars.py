@@ -1,17 +1,19 @@
 """A panel of bars over classes: names as buttons at the left, the chart, values at the right, a table as CSV.
 
 A panel named `<id>` has the parts `<id>-face`, `<id>-names`, `<id>-graph`, `<id>-values`, `<id>-bars` and `<id>-csv`;
-where there is a choice, `<id>-select`.
+where there is a choice, `<id>-select`. Of many classes a part is shown, which `<id>-find`, `<id>-back` and `<id>-on`
+move.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, dcc, html
 
 from dashboard import theme
-from dashboard.components import clicks, csv_link, graph, plain, segmented
+from dashboard.analysis.class_parts import Listed, Part
+from dashboard.components import button, clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
@@ -24,18 +26,31 @@ Options = list[dict[str, str]]
 class Bars:
     """A chart with the buttons at its left and the (value, doubt or gap) at its right, a line a class from the top.
 
-    options: what the choice offers, where that follows from the data.
+    options: what the choice offers, where that follows from the data; listed: which of all classes these are.
     """
 
     figure: dict[str, Any]
     names: list
     values: Sequence[tuple[str, str]]
     options: Options | None = None
+    listed: Listed | None = None
 
 
 def layout(id: str) -> list:
     """The body of the card; `register` fills it."""
-    return [slot(f"{id}-face"), chart(id)]
+    return [slot(f"{id}-face"), chart(id), moved(id)]
+
+
+def moved(id: str) -> html.Div:
+    """What leads through many classes; not there for a few."""
+    parts = [
+        html.Label("Find a class", htmlFor=f"{id}-find", className="visually-hidden"),
+        dcc.Input(id=f"{id}-find", type="search", placeholder="Find a class", debounce=0.3, maxLength=60),
+        html.Span(id=f"{id}-part", className="quiet small", role="status"),
+        button("Previous", id=f"{id}-back", small=True),
+        button("Next", id=f"{id}-on", small=True),
+    ]  # fmt: skip
+    return html.Div(parts, id=f"{id}-ways", className="class-ways", hidden=True)
 
 
 def chart(id: str) -> html.Div:
@@ -62,7 +77,7 @@ def register(
     id: str,
     field: str,
     noun: str,
-    draw: Callable[[Selection, str, str], Bars],
+    draw: Callable[[Selection, str, str, Part], Bars],
     *,
     choice: bool = False,
     options: bool = False,
@@ -70,9 +85,9 @@ def register(
 ) -> None:
     """Redrawn with the address; a click on a bar narrows the selection by its class.
 
-    draw: (selection, what is chosen, mode) → the bars; may raise Missing, Broken. field: true or pred. noun: of the
-    table. choice: whether there is one; options: whether `draw` says what it offers. start: what the address stands for
-    where it says nothing.
+    draw: (selection, what is chosen, mode, which classes) → the bars; may raise Missing, Broken. field: true or pred.
+    noun: of the table. choice: whether there is one; options: whether `draw` says what it offers. start: what the
+    address stands for where it says nothing.
     """
 
     @panel_callback(
@@ -83,20 +98,32 @@ def register(
         plain.children(f"{id}-values"),
         Output(f"{id}-bars", "style"),
         Output(f"{id}-csv", "children"),
+        Output(f"{id}-ways", "hidden"),
+        Output(f"{id}-part", "children"),
+        Output(f"{id}-back", "disabled"),
+        Output(f"{id}-on", "disabled"),
         *([Output(f"{id}-select", "options")] if options else []),
         Input("url", "search"),
+        Input(f"{id}-find", "value"),
+        Input(f"{id}-on", "n_clicks"),
+        Input(f"{id}-back", "n_clicks"),
         *([Input(f"{id}-select", "value")] if choice else []),
         Input(theme.STATE, "data"),
     )
-    def draw_bars(search: str | None, *given: Any):
-        selection = Selection.parse(search)
-        bars = draw(selection, str(given[0]) if choice else "", theme.mode_of(given[-1]))
+    def draw_bars(search: str | None, find: Any, on: Any, back: Any, *given: Any):
+        selection, part = Selection.parse(search), Part.read(find, on, back)
+        bars = draw(selection, str(given[0]) if choice else "", theme.mode_of(given[-1]), part)
+        listed = bars.listed or Listed([])
         drawn = (
-            bars.figure,
+            split(bars.figure, bars.names, listed.cut),
             bars.names,
             value_lines(bars.values),
             {"--n": len(bars.names)},
             csv_link(table_url(noun, selection)),
+            not listed.words,
+            listed.words,
+            not listed.back,
+            not listed.on,
         )
         return (*drawn, bars.options) if options else drawn
 
@@ -105,6 +132,17 @@ def register(
         return start(selection).toggle(field, name, add=keys.ctrl) if name is not None else None
 
     clicks.lead(app, f"{id}-graph", chosen, keyed=True)
+
+
+def split(figure: dict[str, Any], names: list, cut: int) -> dict[str, Any]:
+    """The figure with a line where classes are left out between two of those shown; their names say so, too."""
+    if not cut or cut >= len(names):
+        return figure
+    names[cut].className = "cut"
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": cut - 0.5, "y1": cut - 0.5}
+    grid = figure["layout"]["template"]["layout"]["font"]["color"]
+    shapes = [*figure["layout"].get("shapes", []), {**line, "line": {"color": grid, "width": 1, "dash": "dot"}}]
+    return {**figure, "layout": {**figure["layout"], "shapes": shapes}}
 
 
 def name_button(start: Selection, field: str, name: str, words: str) -> html.Button:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dash import Dash, Input, Output, State, html
 
-from dashboard.components import button, csv_link, dot, plain, report_link
+from dashboard.components import button, class_choices, csv_link, dot, plain, report_link
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
@@ -188,21 +188,22 @@ def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
     """Every class and outcome as a button, for those who do not click charts."""
 
     def choices(name: str, title: str) -> list:
-        return [
-            element(
+        chosen = getattr(selection, name)
+
+        def add(i: int | str, value: str) -> dict:
+            return element(
                 "Button",
                 [dot(i), element("Span", value)],
                 type="button",
                 className="chip add",
                 title=value,
                 **{
-                    "data-search": selection.with_(**{name: (*getattr(selection, name), value)}).query(),
+                    "data-search": selection.with_(**{name: (*chosen, value)}).query(),
                     "aria-label": f"Add {title} {value}",
                 },
             )
-            for i, value in enumerate(run.classes)
-            if value not in getattr(selection, name)
-        ]
+
+        return class_choices.choices(run.classes, add, label=f"Add {title}", without=chosen)
 
     def plain(words: str, there: Selection) -> dict:
         return element("Button", words, type="button", className="chip add", **{"data-search": there.query()})
@@ -223,9 +224,9 @@ def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
     menu = html.Div(
         [
             html.H3("True class"),
-            html.Div(choices("true", "true"), className="chips"),
+            *choices("true", "true"),
             html.H3("Said by one alone" if say.paired else "Predicted class"),
-            html.Div(choices("pred", say.pred), className="chips"),
+            *choices("pred", say.pred),
             *right,
             html.H3("Failure mode"),
             html.Div(
@@ -247,6 +248,7 @@ def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
             html.Div([plain(f"{a:.2f} – {b:.2f}", start.with_(conf=(a, b))) for a, b in bands], className="chips"),
         ],
         className="menu",
+        **class_choices.named(run.classes),
     )
     return html.Details([html.Summary("Add filter", className="chip add"), menu], className="addfilter")
 

@@ -9,7 +9,9 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.analysis.claims import sentences
+from dashboard.analysis.class_parts import END, by_interval
 from dashboard.analysis.comparison import verdict
+from dashboard.analysis.matrix_rows import Shown
 from dashboard.analysis.permalinks import lost
 from dashboard.data.run import RunData
 from dashboard.exports.report_views import View, selected, strip
@@ -18,6 +20,7 @@ from dashboard.format.numbers import chance
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import MANY_CLASSES
 from dashboard.theme import LIGHT, ink_on, ramp
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
@@ -86,31 +89,39 @@ def scores(run: RunData, split: str) -> list[tuple[str, str]]:
 
 def matrix(run: RunData, selection: Selection) -> list[dict[str, Any]]:
     """Rows of cells as they are shown on the page, each with its colours."""
-    counts = run.confusion(selection)
+    drawn = Shown.of(run, selection)
+    counts = drawn.counts
     shown = values(counts, "row")
     mistakes = np.sqrt(np.where(np.eye(len(counts), dtype=bool), 0, counts))
     loud = mistakes / max(mistakes.max(), 1)
     rows = []
-    for i, name in enumerate(run.classes):
+    for i, name in enumerate(drawn.names):
         cells = []
-        for j in range(len(run.classes)):
+        for j in range(len(drawn.names)):
             if i == j:
                 paint = ramp(LIGHT.calm, float(np.clip((shown[i, i] - 0.8) / 0.2, 0, 1)))
             else:
                 paint = ramp(LIGHT.seq, 0.08 + 0.92 * float(loud[i, j])) if counts[i, j] else LIGHT.solid
             cells.append({"n": int(counts[i, j]), "paint": paint, "ink": ink_on(paint)})
-        rows.append({"name": name, "cells": cells, "recall": Proportion(int(counts[i, i]), int(counts[i].sum()))})
+        rows.append({"name": name, "cells": cells, "recall": Proportion(int(drawn.right[i]), int(counts[i].sum()))})
     return rows
 
 
 def classes(run: RunData, split: str) -> list[tuple[str, Proportion, Proportion]]:
-    """(class, recall, precision) over the whole split, first who is surely the worst: one image makes no class that."""
+    """(class, recall, precision) over the whole split, first who is surely the worst: one image makes no class that.
+
+    Of many classes the END that are surely the worst, and the END that are surely the best.
+    """
     predictions, count = run.predictions(split), len(run.classes)
     kept = predictions.kept
     hits = np.bincount(predictions.labels[predictions.right & kept], minlength=count)
     truths = np.bincount(predictions.labels[kept], minlength=count)
     guesses = np.bincount(predictions.predicted[kept], minlength=count)
-    order = np.argsort(wilson(hits, truths)[1], kind="stable")
+    low, high = wilson(hits, truths)
+    order = np.argsort(high, kind="stable").tolist()
+    if count > MANY_CLASSES:
+        ranked, known = by_interval(low, high, truths)
+        order = ([*ranked[:END], *ranked[known - END : known]] if known > 2 * END else ranked[:known])[::-1]
     return [
         (run.classes[i], Proportion(int(hits[i]), int(truths[i])), Proportion(int(hits[i]), int(guesses[i])))
         for i in order

@@ -60,19 +60,22 @@ def mix(
     *,
     colours: Sequence[str],
     ends: tuple[np.ndarray, np.ndarray],
+    n: tuple[int, int] | None = None,
     mode: str = "light",
 ) -> dict[str, Any]:
     """live, base: int [C] answers by class; ends: of the 95 % interval of the live shares, 0..1, float [C] each.
 
+    n: how many answers there are of either, where these are not all classes.
+
     Bars are live with their intervals, ticks the test set.
     """
     p = palette(mode)
-    n = max(sum(live), 1)
-    shares = [100 * count / n for count in live]
-    usual = [100 * count / max(sum(base), 1) for count in base]
+    here, there = n or (sum(live), sum(base))
+    shares = [100 * count / max(here, 1) for count in live]
+    usual = [100 * count / max(there, 1) for count in base]
     low, high = (100 * np.asarray(end, float) for end in ends)
     words = [
-        f"<b>{a:.1f} %</b> {escaped(name)} ({x:.1f} – {y:.1f}, {k:,} of {n:,})<br>{b:.1f} % on test"
+        f"<b>{a:.1f} %</b> {escaped(name)} ({x:.1f} – {y:.1f}, {k:,} of {here:,})<br>{b:.1f} % on test"
         for a, b, k, name, x, y in zip(shares, usual, live, classes, low, high, strict=True)
     ]
     ticks = {"type": "scatter", "mode": "markers", "x": usual, "y": list(classes), "hoverinfo": "skip"}

@@ -7,7 +7,8 @@ from typing import Any
 from dashboard.state.vocabulary import TOPS
 from ml.stats.calibration import BINS
 
-MANY_CLASSES = 30  # of which a matrix shows those with the most mistakes, when it is not told how many
+MANY_CLASSES = 30  # of more, a panel shows some: a matrix those with the most mistakes, when it is not told how many
+LARGEST_MATRIX = 60  # classes of a matrix that is drawn whole
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class MatrixView:
     def shown(self, classes: int) -> int:
         """How many of `classes` have a row of their own."""
         top = (TOPS[2] if classes > MANY_CLASSES else 0) if self.top is None else self.top
-        return classes if top == 0 or top >= classes else top
+        most = classes if classes <= LARGEST_MATRIX else TOPS[-1]
+        return most if top == 0 or top >= most else top
 
 
 def decimals(share: float) -> str:

@@ -25,10 +25,11 @@ from ml.artifacts.schema import NOUNS, Arrays, Mismatch, Table
 
 MB = 2**20
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
-FILE_BYTES = {MANIFEST: 2 * MB, WEIGHTS: 480 * MB}  # on the disk; every other file: NOUN_BYTES
 NOUN_BYTES = 64 * MB
 GRAPH_BYTES = 480 * MB  # of an ONNX file, which holds the weights again
 CELLS = 40_000_000  # of a table in memory: rows × columns
+# on the disk; every other file: NOUN_BYTES. Predictions have a number of four bytes for each example and class.
+FILE_BYTES = {MANIFEST: 2 * MB, WEIGHTS: 480 * MB, "predictions.parquet": 5 * CELLS}
 UNPACKED_BYTES = 512 * MB  # of an npz in memory
 GROUPS = 1_000  # of rows in a table
 TEXT_BYTES = 64  # of a text in a table: a split's or a metric's name

@@ -62,7 +62,7 @@ def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, see
     hits, truths, guesses = counts.diagonal(), counts.sum(1), counts.sum(0)
     right = predicted == labels
 
-    redrawn = _redrawn_f1(counts, rng)
+    own, redrawn = f1(counts), _redrawn_f1(counts, rng)
     loss = cross_entropy(probabilities, labels)
     spread = Z * loss.std(ddof=1) / np.sqrt(n)
 
@@ -74,7 +74,7 @@ def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, see
 
     low, high = wilson(hits.sum(), n)
     add(None, "accuracy", hits.sum() / n, float(low), float(high), n)
-    add(None, "macro_f1", f1(counts).mean(), *percentile(redrawn.mean(1)), n)
+    add(None, "macro_f1", own.mean(), *percentile(redrawn.mean(1)), n)
     add(None, "loss", loss.mean(), loss.mean() - spread, loss.mean() + spread, n)
     add(
         None,
@@ -89,7 +89,7 @@ def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, see
             add(c, metric, hits[c] / max(totals[c], 1), float(lows[c]), float(highs[c]), totals[c])
     lows, highs = percentile(redrawn)
     for c in range(classes):
-        add(c, "f1", f1(counts)[c], float(lows[c]), float(highs[c]), n)
+        add(c, "f1", own[c], float(lows[c]), float(highs[c]), n)
         add(c, "support", truths[c], None, None, n)
     frame = pd.DataFrame(rows, columns=["split", "class", "metric", "value", "low", "high", "n"])
     return frame.astype({"class": "Int16", "low": float, "high": float})

@@ -35,6 +35,17 @@ def test_more_than_ten_classes_get_colours_of_their_own(mode):
     assert theme.class_variables(10) == ""
 
 
+@pytest.mark.parametrize("mode", theme.MODES)
+def test_more_classes_than_eyes_tell_apart_share_one_gray(mode):
+    colours = theme.class_colours(mode, 1_000)
+    assert len(colours) == 1_000
+    assert len(set(colours[: theme.COLOURED])) == theme.COLOURED
+    assert set(colours[theme.COLOURED :]) == {theme.palette(mode).line_2}
+    assert len(theme.class_variables(1_000)) < 1_500
+    assert "line-2" in theme.class_variable(theme.COLOURED)
+    assert theme.class_variable(3) == "var(--ff-class-3)"
+
+
 def test_ramp_and_ink():
     assert theme.ramp(("#000000", "#ffffff"), 0.5) in ("#7f7f7f", "#808080")
     assert theme.ramp(("#000000", "#ffffff", "#ff0000"), 1) == "#ff0000"

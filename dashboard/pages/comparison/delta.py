@@ -15,6 +15,8 @@ from dashboard.format.csv import table_url
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import MANY_CLASSES
+from dashboard.state.vocabulary import TOPS
 
 ID = "comparison-delta"
 
@@ -66,17 +68,22 @@ def register(app: Dash, services: Services) -> None:
         selection = Selection.parse(search)
         pair = services.store.compare(selection)
         first, second = pair.confusions(selection)
-        classes, here = pair.a.classes, matrix.chosen_cells(pair.a, selection.with_(outcome=()))
-        drawn = figure.heatmap(first, second, classes, chosen=here, mode=theme.mode_of(mode))
+        rows, here = moved_most(first, second), matrix.chosen_cells(pair.a, selection.with_(outcome=()))
+        cells, classes = np.ix_(rows, rows), [pair.a.classes[i] for i in rows]
+        drawn = figure.heatmap(
+            first[cells], second[cells], classes, chosen=None if here is None else here[cells], mode=theme.mode_of(mode)
+        )
         most = int(np.abs(first - second).max())
+        scale = f"up to {most:,}, square-root scale" if most else "no difference"
+        some = f"; the {len(rows)} of {len(first):,} classes with the most changes" if len(rows) < len(first) else ""
         words = ("Select what differs among all truly", "Select what one alone calls")
         return (
             drawn,
             {"--n": len(classes)},
             matrix.labels(classes, selection.differing(), selection, words),
-            table(pair, selection, first, second),
+            table(classes, selection, first[cells], second[cells]),
             top(pair, selection, first, second),
-            f"up to {most:,}, square-root scale" if most else "no difference",
+            scale + some,
             csv_link(table_url("delta", selection)),
         )
 
@@ -84,9 +91,17 @@ def register(app: Dash, services: Services) -> None:
     matrix.register(app, ID)
 
 
-def table(pair: RunPair, selection: Selection, first: np.ndarray, second: np.ndarray) -> html.Div:
+def moved_most(first: np.ndarray, second: np.ndarray) -> list[int]:
+    """The classes that have a row: all; of many those about whose images the two differ most, in class order."""
+    n = len(first)
+    if n <= MANY_CLASSES:
+        return list(range(n))
+    moved = np.abs(first - second)
+    return sorted(np.argsort(-(moved.sum(0) + moved.sum(1)), kind="stable")[: TOPS[2]].tolist())
+
+
+def table(classes: list[str], selection: Selection, first: np.ndarray, second: np.ndarray) -> html.Div:
     """The keyboard's matrix."""
-    classes = pair.a.classes
 
     def cell(i: int, j: int) -> tuple[str, str]:
         a, b = int(first[i, j]), int(second[i, j])

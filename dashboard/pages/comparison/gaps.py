@@ -2,7 +2,8 @@
 
 from dash import Dash, html
 
-from dashboard.analysis import confidence
+from dashboard.analysis import class_parts, confidence
+from dashboard.analysis.class_parts import Part
 from dashboard.analysis.comparison import gaps
 from dashboard.components import card, class_bars
 from dashboard.components.class_bars import Bars
@@ -11,6 +12,7 @@ from dashboard.exports.tables import Table, of_pair
 from dashboard.figures import gaps as figure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import MANY_CLASSES
 from dashboard.state.vocabulary import BUCKETS
 from ml.artifacts.reader import Missing
 
@@ -22,7 +24,7 @@ INTERVAL_NOTE = (
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
-    """Bars in class order, like the rows of the matrix beside them."""
+    """Bars in class order, like the rows of the matrix beside them; of many classes where A is better first."""
     body = [*class_bars.layout(ID), html.P(INTERVAL_NOTE, className="faint small")]
     return card("Gap per class", __doc__, body, tools=class_bars.tools(ID), id=f"{ID}-card")
 
@@ -30,30 +32,27 @@ def layout(services: Services, selection: Selection) -> html.Article:
 def register(app: Dash, services: Services) -> None:
     """Counted under every chip but true, predicted, outcome and bucket."""
 
-    def draw(selection: Selection, _: str, mode: str) -> Bars:
+    def draw(selection: Selection, _: str, mode: str, part: Part) -> Bars:
         if why := confidence.chosen_by_outcome(selection, ("true", "pred", "outcome", "bucket")):
             raise Missing(f"{why} A's answers chose them, so the two cannot be compared on them.")
         pair = services.store.compare(selection)
         recall_gaps, classes = gaps(pair.by_class(selection)), pair.a.classes
-        drawn = figure.bars(
-            recall_gaps.gap,
-            recall_gaps.low,
-            recall_gaps.high,
-            recall_gaps.n,
-            recall_gaps.sure,
-            classes,
-            chosen=selection.true,
-            mode=mode,
+        order, known = list(range(len(classes))), len(classes)
+        if known > MANY_CLASSES:  # a gap of one image is neither first nor last
+            order, known = class_parts.by_interval(recall_gaps.low, recall_gaps.high, recall_gaps.n)
+        listed = part.of(classes, order, known)
+        rows, shown = listed.places, [classes[i] for i in listed.places]
+        gap, low, high, n, sure = (
+            each[rows] for each in (recall_gaps.gap, recall_gaps.low, recall_gaps.high, recall_gaps.n, recall_gaps.sure)
         )
+        drawn = figure.bars(gap, low, high, n, sure, shown, chosen=selection.true, mode=mode)
         names, values = [], []
-        for name, gap, low, high, n in zip(
-            classes, recall_gaps.gap, recall_gaps.low, recall_gaps.high, recall_gaps.n, strict=True
-        ):
-            interval = f"interval {figure.points(low)} to {figure.points(high)}, of {n}"
-            words = f"{name} {figure.points(gap)} points, {interval}"
+        for name, points, a, b, k in zip(shown, gap, low, high, n, strict=True):
+            interval = f"interval {figure.points(a)} to {figure.points(b)}, of {k}"
+            words = f"{name} {figure.points(points)} points, {interval}"
             names.append(class_bars.name_button(selection.differing(), "true", name, words))
-            values.append((figure.points(gap), f"±{50 * (high - low):.1f}") if n else ("–", ""))
-        return Bars(drawn, names, values)
+            values.append((figure.points(points), f"±{50 * (b - a):.1f}") if k else ("–", ""))
+        return Bars(drawn, names, values, listed=listed)
 
     class_bars.register(app, ID, "true", "gaps", draw, start=Selection.differing)
 

@@ -4,7 +4,8 @@ import numpy as np
 from dash import Dash, html
 
 from dashboard import theme
-from dashboard.analysis import confidence
+from dashboard.analysis import class_parts, confidence
+from dashboard.analysis.class_parts import Part
 from dashboard.components import card, class_bars
 from dashboard.components.class_bars import Bars
 from dashboard.data.run import MATRIX_CHIPS, RunData
@@ -14,6 +15,7 @@ from dashboard.format.proportion import Proportion
 from dashboard.pages.dashboard.scores import floor_of
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import MANY_CLASSES
 from ml.artifacts.reader import Missing
 from ml.stats.intervals import wilson
 
@@ -21,7 +23,7 @@ ID = "dashboard-accuracy"
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
-    """Bars, best class first."""
+    """Bars, best class first; of many classes first by their interval, the best and the worst."""
     tools = class_bars.tools(ID, [("zero", "From 0"), ("cut", "Zoomed")], "Axis")
     return card("Accuracy per class", __doc__, class_bars.layout(ID), tools=tools, id=f"{ID}-card")
 
@@ -29,7 +31,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
 def register(app: Dash, services: Services) -> None:
     """Counted under every chip but true, predicted and outcome, which are this panel's own."""
 
-    def draw(selection: Selection, axis: str, mode: str) -> Bars:
+    def draw(selection: Selection, axis: str, mode: str, part: Part) -> Bars:
         run = services.store.shown(selection.run).for_selection(selection)
         if why := confidence.chosen_by_outcome(selection, MATRIX_CHIPS):
             raise Missing(why)
@@ -37,8 +39,13 @@ def register(app: Dash, services: Services) -> None:
         right, n = counts.diagonal(), counts.sum(1)
         low, high = wilson(right, n)
         share = np.divide(right, n, out=np.zeros(len(n)), where=n > 0)
-        order = np.argsort(-share, kind="stable")
-        names = [run.classes[i] for i in order]
+        ranked: list[int] = np.argsort(-share, kind="stable").tolist()
+        known = len(ranked)
+        if known > MANY_CLASSES:
+            ranked, known = class_parts.by_interval(low, high, n)
+        listed = part.of(run.classes, ranked, known)
+        order = listed.places
+        names, colours = [run.classes[i] for i in order], theme.class_colours(mode, len(run.classes))
         cut = floor_of(low[n > 0]) if (n > 0).any() else 0.0
         drawn = figure.bars(
             right[order],
@@ -46,14 +53,14 @@ def register(app: Dash, services: Services) -> None:
             low[order],
             high[order],
             names,
-            colours=[theme.class_colours(mode, len(names))[i] for i in order],
+            colours=[colours[i] for i in order],
             floor=cut if axis == "cut" else 0.0,
             chosen=selection.true,
             mode=mode,
         )
         shares = [Proportion(int(right[i]), int(n[i])) for i in order]
         options = [{"value": "zero", "label": "From 0"}, {"value": "cut", "label": f"From {100 * cut:.0f} %"}]
-        return Bars(drawn, *class_bars.accuracies(selection.explicit(), names, shares), options)
+        return Bars(drawn, *class_bars.accuracies(selection.explicit(), names, shares), options, listed)
 
     class_bars.register(app, ID, "true", "scores", draw, choice=True, options=True)
 

@@ -6,8 +6,8 @@ import numpy as np
 from dash import Dash, Input, Output, html
 
 from dashboard import theme
+from dashboard.analysis.matrix_rows import Shown
 from dashboard.components import button, card, csv_link, matrix, plain
-from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.selection_bar import without_outcome
 from dashboard.data.run import RunData
@@ -17,6 +17,7 @@ from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import LARGEST_MATRIX
 from dashboard.state.vocabulary import TOPS
 from ml.stats.intervals import wilson
 
@@ -264,7 +265,8 @@ def ways(run: RunData, selection: Selection) -> list:
     if classes > TOP_N_ABOVE:
         shown = view.shown(classes)
         some = [press(f"Top {n}", selection.view(top=n), shown == n) for n in TOPS if n < classes]
-        controls.append(named("Classes", [press("All", selection.view(top=0), shown == classes), *some]))
+        every = [press("All", selection.view(top=0), shown == classes)] if classes <= LARGEST_MATRIX else []
+        controls.append(named("Classes", [*every, *some]))
     return controls
 
 

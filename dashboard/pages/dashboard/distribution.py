@@ -1,8 +1,10 @@
 """Bars are predicted classes, ticks are labelled ones (truths), right column the gap."""
 
+import numpy as np
 from dash import Dash, html
 
 from dashboard import theme
+from dashboard.analysis.class_parts import Part
 from dashboard.components import card, class_bars
 from dashboard.components.class_bars import Bars
 from dashboard.data.run import RunData
@@ -10,12 +12,13 @@ from dashboard.exports.tables import Table, of_run
 from dashboard.figures import distribution as figure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import MANY_CLASSES
 
 ID = "dashboard-distribution"
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
-    """Bars in class order."""
+    """Bars in class order; of many classes by the gap."""
     tools = class_bars.tools(ID, [("selection", "Selection"), ("all", "All")], "Counted images")
     return card("Class distribution", __doc__, class_bars.layout(ID), tools=tools, id=f"{ID}-card")
 
@@ -23,19 +26,31 @@ def layout(services: Services, selection: Selection) -> html.Article:
 def register(app: Dash, services: Services) -> None:
     """Counted under every chip but predicted, which is this panel's own; or over the whole split."""
 
-    def draw(selection: Selection, counted: str, mode: str) -> Bars:
+    def draw(selection: Selection, counted: str, mode: str, part: Part) -> Bars:
         run = services.store.shown(selection.run).for_selection(selection)
         guesses, truths = run.distribution(selection, whole=counted == "all")
-        colours = theme.class_colours(mode, len(run.classes))
-        drawn = figure.bars(guesses, truths, run.classes, colours=colours, chosen=selection.pred, mode=mode)
+        listed = part.of(run.classes, order(guesses, truths))
+        rows, colours = listed.places, theme.class_colours(mode, len(run.classes))
+        guesses, truths, shown = guesses[rows], truths[rows], [run.classes[i] for i in rows]
+        drawn = figure.bars(
+            guesses, truths, shown, colours=[colours[i] for i in rows], chosen=selection.pred, mode=mode
+        )
         names, values = [], []
-        for name, guessed, true in zip(run.classes, guesses.tolist(), truths.tolist(), strict=True):
+        for name, guessed, true in zip(shown, guesses.tolist(), truths.tolist(), strict=True):
             words = f"{name} predicted {guessed} times, true {true} times"
             names.append(class_bars.name_button(selection.explicit(), "pred", name, words))
             values.append((f"{guessed:,}", gap(guessed - true)))
-        return Bars(drawn, names, values)
+        return Bars(drawn, names, values, listed=listed)
 
     class_bars.register(app, ID, "pred", "distribution", draw, choice=True)
+
+
+def order(guesses: np.ndarray, truths: np.ndarray) -> list[int]:
+    """Class ids as they are; of many those predicted most too often come first, those most too rarely last."""
+    if len(guesses) <= MANY_CLASSES:
+        return list(range(len(guesses)))
+    places: list[int] = np.argsort(truths - guesses, kind="stable").tolist()
+    return places
 
 
 def gap(difference: int) -> str:

@@ -3,13 +3,16 @@
 import numpy as np
 from dash import Dash, Input, html
 
+from dashboard.analysis.class_parts import END, by_interval
 from dashboard.components import dot, plain, stat, way, whisker
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.figures.accuracy import percent_ticks
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import MANY_CLASSES
 from dashboard.state.vocabulary import split_name
+from dashboard.theme import class_variable
 from ml.stats.intervals import wilson
 
 FACE = "dashboard-scores-face"
@@ -82,7 +85,7 @@ def floor_of(low: np.ndarray) -> float:
 
 def strip(classes: list[str], share, low, high, n, overall: float, ends: tuple[float, float]) -> html.Div:
     """Every class on one axis, worst first, with the interval of all images behind them."""
-    floor = floor_of(low)
+    floor = floor_of(low[n > 0]) if (n > 0).any() else 0.0
 
     def at(value: float) -> str:
         return f"{100 * (value - floor) / (1 - floor):.2f}%"
@@ -97,9 +100,9 @@ def strip(classes: list[str], share, low, high, n, overall: float, ends: tuple[f
         html.I(className="all", style={"left": at(overall)}),
         html.Span("all images", className="all-name", style={"left": at(overall)}),
     ]
-    order = np.argsort(share, kind="stable").tolist()
+    order = told_apart(share, low, high, n)
     for place, i in enumerate(order):
-        colour, top = f"var(--ff-class-{i})", f"{6 + place * 7.3:.1f}px"
+        colour, top = class_variable(i), f"{6 + place * 7.3:.1f}px"
         width = f"calc({at(high[i])} - {at(low[i])})"
         parts += [
             html.I(className="range", style={"--c": colour, "left": at(low[i]), "width": width, "top": top}),
@@ -128,11 +131,29 @@ def strip(classes: list[str], share, low, high, n, overall: float, ends: tuple[f
             },
         )
     )
+    of = (
+        "each class"
+        if len(order) == len(classes)
+        else f"the {END} worst and the {END} best of {int((n > 0).sum()):,} classes"
+    )
     words = (
-        f"Accuracy of each class with its interval, from {classes[worst]} {100 * share[worst]:.1f} percent "
+        f"Accuracy of {of} with its interval, from {classes[worst]} {100 * share[worst]:.1f} percent "
         f"to {classes[best]} {100 * share[best]:.1f} percent; all images {100 * overall:.1f} percent"
     )
-    return html.Div(parts, className="strip", role="img", style={"--n": len(classes)}, **{"aria-label": words})
+    title = "" if len(order) == len(classes) else words
+    return html.Div(
+        parts, className="strip", role="img", style={"--n": len(order)}, title=title, **{"aria-label": words}
+    )
+
+
+def told_apart(share: np.ndarray, low: np.ndarray, high: np.ndarray, n: np.ndarray) -> list[int]:
+    """The classes of the axis, worst first; of many the ends of their order, which the best and the worst belong to."""
+    if len(share) <= MANY_CLASSES:
+        return np.argsort(share, kind="stable").tolist()
+    best_first, known = by_interval(low, high, n)
+    best, worst = extremes(low, high, n)
+    ranked = [i for i in best_first[:known] if i not in (best, worst)][::-1]
+    return [worst, *ranked[: END - 1], *ranked[max(END - 1, len(ranked) - END + 1) :], best]
 
 
 def extremes(low: np.ndarray, high: np.ndarray, n: np.ndarray) -> tuple[int, int]:
@@ -152,13 +173,13 @@ def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
     """Macro-F1, loss, calibration, best and worst class, size."""
     frame = run.scores(selection.split)
     overall = frame[frame["class"].isna()].set_index("metric")
-    floor = floor_of(low)
+    floor = floor_of(low[n > 0]) if (n > 0).any() else 0.0
     best, worst = extremes(low, high, n)
     f1, loss, ece = (overall.loc[m] for m in ("macro_f1", "loss", "calibration_error"))
 
     def of_class(title: str, i: int, outcome: tuple[str, ...] = ()):
         value, ends = f"{100 * share[i]:.1f}", f"{100 * low[i]:.1f} – {100 * high[i]:.1f}, n {n[i]:,}"
-        mark = whisker(share[i], low[i], high[i], (floor, 1), f"var(--ff-class-{i})")
+        mark = whisker(share[i], low[i], high[i], (floor, 1), class_variable(i))
         name = run.classes[i]
         there = selection.clear().with_(true=(name,), outcome=outcome)
         words = f"{title}: {name}, {value} percent, {ends}. See its {'mistakes' if outcome else 'images'}"

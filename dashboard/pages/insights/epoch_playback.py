@@ -5,8 +5,8 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html
 
 from dashboard import theme
+from dashboard.analysis.matrix_rows import Shown
 from dashboard.components import button, card, class_bars, csv_link, lazy_panel, matrix, plain
-from dashboard.components.matrix import Shown
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.figures import accuracy, confusion
@@ -129,7 +129,7 @@ def register(app: Dash, services: Services) -> None:
             drawn,
             {"--n": len(shown.names)},
             names,
-            *classes(run, selection, mode),
+            *classes(run, selection, mode, [row[0] for row in shown.rows if len(row) == 1]),
             change(final, run, selection),
             csv_link(table_url("confusion", selection)),
         )
@@ -157,16 +157,18 @@ def epoch_summary(run: RunData, selection: Selection, epochs: list[int]) -> list
     ]
 
 
-def classes(run: RunData, selection: Selection, mode: str) -> tuple:
-    """Chart, names, values and number of rows of the share of each class named right, in the data set's order."""
+def classes(run: RunData, selection: Selection, mode: str, rows: list[int]) -> tuple:
+    """Chart, names, values and number of rows of the share of each class named right. rows: the classes of the matrix
+    beside it that are no group."""
     counts = run.confusion(selection)
-    right, n = counts.diagonal(), counts.sum(1)
+    right, n = counts.diagonal()[rows], counts.sum(1)[rows]
     low, high = wilson(right, n)
+    shown, colours = [run.classes[i] for i in rows], theme.class_colours(mode, len(run.classes))
     drawn = accuracy.bars(
-        right, n, low, high, run.classes, colours=theme.class_colours(mode, len(n)), chosen=selection.true, mode=mode
+        right, n, low, high, shown, colours=[colours[i] for i in rows], chosen=selection.true, mode=mode
     )
     shares = [Proportion(*pair) for pair in zip(right.tolist(), n.tolist(), strict=True)]
-    names, values = class_bars.accuracies(selection.explicit(), run.classes, shares)
+    names, values = class_bars.accuracies(selection.explicit(), shown, shares)
     return drawn, names, class_bars.value_lines(values), {"--n": len(n)}
 
 

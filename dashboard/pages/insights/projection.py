@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard import theme
-from dashboard.components import card, clicks, csv_link, dot, graph, panel_states, segmented
+from dashboard.components import card, class_choices, clicks, csv_link, dot, graph, panel_states, plain, segmented
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
@@ -19,6 +19,7 @@ from dashboard.format.images import single_url
 from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import MANY_CLASSES
 from ml.artifacts.reader import Broken, Missing
 
 
@@ -58,7 +59,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     body = [
         slot(SPACE_FACE),
         segmented(Ids.COLOUR, COLOURS, "true", "Colour by"),
-        html.Div(id=Ids.LEGEND, className="legend-ff"),
+        plain.place(Ids.LEGEND, className="legend-ff"),
         html.Div(
             [chart, panel_states.loading("Arranging the images"), tip(Ids.TIP)],
             className="chart space",
@@ -107,7 +108,7 @@ def register(app: Dash, services: Services) -> None:
         SPACE_FACE,
         Output(SPACE, "figure"),
         Output(Ids.DRAWN, "data"),
-        Output(Ids.LEGEND, "children"),
+        plain.children(Ids.LEGEND),
         Output(Ids.CSV, "children"),
         Input(START, "data"),
         Input("url", "search"),
@@ -144,9 +145,12 @@ def legend(scene: Scene) -> list:
     """A button for each colour group: choosing it selects its images."""
     name = {"true": "true", "predicted": "pred", "outcome": "outcome"}[scene.colour]
     chosen = getattr(scene.selection, name)
-    return [
-        html.Button(
-            [html.I(className="dot", style={"--c": colour}) if name == "outcome" else dot(place), html.Span(words)],
+    colours = dict(scene.named)
+
+    def group(place: int | str, words: str) -> html.Button:
+        own = html.I(className="dot", style={"--c": colours.get(words)}) if name == "outcome" else dot(place)
+        return html.Button(
+            [own, html.Span(words)],
             type="button",
             title=words,
             **{
@@ -155,8 +159,18 @@ def legend(scene: Scene) -> list:
                 "aria-pressed": str(words in chosen).lower(),
             },
         )
-        for place, (words, colour) in enumerate(scene.named)
-    ] + drawn(scene)
+
+    names = [words for words, _ in scene.named]
+    if len(names) <= MANY_CLASSES:
+        return [*(group(place, words) for place, words in enumerate(names)), *drawn(scene)]
+    first = [names.index(words) for words in chosen if words in names]
+    found = class_choices.choices(names, group, label="light it up", first=first, className="legend-ff")
+    words = f"{theme.COLOURED} of {len(names):,} classes have a colour of their own; choose one to see where it lies."
+    return [
+        html.Div(found, className="legend-many", **class_choices.named(names)),
+        html.Span(words, className="faint small"),
+        *drawn(scene),
+    ]
 
 
 def drawn(scene: Scene) -> list:

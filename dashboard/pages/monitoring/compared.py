@@ -62,17 +62,19 @@ def register(app: Dash, services: Services) -> None:
         tally = seen(services, run, selection)[1]
         base = drift.Baseline.of(run)
         counts = [tally.classes.get(name, 0) for name in run.classes]
-        low, high = wilson(np.array(counts), sum(counts))
+        rows, colours = drift.moved(counts, base.classes.tolist()), theme.class_colours(mode, len(run.classes))
+        low, high = wilson(np.array(counts)[rows], sum(counts))
         chart = figure.mix(
-            counts,
-            base.classes.tolist(),
-            run.classes,
-            colours=theme.class_colours(mode, len(run.classes)),
+            [counts[i] for i in rows],
+            [int(base.classes[i]) for i in rows],
+            [run.classes[i] for i in rows],
             ends=(low, high),
+            n=(sum(counts), base.n),
+            colours=[colours[i] for i in rows],
             mode=mode,
         )
         sure = figure.confidences(np.array(tally.bins), base.bins, mode=mode)
-        pixels = figure.height(len(run.classes))
+        pixels = figure.height(len(rows))
         link = csv_link(
             csv_data_url(*counted(tally, base, run.classes), Source.of(run)), name=f"{run.run_id}-beside-test.csv"
         )

@@ -284,4 +284,4 @@ def register(app: Dash, services: Services) -> None:
             mode=theme.mode_of(mode),
             truth=truth_of(state),
         )
-        return figure, {"height": f"{probabilities.height(len(again.classes))}px"}
+        return figure, {"height": f"{figure['layout']['height']}px"}

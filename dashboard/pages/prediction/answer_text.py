@@ -11,6 +11,7 @@ from dashboard.analysis import prediction_sets
 from dashboard.analysis.prediction_sets import Verdict
 from dashboard.components import badge, column_head, csv_link, dot, plain
 from dashboard.data.run import RunData
+from dashboard.figures.probabilities import MANY
 from dashboard.format.csv import Source, csv_data_url
 from dashboard.format.numbers import percent
 from dashboard.state.selection import Selection
@@ -203,4 +204,6 @@ def _choice(
 
 
 def classes_title(classes: int) -> str:
+    if classes > MANY:
+        return f"Likeliest of {classes:,} classes"
     return f"All {NUMBERS[classes] if classes < len(NUMBERS) else classes} classes" if classes else "All classes"

@@ -20,6 +20,8 @@ from dashboard.format.proportion import Proportion
 from dashboard.pages.prediction.answer import ENGINE_NAMES
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import MANY_CLASSES
+from dashboard.state.vocabulary import TOPS
 from dashboard.web.security import BATCH_BYTES
 from ml.images.upload_archives import FILES
 from ml.stats.intervals import wilson
@@ -118,6 +120,7 @@ def drawn(counts: np.ndarray, classes: list[str], mode: str) -> list[Any]:
     if not n:
         return []
     share = Proportion(int(counts.diagonal().sum()), n)
+    counts, classes, left_out = of_most(counts, classes)
     shown = figure.heatmap(
         counts, classes, ends=wilson(counts, counts.sum(axis=1, keepdims=True)), size=13 if len(classes) <= 13 else 0,
         mode=mode,
@@ -134,12 +137,22 @@ def drawn(counts: np.ndarray, classes: list[str], mode: str) -> list[Any]:
         html.H3("Your pictures as a confusion matrix"),
         html.P(
             [html.B(f"{share.percent} %"), f" named right (accuracy; {share.span}, {share.count:,} of {share.n:,} "
-             "whose folder names a class; the interval is 95 %). Rows are your folders, columns predicted classes."],
+             "whose folder names a class; the interval is 95 %). Rows are your folders, columns predicted classes.",
+             left_out],
             className="small",
         ),
         html.Div([html.Div([grid], className="cm-view"), mistakes(counts, classes)], className="batch-lay"),
         html.Details([html.Summary("As a table; a cell shows its pictures"), table(counts, classes)]),
     ]  # fmt: skip
+
+
+def of_most(counts: np.ndarray, classes: list[str]) -> tuple[np.ndarray, list[str], str]:
+    """The matrix of all classes; of many, of those with the most pictures, and what is said of that."""
+    if len(classes) <= MANY_CLASSES:
+        return counts, classes, ""
+    met = counts.sum(0) + counts.sum(1)
+    rows = sorted(np.argsort(-met, kind="stable")[: min(TOPS[2], int((met > 0).sum()))].tolist())
+    return counts[np.ix_(rows, rows)], [classes[i] for i in rows], f" Drawn are the {len(rows)} classes met most often."
 
 
 def labels(counts: np.ndarray, classes: list[str]) -> list[dict]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from dashboard.components import button, card, dot, plain
+from dashboard.components import button, card, class_choices, dot, plain
 from dashboard.pages.prediction import answer_state, picture
 from dashboard.records.feedback import NOTE
 from dashboard.services.container import Services
@@ -65,11 +65,15 @@ def form(services: Services, state: Any) -> list[Any]:
         classes = services.store.open(run).classes
     except (Missing, Broken) as problem:
         return [html.P(str(problem), className="quiet")]
-    picks = [
-        button([dot(place), html.Span(name)], small=True, **{"data-feedback": "label", "data-label": name})
-        for place, name in enumerate(classes)
-        if name != predicted
-    ]
+    picks = class_choices.choices(
+        classes,
+        lambda place, name: button(
+            [dot(place), html.Span(name)], small=True, **{"data-feedback": "label", "data-label": name}
+        ),
+        label="what it is",
+        without=(predicted,),
+        className="row-ff",
+    )
     first = [
         button(
             f"Right, it is {predicted}",
@@ -94,7 +98,7 @@ def form(services: Services, state: Any) -> list[Any]:
         html.Div(note),
         html.Div(first, className="row-ff"),
         html.Div(
-            html.Div(picks, className="row-ff", role="group", **{"aria-label": "What it is"}),
+            html.Div(picks, role="group", **{"aria-label": "What it is", **class_choices.named(classes)}),
             id="prediction-feedback-classes",
             hidden=True,
         ),

@@ -4,7 +4,7 @@ import numpy as np
 from dash import Dash, Input, html
 
 from dashboard.analysis.label_review import Queue, image_url, queue
-from dashboard.components import dot, help_line, panel_states, plain
+from dashboard.components import class_choices, dot, help_line, panel_states, plain
 from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
@@ -173,23 +173,25 @@ def keys(services: Services, run: RunData, issues: Queue, row: int, decision: De
             **{"data-press": act, **more},
         )
 
-    classes = []
-    for i, name in enumerate(run.classes):
+    def relabel(i: int | str, name: str) -> html.Button:
         notes = [word for which, word in ((label, "labelled"), (suggested, "suggested")) if which == i]
-        classes.append(
-            key(
-                str(i) if i < KEYS else "·",
-                [dot(i), html.Span([name, html.Small(notes[0]) if notes else None], className="name")],
-                "relabel",
-                f"It is {name}",
-                **{
-                    "data-label": name,
-                    "data-class": str(i),
-                    "aria-pressed": str(name == chosen).lower(),
-                    "aria-label": f"Relabel {name}" + "".join(f", {note}" for note in notes),
-                },
-            )
+        return key(
+            str(i) if isinstance(i, int) and i < KEYS else "·",
+            [dot(i), html.Span([name, html.Small(notes[0]) if notes else None], className="name")],
+            "relabel",
+            f"It is {name}",
+            **{
+                "data-label": name,
+                "data-class": str(i),
+                "aria-pressed": str(name == chosen).lower(),
+                "aria-label": f"Relabel {name}" + "".join(f", {note}" for note in notes),
+            },
         )
+
+    likely = np.argsort(-probabilities(run, issues, row), kind="stable")[: class_choices.FIRST]
+    classes = class_choices.choices(
+        run.classes, relabel, label="Relabel", first=[suggested, label, *likely.tolist()], className="classes"
+    )
     acts = [
         key("Space", [f"Keep {run.classes[label]}"], "keep", "The label is right"),
         key("X", ["Exclude"], "exclude", "Leave the image out"),
@@ -208,7 +210,7 @@ def keys(services: Services, run: RunData, issues: Queue, row: int, decision: De
     ]
     return html.Div(
         [
-            html.Div(classes, className="classes", role="group", **{"aria-label": "Relabel"}),
+            html.Div(classes, role="group", **{"aria-label": "Relabel", **class_choices.named(run.classes)}),
             html.Div(acts, className="acts"),
         ]
     )

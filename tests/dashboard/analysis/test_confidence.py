@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from dash import html
 
-from dashboard.analysis import confidence
-from dashboard.components import bins, matrix, reliability
+from dashboard.analysis import confidence, matrix_rows
+from dashboard.components import bins, reliability
 from dashboard.data.store import Store
 from dashboard.pages.dashboard import confidence as panel
 from dashboard.pages.dashboard import contrast, scores
@@ -236,7 +236,7 @@ def test_a_run_without_the_noun_keeps_its_diagram_and_names_the_command(run, mon
 
 def test_classes_that_share_a_row_open_what_it_counts(run):
     selection = Selection().view(top=2, cluster=True)
-    shown = matrix.Shown.of(run, selection)
+    shown = matrix_rows.Shown.of(run, selection)
     assert shown.names[-1] == "2 others"
     assert shown.counts.sum() == 400
     members = {name: (name,) for name in run.classes} | shown.members

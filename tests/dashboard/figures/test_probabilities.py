@@ -42,3 +42,16 @@ def test_the_chart_grows_with_the_classes():
     assert figure.layout.height == probabilities.height(13) > probabilities.height(10)
     assert [row[0] for row in figure.data[1].customdata] == list(many), "equals stay in class order"
     assert len(set(figure.data[1].marker.color)) == 13
+
+
+def test_of_many_classes_the_likeliest_are_drawn_and_the_rest_is_one_bar():
+    many = tuple(f"Class {i}" for i in range(1_000))
+    chances = np.array([0.5, 0.2, *[0.3 / 998] * 998])
+    figure = bars(chances, classes=many, mode="light", truth=900)
+    drawn = figure.data[1]
+    assert [row[0] for row in drawn.customdata[:2]] == ["Class 0", "Class 1"]
+    assert [row[0] for row in drawn.customdata[-2:]] == ["Class 900", "989 others"]
+    assert len(drawn.x) == probabilities.LISTED + 2
+    assert sum(drawn.x[:1]) + drawn.x[1] + 9 * 0.3 / 998 + drawn.x[-1] == pytest.approx(1)
+    assert figure.layout.height < probabilities.height(16)
+    assert len(figure.to_json()) < 12_000
