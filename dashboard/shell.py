@@ -98,13 +98,14 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     services.happenings = Happenings(rows, read_only=read_only)
     services.views = Views(rows, read_only=read_only)
     services.registry.purge()
+    services.staging.sweep(services.datasets.known())
     feedback.sweep()
     app = App(
         "fashion_forward",
         title="Fashion Forward",
         update_title="",
         assets_folder=str(ASSETS),
-        assets_ignore=CHARTS.replace(".", r"\."),  # fetched beside the rest, read when the first chart is there
+        assets_ignore=r"(05-plotly|tus)\.min\.js",  # what only some pages need, fetched beside the rest
         on_error=functools.partial(errors.on_error, known=statuses.known),
         add_log_handler=False,
         background_callback_manager=jobs.manager,

@@ -19,7 +19,7 @@ from ml.artifacts import writer
 from ml.artifacts.manifest import check_dataset
 from ml.artifacts.reader import Library, Run
 from ml.artifacts.schema import CORE
-from ml.data import corrections, feedback, load
+from ml.data import corrections, feedback, folder, load
 from ml.data.base import Dataset, Split
 from ml.data.intake.measures import measure
 from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND
@@ -294,7 +294,7 @@ def evaluate(
 
 def context_of(library: Library, run: Run) -> EvaluationContext:
     """A published run ready to be evaluated."""
-    name = run.manifest["dataset"]["name"]
+    learned = run.manifest["dataset"]
     splits = {}
     for split in SPLITS:
         pictures = library.learned_pictures(run, split)
@@ -303,9 +303,15 @@ def context_of(library: Library, run: Run) -> EvaluationContext:
         Classifier.open(run),
         splits,
         run.manifest["config"]["seed"],
-        dataset=lambda: load(name, home=library.home),
+        dataset=lambda: learned_from(library, learned),
         recorded=lambda: run.table("predictions"),
     )
+
+
+def learned_from(library: Library, learned: Mapping[str, Any]) -> Dataset:
+    """The data set that a manifest describes, in the version that it means. Raises Missing, KeyError, DataMissing."""
+    version = library.version_of(learned)
+    return folder.load(library.folder_of(learned)) if version else load(learned["name"], home=library.home)
 
 
 def results(context: EvaluationContext) -> dict[str, dict[str, float]]:

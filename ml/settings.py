@@ -70,6 +70,20 @@ def _megabytes(text: str) -> int | None:
         raise ValueError(f"FASHION_TRAIN_MEMORY_MB is a whole number of megabytes, not {text[:40]!r}.") from None
 
 
+def _gigabytes(text: str) -> int:
+    try:
+        size = float(text.strip() or "20")
+    except ValueError:
+        size = math.nan
+    if not 0 <= size <= 100_000:
+        raise ValueError(f"FASHION_UPLOAD_GB is a number of gigabytes, not {text[:40]!r}.")
+    return int(size * 10**9)
+
+
+def _maybe(text: str | None) -> bool | None:
+    return _yes(text.strip()) if text and text.strip() else None
+
+
 def _proxies(text: str) -> int:
     text = text.strip() or "0"
     if not re.fullmatch(r"[0-9]", text):
@@ -277,6 +291,23 @@ class Storage(Group):
     )
 
 
+class Uploads(Group):
+    """What may be brought to be imported."""
+
+    bytes: Annotated[int, BeforeValidator(_gigabytes)] = Field(
+        20 * 10**9,
+        validation_alias="FASHION_UPLOAD_GB",
+        description="gigabytes of files that may lie in `FASHION_HOME/uploads`, from which data sets were imported in "
+        "the browser; 20 when unset, 0 for none",
+    )
+    paths: Annotated[bool | None, BeforeValidator(_maybe)] = Field(
+        None,
+        validation_alias="FASHION_IMPORT_PATHS",
+        description="`1` or `0`: whether the Data page takes paths on the server's own disk. Unset: where the server "
+        "listens on this machine alone and has no password",
+    )
+
+
 class Workers(Group):
     """How many trainings run at a time."""
 
@@ -347,7 +378,7 @@ class Tracking(Group):
     token: str = Field("", validation_alias="MLFLOW_TRACKING_TOKEN", description="or with this token")
 
 
-DOCUMENTED = (Listening, Proxies, People, Limits, Storage, Workers, Worker, Trainer, Cluster, Tracking)
+DOCUMENTED = (Listening, Proxies, People, Limits, Storage, Uploads, Workers, Worker, Trainer, Cluster, Tracking)
 
 
 def table() -> str:

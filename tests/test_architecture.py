@@ -188,8 +188,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "a network and its splits in, tables and arrays (nouns) out; one subject a file",
     ),
     "ml.publishing": (
-        ("ml.settings", "ml.artifacts", "ml.data", "ml.models", "ml.stats", "ml.system", "ml.training"),
-        "runs on their way out of here and in again: archive, card, report, tracking, what ships",
+        ("ml.settings", "ml.artifacts", "ml.data", "ml.images", "ml.models", "ml.stats", "ml.system", "ml.training"),
+        "data sets and runs on their way out of here and in again: archive, card, report, tracking, what ships",
     ),
     "ml.pipeline": (
         ("ml.artifacts", "ml.data", "ml.evaluation", "ml.inference", "ml.models", "ml.stats", "ml.system",

@@ -75,7 +75,7 @@ def offers(store: Store, selection: Selection, run: RunData) -> list[Offer]:
     made, split = [], selection.split
     if selection.run and run_gone and store.marks().of(selection.run).deleted:
         made.append(Offer(f"Bring {selection.run} back on Training", Selection(), "/training"))
-    digests = {entry.run_id: store.picture_set(entry.manifest["dataset"]["name"])[1] for entry in usable(store)}
+    digests = {entry.run_id: store.digest_of(entry.manifest["dataset"]) for entry in usable(store)}
     same = [entry for entry in usable(store) if selection.data and digests[entry.run_id] == selection.data]
     same.sort(key=lambda entry: (entry.run_id != run.run_id, -validated(entry)))
     for entry in same[:OFFERED]:
@@ -106,7 +106,8 @@ def unnamed(selection: Selection, arrived: str | None, run: RunData) -> str:
 
     arrived: the address that the reader came with.
     """
-    shared = arrived is not None and Selection.parse(arrived) == selection and bool(selection.items())
+    said = {name for name, _ in selection.items()} - {"dataset", "page"}  # which no run has a part in
+    shared = arrived is not None and Selection.parse(arrived) == selection and bool(said)
     if selection.run is not None or not shared:
         return ""
     return (

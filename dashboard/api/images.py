@@ -1,7 +1,8 @@
 """GET /pictures/…, /sprites/… and /suspects/…: one PNG, or a sheet of many.
 
 An address carries the digest of its data set, so that what it names never changes: it is kept for a year. A data set
-that is imported anew has other addresses, and the old ones name nothing any more.
+that is imported anew has other addresses; the old ones go on naming the version that runs learned from, while that is
+kept.
 """
 
 import re
@@ -47,8 +48,11 @@ def numbers(ids: str) -> list[int]:
 
 def examples(services: Services, dataset: str, split: str, ids: list[int]) -> np.ndarray:
     """uint8 [n, h, w, c] of a data set. Raises RequestError, Missing or Broken."""
-    current(services.store.picture_set(dataset)[1])
-    pictures = services.store.pictures(dataset, split)
+    digest = services.store.picture_set(dataset)[1]
+    version = services.store.version(dataset, request.args.get("v", digest))
+    if version is None:
+        raise RequestError(404, "These pictures were imported anew.")
+    pictures = services.store.pictures_of(dataset, split, version)
     return pictures.images[[pictures.row(one) for one in ids]]
 
 
@@ -67,7 +71,7 @@ def cached(image: np.ndarray, caching: str) -> Response:
 
 
 def current(digest: str) -> None:
-    """Raises RequestError where the current request's address is of pictures that were there before these."""
+    """Raises RequestError where the current request's address is of other pictures than these."""
     if request.args.get("v", digest) != digest:
         raise RequestError(404, "These pictures were imported anew.")
 

@@ -6,6 +6,7 @@ from flask import Flask
 
 from dashboard.api import (
     batch,
+    datasets,
     decisions,
     explain,
     exports,
@@ -19,6 +20,7 @@ from dashboard.api import (
     predict,
     runs,
     search,
+    uploads,
     views,
     whatif,
 )
@@ -26,7 +28,10 @@ from dashboard.api.openapi import Operation
 from dashboard.exports import report, tables
 from dashboard.services.container import Services
 
-GROUPS = (predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, glossary, happenings, health)
+GROUPS = (
+    predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, glossary, happenings, health, uploads,
+    datasets,
+)  # fmt: skip
 
 
 def described() -> list[Operation]:

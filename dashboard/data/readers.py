@@ -28,8 +28,6 @@ class Source(Protocol):
 
     def data_version(self, learned: Mapping[str, Any]) -> DataVersion: ...
 
-    def check_pictures(self, learned: Mapping[str, Any]) -> None: ...
-
     def compare(self, selection: Selection) -> Alignment: ...
 
     def keep(self, key: Hashable, make: Callable[[], Any]) -> Any: ...
@@ -42,7 +40,7 @@ class Source(Protocol):
 
     def pictures(self, dataset: str, split: str, learned: Mapping[str, Any] | None = ...) -> Pictures: ...
 
-    def about(self, dataset: str, noun: str) -> pd.DataFrame: ...
+    def about(self, dataset: str, noun: str, learned: Mapping[str, Any] | None = ...) -> pd.DataFrame: ...
 
 
 class RunReaders:
@@ -279,8 +277,7 @@ class RunReaders:
 
     def duplicates(self, split: str) -> pd.DataFrame:
         """Near-duplicates of a split's pictures: rows example_id, other_split, other_id, distance. Raises Missing."""
-        self.store.check_pictures(self.dataset)
-        frame = self.store.about(self.dataset["name"], "duplicates")
+        frame = self.store.about(self.dataset["name"], "duplicates", self.dataset)
         return frame[frame["split"] == split]
 
     def calibration(self) -> pd.DataFrame:

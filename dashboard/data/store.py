@@ -1,5 +1,6 @@
 """READ: every run that can be looked at, checked once and cached; the only place that opens artifacts."""
 
+import re
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from ml.artifacts.identity import digest, same_pictures
 from ml.artifacts.reader import Broken, Library, Missing, Pictures, Run, RunEntry
 from ml.system.paths import ARTIFACTS, home_dir
 
+VERSION = re.compile(r"[0-9a-f]{16}", re.ASCII)
 PATIENCE = 0.3  # s for folders that nobody has looked through; a page is to be there within two
 HEADLINES = 2_000  # runs whose scores of test are kept, a dozen numbers each
 KEPT = 48  # tables and arrays in memory, of all runs together
@@ -184,11 +186,20 @@ class Store:
         """Name and digest of a data set's pictures as they are now; what follows from them is kept by both.
 
         learned: what a run's manifest says of its data set. Where others are here by now, the digest is of those that
-        it means: an address with it names nothing.
+        it means: of the version that is kept, or, where it is not, one that names nothing.
         """
         now = self.library.picture_set(dataset)
         gone = learned is not None and bool(now.described) and not same_pictures(learned, now.described)
         return dataset, digest(learned) if learned is not None and gone else now.digest
+
+    def version(self, dataset: str, digest: str) -> str | None:
+        """What pictures of that digest are to the library: '' those of now, their version where it is kept, else None.
+
+        digest: as an address has it.
+        """
+        if digest == self.picture_set(dataset)[1]:
+            return ""
+        return digest if VERSION.fullmatch(digest) and self.library.picture_set(dataset, digest).digest else None
 
     def digest_of(self, learned: Mapping[str, Any]) -> str:
         """Of the pictures that a run's manifest means, as addresses and tables name them."""
@@ -197,21 +208,22 @@ class Store:
     def pictures(self, dataset: str, split: str, learned: Mapping[str, Any] | None = None) -> Pictures:
         """One split's pictures, read anew once the data set is imported anew. Raises Missing or Broken.
 
-        learned: what a run's manifest says of its data set. Where others are here by now, its examples are too, under
-        the same ids: they are Missing.
+        learned: what a run's manifest says of its data set. Where others are here by now, it is the version that was
+        kept, and where that is not here they are Missing.
         """
-        if learned is not None:
-            self.check_pictures(learned)
-        key = ("pictures", *self.picture_set(dataset), split)
-        return self.keep(key, lambda: self.library.pictures(dataset, split))
+        version = self.library.version_of(learned) if learned is not None else ""
+        return self.pictures_of(dataset, split, version)
 
-    def check_pictures(self, learned: Mapping[str, Any]) -> None:
-        """Raise Missing where the pictures here are others than those a run's manifest means."""
-        self.library.check_pictures(learned)
+    def pictures_of(self, dataset: str, split: str, version: str) -> Pictures:
+        """One split of a version, as `version` has it. Raises Missing or Broken."""
+        key = ("pictures", dataset, version or self.picture_set(dataset)[1], split)
+        return self.keep(key, lambda: self.library.pictures(dataset, split, version))
 
-    def about(self, dataset: str, noun: str) -> pd.DataFrame:
-        """properties or duplicates of a data set's pictures. Raises Missing or Broken."""
-        return self.keep(("about", *self.picture_set(dataset), noun), lambda: self.library.about(dataset, noun))
+    def about(self, dataset: str, noun: str, learned: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """properties or duplicates of a data set's pictures; learned: as of `pictures`. Raises Missing or Broken."""
+        version = self.library.version_of(learned) if learned is not None else ""
+        key = ("about", dataset, version or self.picture_set(dataset)[1], noun)
+        return self.keep(key, lambda: self.library.about(dataset, noun, version))
 
     def _listing(self) -> tuple[list[RunEntry], str | None]:
         stamp = self.library.stamp()

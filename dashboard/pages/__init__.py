@@ -6,7 +6,7 @@ from dashboard.components.page import Page, merged
 
 NAMES = (
     "dashboard", "insights", "prediction", "training", "comparison", "slices", "review", "robustness", "feedback",
-    "monitoring",
+    "monitoring", "data",
 )  # fmt: skip
 PAGES: list[Page] = [importlib.import_module(f"dashboard.pages.{name}").PAGE for name in NAMES]
 TABLES = merged([page.tables for page in PAGES])

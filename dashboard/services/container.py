@@ -13,13 +13,16 @@ from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records
 from dashboard.records.views import Views
 from dashboard.services.attacker import Attacker
+from dashboard.services.datasets import DatasetRegistry
 from dashboard.services.explainer import Explainer, NoExplanation
+from dashboard.services.imports import Imports
 from dashboard.services.jobs import Jobs
 from dashboard.services.networks import Networks
 from dashboard.services.ood import OodDetector
 from dashboard.services.predictor import Predictor
 from dashboard.services.runs import RunRegistry
 from dashboard.services.similar import Similar
+from dashboard.services.staging import Staging
 from ml.artifacts.reader import Broken, Missing
 from ml.system import memory
 
@@ -51,12 +54,19 @@ class Services:
         self.attacker = Attacker(networks)
         self.ood = OodDetector(networks)
         self.similar = Similar(networks)
+        self.staging = Staging(self.jobs.home, read_only=self.read_only)
+        self.imports = Imports(self.staging, self.jobs)
         self.settled = False  # whether memory was tidied after torch was loaded
 
     @property
     def registry(self) -> RunRegistry:
         """Deletes runs, brings them back, packs them up and takes them in."""
         return RunRegistry(self.store.library, self.jobs, self.records)
+
+    @property
+    def datasets(self) -> DatasetRegistry:
+        """Describes data sets, puts them away and brings them back."""
+        return DatasetRegistry(self.store.library, self.jobs, self.records)
 
     def warm(self, run_id: str | None = None) -> threading.Thread:
         """Load torch, the run and the explanations in the background; the thread, so that a caller may wait."""

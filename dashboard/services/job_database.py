@@ -141,7 +141,7 @@ class JobDatabase:
             log.exception("the job database cannot be written")
             raise Refused(disk.told(error, NO_DATABASE)) from error
 
-    def _allowed(self, act: str) -> None:
+    def permit(self, act: str) -> None:
         """Raises Refused before anything is written, frozen lessons too."""
         if self.read_only:
             raise Refused(READ_ONLY)

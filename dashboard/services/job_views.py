@@ -127,6 +127,15 @@ class JobViews(JobDatabase):
         jobs = table.listing(kind="evaluate")
         return next((job for job in jobs if job.run_id == run_id and noun in job.spec.get("nouns", ())), None)
 
+    def listing(self, kind: str) -> list[Job]:
+        """The last 60 jobs of a kind, newest first; none where the database cannot be read."""
+        table = self.table()
+        try:
+            return table.listing(60, kind) if table else []
+        except SQLAlchemyError:
+            log.exception("the job database cannot be read")
+            return []
+
     def events(self, job_id: str) -> list[dict[str, Any]]:
         """What happened to a job, in order: attempt, event, lease, host, pid, cause, time; see JobTable.events."""
         table = self.table()

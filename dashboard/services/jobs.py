@@ -52,7 +52,7 @@ class Jobs(JobViews):
         twin: the field that is tried and its value without that, where twins are to be trained beside it, of a named
         run; seconds: that one training takes, which decides on how many seeds.
         """
-        self._allowed("train")
+        self.permit("train")
         config, name = training_request.check(values, self.options, taken)
         if self._free() < FREE_BYTES:
             how = disk.FULL if disk.used_up(self.home) else "The disk is almost full"
@@ -82,7 +82,7 @@ class Jobs(JobViews):
         twin: the example ids that its twins leave out, as many as `excluded`, so that they take as many steps; None for
         no twins. See `training_request.with_corrections`. Raises Invalid, Refused.
         """
-        self._allowed("train")
+        self.permit("train")
         values = training_request.with_corrections(self.home, config, against, relabelled, excluded, digest)
         without = None
         if twin:
@@ -109,7 +109,7 @@ class Jobs(JobViews):
         twin: training pictures and their class ids, as many, that its twins see in place of the feedback, so that they
         take as many steps; None for no twins. See `training_request.with_feedback`. Raises Invalid, Refused.
         """
-        self._allowed("train")
+        self.permit("train")
         values = training_request.with_feedback(self.home, config, against, images, wanted, clients)
         tried = None
         if twin is not None:
@@ -119,7 +119,7 @@ class Jobs(JobViews):
 
     def fetch(self) -> Job:
         """Queue the download of the full data set; the one under way if there is one. Raises Refused."""
-        self._allowed("fetch")
+        self.permit("fetch")
 
         def insert(table: JobTable) -> Job:
             last = table.current("data")
@@ -131,12 +131,18 @@ class Jobs(JobViews):
         self.wake()
         return job
 
+    def begin(self, spec: Mapping[str, Any], name: str, *, kind: str, intent: str | None = None) -> Job:
+        """Queue a job of another kind, which the caller has checked. Raises Refused."""
+        job = self._announce(self._write(lambda table: table.submit(spec, name, epochs=0, kind=kind, intent=intent)))
+        self.wake()
+        return job
+
     def evaluate(self, run_id: object, noun: object, *, runs: Collection[str]) -> Job:
         """Queue the making of a noun that is made when asked for; the job under way if there is one. Raises Refused.
 
         runs: ids of the runs that can be evaluated.
         """
-        self._allowed("evaluate")
+        self.permit("evaluate")
         if not isinstance(run_id, str) or run_id not in runs:
             raise Refused("There is no such run.")
         if not isinstance(noun, str) or noun not in EVALUATIONS:
@@ -156,17 +162,17 @@ class Jobs(JobViews):
 
     def cancel(self, job_id: str) -> Job:
         """Raises Refused."""
-        self._allowed("job")
+        self.permit("job")
         return self._write(lambda table: table.cancel(job_id))
 
     def resume(self, job_id: str) -> Job:
         """Raises Refused."""
-        self._allowed("job")
+        self.permit("job")
         return self._announce(self._write(lambda table: table.resume(job_id)))
 
     def discard(self, job_id: str) -> Job:
         """Give an interrupted or failed job up; what it made is deleted. Raises Refused."""
-        self._allowed("job")
+        self.permit("job")
         return self._write(lambda table: table.discard(job_id))
 
     def estimate(self, model: str, dataset: str, epochs: int, images: int) -> tuple[float, int] | None:

@@ -78,6 +78,6 @@ class OodDetector:
         network = self._networks.open(run_id)
         store, learned = self._networks.store, network.run.manifest["dataset"]
         pictures = store.pictures(learned["name"], "reference", learned)
-        index = self._indices.get(store.picture_set(learned["name"]), lambda: Index(pictures.images))
+        index = self._indices.get(store.picture_set(learned["name"], learned), lambda: Index(pictures.images))
         row, distance = index.nearest(image)
         return (int(pictures.ids[row]), distance) if distance <= LIMIT else None

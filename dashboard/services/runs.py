@@ -180,8 +180,9 @@ class RunRegistry:
         return self._records.undo(change.number).run_id
 
     def purge(self) -> list[str]:
-        """Throw away for good what has been in the trash for KEPT_DAYS, data sets too; the ids of those runs."""
+        """Throw away for good what has been in the trash for KEPT_DAYS, data sets that no run uses too; the ids of
+        those runs."""
         if self._records.read_only:
             return []
-        trash.purge(self.home, of=trash.DATASETS)
+        self.library.purge_datasets()
         return trash.purge(self.home)

@@ -235,6 +235,7 @@ def _coordinate(text: str) -> float:
 READERS: Mapping[str, Callable[[list[str]], Any]] = {
     "run": _run,
     "data": _digest,
+    "dataset": _run,
     "against": _run,
     "split": _split,
     "true": _names,

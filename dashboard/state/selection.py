@@ -17,6 +17,7 @@ ATTENTION = ("contrast", "versus", "look")  # what the attention of the selected
 ANSWER = ("scaling", "level", "abstain")  # how an answer is given
 PREPARATION = ("way", "edits")  # how the studio's picture came to be
 LISTS = ("state", "text", "since")  # of Feedback and Monitoring
+DATASETS = ("dataset",)  # the set that the Data page shows, or a training is to learn from
 VIEW = ("matrix", "sort", "page", "sample")  # how it is shown, and where in it one is
 ROBUSTNESS = ("under", "attack", "epsilon", "target")
 RELISTED = (*SUBJECT, *FILTERS, "state", "text", "sort")  # a change of one makes another gallery
@@ -32,6 +33,7 @@ class Selection:
 
     run: str | None = None
     data: str | None = None  # the digest of the pictures that a link was of
+    dataset: str | None = None
     against: str | None = None
     split: str = "test"
     true: tuple[str, ...] = ()

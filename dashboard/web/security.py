@@ -35,6 +35,9 @@ CALLBACK_BYTES = 16 * 2**20
 API_BYTES = 30 * 10**6
 BATCH_ROUTE = "/api/v1/batch"
 BATCH_BYTES = 64 * 10**6
+UPLOADS = "/api/v1/uploads"
+PIECE_BYTES = 32 * 10**6
+"""Of an upload, which may be of any number of pieces."""
 OTHER_BYTES = 64 * 2**10
 ANY_ADDRESS = "any address"
 """Among the accepted hosts: a Host that is a bare IP address. No other site's name can be made to point at one."""
@@ -76,6 +79,8 @@ def body_limit(path: str) -> int:
         return CALLBACK_BYTES
     if path.endswith(BATCH_ROUTE):
         return BATCH_BYTES
+    if f"{UPLOADS}/" in path:
+        return PIECE_BYTES
     return API_BYTES if "/api/" in path else OTHER_BYTES
 
 

@@ -1,16 +1,12 @@
 """Finds and opens runs and pictures; everything is checked against its manifest and schema before it is handed out."""
 
-import hashlib
-import json
 import os
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from ml.artifacts import checking, identity, inspection
 from ml.artifacts.checking import INDEX_BYTES, UNREADABLE
@@ -18,43 +14,13 @@ from ml.artifacts.folders import RunEntry, is_folder, name_problem, run_folders,
 from ml.artifacts.inspection import MANIFEST, WEIGHTS, Bounds
 from ml.artifacts.judging import Judge
 from ml.artifacts.manifest import absent, check
-from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, SPLITS, Arrays, Graph, Mismatch, Table
+from ml.artifacts.opening import Broken, Missing, first_line, table
+from ml.artifacts.picture_sets import SHIPPED, Pictures, PictureSets
+from ml.artifacts.schema import CORE, NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
-from ml.data import images
-from ml.data.base import same_pictures
-from ml.data.images import AnyImages
 from ml.system import trash
 
-SHIPPED = "fashion-mnist"  # the data set whose pictures ship
-
-
-class Missing(LookupError):
-    """A noun, run or split that is not there; `command` makes it."""
-
-    def __init__(self, sentence: str, command: str = "") -> None:
-        super().__init__(sentence)
-        self.command = command
-
-
-class Broken(ValueError):
-    """A file or folder that is there and does not check out."""
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """images: uint8 [n, h, w, c], of a data set of one's own read when asked for (ml.data.images); labels: int64 [n];
-    ids: int32 [n], ascending."""
-
-    images: AnyImages
-    labels: np.ndarray
-    ids: np.ndarray
-
-    def row(self, example_id: int) -> int:
-        """Position of an example; raises Missing."""
-        row = int(np.searchsorted(self.ids, example_id))
-        if row >= len(self.ids) or self.ids[row] != example_id:
-            raise Missing(f"There is no picture {example_id} in this split.")
-        return row
+__all__ = ["SHIPPED", "Broken", "Library", "Missing", "Pictures", "Run", "RunEntry"]
 
 
 class Run:
@@ -73,7 +39,7 @@ class Run:
         """One parquet noun, checked. Raises Missing (with the command that makes it) or Broken."""
         declared = NOUNS[noun]
         assert isinstance(declared, Table)
-        return _table(self._locate(noun), declared, f"run {self.run_id}", self._most)
+        return table(self._locate(noun), declared, f"run {self.run_id}", self._most)
 
     def arrays(self, noun: str) -> dict[str, np.ndarray]:
         """One npz noun, checked. Raises Missing or Broken."""
@@ -86,7 +52,7 @@ class Run:
                 arrays = {name: archive[name] for name in archive.files}
             declared.check(arrays)
         except UNREADABLE as error:
-            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
+            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {first_line(error)}") from error
         return arrays
 
     def graph(self, noun: str) -> bytes:
@@ -98,7 +64,7 @@ class Run:
             data = inspection.content(path)
             declared.check(data)
         except (OSError, Mismatch) as error:
-            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {_first_line(error)}") from error
+            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {first_line(error)}") from error
         return data
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -140,7 +106,7 @@ class Run:
             except FileNotFoundError:
                 continue
             except (OSError, Mismatch) as error:
-                wrong = _first_line(error)
+                wrong = first_line(error)
         for path in candidates:
             if sha256(path) == digest:
                 return path
@@ -151,18 +117,15 @@ class Run:
         raise Broken(f"{name} of run {self.run_id} is gone")
 
 
-class Library:
+class Library(PictureSets):
     """All runs: shipped ones in `artifacts`, user-made ones in `home`, nouns computed later laid over shipped runs."""
 
     def __init__(self, artifacts: Path, home: Path) -> None:
-        self.artifacts, self.home = artifacts, home
+        super().__init__(artifacts, home)
         self._judge = Judge()
         self._manifests: dict[
             Path, tuple[tuple, dict[str, Any]]
         ] = {}  # folder → what the file looked like, what it says
-        self._picture_sets: dict[
-            Path, tuple[tuple, identity.PictureSet]
-        ] = {}  # folder → what its files looked like, and what
 
     def default(self, entries: Iterable[RunEntry] | None = None) -> str | None:
         """The run index.json names, else the newest usable one, else None. entries: the listing, where it is known.
@@ -198,6 +161,15 @@ class Library:
         mine = [self._entry(folder, False, soon) for folder in folders]
         mine.sort(key=lambda entry: entry.manifest.get("created", ""), reverse=True)
         return [shipped[run_id] for run_id in order] + mine
+
+    def purge_datasets(self, now: float | None = None) -> None:
+        """Throw away for good what has been in the trash for long enough, and earlier versions: of data sets that no
+        run uses."""
+        if not trash.listing(self.home, trash.DATASETS) and not self.versions():
+            return  # else the runs need not be looked at
+        learned = [entry.manifest["dataset"] for entry in self.runs() if entry.ok]
+        trash.purge(self.home, of=trash.DATASETS, keep=frozenset(one["name"] for one in learned))
+        self.purge_versions({f"{one['name']}-{identity.digest(one)}" for one in learned}, now)
 
     def names(self) -> list[str]:
         """What the folders of all runs are called, whether or not they can be used."""
@@ -239,67 +211,13 @@ class Library:
                     stamps.append((path, 0, 0))
         return (self._judge.told, *stamps)
 
-    def picture_set(self, dataset: str) -> identity.PictureSet:
-        """What stands for the pictures of a data set as they are now; cheap enough for every picture."""
-        for root in (self.artifacts, self.home) if RUN_ID.fullmatch(dataset) else ():
-            folder = root / "datasets" / dataset
-            stamp = tuple(
-                identity.stamp(folder / name) for name in ("dataset.json", *(f"{split}.npz" for split in SPLITS))
-            )
-            if stamp[1:] == (None,) * len(SPLITS):
-                continue
-            if self._picture_sets.get(folder, ((), identity.PictureSet()))[0] != stamp:
-                self._picture_sets[folder] = (stamp, identity.picture_set(folder, stamp))
-            return self._picture_sets[folder][1]
-        return identity.PictureSet()
-
-    def pictures(self, dataset: str, split: str) -> Pictures:
-        """One split of a data set's pictures. Raises Missing or Broken."""
-        if not RUN_ID.fullmatch(dataset) or split not in (*SPLITS, "twins"):
-            raise Missing(f"There are no pictures of {split!r} here.")
-        for root in (self.artifacts, self.home):
-            path = root / "datasets" / dataset / f"{split}.npz"
-            if os.path.lexists(path):
-                try:
-                    checking.pictures(path)
-                    return Pictures(*images.read(path.parent, split))
-                except UNREADABLE as error:
-                    raise Broken(f"the {split} pictures of {dataset} cannot be read: {_first_line(error)}") from error
-        self._check_kept(dataset)
-        command = "artifacts --pictures" if dataset == SHIPPED else f"data import FOLDER --name {dataset}"
-        raise Missing(f"The {split} pictures of {dataset} are not on this machine.", f"python -m ml {command}")
-
-    def _check_kept(self, dataset: str) -> None:
-        """Raise Missing with the way back where a data set that is not here was put into the trash."""
-        if back := trash.way_back(self.home, dataset):
-            raise Missing(f"The pictures of {dataset} were put into the trash.", back)
-
     def learned_pictures(self, run: Run, split: str) -> Pictures:
         """One split of the pictures that a run learned from or was judged on, never of others under their name.
 
         Raises Missing or Broken.
         """
         description = run.manifest["dataset"]
-        self.check_pictures(description)
-        return self.pictures(description["name"], split)
-
-    def check_pictures(self, description: Mapping[str, Any]) -> None:
-        """Raise Missing where the pictures here are others than those a manifest describes under the same name."""
-        name, now = description["name"], self.picture_set(description["name"]).described
-        if now and not same_pictures(description, now):
-            words = f"The images of {name} were imported anew after this run learned from them."
-            raise Missing(words, f"python -m ml train --dataset {name}")
-
-    def about(self, dataset: str, noun: str) -> pd.DataFrame:
-        """properties or duplicates of a data set's pictures, checked. Raises Missing (with its command) or Broken."""
-        declared = PICTURE_NOUNS[noun]
-        for root in (self.home, self.artifacts) if RUN_ID.fullmatch(dataset) else ():  # one's own is newer
-            path = root / "datasets" / dataset / declared.file
-            if os.path.lexists(path):
-                return _table(path, declared, dataset)
-        if not self.picture_set(dataset).digest:
-            self._check_kept(dataset)
-        raise Missing(f"The pictures of {dataset} have no {noun} yet.", f"python -m ml data measure {dataset}")
+        return self.pictures(description["name"], split, self.version_of(description))
 
     def _index(self) -> dict[str, Any]:
         try:
@@ -353,18 +271,6 @@ class Library:
             raise Broken(reason)
 
 
-def _table(path: Path, declared: Table, whose: str, most: Bounds | None = None) -> pd.DataFrame:
-    """A parquet file, checked. Raises Broken."""
-    try:
-        inspection.table(path, declared, most)
-        with pq.ParquetFile(path) as file:  # pandas.read_parquet opens it as a data set of many, which loads 5 MB more
-            frame = file.read().to_pandas()
-        declared.check(frame)
-    except UNREADABLE as error:
-        raise Broken(f"{path.name} of {whose} cannot be read: {_first_line(error)}") from error
-    return frame
-
-
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = inspection.document(folder / MANIFEST)
@@ -383,9 +289,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if manifest["run_id"] != folder.name:
         raise Broken(f"its manifest names another run, {manifest['run_id']!r}")
     return manifest
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error without any path in it."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return text if isinstance(error, Mismatch) else text.split(":")[0][:120]

@@ -2,15 +2,17 @@
 
 import argparse
 
-from ml.commands import import_data, named, own_data
+from ml.commands import export_data, import_data, named, own_data, plan_import
 from ml.system.paths import home_dir
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     data = commands.add_parser("data", help="find, fetch and check Fashion-MNIST, or import pictures of your own")
     data.set_defaults(command=find)
-    actions = data.add_subparsers(metavar="import | list | picture | measure | remove | restore")
+    actions = data.add_subparsers(metavar="import | plan | export | list | picture | measure | remove | restore")
     import_data.add(actions)
+    plan_import.add(actions)
+    export_data.add(actions)
     own_data.add(actions)
     known = actions.add_parser("measure", help="measure a data set's pictures and look for near-duplicates among them")
     known.add_argument("name", type=named)

@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from ml.images.fitting import FITTINGS, RESAMPLING
 from ml.system.paths import home_dir
 
 if TYPE_CHECKING:
-    from ml.data import Choices, Imported, Plan
+    from ml.data import Choices, Imported, Plan, Progress
 
 TOLD = 3  # names in a sentence
+TELL_SECONDS = 0.5
 
 
 def add(actions: argparse._SubParsersAction) -> None:
@@ -48,6 +50,9 @@ def add(actions: argparse._SubParsersAction) -> None:
     folder.add_argument("--turned", choices=("yes", "no"), help=turned)
     folder.add_argument("--zip-names", metavar="CODEPAGE", help="of names in old zips, as in cp866 (default: a guess)")
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
+    everything = "all of the choices above in one, as ml.data.Choices.to_json writes them, in place of them"
+    folder.add_argument("--choices", metavar="JSON", help=everything)
+    folder.add_argument("--progress", action="store_true", help="say how far it is, line by line")
     folder.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
     folder.add_argument("--new-version", action="store_true", help="replace the data set of this name")
 
@@ -55,6 +60,9 @@ def add(actions: argparse._SubParsersAction) -> None:
 def chosen(options: argparse.Namespace) -> "Choices":
     """What the flags say. Raises ValueError, in words."""
     from ml.data import Choices
+
+    if options.choices is not None:
+        return Choices.from_json(json.loads(options.choices))
     from ml.data.importing.columns import chosen as columns
     from ml.images import zip_names
 
@@ -77,7 +85,7 @@ def chosen(options: argparse.Namespace) -> "Choices":
 
 
 def import_source(options: argparse.Namespace) -> int:
-    from ml.data import import_dataset, intake
+    from ml.data import import_dataset, intake, nobody
 
     called = options.source.resolve()
     called = called.stem.removesuffix(".tar") if called.is_file() else called.name
@@ -94,7 +102,7 @@ def import_source(options: argparse.Namespace) -> int:
     try:
         made = import_dataset(
             options.source, name, choices, title=options.title, description=options.description, home=home_dir(),
-            new_version=options.new_version,
+            new_version=options.new_version, progress=_teller() if options.progress else nobody,
         )  # fmt: skip
     except intake.Taken as taken:
         print(f"{taken} To replace it: the same with --new-version", file=sys.stderr)
@@ -111,6 +119,20 @@ def import_source(options: argparse.Namespace) -> int:
         summary |= {"size": list(dataset.shape), "splits": counts, "left_out": made.left_out.counts()}
         print(json.dumps(summary, ensure_ascii=False))
     return 0
+
+
+def _teller() -> "Progress":
+    """Says how far an import is, twice a second and whenever something else begins."""
+    last, before = 0.0, ""
+
+    def told(done: int, total: int, what: str) -> None:
+        nonlocal last, before
+        now = time.monotonic()
+        if what != before or now - last >= TELL_SECONDS:
+            print(f"{what}, {done}/{total}" if total > 1 else what, flush=True)
+            last, before = now, what
+
+    return told
 
 
 def _planned(options: argparse.Namespace, choices: "Choices") -> int:

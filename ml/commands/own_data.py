@@ -35,10 +35,11 @@ def add(actions: argparse._SubParsersAction) -> None:
 
 def listed(options: argparse.Namespace) -> int:
     from ml import data
+    from ml.artifacts.reader import Library
     from ml.system import trash
 
     home = home_dir()
-    trash.purge(home, of=trash.DATASETS)
+    Library(ARTIFACTS, home).purge_datasets()
     for name in data.available(home):
         root = home if (home / "datasets" / name / "train.npz").is_file() else ARTIFACTS
         print(f"{name}: {_described(_description(root / 'datasets' / name))}")
@@ -79,6 +80,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def remove(options: argparse.Namespace) -> int:
+    from ml.artifacts.reader import Library
     from ml.jobs.queue import JobTable
     from ml.system import trash
 
@@ -94,7 +96,7 @@ def remove(options: argparse.Namespace) -> int:
     if not options.yes:
         print("Nothing was removed. To remove it: the same with --yes", file=sys.stderr)
         return 2
-    trash.purge(home, of=trash.DATASETS)
+    Library(ARTIFACTS, home).purge_datasets()
     trash.put(home, name, trash.name(name), trash.DATASETS)
     print(f"{name} is in the trash for {trash.KEPT_DAYS} days. To bring it back: python -m ml data restore {name}")
     return 0

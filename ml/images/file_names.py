@@ -54,6 +54,11 @@ def by_the_way(name: str) -> bool:
     )
 
 
+def safe_folder(name: str) -> str:
+    """A class's name as that of a folder on any system; two names may become one."""
+    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(". ") or "_"
+
+
 def normal(name: str) -> str:
     """A name in the one form in which systems that spell é in two ways agree (Unicode's NFC)."""
     return unicodedata.normalize("NFC", name)

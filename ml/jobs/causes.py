@@ -16,6 +16,7 @@ NO_MEMORY = (
     "can't start new thread",
 )  # fmt: skip
 FROM_OUTSIDE = (1, 2, 9, 15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM: somebody wanted it; not all have names on Windows
+CAUSE = 600  # characters of a sentence that is kept
 LOST = 75  # a trainer's exit status when another attempt owns the job: nothing to report (EX_TEMPFAIL)
 
 
@@ -50,11 +51,21 @@ def of_exit(
         return "failed", OUT_OF_MEMORY
     if status > 0 and status != LOST and disk.named(printed[-4000:]):
         return "failed", DISK_FULL if kind == "train" else f"{disk.FULL}: free some space, then try again."
+    if kind == "import" and status > 0 and status != LOST and (words := last_words(printed)):
+        return "failed", words
     if status < 0:
         return "failed", f"Its process crashed ({signal.Signals(-status).name}); the log may say more."
     if status == LOST:
         return "interrupted", "It lost its place in the job table."
     return "failed", "It stopped with an error; the log says more."
+
+
+def last_words(printed: str) -> str:
+    """The sentence that a command ended with; '' where it ended with an error that nobody expected."""
+    lines = [line.strip() for line in printed[-4000:].splitlines() if line.strip()]
+    if not lines or any(line.startswith("Traceback ") for line in lines):
+        return ""
+    return lines[-1][:CAUSE]
 
 
 def of_error(error: BaseException) -> str:

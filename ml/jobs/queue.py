@@ -34,7 +34,8 @@ from ml.system import database
 
 QUEUE = 5  # waiting jobs; one more is refused
 SLOTS = 1  # jobs of one kind that run at a time
-ASKED = {"train": "train", "data": "fetch", "evaluate": "evaluate"}  # kind of a job → the act of asking for it
+# kind of a job → the act of asking for it
+ASKED = {"train": "train", "data": "fetch", "evaluate": "evaluate", "import": "dataset"}
 ATTEMPTS = 5  # at a training whose workers are lost one after the other
 
 
@@ -262,7 +263,7 @@ class JobTable(JobReader):
         waiting = _count(connection, kind, "queued")
         if waiting < QUEUE + max((self.slots if kind == "train" else SLOTS) - len(running), 0):
             return
-        things = {"train": "trainings", "data": "downloads"}.get(kind, "evaluations")
+        things = {"train": "trainings", "data": "downloads", "import": "imports"}.get(kind, "evaluations")
         now = f"{' and '.join(running)} {'is' if len(running) == 1 else 'are'} running, and " if running else ""
         words = f"{now}{waiting} {things} are waiting already: the queue is full."
         raise Refused(f"{words} Cancel one, or try again when one has started.")
@@ -301,6 +302,8 @@ def _asked(kind: str, spec: Mapping[str, Any]) -> str:
     """In a line: what a job is to do."""
     if kind == "evaluate":
         return f"to be computed: {', '.join(map(str, spec.get('nouns', ())))}"
+    if kind == "import":
+        return f"import of {spec.get('shown', 'a data set')}"
     return f"training of {spec.get('model', 'a network')}" if kind == "train" else "download of the full data set"
 
 

@@ -1,5 +1,6 @@
 """The jobs as they are: one, many, their epochs and events, and where their files lie."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ml.people.tables import OWNER as PEOPLE
 from ml.system import database
 
 MAX_CURVE_POINTS = 400  # within the epochs
+RECEIPT_BYTES = 1 << 18  # of the end of an import's log: a line with the names of a thousand classes
 
 
 class JobReader:
@@ -113,8 +115,21 @@ class JobReader:
             return int(connection.scalar(ahead) or 0)
 
     def published(self, job: Job) -> bool:
-        """Whether the job's run is there, whole: a manifest is written last."""
+        """Whether what the job was to make is there, whole: a manifest, and the last line of an import, come last."""
+        if job.kind == "import":
+            return self.receipt(job) is not None
         return job.kind == "train" and (self.home / "runs" / job.run_id / "manifest.json").is_file()
+
+    def receipt(self, job: Job) -> dict[str, Any] | None:
+        """What an import says at its end of what it made: name, digest, classes, size, splits, left_out; else None."""
+        try:
+            with self.log(job).open("rb") as file:
+                file.seek(max(file.seek(0, 2) - RECEIPT_BYTES, 0))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+            made = next((json.loads(line) for line in reversed(lines) if line.startswith('{"name": ')), None)
+        except (OSError, ValueError):
+            return None
+        return made if isinstance(made, dict) else None
 
     def finished(self, job: Job) -> list[str]:
         """The twins of a job whose run is there, whole; its own run is not among them."""

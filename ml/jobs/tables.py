@@ -30,7 +30,8 @@ RESUMABLE = ("interrupted", "failed")
 ENDED = ("done", "failed", "cancelled", "interrupted")
 STATES = (*ACTIVE, *ENDED)
 PROCESS = ("host", "pid", "pid_started", "boot")  # who works on a job, or is a worker
-KINDS = ("train", "data", "evaluate")  # a training, the fetching of a data set, what a published run lacks
+# a training, the fetching of a data set, what a published run lacks, a data set made of what somebody brought
+KINDS = ("train", "data", "evaluate", "import")
 
 
 @dataclass(frozen=True)

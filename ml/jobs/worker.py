@@ -5,6 +5,7 @@ running; the next worker waits for it. The worker itself never loads torch.
 """
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -183,4 +184,10 @@ def arguments(job: Job) -> list[str]:
     """What `python -m ml` is asked to do for a job."""
     if job.kind == "train":
         return ["train", "--job", job.id]
+    if job.kind == "import":
+        spec = job.spec
+        more = ["--new-version"] if spec["new_version"] else []
+        words = [f"--{name}={spec[name]}" for name in ("title", "description") if spec[name]]
+        what = ["--name", job.run_id, f"--choices={json.dumps(spec['choices'])}", *words, *more]
+        return ["data", "import", *what, "--progress", "--json", "--", spec["source"]]
     return ["data"] if job.kind == "data" else ["evaluate", job.run_id, "--only", *job.spec["nouns"]]

@@ -27,9 +27,10 @@ ACTS: dict[str, tuple[str, str]] = {
     "fetch": (TRAIN, "fetch data sets"),
     "job": (TRAIN, "cancel, resume or discard jobs"),
     "import": (TRAIN, "take in runs"),
+    "dataset": (TRAIN, "import, describe or add to data sets"),
     "archive": (TRAIN, "archive runs"),
     "promote": (OWN, "make a run the default"),
-    "delete": (OWN, "delete runs or bring them back"),
+    "delete": (OWN, "delete runs or data sets, or bring them back"),
     "account": (OWN, "change accounts"),
 }
 """act: the least role it takes, and what it is to do it."""

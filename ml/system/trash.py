@@ -74,12 +74,12 @@ def way_back(home: Path, dataset: str) -> str:
     return f"python -m ml data restore {dataset}" if kept else ""
 
 
-def purge(home: Path, now: datetime | None = None, of: str = RUNS) -> list[str]:
-    """Throw away for good what has been in the trash for KEPT_DAYS; the names of those."""
+def purge(home: Path, now: datetime | None = None, of: str = RUNS, keep: frozenset[str] = frozenset()) -> list[str]:
+    """Throw away for good what has been in the trash for KEPT_DAYS; the names of those. keep: names that stay."""
     now = now or datetime.now(UTC)
     gone = []
     for one in listing(home, of):
-        if one.until > now:
+        if one.until > now or one.run_id in keep:
             continue
         path = _kept(home, of) / one.folder
         if path.is_symlink():

@@ -43,7 +43,8 @@ def layout(services: Services, selection: Selection) -> html.Article:
         off = button("Start training", id=Ids.START, kind="primary", disabled=True)
         return card("New run", "", html.Div([html.P(words), off], className="form"))
     choices = services.jobs.options.datasets()
-    first = choices[0] if choices else DataChoice("", "", 100, False)
+    asked = [choice for choice in choices if choice.name == selection.dataset]
+    first = [*asked, *choices, DataChoice("", "", 100, False)][0]
     presets = bases(services)
     basis = next(iter(presets.values()), None)
     values = {name: field.default for name, field in FIELDS.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ml.artifacts import writer
+from ml.artifacts import picture_sets, writer
 from ml.artifacts.identity import run_id_of
 from ml.artifacts.manifest import check_dataset
 from ml.artifacts.schema import PICTURE_NOUNS, RUN_ID
@@ -86,8 +86,18 @@ def import_dataset(
         if kept.exists():
             atomic.rename(kept, aside / REPLACED)
         atomic.rename(written, kept)
+        if before:
+            _put_aside(home, name, aside / REPLACED, before)
     progress(1, 1, "done")
     return replace(made, folder=kept, version=version, described=described)
+
+
+def _put_aside(home: Path, name: str, replaced: Path, before: dict[str, Any]) -> None:
+    """Keep the version that was replaced: runs that learned from it show its pictures."""
+    if before.get("hashes"):  # without, no run can say that it is the one it means
+        target = picture_sets.put_aside(home, name, before)
+        if not target.exists():
+            atomic.rename(replaced, target)
 
 
 def _about(made: Imported, place: Path, choices: Choices, description: str, version: int) -> dict[str, Any]:

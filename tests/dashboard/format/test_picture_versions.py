@@ -1,5 +1,7 @@
 """A data set that is imported anew under its name: nothing old is shown for new, by the server or by a browser."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,7 +71,7 @@ def test_the_same_pictures_imported_again_keep_their_addresses(pets, tmp_path, n
     assert store.picture_set("pets") == first
 
 
-def test_addresses_are_kept_for_a_year_and_old_ones_name_nothing(pets, tmp_path, no_artifacts):
+def test_addresses_are_kept_for_a_year_and_old_ones_name_what_they_named(pets, tmp_path, no_artifacts):
     pets(10)
     app = create_app(no_artifacts, home=tmp_path / "home")
     web, store = app.server.test_client(), app.store
@@ -82,6 +84,9 @@ def test_addresses_are_kept_for_a_year_and_old_ones_name_nothing(pets, tmp_path,
     bare = old[0].partition("?")[0]
     assert web.get(bare, base_url=HERE).headers["Cache-Control"] == "no-cache"
     pets(100, "--new-version")
+    assert [web.get(address, base_url=HERE).data for address in old] == [answer.data for answer in answers]
+    for version in store.library.versions():
+        shutil.rmtree(version)
     assert [web.get(address, base_url=HERE).status_code for address in old] == [404, 404]
     example = int(store.pictures("pets", "test").ids[0])
     assert web.get(single_url(store.picture_set("pets"), "test", example), base_url=HERE).data != answers[0].data
@@ -109,8 +114,15 @@ def test_a_run_of_the_old_pictures_is_not_shown_beside_the_new(pets, tmp_path, n
     config = TrainConfig(model="mlp", dataset="pets", epochs=1, batch_size=16, augment=(), threads=1)
     train(config, run_id="learned", home=home)
     store = Store(no_artifacts, home)
-    assert len(store.open("learned").pictures("test").ids)
+    seen = store.open("learned").pictures("test")
     pets(100, "--new-version")
+    kept = store.open("learned").pictures("test")
+    assert np.array_equal(kept.images[:], seen.images[:])
+    assert len(store.open("learned").duplicates("test")) >= 0
+    assert cli.main(["evaluate", "learned", "--split", "test"]) == 0
+    assert cli.main(["evaluate", "learned", "--only", "confusion"]) == 0
+    for version in store.library.versions():
+        shutil.rmtree(version)
     with pytest.raises(Missing, match="imported anew") as missing:
         store.open("learned").pictures("test")
     assert missing.value.command == "python -m ml train --dataset pets"

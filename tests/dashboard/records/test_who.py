@@ -1,6 +1,7 @@
 """Every change carries the name of who made it, and is refused to whose role does not reach so far."""
 
 import ast
+import json
 import secrets
 from pathlib import Path
 
@@ -68,6 +69,10 @@ WRITES = {
     "archive": (None, lambda services, _: services.records.archive("toy")),
     "promote": (None, lambda services, _: services.records.promote("toy", "It is good.", None)),
     "delete": (None, lambda services, _: services.registry.delete("toy")),
+    "dataset": (
+        lambda services: (services.store.library.home / "datasets" / "pets").mkdir(parents=True),
+        lambda services, _: services.imports.begin(staged(services), "beasts", {}),
+    ),
     "import": (
         lambda services: services.registry.pack("toy"),
         lambda services, made: services.registry.take(made, "again"),
@@ -80,6 +85,15 @@ WRITES = {
         lambda services, made: services.jobs.cancel(made.id),
     ),
 }
+
+
+def staged(services):
+    """Something that may be imported."""
+    place = services.store.library.home / "uploads" / ("f" * 24)
+    place.mkdir(parents=True, exist_ok=True)
+    about = {"name": "pets", "size": 0, "created": 1.0, "who": "", "file": "pets", "path": str(place)}
+    (place / "about.json").write_text(json.dumps(about))
+    return services.staging.get("f" * 24)
 
 
 def row() -> dict:

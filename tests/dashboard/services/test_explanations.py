@@ -133,7 +133,7 @@ def test_the_drawer_lists_the_failure_modes_of_a_sample(run, monkeypatch):
     monkeypatch.setattr(RunData, "groups", lambda self, noun, split: made)
     monkeypatch.delitem(run.manifest["nouns"], "epochs")
     monkeypatch.delitem(run.manifest["nouns"], "label_issues", raising=False)
-    monkeypatch.setattr(run.store, "about", lambda dataset, noun: pd.DataFrame({"split": [], "example_id": []}))
+    monkeypatch.setattr(run.store, "about", lambda *_: pd.DataFrame({"split": [], "example_id": []}))
     lines = tags(run, Selection(run="toy", true=("Bar 1",), sample=5, epoch=1)).children
     chips = [line.children[0] for line in lines]
     assert [chip.children for chip in chips] == [TAGS["unsure"].title, TAGS["flips"].title]

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from dashboard.records import decisions, feedback, happenings, prediction_log, runs, slices, views
 from dashboard.records.rows import Declined, Rows
-from dashboard.services import jobs
+from dashboard.services import datasets, imports, jobs, staging
 from dashboard.services import runs as registry
 from dashboard.shell import create_app
 from dashboard.web import security
@@ -28,6 +29,9 @@ WORD, HOST = "correct horse", "http://127.0.0.1"
 LOOKS = {"GET", "HEAD", "OPTIONS"}
 
 Call = Callable[..., Any]
+UPLOAD = {"Tus-Resumable": "1.0.0", "Upload-Length": "1", "Upload-Offset": "0", "Upload-Metadata": "filename eA=="}
+PIECE = "application/offset+octet-stream"
+NOT_WHOLE = staging.Staged("f" * 24, "x.zip", 1, Path("x.zip"), 0.0)
 VIEW = {"page": "/", "search": "?run=toy", "dataset": "d", "run": "toy", "data": "", "split": "test"}
 # every method that changes something: the least role that it takes, and what asks for it. A method in neither this
 # table nor the next one fails the test
@@ -67,7 +71,22 @@ CHANGING: dict[type, dict[str, tuple[str, Call]]] = {
         "delete": (OWN, lambda made: made.delete("toy")),
         "restore": (OWN, lambda made: made.restore(made.deleted()[0].folder)),
     },
+    staging.Staging: {
+        "create": (TRAIN, lambda made: made.create("x.zip", 1)),
+        "point": (TRAIN, lambda made: made.point("/")),
+        "append": (TRAIN, lambda made: made.append("f" * 24, 0, None)),
+        "remove": (TRAIN, lambda made: made.remove("f" * 24)),
+    },
+    imports.Imports: {
+        "begin": (TRAIN, lambda made: made.begin(NOT_WHOLE, "x", {})),
+    },
+    datasets.DatasetRegistry: {
+        "describe": (TRAIN, lambda made: made.describe("x", title="x", description="")),
+        "delete": (OWN, lambda made: made.delete("x")),
+        "restore": (OWN, lambda made: made.restore("x")),
+    },
     jobs.Jobs: {
+        "begin": (TRAIN, lambda made: made.begin({}, "x", kind="import")),
         "submit": (TRAIN, lambda made: made.submit({})),
         "retrain": (TRAIN, lambda made: made.retrain({}, "x", against="toy", relabelled={}, excluded=())),
         "fine_tune": (
@@ -90,7 +109,11 @@ LOOKING: dict[type, set[str]] = {
     },
     views.Views: {"changed", "listing", "get"},
     registry.RunRegistry: {"home", "entry", "names", "card", "pack", "graph", "free_name", "deleted", "purge", "undo"},
+    staging.Staging: {"get", "listing", "imported", "sweep", "used"},
+    imports.Imports: {"preview", "named", "listing", "receipt"},
+    datasets.DatasetRegistry: {"names", "known", "busy", "packed", "deleted"},
     jobs.Jobs: {
+        "listing",
         "estimate", "manager", "admit", "view", "training", "evaluation", "events", "log_file", "log_tail", "ahead",
         "at_work", "names", "lessons", "kept", "corrections", "watched", "table", "wake", "health", "clustered",
         "reachable", "trouble",
@@ -121,6 +144,9 @@ POSTS: dict[str, tuple[str, Call]] = {
     "POST /api/v1/views/<number>": (REVIEW, lambda: {"json": {"name": "y"}}),
     "DELETE /api/v1/views/<number>": (REVIEW, lambda: {"json": {}}),
     "POST /api/v1/views/<number>/restore": (REVIEW, lambda: {"json": {}}),
+    "POST /api/v1/uploads": (TRAIN, lambda: {"headers": UPLOAD}),
+    "PATCH /api/v1/uploads/<staged_id>": (TRAIN, lambda: {"headers": UPLOAD, "content_type": PIECE, "data": b"x"}),
+    "DELETE /api/v1/uploads/<staged_id>": (TRAIN, lambda: {"headers": UPLOAD}),
     "POST /api/v1/runs": (TRAIN, lambda: {"data": {"file": (io.BytesIO(b"PK"), "run.zip")}}),
 }
 ASKING = {  # they change nothing, or everybody may
@@ -163,9 +189,11 @@ def written() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", look)
 
 
-def knock(client, door: str, headers: dict[str, str], **more: Any):
+def knock(client, door: str, sender: dict[str, str], **more: Any):
     method, path = door.split()
-    return client.open(path.replace("<number>", "1"), method=method, base_url=HOST, headers=headers, **more)
+    path = path.replace("<number>", "1").replace("<staged_id>", "f" * 24)
+    headers = {**sender, **more.pop("headers", {})}
+    return client.open(path, method=method, base_url=HOST, headers=headers, **more)
 
 
 def public(kind: type) -> set[str]:
@@ -187,6 +215,9 @@ def test_every_method_that_changes_something_asks_first(kind, home, no_artifacts
         jobs.Jobs: lambda: all_jobs,
         feedback.Feedback: lambda: feedback.Feedback(opener, home / "feedback", lambda *_: None),
         registry.RunRegistry: lambda: registry.RunRegistry(library, all_jobs, records),
+        datasets.DatasetRegistry: lambda: datasets.DatasetRegistry(library, all_jobs, records),
+        staging.Staging: lambda: staging.Staging(home),
+        imports.Imports: lambda: imports.Imports(staging.Staging(home), all_jobs),
     }
     made = special.get(kind, lambda: kind(opener))()
     # what there must be for a refusal to be about the role

@@ -1,0 +1,159 @@
+"""Data sets made of what people bring: what was understood of it, asked of a process of its own, and the job."""
+
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.services.jobs import Jobs
+from dashboard.services.staging import Staged, Staging
+from ml.artifacts.identity import run_id_of
+from ml.data import DATASETS, synthetic
+from ml.jobs.queue import JobTable, Refused
+from ml.jobs.tables import Job
+from ml.system import disk
+from ml.system.paths import ROOT
+
+log = logging.getLogger(__name__)
+
+PLAN_SECONDS = 600.0  # that understanding a source may take
+PLAN_BYTES = 64 << 20
+CRASHED = "It could not be looked at: the process that did ended with an error, which the server's log has."
+TOO_LONG = "It could not be looked at within ten minutes. The command line has more patience: python -m ml data import."
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What was understood of a source. plan: as ml.data.Plan.to_json, with `samples`; refused: why it is no data set.
+
+    Neither: it is being looked at. seconds: since when.
+    """
+
+    plan: Mapping[str, Any] | None = None
+    refused: str = ""
+    seconds: float = 0.0
+
+    @property
+    def thinking(self) -> bool:
+        return self.plan is None and not self.refused
+
+
+class Imports:
+    """Of one home folder. Thread-safe."""
+
+    def __init__(self, staging: Staging, jobs: Jobs) -> None:
+        self._staging, self._jobs = staging, jobs
+        self._lock = threading.Lock()
+        self._looking: dict[Path, tuple[subprocess.Popen, float]] = {}
+
+    def preview(self, staged: Staged, choices: Mapping[str, Any]) -> Preview:
+        """What is understood under these choices (ml.data.importing.Choices as JSON); asked for again while thinking.
+
+        What was understood before is known at once, also after a restart.
+        """
+        folder = self._staging.folder / staged.id
+        text = json.dumps(choices, sort_keys=True)
+        target = folder / f"plan-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+        with self._lock:
+            if known := _read(target):
+                if process := self._looking.pop(target, (None, 0.0))[0]:
+                    _let_go(process)
+                return known
+            running = self._looking.get(target)
+            if running is None:
+                running = self._look(staged, text, target)
+            process, since = running
+            status, seconds = process.poll(), time.monotonic() - since
+            if status is None and seconds < PLAN_SECONDS:
+                return Preview(seconds=seconds)
+            _let_go(self._looking.pop(target)[0])
+        return _read(target) or Preview(refused=CRASHED if status is not None else TOO_LONG)
+
+    def _look(self, staged: Staged, choices: str, target: Path) -> tuple[subprocess.Popen, float]:
+        for old in [one for one, (process, _) in self._looking.items() if one.parent == target.parent]:
+            _let_go(self._looking.pop(old)[0])  # choices that were changed meanwhile
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ml", "data", "plan", f"--choices={choices}", "--to", str(target), "--",
+             str(staged.place)],
+            cwd=ROOT, env={**os.environ, "FASHION_HOME": str(self._jobs.home), "OMP_WAIT_POLICY": "PASSIVE"},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        self._looking[target] = process, time.monotonic()
+        return self._looking[target]
+
+    def begin(
+        self,
+        staged: Staged,
+        name: str,
+        choices: Mapping[str, Any],
+        *,
+        title: str = "",
+        description: str = "",
+        new_version: bool = False,
+        intent: str | None = None,
+    ) -> Job:
+        """Queue the import. The same intent again gives the job of the first time. Raises Refused, in words."""
+        self._jobs.permit("dataset")
+        if not staged.whole:
+            raise Refused("Not all of it is here yet.")
+        name = self.named(name, new_version=new_version)
+        spec = {
+            "source": str(staged.place), "upload": staged.id, "shown": staged.name[:80], "choices": dict(choices),
+            "title": " ".join(title.split())[:60], "description": description.strip()[:2_000],
+            "new_version": new_version,
+        }  # fmt: skip
+        job = self._jobs.begin(spec, name, kind="import", intent=intent)
+        self._staging.imported(staged.id, name)
+        return job
+
+    def named(self, name: str, *, new_version: bool = False) -> str:
+        """What a data set is called in addresses when people call it `name`. Raises Refused."""
+        called = run_id_of(name)
+        if not called:
+            raise Refused("A name needs a letter of a to z or a digit.", "name")
+        if called in DATASETS or synthetic.PATTERN.fullmatch(called):
+            raise Refused(f"{called} comes with the app: choose another name.", "name")
+        here = (self._jobs.home / "datasets" / called).exists()
+        if here and not new_version:
+            raise Refused(f"There is a data set {called} already: choose another name, or make a new version.", "name")
+        table = self._jobs.table()
+        if table is not None and called in {job.run_id for job in (*table.running(), *table.queued())
+                                            if job.kind == "import"}:  # fmt: skip
+            raise Refused(f"An import of the name {called} is under way.", "name")
+        return called
+
+    def listing(self) -> list[Job]:
+        """Imports, newest first; none where the database cannot be read."""
+        return self._jobs.listing("import")
+
+    def receipt(self, job: Job) -> dict[str, Any] | None:
+        """What a finished import said of what it made."""
+        table: JobTable | None = self._jobs.table()
+        return table.receipt(job) if table is not None and job.state == "done" else None
+
+
+def _let_go(process: subprocess.Popen) -> None:
+    """End it where it has not ended, and leave no zombie."""
+    process.kill()
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _read(target: Path) -> Preview | None:
+    try:
+        if target.stat().st_size > PLAN_BYTES:
+            return Preview(refused="What is to be said of it is too much for a page; use the command line.")
+        found = json.loads(target.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("a plan cannot be read: %s", error)
+        return Preview(refused=disk.told(error, CRASHED) if isinstance(error, OSError) else CRASHED)
+    return Preview(plan=found.get("plan"), refused=str(found.get("refused") or ""))

@@ -1,0 +1,100 @@
+"""A folder dropped in a real browser becomes a data set: looked at, changed, imported, described, put away, back."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from dashboard.shell import create_app
+from tests.accessibility import SERIOUS, violations
+
+pytestmark = pytest.mark.browser
+PATIENCE = 120_000  # ms for an import, which starts a worker
+
+
+@pytest.fixture
+def pets(tmp_path):
+    """Three classes of twelve pictures of other sizes, and a file that is none; one name is long and not plain."""
+    rng = np.random.default_rng(0)
+    for value, name in enumerate(("cat", "dog", "fox")):
+        folder = tmp_path / "pets" / name
+        folder.mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(0, 60, (20 + i, 24, 3)).astype(np.uint8) + np.uint8(60 * value)
+            Image.fromarray(pixels).save(folder / (f"{i}.png" if i else f"{'ä' * 60}-{'x' * 60}.png"))
+    (tmp_path / "pets" / "dog" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
+    (tmp_path / "pets" / "README.md").write_text("Pets.")
+    return tmp_path / "pets"
+
+
+@pytest.mark.allow_problems("ERR_CONNECTION_RESET")
+def test_a_folder_becomes_a_data_set(pets, home, no_artifacts, serving, page, idle):
+    address = serving(create_app(no_artifacts, home=home))
+    page.goto(f"{address}/data")
+    expect(page.locator("#data-table tr[data-dataset]").first).to_be_visible()
+    expect(page.locator("#data-status")).to_have_text("")
+    broken = []  # a connection that breaks once, in the middle
+
+    def first_breaks(route):
+        if route.request.method == "PATCH" and not broken:
+            broken.append(route.request.url)
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/uploads/*", first_breaks)
+    page.set_input_files("#data-import input[data-brings=folder]", str(pets))
+    classes = page.locator("#data-preview [data-class-of]")
+    expect(classes).to_have_count(3, timeout=PATIENCE)
+    assert broken
+    page.unroute("**/api/v1/uploads/*")
+    preview = page.locator("#data-preview")
+    expect(preview).to_contain_text("a folder for each class")
+    expect(preview).to_contain_text("Left out: 1")
+    expect(preview.locator("img")).to_have_count(12)
+    expect(page.locator("#data-name-input")).to_have_value("pets")
+    assert not violations(page, SERIOUS)
+
+    # what is wrong is changed
+    page.select_option("#data-size-select", "16x16")
+    expect(preview).to_contain_text("16 × 16, colour", timeout=PATIENCE)
+    page.fill("#data-preview [data-class-of=dog] input[data-class-name]", "hound")
+    page.get_by_role("button", name="Move fox up").click()
+    expect(page.locator("#data-preview [data-class-of]").nth(1)).to_have_attribute("data-class-of", "fox")
+    page.fill("#data-name-input", "My Pets")
+    page.fill("#data-title-input", "Pets <b>of mine</b>")
+    page.click("#data-import-start")
+    expect(page.locator("#data-status")).to_have_text("done", timeout=PATIENCE)
+    expect(page.locator("#data-progress")).to_have_text("36/36")
+    row = page.locator("#data-table tr[data-dataset=my-pets]")
+    expect(row).to_contain_text("Pets <b>of mine</b>")
+    about = json.loads((home / "datasets" / "my-pets" / "dataset.json").read_text())
+    assert (about["classes"], about["height"], about["width"]) == (["cat", "fox", "hound"], 16, 16)
+
+    # it is looked at and described
+    row.get_by_role("button", name="Open").click()
+    look = page.locator("#data-look")
+    expect(look.locator(".set-classes li")).to_have_count(3)
+    expect(look).to_contain_text("Left out: 2")  # one of them only told when it was read
+    expect(look).to_contain_text("Imported from pets.tar")
+    look.locator("summary", has_text="Rename or describe").click()
+    look.locator("input[data-edit=title]").fill("Beasts")
+    look.locator("button[data-save-set]").click()
+    expect(row).to_contain_text("Beasts")
+    assert not violations(page, SERIOUS)
+
+    # put away, and back
+    away = row.get_by_role("button", name="Delete")
+    away.click()
+    away.click()
+    expect(page.locator("#data-sets-said")).to_have_text("my-pets is in the trash for 30 days.")
+    expect(row).to_have_count(0)
+    page.click("#data-sets-undo")
+    expect(row).to_contain_text("Beasts")
+    assert (home / "datasets" / "my-pets" / "train.npy").is_file()
+
+    # what is trained on it is chosen
+    row.get_by_role("button", name="Train on").click()
+    expect(page.locator("#training-dataset-select")).to_have_value("my-pets")
