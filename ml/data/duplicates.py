@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ml.data import near_pairs
 from ml.data.base import Split
 from ml.data.images import AnyImages
 from ml.system.paths import home_dir
@@ -19,6 +20,7 @@ LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
 MAX_PAIRS_PER_IMAGE = 5  # the nearest are kept
 MAX_COMPARED_SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
 BLOCK = 1_000
+PRODUCTS = 2 * 10**12  # of two numbers, up to which each is compared with each; Fashion-MNIST takes 1.4
 PIXELS = 2**22  # that are made smaller at a time
 PRODUCTS_PER_BLOCK = 100_000  # ten times as many wake threads that fight: 76 ms instead of 2
 ROOM_BYTES = 200 << 20  # of vectors in memory; those of Fashion-MNIST take 190 MB
@@ -32,14 +34,20 @@ def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MAX_
     test, validation and train. A picture is not its own duplicate. Pictures without any contrast are
     duplicates of each other, at distance 0.
     """
-    pools = {name: split for name, split in splits.items() if name != "reference" and len(split)}
-    vectors = {name: units(split.images) for name, split in splits.items() if len(split)}
-    frames = [
-        pairs
-        for name, query in splits.items()
-        if name != "train" and len(query)
-        for pairs in _search(name, query, vectors, pools, limit)
-    ]
+    given = {name: split for name, split in splits.items() if len(split)}
+    pools = {name: split for name, split in given.items() if name != "reference"}
+    asked = sum(len(split) for name, split in given.items() if name != "train")
+    width = math.prod(_averaged(next(iter(given.values())).images)) if given else 0
+    if asked * sum(map(len, pools.values())) * width > PRODUCTS:
+        frames = _among_many(given, pools, limit, most)
+    else:
+        vectors = {name: units(split.images) for name, split in given.items()}
+        frames = [
+            pairs
+            for name, query in given.items()
+            if name != "train"
+            for pairs in _search(name, query, vectors, pools, limit)
+        ]
     columns = ["split", "example_id", "other_split", "other_id", "distance"]
     pairs = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     pairs = pairs.sort_values(["split", "example_id", "distance", "other_split", "other_id"], kind="stable")
@@ -77,6 +85,27 @@ def _search(
                 )
             )
     return frames
+
+
+def _among_many(given: Mapping[str, Split], pools: Mapping[str, Split], limit: float, most: int) -> list[pd.DataFrame]:
+    """The same pairs, without comparing each with each and without keeping vectors."""
+    largest, frames = max(pools.values(), key=len), []
+    axes = near_pairs.axes_of(_units_of(largest), len(largest))
+    shadows = {name: near_pairs.shadows(_units_of(split), len(split), axes) for name, split in given.items()}
+    for other, pool in pools.items():
+        found = near_pairs.Pool(_units_of(pool), shadows[other], pool.ids)
+        for name, query in given.items():
+            if name != "train":
+                same = {name, other} <= {"train", "reference"} or name == other
+                own = query.ids if same else None
+                rows, places, distance = found.near(_units_of(query), shadows[name], own, limit, most)
+                ids = {"example_id": query.ids[rows], "other_id": pool.ids[places]}
+                frames.append(pd.DataFrame({"split": name, "other_split": other, **ids, "distance": distance}))
+    return frames
+
+
+def _units_of(split: Split) -> near_pairs.Vectors:
+    return lambda rows: units(split.images[rows])
 
 
 class Index:
@@ -131,6 +160,12 @@ def _step(images: AnyImages) -> int:
     return max(1, min(-(-max(images.shape[1:3]) // MAX_COMPARED_SIDE), *images.shape[1:3]))
 
 
+def _averaged(images: AnyImages) -> tuple[int, int, int]:
+    """Height, width and channels as they are compared."""
+    step = _step(images)
+    return images.shape[1] // step, images.shape[2] // step, images.shape[3]
+
+
 def _at_once(images: AnyImages) -> int:
     """How many pictures are made smaller at a time: their pixels take four bytes each on the way."""
     return max(1, min(BLOCK, PIXELS // max(1, math.prod(images.shape[1:]))))
@@ -155,9 +190,8 @@ def _room(shape: tuple[int, int]) -> np.ndarray:
 
 def units(images: AnyImages) -> np.ndarray:
     """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1, all without contrast the same."""
-    n, step = len(images), _step(images)
-    height, width, channels = images.shape[1] // step, images.shape[2] // step, images.shape[3]
-    vectors = _room((n, height * width * channels))
+    n = len(images)
+    vectors = _room((n, math.prod(_averaged(images))))
     size = _at_once(images)
     for start in range(0, n, size):
         flat = _small(images[start : start + size])
