@@ -3,7 +3,8 @@
 Writes a run of 1,000,000 test rows whose pictures, answers and places repeat those of the shipped default run's
 10,000, then opens the Dashboard on it in Chromium and clicks cells of the matrix: a warm-up, then ten. Counts and
 gallery must be exact each time. Prints a table, writes bench/results/scale.json, and with --strict exits 1 where a
-limit is broken.
+limit is broken. With --pictures N --side S a whole data set is made up instead, imported, learned and
+looked at (bench/large.py).
 """
 
 import argparse
@@ -28,6 +29,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
+import large  # noqa: E402
 import web  # noqa: E402
 
 from ml.artifacts import writer  # noqa: E402
@@ -161,7 +163,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=100, help="copies of the 10,000 (default 100: a million rows)")
     parser.add_argument("--strict", action="store_true")
+    parser.add_argument("--pictures", type=int, help="of a whole data set that is made up instead: see bench/large.py")
+    parser.add_argument("--side", type=int, default=64, help="their height and width (default 64)")
     options = parser.parse_args()
+    if options.pictures:
+        return large.main(options)
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     lines: list[dict[str, Any]] = []
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import numpy as np
-from scipy.spatial import KDTree
 
 AXES = 24
 SAMPLE = 2_000  # vectors that the axes are drawn from
@@ -45,6 +44,8 @@ class Pool:
 
     def __init__(self, vectors: Vectors, shadows: np.ndarray, ids: np.ndarray) -> None:
         """ids: int [n]; of two that are equally near the smaller comes first."""
+        from scipy.spatial import KDTree  # late: whoever only reads a data set waits for no scipy
+
         self._vectors, self._ids, self._n = vectors, ids, len(shadows)
         self._tree = KDTree(shadows) if shadows.shape[1] else None
 
