@@ -5,7 +5,6 @@ sqrt(2 - 2r), where r is their correlation over pixels. So a copy that is a litt
 """
 
 import math
-import tempfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,7 +13,6 @@ import pandas as pd
 from ml.data import near_pairs
 from ml.data.base import Split
 from ml.data.images import AnyImages
-from ml.system.paths import home_dir
 
 LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
 MAX_PAIRS_PER_IMAGE = 5  # the nearest are kept
@@ -23,7 +21,7 @@ BLOCK = 1_000
 PRODUCTS = 2 * 10**12  # of two numbers, up to which each is compared with each; Fashion-MNIST takes 1.4
 PIXELS = 2**22  # that are made smaller at a time
 PRODUCTS_PER_BLOCK = 100_000  # ten times as many wake threads that fight: 76 ms instead of 2
-ROOM_BYTES = 200 << 20  # of vectors in memory; those of Fashion-MNIST take 190 MB
+ROOM_BYTES = 300 << 20  # of vectors, up to which they are in memory; those of Fashion-MNIST take 239
 BLANK = 1e-3  # the length of a centred picture under which it has no contrast
 
 
@@ -38,7 +36,8 @@ def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MAX_
     pools = {name: split for name, split in given.items() if name != "reference"}
     asked = sum(len(split) for name, split in given.items() if name != "train")
     width = math.prod(_averaged(next(iter(given.values())).images)) if given else 0
-    if asked * sum(map(len, pools.values())) * width > PRODUCTS:
+    room = 4 * width * sum(map(len, given.values()))
+    if room > ROOM_BYTES or asked * sum(map(len, pools.values())) * width > PRODUCTS:
         frames = _among_many(given, pools, limit, most)
     else:
         vectors = {name: units(split.images) for name, split in given.items()}
@@ -179,19 +178,10 @@ def _small(images: np.ndarray) -> np.ndarray:
     return part.reshape(n, height // step, step, width // step, step, channels).mean((2, 4)).reshape(n, -1)
 
 
-def _room(shape: tuple[int, int]) -> np.ndarray:
-    """float32 of the shape, to be filled; large ones in a file without a name, which is gone with the array."""
-    if 4 * math.prod(shape) <= ROOM_BYTES:
-        return np.empty(shape, np.float32)
-    home_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=home_dir()) as file:
-        return np.memmap(file, np.float32, "w+", shape=shape)
-
-
 def units(images: AnyImages) -> np.ndarray:
     """images: uint8 [n, h, w, c] → float32 [n, d], each of mean 0 and length 1, all without contrast the same."""
     n = len(images)
-    vectors = _room((n, math.prod(_averaged(images))))
+    vectors = np.empty((n, math.prod(_averaged(images))), np.float32)
     size = _at_once(images)
     for start in range(0, n, size):
         flat = _small(images[start : start + size])

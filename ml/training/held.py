@@ -32,6 +32,13 @@ Held: TypeAlias = "Tensor | Mapped"
 
 
 def held(images: AnyImages, device: torch.device) -> Held:
-    """uint8 [n, c, h, w] on the device, where they are in memory already or at most HELD_BYTES; else mapped."""
-    images = in_memory(images, HELD_BYTES)
-    return Mapped(images, device) if isinstance(images, Images) else pixels(images).to(device)
+    """uint8 [n, c, h, w] on the device, where they are in memory already or at most HELD_BYTES; else mapped.
+
+    On a processor those that are in memory already are not copied, and nobody may write into what comes back.
+    """
+    there = in_memory(images, HELD_BYTES)
+    if isinstance(there, Images):
+        return Mapped(there, device)
+    if device.type == "cpu" and there.flags.writeable and there.flags.c_contiguous:
+        return torch.from_numpy(there).permute(0, 3, 1, 2)
+    return pixels(there).to(device)

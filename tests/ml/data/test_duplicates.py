@@ -29,7 +29,7 @@ def splits():
     }
 
 
-@pytest.mark.parametrize("room", [duplicates.ROOM_BYTES, 0])  # in memory, in a file
+@pytest.mark.parametrize("room", [duplicates.ROOM_BYTES, 0])  # in memory, a few at a time
 def test_planted_pairs_are_found_and_nothing_else(splits, monkeypatch, room):
     monkeypatch.setattr(duplicates, "BLOCK", 4)
     monkeypatch.setattr(duplicates, "ROOM_BYTES", room)
