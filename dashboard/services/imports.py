@@ -98,9 +98,13 @@ class Imports:
         title: str = "",
         description: str = "",
         new_version: bool = False,
+        add: bool = False,
         intent: str | None = None,
     ) -> Job:
-        """Queue the import. The same intent again gives the job of the first time. Raises Refused, in words."""
+        """Queue the import. The same intent again gives the job of the first time. Raises Refused, in words.
+
+        new_version: of the data set of this name, where there is one; add: with its pictures before these.
+        """
         self._jobs.permit("dataset")
         if not staged.whole:
             raise Refused("Not all of it is here yet.")
@@ -108,8 +112,10 @@ class Imports:
         spec = {
             "source": str(staged.place), "upload": staged.id, "shown": staged.name[:80], "choices": dict(choices),
             "title": " ".join(title.split())[:60], "description": description.strip()[:2_000],
-            "new_version": new_version,
+            "new_version": new_version, "add": add,
         }  # fmt: skip
+        if add and not (self._jobs.home / "datasets" / name).is_dir():
+            raise Refused(f"There is no data set {name} to add to.", "name")
         job = self._jobs.begin(spec, name, kind="import", intent=intent)
         self._staging.imported(staged.id, name)
         return job

@@ -54,7 +54,10 @@ def add(actions: argparse._SubParsersAction) -> None:
     folder.add_argument("--choices", metavar="JSON", help=everything)
     folder.add_argument("--progress", action="store_true", help="say how far it is, line by line")
     folder.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
-    folder.add_argument("--new-version", action="store_true", help="replace the data set of this name")
+    anew = folder.add_mutually_exclusive_group()
+    anew.add_argument("--new-version", action="store_true", help="replace the data set of this name, which is kept")
+    more = "add to the data set of this name, as a new version: what it has keeps its ids and splits"
+    anew.add_argument("--add", action="store_true", help=more)
 
 
 def chosen(options: argparse.Namespace) -> "Choices":
@@ -102,7 +105,8 @@ def import_source(options: argparse.Namespace) -> int:
     try:
         made = import_dataset(
             options.source, name, choices, title=options.title, description=options.description, home=home_dir(),
-            new_version=options.new_version, progress=_teller() if options.progress else nobody,
+            new_version=options.new_version, add=options.add,
+            progress=_teller() if options.progress else nobody,
         )  # fmt: skip
     except intake.Taken as taken:
         print(f"{taken} To replace it: the same with --new-version", file=sys.stderr)

@@ -51,15 +51,19 @@ def import_dataset(
     description: str = "",
     home: Path | None = None,
     new_version: bool = False,
+    add: bool = False,
     progress: Progress = nobody,
     cancelled: Callable[[], bool] = never,
 ) -> Imported:
     """Make a data set of what people bring and keep it in home, FASHION_HOME when None; see docs/datasets.md.
 
     name: as people write it, Rocks 2 is kept as rocks-2; title: what it is called on screen. progress(done, total,
-    what) is called often, by one thread. Raises ValueError, in words, for what cannot be read or said; FileExistsError
-    for a name that another data set has, unless new_version: that keeps the ids of its classes where they are the same
-    ones; Cancelled once cancelled() says so; OSError, as of a full disk. After any of these nothing is left of it.
+    what) is called often, by one thread. new_version: in place of the data set of that name, with the ids of its
+    classes where they are the same ones; add: after the pictures of that data set, which keep their ids and splits.
+
+    Raises ValueError, in words, for what cannot be read or said; FileExistsError for a name that another data set has,
+    unless one of both was asked for; Cancelled once cancelled() says so; OSError, as of a full disk. After any of these
+    nothing is left of it.
     """
     from ml.data import intake  # which writes by the contract of ml.artifacts, that itself needs this room
 
@@ -68,7 +72,7 @@ def import_dataset(
         raise ValueError(f"{name!r} is the name of a data set that comes with the app; choose another")
     return intake.import_dataset(
         source, name, choices, title=title, description=description, home=home, new_version=new_version,
-        progress=progress, cancelled=cancelled,
+        add=add, progress=progress, cancelled=cancelled,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from ml.data import drawing, images, importing, kept_files
+from ml.data import drawing, images, importing, joining, kept_files
 from ml.data.base import SPLITS, UNLABELLED, Dataset, Split, class_names, statistics_of, sums
 from ml.data.images import Growing, Images
 from ml.data.importing import looks
@@ -84,6 +84,7 @@ def read(
     *,
     title: str | None = None,
     home: Path | None = None,
+    onto: Dataset | None = None,
     progress: Progress = nobody,
     cancelled: Callable[[], bool] = never,
 ) -> Imported:
@@ -97,19 +98,28 @@ def read(
 
     A file is read by ml.images.decoding, whatever its name ends in, and made to fit by ml.images.preparation, as any
     later question is. Some validation files are kept as they came. home: where pictures lie meanwhile, FASHION_HOME
-    when None. Raises ValueError, in words, where fewer than two classes are left, and Cancelled.
+    when None; onto: its pictures come first (ml.data.joining). Raises ValueError, in words, where fewer than two
+    classes are left, and Cancelled.
     """
     choices, home = choices or Choices(), home or home_dir()
     home.mkdir(parents=True, exist_ok=True)
     with importing.opened(place, choices, home) as found:
         progress(0, len(found.records), "looking at the pictures")
-        taken = looks.taken(looks.look(found, choices.colour is not None), choices)
+        if onto is not None:
+            found, choices, taken = joining.before(found, onto), joining.choices(choices, onto), joining.taken(onto)
+        else:
+            taken = looks.taken(looks.look(found, choices.colour is not None), choices)
         at_hand = _Hand(home, progress, cancelled)
         try:
             made = _made(found, taken.form(choices), at_hand, watch=choices.colour is None and taken.channels == 1)
         except Coloured as one:
             taken = replace(taken, channels=3, why_colour=f"{one} has colour")
             made = _made(found, taken.form(choices), at_hand, watch=False)
+        if onto is not None:
+            rows, again = joining.new_rows(made.rows, made.pixels, sum(map(len, onto.splits.values())))
+            for i in again:
+                found.left_out.add(made.files[i].name, joining.THERE)
+            made = made.take(rows)
         found.notes += taken.notes()
         classes, made, notes = _learnable(found, made, str(place))
         return _imported(name, title or name, found, classes, made, notes, taken, choices)

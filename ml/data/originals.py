@@ -28,6 +28,7 @@ COLUMNS = {
     "part": pa.string(),  # what the source calls its split
     "bytes": pa.int64(),
     "digest": pa.binary(),
+    "source": pa.int16(),  # which of the data set's sources, where pictures were added to it
 }
 UNKNOWN = "Nothing is known of where this picture came from."
 
@@ -52,22 +53,41 @@ class Original:
 
 def write(folder: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Into a data set's own folder; one row for each example id, in order. Raises OSError."""
-    table = pa.table({name: pa.array(columns[name], kind) for name, kind in COLUMNS.items()})
+    first = {"source": [0] * len(columns["row"])}
+    table = pa.table({name: pa.array({**first, **columns}[name], kind) for name, kind in COLUMNS.items()})
     with atomic.replacing(folder / FILE) as scratch:
         pq.write_table(table, scratch, compression="zstd", row_group_size=ROWS)
+
+
+def after(columns: dict[str, list[Any]], folder: Path, source: int, n: int) -> None:
+    """Give the first n rows of an import that added to a data set what is known of those pictures there; the others are
+    of that source. folder: of the data set as it was."""
+    nothing = {"row": -1, "name": "", "path": "", "part": "", "bytes": 0, "digest": b"", "source": 0}
+    try:
+        table = pq.read_table(folder / FILE)
+    except (OSError, pa.ArrowException):
+        table = pa.table({})
+    whole = table.num_rows == n
+    columns["source"] = [source] * len(columns["row"])
+    columns["row"] = [row - n for row in columns["row"]]  # among the source's own
+    for name in COLUMNS:
+        known = table[name].to_pylist() if whole and name in table.column_names else [nothing[name]] * n
+        columns[name] = [*known, *columns[name][n:]]
 
 
 def of(name: str, example_id: int, home: Path | None = None) -> Original:
     """Where a picture of a data set of one's own came from. Raises Moved where that is not known."""
     folder = (home or home_dir()) / "datasets" / name
     try:
-        source = _described(folder).get("source") or {}
+        described = _described(folder)
+        sources = described.get("sources") or [described.get("source") or {}]
         with pq.ParquetFile(folder / FILE) as file:
             first = 0
             for group in range(file.num_row_groups):
                 n = file.metadata.row_group(group).num_rows
                 if first <= example_id < first + n:
                     found = file.read_row_group(group).slice(example_id - first, 1).to_pylist()[0]
+                    source = sources[found.pop("source", None) or 0]
                     place = Path(str(source.get("path", "")))
                     return Original(place, length=found.pop("bytes"), **found)
                 first += n

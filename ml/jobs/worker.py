@@ -186,7 +186,7 @@ def arguments(job: Job) -> list[str]:
         return ["train", "--job", job.id]
     if job.kind == "import":
         spec = job.spec
-        more = ["--new-version"] if spec["new_version"] else []
+        more = ["--add"] if spec.get("add") else ["--new-version"] if spec["new_version"] else []
         words = [f"--{name}={spec[name]}" for name in ("title", "description") if spec[name]]
         what = ["--name", job.run_id, f"--choices={json.dumps(spec['choices'])}", *words, *more]
         return ["data", "import", *what, "--progress", "--json", "--", spec["source"]]

@@ -40,7 +40,7 @@ def source(tmp_path):
 def submit(table: JobTable, name: str, source, *, again: bool = False):
     spec = {
         "source": str(source), "upload": "", "shown": "pets", "choices": CHOICES, "title": "", "description": "",
-        "new_version": again,
+        "new_version": again, "add": False,
     }  # fmt: skip
     return table.submit(spec, name, epochs=0, kind="import")
 

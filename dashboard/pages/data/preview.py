@@ -32,6 +32,8 @@ FITTING = {
     AUTO: "as suggested", "pad": "letterbox: whole, with a margin", "crop": "centre crop: no margin, edges are cut",
     "stretch": "stretch: whole, proportions change",
 }  # fmt: skip
+NEW, ANEW, MORE = "new", "version", "add"
+VERSIONS = {NEW: "a new data set", ANEW: "a new version of the one of this name", MORE: "more pictures of that one"}
 SIZED = {AUTO: "as suggested"}
 BACKGROUNDS = {AUTO: "as suggested", "#ffffff": "white", "#808080": "mid gray", "#000000": "black"}
 COLOUR = {AUTO: "as suggested", "colour": "colour, 3 channels", "gray": "gray, 1 channel"}
@@ -47,7 +49,7 @@ class Ids(StrEnum):
     NAME = "data-name-input"
     TITLE = "data-title-input"
     ABOUT = "data-description-input"
-    VERSION = "data-version-check"
+    VERSION = "data-version-select"
     START = "data-import-start"
     SAID = "data-import-said"
     CLOSE = "data-preview-close"
@@ -69,23 +71,19 @@ def layout(services: Services, selection: Selection) -> html.Article | None:
     about = html.Div(
         [
             _field(Ids.NAME, "Name", dbc.Input(id=Ids.NAME, value="", maxlength=64, autocomplete="off")),
+            _select(Ids.VERSION, "It becomes", VERSIONS.items(), NEW),
             _field(Ids.TITLE, "Title", dbc.Input(id=Ids.TITLE, value="", maxlength=60, autocomplete="off",
                                                  placeholder="the name")),
             _field(Ids.ABOUT, "Description", dbc.Input(id=Ids.ABOUT, value="", maxlength=2_000, autocomplete="off")),
         ],
         className="fits",
     )  # fmt: skip
-    version = html.Div(
-        dbc.Checkbox(id=Ids.VERSION, label="A new version of the data set of this name", value=False),
-        className="checks",
-    )
     form = html.Div(
         [
             html.H3("How pictures are fitted"),
             fit,
             html.H3("What it is called"),
             about,
-            version,
             html.Div(
                 [
                     button("Import", id=Ids.START, kind="primary", disabled=True),
@@ -106,9 +104,9 @@ def _field(id: str, words: str, control: Any) -> html.Div:
     return html.Div([html.Label(words, htmlFor=id, className="label"), control], className="field")
 
 
-def _select(id: str, words: str, options: Any) -> html.Div:
+def _select(id: str, words: str, options: Any, value: str = AUTO) -> html.Div:
     offered = [{"value": value, "label": label} for value, label in options]
-    return _field(id, words, dbc.Select(id=id, options=offered, value=AUTO))
+    return _field(id, words, dbc.Select(id=id, options=offered, value=value))
 
 
 def choices(staged_id: str, size: object, fitting: object, colour: object, background: object, parts: object) -> dict:
@@ -173,7 +171,7 @@ def register(app: Dash, services: Services) -> None:
         staged = services.staging.get(source_of(source))
         if staged is None:
             return True, *[no_update] * 8, None
-        return False, AUTO, AUTO, AUTO, AUTO, suggested(staged), "", "", False, None
+        return False, AUTO, AUTO, AUTO, AUTO, suggested(staged), "", "", NEW, None
 
     @app.callback(
         plain.children(Ids.BODY),
@@ -229,7 +227,8 @@ def register(app: Dash, services: Services) -> None:
         try:
             services.imports.begin(
                 staged, _text(name) or suggested(staged), chosen, title=_text(title), description=_text(about),
-                new_version=version is True, intent=f"{staged.id}-{int(source.get('at') or 0)}"[:64],
+                new_version=version in (ANEW, MORE), add=version == MORE,
+                intent=f"{staged.id}-{int(source.get('at') or 0)}"[:64],
             )  # fmt: skip
         except Refused as refused:
             return str(refused), no_update, no_update

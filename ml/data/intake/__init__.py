@@ -49,6 +49,7 @@ def import_dataset(
     description: str = "",
     home: Path | None = None,
     new_version: bool = False,
+    add: bool = False,
     progress: Progress = nobody,
     cancelled: Callable[[], bool] = never,
 ) -> Imported:
@@ -57,22 +58,30 @@ def import_dataset(
     if len(title or "") > TITLE or len(description) > DESCRIPTION:
         raise ValueError(f"a title has at most {TITLE} letters, a description {DESCRIPTION:,}")
     kept = home / "datasets" / name
-    if kept.exists() and not new_version:
+    if add and not kept.exists():
+        raise ValueError(f"there is no data set {name!r} to add to")
+    if kept.exists() and not (new_version or add):
         raise Taken(f"There is a data set {name!r} already.")
     before = _described(kept)
-    if not choices.order and (order := folder.stored_classes(kept)):
+    onto = folder.load(kept) if add else None
+    if not add and not choices.order and (order := folder.stored_classes(kept)):
         choices = replace(choices, order=order)
     title = title or before.get("title") or name
-    made = folder.read(place, name, choices, title=title, home=home, progress=progress, cancelled=cancelled)
+    made = folder.read(place, name, choices, title=title, home=home, onto=onto, progress=progress, cancelled=cancelled)
     dataset = made.dataset
     check_dataset(writer.describe(dataset))
     version = (before.get("version") or 1) + 1 if before else 1
     about = _about(made, place, choices, description or before.get("description") or "", version)
+    kept_as_came = dict(dataset.files() if dataset.files else {})
+    if onto is not None:
+        about["sources"] = [*(before.get("sources") or [before.get("source") or {}]), about["source"]]
+        originals.after(made.originals, kept, len(about["sources"]) - 1, sum(map(len, onto.splits.values())))
+        kept_as_came |= onto.files() if onto.files else {}
     with scratch.folder(home, IMPORTING) as aside:
         # whoever reads meanwhile has the old pictures or the new ones, never some of each
         progress(0, 1, "writing")
         written = writer.write_pictures(aside, dataset, complete=True, about=about)
-        kept_files.write(written, dataset.files() if dataset.files else {})
+        kept_files.write(written, kept_as_came)
         originals.write(written, made.originals)
         if cancelled():
             raise Cancelled
