@@ -69,6 +69,14 @@ def quiet(layer: dict[str, Any]) -> str:
     return "batch norm" if layer["kind"].startswith("BatchNorm") else layer["kind"]
 
 
+def layers_of(run: RunData) -> list[dict[str, Any]]:
+    """As the manifest describes them. Raises Missing: of a run that does not, nobody may say that it has none."""
+    layers: list[dict[str, Any]] = run.manifest.get("layers") or []
+    if not layers:
+        raise Missing("This run's manifest does not describe its layers.")
+    return layers
+
+
 def blocks(layers: list[dict[str, Any]], shape: list[int]) -> list[Block]:
     """layers: of the manifest; shape: [ch, h, w] of the picture. The first block is the picture."""
     steps = [Block("Picture", shape)]
@@ -143,9 +151,7 @@ def register(app: Dash, services: Services) -> None:
 
 def diagram(run: RunData, selection: Selection) -> list:
     """Every block in order, and where the numbers are."""
-    layers = run.manifest.get("layers")
-    if not layers:
-        raise Missing("This run's manifest does not describe its layers.")
+    layers = layers_of(run)
     shape = [run.dataset["channels"], run.dataset["height"], run.dataset["width"]]
     steps = blocks(layers, shape)
     total = run.manifest["parameters"]

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +23,7 @@ from dashboard.pages.insights.stages import INSIDE
 from dashboard.pages.insights.walked_picture import Walk, arrow, numbers, reach, row, shot, window
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 
 
 class Ids(StrEnum):
@@ -297,6 +299,17 @@ def learning(run: RunData, probabilities: np.ndarray) -> list:
     ]
 
 
+def alone(step: Callable[..., list], *given: Any) -> list:
+    """A step, or why it cannot be told of this run; the others are told all the same."""
+    try:
+        return step(*given)
+    except Missing as missing:
+        command = [" Make it with ", html.Code(missing.command)] if missing.command else []
+        return [html.P([str(missing), *command], className="quiet")]
+    except Broken as broken:
+        return [html.P(str(broken), className="quiet")]
+
+
 def register(app: Dash, services: Services) -> None:
     """All steps at once: they share one pass of the picture through the network."""
 
@@ -325,10 +338,10 @@ def register(app: Dash, services: Services) -> None:
         probabilities = predictions.probabilities[predictions.row(int(pictures.ids[row]))]
         return (
             data(run, selection, image),
-            convolution(walk, mode),
-            relu(walk),
-            pooling(walk, mode),
-            dropout(walk),
+            alone(convolution, walk, mode),
+            alone(relu, walk),
+            alone(pooling, walk, mode),
+            alone(dropout, walk),
             learning(run, probabilities),
             curves.curves(run.history(), measure="loss", mode=mode, height=132),
         )

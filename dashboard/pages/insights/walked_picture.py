@@ -24,7 +24,8 @@ class Walk:
 
     @property
     def layers(self) -> list[dict[str, Any]]:
-        return self.run.manifest.get("layers", [])
+        """Raises Missing."""
+        return architecture.layers_of(self.run)
 
     def first(self, kind: str) -> dict[str, Any] | None:
         """The first layer whose kind begins so, as the manifest describes it."""

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import types
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -364,6 +365,25 @@ def test_the_lesson_applies_the_real_kernel(services):
     kernel = kernel[:, (3 - h if row == 0 else 0) :, (3 - w if column == 0 else 0) :][:, :h, :w]
     answer = (pixels.transpose(2, 0, 1) * kernel).sum() + weights["body.0.bias"][walk.channel]
     assert answer == pytest.approx(out.max(), abs=1e-4)
+
+
+def test_a_step_that_cannot_be_told_says_why(services):
+    """What a run lacks is not what its network lacks, and the other steps are told."""
+    run = services.store.open(COLOUR_RUN)
+    image = run.pictures("test").images[3]
+    maps = services.explainer.feature_maps(COLOUR_RUN, image)
+
+    def none():
+        raise Missing("This run has no filters yet.", "python -m ml evaluate colour --only filters")
+
+    silent = walked_picture.Walk(SimpleNamespace(manifest={**run.manifest, "layers": []}), image, maps)
+    for step in (how_it_works.relu, how_it_works.dropout):
+        (told,) = how_it_works.alone(step, silent)
+        assert told.children == ["This run's manifest does not describe its layers."]
+    bare = walked_picture.Walk(SimpleNamespace(manifest=run.manifest, filters=none), image, maps)
+    (told,) = how_it_works.alone(how_it_works.convolution, bare, "light")
+    assert told.children[-1].children == "python -m ml evaluate colour --only filters"
+    assert len(how_it_works.alone(how_it_works.relu, bare)) == 2
 
 
 def test_dropout_uses_the_layers_own_rate(services):
