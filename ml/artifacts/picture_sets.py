@@ -20,7 +20,7 @@ from ml.artifacts.checking import UNREADABLE
 from ml.artifacts.opening import Broken, Missing, first_line, table
 from ml.artifacts.schema import PICTURE_NOUNS, RUN_ID, SPLITS
 from ml.data import images
-from ml.data.base import digest, same_pictures
+from ml.data.base import UNLABELLED, digest, same_pictures
 from ml.data.images import AnyImages
 from ml.system import trash
 
@@ -96,8 +96,8 @@ class PictureSets:
         return next((one for one in folders if (one / "dataset.json").is_file()), folders[-1])
 
     def pictures(self, dataset: str, split: str, version: str = "") -> Pictures:
-        """One split of a data set's pictures. Raises Missing or Broken."""
-        if not RUN_ID.fullmatch(dataset) or split not in (*SPLITS, "twins"):
+        """One split of a data set's pictures; those of `unlabelled` have the label -1. Raises Missing or Broken."""
+        if not RUN_ID.fullmatch(dataset) or split not in (*SPLITS, UNLABELLED, "twins"):
             raise Missing(f"There are no pictures of {split!r} here.")
         for folder in self._folders(dataset, version):
             path = folder / f"{split}.npz"
@@ -107,6 +107,8 @@ class PictureSets:
                     return Pictures(*images.read(path.parent, split))
                 except UNREADABLE as error:
                     raise Broken(f"the {split} pictures of {dataset} cannot be read: {first_line(error)}") from error
+        if split == UNLABELLED and self.picture_set(dataset, version).digest:
+            raise Missing(f"All pictures of {dataset} have a label.")
         self._check_kept(dataset)
         command = "artifacts --pictures" if dataset == SHIPPED else f"data import FOLDER --name {dataset}"
         raise Missing(f"The {split} pictures of {dataset} are not on this machine.", f"python -m ml {command}")

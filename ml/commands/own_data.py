@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ml.artifacts.reader import RunEntry
     from ml.jobs.queue import JobTable
 
-SPLITS = ("train", "validation", "test")
+SPLITS, UNLABELLED = ("train", "validation", "test"), "unlabelled"
 
 
 def add(actions: argparse._SubParsersAction) -> None:
@@ -20,7 +20,7 @@ def add(actions: argparse._SubParsersAction) -> None:
     known.set_defaults(command=listed)
     picture = actions.add_parser("picture", help="write one picture of a data set to a file, and say its label")
     picture.add_argument("name", type=named)
-    picture.add_argument("split", choices=SPLITS)
+    picture.add_argument("split", choices=(*SPLITS, UNLABELLED))
     picture.add_argument("id", type=int, help="its number, as in tables and beside pictures")
     picture.add_argument("--to", type=Path, metavar="FILE.png", help="(default: NAME-SPLIT-ID.png in this folder)")
     picture.set_defaults(command=show)
@@ -61,6 +61,8 @@ def show(options: argparse.Namespace) -> int:
     from ml.system import atomic
 
     dataset = data.load(options.name, home=home_dir())
+    if options.split not in dataset.splits:
+        raise Missing(f"All pictures of {options.name} have a label.")
     split = dataset[options.split]
     found = np.flatnonzero(split.ids == options.id)
     if not len(found):
@@ -74,7 +76,8 @@ def show(options: argparse.Namespace) -> int:
         atomic.write(target, file.getvalue())
     except OSError as error:
         raise ValueError(f"{target} cannot be written: {error.strerror or error}") from error
-    print(dataset.classes[int(split.labels[found[0]])])
+    label = int(split.labels[found[0]])
+    print(dataset.classes[label] if label >= 0 else UNLABELLED)
     print(f"{file_names.spelled(target)}: {pixels.shape[0]} x {pixels.shape[1]} pixels", file=sys.stderr)
     return 0
 
@@ -173,7 +176,8 @@ def _described(description: dict[str, Any]) -> str:
     from ml.data.base import digest
 
     try:
-        counts = ", ".join(f"{split} {description['counts'][split]:,}" for split in SPLITS)
+        there = [*SPLITS, *([UNLABELLED] if UNLABELLED in description["counts"] else [])]
+        counts = ", ".join(f"{split} {description['counts'][split]:,}" for split in there)
         form = f"{description['height']} x {description['width']} x {description['channels']}"
         return f"{len(description['classes'])} classes, {form}; {counts}; digest {digest(description)}"
     except (KeyError, TypeError, ValueError):

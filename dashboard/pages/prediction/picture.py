@@ -1,6 +1,7 @@
 """Drop a picture, paste one or browse for one; it stays in this tab and is forgotten when you leave."""
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +13,9 @@ from dashboard.pages.prediction import camera, samples
 from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 from ml.images.decoding import NAMES
+from ml.images.fitting import reading
 
 
 class Ids(StrEnum):
@@ -111,7 +114,7 @@ def _pair(value: Any) -> tuple[int, int] | None:
     return value[0], value[1]
 
 
-def register(app: Dash, _: Services) -> None:
+def register(app: Dash, services: Services) -> None:
     """Taking a file in, and showing it."""
     app.clientside_callback(
         SHOW_PICTURE_JS % (Ids.PREVIEW, json.dumps(blank().to_plotly_json())),
@@ -138,20 +141,28 @@ def register(app: Dash, _: Services) -> None:
             raise PreventUpdate
         selection = Selection.parse(search)
         there = selection.with_(sample=None).query() if selection.sample is not None else no_update
-        kept = keep(contents, filename, came)
+        kept = keep(contents, filename, came, _how(services, selection))
         registry = (no_update, no_update) if "error" in kept else (True, "false")  # make room for the steps
         return kept, None, there, *registry
 
 
-def keep(contents: Any, filename: Any, came: Any = None) -> dict[str, Any]:
+def _how(services: Services, selection: Selection) -> dict[str, Any]:
+    """How the data set of the run that is shown reads files."""
+    try:
+        return reading(services.store.shown(selection.run).manifest["dataset"])
+    except (Missing, Broken):
+        return {}
+
+
+def keep(contents: Any, filename: Any, came: Any = None, how: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What an upload leaves in the browser: a picture (name, src, width, height, came) or a refusal (name, error).
 
-    came: [width, height] before the browser made it small.
+    came: [width, height] before the browser made it small; how: files are read, as ml.images.fitting.reading has it.
     """
     name = filename if isinstance(filename, str) else ""
     name = name if len(name) <= 40 else f"{name[:24]}…{name[-12:]}"
     try:
-        picture = uploads.decode(uploads.from_data_url(contents))
+        picture = uploads.decode(uploads.from_data_url(contents), **(how or {}))
     except uploads.Refusal as refusal:
         return {"name": name, "error": str(refusal)}
     state = {"name": name, "src": uploads.data_url(picture), "width": picture.width, "height": picture.height}

@@ -222,7 +222,8 @@ def _label(cell: Any, known: Sequence[str]) -> str | None:
 
 def _strange(cell: Mapping[str, Any], columns: Columns, is_split: bool) -> str:
     if is_split:
-        return f"its split, {text(cell[columns.split])!r}, is none of train, validation and test"
+        word = text(cell[columns.split])
+        return f"its split, {word!r}, is none of train, validation and test: say which with --split '{word}=test'"
     several = isinstance(cell[columns.label], list | tuple | dict)
     return "it has several labels" if several else f"its label, {text(cell[columns.label])!r}, is none of the classes"
 

@@ -243,6 +243,17 @@ def test_the_size_before_it_travelled_is_said(came):
     assert picture.caption(picture.keep(url(png(photo())), "bar.png", came)) == "bar.png · 300 × 200"
 
 
+def test_a_file_is_read_as_the_data_set_of_the_run_reads_files():
+    clear = np.dstack([photo(), np.zeros((200, 300), np.uint8)])
+    how = {"laid_on": "#ff8000", "levels": (0.0, 4095.0)}
+    kept = picture.keep(url(png(clear)), "bar.png", None, how)
+    seen = uploads.decode(uploads.from_data_url(kept["src"])).pixels
+    assert (seen == (255, 128, 0)).all()
+    deep = np.full((20, 20, 1), 4095, np.uint16)
+    kept = picture.keep(url(png(deep)), "deep.png", None, how)
+    assert uploads.decode(uploads.from_data_url(kept["src"])).pixels.min() == 255
+
+
 def test_nothing_yet_is_an_empty_face(services):
     shown = answer.ask(services, Selection(), None, "auto")
     assert words(shown.face) == answer.NO_PICTURE_YET

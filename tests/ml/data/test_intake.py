@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ml import __main__ as cli
 from ml import data
+from ml.artifacts.reader import Library
 from ml.data import Choices, Dataset, drawing, folder, import_dataset, originals, plan
 
 CHANCE = np.random.default_rng(0)
@@ -130,7 +132,7 @@ def test_words_of_a_column_are_the_splits_that_are_chosen(pets):
     assert plan(pets, Choices(columns=columns, splits={"A": "train"})).tables[0].columns["split"] == "fold"
 
 
-def test_pictures_without_a_label_are_a_split_of_their_own(pets, home):
+def test_pictures_without_a_label_are_a_split_of_their_own(pets, home, capsys):
     for i in range(4):
         picture(pets / "unlabelled" / f"{i}.png")
     made = import_dataset(pets, "pets")
@@ -144,6 +146,13 @@ def test_pictures_without_a_label_are_a_split_of_their_own(pets, home):
     assert there["unlabelled"].ids.tolist() == [36, 37, 38, 39]
     description = json.loads((home / "datasets" / "pets" / "dataset.json").read_text())
     assert description["splits"]["unlabelled"] == 4
+    pictures = Library(home / "none", home).pictures("pets", "unlabelled")
+    assert (pictures.ids.tolist(), set(pictures.labels)) == ([36, 37, 38, 39], {-1})
+    assert cli.main(["data", "picture", "pets", "unlabelled", "38", "--to", str(home / "38.png")]) == 0
+    assert cli.main(["data", "list"]) == 0
+    told = capsys.readouterr().out
+    assert "unlabelled\n" in told
+    assert "test 3, unlabelled 4" in told
 
 
 def test_folders_of_pictures_that_are_to_be_named_have_no_labels(tmp_path, home):
@@ -275,3 +284,25 @@ def test_near_duplicates_never_cross_a_split_that_is_drawn(tmp_path, home):
 def test_near_duplicates_of_very_many_pictures_are_not_looked_for_and_that_is_said(pets, monkeypatch):
     monkeypatch.setattr(drawing, "NEAR_MOST", 30)
     assert "36 pictures are too many to look for near-duplicates" in "\n".join(folder.read(pets, "pets").notes)
+
+
+def test_the_command_takes_every_choice_and_a_dry_run_writes_nothing(pets, home, capsys):
+    for i in range(6):
+        picture(pets / "extra" / f"{i}.png", (12, 10), colour=True)
+    flags = ["--class", "cat=pet", "--class", "dog=pet", "--class", "extra=", "--order", "pet,owl", "--grey"]
+    flags += ["--size", "8x9", "--fit", "crop", "--resampling", "box", "--background", "#ffffff", "--test", "0.25"]
+    command = ["data", "import", str(pets), "--name", "pets", "--title", "My pets", *flags]
+    assert cli.main([*command, "--dry-run", "--json"]) == 0
+    told = capsys.readouterr()
+    planned = json.loads(told.out.splitlines()[-1])
+    assert (planned["size"], planned["colour"], planned["drawn"]["test"]) == ([8, 9], False, 0.25)
+    assert "2 classes: pet, owl" in told.out
+    assert not (home / "datasets").exists()
+    assert cli.main(command) == 0
+    made = data.load("pets")
+    assert (made.title, made.classes, made.shape) == ("My pets", ("pet", "owl"), (8, 9, 1))
+    assert (made.fitting, made.resampling, made.background) == ("crop", "box", "#ffffff")
+    assert counts(made) == {"train": 25, "validation": 2, "test": 9}
+    assert cli.main([*command]) == 2
+    assert cli.main([*command, "--new-version", "--class", "cow=cat"]) == 1
+    assert "no class 'cow'" in capsys.readouterr().err
