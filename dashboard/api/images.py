@@ -10,11 +10,12 @@ import re
 import numpy as np
 from flask import Flask, Response, request
 
-from dashboard.format.images import MAX_TILES, png, sheet
+from dashboard.format.images import MAX_TILES, jpeg, png, sheet
 from dashboard.services.container import Services
 from dashboard.web.errors import SENTENCES, RequestError
 from ml.artifacts.reader import Missing
 
+SMALL = 64  # pixels a side up to which a sheet shows each of them as it is
 FOREVER = "public, max-age=31536000, immutable"
 IDS = re.compile(rf"\d{{1,9}}(-\d{{1,9}}){{0,{MAX_TILES - 1}}}", re.ASCII)
 
@@ -28,7 +29,8 @@ def register(server: Flask, services: Services) -> None:
 
     @server.get("/sprites/<dataset>/<split>/<ids>.png")
     def sprites(dataset: str, split: str, ids: str) -> Response:
-        return cached(sheet(examples(services, dataset, split, numbers(ids))), kept())
+        images = examples(services, dataset, split, numbers(ids))
+        return cached(sheet(images), kept(), photographs=max(images.shape[1:3]) > SMALL)
 
     @server.get("/suspects/<run_id>/<int:example_id>.png")
     def suspect(run_id: str, example_id: int) -> Response:
@@ -65,8 +67,10 @@ def suspects(services: Services, run_id: str, ids: list[int]) -> np.ndarray:
     return kept["images"][[place[one] for one in ids]]
 
 
-def cached(image: np.ndarray, caching: str) -> Response:
-    """A PNG, and for how long browsers keep it."""
+def cached(image: np.ndarray, caching: str, *, photographs: bool = False) -> Response:
+    """A PNG, or of photographs in colour a JPEG, and for how long browsers keep it."""
+    if photographs and image.shape[-1] == 3:
+        return Response(jpeg(image), mimetype="image/jpeg", headers={"Cache-Control": caching})
     return Response(png(image), mimetype="image/png", headers={"Cache-Control": caching})
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 COLUMNS = 12
 MAX_TILES = 100
+TILE = 128  # the most pixels a side of a tile in a sheet: twice as many as it is shown with
 GAP = 1  # black pixels around each tile of a sheet, so that scaling never shows the neighbour
 
 
@@ -23,8 +24,18 @@ def sprite_url(picture_set: tuple[str, str], split: str, ids: list[int]) -> str:
     return f"/sprites/{name}/{split}/{'-'.join(map(str, ids))}.png?v={digest}"
 
 
+def reduced(height: int, width: int, count: int) -> tuple[int, int]:
+    """The size that pictures have in a sheet of so many: their own, or, of several, what fits into TILE."""
+    most = max(height, width)
+    if most <= TILE or count == 1:
+        return height, width
+    return max(1, round(height * TILE / most)), max(1, round(width * TILE / most))
+
+
 def tile_style(url: str, place: int, count: int, height: int, width: int) -> dict[str, str]:
-    """CSS that shows the tile at `place` of a sheet of `count` tiles as a background."""
+    """CSS that shows the tile at `place` of a sheet of `count` tiles as a background. height, width: of a picture."""
+    ratio = f"{width} / {height}"
+    height, width = reduced(height, width, count)
     columns, rows = min(COLUMNS, count), -(-count // COLUMNS)
     across, down = width + 2 * GAP, height + 2 * GAP
     column, row = place % COLUMNS, place // COLUMNS
@@ -34,18 +45,34 @@ def tile_style(url: str, place: int, count: int, height: int, width: int) -> dic
         "backgroundImage": f"url({url})",
         "backgroundSize": f"{columns * across / width:.2%} {rows * down / height:.2%}",
         "backgroundPosition": f"{x:.3%} {y:.3%}",
-        "aspectRatio": f"{width} / {height}",
+        "aspectRatio": ratio,
     }
 
 
 def sheet(images: np.ndarray) -> np.ndarray:
-    """uint8 [n, h, w, c] → one picture [rows · (h + 2), columns · (w + 2), c] on black."""
+    """uint8 [n, h, w, c] → one picture [rows · (h + 2), columns · (w + 2), c] on black; h and w are `reduced`."""
+    size = reduced(images.shape[1], images.shape[2], len(images))
+    if size != images.shape[1:3]:
+        images = np.stack([_resized(one, size) for one in images])
     n, height, width, channels = images.shape
     columns, rows = min(COLUMNS, n), -(-n // COLUMNS)
     padded = np.zeros((rows * columns, height + 2 * GAP, width + 2 * GAP, channels), np.uint8)
     padded[:n, GAP:-GAP, GAP:-GAP] = images
     grid = padded.reshape(rows, columns, *padded.shape[1:]).swapaxes(1, 2)
     return grid.reshape(rows * padded.shape[1], columns * padded.shape[2], channels)
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    small = np.asarray(picture.resize(size[::-1], Image.Resampling.BOX, reducing_gap=2.0))
+    return small.reshape(*size, -1)
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    """uint8 [h, w, 3] → JPEG bytes, for sheets of photographs: a tenth of a PNG's, in a fifth of its time."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=90, subsampling=0)
+    return buffer.getvalue()
 
 
 def png(image: np.ndarray) -> bytes:
