@@ -169,11 +169,21 @@
   }
 
   /* the same files again are the same upload: by names, sizes and times */
-  async function fingerprint(name, files) {
+  function fingerprint(name, files) {
     const text = files.map(([path, file]) => `${path}\0${file.size}\0${file.lastModified}`).join('\n');
-    const hash = await crypto.subtle.digest('SHA-256', bytes.encode(text)).catch(() => null);
-    const digits = hash ? [...new Uint8Array(hash)].map((one) => one.toString(16).padStart(2, '0')).join('') : text.slice(0, 200);
-    return `fashion-upload-${name}-${digits.slice(0, 40)}`;
+    /* cyrb53, twice: SHA-256 is the browser's only over https and on the machine itself */
+    const hash = (seed) => {
+      let a = 0xdeadbeef ^ seed, b = 0x41c6ce57 ^ seed;
+      for (let i = 0; i < text.length; i++) {
+        const one = text.charCodeAt(i);
+        a = Math.imul(a ^ one, 2654435761);
+        b = Math.imul(b ^ one, 1597334677);
+      }
+      a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+      b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+      return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
+    };
+    return `fashion-upload-${name}-${hash(0)}${hash(1)}`;
   }
 
   async function take(given) {
@@ -188,7 +198,7 @@
     const name = alone ? first : `${folder ? first : first.replace(/\.[^.]*$/, '')}.tar`;
     let client;
     try { client = await tus(); } catch (error) { say(error.message, true); return; }
-    const body = alone ? files[0][1] : tar(files), since = { at: Date.now(), from: 0 }, mark = await fingerprint(name, files);
+    const body = alone ? files[0][1] : tar(files), since = { at: Date.now(), from: 0 }, mark = fingerprint(name, files);
     const upload = new client.Upload(body, {
       endpoint: dash.address.of(TUS), chunkSize: PIECE, retryDelays: [0, 1000, 3000, 5000, 10000, 20000],
       metadata: { filename: name }, fingerprint: async () => mark, removeFingerprintOnSuccess: true,
@@ -236,9 +246,11 @@
 
   const plan = () => byId('data-preview') && byId('data-preview').querySelector('[data-plan]');
   function parts(root) {
-    const found = { of: root.dataset.plan, splits: {}, columns: {} };
+    /* what was chosen before stays chosen: the plan that stands there was made with it */
+    const before = JSON.parse(root.dataset.chosen || '{}');
+    const found = { of: root.dataset.plan, splits: { ...before.splits }, columns: { ...before.columns } };
     for (const one of root.querySelectorAll('select[data-split-of]')) if (one.value !== one.dataset.was) found.splits[one.dataset.splitOf] = one.value;
-    for (const one of root.querySelectorAll('select[data-column-of]')) if (one.value !== one.dataset.was || one.dataset.chosen) found.columns[one.dataset.columnOf] = one.value;
+    for (const one of root.querySelectorAll('select[data-column-of]')) if (one.value !== one.dataset.was) found.columns[one.dataset.columnOf] = one.value;
     const turned = root.querySelector('input[data-turned]');
     if (turned) found.turned = turned.checked;
     return found;
@@ -253,9 +265,23 @@
     }
     return found;
   }
+  /* a field that was written in keeps that when it is drawn anew, though it may be another class's now */
+  let drawn = '';
+  function fresh() {
+    const root = plan();
+    if (!root || root.dataset.drawn === drawn) return;
+    drawn = root.dataset.drawn;
+    for (const one of root.querySelectorAll('[data-class-of] input')) {
+      if (one.type === 'checkbox') one.checked = one.defaultChecked; else one.value = one.defaultValue;
+    }
+    for (const one of root.querySelectorAll('select[data-was]')) one.value = one.dataset.was;
+  }
+  new MutationObserver(fresh).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ['data-drawn'] });
+
   document.addEventListener('change', (e) => {
     const root = plan();
     if (!root || !root.contains(e.target)) return;
+    if (e.target.matches('select[data-column-of=label]')) set('data-names-state', null); /* other classes */
     if (e.target.matches('select[data-split-of],select[data-column-of],input[data-turned]')) set('data-parts-state', parts(root));
     if (e.target.matches('input[data-class-name],input[data-class-used]')) set('data-names-state', names(root));
   });
@@ -271,7 +297,9 @@
     for (const field of ['class-name', 'class-used']) {
       const [a, b] = [line, other].map((one) => one.querySelector(`input[data-${field}]`));
       swap(a, b, field === 'class-used' ? 'checked' : 'value');
+      swap(a, b, 'ariaLabel');
     }
+    for (const way of ['up', 'down']) swap(...[line, other].map((one) => one.querySelector(`button[data-move=${way}]`)), 'ariaLabel');
     const [a, b] = [html(line), html(other)], kept = [...a.childNodes];
     a.replaceChildren(...b.childNodes);
     b.replaceChildren(...kept);

@@ -1,5 +1,7 @@
 """A plan on the screen: what a source is, its splits, columns and classes, and what can be changed of them."""
 
+import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,13 +16,19 @@ HEADS = (("Found", ""), ("Pictures", "r"), ("Becomes", ""))
 ORDERED = 60  # classes up to which their order can be changed by hand
 FINDABLE = 12  # classes beyond which they are looked for
 ORDER = ("train", "validation", "test")
+FLAGS = ". Other columns: --"  # what follows is for the command line; here are fields
 SENTENCES = 20  # notes, and reasons of what is left out
 
 
-def drawn(staged: Staged, plan: Mapping[str, Any]) -> html.Div:
-    """All of it. plan: as ml.data.Plan.to_json, with `samples`: class → data URLs of its first pictures as fitted."""
-    parts = [facts(plan), notes(plan), splits(plan), columns(plan), classes(plan)]
-    return html.Div([part for part in parts if part is not None], **{"data-plan": staged.id})
+def drawn(staged: Staged, plan: Mapping[str, Any], chosen: Mapping[str, Any], named: Mapping[str, Any]) -> html.Div:
+    """All of it. plan: as ml.data.Plan.to_json, with `samples`: class → data URLs of its first pictures as fitted.
+
+    chosen: what was, of splits and columns; assets/data.js adds to it. named: what was of classes, which stand so.
+    """
+    parts = [facts(plan), notes(plan), splits(plan), columns(plan), classes(plan, named)]
+    kept = {key: value for key, value in chosen.items() if key in ("splits", "columns", "turned")}
+    about = {"data-plan": staged.id, "data-chosen": json.dumps(kept), "data-drawn": str(time.time())}
+    return html.Div([part for part in parts if part is not None], **about)
 
 
 def facts(plan: Mapping[str, Any]) -> html.Ul:
@@ -50,7 +58,8 @@ def notes(plan: Mapping[str, Any]) -> html.Div | None:
     said, left = plan["notes"], plan["left_out"]
     parts: list[Any] = []
     if said:
-        parts.append(html.Ul([html.Li(words) for words in said[:SENTENCES]], className="set-notes"))
+        told = [words.partition(FLAGS)[0] for words in said[:SENTENCES]]
+        parts.append(html.Ul([html.Li(words) for words in told], className="set-notes"))
     if left:
         parts.append(left_out(left))
     return html.Div(parts) if parts else None
@@ -103,16 +112,22 @@ def columns(plan: Mapping[str, Any]) -> html.Div | None:
         now = table["columns"].get(role, "")
         box = select({"data-column-of": role}, offered, now, f"Column of {words.lower()}")
         fields.append(html.Label([html.Span(words, className="label"), box]))
-    many = f"{len(plan['tables'])} tables; the first is {table['name']}." if len(plan["tables"]) > 1 else table["name"]
-    about = f"{many} Pictures are {table['way']}."
-    return html.Div([html.H3("Columns"), html.P(about, className="quiet small"), html.Div(fields, className="fits")])
+    many = (
+        f"{len(plan['tables'])} tables; the first is {table['name']}."
+        if len(plan["tables"]) > 1
+        else f"Of {table['name']}."
+    )
+    return html.Div([html.H3("Columns"), html.P(many, className="quiet small"), html.Div(fields, className="fits")])
 
 
-def classes(plan: Mapping[str, Any]) -> html.Div:
+def classes(plan: Mapping[str, Any], named: Mapping[str, Any]) -> html.Div:
     """Each class: whether it is taken, its name, how many pictures, the first of them as they will be."""
-    found = plan["classes"]
     samples: Mapping[str, Sequence[str]] = plan.get("samples", {})
-    rows = [line(one["name"], one["n"], samples.get(one["name"], ()), len(found) <= ORDERED) for one in found]
+    names: Mapping[str, str] = named.get("names", {})
+    places = {name: place for place, name in enumerate(named.get("order", ()))}
+    found = sorted(plan["classes"], key=lambda one: places.get(names.get(one["name"]) or one["name"], len(places)))
+    ordered = len(found) <= ORDERED
+    rows = [line(one["name"], names.get(one["name"]), one["n"], samples.get(one["name"], ()), ordered) for one in found]
     find = None
     if len(found) > FINDABLE:
         find = plain.element(
@@ -124,16 +139,16 @@ def classes(plan: Mapping[str, Any]) -> html.Div:
     return html.Div([html.H3("Classes"), html.P(words, className="quiet small"), find, listed])
 
 
-def line(name: str, counts: Mapping[str, int], samples: Sequence[str], ordered: bool) -> html.Li:
-    """One class."""
+def line(name: str, wanted: str | None, counts: Mapping[str, int], samples: Sequence[str], ordered: bool) -> html.Li:
+    """One class. wanted: another name that it was given, '' where it was left out."""
     total = sum(counts.values())
     said = ", ".join(f"{split or 'no split said'} {n:,}" for split, n in counts.items())
     used = plain.element(
-        "Input", None, type="checkbox", className="form-check-input", checked=True,
+        "Input", None, type="checkbox", className="form-check-input", checked=wanted != "",
         **{"data-class-used": "", "aria-label": f"Take {name}"},
     )  # fmt: skip
     field = plain.element(
-        "Input", None, type="text", className="form-control", value=name, maxLength=60,
+        "Input", None, type="text", className="form-control", value=wanted or name, maxLength=60,
         **{"data-class-name": "", "aria-label": f"Name of {name}"},
     )  # fmt: skip
     pictures = [html.Img(src=url, alt="", className="crisp") for url in samples]

@@ -155,23 +155,19 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(Ids.FORM, "hidden"),
-        Output(Ids.SIZE, "value"),
-        Output(Ids.FITTING, "value"),
-        Output(Ids.COLOUR, "value"),
-        Output(Ids.BACKGROUND, "value"),
-        Output(Ids.NAME, "value"),
-        Output(Ids.TITLE, "value"),
-        Output(Ids.ABOUT, "value"),
-        Output(Ids.VERSION, "value"),
+        *(Output(one.component_id, "value") for one in fits),
+        *(Output(one, "value") for one in (Ids.NAME, Ids.TITLE, Ids.ABOUT, Ids.VERSION)),
         Output(Ids.SAID, "children"),
+        Output(Memory.PARTS, "data"),
+        Output(Memory.NAMES, "data"),
         Input(Memory.SOURCE, "data"),
         prevent_initial_call=True,
     )
     def begin_anew(source: object):
         staged = services.staging.get(source_of(source))
         if staged is None:
-            return True, *[no_update] * 8, None
-        return False, AUTO, AUTO, AUTO, AUTO, suggested(staged), "", "", NEW, None
+            return True, *[no_update] * 8, None, None, None
+        return False, AUTO, AUTO, AUTO, AUTO, suggested(staged), "", "", NEW, None, None, None
 
     @app.callback(
         plain.children(Ids.BODY),
@@ -181,8 +177,9 @@ def register(app: Dash, services: Services) -> None:
         Input(Memory.PARTS, "data"),
         Input(Memory.TICK, "n_intervals"),
         State(Ids.START, "disabled"),
+        State(Memory.NAMES, "data"),
     )
-    def show_plan(source, size, fitting, colour, background, parts, tick, still):
+    def show_plan(source, size, fitting, colour, background, parts, tick, still, names):
         from dash import ctx
 
         staged = services.staging.get(source_of(source))
@@ -193,8 +190,9 @@ def register(app: Dash, services: Services) -> None:
             return html.P(NOTHING, className="quiet"), True
         if ticked and not still:
             raise PreventUpdate  # what stands there is of these choices
-        found = services.imports.preview(staged, choices(staged.id, size, fitting, colour, background, parts))
-        return shown(staged, found), found.plan is None
+        chosen = choices(staged.id, size, fitting, colour, background, parts)
+        found = services.imports.preview(staged, chosen)
+        return shown(staged, found, chosen, named(staged.id, names)), found.plan is None
 
     app.clientside_callback(
         ClientsideFunction("datasets", "close"),
@@ -245,11 +243,15 @@ def suggested(staged: Staged) -> str:
     return run_id_of(stem) or "pictures"
 
 
-def shown(staged: Staged, found: Preview) -> Any:
+def shown(staged: Staged, found: Preview, chosen: Mapping[str, Any], names: Mapping[str, Any]) -> Any:
     """A plan, or that it is being made, or why there is none."""
     if found.thinking:
         words = f"Looking at {staged.name}" + (f" · {found.seconds:.0f} s" if found.seconds >= 2 else "")
         return html.Div([html.P(words, role="status"), html.Progress(**{"aria-label": words})], className="thinking")
     if found.plan is None:
-        return html.Div([html.H3("This cannot be imported"), html.P(found.refused)], className="face bad", role="alert")
-    return plan_view.drawn(staged, found.plan)
+        said = [html.H3("This cannot be imported"), html.P(found.refused.replace(str(staged.place), staged.name))]
+        if chosen:  # what was chosen may be why, and the fields for it went with the plan
+            act = {"data-set-act": "look", "data-of": staged.id}
+            said.append(button("Look at it as it was found", small=True, **act))
+        return html.Div(said, className="face bad", role="alert")
+    return plan_view.drawn(staged, found.plan, chosen, names)

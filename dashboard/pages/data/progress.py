@@ -115,7 +115,8 @@ def line(services: Services, job: Job) -> html.Div:
     elif job.state == "done":
         parts.append(ended(services, job))
     elif job.cause:
-        parts.append(html.P(job.cause, className="small"))
+        source = str(job.spec.get("source") or shown)
+        parts.append(html.P(job.cause.replace(source, shown), className="small"))
     if not services.read_only:
         parts.append(html.Div(ways(job), className="row-ff"))
     return html.Div(parts, className="import-job", **{"data-job": job.id})

@@ -1,8 +1,13 @@
 """What the Data page makes of what a browser sends, and of plans."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from dashboard.pages.data import plan_view, preview
+from dashboard.services.imports import Preview
 from dashboard.services.staging import Staged
 from ml.data import Choices
 
@@ -72,7 +77,7 @@ def text(component) -> str:
 
 
 def test_a_plan_says_what_will_be_and_what_will_not():
-    words = text(plan_view.drawn(STAGED, plan(3)))
+    words = text(plan_view.drawn(STAGED, plan(3), {}, {}))
     for said in (
         "64 × 48, colour", "they are 80 × 60 and 4 other sizes; chosen", "Left out: 12", "a.png, b.png and 10",
         "10 % of train will be drawn for validation", "without labels 2", "none in test", "TRAIN",
@@ -81,7 +86,22 @@ def test_a_plan_says_what_will_be_and_what_will_not():
 
 
 def test_a_thousand_classes_are_found_by_name_and_not_moved_by_hand():
-    drawn = plan_view.classes(plan(1_000))
+    drawn = plan_view.classes(plan(1_000), {})
     assert "Find a class" in str(drawn)
     assert "data-move" not in str(drawn)
-    assert "data-move" in str(plan_view.classes(plan(5)))
+    assert "data-move" in str(plan_view.classes(plan(5), {}))
+
+
+def test_what_was_chosen_stands_there_when_a_plan_is_drawn_anew():
+    """Renamed, left out and moved classes, and columns, after another choice that is looked at anew."""
+    named = {"names": {"class 0": "Zero", "class 2": ""}, "order": ["class 1", "Zero"]}
+    drawn = plan_view.drawn(STAGED, plan(3), {"columns": {"label": "kind"}, "size": [8, 8]}, named)
+    assert json.loads(getattr(drawn, "data-chosen")) == {"columns": {"label": "kind"}}
+    fields = [[field["props"] for field in line.children[:2]] for line in drawn.children[-1].children[-1].children]
+    assert [(name["value"], used["checked"]) for used, name in fields] == [
+        ("class 1", True), ("Zero", True), ("class 2", False),
+    ]  # fmt: skip
+    staged = replace(STAGED, place=Path("/srv/home/uploads/1/pets.tar"))
+    refused = preview.shown(staged, Preview(refused="/srv/home/uploads/1/pets.tar: none"), {}, {})
+    assert text(refused).endswith("My Pets.tar.gz: none")
+    assert "as it was found" in str(preview.shown(staged, Preview(refused="no"), {"columns": {"label": ""}}, {}))
