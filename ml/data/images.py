@@ -17,6 +17,7 @@ from numpy.lib import format as npy
 from ml.system import atomic
 
 BATCH_BYTES = 8 << 20  # of pictures that are read or written at a time
+TOGETHER = 1 << 20  # bytes of small pictures that are written at a time while one after another comes
 # of pictures that a network is asked about at a time: a layer of 32 channels makes 80 MB of them
 ASKED, LEAST_ASKED, ASKED_PIXELS = 250, 8, 600_000
 
@@ -48,7 +49,8 @@ class Images:
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         chosen = rows if self._rows is None else self._rows[rows]
-        return np.array(self._source[chosen])
+        found = self._source[chosen]
+        return np.asarray(found) if isinstance(chosen, np.ndarray) else np.array(found)  # which is a copy, or is none
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for batch in batches(self):
@@ -93,7 +95,7 @@ class Growing:
 
     def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
         """folder: on a disk with room for all of them; shape: (height, width, channels). Raises OSError."""
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._file = tempfile.TemporaryFile(buffering=TOGETHER, dir=folder)  # noqa: SIM115
         self._shape, self._n = shape, 0
 
     def __enter__(self) -> "Growing":

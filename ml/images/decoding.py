@@ -151,6 +151,7 @@ def _decode(content: bytes, limit: int, laid_on: str, levels: Levels | None) -> 
             raise _too_large(image.width * image.height, limit)
         flat, dim = _eight_bits(image, negative, limit, levels)
         if max(flat.size) > MAX_DECODED_SIDE:
+            flat = flat.copy() if flat is image else flat  # a file that is read would be asked for a fraction of itself
             flat.thumbnail((MAX_DECODED_SIDE, MAX_DECODED_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
         pixels = _opaque(flat, laid_on)
     if is_grey(pixels):
@@ -199,7 +200,8 @@ def _eight_bits(image: Image.Image, negative: bool, limit: int, ends: Levels | N
         return Image.fromarray(grey), dim
     if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
         return image.convert("RGBA"), False
-    return image.convert("L" if image.mode in ("1", "L") else "RGB"), False
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode), False  # which would copy it
 
 
 def _opaque(image: Image.Image, laid_on: str = "") -> np.ndarray:

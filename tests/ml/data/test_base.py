@@ -6,7 +6,7 @@ import pytest
 
 from ml.artifacts.writer import write_pictures
 from ml.data import folder, synthetic
-from ml.data.base import Dataset, Split, hold_out, stratified
+from ml.data.base import Dataset, Split, hold_out, stratified, sums
 
 
 def split(labels, *, shape=(2, 2, 1), fill=0):
@@ -91,3 +91,11 @@ def test_a_split_refuses_other_forms(images):
 def test_a_dataset_refuses_labels_without_a_name():
     with pytest.raises(ValueError, match="label 2"):
         Dataset("toy", "Toy", ("a", "b"), {"train": split([0, 2])})
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 1), (300, 2, 3), (600, 5, 1)])
+def test_sums_are_exact_of_the_lightest_and_of_any_picture(shape):
+    light = np.full(shape, 255, np.uint8)
+    for image in (light, np.random.default_rng(0).integers(0, 256, shape, np.uint8)):
+        whole = image.astype(np.int64)
+        np.testing.assert_array_equal(sums(image), [whole.sum((0, 1)), (whole**2).sum((0, 1))])
