@@ -321,10 +321,11 @@
     const button = e.target.closest && e.target.closest('button[data-set-act]');
     if (button && !button.disabled) {
       if (button.dataset.sure && !button.dataset.asked) {
-        const words = button.textContent;
+        const words = button.textContent, label = button.ariaLabel;
         button.dataset.asked = 'yes';
         button.textContent = button.dataset.sure;
-        setTimeout(() => { if (button.dataset.asked) { delete button.dataset.asked; button.textContent = words; } }, 5000);
+        if (label) button.ariaLabel = `${button.dataset.sure} ${label}`;
+        setTimeout(() => { if (button.dataset.asked) { delete button.dataset.asked; button.textContent = words; button.ariaLabel = label; } }, 5000);
         return;
       }
       delete button.dataset.asked;

@@ -17,6 +17,7 @@ from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.services.staging import Staged, gigabytes, paths_allowed
 from dashboard.state.selection import Selection
+from ml.jobs.tables import Job
 from ml.people import acting
 from ml.settings import Uploads
 
@@ -110,12 +111,24 @@ def register(app: Dash, services: Services) -> None:
 def waiting(services: Services) -> list[Any]:
     """What was brought: what is not whole yet, what is not imported yet, and how much room all of it takes."""
     listed = services.staging.listing()
-    open_ones = [one for one in listed if not one.dataset]
+    known = services.datasets.known()
+    last: dict[Any, Job] = {}
+    for job in services.imports.listing():  # newest first
+        last.setdefault(job.spec.get("upload"), job)
+
+    def waits(one: Staged) -> bool:
+        """Also what an import was begun of that failed or was cancelled: it can be looked at and chosen anew."""
+        job = last.get(one.id)
+        if job is not None and job.state != "done":
+            return not job.active
+        return one.dataset not in known
+
+    open_ones = [one for one in listed if waits(one)]
     parts: list[Any] = []
     if open_ones:
         parts += [html.H3("Not imported yet"), html.Ul([line(one) for one in open_ones], className="brought")]
     used, most = services.staging.used(), Uploads.read().bytes
-    kept = sum(1 for one in listed if one.dataset and not one.is_path)
+    kept = sum(1 for one in listed if one.dataset in known and not one.is_path)
     originals = f", {kept} of which data sets came from" if kept else ""
     parts.append(html.P(f"Uploads take {gigabytes(used)} of {gigabytes(most)}{originals}.", className="faint small"))
     return parts
@@ -129,7 +142,9 @@ def line(one: Staged) -> html.Li:
         words = gigabytes(one.size)
     else:
         words = f"{gigabytes(one.offset)} of {gigabytes(one.size)} here: choose the same again, and it goes on"
-    open_it = button("Look at it", small=True, **{"data-set-act": "look", "data-of": one.id})
+    open_it = button("Look at it", small=True, **{
+        "data-set-act": "look", "data-of": one.id, "aria-label": f"Look at it: {one.name}",
+    })  # fmt: skip
     away = button("Remove", small=True, kind="ghost", **{
         "data-set-act": "drop", "data-of": one.id, "aria-label": f"Remove {one.name}",
     })  # fmt: skip

@@ -55,10 +55,10 @@ class Ids(StrEnum):
     CLOSE = "data-preview-close"
 
 
-def layout(services: Services, selection: Selection) -> html.Article | None:
+def layout(services: Services, selection: Selection) -> html.Article | html.Div:
     """The face without a source; then facts, choices, classes with their first pictures, and the button."""
     if services.read_only or not acting.may("dataset"):
-        return None
+        return html.Div(hidden=True)
     fit = html.Div(
         [
             _select(Ids.SIZE, "Size", [(one, SIZED.get(one, one.replace("x", " × "))) for one in SIZES]),

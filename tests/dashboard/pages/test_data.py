@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from dashboard.pages.data import plan_view, preview
+from dashboard.components.page import Row, placed
+from dashboard.pages.data import bring, plan_view, preview
 from dashboard.services.imports import Preview
 from dashboard.services.staging import Staged
 from ml.data import Choices
@@ -105,3 +107,24 @@ def test_what_was_chosen_stands_there_when_a_plan_is_drawn_anew():
     refused = preview.shown(staged, Preview(refused="/srv/home/uploads/1/pets.tar: none"), {}, {})
     assert text(refused).endswith("My Pets.tar.gz: none")
     assert "as it was found" in str(preview.shown(staged, Preview(refused="no"), {"columns": {"label": ""}}, {}))
+
+
+def test_what_an_import_failed_of_waits_again():
+    """Its columns may have been chosen wrong; it does not have to be sent a second time."""
+    ends = {"a": "failed", "b": "running", "c": "done", "d": "cancelled"}
+    brought = [replace(STAGED, id=one, name=f"{one}.zip", dataset=one, offset=3) for one in ends]
+    jobs = [SimpleNamespace(spec={"upload": one}, state=end, active=end == "running") for one, end in ends.items()]
+    services = SimpleNamespace(
+        staging=SimpleNamespace(listing=lambda: brought, used=lambda: 3),
+        imports=SimpleNamespace(listing=lambda: jobs),
+        datasets=SimpleNamespace(known=lambda: {"c", "d"}),
+    )
+    said = text(bring.waiting(services))
+    assert [name for name in ends if f"{name}.zip" in said] == ["a", "d"]
+
+
+def test_a_server_that_takes_nothing_shows_what_is_here():
+    """The page is drawn whole, without what is brought."""
+    services = SimpleNamespace(read_only=True)
+    drawn = placed(Row((bring, 5), (preview, 7)), services, None)
+    assert bring.READ_ONLY in text(drawn)
