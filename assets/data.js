@@ -251,8 +251,6 @@
     const found = { of: root.dataset.plan, splits: { ...before.splits }, columns: { ...before.columns } };
     for (const one of root.querySelectorAll('select[data-split-of]')) if (one.value !== one.dataset.was) found.splits[one.dataset.splitOf] = one.value;
     for (const one of root.querySelectorAll('select[data-column-of]')) if (one.value !== one.dataset.was) found.columns[one.dataset.columnOf] = one.value;
-    const turned = root.querySelector('input[data-turned]');
-    if (turned) found.turned = turned.checked;
     return found;
   }
   function names(root) {
@@ -282,7 +280,7 @@
     const root = plan();
     if (!root || !root.contains(e.target)) return;
     if (e.target.matches('select[data-column-of=label]')) set('data-names-state', null); /* other classes */
-    if (e.target.matches('select[data-split-of],select[data-column-of],input[data-turned]')) set('data-parts-state', parts(root));
+    if (e.target.matches('select[data-split-of],select[data-column-of]')) set('data-parts-state', parts(root));
     if (e.target.matches('input[data-class-name],input[data-class-used]')) set('data-names-state', names(root));
   });
   document.addEventListener('click', (e) => {

@@ -146,7 +146,7 @@ def line(one: Staged) -> html.Li:
         "data-set-act": "look", "data-of": one.id, "aria-label": f"Look at it: {one.name}",
     })  # fmt: skip
     away = button("Remove", small=True, kind="ghost", **{
-        "data-set-act": "drop", "data-of": one.id, "aria-label": f"Remove {one.name}",
+        "data-set-act": "drop", "data-of": one.id, "data-sure": "Really remove?", "aria-label": f"Remove {one.name}",
     })  # fmt: skip
     said = html.Span([html.B(one.name), html.Small(words, className="quiet")], className="named")
     return html.Li([said, html.Span([open_it if one.whole else None, away], className="row-ff")])

@@ -5,12 +5,13 @@ A change of how pictures are read or fitted is looked at anew; names and order o
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, plain
@@ -21,22 +22,13 @@ from dashboard.services.imports import Preview
 from dashboard.services.staging import Staged
 from dashboard.state.selection import Selection
 from ml.artifacts.identity import run_id_of
+from ml.images.fitting import RESAMPLING
 from ml.jobs.queue import Refused
 from ml.people import acting
 
 NOTHING = "Nothing is being looked at. Bring something, and what was understood of it stands here."
-AUTO = "auto"  # nothing chosen
-SIZES = (AUTO, "8x8", "16x16", "28x28", "32x32", "48x48", "64x64", "96x96", "128x128", "160x160", "224x224", "320x320",
-         "512x512")  # fmt: skip
-FITTING = {
-    AUTO: "as suggested", "pad": "letterbox: whole, with a margin", "crop": "centre crop: no margin, edges are cut",
-    "stretch": "stretch: whole, proportions change",
-}  # fmt: skip
 NEW, ANEW, MORE = "new", "version", "add"
 VERSIONS = {NEW: "a new data set", ANEW: "a new version of the one of this name", MORE: "more pictures of that one"}
-SIZED = {AUTO: "as suggested"}
-BACKGROUNDS = {AUTO: "as suggested", "#ffffff": "white", "#808080": "mid gray", "#000000": "black"}
-COLOUR = {AUTO: "as suggested", "colour": "colour, 3 channels", "gray": "gray, 1 channel"}
 
 
 class Ids(StrEnum):
@@ -46,6 +38,10 @@ class Ids(StrEnum):
     FITTING = "data-fitting-select"
     COLOUR = "data-colour-select"
     BACKGROUND = "data-background-select"
+    RESAMPLING = "data-resampling-select"
+    TURNED = "data-turned-select"
+    VALIDATION = "data-validation-select"
+    TEST = "data-test-select"
     NAME = "data-name-input"
     TITLE = "data-title-input"
     ABOUT = "data-description-input"
@@ -55,19 +51,54 @@ class Ids(StrEnum):
     CLOSE = "data-preview-close"
 
 
+AUTO = "auto"  # nothing chosen
+SIDES = (8, 16, 28, 32, 48, 64, 96, 128, 160, 224, 320, 512)
+SHARES = {"auto": ("10 %", None), **{f"{n}": (f"{n} %", n / 100) for n in (5, 15, 20, 25, 30)}}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A select: its id and label, what of ml.data.importing.Choices it decides, and value → (words, choice)."""
+
+    id: str
+    words: str
+    name: str
+    options: Mapping[str, tuple[str, Any]]
+
+
+FITS = (
+    Choice(Ids.SIZE, "Size", "size", {
+        AUTO: ("as suggested", None), **{f"{n}x{n}": (f"{n} × {n}", [n, n]) for n in SIDES}}),
+    Choice(Ids.FITTING, "Fit", "fitting", {
+        AUTO: ("as suggested", None), "pad": ("letterbox: whole, with a margin", "pad"),
+        "crop": ("centre crop: no margin, edges are cut", "crop"),
+        "stretch": ("stretch: whole, proportions change", "stretch")}),
+    Choice(Ids.COLOUR, "Colour", "colour", {
+        AUTO: ("as suggested", None), "colour": ("colour, 3 channels", True), "gray": ("gray, 1 channel", False)}),
+    Choice(Ids.BACKGROUND, "Behind and around", "background", {
+        AUTO: ("as suggested", None), "#ffffff": ("white", "#ffffff"), "#808080": ("mid gray", "#808080"),
+        "#000000": ("black", "#000000")}),
+    Choice(Ids.RESAMPLING, "Resampling", "resampling", {
+        AUTO: ("Lanczos", None), **{one: (one, one) for one in RESAMPLING if one != "lanczos"}}),
+    Choice(Ids.TURNED, "Rows and columns of arrays", "turned", {
+        AUTO: ("as suggested", None), "no": ("as they stand", False), "yes": ("the other way round", True)}),
+    Choice(Ids.VALIDATION, "Drawn for validation", "validation", SHARES),
+    Choice(Ids.TEST, "Drawn for test", "test", SHARES),
+)  # fmt: skip
+
+
 def layout(services: Services, selection: Selection) -> html.Article | html.Div:
     """The face without a source; then facts, choices, classes with their first pictures, and the button."""
     if services.read_only or not acting.may("dataset"):
         return html.Div(hidden=True)
+    selects = [_select(one.id, one.words, [(v, words) for v, (words, _) in one.options.items()]) for one in FITS]
+    usual, seldom = selects[:4], selects[4:]
     fit = html.Div(
         [
-            _select(Ids.SIZE, "Size", [(one, SIZED.get(one, one.replace("x", " × "))) for one in SIZES]),
-            _select(Ids.FITTING, "Fit", FITTING.items()),
-            _select(Ids.COLOUR, "Colour", COLOUR.items()),
-            _select(Ids.BACKGROUND, "Behind and around", BACKGROUNDS.items()),
-        ],
-        className="fits",
-    )  # fmt: skip
+            html.Div(usual, className="fits"),
+            html.Details([html.Summary("More"), html.Div(seldom, className="fits")], className="more"),
+        ]
+    )
     about = html.Div(
         [
             _field(Ids.NAME, "Name", dbc.Input(id=Ids.NAME, value="", maxlength=64, autocomplete="off")),
@@ -109,23 +140,17 @@ def _select(id: str, words: str, options: Any, value: str = AUTO) -> html.Div:
     return _field(id, words, dbc.Select(id=id, options=offered, value=value))
 
 
-def choices(staged_id: str, size: object, fitting: object, colour: object, background: object, parts: object) -> dict:
-    """What was chosen, as ml.data.importing.Choices reads it; whatever the browser sends."""
+def choices(staged_id: str, values: Sequence[object], parts: object) -> dict[str, Any]:
+    """What was chosen, as ml.data.importing.Choices reads it; whatever the browser sends. values: of FITS."""
     chosen: dict[str, Any] = {}
-    if isinstance(size, str) and (match := re.fullmatch(r"(\d{1,3})x(\d{1,3})", size, re.ASCII)):
-        chosen["size"] = [int(match[1]), int(match[2])]
-    if isinstance(fitting, str) and fitting in FITTING and fitting != AUTO:
-        chosen["fitting"] = fitting
-    if isinstance(colour, str) and colour in COLOUR and colour != AUTO:
-        chosen["colour"] = colour == "colour"
-    if isinstance(background, str) and background in BACKGROUNDS and background != AUTO:
-        chosen["background"] = background
+    for one, value in zip(FITS, values, strict=True):
+        choice = one.options[value][1] if isinstance(value, str) and value in one.options else None
+        if choice is not None:
+            chosen[one.name] = choice
     if isinstance(parts, dict) and parts.get("of") == staged_id:
         for name in ("splits", "columns"):
             if found := _texts(parts.get(name)):
                 chosen[name] = found
-        if isinstance(parts.get("turned"), bool):
-            chosen["turned"] = parts["turned"]
     return chosen
 
 
@@ -151,7 +176,8 @@ def _texts(found: object) -> dict[str, str]:
 def register(app: Dash, services: Services) -> None:
     if services.read_only:
         return
-    fits = [Input(one, "value") for one in (Ids.SIZE, Ids.FITTING, Ids.COLOUR, Ids.BACKGROUND)]
+    fits = [Input(one.id, "value") for one in FITS]
+    many = len(fits)
 
     @app.callback(
         Output(Ids.FORM, "hidden"),
@@ -166,8 +192,8 @@ def register(app: Dash, services: Services) -> None:
     def begin_anew(source: object):
         staged = services.staging.get(source_of(source))
         if staged is None:
-            return True, *[no_update] * 8, None, None, None
-        return False, AUTO, AUTO, AUTO, AUTO, suggested(staged), "", "", NEW, None, None, None
+            return True, *[no_update] * (many + 4), None, None, None
+        return False, *[AUTO] * many, suggested(staged), "", "", NEW, None, None, None
 
     @app.callback(
         plain.children(Ids.BODY),
@@ -179,9 +205,8 @@ def register(app: Dash, services: Services) -> None:
         State(Ids.START, "disabled"),
         State(Memory.NAMES, "data"),
     )
-    def show_plan(source, size, fitting, colour, background, parts, tick, still, names):
-        from dash import ctx
-
+    def show_plan(source: object, *more: Any):
+        values, (parts, _tick, still, names) = more[:many], more[many:]
         staged = services.staging.get(source_of(source))
         ticked = ctx.triggered_id == Memory.TICK
         if staged is None:
@@ -190,7 +215,7 @@ def register(app: Dash, services: Services) -> None:
             return html.P(NOTHING, className="quiet"), True
         if ticked and not still:
             raise PreventUpdate  # what stands there is of these choices
-        chosen = choices(staged.id, size, fitting, colour, background, parts)
+        chosen = choices(staged.id, values, parts)
         found = services.imports.preview(staged, chosen)
         return shown(staged, found, chosen, named(staged.id, names)), found.plan is None
 
@@ -217,11 +242,12 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
         running=[(Output(Ids.START, "disabled"), True, False)],
     )
-    def begin(clicks, source, size, fitting, colour, background, parts, names, name, title, about, version):
+    def begin(clicks: int | None, source: Any, *more: Any):
+        values, (parts, names, name, title, about, version) = more[:many], more[many:]
         staged = services.staging.get(source_of(source))
         if not clicks or staged is None:
             raise PreventUpdate
-        chosen = choices(staged.id, size, fitting, colour, background, parts) | named(staged.id, names)
+        chosen = choices(staged.id, values, parts) | named(staged.id, names)
         try:
             services.imports.begin(
                 staged, _text(name) or suggested(staged), chosen, title=_text(title), description=_text(about),

@@ -7,14 +7,14 @@ import time
 from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, card, column_head, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data import datasets
 from dashboard.data.datasets import DataSet
-from dashboard.pages.data.memory import Memory
+from dashboard.pages.data.memory import Memory, source_of
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.services.datasets import KEPT_DAYS, Deleted
@@ -75,9 +75,10 @@ def register(app: Dash, services: Services) -> None:
         Output(Memory.CHANGED, "data", allow_duplicate=True),
         Output(Memory.SOURCE, "data", allow_duplicate=True),
         Input(Memory.ASKED, "data"),
+        State(Memory.SOURCE, "data"),
         prevent_initial_call=True,
     )
-    def act(asked: object):
+    def act(asked: object, source: object):
         what = asked.get("act") if isinstance(asked, dict) else None
         of = asked.get("of") if isinstance(asked, dict) else None
         if not isinstance(of, str):
@@ -91,7 +92,8 @@ def register(app: Dash, services: Services) -> None:
                 return f"{name} is back.", True, "", time.time(), no_update
             if what == "drop":
                 services.staging.remove(of)
-                return no_update, no_update, no_update, time.time(), None
+                shown = None if source_of(source) == of else no_update
+                return no_update, no_update, no_update, time.time(), shown
             if what == "look":
                 return no_update, no_update, no_update, no_update, {"id": of, "at": time.time()}
         except Declined as declined:

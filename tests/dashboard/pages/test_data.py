@@ -22,6 +22,8 @@ STAGED = Staged("a" * 24, "My Pets.tar.gz", 3, None, 0.0)
         (("auto", "auto", "auto", "auto", None), {}),
         (("28x28", "crop", "gray", "#ffffff", None), {
             "size": [28, 28], "fitting": "crop", "colour": False, "background": "#ffffff"}),
+        (("auto", "auto", "auto", "auto", "box", "yes", "20", "auto", None), {
+            "resampling": "box", "turned": True, "validation": 0.2}),
         (("1x999x", "melt", "pink", "javascript:", "x"), {}),
         ((None, 3, ["colour"], {}, {"of": "b" * 24, "splits": {"a": "test"}}), {}),
         (("auto", "auto", "colour", "auto", {"of": "a" * 24, "splits": {"eval": "test", "x": 3}, "columns": {}}),
@@ -29,7 +31,8 @@ STAGED = Staged("a" * 24, "My Pets.tar.gz", 3, None, 0.0)
     ],
 )  # fmt: skip
 def test_choices_are_what_the_import_takes(sent, understood):
-    found = preview.choices("a" * 24, *sent)
+    *values, parts = sent
+    found = preview.choices("a" * 24, [*values, *["auto"] * (len(preview.FITS) - len(values))], parts)
     assert found == understood
     Choices.from_json(found)
 
