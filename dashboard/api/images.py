@@ -1,4 +1,4 @@
-"""GET /pictures/…, /sprites/… and /suspects/…: one PNG, or a sheet of many.
+"""GET /pictures/…, /sprites/…, /originals/… and /suspects/…: one picture, or a sheet of many.
 
 An address carries the digest of its data set, so that what it names never changes: it is kept for a year. A data set
 that is imported anew has other addresses; the old ones go on naming the version that runs learned from, while that is
@@ -9,12 +9,15 @@ import re
 
 import numpy as np
 from flask import Flask, Response, request
+from PIL import Image, ImageOps
 
 from dashboard.format.images import MAX_TILES, jpeg, png, sheet
 from dashboard.services.container import Services
 from dashboard.web.errors import SENTENCES, RequestError
 from ml.artifacts.reader import Missing
+from ml.images.decoding import ORIENTATION, Picture
 
+LOSSLESS = 512  # pixels a side up to which an original is a PNG
 SMALL = 64  # pixels a side up to which a sheet shows each of them as it is
 FOREVER = "public, max-age=31536000, immutable"
 IDS = re.compile(rf"\d{{1,9}}(-\d{{1,9}}){{0,{MAX_TILES - 1}}}", re.ASCII)
@@ -31,6 +34,12 @@ def register(server: Flask, services: Services) -> None:
     def sprites(dataset: str, split: str, ids: str) -> Response:
         images = examples(services, dataset, split, numbers(ids))
         return cached(sheet(images), kept(), photographs=max(images.shape[1:3]) > SMALL)
+
+    @server.get("/originals/<dataset>/<int:example_id>.png")
+    def original(dataset: str, example_id: int) -> Response:
+        current(services.store.picture_set(dataset)[1])
+        image = upright(services.datasets.as_it_came(dataset, example_id))
+        return cached(image, "no-cache", photographs=max(image.shape[:2]) > LOSSLESS)
 
     @server.get("/suspects/<run_id>/<int:example_id>.png")
     def suspect(run_id: str, example_id: int) -> Response:
@@ -65,6 +74,16 @@ def suspects(services: Services, run_id: str, ids: list[int]) -> np.ndarray:
     if not all(one in place for one in ids):
         raise Missing("There is no such image among the suspected ones.")
     return kept["images"][[place[one] for one in ids]]
+
+
+def upright(picture: Picture) -> np.ndarray:
+    """uint8 [h, w, c] of a file's picture, turned as it says."""
+    image = Image.fromarray(picture.pixels[..., 0] if picture.pixels.shape[2] == 1 else picture.pixels)
+    exif = Image.Exif()
+    exif[ORIENTATION] = picture.orientation
+    image.info["exif"] = exif.tobytes()
+    turned = np.asarray(ImageOps.exif_transpose(image))
+    return turned if turned.ndim == 3 else turned[..., None]
 
 
 def cached(image: np.ndarray, caching: str, *, photographs: bool = False) -> Response:

@@ -1,12 +1,14 @@
 """What stands beside an answer: how unusual the picture is, the nearest of the runner-up class, pictures like it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from dash import html
 
 from dashboard.components import badge, dot
 from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
+from dashboard.services.container import Services
 from ml.artifacts.reader import Missing
 from ml.stats.ood import LIMIT, Familiarity
 
@@ -125,3 +127,14 @@ def warning(pairs: Sequence[tuple[str, int, float]]) -> list:
             role="note",
         )
     ]
+
+
+def came_as(services: Services, run: RunData, example_id: int) -> list[Any]:
+    """The file that a picture of an imported data set was made of, for who wants to see it; nothing where it is not
+    known. Whether it is still there is found out when it is asked for."""
+    origin = services.datasets.original(run.dataset, example_id)
+    if origin is None:
+        return []
+    there = f"/originals/{run.dataset['name']}/{example_id}.png?v={run.picture_set[1]}"
+    link = html.A(origin.name or "its file", href=there, target="_blank", rel="noopener", id="sample-drawer-original")
+    return ["It came as ", link, ". "]

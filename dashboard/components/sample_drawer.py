@@ -267,6 +267,7 @@ def sample(
     note = [
         f"As the network sees it, {width} × {height}. {explanations.kept(run)}",
         "" if len(options) > 1 else "No Grad-CAM: this network has no convolution for it to look at. ",
+        *evidence.came_as(services, run, selection.sample),
         html.A("Values as CSV", href=table_url("explanation", selection.with_(sample=selection.sample)), download=""),
     ]
     ids = pair.ids[pair.ordered(selection)] if pair else predictions.ids[run.ordered(selection)]

@@ -3,9 +3,10 @@
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from dashboard.records.decisions import EXCLUDED, CurrentLabels
 from dashboard.records.rows import Declined
@@ -15,6 +16,8 @@ from dashboard.services.runs import unkept
 from ml import data
 from ml.artifacts.reader import Library, Missing
 from ml.artifacts.schema import RUN_ID
+from ml.data import originals
+from ml.images.decoding import Picture, decode
 from ml.people import happenings
 from ml.publishing import dataset_export
 from ml.system import atomic, trash
@@ -89,6 +92,25 @@ class DatasetRegistry:
         with self._noted("delete", name, "data set brought back"):
             trash.restore(self.library.home, str(put), trash.DATASETS)
         return name
+
+    def original(self, learned: Mapping[str, Any], example_id: int) -> originals.Original | None:
+        """Where a picture of what a run learned from came from; None where nobody knows: of a data set that comes with
+        the app, of an earlier version, of an import of an older version of the app."""
+        try:
+            if learned["name"] not in self.names or self.library.version_of(learned):
+                return None
+            return originals.of(learned["name"], example_id, self.library.home)
+        except (Missing, originals.Moved):
+            return None
+
+    def as_it_came(self, name: str, example_id: int) -> Picture:
+        """The picture of an original, decoded anew. Raises Missing where it is not where it was, in words; Refusal."""
+        if name not in self.names:
+            raise Missing("Nothing is kept of how this picture came.")
+        try:
+            return decode(originals.read(name, example_id, self.library.home))
+        except originals.Moved as moved:
+            raise Missing(str(moved)) from None
 
     def packed(self, name: str, kind: str, labels: CurrentLabels | None = None) -> Iterator[bytes]:
         """A data set as a zip, made while it is sent. kind: folder or parquet; labels: as people decided.

@@ -26,7 +26,14 @@ CLIENTS = 4_096  # whose buckets are kept; a forgotten one is full again, as it 
 COSTS = {"/api/v1/explain": 10.0, "/api/v1/runs": 20.0}
 LOOKING = 0.2  # of a GET
 # of a GET below
-MAKING = {"/export/runs/": 20.0, "/export/": 5.0, "/explanations/": 10.0, "/training/log/": 1.0, "/search": 0.1}
+MAKING = {
+    "/export/runs/": 20.0,
+    "/export/": 5.0,
+    "/explanations/": 10.0,
+    "/originals/": 1.0,
+    "/training/log/": 1.0,
+    "/search": 0.1,
+}
 CALLBACK_COST = 0.1  # a page has some thirty, and looks at a training twice a second
 ASKING = re.compile(r"(^|\.\.\.?)(prediction|robustness-attack|insights-(activations|how|picture))-")
 """Outputs of callbacks that ask a network: a prediction's worth each."""
