@@ -157,7 +157,7 @@ def test_u1_malformed_uploads_are_refused_in_words(server, count):
         seconds.append(time.perf_counter() - start)
         assert 400 <= answer.status_code < 500, (kind, answer.text)
         sentence = answer.json()["error"]
-        assert "Allowed are PNG, JPEG, WebP, GIF" in sentence, kind
+        assert "Allowed are PNG, JPEG, JPEG 2000, WebP, GIF" in sentence, kind
         assert not TRACE.search(answer.text), (kind, answer.text)
     assert p95(seconds) < promised(0.2)
     assert server.predict(GOOD_PNG).status_code == 200
