@@ -111,7 +111,7 @@ LOOKING: dict[type, set[str]] = {
     registry.RunRegistry: {"home", "entry", "names", "card", "pack", "graph", "free_name", "deleted", "purge", "undo"},
     staging.Staging: {"get", "listing", "imported", "sweep", "used"},
     imports.Imports: {"preview", "named", "listing", "receipt"},
-    datasets.DatasetRegistry: {"names", "known", "busy", "packed", "deleted"},
+    datasets.DatasetRegistry: {"names", "known", "busy", "packed", "deleted", "original", "as_it_came"},
     jobs.Jobs: {
         "listing",
         "estimate", "manager", "admit", "view", "training", "evaluation", "events", "log_file", "log_tail", "ahead",
