@@ -7,6 +7,7 @@
   const MOST = 2000, MOST_BYTES = 64000000, FILE_BYTES = 30000000; /* as the server's; a test compares */
   const SIDE = 768, AT_ONCE = 24, AT_ONCE_BYTES = 8000000, PAGE = 48, TRIES = 6, DRAW_MS = 200;
   const set = (id, props) => window.dash_clientside.set_props(id, props);
+  const dropped = window.dash_clientside.dropped;
   const here = () => document.getElementById(CARD);
   const fresh = () => ({ rows: [], total: 0, open: false, sort: 'order', cell: {}, shown: PAGE, run: null, stop: null, said: '' });
   let batch = fresh(), drawing = null;
@@ -28,38 +29,7 @@
     input.click();
   }
 
-  async function inside(entry, path, found) {
-    if (found.length > MOST) return;
-    if (entry.isFile) {
-      found.push([path + entry.name, await new Promise((done, fail) => entry.file(done, fail))]);
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) {
-      const some = await new Promise((done, fail) => reader.readEntries(done, fail));
-      if (!some.length) return;
-      for (const one of some) await inside(one, path + entry.name + '/', found);
-    }
-  }
-
-  async function dropped(data) {
-    const entries = [...data.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
-    if (!entries.length) return [...data.files].map((file) => [file.name, file]);
-    const found = [];
-    for (const entry of entries) await inside(entry, '', found);
-    return found;
-  }
-
   const zip = (name) => /\.zip$/i.test(name);
-  /* what systems leave in folders: as ml/images/file_names.py; a test compares */
-  const LEFT_FILES = /^(thumbs\.db|ehthumbs\.db|ehthumbs_vista\.db|desktop\.ini|picasa\.ini|icon\r)$/;
-  const LEFT_FOLDERS = /^(__macosx|@eadir|#recycle|#snapshot|@recycle|@recently-snapshot|\$recycle\.bin|system volume information|lost\+found|__pycache__)$/;
-  function left(name) {
-    const parts = name.replace(/\\/g, '/').toLowerCase().split('/'), file = parts[parts.length - 1];
-    return /^(\.|~\$)/.test(file) || /:zone\.identifier$/.test(file) || LEFT_FILES.test(file)
-      || parts.some((one) => LEFT_FOLDERS.test(one) || (one.startsWith('.') && /[^.]/.test(one)));
-  }
-
   /* ---- sending */
 
   /* A picture larger than the server keeps becomes as large as that; one that the browser cannot read travels as it is, and
@@ -136,7 +106,7 @@
   }
 
   async function take(given) {
-    const files = given.filter(([name]) => !left(name));
+    const files = given.filter(([name]) => !dropped.left(name));
     if (!here()) return;
     if (batch.stop) batch.stop.abort();
     const current = batch = { ...fresh(), open: true, total: files.length, stop: new AbortController() };
@@ -333,7 +303,7 @@
     if (!items.length || !(items.length > 1 || folder || parcel || (e.target.closest && e.target.closest(`#${CARD}`)))) return;
     e.preventDefault();
     e.stopImmediatePropagation();
-    dropped(e.dataTransfer).then(take);
+    dropped.files(e.dataTransfer, MOST).then(take);
   }, true);
 
   /* another page, and back: nothing is kept */

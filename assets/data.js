@@ -5,42 +5,11 @@
   const dash = window.dash_clientside = window.dash_clientside || {};
   const set = (id, data) => dash.set_props(id, { data });
   const byId = (id) => document.getElementById(id);
-  const PIECE = 8 * 2 ** 20, FILES = 500000, TUS = '/api/v1/uploads';
+  const dropped = dash.dropped, PIECE = 8 * 2 ** 20, FILES = 500000, TUS = '/api/v1/uploads';
 
   dash.datasets = { close: (clicks) => (clicks ? null : dash.no_update) };
 
   /* ---- choosing */
-
-  /* what systems leave in folders: as ml/images/file_names.py; a test compares */
-  const LEFT_FILES = /^(thumbs\.db|ehthumbs\.db|ehthumbs_vista\.db|desktop\.ini|picasa\.ini|icon\r)$/;
-  const LEFT_FOLDERS = /^(__macosx|@eadir|#recycle|#snapshot|@recycle|@recently-snapshot|\$recycle\.bin|system volume information|lost\+found|__pycache__)$/;
-  function left(name) {
-    const parts = name.toLowerCase().split('/'), file = parts[parts.length - 1];
-    return /^(\.|~\$)/.test(file) || /:zone\.identifier$/.test(file) || LEFT_FILES.test(file)
-      || parts.some((one) => LEFT_FOLDERS.test(one) || (one.startsWith('.') && /[^.]/.test(one)));
-  }
-
-  async function inside(entry, path, found) {
-    if (found.length > FILES) return;
-    if (entry.isFile) {
-      found.push([path + entry.name, await new Promise((done, fail) => entry.file(done, fail))]);
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) {
-      const some = await new Promise((done, fail) => reader.readEntries(done, fail));
-      if (!some.length) return;
-      for (const one of some) await inside(one, path + entry.name + '/', found);
-    }
-  }
-
-  async function dropped(data) {
-    const entries = [...data.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
-    if (!entries.length) return [...data.files].map((file) => [file.name, file]);
-    const found = [];
-    for (const entry of entries) await inside(entry, '', found);
-    return found;
-  }
 
   /* the fields are the browser's own; one for files, one for a folder */
   function fields() {
@@ -187,7 +156,7 @@
   }
 
   async function take(given) {
-    const files = given.filter(([name]) => !left(name));
+    const files = given.filter(([name]) => !dropped.left(name));
     if (sending) { say('One upload at a time: cancel the one under way first, or wait.', true); return; }
     if (!files.length) { say('There is no file in what was chosen.', true); return; }
     if (files.length > FILES) { say(`More than ${FILES.toLocaleString('en')} files: make a zip or tar of them, or name their path.`, true); return; }
@@ -237,7 +206,7 @@
       if (!zone || !e.dataTransfer || ![...e.dataTransfer.types].includes('Files')) return;
       e.preventDefault();
       zone.classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
-      if (kind === 'drop') dropped(e.dataTransfer).then(take, () => say('What was dropped cannot be read.', true));
+      if (kind === 'drop') dropped.files(e.dataTransfer, FILES).then(take, () => say('What was dropped cannot be read.', true));
     });
   }
   window.addEventListener('beforeunload', (e) => { if (sending) e.preventDefault(); });
