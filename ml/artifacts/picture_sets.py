@@ -87,8 +87,7 @@ class PictureSets:
         version = digest(description)
         if self.picture_set(name, version).digest:
             return version
-        words = f"The images of {name} were imported anew after this run learned from them."
-        raise Missing(words, f"python -m ml train --dataset {name}")
+        raise _anew(name)
 
     def folder_of(self, description: Mapping[str, Any]) -> Path:
         """Where the pictures that a manifest describes lie. Raises Missing."""
@@ -122,8 +121,7 @@ class PictureSets:
         """Raise Missing where the pictures of now are others than those a manifest describes under the same name."""
         name, now = description["name"], self.picture_set(description["name"]).described
         if now and not same_pictures(description, now):
-            words = f"The images of {name} were imported anew after this run learned from them."
-            raise Missing(words, f"python -m ml train --dataset {name}")
+            raise _anew(name)
 
     def about(self, dataset: str, noun: str, version: str = "") -> pd.DataFrame:
         """properties or duplicates of a data set's pictures, checked. Raises Missing (with its command) or Broken."""
@@ -150,6 +148,12 @@ class PictureSets:
         for folder in self.versions():
             if folder.name not in used and not folder.is_symlink() and folder.stat().st_ctime < limit:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _anew(name: str) -> Missing:
+    """What is said of a run whose pictures others took the place of."""
+    words = f"The images of {name} were imported anew after this run learned from them."
+    return Missing(words, f"python -m ml train --dataset {name}")
 
 
 def put_aside(home: Path, name: str, description: Mapping[str, Any]) -> Path:
