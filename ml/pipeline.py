@@ -20,9 +20,9 @@ from ml.artifacts.manifest import check_dataset
 from ml.artifacts.reader import Library, Run
 from ml.artifacts.schema import CORE
 from ml.data import corrections, feedback, folder, load
-from ml.data.base import Dataset, Split
+from ml.data.base import UNLABELLED, Dataset, Split
 from ml.data.intake.measures import measure
-from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND
+from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND, unlabelled
 from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
@@ -110,6 +110,7 @@ def train(
         dataset=lambda: data.given,
         brief=True,
         learned=images * len(history),
+        unlabelled=data.learned.splits.get(UNLABELLED),  # without those that it learned from by a decision
     )
     best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
     nouns, empty = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
@@ -253,7 +254,7 @@ def _publish(
     }
     folder = writer.publish(partial, manifest)
     if on_step is not None:
-        for noun in AFTER_PUBLISHING:
+        for noun in unlabelled.suited(AFTER_PUBLISHING, context):
             on_step(f"computing {noun}")
             manifest = _add(folder, manifest, context, noun)
     return folder
@@ -272,13 +273,14 @@ def evaluate(
     Results for a shipped run go to home/runs/<run_id>, laid over it. Raises Missing, Broken, KeyError.
     """
     run = library.open(run_id)
-    chosen = list(nouns) if nouns is not None else [n for n in EVALUATIONS if n not in (*CORE, *ON_DEMAND)]
-    unknown = [noun for noun in chosen if noun not in EVALUATIONS or noun in CORE]
+    given = list(nouns) if nouns is not None else [n for n in EVALUATIONS if n not in (*CORE, *ON_DEMAND)]
+    unknown = [noun for noun in given if noun not in EVALUATIONS or noun in CORE]
     if unknown:
         known = (*AT_TRAINING, *AFTER_PUBLISHING, *ON_DEMAND)
         raise KeyError(f"{', '.join(unknown)} cannot be made; choose from {', '.join(known)}")
     context = context_of(library, run)
     context.tell = on_step
+    chosen = given if nouns is not None else unlabelled.suited(given, context)
     folder = library.home / "runs" / run_id
     manifest = run.manifest
     if manifest.get("latency_ms") is None or manifest.get("bytes") is None:  # a run from before they were measured
@@ -305,6 +307,8 @@ def context_of(library: Library, run: Run) -> EvaluationContext:
         run.manifest["config"]["seed"],
         dataset=lambda: learned_from(library, learned),
         recorded=lambda: run.table("predictions"),
+        unlabelled=unlabelled.unlearned(library, run),
+        placed=lambda: run.table("projection") if "projection" in run.nouns else None,
     )
 
 
@@ -368,6 +372,8 @@ def _make(noun: str, context: EvaluationContext) -> tuple[Any, float]:
 def _add(folder: Path, manifest: dict[str, Any], context: EvaluationContext, noun: str) -> dict[str, Any]:
     """Make a noun and add it, or write down that it is empty; the manifest as it is then."""
     data, began = _make(noun, context)
+    if noun == "projection":
+        context.placed = lambda: data
     manifest = {**manifest, **context.notes}
     also, context.also = {name: (more, began) for name, more in context.also.items()}, {}
     if not len(data):

@@ -29,7 +29,7 @@ NOUN_BYTES = 64 * MB
 GRAPH_BYTES = 480 * MB  # of an ONNX file, which holds the weights again
 CELLS = 40_000_000  # of a table in memory: rows × columns
 # on the disk; every other file: NOUN_BYTES. Predictions have a number of four bytes for each example and class.
-FILE_BYTES = {MANIFEST: 2 * MB, WEIGHTS: 480 * MB, "predictions.parquet": 5 * CELLS}
+FILE_BYTES = {MANIFEST: 2 * MB, WEIGHTS: 480 * MB, "predictions.parquet": 5 * CELLS, "unlabelled.parquet": 5 * CELLS}
 UNPACKED_BYTES = 512 * MB  # of an npz in memory
 GROUPS = 1_000  # of rows in a table
 TEXT_BYTES = 64  # of a text in a table: a split's or a metric's name
@@ -83,6 +83,8 @@ ROWS: dict[str, Callable[[Bounds], int]] = {
     "confusion": lambda most: 4 * most.classes**2,
     "projection": lambda most: most.examples,
     "neighbours": lambda most: 10 * most.examples,
+    "unlabelled": lambda most: most.examples,
+    "unlabelled_neighbours": lambda most: 10 * most.examples,
     "label_issues": lambda most: most.examples,
     "tags": lambda most: 8 * most.examples,
     "slice_members": lambda most: 200 * most.examples,

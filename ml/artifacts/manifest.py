@@ -157,6 +157,7 @@ def check_dataset(description: Any) -> None:
 NONE_FOUND = {
     "slices": "No group of images is wrong more often than the rest: looked for, and none found.",
     "filters": "This network has no convolutions, so it has no filters to show.",
+    "unlabelled": "No picture of this data set is without a label.",
     "conformal": "There are no prediction sets of this run: it has no validation image to choose them on.",
 }
 """What is said of a noun that was looked for and came to nothing, where a sentence says more than its name."""

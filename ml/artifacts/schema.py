@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-MAJOR, MINOR = 1, 2
+MAJOR, MINOR = 1, 3
 VERSION = f"{MAJOR}.{MINOR}"
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 CORE = ("history", "predictions")
@@ -395,6 +395,34 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
             },
             minor=2,
         ),
+        Table(
+            "unlabelled",
+            "One row a picture without a label, none of which any score counts: guess, probabilities, place on the map of "
+            "projection, mean distance to the nearest reference examples and the share of validation that is nearer, and "
+            "its turn in a diverse sample.",
+            {
+                "example_id": "int",
+                "predicted": "int",
+                "confidence": "float",
+                "unlike": "float",
+                "percentile": "float",
+                "diverse": "int",
+                "pca_x": "float",
+                "pca_y": "float",
+                "pca_z": "float",
+                "map_x": "float",
+                "map_y": "float",
+                "p_*": "float",
+            },
+            minor=3,
+            nullable=frozenset({"percentile"}),
+        ),
+        Table(
+            "unlabelled_neighbours",
+            "The ten reference examples nearest to each picture without a label, as in neighbours. Made with unlabelled.",
+            {"example_id": "int", "rank": "int", "neighbour_id": "int", "distance": "float"},
+            minor=3,
+        ),
     )
 }
 
@@ -419,8 +447,8 @@ PICTURE_NOUNS: dict[str, Table] = {
         ),
         Table(
             "duplicates",
-            "Pictures of test, validation and reference that are nearly the same as one of test, validation or train, "
-            "nearest first: sqrt(2 - 2r), r the correlation over pixels.",
+            "Pictures of test, validation and reference, and those without a label, that are nearly the same as one of "
+            "test, validation or train, nearest first: sqrt(2 - 2r), r the correlation over pixels.",
             {"split": "str", "example_id": "int", "other_split": "str", "other_id": "int", "distance": "float"},
             minor=1,
         ),

@@ -5,19 +5,22 @@ A training reads this file and never what people decide meanwhile, so the same n
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ml.data.base import Dataset
+from ml.data.base import UNLABELLED, Dataset, Split
+from ml.data.images import joined
 from ml.system import content_addressed
 
 
 @dataclass(frozen=True)
 class Corrections:
     """What is changed of a data set's training part. relabelled: example id → class id; excluded: example ids.
+
+    labelled: example id → class id, of pictures that came without a label and are learned from.
 
     against: the run whose suspects were looked at, '' for none. digest: of the pictures they are of, '' where a file is
     from before it was kept.
@@ -28,9 +31,10 @@ class Corrections:
     excluded: frozenset[int] = frozenset()
     against: str = ""
     digest: str = ""
+    labelled: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.relabelled) + len(self.excluded)
+        return len(self.relabelled) + len(self.excluded) + len(self.labelled)
 
     def apply(self, dataset: Dataset) -> Dataset:
         """The data set with these labels and without what is excluded; what is not here is passed over.
@@ -41,14 +45,32 @@ class Corrections:
             raise ValueError(f"these labels are of {self.dataset}, not of {dataset.name}")
         if self.digest and self.digest != dataset.digest:
             raise ValueError(f"these labels are of other images of {dataset.title}, which were imported anew since")
-        if any(not 0 <= label < len(dataset.classes) for label in self.relabelled.values()):
+        if any(not 0 <= label < len(dataset.classes) for label in (*self.relabelled.values(), *self.labelled.values())):
             raise ValueError(f"these labels name a class that {dataset.title} has not")
         train = dataset["train"]
         labels = train.labels.copy()
         for row in np.flatnonzero(np.isin(train.ids, list(self.relabelled))):
             labels[row] = self.relabelled[int(train.ids[row])]
         kept = replace(train, labels=labels).take(~np.isin(train.ids, list(self.excluded)))
-        return replace(dataset, splits={**dataset.splits, "train": kept})
+        return self._with_labelled(replace(dataset, splits={**dataset.splits, "train": kept}))
+
+    def _with_labelled(self, dataset: Dataset) -> Dataset:
+        """With the pictures that came without a label and have one now behind those of train, and no longer among
+        those without."""
+        rest = dataset.splits.get(UNLABELLED)
+        found = np.isin(rest.ids, list(self.labelled)) if rest is not None else np.zeros(0, bool)
+        if rest is None or not found.any():
+            return dataset
+        train, more = dataset["train"], rest.take(np.flatnonzero(found))
+        labels = np.array([self.labelled[int(example)] for example in more.ids], train.labels.dtype)
+        learned = Split(
+            joined(train.images, np.asarray(more.images)),
+            np.concatenate([train.labels, labels]),
+            np.concatenate([train.ids, more.ids]),
+        )
+        return replace(
+            dataset, splits={**dataset.splits, "train": learned, UNLABELLED: rest.take(np.flatnonzero(~found))}
+        )
 
 
 def freeze(home: Path, corrections: Corrections) -> str:
@@ -66,6 +88,7 @@ def read(home: Path, name: str) -> Corrections:
         frozenset(map(int, record["excluded"])),
         record["against"],
         record.get("digest", ""),
+        {int(example): int(label) for example, label in record.get("labelled", {}).items()},
     )
 
 
@@ -78,4 +101,6 @@ def _content(corrections: Corrections) -> bytes:
     }
     if corrections.digest:
         record["digest"] = corrections.digest
+    if corrections.labelled:
+        record["labelled"] = {str(example): label for example, label in sorted(corrections.labelled.items())}
     return json.dumps(record, indent=1).encode() + b"\n"

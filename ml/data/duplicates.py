@@ -5,7 +5,7 @@ sqrt(2 - 2r), where r is their correlation over pixels. So a copy that is a litt
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -25,28 +25,27 @@ ROOM_BYTES = 300 << 20  # of vectors, up to which they are in memory; those of F
 BLANK = 1e-3  # the length of a centred picture under which it has no contrast
 
 
-def table(splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MAX_PAIRS_PER_IMAGE) -> pd.DataFrame:
+def table(
+    splits: Mapping[str, Split], *, limit: float = LIMIT, most: int = MAX_PAIRS_PER_IMAGE, among: Collection[str] = ()
+) -> pd.DataFrame:
     """Rows split, example_id, other_split, other_id, distance, by example and then nearest first.
 
     splits: test, validation, train, and reference, which is a part of train: those of all but train are looked for in
-    test, validation and train. A picture is not its own duplicate. Pictures without any contrast are
+    test, validation and train. among: whose pictures are looked for, all but train's when empty. A picture is not its
+    own duplicate. Pictures without any contrast are
     duplicates of each other, at distance 0.
     """
     given = {name: split for name, split in splits.items() if len(split)}
     pools = {name: split for name, split in given.items() if name != "reference"}
-    asked = sum(len(split) for name, split in given.items() if name != "train")
+    queries = {name: split for name, split in given.items() if (name in among if among else name != "train")}
+    asked = sum(map(len, queries.values()))
     width = math.prod(_averaged(next(iter(given.values())).images)) if given else 0
     room = 4 * width * sum(map(len, given.values()))
     if room > ROOM_BYTES or asked * sum(map(len, pools.values())) * width > PRODUCTS:
-        frames = _among_many(given, pools, limit, most)
+        frames = _among_many(given, pools, queries, limit, most)
     else:
         vectors = {name: units(split.images) for name, split in given.items()}
-        frames = [
-            pairs
-            for name, query in given.items()
-            if name != "train"
-            for pairs in _search(name, query, vectors, pools, limit)
-        ]
+        frames = [pairs for name, query in queries.items() for pairs in _search(name, query, vectors, pools, limit)]
     columns = ["split", "example_id", "other_split", "other_id", "distance"]
     pairs = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     pairs = pairs.sort_values(["split", "example_id", "distance", "other_split", "other_id"], kind="stable")
@@ -86,20 +85,21 @@ def _search(
     return frames
 
 
-def _among_many(given: Mapping[str, Split], pools: Mapping[str, Split], limit: float, most: int) -> list[pd.DataFrame]:
+def _among_many(
+    given: Mapping[str, Split], pools: Mapping[str, Split], queries: Mapping[str, Split], limit: float, most: int
+) -> list[pd.DataFrame]:
     """The same pairs, without comparing each with each and without keeping vectors."""
     largest, frames = max(pools.values(), key=len), []
     axes = near_pairs.axes_of(_units_of(largest), len(largest))
     shadows = {name: near_pairs.shadows(_units_of(split), len(split), axes) for name, split in given.items()}
     for other, pool in pools.items():
         found = near_pairs.Pool(_units_of(pool), shadows[other], pool.ids)
-        for name, query in given.items():
-            if name != "train":
-                same = {name, other} <= {"train", "reference"} or name == other
-                own = query.ids if same else None
-                rows, places, distance = found.near(_units_of(query), shadows[name], own, limit, most)
-                ids = {"example_id": query.ids[rows], "other_id": pool.ids[places]}
-                frames.append(pd.DataFrame({"split": name, "other_split": other, **ids, "distance": distance}))
+        for name, query in queries.items():
+            same = {name, other} <= {"train", "reference"} or name == other
+            own = query.ids if same else None
+            rows, places, distance = found.near(_units_of(query), shadows[name], own, limit, most)
+            ids = {"example_id": query.ids[rows], "other_id": pool.ids[places]}
+            frames.append(pd.DataFrame({"split": name, "other_split": other, **ids, "distance": distance}))
     return frames
 
 

@@ -20,6 +20,7 @@ from ml.evaluation import (
     scores,
     slices,
     tags,
+    unlabelled,
 )
 from ml.evaluation.context import EvaluationContext
 
@@ -36,6 +37,7 @@ EVALUATIONS: dict[str, Callable[[EvaluationContext], Payload]] = {
     "preparation": preparation.table,
     "tags": tags.table,
     "slices": slices.table,
+    "unlabelled": unlabelled.table,
     "label_issues": label_issues.table,
     "robustness": robustness.table,
     "familiarity": familiarity.arrays,
@@ -45,7 +47,8 @@ EVALUATIONS: dict[str, Callable[[EvaluationContext], Payload]] = {
 }
 # a second or two: made before a run is published
 AT_TRAINING = ("scores", "confusion", "calibration", "conformal", "filters", "features")
-AFTER_PUBLISHING = ("preparation", "neighbours", "projection", "tags", "slices")  # added right after
+# added right after; unlabelled where the data set has pictures without a label
+AFTER_PUBLISHING = ("preparation", "neighbours", "projection", "tags", "slices", "unlabelled")
 # made only when named: they train networks, attack one or render pictures for a minute or more, or need packages that
 # not everybody has
 ON_DEMAND = ("label_issues", "robustness", "familiarity", "engines", "onnx", "int8")

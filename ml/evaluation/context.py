@@ -26,6 +26,8 @@ class EvaluationContext:
     None while there are none. Both may be dear, so they are called when needed.
     brief: whether somebody waits, so that what takes long is measured on fewer pictures; learned: how often a picture
     was learned from, all epochs together.
+    unlabelled: pictures without a label, None where the data set has none: no split, so that what counts over splits
+    never counts them; placed: loads the recorded noun projection, None where there is none.
     notes: what an evaluation adds to the manifest; also: nouns that came of making another one; tell: is told, in
     words, how far an evaluation is.
     """
@@ -40,9 +42,12 @@ class EvaluationContext:
         recorded: Callable[[], pd.DataFrame] | None = None,
         brief: bool = False,
         learned: int = 0,
+        unlabelled: Split | None = None,
+        placed: Callable[[], pd.DataFrame | None] | None = None,
     ) -> None:
         self.classifier, self.splits, self.seed = classifier, splits, seed
         self.dataset, self._recorded, self.brief, self.learned = dataset, recorded, brief, learned
+        self.unlabelled, self.placed = unlabelled, placed
         self.notes: dict[str, Any] = {}
         self.also: dict[str, Payload] = {}
         self.tell: Callable[[str], None] = lambda words: None
@@ -72,6 +77,11 @@ class EvaluationContext:
     def features(self, split: str) -> np.ndarray:
         """float32 [n, ≤ 256], rounded to float16"""
         return self._outputs_of(split)[1]
+
+    def of_unlabelled(self) -> tuple[np.ndarray, np.ndarray]:
+        """What `probabilities` and `features` are of a split's pictures, of those without a label."""
+        assert self.unlabelled is not None
+        return self.ask(self.unlabelled.images)
 
     def recorded(self, split: str) -> np.ndarray:
         """float32 [n, classes] as they were recorded when the run was made, where they are of the pictures here."""

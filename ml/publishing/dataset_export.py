@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ml.data.base import Dataset
+from ml.data.base import UNLABELLED, Dataset
 from ml.images.file_names import safe_folder
 
 BATCH = 256  # pictures of a row group
-UNLABELLED = "unlabelled"
 
 # (split, example id) → another class id, or None for a picture that is left out
 Corrections = Mapping[tuple[str, int], int | None]
@@ -103,14 +102,19 @@ KINDS: Mapping[str, Callable[[Dataset, Corrections], Iterator[bytes]]] = {"folde
 
 
 def pictures(dataset: Dataset, corrections: Corrections, only: str = "") -> Iterator[tuple[str, int, int, np.ndarray]]:
-    """(split, example id, class id or -1, uint8 [h, w, c]) of each, with labels as corrected; a few are in memory."""
+    """(split, example id, class id or -1, uint8 [h, w, c]) of each, with labels as corrected; a few are in memory.
+
+    One that came without a label and was given one is of train.
+    """
     for name, split in dataset.splits.items():
-        if only and name != only:
+        given = name == UNLABELLED and any(where == UNLABELLED for where, _ in corrections)
+        if only not in ("", name) and not (given and only == "train"):
             continue
-        for image, label, example in zip(split.images, split.labels.tolist(), split.ids.tolist(), strict=True):
+        for row, (label, example) in enumerate(zip(split.labels.tolist(), split.ids.tolist(), strict=True)):
             now = corrections.get((name, example), label)
-            if now is not None:
-                yield name, example, -1 if name == UNLABELLED else now, image
+            where = "train" if name == UNLABELLED and now is not None and now >= 0 else name
+            if now is not None and only in ("", where):
+                yield where, example, now, np.asarray(split.images[row])
 
 
 def png(image: np.ndarray) -> bytes:
