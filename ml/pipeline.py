@@ -1,7 +1,6 @@
 """The whole walk: data set → train → evaluate → artifacts."""
 
 import math
-import os
 import platform
 import subprocess
 import time
@@ -28,7 +27,7 @@ from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
 from ml.stats.calibration import cross_entropy
 from ml.system.paths import ARTIFACTS, ROOT, home_dir
-from ml.system.processor import processor
+from ml.system.processor import cores, processor
 from ml.training import parallel, published
 from ml.training.config import TrainConfig
 from ml.training.loop import fit
@@ -327,11 +326,6 @@ def results(context: EvaluationContext) -> dict[str, dict[str, float]]:
         loss = float(cross_entropy(probabilities, labels).mean())
         scores[split] = {"correct": correct, "n": len(labels), "loss": round(loss, 6)}
     return scores
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine() -> dict[str, Any]:

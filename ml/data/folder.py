@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from ml.images.fitting import NATIVE, manner
 from ml.images.form import Form
 from ml.images.preparation import prepare
 from ml.system.paths import home_dir
+from ml.system.processor import cores
 
 AHEAD = 4  # pictures read for each thread that decodes, before the first of them is asked for
 SMALL = "its class is left out"
@@ -224,7 +224,7 @@ def _prepared(records: Iterable[Record], form: Form) -> Iterator[tuple[Record, P
         pixels = fingerprint(image)[1]
         return _Picture(image, picture.dim, picture.pixels.shape[2] == 3, size, pixels, sums(image), *fingerprint(raw))
 
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = cores()
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[tuple[Record, Prepared]] = deque()
         try:

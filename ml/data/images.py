@@ -5,11 +5,12 @@ in memory; `<split>.npz` says of each its label and id, and of a split that is s
 What ships, and what was imported by earlier versions, has all of it packed in `<split>.npz`.
 """
 
+import itertools
 import mmap
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
@@ -63,6 +64,20 @@ class Images:
         """The rows of a mask or of positions, in that order."""
         places = np.arange(len(self)) if self._rows is None else self._rows
         return Images(self._source, places[rows])
+
+    def write_to(self, file: IO[bytes]) -> None:
+        """All of them, in order: of an array from where they lie, since fresh memory takes longer than writing does.
+        Raises OSError."""
+        if isinstance(self._source, _Chain):
+            for batch in batches(self):
+                file.write(np.ascontiguousarray(batch).data)
+            return
+        places = np.arange(len(self)) if self._rows is None else self._rows
+        most, ends = _in(BATCH_BYTES, self), [*(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), len(places)]
+        for begin, end in itertools.pairwise([0, *ends]):
+            for start in range(begin, end, most):
+                first, after = int(places[start]), int(places[min(start + most, end) - 1]) + 1
+                file.write(np.ascontiguousarray(self._source[first:after]).data)
 
 
 AnyImages: TypeAlias = np.ndarray | Images
@@ -131,10 +146,15 @@ def batches(images: AnyImages, size: int | None = None, rows: np.ndarray | None 
 
     size: pictures, as many as BATCH_BYTES hold when None.
     """
-    size = size or max(1, BATCH_BYTES // max(1, int(np.prod(images.shape[1:]))))
+    size = size or _in(BATCH_BYTES, images)
     for start in range(0, len(images if rows is None else rows), size):
         part = slice(start, start + size)
         yield images[part if rows is None else rows[part]]
+
+
+def _in(size: int, images: AnyImages) -> int:
+    """How many of the pictures so many bytes hold, at least one."""
+    return max(1, size // max(1, int(np.prod(images.shape[1:]))))
 
 
 def asked_at_once(shape: tuple[int, ...]) -> int:
@@ -175,8 +195,7 @@ def write(folder: Path, name: str, images: AnyImages, labels: np.ndarray, ids: n
     with atomic.replacing(folder / f"{name}.npy") as scratch, scratch.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": tuple(images.shape)}
         npy.write_array_header_1_0(file, header)
-        for batch in batches(images):
-            file.write(np.ascontiguousarray(batch).data)
+        (images if isinstance(images, Images) else Images(images)).write_to(file)
     _write_index(folder, name, labels=labels, ids=ids)
 
 

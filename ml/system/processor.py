@@ -1,5 +1,6 @@
-"""What the processor of this machine is called."""
+"""What the processor of this machine is called, and how much of it may be used."""
 
+import os
 import platform
 
 
@@ -13,3 +14,8 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
