@@ -180,11 +180,11 @@ def _small(images: np.ndarray) -> np.ndarray:
         return images.reshape(n, -1).astype(np.float32)
     # whole numbers, rows first: a twentieth of what a mean of both axes takes, and the same to the last bit
     part = images[:, : high * step, : wide * step].reshape(n, high, step, -1)
-    rows = part[:, :, 0].astype(np.uint32 if step > MOST_ROWS else np.uint16)
+    rows: np.ndarray = part[:, :, 0].astype(np.uint32 if step > MOST_ROWS else np.uint16)
     for k in range(1, step):
         rows += part[:, :, k]
     rows = rows.reshape(n, high, wide, step, channels)
-    cells = rows[:, :, :, 0].astype(np.uint32)
+    cells: np.ndarray = rows[:, :, :, 0].astype(np.uint32)
     for k in range(1, step):
         cells += rows[:, :, :, k]
     return (cells.astype(np.float32) / np.float32(step * step)).reshape(n, -1)

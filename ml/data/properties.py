@@ -44,10 +44,10 @@ def _block(images: np.ndarray, room: np.ndarray) -> np.ndarray:
     """float64 [n, 7]. room: float64 [3, ≥ n, h, w], written over: fresh memory for every step takes as long as they."""
     n, height, width, channels = images.shape
     grey, other, more = room[:, :n]
-    levels = images[..., 0].astype(np.uint16 if channels <= MOST_CHANNELS else np.uint32)
+    levels: np.ndarray = images[..., 0].astype(np.uint16 if channels <= MOST_CHANNELS else np.uint32)
     for channel in range(1, channels):
         levels += images[..., channel]
-    np.take(np.arange(255 * channels + 1) / channels / 255, levels, out=grey, mode="clip")
+    (np.arange(255 * channels + 1) / channels / 255).take(levels, out=grey, mode="clip")
     border = np.concatenate([grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], axis=1)
     steep = _steepness(grey, other, more).mean((1, 2))
     away = np.abs(np.subtract(grey, np.median(border, axis=1)[:, None, None], out=other), out=other)
