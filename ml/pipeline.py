@@ -15,13 +15,14 @@ import torch
 
 from ml import models
 from ml.artifacts import writer
+from ml.artifacts.kinds import NETWORK, NOUN_NEEDS, has
 from ml.artifacts.manifest import check_dataset
 from ml.artifacts.reader import Library, Run
 from ml.artifacts.schema import CORE
 from ml.data import corrections, feedback, folder, load
 from ml.data.base import UNLABELLED, Dataset, Split
 from ml.data.intake.measures import measure
-from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND, unlabelled
+from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND, given, unlabelled
 from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
@@ -272,17 +273,21 @@ def evaluate(
     Results for a shipped run go to home/runs/<run_id>, laid over it. Raises Missing, Broken, KeyError.
     """
     run = library.open(run_id)
-    given = list(nouns) if nouns is not None else [n for n in EVALUATIONS if n not in (*CORE, *ON_DEMAND)]
-    unknown = [noun for noun in given if noun not in EVALUATIONS or noun in CORE]
+    chosen = list(nouns) if nouns is not None else [n for n in EVALUATIONS if n not in (*CORE, *ON_DEMAND)]
+    unknown = [noun for noun in chosen if noun not in EVALUATIONS or noun in CORE]
     if unknown:
         known = (*AT_TRAINING, *AFTER_PUBLISHING, *ON_DEMAND)
         raise KeyError(f"{', '.join(unknown)} cannot be made; choose from {', '.join(known)}")
+    manifest = run.manifest
+    if nouns is None:
+        chosen = [n for n in chosen if n not in NOUN_NEEDS or has(manifest, NOUN_NEEDS[n])]
+    run.need(*(NOUN_NEEDS[noun] for noun in chosen if noun in NOUN_NEEDS))
     context = context_of(library, run)
     context.tell = on_step
-    chosen = given if nouns is not None else unlabelled.suited(given, context)
+    chosen = chosen if nouns is not None else unlabelled.suited(chosen, context)
     folder = library.home / "runs" / run_id
-    manifest = run.manifest
-    if manifest.get("latency_ms") is None or manifest.get("bytes") is None:  # a run from before they were measured
+    measured = manifest.get("latency_ms") is not None and manifest.get("bytes") is not None
+    if context.asks and not measured:  # a run from before they were
         size = run.files(())["weights.safetensors"].stat().st_size
         manifest = {**manifest, "bytes": size, "latency_ms": context.classifier.latency()}
     for noun in chosen:
@@ -295,6 +300,8 @@ def evaluate(
 
 def context_of(library: Library, run: Run) -> EvaluationContext:
     """A published run ready to be evaluated."""
+    if not has(run.manifest, NETWORK):
+        return given.of_run(library, run)
     learned = run.manifest["dataset"]
     splits = {}
     for split in SPLITS:

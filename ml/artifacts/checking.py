@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml.artifacts import inspection
+from ml.artifacts import inspection, kinds
 from ml.artifacts.inspection import HEADER_BYTES, WEIGHTS, Bounds
-from ml.artifacts.schema import CORE, NOUNS, Mismatch, Table
+from ml.artifacts.schema import NOUNS, Mismatch, Table
 from ml.artifacts.writer import sha256
 from ml.data import images
 
@@ -52,19 +52,9 @@ def pictures(path: Path) -> None:
 def core_problem(folder: Path, manifest: dict[str, Any]) -> str:
     """Why weights, history or predictions cannot be used; '' when they can."""
     try:
-        with (folder / WEIGHTS).open("rb") as file:
-            start = file.read(HEADER_BYTES + 1)
-            if start.startswith(PICKLED) and start[HEADER_BYTES:] != b"{":  # a description of 640 bytes begins like one
-                return f"unsafe format: its {WEIGHTS} is a pickle or a zip, and is never opened"
-        if sha256(folder / WEIGHTS) != manifest["weights"]["sha256"]:
-            return f"its {WEIGHTS} does not match its checksum"
-        shapes = inspection.tensors(folder / WEIGHTS)
-        for layer in manifest.get("layers", []):
-            inside = [shape for name, shape in shapes.items() if f"{name}.".startswith(f"{layer['name']}.")]
-            if sum(map(math.prod, inside)) < layer["parameters"]:
-                return f"its weights have other shapes than its layer {layer['name'][:40]}"
-        _finite(folder / WEIGHTS, shapes)
-        for noun in CORE:
+        if manifest.get("weights") and (wrong := _weights_problem(folder, manifest)):
+            return wrong
+        for noun in kinds.core(manifest):
             declared = NOUNS[noun]
             assert isinstance(declared, Table)
             path = folder / declared.file
@@ -72,15 +62,33 @@ def core_problem(folder: Path, manifest: dict[str, Any]) -> str:
                 return f"its {declared.file} does not match its checksum"
             inspection.table(path, declared, Bounds.of(manifest))
             columns = pq.read_schema(path).names
-            lost = [name for name in declared.columns if not name.endswith("*") and name not in columns]
+            optional = declared.optional if not kinds.has(manifest, "top-k") else ()
+            lost = [c for c in declared.columns if not c.endswith("*") and c not in columns and c not in optional]
             if lost:
                 return f"its {declared.file} lacks {', '.join(lost)}"
-            _values(path, declared, len(manifest["dataset"]["classes"]))
+            _values(path, declared, len(manifest["dataset"]["classes"]), bare=bool(optional))
     except Mismatch as mismatch:
         words = str(mismatch)
         return words if words.startswith("unsafe") else f"its {words}"
     except UNREADABLE as error:
         return f"its files cannot be read ({type(error).__name__})"
+    return ""
+
+
+def _weights_problem(folder: Path, manifest: dict[str, Any]) -> str:
+    """Why weights cannot be used; '' when they can. Raises what core_problem tells of."""
+    with (folder / WEIGHTS).open("rb") as file:
+        start = file.read(HEADER_BYTES + 1)
+        if start.startswith(PICKLED) and start[HEADER_BYTES:] != b"{":  # a description of 640 bytes begins like one
+            return f"unsafe format: its {WEIGHTS} is a pickle or a zip, and is never opened"
+    if sha256(folder / WEIGHTS) != manifest["weights"]["sha256"]:
+        return f"its {WEIGHTS} does not match its checksum"
+    shapes = inspection.tensors(folder / WEIGHTS)
+    for layer in manifest.get("layers", []):
+        inside = [shape for name, shape in shapes.items() if f"{name}.".startswith(f"{layer['name']}.")]
+        if sum(map(math.prod, inside)) < layer["parameters"]:
+            return f"its weights have other shapes than its layer {layer['name'][:40]}"
+    _finite(folder / WEIGHTS, shapes)
     return ""
 
 
@@ -97,8 +105,11 @@ def _finite(path: Path, names: Collection[str]) -> None:
         raise Mismatch(f"{path.name} cannot be read") from None
 
 
-def _values(path: Path, declared: Table, classes: int) -> None:
-    """Raise Mismatch where a core table has values that no run has: empty, not finite, of classes there are not."""
+def _values(path: Path, declared: Table, classes: int, *, bare: bool = False) -> None:
+    """Raise Mismatch where a core table has values that no run has: empty, not finite, of classes there are not.
+
+    bare: whether predictions may be labels alone.
+    """
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(BATCH_ROWS, use_threads=False):  # threads keep memory of their own
             frame = batch.to_pandas(use_threads=False)
@@ -106,5 +117,6 @@ def _values(path: Path, declared: Table, classes: int) -> None:
             for column in {"label", "predicted"} & set(frame.columns):
                 if not frame[column].between(0, classes - 1).all():
                     raise Mismatch(f"{path.name} names a class that its data set has not, in {column}")
-            if declared.noun == "predictions" and sum(name.startswith("p_") for name in frame.columns) != classes:
+            named = sum(name.startswith("p_") for name in frame.columns)
+            if declared.noun == "predictions" and named != classes and not (bare and not named):
                 raise Mismatch(f"{path.name} does not have one probability a class")

@@ -48,6 +48,7 @@ KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
 )
+EPOCHS = 10_000  # of a run that does not say how many it learned for
 ROOMY = 4_096  # rows or bytes that are never too many
 
 
@@ -69,8 +70,8 @@ class Bounds:
         return cls(
             sum(counts.values()) + counts.get("train", 0),
             len(data["classes"]),
-            manifest["config"]["epochs"],
-            manifest["parameters"],
+            (manifest.get("config") or {}).get("epochs", EPOCHS),
+            manifest.get("parameters") or 0,
             data["height"] * data["width"] * data["channels"],
         )
 

@@ -1,11 +1,12 @@
 """What a manifest must say, key by key. Checked for every run that is listed: pages read these keys without asking."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from ml.artifacts.schema import CORE, MAJOR, RUN_ID, Mismatch
+from ml.artifacts import kinds
+from ml.artifacts.schema import MAJOR, RUN_ID, Mismatch
 from ml.data.base import CLASSES, unprintable
 
 Name = Annotated[str, StringConstraints(pattern=RUN_ID.pattern.removesuffix("$") + r"\z")]
@@ -45,9 +46,11 @@ class Data(Part):
 
 
 class Result(Part):
+    """loss: None where probabilities are not known."""
+
     correct: Count
     n: int = Field(ge=1, le=10**9)
-    loss: float
+    loss: float | None = None
 
     @model_validator(mode="after")
     def consistent(self) -> "Result":
@@ -91,23 +94,25 @@ class Twin(Part):
 
 
 class Manifest(Part):
-    """The whole of it."""
+    """The whole of it. What only some kinds of run must say may be missing: ml.artifacts.kinds.KEYS."""
 
     schema_: Line = Field(alias="schema")
     run_id: Name
+    kind: Literal["trained", "imported", "recorded"] = "trained"
+    capabilities: list[Word] | None = Field(default=None, max_length=20)
     model: Annotated[str, StringConstraints(pattern=r"^(timm:[a-z0-9_]{1,60}|[a-z0-9_]{1,40})\z")]
-    network: dict[Word, int | float | bool | None] = Field(alias="model_config")
+    network: dict[Word, int | float | bool | None] | None = Field(default=None, alias="model_config")
     dataset: Data
-    config: Config
-    train_images: Count
-    parameters: Count
+    config: Config | None = None
+    train_images: Count | None = None
+    parameters: Count | None = None
     layers: list[Layer] = Field(default=[], max_length=2_000)
     results: dict[Word, Result]
     seconds: Seconds
-    training_seconds: Seconds
+    training_seconds: Seconds | None = None
     machine: Machine
     created: Line
-    weights: File
+    weights: File | None = None
     nouns: dict[Word, File]
     twin: Twin | None = None
     empty: list[Word] = Field(default=[], max_length=100)
@@ -119,8 +124,10 @@ class Manifest(Part):
 
     @model_validator(mode="after")
     def consistent(self) -> "Manifest":
-        if "test" not in self.results:
+        if "test" not in self.results and (self.kind == kinds.TRAINED or "validation" not in self.results):
             raise ValueError("results must name test")
+        if self.kind == kinds.TRAINED and any(result.loss is None for result in self.results.values()):
+            raise ValueError("results must have a loss")
         return self
 
 
@@ -139,9 +146,12 @@ def check(manifest: Any) -> None:
             raise Mismatch(f"its manifest.json lacks {', '.join(missing[:5])}") from None
         words = errors[0]["msg"].removeprefix("Value error, ")
         raise Mismatch(f"its manifest.json is wrong at {_place(errors[0])}: {words}"[:300]) from None
-    lost = [noun for noun in CORE if noun not in manifest["nouns"]]
-    if lost:
-        raise Mismatch("it lacks " + " or ".join(CORE))
+    absent_keys = [key for key in kinds.KEYS[kinds.kind_of(manifest)] if manifest.get(key) is None]
+    if absent_keys:
+        raise Mismatch(f"its manifest.json lacks {', '.join(absent_keys[:5])}")
+    core = kinds.core(manifest)
+    if any(noun not in manifest["nouns"] for noun in core):
+        raise Mismatch("it lacks " + " or ".join(core))
 
 
 def check_dataset(description: Any) -> None:
@@ -158,6 +168,7 @@ NONE_FOUND = {
     "slices": "No group of images is wrong more often than the rest: looked for, and none found.",
     "filters": "This network has no convolutions, so it has no filters to show.",
     "unlabelled": "No picture of this data set is without a label.",
+    "calibration": "There is no temperature of this run: it has no validation image to fit one on.",
     "conformal": "There are no prediction sets of this run: it has no validation image to choose them on.",
 }
 """What is said of a noun that was looked for and came to nothing, where a sentence says more than its name."""
@@ -165,6 +176,8 @@ NONE_FOUND = {
 
 def absent(manifest: Mapping[str, Any], noun: str) -> tuple[str, str]:
     """What to say of a noun that is not there, and the command that makes it: none where it would make nothing."""
+    if need := kinds.lacking(manifest, [kinds.NOUN_NEEDS[noun]] if noun in kinds.NOUN_NEEDS else []):
+        return kinds.LACKS[need], ""
     if noun in manifest.get("empty", ()):
         return NONE_FOUND.get(noun, f"There are no {noun} of this run: looked for, and none found."), ""
     return f"This run has no {noun} yet.", f"python -m ml evaluate {manifest['run_id']} --only {noun}"

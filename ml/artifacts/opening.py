@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from ml.artifacts import inspection
+from ml.artifacts import inspection, kinds
 from ml.artifacts.checking import UNREADABLE
 from ml.artifacts.inspection import Bounds
 from ml.artifacts.schema import Mismatch, Table
@@ -17,6 +17,14 @@ class Missing(LookupError):
     def __init__(self, sentence: str, command: str = "") -> None:
         super().__init__(sentence)
         self.command = command
+
+
+class Incapable(Missing):
+    """What a run of this kind cannot do; `gives` says what would bring it."""
+
+    def __init__(self, need: str) -> None:
+        super().__init__(kinds.LACKS[need])
+        self.need, self.gives = need, kinds.GIVES[need]
 
 
 class Broken(ValueError):

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.artifacts import checking, identity, inspection
+from ml.artifacts import checking, identity, inspection, kinds
 from ml.artifacts.checking import INDEX_BYTES, UNREADABLE
 from ml.artifacts.folders import RunEntry, is_folder, name_problem, run_folders, shown
 from ml.artifacts.inspection import MANIFEST, WEIGHTS, Bounds
 from ml.artifacts.judging import Judge
 from ml.artifacts.manifest import absent, check
-from ml.artifacts.opening import Broken, Missing, first_line, table
+from ml.artifacts.opening import Broken, Incapable, Missing, first_line, table
 from ml.artifacts.picture_sets import SHIPPED, Pictures, PictureSets
-from ml.artifacts.schema import CORE, NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
+from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
 from ml.system import trash
 
-__all__ = ["SHIPPED", "Broken", "Library", "Missing", "Pictures", "Run", "RunEntry"]
+__all__ = ["SHIPPED", "Broken", "Incapable", "Library", "Missing", "Pictures", "Run", "RunEntry"]
 
 
 class Run:
@@ -68,10 +68,11 @@ class Run:
         return data
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The network's arrays by name. Raises Broken when the file is not the one the manifest names."""
+        """The network's arrays by name. Raises Broken when the file is not the one the manifest names, Incapable."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
+        self.need(kinds.NETWORK)
         path = self._verified(WEIGHTS, self.manifest["weights"]["sha256"])
         try:
             weights = load_file(path)
@@ -83,12 +84,19 @@ class Run:
 
     def files(self, nouns: Collection[str] = NOUNS) -> dict[str, Path]:
         """The weights and the files of these nouns, where the run has them, each as its checksum says. Raises Broken."""
-        paths = {WEIGHTS: self._verified(WEIGHTS, self.manifest["weights"]["sha256"])}
+        weights = self.manifest.get("weights")
+        paths = {WEIGHTS: self._verified(WEIGHTS, weights["sha256"])} if weights else {}
         return paths | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in nouns and noun in NOUNS}
+
+    def need(self, *needs: str) -> None:
+        """Raise Incapable unless it can do what these name, of ml.artifacts.kinds.NEEDS."""
+        if lacking := kinds.lacking(self.manifest, needs):
+            raise Incapable(lacking)
 
     def absent(self, noun: str) -> Missing:
         """What to say of a noun that is not there."""
-        return Missing(*absent(self.manifest, noun))
+        need = kinds.NOUN_NEEDS.get(noun)
+        return Incapable(need) if need and not kinds.has(self.manifest, need) else Missing(*absent(self.manifest, noun))
 
     def _locate(self, noun: str) -> Path:
         entry = self.manifest["nouns"].get(noun)
@@ -131,15 +139,17 @@ class Library(PictureSets):
         """The run index.json names, else the newest usable one, else None. entries: the listing, where it is known.
 
         Runs fine-tuned from feedback and twins come after all others: they are candidates, and nothing promotes itself.
+        Predictions alone come last: they answer nobody who brings a picture.
         """
         runs = {entry.run_id: entry for entry in (self.runs() if entries is None else entries) if entry.ok}
         named = self._index().get("default")
         if named in runs:
             return named
 
-        def rank(run_id: str) -> tuple[bool, str]:
+        def rank(run_id: str) -> tuple[bool, bool, str]:
             manifest = runs[run_id].manifest
-            return not manifest["config"].get("feedback") and not manifest.get("twin"), manifest["created"]
+            candidate = (manifest.get("config") or {}).get("feedback") or manifest.get("twin")
+            return kinds.has(manifest, kinds.NETWORK), not candidate, manifest["created"]
 
         return max(runs, key=rank, default=None)
 
@@ -237,8 +247,8 @@ class Library(PictureSets):
             overlay = self.home / "runs" / folder.name
             if shipped and (overlay / MANIFEST).is_file():
                 later = self._manifest(overlay)
-                if later["weights"] == manifest["weights"]:
-                    extra = {n: e for n, e in later["nouns"].items() if n not in CORE}
+                if later.get("weights") == manifest.get("weights"):
+                    extra = {n: e for n, e in later["nouns"].items() if n not in kinds.core(manifest)}
                     manifest = {**later, "nouns": {**manifest["nouns"], **extra}}
         except Broken as error:
             return RunEntry(shown(folder.name), folder, shipped, reason=str(error))
@@ -254,7 +264,8 @@ class Library(PictureSets):
 
     def _check_core(self, folder: Path, manifest: dict[str, Any], soon: bool) -> None:
         """Read the core files once and again whenever one of them changed. Raises Broken."""
-        names = (WEIGHTS, *(NOUNS[noun].file for noun in CORE))
+        core, weights = kinds.core(manifest), manifest.get("weights")
+        names = (*([WEIGHTS] if weights else []), *(NOUNS[noun].file for noun in core))
         try:
             inspection.folder(folder)
             stats = [(folder / name).lstat() for name in names]
@@ -264,8 +275,8 @@ class Library(PictureSets):
             raise Broken(f"it has no {Path(error.filename).name}") from None
         except OSError as error:
             raise Broken(f"its files cannot be looked at ({error.strerror})") from None
-        stamp = (*((s.st_mtime_ns, s.st_size) for s in stats), *(manifest["nouns"][n]["sha256"] for n in CORE))
-        stamp = (*stamp, manifest["weights"]["sha256"])
+        stamp = (*((s.st_mtime_ns, s.st_size) for s in stats), *(manifest["nouns"][n]["sha256"] for n in core))
+        stamp = (*stamp, weights["sha256"] if weights else "", kinds.has(manifest, "top-k"))
         ask = self._judge.soon if soon else self._judge.now
         if reason := ask(folder, stamp, lambda: checking.core_problem(folder, manifest)):
             raise Broken(reason)

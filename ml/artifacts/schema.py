@@ -13,7 +13,7 @@ import pandas as pd
 MAJOR, MINOR = 1, 3
 VERSION = f"{MAJOR}.{MINOR}"
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
-CORE = ("history", "predictions")
+CORE = ("history", "predictions")  # of a run that was trained here; ml.artifacts.kinds has that of the others
 SPLITS = ("train", "validation", "test", "reference")  # reference: the stratified part of train that ships
 
 
@@ -23,13 +23,17 @@ class Mismatch(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """A parquet file. columns: name → 'int', 'float', 'str'; a name ending in '*' stands for p_0 … p_{C-1}."""
+    """A parquet file. columns: name → 'int', 'float', 'str'; a name ending in '*' stands for p_0 … p_{C-1}.
+
+    optional: columns that runs of some kinds do not have, each with all of its number or none.
+    """
 
     noun: str
     sentence: str
     columns: Mapping[str, str]
     minor: int = 0
     nullable: frozenset[str] = field(default_factory=frozenset)
+    optional: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def file(self) -> str:
@@ -39,7 +43,7 @@ class Table:
         """Raise Mismatch unless the frame has the declared columns and types, no nulls and only finite numbers."""
         fixed = {name: kind for name, kind in self.columns.items() if not name.endswith("*")}
         stems = {name[:-1]: kind for name, kind in self.columns.items() if name.endswith("*")}
-        missing = [name for name in fixed if name not in frame.columns]
+        missing = [name for name in fixed if name not in frame.columns and name not in self.optional]
         extra = [c for c in frame.columns if c not in fixed and not any(re.fullmatch(rf"{s}\d+", c) for s in stems)]
         if missing or extra:
             raise Mismatch(f"{self.noun}: missing columns {missing}, unknown columns {extra}")
@@ -48,7 +52,7 @@ class Table:
             self._check_column(frame[name], fixed[name] if stem is None else stems[stem])
         for stem in stems:
             count = sum(bool(re.fullmatch(rf"{stem}\d+", c)) for c in frame.columns)
-            if not count or any(f"{stem}{i}" not in frame.columns for i in range(count)):
+            if (not count and f"{stem}*" not in self.optional) or any(f"{stem}{i}" not in frame.columns for i in range(count)):
                 raise Mismatch(f"{self.noun}: {stem}0 … must be numbered without gaps")
 
     def _check_column(self, values: pd.Series, kind: str) -> None:
@@ -68,12 +72,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Arrays:
-    """An npz file. shapes: array name → (dtype, rank); '*' stands for any other name."""
+    """An npz file. shapes: array name → (dtype, rank); '*' stands for any other name; more: arrays that may be missing."""
 
     noun: str
     sentence: str
     shapes: Mapping[str, tuple[str, int]]
     minor: int = 0
+    more: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -85,7 +90,7 @@ class Arrays:
         if missing:
             raise Mismatch(f"{self.noun}: missing arrays {missing}")
         for name, array in arrays.items():
-            declared = self.shapes.get(name, self.shapes.get("*"))
+            declared = self.shapes.get(name, self.more.get(name, self.shapes.get("*")))
             if declared is None:
                 raise Mismatch(f"{self.noun}: unknown array {name}")
             if array.dtype != np.dtype(declared[0]) or array.ndim != declared[1]:
@@ -133,7 +138,9 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
         ),
         Table(
             "predictions",
-            "One row an example of test, validation and reference: class ids of label and guess, all probabilities.",
+            "One row an example of test, validation and reference: class ids of label and guess, all probabilities. A "
+            "recorded run may lack examples, and confidence and probabilities where only labels were predicted; of top-k "
+            "lists, a probability is 0 where the list does not name its class.",
             {
                 "split": "str",
                 "example_id": "int",
@@ -142,6 +149,7 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
                 "confidence": "float",
                 "p_*": "float",
             },
+            optional=frozenset({"confidence", "p_*"}),
         ),
         Table(
             "scores",
@@ -187,8 +195,15 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
         ),
         Arrays(
             "features",
-            "Penultimate features of the reference examples, the first 256 where there are more.",
+            "Penultimate features of the reference examples, the first 256 where there are more. A recorded run has those it "
+            "was given, of every split.",
             {"reference_id": ("int32", 1), "reference": ("float16", 2)},
+            more={
+                "validation_id": ("int32", 1),
+                "validation": ("float16", 2),
+                "test_id": ("int32", 1),
+                "test": ("float16", 2),
+            },
         ),
         Table(
             "calibration",
@@ -470,6 +485,9 @@ def readme() -> str:
         "",
         f"Core, never changed after a run is published: weights, {', '.join(CORE)}.",
         "Every other noun may be added later with `python -m ml evaluate RUN --only NOUN`.",
+        "`kind` of the manifest is trained (also where it is missing), imported or recorded: predictions alone, whose core",
+        "is predictions, without weights. `capabilities` says what is known: probabilities or top-k, features, gradients,",
+        "layers; a run that was trained here has them all.",
         "",
         "| noun | file | what | columns or arrays |",
         "|---|---|---|---|",
@@ -493,6 +511,7 @@ def _line(noun: Table | Arrays | Graph) -> str:
         content = ", ".join(f"`{n}` {k}{' or empty' if n in noun.nullable else ''}" for n, k in kinds)
     elif isinstance(noun, Arrays):
         content = ", ".join(f"`{n}` {d} rank {r}" for n, (d, r) in noun.shapes.items())
+        content += "".join(f", perhaps `{n}` {d} rank {r}" for n, (d, r) in noun.more.items())
     else:
         content = "`images` uint8 rank 4 → `logits`, `features` float32 rank 2"
     return f"| {noun.noun} | {noun.file} | {noun.sentence} | {content} |"

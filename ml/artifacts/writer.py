@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from ml.artifacts.schema import CORE, NOUNS, PICTURE_NOUNS, RUN_ID, VERSION, Arrays, Table
+from ml.artifacts.kinds import core
+from ml.artifacts.schema import NOUNS, PICTURE_NOUNS, RUN_ID, VERSION, Arrays, Table
 from ml.data import images
 from ml.data.base import Dataset, Split
 from ml.system import atomic
@@ -89,7 +90,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 def publish(folder: Path, manifest: Mapping[str, Any]) -> Path:
     """Turn `<run_id>.partial` into `<run_id>`: manifest last, then one rename. Raises when a core noun is missing."""
-    missing = [noun for noun in CORE if noun not in manifest["nouns"]]
+    missing = [noun for noun in core(manifest) if noun not in manifest["nouns"]]
     if missing:
         raise ValueError(f"a run cannot be published without {', '.join(missing)}")
     write_manifest(folder, manifest)
@@ -106,9 +107,9 @@ def add_nouns(folder: Path, base: Mapping[str, Any], nouns: Mapping[str, tuple[P
 
     base: the run's manifest as read; nouns: noun → (data, time.perf_counter() at which computing it began).
     """
-    core = [noun for noun in nouns if noun in CORE]
-    if core:
-        raise ValueError(f"{', '.join(core)} never change after a run is published")
+    fixed = [noun for noun in nouns if noun in core(base)]
+    if fixed:
+        raise ValueError(f"{', '.join(fixed)} never change after a run is published")
     folder.mkdir(parents=True, exist_ok=True)
     entries = {noun: write_noun(folder, noun, data, started=started) for noun, (data, started) in nouns.items()}
     manifest = {**base, "nouns": {**base["nouns"], **entries}}

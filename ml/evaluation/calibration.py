@@ -7,7 +7,7 @@ error's are bootstrap percentiles over redraws of the examples; Brier score and 
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.context import SPLITS, EvaluationContext
+from ml.evaluation.context import EvaluationContext
 from ml.stats.calibration import (
     brier,
     cross_entropy,
@@ -24,13 +24,18 @@ SCALINGS = ("none", "temperature")
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
-    """Rows (split, scaling, metric, value, low, high, n); the metric temperature is that of validation."""
+    """Rows (split, scaling, metric, value, low, high, n); the metric temperature is that of validation.
+
+    Empty without answers on validation.
+    """
+    if "validation" not in context.judged:
+        return pd.DataFrame()
     labels, probabilities = context.splits["validation"].labels, context.probabilities("validation")
     fitted = fit_temperature(probabilities, labels)
     rng = np.random.default_rng(context.seed)
     low, high = percentile(redrawn_temperatures(probabilities, labels, fitted, REFITS, rng))
     rows = [("validation", "temperature", "temperature", fitted, float(low), float(high), len(labels))]
-    for split in SPLITS:
+    for split in context.judged:
         unscaled = context.probabilities(split)
         for scaling in SCALINGS:
             scaled = unscaled if scaling == "none" else scale_by_temperature(unscaled, fitted)

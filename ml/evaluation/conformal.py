@@ -20,11 +20,15 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     size_k: pictures whose set has k classes. Empty where there are no validation pictures.
     """
     lesson = context.splits["validation"]
-    if not len(lesson):
+    if not len(lesson) or "validation" not in context.judged:
         return pd.DataFrame()
     unscaled = context.probabilities("validation")
     fitted = fit_temperature(unscaled, lesson.labels)
-    tempered = {split: scale_by_temperature(context.probabilities(split), fitted) for split in ("validation", "test")}
+    tempered = {
+        split: scale_by_temperature(context.probabilities(split), fitted)
+        for split in ("validation", "test")
+        if split in context.judged
+    }
     rows = []
     for level in LEVELS:
         most = limit(tempered["validation"], lesson.labels, level)

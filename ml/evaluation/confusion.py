@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.context import SPLITS, EvaluationContext
+from ml.evaluation.context import EvaluationContext
 from ml.stats.metrics import confusion_matrix
 
 
@@ -12,7 +12,7 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     classes = len(context.classifier.classes)
     label, predicted = np.divmod(np.arange(classes**2), classes)
     frames = []
-    for split in SPLITS:
+    for split in context.judged:
         counts = confusion_matrix(context.splits[split].labels, context.probabilities(split).argmax(1), classes)
         frames.append(
             pd.DataFrame({"split": split, "label": label, "predicted": predicted, "count": counts.reshape(-1)})

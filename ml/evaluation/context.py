@@ -28,9 +28,16 @@ class EvaluationContext:
     was learned from, all epochs together.
     unlabelled: pictures without a label, None where the data set has none: no split, so that what counts over splits
     never counts them; placed: loads the recorded noun projection, None where there is none.
+    judged: splits with answers; described: those with features; known: how much of each answer is known, as
+    ml.artifacts.kinds.known says it; asks: whether there is a network, which can be asked about other pictures.
     notes: what an evaluation adds to the manifest; also: nouns that came of making another one; tell: is told, in
     words, how far an evaluation is.
     """
+
+    judged: tuple[str, ...] = SPLITS
+    described: tuple[str, ...] = SPLITS
+    known = "probabilities"
+    asks = True
 
     def __init__(
         self,

@@ -4,18 +4,23 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
-from ml.evaluation.context import SPLITS, EvaluationContext
+from ml.evaluation.context import EvaluationContext
 
 RANKS = 10
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
-    """The ten nearest reference examples of each example by Euclidean distance; an example is not its own."""
+    """The ten nearest reference examples of each example by Euclidean distance; an example is not its own.
+
+    Empty without features of reference.
+    """
+    if "reference" not in context.described or len(context.splits["reference"]) < 2:
+        return pd.DataFrame()
     ids = context.splits["reference"].ids
     ranks = min(RANKS, len(ids) - 1)
     search = NearestNeighbors(n_neighbors=ranks, algorithm="brute").fit(context.features("reference"))
     frames = []
-    for split in SPLITS:
+    for split in context.described:
         if split == "reference":
             distances, rows = search.kneighbors()  # without X, a point is not its own neighbour
         else:

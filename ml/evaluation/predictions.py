@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from ml.evaluation.context import SPLITS, EvaluationContext
+from ml.evaluation.context import EvaluationContext
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
     """One row an example of test, validation and reference; see the schema."""
-    return pd.concat([_rows(context, split) for split in SPLITS], ignore_index=True)
+    return pd.concat([_rows(context, split) for split in context.judged], ignore_index=True)
 
 
 def _rows(context: EvaluationContext, split: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 
-from ml.evaluation.context import SPLITS, EvaluationContext
+from ml.evaluation.context import EvaluationContext
 
 PERPLEXITY = 30
 PART = 10_000  # examples that find their place in the map together
@@ -15,10 +15,14 @@ def table(context: EvaluationContext) -> pd.DataFrame:
 
     PCA with as many components as there are features below three leaves the rest at zero. The map (van der Maaten and
     Hinton 2008; openTSNE, Poličar et al. 2024) places test and validation examples into the finished reference map.
+    Of predictions that came with features for other splits alone, both are fitted on validation, else on test.
     """
     from openTSNE import TSNE
 
-    reference = context.features("reference").astype(np.float64)
+    base = next((split for split in ("reference", "validation", "test") if split in context.described), "")
+    if not base or len(context.splits[base]) < 8:  # what neighbours a map of fewer would show, nobody could say
+        return pd.DataFrame()
+    reference = context.features(base).astype(np.float64)
     size = min(3, *reference.shape)
     pca = PCA(size, random_state=context.seed).fit(reference)
     context.notes["explained_variance"] = np.pad(pca.explained_variance_ratio_, (0, 3 - size)).round(6).tolist()
@@ -26,10 +30,10 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     jobs = -1 if len(reference) > 3_000 else 1  # on few points threads wait for each other longer than they work
     embedding = TSNE(perplexity=perplexity, initialization="pca", random_state=context.seed, n_jobs=jobs).fit(reference)
     frames = []
-    for split in SPLITS:
+    for split in context.described:
         features = context.features(split).astype(np.float64)
         components = np.pad(pca.transform(features), ((0, 0), (0, 3 - size)))
-        if split == "reference":
+        if split == base:
             place = np.asarray(embedding)
         else:
             near, parts = min(5, perplexity), []

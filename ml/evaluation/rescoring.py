@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ml.artifacts.kinds import NETWORK
 from ml.artifacts.reader import Library, Missing
 from ml.inference.classifier import Classifier
 
@@ -12,9 +13,11 @@ def rescore(library: Library, run_id: str, split: str) -> tuple[int, int, int, i
     """One fp32 forward pass over a split: (right, n, changed, clear).
 
     changed: examples whose guess is not the recorded one; clear: those of them whose recorded guess was more than TIE
-    ahead of the new one, which no rounding of another processor turns. Raises Missing for other pictures.
+    ahead of the new one, which no rounding of another processor turns. Raises Missing for other pictures, and
+    Incapable for a run without a network.
     """
     run = library.open(run_id)
+    run.need(NETWORK)
     examples = library.learned_pictures(run, split)
     predicted = Classifier.open(run).probabilities(examples.images).argmax(1)
     recorded = run.table("predictions").query("split == @split").sort_values("example_id")

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ml.evaluation.context import SPLITS, EvaluationContext
+from ml.evaluation.context import EvaluationContext
 from ml.stats.metrics import split_metrics
 
 
@@ -10,8 +10,10 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (split, class or empty, metric, value, low, high, n) of every split; see the module's text."""
     return pd.concat(
         [
-            split_metrics(split, context.splits[split].labels, context.probabilities(split), context.seed)
-            for split in SPLITS
+            split_metrics(
+                split, context.splits[split].labels, context.probabilities(split), context.seed, context.known
+            )
+            for split in context.judged
         ],
         ignore_index=True,
     )

@@ -55,10 +55,12 @@ class Group:
 
 def table(context: EvaluationContext) -> pd.DataFrame:
     """The weakest groups, one row a group and split; see the schema. Leaves their pictures as `slice_members`."""
-    wrong = {s: context.recorded(s).argmax(1) != context.splits[s].labels for s in SPLITS}
-    groups = [*alike(context), *ends(context)]
+    there = _judged(context)
+    wrong = {s: context.recorded(s).argmax(1) != context.splits[s].labels for s in there}
+    described = {"reference", *there} <= {*context.described}
+    groups = [*(alike(context) if described else ()), *ends(context)]
     rows: list[dict] = []
-    for split in SPLITS:
+    for split in there:
         tested = [group for group in groups if group.inside[split].sum() >= MIN_GROUP_SIZE]
         counts = [
             (
@@ -80,12 +82,16 @@ def table(context: EvaluationContext) -> pd.DataFrame:
         pd.DataFrame(
             {"split": s, "example_id": context.splits[s].ids[group.inside[s]].astype(np.int32), "slice": group.slice}
         )
-        for group, s in itertools.product(kept, SPLITS)
+        for group, s in itertools.product(kept, there)
     ]
     frame = frame[frame["slice"].isin([group.slice for group in kept])].reset_index(drop=True)
     if members and len(frame):
         context.also["slice_members"] = pd.concat(members, ignore_index=True)
     return frame
+
+
+def _judged(context: EvaluationContext) -> list[str]:
+    return [split for split in SPLITS if split in context.judged]
 
 
 COLUMNS = [
@@ -127,7 +133,7 @@ def alike(context: EvaluationContext) -> list[Group]:
         warnings.simplefilter("ignore", ConvergenceWarning)
         means = KMeans(count, n_init=3, random_state=context.seed).fit(reference)
     names = context.classifier.classes
-    place = {split: means.predict(context.features(split)) for split in SPLITS}
+    place = {split: means.predict(context.features(split)) for split in _judged(context)}
     looks, known = context.properties("reference"), context.splits["reference"].labels
     groups: list[Group] = []
     for k in np.unique(means.labels_).tolist():
@@ -137,7 +143,7 @@ def alike(context: EvaluationContext) -> list[Group]:
         most = " / ".join(names[i][:16] for i in order[:2] if labels[i] >= 0.2 * labels.sum())
         named = ", ".join(filter(None, [most, _look(looks[mine], looks[known == order[0]]), f"group {k + 1}"]))
         group = Group(f"group-{k + 1:02}", named, f"group {k + 1} of {count} alike ones")
-        for split in SPLITS:
+        for split in place:
             group.inside[split], group.base[split] = place[split] == k, np.ones(len(place[split]), bool)
         groups.append(group)
     return groups
@@ -152,7 +158,7 @@ def _look(mine: pd.DataFrame, all_: pd.DataFrame) -> str:
 
 def ends(context: EvaluationContext) -> list[Group]:
     """Both ends of every property, over all classes and within each label."""
-    measured = {split: context.properties(split) for split in ("reference", *SPLITS)}
+    measured = {split: context.properties(split) for split in ("reference", *_judged(context))}
     labels = {split: context.splits[split].labels for split in measured}
     names = context.classifier.classes
     groups = []
@@ -172,7 +178,7 @@ def ends(context: EvaluationContext) -> list[Group]:
                 title = word.capitalize() if among is None else f"{names[among][:35]}, {word}"
                 key = f"{name}-{'high' if high else 'low'}" + ("" if among is None else f"-{among}")
                 group = Group(key, title, rule, among)
-                for split in SPLITS:
+                for split in _judged(context):
                     beyond = values[split] >= bound if high else values[split] <= bound
                     group.inside[split], group.base[split] = bases[split] & beyond, bases[split]
                 groups.append(group)
@@ -185,7 +191,7 @@ def weakest(groups: list[Group], frame: pd.DataFrame) -> list[Group]:
     by_key = {group.slice: group for group in groups}
     kept: list[tuple[Group, np.ndarray]] = []
     for key in weak.index:
-        mine = np.concatenate([by_key[key].inside[split] for split in SPLITS])
+        mine = np.concatenate([*by_key[key].inside.values()])
         if all((mine & other).sum() <= ALIKE * (mine | other).sum() for _, other in kept):
             kept.append((by_key[key], mine))
         if len(kept) == KEPT:

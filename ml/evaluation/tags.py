@@ -20,23 +20,29 @@ LEARNED = 3 / len(SHIFTS) / 10  # moved, for one that was learned from: a step o
 
 
 def table(context: EvaluationContext) -> pd.DataFrame:
-    """One row an example and tag (split, example_id, tag), for test, validation and reference."""
-    near = neighbours.table(context)
-    moved = asked(context)
+    """One row an example and tag (split, example_id, tag), for test, validation and reference.
+
+    Of predictions alone, what follows from them and from features that came with them.
+    """
+    near = neighbours.table(context) if "reference" in context.described else None
+    moved = asked(context) if context.asks else {}
     frames = []
-    for split in SPLITS:
+    for split in context.judged:
         examples, probabilities = context.splits[split], context.recorded(split)
-        masks = {
-            **of_probabilities(probabilities, examples.labels),
-            "conflicting-neighbours": conflicting(near[near["split"] == split], context.splits["reference"], examples),
-            "flips": moved[split][flips(context, split, moved[split])],
-        }
+        masks = of_probabilities(probabilities, examples.labels) if context.known == "probabilities" else {}
+        if near is not None and split in context.described:
+            masks["conflicting-neighbours"] = conflicting(
+                near[near["split"] == split], context.splits["reference"], examples
+            )
+        if context.asks:
+            masks["flips"] = moved[split][flips(context, split, moved[split])]
         frames += [
             pd.DataFrame({"split": split, "example_id": examples.ids[rows].astype(np.int32), "tag": tag})
             for tag, rows in masks.items()
         ]
-    context.notes["moved"] = {s: len(rows) for s, rows in moved.items() if len(rows) < len(context.splits[s])}
-    return pd.concat(frames, ignore_index=True)
+    if context.asks:
+        context.notes["moved"] = {s: len(rows) for s, rows in moved.items() if len(rows) < len(context.splits[s])}
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def asked(context: EvaluationContext) -> dict[str, np.ndarray]:

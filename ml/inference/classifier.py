@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ml import models
+from ml.artifacts.kinds import CAPABILITIES, NETWORK
 from ml.artifacts.reader import Broken, Run
 from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.contract import check, median_latency
@@ -26,6 +27,8 @@ PASSING = (
 class Classifier:
     """A run's network in evaluation mode. classes: names; shape: (height, width, channels) of its pictures."""
 
+    capabilities = frozenset(CAPABILITIES)
+
     def __init__(self, module: nn.Module, dataset: dict[str, Any]) -> None:
         self.module = module.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.folded: Any = folded(self.module)
@@ -36,7 +39,8 @@ class Classifier:
 
     @classmethod
     def open(cls, run: Run) -> "Classifier":
-        """Build the run's model and load its weights. Raises Broken when they do not fit."""
+        """Build its model and load its weights. Raises Incapable without a network, Broken when they do not fit."""
+        run.need(NETWORK)
         config, name = run.manifest["model_config"], run.manifest["model"]
         if name not in models.MODELS and not name.startswith(models.TIMM):
             raise Broken(f"run {run.run_id} is of the network {name}, which is not in this copy of the app")

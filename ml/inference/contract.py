@@ -1,7 +1,9 @@
 """What a classifier must offer, whatever computes it: the app asks no network for anything that is not named here.
 
 `ImageClassifier` is the least, and enough for predictions, curves, preparation variants, batches and corruptions.
-`Engine` adds what lies before the last layer, which neighbours and the projection read, and a latency.
+`Engine` adds what lies before the last layer, which neighbours and the projection read, and a latency. What one of them
+can do beyond the least, its `capabilities` name, in the words of ml.artifacts.kinds: that of a run are in its manifest,
+and a recorded run, whose predictions were brought without a network, has no classifier at all.
 """
 
 import statistics
@@ -22,11 +24,13 @@ LATENCY_TIMES, LATENCY_WARM_UP = 200, 20
 class ImageClassifier(Protocol):
     """Pictures in, probabilities out.
 
-    classes: names, by class id; shape: (height, width, channels) of the pictures it takes.
+    classes: names, by class id; shape: (height, width, channels) of the pictures it takes; capabilities: of
+    ml.artifacts.kinds.CAPABILITIES, `probabilities` always among them.
     """
 
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
+    capabilities: frozenset[str]
 
     def probabilities(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one, n from 1 on, each row its own

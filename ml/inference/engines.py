@@ -8,7 +8,8 @@ ENGINES = ("torch", "onnx", "int8")
 
 
 def open_run(run: Run, engine: str = "torch") -> Engine:
-    """A run's network behind one of ENGINES. Raises Missing (with its command), Broken, ValueError."""
+    """A run's network behind one of ENGINES. Raises Missing (with its command; Incapable without one), Broken,
+    ValueError."""
     if engine not in ENGINES:
         raise ValueError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
     if engine == "torch":

@@ -17,6 +17,8 @@ class OnnxClassifier:
     classes: names; shape: (height, width, channels).
     """
 
+    capabilities = frozenset({"probabilities", "features"})
+
     def __init__(self, graph: bytes, dataset: dict[str, Any]) -> None:
         """Raises Missing without onnxruntime, Broken where the file is no network of this data set."""
         need("onnxruntime")

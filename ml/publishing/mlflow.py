@@ -143,7 +143,7 @@ def tags(run: Run) -> dict[str, str]:
     manifest = run.manifest
     return {
         "run_id": run.run_id,
-        "weights_sha256": manifest["weights"]["sha256"],
+        "weights_sha256": (manifest.get("weights") or {}).get("sha256", ""),
         "dataset": manifest["dataset"]["name"],
         "git": manifest.get("git", ""),
         "machine": manifest["machine"]["processor"],
@@ -155,13 +155,13 @@ def settings(run: Run) -> dict[str, str]:
     """How the run was made."""
     manifest = run.manifest
     more = {name: manifest[name] for name in ("parameters", "train_images", "best_epoch") if name in manifest}
-    return {name: _text(value) for name, value in {**manifest["config"], **more}.items()}
+    return {name: _text(value) for name, value in {**(manifest.get("config") or {}), **more}.items()}
 
 
 def epochs(run: Run, start: int) -> Iterator[dict[str, Any]]:
     """Every measure of every epoch. start: of the training, milliseconds since 1970."""
     passed = 0.0
-    for row in run.table("history").to_dict("records"):
+    for row in run.table("history").to_dict("records") if "history" in run.nouns else ():
         passed += row["seconds"]
         for name, value in row.items():
             if name != "epoch":
@@ -174,7 +174,8 @@ def scores(run: Run) -> Iterator[dict[str, Any]]:
     manifest = run.manifest
     for split, result in manifest["results"].items():
         yield {"key": f"{split}_final_accuracy", "value": result["correct"] / result["n"]}
-        yield {"key": f"{split}_final_loss", "value": result["loss"]}
+        if result.get("loss") is not None:
+            yield {"key": f"{split}_final_loss", "value": result["loss"]}
     for name in ("training_seconds", "latency_ms", "bytes"):
         if isinstance(manifest.get(name), int | float):
             yield {"key": name, "value": float(manifest[name])}

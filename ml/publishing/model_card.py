@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ml.artifacts import kinds
 from ml.artifacts import scores as told
 from ml.artifacts.reader import Broken, Missing, Run
 from ml.data import fashion_mnist
@@ -74,10 +75,13 @@ def _story(manifest: dict[str, Any]) -> dict[str, Any]:
     """What the manifest tells: data, recipe, size, origin."""
     data, size, latency = manifest["dataset"], manifest.get("bytes"), manifest.get("latency_ms")
     ours = data["name"] == fashion_mnist.NAME
+    trained = kinds.has(manifest, kinds.TRAINING)
     imported = manifest.get("imported")
     return {
         "model": manifest["model"],
-        "parameters": f"{manifest['parameters']:,}",
+        "alone": not kinds.has(manifest, kinds.NETWORK),
+        "trained": trained,
+        "parameters": f"{manifest.get('parameters') or 0:,}",
         "title": data["title"],
         "dataset": data["name"],
         "classes": data["classes"],
@@ -86,8 +90,8 @@ def _story(manifest: dict[str, Any]) -> dict[str, Any]:
         "channels": data["channels"],
         "splits": [f"{name} {count:,}" for name, count in data["counts"].items()],
         "complete": data.get("complete", True),
-        "train_images": f"{manifest['train_images']:,}",
-        "recipe": wording.recipe(manifest["config"], manifest.get("best_epoch")),
+        "train_images": f"{manifest.get('train_images') or 0:,}",
+        "recipe": wording.recipe(manifest["config"], manifest.get("best_epoch")) if trained else "",
         "megabytes": f"{size / 1e6:.2f}" if size else "",
         "latency": f"{latency:.2f}" if latency else "",
         "domain": fashion_mnist.DOMAIN if ours else "",
@@ -95,23 +99,26 @@ def _story(manifest: dict[str, Any]) -> dict[str, Any]:
         "imported": {"made": "", "run_id": "", **imported} if isinstance(imported, dict) else imported,
         "created": manifest["created"],
         "seconds": f"{manifest['seconds']:,.0f}",
-        "training_seconds": f"{manifest['training_seconds']:,.0f}",
+        "training_seconds": f"{manifest.get('training_seconds') or 0:,.0f}",
         "machine": manifest["machine"],
         "torch": manifest.get("torch", "unknown"),
         "git": manifest.get("git"),
         "command": manifest.get("command"),
-        "sha256": manifest["weights"]["sha256"],
+        "sha256": (manifest.get("weights") or {}).get("sha256", ""),
+        "predictions": manifest["nouns"]["predictions"]["sha256"],
     }
 
 
 def _results(run: Run) -> dict[str, Any]:
     """What the tables tell: numbers with their intervals."""
     scores, counts = _scores(run), _counts(run)
-    names, test = run.manifest["dataset"]["classes"], run.manifest["results"]["test"]
+    names, results = run.manifest["dataset"]["classes"], run.manifest["results"]
+    headline = "test" if "test" in results else "validation"
     return {
         "run_id": run.run_id,
-        "test_images": f"{test['n']:,}",
-        "accuracy": share(test["correct"], test["n"]),
+        "headline": headline,
+        "test_images": f"{results[headline]['n']:,}",
+        "accuracy": share(results[headline]["correct"], results[headline]["n"]),
         "numbers": [
             [
                 name,
@@ -119,10 +126,10 @@ def _results(run: Run) -> dict[str, Any]:
                 _proportion(result["correct"], result["n"]),
                 _score(scores, split, "macro_f1"),
                 _score(scores, split, "calibration_error"),
-                f"{result['loss']:.4f}",
+                "–" if result.get("loss") is None else f"{result['loss']:.4f}",
             ]
             for split, name in SPLITS.items()
-            if (result := run.manifest["results"].get(split)) is not None
+            if (result := results.get(split)) is not None
         ],
         "by_class": _by_class(counts, names) if counts.any() else [],
         "confused": _confused(counts, names),

@@ -1,13 +1,15 @@
 """A run's figures and numbers as files, for a paper, a wiki or a colleague without the app."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 
-from ml.artifacts.reader import Library, Run
+from ml.artifacts import kinds
+from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import NOUNS, Table
 from ml.stats.intervals import wilson
 from ml.system.cells import safe_cell
@@ -26,10 +28,8 @@ def write(library: Library, run_id: str, folder: Path, split: str = "test") -> l
     """
     run = library.open(run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    written = [
-        _figure(folder / "history.png", _history, run),
-        _figure(folder / "confusion.png", _confusion, run, split),
-    ]
+    written = [_figure(folder / "history.png", _history, run)] if "history" in run.nouns else []
+    written.append(_figure(folder / "confusion.png", _confusion, run, split))
     written.append(_figure(folder / "accuracy.png", _accuracy, run, split))
     if "projection" in run.nouns:
         written.append(_figure(folder / "projection.png", _projection, run, split))
@@ -52,46 +52,61 @@ def write(library: Library, run_id: str, folder: Path, split: str = "test") -> l
 
 def numbers(run: Run, split: str) -> dict[str, Any]:
     """Accuracy with its interval, and how the run was made."""
-    result = run.manifest["results"][split]
+    result, weights = run.manifest["results"].get(split), run.manifest.get("weights")
+    if result is None:
+        raise Missing(f"This run has no predictions for {split}.")
     low, high = wilson(result["correct"], result["n"])
     return {
         "run": run.run_id,
         "model": run.manifest["model"],
-        "parameters": run.manifest["parameters"],
+        "kind": kinds.kind_of(run.manifest),
+        "parameters": run.manifest.get("parameters"),
         "split": split,
         "accuracy": result["correct"] / result["n"],
         "interval": [round(float(low), 6), round(float(high), 6)],
         "n": result["n"],
-        "loss": result["loss"],
-        "seed": run.manifest["config"]["seed"],
-        "config": run.manifest["config"],
+        "loss": result.get("loss"),
+        "seed": (run.manifest.get("config") or {}).get("seed"),
+        "config": run.manifest.get("config"),
         "machine": run.manifest["machine"],
         "seconds": run.manifest["seconds"],
         "created": run.manifest["created"],
-        "weights_sha256": run.manifest["weights"]["sha256"],
+        "weights_sha256": weights["sha256"] if weights else None,
     }
 
 
 def _page(run: Run, split: str, pictures: list[str]) -> str:
     facts = numbers(run, split)
     low, high = facts["interval"]
-    data, machine = run.manifest["dataset"], run.manifest["machine"]
+    machine, loss = run.manifest["machine"], "" if facts["loss"] is None else f", loss {facts['loss']:.4f}"
+    made = []
+    if kinds.has(run.manifest, kinds.TRAINING):
+        made = [
+            f"Trained on {run.manifest['train_images']:,} pictures for "
+            f"{wording.count(run.manifest['config']['epochs'], 'epoch')} with seed {facts['seed']}; epoch "
+            f"{run.manifest['best_epoch']} was best on validation and kept. {run.manifest['seconds']:,.0f} s on "
+            f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}."
+        ]
     lines = [
         f"# {run.run_id}",
         "",
-        f"{run.manifest['model']}, {run.manifest['parameters']:,} parameters, on {data['title']}.",
+        _network(run.manifest),
         "",
         f"{split.capitalize()} accuracy **{100 * facts['accuracy']:.2f} %** "
-        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n {facts['n']:,}), loss {facts['loss']:.4f}.",
+        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n {facts['n']:,}){loss}.",
         "",
-        f"Trained on {run.manifest['train_images']:,} pictures for "
-        f"{wording.count(run.manifest['config']['epochs'], 'epoch')} with seed {facts['seed']}; epoch "
-        f"{run.manifest['best_epoch']} was best on validation and kept. {run.manifest['seconds']:,.0f} s on "
-        f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}.",
+        *made,
         "",
         *(f"![{Path(name).stem}]({name})" for name in pictures),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _network(manifest: Mapping[str, Any]) -> str:
+    title = manifest["dataset"]["title"]
+    if not kinds.has(manifest, kinds.NETWORK):
+        return f"Predictions alone, without a network, for {title}."
+    return f"{manifest['model']}, {manifest['parameters']:,} parameters, on {title}."
 
 
 def _figure(path: Path, draw, *arguments) -> Path:

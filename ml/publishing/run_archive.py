@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ml.artifacts import inspection, writer
+from ml.artifacts import inspection, kinds, writer
 from ml.artifacts.inspection import FILE_BYTES as RUN_FILE_BYTES
 from ml.artifacts.inspection import MANIFEST, MB, NOUN_BYTES, WEIGHTS, Bounds
 from ml.artifacts.manifest import check
@@ -36,6 +36,7 @@ CARD = "MODEL_CARD.md"
 UPLOAD_BYTES = 30 * 10**6  # of a zip that arrives over the network
 FILE_BYTES = 512 * MB  # of a zip that lies on this machine
 MAX_UNPACKED_BYTES = {**RUN_FILE_BYTES, CARD: MB}  # unpacked; every other file: NOUN_BYTES
+FIRST = (MANIFEST, CARD, WEIGHTS)  # of a packed run's files, in this order
 RATIO = 100  # unpacked to packed, of a file above RATIO_FROM: tables and weights hardly shrink
 RATIO_FROM = MB
 ENTRIES = 100  # of the zip that are looked at
@@ -72,7 +73,7 @@ def pack(run: Run, card: str) -> bytes:
     }
     parcel = io.BytesIO()
     with zipfile.ZipFile(parcel, "w") as archive:
-        for name in (MANIFEST, CARD, WEIGHTS, *sorted(set(files) - {MANIFEST, CARD, WEIGHTS})):
+        for name in [*(one for one in FIRST if one in files), *sorted(set(files) - {*FIRST})]:
             content = files[name]
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system = 3  # Unix, whose file modes follow, whatever this machine is
@@ -152,10 +153,14 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if entry.file_size > max(RATIO * entry.compress_size, RATIO_FROM):
             raise Unfit(f"{shown} would grow {entry.file_size // max(entry.compress_size, 1):,}-fold when unpacked.")
         members[entry.filename] = entry
-    missing = [name for name in (MANIFEST, WEIGHTS) if name not in members]
-    if missing:
+    if missing := [name for name in (MANIFEST, WEIGHTS) if name not in members and not _alone(members)]:
         raise Unfit(f"This archive is no run: it lacks {' and '.join(missing)}.")
     return members
+
+
+def _alone(members: Collection[str]) -> bool:
+    """Whether these may be the files of a run that is its predictions alone; its manifest must say so."""
+    return MANIFEST in members and NOUNS["predictions"].file in members and NOUNS["history"].file not in members
 
 
 def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> dict[str, Any]:
@@ -174,14 +179,19 @@ def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) 
         raise Unfit("manifest.json cannot be read as JSON.") from None
     unknown = [noun for noun in manifest["nouns"] if noun not in TRAVELLING]
     absent = [noun for noun in manifest["nouns"] if noun in TRAVELLING and NOUNS[noun].file not in members]
-    named = {MANIFEST, CARD, WEIGHTS, *(NOUNS[noun].file for noun in manifest["nouns"] if noun in TRAVELLING)}
+    weighed = [WEIGHTS] if manifest.get("weights") else []
+    if missing := [name for name in weighed if name not in members]:
+        raise Unfit(f"This archive is no run: it lacks {' and '.join(missing)}.")
+    named = {MANIFEST, CARD, *weighed, *(NOUNS[noun].file for noun in manifest["nouns"] if noun in TRAVELLING)}
     stray = sorted(set(members) - named)
     for names, words in ((unknown, "The manifest names {}, which this version does not know"),
                          (absent, "The manifest names {}, which the archive does not hold"),
                          (stray, "The archive holds {}, which the manifest does not name")):  # fmt: skip
         if names:
             raise Unfit(words.format(", ".join(name[:40] for name in names[:5])) + ".")
-    data, network = manifest["dataset"], manifest["model_config"]
+    if kinds.kind_of(manifest) == kinds.RECORDED:
+        return manifest
+    data, network = manifest["dataset"], manifest.get("model_config") or {}
     expected = {key: data[key] for key in ("height", "width", "channels")} | {"classes": len(data["classes"])}
     if any(network.get(key) != value for key, value in expected.items()):
         raise Unfit("The manifest's network takes other pictures or classes than its data set has.")
@@ -216,7 +226,8 @@ def _take(
                 raise Unfit(f"{name} does not match its checksum in the manifest.")
         run = Run(RunEntry(manifest["run_id"], folder, False, manifest=manifest))
         _check_tables(run, folder)
-        _check_weights(run)
+        if kinds.has(manifest, kinds.NETWORK):
+            _check_weights(run)
         imported = {"run_id": manifest["run_id"], "made": writer.now()}
         writer.write_manifest(folder, {**manifest, "run_id": run_id, "imported": imported})
         try:
@@ -238,7 +249,7 @@ def _take(
 def _digests(manifest: dict[str, Any]) -> dict[str, str]:
     """file → sha256, as the manifest says."""
     nouns = {NOUNS[noun].file: entry["sha256"] for noun, entry in manifest["nouns"].items()}
-    return {WEIGHTS: manifest["weights"]["sha256"], **nouns}
+    return ({WEIGHTS: manifest["weights"]["sha256"]} if manifest.get("weights") else {}) | nouns
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
@@ -266,17 +277,13 @@ def _check_tables(run: Run, folder: Path) -> None:
 def _check_predictions(run: Run) -> None:
     frame, manifest = run.table("predictions"), run.manifest
     classes = len(manifest["dataset"]["classes"])
-    columns = [f"p_{i}" for i in range(classes)]
+    columns = [f"p_{i}" for i in range(classes)] if kinds.has(manifest, "top-k") else []
     if [name for name in frame.columns if name.startswith("p_")] != columns:
         raise Unfit("predictions.parquet does not have one probability a class.")
     ids = frame[["label", "predicted"]].to_numpy()
-    shares = frame[columns].to_numpy(np.float64)
     if len(frame) and not (
         ((ids >= 0) & (ids < classes)).all()
-        and (shares >= 0).all()
-        and (np.abs(shares.sum(1) - 1) < 1e-3).all()
-        and (shares[np.arange(len(frame)), frame["predicted"]] >= shares.max(1) - 1e-6).all()
-        and (np.abs(frame["confidence"] - shares.max(1)) < 1e-3).all()
+        and (not columns or _can_be(frame, columns, whole=kinds.has(manifest, "probabilities")))
         and (frame["example_id"] >= 0).all()
         and not frame.duplicated(["split", "example_id"]).any()
     ):
@@ -296,6 +303,18 @@ def _check_predictions(run: Run) -> None:
             for column in {"label", "predicted", "class"} & set(table.columns):
                 if not table[column].dropna().between(0, classes - 1).all():
                     raise Unfit(f"{noun}.parquet names a class that there is not.")
+
+
+def _can_be(frame: pd.DataFrame, columns: list[str], *, whole: bool) -> bool:
+    """Whether predictions are probabilities with the guess on top. whole: of all classes, so that they add up."""
+    shares = frame[columns].to_numpy(np.float64)
+    total = shares.sum(1)
+    return bool(
+        (shares >= 0).all()
+        and (np.abs(total - 1) < 1e-3 if whole else total < 1 + 1e-3).all()
+        and (shares[np.arange(len(frame)), frame["predicted"]] >= shares.max(1) - 1e-6).all()
+        and (np.abs(frame["confidence"] - shares.max(1)) < 1e-3).all()
+    )
 
 
 def _check_weights(run: Run) -> None:

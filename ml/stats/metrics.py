@@ -53,8 +53,14 @@ def _redrawn_f1(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, seed: int = 0) -> pd.DataFrame:
-    """Scores of one split. labels: int [n]; probabilities: float [n, classes]."""
+def split_metrics(
+    split: str, labels: np.ndarray, probabilities: np.ndarray, seed: int = 0, known: str = "probabilities"
+) -> pd.DataFrame:
+    """Scores of one split. labels: int [n]; probabilities: float [n, classes].
+
+    known: how much of probabilities is (ml.artifacts.kinds.known): without all of them there is no loss, without the
+    largest no calibration error either.
+    """
     rng = np.random.default_rng(seed)
     n, classes = probabilities.shape
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
@@ -63,9 +69,6 @@ def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, see
     right = predicted == labels
 
     own, redrawn = f1(counts), _redrawn_f1(counts, rng)
-    loss = cross_entropy(probabilities, labels)
-    spread = Z * loss.std(ddof=1) / np.sqrt(n)
-
     rows: list[tuple] = []
 
     def add(of: int | None, metric: str, value: Any, low: Any, high: Any, size: int) -> None:
@@ -75,14 +78,13 @@ def split_metrics(split: str, labels: np.ndarray, probabilities: np.ndarray, see
     low, high = wilson(hits.sum(), n)
     add(None, "accuracy", hits.sum() / n, float(low), float(high), n)
     add(None, "macro_f1", own.mean(), *percentile(redrawn.mean(1)), n)
-    add(None, "loss", loss.mean(), loss.mean() - spread, loss.mean() + spread, n)
-    add(
-        None,
-        "calibration_error",
-        expected_calibration_error(confidence, right),
-        *ece_interval(confidence, right, seed),
-        n,
-    )
+    if known == "probabilities":
+        loss = cross_entropy(probabilities, labels)
+        spread = Z * loss.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
+        add(None, "loss", loss.mean(), loss.mean() - spread, loss.mean() + spread, n)
+    if known != "labels":
+        ends = ece_interval(confidence, right, seed)
+        add(None, "calibration_error", expected_calibration_error(confidence, right), *ends, n)
     for metric, totals in (("accuracy", truths), ("recall", truths), ("precision", guesses)):
         lows, highs = wilson(hits, totals)
         for c in range(classes):

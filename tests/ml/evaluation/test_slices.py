@@ -28,7 +28,8 @@ def context():
         said[name] = np.eye(2)[guess]
         features[name] = np.column_stack([labels + rng.normal(0, 0.1, n), rng.normal(0, 1, n)]).astype(np.float32)
     return SimpleNamespace(
-        splits=splits, seed=0, also={}, classifier=SimpleNamespace(classes=("Top", "Shirt")),
+        splits=splits, judged=tuple(splits), described=tuple(splits), seed=0, also={},
+        classifier=SimpleNamespace(classes=("Top", "Shirt")),
         recorded=said.__getitem__, features=features.__getitem__,
         properties=lambda split: measure(splits[split].images),
     )  # fmt: skip

@@ -1,0 +1,98 @@
+"""What a run is made of: trained here, a network brought from elsewhere, or its predictions alone; and what it can do.
+
+A manifest says its `kind` and its `capabilities`; one that says neither is of a run that was trained here, which can do
+everything. What a noun and a panel need is named by these words, and where a run lacks it, `gives` says what would
+bring it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+TRAINED, IMPORTED, RECORDED = KINDS = ("trained", "imported", "recorded")
+# what a manifest may name. A run with all probabilities has the likeliest ones too.
+CAPABILITIES = ("probabilities", "top-k", "features", "gradients", "layers")
+NETWORK, TRAINING = FOLLOWING = ("network", "training")  # what follows from the kind
+NEEDS = (*CAPABILITIES, *FOLLOWING)
+CORE: dict[str, tuple[str, ...]] = {
+    TRAINED: ("history", "predictions"), IMPORTED: ("predictions",), RECORDED: ("predictions",)
+}  # fmt: skip
+"""Nouns that a run of each kind has from the start and that never change."""
+KEYS: dict[str, tuple[str, ...]] = {
+    TRAINED: ("model_config", "config", "train_images", "parameters", "training_seconds", "weights"),
+    IMPORTED: ("parameters", "weights"),
+    RECORDED: (),
+}
+"""What the manifest of each kind says besides what all of them say."""
+
+NOUN_NEEDS: dict[str, str] = {
+    "history": TRAINING,
+    "calibration": "probabilities",
+    "conformal": "probabilities",
+    "label_issues": "probabilities",
+    "features": "features",
+    "neighbours": "features",
+    "projection": "features",
+    "filters": "layers",
+    "familiarity": "layers",
+    "suspects": NETWORK,
+    "unlabelled": NETWORK,
+    "unlabelled_neighbours": NETWORK,
+    "preparation": NETWORK,
+    "engines": NETWORK,
+    "onnx": NETWORK,
+    "int8": NETWORK,
+    "robustness": NETWORK,
+    "attacks": "gradients",
+    "robustness_answers": NETWORK,
+}
+"""What a run must be able to do for a noun to be made of it; nothing for the others."""
+
+LACKS = {
+    NETWORK: "This needs a network that can be asked, and this run is its predictions alone.",
+    TRAINING: "This needs to know how the network was trained, and this run was not trained here.",
+    "probabilities": "This needs the probabilities of all classes, which this run's predictions came without.",
+    "top-k": "This needs to know how sure each answer is, and this run's predictions are labels alone.",
+    "features": "This needs feature vectors of the images, which this run's predictions came without.",
+    "gradients": "This needs the gradients of a network, which this run does not have.",
+    "layers": "This needs to look into the layers of a network, which this run does not have.",
+}
+GIVES = {
+    NETWORK: "A run that was trained here has it.",
+    TRAINING: "A run that was trained here has it.",
+    "probabilities": "Add the predictions again with a column of numbers for each class.",
+    "top-k": "Add the predictions again with a confidence, or with a column of numbers for each class.",
+    "features": "Add the predictions again with columns feature_0, feature_1, …, of training images too.",
+    "gradients": "A run that was trained here has it.",
+    "layers": "A run that was trained here has it.",
+}
+
+
+def kind_of(manifest: Mapping[str, Any]) -> str:
+    """One of KINDS; of runs from before there was more than one, trained."""
+    return manifest.get("kind", TRAINED)
+
+
+def has(manifest: Mapping[str, Any], need: str) -> bool:
+    """Whether a run can do what one of NEEDS names."""
+    kind = kind_of(manifest)
+    if need == NETWORK:
+        return kind != RECORDED
+    if need == TRAINING:
+        return kind == TRAINED
+    able = manifest.get("capabilities", CAPABILITIES if kind == TRAINED else ())
+    return need in able or (need == "top-k" and "probabilities" in able)
+
+
+def known(manifest: Mapping[str, Any]) -> str:
+    """How much of each answer is known: probabilities, top-k or labels."""
+    return next((one for one in CAPABILITIES[:2] if has(manifest, one)), "labels")
+
+
+def lacking(manifest: Mapping[str, Any], needs: Iterable[str]) -> str:
+    """The first of these needs that a run does not meet, '' where it meets all."""
+    return next((need for need in needs if not has(manifest, need)), "")
+
+
+def core(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The nouns of its core."""
+    return CORE.get(kind_of(manifest), CORE[TRAINED])
