@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.neighbors import NearestNeighbors
 
 from ml import models
 from ml.data.base import Dataset
@@ -120,6 +119,8 @@ def suspects(
 
     frame: as `ranked` made it; probabilities: float32 [n, C] in the order of dataset["train"].
     """
+    from sklearn.neighbors import NearestNeighbors
+
     train = dataset["train"]
     ids = frame["example_id"].to_numpy()[:SUSPECTS]
     rows = np.searchsorted(train.ids, ids)

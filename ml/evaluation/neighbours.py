@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.neighbors import NearestNeighbors
 
 from ml.evaluation.context import EvaluationContext
 
@@ -14,6 +13,9 @@ def table(context: EvaluationContext) -> pd.DataFrame:
 
     Empty without features of reference.
     """
+    # here, not above: whoever only trains need not load it, which takes as long as all else but torch
+    from sklearn.neighbors import NearestNeighbors
+
     if "reference" not in context.described or len(context.splits["reference"]) < 2:
         return pd.DataFrame()
     ids = context.splits["reference"].ids

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
 
 from ml.evaluation.context import EvaluationContext
 
@@ -18,6 +17,7 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     Of predictions that came with features for other splits alone, both are fitted on validation, else on test.
     """
     from openTSNE import TSNE
+    from sklearn.decomposition import PCA
 
     base = next((split for split in ("reference", "validation", "test") if split in context.described), "")
     if not base or len(context.splits[base]) < 8:  # what neighbours a map of fewer would show, nobody could say

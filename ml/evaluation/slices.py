@@ -15,9 +15,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.stats import hypergeom
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
 from ml.evaluation.context import EvaluationContext
 from ml.stats.intervals import Z, wilson
@@ -105,6 +102,8 @@ def judged(counts: np.ndarray) -> dict[str, np.ndarray]:
 
     Where there is no mistake in a group or in its rest, half a one is added to both for lift and its interval.
     """
+    from scipy.stats import hypergeom
+
     n, wrong, rest_n, rest_wrong = counts.T
     low, high = wilson(wrong, n)
     half = np.where((wrong == 0) | (rest_wrong == 0), 0.5, 0.0)
@@ -124,6 +123,9 @@ def judged(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 def alike(context: EvaluationContext) -> list[Group]:
     """Groups of pictures that the network describes alike."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     reference = context.features("reference")
     count = min(GROUPS, len(reference) // SIZE)
     if count < 2:

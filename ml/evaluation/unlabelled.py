@@ -11,9 +11,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
 from ml.artifacts.reader import Library, Missing, Run
 from ml.data import corrections
@@ -74,6 +71,8 @@ def suited(nouns: Iterable[str], context: EvaluationContext) -> list[str]:
 
 def nearest(context: EvaluationContext, examples: Split, features: np.ndarray) -> pd.DataFrame:
     """Rows example_id, rank, neighbour_id, distance: the reference pictures nearest in features, float32 [n, d]."""
+    from sklearn.neighbors import NearestNeighbors
+
     ids = context.splits["reference"].ids
     ranks = min(neighbours.RANKS, len(ids))
     search = NearestNeighbors(n_neighbors=ranks, algorithm="brute").fit(context.features("reference"))
@@ -90,6 +89,8 @@ def nearest(context: EvaluationContext, examples: Split, features: np.ndarray) -
 
 def percentiles(context: EvaluationContext, unlike: np.ndarray) -> np.ndarray:
     """float32 [n], 0..100: the share of validation with a smaller mean distance; nan where there is no validation."""
+    from sklearn.neighbors import NearestNeighbors
+
     usual = context.features("validation")
     if not len(usual):
         return np.full(len(unlike), np.nan, np.float32)
@@ -103,6 +104,7 @@ def places(context: EvaluationContext, features: np.ndarray) -> dict[str, np.nda
     """pca_x … map_y, float32 [n] each: on the axes and the finished map of the reference pictures, which stay put."""
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import PerplexityBasedNN
+    from sklearn.decomposition import PCA
 
     reference, points = context.features("reference").astype(np.float64), features.astype(np.float64)
     size = min(3, *reference.shape)
@@ -138,6 +140,8 @@ def reference_map(context: EvaluationContext) -> np.ndarray:
 
 def diverse(features: np.ndarray, seed: int) -> np.ndarray:
     """int32 [n]: the turn of each picture in a diverse sample, from 1 on. features: float32 [n, d]."""
+    from sklearn.cluster import KMeans
+
     n = len(features)
     groups = min(GROUPS, len(np.unique(features, axis=0)))
     rows = np.arange(n) if n <= LEARNED else np.sort(np.random.default_rng(seed).permutation(n)[:LEARNED])

@@ -17,7 +17,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 from torch.nn import functional
 
 from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
@@ -46,6 +45,8 @@ def noise(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
 
 def blur(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
     """A Gaussian of `level` pixels on 32 (CIFAR-10-C, gaussian_blur), edges repeated."""
+    from scipy.ndimage import gaussian_filter
+
     sigma = level * side(images) / 32
     return gaussian_filter(images, (0, sigma, sigma, 0), mode="nearest")
 
