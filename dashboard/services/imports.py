@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dashboard.services.jobs import Jobs
 from dashboard.services.staging import Staged, Staging
 from ml.artifacts.identity import run_id_of
 from ml.data import DATASETS, synthetic
+from ml.data.importing.records import FLAGS
 from ml.jobs.queue import JobTable, Refused
 from ml.jobs.tables import Job
 from ml.system import disk
@@ -32,18 +33,25 @@ TOO_LONG = "It could not be looked at within ten minutes. The command line has m
 
 @dataclass(frozen=True)
 class Preview:
-    """What was understood of a source. plan: as ml.data.Plan.to_json, with `samples`; refused: why it is no data set.
+    """What was understood of a source. plan: as ml.data.Plan.to_json, with `samples`; refused: why it is no data set;
+    tables: of one that may be when somebody says what their columns are for, as in a plan.
 
     Neither: it is being looked at. seconds: since when.
     """
 
     plan: Mapping[str, Any] | None = None
     refused: str = ""
+    tables: Sequence[Mapping[str, Any]] = ()
     seconds: float = 0.0
 
     @property
     def thinking(self) -> bool:
         return self.plan is None and not self.refused
+
+
+def on_screen(words: str) -> str:
+    """A sentence of ml.data without what is for the command line: pages have fields for it."""
+    return words.partition(FLAGS)[0]
 
 
 class Imports:
@@ -162,4 +170,4 @@ def _read(target: Path) -> Preview | None:
     except (OSError, ValueError) as error:
         log.warning("a plan cannot be read: %s", error)
         return Preview(refused=disk.told(error, CRASHED) if isinstance(error, OSError) else CRASHED)
-    return Preview(plan=found.get("plan"), refused=str(found.get("refused") or ""))
+    return Preview(plan=found.get("plan"), refused=str(found.get("refused") or ""), tables=found.get("tables") or ())

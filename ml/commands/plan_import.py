@@ -7,6 +7,7 @@ import argparse
 import base64
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def add(actions: argparse._SubParsersAction) -> None:
 
 
 def say(options: argparse.Namespace) -> int:
-    """A source that is no data set is an answer too: {"refused": why}."""
+    """A source that is no data set is an answer too: {"refused": why}, with `tables` where columns are to be chosen."""
     from ml import data
 
     said: dict[str, Any]
@@ -39,6 +40,8 @@ def say(options: argparse.Namespace) -> int:
         said = {"plan": {**plan.to_json(), "samples": _samples(plan)}}
     except (ValueError, OSError) as problem:
         said = {"refused": str(problem)}
+        if isinstance(problem, data.Unclear):
+            said["tables"] = [asdict(one) for one in problem.tables]
     text = json.dumps(said, ensure_ascii=False)
     if options.to is None:
         print(text)

@@ -8,13 +8,14 @@ from ml.data.base import Dataset, Split
 from ml.data.fashion_mnist import DataMissing
 from ml.data.folder import Cancelled, Imported, Progress, never, nobody
 from ml.data.importing.choices import Choices
+from ml.data.importing.records import Unclear
 from ml.data.plans import Plan, plan
 from ml.system import trash
 from ml.system.paths import ARTIFACTS, home_dir
 
 __all__ = [
-    "DATASETS", "Cancelled", "Choices", "DataMissing", "Dataset", "Imported", "Plan", "Split", "available",
-    "import_dataset", "load", "plan", "unknown",
+    "DATASETS", "Cancelled", "Choices", "DataMissing", "Dataset", "Imported", "Plan", "Split", "Unclear",
+    "available", "import_dataset", "load", "plan", "unknown",
 ]  # fmt: skip
 
 DATASETS = {fashion_mnist.NAME: fashion_mnist.load}

@@ -18,12 +18,14 @@ from ml.images.fitting import WORDS
 from ml.images.preparation import prepare
 
 SHOWN = 10  # names of what is left out for one reason, and sizes
+STRANGE = 30  # words for splits that are none, of which rows are left out
 DRAWN = ("test", "validation")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What the source calls a split. split: what it is taken as, '' where it is drawn from; n: pictures."""
+    """What the source calls a split. split: what it is taken as, '' where it is drawn from, or where its rows are left
+    out since nobody knows what is meant; n: pictures."""
 
     name: str
     split: str
@@ -145,6 +147,7 @@ def _planned(source: Path, choices: Choices, found: Found, seen: looks.Look) -> 
             unlabelled += 1
         else:
             counts.setdefault(one.split, [0] * len(found.classes))[one.label] += 1
+    strange = (((word, ""), n) for word, n in found.strange.most_common(STRANGE) if n)
     shares = {"test": choices.test, "validation": choices.validation}
     order, taken = ["", *SPLITS, UNLABELLED], looks.taken(seen, choices)
     return Plan(
@@ -152,7 +155,7 @@ def _planned(source: Path, choices: Choices, found: Found, seen: looks.Look) -> 
         {split: counts[split] for split in sorted(counts, key=order.index)},
         {split: shares[split] for split in DRAWN if split not in counts},
         unlabelled,
-        tuple(Part(name, split, n) for (name, split), n in parts.items()),
+        tuple(Part(name, split, n) for (name, split), n in (*parts.items(), *strange)),
         seen.sizes, seen.n, taken, tuple(found.tables), (*found.notes, *taken.notes()),
         found.left_out,
         tuple(map(tuple, rows)),

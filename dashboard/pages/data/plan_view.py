@@ -8,6 +8,7 @@ from typing import Any
 from dash import html
 
 from dashboard.components import badge, column_head, plain
+from dashboard.services.imports import on_screen
 from dashboard.services.staging import Staged
 
 TARGETS = {"train": "train", "validation": "validation", "test": "test", "unlabelled": "without labels", "": "left out"}
@@ -16,7 +17,6 @@ HEADS = (("Found", ""), ("Pictures", "r"), ("Becomes", ""))
 ORDERED = 60  # classes up to which their order can be changed by hand
 FINDABLE = 12  # classes beyond which they are looked for
 ORDER = ("train", "validation", "test")
-FLAGS = ". Other columns: --"  # what follows is for the command line; here are fields
 SENTENCES = 20  # notes, and reasons of what is left out
 
 
@@ -25,10 +25,8 @@ def drawn(staged: Staged, plan: Mapping[str, Any], chosen: Mapping[str, Any], na
 
     chosen: what was, of splits and columns; assets/data.js adds to it. named: what was of classes, which stand so.
     """
-    parts = [facts(plan), notes(plan), splits(plan), columns(plan), classes(plan, named)]
-    kept = {key: value for key, value in chosen.items() if key in ("splits", "columns", "turned")}
-    about = {"data-plan": staged.id, "data-chosen": json.dumps(kept), "data-drawn": str(time.time())}
-    return html.Div([part for part in parts if part is not None], **about)
+    parts = [facts(plan), notes(plan), splits(plan), columns(plan["tables"]), classes(plan, named)]
+    return html.Div([part for part in parts if part is not None], **_about(staged, chosen))
 
 
 def facts(plan: Mapping[str, Any]) -> html.Ul:
@@ -58,11 +56,22 @@ def notes(plan: Mapping[str, Any]) -> html.Div | None:
     said, left = plan["notes"], plan["left_out"]
     parts: list[Any] = []
     if said:
-        told = [words.partition(FLAGS)[0] for words in said[:SENTENCES]]
+        told = [on_screen(words) for words in said[:SENTENCES]]
         parts.append(html.Ul([html.Li(words) for words in told], className="set-notes"))
     if left:
         parts.append(left_out(left))
     return html.Div(parts) if parts else None
+
+
+def asked(staged: Staged, tables: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any]) -> html.Div:
+    """The columns of tables of which nobody knows yet what they hold. chosen: as in `drawn`."""
+    return html.Div([columns(tables)], **_about(staged, chosen))
+
+
+def _about(staged: Staged, chosen: Mapping[str, Any]) -> dict[str, str]:
+    """What assets/data.js reads. chosen: as in `drawn`."""
+    kept = {key: value for key, value in chosen.items() if key in ("splits", "columns", "turned")}
+    return {"data-plan": staged.id, "data-chosen": json.dumps(kept), "data-drawn": str(time.time())}
 
 
 def left_out(reasons: Sequence[Mapping[str, Any]]) -> html.Details:
@@ -72,7 +81,8 @@ def left_out(reasons: Sequence[Mapping[str, Any]]) -> html.Details:
     for one in reasons[:SENTENCES]:
         more = one["n"] - len(one["names"])
         names = ", ".join(one["names"]) + (f" and {more:,} more" if more > 0 else "")
-        lines.append(html.Li([html.B(f"{one['n']:,}"), f" {one['reason'].rstrip('.')}: ", html.Span(names)]))
+        reason = on_screen(one["reason"]).rstrip(".")
+        lines.append(html.Li([html.B(f"{one['n']:,}"), f" {reason}: ", html.Span(names)]))
     return html.Details(
         [html.Summary(f"Left out: {total:,}"), html.Ul(lines, className="set-notes")], className="more left-out"
     )
@@ -100,11 +110,11 @@ def splits(plan: Mapping[str, Any]) -> html.Div:
     return html.Div([html.H3("Splits"), html.P(words, className="quiet small"), table])
 
 
-def columns(plan: Mapping[str, Any]) -> html.Div | None:
+def columns(tables: Sequence[Mapping[str, Any]]) -> html.Div | None:
     """What columns of a table are for, and what else they could be."""
-    if not plan["tables"]:
+    if not tables:
         return None
-    table = plan["tables"][0]
+    table = tables[0]
     known = [*table["columns"].values(), *table["others"]]
     fields = []
     for role, words in ROLES.items():
@@ -112,11 +122,7 @@ def columns(plan: Mapping[str, Any]) -> html.Div | None:
         now = table["columns"].get(role, "")
         box = select({"data-column-of": role}, offered, now, f"Column of {words.lower()}")
         fields.append(html.Label([html.Span(words, className="label"), box]))
-    many = (
-        f"{len(plan['tables'])} tables; the first is {table['name']}."
-        if len(plan["tables"]) > 1
-        else f"Of {table['name']}."
-    )
+    many = f"{len(tables)} tables; the first is {table['name']}." if len(tables) > 1 else f"Of {table['name']}."
     return html.Div([html.H3("Columns"), html.P(many, className="quiet small"), html.Div(fields, className="fits")])
 
 

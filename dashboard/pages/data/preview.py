@@ -18,7 +18,7 @@ from dashboard.components import button, card, plain
 from dashboard.pages.data import plan_view
 from dashboard.pages.data.memory import Memory, source_of
 from dashboard.services.container import Services
-from dashboard.services.imports import Preview
+from dashboard.services.imports import Preview, on_screen
 from dashboard.services.staging import Staged
 from dashboard.state.selection import Selection
 from ml.artifacts.identity import run_id_of
@@ -275,8 +275,12 @@ def shown(staged: Staged, found: Preview, chosen: Mapping[str, Any], names: Mapp
         words = f"Looking at {staged.name}" + (f" · {found.seconds:.0f} s" if found.seconds >= 2 else "")
         return html.Div([html.P(words, role="status"), html.Progress(**{"aria-label": words})], className="thinking")
     if found.plan is None:
-        said = [html.H3("This cannot be imported"), html.P(found.refused.replace(str(staged.place), staged.name))]
-        if chosen:  # what was chosen may be why, and the fields for it went with the plan
+        words = on_screen(found.refused).replace(str(staged.place), staged.name)
+        said = [html.H3("This cannot be imported"), html.P(words)]
+        if found.tables:
+            said[0] = html.H3("Say what the columns hold")
+            said.append(plan_view.asked(staged, found.tables, chosen))
+        elif chosen:  # what was chosen may be why, and the fields for it went with the plan
             act = {"data-set-act": "look", "data-of": staged.id}
             said.append(button("Look at it as it was found", small=True, **act))
         return html.Div(said, className="face bad", role="alert")

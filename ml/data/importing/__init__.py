@@ -14,7 +14,7 @@ from ml.data.importing import archives, arrays, class_folders, exports, hugging_
 from ml.data.importing import sources as places
 from ml.data.importing.choices import Choices, applied
 from ml.data.importing.finder import looks_like_a_picture
-from ml.data.importing.records import Found
+from ml.data.importing.records import Found, Unclear
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images import upload_archives
 from ml.system.paths import home_dir
@@ -99,10 +99,9 @@ def _folders_or_tables(
     try:
         folders = class_folders.look(source.entries, shown, order, choices.splits)
     except ValueError as error:
-        if not read.read and lone:
-            raise ValueError(_unknown(shown, read)) from error
         if not read.read:
-            raise
+            words = _unknown(shown, read) if lone else str(error)
+            raise (Unclear(words, read.unclear) if read.unclear else ValueError(words)) from error
         return read.found(shown, order)
     if not read.read or not (choices.columns or read.hold_pictures or read.sure):
         return folders

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ml.data.base import UNLABELLED, visible
 from ml.data.importing import names as class_names
-from ml.data.importing.records import SPLIT_ORDER, Found, LeftOut, Record, some
+from ml.data.importing.records import FLAGS, SPLIT_ORDER, Found, LeftOut, Record, some
 from ml.data.importing.sources import LEADS_OUT, Entry
 from ml.images.file_names import by_the_way, clean, normal
 
@@ -205,6 +205,6 @@ def _tables(placed: Sequence[_Placed]) -> str:
     if not names:
         return ""
     return (
-        f". No column of {clean(names[0])} was found to name these pictures or to hold some: say which does with "
-        "--column image=NAME --column label=NAME"
+        f". No column of {clean(names[0])} was found to name these pictures or to hold some"
+        f"{FLAGS}column image=NAME --column label=NAME"
     )

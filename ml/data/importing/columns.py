@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ml.data.importing.finder import Finder, looks_like_a_picture
+from ml.data.importing.records import FLAGS
 from ml.data.importing.rows import as_split, text
 from ml.images.decoding import FILE_BYTES
 from ml.images.file_names import clean
@@ -64,7 +65,7 @@ class Columns:
         told += [f"labels in {self.label!r}"] if self.label else ["there are no labels"]
         told += [f"splits in {self.split!r}"] if self.split else []
         told += [f"groups in {self.group!r}"] if self.group else []
-        return f"{clean(table)}: {', '.join(told)}. Other columns: --column image=NAME, label=, split= or group="
+        return f"{clean(table)}: {', '.join(told)}{FLAGS}column image=NAME, label=, split= or group="
 
 
 def chosen(given: Sequence[str]) -> dict[str, str]:

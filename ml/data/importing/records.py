@@ -13,6 +13,7 @@ from ml.images.decoding import MAX_DECODED_SIDE, Gate, Picture, decode
 from ml.images.file_names import clean
 from ml.images.form import Form
 
+FLAGS = ". On the command line: --"  # where fields are, what follows is left out
 TOLD = 3  # files named of each reason
 PLAIN = Form(1, 1, 1)  # which says nothing of how files are read
 GATE = Gate(places=1_000)  # an import has a thread a processor and makes nobody wait
@@ -113,11 +114,20 @@ class TableSeen:
     others: tuple[str, ...]
 
 
+class Unclear(ValueError):
+    """Which columns of tables hold pictures and labels is to be said. tables: with what is understood of each."""
+
+    def __init__(self, sentence: str, tables: Sequence[TableSeen]) -> None:
+        super().__init__(sentence)
+        self.tables = tuple(tables)
+
+
 @dataclass
 class Found:
     """What a source is and holds. kind: in words; classes: names by class id; records: in the import's order; given:
     splits that the source says; notes: sentences on what was understood; tables: of each table, what its columns are
-    for; root: the folder that paths of records lie in, None for an archive."""
+    for; strange: words that stand for splits and are none, of rows that are left out → how many; root: the folder that
+    paths of records lie in, None for an archive."""
 
     kind: str
     classes: tuple[str, ...]
@@ -125,7 +135,8 @@ class Found:
     given: tuple[str, ...]
     left_out: LeftOut
     notes: list[str] = field(default_factory=list)
-    tables: list["TableSeen"] = field(default_factory=list)
+    tables: list[TableSeen] = field(default_factory=list)
+    strange: Counter[str] = field(default_factory=Counter)
     root: Path | None = None
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from ml.data.importing import rows as table_rows
 from ml.data.importing.arrow_tables import ArrowTable, ParquetTable
 from ml.data.importing.columns import Columns
 from ml.data.importing.finder import TABLES, Finder, looks_like_a_picture
-from ml.data.importing.records import Found, LeftOut, TableSeen, some
+from ml.data.importing.records import FLAGS, Found, LeftOut, TableSeen, Unclear, some
 from ml.data.importing.rows import Row, as_split, split_in, text
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.data.importing.text_tables import TextTable
@@ -41,6 +42,8 @@ class Tables:
         self.finder, self.left_out = Finder(source, lone), LeftOut()
         self.notes: list[str] = []
         self.read: list[tuple[Table, Columns]] = []
+        self.unclear: list[TableSeen] = []  # none of whose columns holds pictures, as it seems
+        self._strange: Counter[str] = Counter()
         self._names, self._scratch, self._stack, self._splits = names or {}, scratch, stack, splits
         many = sum(entry.name.casefold().endswith(".json") for entry in source.entries) > MANY
         for entry in source.entries:
@@ -67,6 +70,8 @@ class Tables:
                 self.read.append((table, found))
             elif not any(sample.values()):
                 self.left_out.add(entry.name, "the table has no rows")
+            else:
+                self.unclear.append(TableSeen(clean(entry.name), {}, "", tuple(sample)))
 
     def _opened(self, entry: Entry) -> Table:
         place, name = entry.place(), entry.name
@@ -101,9 +106,10 @@ class Tables:
         labelled = [one for one in self.read if one[1].label]
         if not labelled:
             table, columns = self.read[0]
-            raise ValueError(
+            raise Unclear(
                 f"{table.name}: which column is the label? The pictures stand in {columns.image!r}, and there are "
-                f"{', '.join(table.columns)}. Say --column label=NAME"
+                f"{', '.join(table.columns)}{FLAGS}column label=NAME",
+                [_seen(*one) for one in self.read],
             )
         rows: list[Row] = []
         known: Sequence[str] = ()
@@ -125,7 +131,7 @@ class Tables:
         kind = "tables that name pictures and their labels" if not numbered else "tables of pictures and labels"
         by_id = [name for _, name in sorted((int(one), name) for one, name in ids.items())]
         made = table_rows.found(shown, kind, rows, self.left_out, self.notes, known=known, order=order, sorted_by=by_id)
-        made.tables = [_seen(table, columns) for table, columns in self.read]
+        made.tables, made.strange = [_seen(table, columns) for table, columns in self.read], self._strange
         return made
 
     def _rows(self, table: Table, columns: Columns, known: Sequence[str], ids: dict[str, str]) -> list[Row]:
@@ -148,6 +154,8 @@ class Tables:
             label = _label(cell[columns.label], known) if columns.label else ""
             if split is None or label is None:
                 self.left_out.add(name, _strange(cell, columns, split is None))
+                self._strange[part] += split is None
+                self._reads(table, columns, number, cell, folder, "")  # so that its file is not left out a second time
                 continue
             split = split or ("" if part in self._splits else by_file)
             read, why = self._reads(table, columns, number, cell, folder, split)
@@ -223,7 +231,7 @@ def _label(cell: Any, known: Sequence[str]) -> str | None:
 def _strange(cell: Mapping[str, Any], columns: Columns, is_split: bool) -> str:
     if is_split:
         word = text(cell[columns.split])
-        return f"its split, {word!r}, is none of train, validation and test: say which with --split '{word}=test'"
+        return f"its split, {word!r}, is none of train, validation and test{FLAGS}split '{word}=test'"
     several = isinstance(cell[columns.label], list | tuple | dict)
     return "it has several labels" if several else f"its label, {text(cell[columns.label])!r}, is none of the classes"
 

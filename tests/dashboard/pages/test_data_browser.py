@@ -1,6 +1,8 @@
 """A folder dropped in a real browser becomes a data set: looked at, changed, imported, described, put away, back."""
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -98,3 +100,34 @@ def test_a_folder_becomes_a_data_set(pets, home, no_artifacts, serving, page, id
     # what is trained on it is chosen
     row.get_by_role("button", name="Train on").click()
     expect(page.locator("#training-dataset-select")).to_have_value("my-pets")
+
+
+def test_what_nobody_can_tell_is_asked(tmp_path, home, no_artifacts, serving, page, idle):
+    """A table without a column that is called after labels, and a word for a split that is none."""
+    rng = np.random.default_rng(1)
+    with zipfile.ZipFile(tmp_path / "fruit.zip", "w") as archive:
+        lines = ["path,ripe,kind,set"]
+        for i in range(24):
+            file = io.BytesIO()
+            Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8)).save(file, "PNG")
+            archive.writestr(f"images/{i}.png", file.getvalue())
+            lines.append(
+                f"images/{i}.png,{i % 2},{('fig', 'kiwi')[i % 2]}{i % 3 // 2},{('train', 'pilot')[i % 4 // 3]}"
+            )
+        archive.writestr("table.csv", "\n".join(lines))
+    address = serving(create_app(no_artifacts, home=home))
+    page.goto(f"{address}/data")
+    page.set_input_files("#data-import input[data-brings=files]", str(tmp_path / "fruit.zip"))
+    preview = page.locator("#data-preview")
+    expect(preview).to_contain_text("Say what the columns hold", timeout=PATIENCE)
+    expect(preview).to_contain_text("which column is the label?")
+    expect(preview).not_to_contain_text("--column")
+    expect(page.locator("#data-import-start")).to_be_disabled()
+    assert not violations(page, SERIOUS)
+    preview.locator("select[data-column-of=label]").select_option("kind")
+    expect(preview.locator("[data-class-of]")).to_have_count(4, timeout=PATIENCE)
+    expect(preview).to_contain_text("Left out: 6")
+    preview.locator("select[data-split-of=pilot]").select_option("validation")
+    expect(preview).to_contain_text("validation 6", timeout=PATIENCE)
+    expect(preview).not_to_contain_text("Left out")
+    expect(page.locator("#data-import-start")).to_be_enabled()

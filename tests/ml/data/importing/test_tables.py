@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from ml.data import folder, importing
+from ml.data import Unclear, folder, importing, plan
 from ml.data.importing import Choices
 from ml.data.importing.columns import chosen
+from ml.data.plans import Part
 from tests.ml.data.importing.seen import CHANCE, LABELS, N, Seen, drawn, png
 
 
@@ -184,7 +185,31 @@ def test_where_no_column_is_a_label_that_is_asked(place):
     write(place / "labels.csv", [(path, i % 2, i % 3) for i, (path, _) in enumerate(named())], ("path", "a", "b"))
     with pytest.raises(ValueError, match=r"which column is the label\? .*path, a, b.*--column label=NAME"):
         Seen(place)
+    with pytest.raises(Unclear) as asked:
+        plan(place)
+    table = asked.value.tables[0]
+    assert (table.name, table.columns, table.others) == ("labels.csv", {"image": "path"}, ("a", "b"))
     assert Seen(place, columns={"label": "b"}).classes == ("0", "1", "2")
+
+
+def test_where_no_column_names_pictures_that_is_asked(place):
+    """Numbers of pictures that lie there under other names: a person can still say what is what."""
+    write(place / "labels.csv", [(f"no {i}", "ab"[i % 2]) for i in range(N)], ("what", "kind"))
+    with pytest.raises(Unclear, match="--column image=NAME") as asked:
+        plan(place)
+    assert [(one.name, one.others) for one in asked.value.tables] == [("labels.csv", ("what", "kind"))]
+
+
+def test_words_that_are_no_split_can_be_said_to_be_one(place):
+    rows = [(path, label, ("train", "test", "pilot")[i % 3]) for i, (path, label) in enumerate(named())]
+    write(place / "labels.csv", rows, ("path", "label", "split"))
+    planned = plan(place)
+    assert Part("pilot", "", N // 3) in planned.parts
+    assert planned.n == 2 * N // 3
+    assert len(planned.left_out.files) == N // 3, "each of them once"
+    again = plan(place, Choices(splits={"pilot": "validation"}))
+    assert Part("pilot", "validation", N // 3) in again.parts
+    assert again.n == N
 
 
 def test_a_table_for_each_split_and_one_without_a_head(place):
