@@ -191,6 +191,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("ml.settings", "ml.artifacts", "ml.data", "ml.images", "ml.models", "ml.stats", "ml.system", "ml.training"),
         "data sets and runs on their way out of here and in again: archive, card, report, tracking, what ships",
     ),
+    "ml.recording": (
+        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.stats", "ml.system"),
+        "predictions that were made elsewhere: files in, a run out that has no network",
+    ),
     "ml.pipeline": (
         ("ml.artifacts", "ml.data", "ml.evaluation", "ml.inference", "ml.models", "ml.stats", "ml.system",
          "ml.training"),
@@ -203,7 +207,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "ml.commands": (
         ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.jobs", "ml.people",
-         "ml.pipeline", "ml.publishing", "ml.settings", "ml.system", "ml.training"),
+         "ml.pipeline", "ml.publishing", "ml.recording", "ml.settings", "ml.system", "ml.training"),
         "the verbs of the command line, one file each",
     ),
     "ml.__main__": (

@@ -73,8 +73,8 @@ def chosen(options: argparse.Namespace) -> "Choices":
         order=tuple(one.strip() for one in options.order.split(",") if one.strip()),
         code_page=zip_names.code_page(options.zip_names),
         columns=columns(options.column),
-        names=_pairs_of("class", options.names),
-        splits=_pairs_of("split", options.splits),
+        names=pairs_of("class", options.names),
+        splits=pairs_of("split", options.splits),
         size=_size(options.size) if options.size else None,
         fitting=options.fit,
         resampling=options.resampling,
@@ -175,7 +175,7 @@ def _plan_lines(planned: "Plan") -> list[str]:
     ]
 
 
-def _pairs_of(flag: str, given: list[str]) -> dict[str, str]:
+def pairs_of(flag: str, given: list[str]) -> dict[str, str]:
     """FOUND=WANTED, as a dictionary. Raises ValueError, in words."""
     found = {}
     for one in given:
