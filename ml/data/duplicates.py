@@ -19,10 +19,12 @@ MAX_PAIRS_PER_IMAGE = 5  # the nearest are kept
 MAX_COMPARED_SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
 BLOCK = 1_000
 PRODUCTS = 2 * 10**12  # of two numbers, up to which each is compared with each; Fashion-MNIST takes 1.4
-PIXELS = 2**22  # that are made smaller at a time
+PIXELS = 2**22  # that are made smaller, or compared, at a time
 PRODUCTS_PER_BLOCK = 100_000  # ten times as many wake threads that fight: 76 ms instead of 2
 ROOM_BYTES = 300 << 20  # of vectors, up to which they are in memory; those of Fashion-MNIST take 239
 MOST_ROWS = 256  # of the brightest pixels, whose sum fits into 16 bits
+CROWD = 64  # neighbours, of which only the nearest are measured where there are more
+SLACK = 1e-4  # what single precision takes from a product of two vectors, and more
 BLANK = 1e-3  # the length of a centred picture under which it has no contrast
 
 
@@ -46,7 +48,9 @@ def table(
         frames = _among_many(given, pools, queries, limit, most)
     else:
         vectors = {name: units(split.images) for name, split in given.items()}
-        frames = [pairs for name, query in queries.items() for pairs in _search(name, query, vectors, pools, limit)]
+        frames = [
+            pairs for name, query in queries.items() for pairs in _search(name, query, vectors, pools, limit, most)
+        ]
     columns = ["split", "example_id", "other_split", "other_id", "distance"]
     pairs = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     pairs = pairs.sort_values(["split", "example_id", "distance", "other_split", "other_id"], kind="stable")
@@ -56,34 +60,50 @@ def table(
 
 
 def _search(
-    name: str, query: Split, vectors: Mapping[str, np.ndarray], pools: Mapping[str, Split], limit: float
+    name: str, query: Split, vectors: Mapping[str, np.ndarray], pools: Mapping[str, Split], limit: float, most: int
 ) -> list[pd.DataFrame]:
-    """One frame a pool: the pairs of one split's pictures within the limit."""
+    """Of one split's pictures, the `most` nearest within the limit in each pool."""
     frames = []
     for other, pool in pools.items():
         same = {name, other} <= {"train", "reference"} or name == other
         for start in range(0, len(query), BLOCK):
             block = vectors[name][start : start + BLOCK]
-            # a little further than the limit: single precision decides who is looked at, not who is near
-            rows, columns = np.nonzero(block @ vectors[other].T >= 1 - limit**2 / 2 - 1e-4)
+            products = block @ vectors[other].T
             if same:
-                apart = query.ids[start + rows] != pool.ids[columns]
-                rows, columns = rows[apart], columns[apart]
-            gap = block[rows].astype(np.float64) - vectors[other][columns]
-            distance = np.sqrt((gap**2).sum(1))
-            near = distance <= limit
+                products[query.ids[start : start + len(block), None] == pool.ids] = -2
+            # a little further than the limit: single precision decides who is looked at, not who is near
+            looked_at = products >= 1 - limit**2 / 2 - SLACK
+            crowded = looked_at.sum(1) > CROWD
+            if crowded.any():
+                last = np.partition(products[crowded], -most, axis=1)[:, -most]
+                looked_at[crowded] &= products[crowded] >= last[:, None] - SLACK
+            rows, columns = np.nonzero(looked_at)
+            distance = _distances(block, vectors[other], rows, columns)
+            order = np.lexsort((pool.ids[columns], distance, rows))
+            turn = np.arange(len(order)) - np.searchsorted(rows, rows)
+            order = order[(turn < most) & (distance[order] <= limit)]
             frames.append(
                 pd.DataFrame(
                     {
                         "split": name,
-                        "example_id": query.ids[start + rows[near]],
+                        "example_id": query.ids[start + rows[order]],
                         "other_split": other,
-                        "other_id": pool.ids[columns[near]],
-                        "distance": distance[near],
+                        "other_id": pool.ids[columns[order]],
+                        "distance": distance[order],
                     }
                 )
             )
     return frames
+
+
+def _distances(first: np.ndarray, second: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """float64 [p], of rows of the one and of the other; however many, few of them are in memory at a time."""
+    found, size = np.empty(len(rows)), max(1, PIXELS // max(1, first.shape[1]))
+    for start in range(0, len(rows), size):
+        part = slice(start, start + size)
+        gap = first[rows[part]].astype(np.float64) - second[columns[part]]
+        found[part] = np.sqrt((gap**2).sum(1))
+    return found
 
 
 def _among_many(
