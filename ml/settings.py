@@ -63,6 +63,12 @@ def _patience(text: str) -> float:
     return seconds
 
 
+def _pictures(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", text := text.strip() or "2000"):
+        raise ValueError(f"FASHION_SHARD is a number of pictures from 1 to 999,999, not {text[:40]!r}.")
+    return int(text)
+
+
 def _megabytes(text: str) -> int | None:
     try:
         return int(text) if text else None
@@ -361,6 +367,9 @@ class Cluster(Group):
         1.5,
         validation_alias="FASHION_BROKER_SECONDS",
         description="how long Redis may take to connect or to answer before it counts as away; 1.5 when unset",
+    )
+    pictures: Annotated[int, BeforeValidator(_pictures)] = Field(
+        2_000, validation_alias="FASHION_SHARD", description="pictures in a shard of an import; 2,000 when unset"
     )
 
 

@@ -88,7 +88,8 @@ def chosen(options: argparse.Namespace) -> "Choices":
 
 
 def import_source(options: argparse.Namespace) -> int:
-    from ml.data import import_dataset, intake, nobody
+    from ml.data import Cancelled, import_dataset, intake, never, nobody
+    from ml.jobs.shards import sharing
 
     called = options.source.resolve()
     called = called.stem.removesuffix(".tar") if called.is_file() else called.name
@@ -102,15 +103,26 @@ def import_source(options: argparse.Namespace) -> int:
     if options.name and name != options.name:
         print(f"the data set is called {name}", file=sys.stderr)
     intake.sweep(home_dir(), lambda words: print(words, file=sys.stderr))
+    tell = _teller() if options.progress else nobody
     try:
-        made = import_dataset(
-            options.source, name, choices, title=options.title, description=options.description, home=home_dir(),
-            new_version=options.new_version, add=options.add,
-            progress=_teller() if options.progress else nobody,
-        )  # fmt: skip
+        with sharing(home_dir()) as share:
+
+            def progress(done: int, total: int, what: str) -> None:
+                tell(done, total, what)
+                if share is not None:
+                    share.progress(done, total, what)
+
+            made = import_dataset(
+                options.source, name, choices, title=options.title, description=options.description, home=home_dir(),
+                new_version=options.new_version, add=options.add, progress=progress,
+                cancelled=share.cancelled if share is not None else never, share=share,
+            )  # fmt: skip
     except intake.Taken as taken:
         print(f"{taken} To replace it: the same with --new-version", file=sys.stderr)
         return 2
+    except Cancelled:
+        print("cancelled; nothing of it is left", file=sys.stderr)
+        return 1
     dataset = made.dataset
     for line in (*made.notes, *made.left_out.lines(), *_dim(made.dim), *_copies(made), *_nearly_alike(made)):
         print(line, file=sys.stderr)

@@ -6,12 +6,14 @@ from pathlib import Path
 from ml.data import fashion_mnist, folder, synthetic
 from ml.data.base import Dataset, Split
 from ml.data.fashion_mnist import DataMissing
-from ml.data.folder import Cancelled, Imported, Progress, never, nobody
+from ml.data.folder import Imported
 from ml.data.importing.choices import Choices
 from ml.data.importing.records import Unclear
 from ml.data.plans import Plan, plan
+from ml.data.reading import Cancelled, Progress, never, nobody
 from ml.system import trash
 from ml.system.paths import ARTIFACTS, home_dir
+from ml.system.shards import Share
 
 __all__ = [
     "DATASETS", "Cancelled", "Choices", "DataMissing", "Dataset", "Imported", "Plan", "Split", "Unclear",
@@ -55,12 +57,14 @@ def import_dataset(
     add: bool = False,
     progress: Progress = nobody,
     cancelled: Callable[[], bool] = never,
+    share: Share | None = None,
 ) -> Imported:
     """Make a data set of what people bring and keep it in home, FASHION_HOME when None; see docs/datasets.md.
 
     name: as people write it, Rocks 2 is kept as rocks-2; title: what it is called on screen. progress(done, total,
     what) is called often, by one thread. new_version: in place of the data set of that name, with the ids of its
-    classes where they are the same ones; add: after the pictures of that data set, which keep their ids and splits.
+    classes where they are the same ones; add: after the pictures of that data set, which keep their ids and splits;
+    share: has parts of it read by other processes too (docs/cluster.md).
 
     Raises ValueError, in words, for what cannot be read or said; FileExistsError for a name that another data set has,
     unless one of both was asked for; Cancelled once cancelled() says so; OSError, as of a full disk. After any of these
@@ -73,7 +77,7 @@ def import_dataset(
         raise ValueError(f"{name!r} is the name of a data set that comes with the app; choose another")
     return intake.import_dataset(
         source, name, choices, title=title, description=description, home=home, new_version=new_version,
-        add=add, progress=progress, cancelled=cancelled,
+        add=add, progress=progress, cancelled=cancelled, share=share,
     )  # fmt: skip
 
 

@@ -2,43 +2,31 @@
 
 import hashlib
 import json
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from ml.data import drawing, images, importing, joining, kept_files
-from ml.data.base import SPLITS, UNLABELLED, Dataset, Split, class_names, statistics_of, sums
-from ml.data.images import Growing, Images
+from ml.data import drawing, images, importing, joining, kept_files, parts
+from ml.data.base import SPLITS, UNLABELLED, Dataset, Split, class_names, statistics_of
 from ml.data.importing import looks
 from ml.data.importing.choices import Choices
 from ml.data.importing.looks import Taken
-from ml.data.importing.records import Found, LeftOut, Record, some
-from ml.images.decoding import Refusal, decode
+from ml.data.importing.records import Found, LeftOut, some
+from ml.data.reading import Coloured, Hand, Made, Progress, never, nobody, read_all
+from ml.images.decoding import decode
 from ml.images.file_names import clean
 from ml.images.fitting import NATIVE, manner
 from ml.images.form import Form
 from ml.images.preparation import prepare
 from ml.system.paths import home_dir
-from ml.system.processor import cores
+from ml.system.shards import Share
 
-AHEAD = 4  # pictures read for each thread that decodes, before the first of them is asked for
 SMALL = "its class is left out"
-DIGEST = 16  # bytes of what stands for an original
-Progress: TypeAlias = Callable[[int, int, str], None]
-
-
-class Cancelled(Exception):
-    """An import was given up, as was asked; nothing of it is left."""
-
-
-class Coloured(Exception):
-    """A picture has colour, which no picture looked at had."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +56,6 @@ class Imported:
     described: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-def nobody(done: int, total: int, what: str) -> None:
-    """For whom nobody waits."""
-
-
-def never() -> bool:
-    """For what nobody can give up."""
-    return False
-
-
 def read(
     place: Path,
     name: str,
@@ -87,6 +66,7 @@ def read(
     onto: Dataset | None = None,
     progress: Progress = nobody,
     cancelled: Callable[[], bool] = never,
+    share: Share | None = None,
 ) -> Imported:
     """A Dataset from any source that ml.data.importing reads, as was chosen or is found, split by class and seed where
     the source does not say how.
@@ -98,10 +78,11 @@ def read(
 
     A file is read by ml.images.decoding, whatever its name ends in, and made to fit by ml.images.preparation, as any
     later question is. Some validation files are kept as they came. home: where pictures lie meanwhile, FASHION_HOME
-    when None; onto: its pictures come first (ml.data.joining). Raises ValueError, in words, where fewer than two
-    classes are left, and Cancelled.
+    when None; onto: its pictures come first (ml.data.joining); share: who reads parts of it too (ml.data.parts). Raises
+    ValueError, in words, where fewer than two classes are left, and Cancelled.
     """
     choices, home = choices or Choices(), home or home_dir()
+    asked = choices
     home.mkdir(parents=True, exist_ok=True)
     with importing.opened(place, choices, home) as found:
         progress(0, len(found.records), "looking at the pictures")
@@ -109,12 +90,18 @@ def read(
             found, choices, taken = joining.before(found, onto), joining.choices(choices, onto), joining.taken(onto)
         else:
             taken = looks.taken(looks.look(found, choices.colour is not None), choices)
-        at_hand = _Hand(home, progress, cancelled)
+        every = partial(read_all, found.records)
+        if share is not None:
+            plan = parts.Plan(place, asked, found.records, onto.name if onto is not None else "")
+            every = partial(parts.read, plan, share)
+        at_hand = Hand(home, progress, cancelled)
         try:
-            made = _made(found, taken.form(choices), at_hand, watch=choices.colour is None and taken.channels == 1)
+            made = every(taken.form(choices), at_hand, watch=choices.colour is None and taken.channels == 1)
         except Coloured as one:
-            taken = replace(taken, channels=3, why_colour=f"{one} has colour")
-            made = _made(found, taken.form(choices), at_hand, watch=False)
+            taken = replace(taken, channels=3, why_colour=f"{clean(found.records[one.row].name)} has colour")
+            made = every(taken.form(choices), at_hand, watch=False)
+        for row, reason in made.left:
+            found.left_out.add(found.records[row].name, reason)
         if onto is not None:
             rows, again = joining.new_rows(made.rows, made.pixels, sum(map(len, onto.splits.values())))
             for i in again:
@@ -125,133 +112,8 @@ def read(
         return _imported(name, title or name, found, classes, made, notes, taken, choices)
 
 
-@dataclass(frozen=True)
-class _Hand:
-    """Where pictures lie meanwhile, and who waits."""
-
-    home: Path
-    progress: Progress
-    cancelled: Callable[[], bool]
-
-
-@dataclass
-class _Made:
-    """Files that could be read, in order, and uint8 [h, w, c] of each; rows: their places among the records;
-    lengths, in bytes, and digests: of each as it came; pixels: what stands for those of each as it is kept; sums: of
-    its levels and their squares; sizes: upright."""
-
-    files: list[Record]
-    images: Images
-    rows: list[int]
-    lengths: list[int]
-    digests: list[bytes]
-    pixels: list[bytes]
-    sums: list[np.ndarray]
-    sizes: Counter[tuple[int, int]]
-    dim: list[str]
-
-    def take(self, rows: np.ndarray) -> "_Made":
-        at = rows.tolist()
-        return _Made(
-            [self.files[i] for i in at], self.images.take(rows), [self.rows[i] for i in at],
-            [self.lengths[i] for i in at], [self.digests[i] for i in at],
-            [self.pixels[i] for i in at], [self.sums[i] for i in at], self.sizes, self.dim,
-        )  # fmt: skip
-
-
-def _made(found: Found, form: Form, hand: _Hand, watch: bool) -> _Made:
-    """One thread reads, the others decode; a few pictures are in memory, all of them in a file (images.Growing).
-
-    watch: raise Coloured at the first picture with colour.
-    """
-    left, total = [], len(found.records)
-    with Growing(hand.home, (form.height, form.width, form.channels)) as growing:
-        made = _Made([], Images(np.zeros((0, 1, 1, 1), np.uint8)), [], [], [], [], [], Counter(), [])
-        for row, (file, given) in enumerate(_prepared(found.records, form)):
-            if hand.cancelled():
-                raise Cancelled
-            hand.progress(row, total, "reading pictures")
-            try:
-                one = given()
-            except Refusal as refusal:
-                left.append((file.name, str(refusal)))
-                continue
-            except OSError as error:
-                left.append((file.name, f"It cannot be read: {error.strerror or error}."))
-                continue
-            if watch and one.coloured:
-                raise Coloured(clean(file.name))
-            growing.add(one.image)
-            made.files.append(file)
-            made.rows.append(row)
-            made.lengths.append(one.length)
-            made.digests.append(one.digest)
-            made.pixels.append(one.pixels)
-            made.sums.append(one.sums)
-            made.sizes[one.size] += 1
-            made.dim += [clean(file.name)] * one.dim
-        hand.progress(total, total, "reading pictures")
-        for name, reason in left:
-            found.left_out.add(name, reason)
-        made.images = growing.images()
-        return made
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """image: uint8 [h, w, c] of the form; dim, coloured: of the picture; size: upright; the rest as in _Made."""
-
-    image: np.ndarray
-    dim: bool
-    coloured: bool
-    size: tuple[int, int]
-    pixels: bytes
-    sums: np.ndarray
-    length: int
-    digest: bytes
-
-
-Prepared: TypeAlias = Callable[[], _Picture]
-
-
-def _prepared(records: Iterable[Record], form: Form) -> Iterator[tuple[Record, Prepared]]:
-    """Each record, in order, with what gives its picture; that may raise."""
-
-    def fit(raw: bytes | np.ndarray) -> _Picture:
-        picture = Record.decoded(raw, form)
-        image = prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
-        size = (picture.height, picture.width) if picture.orientation < 5 else (picture.width, picture.height)
-        pixels = fingerprint(image)[1]
-        return _Picture(image, picture.dim, picture.pixels.shape[2] == 3, size, pixels, sums(image), *fingerprint(raw))
-
-    threads = cores()
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[tuple[Record, Prepared]] = deque()
-        try:
-            for record in records:
-                try:
-                    waiting.append((record, pool.submit(fit, record.raw()).result))
-                except (Refusal, OSError) as problem:
-                    waiting.append((record, partial(_raise, problem)))
-                while len(waiting) > AHEAD * threads:
-                    yield waiting.popleft()
-            yield from waiting
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def fingerprint(raw: bytes | np.ndarray) -> tuple[int, bytes]:
-    """How many bytes an original has, and what stands for them."""
-    plain = raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).data
-    return len(raw) if isinstance(raw, bytes) else raw.nbytes, hashlib.sha256(plain).digest()[:DIGEST]
-
-
-def _raise(problem: Exception) -> NoReturn:
-    raise problem
-
-
 def _imported(
-    name: str, title: str, found: Found, classes: tuple[str, ...], made: _Made, notes: list[str], taken: Taken,
+    name: str, title: str, found: Found, classes: tuple[str, ...], made: Made, notes: list[str], taken: Taken,
     choices: Choices,
 ) -> Imported:  # fmt: skip
     kept = made.files
@@ -302,8 +164,9 @@ def _imported(
         "row": made.rows, "name": names, "path": [file.path for file in kept], "bytes": made.lengths,
         "digest": made.digests, "part": [file.part for file in kept],
     }  # fmt: skip
+    dim = [clean(found.records[row].name) for row in made.dim]
     return Imported(
-        dataset, found.left_out, first, conflict, across, made.dim, notes, found.kind, taken, made.sizes, originals
+        dataset, found.left_out, first, conflict, across, dim, notes, found.kind, taken, made.sizes, originals
     )
 
 
@@ -329,7 +192,7 @@ def as_learned(content: bytes, form: Form) -> np.ndarray:
     return prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
 
 
-def _learnable(found: Found, made: _Made, shown: str) -> tuple[tuple[str, ...], _Made, list[str]]:
+def _learnable(found: Found, made: Made, shown: str) -> tuple[tuple[str, ...], Made, list[str]]:
     """Names of classes, pictures and notes without classes of which train has no picture, each of which is told.
 
     Raises ValueError where fewer than two classes are left.

@@ -32,7 +32,7 @@ class Images:
 
     dtype, ndim = np.dtype(np.uint8), 4
 
-    def __init__(self, source: "np.ndarray | _Chain", rows: np.ndarray | None = None) -> None:
+    def __init__(self, source: "np.ndarray | Chain", rows: np.ndarray | None = None) -> None:
         """rows: positions in `source`, in order; None for all of them."""
         self._source, self._rows = source, rows
 
@@ -68,7 +68,7 @@ class Images:
     def write_to(self, file: IO[bytes]) -> None:
         """All of them, in order: of an array from where they lie, since fresh memory takes longer than writing does.
         Raises OSError."""
-        if isinstance(self._source, _Chain):
+        if isinstance(self._source, Chain):
             for batch in batches(self):
                 file.write(np.ascontiguousarray(batch).data)
             return
@@ -83,25 +83,40 @@ class Images:
 AnyImages: TypeAlias = np.ndarray | Images
 
 
-class _Chain:
-    """Two arrays of pictures, one behind the other."""
+class Filed:
+    """The pictures of a file that is opened for each time some are asked for: of thousands, none is kept open."""
 
-    def __init__(self, first: AnyImages, second: AnyImages) -> None:
-        self._first, self._second = first, second
-        self.shape = (len(first) + len(second), *first.shape[1:])
+    def __init__(self, path: Path) -> None:
+        """Raises OSError, ValueError."""
+        self._path, self.shape = path, _mapped(path).shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return np.array(_mapped(self._path)[rows])
+
+
+class Chain:
+    """Arrays of pictures, uint8 [n, h, w, c], one behind the other; at least one."""
+
+    def __init__(self, *arrays: AnyImages | Filed) -> None:
+        self._arrays = arrays
+        self._starts = np.cumsum([0, *map(len, arrays)])
+        self.shape = (int(self._starts[-1]), *arrays[0].shape[1:])
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         places = np.arange(len(self))[rows]
+        which = np.searchsorted(self._starts, places, "right") - 1
         if not places.ndim:
-            near, n = int(places), len(self._first)
-            return self._first[near] if near < n else self._second[near - n]
+            return self._arrays[int(which)][int(places - self._starts[which])]
         found = np.empty((len(places), *self.shape[1:]), np.uint8)
-        early = places < len(self._first)
-        found[early] = self._first[places[early]]
-        found[~early] = self._second[places[~early] - len(self._first)]
+        for i in np.unique(which).tolist():
+            mine = which == i
+            found[mine] = self._arrays[i][places[mine] - self._starts[i]]
         return found
 
 
@@ -174,7 +189,7 @@ def take(images: AnyImages, rows: np.ndarray) -> AnyImages:
 
 def joined(first: AnyImages, second: np.ndarray) -> AnyImages:
     """One behind the other: of arrays a copy, of a mapped file none."""
-    return Images(_Chain(first, second)) if isinstance(first, Images) else np.concatenate([first, second])
+    return Images(Chain(first, second)) if isinstance(first, Images) else np.concatenate([first, second])
 
 
 def total(images: AnyImages, rows: np.ndarray) -> np.ndarray:
@@ -192,11 +207,16 @@ def in_memory(images: AnyImages, most: int) -> AnyImages:
 
 def write(folder: Path, name: str, images: AnyImages, labels: np.ndarray, ids: np.ndarray) -> None:
     """Both files of a split, the second one last and each in one step. Raises OSError."""
-    with atomic.replacing(folder / f"{name}.npy") as scratch, scratch.open("wb") as file:
+    write_pixels(folder / f"{name}.npy", images)
+    _write_index(folder, name, labels=labels, ids=ids)
+
+
+def write_pixels(target: Path, images: AnyImages) -> None:
+    """As they lie in memory, to be mapped. Raises OSError."""
+    with atomic.replacing(target) as scratch, scratch.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": tuple(images.shape)}
         npy.write_array_header_1_0(file, header)
         (images if isinstance(images, Images) else Images(images)).write_to(file)
-    _write_index(folder, name, labels=labels, ids=ids)
 
 
 def write_part(folder: Path, name: str, rows: np.ndarray, labels: np.ndarray, ids: np.ndarray) -> None:

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.data import importing
-from ml.data.folder import fingerprint
 from ml.data.importing.choices import Choices
 from ml.data.importing.records import Record
+from ml.data.reading import fingerprint
 from ml.images.decoding import FILE_BYTES, Refusal
 from ml.system import atomic
 from ml.system.paths import home_dir

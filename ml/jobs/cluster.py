@@ -8,6 +8,8 @@ with it, goes on by itself on another one. Imports Celery: see requirements-clus
 import logging
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from functools import cache
@@ -18,13 +20,15 @@ from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from sqlalchemy.exc import SQLAlchemyError
 
 from ml.jobs.broker import TASK, TRAIN
+from ml.jobs.causes import LOST
 from ml.jobs.celery_app import app, send
 from ml.jobs.liveness import BEAT_SECONDS, reap
 from ml.jobs.processes import kill
+from ml.jobs.shards import ShardTable
 from ml.jobs.tables import Job
-from ml.jobs.worker import PAUSE_SECONDS, POLL_SECONDS, Worker
+from ml.jobs.worker import PATIENT, PAUSE_SECONDS, POLL_SECONDS, Worker
 from ml.settings import Workers
-from ml.system.paths import home_dir
+from ml.system.paths import ROOT, home_dir
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +48,19 @@ class ClusterWorker(Worker):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
+        self.shards = ShardTable(self.table)
         self._waited: dict[str, float] = {}
+        self._invited: dict[str, float] = {}
+        self._helping = 0
+        self._unable: set[str] = set()  # jobs whose shards this machine failed at
 
     def work(self, job_id: str) -> None:
         """Claim the job and stay with its process until that has ended; return at once where there is nothing to do."""
         row = self.table.get(job_id) if isinstance(job_id, str) else None
         job = self.table.claim(row.kind, job_id=row.id) if row is not None and not self.stop.is_set() else None
         if job is None:
-            log.info("job %s is not to be done here", job_id)
+            if row is None or not self._help(row.id):
+                log.info("job %s is not to be done here", job_id)
             return
         self._start(job)
         stopped: float | None = None
@@ -72,6 +81,30 @@ class ClusterWorker(Worker):
         if stopped is not None and (waiting := self.table.get(job.id)) is not None and waiting.state == "queued":
             self._notify(waiting)
 
+    def _help(self, job_id: str) -> bool:
+        """Stay with a process that does shards of a job which another one runs; False where there are none for it."""
+        if self.stop.is_set() or job_id in self._unable or job_id not in self.shards.inviting():
+            return False
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ml", "work", "--shards", job_id],
+            cwd=ROOT, env={**PATIENT, **os.environ, "FASHION_HOME": str(self.home)},
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        self._helping += 1
+        try:
+            while process.poll() is None:
+                if self.stop.wait(POLL_SECONDS):
+                    process.terminate()
+                    process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill(process)
+        finally:
+            self._helping -= 1
+        if process.returncode not in (0, LOST):
+            log.warning("shards of job %s cannot be done here", job_id)
+            self._unable.add(job_id)
+        return True
+
     def maintain(self) -> None:
         """Beat for this worker, end what died without a word, send again for what was forgotten, until `stop`."""
         worker, beaten = "", 0.0  # of a clock that began long ago
@@ -87,6 +120,7 @@ class ClusterWorker(Worker):
                         self._notify(job)
                 self.workers.prune(self._watch)
                 self._remind()
+                self._invite()
             except SQLAlchemyError:
                 log.warning("the job database cannot be used", exc_info=True)
             if self.stop.wait(LOOK_SECONDS):
@@ -110,12 +144,25 @@ class ClusterWorker(Worker):
             if now - self._waited[job.id] >= REMIND_SECONDS and self.table.room(job.kind):
                 self._notify(job)
 
+    def _invite(self) -> None:
+        """Send for shards that wait while this worker is idle; who is idle too gets the message, or this one does."""
+        if len(self._children) + self._helping >= self.table.slots:
+            return
+        now = time.monotonic()
+        for job_id in self.shards.inviting():
+            if job_id not in self._unable and now - self._invited.get(job_id, -REMIND_SECONDS) >= REMIND_SECONDS:
+                self._invited[job_id] = now
+                self._send(job_id)
+
     def _notify(self, job: Job) -> None:
         self._waited[job.id] = time.monotonic()
+        self._send(job.id)
+
+    def _send(self, job_id: str) -> None:
         try:
-            send(job.id)
+            send(job_id)
         except Exception as error:  # the broker is away; the row waits, and so does the next reminder
-            log.warning("job %s cannot be announced: %s", job.id, error)
+            log.warning("job %s cannot be announced: %s", job_id, error)
 
 
 @cache

@@ -5,6 +5,10 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from ml.jobs.causes import LOST, STALLED
 from ml.jobs.liveness import BEAT_SECONDS
@@ -15,7 +19,21 @@ TICK_SECONDS = 0.5  # how often progress is written and the cancel flag read
 STEP_SECONDS = 1.0  # how often measures within the epoch are written
 FENCE_SECONDS = 5.0  # out of touch with the table for so long, it trains no further: others may take the job soon
 STALL_SECONDS = 3600.0  # alive, but no batch, epoch or stage for so long, and no worker that would have ended it
+END_SECONDS = 60.0  # how long what must be written waits for a database that is away
 Progress = dict[str, int | float | str | None]
+Answer = TypeVar("Answer")
+
+
+def patiently(act: Callable[[], Answer]) -> Answer:
+    """Do it, however long the database needs, within reason. Raises what act does."""
+    limit = time.monotonic() + END_SECONDS
+    while True:
+        try:
+            return act()
+        except SQLAlchemyError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(TICK_SECONDS)
 
 
 class Pace:

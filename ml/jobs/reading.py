@@ -14,6 +14,7 @@ from ml.people.tables import OWNER as PEOPLE
 from ml.system import database
 
 MAX_CURVE_POINTS = 400  # within the epochs
+SHARDS = "shards"  # the folder of all jobs' shards
 RECEIPT_BYTES = 1 << 18  # of the end of an import's log: a line with the names of a thousand classes
 
 
@@ -28,6 +29,10 @@ class JobReader:
 
     def get(self, job_id: str) -> Job | None:
         return self._one(select(*COLUMNS).where(jobs.c.id == job_id))
+
+    def of_lease(self, lease: str) -> Job | None:
+        """The job that an attempt is at."""
+        return self._one(select(*COLUMNS).where(jobs.c.lease == lease)) if lease else None
 
     def listing(self, limit: int = 200, kind: str = "train") -> list[Job]:
         """Newest first."""
@@ -136,8 +141,8 @@ class JobReader:
         return [one.run_id for one in twins.trainings(job)[:-1] if twins.is_there(self.home, one)]
 
     def partial(self, job: Job) -> Path:
-        """The folder of the run while it is being made."""
-        return self.home / "runs" / f"{job.run_id}.partial"
+        """The folder of the run while it is being made; of another kind of job, of its shards (ml.jobs.shards)."""
+        return self.home / "runs" / f"{job.run_id}.partial" if job.kind == "train" else self.home / SHARDS / job.id
 
     def partials(self, job: Job) -> list[Path]:
         """The folders of all runs of the job while they are being made, its own first."""

@@ -209,6 +209,31 @@ def _step_4(connection: Connection) -> None:
         connection.execute(DDL(f"ALTER TABLE {table} ADD COLUMN boot {kind}"))
 
 
+def _schema_6() -> tuple[Table, MetaData]:
+    """Shards of a job whose work several processes do: who does which, and which are done."""
+    metadata = MetaData()
+    shards = Table(
+        "job_shards",
+        metadata,
+        Column("job", String(32), primary_key=True),
+        Column("number", Integer, primary_key=True, autoincrement=False),
+        Column("work", String(32), nullable=False),  # what the shards are of
+        Column("done", Boolean, nullable=False),
+        Column("tries", Integer, nullable=False),
+        Column("home", Boolean, nullable=False),  # whether none but the job's own process can do it
+        Column("lease", String(32)),
+        Column("host", String(255)),
+        Column("pid", Integer),
+        Column("pid_started", Float),
+        Column("boot", String(64)),
+        Column("beat", Integer, nullable=False),
+    )
+    return shards, metadata
+
+
+shards, _ = _schema_6()
+
+
 def _who() -> Column:
     return Column("who", String(WHO), nullable=False, server_default="")
 
@@ -219,10 +244,14 @@ def _step_5(connection: Connection) -> None:
         connection.execute(DDL(f"ALTER TABLE {table} ADD COLUMN who VARCHAR({WHO}) NOT NULL DEFAULT ''"))
 
 
+def _step_6(connection: Connection) -> None:
+    _schema_6()[-1].create_all(connection)
+
+
 for table in (jobs, workers):
     table.append_column(_boot())
 for table in (jobs, events):
     table.append_column(_who())
 
-MIGRATIONS = (_step_1, _step_2, _step_3, _step_4, _step_5)
+MIGRATIONS = (_step_1, _step_2, _step_3, _step_4, _step_5, _step_6)
 COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,13 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from ml.jobs import causes, twins
 from ml.jobs.broker import broker
 from ml.jobs.causes import LOST
-from ml.jobs.heartbeat import TICK_SECONDS, Heartbeat, Pace
+from ml.jobs.heartbeat import TICK_SECONDS, Heartbeat, Pace, patiently
 from ml.jobs.queue import JobTable, Lost, Refused
 from ml.jobs.tables import Job
 from ml.settings import Attempt, Trainer
 from ml.system.paths import ARTIFACTS, home_dir
-
-END_SECONDS = 60.0  # how long the end of a training waits for a database that is away
 
 
 class Stopped(Exception):
@@ -39,7 +36,7 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
     if job is None or job.state != "running" or job.lease is None or job.lease != Attempt.read().lease:
         raise LookupError(f"job {job_id} is not this process's to run; the worker starts it: python -m ml work")
     try:
-        _patiently(lambda: table.own(job))
+        patiently(lambda: table.own(job))
         _limit()
         heartbeat = Heartbeat(table, job)
         heartbeat.start()
@@ -54,7 +51,7 @@ def run_job(job_id: str, *, home: Path | None = None) -> int:
         if state == "done":
             _track(table, job, heartbeat)
         heartbeat.stop()  # after the end it would find the job lost, and end this process before it has done the rest
-        _patiently(lambda: _finish(table, job, heartbeat, state, cause))
+        patiently(lambda: _finish(table, job, heartbeat, state, cause))
         if state == "done":
             _complete(table, job)
     except Lost:
@@ -76,19 +73,6 @@ def _finish(table: JobTable, job: Job, heartbeat: Heartbeat, state: str, cause: 
     """Write the end down. Raises Lost, SQLAlchemyError."""
     heartbeat.flush()
     table.finish(job, state, cause, again=bool(broker()))  # in a cluster another worker goes on
-
-
-def _patiently(act: Callable[[], object]) -> None:
-    """Do it, however long the database needs, within reason. Raises what act does."""
-    limit = time.monotonic() + END_SECONDS
-    while True:
-        try:
-            act()
-            return
-        except SQLAlchemyError:
-            if time.monotonic() > limit:
-                raise
-            time.sleep(TICK_SECONDS)
 
 
 def _train(table: JobTable, job: Job, heartbeat: Heartbeat) -> tuple[str, str]:

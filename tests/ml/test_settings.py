@@ -37,6 +37,8 @@ def test_the_environment_is_read_when_asked_for(monkeypatch):
         (Trainer, "memory", "FASHION_TRAIN_MEMORY_MB", "", None),
         (Trainer, "memory", "FASHION_TRAIN_MEMORY_MB", "900", 900),
         (Cluster, "broker", "CELERY_BROKER_URL", " rediss://x ", "rediss://x"),
+        (Cluster, "pictures", "FASHION_SHARD", "", 2_000),
+        (Cluster, "pictures", "FASHION_SHARD", " 500 ", 500),
     ],
 )
 def test_values(group, field, name, text, value, monkeypatch):
@@ -53,6 +55,7 @@ def test_values(group, field, name, text, value, monkeypatch):
         (Worker, "FASHION_WORKER_IDLE", "soon"),
         (Trainer, "FASHION_TRAIN_MEMORY_MB", "2.5"),
         (Cluster, "CELERY_BROKER_URL", "amqp://user:secret@host"),
+        (Cluster, "FASHION_SHARD", "0"),
     ],
 )
 def test_a_wrong_value_is_told_in_a_sentence_and_keeps_nothing_else_from_running(group, name, text, monkeypatch):

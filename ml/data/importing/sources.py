@@ -91,7 +91,7 @@ def single(path: Path) -> Source:
 def entry(path: Path, top: Path) -> Entry:
     """A file in a folder of the disk."""
     if path.is_file():
-        return Entry(_spelled(path, top), functools.partial(_content, path), whole=functools.partial(Path, path))
+        return Entry(_spelled(path, top), functools.partial(content, path), whole=functools.partial(Path, path))
     return Entry(_spelled(path, top), problem="it is no file that can be opened")
 
 
@@ -118,7 +118,14 @@ def _spelled(path: Path, top: Path) -> str:
     return spelled(path.relative_to(top)).replace(os.sep, "/")
 
 
-def _content(path: Path) -> bytes:
+def file_of(read: Callable[[], bytes] | None) -> Path | None:
+    """The file of a folder on the disk that an entry's content is, None for anything else."""
+    entry = getattr(read, "__self__", None)
+    found = entry.read if isinstance(entry, Entry) else None
+    return found.args[0] if isinstance(found, functools.partial) and found.func is content else None
+
+
+def content(path: Path) -> bytes:
     """At most one byte more than may be read, so that what is too large says so. Raises OSError."""
     with path.open("rb") as file:
         return file.read(FILE_BYTES + 1)

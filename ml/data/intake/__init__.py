@@ -13,12 +13,14 @@ from ml.artifacts.identity import run_id_of
 from ml.artifacts.manifest import check_dataset
 from ml.artifacts.schema import PICTURE_NOUNS, RUN_ID
 from ml.data import folder, kept_files, originals
-from ml.data.folder import Cancelled, Imported, Progress, never, nobody
+from ml.data.folder import Imported
 from ml.data.importing.choices import Choices
 from ml.data.importing.sources import IMPORTING
 from ml.data.intake.measures import measure
+from ml.data.reading import Cancelled, Progress, never, nobody
 from ml.system import atomic, scratch
 from ml.system.paths import home_dir
+from ml.system.shards import Share
 
 REPLACED = "replaced"  # of a folder in which an import is under way: the data set as it was
 TITLE, DESCRIPTION = 120, 4_000  # letters, at most
@@ -52,6 +54,7 @@ def import_dataset(
     add: bool = False,
     progress: Progress = nobody,
     cancelled: Callable[[], bool] = never,
+    share: Share | None = None,
 ) -> Imported:
     """See ml.data.import_dataset."""
     home, choices, place = home or home_dir(), choices or Choices(), Path(source)
@@ -67,7 +70,9 @@ def import_dataset(
     if not add and not choices.order and (order := folder.stored_classes(kept)):
         choices = replace(choices, order=order)
     title = title or before.get("title") or name
-    made = folder.read(place, name, choices, title=title, home=home, onto=onto, progress=progress, cancelled=cancelled)
+    made = folder.read(
+        place, name, choices, title=title, home=home, onto=onto, progress=progress, cancelled=cancelled, share=share
+    )
     dataset = made.dataset
     check_dataset(writer.describe(dataset))
     version = (before.get("version") or 1) + 1 if before else 1

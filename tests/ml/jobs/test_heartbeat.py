@@ -68,7 +68,7 @@ def test_what_a_database_that_is_away_refuses_is_told_later(monkeypatch):
         sleep(seconds)
 
     monkeypatch.setattr(time, "sleep", wait)
-    trainer._patiently(lambda: trainer._finish(away, None, beating, "done", ""))
+    heartbeat.patiently(lambda: trainer._finish(away, None, beating, "done", ""))
     assert (away.epochs, away.steps) == ([{"epoch": 1}, {"epoch": 2}], [{"batch": 3}])
     assert away.ends == [("done", "")]
     assert not beating.epochs

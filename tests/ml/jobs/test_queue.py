@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from ml.jobs.liveness import conclude
 from ml.jobs.queue import ATTEMPTS, QUEUE, JobTable, Lost, Refused
 
 
@@ -308,3 +309,18 @@ def test_current_prefers_running_then_waiting_then_latest_end(table):
     assert table.current().id == b.id
     table.cancel(b.id)
     assert table.current().id == b.id
+
+
+def test_cancelling_an_import_leaves_a_training_of_the_same_name_alone(table):
+    """A data set may be called as a run is."""
+    (table.home / "runs" / "pets.partial").mkdir(parents=True)
+    spec = {"source": "/pets", "choices": {}, "title": "", "description": "", "new_version": False}
+    for _ in range(2):
+        job = table.submit(spec, "pets", epochs=0, kind="import")
+        table.claim("import")
+        table.cancel(job.id)
+        assert conclude(table, table.get(job.id)).state == "cancelled"
+    job = table.submit(spec, "pets", epochs=0, kind="import")
+    table.finish(table.claim("import"), "interrupted", "killed")
+    table.discard(job.id)
+    assert (table.home / "runs" / "pets.partial").is_dir()
