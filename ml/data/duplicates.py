@@ -18,7 +18,9 @@ LIMIT = 0.12  # the largest distance of a near-duplicate: a correlation of 0.993
 MAX_PAIRS_PER_IMAGE = 5  # the nearest are kept
 MAX_COMPARED_SIDE = 32  # larger pictures are averaged down to at most this many pixels a side before they are compared
 BLOCK = 1_000
-PRODUCTS = 2 * 10**12  # of two numbers, up to which each is compared with each; Fashion-MNIST takes 1.4
+PRODUCTS = 2 * 10**12  # of two numbers, up to which each is compared with each; Fashion-MNIST takes 1.8
+LOOKED_AT = 200  # products, that take as long as looking whether one of them makes a pair
+COMPARED = 2**26  # pairs at a time: of all of a large data set at once they would fill the memory
 PIXELS = 2**22  # that are made smaller, or compared, at a time
 PRODUCTS_PER_BLOCK = 100_000  # ten times as many wake threads that fight: 76 ms instead of 2
 ROOM_BYTES = 300 << 20  # of vectors, up to which they are in memory; those of Fashion-MNIST take 239
@@ -44,7 +46,7 @@ def table(
     asked = sum(map(len, queries.values()))
     width = math.prod(_averaged(next(iter(given.values())).images)) if given else 0
     room = 4 * width * sum(map(len, given.values()))
-    if room > ROOM_BYTES or asked * sum(map(len, pools.values())) * width > PRODUCTS:
+    if room > ROOM_BYTES or asked * sum(map(len, pools.values())) * (width + LOOKED_AT) > PRODUCTS:
         frames = _among_many(given, pools, queries, limit, most)
     else:
         vectors = {name: units(split.images) for name, split in given.items()}
@@ -66,8 +68,9 @@ def _search(
     frames = []
     for other, pool in pools.items():
         same = {name, other} <= {"train", "reference"} or name == other
-        for start in range(0, len(query), BLOCK):
-            block = vectors[name][start : start + BLOCK]
+        size = max(1, min(BLOCK, COMPARED // len(pool)))
+        for start in range(0, len(query), size):
+            block = vectors[name][start : start + size]
             products = block @ vectors[other].T
             if same:
                 products[query.ids[start : start + len(block), None] == pool.ids] = -2

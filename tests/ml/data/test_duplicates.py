@@ -1,6 +1,7 @@
 """Near-duplicates planted among noise, each pair against numpy's own correlation."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ml.data import duplicates
@@ -90,3 +91,24 @@ def test_pictures_that_are_all_alike_take_no_memory_for_each_pair():
         mine = found[found["example_id"] == row]
         assert mine["other_id"].tolist() == nearest.tolist()
         np.testing.assert_allclose(mine["distance"], apart[nearest], atol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "step"), [((40, 31, 3), 2), ((64, 64, 1), 2), ((9, 300, 3), 9), ((33, 33, 1), 2)])
+def test_larger_pictures_are_averaged_as_numpy_would(shape, step):
+    images = np.random.default_rng(3).integers(0, 256, (5, *shape), np.uint8)
+    images[0] = 255
+    height, width, channels = shape
+    part = images[:, : height // step * step, : width // step * step].astype(np.float64)
+    cells = part.reshape(5, height // step, step, width // step, step, channels).mean((2, 4)).reshape(5, -1)
+    assert duplicates._step(images) == step
+    np.testing.assert_array_equal(duplicates._small(images), cells.astype(np.float32))
+
+
+def test_of_a_large_pool_some_are_compared_at_a_time(monkeypatch):
+    images = np.random.default_rng(4).integers(0, 256, (60, 6, 6, 1), np.uint8)
+    images[50] = images[7]
+    split = Split(images, np.zeros(60, np.int64), np.arange(60, dtype=np.int32))
+    whole = duplicates.table({"test": split})
+    monkeypatch.setattr(duplicates, "COMPARED", 100)
+    pd.testing.assert_frame_equal(duplicates.table({"test": split}), whole)
+    assert len(whole) == 2
