@@ -1,7 +1,7 @@
 /* The thousands of points of a flat map, on a canvas behind its chart: one SVG element a point takes a second to draw and
    more to recolour, and plotly's 2D WebGL compiles code at run time, which the content security policy forbids. Plotly
    keeps axes, lasso and what is under the pointer. A trace with meta.dots {colours, size, opacity} is drawn here,
-   customdata saying which colour each of its points has. */
+   customdata saying which colour each of its points has; one with `under` beneath the others. */
 (function () {
   'use strict';
   const RATIO = () => Math.min(window.devicePixelRatio || 1, 2);
@@ -29,7 +29,8 @@
     pen.beginPath();
     pen.rect(left, top, xaxis._length * ratio, yaxis._length * ratio);
     pen.clip();
-    for (const { x, y, customdata, meta } of chart._fullData) {
+    const under = (trace) => (trace.meta && trace.meta.dots && trace.meta.dots.under ? 0 : 1);
+    for (const { x, y, customdata, meta } of [...chart._fullData].sort((a, b) => under(a) - under(b))) {
       if (!meta || !meta.dots || !x || !x.length) continue;
       const drawn = stamps(meta.dots, ratio);
       const half = drawn[0].width / 2;

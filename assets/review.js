@@ -106,7 +106,8 @@
   function saved(decisions, undone) {
     const n = decisions.length, one = decisions[0] || {};
     if (undone) return n === 1 ? `Undone: image ${one.id}.` : `Undone: ${n} images.`;
-    const what = { keep: 'kept', exclude: 'left out' }[one.action] || one.after;
+    const kept = one.split === 'unlabelled' ? one.after : 'kept'; /* as predicted */
+    const what = { keep: kept, exclude: 'left out' }[one.action] || one.after;
     return n === 1 ? `Saved: image ${one.id}, ${what}.` : `Saved: ${n} images, ${what}.`;
   }
   /* to what was just undone, where it is on this page */
@@ -218,6 +219,8 @@
       paint();
       return;
     }
+    const order = e.target.closest('.review .orders button');
+    if (order && e.detail > 0) order.blur(); /* the next Space labels */
     const key = e.target.closest('.review [data-press]');
     if (!key || key.disabled) return;
     act(key.dataset.press, key.dataset);

@@ -11,6 +11,7 @@ from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.services.explainer import MEANS, NoExplanation, Typical
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Missing
 from ml.data.images import total
 
@@ -68,7 +69,7 @@ def sides(services: Services, selection: Selection) -> tuple[Side, Side]:
     then = run.during(selection.epoch)
     mask = then.mask(selection)
     a = Side("this selection", run, np.flatnonzero(mask))
-    versus = selection.versus or "right"
+    versus = selection.versus or ("rest" if selection.split == UNLABELLED else "right")
     if versus == "run":
         pair = services.store.compare(selection)
         both = mask[pair.rows_a]

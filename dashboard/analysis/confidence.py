@@ -54,6 +54,12 @@ def answers(run: RunData, selection: Selection) -> Answers:
     )
 
 
+def coverage(run: RunData, selection: Selection) -> Proportion:
+    """How many are answered at the threshold of the selection, right or not."""
+    sure = run.predictions(selection.split).confidence[counted(run, selection)].astype(np.float64)
+    return Proportion(int((sure >= (selection.reject or 0.0)).sum()), len(sure))
+
+
 def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) -> pd.DataFrame:
     """confidence: float [n] of 0..1; right: bool [n] → one row a bin of equal width: low, high, n, right, confidence.
 
@@ -70,8 +76,11 @@ def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) ->
 
 
 def histogram(run: RunData, selection: Selection) -> pd.DataFrame:
-    """The same of all that are counted, in BINS bins, with wrong."""
+    """The same of all that are counted, in BINS bins, with wrong; without labels neither right nor wrong."""
     predictions, rows = run.predictions(selection.split), counted(run, selection)
+    if not predictions.labelled:
+        table = bins(predictions.confidence[rows], np.zeros(len(rows), bool), BINS)
+        return table.drop(columns="right")
     table = bins(predictions.confidence[rows], predictions.right[rows], BINS)
     return table.assign(wrong=table["n"] - table["right"])
 
@@ -90,19 +99,18 @@ def miscalibration(run: RunData, split: str, rows: np.ndarray) -> dict[str, dict
 
 
 def curve(run: RunData, selection: Selection) -> pd.DataFrame:
-    """One row a threshold of 0.00 to 1.00: threshold, answered, right; `answers` at each of them."""
+    """One row a threshold of 0.00 to 1.00: threshold, answered, right; `answers` at each of them.
+
+    Without labels there is no `right`.
+    """
     predictions, rows = run.predictions(selection.split), counted(run, selection)
-    sure, right = predictions.confidence[rows].astype(np.float64), predictions.right[rows]
-    thresholds = np.arange(101) / 100
+    sure, thresholds = predictions.confidence[rows].astype(np.float64), np.arange(101) / 100
     order = np.sort(sure)
-    hits = np.sort(sure[right])
-    return pd.DataFrame(
-        {
-            "threshold": thresholds,
-            "answered": len(order) - np.searchsorted(order, thresholds),
-            "right": len(hits) - np.searchsorted(hits, thresholds),
-        }
-    )
+    table = pd.DataFrame({"threshold": thresholds, "answered": len(order) - np.searchsorted(order, thresholds)})
+    if not predictions.labelled:
+        return table
+    hits = np.sort(sure[predictions.right[rows]])
+    return table.assign(right=len(hits) - np.searchsorted(hits, thresholds))
 
 
 def threshold_for(run: RunData, share: float) -> float | None:

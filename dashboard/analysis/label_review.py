@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.analysis import to_label
 from dashboard.data.run import RunData
 from dashboard.format.images import single_url, sprite_url
 from dashboard.records.decisions import CurrentLabels, Decision
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 
 NOBODY = "anonymous"
 CAUTION = (
@@ -19,7 +21,7 @@ CAUTION = (
 
 
 def split_of(selection: Selection) -> str:
-    """test, validation or train: the address says reference for what the runs were trained on."""
+    """test, validation, train or unlabelled: the address says reference for what the runs were trained on."""
     return "train" if selection.split == "reference" else selection.split
 
 
@@ -27,7 +29,8 @@ def split_of(selection: Selection) -> str:
 class Queue:
     """Suspected labels, most suspect first. ids: int32 [n]; labels, suggested: int [n]; quality: float [n].
 
-    suspected: how many there are in the split before any filter; examined: of how many examples.
+    suspected: how many there are in the split before any filter; examined: of how many examples. Of images without a
+    label: what to label next first, labels of -1, the class that is predicted, its probability.
     """
 
     split: str
@@ -51,6 +54,8 @@ def queue(run: RunData, selection: Selection) -> Queue:
     or Broken.
     """
     split = split_of(selection)
+    if split == UNLABELLED:
+        return _to_label(run, selection)
     table = run.label_issues(split)
     issues = table[table["issue"] == 1]
     shown = issues
@@ -77,12 +82,21 @@ def queue(run: RunData, selection: Selection) -> Queue:
     )
 
 
+def _to_label(run: RunData, selection: Selection) -> Queue:
+    known, rows = run.without_labels(), to_label.rows(run, selection)
+    confidence, n = known.confidence[rows].astype(np.float64), len(known.ids)
+    none = np.full(len(rows), -1, np.int64)
+    return Queue(UNLABELLED, known.ids[rows], none, known.predicted[rows], confidence, n, n)
+
+
 def given(run: RunData, split: str, ids: list[int] | None = None) -> dict[int, str]:
     """example id → the name of the label it came with, of those asked for that are here, all when None.
 
     run: by the labels that came with it; its predictions hold them, so that no picture is opened. split: test,
-    validation or train. Raises Missing or Broken.
+    validation or train; of unlabelled, the class that is predicted. Raises Missing or Broken.
     """
+    if split == UNLABELLED:
+        return to_label.guesses(run, ids)
     if split == "train":
         table = run.label_issues("train")
         known, labels = table["example_id"].to_numpy(), table["label"].to_numpy()

@@ -269,13 +269,13 @@ def worsened(services: Services, run: RunData, flipped: Flips, rows: np.ndarray)
 class Question:
     """One picture and how it is attacked. image: uint8 [h, w, c]; klass: away from which, or, targeted, towards which.
 
-    label: its true class; epsilon: of 255.
+    label: its true class, None where nobody has labelled it; epsilon: of 255.
     """
 
     run: RunData
     example_id: int
     image: np.ndarray
-    label: int
+    label: int | None
     method: str
     epsilon: float
     klass: int
@@ -298,7 +298,8 @@ def question(services: Services, selection: Selection) -> Question:
         klass = services.predictor.predict(run.run_id, image, mode="none").predicted
     epsilon = EPSILON if selection.epsilon is None else selection.epsilon
     method = selection.attack or METHOD
-    return Question(run, int(pictures.ids[row]), image, int(pictures.labels[row]), method, epsilon, klass, targeted)
+    label = int(pictures.labels[row]) if pictures.labels[row] >= 0 else None
+    return Question(run, int(pictures.ids[row]), image, label, method, epsilon, klass, targeted)
 
 
 def tried(services: Services, query: Question) -> Attempt:

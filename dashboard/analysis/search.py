@@ -20,7 +20,7 @@ from dashboard.records.feedback import Filter
 from dashboard.records.rows import Closed
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import MAX_IDS, SPLITS, split_name
+from dashboard.state.vocabulary import MAX_IDS, NO_LABEL, SPLITS, UNLABELLED, split_name
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
 
@@ -240,7 +240,9 @@ def counted_of(run: RunData, here: Selection, chips: Chips) -> int:
         return 0
 
 
-NAMED = re.compile(r"(?:(?P<split>test|validation|train(?:ing)?|image|id)s?\W+)?#?(?P<ids>\d{1,9}(?:[\s,]+#?\d{1,9})*)")
+NAMED = re.compile(
+    r"(?:(?P<split>test|validation|unlabelled|train(?:ing)?|image|id)s?\W+)?#?(?P<ids>\d{1,9}(?:[\s,]+#?\d{1,9})*)"
+)
 
 
 def images(run: RunData, here: Selection, question: str) -> Iterator[Entry]:
@@ -265,8 +267,9 @@ def images(run: RunData, here: Selection, question: str) -> Iterator[Entry]:
             yield Entry("Images", f"{len(held)} images of {split_name(split)}", search=chosen.query(), count=len(held))
             continue
         row = int(np.searchsorted(predictions.ids, held[0]))
-        truth, guess = run.classes[predictions.labels[row]], run.classes[predictions.predicted[row]]
-        said = "right" if truth == guess else f"predicted {guess}"
+        label, guess = predictions.label(row), run.classes[predictions.predicted[row]]
+        truth = NO_LABEL if label is None else run.classes[label]
+        said = "right" if truth == guess and label is not None else f"predicted {guess}"
         search = chosen.with_(sample=held[0]).query()
         yield Entry("Image", f"#{held[0]} of {split_name(split)}", f"{truth}, {said}", search=search)
 
@@ -335,7 +338,8 @@ def decided(labels: CurrentLabels, here: Selection) -> Iterator[Entry]:
         place = "reference" if split == "train" else split
         after = {"keep": "kept", "exclude": "left out"}.get(one.action, one.after)
         there = Selection(run=here.run, split=place, ids=(example,), sample=example)
-        title, more = f"{split} #{example}: {one.before} → {after}", one.who and f"by {one.who}"
+        before = one.before or (NO_LABEL if split == UNLABELLED else "left out")
+        title, more = f"{split} #{example}: {before} → {after}", one.who and f"by {one.who}"
         yield Entry("Decision", title, more, f"decision label {one.run} {one.who}", path=REVIEW, search=there.query())
 
 

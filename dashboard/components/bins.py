@@ -28,17 +28,23 @@ def is_bin(chosen: tuple[float, float] | None, k: int, number: int) -> bool:
 
 
 def row(
-    table: pd.DataFrame, label: str, words: str, opened: Callable[[int], Selection], chosen: tuple[float, float] | None
+    table: pd.DataFrame,
+    label: str,
+    words: str,
+    opened: Callable[[int], Selection],
+    chosen: tuple[float, float] | None,
+    scored: bool = True,
 ) -> html.Div:
     """One button a bin, of equal width; arrow keys move.
 
-    table: of confidence.bins; words: what its percentages are; opened: bin → its images; chosen: the range in force.
+    table: of confidence.bins; words: what its percentages are; opened: bin → its images; chosen: the range in force;
+    scored: whether it is known how many of them are right.
     """
     buttons = []
     for k, bin_ in enumerate(table.itertuples(index=False)):
-        share = Proportion(int(bin_.right), int(bin_.n))
+        share = Proportion(int(bin_.right) if scored else 0, int(bin_.n))
         description = f"{100 * bin_.low:.0f} to {100 * bin_.high:.0f} percent {words}: {share.n:,} images"
-        if share.n:
+        if share.n and scored:
             description += f", {share.percent} % right ({share.span})"
         buttons.append(
             html.Button(

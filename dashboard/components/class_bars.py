@@ -27,6 +27,7 @@ class Bars:
     """A chart with the buttons at its left and the (value, doubt or gap) at its right, a line a class from the top.
 
     options: what the choice offers, where that follows from the data; listed: which of all classes these are.
+    note: what has to be known of them, in a few words beside the table, and in a sentence.
     """
 
     figure: dict[str, Any]
@@ -34,6 +35,7 @@ class Bars:
     values: Sequence[tuple[str, str]]
     options: Options | None = None
     listed: Listed | None = None
+    note: tuple[str, str] | None = None
 
 
 def layout(id: str) -> list:
@@ -119,7 +121,9 @@ def register(
             bars.names,
             value_lines(bars.values),
             {"--n": len(bars.names)},
-            csv_link(table_url(noun, selection)),
+            [html.Span(bars.note[0], className="quiet small", title=bars.note[1]), csv_link(table_url(noun, selection))]
+            if bars.note
+            else csv_link(table_url(noun, selection)),
             not listed.words,
             listed.words,
             not listed.back,

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from dash import html
 
 from dashboard.components import badge, dot
 from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.container import Services
+from dashboard.state.vocabulary import NO_LABEL
 from ml.artifacts.reader import Missing
 from ml.stats.ood import LIMIT, Familiarity
 
@@ -94,6 +96,14 @@ def rival(run: RunData, familiarity: Familiarity, klass: int, role: str) -> list
             className="rival",
         )
     ]
+
+
+def labelled(run: RunData, probabilities: np.ndarray, guess: int, label: int | None) -> list:
+    """What the sample is said to be, and how likely the network finds that."""
+    if label is None:
+        return [html.B(NO_LABEL), ": not scored"]
+    likely = "" if label == guess else f", which got {100 * probabilities[label]:.1f} %"
+    return ["labelled ", html.B(run.classes[label]), likely]
 
 
 def twins(run: RunData, split: str, example_id: int) -> list:

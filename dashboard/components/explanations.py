@@ -172,7 +172,7 @@ def csv_rows(services: Services, selection: Selection) -> Table:
     row = predictions.row(selection.sample)
     image = run.picture(selection.split, selection.sample)
     body = []
-    for target in targets(predictions.probabilities[row], run.classes, int(predictions.labels[row])):
+    for target in targets(predictions.probabilities[row], run.classes, predictions.label(row)):
         for way in METHODS:
             try:
                 values = services.explainer.attribution(run.run_id, image, target.id, way)

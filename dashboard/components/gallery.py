@@ -4,7 +4,9 @@ A panel named `<id>` has the parts `<id>-card`, `<id>-face`, `<id>-title`, `<id>
 `<id>-csv`.
 """
 
+import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import dash_bootstrap_components as dbc
 import numpy as np
@@ -16,6 +18,12 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.format.csv import table_url
 from dashboard.state.selection import Selection
 
+# the orders of the split of an address, and the one that holds
+OFFER = """(search) => {
+    const query = new URLSearchParams(search || ''), known = KNOWN;
+    const options = known[query.get('split')] || known[''], sort = query.get('sort') || options[0].value;
+    return [options, options.some((one) => one.value === sort) ? sort : options[0].value];
+}"""
 # rows in their order, and what draws some of them
 Matches = tuple[np.ndarray, Callable[[np.ndarray], list]]
 
@@ -31,8 +39,21 @@ def layout(id: str, help_text: str, selection: Selection, sorts: Mapping[str, st
     return html.Article([head, slot(f"{id}-face", waiting), body], className="ff-card", id=f"{id}-card")
 
 
-def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Callable[[Selection], Matches]) -> None:
-    """Exactly the selected images, 48 a page. noun: of the table. find may raise Missing, Broken."""
+def register(
+    app: Dash,
+    id: str,
+    noun: str,
+    sorts: Mapping[str, str],
+    find: Callable[[Selection], Matches],
+    of_split: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> None:
+    """Exactly the selected images, 48 a page. noun: of the table. find may raise Missing, Broken.
+
+    of_split: the orders of splits that have others than sorts.
+    """
+
+    def orders(selection: Selection) -> Mapping[str, str]:
+        return of_split.get(selection.split, sorts)
 
     @panel_callback(
         app,
@@ -48,7 +69,7 @@ def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Call
         rows, draw = find(selection)
         n = len(rows)
         title = f"{n:,} image{'' if n == 1 else 's'}"
-        if selection.ids and selection.sort == "given" and "given" in sorts:
+        if selection.ids and selection.sort == "given" and "given" in orders(selection):
             title += ", in the order of the link"
         if not n:
             nothing = [
@@ -59,6 +80,18 @@ def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Call
         page, here = tiles.shown(selection, n)
         return title, draw(rows[here]), tiles.pager(selection, page, n), csv_link(table_url(noun, selection))
 
+    if of_split:
+        known = {
+            split: [{"value": value, "label": words} for value, words in each.items()]
+            for split, each in {"": sorts, **of_split}.items()
+        }
+        app.clientside_callback(
+            OFFER.replace("KNOWN", json.dumps(known)),
+            Output(f"{id}-select", "options"),
+            Output(f"{id}-select", "value"),
+            Input("url", "search"),
+        )
+
     @app.callback(
         Output("url", "search", allow_duplicate=True),
         Input(f"{id}-select", "value"),
@@ -67,6 +100,6 @@ def register(app: Dash, id: str, noun: str, sorts: Mapping[str, str], find: Call
     )
     def sort_gallery(sort: str | None, search: str | None):
         selection = Selection.parse(search)
-        if not isinstance(sort, str) or sort not in sorts or sort == selection.sort:
+        if not isinstance(sort, str) or sort not in orders(selection) or sort == selection.sort:
             raise PreventUpdate
         return selection.with_(sort=sort).query()

@@ -19,7 +19,7 @@ from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.services.similar import COUNT
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import SPLITS
+from dashboard.state.vocabulary import SCORED
 from ml.artifacts.reader import Broken, Missing
 
 NAMES = {"test": "Test", "validation": "Validation", "reference": "Training"}
@@ -44,7 +44,7 @@ def layout(id: str) -> html.Div:
         button(
             NAMES[split], id=f"{id}-{split}", small=True, **{"aria-label": f"More like this in {NAMES[split].lower()}"}
         )
-        for split in SPLITS
+        for split in SCORED
     ]
     busy = html.Span(BUSY, id=f"{id}-busy", className="quiet small")
     return html.Div(
@@ -65,14 +65,14 @@ def register(app: Dash, services: Services, id: str, state: State, read: Callabl
         app,
         f"{id}-face",
         Output(f"{id}-found", "data"),
-        *(Input(f"{id}-{split}", "n_clicks") for split in SPLITS),
+        *(Input(f"{id}-{split}", "n_clicks") for split in SCORED),
         state,
         prevent_initial_call=True,
         running=[(Output(f"{id}-wait", "hidden"), False, True)],
     )
     def find_alike(*values: Any):
         *clicks, known = values
-        split = next((split for split in SPLITS if ctx.triggered_id == f"{id}-{split}"), None)
+        split = next((split for split in SCORED if ctx.triggered_id == f"{id}-{split}"), None)
         if split is None or not any(clicks):
             raise PreventUpdate
         return {"search": alike(services, read(known), split).query(), "asked": sum(filter(None, clicks))}

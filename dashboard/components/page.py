@@ -84,7 +84,7 @@ class Page:
     rows: Sequence[Entry]
     about: str | Callable[[Services, Selection], Any] | None
     heading: str = ""
-    split: Callable[[Selection], html.Div] | None = None
+    split: Callable[[Services, Selection], html.Div] | None = None
     actions: Callable[[Services, Selection], list] | None = None
     copy: bool = True
     export: str = ""
@@ -150,7 +150,7 @@ class Page:
             selection = Selection.parse(search)
             drawn = [about(services, selection)]
             if self.split:
-                drawn.append(self.split(selection))
+                drawn.append(self.split(services, selection))
             if self.export:
                 words, there = [icon("download"), "Export"], table_url(self.export, selection)
                 drawn.append(html.A(words, href=there, className="btn-ff", download=""))

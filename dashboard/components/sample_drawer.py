@@ -16,7 +16,7 @@ from dashboard.format.csv import table_url
 from dashboard.format.images import single_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import PAGE_SIZE, PAIRED
+from dashboard.state.vocabulary import NO_LABEL, PAGE_SIZE, PAIRED, UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
 
@@ -193,7 +193,7 @@ def proof(services: Services, selection: Selection) -> list:
     run = services.store.shown(selection.run).for_selection(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
-    second = explanations.targets(predictions.probabilities[row], run.classes, int(predictions.labels[row]))[1]
+    second = explanations.targets(predictions.probabilities[row], run.classes, predictions.label(row))[1]
     familiarity = services.ood.familiarity(
         run.run_id,
         run.picture(selection.split, selection.sample),
@@ -220,9 +220,8 @@ def sample(
     run = shown_run.reviewed(selection.labels) if pair else shown_run.for_selection(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
-    guess, label = int(predictions.predicted[row]), int(predictions.labels[row])
+    guess, label = int(predictions.predicted[row]), predictions.label(row)
     probabilities = predictions.probabilities[row]
-    right = guess == label
     height, width, _ = run.pictures(selection.split).images.shape[1:]
     where = single_url(run.picture_set, selection.split, selection.sample)
     heading = f"Predicted by {run.title}" if pair else "Predicted"
@@ -233,18 +232,11 @@ def sample(
             [
                 html.P(heading, className="quiet small"),
                 html.H2([run.classes[guess], " ", html.Span(f"{100 * probabilities[guess]:.1f} %")]),
-                html.P(
-                    [
-                        "labelled ",
-                        html.B(run.classes[label]),
-                        "" if right else f", which got {100 * probabilities[label]:.1f} %",
-                    ],
-                    className="quiet",
-                ),
+                html.P(evidence.labelled(run, probabilities, guess, label), className="quiet"),
                 second(pair, selection) if pair else None,
             ]
         ),
-        badge("right", "good") if right else badge("wrong", "bad"),
+        badge(NO_LABEL) if label is None else badge("right", "good") if label == guess else badge("wrong", "bad"),
     ]
     sentence, neighbours = nearest(run, selection, guess)
     layers = run.manifest.get("layers", [])
@@ -297,10 +289,11 @@ def ways(selection: Selection) -> list:
     review = Selection(
         run=selection.run, split=selection.split, ids=(selection.sample,), sample=selection.sample
     ).query()
+    words = "Label it in Review" if selection.split == UNLABELLED else "Its label in Review"
     return [
         button("Open in the studio", kind="primary", search=studio, path="/prediction"),
         # of what the run learned from, Review has the suspected alone
-        button("Its label in Review", search=review, path="/review") if selection.split != "reference" else None,
+        button(words, search=review, path="/review") if selection.split != "reference" else None,
         html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""}),
     ]
 

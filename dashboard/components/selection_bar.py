@@ -13,7 +13,7 @@ from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import BUCKETS, OUTCOMES, PAIRED, SPLITS, split_name
+from dashboard.state.vocabulary import BUCKETS, OUTCOMES, PAIRED, SCORED, SPLITS, UNLABELLED, split_name
 from ml.stats.failure_modes import TAGS
 
 COUNT = "selection-count"
@@ -86,7 +86,9 @@ def register(app: Dash, services: Services) -> None:
             ways.append(button("Clear", kind="ghost", small=True, search=selection.clear().query()))
         first = words(n, total)
         sentence = [first] if isinstance(first, str) else [*first]
-        if path not in PAIRED and n and not selection.settled():
+        if selection.split == UNLABELLED:
+            sentence.append(html.Span("; no labels: not scored", className="quiet"))
+        elif path not in PAIRED and n and not selection.settled():
             sentence.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
         return str(n), sentence, [*chips(run, selection, say), add_filter(run, selection, say)], ways
 
@@ -123,6 +125,8 @@ def chips(run: RunData, selection: Selection, say: Terms) -> list:
             items.append(chip(title, value, selection.with_(**{name: rest}), mark))
     if not selection.narrowed and say.paired:
         items.append(chip("right", "one alone", selection.with_(bucket=BUCKETS)))
+    elif selection.split == UNLABELLED and not selection.outcome:
+        pass  # nothing is right or wrong
     elif not selection.narrowed:
         items.append(chip("outcome", "wrong", selection.with_(outcome=OUTCOMES)))
     elif len(selection.outcome) == len(OUTCOMES):
@@ -221,13 +225,13 @@ def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
         start = selection.explicit()
         who = [plain(o, selection.with_(outcome=(o,))) for o in OUTCOMES]
         right = [html.H3("Outcome"), html.Div(who, className="chips")]
+    scored = selection.split != UNLABELLED
     menu = html.Div(
         [
-            html.H3("True class"),
-            *choices("true", "true"),
+            *([html.H3("True class"), *choices("true", "true")] if scored else []),
             html.H3("Said by one alone" if say.paired else "Predicted class"),
             *choices("pred", say.pred),
-            *right,
+            *(right if scored else []),
             html.H3("Failure mode"),
             html.Div(
                 [
@@ -240,7 +244,7 @@ def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
                         **{"data-search": start.with_(tag=(*selection.tag, key)).query()},
                     )
                     for key, tag in TAGS.items()
-                    if key not in selection.tag
+                    if key not in selection.tag and (scored or key == "near-duplicate")
                 ],
                 className="chips",
             ),
@@ -253,15 +257,24 @@ def add_filter(run: RunData, selection: Selection, say: Terms) -> html.Details:
     return html.Details([html.Summary("Add filter", className="chip add"), menu], className="addfilter")
 
 
-def splits(selection: Selection, offered: Sequence[str] = SPLITS[:2]) -> html.Div:
-    """The splits to choose from, and the chosen one where it is not among them."""
+def has_unlabelled(services: Services, selection: Selection) -> bool:
+    """Whether the run shown has images without a label."""
+    try:
+        return services.store.shown(selection.run).has_unlabelled
+    except (LookupError, ValueError):
+        return False
+
+
+def splits(services: Services, selection: Selection, offered: Sequence[str] = SCORED[:2]) -> html.Div:
+    """The splits to choose from, and the chosen one where it is not among them; unlabelled where there is any."""
+    offered = (*offered, *([UNLABELLED] if has_unlabelled(services, selection) else []))
     shown = [split for split in SPLITS if split in (*offered, selection.split)]
     buttons = [
         html.Button(
             split_name(split).capitalize(),
             type="button",
             **{
-                "data-search": selection.with_(split=split).query(),
+                "data-search": selection.of_split(split).query(),
                 "aria-pressed": str(split == selection.split).lower(),
             },
         )

@@ -10,7 +10,7 @@ from dashboard.components.plain import element
 from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import PAGE_SIZE
+from dashboard.state.vocabulary import NO_LABEL, PAGE_SIZE
 
 
 def shown(selection: Selection, n: int) -> tuple[int, slice]:
@@ -48,17 +48,20 @@ def answers(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     predictions = run.predictions(selection.split)
     captions = []
     for row in rows.tolist():
-        guess, truth = run.classes[predictions.predicted[row]], run.classes[predictions.labels[row]]
-        sure, right = 100 * float(predictions.confidence[row]), bool(predictions.right[row])
+        guess, label = run.classes[predictions.predicted[row]], predictions.label(row)
+        truth = NO_LABEL if label is None else run.classes[label]
+        sure, right = 100 * float(predictions.confidence[row]), truth == guess and label is not None
+        below = truth if label is None else "right" if right else f"is {truth}"
         lines: list = [
             element(
                 "Span",
                 [dot(int(predictions.predicted[row])), element("Span", guess), element("B", f"{int(sure)}")],
                 className="l1",
             ),
-            element("Span", "right" if right else f"is {truth}", className="l2 ok" if right else "l2"),
+            element("Span", below, className="l2 ok" if right else "l2"),
         ]
-        captions.append((lines, f"true {truth}, predicted {guess}, confidence {sure:.0f} percent"))
+        known = truth if label is None else f"true {truth}"
+        captions.append((lines, f"{known}, predicted {guess}, confidence {sure:.0f} percent"))
     return gallery(run, selection, predictions.ids[rows].tolist(), captions)
 
 

@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from dashboard.records.decisions import Decision
 from dashboard.state.vocabulary import BUCKETS
-from ml.artifacts.reader import Missing
+from ml.artifacts.reader import Broken, Missing
 from ml.stats.paired import Answers
+
+NOT_SCORED = (
+    "No labels: not scored. Nobody has said what these images are, so there is nothing to hold an answer against."
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Predictions:
     predicted: np.ndarray
     probabilities: np.ndarray
     excluded: np.ndarray | None = None
+    labelled: ClassVar[bool] = True
 
     @cached_property
     def confidence(self) -> np.ndarray:
@@ -47,6 +53,10 @@ class Predictions:
             raise Missing(f"There is no image {example_id} in this split.")
         return row
 
+    def label(self, row: int) -> int | None:
+        """The class id of one of them; None for images without labels."""
+        return int(self.labels[row]) if self.labelled else None
+
     def corrected(self, decisions: Mapping[int, Decision], classes: Sequence[str]) -> "Predictions":
         """By the labels that people decided on.
 
@@ -64,6 +74,40 @@ class Predictions:
         return Predictions(self.ids, labels, self.predicted, self.probabilities, excluded)
 
 
+class NoLabels(Missing):
+    """What is asked for has to do with labels, and these images have none."""
+
+    def __init__(self) -> None:
+        super().__init__(NOT_SCORED)
+
+
+class WithoutLabels(Predictions):
+    """Those of images that nobody has labelled. Whatever asks for a label, or for right and wrong, raises NoLabels, so
+    that nothing can count them.
+
+    places: float64 [n, 5], pca_x … map_y; unlike: float32 [n], mean distance to the nearest training pictures;
+    percentile: float32 [n], how many of validation are nearer, nan where nobody knows; diverse: int [n], turn in a
+    diverse sample.
+    """
+
+    labelled: ClassVar[bool] = False
+
+    def __init__(
+        self, ids: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, more: Mapping[str, np.ndarray]
+    ) -> None:
+        known = {"ids": ids, "predicted": predicted, "probabilities": probabilities, "excluded": None}
+        for name, value in (known | dict(more)).items():
+            object.__setattr__(self, name, value)
+
+    unlike: np.ndarray
+    percentile: np.ndarray
+    diverse: np.ndarray
+
+    @property
+    def labels(self) -> np.ndarray:
+        raise NoLabels
+
+
 @dataclass(frozen=True)
 class Recording:
     """What a run said of one split while it learned, by ascending id, n examples.
@@ -79,6 +123,24 @@ class Recording:
     right: np.ndarray
     mean: np.ndarray
     spread: np.ndarray
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray], split: str, ids: np.ndarray, run_id: str) -> "Recording":
+        """From the noun epochs. ids: of the split's predictions, ascending. Raises Missing, Broken."""
+        if f"{split}_id" not in arrays:
+            raise Missing(f"What the run said of {split} while it learned was not recorded: choose test.")
+        order = np.argsort(arrays[f"{split}_id"], kind="stable")
+        if not np.array_equal(arrays[f"{split}_id"][order], ids):
+            raise Broken(f"epochs.npz of run {run_id} is of other images")
+        right = np.unpackbits(arrays[f"{split}_right"], axis=1, count=len(order)).astype(bool)
+        return cls(
+            arrays["epoch"],
+            arrays[f"{split}_probabilities"][:, order],
+            arrays["right_epoch"],
+            right[:, order],
+            arrays[f"{split}_mean"][order],
+            arrays[f"{split}_spread"][order],
+        )
 
     @cached_property
     def forgotten(self) -> np.ndarray:

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashboard.data.arrays import NoLabels
 from dashboard.data.readers import RunReaders
 from dashboard.records.slices import PREFIX
 from dashboard.state.selection import FILTERS, Selection
 from dashboard.state.values import exact
+from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.calibration import tempered_confidence
 from ml.stats.failure_modes import MADE, OFTEN
@@ -52,12 +54,14 @@ class RunFilters(RunReaders):
         predictions = self.predictions(selection.split)
         keep = predictions.kept
         if selection.true and "true" not in without:
-            keep &= self._among(selection.true)[predictions.labels]
+            keep &= self._among(selection.true)[predictions.labels] if predictions.labelled else False
         if selection.pred and "pred" not in without:
             keep &= self._among(selection.pred)[predictions.predicted]
         if len(selection.outcomes) == 1 and "outcome" not in without:
-            keep &= predictions.right == (selection.outcomes[0] == "right")
-        if selection.buckets and "bucket" not in without:
+            keep &= predictions.right == (selection.outcomes[0] == "right") if predictions.labelled else False
+        if selection.buckets and "bucket" not in without and not predictions.labelled:
+            keep &= False
+        elif selection.buckets and "bucket" not in without:
             pair = self.store.compare(selection.with_(run=self.run_id))
             inside = np.zeros(len(keep), bool)
             inside[pair.rows_a] = pair.within(selection.buckets)
@@ -102,6 +106,8 @@ class RunFilters(RunReaders):
 
     def tagged(self, split: str, tag: str, against: str | None = None) -> np.ndarray:
         """int32: ids of the examples with a tag, ascending; none for an unknown one. Raises Missing or Broken."""
+        if split == UNLABELLED and tag != "near-duplicate":
+            return np.zeros(0, np.int32)  # every other one is about a label
         if tag in MADE:
             return self.groups("tags", split).get(tag, np.zeros(0, np.int32))
         if tag == "runs-disagree":
@@ -163,6 +169,8 @@ class RunFilters(RunReaders):
 
     def slices(self, split: str) -> pd.DataFrame:
         """Weak slices of a split; see the schema. Raises Missing or Broken."""
+        if split == UNLABELLED:
+            raise NoLabels
         frame = self._noun("slices", lambda: self._run.table("slices"))
         return frame[frame["split"] == split]
 
@@ -172,9 +180,8 @@ class RunFilters(RunReaders):
         def scale() -> np.ndarray:
             return tempered_confidence(self.predictions(split).probabilities, self.temperature())
 
-        return self._noun(
-            "calibration", scale, "confidence", self.manifest["nouns"]["predictions"]["sha256"], split, self.epoch
-        )
+        noun = UNLABELLED if split == UNLABELLED else "predictions"
+        return self._noun("calibration", scale, "confidence", self.manifest["nouns"][noun]["sha256"], split, self.epoch)
 
 
 def between(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:

@@ -6,12 +6,14 @@ from typing import Any, Protocol, Self
 import numpy as np
 import pandas as pd
 
-from dashboard.data.arrays import Alignment, Predictions, Recording
+from dashboard.data import unlabelled
+from dashboard.data.arrays import Alignment, NoLabels, Predictions, Recording
 from dashboard.records.decisions import CurrentLabels
 from dashboard.records.rows import DataVersion
 from dashboard.records.runs import RunMetadata
 from dashboard.records.slices import Slices
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Broken, Missing, Pictures, Run
 from ml.stats.ood import LIMIT
 from ml.training.config import trainable
@@ -96,11 +98,15 @@ class RunReaders:
         return self._view(self.epoch, self.store.current_labels(self.data_version))
 
     def for_selection(self, selection: Selection) -> Self:
-        """The run after the epoch of the address and by the labels it asks for."""
+        """The run after the epoch of the address and by the labels it asks for; both are of images with labels."""
+        if selection.split == UNLABELLED:
+            return self
         return self.during(selection.epoch).reviewed(selection.labels)
 
     def epochs(self, split: str) -> Recording:
         """What was recorded during training. Raises Missing or Broken."""
+        if split == UNLABELLED:
+            raise NoLabels
         noun = "epochs"
         if noun not in self.manifest["nouns"]:
             model = self.manifest["model"]
@@ -108,26 +114,14 @@ class RunReaders:
             raise Missing("The training of this run was not recorded, and cannot be afterwards.", again)
 
         def read() -> Recording:
-            arrays, predictions = self._run.arrays(noun), self._view().predictions(split)
-            if f"{split}_id" not in arrays:
-                raise Missing(f"What the run said of {split} while it learned was not recorded: choose test.")
-            order = np.argsort(arrays[f"{split}_id"], kind="stable")
-            if not np.array_equal(arrays[f"{split}_id"][order], predictions.ids):
-                raise Broken(f"epochs.npz of run {self.run_id} is of other images")
-            right = np.unpackbits(arrays[f"{split}_right"], axis=1, count=len(order)).astype(bool)
-            return Recording(
-                arrays["epoch"],
-                arrays[f"{split}_probabilities"][:, order],
-                arrays["right_epoch"],
-                right[:, order],
-                arrays[f"{split}_mean"][order],
-                arrays[f"{split}_spread"][order],
-            )
+            return Recording.of(self._run.arrays(noun), split, self._view().predictions(split).ids, self.run_id)
 
         return self._noun(noun, read, split)
 
     def predictions(self, split: str) -> Predictions:
-        """split: test, validation or reference."""
+        """split: one of SPLITS; of unlabelled as they are at the end, whatever epoch and labels are asked for."""
+        if split == UNLABELLED:
+            return self._noun(UNLABELLED, lambda: unlabelled.predictions(self._run))
         if self.current_labels is not None:
             return self._relabelled(split, self.current_labels)
         if self.epoch is not None and split != "reference":
@@ -170,6 +164,8 @@ class RunReaders:
 
     def projection(self, split: str) -> pd.DataFrame:
         """pca_x, pca_y, pca_z, map_x, map_y by ascending example_id, in the order of predictions(split)."""
+        if split == UNLABELLED:
+            return self._noun(UNLABELLED, lambda: unlabelled.places(self._run), "places")
 
         def read() -> pd.DataFrame:
             frame = self._run.table("projection")
@@ -181,16 +177,20 @@ class RunReaders:
         """Up to ten rows rank, neighbour_id (reference), distance, nearest first."""
 
         def read() -> pd.DataFrame:
-            frame = self._run.table("neighbours")
-            return frame[frame["split"] == split].sort_values(["example_id", "rank"]).reset_index(drop=True)
+            frame = self._run.table(noun)
+            mine = frame if noun != "neighbours" else frame[frame["split"] == split]
+            return mine.sort_values(["example_id", "rank"]).reset_index(drop=True)
 
-        frame = self._noun("neighbours", read, split)
+        noun = unlabelled.NEIGHBOURS if split == UNLABELLED else "neighbours"
+        frame = self._noun(noun, read, split)
         ids = frame["example_id"].to_numpy()
         first, last = np.searchsorted(ids, [example_id, example_id + 1])
         return frame.iloc[first:last]
 
     def label_issues(self, split: str) -> pd.DataFrame:
         """example_id, label, suggested, quality, issue and rank, most suspect first. split: test, validation, train."""
+        if split == UNLABELLED:
+            raise NoLabels
 
         def read() -> pd.DataFrame:
             frame = self._run.table("label_issues")
@@ -262,7 +262,7 @@ class RunReaders:
         return self._noun("features", read)
 
     def pictures(self, split: str) -> Pictures:
-        """The pictures of this run's data set. split: test, validation or reference."""
+        """The pictures of this run's data set. split: one of SPLITS; the labels of unlabelled are -1."""
         return self.store.pictures(self.dataset["name"], split, self.dataset)
 
     @property
@@ -277,6 +277,9 @@ class RunReaders:
 
     def duplicates(self, split: str) -> pd.DataFrame:
         """Near-duplicates of a split's pictures: rows example_id, other_split, other_id, distance. Raises Missing."""
+        if split == UNLABELLED:  # a data set from before these were looked for has none in its table
+            properties = self.store.about(self.dataset["name"], "properties", self.dataset)
+            unlabelled.check_measured(properties, self.dataset["name"])
         frame = self.store.about(self.dataset["name"], "duplicates", self.dataset)
         return frame[frame["split"] == split]
 

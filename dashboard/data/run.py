@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from dashboard.data.arrays import NoLabels, WithoutLabels
 from dashboard.data.filtering import RunFilters
 from dashboard.state.selection import FILTERS, Selection
+from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.artifacts.scores import scores
 from ml.data.images import total
@@ -17,8 +19,22 @@ MATRIX_CHIPS = ("true", "pred", "outcome")  # what the confusion matrix is itsel
 class RunData(RunFilters):
     """What `store.open(run)` gives. Everything here raises Missing or Broken as the artifacts that it reads do."""
 
+    @property
+    def has_unlabelled(self) -> bool:
+        """Whether its data set has images without a label that can be shown, or are still to be asked about."""
+        known = self.dataset["counts"].get(UNLABELLED, 0) and UNLABELLED not in self.manifest.get("empty", ())
+        return UNLABELLED in self.manifest["nouns"] or bool(known)
+
+    def without_labels(self) -> WithoutLabels:
+        """What it says of them. Raises Missing, Broken."""
+        predictions = self.predictions(UNLABELLED)
+        assert isinstance(predictions, WithoutLabels)
+        return predictions
+
     def scores(self, split: str) -> pd.DataFrame:
         """Rows class (empty = all), metric, value, low, high, n. Raises Missing or Broken."""
+        if split == UNLABELLED:
+            raise NoLabels
         then = None if split == "reference" else self.epoch
         if self.current_labels is not None or then is not None:
             version = self.current_labels.version if self.current_labels else None
@@ -45,6 +61,8 @@ class RunData(RunFilters):
 
         Of a whole split at the end of training, by the labels that came with it, it is the artifact; else counted.
         """
+        if selection.split == UNLABELLED:
+            raise NoLabels
         narrowed = any(name in FILTERS and name not in MATRIX_CHIPS for name, _ in selection.items())
         then = None if selection.split == "reference" else self.epoch
         if "confusion" in self.manifest["nouns"] and not narrowed and then is None and self.current_labels is None:
@@ -81,7 +99,14 @@ class RunData(RunFilters):
         return self._noun("predictions", count, "cells", split, self.epoch, version)
 
     def distribution(self, selection: Selection, *, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Guesses and truths, int64 [C] each, counted under every chip but predicted, or over the whole split."""
+        """Guesses and truths, int64 [C] each, counted under every chip but predicted, or over the whole split.
+
+        Without labels, in place of truths: as many as there would be if classes were as frequent as in train.
+        """
+        if selection.split == UNLABELLED:
+            rows = self.mask(Selection(split=UNLABELLED) if whole else selection, without=("pred",))
+            guesses = np.bincount(self.predictions(UNLABELLED).predicted[rows], minlength=len(self.classes))
+            return guesses, shared_out(guesses.sum(), self.class_shares())
         counts = self.confusion(Selection(split=selection.split) if whole else selection)
         if not whole:  # what is let through by label and outcome, the matrix holds cell by cell
             counts = counts.copy()
@@ -91,6 +116,11 @@ class RunData(RunFilters):
                 right = np.eye(len(counts), dtype=bool)
                 counts[right if selection.outcomes[0] == "wrong" else ~right] = 0
         return counts.sum(0), counts.sum(1)
+
+    def class_shares(self) -> np.ndarray:
+        """float64 [C]: how frequent each class is in train. Raises Missing, Broken."""
+        labels = self.predictions("reference").labels
+        return np.bincount(labels, minlength=len(self.classes)) / max(len(labels), 1)
 
     def ordered(self, selection: Selection) -> np.ndarray:
         """Positions in predictions(selection.split) of the selected examples, in the order the gallery shows them."""
@@ -103,6 +133,8 @@ class RunData(RunFilters):
             if selection.sort == "given":
                 place = {example: at for at, example in enumerate(selection.ids)}
                 return np.array(sorted(rows.tolist(), key=lambda row: place.get(int(predictions.ids[row]), 0)), np.intp)
+            if isinstance(predictions, WithoutLabels):
+                return rows[np.argsort(ranked(predictions, selection.sort)[rows], kind="stable")]
             confidence = predictions.confidence[rows]
             if selection.sort == "unsure":
                 return rows[np.argsort(confidence, kind="stable")]
@@ -114,7 +146,7 @@ class RunData(RunFilters):
     def sketched(self, split: str, most: int = POINTS) -> np.ndarray:
         """int [≤ most]: places in predictions(split) that charts of single points draw, ascending; all where they fit.
 
-        Of more, a fixed sample with the same share of each label.
+        Of more, a fixed sample with the same share of each label, of each predicted class where there are no labels.
         """
         predictions = self.predictions(split)
         if len(predictions.ids) <= most:
@@ -122,13 +154,14 @@ class RunData(RunFilters):
 
         def draw() -> np.ndarray:
             rng = np.random.default_rng(0)
-            turn = np.empty(len(predictions.labels))
-            for label in np.unique(predictions.labels):
-                rows = np.flatnonzero(predictions.labels == label)
+            classes = predictions.labels if predictions.labelled else predictions.predicted
+            turn = np.empty(len(classes))
+            for label in np.unique(classes):
+                rows = np.flatnonzero(classes == label)
                 turn[rows] = (rng.permutation(len(rows)) + rng.random()) / len(rows)
             return np.sort(np.argpartition(turn, most)[:most])
 
-        return self._noun("predictions", draw, "sketched", split, most)
+        return self._noun("predictions" if predictions.labelled else UNLABELLED, draw, "sketched", split, most)
 
     def mean_picture(self, selection: Selection) -> np.ndarray:
         """float64 [h, w, c], 0..255: the mean of the selected pictures. Raises Missing where there are none, Broken."""
@@ -152,9 +185,29 @@ class RunData(RunFilters):
         return split
 
     def label_of(self, split: str, example_id: int) -> int | None:
-        """The label of any picture of the data set, None where it is not on this machine."""
+        """The label of any picture of the data set, None where it has none or is not on this machine."""
         try:
             pictures = self.pictures(self.shelf_of(split, example_id))
-            return int(pictures.labels[pictures.row(example_id)])
+            label = int(pictures.labels[pictures.row(example_id)])
+            return label if label >= 0 else None
         except (Missing, Broken):
             return None
+
+
+def ranked(predictions: WithoutLabels, sort: str) -> np.ndarray:
+    """float [n]: what comes first is smallest. sort: one of SORTS, that of images without a label."""
+    if sort == "unlike":
+        return -predictions.unlike.astype(np.float64)
+    if sort == "diverse":
+        return predictions.diverse
+    confidence = predictions.confidence.astype(np.float64)
+    return confidence if sort == "unsure" else -confidence
+
+
+def shared_out(total: int, shares: np.ndarray) -> np.ndarray:
+    """int64 [C] that sum to total, by largest remainder. shares: float [C] that sum to 1, or are all 0."""
+    quota = total * shares
+    counts = np.floor(quota).astype(np.int64)
+    rest = int(total - counts.sum()) if shares.sum() else 0
+    counts[np.argsort(counts - quota, kind="stable")[:rest]] += 1
+    return counts

@@ -7,26 +7,31 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboard.analysis import label_review
+from dashboard.analysis import label_review, to_label
 from dashboard.analysis.label_review import NOBODY, given
 from dashboard.data.run import RunData
 from dashboard.format.csv import guarded_cell, rows_of, unguarded
 from dashboard.records.decisions import ACTIONS, BATCH_PATTERN, CLASS, EXCLUDED, SPLITS, WHO, CurrentLabels, Decision
 from dashboard.records.rows import Declined
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import NO_LABEL, UNLABELLED
 from ml.artifacts.schema import RUN_ID
 from ml.images.file_names import normal
 from ml.stats.intervals import wilson
 
+LATER = {"train": "label_issues", UNLABELLED: UNLABELLED}  # splits that a run knows the images of by a noun of its own
 LINES = 50_000  # of a file that is brought back
 CSV_BYTES = 10 * 2**20
 COLUMNS = ("id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run", "digest")
 NEEDED = ("dataset", "split", "example_id", "action", "after")
 LEFT_OUT = "(left out)"  # instead of a label, in a file
+NONE_BEFORE = f"({NO_LABEL})"  # the same of an image that came without one
 
 
 def queue(run: RunData, selection: Selection, current_labels: CurrentLabels) -> tuple[list[str], list[list]]:
     """Head and one row a suspected label of the queue, most suspect first, with what was decided of it."""
+    if selection.split == UNLABELLED:
+        return to_label.csv_rows(run, selection, current_labels)
     suspects = label_review.queue(run, selection)
     head = ["split", "example_id", "label", "suggested", "quality", "decision", "label now"]
     body: list[list] = []
@@ -56,7 +61,8 @@ def log(decisions: Sequence[Decision]) -> tuple[list[str], list[list]]:
     """Head and one row a decision, in the order in which they were made; no cell is a formula."""
     rows = [
         [
-            d.id, d.dataset, d.split, d.example_id, d.action, d.before or LEFT_OUT, d.after or LEFT_OUT, d.who,
+            d.id, d.dataset, d.split, d.example_id, d.action,
+            d.before or (NONE_BEFORE if d.split == UNLABELLED else LEFT_OUT), d.after or LEFT_OUT, d.who,
             datetime.fromtimestamp(d.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"), d.run,
             d.digest,
         ]
@@ -74,7 +80,7 @@ def read(text: str, run: RunData) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     wrong: list[str] = []
     known = {
-        split: given(run, split) for split in SPLITS if split != "train" or "label_issues" in run.manifest["nouns"]
+        split: given(run, split) for split in SPLITS if split not in LATER or LATER[split] in run.manifest["nouns"]
     }
     try:
         for number, cells in enumerate(reader, 2):
@@ -110,9 +116,12 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
         raise ValueError(f"{action[:20]!r} is no action")
     came = known[split][int(example)]
     after = {"exclude": EXCLUDED, "keep": came}.get(action, _class(cells["after"], run.classes))
-    if action == "relabel" and after not in run.classes:
+    if split == UNLABELLED and action == "keep":  # what was predicted then, by whichever run
+        after = _class(cells["after"], run.classes)
+    if (action == "relabel" or (split == UNLABELLED and action == "keep")) and after not in run.classes:
         raise ValueError(f"{after[:CLASS]!r} is no class")
-    before = EXCLUDED if cells["before"] == LEFT_OUT else _class(cells["before"], run.classes) or came
+    none = cells["before"] in (LEFT_OUT, NONE_BEFORE) or (split == UNLABELLED and not cells["before"])
+    before = EXCLUDED if none else _class(cells["before"], run.classes) or came
     if before != EXCLUDED and before not in run.classes:
         raise ValueError(f"{before[:CLASS]!r} is no class")
     who = " ".join(cells["who"].split()) or NOBODY

@@ -10,7 +10,8 @@ from dashboard.figures import projection as figures
 from dashboard.figures.labels import escaped
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.artifacts.reader import Missing
+from dashboard.state.vocabulary import NO_LABEL, UNLABELLED
+from ml.artifacts.reader import Broken, Missing
 
 COLOURS = [("true", "True class"), ("predicted", "Predicted"), ("outcome", "Right or wrong")]
 
@@ -22,6 +23,9 @@ class Scene:
         self.selection = selection = Selection.parse(search)
         self.run = run = services.store.shown(selection.run).for_selection(selection)
         self.colour = colour if colour in figures.COLOUR_BY else "true"
+        self.scored = selection.split != UNLABELLED
+        if not self.scored:
+            self.colour = "predicted"
         self.mode = theme.mode_of(mode)
         self.frame = run.projection(selection.split)
         predictions = run.predictions(selection.split)
@@ -33,7 +37,8 @@ class Scene:
         self.rows = rows = run.sketched(selection.split)
         self.n = len(predictions.ids)
         self.ids = predictions.ids[rows]
-        self.group = figures.indices(self.colour, predictions.labels[rows], predictions.predicted[rows])
+        labels = predictions.labels[rows] if self.scored else None
+        self.group = figures.indices(self.colour, labels, predictions.predicted[rows])
         self.named = figures.groups(self.colour, run.classes, self.mode)
         self.selected = run.mask(selection)[rows] if selection.narrowed else None
         self.sample = row_of(self.ids, selection.sample)
@@ -45,7 +50,8 @@ class Scene:
     @property
     def place(self) -> str:
         """Which points: while it stays the same, so do camera and zoom."""
-        return f"{self.run.run_id}/{self.selection.split}/{self.run.manifest['nouns']['projection']['sha256'][:12]}"
+        noun = self.run.manifest["nouns"]["projection" if self.scored else UNLABELLED]
+        return f"{self.run.run_id}/{self.selection.split}/{noun['sha256'][:12]}"
 
     @property
     def state(self) -> dict[str, Any]:
@@ -70,6 +76,20 @@ class Scene:
         """float32 [n, columns]"""
         return self.frame[list(columns)].to_numpy(np.float32)[self.rows]
 
+    def beneath(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of images without labels: where the training pictures lie on the map, float32 [m, 2], and their labels, int
+        [m]; None where that is not known, or the images have labels themselves."""
+        if self.scored:
+            return None
+        try:
+            frame, known = self.run.projection("reference"), self.run.predictions("reference")
+            rows = self.run.sketched("reference")
+        except (Missing, Broken):
+            return None
+        if len(frame) != len(known.ids):
+            return None
+        return frame[["map_x", "map_y"]].to_numpy(np.float32)[rows], known.labels[rows]
+
 
 def row_of(ids: np.ndarray, example_id: int | None) -> int | None:
     """Position of an id in ascending ids."""
@@ -83,16 +103,11 @@ def document(scene: Scene) -> str:
     """The 3D chart as one HTML file that needs no network."""
     predictions = scene.run.predictions(scene.selection.split)
     names = [escaped(name) for name in scene.run.classes]
-    words = [
-        f"<b>{names[guess]}</b> {100 * sure:.0f} %, {'right' if guess == label else 'is ' + names[label]}<br>#{i}"
-        for guess, label, sure, i in zip(
-            predictions.predicted[scene.rows],
-            predictions.labels[scene.rows],
-            predictions.confidence[scene.rows],
-            scene.ids,
-            strict=True,
-        )
-    ]
+    words = []
+    for row, example in zip(scene.rows.tolist(), scene.ids.tolist(), strict=True):
+        guess, label = int(predictions.predicted[row]), predictions.label(row)
+        what = NO_LABEL if label is None else "right" if guess == label else f"is {names[label]}"
+        words.append(f"<b>{names[guess]}</b> {100 * predictions.confidence[row]:.0f} %, {what}<br>#{example}")
     by = dict(COLOURS)[scene.colour].lower()
     figure = figures.standalone(
         scene.points("pca_x", "pca_y", "pca_z"),

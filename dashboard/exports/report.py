@@ -13,6 +13,7 @@ from dashboard.analysis.class_parts import END, by_interval
 from dashboard.analysis.comparison import verdict
 from dashboard.analysis.matrix_rows import Shown
 from dashboard.analysis.permalinks import lost
+from dashboard.data.arrays import NOT_SCORED
 from dashboard.data.run import RunData
 from dashboard.exports.report_views import View, selected, strip
 from dashboard.figures.confusion import values
@@ -50,7 +51,7 @@ def html(services: Services, selection: Selection, address: str, show: Show = se
     view, asked = show(services, selection), selection
     run, selection = view.run, view.selection
     predictions = run.predictions(selection.split)
-    kept = predictions.kept
+    kept, scored = predictions.kept, predictions.labelled
     return TEMPLATES.get_template("report.html").render(
         run=run,
         view=view,
@@ -61,16 +62,27 @@ def html(services: Services, selection: Selection, address: str, show: Show = se
         data=run.picture_set[1],
         lost=lost(services.store, asked, run),
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        everything=Proportion(int((predictions.right & kept).sum()), int(kept.sum())),
+        scored=scored,
+        not_scored=NOT_SCORED,
+        guessed=[] if scored else guessed(run, selection),
+        everything=Proportion(int((predictions.right & kept).sum()), int(kept.sum())) if scored else None,
         scores=scores(run, selection.split),
-        matrix=matrix(run, selection),
-        classes=classes(run, selection.split),
-        confused=confused(run, selection),
+        matrix=matrix(run, selection) if scored else [],
+        classes=classes(run, selection.split) if scored else [],
+        confused=confused(run, selection) if scored else [],
         slices=slices(run, selection.split),
         tags=tags(run, selection, view.ids),
         against=against(services, selection) if show is selected else "",
         files=files(run),
     )
+
+
+def guessed(run: RunData, selection: Selection) -> list[tuple[str, Proportion, int]]:
+    """(class, how often it is predicted of all, how often it would be by its share of train), most predicted first."""
+    guesses, expected = run.distribution(selection)
+    total = int(guesses.sum())
+    order = np.argsort(-guesses, kind="stable").tolist()[: max(MANY_CLASSES, 2 * END)]
+    return [(run.classes[i], Proportion(int(guesses[i]), total), int(expected[i])) for i in order]
 
 
 def scores(run: RunData, split: str) -> list[tuple[str, str]]:

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from dashboard.analysis import comparison, label_review, robustness
+from dashboard.analysis import comparison, label_review, robustness, to_label
 from dashboard.analysis.claims import sentences
+from dashboard.data.arrays import NOT_SCORED
 from dashboard.data.run import RunData
 from dashboard.figures.gaps import points
 from dashboard.format import images as pictures
@@ -17,7 +18,7 @@ from dashboard.format.proportion import Proportion
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import BUCKETS
+from dashboard.state.vocabulary import BUCKETS, NO_LABEL, UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import SEVERITIES
 from ml.stats.failure_modes import TAGS
@@ -31,7 +32,8 @@ FIELDS = {
     "ids": "image ids", "tag": "tag", "slice": "slice", "epoch": "as answered after epoch", "against": "against",
     "labels": "labels",
 }  # fmt: skip
-ORDERS = {"confident": "most confident first", "unsure": "least confident first", "id": "by id"}
+ORDERS = {"confident": "most confident first", "unsure": "least confident first", "id": "by id", "given": "as listed",
+          "unlike": "most unlike training first", "diverse": "a diverse sample first"}  # fmt: skip
 REVIEWED = (
     "Labels are as people decided on the Review page, and what they left out is not counted; weak slices alone are as "
     "labelled."
@@ -153,7 +155,7 @@ def suspected(services: Services, selection: Selection) -> View:
     except Missing as missing:
         return lacking(run, selection, missing)
     current_labels = services.decisions.current_labels(run.data_version)
-    train, names = queue.split == "train", run.classes
+    train, names, scored = queue.split == "train", run.classes, queue.split != UNLABELLED
     ids = queue.ids[:IMAGES_SHOWN]
     if train:
         suspects = run.suspects()
@@ -167,7 +169,7 @@ def suspected(services: Services, selection: Selection) -> View:
         images.append(
             Image(
                 example, drawn[row : row + 1], names[queue.suggested[row]], "",
-                f"is labelled {names[queue.labels[row]]}", None, decided(decision),
+                f"is labelled {names[queue.labels[row]]}" if scored else NO_LABEL, None, decided(decision),
             )
         )  # fmt: skip
     done = sum(current_labels.of(queue.split, int(example)) is not None for example in queue.ids)
@@ -175,11 +177,16 @@ def suspected(services: Services, selection: Selection) -> View:
         f"{queue.suspected:,} labels of {queue.examined:,} {queue.split} images are suspected; {len(queue.ids):,} of "
         f"them are in this view, and of these {done:,} have been decided."
     )
+    if not scored:
+        sentence = f"{len(queue.ids):,} images without a label are in this view; {done:,} have been decided."
     chips = [(what, value) for what, value in chosen(run, selection) if what != FIELDS["split"]]
     if not selection.narrowed:
         chips = [one for one in chips if one[0] != FIELDS["outcome"]]
     legend = f"{first(images, queue.ids)}, most suspect first: what a held-out network suggests, label, decision, id."
     notes = ["All that is counted below is as labelled, unless it says “as reviewed”."]
+    if not scored:
+        order = to_label.ORDERS[to_label.order_of(selection)].lower()
+        legend, notes = f"{first(images, queue.ids)}, {order} first: what is predicted, decision, id.", []
     if current_labels.problem:
         notes.append(current_labels.problem)
     tables = [Table("As labelled, as reviewed", *reviewed(run, selection, queue.split, services))]
@@ -204,6 +211,11 @@ def reviewed(run: RunData, selection: Selection, split: str, services: Services)
         kept = sum(one.action == "keep" for one in current_labels.within("train").values())
         rows = [("labels changed", len(relabelled)), ("images left out", len(excluded)), ("labels confirmed", kept)]
         return "The run learned from these, so no score is told by them.", ("decisions of train", "images"), rows
+    if split == UNLABELLED:
+        made = list(services.decisions.current_labels(run.data_version).within(UNLABELLED).values())
+        given, predicted = sum(bool(one.after) for one in made), sum(one.action == "keep" for one in made)
+        rows = [("labels given", given), ("of these as predicted", predicted), ("skipped", len(made) - given)]
+        return NOT_SCORED, ("decisions", "images"), rows
     labelled, now = label_review.counted(run, selection.split)
     both = list(zip(labelled.right.tolist(), labelled.n.tolist(), now.right.tolist(), now.n.tolist(), strict=True))
     lines = [("all", Proportion(*map(sum, zip(*(one[:2] for one in both), strict=True))),
@@ -290,7 +302,7 @@ def none() -> np.ndarray:
 def chosen(run: RunData, selection: Selection) -> list[tuple[str, str]]:
     """(what, value) of each part of the address that narrows the images."""
     fields = [(FIELDS[name], value) for name, value in parse_qsl(selection.query()[1:]) if name in FIELDS]
-    if not selection.narrowed:
+    if selection.outcomes and not selection.narrowed:
         fields.append((FIELDS["outcome"], "wrong"))
     readable = {FIELDS["slice"]: run.slice_name, FIELDS["tag"]: lambda key: TAGS[key].title if key in TAGS else key}
     return [(what, readable[what](value) if what in readable else value) for what, value in fields]
@@ -319,8 +331,14 @@ def answered(run: RunData, selection: Selection, rows: np.ndarray) -> list[Image
             drawn[place : place + 1],
             run.classes[predictions.predicted[row]],
             f"{100 * float(predictions.confidence[row]):.0f} %",
-            "right" if predictions.right[row] else f"is {run.classes[predictions.labels[row]]}",
-            bool(predictions.right[row]),
+            *verdict(run, int(predictions.predicted[row]), predictions.label(row)),
         )
         for place, row in enumerate(rows.tolist())
     ]
+
+
+def verdict(run: RunData, guess: int, label: int | None) -> tuple[str, bool | None]:
+    """What an image is, and whether that was said; None where nobody knows."""
+    if label is None:
+        return NO_LABEL, None
+    return ("right", True) if guess == label else (f"is {run.classes[label]}", False)

@@ -17,17 +17,21 @@ def bars(
     colours: Sequence[str],
     chosen: Sequence[str] = (),
     mode: str = "light",
+    ticks: str = "are",
 ) -> dict[str, Any]:
-    """guesses, truths: int [C], in class order from the top. chosen: the classes to keep lit, all when empty."""
+    """guesses, truths: int [C], in class order from the top. chosen: the classes to keep lit, all when empty.
+
+    ticks: what stands between a tick's number and its class.
+    """
     p = palette(mode)
     most = max(int(guesses.max(initial=0)), int(truths.max(initial=0)), 4)
     step = next(s * 10**e for e in range(9) for s in (1, 2, 5) if most / (s * 10**e) <= 4.2)
     top = -(-most // step) * step
     hover = [
-        f"<b>{g:,}</b> predicted {escaped(name)}<br>{t:,} are {escaped(name)}"
+        f"<b>{g:,}</b> predicted {escaped(name)}<br>{t:,} {ticks} {escaped(name)}"
         for name, g, t in zip(classes, guesses, truths, strict=True)
     ]
-    ticks = {
+    marks = {
         "type": "scatter",
         "mode": "markers",
         "x": truths.tolist(),
@@ -54,8 +58,8 @@ def bars(
                 "textposition": "none",
                 "hovertemplate": "%{text}<extra></extra>",
             },
-            {**ticks, "marker": {"symbol": "line-ns", "size": 16, "line": {"width": 5, "color": p.card_flat}}},
-            {**ticks, "marker": {"symbol": "line-ns", "size": 16, "line": {"width": 2, "color": p.ink}}},
+            {**marks, "marker": {"symbol": "line-ns", "size": 16, "line": {"width": 5, "color": p.card_flat}}},
+            {**marks, "marker": {"symbol": "line-ns", "size": 16, "line": {"width": 2, "color": p.ink}}},
         ],
         "layout": {
             "template": template(mode),

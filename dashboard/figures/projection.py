@@ -13,6 +13,7 @@ COLOUR_BY = ("true", "predicted", "outcome")
 OUTCOMES = ("right", "wrong")
 DIM = {True: 0.07, False: 0.7}  # opacity of all points: whether others are highlighted
 SMALL_POINTS_FROM = 3_000  # more points than these are drawn small; a few hundred would be lost as such
+BENEATH = 0.22  # opacity of what lies under the points
 SELECTED, SAMPLE = 1, 2  # which trace; 0 holds every point
 
 
@@ -26,10 +27,11 @@ def groups(colour_by: str, classes: Sequence[str], mode: str) -> list[tuple[str,
     return list(zip(classes, class_colours(mode, len(classes)), strict=True))
 
 
-def indices(colour_by: str, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """uint16 [n]: each point's colour group. labels, predicted: int [n]."""
-    chosen = {"true": labels, "predicted": predicted, "outcome": labels != predicted}[colour_by]
-    return chosen.astype(np.uint16)
+def indices(colour_by: str, labels: np.ndarray | None, predicted: np.ndarray) -> np.ndarray:
+    """uint16 [n]: each point's colour group. labels, predicted: int [n]; without labels, predicted is all there is."""
+    if labels is None or colour_by == "predicted":
+        return predicted.astype(np.uint16)
+    return (labels if colour_by == "true" else labels != predicted).astype(np.uint16)
 
 
 def scatter(
@@ -77,10 +79,12 @@ def plane(
     selected: np.ndarray | None = None,
     sample: int | None = None,
     outline: Sequence[tuple[float, float]] = (),
+    beneath: tuple[np.ndarray, np.ndarray] | None = None,
     mode: str = "light",
     keep: str = "",
 ) -> dict[str, Any]:
-    """points: float32 [n, 2]; outline: vertices of the lasso that is in force; the rest as in `scatter`.
+    """points: float32 [n, 2]; outline: vertices of the lasso that is in force; beneath: other points, float32 [m, 2],
+    and their groups, int [m], which lie faint under them; the rest as in `scatter`.
 
     The points have no marker of plotly's: assets/dots.js draws them as their `meta` says.
     """
@@ -95,7 +99,11 @@ def plane(
         trace("scatter", **_xyz(points[lit]), **still, **_dots(group[lit], colours, size + 1, 1)),
         trace("scatter", **_xyz(points[at]), mode="markers", hoverinfo="none", marker=_ring(14, p.ink)),
     ]
-    (x, y), half = _middle(points)
+    if beneath is not None:
+        under = {"meta": {"dots": {"colours": list(colours), "size": size, "opacity": BENEATH, "under": True}}}
+        faint = {**_dots(beneath[1], colours, size, BENEATH), **under}
+        traces.append(trace("scatter", **_xyz(beneath[0]), mode="none", hoverinfo="skip", **faint))
+    (x, y), half = _middle(points if beneath is None else np.concatenate([points, beneath[0]]))
     layout = {
         "template": template(mode), "margin": dict.fromkeys("lrtb", 0), "uirevision": keep, **lasso(outline, p.accent),
         "xaxis": {"range": [x - half, x + half], "visible": False},

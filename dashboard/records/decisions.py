@@ -1,8 +1,9 @@
 """What people decide of labels: one row a decision, in the database; a row is never changed but to mark it undone.
 
 A decision is of one image of a data set: its label is another one, it is right as it is, or the image is to be left
-out. What holds is the last decision that was not undone. Decisions of one key press have one `batch`, by which they are
-undone together, and by which the same press sent twice is written once.
+out. An image that came without a label is given one: the class that was predicted (keep) or another. What holds is the
+last decision that was not undone. Decisions of one key press have one `batch`, by which they are undone together, and
+by which the same press sent twice is written once.
 """
 
 import hashlib
@@ -37,8 +38,9 @@ from ml.people import happenings
 
 OWNER = "decisions"
 ACTIONS = ("relabel", "keep", "exclude")
-SPLITS = ("test", "validation", "train")
-EXCLUDED = ""  # in place of a label
+UNLABELLED = "unlabelled"
+SPLITS = ("test", "validation", "train", UNLABELLED)
+EXCLUDED = ""  # in place of a label: of an image that is left out, or that came without one
 BATCH_PATTERN = re.compile(r"^[0-9a-f]{32}$")
 WHO, CLASS = 60, 60  # the longest names
 MAX_DECISIONS = 500  # decisions at once
@@ -200,7 +202,8 @@ class Decisions(Rows):
     ) -> list[Decision]:
         """Write one decision for each image; on the disk when this returns. Raises Declined.
 
-        given: example id → the label it came with. label: what relabel makes of it; the label it came with means keep.
+        given: example id → the label it came with; of unlabelled, the class that is predicted. label: what relabel
+        makes of it; the label it came with means keep.
         batch: of one press; a second time it gives the rows of the first.
         """
         if action not in ACTIONS or split not in SPLITS or not BATCH_PATTERN.fullmatch(batch):
@@ -222,7 +225,8 @@ class Decisions(Rows):
                 row: dict[str, Any] = {"id": _id(batch, split, example), "batch": batch}
                 row |= {"dataset": version.name, "digest": version.digest}
                 row |= {"split": split, "example_id": example, "action": done}
-                row |= {"before": now.get(example, came), "after": after, "who": who, "at": at, "run": run}
+                before = now.get(example, EXCLUDED if split == UNLABELLED else came)
+                row |= {"before": before, "after": after, "who": who, "at": at, "run": run}
                 rows.append(row | {"imported": False, "undone": False})
             made = connection.execute(insert(_decisions).returning(*_COLUMNS), rows).mappings().all()
             happenings.note(connection, "decide", version.name, _told(split, list(given), f"{action} {label}".strip()))

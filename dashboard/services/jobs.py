@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,7 @@ class Jobs(JobViews):
         relabelled: Mapping[int, int],
         excluded: Collection[int],
         digest: str = "",
+        labelled: Mapping[int, int] = MappingProxyType({}),
         twin: Collection[int] | None = None,
         seconds: float | None = None,
         intent: str | None = None,
@@ -83,7 +85,7 @@ class Jobs(JobViews):
         no twins. See `training_request.with_corrections`. Raises Invalid, Refused.
         """
         self.permit("train")
-        values = training_request.with_corrections(self.home, config, against, relabelled, excluded, digest)
+        values = training_request.with_corrections(self.home, config, against, relabelled, excluded, digest, labelled)
         without = None
         if twin:
             without = training_request.with_corrections(self.home, config, against, {}, twin, digest)["labels"]

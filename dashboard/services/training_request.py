@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -81,15 +82,16 @@ def with_corrections(
     relabelled: Mapping[int, int],
     excluded: Collection[int],
     digest: str = "",
+    labelled: Mapping[int, int] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The values of a training on corrected labels, which are frozen now: `labels` names their file.
 
     config: the settings of a run, those that are no settings any more left out; against: the run to compare with;
     relabelled: example id of train → class id; excluded: example ids of train; digest: of the pictures that these are
-    of. Raises Refused.
+    of; labelled: example id → class id of pictures that came without a label. Raises Refused.
     """
     values = {name: config[name] for name in FIELDS if name in config}
-    corrections = Corrections(_dataset(values), dict(relabelled), frozenset(excluded), against, digest)
+    corrections = Corrections(_dataset(values), dict(relabelled), frozenset(excluded), against, digest, dict(labelled))
     try:
         return {**values, "labels": labels.freeze(home, corrections)}
     except OSError as error:

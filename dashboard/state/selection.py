@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.state import query
 from dashboard.state.values import Lasso, MatrixView
-from dashboard.state.vocabulary import BUCKETS, OUTCOMES
+from dashboard.state.vocabulary import BUCKETS, OUTCOMES, UNLABELLED
 from ml.stats.failure_modes import OF_MISTAKES
 
 COUNTS = MatrixView()
@@ -20,6 +20,7 @@ LISTS = ("state", "text", "since")  # of Feedback and Monitoring
 DATASETS = ("dataset",)  # the set that the Data page shows, or a training is to learn from
 VIEW = ("matrix", "sort", "page", "sample")  # how it is shown, and where in it one is
 ROBUSTNESS = ("under", "attack", "epsilon", "target")
+OF_LABELS = ("true", "outcome", "bucket", "epoch", "labels", "contrast", "versus")  # that say nothing without labels
 RELISTED = (*SUBJECT, *FILTERS, "state", "text", "sort")  # a change of one makes another gallery
 
 
@@ -139,6 +140,13 @@ class Selection:
         """The same examples on a page about two runs: without any filter, what one run alone has right is meant."""
         return self if self.narrowed else self.with_(bucket=BUCKETS[1:3])
 
+    def of_split(self, split: str) -> "Selection":
+        """The same filters on another split; one without labels, and from it on, without what is about labels."""
+        if UNLABELLED not in (split, self.split) or split == self.split:
+            return self.with_(split=split)
+        gone = {f.name: f.default for f in fields(self) if f.name in (*OF_LABELS, "ids", "lasso", "slice", "sort")}
+        return self.with_(**{**gone, "split": split})
+
     def swapped(self, run: str, against: str) -> "Selection":
         """The same comparison seen from the other side: run and against are those it was. What was A's alone goes."""
         other = {"only-a": "only-b", "only-b": "only-a"}
@@ -185,7 +193,12 @@ class Selection:
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """What holds: without any filter the mistakes, since that is what people come for; () for both."""
+        """What holds: without any filter the mistakes, since that is what people come for; () for both.
+
+        Without labels nothing is right or wrong, and every image is meant.
+        """
+        if not self.narrowed and self.split == UNLABELLED:
+            return ()
         if not self.narrowed:
             return ("wrong",)
         return () if len(self.outcome) == len(OUTCOMES) else self.outcome

@@ -174,8 +174,12 @@ NONE_FOUND = {
 """What is said of a noun that was looked for and came to nothing, where a sentence says more than its name."""
 
 
+MADE_WITH = {"unlabelled_neighbours": "unlabelled"}  # nouns that come of making another, and are asked for themselves
+
+
 def absent(manifest: Mapping[str, Any], noun: str) -> tuple[str, str]:
     """What to say of a noun that is not there, and the command that makes it: none where it would make nothing."""
+    noun = MADE_WITH.get(noun, noun)
     if need := kinds.lacking(manifest, [kinds.NOUN_NEEDS[noun]] if noun in kinds.NOUN_NEEDS else []):
         return kinds.LACKS[need], ""
     if noun in manifest.get("empty", ()):

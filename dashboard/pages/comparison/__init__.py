@@ -12,7 +12,7 @@ from dashboard.pages.comparison import buckets, changed, delta, gallery, gaps, p
 from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import SPLITS, split_name
+from dashboard.state.vocabulary import SCORED, split_name
 from ml.artifacts.reader import Broken, Missing, RunEntry
 
 FACE = "comparison-face"
@@ -44,7 +44,7 @@ def register_head(app: Dash, services: Services) -> None:
     )
     def draw_head(_: object, search: str | None):
         selection = Selection.parse(search)
-        splits = selection_bar.splits(selection, SPLITS)
+        splits = selection_bar.splits(services, selection, SCORED)
         try:
             pair = services.store.compare(selection)
         except Missing as missing:

@@ -16,12 +16,13 @@ from dashboard.pages.dashboard import (
 )
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import split_name
+from dashboard.state.vocabulary import UNLABELLED, split_name
 
 SPLIT_ROLES = {
     "test": "images it never saw in training",
     "validation": "images that chose its best epoch",
     "reference": "of the images it was trained on",
+    UNLABELLED: "images that nobody has labelled: predicted, never scored",
 }
 
 

@@ -16,10 +16,12 @@ from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.intervals import wilson
 
 ID = "dashboard-confidence"
+NONE = "no labels: not scored"
 FACE = f"{ID}-face"
 SLIDER = f"{ID}-slider"  # assets/slide.js makes it the address's reject
 THRESHOLD_LABEL = f"{ID}-said"  # the threshold in words, kept up by the same script
@@ -74,9 +76,17 @@ def register(app: Dash, services: Services, address_store: str) -> None:
     def draw_confidence(search: Any, mode: Any):
         selection = lazy_panel.read(search)
         run = services.store.shown(selection.run).for_selection(selection)
-        table = confidence.histogram(run, selection)
-        drawn = figure.histogram(table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode))
-        bin_rows = [bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf)]
+        table, scored = confidence.histogram(run, selection), selection.split != UNLABELLED
+        if scored:
+            drawn = figure.histogram(
+                table, reject=selection.reject or 0.0, chosen=selection.conf, mode=theme.mode_of(mode)
+            )
+        else:
+            n = table["n"].to_numpy()
+            drawn = figure.shares(n, top=float(n.max(initial=1) / max(n.sum(), 1)), mode=theme.mode_of(mode))
+        bin_rows = [
+            bins.row(table, "Images by confidence", "sure", lambda k: opened(selection, k), selection.conf, scored)
+        ]
         threshold = f"{100 * (selection.reject or 0):.0f} %"
         return drawn, bin_rows, threshold, answers(run, selection), csv_link(table_url("abstention", selection))
 
@@ -92,9 +102,9 @@ def register(app: Dash, services: Services, address_store: str) -> None:
         bar = clicked(click)
         if bar is None:
             return None
-        place, outcome = bar
+        place, outcome = bar[0], bar[1] if selection.split != UNLABELLED else ""
         table = confidence.histogram(services.store.shown(selection.run).for_selection(selection), selection)
-        kept = bins.is_bin(selection.conf, place, confidence.BINS) or table[outcome].iloc[place]
+        kept = bins.is_bin(selection.conf, place, confidence.BINS) or table[outcome or "n"].iloc[place]
         return opened(selection, place, outcome) if kept else None
 
     clicks.lead(app, f"{ID}-graph", choose)
@@ -119,6 +129,15 @@ def opened(selection: Selection, place: int, outcome: str = "") -> Selection:
 
 def answers(run: RunData, selection: Selection) -> list:
     """Coverage, how right the answers are, what stays wrong; thresholds that validation suggests."""
+    if selection.split == UNLABELLED:
+        covered = confidence.coverage(run, selection)
+        words = f"{covered.count:,} of {covered.n:,}"
+        stats = [
+            proportion("Coverage: it answers", covered, words),
+            stat("Accuracy of its answers", "–", "", None, NONE),
+        ]
+        words = html.P("No labels: bars are shares of all images, neither right nor wrong.", className="quiet small")
+        return [html.Div(stats, className="stats"), words, *presets(run, selection)]
     abstention: Answers = confidence.answers(run, selection)
     why = confidence.chosen_by_outcome(selection)
     out = abstention.coverage.n - abstention.coverage.count
@@ -188,6 +207,11 @@ def presets(run: RunData, selection: Selection) -> list:
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """One row a threshold: how many are answered, how many of those right, each share with its 95 % interval."""
     table, n = confidence.curve(run, selection), len(confidence.counted(run, selection))
+    if selection.split == UNLABELLED:
+        return ["threshold", "n", "answered", "coverage"], [
+            [f"{t:.2f}", n, int(k), f"{k / max(n, 1):.6f}"]
+            for t, k in zip(table["threshold"], table["answered"], strict=True)
+        ]
     answered, right = table["answered"].to_numpy(), table["right"].to_numpy()
     covered, sure = wilson(answered, n), wilson(right, answered)
     head = ["threshold", "n", "answered", "coverage", "low", "high", "right", "accuracy", "low", "high"]

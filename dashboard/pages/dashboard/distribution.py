@@ -1,4 +1,4 @@
-"""Bars are predicted classes, ticks are labelled ones (truths), right column the gap."""
+"""Bars are predicted classes, ticks are labelled ones (truths; without labels the shares of train), right the gap."""
 
 import numpy as np
 from dash import Dash, html
@@ -13,8 +13,10 @@ from dashboard.figures import distribution as figure
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.values import MANY_CLASSES
+from dashboard.state.vocabulary import UNLABELLED
 
 ID = "dashboard-distribution"
+PRIOR = ("ticks: as in train", "No labels: the ticks are what there would be if classes were as frequent as in train.")
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -32,15 +34,23 @@ def register(app: Dash, services: Services) -> None:
         listed = part.of(run.classes, order(guesses, truths))
         rows, colours = listed.places, theme.class_colours(mode, len(run.classes))
         guesses, truths, shown = guesses[rows], truths[rows], [run.classes[i] for i in rows]
+        scored = selection.split != UNLABELLED
         drawn = figure.bars(
-            guesses, truths, shown, colours=[colours[i] for i in rows], chosen=selection.pred, mode=mode
+            guesses,
+            truths,
+            shown,
+            colours=[colours[i] for i in rows],
+            chosen=selection.pred,
+            mode=mode,
+            ticks="are" if scored else "would be, were they as in train:",
         )
         names, values = [], []
         for name, guessed, true in zip(shown, guesses.tolist(), truths.tolist(), strict=True):
-            words = f"{name} predicted {guessed} times, true {true} times"
+            words = f"{name} predicted {guessed} times, "
+            words += f"true {true} times" if scored else f"{true} expected by its share of train"
             names.append(class_bars.name_button(selection.explicit(), "pred", name, words))
             values.append((f"{guessed:,}", gap(guessed - true)))
-        return Bars(drawn, names, values, listed=listed)
+        return Bars(drawn, names, values, listed=listed, note=None if scored else PRIOR)
 
     class_bars.register(app, ID, "pred", "distribution", draw, choice=True)
 
@@ -61,7 +71,8 @@ def gap(difference: int) -> str:
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """How often each class was guessed and was the truth, under every chip but predicted."""
     guesses, truths = run.distribution(selection)
-    return ["class", "guessed", "true"], [
+    second = "true" if selection.split != UNLABELLED else "as in train"
+    return ["class", "guessed", second], [
         [name, int(g), int(t)] for name, g, t in zip(run.classes, guesses, truths, strict=True)
     ]
 

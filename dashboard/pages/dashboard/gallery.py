@@ -7,6 +7,7 @@ from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED, label_name
 
 ID = "dashboard-gallery"
 SORTS = {
@@ -17,9 +18,19 @@ SORTS = {
 }
 
 
+OF_UNLABELLED = {
+    "confident": "Most confident",
+    "unsure": "Most uncertain",
+    "unlike": "Most unlike training",
+    "diverse": "Diverse sample",
+    "id": "By id",
+    "given": "As listed, nearest first",
+}
+
+
 def layout(services: Services, selection: Selection) -> html.Article:
     """The images of the selection, a page at a time."""
-    return gallery.layout(ID, __doc__, selection, SORTS)
+    return gallery.layout(ID, __doc__, selection, OF_UNLABELLED if selection.split == UNLABELLED else SORTS)
 
 
 def register(app: Dash, services: Services) -> None:
@@ -29,7 +40,7 @@ def register(app: Dash, services: Services) -> None:
         run = services.store.shown(selection.run).for_selection(selection)
         return run.ordered(selection), lambda rows: tiles.answers(run, selection, rows)
 
-    gallery.register(app, ID, "selection", SORTS, find)
+    gallery.register(app, ID, "selection", SORTS, find, {UNLABELLED: OF_UNLABELLED})
 
 
 def csv_rows(run: RunData, selection: Selection) -> Table:
@@ -41,7 +52,7 @@ def csv_rows(run: RunData, selection: Selection) -> Table:
         [
             selection.split,
             int(predictions.ids[i]),
-            run.classes[predictions.labels[i]],
+            label_name(run.classes, predictions.label(i)),
             run.classes[predictions.predicted[i]],
             f"{predictions.confidence[i]:.6f}",
             *(f"{p:.6f}" for p in predictions.probabilities[i]),

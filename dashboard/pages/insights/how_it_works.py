@@ -23,6 +23,7 @@ from dashboard.pages.insights.stages import INSIDE
 from dashboard.pages.insights.walked_picture import Walk, arrow, numbers, reach, row, shot, window
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import label_name
 from ml.artifacts.reader import Broken, Missing
 
 
@@ -70,7 +71,7 @@ def data(run: RunData, selection: Selection, image: np.ndarray) -> list:
             className="px",
             role="img",
             style=tile_style(sheet, place, len(ids), height, width),
-            **{"aria-label": run.classes[int(pictures.labels[r])]},
+            **{"aria-label": label_name(run.classes, int(pictures.labels[r]))},
         )
         for place, r in enumerate(rows)
     ]

@@ -102,6 +102,7 @@ def register(app: Dash, services: Services) -> None:
             selected=scene.selected,
             sample=scene.sample,
             outline=lasso.vertices if lasso and lasso.plot == PLOT else (),
+            beneath=scene.beneath(),
             mode=scene.mode,
             keep=scene.place,
         )

@@ -15,6 +15,7 @@ from dashboard.format.images import single_url, sprite_url, tile_style
 from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import label_name
 from ml.artifacts.reader import Pictures
 
 
@@ -99,31 +100,32 @@ def some(labels: np.ndarray, number: int, shuffles: int) -> np.ndarray:
     """`number` rows at most that go round the classes; other ones with every shuffle."""
     rng = np.random.default_rng(max(shuffles, 0))
     order = rng.permutation(len(labels))
-    by_class = [order[labels[order] == c] for c in range(int(labels.max(initial=0)) + 1)]
+    by_class = [order[labels[order] == c] for c in range(int(labels.min(initial=0)), int(labels.max(initial=0)) + 1)]
     rounds = [rows[turn] for turn in range(number) for rows in by_class if turn < len(rows)]
     return np.array(rounds[:number], int)
 
 
 def shown(run: RunData, selection: Selection, pictures: Pictures, row: int) -> list:
     """The picture, large, and what was said of it."""
-    example_id, label = int(pictures.ids[row]), int(pictures.labels[row])
+    example_id = int(pictures.ids[row])
     predictions = run.predictions(selection.split)
     at = predictions.row(example_id)
-    guess = int(predictions.predicted[at])
-    right = guess == label
+    guess, label = int(predictions.predicted[at]), predictions.label(at)
+    name = label_name(run.classes, label)
+    verdict = badge(name) if label is None else badge("right", "good") if guess == label else badge("wrong", "bad")
     return [
         html.Img(
             src=single_url(run.picture_set, selection.split, example_id),
-            alt=f"Image {example_id}: {run.classes[label]}",
+            alt=f"Image {example_id}: {name}",
             className="crisp",
         ),
         html.Div(
             [
-                html.B([dot(label), run.classes[label]]),
+                html.B(["" if label is None else dot(label), name]),
                 html.Span(
                     f"predicted {run.classes[guess]}, {100 * predictions.confidence[at]:.1f} %", className="quiet small"
                 ),
-                html.Div([badge("right", "good") if right else badge("wrong", "bad")]),
+                html.Div([verdict]),
                 html.Span(f"{selection.split} #{example_id}", className="faint small"),
             ]
         ),
@@ -144,7 +146,7 @@ def strip(run: RunData, selection: Selection, pictures: Pictures, chosen: int, s
             className="tile",
             **{
                 "data-alike": selection.with_(sample=example_id).query(),
-                "aria-label": f"Follow image {example_id}, {run.classes[int(pictures.labels[row])]}",
+                "aria-label": f"Follow image {example_id}, {label_name(run.classes, int(pictures.labels[row]))}",
                 "aria-pressed": str(row == chosen).lower(),
             },
         )

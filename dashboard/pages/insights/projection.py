@@ -20,6 +20,7 @@ from dashboard.pages.insights.stages import SPACE, SPACE_FACE, START
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.values import MANY_CLASSES
+from dashboard.state.vocabulary import NO_LABEL
 from ml.artifacts.reader import Broken, Missing
 
 
@@ -50,6 +51,10 @@ PRESSED = """(event) => {
 }"""
 
 DOCUMENT = "/export/projection.html"
+UNSCORED = (
+    "No labels: coloured by predicted class. On the map, pictures of train lie faint beneath, in the colours of their "
+    "labels."
+)
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -161,8 +166,9 @@ def legend(scene: Scene) -> list:
         )
 
     names = [words for words, _ in scene.named]
+    note = [] if scene.scored else [html.Span(UNSCORED, className="faint small")]
     if len(names) <= MANY_CLASSES:
-        return [*(group(place, words) for place, words in enumerate(names)), *drawn(scene)]
+        return [*(group(place, words) for place, words in enumerate(names)), *drawn(scene), *note]
     first = [names.index(words) for words in chosen if words in names]
     found = class_choices.choices(names, group, label="light it up", first=first, className="legend-ff")
     words = f"{theme.COLOURED} of {len(names):,} classes have a colour of their own; choose one to see where it lies."
@@ -170,6 +176,7 @@ def legend(scene: Scene) -> list:
         html.Div(found, className="legend-many", **class_choices.named(names)),
         html.Span(words, className="faint small"),
         *drawn(scene),
+        *note,
     ]
 
 
@@ -263,8 +270,8 @@ def glance(run: RunData, selection: Selection, example_id: int) -> html.Div:
     """The picture, the guess and the truth."""
     predictions = run.predictions(selection.split)
     row = predictions.row(example_id)
-    guess, label = int(predictions.predicted[row]), int(predictions.labels[row])
-    truth = "right" if guess == label else f"is {run.classes[label]}"
+    guess, label = int(predictions.predicted[row]), predictions.label(row)
+    truth = NO_LABEL if label is None else "right" if guess == label else f"is {run.classes[label]}"
     return html.Div(
         [
             html.Img(src=single_url(run.picture_set, selection.split, example_id), alt=""),

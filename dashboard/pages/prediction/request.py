@@ -84,7 +84,8 @@ def read(
     if selection.sample is not None:
         image = run.picture(selection.split, selection.sample)
         pictures = run.pictures(selection.split)
-        truth = int(pictures.labels[pictures.row(selection.sample)])
+        label = int(pictures.labels[pictures.row(selection.sample)])
+        truth = label if label >= 0 else None  # -1: of a picture without a label
         address = single_url(run.picture_set, selection.split, selection.sample)
         alt = f"Image {selection.sample} of the {selection.split} set"
         caption = f"{selection.split} image {selection.sample} · {image.shape[1]} × {image.shape[0]}"

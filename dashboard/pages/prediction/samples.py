@@ -15,6 +15,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.format.images import sprite_url, tile_style
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import label_name
 
 
 class Ids(StrEnum):
@@ -153,7 +154,7 @@ def strip(services: Services, selection: Selection, class_id: Any, number: Any, 
             className="tile",
             **{
                 "data-search": selection.with_(sample=example_id).query(),
-                "aria-label": f"Image {example_id}, {view.classes[int(pictures.labels[row])]}",
+                "aria-label": f"Image {example_id}, {label_name(view.classes, int(pictures.labels[row]))}",
                 "aria-current": "true" if example_id == selection.sample else "false",
             },
         )

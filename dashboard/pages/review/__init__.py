@@ -4,12 +4,14 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboard.analysis.label_review import split_of
+from dashboard.components import selection_bar
 from dashboard.components.page import Page, Part, Row, Stack
 from dashboard.exports import report_views
 from dashboard.pages.review import log, queue, retrain, sample, scores
 from dashboard.records.decisions import SPLITS, WHO
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 
 DONE = "review-done-state"  # changes when a decision was written; assets/review.js sets it
 VIEW = "review-view-state"  # the address without the image in front, changed only when that part does
@@ -44,19 +46,21 @@ def register_view(app: Dash, services: Services) -> None:
     )
 
 
-def splits(selection: Selection) -> html.Div:
-    """Test, validation, and what the run learned from."""
+def splits(services: Services, selection: Selection) -> html.Div:
+    """Test, validation, what the run learned from, and what nobody has labelled."""
     address = {"train": "reference"}
+    known = selection_bar.has_unlabelled(services, selection) or selection.split == UNLABELLED
     buttons = [
         html.Button(
             split.capitalize(),
             type="button",
             **{
-                "data-search": selection.with_(split=address.get(split, split)).query(),
+                "data-search": selection.of_split(address.get(split, split)).query(),
                 "aria-pressed": str(split == split_of(selection)).lower(),
             },
         )
         for split in SPLITS
+        if split != UNLABELLED or known
     ]
     return html.Div(buttons, className="seg", role="group", **{"aria-label": "Split"})
 
@@ -71,6 +75,7 @@ def about(services: Services, selection: Selection) -> str:
         "train": "labels it learned from, judged by five networks that had not seen them",
         "validation": "labels that chose its best epoch",
         "test": "labels it never saw",
+        UNLABELLED: "images that nobody has labelled, what to label next first",
     }[split_of(selection)]
     return f"{run.title} on {run.dataset['title']}: {kind}"
 

@@ -17,6 +17,7 @@ from dashboard.records.decisions import Decision
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import NO_LABEL, UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 
 FACE, BODY = "review-log-face", "review-log-body"
@@ -108,10 +109,11 @@ def text_of(contents: object) -> str:
 
 def line(services: Services, decision: Decision) -> html.Li:
     """When, who, what of which image; and the way to take the press back."""
+    none = NO_LABEL if decision.split == UNLABELLED else "left out"
     what = {
-        "keep": f"kept as {decision.after}",
-        "exclude": f"left out (was {decision.before or 'left out'})",
-        "relabel": f"{decision.before or 'left out'} → {decision.after}",
+        "keep": f"{none} → {decision.after}, as predicted" if none == NO_LABEL else f"kept as {decision.after}",
+        "exclude": f"left out (was {decision.before or none})",
+        "relabel": f"{decision.before or none} → {decision.after}",
     }[decision.action]
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(decision.at)) + " UTC"
     take = button(

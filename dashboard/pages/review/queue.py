@@ -1,7 +1,8 @@
-"""Label issues (confident learning), most suspect first. Click to look, Ctrl or Shift to choose and decide several."""
+"""Label issues (confident learning), or what to label next. Click to look, Ctrl or Shift to choose several."""
 
 from dash import Dash, Input, Output, html
 
+from dashboard.analysis import to_label
 from dashboard.analysis.label_review import Queue, queue, split_of, sprites_url
 from dashboard.components import button, csv_link, dot, help_line, panel_states, plain
 from dashboard.components.panel import panel_callback, slot
@@ -11,7 +12,7 @@ from dashboard.format.images import tile_style
 from dashboard.records.decisions import CurrentLabels, Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import MAX_IDS, PAGE_SIZE
+from dashboard.state.vocabulary import MAX_IDS, PAGE_SIZE, UNLABELLED, label_name
 
 FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queue-foot", "review-queue-title"
 TOOLS = "review-queue-tools"
@@ -48,6 +49,8 @@ def register(app: Dash, services: Services) -> None:
         run = services.store.shown(selection.run)
         issues, current_labels = queue(run, selection), services.decisions.current_labels(run.data_version)
         title = f"{issues.suspected:,} suspected of {issues.examined:,}"
+        if issues.split == UNLABELLED:
+            title = f"What to label next: {issues.suspected:,} without a label"
         if not len(issues.ids):
             return (
                 title,
@@ -98,18 +101,43 @@ def tools(run: RunData, selection: Selection, issues: Queue, current_labels: Cur
             mark = dot(run.classes.index(value)) if value in run.classes else None
             chips.append(chip(title, value, selection.with_(**{name: rest}), mark))
     if selection.narrowed:
-        chips.append(button("All suspects", kind="ghost", small=True, search=selection.clear().query()))
+        chips.append(
+            button(
+                "All images" if issues.split == UNLABELLED else "All suspects",
+                kind="ghost",
+                small=True,
+                search=selection.clear().query(),
+            )
+        )
     several = button("Choose several", small=True, **{"data-several": "", "aria-pressed": "false"})
     gallery = None
     if split_of(selection) != "train" and n:
         ids = tuple(issues.ids[:MAX_IDS].tolist())
-        gallery = button("Gallery", small=True, search=selection.clear().with_(ids=ids).query(), path="/")
+        there = selection.clear().with_(ids=ids, sort="given" if issues.split == UNLABELLED else selection.sort)
+        gallery = button("Gallery", small=True, search=there.query(), path="/")
     csv = csv_link(f"/export/queue.csv{selection.with_(sample=None, page=1).query()}")
-    return [html.Div(chips, className="chips"), html.Div([several, gallery, csv], className="row-ff")]
+    ways = [html.Div(chips, className="chips"), html.Div([several, gallery, csv], className="row-ff")]
+    return [*ways, orders(selection)] if issues.split == UNLABELLED else ways
+
+
+def orders(selection: Selection) -> html.Div:
+    """What comes first of the images without a label."""
+    now = to_label.order_of(selection)
+    buttons = [
+        html.Button(
+            words, type="button", title=to_label.MEANS[order],
+            **{"data-search": selection.with_(sort=order).query(), "aria-pressed": str(order == now).lower()},
+        )
+        for order, words in to_label.ORDERS.items()
+    ]  # fmt: skip
+    return html.Div(buttons, className="seg orders", role="group", **{"aria-label": "Order"})
 
 
 def nothing(selection: Selection, issues: Queue) -> html.Div:
     """Instead of pictures."""
+    if issues.split == UNLABELLED:
+        none = "No image without a label matches these filters." if issues.suspected else "Every image has a label."
+        return html.Div(panel_states.empty(none), className="c12")
     if selection.narrowed and issues.suspected:
         return html.Div(panel_states.empty("No suspected label matches these filters."), className="c12")
     return html.Div(
@@ -126,7 +154,8 @@ def tiles(run: RunData, selection: Selection, issues: Queue, current_labels: Cur
     front = current(issues, current_labels, selection)
     buttons = []
     for place, row in enumerate(places):
-        label, suggested = int(issues.labels[row]), int(issues.suggested[row])
+        label, suggested = label_name(run.classes, int(issues.labels[row])), int(issues.suggested[row])
+        scored = issues.split != UNLABELLED
         decision = current_labels.of(issues.split, ids[place])
         done = outcome(decision)
         buttons.append(
@@ -138,7 +167,7 @@ def tiles(run: RunData, selection: Selection, issues: Queue, current_labels: Cur
                         style=tile_style(url, place, len(ids), height, width),
                     ),
                     html.Span([dot(suggested), html.Span(run.classes[suggested])], className="l1"),
-                    html.Span(f"is {run.classes[label]}", className="l2"),
+                    html.Span(f"is {label}" if scored else f"{100 * issues.quality[row]:.0f} %", className="l2"),
                 ],
                 type="button",
                 className="tile",
@@ -148,8 +177,10 @@ def tiles(run: RunData, selection: Selection, issues: Queue, current_labels: Cur
                     "data-decided": decision.action if decision else "",
                     "data-front": str(row == front).lower(),
                     "aria-label": (
-                        f"Image {ids[place]}: labelled {run.classes[label]}, suggested {run.classes[suggested]}, "
+                        f"Image {ids[place]}: labelled {label}, suggested {run.classes[suggested]}, "
                         f"{done or 'not decided'}"
+                        if scored
+                        else f"Image {ids[place]}: {label}, predicted {run.classes[suggested]}, {done or 'not decided'}"
                     ),
                 },
             )
@@ -161,7 +192,8 @@ def outcome(decision: Decision | None) -> str:
     """In a word or two; '' for none."""
     if decision is None:
         return ""
-    return {"keep": "kept", "exclude": "left out"}.get(decision.action, decision.after)
+    kept = decision.after if decision.split == UNLABELLED else "kept"
+    return {"keep": kept, "exclude": "left out"}.get(decision.action, decision.after)
 
 
 def context(run: RunData, selection: Selection, n: int) -> html.Div:

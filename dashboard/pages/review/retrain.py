@@ -6,10 +6,11 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard.analysis import label_review
+from dashboard.analysis import label_review, to_label
 from dashboard.components import button, card, job_progress
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
+from dashboard.records.decisions import CurrentLabels
 from dashboard.services import twins
 from dashboard.services.container import Services
 from dashboard.services.training_request import Invalid
@@ -86,16 +87,8 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = services.store.shown(Selection.parse(search).run)
-        relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.data_version))
-        n = len(relabelled) + len(excluded)
-        if not n:
-            none = "No decision of yours changes the training images yet: review the split Train first."
-            return html.P(none, className="quiet"), True
-        ends = ["" if len(part) == 1 else "s" for part in (relabelled, excluded)]
-        words = [html.B(f"{len(relabelled):,}"), f" label{ends[0]} changed, "]
-        words += [html.B(f"{len(excluded):,}"), f" image{ends[1]} left out"]
-        rest = " of what the run learned from. Validation and test keep the labels they came with."
-        return html.P([*words, rest]), services.read_only
+        words, any_ = what(run, services.decisions.current_labels(run.data_version))
+        return words, services.read_only or not any_
 
     if services.read_only:
         return
@@ -156,10 +149,31 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
+def what(run: RunData, current_labels: CurrentLabels) -> tuple[html.P, bool]:
+    """What decisions change of what is learned from, in words, and whether it is anything."""
+    relabelled, excluded = label_review.corrections(run, current_labels)
+    labelled = to_label.labelled(run, current_labels)
+    if not relabelled and not excluded and not labelled:
+        none = "No decision of yours changes the training images yet: review the split Train first"
+        none += ", or label what is Unlabelled." if run.has_unlabelled else "."
+        return html.P(none, className="quiet"), False
+    ends = ["" if len(part) == 1 else "s" for part in (relabelled, excluded)]
+    words = [html.B(f"{len(relabelled):,}"), f" label{ends[0]} changed, "]
+    words += [html.B(f"{len(excluded):,}"), f" image{ends[1]} left out"]
+    words.append(" of what the run learned from. Validation and test keep the labels they came with.")
+    if labelled:
+        came = " that came without a label "
+        came = f" image{came}is" if len(labelled) == 1 else f" images{came}are"
+        words += [" ", html.B(f"{len(labelled):,}"), f"{came} learned from, too; the twin does without."]
+    return html.P(words), True
+
+
 def begin(services: Services, run: RunData, recipe: str, *, twin: bool = True) -> Job:
     """Queue it and wake the worker. twin: whether its twins are trained, too. Raises Refused, Invalid."""
-    relabelled, excluded = label_review.corrections(run, services.decisions.current_labels(run.data_version))
-    if not relabelled and not excluded:
+    current_labels = services.decisions.current_labels(run.data_version)
+    relabelled, excluded = label_review.corrections(run, current_labels)
+    labelled = to_label.labelled(run, current_labels)
+    if not relabelled and not excluded and not labelled:
         raise Refused("No decision changes the training images.")
     config = dict(run.manifest["config"])
     if recipe == QUICK:
@@ -172,7 +186,8 @@ def begin(services: Services, run: RunData, recipe: str, *, twin: bool = True) -
         places = twins.stand_ins(run, len(excluded), {*relabelled, *excluded})
         spared = run.pictures("reference").ids[places].tolist()
     job = services.jobs.retrain(
-        config, name, against=run.run_id, relabelled=relabelled, excluded=excluded, twin=spared,
+        config, name, against=run.run_id, relabelled=relabelled, excluded=excluded, labelled=labelled,
+        twin=spared,
         digest=run.data_version.digest, seconds=twins.one_training(services.jobs.estimate, run, config),
         intent=secrets.token_hex(16),
         taken=services.registry.names(),

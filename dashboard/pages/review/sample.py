@@ -1,9 +1,10 @@
-"""Beside the picture: the mean of the class it is labelled, and of the class that a held-out network suggests."""
+"""Beside the picture: means of the class it is labelled and of the one suggested; without a label, of the likeliest."""
 
 import numpy as np
-from dash import Dash, Input, html
+from dash import Dash, Input, Output, html
 
-from dashboard.analysis.label_review import Queue, image_url, queue
+from dashboard.analysis import to_label
+from dashboard.analysis.label_review import Queue, image_url, queue, split_of
 from dashboard.components import class_choices, dot, help_line, panel_states, plain
 from dashboard.components.bars import probability_bars
 from dashboard.components.panel import panel_callback, slot
@@ -15,17 +16,22 @@ from dashboard.pages.review.queue import current
 from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED, label_name
 from ml.artifacts.reader import Missing
 from ml.data.images import total
 
 FACE, BODY, PAD = "review-sample-face", "review-sample-body", "review-sample-pad"
+TITLE = "review-sample-title"
+NO_SUSPECT = "There is no suspected label to look at."
 KEYS = 10  # classes that a digit stands for
+PROBABILITY = {True: "probability, held out", False: "probability"}  # whether it was suspected by others than the run
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """The image in front and the keys."""
     head = html.Div(
-        [html.Div([html.H2("Is this label right?", className="card-title"), help_line(__doc__)])], className="card-h"
+        [html.Div([html.H2("Is this label right?", id=TITLE, className="card-title"), help_line(__doc__)])],
+        className="card-h",
     )
     body = html.Div(
         [plain.place(BODY, className="front"), plain.place(PAD, className="pad")], className="sample", tabIndex="-1"
@@ -41,6 +47,7 @@ def register(app: Dash, services: Services) -> None:
         FACE,
         plain.children(BODY),
         plain.children(PAD),
+        Output(TITLE, "children"),
         Input("url", "search"),
         Input("review-done-state", "data"),
     )
@@ -50,10 +57,17 @@ def register(app: Dash, services: Services) -> None:
         issues, current_labels = queue(run, selection), services.decisions.current_labels(run.data_version)
         row = current(issues, current_labels, selection)
         if row is None:
-            return panel_states.empty("There is no suspected label to look at."), None
+            none = "There is no image to label." if split_of(selection) == UNLABELLED else NO_SUSPECT
+            return panel_states.empty(none), None, title(selection)
         decision = current_labels.of(issues.split, int(issues.ids[row]))
         front = [pictures(services, run, issues, row), evidence(run, issues, row)]
-        return front, [decision_line(run, issues, row, decision), keys(services, run, issues, row, decision)]
+        pad = [decision_line(run, issues, row, decision), keys(services, run, issues, row, decision)]
+        return front, pad, title(selection)
+
+
+def title(selection: Selection) -> str:
+    """What is asked of the image in front."""
+    return "What is this?" if split_of(selection) == UNLABELLED else "Is this label right?"
 
 
 def means(services: Services, run: RunData) -> tuple[np.ndarray, np.ndarray]:
@@ -85,6 +99,10 @@ def pictures(services: Services, run: RunData, issues: Queue, row: int) -> html.
     """The image large, the two classes' means smaller beside it."""
     example, label, suggested = int(issues.ids[row]), int(issues.labels[row]), int(issues.suggested[row])
     p, (mean, counts) = probabilities(run, issues, row), means(services, run)
+    scored = issues.split != UNLABELLED
+    beside = [(label, "labelled"), (suggested, "suggested")]
+    if not scored:
+        beside = [(suggested, "predicted"), (int(np.argsort(-p, kind="stable")[1]), "runner-up")]
 
     def side(which: int, words: str) -> html.Figure:
         name = run.classes[which]
@@ -92,21 +110,22 @@ def pictures(services: Services, run: RunData, issues: Queue, row: int) -> html.
         caption = [
             html.Span(words, className="faint"),
             html.B([dot(which), name]),
-            html.Span(f"{percent(float(p[which]))} %", className="quiet", title="probability, held out"),
+            html.Span(f"{percent(float(p[which]))} %", className="quiet", title=PROBABILITY[scored]),
         ]
         shot = html.Div(html.Img(src=inline_url(mean[which]), alt=alt), className="shot")
         return html.Figure([shot, html.Figcaption(caption)])
 
     where = image_url(run, issues.split, example)
     large = html.Div(
-        html.Img(src=where, alt=f"Image {example}, labelled {run.classes[label]}", id="review-picture"),
+        html.Img(src=where, alt=f"Image {example}, {named(run, label)}", id="review-picture"),
         className="shot",
     )
-    caption = [html.B(f"#{example}", className="mono"), html.Span(f"suspect {row + 1:,} of {len(issues.ids):,}")]
+    which = f"{'suspect ' if scored else ''}{row + 1:,} of {len(issues.ids):,}"
+    caption = [html.B(f"#{example}", className="mono"), html.Span(which)]
     return html.Div(
         [
             html.Figure([large, html.Figcaption(caption)], className="big"),
-            html.Div([side(label, "labelled"), side(suggested, "suggested")], className="two-means"),
+            html.Div([side(*one) for one in beside], className="two-means"),
         ],
         className="shots",
     )
@@ -115,7 +134,10 @@ def pictures(services: Services, run: RunData, issues: Queue, row: int) -> html.
 def evidence(run: RunData, issues: Queue, row: int) -> html.Div:
     """Probabilities and the nearest training images."""
     label, suggested = int(issues.labels[row]), int(issues.suggested[row])
-    bars = probability_bars(probabilities(run, issues, row), run.classes, guess=suggested, label=label)
+    scored = issues.split != UNLABELLED
+    bars = probability_bars(
+        probabilities(run, issues, row), run.classes, guess=suggested, label=label if scored else None
+    )
     try:
         ids, labels = neighbours(run, issues, int(issues.ids[row]))
         counts = np.bincount(labels, minlength=len(run.classes))
@@ -123,13 +145,16 @@ def evidence(run: RunData, issues: Queue, row: int) -> html.Div:
             f"{counts[label]} of {len(ids)} are labelled {run.classes[label]}, "
             f"{counts[suggested]} {run.classes[suggested]}."
         )
+        if not scored:
+            words = f"{counts[suggested]} of {len(ids)} are labelled {run.classes[suggested]}. "
+            words += to_label.unlike(run, run.without_labels().row(int(issues.ids[row])))
         near: list = [html.P(words, className="quiet small"), neighbour_list(run, ids, labels)]
     except Missing as missing:
         near = [html.P(str(missing), className="quiet small"), html.Code(missing.command)]
     return html.Div(
         [
             html.Div([html.H3("Nearest training images"), *near]),
-            html.Div([html.H3("Probability of each class, held out"), bars]),
+            html.Div([html.H3("Probability of each class" + (", held out" if scored else "")), bars]),
         ],
         className="evidence",
     )
@@ -148,20 +173,39 @@ def neighbours(run: RunData, issues: Queue, example: int) -> tuple[list[int], li
 
 def decision_line(run: RunData, issues: Queue, row: int, decision: Decision | None) -> html.Div:
     """What was decided of it, by whom."""
-    label = run.classes[int(issues.labels[row])]
-    if decision is None:
-        words: list = ["Labelled ", html.B(label), ". Nothing decided yet."]
+    label = label_name(run.classes, int(issues.labels[row]))
+    if issues.split == UNLABELLED:
+        words: list = unlabelled_line(decision)
+    elif decision is None:
+        words = ["Labelled ", html.B(label), ". Nothing decided yet."]
     else:
         done = {"keep": "Kept as ", "exclude": "Left out", "relabel": "Relabelled "}[decision.action]
         words = [done, html.B(decision.after) if decision.after else "", f" by {decision.who}. It came as {label}."]
     return html.Div(html.P(words, className="said"), **{"data-decision": decision.action if decision else ""})
 
 
+def unlabelled_line(decision: Decision | None) -> list:
+    """What was said of an image that came without a label."""
+    if decision is None:
+        return [html.B("No label"), " yet. What it is given here makes it a training image of the next training."]
+    if not decision.after:
+        return [f"Left out by {decision.who}: it stays without a label."]
+    how = ", as predicted" if decision.action == "keep" else ""
+    return ["Labelled ", html.B(decision.after), f"{how}, by {decision.who}. It came without a label."]
+
+
+def named(run: RunData, label: int) -> str:
+    """'labelled Sandal', or 'no label'."""
+    return f"labelled {run.classes[label]}" if label >= 0 else label_name(run.classes, label)
+
+
 def keys(services: Services, run: RunData, issues: Queue, row: int, decision: Decision | None) -> html.Div:
     """A button for each key; each does the same as its key."""
     label, suggested = int(issues.labels[row]), int(issues.suggested[row])
     off = services.read_only
-    chosen = decision.after if decision is not None and decision.action == "relabel" else None
+    scored = issues.split != UNLABELLED
+    given = decision is not None and (decision.action == "relabel" or not scored)
+    chosen = decision.after if decision is not None and given else None
 
     def key(cap: str, words: list, act: str, hint: str = "", **more: str) -> html.Button:
         return html.Button(
@@ -174,7 +218,8 @@ def keys(services: Services, run: RunData, issues: Queue, row: int, decision: De
         )
 
     def relabel(i: int | str, name: str) -> html.Button:
-        notes = [word for which, word in ((label, "labelled"), (suggested, "suggested")) if which == i]
+        known = ((label, "labelled"), (suggested, "suggested" if scored else "predicted"))
+        notes = [word for which, word in known if which == i]
         return key(
             str(i) if isinstance(i, int) and i < KEYS else "·",
             [dot(i), html.Span([name, html.Small(notes[0]) if notes else None], className="name")],
@@ -184,17 +229,20 @@ def keys(services: Services, run: RunData, issues: Queue, row: int, decision: De
                 "data-label": name,
                 "data-class": str(i),
                 "aria-pressed": str(name == chosen).lower(),
-                "aria-label": f"Relabel {name}" + "".join(f", {note}" for note in notes),
+                "aria-label": f"{verb} {name}" + "".join(f", {note}" for note in notes),
             },
         )
 
     likely = np.argsort(-probabilities(run, issues, row), kind="stable")[: class_choices.FIRST]
+    verb, first = ("Relabel", [suggested, label]) if scored else ("Label", [suggested])
     classes = class_choices.choices(
-        run.classes, relabel, label="Relabel", first=[suggested, label, *likely.tolist()], className="classes"
+        run.classes, relabel, label=verb, first=[*first, *likely.tolist()], className="classes"
     )
     acts = [
-        key("Space", [f"Keep {run.classes[label]}"], "keep", "The label is right"),
-        key("X", ["Exclude"], "exclude", "Leave the image out"),
+        key("Space", [f"Keep {run.classes[label]}"], "keep", "The label is right")
+        if scored
+        else key("Space", [f"It is {run.classes[suggested]}"], "keep", "What is predicted is right"),
+        key("X", ["Exclude" if scored else "Skip"], "exclude", "Leave the image out"),
         key("U", ["Undo"], "undo", "Take back what you decided last"),
         html.Span(
             [
@@ -210,7 +258,7 @@ def keys(services: Services, run: RunData, issues: Queue, row: int, decision: De
     ]
     return html.Div(
         [
-            html.Div(classes, role="group", **{"aria-label": "Relabel", **class_choices.named(run.classes)}),
+            html.Div(classes, role="group", **{"aria-label": verb, **class_choices.named(run.classes)}),
             html.Div(acts, className="acts"),
         ]
     )

@@ -6,9 +6,11 @@ from dashboard.analysis import label_review
 from dashboard.analysis.label_review import Counted, counted, split_of
 from dashboard.components import button, column_head, csv_link, dot, help_line, plain, whisker
 from dashboard.components.panel import panel_callback, slot
+from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 
 FACE, BODY = "review-scores-face", "review-scores-body"
 
@@ -35,6 +37,8 @@ def register(app: Dash, services: Services) -> None:
     def draw_scores(search: str | None, _: object):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
+        if split_of(selection) == UNLABELLED:
+            return unlabelled(run, services)
         if split_of(selection) == "train":
             current_labels = services.decisions.current_labels(run.data_version)
             relabelled, excluded = label_review.corrections(run, current_labels)
@@ -59,6 +63,19 @@ def register(app: Dash, services: Services) -> None:
             html.P(label_review.CAUTION, className="quiet small"),
             html.Div([*ways(selection), csv_link(label_review.scores_url(selection))], className="row-ff tail"),
         ]
+
+
+def unlabelled(run: RunData, services: Services) -> html.P:
+    """What people said of images without a label, none of which any score counts."""
+    made = services.decisions.current_labels(run.data_version).within(UNLABELLED).values()
+    given, predicted = sum(bool(one.after) for one in made), sum(one.action == "keep" for one in made)
+    left = sum(not one.after for one in made)
+    words = (
+        f"No labels: not scored. {given:,} of these images {'has' if given == 1 else 'have'} a label from here, "
+        f"{predicted:,} of them the one that was predicted; {left:,} skipped. What has a label becomes a training "
+        "image of the next training, and of the data set as it is exported with labels as reviewed."
+    )
+    return html.P(words, className="quiet")
 
 
 def line(words: str, counts: Counted) -> html.Div:

@@ -261,11 +261,11 @@ def answer(question: Question, attempt: Attempt, selection: Selection) -> list:
     classes = question.run.classes
     before, after = int(attempt.before[0].argmax()), int(attempt.after[0].argmax())
     flipped = after == question.klass if question.targeted else after != question.klass
-    label = classes[question.label]
+    label = "no label" if question.label is None else f"labelled {classes[question.label]}"
     drawer = Selection(run=selection.run, split=selection.split, ids=(question.example_id,), sample=question.example_id)
     shown = np.rint(attempt.images[0] * 255).astype(np.uint8)
     figures = [
-        figure(question.image, "as it is", f"Image {question.example_id} of {selection.split}, labelled {label}"),
+        figure(question.image, "as it is", f"Image {question.example_id} of {selection.split}, {label}"),
         figure(louder(attempt.change[0]), f"what was added, × {LOUDER}", "The change of each pixel, grey where none"),
         figure(shown, "attacked", f"The image attacked within {robustness.reach(question.epsilon)}"),
     ]
@@ -310,10 +310,11 @@ def summary(question: Question, attempt: Attempt) -> str:
     """What was asked for, how far the pixels went, and what a file of the picture would be taken for."""
     classes = question.run.classes
     aim = f"towards {classes[question.klass]}" if question.targeted else f"away from {classes[question.klass]}"
+    known = "It has no label" if question.label is None else f"Labelled {classes[question.label]}"
     most, saved = 255 * float(np.abs(attempt.change[0]).max()), int(attempt.saved[0].argmax())
     return (
-        f"{robustness.title(question.method)} {aim}: no pixel moved by more than {most:.3g} of 255. Labelled "
-        f"{classes[question.label]}. Saved as a file, whose pixels have 256 levels, it is taken for "
+        f"{robustness.title(question.method)} {aim}: no pixel moved by more than {most:.3g} of 255. "
+        f"{known}. Saved as a file, whose pixels have 256 levels, it is taken for "
         f"{classes[saved]} ({percent(float(attempt.saved[0][saved]))} %)."
     )
 

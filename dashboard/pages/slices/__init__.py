@@ -5,12 +5,16 @@ from dashboard.components.page import SELECTION, Page, Part, Row
 from dashboard.pages.slices import failure_modes, near_duplicates, saved, selected, weak_slices
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 
 
 def about(services: Services, selection: Selection) -> str:
     """Which run, how often it is wrong."""
     try:
         run = services.store.shown(selection.run)
+        if selection.split == UNLABELLED:
+            n = len(run.without_labels().ids)
+            return f"{run.title} on {n:,} images without labels: nothing is scored, so no group is weaker than another."
         right = run.predictions(selection.split).right
     except (LookupError, ValueError):
         return "No run to show."

@@ -7,12 +7,14 @@ from dash import Dash, Input, Output, html
 
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
+from dashboard.data.arrays import NoLabels
 from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, always, of_run
 from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
 
@@ -32,6 +34,8 @@ def register(app: Dash, services: Services) -> None:
     def draw_modes(search: str | None):
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
+        if selection.split == UNLABELLED:
+            raise NoLabels
         return [line(run, selection, key) for key in TAGS], csv_link(table_url("modes", selection))
 
 
@@ -97,6 +101,8 @@ def share(head: str, part: int, n: int) -> html.Div:
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """One row a failure mode that can be told: its images in the split, and the mistakes among them."""
     predictions = run.predictions(selection.split)
+    if not predictions.labelled:
+        raise NoLabels
     rows = []
     for key, tag in TAGS.items():
         with contextlib.suppress(Missing, Broken):

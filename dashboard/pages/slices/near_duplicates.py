@@ -15,6 +15,7 @@ from dashboard.format.images import single_url
 from dashboard.pages.slices import failure_modes
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED, label_name
 
 ID = "slices-twins"
 FACE, BODY, NEAR, CSV = f"{ID}-face", f"{ID}-body", f"{ID}-near", f"{ID}-csv"
@@ -85,18 +86,20 @@ def body(run: RunData, selection: Selection, frame: pd.DataFrame) -> list:
 def pair(run: RunData, selection: Selection, row: Any) -> html.Li:
     """Two pictures with their labels; a conflict is said."""
     predictions = run.predictions(selection.split)
-    mine = run.classes[predictions.labels[predictions.row(row.example_id)]]
-    theirs = run.label_of(row.other_split, row.other_id)
+    label = predictions.label(predictions.row(row.example_id))
+    mine, theirs = label_name(run.classes, label), run.label_of(row.other_split, row.other_id)
     other = "" if theirs is None else run.classes[theirs]
     r = 1 - row.distance**2 / 2
     alike = "identical" if row.distance < 1e-6 else f"r = {r:.4f}"
-    conflict = bool(other) and other != mine
+    conflict = bool(other) and other != mine and label is not None
+    if other and label is None:
+        alike = f"there {other}"  # which may be its label, too
     data = run.picture_set
     second = (
         html.Img(
             src=single_url(data, run.shelf_of(row.other_split, row.other_id), row.other_id), alt="", className="crisp"
         )
-        if theirs is not None
+        if theirs is not None or row.other_split == UNLABELLED
         else html.Span("not on this machine", className="faint small gone")
     )
     return html.Li(
@@ -109,7 +112,7 @@ def pair(run: RunData, selection: Selection, row: Any) -> html.Li:
                     ],
                     className="two-up",
                 ),
-                html.Span([dot(run.classes.index(mine)), mine], className="l1"),
+                html.Span(["" if label is None else dot(label), mine], className="l1"),
                 html.Span(
                     [f"also {row.other_split} #{row.other_id}, ", html.B(f"there {other}") if conflict else alike],
                     className="l2 clash" if conflict else "l2",

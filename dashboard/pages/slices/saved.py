@@ -15,7 +15,7 @@ from dashboard.records.rows import Declined
 from dashboard.records.slices import NAME, Saved
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import SPLITS
+from dashboard.state.vocabulary import SCORED
 from ml.artifacts.reader import Broken, Missing
 
 FACE, BODY = "slices-saved-face", "slices-saved-body"
@@ -97,7 +97,7 @@ def change(services: Services, selection: Selection, request: dict[str, Any]) ->
         return selection.with_(slice=left), f"{saved.name} was removed.", saved.number
     run = services.store.shown(selection.run)
     if key:
-        members = {split: run.sliced(split, key).tolist() for split in SPLITS[:2]}
+        members = {split: run.sliced(split, key).tolist() for split in SCORED[:2]}
         frame = run.slices(selection.split)
         rules = frame.loc[frame["slice"] == key, "rule"]
         rule = str(rules.iloc[0]) if len(rules) else ""

@@ -10,41 +10,20 @@ import pandas as pd
 import pytest
 
 from ml import pipeline
-from ml.artifacts import writer
 from ml.artifacts.reader import Library, Missing
-from ml.data import corrections, synthetic
-from ml.data.base import UNLABELLED, Split
+from ml.data import corrections
+from ml.data.base import UNLABELLED
 from ml.data.corrections import Corrections
-from ml.data.intake.measures import measure
 from ml.evaluation import AT_TRAINING, ON_DEMAND, unlabelled
-from ml.training.config import TrainConfig
+from tests.unlabelled import CONFIG, given, made
 
-CONFIG = TrainConfig(model="compact_cnn", dataset="bars", epochs=1, batch_size=64, threads=1)
 OWN = ("unlabelled", "unlabelled_neighbours")
-
-
-def given():
-    """Bars of four classes, and those of one's own that nobody has labelled, with copies of two test pictures."""
-    known = replace(synthetic.load("synthetic-4-28x28x1", train=200, validation=60, test=80), name="bars", title="Bars")
-    more = synthetic.load("synthetic-4-28x28x1", train=244, validation=60, test=80)["train"].take(np.arange(200, 240))
-    rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (3, *known.shape), dtype=np.uint8)
-    images = np.concatenate([np.asarray(more.images), np.asarray(known["test"].images[:2]), noise])
-    ids = np.arange(9_000, 9_000 + len(images), dtype=np.int32)
-    return known, replace(known, splits={**known.splits, UNLABELLED: Split(images, np.full(len(ids), -1), ids)})
 
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory):
     """The same training twice: with and without pictures that have no label."""
-    places = []
-    for name, dataset in zip(("without", "with"), given(), strict=True):
-        home = tmp_path_factory.mktemp(name)
-        writer.write_pictures(home, dataset, complete=True)
-        measure(home, dataset)
-        pipeline.train(CONFIG, run_id="toy", home=home)
-        places.append(home)
-    return places
+    return [made(tmp_path_factory.mktemp("home"), dataset) for dataset in given()]
 
 
 def run_of(home: Path):
