@@ -7,6 +7,7 @@ from dashboard.data.arrays import NoLabels, WithoutLabels
 from dashboard.data.filtering import RunFilters
 from dashboard.state.selection import FILTERS, Selection
 from dashboard.state.vocabulary import UNLABELLED
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.artifacts.scores import scores
 from ml.data.images import total
@@ -22,8 +23,11 @@ class RunData(RunFilters):
     @property
     def has_unlabelled(self) -> bool:
         """Whether its data set has images without a label that can be shown, or are still to be asked about."""
-        known = self.dataset["counts"].get(UNLABELLED, 0) and UNLABELLED not in self.manifest.get("empty", ())
-        return UNLABELLED in self.manifest["nouns"] or bool(known)
+        if UNLABELLED in self.manifest["nouns"]:
+            return True
+        can = not kinds.lacking(self.manifest, [kinds.NOUN_NEEDS[UNLABELLED]])
+        empty = UNLABELLED in self.manifest.get("empty", ())
+        return can and not empty and bool(self.dataset["counts"].get(UNLABELLED, 0))
 
     def without_labels(self) -> WithoutLabels:
         """What it says of them. Raises Missing, Broken."""
