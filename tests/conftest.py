@@ -10,7 +10,8 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(SCRATCH, ignore_errors=True))
 
 
+ONLY_FAULTS = re.compile(r"^pytestmark = .*mark\.faults", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Of a run for faults, or for all but faults, other files are not even read: importing all of them takes long."""
+    wanted = config.option.markexpr
+    if collection_path.suffix != ".py" or " or " in wanted or "faults" not in wanted:
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    folder = "faults" in collection_path.relative_to(TESTS).parts
+    if "not faults" in wanted:
+        return folder or bool(ONLY_FAULTS.search(text)) or None
+    return None if folder or "mark.faults" in text else True
+
+
 # What takes longest, longest first: `make test` hands out whole files, and begins with these, so that none ends late.
 LONG = (
     "cluster/test_cluster.py", "faults/test_jobs.py", "faults/test_trainers.py", "faults/test_web.py",
@@ -76,6 +92,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.flaky(reruns=1))
         if "faults" in item.path.relative_to(TESTS).parts:
             item.add_marker("faults")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Of a run of many files, which ten took longest, for who wants to make it shorter (docs/extending.md)."""
+    seconds: Counter[str] = Counter()
+    for report in (one for kind in terminalreporter.stats.values() for one in kind if hasattr(one, "duration")):
+        seconds[report.nodeid.partition("::")[0]] += report.duration
+    if len(seconds) > 20:
+        terminalreporter.section(f"slowest 10 of {len(seconds)} files, which took {sum(seconds.values()):,.0f} s")
+        for file, took in seconds.most_common(10):
+            terminalreporter.write_line(f"{took:7.1f} s  {file}")
 
 
 @pytest.fixture(scope="session")
@@ -216,9 +243,15 @@ def live_server(app, serving) -> str:
     return serving(app)
 
 
-def chromium() -> str | None:
-    """The installed browser; None means Playwright's own build."""
-    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+WHOLE = ("chromium", "chromium-browser", "google-chrome")
+
+
+def chromium(names: Sequence[str] = ("chromium-headless-shell", *WHOLE)) -> str | None:
+    """The first of these browsers that is installed, CHROMIUM before all; None means Playwright's own build.
+
+    The headless shell is the same engine without the windows and menus that nobody sees: a page costs a sixth less.
+    """
+    found = (shutil.which(name) for name in names)
     return os.environ.get("CHROMIUM") or next(filter(None, found), None)
 
 

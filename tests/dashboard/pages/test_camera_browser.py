@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from dashboard.pages.prediction.answer_text import UNLIKE
 from tests.accessibility import violations
-from tests.conftest import CHROMIUM_FLAGS, chromium
+from tests.conftest import CHROMIUM_FLAGS, WHOLE, chromium
 from tests.promises import FULL, promised
 
 FALSE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -41,8 +41,8 @@ ENDED = "() => window.track.readyState === 'ended'"
 
 @pytest.fixture(scope="module")
 def browser(browser):
-    """Another Chromium, with a camera."""
-    launched = browser.browser_type.launch(executable_path=chromium(), args=[*CHROMIUM_FLAGS, *FALSE])
+    """Another Chromium, with a camera: the headless shell lets nobody use one."""
+    launched = browser.browser_type.launch(executable_path=chromium(WHOLE), args=[*CHROMIUM_FLAGS, *FALSE])
     yield launched
     launched.close()
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.accessibility import SERIOUS, violations
+from tests.conftest import CHROMIUM_FLAGS, WHOLE, WINDOW, chromium
 
 pytestmark = pytest.mark.browser
 
@@ -59,7 +60,16 @@ HIDDEN = """(hidden) => {
 }"""
 
 
-def test_one_epoch_on_a_part_of_the_pictures(address, page, new_page, idle):
+@pytest.fixture
+def notified(browser, serving, heard):
+    """A page in another Chromium, which may notify: the headless shell never does."""
+    launched = browser.browser_type.launch(executable_path=chromium(WHOLE), args=CHROMIUM_FLAGS)
+    yield heard(launched.new_context(viewport=WINDOW).new_page())
+    launched.close()
+
+
+def test_one_epoch_on_a_part_of_the_pictures(address, notified, new_page, idle):
+    page = notified
     page.context.grant_permissions(["notifications"], origin=address)
     page.add_init_script(NOTIFIED)
     page.goto(f"{address}/training")
