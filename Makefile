@@ -32,11 +32,13 @@ cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this ma
 
 # Whole files, two at a time, so that what a file sets up is set up once; tests/conftest.py puts long ones first.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# Faults wait for heartbeats, leases and processes a third of their time: three at a time, each by itself.
+THREE := -n 3 --dist worksteal
 
 # Faults are apart from the rest, which their processes would starve; at full count (test-faults) each is alone.
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
 	@$(BIN)/python -m pytest $(TWO) -m "not faults" $(ARGS); first=$$?; \
-	$(BIN)/python -m pytest $(TWO) -m faults $(ARGS) && exit $$first
+	$(BIN)/python -m pytest $(THREE) -m faults $(ARGS) && exit $$first
 
 test-unit: $(DEV) $(CLUSTER) ## what needs neither browser nor faults, on toy data
 	$(BIN)/python -m pytest -m "not browser and not faults" $(ARGS)
