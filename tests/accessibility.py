@@ -1,7 +1,9 @@
 """What axe finds wrong with a page."""
 
+from collections.abc import Iterator
+
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 SERIOUS = ("serious", "critical")
 # What passes is not reported node by node: it took most of the time.
@@ -16,3 +18,15 @@ def violations(
     return [
         (one["id"], [node["html"][:200] for node in one["nodes"]][:4]) for one in broken if one["impact"] in impacts
     ]
+
+
+def both_themes(page: Page, idle: str) -> Iterator[str]:
+    """Each theme in turn, of a page that is light and at rest: what a second load would show costs twice as much."""
+    yield "light"
+    page.evaluate("document.getElementById('app-theme-button').click()")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.wait_for_function(idle)
+    yield "dark"
+    page.evaluate("document.getElementById('app-theme-button').click()")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    page.wait_for_function(idle)

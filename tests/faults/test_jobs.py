@@ -24,7 +24,7 @@ from dashboard.services.jobs import Jobs
 from ml.jobs.queue import QUEUE, JobTable
 from ml.jobs.start import start_worker
 from tests.callbacks import Client
-from tests.faults.trainings import TRACE, contiguous, processes, reaches, submit, training, until
+from tests.faults.trainings import TRACE, contiguous, processes, reaches, submit, trained, training, until
 from tests.promises import promised
 from tests.training_form import untouched
 
@@ -38,7 +38,7 @@ def test_j1_a_killed_trainer_is_interrupted_and_resumes_to_the_same_numbers(own,
     epochs = count(15, 100)
     whole = submit(table, "whole", epochs=epochs)
     start_worker(own)
-    reaches(table, whole, "done", within=200)
+    trained(table, whole)
     broken = submit(table, "broken", epochs=epochs)
     start_worker(own)
     luck, worst, kills = random.Random(1), 0.0, 0

@@ -45,6 +45,14 @@ def reaches(table: JobTable, job: Job, *states: str, within: float = 60) -> tupl
     )
 
 
+def trained(table: JobTable, job: Job) -> None:
+    """Wait until it is done, and call off what would be computed after it, which takes as long again."""
+    reaches(table, job, "done", within=200)
+    rows, _ = until(lambda: [row for row in table.listing(kind="evaluate") if row.run_id == job.run_id], 20, "a row")
+    for row in rows:
+        table.cancel(row.id)
+
+
 def training(table: JobTable, job: Job) -> Job | None:
     """The row, once its trainer is past loading."""
     now = table.get(job.id)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.accessibility import SERIOUS, violations
+from tests.accessibility import SERIOUS, both_themes, violations
 
 
 @pytest.fixture
@@ -37,9 +37,8 @@ def test_an_address_that_opens_an_image_announces_it(shipped, page, run, announc
     assert announced == [f"{shipped}/explanations/warm?sample={example}"]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_failure_modes_lead_to_all_of_their_kind(shipped, new_page, idle, run, theme):
-    page = new_page(viewport={"width": 390, "height": 844}, color_scheme=theme)
+def test_failure_modes_lead_to_all_of_their_kind(shipped, page, idle, run):
+    page.set_viewport_size({"width": 390, "height": 844})
     ids = run.tagged("test", "confidently-wrong")
     page.goto(f"{shipped}/?sample={ids[0]}")
     page.wait_for_function(idle)
@@ -47,8 +46,9 @@ def test_failure_modes_lead_to_all_of_their_kind(shipped, new_page, idle, run, t
     expect(chips).to_contain_text("Check the labels first")
     chip = chips.get_by_role("button", name="confidently wrong")
     assert "Named wrong" in chip.get_attribute("title")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert violations(page, SERIOUS) == []
+    for theme in both_themes(page, idle):
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), theme
+        assert violations(page, SERIOUS) == [], theme
     chip.press("Enter")
     expect(page).to_have_url(re.compile(r"\?tag=confidently-wrong$"))
     expect(page.locator("#selection-count")).to_have_text(str(len(ids)))

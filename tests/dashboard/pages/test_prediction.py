@@ -38,7 +38,7 @@ from dashboard.state.vocabulary import LEVELS
 from ml.artifacts.reader import Missing
 from ml.images.preparation import PHOTOGRAPH_STEPS
 from ml.images.preparation_variants import Agreement, Variant
-from tests.accessibility import SERIOUS, violations
+from tests.accessibility import SERIOUS, both_themes, violations
 from tests.callbacks import fired_in_process
 
 
@@ -835,13 +835,13 @@ def test_a_sample_is_a_permalink(page, live_server, run, idle):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_accessible_and_fits_a_phone(new_page, live_server, idle, scheme):
-    page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
+def test_the_page_is_accessible_and_fits_a_phone(page, live_server, idle):
+    page.set_viewport_size({"width": 390, "height": 844})
     for address in ("/prediction", "/prediction?sample=3"):
         page.goto(live_server + address)
         page.wait_for_selector("#prediction-upload")
         page.wait_for_timeout(300)
         page.wait_for_function(idle)
-        assert violations(page, SERIOUS) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for theme in both_themes(page, idle):
+            assert violations(page, SERIOUS) == [], theme
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, theme
