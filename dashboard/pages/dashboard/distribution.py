@@ -16,7 +16,7 @@ from dashboard.state.values import MANY_CLASSES
 from dashboard.state.vocabulary import UNLABELLED
 
 ID = "dashboard-distribution"
-PRIOR = ("ticks: as in train", "No labels: the ticks are what there would be if classes were as frequent as in train.")
+PRIOR = ("vs train", "No labels: the ticks are what there would be if classes were as frequent as in train.")
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
