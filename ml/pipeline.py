@@ -23,12 +23,14 @@ from ml.data import corrections, feedback, folder, load
 from ml.data.base import UNLABELLED, Dataset, Split
 from ml.data.intake.measures import measure
 from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND, given, unlabelled
+from ml.evaluation.asking import Asking
 from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
 from ml.stats.calibration import cross_entropy
 from ml.system.paths import ARTIFACTS, ROOT, home_dir
 from ml.system.processor import cores, processor
+from ml.system.shards import Share
 from ml.training import parallel, published
 from ml.training.config import TrainConfig
 from ml.training.loop import fit
@@ -265,10 +267,12 @@ def evaluate(
     run_id: str,
     nouns: Iterable[str] | None = None,
     on_step: Callable[[str], None] = lambda words: None,
+    share: Share | None = None,
 ) -> list[str]:
     """Make a published run's optional nouns from the pictures that are here; the nouns made, without the empty ones.
 
-    nouns: None for all but those of ON_DEMAND. Size and latency come with them where the run has none.
+    nouns: None for all but those of ON_DEMAND; share: who asks about large splits too (docs/cluster.md). Size and
+    latency come with them where the run has none.
 
     Results for a shipped run go to home/runs/<run_id>, laid over it. Raises Missing, Broken, KeyError.
     """
@@ -284,6 +288,8 @@ def evaluate(
     run.need(*(NOUN_NEEDS[noun] for noun in chosen if noun in NOUN_NEEDS))
     context = context_of(library, run)
     context.tell = on_step
+    if share is not None and context.asks:
+        context.shared = Asking(share, run_id, manifest["weights"]["sha256"])
     chosen = chosen if nouns is not None else unlabelled.suited(chosen, context)
     folder = library.home / "runs" / run_id
     measured = manifest.get("latency_ms") is not None and manifest.get("bytes") is not None

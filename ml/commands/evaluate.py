@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from ml.commands import named
+from ml.commands import named, sharing
 
 TIES = 2  # answers that rounding may turn on another processor, where two classes were equally likely
 
@@ -33,6 +33,13 @@ def run(options: argparse.Namespace) -> int:
             print(f"not as recorded ({recorded} / {n}): {changed} answers differ", file=sys.stderr)
             return 1
     if options.only or not options.split:
-        made = pipeline.evaluate(library, options.run, options.only, lambda words: print(words, file=sys.stderr))
+        with sharing(library.home) as share:
+
+            def tell(words: str) -> None:
+                print(words, file=sys.stderr)
+                if share is not None:
+                    share.progress(0, 0, words)
+
+            made = pipeline.evaluate(library, options.run, options.only, tell, share)
         print(f"made {', '.join(made)}" if made else "made nothing: looked, and found none")
     return 0

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.commands import sharing
 from ml.images.fitting import FITTINGS, RESAMPLING
 from ml.system.paths import home_dir
 
@@ -89,7 +90,6 @@ def chosen(options: argparse.Namespace) -> "Choices":
 
 def import_source(options: argparse.Namespace) -> int:
     from ml.data import Cancelled, import_dataset, intake, never, nobody
-    from ml.jobs.shards import sharing
 
     called = options.source.resolve()
     called = called.stem.removesuffix(".tar") if called.is_file() else called.name

@@ -2,14 +2,14 @@
 
 import zipfile
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from ml.artifacts.writer import Payload
 from ml.data import properties
-from ml.data.base import Dataset, Split
+from ml.data.base import UNLABELLED, Dataset, Split
 from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.classifier import Classifier
 from ml.stats.calibration import softmax
@@ -17,6 +17,7 @@ from ml.stats.calibration import softmax
 SPLITS = ("test", "validation", "reference")
 WIDTH = 256  # features kept, at most
 PART = 10  # batches whose answers are cut and rounded together
+Outputs: TypeAlias = tuple[np.ndarray, np.ndarray]  # probabilities float32 [n, classes], features float32 [n, ≤ WIDTH]
 
 
 class EvaluationContext:
@@ -31,7 +32,8 @@ class EvaluationContext:
     judged: splits with answers; described: those with features; known: how much of each answer is known, as
     ml.artifacts.kinds.known says it; asks: whether there is a network, which can be asked about other pictures.
     notes: what an evaluation adds to the manifest; also: nouns that came of making another one; tell: is told, in
-    words, how far an evaluation is.
+    words, how far an evaluation is; shared: asks about a split, or about the pictures without a label, in place of
+    `ask`, with the same answers.
     """
 
     judged: tuple[str, ...] = SPLITS
@@ -58,7 +60,8 @@ class EvaluationContext:
         self.notes: dict[str, Any] = {}
         self.also: dict[str, Payload] = {}
         self.tell: Callable[[str], None] = lambda words: None
-        self._outputs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.shared: Callable[[EvaluationContext, str], Outputs] | None = None
+        self._outputs: dict[str, Outputs] = {}
         self._properties: dict[str, pd.DataFrame] = {}
 
     def fitting(self) -> str:
@@ -85,10 +88,16 @@ class EvaluationContext:
         """float32 [n, ≤ 256], rounded to float16"""
         return self._outputs_of(split)[1]
 
-    def of_unlabelled(self) -> tuple[np.ndarray, np.ndarray]:
+    def of_unlabelled(self) -> Outputs:
         """What `probabilities` and `features` are of a split's pictures, of those without a label."""
-        assert self.unlabelled is not None
-        return self.ask(self.unlabelled.images)
+        return self._asked(UNLABELLED)
+
+    def pictures(self, split: str) -> AnyImages:
+        """Those of a split, or those without a label."""
+        if split == UNLABELLED:
+            assert self.unlabelled is not None
+            return self.unlabelled.images
+        return self.splits[split].images
 
     def recorded(self, split: str) -> np.ndarray:
         """float32 [n, classes] as they were recorded when the run was made, where they are of the pictures here."""
@@ -106,12 +115,15 @@ class EvaluationContext:
             self._properties[split] = properties.measure(self.splits[split].images)
         return self._properties[split]
 
-    def _outputs_of(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+    def _outputs_of(self, split: str) -> Outputs:
         if split not in self._outputs:
-            self._outputs[split] = self.ask(self.splits[split].images)
+            self._outputs[split] = self._asked(split)
         return self._outputs[split]
 
-    def ask(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
+    def _asked(self, split: str) -> Outputs:
+        return self.shared(self, split) if self.shared is not None else self.ask(self.pictures(split))
+
+    def ask(self, images: AnyImages) -> Outputs:
         """Of any pictures, uint8 [n, h, w, c], what `probabilities` and `features` are of a split's."""
         probabilities, kept = [], []
         for batch in batches(images, PART * asked_at_once(self.classifier.shape)) if len(images) else [images]:

@@ -231,7 +231,8 @@ class Sharing:
 @contextlib.contextmanager
 def sharing(home: Path) -> Iterator[Sharing | None]:
     """What has this process's job done by several; None where it does no job of a cluster."""
-    job = (table := JobTable(home)).of_lease(Attempt.read().lease) if broker() else None
+    lease = Attempt.read().lease
+    job = (table := JobTable(home)).of_lease(lease) if lease and broker() else None
     if job is None:
         yield None
         return
