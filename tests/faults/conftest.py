@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tests.faults.trainings import processes
+from tests.faults.trainings import end_all
 
 
 @pytest.fixture
@@ -19,5 +19,4 @@ def own(tmp_path, monkeypatch):
     monkeypatch.setenv("FASHION_HOME", str(home))
     monkeypatch.setenv("FASHION_WORKER_IDLE", "3")
     yield home
-    for process in processes(home):
-        process.kill()
+    end_all(home)

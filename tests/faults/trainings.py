@@ -1,5 +1,6 @@
 """Real workers and trainers for tests of faults: what they are given, whether they live, and how far they are."""
 
+import contextlib
 import os
 import re
 import time
@@ -27,6 +28,16 @@ def processes(home: Path, *words: str) -> list[psutil.Process]:
     return found
 
 
+def end_all(home: Path) -> None:
+    """Kill what works on this home, and what it began meanwhile: an evaluation that is left over takes ten seconds."""
+    limit = time.monotonic() + 10
+    while (found := processes(home)) and time.monotonic() < limit:
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        time.sleep(0.05)
+
+
 def until(true, seconds: float, what: str):
     """The first true answer; fails after so many seconds. Also how long it took."""
     began = time.monotonic()
@@ -46,11 +57,17 @@ def reaches(table: JobTable, job: Job, *states: str, within: float = 60) -> tupl
 
 
 def trained(table: JobTable, job: Job) -> None:
-    """Wait until it is done, and call off what would be computed after it, which takes as long again."""
+    """Wait until it is done, and call off what would be computed after it."""
     reaches(table, job, "done", within=200)
-    rows, _ = until(lambda: [row for row in table.listing(kind="evaluate") if row.run_id == job.run_id], 20, "a row")
+    call_off(table, job.run_id)
+
+
+def call_off(table: JobTable, run_id: str) -> None:
+    """Cancel what is computed after a training that is done: it takes as long again, and not every test is about it."""
+    rows, _ = until(lambda: [row for row in table.listing(kind="evaluate") if row.run_id == run_id], 20, "a row")
     for row in rows:
-        table.cancel(row.id)
+        if row.active:
+            table.cancel(row.id)
 
 
 def training(table: JobTable, job: Job) -> Job | None:

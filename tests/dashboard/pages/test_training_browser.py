@@ -1,7 +1,6 @@
 """The Training page in a real browser: one epoch on a part of the pictures, from the click to the run picker."""
 
 import dataclasses
-import os
 import re
 import time
 
@@ -11,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.accessibility import SERIOUS, violations
 from tests.conftest import CHROMIUM_FLAGS, WHOLE, WINDOW, chromium
+from tests.faults.trainings import call_off, end_all
 
 pytestmark = pytest.mark.browser
 
@@ -28,12 +28,7 @@ def address(tmp_path, no_artifacts, monkeypatch, serving):
     monkeypatch.setenv("FASHION_WORKER_IDLE", "2")
     monkeypatch.setattr(fashion_mnist, "find", lambda: None)
     yield serving(create_app(no_artifacts, home=home))
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and process.environ().get("FASHION_HOME") == str(home):
-                process.kill()
-        except psutil.Error:
-            continue
+    end_all(home)
 
 
 def kill_trainer(table):
@@ -68,7 +63,9 @@ def notified(browser, serving, heard):
     launched.close()
 
 
-def test_one_epoch_on_a_part_of_the_pictures(address, notified, new_page, idle):
+def test_one_epoch_on_a_part_of_the_pictures(address, notified, new_page, idle, tmp_path):
+    from ml.jobs.queue import JobTable
+
     page = notified
     page.context.grant_permissions(["notifications"], origin=address)
     page.add_init_script(NOTIFIED)
@@ -99,6 +96,7 @@ def test_one_epoch_on_a_part_of_the_pictures(address, notified, new_page, idle):
     other.goto(f"{address}/training")
     other.wait_for_selector("#training-status:text-matches('running|done')", timeout=60_000)
     page.wait_for_selector("#training-status:text-is('done')", timeout=90_000)
+    call_off(JobTable(tmp_path / "own"), "mine")
     assert page.inner_text("#training-progress") == "1/1"
     page.wait_for_function("() => window.told.length === 1")  # who looked away is told, by the browser and the tab
     assert page.evaluate("() => window.told[0].slice(0, 2)") == [
