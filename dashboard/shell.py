@@ -31,6 +31,7 @@ from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
 from dashboard.web import compression, errors, proxy, rate_limits, security
 from dashboard.web import server as serve
+from ml.artifacts import kinds
 from ml.artifacts.reader import RunEntry
 from ml.people import acting
 from ml.people.accounts import Accounts
@@ -334,7 +335,7 @@ def option(entry: RunEntry, marks: RunMetadata) -> dict[str, object]:
     if not entry.ok:
         words, under = f"{name} · {entry.state}", group(entry)
         return {"value": entry.run_id, "label": words, "group": under, "disabled": True, "title": entry.reason}
-    result = entry.manifest["results"]["test"]
+    _, result = kinds.headline(entry.manifest)
     words = f"{name} · {100 * result['correct'] / result['n']:.1f} %"
     return {"value": entry.run_id, "label": words, "group": group(entry)}
 

@@ -44,6 +44,9 @@ def of_the_run(selection: Selection, run: RunData) -> list[str]:
             notes.append(f"epoch={selection.epoch}: the training of {run.title} was not recorded")
         elif kept != selection.epoch:
             notes.append(f"epoch={selection.epoch}: the answers of epoch {kept} were kept and are shown")
+    for name, need in (("conf", "top-k"), ("reject", "top-k"), ("tempered", "probabilities")):
+        if getattr(selection, name) and not run.can(need):
+            notes.append(f"{name}: the predictions of {run.title} came without the numbers for it")
     if selection.target is not None and selection.target not in run.classes:
         notes.append(f"target={selection.target}, which is no class of {run.title}")
     if selection.contrast and not selection.other_cell(run.classes):

@@ -10,6 +10,7 @@ from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
 from dashboard.figures.gaps import points
+from ml.artifacts.kinds import TRAINING
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.paired import effect
 from ml.training import wording
@@ -20,12 +21,16 @@ NAMED = 4  # settings that are named; the table of what was different has all
 TRIED = {"labels": "the labels", "feedback": "the accepted feedback"}  # what one trains to learn the effect of
 PLURAL = ("labels", "epochs", "frozen_epochs", "train_images", "pretrained")
 
+UNKNOWN = "How one of the two was trained is not known here: what the gap comes from cannot be told."
+
 
 @dataclass(frozen=True)
 class Claim:
-    """differing: names of the settings that differ. fair: whether the gap can be put down to one thing."""
+    """differing: names of the settings that differ. fair: whether the gap can be put down to one thing; known: whether
+    it is known how both were trained."""
 
     differing: tuple[str, ...]
+    known: bool = True
 
     @property
     def fair(self) -> bool:
@@ -34,6 +39,8 @@ class Claim:
     def sentence(self) -> str:
         """What differs, and whether the claim can be made."""
         names = self.differing
+        if not self.known:
+            return UNKNOWN
         if not names:
             return "No setting differs, not even the seed: what differs comes from the machine or the program."
         if names == ("seed",):
@@ -53,7 +60,9 @@ class Claim:
 
 
 def claim(pair: RunPair) -> Claim:
-    """What can be claimed of the two."""
+    """What can be claimed of the two; nothing where it is not known how one of them was trained."""
+    if not (pair.a.can(TRAINING) and pair.b.can(TRAINING)):
+        return Claim((), known=False)
     names = wording.differing(pair.a.manifest["config"], pair.b.manifest["config"])
     return Claim(tuple(name for name in names if name not in CIRCUMSTANCES))
 

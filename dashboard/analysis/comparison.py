@@ -11,6 +11,8 @@ import numpy as np
 
 from dashboard.data.pair import RunPair
 from dashboard.format.numbers import chance, duration, milliseconds
+from ml.artifacts import kinds
+from ml.artifacts.kinds import TRAINING
 from ml.stats.calibration import cross_entropy
 from ml.stats.paired import bootstrap, gap, holm, mcnemar, mean_gap, newcombe
 from ml.training import wording
@@ -24,7 +26,8 @@ class Verdict:
     """Of all n images. buckets: both right, only A, only B, neither. gap: share A has right minus share B has right.
 
     low, high: ends of its 95 % paired bootstrap interval. p: exact McNemar. loss: mean of A's minus B's, with the ends
-    of its 95 % paired normal interval. same: on how many both say the same.
+    of its 95 % paired normal interval, None where one came without all probabilities. same: on how many both say the
+    same.
     """
 
     a: str
@@ -35,7 +38,7 @@ class Verdict:
     low: float
     high: float
     p: float
-    loss: tuple[float, float, float]
+    loss: tuple[float, float, float] | None
     same: int
 
     @property
@@ -66,10 +69,12 @@ class Verdict:
 def verdict(pair: RunPair) -> Verdict:
     """Over the whole split; the filters of the page do not touch it."""
     buckets = pair.buckets()
-    each = [cross_entropy(p, pair.answers.labels) for p in pair.probabilities()]
     both, only_a, only_b, neither = map(int, buckets)
     low, high = bootstrap(buckets)
-    loss = mean_gap(*each) if pair.n > 1 else (0.0, 0.0, 0.0)
+    loss = None
+    if pair.a.can("probabilities") and pair.b.can("probabilities"):
+        each = [cross_entropy(p, pair.answers.labels) for p in pair.probabilities()]
+        loss = mean_gap(*each) if pair.n > 1 else (0.0, 0.0, 0.0)
     return Verdict(
         pair.a.title, pair.b.title, pair.split, (both, only_a, only_b, neither), float(gap(buckets)), low, high,
         mcnemar(only_a, only_b), loss, int((pair.answers.a == pair.answers.b).sum()),
@@ -109,6 +114,8 @@ def gaps(buckets: np.ndarray) -> Gaps:
 def changes(pair: RunPair) -> tuple[list[tuple[str, str, str]], int]:
     """(what, A's, B's) in words for every setting and fact that differs, and how many settings are the same."""
     first, second = pair.a.manifest, pair.b.manifest
+    if not (pair.a.can(TRAINING) and pair.b.can(TRAINING)):  # nothing is known of one side's settings
+        first, second = ({**manifest, "config": {}} for manifest in (first, second))
     settings = wording.changes(first["config"], second["config"])
     facts = [
         (name, sides[0], sides[1])
@@ -130,7 +137,9 @@ def _machine(manifest: dict[str, Any]) -> str:
     return f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}"
 
 
+KIND_WORDS = {"trained": "a network that was trained here", "imported": "a network", "recorded": "predictions alone"}
 FACTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "What it is": lambda m: KIND_WORDS[kinds.kind_of(m)],
     "Parameters": lambda m: f"{m['parameters']:,}",
     "Size of the weights": lambda m: f"{m['bytes'] / 1e6:.2f} MB",
     "Time for one image": lambda m: f"{milliseconds(m['latency_ms'] / 1000)} ms",

@@ -257,7 +257,7 @@ def worsened(services: Services, run: RunData, flipped: Flips, rows: np.ndarray)
     rows: places in `flipped.predictions`. Raises Missing or Broken.
     """
     ids, labels = flipped.predictions.ids[rows], flipped.predictions.labels[rows]
-    pictures, seed = run.pictures(SPLIT), int(run.manifest["config"]["seed"])
+    pictures, seed = run.pictures(SPLIT), run.seed
     images = pictures.images[[pictures.row(int(i)) for i in ids]]
     if flipped.name not in ATTACKS:
         return services.attacker.corrupted(images, ids, flipped.name, int(flipped.degree), seed=seed)

@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.records.runs import Mark, RunMetadata
 from dashboard.services.container import Services
+from ml.artifacts import kinds
 from ml.artifacts.reader import RunEntry
 from ml.stats.intervals import wilson
 from ml.system import trash
@@ -53,11 +54,11 @@ class Row:
 
     @property
     def right(self) -> int:
-        return self.manifest["results"]["test"]["correct"] if self.entry.ok else 0
+        return kinds.headline(self.manifest)[1]["correct"] if self.entry.ok else 0
 
     @property
     def n(self) -> int:
-        return self.manifest["results"]["test"]["n"] if self.entry.ok else 0
+        return kinds.headline(self.manifest)[1]["n"] if self.entry.ok else 0
 
     @property
     def made(self) -> datetime | None:
@@ -82,7 +83,7 @@ def row(services: Services, entry: RunEntry, marks: RunMetadata, default: str | 
     mark = marks.of(entry.run_id)
     if not entry.ok:
         return Row(entry, mark)
-    result = entry.manifest["results"]["test"]
+    _, result = kinds.headline(entry.manifest)
     low, high = (float(end) for end in wilson(result["correct"], result["n"]))
     scores = {"accuracy": Score(result["correct"] / result["n"], low, high)}
     for metric, (value, low, high) in services.store.headline(entry).items():

@@ -12,6 +12,7 @@ from dashboard.api.requests import ComputeRequest, form, writable
 from dashboard.records.runs import Mark
 from dashboard.services.container import Services
 from dashboard.web.errors import SENTENCES, RequestError
+from ml.artifacts import kinds
 from ml.publishing.run_archive import UPLOAD_BYTES
 
 PATH = "/api/v1/runs"
@@ -35,8 +36,10 @@ class Run(BaseModel):
     run: str = Field(description="Its id.")
     ok: bool
     reason: str = Field("", description="Why it cannot be used.")
+    kind: str = Field("", description="trained, imported or recorded: predictions alone.")
+    answers: bool = Field(False, description="Whether it has a network that can be asked about pictures.")
     model: str = Field("", description="The network's name.")
-    parameters: Count = 0
+    parameters: Count | None = Field(0, description="Null where nobody knows.")
     dataset: str = Field("", description="What it was trained on.")
     classes: list[str] = []
     height: Count = 0
@@ -137,7 +140,8 @@ def _usable(manifest: dict[str, Any]) -> dict[str, Any]:
     """What the manifest says of the run."""
     dataset, results = manifest["dataset"], manifest.get("results", {})
     return {
-        "model": manifest["model"], "parameters": manifest["parameters"], "created": manifest["created"],
+        "model": manifest["model"], "kind": kinds.kind_of(manifest), "parameters": manifest.get("parameters"),
+        "answers": kinds.has(manifest, kinds.NETWORK), "created": manifest["created"],
         "dataset": dataset["name"], "classes": list(dataset["classes"]),
         "height": dataset["height"], "width": dataset["width"], "channels": dataset["channels"],
         "results": {split: Result(correct=one["correct"], n=one["n"]) for split, one in results.items()},

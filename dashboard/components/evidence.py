@@ -102,7 +102,7 @@ def labelled(run: RunData, probabilities: np.ndarray, guess: int, label: int | N
     """What the sample is said to be, and how likely the network finds that."""
     if label is None:
         return [html.B(NO_LABEL), ": not scored"]
-    likely = "" if label == guess else f", which got {100 * probabilities[label]:.1f} %"
+    likely = "" if label == guess or not run.can("probabilities") else f", which got {100 * probabilities[label]:.1f} %"
     return ["labelled ", html.B(run.classes[label]), likely]
 
 

@@ -135,6 +135,9 @@ def register(app: Dash, id: str) -> None:
     )
 
 
+NO_MAPS = {"display": "none"}  # the grid's style of a run without gradients; CSS hides what belongs to the maps by it
+
+
 def over(url: str, height: int, width: int) -> dict[str, str]:
     """The picture under every map, as the grid's style."""
     return {"--picture": f"url({url})", "--ratio": f"{width} / {height}"}
@@ -153,7 +156,7 @@ def kept(run: RunData) -> str:
     """Which network is asked, where the address shows another epoch's answers, else ''. Other weights are not kept."""
     if run.epoch is None:
         return ""
-    best = run.manifest["best_epoch"]
+    best = run.manifest.get("best_epoch")
     return f"Asked is the network that was kept, that of epoch {best}, not the one after epoch {run.epoch}. "
 
 

@@ -52,7 +52,7 @@ def panel_callback(
             except (Missing, Broken) as problem:
                 shown = map(placed, outputs, without(problem)) if without else still
                 if isinstance(problem, Missing):
-                    return (panel_states.empty(str(problem), problem.command), *shown)
+                    return (panel_states.missing(problem), *shown)
                 return (panel_states.error(str(problem)), *shown)
             except Refusal as refusal:  # of a picture that the browser sent back, or did not
                 return (panel_states.error(str(refusal)), *still)

@@ -5,13 +5,20 @@ from typing import Any
 from dash import html
 
 from dashboard.components.icons import icon
+from ml.artifacts.reader import Incapable, Missing
 
 
-def empty(sentence: str, command: str = "") -> html.Div:
-    """What is not there and the command that makes it, or brings it back."""
+def empty(sentence: str, command: str = "", gives: str = "") -> html.Div:
+    """What is not there and the command that makes it, or brings it back. gives: what would, where no command does."""
     words = "Bring it back with" if " restore " in command else "Make it with"
     more = [html.P(words, className="quiet"), html.Code(command)] if command else []
+    more += [html.P(gives, className="quiet")] if gives else []
     return html.Div([icon("empty"), html.H3(sentence), *more], className="face", role="status")
+
+
+def missing(problem: Missing) -> html.Div:
+    """The empty face of what could not be found or done."""
+    return empty(str(problem), problem.command, problem.gives if isinstance(problem, Incapable) else "")
 
 
 def loading(words: str) -> html.Div:

@@ -27,6 +27,9 @@ METRICS = (
 )
 
 
+NEEDS = ("probabilities",)
+
+
 def layout(id: str) -> list:
     """Chart, two rows of bins under it, a small table."""
     return [
@@ -38,6 +41,7 @@ def layout(id: str) -> list:
 
 def draw(run: RunData, selection: Selection, mode: str) -> tuple[dict[str, Any], list, list]:
     """Figure, bins and errors, under every chip but confidence, threshold and outcome. Raises Missing, Broken."""
+    run.need(*NEEDS)
     rows, table = confidence.counted(run, selection), counts(run, selection, "conf")
     try:
         after = counts(run, selection, "tempered")
@@ -169,6 +173,7 @@ def clicked(click: Any) -> tuple[str, int] | None:
 
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """One row a bin of the confidence, and of the scaled one where there is a temperature; as the panel counts them."""
+    run.need(*NEEDS)
     predictions, at = run.predictions(selection.split), confidence.counted(run, selection)
     confidences = {"none": predictions.confidence}
     if "calibration" in run.manifest["nouns"]:

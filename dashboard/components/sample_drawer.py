@@ -4,9 +4,8 @@ import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import badge, button, evidence, explanations, more_like, plain
+from dashboard.components import badge, button, evidence, explanations, known_answer, more_like, plain
 from dashboard.components import layer_walk as walk
-from dashboard.components.bars import probability_bars
 from dashboard.components.icons import icon
 from dashboard.components.panel import panel_callback, slot
 from dashboard.components.tiles import neighbour_list
@@ -16,7 +15,8 @@ from dashboard.format.csv import table_url
 from dashboard.format.images import single_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from dashboard.state.vocabulary import NO_LABEL, PAGE_SIZE, PAIRED, UNLABELLED
+from dashboard.state.vocabulary import NO_LABEL, PAGE_SIZE, PAIRED
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
 
@@ -72,7 +72,7 @@ def body() -> list:
             ],
             className="why",
         ),
-        html.Div([html.H3("Through its layers"), walk.layout(WALK)]),
+        html.Div([html.H3("Through its layers"), walk.layout(WALK)], className="inside"),
         html.Div([html.H3("Probability of each class"), html.Div(id="sample-drawer-bars")]),
         html.Div(
             [
@@ -193,6 +193,8 @@ def proof(services: Services, selection: Selection) -> list:
     run = services.store.shown(selection.run).for_selection(selection)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
+    if not run.can(kinds.NETWORK):  # how unlike a picture is, a network tells
+        return evidence.twins(run, selection.split, selection.sample)
     second = explanations.targets(predictions.probabilities[row], run.classes, predictions.label(row))[1]
     familiarity = services.ood.familiarity(
         run.run_id,
@@ -226,12 +228,12 @@ def sample(
     where = single_url(run.picture_set, selection.split, selection.sample)
     heading = f"Predicted by {run.title}" if pair else "Predicted"
     heading += "" if run.epoch is None or selection.split == "reference" else f" after epoch {run.epoch}"
-    heading += ", with its confidence (uncalibrated)"
+    heading += ", with its confidence (uncalibrated)" if run.can("top-k") else ": only the label is known"
     verdict = [
         html.Div(
             [
                 html.P(heading, className="quiet small"),
-                html.H2([run.classes[guess], " ", html.Span(f"{100 * probabilities[guess]:.1f} %")]),
+                html.H2([run.classes[guess], " ", html.Span(known_answer.percent_of(run, probabilities[guess]))]),
                 html.P(evidence.labelled(run, probabilities, guess, label), className="quiet"),
                 second(pair, selection) if pair else None,
             ]
@@ -254,13 +256,16 @@ def sample(
             }
             for row, target in enumerate(targets)
             for way in explanations.METHODS
+            if run.can("gradients")
         ],
     }
     note = [
         f"As the network sees it, {width} × {height}. {explanations.kept(run)}",
-        "" if len(options) > 1 else "No Grad-CAM: this network has no convolution for it to look at. ",
+        known_answer.without_maps(run, len(options) > 1),
         *evidence.came_as(services, run, selection.sample),
-        html.A("Values as CSV", href=table_url("explanation", selection.with_(sample=selection.sample)), download=""),
+        html.A("Values as CSV", href=table_url("explanation", selection.with_(sample=selection.sample)), download="")
+        if run.can("gradients")
+        else "",
     ]
     ids = pair.ids[pair.ordered(selection)] if pair else predictions.ids[run.ordered(selection)]
     title, walk = place(selection, ids.tolist())
@@ -268,34 +273,18 @@ def sample(
         title,
         walk,
         verdict,
-        probability_bars(probabilities, run.classes, guess=guess, label=label),
+        known_answer.bars(run, probabilities, guess, label),
         sentence,
         neighbours,
-        ways(selection),
+        known_answer.ways(run, selection),
         tags(run, selection),
         *(explanations.line(target) for target in targets),
-        explanations.over(where, height, width),
+        explanations.over(where, height, width) if run.can("gradients") else explanations.NO_MAPS,
         note,
         options,
         layer if any(one["value"] == layer for one in options) else explanations.AUTO,
         shown,
     )
-
-
-def ways(selection: Selection) -> list:
-    """From the sample to where something can be done with it."""
-    assert selection.sample is not None
-    studio = selection.here().with_(sample=selection.sample).query()
-    review = Selection(
-        run=selection.run, split=selection.split, ids=(selection.sample,), sample=selection.sample
-    ).query()
-    words = "Label it in Review" if selection.split == UNLABELLED else "Its label in Review"
-    return [
-        button("Open in the studio", kind="primary", search=studio, path="/prediction"),
-        # of what the run learned from, Review has the suspected alone
-        button(words, search=review, path="/review") if selection.split != "reference" else None,
-        html.Button([icon("link"), html.Span("Copy link")], type="button", className="btn-ff", **{"data-copy": ""}),
-    ]
 
 
 def second(pair: RunPair, selection: Selection) -> html.P:
@@ -305,7 +294,8 @@ def second(pair: RunPair, selection: Selection) -> html.P:
         row = predictions.row(selection.sample or 0)
     except LookupError:
         return html.P(f"{pair.b.title} does not know this image.", className="quiet")
-    words = f"{pair.b.classes[predictions.predicted[row]]} {100 * predictions.confidence[row]:.1f} %"
+    sure = known_answer.percent_of(pair.b, predictions.confidence[row])
+    words = f"{pair.b.classes[predictions.predicted[row]]} {sure}".strip()
     there = selection.swapped(pair.a.run_id, pair.b.run_id).with_(sample=selection.sample).query()
     sentence = [f"{pair.b.title} says ", html.B(words), f", {'right' if predictions.right[row] else 'wrong'}. "]
     return html.P([*sentence, button("Its side", kind="ghost", small=True, search=there)], className="quiet")

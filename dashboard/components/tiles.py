@@ -55,13 +55,18 @@ def answers(run: RunData, selection: Selection, rows: np.ndarray) -> list:
         lines: list = [
             element(
                 "Span",
-                [dot(int(predictions.predicted[row])), element("Span", guess), element("B", f"{int(sure)}")],
+                [
+                    dot(int(predictions.predicted[row])),
+                    element("Span", guess),
+                    *([element("B", f"{int(sure)}")] if run.can("top-k") else []),
+                ],
                 className="l1",
             ),
             element("Span", below, className="l2 ok" if right else "l2"),
         ]
+        told = f", confidence {sure:.0f} percent" if run.can("top-k") else ""
         known = truth if label is None else f"true {truth}"
-        captions.append((lines, f"{known}, predicted {guess}, confidence {sure:.0f} percent"))
+        captions.append((lines, f"{known}, predicted {guess}{told}"))
     return gallery(run, selection, predictions.ids[rows].tolist(), captions)
 
 

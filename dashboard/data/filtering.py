@@ -12,6 +12,7 @@ from dashboard.records.slices import PREFIX
 from dashboard.state.selection import FILTERS, Selection
 from dashboard.state.values import exact
 from dashboard.state.vocabulary import UNLABELLED
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.calibration import tempered_confidence
 from ml.stats.failure_modes import MADE, OFTEN
@@ -66,11 +67,11 @@ class RunFilters(RunReaders):
             inside = np.zeros(len(keep), bool)
             inside[pair.rows_a] = pair.within(selection.buckets)
             keep &= inside
-        if selection.conf and "conf" not in without:
+        if selection.conf and "conf" not in without and self.can("top-k"):
             keep &= between(predictions.confidence, selection.conf)
-        if selection.tempered and "tempered" not in without:
+        if selection.tempered and "tempered" not in without and self.can("probabilities"):
             keep &= between(self.tempered(selection.split), selection.tempered)
-        if selection.reject and "reject" not in without:
+        if selection.reject and "reject" not in without and self.can("top-k"):
             keep &= predictions.confidence.astype(np.float64) >= selection.reject
         split = selection.split
         if selection.tag and "tag" not in without:
@@ -108,7 +109,18 @@ class RunFilters(RunReaders):
         """int32: ids of the examples with a tag, ascending; none for an unknown one. Raises Missing or Broken."""
         if split == UNLABELLED and tag != "near-duplicate":
             return np.zeros(0, np.int32)  # every other one is about a label
+        return self._predicted(split, self._tagged(split, tag, against))
+
+    def _predicted(self, split: str, ids: np.ndarray) -> np.ndarray:
+        """Those of these ids that the run has predictions of: a recorded one may have them of a part of a split."""
+        known = self.predictions(split).ids
+        return ids if len(known) == self.dataset["counts"].get(split) else ids[np.isin(ids, known)]
+
+    def _tagged(self, split: str, tag: str, against: str | None) -> np.ndarray:
         if tag in MADE:
+            self.need(kinds.TAG_NEEDS[tag])
+            if tag == "conflicting-neighbours" and "neighbours" not in self.manifest["nouns"]:
+                raise self._run.absent("neighbours")
             return self.groups("tags", split).get(tag, np.zeros(0, np.int32))
         if tag == "runs-disagree":
             pair = self.store.compare(Selection(run=self.run_id, against=against, split=split))
@@ -132,7 +144,7 @@ class RunFilters(RunReaders):
         if key.startswith(PREFIX):
             saved = self.store.slices.get(key)
             mine = saved is not None and self.data_version.holds(saved.dataset, saved.digest, saved.run)
-            return np.array(saved.members.get(split, ()) if saved and mine else (), np.int32)
+            return self._predicted(split, np.array(saved.members.get(split, ()) if saved and mine else (), np.int32))
         return self.groups("slice_members", split).get(key, np.zeros(0, np.int32))
 
     def slice_name(self, key: str) -> str:

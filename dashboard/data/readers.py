@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.data import unlabelled
+from dashboard.data.abilities import Abilities
 from dashboard.data.arrays import Alignment, NoLabels, Predictions, Recording
 from dashboard.records.decisions import CurrentLabels
 from dashboard.records.rows import DataVersion
@@ -14,6 +15,7 @@ from dashboard.records.runs import RunMetadata
 from dashboard.records.slices import Slices
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing, Pictures, Run
 from ml.stats.ood import LIMIT
 from ml.training.config import trainable
@@ -45,7 +47,7 @@ class Source(Protocol):
     def about(self, dataset: str, noun: str, learned: Mapping[str, Any] | None = ...) -> pd.DataFrame: ...
 
 
-class RunReaders:
+class RunReaders(Abilities):
     """What a run's files hold, after one epoch and by one state of the labels where that is asked for.
 
     Readers have the artifacts' names, read a file once, and raise Missing (with the command that makes it) or Broken.
@@ -54,16 +56,10 @@ class RunReaders:
     def __init__(
         self, store: Source, run: Run, epoch: int | None = None, current_labels: CurrentLabels | None = None
     ) -> None:
-        self.store, self._run, self.epoch, self.current_labels = store, run, epoch, current_labels
-        self.run_id: str = run.run_id
-        self.manifest: dict[str, Any] = run.manifest
+        super().__init__(run)
+        self.store, self.epoch, self.current_labels = store, epoch, current_labels
         self.dataset: dict[str, Any] = run.manifest["dataset"]
         self.classes: list[str] = run.manifest["dataset"]["classes"]
-
-    @property
-    def run(self) -> Run:
-        """What the predictor opens."""
-        return self._run
 
     @property
     def title(self) -> str:
@@ -109,6 +105,8 @@ class RunReaders:
             raise NoLabels
         noun = "epochs"
         if noun not in self.manifest["nouns"]:
+            if not self.can(kinds.TRAINING):
+                raise Missing("The predictions of this run came for one epoch alone: add those of several to see this.")
             model = self.manifest["model"]
             again = f"python -m ml train --dataset {self.dataset['name']} --model {model}" if trainable(model) else ""
             raise Missing("The training of this run was not recorded, and cannot be afterwards.", again)
@@ -133,8 +131,12 @@ class RunReaders:
             if not len(rows):
                 raise Missing(f"This run has no predictions for {split}.")
             rows = rows[np.argsort(frame["example_id"].to_numpy()[rows], kind="stable")]
-            probabilities = np.empty((len(rows), len(self.classes)), np.float32, order="F")
-            for i in range(len(self.classes)):  # a column at a time: a copy of all of them is as large as the table
+            probabilities = np.zeros((len(rows), len(self.classes)), np.float32, order="F")
+            if not self.can("top-k"):  # labels alone: the guess is all there is
+                probabilities[np.arange(len(rows)), frame["predicted"].to_numpy()[rows]] = 1
+            for i in range(
+                len(self.classes) if self.can("top-k") else 0
+            ):  # a column at a time: a copy of all of them is as large as the table
                 probabilities[:, i] = frame[f"p_{i}"].to_numpy()[rows]
             return Predictions(
                 frame["example_id"].to_numpy(np.int32)[rows],
@@ -239,10 +241,6 @@ class RunReaders:
         if "robustness_answers" not in self.manifest["nouns"]:
             raise Missing("This run has not been asked about corrupted pictures yet.", self.command("robustness"))
         return self._noun("robustness_answers", lambda: self._run.arrays("robustness_answers"))
-
-    def command(self, noun: str) -> str:
-        """What makes an artifact of this run that is not there."""
-        return f"python -m ml evaluate {self.run_id} --only {noun}"
 
     def engines(self) -> pd.DataFrame:
         """What torch, onnx and int8 cost and get wrong, one row each, see the schema. Raises Missing."""

@@ -57,7 +57,7 @@ class RunData(RunFilters):
         predictions = self.predictions(split)
         kept = predictions.kept
         return split_metrics(
-            split, predictions.labels[kept], predictions.probabilities[kept], self.manifest["config"]["seed"]
+            split, predictions.labels[kept], predictions.probabilities[kept], self.seed, kinds.known(self.manifest)
         )
 
     def confusion(self, selection: Selection) -> np.ndarray:

@@ -203,6 +203,7 @@ def against(services: Services, selection: Selection) -> str:
 def files(run: RunData) -> list[tuple[str, str]]:
     """(file, sha256) of weights, tables and the data set's own files."""
     manifest = run.manifest
-    digests = [(manifest["weights"]["file"], manifest["weights"]["sha256"])]
+    weights = manifest.get("weights")
+    digests = [(weights["file"], weights["sha256"])] if weights else []
     digests += [(noun["file"], noun["sha256"]) for _, noun in sorted(manifest["nouns"].items())]
     return digests + [(f"data: {name}", digest) for name, digest in sorted(run.dataset.get("hashes", {}).items())]

@@ -106,7 +106,7 @@ def compared(services: Services, selection: Selection) -> View:
     mine = pair.rows_a[rows]
     images = []
     for image, row in zip(answered(run, scope, mine[:IMAGES_SHOWN]), pair.rows_b[rows].tolist(), strict=False):
-        words = f"B: {names[other.predicted[row]]} {100 * float(other.confidence[row]):.0f} %"
+        words = f"B: {names[other.predicted[row]]} {sure(pair.b, other.confidence[row])}".strip()
         images.append(replace(image, more=words))
     sort = {"confident": "furthest apart first", "unsure": "least confident first", "id": "by id"}[selection.sort]
     legend = f"{first(images, rows)}, {sort}: what A predicts and how surely, label, what B predicts, image id."
@@ -321,6 +321,11 @@ def strip(run: RunData, split: str, ids: np.ndarray) -> list[str]:
         return []
 
 
+def sure(run: RunData, confidence: float) -> str:
+    """In percent, '' where nobody knows."""
+    return f"{100 * float(confidence):.0f} %" if run.can("top-k") else ""
+
+
 def answered(run: RunData, selection: Selection, rows: np.ndarray) -> list[Image]:
     """The images at these places: guess, confidence in percent, label."""
     predictions = run.predictions(selection.split)
@@ -330,7 +335,7 @@ def answered(run: RunData, selection: Selection, rows: np.ndarray) -> list[Image
             int(predictions.ids[row]),
             drawn[place : place + 1],
             run.classes[predictions.predicted[row]],
-            f"{100 * float(predictions.confidence[row]):.0f} %",
+            sure(run, predictions.confidence[row]),
             *verdict(run, int(predictions.predicted[row]), predictions.label(row)),
         )
         for place, row in enumerate(rows.tolist())

@@ -19,6 +19,7 @@ from dashboard.services import twins, uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import Answer
 from dashboard.state.selection import Selection
+from ml.artifacts.kinds import TRAINING
 from ml.artifacts.reader import Broken, Missing
 from ml.data.feedback import CLIENT, EPOCHS
 from ml.jobs.tables import Job
@@ -179,6 +180,7 @@ def begin(services: Services, run: RunData, *, twin: bool = True) -> Job:
 
     twin: whether twins are trained as well, which see as many of the run's own training pictures in its place.
     """
+    run.need(TRAINING)
     material = lessons(services, run)
     if not material.kept:
         raise Declined("No accepted feedback can be learned from.")

@@ -16,6 +16,7 @@ import numpy as np
 from dashboard.data.cache import Cache
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
+from ml.artifacts.kinds import NETWORK
 from ml.artifacts.reader import Broken, Missing, Run
 from ml.images.form import Form
 from ml.inference import batch
@@ -148,8 +149,9 @@ class Networks:
         self._opened, self._outputs = Cache(OPEN), Cache(OUTPUTS)
 
     def open(self, run_id: str | None) -> Network:
-        """The network of a run, of the store's default when None. Raises Missing or Broken."""
+        """The network of a run, of the store's default when None. Raises Missing (Incapable without one) or Broken."""
         data = self.store.open(run_id)
+        data.need(NETWORK)
         # a run's weights never change, but another of its name may come, and it may get another noun
         digests = tuple(sorted((noun, entry["sha256"]) for noun, entry in data.manifest["nouns"].items()))
         key = (data.run_id, data.manifest["weights"]["sha256"], digests, data.picture_set)

@@ -47,6 +47,15 @@ NOUN_NEEDS: dict[str, str] = {
 }
 """What a run must be able to do for a noun to be made of it; nothing for the others."""
 
+TAG_NEEDS = {
+    "top-2": "probabilities",
+    "confidently-wrong": "probabilities",
+    "unsure": "probabilities",
+    "conflicting-neighbours": "features",
+    "flips": NETWORK,
+}
+"""The same for the failure modes of the noun tags."""
+
 LACKS = {
     NETWORK: "This needs a network that can be asked, and this run is its predictions alone.",
     TRAINING: "This needs to know how the network was trained, and this run was not trained here.",
@@ -86,6 +95,13 @@ def has(manifest: Mapping[str, Any], need: str) -> bool:
 def known(manifest: Mapping[str, Any]) -> str:
     """How much of each answer is known: probabilities, top-k or labels."""
     return next((one for one in CAPABILITIES[:2] if has(manifest, one)), "labels")
+
+
+def headline(manifest: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The split whose result a run is listed with, and that result: test, or validation where only that is known."""
+    results = manifest["results"]
+    split = "test" if "test" in results else "validation"
+    return split, results[split]
 
 
 def lacking(manifest: Mapping[str, Any], needs: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from dashboard.pages.comparison.letters import letter
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import SCORED, split_name
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing, RunEntry
 
 FACE = "comparison-face"
@@ -90,7 +91,7 @@ def option(entry: RunEntry, why: str, name: str) -> dict[str, object]:
             "disabled": True,
             "title": why,
         }
-    result = entry.manifest["results"]["test"]
+    _, result = kinds.headline(entry.manifest)
     words = f"{name} · {100 * result['correct'] / result['n']:.1f} %"
     return {"value": entry.run_id, "label": words, "group": group(entry)}
 
@@ -105,6 +106,7 @@ def alone(missing: Missing) -> html.Div:
 def about(pair: RunPair) -> list:
     """Which two, on which images."""
     first, second = (run.predictions(pair.split).ids for run in (pair.a, pair.b))
+    trained = pair.a.can(kinds.TRAINING) and pair.b.can(kinds.TRAINING)
     words = [
         *(
             letter("a"),
@@ -112,7 +114,7 @@ def about(pair: RunPair) -> list:
             letter("b"),
             f"{pair.b.title}, {split_name(pair.split)} split: ",
         ),
-        f"{pair.n:,} images {PAIR_SPLIT_ROLES[pair.split]}.",
+        f"{pair.n:,} images {PAIR_SPLIT_ROLES[pair.split]}." if trained else f"{pair.n:,} images.",
     ]
     if pair.n < max(len(first), len(second)):
         words.append(f" Only images both know count; A has {len(first):,}, B {len(second):,}.")

@@ -2,6 +2,7 @@
 
 from dash import Dash, Input, Output, html
 
+from dashboard.analysis import claims
 from dashboard.analysis.comparison import changes
 from dashboard.components import card, csv_link, plain
 from dashboard.components.panel import panel_callback, slot
@@ -50,7 +51,7 @@ def table(pair: RunPair) -> list:
         )
     )
     rows = [html.Tr([html.Th(name, scope="row"), html.Td(a), html.Td(b)]) for name, a, b in differences]
-    words = f"{same} other setting{' is' if same == 1 else 's are'} the same."
+    words = f"{same} other setting{' is' if same == 1 else 's are'} the same." if same else claims.UNKNOWN
     parts: list = [html.Table([head, html.Tbody(rows)])] if rows else []
     return [
         *parts,

@@ -37,13 +37,14 @@ def pictures(pair: RunPair, selection: Selection, rows: np.ndarray) -> list:
     for row in rows.tolist():
         label = int(answers.labels[row])
         lines, spoken = [], [f"true {classes[label]}"]
-        for name, predicted, probabilities in (("A", answers.a, first), ("B", answers.b, second)):
+        sides = (("A", pair.a, answers.a, first), ("B", pair.b, answers.b, second))
+        for name, run, predicted, probabilities in sides:
             guess, sure = int(predicted[row]), 100 * float(probabilities[row].max())
             kind = "l1 ok" if guess == label else "l1 off"
-            lines.append(
-                html.Span([dot(guess), html.Span(classes[guess]), html.B(f"{int(sure)}")], className=kind, title=name)
-            )
-            spoken.append(f"{name} predicted {classes[guess]}, confidence {sure:.0f} percent")
+            known = run.can("top-k")
+            line = [dot(guess), html.Span(classes[guess]), html.B(f"{int(sure)}") if known else None]
+            lines.append(html.Span(line, className=kind, title=name))
+            spoken.append(f"{name} predicted {classes[guess]}" + (f", confidence {sure:.0f} percent" if known else ""))
         lines.append(html.Span(f"is {classes[label]}", className="l2"))
         captions.append((lines, ", ".join(spoken)))
     return tiles.gallery(pair.a, selection, pair.ids[rows].tolist(), captions)
@@ -57,8 +58,9 @@ def csv_rows(pair: RunPair, selection: Selection) -> Table:
     head = ["split", "example_id", "true", "A", "A confidence", "B", "B confidence", "who is right"]
     return head, [
         [
-            selection.split, int(ids[i]), names[answers.labels[i]], names[answers.a[i]], f"{first[i]:.6f}",
-            names[answers.b[i]], f"{second[i]:.6f}", BUCKETS[answers.bucket[i]],
+            selection.split, int(ids[i]), names[answers.labels[i]],
+            names[answers.a[i]], f"{first[i]:.6f}" if pair.a.can("top-k") else "",
+            names[answers.b[i]], f"{second[i]:.6f}" if pair.b.can("top-k") else "", BUCKETS[answers.bucket[i]],
         ]
         for i in rows
     ]  # fmt: skip

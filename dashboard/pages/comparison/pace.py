@@ -17,6 +17,8 @@ from dashboard.state.selection import Selection
 from ml.stats.intervals import wilson
 from ml.training import wording
 
+NEEDS = ("training",)
+
 
 class Ids(StrEnum):
     FACE = "comparison-pace-face"

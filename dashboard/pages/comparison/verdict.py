@@ -118,7 +118,6 @@ def stats(comparison: Verdict, selection: Selection) -> list:
     }
     disagree = selection.clear().with_(tag=("runs-disagree",)).query()
     other = way(f"{n - comparison.same:,} differ", disagree, label="See the images on which they disagree")
-    far = 1.4 * max(abs(loss[1]), abs(loss[2]), 0.01)
     return [
         share([letter("a"), comparison.a], both + only_a, n, floor, wrong["a"], "var(--ff-run-a)"),
         share([letter("b"), comparison.b], both + only_b, n, floor, wrong["b"], "var(--ff-run-b)"),
@@ -133,13 +132,7 @@ def stats(comparison: Verdict, selection: Selection) -> list:
                 way(f"{only_b:,} only B", there(selection, "only-b"), label=f"See the {only_b:,} only B has right"),
             ],
         ),
-        stat(
-            "Loss, A minus B",
-            signed(loss[0]),
-            "",
-            whisker(*loss, (-far, far), f"var(--ff-run-{'a' if loss[0] <= 0 else 'b'})"),
-            f"{signed(loss[1])} to {signed(loss[2])}",
-        ),
+        of_losses(loss),
         share("Same answer", comparison.same, n, floor, other),
         share("At least one right", n - neither, n, floor, way(f"{neither:,} neither", there(selection, "neither"))),
     ]
@@ -162,6 +155,16 @@ def share(label, part: int, n: int, floor: float, rest: html.Button, colour: str
     return stat(label, proportion.percent, "%", mark, [f"{proportion.span}, {part:,}; ", rest])
 
 
+def of_losses(loss: tuple[float, float, float] | None) -> html.Div | html.Button:
+    """Mean loss of A minus that of B; None where one of the two came without all probabilities."""
+    title = "Loss, A minus B"
+    if loss is None:
+        return stat(title, "–", "", html.Span(className="whisk blank"), "needs all probabilities of both")
+    far = 1.4 * max(abs(loss[1]), abs(loss[2]), 0.01)
+    mark = whisker(*loss, (-far, far), f"var(--ff-run-{'a' if loss[0] <= 0 else 'b'})")
+    return stat(title, signed(loss[0]), "", mark, f"{signed(loss[1])} to {signed(loss[2])}")
+
+
 def csv_rows(pair: RunPair, selection: Selection) -> Table:
     """The numbers of the verdict on the whole split, and its sentence."""
     comparison = verdict(pair)
@@ -174,7 +177,7 @@ def csv_rows(pair: RunPair, selection: Selection) -> Table:
             for name, right in (("A", both + only_a), ("B", both + only_b))
         ),
         ["gap, paired bootstrap", comparison.gap, comparison.low, comparison.high, comparison.n],
-        ["loss A minus B", *comparison.loss, comparison.n],
+        ["loss A minus B", *(comparison.loss or ("", "", "")), comparison.n],
         [
             "same answer",
             comparison.same / comparison.n,

@@ -17,6 +17,7 @@ from dashboard.pages.dashboard import (
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED, split_name
+from ml.artifacts.kinds import TRAINING
 
 SPLIT_ROLES = {
     "test": "images it never saw in training",
@@ -33,7 +34,8 @@ def about(services: Services, selection: Selection) -> str:
         n = len(run.predictions(selection.split).ids)
     except (LookupError, ValueError):
         return "No run to show."
-    which = f"{split_name(selection.split)} split, {n:,} {SPLIT_ROLES[selection.split]}"
+    role = SPLIT_ROLES[selection.split] if run.can(TRAINING) else "images"
+    which = f"{split_name(selection.split)} split, {n:,} {role}"
     return f"{run.title} on {run.dataset['title']}, {which}"
 
 

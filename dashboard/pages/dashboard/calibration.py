@@ -11,6 +11,7 @@ from dashboard.format.csv import table_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
+NEEDS = reliability.NEEDS
 ID = "dashboard-calibration"
 FACE = f"{ID}-face"
 

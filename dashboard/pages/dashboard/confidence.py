@@ -20,6 +20,7 @@ from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.intervals import wilson
 
+NEEDS = ("top-k",)
 ID = "dashboard-confidence"
 NONE = "no labels: not scored"
 FACE = f"{ID}-face"
@@ -76,6 +77,7 @@ def register(app: Dash, services: Services, address_store: str) -> None:
     def draw_confidence(search: Any, mode: Any):
         selection = lazy_panel.read(search)
         run = services.store.shown(selection.run).for_selection(selection)
+        run.need(*NEEDS)
         table, scored = confidence.histogram(run, selection), selection.split != UNLABELLED
         if scored:
             drawn = figure.histogram(
@@ -206,6 +208,7 @@ def presets(run: RunData, selection: Selection) -> list:
 
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """One row a threshold: how many are answered, how many of those right, each share with its 95 % interval."""
+    run.need(*NEEDS)
     table, n = confidence.curve(run, selection), len(confidence.counted(run, selection))
     if selection.split == UNLABELLED:
         return ["threshold", "n", "answered", "coverage"], [

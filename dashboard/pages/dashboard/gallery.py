@@ -54,8 +54,8 @@ def csv_rows(run: RunData, selection: Selection) -> Table:
             int(predictions.ids[i]),
             label_name(run.classes, predictions.label(i)),
             run.classes[predictions.predicted[i]],
-            f"{predictions.confidence[i]:.6f}",
-            *(f"{p:.6f}" for p in predictions.probabilities[i]),
+            f"{predictions.confidence[i]:.6f}" if run.can("top-k") else "",
+            *(f"{p:.6f}" if run.can("top-k") else "" for p in predictions.probabilities[i]),
         ]
         for i in rows
     ]

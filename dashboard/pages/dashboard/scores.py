@@ -1,6 +1,7 @@
 """How good is it, and how sure can we be?"""
 
 import numpy as np
+import pandas as pd
 from dash import Dash, Input, html
 
 from dashboard.analysis.class_parts import END, by_interval
@@ -175,7 +176,7 @@ def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
     overall = frame[frame["class"].isna()].set_index("metric")
     floor = floor_of(low[n > 0]) if (n > 0).any() else 0.0
     best, worst = extremes(low, high, n)
-    f1, loss, ece = (overall.loc[m] for m in ("macro_f1", "loss", "calibration_error"))
+    f1 = overall.loc["macro_f1"]
 
     def of_class(title: str, i: int, outcome: tuple[str, ...] = ()):
         value, ends = f"{100 * share[i]:.1f}", f"{100 * low[i]:.1f} – {100 * high[i]:.1f}, n {n[i]:,}"
@@ -185,8 +186,6 @@ def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
         words = f"{title}: {name}, {value} percent, {ends}. See its {'mistakes' if outcome else 'images'}"
         return stat([dot(i), f"{title}, {name}"], value, "%", mark, ends, search=there.query(), words_of_link=words)
 
-    parameters = run.manifest["parameters"]
-    size, unit = (f"{parameters / 1e6:.2f}", "M") if parameters >= 100_000 else (f"{parameters:,}", "")
     return [
         stat(
             "Macro-F1",
@@ -195,21 +194,46 @@ def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
             whisker(f1.value, f1.low, f1.high, (floor, 1)),
             f"{100 * f1.low:.1f} – {100 * f1.high:.1f}",
         ),
-        stat(
+        *sureness(overall),
+        of_class("Best", best),
+        of_class("Worst", worst, ("wrong",)),
+        about_size(run),
+    ]
+
+
+BLANK = "whisk blank"
+
+
+def sureness(overall: pd.DataFrame) -> list:
+    """Loss and calibration; of predictions that came without numbers, that nobody knows them."""
+    loss, ece = (overall.loc[m] if m in overall.index else None for m in ("loss", "calibration_error"))
+    none = ("–", "", html.Span(className=BLANK), "needs all probabilities")
+    return [
+        stat("Loss", *none)
+        if loss is None
+        else stat(
             "Loss",
             f"{loss.value:.3f}",
             "",
             whisker(loss.value, loss.low, loss.high, (0, max(0.5, 1.5 * loss.high))),
             f"{loss.low:.3f} – {loss.high:.3f}",
         ),
-        stat(
+        stat("Calibration (ECE)", *none[:3], "needs confidences")
+        if ece is None
+        else stat(
             "Calibration (ECE)",
             f"{100 * ece.value:.1f}",
             "%",
             whisker(ece.value, ece.low, ece.high, (0, max(0.06, 1.2 * ece.high))),
             [f"{100 * ece.low:.1f} – {100 * ece.high:.1f}, ", bins()],
         ),
-        of_class("Best", best),
-        of_class("Worst", worst, ("wrong",)),
-        stat("Parameters", size, unit, html.Span(className="whisk blank"), f"{4 * parameters / 1e6:.1f} MB of weights"),
     ]
+
+
+def about_size(run: RunData) -> html.Div | html.Button:
+    """How many numbers the network has, where there is one."""
+    blank, parameters = html.Span(className=BLANK), run.manifest.get("parameters")
+    if parameters is None:
+        return stat("Parameters", "–", "", blank, "predictions alone")
+    size, unit = (f"{parameters / 1e6:.2f}", "M") if parameters >= 100_000 else (f"{parameters:,}", "")
+    return stat("Parameters", size, unit, blank, f"{4 * parameters / 1e6:.1f} MB of weights")

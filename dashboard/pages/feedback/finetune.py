@@ -19,6 +19,8 @@ from ml.data.feedback import CLIENT
 from ml.jobs.queue import Refused
 from ml.jobs.tables import Job
 
+NEEDS = ("training",)
+
 
 class Ids(StrEnum):
     FACE = "feedback-finetune-face"
@@ -88,6 +90,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = services.store.shown(Selection.parse(search).run)
+        run.need(*NEEDS)
         lessons = feedback.lessons(services, run)
         return what(run, lessons), not lessons.kept
 

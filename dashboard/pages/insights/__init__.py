@@ -19,6 +19,7 @@ from dashboard.pages.insights import (
 )
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.kinds import NETWORK, TRAINING
 
 
 def about(services: Services, selection: Selection) -> str:
@@ -27,7 +28,11 @@ def about(services: Services, selection: Selection) -> str:
         run = services.store.shown(selection.run)
     except (LookupError, ValueError):
         return "No run to show."
+    if not run.can(NETWORK):
+        return f"{run.title}, predictions alone for the images of {run.dataset['title']}: no network to look into"
     model, numbers = run.manifest["model"], run.manifest["parameters"]
+    if not run.can(TRAINING):
+        return f"{run.title}, a {model} of {numbers:,} numbers, for the images of {run.dataset['title']}"
     images = f"{run.manifest['train_images']:,} images of {run.dataset['title']}"
     return f"{run.title}, a {model} of {numbers:,} numbers learned from {images}"
 

@@ -18,6 +18,8 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 
+NEEDS = ("layers",)
+
 CSV = "insights-architecture-csv"
 MAX_BLOCK_SIDE = 62  # pixels of the largest picture's longer side
 NAMES = {
@@ -71,6 +73,7 @@ def quiet(layer: dict[str, Any]) -> str:
 
 def layers_of(run: RunData) -> list[dict[str, Any]]:
     """As the manifest describes them. Raises Missing: of a run that does not, nobody may say that it has none."""
+    run.need(*NEEDS)
     layers: list[dict[str, Any]] = run.manifest.get("layers") or []
     if not layers:
         raise Missing("This run's manifest does not describe its layers.")

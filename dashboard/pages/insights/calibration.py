@@ -14,6 +14,7 @@ from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
+NEEDS = reliability.NEEDS
 ID = "insights-calibration"
 
 

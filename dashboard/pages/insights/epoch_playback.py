@@ -143,7 +143,7 @@ def epoch_summary(run: RunData, selection: Selection, epochs: list[int]) -> list
     share = Proportion(int(right.sum()), len(right))
     best = run.manifest.get("best_epoch")
     name = f"the end (epoch {best} was kept)" if run.epoch is None else f"{run.epoch}"
-    of = "" if run.epoch is None else f" of {run.manifest['config']['epochs']}"
+    of = "" if run.epoch is None else f" of {(run.manifest.get('config') or {}).get('epochs', max(epochs, default=0))}"
     ends = button("To the end", small=True, search=selection.with_(epoch=None).query()) if run.epoch else None
     return [
         html.B([name, html.Span(of, className="faint")], **{"data-epochs": ",".join(map(str, epochs))}),

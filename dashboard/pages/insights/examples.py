@@ -115,17 +115,18 @@ class Sheet:
             int(self.predictions.predicted[row]),
         )
         sure = 100 * float(self.predictions.confidence[row])
+        known = run.can("top-k")
         style = tile_style(self.url, place, len(self.ids), run.dataset["height"], run.dataset["width"])
         caption = html.Span([dot(guess), html.Span(run.classes[guess])], className="cap") if guess != label else None
         return html.Button(
             [html.Span(className="px", style=style), caption],
             type="button",
             className="tile",
-            title=f"{run.classes[guess]} {sure:.1f} %",
+            title=run.classes[guess] + (f" {sure:.1f} %" if known else ""),
             **{
                 "data-search": self.selection.with_(sample=example_id).query(),
-                "aria-label": f"Image {example_id}: true {run.classes[label]}, predicted {run.classes[guess]}, "
-                f"confidence {sure:.0f} %",
+                "aria-label": f"Image {example_id}: true {run.classes[label]}, predicted {run.classes[guess]}"
+                + (f", confidence {sure:.0f} %" if known else ""),
             },
         )
 

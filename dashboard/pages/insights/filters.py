@@ -20,6 +20,8 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 
+NEEDS = ("layers",)
+
 
 class Ids(StrEnum):
     FACE = "insights-filters-face"

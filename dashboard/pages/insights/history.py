@@ -19,6 +19,8 @@ from dashboard.state.selection import Selection
 from ml.stats.intervals import wilson
 from ml.training import wording
 
+NEEDS = ("training",)
+
 
 class Ids(StrEnum):
     FACE = "insights-history-face"

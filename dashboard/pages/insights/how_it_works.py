@@ -26,6 +26,8 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import label_name
 from ml.artifacts.reader import Broken, Missing
 
+NEEDS = ("layers", "training")
+
 
 class Ids(StrEnum):
     FACE = "insights-lesson-face"

@@ -18,6 +18,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.values import Lasso
 from dashboard.state.vocabulary import MAX_VERTICES
 
+NEEDS = ("features",)
 PLOT = "map"  # the plot's name in the address
 
 

@@ -123,7 +123,9 @@ def shown(run: RunData, selection: Selection, pictures: Pictures, row: int) -> l
             [
                 html.B(["" if label is None else dot(label), name]),
                 html.Span(
-                    f"predicted {run.classes[guess]}, {100 * predictions.confidence[at]:.1f} %", className="quiet small"
+                    f"predicted {run.classes[guess]}"
+                    + (f", {100 * predictions.confidence[at]:.1f} %" if run.can("top-k") else ""),
+                    className="quiet small",
                 ),
                 html.Div([verdict]),
                 html.Span(f"{selection.split} #{example_id}", className="faint small"),

@@ -23,6 +23,8 @@ from dashboard.state.values import MANY_CLASSES
 from dashboard.state.vocabulary import NO_LABEL
 from ml.artifacts.reader import Broken, Missing
 
+NEEDS = ("features",)
+
 
 class Ids(StrEnum):
     COLOUR = "insights-projection-colour"
@@ -278,7 +280,7 @@ def glance(run: RunData, selection: Selection, example_id: int) -> html.Div:
             html.Div(
                 [
                     html.B([dot(guess), run.classes[guess]]),
-                    html.Span(f"{100 * predictions.confidence[row]:.0f} %, {truth}"),
+                    html.Span((f"{100 * predictions.confidence[row]:.0f} %, " if run.can("top-k") else "") + truth),
                     html.Span(f"#{example_id}", className="faint"),
                 ]
             ),

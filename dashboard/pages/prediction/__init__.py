@@ -14,6 +14,7 @@ from dashboard.pages.prediction import (
     familiarity,
     feedback,
     layers,
+    no_network,
     other_runs,
     picture,
     preparation,
@@ -54,6 +55,7 @@ PAGE = Page(
     rows=(
         address,
         Part(memory),
+        no_network,
         Row((picture, 4), (answer, 8, saliency)),
         samples,
         Row(

@@ -24,6 +24,7 @@ from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.images.preparation_variants import USUAL
 
+NEEDS = ("network",)
 NO_PICTURE_YET = "No picture yet. Drop one on the left, or take one from the test set below."
 ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
 CHANGES_ONLY = (

@@ -26,6 +26,7 @@ from dashboard.web.security import BATCH_BYTES
 from ml.images.upload_archives import FILES
 from ml.stats.intervals import wilson
 
+NEEDS = ("network",)
 PRIVACY = (
     "Large pictures are made small in your browser before they travel. They are read in memory, answered and "
     "forgotten; this tab keeps the answers until you leave the page."

@@ -13,6 +13,7 @@ from dashboard.services.container import Services
 from dashboard.services.explainer import NoExplanation
 from dashboard.state.selection import Selection
 
+NEEDS = ("gradients",)
 ID = "prediction-explained"
 FACE = "prediction-explained-face"
 CARD = "prediction-explained-card"

@@ -16,6 +16,8 @@ from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.ood import Familiarity
 
+NEEDS = ("features",)
+
 
 class Ids(StrEnum):
     FACE = "prediction-neighbours-face"

@@ -9,6 +9,7 @@ from dashboard.pages.prediction import answer_state
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
+NEEDS = ("layers",)
 ID = "prediction-layers"
 
 

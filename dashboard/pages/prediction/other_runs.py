@@ -15,6 +15,7 @@ from dashboard.format.numbers import percent
 from dashboard.pages.prediction import address, answer, answer_state, on_demand, request
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 
 MAX_RUNS_COMPARED = 6  # runs asked; as many as the predictor holds open
@@ -68,6 +69,7 @@ def chosen(services: Services, selection: Selection, shown: RunData) -> tuple[li
         entry
         for entry in services.store.runs()
         if entry.ok
+        and kinds.has(entry.manifest, kinds.NETWORK)
         and entry.manifest["dataset"]["classes"] == shown.classes
         and (not marks.of(entry.run_id).archived or entry.run_id in (shown.run_id, selection.against))
     ]

@@ -16,6 +16,8 @@ from dashboard.services.uploads import Refusal
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
+NEEDS = ("gradients",)
+
 
 class Ids(StrEnum):
     PICTURE = "prediction-saliency-picture"

@@ -16,6 +16,8 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.images.preparation_variants import USUAL, Agreement, Variant
 
+NEEDS = ("network",)
+
 
 class Ids(StrEnum):
     CARD = "prediction-variants-card"

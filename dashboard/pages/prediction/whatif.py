@@ -11,6 +11,8 @@ from dashboard.pages.prediction import answer_state, picture
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
+NEEDS = ("network",)
+
 
 class Ids(StrEnum):
     """What begins with the card's id is assets/whatif.js's, but for HELD: it fills and reads it."""

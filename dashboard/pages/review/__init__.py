@@ -12,6 +12,7 @@ from dashboard.records.decisions import SPLITS, WHO
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
+from ml.artifacts.kinds import TRAINING
 
 DONE = "review-done-state"  # changes when a decision was written; assets/review.js sets it
 VIEW = "review-view-state"  # the address without the image in front, changed only when that part does
@@ -77,6 +78,8 @@ def about(services: Services, selection: Selection) -> str:
         "test": "labels it never saw",
         UNLABELLED: "images that nobody has labelled, what to label next first",
     }[split_of(selection)]
+    if not run.can(TRAINING):
+        kind = f"{split_of(selection)} labels"
     return f"{run.title} on {run.dataset['title']}: {kind}"
 
 

@@ -14,6 +14,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_IDS, PAGE_SIZE, UNLABELLED, label_name
 
+NEEDS = ("probabilities",)
 FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queue-foot", "review-queue-title"
 TOOLS = "review-queue-tools"
 

@@ -15,9 +15,11 @@ from dashboard.services import twins
 from dashboard.services.container import Services
 from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
+from ml.artifacts.kinds import TRAINING
 from ml.jobs.queue import Refused
 from ml.jobs.tables import Job
 
+NEEDS = ("training",)
 FACE, START, NOTE = "review-retrain-face", "review-retrain-start", "review-retrain-note"
 RECIPE, OPEN, WHAT, LIVE = "review-retrain-recipe", "review-retrain-open", "review-retrain-what", "review-retrain-live"
 MINE, ENDED, TICK = "review-retrain-state", "review-retrain-ended", "review-retrain-interval"
@@ -87,6 +89,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = services.store.shown(Selection.parse(search).run)
+        run.need(TRAINING)
         words, any_ = what(run, services.decisions.current_labels(run.data_version))
         return words, services.read_only or not any_
 
@@ -170,6 +173,7 @@ def what(run: RunData, current_labels: CurrentLabels) -> tuple[html.P, bool]:
 
 def begin(services: Services, run: RunData, recipe: str, *, twin: bool = True) -> Job:
     """Queue it and wake the worker. twin: whether its twins are trained, too. Raises Refused, Invalid."""
+    run.need(TRAINING)
     current_labels = services.decisions.current_labels(run.data_version)
     relabelled, excluded = label_review.corrections(run, current_labels)
     labelled = to_label.labelled(run, current_labels)

@@ -20,6 +20,7 @@ from dashboard.state.vocabulary import UNLABELLED, label_name
 from ml.artifacts.reader import Missing
 from ml.data.images import total
 
+NEEDS = ("probabilities",)
 FACE, BODY, PAD = "review-sample-face", "review-sample-body", "review-sample-pad"
 TITLE = "review-sample-title"
 NO_SUSPECT = "There is no suspected label to look at."

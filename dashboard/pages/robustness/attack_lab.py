@@ -26,6 +26,7 @@ from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import ATTACKS
 
+NEEDS = ("gradients",)
 ANY = "*"  # no class in particular; a select shows nothing for an empty value
 LOUDER = 10  # times, what was added as it is shown
 ID = "robustness-lab"

@@ -17,6 +17,7 @@ from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
+NEEDS = ("network",)
 ID = "robustness-curves"
 
 

@@ -12,10 +12,12 @@ from dashboard.components.icons import icon
 from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.artifacts.reader import Broken, Missing
+from ml.artifacts.kinds import NETWORK
+from ml.artifacts.reader import Broken, Incapable, Missing
 from ml.jobs.queue import Refused
 from ml.jobs.tables import Job
 
+NEEDS = ("network",)
 ACTIVE_MS, IDLE_MS = 1_000, 3_000  # while it is not there: another tab, or a terminal, may make it
 READ_ONLY = "This server only shows what there is (it was started with --read-only): whoever runs it can make this."
 BUSY = "Nothing can be said of it just now."
@@ -67,6 +69,8 @@ def lacking(services: Services, selection: Selection) -> RunData | Missing | Non
         return missing
     except Broken:
         return None  # the panels say what is broken, and what cannot be compared
+    if not run.can(NETWORK):
+        return Incapable(NETWORK)
     if not robustness.measured(run):
         return run
     try:
@@ -111,7 +115,8 @@ def register(app: Dash, services: Services) -> None:
         if shown is None:
             return True, False, [], [], True, True, True, IDLE_MS, news
         if isinstance(shown, Missing):
-            return False, True, missing(str(shown), shown.command), [], True, True, True, IDLE_MS, news
+            gives = shown.gives if isinstance(shown, Incapable) else ""
+            return False, True, missing(str(shown), shown.command, gives), [], True, True, True, IDLE_MS, news
         job = services.jobs.evaluation(shown.run_id, robustness.NOUN)
         active = job is not None and job.active
         stop = not active or services.read_only or (job is not None and job.cancel)
@@ -175,10 +180,10 @@ def face(run: RunData) -> list:
     )
 
 
-def missing(sentence: str, command: str) -> list:
+def missing(sentence: str, command: str, gives: str = "") -> list:
     """As the empty face of a panel, without its box."""
     more = [html.P("Make it with", className="quiet"), html.Code(command)] if command else []
-    return [icon("empty"), html.H3(sentence), *more]
+    return [icon("empty"), html.H3(sentence), *more, html.P(gives, className="quiet") if gives else None]
 
 
 def live(services: Services, job: Job | None) -> list:

@@ -19,6 +19,7 @@ from dashboard.pages.training.run_rows import DASH, mass
 from dashboard.records.runs import NOTE, REASON, TITLE, Promotion, RunMetadata
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.intervals import wilson
 from ml.training import wording
@@ -132,14 +133,8 @@ def facts(row: Row, changes: bool) -> list[Any]:
         if score is not None:
             ends = "" if score.half is None else f" {100 * (score.low or 0):.2f} – {100 * (score.high or 0):.2f}"
             lines.append((name, [html.B(f"{100 * score.value:.2f} %"), f"{ends}, n {row.n:,}"]))
-    latency = manifest.get("latency_ms")
+    lines += _origin(manifest)
     lines += [
-        ("Network", f"{manifest['model']}, {manifest['parameters']:,} parameters"),
-        ("Weights", mass(manifest.get("bytes"))),
-        ("One image", f"{milliseconds(latency / 1000)} ms, median of one thread" if latency else DASH),
-        ("Data", f"{manifest['dataset']['title']}, {manifest['train_images']:,} training images"),
-        ("Trained", f"{duration(manifest['training_seconds'])}, "
-                    f"{wording.count(manifest['config']['epochs'], 'epoch')}, seed {manifest['config']['seed']}"),
         ("Machine", f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}"),
         ("Made", f"{row.made:%Y-%m-%d %H:%M}" if row.made else DASH),
     ]  # fmt: skip
@@ -149,8 +144,43 @@ def facts(row: Row, changes: bool) -> list[Any]:
         lines.append(("Comes from", f"a file, where it was {str(manifest['imported'].get('run_id'))[:64]}"))
     pairs = [part for name, words in lines for part in (html.Dt(name), html.Dd(words))]
     copy = {"data-act": "copy", "data-of": f"run:{row.run_id}", "title": "Fill the form with this run's settings"}
-    again = html.Button("Copy settings", type="button", className="btn-ff sm", **copy) if changes else None
+    trained = kinds.has(manifest, kinds.TRAINING)
+    again = html.Button("Copy settings", type="button", className="btn-ff sm", **copy) if changes and trained else None
     return [html.Dl(pairs, className="facts"), again]
+
+
+def _origin(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Network, data and training; of predictions alone, where they come from and what of them could be used."""
+    title = manifest["dataset"]["title"]
+    if not kinds.has(manifest, kinds.NETWORK):
+        source = manifest.get("source") or {}
+        names = {
+            "probabilities": "probabilities of all classes",
+            "top-k": "the likeliest classes",
+            "labels": "labels alone",
+        }
+        said = [names[kinds.known(manifest)], *(["feature vectors"] if kinds.has(manifest, "features") else [])]
+        lines = [("Predictions alone", f"{' and '.join(said)}, no network"), ("Data", title)]
+        lines.append(("File", ", ".join(str(name)[:80] for name in list(source.get("files", {}))[:3]) or DASH))
+        left = source.get("left_out", {})
+        count = f"{source.get('matched', 0):,} matched, {source.get('unmatched', 0):,} left out"
+        reasons = [f"{reason}: {', '.join(map(str, names[1:4]))}" for reason, names in list(left.items())[:3]]
+        return [*lines, ("Rows", "; ".join([count, *reasons]))]
+    latency = manifest.get("latency_ms")
+    lines = [
+        ("Network", f"{manifest['model']}, {manifest['parameters']:,} parameters"),
+        ("Weights", mass(manifest.get("bytes"))),
+        ("One image", f"{milliseconds(latency / 1000)} ms, median of one thread" if latency else DASH),
+    ]
+    if not kinds.has(manifest, kinds.TRAINING):
+        return [*lines, ("Data", title)]
+    config = manifest["config"]
+    spent = f"{duration(manifest['training_seconds'])}, {wording.count(config['epochs'], 'epoch')}"
+    return [
+        *lines,
+        ("Data", f"{title}, {manifest['train_images']:,} training images"),
+        ("Trained", f"{spent}, seed {config['seed']}"),
+    ]
 
 
 def default(row: Row, history: list[Promotion], marks: RunMetadata) -> list[Any]:

@@ -8,6 +8,7 @@ from dashboard.format.numbers import roughly
 from dashboard.pages.training.form_fields import CONTROLS, IMAGES, Ids
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
+from ml.artifacts import kinds
 
 
 def estimate(services: Services, model: object, dataset: object, epochs: int, images: int) -> tuple[float | None, str]:
@@ -20,7 +21,8 @@ def estimate(services: Services, model: object, dataset: object, epochs: int, im
         return seconds, f"judged from the last {'training' if runs == 1 else f'{runs} trainings'} here"
     for entry in services.store.runs():
         manifest = entry.manifest
-        if entry.ok and (manifest["model"], manifest["dataset"]["name"]) == (model, dataset):
+        trained = entry.ok and kinds.has(manifest, kinds.TRAINING)
+        if trained and (manifest["model"], manifest["dataset"]["name"]) == (model, dataset):
             looked_at = manifest["config"]["epochs"] * manifest["train_images"]
             cores = manifest["machine"]["cores"]
             made = "one core" if cores == 1 else f"{cores} cores"

@@ -11,6 +11,7 @@ from dashboard.format.numbers import size
 from dashboard.records.runs import TITLE
 from dashboard.services.container import Services
 from dashboard.services.training_options import DataChoice
+from ml.artifacts import kinds
 from ml.training import wording
 from ml.training.fields import FIELDS, Field
 
@@ -141,7 +142,7 @@ def models(services: Services, dataset: str) -> list[dict[str, str]]:
     sizes = {
         entry.manifest["model"]: entry.manifest["parameters"]
         for entry in services.store.runs()
-        if entry.ok and entry.manifest["dataset"]["name"] == dataset
+        if entry.ok and entry.manifest["dataset"]["name"] == dataset and kinds.has(entry.manifest, kinds.TRAINING)
     }
     return [
         {"value": name, "label": f"{name}, {size(sizes[name])} parameters" if name in sizes else name}

@@ -8,6 +8,7 @@ from typing import Any
 
 from dashboard.figures.progress import Training
 from dashboard.services.container import Services
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing, RunEntry
 from ml.jobs.tables import Job
 
@@ -33,6 +34,7 @@ def listing(services: Services, jobs: list[Job], *, without: str | None = None) 
     """Trainings without a run, newest first, then runs, newest first. without: the run id of the one in front."""
     marks, entries = services.store.marks(), [entry for entry in services.store.runs() if entry.ok]
     known = {entry.run_id for entry in entries}
+    entries = [entry for entry in entries if kinds.has(entry.manifest, kinds.TRAINING)]
     others = [
         Other(f"job:{job.id}", f"{marks.title(job.run_id)}, {job.state}", job.spec, None)
         for job in jobs
@@ -51,7 +53,7 @@ def config(services: Services, key: object) -> dict[str, Any] | None:
     """A run's or job's settings, None where there is no such one."""
     entry, job = _entry_or_job(services, key)
     if entry is not None:
-        return dict(entry.manifest["config"])
+        return dict(entry.manifest.get("config") or {}) or None
     return dict(job.spec) if job is not None else None
 
 

@@ -18,6 +18,7 @@ from dashboard.pages.training.run_rows import COLUMNS, DASH, MAX_NOTE_LENGTH, Co
 from dashboard.records.runs import RunMetadata
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts import kinds
 from ml.artifacts.reader import Missing
 from ml.publishing.run_archive import UPLOAD_BYTES
 from ml.stats.intervals import wilson
@@ -173,10 +174,10 @@ def _line(row: Row, ends: tuple[float, float], used: str | None, opened: object,
     cells += [html.Td(_percent(row.scores.get(name)), className="r") for name in ("macro_f1", "calibration_error")]
     manifest, made = row.manifest, row.made
     facts = (
-        size(manifest["parameters"]) if manifest else DASH,
+        size(manifest["parameters"]) if manifest.get("parameters") is not None else DASH,
         mass(manifest.get("bytes")),
         f"{milliseconds(manifest['latency_ms'] / 1000)} ms" if manifest.get("latency_ms") else DASH,
-        duration(manifest["training_seconds"]) if manifest else DASH,
+        duration(manifest["training_seconds"]) if manifest.get("training_seconds") is not None else DASH,
     )
     cells += [html.Td(words, className="r") for words in facts]
     cells.append(html.Td(manifest.get("model", DASH)))
@@ -190,6 +191,7 @@ def _name(row: Row) -> list[Any]:
         badge("default", "info") if row.default else None,
         badge(row.entry.state, "mute" if row.entry.pending else "bad") if not row.entry.ok else None,
         badge("archived", "mute") if row.mark.archived else None,
+        badge("predictions alone", "mute") if row.manifest and not kinds.has(row.manifest, kinds.NETWORK) else None,
     ]
     more: list[Any] = []
     if row.mark.title:
@@ -200,7 +202,7 @@ def _name(row: Row) -> list[Any]:
         more.append(html.Span(note[:MAX_NOTE_LENGTH], className="note", title=row.mark.note))
     if row.entry.reason:
         more.append(html.Span(row.entry.reason))
-    if row.manifest and not row.manifest["dataset"].get("complete", True):
+    if row.manifest and row.manifest.get("train_images") and not row.manifest["dataset"].get("complete", True):
         more.append(html.Span(f"trained on {row.manifest['train_images']:,} images"))
     if not row.pictures:
         words = f"the pictures of {row.manifest['dataset']['name']} are not here"

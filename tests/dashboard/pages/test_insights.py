@@ -376,11 +376,11 @@ def test_a_step_that_cannot_be_told_says_why(services):
     def none():
         raise Missing("This run has no filters yet.", "python -m ml evaluate colour --only filters")
 
-    silent = walked_picture.Walk(SimpleNamespace(manifest={**run.manifest, "layers": []}), image, maps)
+    silent = walked_picture.Walk(SimpleNamespace(manifest={**run.manifest, "layers": []}, need=run.need), image, maps)
     for step in (how_it_works.relu, how_it_works.dropout):
         (told,) = how_it_works.alone(step, silent)
         assert told.children == ["This run's manifest does not describe its layers."]
-    bare = walked_picture.Walk(SimpleNamespace(manifest=run.manifest, filters=none), image, maps)
+    bare = walked_picture.Walk(SimpleNamespace(manifest=run.manifest, filters=none, need=run.need), image, maps)
     (told,) = how_it_works.alone(how_it_works.convolution, bare, "light")
     assert told.children[-1].children == "python -m ml evaluate colour --only filters"
     assert len(how_it_works.alone(how_it_works.relu, bare)) == 2

@@ -1,0 +1,242 @@
+"""Every callback of every page, with a run of every kind: what a run cannot do is said, and never an error."""
+
+import io
+import json
+import logging
+import shutil
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from dash.development.base_component import Component
+from PIL import Image
+
+from dashboard.components.page import panels
+from dashboard.shell import PAGES, TABLES, create_app
+from ml.artifacts import kinds
+from ml.artifacts.reader import Library
+from ml.data import load
+from ml.recording import publish, reading
+from tests.callbacks import ADDRESS, VIEW, body, fired_in_process
+from tests.conftest import TOY, TOY_RUN
+
+KINDS = ("labels", "top", "sure", "described", "epochs", "part")
+
+
+def files(library: Library) -> dict[str, pd.DataFrame]:
+    """Kind → a table of predictions of the toy data set."""
+    frame = library.open(TOY_RUN).table("predictions").drop(columns=["label", "confidence"])
+    frame["split"] = frame["split"].replace("reference", "train")
+    numbers = [name for name in frame if name.startswith("p_")]
+    judged = frame[frame["split"] != "train"]
+    features = frame.assign(**{f"feature_{i}": frame[name] + 0.01 * frame["p_0"] for i, name in enumerate(numbers)})
+    return {
+        "labels": frame.drop(columns=numbers),
+        "top": judged.assign(confidence=judged[numbers].max(axis=1)).drop(columns=numbers),
+        "sure": frame.drop(columns="predicted"),
+        "described": features.drop(columns="predicted"),
+        "epochs": pd.concat([judged.assign(epoch=1), judged.assign(epoch=2)]).drop(columns="predicted"),
+        "part": judged[judged["split"] == "validation"].iloc[:90].drop(columns="predicted"),
+    }
+
+
+@pytest.fixture(scope="module")
+def every_kind(toy_home, tmp_path_factory):
+    """A home with the toy run, and predictions of it as a run of each kind."""
+    home = tmp_path_factory.mktemp("kinds") / "home"
+    shutil.copytree(toy_home, home)
+    shipped = home.parent / "artifacts"
+    (shipped / "runs").mkdir(parents=True)
+    library, dataset = Library(shipped, home), load(TOY, home=home)
+    for run_id, frame in files(library).items():
+        frame.to_parquet(home.parent / f"{run_id}.parquet")
+        got = reading.read([home.parent / f"{run_id}.parquet"], dataset, home)
+        publish.publish(got, dataset, run_id, home, sources={})
+    return shipped, home
+
+
+@pytest.fixture(scope="module")
+def app(every_kind):
+    shipped, home = every_kind
+    return create_app(shipped, home=home)
+
+
+@pytest.fixture(scope="module")
+def client(app):
+    return fired_in_process(app)
+
+
+def parts(component: Any) -> list[Component]:
+    """A component and all within it."""
+    if isinstance(component, list | tuple):
+        return [part for one in component for part in parts(one)]
+    if not isinstance(component, Component):
+        return []
+    return [component, *(part for name in component._prop_names for part in parts(getattr(component, name, None)))]
+
+
+@pytest.fixture(scope="module")
+def defaults(app) -> dict[str, Any]:
+    """ "id.property" → what stands there when a page opens."""
+    found = {}
+    for part in parts(app.whole()):
+        if isinstance(getattr(part, "id", None), str):
+            found |= {f"{part.id}.{name}": getattr(part, name) for name in part._prop_names if hasattr(part, name)}
+    return found
+
+
+def values_of(dependency: dict, defaults: dict[str, Any], search: str) -> tuple[dict[str, Any], list[str]]:
+    """What the browser would send once the address is `search`, and what of it changed."""
+    asked = [f"{one['id']}.{one['property']}" for one in (*dependency["inputs"], *dependency["state"])]
+    address = [name for name in asked if name in (ADDRESS, VIEW) or name.endswith(("-state.data", "-near.data"))]
+    stores = {name for name in address if name in (ADDRESS, VIEW) or defaults.get(name) in ("", None)}
+    inputs = {f"{one['id']}.{one['property']}" for one in dependency["inputs"]}
+    return {**{name: defaults.get(name) for name in asked}, **dict.fromkeys(stores, search)}, sorted(stores & inputs)
+
+
+def answers(client, defaults, search: str, caplog) -> tuple[dict[str, str], list[str]]:
+    """Output → text of every callback that the address drives, and those that failed."""
+    texts, failed = {}, []
+    for dependency in client.dependencies:
+        if dependency.get("clientside_function") or "{" in dependency["output"]:
+            continue
+        values, changed = values_of(dependency, defaults, search)
+        if not changed:
+            continue
+        caplog.clear()
+        status, text = client.send("/_dash-update-component", body(dependency, values, changed))
+        errors = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
+        if status not in (200, 204) or errors or "could not be drawn" in text:
+            failed.append(f"{dependency['output'][:60]}: {status} {errors[:1]} {caplog.text[-1200:]}")
+        texts[dependency["output"]] = text
+    return texts, failed
+
+
+@pytest.mark.parametrize("run", [TOY_RUN, *KINDS])
+def test_no_callback_fails(client, defaults, run, caplog):
+    for split in ("test", "validation"):
+        texts, failed = answers(client, defaults, f"?run={run}&split={split}", caplog)
+        assert not failed, "\n".join(failed)
+        assert len(texts) > 60
+
+
+SAID = {  # kind → panel → what its empty face says
+    "labels": {
+        "dashboard-confidence-face": "This needs to know how sure each answer is",
+        "dashboard-calibration-face": "This needs the probabilities of all classes",
+        "insights-calibration-face": "This needs the probabilities of all classes",
+        "insights-projection-face": "This needs feature vectors",
+        "insights-architecture-face": "This needs to look into the layers of a network",
+        "insights-history-face": "This needs to know how the network was trained",
+        "insights-epoch-face": "came for one epoch alone",
+        "review-sample-face": "This needs the probabilities of all classes",
+    },
+    "sure": {
+        "insights-projection-face": "This needs feature vectors",
+        "insights-filters-face": "This needs to look into the layers of a network",
+        "insights-activations-face": "This needs a network that can be asked",
+    },
+    "described": {"insights-history-face": "This needs to know how the network was trained"},
+    "top": {"dashboard-calibration-face": "This needs the probabilities of all classes"},
+    "epochs": {"insights-filters-face": "This needs to look into the layers of a network"},
+    "part": {"dashboard-distribution-face": "This run has no predictions for test."},
+}
+DRAWN = {  # kind → panels that it has all for, and draws
+    "labels": ("dashboard-confusion", "dashboard-accuracy", "dashboard-distribution"),
+    "top": ("dashboard-confidence", "dashboard-confusion"),
+    "sure": ("dashboard-confidence", "dashboard-calibration", "insights-calibration", "dashboard-scores"),
+    "described": ("insights-projection", "insights-plane", "slices-modes", "slices-found"),
+    "epochs": ("insights-epoch", "insights-datamap"),
+}
+
+
+def faces(texts: dict[str, str]) -> dict[str, str]:
+    """Panel's face → its words, "" where the panel is drawn."""
+    found = {}
+    for text in texts.values():
+        for id, properties in (json.loads(text).get("response", {}) if text else {}).items():
+            if id.endswith("-face") and "children" in properties:
+                found[id] = json.dumps(properties["children"]) if properties["children"] else ""
+    return found
+
+
+@pytest.mark.parametrize("run", SAID)
+def test_what_a_run_cannot_do_is_said_and_what_would_bring_it(client, defaults, run, caplog):
+    texts, _ = answers(client, defaults, f"?run={run}", caplog)
+    shown = faces(texts)
+    for face, words in SAID[run].items():
+        assert words in shown[face], (face, shown[face])
+        if "This needs" in words:
+            assert "Add the predictions again" in shown[face] or "A run that was trained here has it" in shown[face]
+    for panel in DRAWN.get(run, ()):
+        assert shown[f"{panel}-face"] == "", (panel, shown[f"{panel}-face"])
+
+
+def test_a_trained_run_never_lacks_anything_for_its_kind(client, defaults, caplog):
+    texts, _ = answers(client, defaults, f"?run={TOY_RUN}", caplog)
+    assert not [face for face, words in faces(texts).items() if "This needs" in words]
+
+
+def test_the_studio_says_that_predictions_alone_answer_nobody_and_offers_others(client, defaults):
+    status, response = client.fire_with("prediction-network.children", ADDRESS, {ADDRESS: "?run=labels"})
+    words = json.dumps(response)
+    assert status == 200
+    assert "there is no network here that could be asked" in words
+    assert f"?run={TOY_RUN}" in words
+    assert not [run for run in KINDS if f"?run={run}" in words]
+    _, response = client.fire_with("prediction-network.children", ADDRESS, {ADDRESS: f"?run={TOY_RUN}"})
+    assert response["prediction-network"]["children"] is None
+
+
+@pytest.mark.parametrize("run", KINDS)
+def test_files_and_the_api_refuse_in_words_and_never_break(app, run):
+    browser = app.server.test_client()
+    picture = np.zeros((28, 28), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+
+    def upload() -> dict[str, Any]:
+        return {"image": (io.BytesIO(file.getvalue()), "a.png"), "run": run}
+
+    answer = browser.post("/api/v1/predict", data=upload(), content_type="multipart/form-data")
+    assert 400 <= answer.status_code < 500
+    assert "This needs a network that can be asked" in answer.get_json()["error"]
+    listed = {one["run"]: one for one in browser.get("/api/v1/runs").get_json()["runs"]}
+    assert (listed[run]["kind"], listed[run]["answers"], listed[run]["parameters"]) == ("recorded", False, None)
+    assert (listed[TOY_RUN]["kind"], listed[TOY_RUN]["answers"]) == ("trained", True)
+    for noun in sorted(TABLES):
+        for split in ("test", "validation"):
+            got = browser.get(f"/export/{noun}.csv?run={run}&split={split}")
+            assert got.status_code < 500, (noun, got.get_data(as_text=True)[:300])
+    for name in ("report", "comparison-report", "slices-report", "review-report", "robustness-report"):
+        got = browser.get(f"/export/{name}.html?run={run}")
+        assert got.status_code < 500, (name, got.get_data(as_text=True)[:300])
+    for address in (
+        f"/export/runs/{run}.zip",
+        f"/export/runs/{run}/onnx.onnx",
+        f"/explanations/{run}/test/0.png?target=0&method=occlusion",
+    ):
+        assert browser.get(address).status_code < 500, address
+
+
+def test_what_panels_say_they_need_is_a_need_and_holds(client, defaults, caplog):
+    """A panel that names a need draws nothing for a run that does not meet it."""
+    needing = {module: module.NEEDS for page in PAGES for module, _ in panels(page.rows) if hasattr(module, "NEEDS")}
+    assert len(needing) >= 25
+    assert {need for needs in needing.values() for need in needs} == {*kinds.NEEDS}
+    texts, _ = answers(client, defaults, "?run=labels", caplog)
+    shown, drawn = faces(texts), []
+    for module in needing:
+        own = {name for name in shown if name in slots_of(module)}
+        drawn += [name for name in own if not shown[name] and name not in INSTEAD]
+    assert not drawn, "these draw what a run of labels alone cannot have"
+
+
+INSTEAD = {"insights-epoch-bar-face"}
+
+
+def slots_of(module) -> set[str]:
+    """Ids of faces that a panel's module names."""
+    named = [getattr(module, "FACE", None), *(getattr(module, "Ids", ()) or ())]
+    return {str(one) for one in named if one is not None and str(one).endswith("-face")}
