@@ -7,7 +7,11 @@
   const byId = (id) => document.getElementById(id);
   const dropped = dash.dropped, PIECE = 8 * 2 ** 20, FILES = 500000, TUS = '/api/v1/uploads';
 
-  dash.datasets = { close: (clicks) => (clicks ? null : dash.no_update) };
+  dash.datasets = {
+    close: (clicks) => (clicks ? null : dash.no_update),
+    /* what was begun is looked at no longer; something else that was brought meanwhile is */
+    begun: (of, source) => (of && source && source.id === of ? null : dash.no_update),
+  };
 
   /* ---- choosing */
 
@@ -155,6 +159,15 @@
     return `fashion-upload-${name}-${hash(0)}${hash(1)}`;
   }
 
+  /* what several files or folders are called: the words that all of their names begin with */
+  function shared(names) {
+    let start = names[0].replace(/\.[^.]*$/, '');
+    for (const one of names) while (!one.startsWith(start)) start = start.slice(0, -1);
+    if (names.some((one) => /^[\p{L}\p{N}]/u.test(one.slice(start.length)))) start = start.replace(/[\p{L}\p{N}]+$/u, '');
+    start = start.replace(/[^\p{L}\p{N}]+$/u, '');
+    return start.length > 2 ? start : 'pictures';
+  }
+
   async function take(given) {
     const files = given.filter(([name]) => !dropped.left(name));
     if (sending) { say('One upload at a time: cancel the one under way first, or wait.', true); return; }
@@ -164,7 +177,7 @@
     files.sort((a, b) => (a[0] < b[0] ? -1 : 1));
     const first = files[0][0].split('/')[0], folder = files[0][0].includes('/') && files.every(([path]) => path.startsWith(first + '/'));
     const alone = files.length === 1 && !folder;
-    const name = alone ? first : `${folder ? first : first.replace(/\.[^.]*$/, '')}.tar`;
+    const name = alone ? first : `${folder ? first : shared(files.map(([path]) => path.split('/')[0]))}.tar`;
     let client;
     try { client = await tus(); } catch (error) { say(error.message, true); return; }
     const body = alone ? files[0][1] : tar(files), since = { at: Date.now(), from: 0 }, mark = fingerprint(name, files);

@@ -11,6 +11,7 @@ class Memory(StrEnum):
     PARTS = "data-parts-state"  # what was chosen of splits and columns: {"of": id, "splits": {}, "columns": {}}
     NAMES = "data-names-state"  # of classes: {"of": id, "names": {found: wanted}, "order": [wanted]}
     ASKED = "data-asked-state"  # {"act", "of", "at"}: a button of a row; by assets/data.js
+    BEGUN = "data-begun-state"  # the id of what is brought whose import was begun
     CHANGED = "data-changed-state"  # when a data set, or what is brought, came, went or changed
     JOBS = "data-jobs-state"  # what the imports look like
 

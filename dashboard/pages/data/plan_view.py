@@ -154,7 +154,7 @@ def line(name: str, wanted: str | None, counts: Mapping[str, int], samples: Sequ
         **{"data-class-used": "", "aria-label": f"Take {name}"},
     )  # fmt: skip
     field = plain.element(
-        "Input", None, type="text", className="form-control", value=wanted or name, maxLength=60,
+        "Input", None, type="text", className="form-control", value=wanted or name, maxLength=60, title=wanted or name,
         **{"data-class-name": "", "aria-label": f"Name of {name}"},
     )  # fmt: skip
     pictures = [html.Img(src=url, alt="", className="crisp") for url in samples]

@@ -27,6 +27,16 @@ from ml.jobs.queue import Refused
 from ml.people import acting
 
 NOTHING = "Nothing is being looked at. Bring something, and what was understood of it stands here."
+SHAPES = (
+    ("A folder for each class", "train, val and test above or below it, or none", (
+        "pets/\n├─ cat/\n│  ├─ 1.jpg\n│  └─ 2.png\n├─ dog/\n│  └─ 3.jpg\n└─ unlabelled/\n   └─ 4.jpg")),
+    ("A table beside its pictures", "CSV, TSV, JSON lines or parquet; a split if it says one", (
+        "pets.zip\n├─ labels.csv\n│    file,label,split\n│    1.jpg,cat,train\n│    3.jpg,dog,test\n└─ images/\n"
+        "   └─ 1.jpg, 3.jpg …")),
+    ("One file of everything", "what libraries and tools for labelling write", (
+        "pets.npz\n   x_train, y_train …\npets.parquet\n   image, label\npets-0000.tar\n   1.jpg, 1.cls …\n"
+        "train-images.idx\n   train-labels.idx")),
+)  # fmt: skip
 NEW, ANEW, MORE = "new", "version", "add"
 VERSIONS = {NEW: "a new data set", ANEW: "a new version of the one of this name", MORE: "more pictures of that one"}
 
@@ -140,6 +150,15 @@ def _select(id: str, words: str, options: Any, value: str = AUTO) -> html.Div:
     return _field(id, words, dbc.Select(id=id, options=offered, value=value))
 
 
+def examples() -> html.Div:
+    """What stands here before anything is brought: three of the shapes a data set can have."""
+    shapes = [
+        html.Figure([html.Figcaption([html.B(words), html.Small(more, className="quiet")]), html.Pre(drawing)])
+        for words, more, drawing in SHAPES
+    ]
+    return html.Div([html.P(NOTHING, className="quiet"), html.Div(shapes, className="shapes")])
+
+
 def choices(staged_id: str, values: Sequence[object], parts: object) -> dict[str, Any]:
     """What was chosen, as ml.data.importing.Choices reads it; whatever the browser sends. values: of FITS."""
     chosen: dict[str, Any] = {}
@@ -212,12 +231,19 @@ def register(app: Dash, services: Services) -> None:
         if staged is None:
             if ticked:
                 raise PreventUpdate
-            return html.P(NOTHING, className="quiet"), True
+            return examples(), True
         if ticked and not still:
             raise PreventUpdate  # what stands there is of these choices
         chosen = choices(staged.id, values, parts)
         found = services.imports.preview(staged, chosen)
         return shown(staged, found, chosen, named(staged.id, names)), found.plan is None
+
+    _register_start(app, services)
+
+
+def _register_start(app: Dash, services: Services) -> None:
+    """What the buttons below do: begin the import of what stands there, or look at it no longer."""
+    many = len(FITS)
 
     app.clientside_callback(
         ClientsideFunction("datasets", "close"),
@@ -226,13 +252,21 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
 
+    app.clientside_callback(
+        ClientsideFunction("datasets", "begun"),
+        Output(Memory.SOURCE, "data", allow_duplicate=True),
+        Input(Memory.BEGUN, "data"),
+        State(Memory.SOURCE, "data"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(
         Output(Ids.SAID, "children", allow_duplicate=True),
-        Output(Memory.SOURCE, "data", allow_duplicate=True),
+        Output(Memory.BEGUN, "data"),
         Output(Memory.CHANGED, "data", allow_duplicate=True),
         Input(Ids.START, "n_clicks"),
         State(Memory.SOURCE, "data"),
-        *(State(one.component_id, "value") for one in fits),
+        *(State(one.id, "value") for one in FITS),
         State(Memory.PARTS, "data"),
         State(Memory.NAMES, "data"),
         State(Ids.NAME, "value"),
@@ -256,7 +290,7 @@ def register(app: Dash, services: Services) -> None:
             )  # fmt: skip
         except Refused as refused:
             return str(refused), no_update, no_update
-        return None, None, time.time()
+        return None, staged.id, time.time()
 
 
 def _text(value: object) -> str:

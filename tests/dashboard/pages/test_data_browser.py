@@ -131,3 +131,17 @@ def test_what_nobody_can_tell_is_asked(tmp_path, home, no_artifacts, serving, pa
     expect(preview).to_contain_text("validation 6", timeout=PATIENCE)
     expect(preview).not_to_contain_text("Left out")
     expect(page.locator("#data-import-start")).to_be_enabled()
+
+
+def test_files_are_called_by_what_their_names_share(tmp_path, home, no_artifacts, serving, page, idle):
+    rng = np.random.default_rng(2)
+    np.save(tmp_path / "fruit-of-may_images.npy", rng.integers(0, 256, (24, 8, 8), np.uint8))
+    np.save(tmp_path / "fruit-of-may_labels.npy", np.arange(24) % 2)
+    address = serving(create_app(no_artifacts, home=home))
+    page.goto(f"{address}/data")
+    shapes = page.locator("#data-preview .shapes figure")
+    expect(shapes).to_have_count(3)
+    field = page.locator("#data-import input[data-brings=files]")
+    field.set_input_files([str(tmp_path / f"fruit-of-may_{one}.npy") for one in ("images", "labels")])
+    expect(page.locator("#data-name-input")).to_have_value("fruit-of-may", timeout=PATIENCE)
+    expect(shapes).to_have_count(0)
