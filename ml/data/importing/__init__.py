@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ml.data.base import UNLABELLED
-from ml.data.importing import archives, arrays, class_folders, exports, hugging_face, tables, webdataset
+from ml.data.importing import archives, arrays, class_folders, exports, hugging_face, lists, tables, webdataset
 from ml.data.importing import sources as places
 from ml.data.importing.choices import Choices, applied
 from ml.data.importing.finder import looks_like_a_picture
@@ -76,6 +76,8 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
     if not found and not pictures:
         found = arrays.look(source, lone, shown, scratch, order, turned=choices.turned)
     found = found or exports.look(source, lone, shown, scratch, order)
+    if not found and not lone and not choices.columns:
+        found = lists.look(source, shown, order)
     if found:
         return found
     try:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ml.data.base import UNLABELLED, visible
 from ml.data.importing import names as class_names
 from ml.data.importing.records import FLAGS, SPLIT_ORDER, Found, LeftOut, Record, some
-from ml.data.importing.sources import LEADS_OUT, Entry
+from ml.data.importing.sources import LEADS_OUT, MAGIC, Entry, looks_like_a_picture
+from ml.images.decoding import Refusal
 from ml.images.file_names import by_the_way, clean, normal
 
 SPLIT_WORDS = {
@@ -31,6 +32,7 @@ SPLIT_WORDS = {
 BESIDE_SPLITS = re.compile(r"(?:data)?sets?|data|split|folder|dir|images?|imgs?|pictures?|photos?|files|seg")
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".ods", ".parquet")
 NOT_IN_A_CLASS = "it lies in no folder of a class"
+NO_PICTURES = "its folder holds no pictures, while others do"
 BESIDE = "it lies beside the folders of the splits"
 CHOSEN = "?"  # a split that a person names, and says what it is
 
@@ -55,7 +57,7 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
     Raises ValueError, in words, for fewer than two classes and for names that no run may have.
     """
     left_out = LeftOut()
-    placed = _beneath_the_only_folder(list(_placed(entries, left_out)), left_out)
+    placed = _beneath_the_only_folder(_pictured(list(_placed(entries, left_out)), left_out), left_out)
     splits = _above(placed, chosen) or _below(placed) or _Splits(_without_classes(placed))
     flat = _flat(placed, splits)
     labelled: list[tuple[str, str, _Placed]] = []  # split, class as written, file
@@ -81,6 +83,13 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
         raise ValueError(
             f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}{_tables(placed)}"
         )
+    if all(map(split_of, names)) and NO_PICTURES in left_out.counts():
+        raise ValueError(
+            f"{shown} has folders of splits ({', '.join(names)}) and none of classes in these: put the pictures into "
+            "folders called like their classes, or bring a table of their labels"
+        )
+    if all(map(split_of, names)):
+        notes.append(f"{some(names)}: folders called like splits hold none of classes, so that they are the classes")
     label = {given: names.index(name) for given, name in named.items()}
     ranked = sorted(
         labelled, key=lambda one: (SPLIT_ORDER.index(one[0].strip(CHOSEN)), label[normal(one[1])], one[2].parts)
@@ -115,6 +124,36 @@ def _leave(one: _Placed, reason: str, left_out: LeftOut) -> None:
         left_out.add(one.shown, one.entry.problem or reason)
 
 
+def _pictured(placed: list[_Placed], left_out: LeftOut) -> list[_Placed]:
+    """Without folders, and folders in these, of notes on the pictures that lie in those beside them (annotations,
+    meta): where files named like pictures lie beside, and neither a name nor the first bytes of these are of one."""
+    for depth in (1, 2):
+        inside: dict[tuple[str, ...], list[_Placed]] = {}
+        for one in placed:
+            if len(one.parts) > depth and not one.is_folder:
+                inside.setdefault(one.parts[:depth], []).append(one)
+        pictured = {folder for folder, files in inside.items() if any(looks_like_a_picture(one.shown) for one in files)}
+        within = {folder[:-1] for folder in pictured}
+        notes = {
+            folder
+            for folder in inside.keys() - pictured
+            if folder[:-1] in within and not any(_is_one(one.entry) for one in inside[folder][:3])
+        }
+        for one in placed:
+            if one.parts[:depth] in notes:
+                _leave(one, NO_PICTURES, left_out)
+        placed = [one for one in placed if one.parts[:depth] not in notes]
+    return placed
+
+
+def _is_one(entry: Entry) -> bool:
+    """Whether a file that is not called like a picture begins like one."""
+    try:
+        return MAGIC.match(entry.content()) is not None
+    except (OSError, Refusal):
+        return True
+
+
 def _beneath_the_only_folder(placed: list[_Placed], left_out: LeftOut) -> list[_Placed]:
     """As seen from the folder that classes or splits lie in: within the only one there is that holds others, however
     deep. Files beside it are left out."""
@@ -126,7 +165,7 @@ def _beneath_the_only_folder(placed: list[_Placed], left_out: LeftOut) -> list[_
         for one in placed:
             if len(one.parts) == 1:
                 _leave(one, NOT_IN_A_CLASS, left_out)
-        placed = [_Placed(one.entry, one.parts[1:], one.is_folder) for one in within]
+        placed = _pictured([_Placed(one.entry, one.parts[1:], one.is_folder) for one in within], left_out)
 
 
 class _Splits(dict[str, str]):

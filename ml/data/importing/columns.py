@@ -11,6 +11,7 @@ from typing import Any
 from ml.data.importing.finder import Finder, looks_like_a_picture
 from ml.data.importing.records import FLAGS
 from ml.data.importing.rows import as_split, text
+from ml.data.importing.sources import MAGIC
 from ml.images.decoding import FILE_BYTES
 from ml.images.file_names import clean
 
@@ -29,7 +30,6 @@ LABELS = (
 SPLITS = ("split", "set", "subset", "partition", "fold", "phase", "usage", "stage")
 GROUPS = ("group", "groups", "groupid", "patient", "patientid", "subject", "subjectid", "person", "personid",
           "participantid", "sessionid", "videoid", "sceneid")  # fmt: skip
-MAGIC = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|II[*+]|MM\0[*+]|P[1-7]\s|....ftypavi[fs]", re.DOTALL)
 NOTATION = re.compile(r"\{'(?:bytes': (?:b['\"]|None)|path': )")
 MOST_OF_A_PATH = 2_000  # letters
 WAYS = {

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ml.data.importing import sources
 from ml.data.importing.class_folders import split_of
-from ml.data.importing.sources import Entry, Source
+from ml.data.importing.sources import Entry, Source, looks_like_a_picture
 from ml.images.file_names import by_the_way, normal
 
 UPLOADS = "/data/upload/"  # where Label Studio keeps what is sent to it, with eight digits before its name
@@ -15,14 +15,8 @@ OUTSIDE = "its path leaves the source"
 ABSENT = "there is no such file in the source"
 SEVERAL = "several files of the source are called like this"
 ADDRESS = "it is an address on the web, which is not fetched"
-PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm",
-            ".pbm", ".pnm", ".jp2")  # fmt: skip
 
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
-
-
-def looks_like_a_picture(name: str) -> bool:
-    return name.casefold().endswith(PICTURES)
 
 
 class Finder:

@@ -7,6 +7,7 @@ beginning, and so is a table or an array in an archive; both lie in a folder tha
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,14 @@ from ml.images.file_names import spelled
 from ml.system import scratch
 
 IMPORTING = "importing"  # what the folders of FASHION_HOME in which one is under way begin with
+PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm",
+            ".pbm", ".pnm", ".jp2")  # fmt: skip
+MAGIC = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|II[*+]|MM\0[*+]|P[1-7]\s|....ftypavi[fs]", re.DOTALL)
 LEADS_OUT = "its name leads out of the archive"
+
+
+def looks_like_a_picture(name: str) -> bool:
+    return name.casefold().endswith(PICTURES)
 
 
 @dataclass(frozen=True, slots=True)
