@@ -116,6 +116,8 @@ def _folders_or_tables(
 
 def _unknown(shown: str, read: tables.Tables) -> str:
     why = [reason for _, reason in read.left_out.files]
+    if own := class_folders.unread([shown]):
+        return own.removeprefix(". ")
     return (
         f"{shown} is neither a folder nor a zip or tar of pictures, nor a table or a file of arrays that holds some"
         f"{f': {why[0]}' if why else ''}. What is read: docs/datasets.md"

@@ -31,6 +31,9 @@ SPLIT_WORDS = {
 }
 BESIDE_SPLITS = re.compile(r"(?:data)?sets?|data|split|folder|dir|images?|imgs?|pictures?|photos?|files|seg")
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".ods", ".parquet")
+NOT_READ = {".tfrecord": "TensorFlow's records", ".tfrecords": "TensorFlow's records", ".mat": "MATLAB's files",
+            ".rec": "MXNet's records", ".mdb": "LMDB's files", ".beton": "FFCV's files", ".h5": "HDF5 files",
+            ".hdf5": "HDF5 files"}  # fmt: skip
 NOT_IN_A_CLASS = "it lies in no folder of a class"
 NO_PICTURES = "its folder holds no pictures, while others do"
 BESIDE = "it lies beside the folders of the splits"
@@ -81,7 +84,8 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
     names = class_names.ordered(named.values(), order)
     if len(names) < 2:
         raise ValueError(
-            f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}{_tables(placed)}"
+            f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}"
+            f"{unread(one.shown for one in placed) or _tables(placed)}"
         )
     if all(map(split_of, names)) and NO_PICTURES in left_out.counts():
         raise ValueError(
@@ -236,6 +240,18 @@ def _refuse_twins(places: Iterable[tuple[str, str]]) -> None:
                 f"two folders are called {clean(name)!r} and {clean(other)!r}, which look the same: rename one "
                 "of them, or put their pictures together"
             )
+
+
+def unread(names: Iterable[str]) -> str:
+    """What to say where files are of another program's own kind, '' where none is."""
+    for name in names:
+        for suffix, kind in NOT_READ.items():
+            if re.search(rf"{re.escape(suffix)}(-\d+-of-\d+)?$", name.casefold()):
+                return (
+                    f". {clean(name)} is one of {kind}, which are not read: write the pictures into a folder for each "
+                    "class, or into parquet, a table or an npz with their labels"
+                )
+    return ""
 
 
 def _tables(placed: Sequence[_Placed]) -> str:

@@ -26,6 +26,7 @@ LABELS = (
     *("label", "labels", "class", "classes", "classname", "labelname", "category", "categoryname", "target", "y"),
     *("choice", "cls", "classid", "labelid", "categoryid", "classlabel", "finelabel", "species", "breed", "diagnosis"),
     *("dx", "tag", "type", "truth", "groundtruth", "annotation"),
+    *("givenlabel", "truelabel", "labeltext"),
 )
 SPLITS = ("split", "set", "subset", "partition", "fold", "phase", "usage", "stage")
 GROUPS = ("group", "groups", "groupid", "patient", "patientid", "subject", "subjectid", "person", "personid",
@@ -42,6 +43,7 @@ WAYS = {
     "levels": "a column for each pixel",
 }
 LEVEL = re.compile(r"(?:pixel|px)[ _]?\d+(?:[_x]\d+)?|\d+x\d+", re.IGNORECASE)
+EXAMPLE = re.compile(r"sample_?submission")  # in the name of a table: answers that Kaggle made up, to show their form
 LEAST_LEVELS = 16  # columns called like pixels that make a picture
 
 
@@ -49,7 +51,7 @@ LEAST_LEVELS = 16  # columns called like pixels that make a picture
 class Columns:
     """What columns are for, '' where none is. way: how pictures stand there, one of WAYS; ids: of labels by number
     beside their names; sure: whether the label's column is told by its name; levels: columns of the way of this name,
-    row by row of the picture."""
+    row by row of the picture; hot: columns called like classes, of which a row has 1 in its own and 0 in others."""
 
     image: str
     way: str
@@ -59,10 +61,13 @@ class Columns:
     ids: str = ""
     sure: bool = False
     levels: tuple[str, ...] = ()
+    hot: tuple[str, ...] = ()
 
     def words(self, table: str) -> str:
         told = [f"pictures stand in the column {self.image!r} ({WAYS[self.way]})"]
-        told += [f"labels in {self.label!r}"] if self.label else ["there are no labels"]
+        told += [f"labels in {self.label!r}"] if self.label else []
+        told += [f"a column for each of {len(self.hot)} classes, from {self.hot[0]!r} on"] if self.hot else []
+        told += [] if self.label or self.hot else ["there are no labels"]
         told += [f"splits in {self.split!r}"] if self.split else []
         told += [f"groups in {self.group!r}"] if self.group else []
         return f"{clean(table)}: {', '.join(told)}{FLAGS}column image=NAME, label=, split= or group="
@@ -114,10 +119,14 @@ def understood(
     split = given.get("split", split)
     group = given.get("group", _named([one for one in candidates if one != split], GROUPS))
     rest = [column for column in candidates if column not in (split, group)]
+    if EXAMPLE.search(table.rpartition("/")[2].casefold()) and "label" not in given:
+        return replace(found, split=split, group=group)
     if "label" in given:
         return replace(found, label=given["label"], split=split, group=group, sure=True)
     label, ids = _label([one for one in rest if _short(sample[one])], sample, known)
     sure = bool(label)
+    if not label and (hot := _hot(rest, sample)):
+        return replace(found, split=split, group=group, sure=True, hot=hot)
     if not label and len(alone := [column for column in rest if _repeats(sample[column])]) == 1:
         label = alone[0]
     return replace(found, label=label, split=split, group=group, ids=ids, sure=sure)
@@ -162,6 +171,13 @@ def _one_to_one(ids: Sequence[Any], names: Sequence[Any]) -> bool:
 def _repeats(cells: Sequence[Any]) -> bool:
     filled = [one for cell in cells if (one := text(cell))]
     return len(filled) >= 4 and 1 <= len({*filled}) <= len(filled) / 2 and _short(cells)
+
+
+def _hot(columns: Sequence[str], sample: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """Columns of 0 and 1 of which a row has one 1, as most rows do; () where there are not several."""
+    hot = [column for column in columns if sample[column] and {*map(text, sample[column])} <= {"0", "1", "0.0", "1.0"}]
+    ones = [sum(text(cell) in ("1", "1.0") for cell in row) for row in zip(*(sample[one] for one in hot), strict=True)]
+    return tuple(hot) if len(hot) > 1 and ones.count(1) * 2 > len(ones) else ()
 
 
 def _short(cells: Sequence[Any]) -> bool:

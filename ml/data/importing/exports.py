@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat
 
+from ml.data.importing.class_folders import split_of
 from ml.data.importing.finder import Finder
 from ml.data.importing.records import Found, LeftOut
 from ml.data.importing.rows import Row, found, split_in, text
@@ -187,13 +188,14 @@ def _cvat(entry: Entry) -> Export | None:
     """CVAT for images: <image name="…"><tag label="…"/></image>, and the project's labels in their order."""
     classes: list[str] = []
     said: list[Said] = []
+    of_file = split_of(entry.name.rpartition("/")[2].rpartition(".")[0])
     path: list[str] = []
     now: dict[str, Any] = {}
 
     def begin(name: str, given: dict[str, str]) -> None:
         path.append(name)
         if name == "image":
-            now.update(path=given.get("name", ""), split=split_in(given.get("subset", "")), labels={})
+            now.update(path=given.get("name", ""), split=split_in(given.get("subset", "")) or of_file, labels={})
         elif name == "tag" and path[-2:-1] == ["image"]:
             now["labels"][given.get("label", "")] = None
 

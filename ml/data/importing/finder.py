@@ -45,6 +45,11 @@ class Finder:
         """The file, or why there is none. beside: the folder of the table, within the source; split: of the row, which
         decides between files of one name in folders of several splits."""
         path, absolute = _plain(path)
+        if bucket := re.match(r"(?:s3|gs)://[^/]+/(?=.)", path):  # of which a copy may lie here
+            inside = self._relative(path[bucket.end() :], beside, split)
+            if isinstance(inside, str):
+                return ADDRESS
+            path, absolute = inside.name, False
         if re.match(r"https?://|s3://|gs://", path):
             return ADDRESS
         found = self._absolute(path, beside, split) if absolute else self._relative(path, beside, split)

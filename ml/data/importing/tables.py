@@ -99,11 +99,11 @@ class Tables:
     @property
     def sure(self) -> bool:
         """Whether a column called after labels stands beside one of pictures."""
-        return any(columns.label and columns.sure for _, columns in self.read)
+        return any((columns.label or columns.hot) and columns.sure for _, columns in self.read)
 
     def found(self, shown: str, order: Sequence[str] = ()) -> Found:
         """Raises ValueError, in words, where no labels are to be found."""
-        labelled = [one for one in self.read if one[1].label]
+        labelled = [one for one in self.read if one[1].label or one[1].hot]
         if not labelled:
             table, columns = self.read[0]
             raise Unclear(
@@ -111,16 +111,20 @@ class Tables:
                 f"{', '.join(table.columns)}{FLAGS}column label=NAME",
                 [_seen(*one) for one in self.read],
             )
+        self._apart([columns.way for _, columns in labelled])
         rows: list[Row] = []
         known: Sequence[str] = ()
         ids: dict[str, str] = {}
         numbered = all(columns.way != "path" for _, columns in self.read)
         told: dict[str, list[str]] = {}
         for table, columns in self.read:
-            known = known or self._names.get(columns.label) or table.names.get(columns.label) or ()
+            known = known or self._names.get(columns.label) or table.names.get(columns.label) or columns.hot
             rows += self._rows(table, columns, known, ids)
             told.setdefault(columns.words("").removeprefix(": "), []).append(clean(table.name))
             self.notes += table.notes
+        said = {row.path: row for row in rows if row.path and not row.label}
+        said |= {row.path: row for row in rows if row.path and row.label}
+        rows = [row for row in rows if row.label or not row.path or said[row.path] is row]  # another table says it
         self.notes += [f"{some(names)}: {words}" for words, names in told.items()]
         if not numbered:
             for name in self.finder.unused():
@@ -134,9 +138,16 @@ class Tables:
         made.tables, made.strange = [_seen(table, columns) for table, columns in self.read], self._strange
         return made
 
+    def _apart(self, ways: Sequence[str]) -> None:
+        """Where tables name pictures and others hold levels of pixels, as HAM10000's do, these are small copies."""
+        if "path" in ways and "levels" in ways:
+            for table, _ in [one for one in self.read if one[1].way == "levels"]:
+                self.left_out.add(table.name, "it has levels of pixels, and another table names files of pictures")
+            self.read = [one for one in self.read if one[1].way != "levels"]
+
     def _rows(self, table: Table, columns: Columns, known: Sequence[str], ids: dict[str, str]) -> list[Row]:
         """ids: number → name, filled."""
-        told = [columns.label, columns.split, columns.group, columns.ids]
+        told = [columns.label, columns.split, columns.group, columns.ids, *columns.hot]
         wanted = [*(one for one in told if one), *([columns.image] if columns.way in ("path", "file") else [])]
         folder, called = table.name.rpartition("/")[0], table.name.rpartition("/")[2]
         by_file = split_in(called.partition(".")[0]) or table_rows.split_of(folder.rpartition("/")[2])
@@ -151,7 +162,7 @@ class Tables:
             cell = dict(zip(dict.fromkeys(wanted), cells, strict=True))
             part = text(cell[columns.split]) if columns.split else ""
             split = as_split(part) if part not in self._splits or not part else ""
-            label = _label(cell[columns.label], known) if columns.label else ""
+            label = _label(cell[columns.label], known) if columns.label else _hot(cell, columns)
             if split is None or label is None:
                 self.left_out.add(name, _strange(cell, columns, split is None))
                 self._strange[part] += split is None
@@ -228,11 +239,16 @@ def _label(cell: Any, known: Sequence[str]) -> str | None:
     return known[int(label)] if int(label) >= 0 else ""
 
 
+def _hot(cell: Mapping[str, Any], columns: Columns) -> str | None:
+    ones = [column for column in columns.hot if text(cell[column]) in ("1", "1.0")]
+    return ones[0] if len(ones) == 1 else None if ones else ""
+
+
 def _strange(cell: Mapping[str, Any], columns: Columns, is_split: bool) -> str:
     if is_split:
         word = text(cell[columns.split])
         return f"its split, {word!r}, is none of train, validation and test{FLAGS}split '{word}=test'"
-    several = isinstance(cell[columns.label], list | tuple | dict)
+    several = bool(columns.hot) or isinstance(cell[columns.label], list | tuple | dict)
     return "it has several labels" if several else f"its label, {text(cell[columns.label])!r}, is none of the classes"
 
 

@@ -3,6 +3,8 @@
 import codecs
 import csv
 import json
+import math
+import re
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +14,7 @@ from typing import Any
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 50  # rows that a delimiter is told from
 MOST_JSON = 400_000_000  # bytes of a JSON file that is no JSON lines, which is read as a whole
+LEAST_LEVELS = 16  # of a picture
 BROKEN = "the row is broken"
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # pictures in base64 are longer than it is by itself
 
@@ -84,7 +87,10 @@ class TextTable:
             raise ValueError(f"{self.name} is an empty table")
         self.columns = tuple(" ".join(cell.split()) for cell in rows[0])
         self._head = not any(is_picture(cell) for cell in rows[0])
-        if not self._head:
+        if levels := _levels_without_head(rows):
+            self._head, self.columns = False, levels
+            self.notes.append(f"{self.name} has no line of names: its rows are taken as a label and levels of pixels")
+        elif not self._head:
             self.columns = tuple(str(i) for i in range(1, len(rows[0]) + 1))
             self.notes.append(f"{self.name} has no line of names: its columns are called 1 to {len(rows[0])}")
         elif len(set(self.columns)) < len(self.columns) or not all(self.columns):
@@ -170,6 +176,22 @@ def _columns(rows: list[list[str]]) -> tuple[int, int]:
     if not rows or len(rows[0]) < 2:
         return 0, 1
     return sum(len(row) == len(rows[0]) for row in rows), len(rows[0])
+
+
+def _levels_without_head(rows: list[list[str]]) -> tuple[str, ...]:
+    """Names of columns of numbers alone, of which all but the first or last make a square of grey levels or of red,
+    green and blue; () for other tables. The label is the first, unless that is always the same (UCI's digits)."""
+    pixels = len(rows[0]) - 1
+    square = any(n * 3 in (pixels, 3 * pixels) and math.isqrt(n) ** 2 == n for n in (pixels, pixels // 3))
+    if (
+        pixels < LEAST_LEVELS
+        or not square
+        or not all(re.fullmatch(r"-?\d+(\.\d+)?", cell.strip()) for row in rows for cell in row)
+    ):
+        return ()
+    names = [f"pixel{i}" for i in range(pixels)]
+    first_varies, last_varies = (len({row[i] for row in rows if len(row) > pixels}) > 1 for i in (0, -1))
+    return ("label", *names) if first_varies or not last_varies else (*names, "label")
 
 
 def _object(line: bytes) -> dict[str, Any] | str:

@@ -17,6 +17,7 @@ from ml.images.file_names import by_the_way, clean
 
 TARS = (".tar", ".tar.gz", ".tgz")
 LABEL_FILES = ("cls", "json", "txt")  # the surer first
+ARRAYS = ("npy", "npz", "pth", "pyd", "ten")
 NAMES = ("classnames.txt", "classes.txt", "class_names.txt")  # of classes by id, beside shards
 ONE_PICTURE = "its sample has another picture, which is taken: names up to their first dot are one sample"
 
@@ -68,6 +69,12 @@ def look(
         )
         samples += _samples(source, split, left_out)
     pictured = [one for one in samples if one.pictures()]
+    arrays = sum(any(one.ending(kind) for kind in ARRAYS) and one.ending("cls") is not None for one in samples)
+    if not pictured and samples and arrays * 2 >= len(samples):
+        raise ValueError(
+            f"{shown}: the samples hold their pictures as arrays ({', '.join(ARRAYS)}), which are not read: write them "
+            "anew as png or jpg, or as one npz with images and labels"
+        )
     kinds = LABEL_FILES if sure else LABEL_FILES[:2]
     counts = {kind: sum(one.ending(kind) is not None for one in pictured) for kind in kinds}
     kind = next((kind for kind in kinds if counts[kind] * 2 >= len(pictured) > 0), None)

@@ -33,6 +33,7 @@ class Seen:
             self.splits = [one.split for one in found.records]
             self.groups = [one.group for one in found.records]
             self.content = []
+            self.pixels = [one.pixels() for one in found.records if one.pixels]
             for one in found.records:
                 try:
                     self.content.append(one.content())
