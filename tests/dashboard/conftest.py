@@ -6,6 +6,15 @@ import pytest
 
 from ml.jobs import start
 from tests.callbacks import fired_in_process
+from tests.promises import promised
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A run that a test has just laid down is looked through before it is asked for, however busy the machine is."""
+    from dashboard.data import store
+
+    monkeypatch.setattr(store, "PATIENCE", promised(30))
 
 
 @pytest.fixture
