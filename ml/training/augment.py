@@ -3,10 +3,14 @@
 Chance comes from a generator on the processor, so that a seed means the same on every machine.
 """
 
+import math
+
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import affine_grid, grid_sample
 
 SHIFT = 1  # pixels, each way: things that fill the frame are cut by larger moves
+PART, TALLER = 0.5, 4 / 3  # the least of a picture's area that is cut out, and how far its proportions change
 ERASE = 0.35  # longest side of an erased rectangle, as a share of the picture's side
 
 
@@ -14,6 +18,8 @@ def augment(images: Tensor, names: tuple[str, ...], generator: Generator) -> Ten
     """images: uint8 [n, c, h, w] → same shape and type. Names are those of AUGMENTATIONS, applied in that order."""
     if "flip" in names:
         images = flip(images, generator)
+    if "crop" in names:
+        images = crop(images, generator)
     if "shift" in names:
         images = shift(images, generator)
     if "erase" in names:
@@ -25,6 +31,20 @@ def flip(images: Tensor, generator: Generator) -> Tensor:
     """Mirror half of the pictures left to right."""
     chosen = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
     return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
+
+
+def crop(images: Tensor, generator: Generator, part: float = PART) -> Tensor:
+    """Cut a random part out of each picture, of at least `part` of its area, and scale it up to the whole (Szegedy et
+    al. 2015, arXiv:1409.4842), bilinearly."""
+    n, _, height, width = images.shape
+    u = torch.rand(4, n, generator=generator).to(images.device)
+    area, ratio = part + (1 - part) * u[0], torch.exp((2 * u[1] - 1) * math.log(TALLER))
+    wide, tall = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    nothing = torch.zeros_like(wide)
+    x, y = (2 * u[2] - 1) * (1 - wide), (2 * u[3] - 1) * (1 - tall)
+    rows = torch.stack([torch.stack([wide, nothing, x], 1), torch.stack([nothing, tall, y], 1)], 1)
+    grid = affine_grid(rows, [n, 1, height, width], align_corners=False)
+    return grid_sample(images.float(), grid, padding_mode="border", align_corners=False).round().to(images.dtype)
 
 
 def shift(images: Tensor, generator: Generator, pixels: int = SHIFT) -> Tensor:

@@ -85,7 +85,7 @@ class TrainingState:
         Raises ValueError when it is of another config, or of a data set with another digest.
         """
         state = torch.load(path, weights_only=True, map_location=device)
-        if state["config"] != config.model_dump(mode="json"):
+        if TrainConfig.model_validate(state["config"]) != config:  # an earlier version's lacks fields, and had defaults
             raise ValueError("what is there to go on with was trained by another recipe: choose another name")
         if state.get("digest", digest) != digest:
             raise ValueError(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from ml.models import MODELS, PRETRAINED, TIMM
 from ml.models import NAME_PATTERN as MODEL_PATTERN
 
-AUGMENTATIONS = ("flip", "shift", "erase")
+AUGMENTATIONS = ("flip", "crop", "shift", "erase")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
@@ -25,6 +25,12 @@ class TrainConfig(BaseModel):
     dataset: str = Field("fashion-mnist", pattern=NAME_PATTERN, description="a data set's name")
     epochs: int = Field(10, ge=1, le=200, description="passes over the training pictures")
     batch_size: int = Field(256, ge=16, le=2048, description="pictures per step")
+    micro_batch: int | None = Field(
+        None,
+        ge=4,
+        le=2048,
+        description="pictures of a step in memory at a time, their gradients added up; None for all",
+    )
     learning_rate: float = Field(0.003, ge=1e-5, le=2.0, description="peak of the schedule")
     optimiser: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with Nesterov momentum")
     momentum: float = Field(0.9, ge=0.0, le=0.99, description="of sgd; adamw's first beta")
@@ -38,7 +44,9 @@ class TrainConfig(BaseModel):
     label_smoothing: float = Field(0.0, ge=0.0, le=0.5, description="share of the target spread over all classes")
     dropout: float | None = Field(None, ge=0.0, le=0.9, description="of every dropout layer; None for the model's own")
     batch_norm: bool = Field(True, description="False leaves batch normalisation out of models that have it")
-    augment: tuple[Literal["flip", "shift", "erase"], ...] = Field(("flip",), description="random changes per batch")
+    augment: tuple[Literal["flip", "crop", "shift", "erase"], ...] = Field(
+        ("flip",), description="random changes per batch"
+    )
     ema: float = Field(0.0, ge=0.0, le=0.9999, description="decay per step of averaged weights; 0 for none")
     flip_test: bool = Field(False, description="validation adds the logits of the mirrored picture")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

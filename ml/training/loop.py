@@ -1,15 +1,16 @@
 """The training loop: pictures stay uint8, in memory or mapped; a batch is augmented and normalised as one tensor."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ml.data.base import Dataset
+from ml.data.base import Dataset, Statistics
 from ml.models.inputs import normalise
 from ml.training import parallel
 from ml.training.augment import augment
@@ -78,19 +79,16 @@ def fit(
         for done, rows in enumerate(order.split(config.batch_size), begun):
             on_batch(done, total)
             part, share = team.part(len(rows))
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                if frozen is None:
-                    batch = normalise(augment(images[rows], config.augment, state.generator), *statistics)
-                    logits = model(batch[part]).float()
-                else:
-                    logits = frozen.logits(model, rows[part])
-                loss = cross_entropy(logits, labels[rows][part], label_smoothing=config.label_smoothing)
             state.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            if frozen is None:
+                batch = augment(images[rows], config.augment, state.generator)[part]
+                ask = partial(_asked, model, batch, statistics)
+            else:
+                ask = partial(_asked_head, frozen, model, rows[part])
+            loss, hits = _gradients(ask, labels[rows][part], config, half)
             team.add_gradients(model, share)
             state.step()
-            hits = int((logits.argmax(1) == labels[rows][part]).sum()) if share else 0
-            value, correct = team.add(loss.item() * share, hits)
+            value, correct = team.add(loss * share, hits if share else 0)
             if not math.isfinite(value):
                 raise Diverged(f"the loss became {value} in epoch {number}: try a lower learning rate")
             meter.add(len(rows), value, int(correct))
@@ -114,6 +112,37 @@ def fit(
     on_batch(total, total)
     model.load_state_dict(state.best)
     model.cpu().eval()
+
+
+def _asked(model: nn.Module, batch: Tensor, statistics: Statistics, rows: slice) -> Tensor:
+    return model(normalise(batch[rows], *statistics)).float()
+
+
+def _asked_head(frozen: Frozen, model: nn.Module, chosen: Tensor, rows: slice) -> Tensor:
+    return frozen.logits(model, chosen[rows])
+
+
+def _gradients(ask: Callable[[slice], Tensor], labels: Tensor, config: TrainConfig, half: bool) -> tuple[float, int]:
+    """Mean loss and right answers of a batch, whose gradients are added to those of the weights, part after part."""
+    value, hits = 0.0, 0
+    for rows in parts(len(labels), config.micro_batch):
+        wanted = labels[rows]
+        with torch.autocast(labels.device.type, torch.bfloat16, enabled=half):
+            logits = ask(rows)
+            loss = cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
+        share = len(wanted) / len(labels)
+        (loss if share == 1 else loss * share).backward()
+        value += loss.item() * share
+        hits += int((logits.argmax(1) == wanted).sum())
+    return value, hits
+
+
+def parts(n: int, most: int | None) -> list[slice]:
+    """n rows in as few parts of at most `most` as can be, nearly equal; of fewer than two rows none, since batch
+    statistics need two."""
+    count = max(1, min(-(-n // (most or n)), n // 2))
+    ends = [n * k // count for k in range(count + 1)]
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
 def _nothing(done: int, total: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 LABELS = {
     "model": "Model", "dataset": "Data set", "epochs": "Epochs", "batch_size": "Batch size",
+    "micro_batch": "Micro-batch",
     "learning_rate": "Learning rate", "optimiser": "Optimiser", "momentum": "Momentum", "schedule": "Schedule",
     "warmup": "Warm-up", "weight_decay": "Weight decay", "label_smoothing": "Label smoothing", "dropout": "Dropout",
     "batch_norm": "Batch normalisation", "augment": "Augmentation", "ema": "Weight averaging",
@@ -21,6 +22,8 @@ HELP = {
     "dataset": "The pictures to learn from.",
     "epochs": "How often every training picture is looked at. More is better up to a point, and takes longer.",
     "batch_size": "Pictures per step. Larger is faster a picture, smaller takes more steps an epoch.",
+    "micro_batch": "Pictures of a step that are in memory at a time, for large ones: their gradients "
+    "are accumulated over the batch. Empty: all of them.",
     "learning_rate": "How far a step goes at the peak. Too high and the loss explodes, too low and it crawls.",
     "optimiser": "The rule of a step: AdamW forgives a badly chosen rate, SGD with Nesterov momentum can end better.",
     "momentum": "How much of the last steps goes on in this one (of AdamW, its first beta).",
@@ -30,7 +33,7 @@ HELP = {
     "label_smoothing": "The share of each target that is spread over all classes, so that the network stays less sure.",
     "dropout": "The share of features left out at random in each step. Empty keeps the model's own.",
     "batch_norm": "Switched off, layers that even out each batch are left out of models that have them.",
-    "augment": "Changes each batch at random: mirrored, moved by a pixel, a patch blanked.",
+    "augment": "Changes each batch at random: mirrored, a part of it scaled up, moved by a pixel, a patch blanked.",
     "ema": "Keeps a running average of the weights, with this decay per step, and judges that. 0 is off.",
     "flip_test": "Each epoch is judged on the picture and its mirror image together.",
     "pretrained": "Begins with ImageNet weights, for models that have them.",
@@ -48,24 +51,29 @@ HELP = {
 WORDS = {
     "adamw": "AdamW", "sgd": "SGD, Nesterov", "one_cycle": "One cycle", "cosine": "Cosine", "constant": "Constant",
     "auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "flip": "Flip", "shift": "Shift",
-    "erase": "Erase",
+    "erase": "Erase", "crop": "Crop",
 }  # fmt: skip
 """Choices as they read."""
 
 IN_A_SENTENCE = {
     "sgd": "SGD with Nesterov momentum", "one_cycle": "one-cycle", "cosine": "cosine", "constant": "constant",
-    "flip": "mirrored left to right", "shift": "moved by a pixel", "erase": "with a random rectangle blacked out",
+    "flip": "mirrored left to right", "shift": "moved by a pixel",
+    "crop": "cut to a part of themselves and scaled up", "erase": "with a random rectangle blacked out",
 }  # fmt: skip
 """Choices that read differently within one."""
 
 UNSET_TEXTS = {
     "dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none",
-    "labels": "as given", "feedback": "none",
+    "labels": "as given", "feedback": "none", "micro_batch": "the whole batch",
 }  # fmt: skip
 OFF_AT_ZERO = ("ema", "frozen_epochs", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
 AS_WRITTEN = ("seed", "model", "dataset", "labels", "feedback")  # a seed is a name, so its digits are not grouped
 FROZEN = {"labels": "as corrected on Review (version {})", "feedback": "as accepted on Feedback (version {})"}
-YOUNGER = {"labels": None, "feedback": None}  # fields that the first runs had not, and what held for them
+YOUNGER = {
+    "labels": None,
+    "feedback": None,
+    "micro_batch": None,
+}  # fields that the first runs had not, and what held for them
 UNKNOWN = "not recorded"
 
 

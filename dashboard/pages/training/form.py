@@ -30,7 +30,7 @@ MORE = {
         "flip_test",
     ),
     "Transfer": ("pretrained", "frozen_epochs"),
-    "How it is computed": ("train_images", "precision", "threads"),
+    "How it is computed": ("train_images", "micro_batch", "precision", "threads"),
 }
 
 

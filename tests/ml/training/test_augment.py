@@ -40,6 +40,25 @@ def test_erase_blackens_one_rectangle_in_about_half():
 
 def test_the_same_seed_gives_the_same_batch():
     images = torch.randint(0, 255, (16, 1, 28, 28), dtype=torch.uint8)
-    names = ("flip", "shift", "erase")
+    names = ("flip", "crop", "shift", "erase")
     assert torch.equal(a.augment(images, names, generator(5)), a.augment(images, names, generator(5)))
     assert torch.equal(a.augment(images, (), generator(5)), images)
+
+
+def test_crop_shows_a_part_of_the_picture_scaled_to_the_whole():
+    """Of a ramp it leaves a ramp: where it begins and ends says which part was cut out."""
+    ramp = torch.arange(0, 224, dtype=torch.uint8).repeat(224, 1)
+    images = torch.stack([ramp, ramp.T]).repeat(40, 1, 1, 1)
+    found = a.crop(images, torch.Generator().manual_seed(0)).float()
+    assert found.shape == images.shape
+    across, down = found[:, 0, 100, :], found[:, 1, :, 100]
+    shares = []
+    for line in (across, down):
+        steps = line.diff(dim=1)[:, 2:-2]
+        assert (steps >= 0).all()
+        shares.append((line[:, -3] - line[:, 2]) / 218)
+        assert (steps - shares[-1][:, None]).abs().max() <= 1  # even but for rounding
+    area = shares[0] * shares[1]
+    assert 0.45 < area.min() < 0.65
+    assert area.max() <= 1.01
+    assert (shares[0] / shares[1]).max() < 1.4

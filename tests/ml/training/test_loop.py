@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from ml.data import synthetic
 from ml.models import build
 from ml.training.config import TrainConfig
-from ml.training.loop import Cancelled, Diverged, fit
+from ml.training.loop import Cancelled, Diverged, fit, parts
 from ml.training.validation import evaluate
 
 FORM = {"channels": 1, "height": 28, "width": 28, "classes": 4}
@@ -121,7 +121,7 @@ def test_config_refuses(bad):
 
 FULL = {
     "optimiser": "sgd", "schedule": "cosine", "warmup": 0.1, "learning_rate": 0.05, "ema": 0.9, "flip_test": True,
-    "label_smoothing": 0.1, "augment": ("flip", "shift", "erase"), "precision": "bfloat16",
+    "label_smoothing": 0.1, "augment": ("flip", "crop", "shift", "erase"), "micro_batch": 12, "precision": "bfloat16",
 }  # fmt: skip
 
 
@@ -184,3 +184,42 @@ def test_the_mirrored_picture_has_a_say(data):
     mirrored = type(split)(split.images[:, :, ::-1], split.labels, split.ids)
     assert evaluate(Left(), mirrored, mean, std, flip=True) == pytest.approx(both)
     assert evaluate(Left(), mirrored, mean, std) != pytest.approx(plain)
+
+
+def test_gradients_of_parts_add_up_to_those_of_the_batch(data):
+    """Without batch normalisation and dropout the weights are the same, but for the order of additions."""
+    form = {"batch_norm": False, "dropout": 0.0}
+    nets = []
+    for most in (None, 12):
+        torch.manual_seed(7)
+        net = build("compact_cnn", **FORM, **form)
+        steps = []
+        choices = config(epochs=1, micro_batch=most, optimiser="sgd", learning_rate=0.01, precision="float32", **form)
+        list(fit(net, data, choices, on_batch=lambda done, total, steps=steps: steps.append((done, total))))
+        nets.append((net, steps))
+    (whole, steps), (parts, again) = nets
+    assert steps == again
+    for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "sizes"),
+    [(10, None, [10]), (10, 4, [3, 3, 4]), (8, 4, [4, 4]), (5, 4, [2, 3]), (3, 4, [3]), (1, 4, [1])],
+)
+def test_parts_of_a_batch(n, most, sizes):
+    found = parts(n, most)
+    assert [one.stop - one.start for one in found] == sizes
+    assert [k for one in found for k in range(n)[one]] == list(range(n))
+
+
+def test_a_checkpoint_of_an_earlier_version_is_gone_on_with(data, tmp_path):
+    """It lacks a choice that came later, and had what holds without it."""
+    file = tmp_path / "checkpoint.pt"
+    first = fit(fresh(), data, config(epochs=2), checkpoint=file)
+    next(first)
+    first.close()
+    state = torch.load(file, weights_only=True)
+    del state["config"]["micro_batch"]
+    torch.save(state, file)
+    assert [epoch.epoch for epoch in fit(fresh(), data, config(epochs=2), checkpoint=file)] == [1, 2]
