@@ -26,12 +26,13 @@ OBJECTS = "it holds pickled objects, and pickles are never opened"
 @dataclass(frozen=True)
 class Array:
     """outer: the name of its file, without folders and suffixes; inner: its name within, '' for none that says
-    anything; values: mapped."""
+    anything; values: mapped; counted: whether the head counts levels in place of pictures, as Datumaro has it."""
 
     name: str
     outer: str
     inner: str
     values: np.ndarray
+    counted: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -104,11 +105,12 @@ class Arrays:
         dtype = np.dtype(IDX_TYPES[head[2]])
         each = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
         whole = min(shape[0], (place.stat().st_size - start) // max(1, each))
-        if whole < shape[0]:
+        counted = len(shape) == 3 and shape[0] == place.stat().st_size - start > whole
+        if whole < shape[0] and not counted:
             self.notes.append(f"{clean(entry.name)} breaks off: {whole:,} of its {shape[0]:,} entries are there")
         if whole:
             values = np.memmap(place, dtype, "r", start, (whole, *shape[1:]))
-            self.arrays.append(Array(entry.name, _outer(entry.name), "", values))
+            self.arrays.append(Array(entry.name, _outer(entry.name), "", values, counted))
 
     def _plain(self, entry: Entry) -> Path:
         """The file, unpacked where gzip has packed it, as far as it goes."""

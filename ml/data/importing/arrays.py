@@ -234,6 +234,11 @@ def _rows(
     part: _Part, levels: Levels, known: Sequence[str], turned: bool, left_out: LeftOut, notes: list[str]
 ) -> Iterator[Row]:
     images, labels = part.images.values, part.labels.values
+    if len(images) != len(labels) and part.images.counted:
+        raise ValueError(
+            f"{clean(part.images.name)} counts levels where pictures are to be counted and has not the size that it "
+            f"says, as Datumaro writes pictures that are not grey and 28 x 28: export them as Datumaro or ImageNet"
+        )
     if len(images) != len(labels):
         each = f"{len(images):,} pictures and {len(labels):,} labels"
         notes.append(f"{clean(part.images.name)} has {each}: what has none of the other is left out")

@@ -106,6 +106,9 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
         elif not one.is_folder:
             known, read = label[normal(name)] if split != UNLABELLED else None, one.entry.content
             records.append(Record(one.shown, known, split.strip(CHOSEN), read=read, part=part, path=one.entry.name))
+    full = {one.label for one in records if one.label is not None}
+    if len(full) < 2 and NO_PICTURES in left_out.counts():  # the rest are empty, as in exports of VOC's form
+        raise ValueError(f"{shown} needs at least two folders of pictures, one per class; it has {len(full)}")
     given = tuple(dict.fromkeys(split for split, _, _ in ranked if split.strip(CHOSEN)))
     if flat:
         notes.append(f"{some(sorted(flat))}: pictures in no folder of a class, which are taken as without a label")

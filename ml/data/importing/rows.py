@@ -78,6 +78,12 @@ def found(
     names = class_names.ordered(every, order)
     if given and sorted(order) != sorted(names):
         names = (*given, *natural(every.difference(given)))
+    several = sum(n for reason, n in left_out.counts().items() if "several labels" in reason)
+    if not names and several:
+        raise ValueError(
+            f"{shown}: each of {several:,} pictures has several labels, and here a picture has one: bring one question "
+            "alone, as one column or one label for each picture"
+        )
     if len(names) < 2:
         words = f"only the class {names[0]!r}" if names else "no labels"
         raise ValueError(f"{shown}: there have to be at least two classes, and it has {words}{_why(left_out)}")

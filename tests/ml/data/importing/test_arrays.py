@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml.data import importing
-from tests.ml.data.importing.seen import N, drawn
+from tests.ml.data.importing.seen import CHANCE, N, Seen, drawn
 
 LABELS = np.arange(N) % 3
 
@@ -225,3 +225,30 @@ def test_a_file_of_pictures_for_each_class(tmp_path):
     assert np.bincount(seen.labels).tolist() == [10, 10, 10]
     rows = [i for i, label in enumerate(seen.labels) if seen.classes[label] == "ice cream"]
     np.testing.assert_array_equal(seen.pixels[rows], there["ice cream"].reshape(10, 28, 28, 1))
+
+
+@pytest.mark.parametrize("side", [28, 32])
+def test_heads_that_count_levels_are_datumaros(tmp_path, side):
+    """They say 28 x 28 of any size: pictures of that size are read, of others none is cut out of the wrong place."""
+    pixels = drawn(size=(side, side))
+    head = b"\0\0\x08\x03" + pixels.size.to_bytes(4, "big") + (28).to_bytes(4, "big") * 2
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(head + pixels.tobytes())
+    labels = bytes(i % 2 for i in range(N))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + N.to_bytes(4, "big") + labels)
+    if side != 28:
+        with pytest.raises(ValueError, match="export them as Datumaro or ImageNet"):
+            Seen(tmp_path)
+        return
+    seen = Seen(tmp_path)
+    assert seen.labels == [str(i % 2) for i in range(N)]
+    assert all(np.array_equal(one[..., 0], pixels[i]) for i, one in enumerate(seen.pixels))
+    assert "breaks off" not in seen.told
+
+
+def test_pictures_of_several_labels_are_refused_in_a_sentence(tmp_path):
+    """ChestMNIST's, which has fourteen answers for each."""
+    labels = CHANCE.integers(0, 2, (N, 14), np.uint8)
+    labels[:, :2] = 1
+    np.savez(tmp_path / "chestmnist.npz", train_images=drawn(size=(8, 8)), train_labels=labels)
+    with pytest.raises(ValueError, match="each of 24 pictures has several labels, and here a picture has one"):
+        Seen(tmp_path / "chestmnist.npz")

@@ -163,3 +163,11 @@ def test_folders_of_splits_alone_are_no_classes(put):
     (source / "train.txt").write_text(lines(f"images/train/{i:03}.png" for i in range(16)))
     with pytest.raises(ValueError, match="none of classes"):
         Seen(source)
+
+
+def test_empty_folders_beside_notes_are_no_classes(put):
+    """VOC's form: pictures in one folder, notes on them in another, and folders for masks that nobody drew."""
+    source, _ = put({"Annotations/000.xml": "<annotation/>"}, lambda i: f"JPEGImages/{i:03}.png")
+    (source / "SegmentationClass").mkdir()
+    with pytest.raises(ValueError, match="at least two folders of pictures, one per class; it has 1"):
+        Seen(source)
