@@ -51,6 +51,14 @@ class _List:
             self.labels = {} if all(map(split_of, self.classes)) else self.labels
         return self
 
+    def fits(self) -> bool:
+        """Whether words are no remarks on pictures (who took them): those of a class lie in folders of their own, or
+        all of them in one or in those of splits."""
+        pairs = {(name.rpartition("/")[0], label) for name, label in self.labels.items()}
+        folders = {folder for folder, _ in pairs if not split_of(folder.rpartition("/")[2])}
+        numbers = all(NUMBER.fullmatch(label) for label in self.classes)
+        return numbers or len(folders) < 2 or len(pairs) == len({folder for folder, _ in pairs})
+
     @property
     def classes(self) -> set[str]:
         return {*self.labels.values()}
@@ -68,7 +76,7 @@ def look(source: Source, shown: str, order: Sequence[str] = ()) -> Found | None:
     for name, lines in texts.items():
         if name.rpartition("/")[2].casefold() not in (*NAMES, CLASS_OF, SPLIT_OF):
             _add(kinds, name, _numbered(name, lines, texts, finder) or _listed(name, lines, finder))
-    usable = [one for key in natural(kinds) if len((one := kinds[key].by_folders()).classes) > 1]
+    usable = [one for key in natural(kinds) if len((one := kinds[key].by_folders()).classes) > 1 and one.fits()]
     best = max(usable, key=_List.rank, default=None)
     if best is None:
         return None

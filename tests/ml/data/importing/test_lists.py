@@ -171,3 +171,10 @@ def test_empty_folders_beside_notes_are_no_classes(put):
     (source / "SegmentationClass").mkdir()
     with pytest.raises(ValueError, match="at least two folders of pictures, one per class; it has 1"):
         Seen(source)
+
+
+def test_remarks_on_pictures_are_no_classes(put):
+    """A list of who took them, beside folders of classes."""
+    files = {"credits.txt": lines(f"{LABELS[i]}/{i:03}.png {('Ann Lee', 'Bo', 'Cy')[i % 3]}" for i in range(N))}
+    source, content = put(files, lambda i: f"{LABELS[i]}/{i:03}.png")
+    matches(Seen(source), content, LABELS, [""] * N)
