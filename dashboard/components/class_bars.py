@@ -121,9 +121,7 @@ def register(
             bars.names,
             value_lines(bars.values),
             {"--n": len(bars.names)},
-            [html.Span(bars.note[0], className="quiet small", title=bars.note[1]), csv_link(table_url(noun, selection))]
-            if bars.note
-            else csv_link(table_url(noun, selection)),
+            beside(bars.note, csv_link(table_url(noun, selection))),
             not listed.words,
             listed.words,
             not listed.back,
@@ -180,3 +178,11 @@ def accuracies(
 def value_lines(values: Sequence[tuple[str, str]]) -> list[html.Span]:
     """(value, doubt or gap) right-aligned in two columns."""
     return [html.Span([html.B(value), html.Small(more)]) for value, more in values]
+
+
+def beside(note: tuple[str, str] | None, link: Any) -> Any:
+    """The link to a table, behind what has to be known of the bars."""
+    if note is None:
+        return link
+    words = html.Span(note[0], className="quiet small", title=note[1])
+    return html.Div([words, link], className="row-ff")

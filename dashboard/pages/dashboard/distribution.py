@@ -1,4 +1,4 @@
-"""Bars are predicted classes, ticks are labelled ones (truths; without labels the shares of train), right the gap."""
+"""Bars are predicted classes, ticks the labelled ones (without labels, train's shares); right, the gap."""
 
 import numpy as np
 from dash import Dash, html

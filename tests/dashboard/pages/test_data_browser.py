@@ -145,3 +145,4 @@ def test_files_are_called_by_what_their_names_share(tmp_path, home, no_artifacts
     field.set_input_files([str(tmp_path / f"fruit-of-may_{one}.npy") for one in ("images", "labels")])
     expect(page.locator("#data-name-input")).to_have_value("fruit-of-may", timeout=PATIENCE)
     expect(shapes).to_have_count(0)
+    expect(page.locator("#data-preview [data-class-of]")).to_have_count(2, timeout=PATIENCE)  # nothing is left running
