@@ -7,6 +7,7 @@ A panel named `<id>` has the parts `<id>-card`, `<id>-face`, `<id>-title`, `<id>
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import dash_bootstrap_components as dbc
 import numpy as np
@@ -17,6 +18,7 @@ from dashboard.components import button, csv_link, help_line, panel_states, plai
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.csv import table_url
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import OUTCOMES
 
 # the orders of the split of an address, and the one that holds
 OFFER = """(search) => {
@@ -72,11 +74,7 @@ def register(
         if selection.ids and selection.sort == "given" and "given" in orders(selection):
             title += ", in the order of the link"
         if not n:
-            nothing = [
-                panel_states.empty("No image matches all of these filters."),
-                button("Clear the filters", search=selection.clear().query()),
-            ]
-            return title, html.Div(nothing, className="c12"), None, None
+            return title, html.Div(_nothing(selection), className="c12"), None, None
         page, here = tiles.shown(selection, n)
         return title, draw(rows[here]), tiles.pager(selection, page, n), csv_link(table_url(noun, selection))
 
@@ -103,3 +101,12 @@ def register(
         if not isinstance(sort, str) or sort not in orders(selection) or sort == selection.sort:
             raise PreventUpdate
         return selection.with_(sort=sort).query()
+
+
+def _nothing(selection: Selection) -> list[Any]:
+    """Why no image is listed, and what lists some."""
+    if not selection.narrowed and selection.outcomes == ("wrong",):
+        everything = button("Show all images", search=selection.with_(outcome=OUTCOMES).query())
+        return [panel_states.empty("No mistakes here: every answer is right."), everything]
+    away = button("Clear the filters", search=selection.clear().query())
+    return [panel_states.empty("No image matches all of these filters."), away]
