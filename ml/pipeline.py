@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import torch
 
 from ml import models
 from ml.artifacts import writer
-from ml.artifacts.kinds import NETWORK, NOUN_NEEDS, has
+from ml.artifacts.kinds import NETWORK, has, lacking_for, weights_file
 from ml.artifacts.manifest import check_dataset
 from ml.artifacts.reader import Library, Run
 from ml.artifacts.schema import CORE
@@ -27,6 +27,7 @@ from ml.evaluation.asking import Asking
 from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
+from ml.inference.engines import open_run
 from ml.stats.calibration import cross_entropy
 from ml.system.paths import ARTIFACTS, ROOT, home_dir
 from ml.system.processor import cores, processor
@@ -284,17 +285,17 @@ def evaluate(
         raise KeyError(f"{', '.join(unknown)} cannot be made; choose from {', '.join(known)}")
     manifest = run.manifest
     if nouns is None:
-        chosen = [n for n in chosen if n not in NOUN_NEEDS or has(manifest, NOUN_NEEDS[n])]
-    run.need(*(NOUN_NEEDS[noun] for noun in chosen if noun in NOUN_NEEDS))
+        chosen = [noun for noun in chosen if not lacking_for(manifest, noun)]
+    run.need(*filter(None, (lacking_for(manifest, noun) for noun in chosen)))
     context = context_of(library, run)
     context.tell = on_step
-    if share is not None and context.asks:
+    if share is not None and context.asks and context.described:
         context.shared = Asking(share, run_id, manifest["weights"]["sha256"])
     chosen = chosen if nouns is not None else unlabelled.suited(chosen, context)
     folder = library.home / "runs" / run_id
     measured = manifest.get("latency_ms") is not None and manifest.get("bytes") is not None
     if context.asks and not measured:  # a run from before they were
-        size = run.files(())["weights.safetensors"].stat().st_size
+        size = run.files(())[weights_file(manifest)].stat().st_size
         manifest = {**manifest, "bytes": size, "latency_ms": context.classifier.latency()}
     for noun in chosen:
         on_step(f"computing {noun}")
@@ -314,9 +315,9 @@ def context_of(library: Library, run: Run) -> EvaluationContext:
         pictures = library.learned_pictures(run, split)
         splits[split] = Split(pictures.images, pictures.labels, pictures.ids)
     return EvaluationContext(
-        Classifier.open(run),
+        cast(Classifier, open_run(run)),
         splits,
-        run.manifest["config"]["seed"],
+        (run.manifest.get("config") or {}).get("seed", 0),
         dataset=lambda: learned_from(library, learned),
         recorded=lambda: run.table("predictions"),
         unlabelled=unlabelled.unlearned(library, run),

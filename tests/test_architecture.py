@@ -67,7 +67,8 @@ def test_ml_never_looks_at_the_screen():
 TORCHLESS = (
     "ml.artifacts", "ml.data.feedback", "ml.data.images", "ml.images", "ml.inference.batch",
     "ml.inference.contract",
-    "ml.inference.engines", "ml.inference.onnx", "ml.jobs.broker", "ml.jobs.queue", "ml.jobs.tables", "ml.people",
+    "ml.inference.engines", "ml.inference.imported", "ml.inference.onnx", "ml.jobs.broker", "ml.jobs.queue",
+    "ml.jobs.tables", "ml.people",
     "ml.publishing.run_archive",
     "ml.robustness.catalogue", "ml.settings", "ml.stats", "ml.system", "ml.training.config", "ml.training.fields",
     "ml.training.wording",
@@ -195,6 +196,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.stats", "ml.system"),
         "predictions that were made elsewhere: files in, a run out that has no network",
     ),
+    "ml.importing": (
+        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.inference", "ml.recording", "ml.stats", "ml.system"),
+        "networks that were made elsewhere: tried in a process of their own, then a run that can be asked",
+    ),
     "ml.pipeline": (
         ("ml.artifacts", "ml.data", "ml.evaluation", "ml.inference", "ml.models", "ml.stats", "ml.system",
          "ml.training"),
@@ -207,7 +212,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "ml.commands": (
         ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.jobs", "ml.people",
-         "ml.pipeline", "ml.publishing", "ml.recording", "ml.settings", "ml.system", "ml.training"),
+         "ml.importing", "ml.pipeline", "ml.publishing", "ml.recording", "ml.settings", "ml.system", "ml.training"),
         "the verbs of the command line, one file each",
     ),
     "ml.__main__": (

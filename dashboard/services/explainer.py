@@ -7,6 +7,7 @@ import numpy as np
 
 from dashboard.data.cache import Cache
 from dashboard.services.networks import Network, Networks, digest
+from ml.artifacts import kinds
 
 if TYPE_CHECKING:
     from ml.explanation.walk import Arithmetic, Stop
@@ -97,6 +98,8 @@ class Explainer:
         self, network: Network, images: np.ndarray, targets: np.ndarray, method: str, layer: str = ""
     ) -> np.ndarray:
         """float32 [n, h, w] in the method's own unit. Raises NoExplanation, ValueError for pictures of another form."""
+        if not kinds.has(network.run.manifest, "gradients"):
+            raise NoExplanation(kinds.LACKS["gradients"])
         import torch
 
         from ml import explanation

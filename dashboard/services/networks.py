@@ -16,7 +16,7 @@ import numpy as np
 from dashboard.data.cache import Cache
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
-from ml.artifacts.kinds import NETWORK
+from ml.artifacts.kinds import IMPORTED, NETWORK, kind_of
 from ml.artifacts.reader import Broken, Missing, Run
 from ml.images.form import Form
 from ml.inference import batch
@@ -28,7 +28,7 @@ from ml.system import memory
 
 if TYPE_CHECKING:
     from ml.inference.classifier import Classifier
-    from ml.inference.contract import Engine
+    from ml.inference.contract import Timed
 
 OPEN = 6  # networks held at once, 4 MB each and their reference features
 OUTPUTS = 512  # kept answers, a few kB each
@@ -39,7 +39,7 @@ class Output:
     """What a network makes of one picture. Do not write to the arrays: they are kept.
 
     probabilities: float32 [classes]; features: float32 [d], the input of the last layer, None where another engine than
-    torch computed it; seconds: the forward pass.
+    torch, or an imported network, computed it; seconds: the forward pass.
     """
 
     probabilities: np.ndarray
@@ -54,7 +54,7 @@ class Network:
         self.run: Run = data.run
         self.classes: tuple[str, ...] = tuple(data.classes)
         self._store, self._lock = store, lock
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[str, Timed] = {}
 
     @property
     def run_id(self) -> str:
@@ -77,13 +77,19 @@ class Network:
 
     @property
     def classifier(self) -> "Classifier":
-        """The network in torch, which explains too. Raises Broken."""
+        """The network in torch, which explains too. Raises Broken, Incapable for an imported one."""
+        self.run.need("layers")
         with self._lock:
             return self._classifier
 
-    def engine(self, name: str) -> "Engine":
+    @property
+    def asked(self) -> "Timed":
+        """What answers where no engine is named: torch, or of an imported network its own. Raises Missing, Broken."""
+        return self.engine("torch")
+
+    def engine(self, name: str) -> "Timed":
         """What computes the answers. Raises Missing with its command, Broken, ValueError for an unknown name."""
-        if name == "torch":
+        if name == "torch" and kind_of(self.run.manifest) != IMPORTED:
             return self.classifier
         if name not in ENGINES:
             raise ValueError(f"unknown engine {name!r}")
@@ -167,7 +173,7 @@ class Networks:
             backend = network.engine(engine)
             with self.lock:
                 began, features = time.perf_counter(), None
-                if engine == "torch":
+                if engine == "torch" and "features" in backend.capabilities:
                     logits, every = network.classifier.logits_and_features(image[None])
                     probabilities, features = softmax(logits)[0], every[0]
                 else:

@@ -31,6 +31,7 @@ class OodDetector:
         (with the command that helps) or Broken.
         """
         network = self._networks.open(run_id)
+        network.run.need("features")
         reference, model = network.reference, network.ood_model
         features = self._networks.output(network, image).features
         assert features is not None  # torch's

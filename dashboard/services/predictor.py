@@ -129,11 +129,11 @@ class Predictor:
         image: uint8 [h, w, 1 or 3]. Raises Missing or Broken.
         """
         network = self._networks.open(run_id)
-        form, classifier = network.form, network.classifier
+        form, asked = network.form, network.asked
         start = time.perf_counter()
         made = prepare(image, form, orientation=orientation, ways=("quick",))
         with self._networks.lock:
-            probabilities = classifier.probabilities(made.image[None])[0]
+            probabilities = asked.probabilities(made.image[None])[0]
         return Answer(network.run_id, network.classes, probabilities, made, time.perf_counter() - start)
 
     def agreement(self, run_id: str | None, image: np.ndarray, **options: Any) -> Agreement:
@@ -142,10 +142,11 @@ class Predictor:
         options: orientation, mode, off, turn and box of `predict`, which raises the same.
         """
         network = self._networks.open(run_id)
+        asked = network.asked
 
         def classify(images: np.ndarray) -> np.ndarray:
             with self._networks.lock:
-                return network.classifier.probabilities(images)
+                return asked.probabilities(images)
 
         return compare(image, network.form, classify, **options)
 

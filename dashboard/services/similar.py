@@ -28,6 +28,7 @@ class Similar:
         noun neighbours has them, over the first 256 features at half precision. Raises Missing or Broken.
         """
         network = self._networks.open(run_id)
+        network.run.need("features")
         features = self._networks.output(network, image).features
         assert features is not None  # torch's
         found = self._reference(network, split).look_up(features, count, itself=itself)

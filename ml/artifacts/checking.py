@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.artifacts import inspection, kinds
-from ml.artifacts.inspection import HEADER_BYTES, WEIGHTS, Bounds
+from ml.artifacts.inspection import HEADER_BYTES, Bounds
+from ml.artifacts.kinds import IMPORTED_NETWORK, WEIGHTS
 from ml.artifacts.schema import NOUNS, Mismatch, Table
 from ml.artifacts.writer import sha256
 from ml.data import images
@@ -77,6 +78,9 @@ def core_problem(folder: Path, manifest: dict[str, Any]) -> str:
 
 def _weights_problem(folder: Path, manifest: dict[str, Any]) -> str:
     """Why weights cannot be used; '' when they can. Raises what core_problem tells of."""
+    if kinds.kind_of(manifest) == kinds.IMPORTED:  # what is in it, onnxruntime alone can say
+        same = sha256(folder / IMPORTED_NETWORK) == manifest["weights"]["sha256"]
+        return "" if same else f"its {IMPORTED_NETWORK} does not match its checksum"
     with (folder / WEIGHTS).open("rb") as file:
         start = file.read(HEADER_BYTES + 1)
         if start.startswith(PICKLED) and start[HEADER_BYTES:] != b"{":  # a description of 640 bytes begins like one

@@ -21,10 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ml.artifacts.kinds import IMPORTED_NETWORK, WEIGHTS
 from ml.artifacts.schema import NOUNS, Arrays, Mismatch, Table
 
 MB = 2**20
-MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+MANIFEST = "manifest.json"
 NOUN_BYTES = 64 * MB
 GRAPH_BYTES = 480 * MB  # of an ONNX file, which holds the weights again
 CELLS = 40_000_000  # of a table in memory: rows × columns
@@ -258,7 +259,7 @@ def tensors(path: Path) -> dict[str, list[int]]:
 
 def folder(path: Path) -> None:
     """Every file that a run can have, where it is there: a regular one, under its cap."""
-    for name in (MANIFEST, WEIGHTS, *(noun.file for noun in NOUNS.values())):
+    for name in (MANIFEST, WEIGHTS, IMPORTED_NETWORK, *(noun.file for noun in NOUNS.values())):
         try:
             regular(path / name)
         except FileNotFoundError:

@@ -13,13 +13,14 @@ TRAINED, IMPORTED, RECORDED = KINDS = ("trained", "imported", "recorded")
 CAPABILITIES = ("probabilities", "top-k", "features", "gradients", "layers")
 NETWORK, TRAINING = FOLLOWING = ("network", "training")  # what follows from the kind
 NEEDS = (*CAPABILITIES, *FOLLOWING)
+WEIGHTS, IMPORTED_NETWORK = "weights.safetensors", "network.onnx"
 CORE: dict[str, tuple[str, ...]] = {
     TRAINED: ("history", "predictions"), IMPORTED: ("predictions",), RECORDED: ("predictions",)
 }  # fmt: skip
 """Nouns that a run of each kind has from the start and that never change."""
 KEYS: dict[str, tuple[str, ...]] = {
     TRAINED: ("model_config", "config", "train_images", "parameters", "training_seconds", "weights"),
-    IMPORTED: ("parameters", "weights"),
+    IMPORTED: ("parameters", "weights", "interface"),
     RECORDED: (),
 }
 """What the manifest of each kind says besides what all of them say."""
@@ -35,17 +36,20 @@ NOUN_NEEDS: dict[str, str] = {
     "filters": "layers",
     "familiarity": "layers",
     "suspects": NETWORK,
-    "unlabelled": NETWORK,
-    "unlabelled_neighbours": NETWORK,
+    "unlabelled": "features",
+    "unlabelled_neighbours": "features",
     "preparation": NETWORK,
-    "engines": NETWORK,
-    "onnx": NETWORK,
-    "int8": NETWORK,
-    "robustness": NETWORK,
+    "engines": "layers",
+    "onnx": "layers",
+    "int8": "layers",
+    "robustness": "gradients",
     "attacks": "gradients",
-    "robustness_answers": NETWORK,
+    "robustness_answers": "gradients",
 }
 """What a run must be able to do for a noun to be made of it; nothing for the others."""
+
+ASKED = ("unlabelled", "unlabelled_neighbours", "engines", "onnx", "int8", "robustness", "robustness_answers")
+"""Nouns of a network and more: of a run without one, that it has none is said first."""
 
 TAG_NEEDS = {
     "top-2": "probabilities",
@@ -92,6 +96,11 @@ def has(manifest: Mapping[str, Any], need: str) -> bool:
     return need in able or (need == "top-k" and "probabilities" in able)
 
 
+def weights_file(manifest: Mapping[str, Any]) -> str:
+    """The name of the file that holds the network of a run that has one."""
+    return IMPORTED_NETWORK if kind_of(manifest) == IMPORTED else WEIGHTS
+
+
 def known(manifest: Mapping[str, Any]) -> str:
     """How much of each answer is known: probabilities, top-k or labels."""
     return next((one for one in CAPABILITIES[:2] if has(manifest, one)), "labels")
@@ -107,6 +116,14 @@ def headline(manifest: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def lacking(manifest: Mapping[str, Any], needs: Iterable[str]) -> str:
     """The first of these needs that a run does not meet, '' where it meets all."""
     return next((need for need in needs if not has(manifest, need)), "")
+
+
+def lacking_for(manifest: Mapping[str, Any], noun: str) -> str:
+    """What of NEEDS a run lacks for a noun to be made of it, '' where nothing."""
+    need = NOUN_NEEDS.get(noun)
+    if need is None or has(manifest, need):
+        return ""
+    return NETWORK if noun in ASKED and not has(manifest, NETWORK) else need
 
 
 def core(manifest: Mapping[str, Any]) -> tuple[str, ...]:

@@ -113,6 +113,7 @@ class Manifest(Part):
     machine: Machine
     created: Line
     weights: File | None = None
+    interface: dict[str, Any] | None = None
     nouns: dict[Word, File]
     twin: Twin | None = None
     empty: list[Word] = Field(default=[], max_length=100)
@@ -180,7 +181,7 @@ MADE_WITH = {"unlabelled_neighbours": "unlabelled"}  # nouns that come of making
 def absent(manifest: Mapping[str, Any], noun: str) -> tuple[str, str]:
     """What to say of a noun that is not there, and the command that makes it: none where it would make nothing."""
     noun = MADE_WITH.get(noun, noun)
-    if need := kinds.lacking(manifest, [kinds.NOUN_NEEDS[noun]] if noun in kinds.NOUN_NEEDS else []):
+    if need := kinds.lacking_for(manifest, noun):
         return kinds.LACKS[need], ""
     if noun in manifest.get("empty", ()):
         return NONE_FOUND.get(noun, f"There are no {noun} of this run: looked for, and none found."), ""

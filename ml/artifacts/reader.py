@@ -11,7 +11,8 @@ import pandas as pd
 from ml.artifacts import checking, identity, inspection, kinds
 from ml.artifacts.checking import INDEX_BYTES, UNREADABLE
 from ml.artifacts.folders import RunEntry, is_folder, name_problem, run_folders, shown
-from ml.artifacts.inspection import MANIFEST, WEIGHTS, Bounds
+from ml.artifacts.inspection import MANIFEST, Bounds
+from ml.artifacts.kinds import IMPORTED_NETWORK, WEIGHTS
 from ml.artifacts.judging import Judge
 from ml.artifacts.manifest import absent, check
 from ml.artifacts.opening import Broken, Incapable, Missing, first_line, table
@@ -73,6 +74,8 @@ class Run:
         from safetensors.numpy import load_file
 
         self.need(kinds.NETWORK)
+        if kinds.weights_file(self.manifest) != WEIGHTS:
+            raise Incapable("layers")
         path = self._verified(WEIGHTS, self.manifest["weights"]["sha256"])
         try:
             weights = load_file(path)
@@ -82,10 +85,22 @@ class Run:
             raise Broken(f"weights.safetensors of run {self.run_id} has values that are not finite")
         return weights
 
+    def network(self) -> bytes:
+        """The ONNX file of an imported run. Raises Incapable where it has none, Broken when it is not the one that the
+        manifest names."""
+        if kinds.kind_of(self.manifest) != kinds.IMPORTED:
+            raise Incapable(kinds.NETWORK)
+        path = self._verified(IMPORTED_NETWORK, self.manifest["weights"]["sha256"])
+        try:
+            return inspection.content(path)
+        except (OSError, Mismatch) as error:
+            raise Broken(f"{path.name} of run {self.run_id} cannot be read: {first_line(error)}") from error
+
     def files(self, nouns: Collection[str] = NOUNS) -> dict[str, Path]:
         """The weights and the files of these nouns, where the run has them, each as its checksum says. Raises Broken."""
         weights = self.manifest.get("weights")
-        paths = {WEIGHTS: self._verified(WEIGHTS, weights["sha256"])} if weights else {}
+        name = kinds.weights_file(self.manifest)
+        paths = {name: self._verified(name, weights["sha256"])} if weights else {}
         return paths | {NOUNS[noun].file: self._locate(noun) for noun in self.nouns if noun in nouns and noun in NOUNS}
 
     def need(self, *needs: str) -> None:
@@ -95,8 +110,8 @@ class Run:
 
     def absent(self, noun: str) -> Missing:
         """What to say of a noun that is not there."""
-        need = kinds.NOUN_NEEDS.get(noun)
-        return Incapable(need) if need and not kinds.has(self.manifest, need) else Missing(*absent(self.manifest, noun))
+        need = kinds.lacking_for(self.manifest, noun)
+        return Incapable(need) if need else Missing(*absent(self.manifest, noun))
 
     def _locate(self, noun: str) -> Path:
         entry = self.manifest["nouns"].get(noun)
@@ -212,7 +227,7 @@ class Library(PictureSets):
                     folders = sorted(one.path for one in inside if RUN_ID.fullmatch(one.name) and one.is_dir())
             except OSError:
                 folders = []
-            paths += [os.path.join(f, name) for f in folders for name in ("manifest.json", "weights.safetensors")]
+            paths += [os.path.join(f, name) for f in folders for name in (MANIFEST, WEIGHTS)]
             for path in paths:
                 try:
                     status = os.stat(path)
@@ -265,7 +280,7 @@ class Library(PictureSets):
     def _check_core(self, folder: Path, manifest: dict[str, Any], soon: bool) -> None:
         """Read the core files once and again whenever one of them changed. Raises Broken."""
         core, weights = kinds.core(manifest), manifest.get("weights")
-        names = (*([WEIGHTS] if weights else []), *(NOUNS[noun].file for noun in core))
+        names = (*([kinds.weights_file(manifest)] if weights else []), *(NOUNS[noun].file for noun in core))
         try:
             inspection.folder(folder)
             stats = [(folder / name).lstat() for name in names]

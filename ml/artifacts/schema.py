@@ -481,7 +481,7 @@ def readme() -> str:
         "",
         "    index.json                what ships: the default run and the list of runs",
         "    datasets/<name>/          dataset.json, one npz a split (images uint8 [n, h, w, c], labels, ids), tables",
-        "    runs/<run_id>/            manifest.json, weights.safetensors and the nouns below",
+        "    runs/<run_id>/            manifest.json, weights.safetensors (network.onnx of an imported one) and the nouns below",
         "",
         f"Core, never changed after a run is published: weights, {', '.join(CORE)}.",
         "Every other noun may be added later with `python -m ml evaluate RUN --only NOUN`.",

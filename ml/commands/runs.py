@@ -1,4 +1,4 @@
-"""`python -m ml runs add`: a run from what was made elsewhere, so far from predictions in a file."""
+"""`python -m ml runs add`: a run from what was made elsewhere, a network as ONNX or predictions in a file."""
 
 import argparse
 import csv
@@ -8,25 +8,33 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.commands import named
+from ml.commands import imports, named
 from ml.system.cells import safe_cell
 from ml.system.paths import home_dir
 
 if TYPE_CHECKING:
+    from ml.data.base import Dataset
     from ml.recording.reading import Understood, Wishes
 
 VALUES = ("probabilities", "percent", "logits", "log-probabilities", "scores")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    runs = commands.add_parser("runs", help="runs from elsewhere: predictions in a file become one")
+    runs = commands.add_parser("runs", help="runs from elsewhere: a network, or predictions in a file, become one")
     actions = runs.add_subparsers(required=True, metavar="ACTION")
-    take = actions.add_parser("add", help="a run from predictions in a file; docs/own-networks.md says what is read")
+    take = actions.add_parser(
+        "add", help="a run from a network or from predictions; docs/own-networks.md says what is read"
+    )
     take.add_argument("name", help="what the run is called, Big Net 2 as big-net-2")
-    take.add_argument("--data", required=True, type=named, metavar="DATASET", help="whose pictures are predicted")
+    take.add_argument("--data", required=True, type=named, metavar="DATASET", help="whose pictures it is asked about")
     given = "CSV, TSV, JSON lines, parquet or npz; several are parts of one, or epochs where their names say so"
-    take.add_argument("--predictions", required=True, nargs="+", type=Path, metavar="FILE", help=given)
+    what = take.add_mutually_exclusive_group(required=True)
+    what.add_argument("--predictions", nargs="+", type=Path, metavar="FILE", help=given)
+    what.add_argument(
+        "--network", type=Path, metavar="FILE.onnx", help="a classifier as ONNX, its data files beside it"
+    )
     take.add_argument("--dry-run", action="store_true", help="only say what was understood; nothing is written")
+    imports.flags(take)
     splits = "of rows that do not say it"
     take.add_argument("--split", choices=("train", "validation", "test"), default="", help=splits)
     roles = "which column is id, path, digest, split, epoch, label, predicted, confidence, values, features or top"
@@ -47,9 +55,8 @@ def run(options: argparse.Namespace) -> int:
     """Exit 2 where a run of this name is here already."""
     from ml import data, pipeline
     from ml.artifacts.identity import run_id_of
-    from ml.artifacts.writer import sha256
-    from ml.recording import publish, reading
 
+    only_one_kind(options)
     library = pipeline.default_library()
     run_id = run_id_of(options.name)
     if not run_id:
@@ -60,6 +67,28 @@ def run(options: argparse.Namespace) -> int:
     if run_id != options.name:
         print(f"the run is called {run_id}", file=sys.stderr)
     dataset = data.load(options.data, home=home_dir())
+    return imports.run(options, dataset, run_id) if options.network else _recorded(options, dataset, run_id)
+
+
+# flags, and what they are of where they are given
+OF_PREDICTIONS: dict[str, object] = {
+    "split": "", "column": [], "names": [], "values": "", "repeated": "", "epoch": None, "unmatched": None
+}  # fmt: skip
+
+
+def only_one_kind(options: argparse.Namespace) -> None:
+    """Raise ValueError where a flag is of the other kind of run than the one that is asked for."""
+    others, kind = (OF_PREDICTIONS, "--predictions") if options.network else (imports.OF_NETWORKS, "--network")
+    if given := [name for name, default in others.items() if getattr(options, name) != default]:
+        shown = {"names": "class"}.get(given[0], given[0]).replace("_", "-")
+        raise ValueError(f"--{shown} goes with {kind}")
+
+
+def _recorded(options: argparse.Namespace, dataset: "Dataset", run_id: str) -> int:
+    from ml import pipeline
+    from ml.artifacts.writer import sha256
+    from ml.recording import publish, reading
+
     try:
         understood = reading.read(options.predictions, dataset, home_dir() / "datasets" / options.data, wishes(options))
     except OSError as error:
@@ -79,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
             tell=lambda words: print(words, file=sys.stderr),
         )  # fmt: skip
         print(made)
-        results = library.open(run_id).manifest["results"]
+        results = pipeline.default_library().open(run_id).manifest["results"]
     if options.json:
         print(json.dumps(said(run_id, understood, results), ensure_ascii=False))
     return 0

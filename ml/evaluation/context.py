@@ -55,6 +55,8 @@ class EvaluationContext:
         placed: Callable[[], pd.DataFrame | None] | None = None,
     ) -> None:
         self.classifier, self.splits, self.seed = classifier, splits, seed
+        if "features" not in classifier.capabilities:
+            self.described = ()
         self.dataset, self._recorded, self.brief, self.learned = dataset, recorded, brief, learned
         self.unlabelled, self.placed = unlabelled, placed
         self.notes: dict[str, Any] = {}
@@ -127,7 +129,11 @@ class EvaluationContext:
         """Of any pictures, uint8 [n, h, w, c], what `probabilities` and `features` are of a split's."""
         probabilities, kept = [], []
         for batch in batches(images, PART * asked_at_once(self.classifier.shape)) if len(images) else [images]:
-            logits, features = self.classifier.logits_and_features(batch)
-            probabilities.append(softmax(logits))
+            if "features" in self.classifier.capabilities:
+                logits, features = self.classifier.logits_and_features(batch)
+                probabilities.append(softmax(logits))
+            else:
+                probabilities.append(self.classifier.probabilities(batch))
+                features = np.zeros((len(batch), 0), np.float32)
             kept.append(features[:, :WIDTH].astype(np.float16).astype(np.float32))
         return np.concatenate(probabilities), np.concatenate(kept)

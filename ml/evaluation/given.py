@@ -28,6 +28,7 @@ class _Nobody:
 
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
+    capabilities: frozenset[str] = frozenset()
 
 
 class GivenContext(EvaluationContext):

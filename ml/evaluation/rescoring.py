@@ -4,7 +4,7 @@ import numpy as np
 
 from ml.artifacts.kinds import NETWORK
 from ml.artifacts.reader import Library, Missing
-from ml.inference.classifier import Classifier
+from ml.inference.engines import open_run
 
 TIE = 1e-3  # by which two classes may be apart in probability and still be turned by another processor's rounding
 
@@ -19,7 +19,7 @@ def rescore(library: Library, run_id: str, split: str) -> tuple[int, int, int, i
     run = library.open(run_id)
     run.need(NETWORK)
     examples = library.learned_pictures(run, split)
-    predicted = Classifier.open(run).probabilities(examples.images).argmax(1)
+    predicted = open_run(run).probabilities(examples.images).argmax(1)
     recorded = run.table("predictions").query("split == @split").sort_values("example_id")
     if not np.array_equal(recorded["example_id"], examples.ids):
         raise Missing(f"the recorded predictions are of other {split} pictures than those here")

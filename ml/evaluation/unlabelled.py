@@ -57,7 +57,7 @@ def unlearned(library: Library, run: Run) -> Split | None:
     except Missing:
         return None
     split = Split(pictures.images, pictures.labels, pictures.ids)
-    if name := run.manifest["config"].get("labels"):
+    if name := (run.manifest.get("config") or {}).get("labels"):
         with contextlib.suppress(Gone):  # then nobody knows any more
             learned = corrections.read(library.home, name).labelled
             split = split.take(np.flatnonzero(~np.isin(split.ids, list(learned))))

@@ -37,7 +37,14 @@ class ImageClassifier(Protocol):
         picture's alone. Raises ValueError for pictures of another type or shape."""
 
 
-class Engine(ImageClassifier, Protocol):
+class Timed(ImageClassifier, Protocol):
+    """A run's network, whatever it is made of."""
+
+    def latency(self) -> float:
+        """Median milliseconds from one picture to its answer, on one processor thread."""
+
+
+class Engine(Timed, Protocol):
     """A run's network, computed by torch or by onnxruntime."""
 
     def features(self, images: AnyImages) -> np.ndarray:
@@ -45,9 +52,6 @@ class Engine(ImageClassifier, Protocol):
 
     def logits_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """images: uint8 [n, h, w, c] → float32 logits [n, classes] and features [n, d]."""
-
-    def latency(self) -> float:
-        """Median milliseconds from one picture to its logits, on one processor thread."""
 
 
 def check(images: AnyImages, shape: tuple[int, int, int]) -> None:

@@ -24,7 +24,8 @@ import pyarrow as pa
 
 from ml.artifacts import inspection, kinds, writer
 from ml.artifacts.inspection import FILE_BYTES as RUN_FILE_BYTES
-from ml.artifacts.inspection import MANIFEST, MB, NOUN_BYTES, WEIGHTS, Bounds
+from ml.artifacts.inspection import MANIFEST, MB, NOUN_BYTES, Bounds
+from ml.artifacts.kinds import WEIGHTS
 from ml.artifacts.manifest import check
 from ml.artifacts.reader import Broken, Library, Missing, Run, RunEntry
 from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
@@ -41,6 +42,10 @@ RATIO = 100  # unpacked to packed, of a file above RATIO_FROM: tables and weight
 RATIO_FROM = MB
 ENTRIES = 100  # of the zip that are looked at
 PICKLES = re.compile(r"\.(pkl|pickle|pt|pth|bin|ckpt|joblib|npy|dill|h5|hdf5|keras|onnx)$", re.IGNORECASE)
+IMPORTED = (
+    "A run of an imported network does not travel as a zip: nothing here could say whether its ONNX file is harmless.",
+    "Take the ONNX file itself, and add it with python -m ml runs add.",
+)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a packed run, so that equal runs are equal bytes
 STALE_SECONDS = 86_400.0
 
@@ -64,7 +69,10 @@ class Taken:
 
 
 def pack(run: Run, card: str) -> bytes:
-    """The zip of a run: manifest, weights, tables, arrays, model card. Raises Missing or Broken."""
+    """The zip of a run: manifest, weights, tables, arrays, model card. Raises Missing, as of an imported network, or
+    Broken."""
+    if kinds.kind_of(run.manifest) == kinds.IMPORTED:
+        raise Missing(" ".join(IMPORTED))
     manifest = {**run.manifest, "nouns": {n: e for n, e in run.manifest["nouns"].items() if n in TRAVELLING}}
     files: dict[str, bytes | Path] = {
         MANIFEST: json.dumps(manifest, indent=1, ensure_ascii=False).encode() + b"\n",
@@ -189,6 +197,8 @@ def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) 
                          (stray, "The archive holds {}, which the manifest does not name")):  # fmt: skip
         if names:
             raise Unfit(words.format(", ".join(name[:40] for name in names[:5])) + ".")
+    if kinds.kind_of(manifest) == kinds.IMPORTED:
+        raise Unfit(" ".join(IMPORTED))
     if kinds.kind_of(manifest) == kinds.RECORDED:
         return manifest
     data, network = manifest["dataset"], manifest.get("model_config") or {}

@@ -13,6 +13,7 @@ from ml.artifacts import kinds, writer
 from ml.artifacts.manifest import check_dataset
 from ml.data.base import Dataset, Split
 from ml.evaluation import EVALUATIONS
+from ml.evaluation.context import EvaluationContext
 from ml.evaluation.epochs import CELLS, KEPT, quantised, spaced
 from ml.evaluation.given import Answers, GivenContext
 from ml.recording.reading import Understood, summary
@@ -41,7 +42,10 @@ def publish(
     context = context_of(understood, dataset)
     partial = writer.partial(home / "runs", run_id)
     with writer.beginning(partial):
-        nouns, empty = _nouns(context, understood, partial, tell)
+        able = {"capabilities": understood.capabilities, "kind": kinds.RECORDED}
+        nouns, empty = nouns_of(context, able, partial, tell)
+        if recorded := epochs(understood, context):
+            nouns["epochs"] = writer.write_noun(partial, "epochs", recorded)
     manifest: dict[str, Any] = {
         "run_id": run_id,
         "kind": kinds.RECORDED,
@@ -76,7 +80,7 @@ def context_of(understood: Understood, dataset: Dataset) -> GivenContext:
     return GivenContext(dataset.classes, splits, answers, understood.known)
 
 
-def results(context: GivenContext) -> dict[str, dict[str, float]]:
+def results(context: EvaluationContext) -> dict[str, dict[str, float]]:
     """split → right answers, n and mean cross-entropy in nats, where all probabilities are known."""
     found: dict[str, dict[str, float]] = {}
     for split in context.judged:
@@ -87,29 +91,30 @@ def results(context: GivenContext) -> dict[str, dict[str, float]]:
     return found
 
 
-def _nouns(
-    context: GivenContext, understood: Understood, partial: Path, tell: Callable[[str], None]
-) -> tuple[dict[str, Any], list[str]]:
-    """Entries of the manifest, and nouns that came to nothing."""
+def nouns_of(
+    context: EvaluationContext, able: dict[str, Any], partial: Path, tell: Callable[[str], None],
+    nouns: tuple[str, ...] = MADE,
+) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
+    """Predictions and these nouns, written; their entries of the manifest, and nouns that came to nothing.
+
+    able: kind and capabilities, which say what of it can be made.
+    """
     frame: Any = EVALUATIONS["predictions"](context)
     if context.known == "labels":
         frame = frame[[*BARE]]
-    nouns: dict[str, Any] = {"predictions": writer.write_noun(partial, "predictions", frame)}
-    able = {"capabilities": understood.capabilities, "kind": kinds.RECORDED}
+    entries: dict[str, Any] = {"predictions": writer.write_noun(partial, "predictions", frame)}
     empty = []
-    for noun in (one for one in MADE if one not in kinds.NOUN_NEEDS or kinds.has(able, kinds.NOUN_NEEDS[one])):
+    for noun in (one for one in nouns if one not in kinds.NOUN_NEEDS or kinds.has(able, kinds.NOUN_NEEDS[one])):
         tell(f"computing {noun}")
         started = time.perf_counter()
         data = EVALUATIONS[noun](context)
         also, context.also = context.also, {}
         for name, made in ({noun: data} | also).items():
             if len(made):
-                nouns[name] = writer.write_noun(partial, name, made, started=started)
+                entries[name] = writer.write_noun(partial, name, made, started=started)
             else:
                 empty.append(name)
-    if recorded := epochs(understood, context):
-        nouns["epochs"] = writer.write_noun(partial, "epochs", recorded)
-    return nouns, empty
+    return entries, empty
 
 
 def epochs(understood: Understood, context: GivenContext) -> dict[str, np.ndarray]:

@@ -173,7 +173,10 @@ def _origin(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
         ("One image", f"{milliseconds(latency / 1000)} ms, median of one thread" if latency else DASH),
     ]
     if not kinds.has(manifest, kinds.TRAINING):
-        return [*lines, ("Data", title)]
+        source = manifest.get("source") or {}
+        files = ", ".join(str(name)[:80] for name in list(source.get("files", {}))[:3]) or DASH
+        how = "; ".join(str(line)[:200] for line in source.get("understood", [])[:8]) or DASH
+        return [*lines, ("Data", title), ("Made elsewhere", files), ("Asked so", how)]
     config = manifest["config"]
     spent = f"{duration(manifest['training_seconds'])}, {wording.count(config['epochs'], 'epoch')}"
     return [

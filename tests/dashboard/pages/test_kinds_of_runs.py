@@ -17,10 +17,16 @@ from dashboard.shell import PAGES, TABLES, create_app
 from ml.artifacts import kinds
 from ml.artifacts.reader import Library
 from ml.data import load
+from ml.importing import publish as importing
+from ml.importing import trial
+from ml.importing.understanding import Wishes
+from ml.inference import onnx_export
+from ml.inference.classifier import Classifier
 from ml.recording import publish, reading
 from tests.callbacks import ADDRESS, VIEW, body, fired_in_process
 from tests.conftest import TOY, TOY_RUN
 
+IMPORTED = "imported"
 KINDS = ("labels", "top", "sure", "described", "epochs", "part")
 
 
@@ -53,6 +59,11 @@ def every_kind(toy_home, tmp_path_factory):
         frame.to_parquet(home.parent / f"{run_id}.parquet")
         got = reading.read([home.parent / f"{run_id}.parquet"], dataset, home)
         publish.publish(got, dataset, run_id, home, sources={})
+    network, scratch = home.parent / "toy.onnx", home.parent / "scratch"
+    network.write_bytes(onnx_export.graph(Classifier.open(library.open(TOY_RUN))))
+    scratch.mkdir()
+    tried = trial.tried(network, dataset.classes, importing.samples(dataset), Wishes(), scratch)
+    importing.publish(tried, dataset, IMPORTED, home, sources={network.name: "0" * 64})
     return shipped, home
 
 
@@ -113,7 +124,7 @@ def answers(client, defaults, search: str, caplog) -> tuple[dict[str, str], list
     return texts, failed
 
 
-@pytest.mark.parametrize("run", [TOY_RUN, *KINDS])
+@pytest.mark.parametrize("run", [TOY_RUN, IMPORTED, *KINDS])
 def test_no_callback_fails(client, defaults, run, caplog):
     for split in ("test", "validation"):
         texts, failed = answers(client, defaults, f"?run={run}&split={split}", caplog)
@@ -140,6 +151,12 @@ SAID = {  # kind → panel → what its empty face says
     "described": {"insights-history-face": "This needs to know how the network was trained"},
     "top": {"dashboard-calibration-face": "This needs the probabilities of all classes"},
     "epochs": {"insights-filters-face": "This needs to look into the layers of a network"},
+    IMPORTED: {
+        "insights-projection-face": "This needs feature vectors",
+        "insights-architecture-face": "This needs to look into the layers of a network",
+        "insights-activations-face": "This needs to look into the layers of a network",
+        "insights-history-face": "This needs to know how the network was trained",
+    },
     "part": {"dashboard-distribution-face": "This run has no predictions for test."},
 }
 DRAWN = {  # kind → panels that it has all for, and draws
@@ -148,6 +165,13 @@ DRAWN = {  # kind → panels that it has all for, and draws
     "sure": ("dashboard-confidence", "dashboard-calibration", "insights-calibration", "dashboard-scores"),
     "described": ("insights-projection", "insights-plane", "slices-modes", "slices-found"),
     "epochs": ("insights-epoch", "insights-datamap"),
+    IMPORTED: (
+        "dashboard-confidence",
+        "dashboard-calibration",
+        "dashboard-confusion",
+        "slices-modes",
+        "slices-found",
+    ),
 }
 
 
@@ -240,3 +264,44 @@ def slots_of(module) -> set[str]:
     """Ids of faces that a panel's module names."""
     named = [getattr(module, "FACE", None), *(getattr(module, "Ids", ()) or ())]
     return {str(one) for one in named if one is not None and str(one).endswith("-face")}
+
+
+def test_an_imported_network_answers_as_the_one_it_came_from(app, client):
+    """Alone, in a batch, in words of what it cannot do, and as a file that other pages offer."""
+    browser = app.server.test_client()
+    rng = np.random.default_rng(0)
+
+    def png() -> io.BytesIO:
+        file = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (28, 28), np.uint8)).save(file, "PNG")
+        return file
+
+    picture = png().getvalue()
+    said = {}
+    for run in (TOY_RUN, IMPORTED):
+        sent = {"image": (io.BytesIO(picture), "a.png"), "run": run}
+        answer = browser.post("/api/v1/predict", data=sent, content_type="multipart/form-data")
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        said[run] = answer.get_json()
+    assert said[IMPORTED]["label"] == said[TOY_RUN]["label"]
+    assert said[IMPORTED]["confidence"] == pytest.approx(said[TOY_RUN]["confidence"], abs=1e-4)
+    sent = {"files": [(io.BytesIO(picture), "a.png"), (png(), "b.png")], "run": IMPORTED}
+    answer = browser.post("/api/v1/batch", data=sent, content_type="multipart/form-data")
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    lines = [json.loads(line) for line in answer.get_data(as_text=True).splitlines()]
+    assert next(line["label"] for line in lines if "label" in line) == said[TOY_RUN]["label"]
+    listed = {one["run"]: one for one in browser.get("/api/v1/runs").get_json()["runs"]}
+    assert (listed[IMPORTED]["kind"], listed[IMPORTED]["answers"]) == ("imported", True)
+    for noun in sorted(TABLES):
+        got = browser.get(f"/export/{noun}.csv?run={IMPORTED}&split=test")
+        assert got.status_code < 500, (noun, got.get_data(as_text=True)[:300])
+    for name in ("report", "comparison-report", "slices-report", "review-report", "robustness-report"):
+        got = browser.get(f"/export/{name}.html?run={IMPORTED}")
+        assert got.status_code < 500, (name, got.get_data(as_text=True)[:300])
+    for address, words in {
+        f"/export/runs/{IMPORTED}.zip": "does not travel as a zip",
+        f"/explanations/{IMPORTED}/test/0.png?target=0&method=occlusion": "needs the gradients",
+        f"/explanations/{IMPORTED}/test/0.png?target=0&method=grad-cam": "needs the gradients",
+    }.items():
+        got = browser.get(address)
+        assert (got.status_code, words in got.get_data(as_text=True)) == (404, True), got.get_data(as_text=True)[:300]

@@ -1,0 +1,1 @@
+"""Networks that were made elsewhere: a file in, tried in a process of its own; a run out that can be asked."""

@@ -1,0 +1,220 @@
+"""A network from elsewhere, tried in a process of its own with limits of memory and time, before any other opens it.
+
+`tried` starts it; `python -m ml.importing.trial FOLDER` is the process, which reads request.json and pictures.npy there
+and leaves result.json and network.onnx.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.artifacts.reader import Broken, Missing
+from ml.importing import understanding
+from ml.importing.graph import Read, Unusable, read
+from ml.importing.understanding import Asked, Wishes
+from ml.inference.imported import Interface, ask, session_of
+from ml.system import atomic
+from ml.system.paths import ROOT
+
+SECONDS = 300.0
+MEMORY, SHARE = 4 * 2**30, 8  # of address space, and as many times the file's size more
+PICTURES = 16
+APART = 1e-4  # by which answers about one picture may differ: what another order of sums makes
+NETWORK = "network.onnx"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """interface: how it is asked; lines: what was understood, in sentences; parameters: numbers learned; data: names of
+    files that lay beside it; file: the network, whole in itself."""
+
+    interface: Interface
+    lines: list[str]
+    parameters: int
+    data: list[str]
+    file: Path
+
+
+def tried(
+    path: Path, classes: Sequence[str], pictures: np.ndarray, wishes: Wishes, scratch: Path, seconds: float = SECONDS,
+    memory: int = MEMORY,
+) -> Tried:  # fmt: skip
+    """Try the file on pictures, uint8 [n, h, w, c]. scratch: an empty folder. Raises Unusable, Missing without the
+    packages."""
+    if not path.is_file():
+        raise Unusable(
+            f"there is no file {path.name}" if not path.exists() else f"{path.name} is no file: give the .onnx"
+        )
+    np.save(scratch / "pictures.npy", pictures)
+    request: dict[str, Any] = {
+        "path": str(path.resolve()), "classes": [*classes], "wishes": dataclasses.asdict(wishes), "seconds": seconds,
+        "memory": memory + SHARE * sum(one.stat().st_size for one in _with_data(path)),
+    }  # fmt: skip
+    atomic.write(scratch / "request.json", json.dumps(request))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ml.importing.trial", str(scratch)],
+        cwd=ROOT, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise Unusable(f"{path.name} was not tried through in {seconds:,.0f} s: give a smaller network") from None
+    finally:
+        process.kill()
+        process.wait()
+    try:
+        result = json.loads((scratch / "result.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        gigabytes = request["memory"] / 2**30
+        raise Unusable(
+            f"{path.name} ended the process that tried it (status {process.returncode}), which has {gigabytes:.1f} GiB "
+            "of memory: it is damaged, or larger than can be taken"
+        ) from None
+    if "missing" in result:
+        raise Missing(*result["missing"])
+    if "refused" in result:
+        raise Unusable(result["refused"])
+    return Tried(
+        Interface.model_validate(result["interface"]),
+        result["lines"],
+        result["parameters"],
+        result["data"],
+        scratch / NETWORK,
+    )
+
+
+def _with_data(path: Path) -> list[Path]:
+    """The file and what may be its data, by its name alone: the file is not opened here."""
+    beside = [path.with_name(path.name + end) for end in (".data", "_data")] + [path.with_suffix(".data")]
+    return [path, *(one for one in {*beside} if one.is_file())]
+
+
+def examined(path: Path, classes: Sequence[str], pictures: np.ndarray, wishes: Wishes, target: Path) -> dict[str, Any]:
+    """What result.json says of a network that is taken in, whose whole file is left in target. Raises Unusable, Broken,
+    Missing."""
+    found = read(path)
+    session = session_of(found.content)
+    n, height, width, channels = pictures.shape
+    way, answers = _first(session, (height, width, channels), pictures, wishes, found)
+    chosen, notes = understanding.answering(answers, len(classes), wishes, n)
+    order, named = understanding.order(chosen.keys, found.names, classes, wishes)
+    kind, told = understanding.meaning(chosen.values, wishes)
+    how = way.interface(len(classes), output=chosen.name, numbers=kind, order=order, keys=chosen.keys)
+    believed(session, how, pictures)
+    target.write_bytes(found.content)
+    lines = [*way.notes, *notes, *told, *named]
+    if found.data:
+        lines.append(f"its weights lay beside it, in {', '.join(found.data[:3])}: they are kept within the file")
+    return {
+        "interface": how.model_dump(mode="json"), "lines": lines, "parameters": found.parameters, "data": [*found.data]
+    }  # fmt: skip
+
+
+def _first(
+    session: Any, shape: tuple[int, int, int], pictures: np.ndarray, wishes: Wishes, found: Read
+) -> tuple[Asked, dict[str, Any]]:
+    """The first way of asking that the network takes, and what each of its outputs said. Raises Unusable, Broken."""
+    problem: Broken | None = None
+    names = [one.name for one in session.get_outputs()]
+    for way in understanding.ways(session, shape, wishes, found.said):
+        for batch in dict.fromkeys((way.fields["batch"], 1)):
+            one_by_one = batch != way.fields["batch"]
+            if one_by_one and way.fields["batch"]:
+                continue  # a fixed batch is what the file says
+            asked = Asked({**way.fields, "batch": batch}, [*way.notes])
+            if one_by_one:
+                asked.notes.append(
+                    "it says that it takes any number of pictures, and takes one: they are given one by one"
+                )
+            how = asked.interface(2)
+            try:
+                values, answers = how.prepared(pictures), {}
+                for name in names:
+                    try:
+                        answers[name] = ask(session, how, values, [name])[0]
+                    except Broken:
+                        raise
+                    except (IndexError, TypeError, ValueError):
+                        continue  # of no picture each, as a number alone
+                return asked, answers
+            except Broken as error:
+                problem = problem or error
+    raise problem or Unusable("the network cannot be asked")
+
+
+def believed(session: Any, how: Interface, pictures: np.ndarray) -> None:
+    """Raise Unusable unless the same pictures twice, alone and in a batch, get the same answers, which add up."""
+
+    def said(images: np.ndarray) -> np.ndarray:
+        try:
+            return how.probabilities(how.table(ask(session, how, how.prepared(images), [how.output])[0]))
+        except ValueError as error:
+            raise Unusable(f"the network cannot be believed: {error}") from None
+
+    first, again = said(pictures), said(pictures)
+    if np.abs(first - again).max() > APART:
+        raise Unusable(
+            "the network says different things of the same pictures: export it as it answers, not as it learns (in "
+            "torch after model.eval())"
+        )
+    alone = np.concatenate([said(pictures[i : i + 1]) for i in range(len(pictures))])
+    if np.abs(first - alone).max() > APART:
+        raise Unusable(
+            "the network says of a picture alone what it does not say of it among others: export it as it answers, not "
+            "as it learns (in torch after model.eval())"
+        )
+
+
+def main(scratch: Path) -> int:
+    """In the process of its own."""
+    request = json.loads((scratch / "request.json").read_text("utf-8"))
+    _limit(request["memory"], request["seconds"])
+    said: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in request["wishes"].items()}
+    wishes = Wishes(**said)
+    pictures = np.load(scratch / "pictures.npy", allow_pickle=False)
+    try:
+        result = examined(Path(request["path"]), request["classes"], pictures, wishes, scratch / NETWORK)
+    except Missing as missing:
+        result = {"missing": [str(missing), missing.command]}
+    except Unusable as refused:
+        result = {"refused": str(refused)}
+    except Broken as broken:
+        result = {"refused": f"{broken}: export it again, and try it with onnxruntime where it was made"}
+    except OSError as error:
+        result = {"refused": f"{Path(request['path']).name} cannot be read: {error.strerror or error}"}
+    except MemoryError:
+        result = {
+            "refused": f"the network needs more than the {request['memory'] / 2**30:.1f} GiB it may be tried with"
+        }
+    atomic.write(scratch / "result.json", json.dumps(result))
+    return 0
+
+
+def _limit(memory: int, seconds: float) -> None:
+    """Of address space, processor time and what is written, where the system can do it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    cores = os.cpu_count() or 1
+    limits = {
+        resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: int(seconds) * cores, resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 2 * 2**30,
+    }  # fmt: skip
+    for what, most in limits.items():
+        with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
+            resource.setrlimit(what, (most, most))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,270 @@
+"""How a network from elsewhere is asked, and what its numbers are: told by its shapes, its answers and its metadata.
+
+A name proves nothing: which output answers, and with what, is told by asking about real pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ml.importing.graph import Unusable
+from ml.inference.imported import RANGES, TYPES, Interface, table
+from ml.recording import numbers
+from ml.recording.columns import Columns, matched
+
+LAYOUTS = ("nchw", "nhwc", "nhw", "flat")
+NAMED = ("probabilities", "probability", "probs", "softmax", "logits", "scores", "predictions")
+DENOTED = {"NominalRange_0_255": "0-255", "Normalized_0_1": "0-1", "Normalized_1_1": "-1-1"}
+"""Values of the metadata Image.NominalPixelRange that ONNX defines, as RANGES has them."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person says; '' or nothing for what shall be found out. classes: names here in the order of the outputs;
+    match: take names of the file that differ in case, spaces and underscores alone."""
+
+    layout: str = ""
+    range: str = ""
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+    channels: str = ""
+    output: str = ""
+    numbers: str = ""
+    classes: tuple[str, ...] = ()
+    match: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A way to ask, before it was tried. fields: of Interface, all that lies before the answer; notes: sentences."""
+
+    fields: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+    def interface(self, outputs: int, **more: Any) -> Interface:
+        """more: further fields of Interface."""
+        order = tuple(range(outputs))
+        return Interface(**{**self.fields, "output": "-", "numbers": "probabilities", "order": order, **more})
+
+
+def ways(session: Any, shape: tuple[int, int, int], wishes: Wishes, said: dict[str, str]) -> list[Asked]:
+    """Every way in which the network may take pictures of (height, width, channels), the likeliest first. said: the
+    file's metadata. Raises Unusable."""
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        names = ", ".join(repr(one.name) for one in inputs[:5])
+        raise Unusable(
+            f"the network takes {len(inputs)} inputs ({names}), and a classifier of pictures one: export it with the "
+            "pictures alone"
+        )
+    one = inputs[0]
+    if one.type not in TYPES:
+        raise Unusable(
+            f"the network's input {one.name!r} is {one.type}: pictures are given as float32, float16, float64 or uint8"
+        )
+    sides = [side if isinstance(side, int) and side > 0 else 0 for side in one.shape]
+    forms = {
+        layout: form
+        for layout in ([wishes.layout] if wishes.layout else LAYOUTS)
+        if (form := _form(layout, sides, shape)) is not None
+    }
+    if not forms:
+        words = " × ".join(str(side or "any") for side in sides)
+        height, width, channels = shape
+        said_so = f", which is not {wishes.layout}" if wishes.layout else ""
+        raise Unusable(
+            f"the network's input {one.name!r} takes {words}{said_so}, and the data set has pictures of "
+            f"{height} × {width} in {wording(channels)}: export it for those channels, "
+            "as [n, channels, height, width] or [n, height, width, channels]"
+        )
+    return [
+        _way(one, layout, form, sides[0] if sides else 0, shape, wishes, said, sure=len(forms) == 1)
+        for layout, form in forms.items()
+    ]
+
+
+def wording(channels: int) -> str:
+    """'1 channel', '3 channels'."""
+    return f"{channels} channel{'' if channels == 1 else 's'}"
+
+
+def _form(layout: str, sides: Sequence[int], shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
+    """(height, width, channels) of the pictures in this layout, None where these sides cannot be it."""
+    height, width, channels = shape
+    if layout == "flat":
+        fits = len(sides) == 2 and sides[1] in (0, height * width * channels)
+        return shape if fits else None
+    if layout == "nhw":
+        fits = len(sides) == 3 and channels == 1
+        return (sides[1] or height, sides[2] or width, 1) if fits else None
+    if len(sides) != 4:
+        return None
+    deep, tall, wide = sides[1:] if layout == "nchw" else (sides[3], *sides[1:3])
+    if deep not in (0, channels) and not (channels == 1 and deep == 3):
+        return None
+    return tall or height, wide or width, deep or channels
+
+
+def _way(
+    one: Any, layout: str, form: tuple[int, int, int], batch: int, shape: tuple[int, int, int], wishes: Wishes,
+    said: dict[str, str], *, sure: bool,
+) -> Asked:  # fmt: skip
+    height, width, channels = form
+    kind = one.type.removeprefix("tensor(").removesuffix(")")
+    given = "as was said" if wishes.layout else "by its shape" if sure else "assumed: --layout says otherwise"
+    notes = [
+        f"input {one.name!r}: {kind}, {layout} ({given}), {f'{batch} at a time' if batch else 'any number at a time'}"
+    ]
+    if (height, width) != shape[:2]:
+        notes.append(
+            f"pictures of {shape[0]} × {shape[1]} are resized to {height} × {width}, which the network takes, bilinear"
+        )
+    if channels != shape[2]:
+        notes.append("pictures in gray are given three times over, as red, green and blue")
+    mean, deviation, words = _scaling(kind, channels, wishes, said)
+    notes.append(words)
+    bgr = channels == 3 and (wishes.channels or said.get("Image.BitmapPixelFormat", "").lower()[:3]) == "bgr"
+    if channels == 3:
+        known = wishes.channels or "Image.BitmapPixelFormat" in said
+        how = (
+            "as was said"
+            if wishes.channels
+            else "by its metadata"
+            if known
+            else "assumed: --channels bgr says otherwise"
+        )
+        notes.append(f"channels: {'blue, green, red' if bgr else 'red, green, blue'} ({how})")
+    fields = {
+        "input": one.name, "type": one.type, "layout": layout, "height": height, "width": width, "channels": channels,
+        "batch": batch, "mean": mean, "deviation": deviation, "bgr": bgr,
+    }  # fmt: skip
+    return Asked(fields, notes)
+
+
+def _scaling(
+    kind: str, channels: int, wishes: Wishes, said: dict[str, str]
+) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """Mean and deviation of pixels from 0 to 1, and a sentence on where they come from. Raises Unusable."""
+    told = DENOTED.get(said.get("Image.NominalPixelRange", ""), "")
+    if kind == "uint8":
+        if wishes.range not in ("", "0-255") or wishes.mean or wishes.deviation:
+            raise Unusable("the network takes uint8, pixels as they are: leave --range, --mean and --std out")
+        return (0.0,), (1.0,), "pixels: as they are, 0 to 255"
+    mean, deviation = RANGES[wishes.range or told or "0-1"]
+    mean, deviation = wishes.mean or mean, wishes.deviation or deviation
+    if {len(mean), len(deviation)} - {1, channels}:
+        raise Unusable(
+            f"the pixels' mean and deviation are of {max(len(mean), len(deviation))} channels, and the network takes "
+            f"{wording(channels)}: say --range, or --mean and --std, for those"
+        )
+    given = wishes.range or wishes.mean or wishes.deviation
+    how = "as was said" if given else "by its metadata" if told else "assumed: --range, --mean and --std say otherwise"
+    numbers = f"mean {', '.join(f'{x:g}' for x in mean)}, deviation {', '.join(f'{x:g}' for x in deviation)} of 0 to 1"
+    name = "" if wishes.mean or wishes.deviation else wishes.range or told or "0-1"
+    return mean, deviation, f"pixels: {name or numbers} ({how})"
+
+
+@dataclass(frozen=True)
+class Answering:
+    """An output that may be the answer. values: float [n, outputs]; keys: of its dictionaries, none for an array."""
+
+    name: str
+    values: np.ndarray
+    keys: tuple[str | int, ...] = ()
+
+
+def answering(answers: dict[str, Any], classes: int, wishes: Wishes, n: int) -> tuple[Answering, list[str]]:
+    """Which output is the answer, of n pictures. answers: output → what it said. Raises Unusable."""
+    fit: dict[str, Answering] = {}
+    widths: list[int] = []
+    for name, answer in answers.items():
+        keys: tuple[str | int, ...] = ()
+        if isinstance(answer, list) and answer and isinstance(answer[0], dict):
+            keys = tuple(sorted(answer[0], key=lambda key: (isinstance(key, str), key)))
+        try:
+            values = table(answer, keys)
+        except (ValueError, TypeError):
+            continue
+        if values.ndim == 2 and len(values) == n:
+            widths.append(values.shape[1])
+            if values.shape[1] == classes:
+                fit[name] = Answering(name, values, keys)
+    if wishes.output and wishes.output not in answers:
+        raise Unusable(f"the network has no output {wishes.output!r}; it has {', '.join(map(repr, answers))}")
+    if wishes.output:
+        if wishes.output not in fit:
+            raise Unusable(f"output {wishes.output!r} does not give one number for each of the {classes} classes")
+        return fit[wishes.output], [f"output {wishes.output!r}, as was said"]
+    if not fit:
+        given = ", ".join(map(str, sorted({*widths}))) or "no"
+        raise Unusable(
+            f"the network gives {given} numbers a picture, and the data set has {classes} classes: choose the data set "
+            "that it was trained for, or export it with one output for each class"
+        )
+    rest = [one for one in answers if one not in fit]
+    notes = [f"outputs left alone: {', '.join(map(repr, rest[:5]))}"] if rest else []
+    even = [one for one in fit.values() if _even(one.values)]
+    named = [one for one in fit.values() if numbers.words(one.name) in NAMED]
+    chosen = next((group[0] for group in ([*fit.values()], even, named) if len(group) == 1), None)
+    if chosen is None:
+        raise Unusable(
+            f"several outputs give one number for each class ({', '.join(map(repr, fit))}): say which, --output NAME"
+        )
+    how = "the one with a number for each class"
+    if len(fit) > 1:
+        how = "of several with a number for each class " + (
+            "the one whose rows add up to 1" if len(even) == 1 else "the one that is called so"
+        )
+    return chosen, [f"output {chosen.name!r}: {how}", *notes]
+
+
+def _even(values: np.ndarray) -> bool:
+    return bool(values.min() >= -numbers.BEYOND and np.abs(values.sum(1) - 1).max() <= numbers.EVEN)
+
+
+def meaning(values: np.ndarray, wishes: Wishes) -> tuple[str, list[str]]:
+    """One of numbers.VALUES and sentences. Raises Unusable where nobody can tell."""
+    if not np.isfinite(values).all():
+        raise Unusable(
+            "the network answers with numbers that are not finite: look at what it was trained and exported with"
+        )
+    try:
+        told = numbers.kind_of(values.astype(np.float64), wishes.numbers)
+    except ValueError:
+        low, high, sums = values.min(), values.max(), values.sum(1)
+        raise Unusable(
+            f"its numbers are between {low:.3g} and {high:.3g} and add up to {sums.min():.3g} to {sums.max():.3g}: "
+            "logits, or a yes or no for each class? Say --outputs logits, or --outputs scores to divide by the sum"
+        ) from None
+    return told.kind, [*told.notes] or ["its numbers are probabilities: those of a picture add up to 1"]
+
+
+def order(
+    keys: Sequence[str | int], names: Sequence[str], classes: Sequence[str], wishes: Wishes
+) -> tuple[tuple[int, ...], list[str]]:
+    """For each class where it stands among the outputs, and sentences. keys: of dictionaries; names: what the file's
+    metadata call the outputs. Raises Unusable."""
+    said = wishes.classes or (tuple(map(str, keys)) if any(isinstance(one, str) for one in keys) else tuple(names))
+    whose = "as was said" if wishes.classes else "by their names in the file"
+    if not said:
+        last = len(classes) - 1
+        words = f"outputs are the classes by number: 0 is {classes[0]!r}, {last} {classes[last]!r}"
+        return tuple(range(len(classes))), [f"{words} (assumed: --classes says otherwise)"]
+    found = Columns()
+    places = matched(said, classes, {}, wishes.match, found)
+    if len(said) != len(classes) or len({*places.values()}) != len(classes):
+        strange = [one for one in said if one not in places]
+        hint = " --match-names takes those that differ in case and spaces alone, or" if found.suggested else ""
+        raise Unusable(
+            f"its classes ({whose}) are {len(said)}, {', '.join(map(repr, strange[:5]))} among them, which are not "
+            f"those of the data set:{hint} --classes A,B,… names the data set's in the order of the outputs"
+        )
+    by_class = {place: said.index(name) for name, place in places.items()}
+    taken = tuple(by_class[place] for place in range(len(classes)))
+    same = taken == tuple(range(len(classes)))
+    return taken, [
+        f"classes {whose}, {'in the order' if same else 'in another order than'} of the data set",
+        *found.notes,
+    ]

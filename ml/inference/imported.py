@@ -1,0 +1,231 @@
+"""A network from elsewhere, computed by onnxruntime: how it wants its pictures and what its numbers are.
+
+Both say an interface in the run's manifest: found by ml.importing, and read again here before the network is asked.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ml.artifacts.reader import Broken, Run
+from ml.data.images import AnyImages, asked_at_once, batches
+from ml.inference.contract import check, median_latency
+from ml.inference.onnx import need
+from ml.stats.calibration import softmax
+
+TYPES = {
+    "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8
+}  # fmt: skip
+RANGES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "0-1": ((0.0,), (1.0,)),
+    "0-255": ((0.0,), (1 / 255,)),
+    "-1-1": ((0.5,), (0.5,)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+"""Name → mean and deviation of pixels from 0 to 1 that are taken off and divided by, for all channels or each."""
+EVEN = 1e-3  # by which probabilities of one picture may fail to add up to 1, which is rounding
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Interface(BaseModel):
+    """What an ONNX file takes and gives.
+
+    input: its name; type: of TYPES; layout: nhw has no axis of channels, flat is rows of h·w·c numbers; height,
+    width, channels: of the pictures it takes; batch: pictures at a time, 0 for any number; mean, deviation: of pixels
+    from 0 to 1, one a channel or one for all; bgr: whether blue comes first; output: its name; numbers: of
+    ml.recording.numbers.VALUES; order: for each class of the data set, where among the outputs it stands; keys: of a
+    list of dictionaries, in the order of outputs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: str = Field(min_length=1, max_length=400)
+    type: Literal["tensor(float)", "tensor(double)", "tensor(float16)", "tensor(uint8)"]
+    layout: Literal["nchw", "nhwc", "nhw", "flat"]
+    height: int = Field(ge=1, le=4_096)
+    width: int = Field(ge=1, le=4_096)
+    channels: int = Field(ge=1, le=4)
+    batch: int = Field(ge=0, le=65_536)
+    mean: tuple[Number, ...] = Field(min_length=1, max_length=4)
+    deviation: tuple[Annotated[Number, Field(gt=0)], ...] = Field(min_length=1, max_length=4)
+    bgr: bool = False
+    output: str = Field(min_length=1, max_length=400)
+    numbers: Literal["probabilities", "percent", "logits", "log-probabilities", "scores"]
+    order: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
+    keys: tuple[str | int, ...] = ()
+
+    @model_validator(mode="after")
+    def consistent(self) -> "Interface":
+        if sorted(self.order) != [*range(len(self.order))]:
+            raise ValueError("order must name each output once")
+        if {len(self.mean), len(self.deviation)} - {1, self.channels}:
+            raise ValueError("mean and deviation need one number, or one a channel")
+        if self.keys and (len(self.keys) != len(self.order) or len({*self.keys}) != len(self.keys)):
+            raise ValueError("keys must be one a class")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the pictures it takes."""
+        return self.height, self.width, self.channels
+
+    def prepared(self, images: np.ndarray) -> np.ndarray:
+        """uint8 [n, h, w, c] of any size → what the network reads: resized, repeated in three channels where it wants
+        them, scaled, laid out."""
+        if images.shape[1:3] != (self.height, self.width):
+            images = np.stack([resized(image, self.height, self.width) for image in images])
+        if images.shape[3] == 1 and self.channels == 3:
+            images = np.repeat(images, 3, axis=3)
+        if self.bgr:
+            images = images[..., ::-1]
+        dtype = TYPES[self.type]
+        if dtype is np.uint8:
+            values = images
+        else:
+            wide: Any = np.float64 if dtype is np.float64 else np.float32
+            mean, deviation = np.array(self.mean, wide), np.array(self.deviation, wide)
+            values = ((images.astype(wide) / wide(255) - mean) / deviation).astype(dtype)
+        if self.layout == "nchw":
+            values = values.transpose(0, 3, 1, 2)
+        elif self.layout == "nhw":
+            values = values[..., 0]
+        elif self.layout == "flat":
+            values = values.reshape(len(values), -1)
+        return np.ascontiguousarray(values)
+
+    def table(self, answer: Any) -> np.ndarray:
+        """One answer of onnxruntime → float [n, outputs]. Raises ValueError where it is no table of them."""
+        return table(answer, self.keys)
+
+    def probabilities(self, values: np.ndarray) -> np.ndarray:
+        """float [n, outputs] as the network says them → float32 [n, classes] in the order of the classes, rows adding
+        up to one. Raises ValueError where they cannot."""
+        if values.ndim != 2 or values.shape[1] != len(self.order):
+            raise ValueError(f"its answers are of shape {values.shape}, not one number a class")
+        if not np.isfinite(values).all():
+            raise ValueError("it answers with numbers that are not finite")
+        values = values[:, self.order]
+        if self.numbers in ("logits", "log-probabilities"):
+            return softmax(values.astype(np.float32))
+        if self.numbers in ("probabilities", "percent"):
+            values = values / 100 if self.numbers == "percent" else values
+            if np.abs(values.sum(1) - 1).max(initial=0) > EVEN or values.min(initial=0) < -EVEN:
+                raise ValueError("the probabilities of a picture do not add up to 1")
+            return np.clip(values, 0, 1).astype(np.float32)
+        total = values.sum(1, keepdims=True)
+        if values.min(initial=0) < 0 or not (total > 0).all():
+            raise ValueError("its scores of a picture are below 0, or all 0, so that their sum cannot divide them")
+        return (values / total).astype(np.float32)
+
+
+def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 [h, w, c] → uint8 [height, width, c]: bilinear, the sides not kept in proportion."""
+    planes = [Image.fromarray(np.ascontiguousarray(image[..., i])) for i in range(image.shape[2])]
+    return np.stack([np.asarray(p.resize((width, height), Image.Resampling.BILINEAR)) for p in planes], axis=-1)
+
+
+def table(answer: Any, keys: Sequence[str | int] = ()) -> np.ndarray:
+    """An array, or a list of dictionaries (ZipMap), as float [n, outputs]. Raises ValueError for anything else."""
+    if isinstance(answer, list):
+        if not all(isinstance(row, dict) and {*row} == {*keys} for row in answer):
+            raise ValueError("its answers are no list of dictionaries with a number for each class")
+        return np.array([[row[key] for key in keys] for row in answer], np.float32)
+    values = np.asarray(answer)
+    if values.dtype.kind != "f":
+        raise ValueError(f"its answers are {values.dtype}, not numbers with a fraction")
+    return (
+        values.reshape(len(values), -1)
+        if values.ndim > 2 and values.size == values.shape[0] * values.shape[1]
+        else values
+    )
+
+
+def session_of(graph: bytes, threads: int = 1) -> Any:
+    """An onnxruntime session on a file that is whole in itself. Raises Missing without onnxruntime, Broken."""
+    need("onnxruntime")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own kinds of error share no other base
+        words = " ".join(str(error).split())[:300]
+        raise Broken(f"onnxruntime cannot open the network ({type(error).__name__}: {words})") from error
+
+
+class ImportedClassifier:
+    """An ONNX file from elsewhere behind the contract. classes: names; shape: (height, width, channels) of the data
+    set's pictures, which are made what the network takes."""
+
+    capabilities = frozenset({"probabilities"})
+
+    def __init__(
+        self, graph: bytes, interface: Interface, classes: Sequence[str], shape: tuple[int, int, int], threads: int = 1
+    ) -> None:
+        """Raises Missing without onnxruntime, Broken where it cannot be opened."""
+        self.classes, self.shape, self.interface = tuple(classes), shape, interface
+        self._session = session_of(graph, threads)
+
+    @classmethod
+    def open(cls, run: Run) -> "ImportedClassifier":
+        """Raises Missing, Broken where the file or its interface does not check out."""
+        data = run.manifest["dataset"]
+        try:
+            interface = Interface.model_validate(run.manifest["interface"])
+        except ValidationError as wrong:
+            raise Broken(
+                f"run {run.run_id} does not say how its network is asked: {wrong.errors()[0]['msg']}"
+            ) from None
+        if len(interface.order) != len(data["classes"]):
+            raise Broken(f"the network of run {run.run_id} is of other classes than the run")
+        return cls(run.network(), interface, data["classes"], (data["height"], data["width"], data["channels"]))
+
+    def probabilities(self, images: AnyImages) -> np.ndarray:
+        """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one. Raises ValueError for pictures of
+        another form, Broken where the network fails."""
+        check(images, self.shape)
+        parts = [self._part(batch) for batch in batches(images, asked_at_once(self.interface.shape))]
+        return np.concatenate(parts)
+
+    def latency(self) -> float:
+        """Median milliseconds from one picture to its probabilities, on one processor thread."""
+        picture = np.zeros((1, *self.shape), np.uint8)
+        return median_latency(lambda: self._part(picture))
+
+    def _part(self, images: np.ndarray) -> np.ndarray:
+        try:
+            return self.interface.probabilities(self.interface.table(self.asked(images)))
+        except ValueError as error:
+            raise Broken(f"the imported network cannot be believed: {error}") from error
+
+    def asked(self, images: np.ndarray) -> Any:
+        """uint8 [n, h, w, c] → what its output says of them, as onnxruntime has it. Raises Broken."""
+        return ask(self._session, self.interface, self.interface.prepared(images), [self.interface.output])[0]
+
+
+def ask(session: Any, how: Interface, values: np.ndarray, outputs: Sequence[str]) -> list[Any]:
+    """values: as Interface.prepared has them → one answer an output. Where the network takes a fixed number of pictures
+    at a time, the last are filled up and the rest of the answer is dropped. Raises Broken."""
+    size, n = how.batch or len(values), len(values)
+    found: list[list[Any]] = [[] for _ in outputs]
+    for start in range(0, n, size):
+        part = values[start : start + size]
+        filled = len(part)
+        if filled < size:
+            part = np.concatenate([part, np.repeat(part[-1:], size - filled, axis=0)])
+        try:
+            answers = session.run([*outputs], {how.input: part})
+        except Exception as error:  # see session_of
+            words = " ".join(str(error).split())[:300]
+            raise Broken(f"onnxruntime cannot ask the network ({type(error).__name__}: {words})") from error
+        for place, answer in zip(found, answers, strict=True):
+            place.append(answer[:filled])
+    return [
+        [row for part in parts for row in part] if isinstance(parts[0], list) else np.concatenate(parts)
+        for parts in found
+    ]
