@@ -111,6 +111,7 @@ def compare(services: Services, selection: Selection) -> Compared:
     try:
         a, b = (look(services, side, selection.split, method, label) for side in sides(services, selection))
     except NoExplanation as none:
+        services.store.shown(selection.run).need("gradients")
         raise Missing(f"No answer this way: {none}. Gradients and occlusion work for every network.") from None
     if a.typical is None or b.typical is None or not a.typical.n or not b.typical.n:
         return Compared(a, b, method, label, None, None, None)

@@ -99,7 +99,7 @@ class Explainer:
     ) -> np.ndarray:
         """float32 [n, h, w] in the method's own unit. Raises NoExplanation, ValueError for pictures of another form."""
         if not kinds.has(network.run.manifest, "gradients"):
-            raise NoExplanation(kinds.LACKS["gradients"])
+            raise NoExplanation(kinds.LACKS["gradients"].rstrip("."))
         import torch
 
         from ml import explanation

@@ -17,7 +17,7 @@ from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
-NEEDS = ("network",)
+NEEDS = ("network", "gradients")
 ID = "robustness-curves"
 
 

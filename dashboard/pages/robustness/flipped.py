@@ -21,7 +21,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_IDS
 
-NEEDS = ("network",)
+NEEDS = ("network", "gradients")
 MAX_TILE_SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
 EACH = 24  # images a page: an attack of so many takes a second or two
 

@@ -12,12 +12,12 @@ from dashboard.components.icons import icon
 from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.artifacts.kinds import NETWORK
+from ml.artifacts.kinds import lacking_for
 from ml.artifacts.reader import Broken, Incapable, Missing
 from ml.jobs.queue import Refused
 from ml.jobs.tables import Job
 
-NEEDS = ("network",)
+NEEDS = ("network", "gradients")
 ACTIVE_MS, IDLE_MS = 1_000, 3_000  # while it is not there: another tab, or a terminal, may make it
 READ_ONLY = "This server only shows what there is (it was started with --read-only): whoever runs it can make this."
 BUSY = "Nothing can be said of it just now."
@@ -69,15 +69,17 @@ def lacking(services: Services, selection: Selection) -> RunData | Missing | Non
         return missing
     except Broken:
         return None  # the panels say what is broken, and what cannot be compared
-    if not run.can(NETWORK):
-        return Incapable(NETWORK)
+    if lack := lacking_for(run.manifest, "robustness"):
+        return Incapable(lack)
     if not robustness.measured(run):
         return run
     try:
         rival = robustness.other(services.store, selection, run)
     except (Missing, Broken):
         return None
-    return rival if rival is not None and not robustness.measured(rival) else None
+    if rival is None or lacking_for(rival.manifest, "robustness"):
+        return None  # nothing could be made of the other one: the panels say so
+    return rival if not robustness.measured(rival) else None
 
 
 def stands(services: Services, selection: Selection) -> str:
