@@ -77,6 +77,7 @@ class Attacker:
         or form of pictures.
         """
         network = self._networks.open(run_id)
+        network.run.need("gradients")
         key = ("attack", epsilon, *self._key(network, images, classes, method, targeted, seed))
 
         def ask() -> Attempt:
@@ -112,6 +113,7 @@ class Attacker:
         does.
         """
         network = self._networks.open(run_id)
+        network.run.need("gradients")
         images, classes = image[None], np.array([klass])
         key = ("smallest", *self._key(network, images, classes, method, targeted, seed))
 

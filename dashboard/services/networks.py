@@ -78,7 +78,7 @@ class Network:
     @property
     def classifier(self) -> "Classifier":
         """The network in torch, which explains too. Raises Broken, Incapable for an imported one."""
-        self.run.need("gradients", "layers")
+        self.run.need("layers")
         with self._lock:
             return self._classifier
 
