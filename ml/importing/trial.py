@@ -73,7 +73,7 @@ def tried(
         process.kill()
         process.wait()
     try:
-        result = json.loads((scratch / "result.json").read_text("utf-8"))
+        result = json.loads((scratch / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         gigabytes = request["memory"] / 2**30
         raise Unusable(
@@ -177,7 +177,7 @@ def believed(session: Any, how: Interface, pictures: np.ndarray) -> None:
 
 def main(scratch: Path) -> int:
     """In the process of its own."""
-    request = json.loads((scratch / "request.json").read_text("utf-8"))
+    request = json.loads((scratch / "request.json").read_text(encoding="utf-8"))
     _limit(request["memory"], request["seconds"])
     said: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in request["wishes"].items()}
     wishes = Wishes(**said)

@@ -1,5 +1,7 @@
 """Tags of pictures whose failure modes are known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ from ml.evaluation import tags
 from ml.evaluation.context import EvaluationContext
 from ml.pipeline import context_of
 from ml.stats.failure_modes import MADE, TAGS
+
+ABLE = SimpleNamespace(capabilities=frozenset({"features"}))  # a network that nobody asks
 
 
 def test_answers_by_hand():
@@ -70,7 +74,7 @@ def test_who_waits_for_a_run_of_large_pictures_waits_for_a_part(monkeypatch):
     splits = {"test": split(900, 0), "validation": split(40, 900), "reference": split(2_000, 940)}
 
     def asked(**more):
-        context = EvaluationContext(None, splits, 7, **more)
+        context = EvaluationContext(ABLE, splits, 7, **more)
         return {name: len(rows) for name, rows in tags.asked(context).items()}
 
     everything = {"test": 900, "validation": 40, "reference": 2_000}
@@ -81,6 +85,6 @@ def test_who_waits_for_a_run_of_large_pictures_waits_for_a_part(monkeypatch):
     assert asked(brief=True, learned=10_000_000) == everything
     some = asked(brief=True, learned=24_000)  # a tenth of it is 1,800 moved four ways
     assert (some["test"], some["validation"], some["reference"]) == (600, 40, 1_160)
-    rows = tags.asked(EvaluationContext(None, splits, 7, brief=True, learned=10))["test"]
+    rows = tags.asked(EvaluationContext(ABLE, splits, 7, brief=True, learned=10))["test"]
     assert np.bincount(splits["test"].labels[rows]).tolist() == [125] * 4
     assert (np.diff(rows) > 0).all()
