@@ -72,7 +72,7 @@ def test_j8_a_full_disk_is_named_and_the_training_goes_on_once_there_is_room(own
 
 
 # less than torch takes, less than all libraries, and enough until the first large batch
-@pytest.mark.parametrize("megabytes", [300, 900, 1200])
+@pytest.mark.parametrize("megabytes", [300, 900, 1050])
 def test_j8_a_trainer_that_runs_out_of_memory_says_so(own, monkeypatch, megabytes):
     monkeypatch.setenv("FASHION_TRAIN_MEMORY_MB", str(megabytes))
     table = JobTable(own)
