@@ -1,7 +1,6 @@
 """A run of a network from elsewhere: its file kept, what it says of all pictures, and the tables that follow."""
 
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from ml.importing.trial import PICTURES, Tried
 from ml.inference.classifier import Classifier
 from ml.inference.imported import ImportedClassifier
 from ml.recording.publish import MADE, nouns_of, results
-from ml.system.processor import processor
+from ml.system.processor import machine
 
 MODEL = "onnx"
 CAPABILITIES = ["probabilities"]
@@ -76,10 +75,7 @@ def publish(
         "latency_ms": alone.latency(),
         "results": results(context),
         "seconds": round(time.perf_counter() - began, 1),
-        "machine": {
-            "system": platform.system(), "processor": processor(), "cores": os.cpu_count() or 1, "threads": 1,
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         "command": command,
         "created": writer.now(),
         "source": {"files": sources, "understood": tried.lines},

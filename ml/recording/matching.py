@@ -1,5 +1,6 @@
 """Which picture of a data set a row is about: by its number, the path or name of its file, or a digest of that."""
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -117,14 +118,14 @@ class Pictures:
 
     def _by_digest(self, text: str, given: int) -> tuple[int, int] | str:
         match = HEX.fullmatch(text.strip())
-        found = self._digests().get(match[2].casefold()[:32], []) if match else []
+        found = self._digests.get(match[2].casefold()[:32], []) if match else []
         return self._numbered(found[0], given) if len(found) == 1 else AMBIGUOUS if found else NOT_FOUND
 
+    @functools.cached_property
     def _digests(self) -> dict[str, list[int]]:
         by: dict[str, list[int]] = defaultdict(list)
         for number, digest in enumerate(self.originals.get("digest", ())):
             by[digest].append(number)
-        self._digests = lambda: by  # type: ignore[method-assign]
         return by
 
     @property

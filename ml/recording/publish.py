@@ -1,7 +1,5 @@
 """A run that is its predictions alone: written as any other, its tables made from what was said."""
 
-import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +16,7 @@ from ml.evaluation.epochs import CELLS, KEPT, quantised, spaced
 from ml.evaluation.given import Answers, GivenContext
 from ml.recording.reading import Understood, summary
 from ml.stats.calibration import cross_entropy
-from ml.system.processor import processor
+from ml.system.processor import machine
 
 MODEL = "recorded"
 MADE = ("scores", "confusion", "calibration", "conformal", "features", "neighbours", "projection", "tags", "slices")
@@ -54,10 +52,7 @@ def publish(
         "dataset": description,
         "results": results(context),
         "seconds": round(time.perf_counter() - began, 1),
-        "machine": {
-            "system": platform.system(), "processor": processor(), "cores": os.cpu_count() or 1, "threads": 1,
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         "command": command,
         "created": writer.now(),
         "source": {"files": sources, **summary(understood)},

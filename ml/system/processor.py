@@ -19,3 +19,11 @@ def processor() -> str:
 def cores() -> int:
     """Processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def machine() -> dict[str, str | int]:
+    """What a run was made on whose network learned elsewhere, as its manifest has it."""
+    return {
+        "system": platform.system(), "processor": processor(), "cores": os.cpu_count() or 1, "threads": 1,
+        "python": platform.python_version(),
+    }  # fmt: skip
