@@ -99,7 +99,7 @@ $(RUN): requirements.txt | $(BIN)/python
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(DEV): requirements-dev.txt requirements-transfer.txt requirements-onnx.txt $(RUN)
+$(DEV): requirements-dev.txt requirements-networks.txt requirements-transfer.txt requirements-onnx.txt $(RUN)
 	$(PIP) -r requirements-dev.txt
 	@touch $@
 

@@ -157,7 +157,7 @@ def test_its_help_has_every_verb():
     assert main(["card", "nothing-here"]) == 1
 
 
-@pytest.mark.parametrize("extra", ["", "cluster", "onnx", "transfer", "dev"])
+@pytest.mark.parametrize("extra", ["", "cluster", "onnx", "networks", "transfer", "dev"])
 def test_it_asks_for_what_the_requirements_pin(extra):
     """The same libraries as the first group of each file, in ranges that hold the pinned version."""
     listed = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
