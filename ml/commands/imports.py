@@ -1,17 +1,9 @@
-"""The half of `python -m ml runs add` that takes a network."""
+"""The flags of `python -m ml runs add` that say how a network is asked."""
 
 import argparse
-import json
-import shlex
-import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.system.paths import home_dir
-
 if TYPE_CHECKING:
-    from ml.data.base import Dataset
     from ml.importing.understanding import Wishes
 
 LAYOUTS = ("nchw", "nhwc", "nhw", "flat")
@@ -49,6 +41,7 @@ def numbers(text: str) -> tuple[float, ...]:
 
 def wishes(options: argparse.Namespace) -> "Wishes":
     """What the flags say."""
+    from ml.commands.import_data import pairs_of
     from ml.importing.understanding import Wishes
 
     return Wishes(
@@ -60,43 +53,6 @@ def wishes(options: argparse.Namespace) -> "Wishes":
         output=options.output,
         numbers="" if options.outputs == "auto" else options.outputs,
         classes=tuple(part.strip() for part in options.classes.split(",")) if options.classes else (),
+        names=pairs_of("class", options.names),
         match=options.match_names,
     )
-
-
-def run(options: argparse.Namespace, dataset: "Dataset", run_id: str) -> int:
-    """Try the network, say what was understood, and unless --dry-run publish the run."""
-    from ml import pipeline
-    from ml.artifacts.writer import sha256
-    from ml.importing import publish, trial
-
-    file: Path = options.network
-    print(f"trying {file.name}", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as scratch:
-        tried = trial.tried(file, dataset.classes, publish.samples(dataset), wishes(options), Path(scratch))
-        for line in tried.lines:
-            print(line, file=sys.stdout if options.dry_run else sys.stderr)
-        results = None
-        if options.dry_run:
-            print("Nothing was written. To add the run: the same without --dry-run")
-        else:
-            sources = {one.name[:120]: sha256(one) for one in (file, *(file.parent / name for name in tried.data))}
-            made = publish.publish(
-                tried, dataset, run_id, home_dir(), sources=sources,
-                command=shlex.join(["python", "-m", "ml", *sys.argv[1:]]),
-                tell=lambda words: print(words, file=sys.stderr),
-            )  # fmt: skip
-            print(made)
-            results = pipeline.default_library().open(run_id).manifest["results"]
-    if options.json:
-        result = (results or {}).get("validation")
-        print(json.dumps({
-            "run": run_id,
-            "kind": "imported",
-            "capabilities": publish.CAPABILITIES,
-            "preparation": tried.interface.model_dump(mode="json"),
-            "understood": tried.lines,
-            "splits": {split: one["n"] for split, one in (results or {}).items()},
-            "validation_accuracy": result["correct"] / result["n"] if result else None,
-        }, ensure_ascii=False))  # fmt: skip
-    return 0

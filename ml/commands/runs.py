@@ -5,6 +5,8 @@ import csv
 import json
 import shlex
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,8 @@ from ml.system.cells import safe_cell
 from ml.system.paths import home_dir
 
 if TYPE_CHECKING:
-    from ml.data.base import Dataset
-    from ml.recording.reading import Understood, Wishes
+    from ml.importing.adding import Choices
+    from ml.recording.reading import Wishes
 
 VALUES = ("probabilities", "percent", "logits", "log-probabilities", "scores")
 
@@ -39,7 +41,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     take.add_argument("--split", choices=("train", "validation", "test"), default="", help=splits)
     roles = "which column is id, path, digest, split, epoch, label, predicted, confidence, values, features or top"
     take.add_argument("--column", action="append", default=[], metavar="ROLE=NAME", help=roles)
-    renamed = "what the file calls a class, and its name here; no name leaves it out"
+    renamed = "what the file calls a class, and its name here; no name leaves one of predictions out"
     take.add_argument("--class", dest="names", action="append", default=[], metavar="FOUND=NAME", help=renamed)
     alike = "take class names that differ in case, spaces and underscores alone"
     take.add_argument("--match-names", action="store_true", help=alike)
@@ -55,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Exit 2 where a run of this name is here already."""
     from ml import data, pipeline
     from ml.artifacts.identity import run_id_of
+    from ml.importing import adding
 
     only_one_kind(options)
     library = pipeline.default_library()
@@ -67,12 +70,39 @@ def run(options: argparse.Namespace) -> int:
     if run_id != options.name:
         print(f"the run is called {run_id}", file=sys.stderr)
     dataset = data.load(options.data, home=home_dir())
-    return imports.run(options, dataset, run_id) if options.network else _recorded(options, dataset, run_id)
+    kind = adding.NETWORK if options.network else adding.PREDICTIONS
+    files = [options.network] if options.network else options.predictions
+    with tempfile.TemporaryDirectory() as scratch:
+        found = adding.understood(files, kind, dataset, home_dir(), chosen(options), Path(scratch), told)
+        for line in found.lines:
+            print(line, file=sys.stdout if options.dry_run else sys.stderr)
+        if options.unmatched:
+            _write_unmatched(options.unmatched, found.left_out)
+        if options.dry_run:
+            print("Nothing was written. To add the run: the same without --dry-run")
+        else:
+            print(found.make(run_id, home_dir(), shlex.join(["python", "-m", "ml", *sys.argv[1:]]), told))
+    if options.json:
+        made = None if options.dry_run else pipeline.default_library()
+        print(json.dumps(adding.summary(found, run_id, made), ensure_ascii=False))
+    return 0
+
+
+def told(words: str) -> None:
+    """How far it is, for people."""
+    print(words, file=sys.stderr)
+
+
+def chosen(options: argparse.Namespace) -> "Choices":
+    """What the flags say. Raises ValueError, in words."""
+    from ml.importing.adding import Choices
+
+    return Choices(imports.wishes(options), wishes(options))
 
 
 # flags, and what they are of where they are given
 OF_PREDICTIONS: dict[str, object] = {
-    "split": "", "column": [], "names": [], "values": "", "repeated": "", "epoch": None, "unmatched": None
+    "split": "", "column": [], "values": "", "repeated": "", "epoch": None, "unmatched": None
 }  # fmt: skip
 
 
@@ -80,38 +110,7 @@ def only_one_kind(options: argparse.Namespace) -> None:
     """Raise ValueError where a flag is of the other kind of run than the one that is asked for."""
     others, kind = (OF_PREDICTIONS, "--predictions") if options.network else (imports.OF_NETWORKS, "--network")
     if given := [name for name, default in others.items() if getattr(options, name) != default]:
-        shown = {"names": "class"}.get(given[0], given[0]).replace("_", "-")
-        raise ValueError(f"--{shown} goes with {kind}")
-
-
-def _recorded(options: argparse.Namespace, dataset: "Dataset", run_id: str) -> int:
-    from ml import pipeline
-    from ml.artifacts.writer import sha256
-    from ml.recording import publish, reading
-
-    try:
-        understood = reading.read(options.predictions, dataset, home_dir() / "datasets" / options.data, wishes(options))
-    except OSError as error:
-        raise ValueError(f"{error.filename}: {error.strerror or error}") from error
-    for line in understood.lines():
-        print(line, file=sys.stdout if options.dry_run else sys.stderr)
-    if options.unmatched:
-        _write_unmatched(options.unmatched, understood)
-    results = None
-    if options.dry_run:
-        print("Nothing was written. To add the run: the same without --dry-run")
-    else:
-        sources = {file.name[:120]: sha256(file) for file in options.predictions}
-        command = shlex.join(["python", "-m", "ml", *sys.argv[1:]])
-        made = publish.publish(
-            understood, dataset, run_id, home_dir(), sources=sources, command=command,
-            tell=lambda words: print(words, file=sys.stderr),
-        )  # fmt: skip
-        print(made)
-        results = pipeline.default_library().open(run_id).manifest["results"]
-    if options.json:
-        print(json.dumps(said(run_id, understood, results), ensure_ascii=False))
-    return 0
+        raise ValueError(f"--{given[0].replace('_', '-')} goes with {kind}")
 
 
 def wishes(options: argparse.Namespace) -> "Wishes":
@@ -131,29 +130,12 @@ def wishes(options: argparse.Namespace) -> "Wishes":
     )
 
 
-def said(run_id: str, understood: "Understood", results: dict | None) -> dict[str, object]:
-    """The line of JSON. results: of the manifest, None where nothing was written."""
-    result = (results or {}).get("validation")
-    return {
-        "run": run_id,
-        "kind": "recorded",
-        "capabilities": understood.capabilities,
-        "preparation": {},
-        "matched": understood.matched,
-        "unmatched": understood.unmatched,
-        "left_out": {reason: len(names) for reason, names in understood.left_out.items()},
-        "splits": {split: len(part.at) for split, part in understood.parts.items()},
-        "epochs": sorted(understood.epochs),
-        "validation_accuracy": result["correct"] / result["n"] if result else None,
-    }
-
-
-def _write_unmatched(target: Path, understood: "Understood") -> None:
+def _write_unmatched(target: Path, left_out: Mapping[str, list[str]]) -> None:
     try:
         with target.open("w", encoding="utf-8-sig", newline="") as file:
             table = csv.writer(file)
             table.writerow(["row", "why"])
-            for reason, names in understood.left_out.items():
+            for reason, names in left_out.items():
                 table.writerows([safe_cell(name), reason] for name in names)
     except OSError as error:
         raise ValueError(f"{target} cannot be written: {error.strerror or error}") from error

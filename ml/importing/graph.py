@@ -6,9 +6,10 @@ Read in the process that tries it (ml.importing.trial) and nowhere else.
 import ast
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ml.artifacts.inspection import GRAPH_BYTES, MB
@@ -24,7 +25,12 @@ NEIGHBOUR_BYTES = 64 * MB
 
 
 class Unusable(ValueError):
-    """A network that is not taken in; the message is one sentence that says why, and what to do."""
+    """A network that is not taken in; the message is one sentence that says why, and what to do. classes: its names of
+    classes that are none of the data set's → the one that each may mean, '' for none."""
+
+    def __init__(self, words: str, classes: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__(words)
+        self.classes = dict(classes)
 
 
 @dataclass(frozen=True)

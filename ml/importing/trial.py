@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,14 @@ NETWORK = "network.onnx"
 @dataclass(frozen=True)
 class Tried:
     """interface: how it is asked; lines: what was understood, in sentences; parameters: numbers learned; data: names of
-    files that lay beside it; file: the network, whole in itself."""
+    files that lay beside it; file: the network, whole in itself; outputs: names of all that it gives."""
 
     interface: Interface
     lines: list[str]
     parameters: int
     data: list[str]
     file: Path
+    outputs: list[str] = field(default_factory=list)
 
 
 def tried(
@@ -83,13 +84,14 @@ def tried(
     if "missing" in result:
         raise Missing(*result["missing"])
     if "refused" in result:
-        raise Unusable(result["refused"])
+        raise Unusable(result["refused"], result.get("classes", {}))
     return Tried(
         Interface.model_validate(result["interface"]),
         result["lines"],
         result["parameters"],
         result["data"],
         scratch / NETWORK,
+        result["outputs"],
     )
 
 
@@ -116,7 +118,8 @@ def examined(path: Path, classes: Sequence[str], pictures: np.ndarray, wishes: W
     if found.data:
         lines.append(f"its weights lay beside it, in {', '.join(found.data[:3])}: they are kept within the file")
     return {
-        "interface": how.model_dump(mode="json"), "lines": lines, "parameters": found.parameters, "data": [*found.data]
+        "interface": how.model_dump(mode="json"), "lines": lines, "parameters": found.parameters, "data": [*found.data],
+        "outputs": [*answers],
     }  # fmt: skip
 
 
@@ -187,7 +190,7 @@ def main(scratch: Path) -> int:
     except Missing as missing:
         result = {"missing": [str(missing), missing.command]}
     except Unusable as refused:
-        result = {"refused": str(refused)}
+        result = {"refused": str(refused), "classes": refused.classes}
     except Broken as broken:
         result = {"refused": f"{broken}: export it again, and try it with onnxruntime where it was made"}
     except OSError as error:

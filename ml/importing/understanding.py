@@ -3,7 +3,7 @@
 A name proves nothing: which output answers, and with what, is told by asking about real pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,8 @@ DENOTED = {"NominalRange_0_255": "0-255", "Normalized_0_1": "0-1", "Normalized_1
 @dataclass(frozen=True)
 class Wishes:
     """What a person says; '' or nothing for what shall be found out. classes: names here in the order of the outputs;
-    match: take names of the file that differ in case, spaces and underscores alone."""
+    names: what the file calls a class → its name here; match: take names of the file that differ in case, spaces and
+    underscores alone."""
 
     layout: str = ""
     range: str = ""
@@ -33,6 +34,7 @@ class Wishes:
     output: str = ""
     numbers: str = ""
     classes: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     match: bool = False
 
 
@@ -253,13 +255,14 @@ def order(
         words = f"outputs are the classes by number: 0 is {classes[0]!r}, {last} {classes[last]!r}"
         return tuple(range(len(classes))), [f"{words} (assumed: --classes says otherwise)"]
     found = Columns()
-    places = matched(said, classes, {}, wishes.match, found)
+    places = matched(said, classes, wishes.names, wishes.match, found)
     if len(said) != len(classes) or len({*places.values()}) != len(classes):
         strange = [one for one in said if one not in places]
         hint = " --match-names takes those that differ in case and spaces alone, or" if found.suggested else ""
         raise Unusable(
             f"its classes ({whose}) are {len(said)}, {', '.join(map(repr, strange[:5]))} among them, which are not "
-            f"those of the data set:{hint} --classes A,B,… names the data set's in the order of the outputs"
+            f"those of the data set:{hint} --classes A,B,… names the data set's in the order of the outputs",
+            {one: found.suggested.get(one, "") for one in strange},
         )
     by_class = {place: said.index(name) for name, place in places.items()}
     taken = tuple(by_class[place] for place in range(len(classes)))

@@ -42,11 +42,21 @@ TOP_VALUE = re.compile(
 )
 
 
+class Unclear(ValueError):
+    """Predictions of which somebody has to say more. columns: of the file; classes: what it calls those that the data
+    set has under no such name → the one that it may mean, '' for none."""
+
+    def __init__(self, words: str, columns: Sequence[str], classes: Mapping[str, str]) -> None:
+        super().__init__(words)
+        self.columns, self.classes = [*columns], dict(classes)
+
+
 @dataclass
 class Columns:
     """Names of columns by what they are for, '' or nothing where none is. values: class id → column; block: the column
     that holds the numbers of all classes, by class id; top: (labels, numbers) columns of each place of a list; listed:
-    the one column of lists; unknown: value columns of classes that the data set has not; suggested: column → class."""
+    the one column of lists; unknown: what value columns call classes that the data set has not; suggested: the same →
+    class."""
 
     keys: list[tuple[str, str]] = field(default_factory=list)  # (role, column), the likelier first
     split: str = ""
@@ -64,6 +74,15 @@ class Columns:
     unknown: list[str] = field(default_factory=list)
     suggested: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def roles(self) -> dict[str, str]:
+        """Of ROLES → the one column that has it, where one has; the first of those that tell pictures."""
+        named = {
+            **dict(self.keys[:1]), "split": self.split, "epoch": self.epoch, "label": self.label,
+            "predicted": self.predicted, "confidence": self.confidence, "values": self.block,
+            "features": self.feature_block, "top": self.listed,
+        }  # fmt: skip
+        return {role: name for role, name in named.items() if name}
 
 
 def chosen(given: Sequence[str]) -> dict[str, str]:
@@ -196,7 +215,7 @@ def _values(
     places = matched(list(bodies), classes, names, suggestions, found)
     found.values = {place: bodies[body] for body, place in places.items()}
     if best:
-        found.unknown = [bodies[body] for body in bodies if body not in places and names.get(body) != ""]
+        found.unknown = [body for body in bodies if body not in places and names.get(body) != ""]
     if found.values and not found.suggested and len(found.values) < 2:
         found.values = {}
 

@@ -47,6 +47,10 @@ class Table:
     percent: bool = False
     notes: list[str] = field(default_factory=list)
 
+    def columns_there(self) -> list[str]:
+        """Names of all columns, of whatever kind."""
+        return [*self.columns, *self.blocks, *self.lists]
+
 
 def read(place: Path) -> Table:
     """Raises ValueError, in words, for what cannot be read; OSError."""

@@ -12,7 +12,7 @@ import numpy as np
 from ml.data.base import Dataset
 from ml.images.file_names import clean
 from ml.recording import columns, files, matching, numbers, rows
-from ml.recording.columns import Columns
+from ml.recording.columns import Columns, Unclear
 from ml.recording.files import Table
 from ml.recording.matching import SPLITS, Found, Pictures
 
@@ -53,7 +53,8 @@ class Understood:
     """parts: split → predictions of the epoch that counts; epochs: of all, where there are several; known: as
     ml.artifacts.kinds.known has it; matched: rows with a picture; left_out: reason → names of rows; labelled: labels
     that could be held against the data set's, disagreeing: those that differ; notes: sentences; of: pictures a split;
-    epoch: the one that counts; partial_epochs: those that lack some of its pictures."""
+    epoch: the one that counts; partial_epochs: those that lack some of its pictures; columns: of the first file; roles:
+    which of them is what, as ml.recording.columns.Columns.roles has it."""
 
     parts: dict[str, Part]
     epochs: dict[int, dict[str, Part]]
@@ -66,6 +67,8 @@ class Understood:
     of: dict[str, int]
     epoch: int = 0
     partial_epochs: tuple[int, ...] = ()
+    columns: list[str] = field(default_factory=list)
+    roles: dict[str, str] = field(default_factory=dict)
 
     @property
     def unmatched(self) -> int:
@@ -122,6 +125,13 @@ def read(places: Sequence[Path], dataset: Dataset, folder: Path, wishes: Wishes 
     wishes, pictures = wishes or Wishes(), Pictures(dataset, folder)
     several = len(places) > 1
     parts = [_file(place, dataset, pictures, wishes, several) for place in places]
+    try:
+        return _joined(parts, dataset, wishes)
+    except ValueError as error:
+        raise Unclear(str(error), parts[0].table.columns_there(), {}) from error
+
+
+def _joined(parts: list[_Read], dataset: Dataset, wishes: Wishes) -> Understood:
     kinds = {one.answers.known for one in parts}
     if len(kinds) > 1:
         raise ValueError(f"these files say different things of a picture ({', '.join(sorted(kinds))}): add them apart")
@@ -157,17 +167,32 @@ def read(places: Sequence[Path], dataset: Dataset, folder: Path, wishes: Wishes 
     )
     known = kinds.pop()
     return Understood(
-        kept, all_epochs, known, matched, left_out, agree[1], agree[1] - agree[0], notes, of, last, lacking
-    )
+        kept, all_epochs, known, matched, left_out, agree[1], agree[1] - agree[0], notes, of, last, lacking,
+        parts[0].table.columns_there(), parts[0].columns.roles(),
+    )  # fmt: skip
 
 
 def _file(place: Path, dataset: Dataset, pictures: Pictures, wishes: Wishes, several: bool) -> _Read:
     table = files.read(place)
+    there, strange = table.columns_there(), dict[str, str]()
+    try:
+        return _understood(table, place, dataset, pictures, wishes, several, strange)
+    except ValueError as error:
+        raise Unclear(str(error), there, strange) from error
+
+
+def _understood(
+    table: Table, place: Path, dataset: Dataset, pictures: Pictures, wishes: Wishes, several: bool,
+    strange: dict[str, str],
+) -> _Read:  # fmt: skip
+    """strange: filled with what Unclear calls classes."""
     found = columns.understood(
         table, dataset.classes, wishes.columns, wishes.names, suggestions=wishes.suggested
     )  # fmt: skip
+    strange.update({**dict.fromkeys(found.unknown, ""), **found.suggested})
     _refuse_names(table, found, dataset)
     answers = rows.answers(table, found, dataset.classes, wishes)
+    strange.update(answers.strange)
     answers.settle(table.name)
     default = wishes.split or _split_of(place) if not found.split else wishes.split
     splits = [matching.place_of(one) for one in _texts(table, found.split)] if found.split else [-1] * table.n
@@ -218,6 +243,7 @@ def _matched(
         if matches.share >= 0.5:
             break
     if best is not None:
+        found.keys = [(best[1], best[2]), *(one for one in found.keys if one != (best[1], best[2]))]
         found.notes.insert(0, f"{table.name}: pictures are found by {best[2]!r} ({best[1]})")
         return best[0], [clean(one) or f"row {i}" for i, one in enumerate(_texts(table, best[2]), 1)]
     counts = Counter(splits)

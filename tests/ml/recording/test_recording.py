@@ -211,7 +211,7 @@ def test_classes_that_one_side_lacks_are_said(pets, tmp_path):
     said = said_of(len(rows))
     more = rows[["id"]].assign(**{f"p_{name}": said[:, i] for i, name in enumerate((*CLASSES[:2], "Hat"))})
     path = csv(tmp_path, more)
-    with pytest.raises(ValueError, match=r"'p_Hat'.*--class"):
+    with pytest.raises(ValueError, match=r"'Hat'.*--class 'Hat=NAME'"):
         understood(pets, path)
     check(understood(pets, path, names={"Hat": "T-shirt top"}), pets, rows, said)
     two = said[:, :2] / said[:, :2].sum(1, keepdims=True)
