@@ -38,6 +38,7 @@ from ml.people.accounts import Accounts
 from ml.settings import Limits, People
 from ml.system import atomic, database
 from ml.system.paths import ASSETS
+from ml.system.wording import quantity
 
 URL = "url"  # dcc.Location; its search is the selection
 KEYS = "app-keys-state"  # {"ctrl": bool}: which key is held, written by assets/clientside.js
@@ -355,7 +356,7 @@ def foot(services: Services, run_id: str | None) -> list:
         return [tour]
     counts = run.dataset["counts"]
     total = sum(counts.values())
-    words = f"{run.dataset['title']}, {total:,} images. Intervals are 95 %. Nothing leaves this machine."
+    words = f"{run.dataset['title']}, {quantity(total, 'image')}. Intervals are 95 %. Nothing leaves this machine."
     return [
         html.Span(words),
         html.Span("Read-only: training is switched off.") if services.read_only else None,

@@ -101,7 +101,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "how numbers, tables and pictures are written",
     ),
     "dashboard.figures": (
-        ("dashboard.theme", "dashboard.format"),
+        ("dashboard.theme", "dashboard.format", "ml.system.wording"),
         "data in, a plotly figure as a plain dict, or pixels, out; no Dash",
     ),
     "dashboard.records": (

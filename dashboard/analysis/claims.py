@@ -13,6 +13,7 @@ from dashboard.figures.gaps import points
 from ml.artifacts.kinds import TRAINING
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.paired import effect
+from ml.system.wording import quantity
 from ml.training import wording
 
 CIRCUMSTANCES = ("threads",)  # that change how long a training takes, not what it learns
@@ -86,8 +87,8 @@ class Effect:
         """What it did, how sure that is, and over how much."""
         what = {"labels": "the corrected labels", "feedback": "the accepted feedback"}[self.what]
         mean, low, high = (points(value, 2) for value in (self.mean, self.low, self.high))
-        over = f"over {self.seeds} seeds and {self.n:,} {self.split} images" if self.seeds > 1 else (
-            f"over {self.n:,} {self.split} images, with one seed: another may say otherwise"
+        over = f"over {self.seeds} seeds and {quantity(self.n, f'{self.split} image')}" if self.seeds > 1 else (
+            f"over {quantity(self.n, f'{self.split} image')}, with one seed: another may say otherwise"
         )  # fmt: skip
         if self.low > 0 or self.high < 0:
             verdict = f"{what[:1].upper()}{what[1:]} made it {'better' if self.mean > 0 else 'worse'}"

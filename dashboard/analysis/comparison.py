@@ -15,6 +15,7 @@ from ml.artifacts import kinds
 from ml.artifacts.kinds import TRAINING
 from ml.stats.calibration import cross_entropy
 from ml.stats.paired import bootstrap, gap, holm, mcnemar, mean_gap, newcombe
+from ml.system.wording import quantity
 from ml.training import wording
 
 LEVEL = 0.05
@@ -134,7 +135,7 @@ def _fact(say: Callable[[dict[str, Any]], str], manifest: dict[str, Any]) -> str
 
 def _machine(manifest: dict[str, Any]) -> str:
     machine = manifest["machine"]
-    return f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}"
+    return f"{machine['processor']}, {quantity(machine['threads'], 'thread')}"
 
 
 KIND_WORDS = {"trained": "a network that was trained here", "imported": "a network", "recorded": "predictions alone"}

@@ -7,6 +7,7 @@ from dash import html
 
 from dashboard.format.proportion import Proportion
 from dashboard.state.selection import Selection
+from ml.system.wording import quantity
 
 
 def compact(n: int) -> str:
@@ -43,7 +44,7 @@ def row(
     buttons = []
     for k, bin_ in enumerate(table.itertuples(index=False)):
         share = Proportion(int(bin_.right) if scored else 0, int(bin_.n))
-        description = f"{100 * bin_.low:.0f} to {100 * bin_.high:.0f} percent {words}: {share.n:,} images"
+        description = f"{100 * bin_.low:.0f} to {100 * bin_.high:.0f} percent {words}: {quantity(share.n, 'image')}"
         if share.n and scored:
             description += f", {share.percent} % right ({share.span})"
         buttons.append(

@@ -19,6 +19,7 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.format.csv import table_url
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import OUTCOMES
+from ml.system.wording import quantity
 
 # the orders of the split of an address, and the one that holds
 OFFER = """(search) => {
@@ -70,7 +71,7 @@ def register(
         selection = Selection.parse(search)
         rows, draw = find(selection)
         n = len(rows)
-        title = f"{n:,} image{'' if n == 1 else 's'}"
+        title = quantity(n, "image")
         if selection.ids and selection.sort == "given" and "given" in orders(selection):
             title += ", in the order of the link"
         if not n:

@@ -23,6 +23,7 @@ from dashboard.figures import activations as figures
 from dashboard.format.images import inline_url
 from dashboard.services.container import Services
 from ml.artifacts.reader import Missing
+from ml.system.wording import quantity
 
 ACROSS = 8  # maps a row
 KINDS = {
@@ -160,7 +161,7 @@ def words(stop: Any) -> str:
     makes = f"{len(stop.maps)} maps of {size(stop.maps)}"
     if stop.before is None:
         return f"{MEANING.get(stop.kind, '')} It makes {makes}.".strip()
-    given = f"{len(stop.before)} map{'s' if len(stop.before) > 1 else ''} of {size(stop.before)}"
+    given = f"{quantity(len(stop.before), 'map')} of {size(stop.before)}"
     return f"{MEANING.get(stop.kind, '')} It is given {given} and makes {makes}.".strip()
 
 

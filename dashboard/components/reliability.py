@@ -19,6 +19,7 @@ from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.calibration import BINS
 from ml.stats.intervals import wilson
+from ml.system.wording import quantity
 
 METRICS = (
     ("calibration_error", "Calibration error (ECE)", 100, " %"),
@@ -92,7 +93,7 @@ def errors(run: RunData, selection: Selection, rows: np.ndarray) -> list:
     whole = len(rows) == len(run.predictions(selection.split).ids)
     values = confidence.miscalibration(run, selection.split, rows)
     known: dict[tuple[str, str], tuple[float, float]] = {}
-    basis = f"{len(rows):,} {selection.split} images, 15 bins."
+    basis = f"{quantity(len(rows), f'{selection.split} image')}, 15 bins."
     temperature = None
     if "temperature" in values:
         noun = run.calibration()

@@ -15,6 +15,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import BUCKETS, OUTCOMES, PAIRED, SCORED, SPLITS, UNLABELLED, split_name
 from ml.stats.failure_modes import TAGS
+from ml.system.wording import quantity
 
 COUNT = "selection-count"
 GALLERY = "/"  # the page that shows the images of a selection
@@ -106,7 +107,7 @@ def words(n: int, total: int) -> list | str:
     if n == total:
         return "images, all there are"
     share = Proportion(n, total)
-    return [f"of {total:,} images, {share.percent} % ", html.Span(f"({share.span})", className="faint")]
+    return [f"of {quantity(total, 'image')}, {share.percent} % ", html.Span(f"({share.span})", className="faint")]
 
 
 def right(hits: int, n: int) -> html.Span:
@@ -158,7 +159,7 @@ def chips(run: RunData, selection: Selection, say: Terms) -> list:
         items.append(chip("lasso", f"on the {plot}", selection.with_(lasso=None)))
     if selection.ids:
         n = len(selection.ids)
-        items.append(chip("ids", f"{n} image{'' if n == 1 else 's'}", selection.with_(ids=())))
+        items.append(chip("ids", quantity(n, "image"), selection.with_(ids=())))
     if run.epoch is not None:
         items.append(chip("as answered after epoch", str(run.epoch), selection.with_(epoch=None)))
     if selection.labels:

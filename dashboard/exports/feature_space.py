@@ -12,6 +12,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import NO_LABEL, UNLABELLED
 from ml.artifacts.reader import Broken, Missing
+from ml.system.wording import quantity
 
 COLOURS = [("true", "True class"), ("predicted", "Predicted"), ("outcome", "Right or wrong")]
 
@@ -116,7 +117,7 @@ def document(scene: Scene) -> str:
         words,
         mode=scene.mode,
         variance=scene.run.manifest.get("explained_variance", ()),
-        title=f"{scene.run.title}: {len(words):,} {scene.selection.split} images of "
+        title=f"{scene.run.title}: {quantity(len(words), f'{scene.selection.split} image')} of "
         f"{scene.run.dataset['title']}, coloured by {by}",
     )
     return pio.to_html(

@@ -22,6 +22,7 @@ from dashboard.state.vocabulary import BUCKETS, NO_LABEL, UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import SEVERITIES
 from ml.stats.failure_modes import TAGS
+from ml.system.wording import quantity
 
 IMAGES_SHOWN = 48  # pictures of a view
 PAIRS_SHOWN = 24  # of pictures before and after
@@ -122,7 +123,7 @@ def compared(services: Services, selection: Selection) -> View:
         )
         for name, n, gap, low, high, p in zip(names, gaps.n, gaps.gap, gaps.low, gaps.high, gaps.adjusted, strict=True)
     ]
-    about = f"A is {pair.a.title}, B {pair.b.title}; over all {pair.n:,} {pair.split} images that both know."
+    about = f"A is {pair.a.title}, B {pair.b.title}; over all {quantity(pair.n, f'{pair.split} image')} that both know."
     tables = [
         Table("Who is right", about, ("", "images"), who),
         Table(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.theme import alpha, palette, template
+from ml.system.wording import quantity
 
 LEFT, SIDE_MARGIN = 34, 14  # pixels beside the axis, which the rows under the chart leave too
 BINS_AT, DOTS, AFTER = 0, 3, 4  # traces
@@ -36,7 +37,7 @@ def reliability(
     for i, s, c, (lo, hi) in zip(np.flatnonzero(full).tolist(), share, confidences, ends, strict=True):
         row = table.iloc[i]
         texts[i] = (
-            f"<b>{s:.1f} %</b> right of {int(row.n):,} images<br>where it said {100 * row.low:.0f} to "
+            f"<b>{s:.1f} %</b> right of {quantity(int(row.n), 'image')}<br>where it said {100 * row.low:.0f} to "
             f"{100 * row.high:.0f} %, {c:.1f} on average<br>95 % interval {lo:.1f} to {hi:.1f}"
         )
     gaps = [value for x, (lo, hi) in zip(confidences, ends, strict=True) for value in ((x, lo), (x, hi), (None, None))]
@@ -70,7 +71,7 @@ def reliability(
             {
                 "type": "scatter", "mode": "markers", "x": meant.tolist(), "y": shares.tolist(), "cliponaxis": False,
                 "text": [
-                    f"<b>{s:.1f} %</b> right of {n:,} images<br>after scaling, {c:.1f} % sure on average"
+                    f"<b>{s:.1f} %</b> right of {quantity(n, 'image')}<br>after scaling, {c:.1f} % sure on average"
                     for s, n, c in zip(shares, held["n"], meant, strict=True)
                 ],
                 "hovertemplate": "%{text}<extra></extra>",

@@ -35,6 +35,7 @@ from sqlalchemy import (
 
 from dashboard.records.rows import DataVersion, Declined, Opener, Rows
 from ml.people import happenings
+from ml.system.wording import quantity
 
 OWNER = "decisions"
 ACTIONS = ("relabel", "keep", "exclude")
@@ -274,7 +275,9 @@ class Decisions(Rows):
             for start in range(0, len(new), VALUES_PER_QUERY):
                 connection.execute(insert(_decisions), new[start : start + VALUES_PER_QUERY])
             if new:
-                happenings.note(connection, "bring", str(new[0]["dataset"]), f"{len(new):,} decisions from a file")
+                happenings.note(
+                    connection, "bring", str(new[0]["dataset"]), f"{quantity(len(new), 'decision')} from a file"
+                )
             return len(new), len(rows) - len(new)
 
 

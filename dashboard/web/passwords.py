@@ -17,6 +17,7 @@ from flask import Response, g, request
 from dashboard.web import errors
 from dashboard.web.errors import RequestError
 from dashboard.web.rate_limits import Buckets, client
+from ml.system.wording import quantity
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Guesses:
         wait = self._left.take(who)
         if wait:
             seconds = math.ceil(wait)
-            words = f"Too many wrong passwords from your address. Try again in {seconds} second{'s' * (seconds > 1)}."
+            words = f"Too many wrong passwords from your address. Try again in {quantity(seconds, 'second')}."
             raise RequestError(429, words, headers={"Retry-After": str(seconds)})
         try:
             right = matches(header)

@@ -18,6 +18,7 @@ from flask import Flask, Response, request
 from dashboard.web import errors
 from dashboard.web.errors import RequestError
 from dashboard.web.proxy import CALLBACK
+from ml.system.wording import quantity
 
 RATE = 20.0  # predictions a second of one client in the long run
 BURST = 10.0  # seconds of that which may come at once
@@ -135,6 +136,6 @@ def spender(server: Flask) -> Callable[[float], None]:
 def refusal(wait: float, pace: float) -> Response:
     """Status 429 in words, with the seconds after which to come again."""
     seconds = math.ceil(wait)
-    again = f"{seconds} second{'' if seconds == 1 else 's'}"
+    again = quantity(seconds, "second")
     words = f"Too many requests from your address: {pace:g} predictions a second are the most. Try again in {again}."
     return errors.response(RequestError(429, words, headers={"Retry-After": str(seconds)}))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ml.commands import named
 from ml.system.paths import home_dir
+from ml.system.wording import quantity
 
 KINDS = ("folder", "parquet")
 
@@ -37,5 +38,8 @@ def write(options: argparse.Namespace) -> int:
     except OSError as error:
         raise ValueError(f"{target} cannot be written: {error.strerror or error}") from error
     n = sum(len(split) for split in dataset.splits.values())
-    print(f"{file_names.spelled(target)}: {n:,} pictures, {target.stat().st_size / 1e6:,.1f} MB", file=sys.stderr)
+    print(
+        f"{file_names.spelled(target)}: {quantity(n, 'picture')}, {target.stat().st_size / 1e6:,.1f} MB",
+        file=sys.stderr,
+    )
     return 0

@@ -25,6 +25,7 @@ from ml.images.form import Form
 from ml.images.preparation import prepare
 from ml.system.paths import home_dir
 from ml.system.shards import Share
+from ml.system.wording import quantity
 
 SMALL = "its class is left out"
 
@@ -131,10 +132,10 @@ def _imported(
     rows = drawn.rows
     for split in ("validation", "test"):
         if found.given and split not in given and len(rows[split]):
-            notes.append(f"{split} is drawn from train: {len(rows[split]):,} pictures")
+            notes.append(f"{split} is drawn from train: {quantity(len(rows[split]), 'picture')}")
     for label in drawn.whole:
         n = int((labels == label).sum())
-        notes.append(f"class {classes[label]!r} has {n:,} picture{'s' * (n > 1)}: too few to draw any from train")
+        notes.append(f"class {classes[label]!r} has {quantity(n, 'picture')}: too few to draw any from train")
     names = [clean(file.name) for file in kept]
     first = [(names[i], names[g]) for i, g in enumerate(same[:, 0].tolist()) if i != g]
     conflict = [

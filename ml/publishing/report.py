@@ -13,7 +13,7 @@ from ml.artifacts.reader import Library, Missing, Run
 from ml.artifacts.schema import NOUNS, Table
 from ml.stats.intervals import wilson
 from ml.system.cells import safe_cell
-from ml.training import wording
+from ml.system.wording import quantity
 
 matplotlib.use("Agg")  # no screen
 from matplotlib import pyplot as plt
@@ -82,10 +82,10 @@ def _page(run: Run, split: str, pictures: list[str]) -> str:
     made = []
     if kinds.has(run.manifest, kinds.TRAINING):
         made = [
-            f"Trained on {run.manifest['train_images']:,} pictures for "
-            f"{wording.count(run.manifest['config']['epochs'], 'epoch')} with seed {facts['seed']}; epoch "
+            f"Trained on {quantity(run.manifest['train_images'], 'picture')} for "
+            f"{quantity(run.manifest['config']['epochs'], 'epoch')} with seed {facts['seed']}; epoch "
             f"{run.manifest['best_epoch']} was best on validation and kept. {run.manifest['seconds']:,.0f} s on "
-            f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}."
+            f"{machine['processor']}, {quantity(machine['threads'], 'thread')}."
         ]
     lines = [
         f"# {run.run_id}",

@@ -101,11 +101,6 @@ def text(name: str, value: object) -> str:
     return str(value) if name in AS_WRITTEN else WORDS.get(str(value), str(value))
 
 
-def count(n: int, noun: str) -> str:
-    """'1 thread', '55,000 images'."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
     """A training in sentences. config: of any age, so that anything but the epochs and the seed may be missing."""
 

@@ -16,6 +16,15 @@ TALLEST = 8_400  # pixels of a page at most, whatever the data: Insights of Fash
 STILL_WAITING = """() => [...document.querySelectorAll('[aria-busy=true]')].filter((one) => one.checkVisibility())
     .map((one) => `${one.id} ${one.className}`)"""
 
+SAID = """() => document.body.innerText + [...document.querySelectorAll('[aria-label], [alt]')]
+    .map((one) => `\\n${one.getAttribute('aria-label') || one.getAttribute('alt')}`).join('')"""
+# one in the plural, a value that is none, a power of ten
+MISSPOKEN = re.compile(
+    r"(?<![\d.,#@:–-])1 (?:[a-z]+ )?(?:images|pictures|runs|epochs|threads)\b"
+    r"|(?<![\d.,#@:–-])1 (?:labels|mistakes|decisions|groups|steps|times|files|seeds)\b"
+    r"|\bnan\b|\bundefined\b|\de[+-]\d"
+)
+
 
 @pytest.fixture
 def address(request, tmp_path, no_artifacts, serving):
@@ -38,6 +47,8 @@ def walk(page, idle, address, run, paths):
             page.wait_for_function(idle)
         expect(page.locator(".face.error")).to_have_count(0)
         page.wait_for_function(f"() => !({STILL_WAITING})().length")
+        said = page.evaluate(SAID).splitlines()
+        assert [line for line in said if MISSPOKEN.search(line)] == [], path
         height, over = page.evaluate("[document.body.scrollHeight, document.documentElement.scrollWidth - innerWidth]")
         assert height < TALLEST, path
         assert over <= 0, path

@@ -15,6 +15,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import SCORED, split_name
 from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing, RunEntry
+from ml.system.wording import quantity
 
 FACE = "comparison-face"
 AGAINST = "comparison-against"  # a choice in it becomes the new address by assets/clientside.js
@@ -114,7 +115,7 @@ def about(pair: RunPair) -> list:
             letter("b"),
             f"{pair.b.title}, {split_name(pair.split)} split: ",
         ),
-        f"{pair.n:,} images {PAIR_SPLIT_ROLES[pair.split]}." if trained else f"{pair.n:,} images.",
+        f"{quantity(pair.n, 'image')} {PAIR_SPLIT_ROLES[pair.split]}." if trained else f"{quantity(pair.n, 'image')}.",
     ]
     if pair.n < max(len(first), len(second)):
         words.append(f" Only images both know count; A has {len(first):,}, B {len(second):,}.")

@@ -13,6 +13,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import BUCKETS
 from ml.stats.intervals import wilson
+from ml.system.wording import quantity
 
 FACE, BODY, CSV = "comparison-buckets-face", "comparison-buckets-body", "comparison-buckets-csv"
 
@@ -83,7 +84,7 @@ def four(pair: RunPair, selection: Selection) -> list:
         for bucket, name, title, share, there in zip(BUCKETS, names(pair), titles, shares, links, strict=True)
     ]
     others = any(getattr(selection, name) for name in ("true", "pred", "outcome", "conf", "lasso", "ids"))
-    total = f"{n:,} images{' under the other filters' if others else ''}, 95 % intervals"
+    total = f"{quantity(n, 'image')}{' under the other filters' if others else ''}, 95 % intervals"
     return [bar, html.Div(buttons, className="four-buttons"), html.P(total, className="faint small")]
 
 

@@ -15,7 +15,7 @@ from dashboard.format.csv import table_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.stats.intervals import wilson
-from ml.training import wording
+from ml.system.wording import quantity
 
 NEEDS = ("training",)
 
@@ -89,7 +89,7 @@ def band(run: RunData) -> tuple:
 def note(run: RunData) -> str:
     """How long and on what."""
     seconds, epochs = float(run.history()["seconds"].sum()), len(run.history())
-    over = f"{wording.count(epochs, 'epoch')} over {run.manifest['train_images']:,} images"
+    over = f"{quantity(epochs, 'epoch')} over {quantity(run.manifest['train_images'], 'image')}"
     return f"{over} in {figure.duration(seconds)}"
 
 

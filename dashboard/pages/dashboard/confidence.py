@@ -19,6 +19,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.intervals import wilson
+from ml.system.wording import quantity
 
 NEEDS = ("top-k",)
 ID = "dashboard-confidence"
@@ -168,7 +169,7 @@ def stays(selection: Selection, mistakes: int, out: int, left: Selection | None)
     words: list = []
     if mistakes:
         these = selection.explicit().with_(outcome=("wrong",)).query()
-        words += [way("see them", these, label=f"See the {mistakes:,} mistakes that stay"), ", "]
+        words += [way("see them", these, label=f"See the {quantity(mistakes, 'mistake')} that stay"), ", "]
     if left and out:
         return [*words, way(f"the {out:,} left out", left.query(), label=f"See the {out:,} left out")]
     return [*words, "nothing is left out"]

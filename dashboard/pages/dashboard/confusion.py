@@ -20,6 +20,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.values import LARGEST_MATRIX
 from dashboard.state.vocabulary import TOPS
 from ml.stats.intervals import wilson
+from ml.system.wording import quantity
 
 ID = "dashboard-confusion"
 TOP_N_ABOVE = 6  # classes; of more than these, the top n alone can be shown
@@ -224,7 +225,7 @@ def answer(run: RunData, selection: Selection) -> list:
     n = int(run.mask(selection).sum())
     if not n:
         return [html.P("No image is like this.", className="quiet small answer")]
-    words = f"See {n:,} image{'' if n == 1 else 's'}"
+    words = f"See {quantity(n, 'image')}"
     return [button(words, small=True, kind="primary", **{"data-goto": "dashboard-gallery-card"})]
 
 

@@ -21,6 +21,7 @@ from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.system.wording import quantity
 
 ID = "dashboard-contrast"
 FACE = f"{ID}-face"
@@ -205,7 +206,7 @@ def mean(run: RunData, selection: Selection, n: int) -> list:
         return [html.Figcaption("no image")]
     picture = np.rint(run.mean_picture(selection)).astype(np.uint8)
     return [
-        html.Img(src=inline_url(picture), alt=f"Mean of {n} images", className="crisp"),
+        html.Img(src=inline_url(picture), alt=f"Mean of {quantity(n, 'image')}", className="crisp"),
         html.Figcaption(f"mean of {n:,}"),
     ]
 

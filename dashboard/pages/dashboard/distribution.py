@@ -14,6 +14,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.values import MANY_CLASSES
 from dashboard.state.vocabulary import UNLABELLED
+from ml.system.wording import quantity
 
 ID = "dashboard-distribution"
 PRIOR = ("vs train", "No labels: the ticks are what there would be if classes were as frequent as in train.")
@@ -46,8 +47,8 @@ def register(app: Dash, services: Services) -> None:
         )
         names, values = [], []
         for name, guessed, true in zip(shown, guesses.tolist(), truths.tolist(), strict=True):
-            words = f"{name} predicted {guessed} times, "
-            words += f"true {true} times" if scored else f"{true} expected by its share of train"
+            words = f"{name} predicted {quantity(guessed, 'time')}, "
+            words += f"true {quantity(true, 'time')}" if scored else f"{true} expected by its share of train"
             names.append(class_bars.name_button(selection.explicit(), "pred", name, words))
             values.append((f"{guessed:,}", gap(guessed - true)))
         return Bars(drawn, names, values, listed=listed, note=None if scored else PRIOR)

@@ -26,6 +26,7 @@ from ml.artifacts.reader import Broken, Missing
 from ml.jobs.queue import Refused
 from ml.jobs.tables import Job
 from ml.people import acting
+from ml.system.wording import are, quantity
 
 CLASSES = 24  # shown at a time
 EACH = 6  # first pictures of a class
@@ -193,11 +194,12 @@ def notes(services: Services, one: DataSet) -> list[Any]:
     lines += alike(services, one)
     if n := about.get("in_conflict"):
         pairs = ", ".join(f"{name} = {first}" for name, first in about.get("conflicts", ())[:3])
-        lines.append(f"{n:,} pictures are copies of one of another class: {pairs}.")
+        lines.append(f"{quantity(n, 'picture')} {are(n, 'a copy', 'copies')} of one of another class: {pairs}.")
     if n := about.get("copies"):
-        lines.append(f"{n:,} pictures are copies of others of their class, pixel for pixel.")
+        copies = f"{quantity(n, 'picture')} {are(n, 'a copy', 'copies')}"
+        lines.append(f"{copies} of another of the same class, pixel for pixel.")
     for split, n in about.get("across", {}).items():
-        lines += [f"{n:,} pictures of {split} are in train too, pixel for pixel."] if n else []
+        lines += [f"{quantity(n, 'picture')} of {split} {are(n)} in train too, pixel for pixel."] if n else []
     lines += about.get("notes", ())
     parts: list[Any] = [html.Ul([html.Li(words) for words in lines], className="set-notes")] if lines else []
     if about.get("left_out"):
@@ -226,8 +228,8 @@ def alike(services: Services, one: DataSet) -> list[str]:
         leaks = pairs[(pairs["split"] == split) & (pairs["other_split"] == "train")]["example_id"].nunique()
         if leaks:
             told.append(
-                f"{leaks:,} pictures of {split} have a near-duplicate in train: accuracy on {split} is more than what "
-                "was learned."
+                f"{quantity(leaks, 'picture')} of {split} {'has' if leaks == 1 else 'have'} a near-duplicate in train: "
+                f"accuracy on {split} is more than what was learned."
             )
     within = int(pairs["example_id"].nunique())
     return told or [f"{within:,} pictures have a near-duplicate, none of test or validation in train."]
@@ -271,7 +273,7 @@ def balance(totals: list[int]) -> str:
         return ""
     least, most = min(totals), max(totals)
     if least == most:
-        return f"{most:,} pictures each."
+        return f"{quantity(most, 'picture')} each."
     ratio = f", 1 : {most / least:.1f}" if least else ""
     return f"From {least:,} to {most:,} pictures a class{ratio}."
 

@@ -17,7 +17,7 @@ from dashboard.format.proportion import Proportion
 from dashboard.pages.insights.map_2d import dotted, register_lasso
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.training import wording
+from ml.system.wording import quantity
 
 ID = "insights-datamap"
 FACE, GRAPH, NEAR, NOTE, STRIP = f"{ID}-face", f"{ID}-graph", f"{ID}-near", f"{ID}-note", f"{ID}-strip"
@@ -154,7 +154,7 @@ def forgotten(run: RunData, recording: Recording, selection: Selection) -> list:
             ]
         ),
         html.P(
-            f"Counted over {wording.count(epochs, 'epoch')}. Forgotten: right after one, wrong after the next."
+            f"Counted over {quantity(epochs, 'epoch')}. Forgotten: right after one, wrong after the next."
             f"{some if n > MAX_POINTS_DRAWN else ''}",
             className="faint small",
         ),

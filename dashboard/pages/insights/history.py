@@ -17,7 +17,7 @@ from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.stats.intervals import wilson
-from ml.training import wording
+from ml.system.wording import quantity
 
 NEEDS = ("training",)
 
@@ -78,7 +78,7 @@ def note(run: RunData, epochs: int, n: int) -> str:
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     best = run.manifest["best_epoch"]
     return (
-        f"{wording.count(epochs, 'epoch')} over {run.manifest['train_images']:,} training images in {took}, "
+        f"{quantity(epochs, 'epoch')} over {quantity(run.manifest['train_images'], 'training image')} in {took}, "
         f"validation on {n:,}; the weights of epoch {best} are the run."
     )
 

@@ -25,6 +25,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import label_name
 from ml.artifacts.reader import Broken, Missing
+from ml.system.wording import quantity
 
 NEEDS = ("layers", "training")
 
@@ -244,7 +245,7 @@ def dropout(walk: Walk) -> list:
             )
         ]
     rates = ", ".join(dict.fromkeys(f"{100 * rate(layer):g} %" for layer in layers))
-    words = f"This run has {len(layers)} dropout layer{'s' if len(layers) > 1 else ''} ({rates})"
+    words = f"This run has {quantity(len(layers), 'dropout layer')} ({rates})"
     rest = "so the network cannot lean on any single one. When it answers, nothing is dropped."
     layer = next((one for one in layers if walk.before(one) is not None), None)
     before = walk.before(layer) if layer else None

@@ -13,6 +13,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.images.form import Prepared
 from ml.images.preparation import PREPARATION_STEPS
+from ml.system.wording import quantity
 
 
 class Ids(StrEnum):
@@ -174,7 +175,9 @@ def summary(prepared: Prepared, mode: str, worth: str = "") -> str:
     if mode == "none":
         return "Only made to fit as the training images were, because preparation is off."
     done = sum(step.done for step in prepared.steps)
-    return " ".join(filter(None, (f"{done} of {len(prepared.steps)} steps changed the picture. {__doc__}", worth)))
+    return " ".join(
+        filter(None, (f"{done} of {quantity(len(prepared.steps), 'step')} changed the picture. {__doc__}", worth))
+    )
 
 
 def register(app: Dash, _: Services) -> None:

@@ -19,6 +19,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import NO_LABEL, UNLABELLED
 from ml.artifacts.reader import Broken, Missing
+from ml.system.wording import quantity
 
 FACE, BODY = "review-log-face", "review-log-body"
 UPLOAD, NOTE = "review-import-upload", "review-import-note"
@@ -93,7 +94,7 @@ def register(app: Dash, services: Services) -> None:
             new, here = services.decisions.bring(rows, secrets.token_hex(16))
         except (Declined, Missing, Broken) as declined:
             return str(declined), None, None
-        return f"{len(rows):,} decisions read: {new:,} new, {here:,} here already.", time.time(), None
+        return f"{quantity(len(rows), 'decision')} read: {new:,} new, {here:,} here already.", time.time(), None
 
 
 def text_of(contents: object) -> str:

@@ -13,6 +13,7 @@ from dashboard.records.decisions import CurrentLabels, Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_IDS, PAGE_SIZE, UNLABELLED, label_name
+from ml.system.wording import quantity
 
 NEEDS = ("probabilities",)
 FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queue-foot", "review-queue-title"
@@ -142,7 +143,8 @@ def nothing(selection: Selection, issues: Queue) -> html.Div:
     if selection.narrowed and issues.suspected:
         return html.Div(panel_states.empty("No suspected label matches these filters."), className="c12")
     return html.Div(
-        panel_states.empty(f"cleanlab suspects no label of these {issues.examined:,} images."), className="c12"
+        panel_states.empty(f"cleanlab suspects no label of these {quantity(issues.examined, 'image')}."),
+        className="c12",
     )
 
 

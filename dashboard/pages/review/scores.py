@@ -11,6 +11,7 @@ from dashboard.format.proportion import Proportion
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
+from ml.system.wording import quantity
 
 FACE, BODY = "review-scores-face", "review-scores-body"
 
@@ -44,7 +45,7 @@ def register(app: Dash, services: Services) -> None:
             relabelled, excluded = label_review.corrections(run, current_labels)
             kept = sum(d.action == "keep" for d in current_labels.within("train").values())
             phrases = [
-                f"{n:,} {noun}{'' if n == 1 else 's'} {done}"
+                f"{quantity(n, noun)} {done}"
                 for n, noun, done in (
                     (len(relabelled), "label", "changed"),
                     (len(excluded), "image", "left out"),

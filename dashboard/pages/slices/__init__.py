@@ -6,6 +6,7 @@ from dashboard.pages.slices import failure_modes, near_duplicates, saved, select
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
+from ml.system.wording import quantity
 
 
 def about(services: Services, selection: Selection) -> str:
@@ -14,7 +15,8 @@ def about(services: Services, selection: Selection) -> str:
         run = services.store.shown(selection.run)
         if selection.split == UNLABELLED:
             n = len(run.without_labels().ids)
-            return f"{run.title} on {n:,} images without labels: nothing is scored, so no group is weaker than another."
+            words = "without labels: nothing is scored, so no group is weaker than another."
+            return f"{run.title} on {quantity(n, 'image')} {words}"
         right = run.predictions(selection.split).right
     except (LookupError, ValueError):
         return "No run to show."

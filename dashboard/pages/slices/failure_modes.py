@@ -17,6 +17,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
+from ml.system.wording import quantity
 
 FACE, BODY, CSV = "slices-modes-face", "slices-modes-body", "slices-modes-csv"
 
@@ -73,7 +74,7 @@ def line(run: RunData, selection: Selection, key: str) -> html.Div:
         n, wrong, total = counted(run, selection, key)
         if total < len(run.predictions(selection.split).ids):
             again = html.Code(f"python -m ml evaluate {run.run_id} --only tags")
-            part = f"Asked of {total:,} images, so that the run was ready sooner; of all: "
+            part = f"Asked of {quantity(total, 'image')}, so that the run was ready sooner; of all: "
             words = html.Div([words, html.P([part, again], className="faint small")])
     except Missing as missing:
         made = [html.Br(), html.Code(missing.command)] if missing.command else []

@@ -17,6 +17,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import SCORED
 from ml.artifacts.reader import Broken, Missing
+from ml.system.wording import quantity
 
 FACE, BODY = "slices-saved-face", "slices-saved-body"
 REQUEST = "slices-asked-state"  # {act, slice, name, at}, written by assets/slices.js
@@ -108,9 +109,9 @@ def change(services: Services, selection: Selection, request: dict[str, Any]) ->
     saved = slices.save(run.data_version, name, members, rule=rule, run=run.run_id)
     others = tuple(one for one in selection.slice if one != key)
     start = selection if key else selection.clear()
-    sizes = " and ".join(f"{len(ids):,} {split}" for split, ids in members.items() if ids)
+    sizes = " and ".join(f"{quantity(len(ids), f'{split} image')}" for split, ids in members.items() if ids)
     after = start.with_(slice=(*others, saved.key)) if key else start.with_(slice=(saved.key,))
-    return after, f"Saved {saved.name}: {sizes} images.", saved.number
+    return after, f"Saved {saved.name}: {sizes}.", saved.number
 
 
 def line(run: RunData, selection: Selection, saved: Saved, read_only: bool) -> html.Div:

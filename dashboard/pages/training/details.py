@@ -22,7 +22,7 @@ from dashboard.state.selection import Selection
 from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.intervals import wilson
-from ml.training import wording
+from ml.system.wording import quantity
 
 
 def layout(services: Services, selection: Selection, engines: html.Div) -> html.Aside:
@@ -135,7 +135,7 @@ def facts(row: Row, changes: bool) -> list[Any]:
             lines.append((name, [html.B(f"{100 * score.value:.2f} %"), f"{ends}, n {row.n:,}"]))
     lines += _origin(manifest)
     lines += [
-        ("Machine", f"{machine['processor']}, {wording.count(machine['threads'], 'thread')}"),
+        ("Machine", f"{machine['processor']}, {quantity(machine['threads'], 'thread')}"),
         ("Made", f"{row.made:%Y-%m-%d %H:%M}" if row.made else DASH),
     ]  # fmt: skip
     if row.entry.shipped:
@@ -178,7 +178,7 @@ def _origin(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
         how = "; ".join(str(line)[:200] for line in source.get("understood", [])[:8]) or DASH
         return [*lines, ("Data", title), ("Made elsewhere", files), ("Asked so", how)]
     config = manifest["config"]
-    spent = f"{duration(manifest['training_seconds'])}, {wording.count(config['epochs'], 'epoch')}"
+    spent = f"{duration(manifest['training_seconds'])}, {quantity(config['epochs'], 'epoch')}"
     return [
         *lines,
         ("Data", f"{title}, {manifest['train_images']:,} training images"),

@@ -12,6 +12,7 @@ from dashboard.pages.training.form_fields import CONTROLS, IMAGES, NAMES, Ids, o
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.system.wording import quantity
 from ml.training import wording
 from ml.training.fields import FIELDS
 
@@ -47,7 +48,7 @@ def describe(basis: Mapping[str, Any] | None, time: str = "", dataset: object = 
         return ["Your own settings."]
     values, texts, preset = basis["values"], basis["texts"], basis["preset"]
     aim = f"{PRESETS[preset]} " if preset in PRESETS else ""
-    words = f"{aim}{wording.count(values['epochs'], 'epoch')} of {values['model']}, {texts['optimiser']}{time}. "
+    words = f"{aim}{quantity(values['epochs'], 'epoch')} of {values['model']}, {texts['optimiser']}{time}. "
     promised = preset in PROMISES and dataset == PROMISED
     return [words, html.Span(PROMISES[preset], className="promise") if promised else None]
 

@@ -24,6 +24,7 @@ from ml.publishing.run_archive import UPLOAD_BYTES
 from ml.stats.intervals import wilson
 from ml.system import trash
 from ml.system.trash import KEPT_DAYS, Deleted
+from ml.system.wording import quantity
 
 
 class Ids(StrEnum):
@@ -125,8 +126,8 @@ def axis(rows: list[Row]) -> tuple[float, float]:
 def _help(table_rows: list[Row], total: int) -> str:
     low, high = axis(table_rows)
     counts = sorted({row.n for row in table_rows if row.n})
-    images = f"{counts[0]:,} test images" if len(counts) == 1 else "the test images"
-    shown = f"{len(table_rows)} of {total} runs. " if len(table_rows) != total else ""
+    images = quantity(counts[0], "test image") if len(counts) == 1 else "the test images"
+    shown = f"{len(table_rows)} of {quantity(total, 'run')}. " if len(table_rows) != total else ""
     return (
         f"{shown}Accuracy (of {images} named right) with its 95 % interval, on one axis from {100 * low:.0f} % to "
         f"{100 * high:.0f} %."

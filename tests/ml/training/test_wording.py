@@ -3,7 +3,7 @@
 import pytest
 
 from ml.training.config import TrainConfig
-from ml.training.wording import HELP, LABELS, changes, count, label, recipe, span, text
+from ml.training.wording import HELP, LABELS, changes, label, recipe, span, text
 
 
 def test_every_choice_and_nothing_else_has_a_name_and_a_sentence():
@@ -58,7 +58,6 @@ def test_what_an_older_program_did_not_write_down_is_not_made_up():
 
 
 def test_one_is_no_plural_and_a_small_number_no_power_of_ten():
-    assert [count(n, "thread") for n in (0, 1, 2, 55_000)] == ["0 threads", "1 thread", "2 threads", "55,000 threads"]
     assert recipe({"epochs": 1, "batch_size": 16, "seed": 7}).startswith("1 epoch in batches of 16")
     values = {0.00001: "0.00001", 0.003: "0.003", 2.0: "2", 0.1 + 0.2: "0.3"}
     assert {value: text("learning_rate", value) for value in values} == values
