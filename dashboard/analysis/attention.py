@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard.data.run import RunData
 from dashboard.services.container import Services
-from dashboard.services.explainer import MEANS, NoExplanation, Typical
+from dashboard.services.explainer import NoExplanation, Typical
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.reader import Missing
@@ -111,8 +111,9 @@ def compare(services: Services, selection: Selection) -> Compared:
     try:
         a, b = (look(services, side, selection.split, method, label) for side in sides(services, selection))
     except NoExplanation as none:
-        services.store.shown(selection.run).need("gradients")
-        raise Missing(f"No answer this way: {none}. Gradients and occlusion work for every network.") from None
+        run = services.store.shown(selection.run)
+        others = "Gradients and occlusion work" if run.can("gradients") else "Occlusion works"
+        raise Missing(f"No answer this way: {none}. {others} for every network.") from None
     if a.typical is None or b.typical is None or not a.typical.n or not b.typical.n:
         return Compared(a, b, method, label, None, None, None)
     difference = a.typical.mean - b.typical.mean
@@ -128,7 +129,8 @@ def look(services: Services, side: Side, split: str, method: str, label: bool) -
     if not len(places):
         return Looked(side, np.zeros(pictures.images.shape[1:]), None)
     image = total(pictures.images, places) / len(places)
-    some = np.unique(np.linspace(0, len(places) - 1, MEANS[method]).round().astype(int))
+    n = services.explainer.pictures(side.run.run_id, method)
+    some = np.unique(np.linspace(0, len(places) - 1, n).round().astype(int))
     rows = side.rows[some]
     targets = (predictions.labels if label else predictions.predicted)[rows]
     typical = services.explainer.typical(side.run.run_id, pictures.images[places[some]], targets, method)

@@ -11,6 +11,7 @@ from dashboard.format.proportion import Proportion
 from dashboard.services.attacker import Attempt
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.artifacts.kinds import lacking_for
 from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS
 from ml.stats.paired import gap, mean_gap, newcombe
@@ -96,8 +97,9 @@ def split_under(under: str) -> tuple[str, float]:
 
 
 def measured(run: RunData) -> bool:
-    """Whether everything that the page shows of test is there."""
-    return all(noun in run.manifest["nouns"] for noun in ("robustness", "attacks", "robustness_answers"))
+    """Whether everything that the page can show of test is there."""
+    nouns = [noun for noun in ("robustness", "attacks", "robustness_answers") if not lacking_for(run.manifest, noun)]
+    return bool(nouns) and all(noun in run.manifest["nouns"] for noun in nouns)
 
 
 def other(store: Store, selection: Selection, run: RunData) -> RunData | None:
@@ -118,9 +120,12 @@ def corruptions(store: Store, selection: Selection) -> Table:
 
 
 def attacks(store: Store, selection: Selection) -> Table:
-    """Every attack and reach, 0 among them. Raises Missing or Broken."""
+    """Every attack and reach, 0 among them; alone where the other run's network has no gradients. Raises Missing or
+    Broken."""
     run = store.shown(selection.run)
-    return _table(run, other(store, selection, run), _attacks)
+    run.need("gradients")
+    rival = other(store, selection, run)
+    return _table(run, rival if rival is not None and rival.can("gradients") else None, _attacks)
 
 
 def _corruptions(run: RunData) -> list[Cell]:

@@ -13,8 +13,9 @@ from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_services
 from dashboard.format.numbers import percent
 from dashboard.services.container import Services
-from dashboard.services.explainer import NoExplanation
+from dashboard.services.explainer import NoExplanation, ways
 from dashboard.state.selection import Selection
+from ml.artifacts import kinds
 from ml.artifacts.reader import Missing
 
 METHODS = ("grad-cam", "integrated", "occlusion")
@@ -102,12 +103,12 @@ def layout(id: str) -> html.Div:
         ],
         className="field",
     )
-    heads = [html.Span(TITLES[way], title=SENTENCES[way], className="xp-head") for way in METHODS]
+    heads = [html.Span(TITLES[way], title=SENTENCES[way], className=f"xp-head {way}") for way in METHODS]
     rows: list[Any] = []
     for row in ROWS:
         rows.append(html.P(id=f"{id}-class-{row}", className="xp-class"))
         rows += [
-            html.Div(html.Img(id=cell(id, row, way), src="", alt="", className="over"), className="shot")
+            html.Div(html.Img(id=cell(id, row, way), src="", alt="", className="over"), className=f"shot {way}")
             for way in METHODS
         ]
     grid = html.Div([*heads, *rows], id=f"{id}-grid", className="xp-grid")
@@ -135,12 +136,29 @@ def register(app: Dash, id: str) -> None:
     )
 
 
-NO_MAPS = {"display": "none"}  # the grid's style of a run without gradients; CSS hides what belongs to the maps by it
+def offered(run: RunData) -> tuple[str, ...]:
+    """Those of METHODS that its network can be explained by, none of predictions alone."""
+    able = ways(run.manifest)
+    return tuple(way for way in METHODS if way in able)
 
 
-def over(url: str, height: int, width: int) -> dict[str, str]:
-    """The picture under every map, as the grid's style."""
-    return {"--picture": f"url({url})", "--ratio": f"{width} / {height}"}
+def over(url: str, height: int, width: int, shown: Sequence[str] = METHODS) -> dict[str, str]:
+    """The picture under every map, as the grid's style, where CSS hides what belongs to methods not shown."""
+    if not shown:
+        return {"display": "none"}
+    alone = {} if "grad-cam" in shown else {"--alone": "1"}
+    return {"--picture": f"url({url})", "--ratio": f"{width} / {height}", **alone}
+
+
+def without(run: RunData) -> str:
+    """Why some of METHODS are not there, and that another is; '' where all are."""
+    if run.can("gradients"):
+        return ""
+    kind = kinds.kind_of(run.manifest)
+    lacks, gives = kinds.lacks("gradients", kind), kinds.gives("gradients", kind)
+    if not offered(run):
+        return f"{lacks} "
+    return f"No Grad-CAM, no integrated gradients: {lacks[:1].lower()}{lacks[1:]} {gives} "
 
 
 def line(target: Target) -> list:
@@ -171,12 +189,13 @@ def csv_rows(services: Services, selection: Selection) -> Table:
     if selection.sample is None:
         raise Missing("There is no sample in this address.")
     run = services.store.shown(selection.run).for_selection(selection)
+    run.need(kinds.NETWORK)
     predictions = run.predictions(selection.split)
     row = predictions.row(selection.sample)
     image = run.picture(selection.split, selection.sample)
     body = []
     for target in targets(predictions.probabilities[row], run.classes, predictions.label(row)):
-        for way in METHODS:
+        for way in offered(run):
             try:
                 values = services.explainer.attribution(run.run_id, image, target.id, way)
             except NoExplanation:

@@ -3,7 +3,7 @@
 import numpy as np
 from dash import html
 
-from dashboard.components import button
+from dashboard.components import button, explanations
 from dashboard.components.bars import probability_bars
 from dashboard.components.icons import icon
 from dashboard.data.run import RunData
@@ -20,14 +20,14 @@ def percent_of(run: RunData, probability: float) -> str:
 def without_maps(run: RunData, convolutions: bool) -> str:
     """Why maps are not there, '' where all are."""
     if not run.can("gradients"):
-        return f"{kinds.LACKS['gradients']} "
+        return explanations.without(run)
     return "" if convolutions else "No Grad-CAM: this network has no convolution for it to look at. "
 
 
 def bars(run: RunData, probabilities: np.ndarray, guess: int, label: int | None) -> html.Div | html.P:
     """The probabilities that are known, and which are not."""
     if not run.can("top-k"):
-        return html.P(kinds.LACKS["top-k"], className="quiet small")
+        return html.P(kinds.lacks("top-k"), className="quiet small")
     drawn = probability_bars(probabilities, run.classes, guess=guess, label=label)
     if run.can("probabilities"):
         return drawn

@@ -255,8 +255,7 @@ def sample(
                 "alt": explanations.alt(way, target),
             }
             for row, target in enumerate(targets)
-            for way in explanations.METHODS
-            if run.can("gradients")
+            for way in explanations.offered(run)
         ],
     }
     note = [
@@ -264,7 +263,7 @@ def sample(
         known_answer.without_maps(run, len(options) > 1),
         *evidence.came_as(services, run, selection.sample),
         html.A("Values as CSV", href=table_url("explanation", selection.with_(sample=selection.sample)), download="")
-        if run.can("gradients")
+        if run.can(kinds.NETWORK)
         else "",
     ]
     ids = pair.ids[pair.ordered(selection)] if pair else predictions.ids[run.ordered(selection)]
@@ -279,7 +278,7 @@ def sample(
         known_answer.ways(run, selection),
         tags(run, selection),
         *(explanations.line(target) for target in targets),
-        explanations.over(where, height, width) if run.can("gradients") else explanations.NO_MAPS,
+        explanations.over(where, height, width, explanations.offered(run)),
         note,
         options,
         layer if any(one["value"] == layer for one in options) else explanations.AUTO,

@@ -230,6 +230,7 @@ class RunReaders(Abilities):
     def attacks(self) -> pd.DataFrame:
         """Of a part of test, rows attack, epsilon (of 0..1), n and correct."""
         if "attacks" not in self.manifest["nouns"]:
+            self.need("gradients")
             raise Missing("This run has not been attacked yet.", self.command("robustness"))
         return self._noun("attacks", lambda: self._run.table("attacks"))
 
@@ -239,6 +240,7 @@ class RunReaders(Abilities):
         Raises Missing or Broken.
         """
         if "robustness_answers" not in self.manifest["nouns"]:
+            self.need(kinds.NETWORK)
             raise Missing("This run has not been asked about corrupted pictures yet.", self.command("robustness"))
         return self._noun("robustness_answers", lambda: self._run.arrays("robustness_answers"))
 

@@ -19,6 +19,7 @@ from dashboard.records.decisions import Decision
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import BUCKETS, NO_LABEL, UNLABELLED
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.robustness.catalogue import SEVERITIES
 from ml.stats.failure_modes import TAGS
@@ -235,7 +236,8 @@ def withstood(services: Services, selection: Selection) -> View:
     run = services.store.shown(scope.run)
     chips = [(FIELDS["split"], robustness.SPLIT)]
     try:
-        worse, attacked = robustness.corruptions(services.store, scope), robustness.attacks(services.store, scope)
+        worse = robustness.corruptions(services.store, scope)
+        attacked = robustness.attacks(services.store, scope) if run.can("gradients") else None
     except Missing as missing:
         return lacking(run, scope, missing)
     notes = [f"As they are, {run.title} has {worse.clean.share} right."]
@@ -249,16 +251,11 @@ def withstood(services: Services, selection: Selection) -> View:
         notes.append(f"Over all corruptions and severities {words}")
     rows = [(robustness.title(name), *map(cell, worse.of(name))) for name in worse.names]
     head = ["", *(f"severity {severity}" for severity in SEVERITIES)]
-    steps = sorted({one.degree for one in attacked.cells})
-    reached = {(one.name, one.degree): cell(one) for one in attacked.cells}
-    lines = [(robustness.title(name), *(reached.get((name, step), "") for step in steps)) for name in attacked.names]
-    what = "Share of test images named right" if worse.other is None else (
-        f"{run.title} minus {worse.other.title}, in points, on the images both were asked about"
-    )  # fmt: skip
-    tables = [
-        Table("Under corruptions", f"{what}, with its 95 % interval and n.", head, rows),
-        Table("Under attack", f"{what}. Every pixel may move by ε of 255.", ["ε", *(f"{s:g}" for s in steps)], lines),
-    ]
+    tables = [Table("Under corruptions", f"{shares(worse)}, with its 95 % interval and n.", head, rows)]
+    if attacked is None:
+        notes.append(f"Not attacked: {kinds.lacks('gradients', kinds.kind_of(run.manifest))}")
+    else:
+        tables.append(under_attack(attacked))
     if scope.under is None:
         sentence = "No corruption or attack is chosen, so no image is shown."
         return View(run, scope, chips, sentence, none(), [], "", notes, tables)
@@ -280,6 +277,22 @@ def withstood(services: Services, selection: Selection) -> View:
     legend = f"{first(images, flips.rows)}, by id: as it came and {words}, what is said then, label, image id."
     chips.append(("under", words))
     return View(run, scope, chips, sentence, flips.predictions.ids[flips.rows], images, legend, notes, tables)
+
+
+def shares(table: robustness.Table) -> str:
+    """What stands in its cells."""
+    if table.other is None:
+        return "Share of test images named right"
+    return f"{table.run.title} minus {table.other.title}, in points, on the images both were asked about"
+
+
+def under_attack(attacked: robustness.Table) -> Table:
+    """A row an attack, a column a reach."""
+    steps = sorted({one.degree for one in attacked.cells})
+    reached = {(one.name, one.degree): cell(one) for one in attacked.cells}
+    lines = [(robustness.title(name), *(reached.get((name, step), "") for step in steps)) for name in attacked.names]
+    sentence = f"{shares(attacked)}. Every pixel may move by ε of 255."
+    return Table("Under attack", sentence, ["ε", *(f"{step:g}" for step in steps)], lines)
 
 
 def lacking(run: RunData, selection: Selection, missing: Missing) -> View:

@@ -1,5 +1,6 @@
 """What a page may ask and do, handed to every layout and callback."""
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
 
@@ -79,11 +80,12 @@ class Services:
             shape = self.store.open(run_id).dataset
             blank = np.zeros((shape["height"], shape["width"], shape["channels"]), np.uint8)
             self.predictor.predict(run_id, blank, mode="none")
-            self.explainer.explain(run_id, blank, 0)
+            with contextlib.suppress(NoExplanation):
+                self.explainer.explain(run_id, blank, 0)
             self.ood.familiarity(run_id, blank)
             self.ood.near_duplicate(run_id, blank)
             if not self.settled:  # torch was loaded just now
                 self.settled = True
                 memory.settle()
-        except (Missing, Broken, NoExplanation):
+        except (Missing, Broken):
             return  # the page says so when it asks

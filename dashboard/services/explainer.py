@@ -1,7 +1,8 @@
 """Asks a network why: what in a picture spoke for an answer, and what each layer makes of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,12 +11,14 @@ from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts import kinds
 
 if TYPE_CHECKING:
+    from ml.explanation.covering import Covered
     from ml.explanation.walk import Arithmetic, Stop
 
 MAPS = 512  # maps held, a few kB each
 ACTIVATIONS = 12  # pictures whose feature maps are held, half a MB each
 WALKS = 2  # pictures whose way through every layer is held, 2 MB each with small_resnet, 40 with the largest
-EXPLAIN = ("grad-cam", "integrated", "gradients", "occlusion")
+COVERED = 24  # pictures whose answers with each patch covered are held, 170 times the classes' numbers each
+ASKING, EXPLAIN = "occlusion", ("grad-cam", "integrated", "gradients", "occlusion")  # the first needs answers alone
 MEANS = {
     "grad-cam": 240,
     "gradients": 240,
@@ -23,6 +26,7 @@ MEANS = {
     "occlusion": 24,
 }  # pictures of a mean: seconds, not minutes
 MEANS_KEPT = 64
+PATIENCE = 30.0  # seconds that a mean by covering patches may take: of a slow network it is of fewer pictures
 
 
 class NoExplanation(LookupError):
@@ -50,6 +54,7 @@ class Explainer:
         self._networks = networks
         self._maps, self._means = Cache(MAPS), Cache(MEANS_KEPT)
         self._walks, self._activations = Cache(WALKS), Cache(ACTIVATIONS)
+        self._covers = Cache(COVERED)
 
     def explain(
         self, run_id: str | None, image: np.ndarray, target: int, method: str = "grad-cam", *, layer: str = ""
@@ -98,18 +103,44 @@ class Explainer:
         self, network: Network, images: np.ndarray, targets: np.ndarray, method: str, layer: str = ""
     ) -> np.ndarray:
         """float32 [n, h, w] in the method's own unit. Raises NoExplanation, ValueError for pictures of another form."""
-        if not kinds.has(network.run.manifest, "gradients"):
-            raise NoExplanation(kinds.LACKS["gradients"].rstrip("."))
+        if method not in ways(network.run.manifest):
+            raise NoExplanation(kinds.lacks("gradients", kinds.kind_of(network.run.manifest)).rstrip("."))
+        if method == ASKING and kinds.kind_of(network.run.manifest) != kinds.TRAINED:
+            return np.stack([self._covered(network, one).map(int(to)) for one, to in zip(images, targets, strict=True)])
         import torch
 
-        from ml import explanation
+        from ml.explanation.methods import EXPLANATIONS
+        from ml.explanation.scale import NoConvolution
 
         with self._networks.lock:
             inputs, classes = network.classifier.inputs(images), torch.from_numpy(targets.astype(np.int64))
             try:
-                return explanation.EXPLANATIONS[method].raw(network.classifier.module, inputs, classes, layer).numpy()
-            except explanation.NoConvolution as error:
+                return EXPLANATIONS[method].raw(network.classifier.module, inputs, classes, layer).numpy()
+            except NoConvolution as error:
                 raise NoExplanation(f"{error}") from None
+
+    def _covered(self, network: Network, image: np.ndarray) -> "Covered":
+        """Of all classes at once; others may ask between any few pictures. Raises what asking does."""
+        from ml.explanation.covering import covered
+
+        asked = network.asked
+
+        def ask(images: np.ndarray) -> np.ndarray:
+            with self._networks.lock:
+                return asked.probabilities(images)
+
+        return self._covers.get((*network.key, digest(image)), lambda: covered(ask, image))
+
+    def pictures(self, run_id: str | None, method: str) -> int:
+        """How many pictures a mean by one of MEANS is of, at most. Raises Missing, Broken."""
+        manifest = self._networks.open(run_id).run.manifest
+        if method != ASKING or kinds.kind_of(manifest) == kinds.TRAINED:
+            return MEANS[method]
+        from ml.explanation.covering import patches
+
+        height, width = manifest["dataset"]["height"], manifest["dataset"]["width"]
+        seconds = len(patches(height, width)[2]) * (manifest.get("latency_ms") or 0) / 1000
+        return max(2, min(MEANS[method], int(PATIENCE / max(seconds, 1e-9))))
 
     def typical(self, run_id: str | None, images: np.ndarray, targets: np.ndarray, method: str) -> Typical:
         """What spoke for the classes of many pictures, on average. images: uint8 [n, h, w, c]; targets: int [n].
@@ -124,7 +155,7 @@ class Explainer:
         return self._means.get(key, lambda: self._mean(network, images, targets, method))
 
     def _mean(self, network: Network, images: np.ndarray, targets: np.ndarray, method: str) -> Typical:
-        height, width, _ = network.classifier.shape
+        height, width, _ = images.shape[1:]
         n, total, squares = 0, np.zeros((height, width)), np.zeros((height, width))
         at_once = 32 if method in ("grad-cam", "gradients") else 2
         for start in range(0, len(images), at_once):
@@ -180,9 +211,19 @@ class Explainer:
         return self._activations.get((*network.key, digest(image)), look)
 
 
+def ways(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of EXPLAIN that a run's network can be explained by, as far as its manifest tells."""
+    if kinds.has(manifest, "gradients"):
+        return EXPLAIN
+    return (ASKING,) if kinds.has(manifest, kinds.NETWORK) else ()
+
+
 def _scaled(raw: np.ndarray, method: str) -> np.ndarray:
     """raw: float32 [h, w] of a method → from 0 to 1, as it is shown."""
-    from ml.explanation import EXPLANATIONS
     from ml.explanation.scale import to_unit
+
+    if method == ASKING:
+        return to_unit(raw)
+    from ml.explanation.methods import EXPLANATIONS
 
     return to_unit(raw, EXPLANATIONS[method].full)

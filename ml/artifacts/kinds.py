@@ -42,13 +42,13 @@ NOUN_NEEDS: dict[str, str] = {
     "engines": "layers",
     "onnx": "layers",
     "int8": "layers",
-    "robustness": "gradients",
+    "robustness": NETWORK,
     "attacks": "gradients",
-    "robustness_answers": "gradients",
+    "robustness_answers": NETWORK,
 }
 """What a run must be able to do for a noun to be made of it; nothing for the others."""
 
-ASKED = ("unlabelled", "unlabelled_neighbours", "engines", "onnx", "int8", "robustness", "robustness_answers")
+ASKED = ("unlabelled", "unlabelled_neighbours", "engines", "onnx", "int8", "attacks")
 """Nouns of a network and more: of a run without one, that it has none is said first."""
 
 TAG_NEEDS = {
@@ -66,11 +66,11 @@ LACKS = {
     "probabilities": "This needs the probabilities of all classes, which this run's predictions came without.",
     "top-k": "This needs to know how sure each answer is, and this run's predictions are labels alone.",
     "features": "This needs feature vectors of the images, which this run's predictions came without.",
-    "gradients": "This needs the gradients of a network, which this run does not have.",
-    "layers": "This needs to look into the layers of a network, which this run does not have.",
+    "gradients": "This needs the gradients of a network, and this run is its predictions alone.",
+    "layers": "This needs to look into the layers of a network, and this run is its predictions alone.",
 }
 GIVES = {
-    NETWORK: "A run that was trained here has it.",
+    NETWORK: "A run with a network has it: one that was trained here, or imported.",
     TRAINING: "A run that was trained here has it.",
     "probabilities": "Add the predictions again with a column of numbers for each class.",
     "top-k": "Add the predictions again with a confidence, or with a column of numbers for each class.",
@@ -78,6 +78,28 @@ GIVES = {
     "gradients": "A run that was trained here has it.",
     "layers": "A run that was trained here has it.",
 }
+"""Of runs that are their predictions alone; IMPORTED_LACKS and IMPORTED_GIVES have what is otherwise of a network that
+was imported."""
+
+IMPORTED_LACKS = {
+    "features": "This needs feature vectors of the images, and this network gives none.",
+    "gradients": "This needs the gradients of a network, and this one gives its answers alone.",
+    "layers": "This needs to look into the layers of a network, and this one gives its answers alone.",
+}
+IMPORTED_GIVES = {
+    "features": "Add the network again from a file that gives them as one more output, called features.",
+    "gradients": "A run that was trained here has them. Occlusion and corruptions need answers alone.",
+}
+
+
+def lacks(need: str, kind: str = RECORDED) -> str:
+    """Why a run of a kind cannot do what one of NEEDS names, in a sentence."""
+    return {**LACKS, **(IMPORTED_LACKS if kind == IMPORTED else {})}[need]
+
+
+def gives(need: str, kind: str = RECORDED) -> str:
+    """What would bring it, in a sentence."""
+    return {**GIVES, **(IMPORTED_GIVES if kind == IMPORTED else {})}[need]
 
 
 def kind_of(manifest: Mapping[str, Any]) -> str:

@@ -182,7 +182,7 @@ def absent(manifest: Mapping[str, Any], noun: str) -> tuple[str, str]:
     """What to say of a noun that is not there, and the command that makes it: none where it would make nothing."""
     noun = MADE_WITH.get(noun, noun)
     if need := kinds.lacking_for(manifest, noun):
-        return kinds.LACKS[need], ""
+        return kinds.lacks(need, kinds.kind_of(manifest)), ""
     if noun in manifest.get("empty", ()):
         return NONE_FOUND.get(noun, f"There are no {noun} of this run: looked for, and none found."), ""
     return f"This run has no {noun} yet.", f"python -m ml evaluate {manifest['run_id']} --only {noun}"

@@ -22,9 +22,9 @@ class Missing(LookupError):
 class Incapable(Missing):
     """What a run of this kind cannot do; `gives` says what would bring it."""
 
-    def __init__(self, need: str) -> None:
-        super().__init__(kinds.LACKS[need])
-        self.need, self.gives = need, kinds.GIVES[need]
+    def __init__(self, need: str, kind: str = kinds.RECORDED) -> None:
+        super().__init__(kinds.lacks(need, kind))
+        self.need, self.gives = need, kinds.gives(need, kind)
 
 
 class Broken(ValueError):

@@ -75,7 +75,7 @@ class Run:
 
         self.need(kinds.NETWORK)
         if kinds.weights_file(self.manifest) != WEIGHTS:
-            raise Incapable("layers")
+            raise Incapable("layers", kinds.IMPORTED)
         path = self._verified(WEIGHTS, self.manifest["weights"]["sha256"])
         try:
             weights = load_file(path)
@@ -106,12 +106,12 @@ class Run:
     def need(self, *needs: str) -> None:
         """Raise Incapable unless it can do what these name, of ml.artifacts.kinds.NEEDS."""
         if lacking := kinds.lacking(self.manifest, needs):
-            raise Incapable(lacking)
+            raise Incapable(lacking, kinds.kind_of(self.manifest))
 
     def absent(self, noun: str) -> Missing:
         """What to say of a noun that is not there."""
         need = kinds.lacking_for(self.manifest, noun)
-        return Incapable(need) if need else Missing(*absent(self.manifest, noun))
+        return Incapable(need, kinds.kind_of(self.manifest)) if need else Missing(*absent(self.manifest, noun))
 
     def _locate(self, noun: str) -> Path:
         entry = self.manifest["nouns"].get(noun)

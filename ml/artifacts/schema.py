@@ -394,14 +394,14 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
         Table(
             "attacks",
             "How many of a stratified part of test are still right when every pixel (0..1) may move by epsilon: one step "
-            "(fgsm) or many (pgd) along the gradient. Made with robustness.",
+            "(fgsm) or many (pgd) along the gradient. Made with robustness, of networks that have gradients.",
             {"split": "str", "attack": "str", "epsilon": "float", "n": "int", "correct": "int"},
             minor=2,
         ),
         Arrays(
             "robustness_answers",
             "The class that was said of each example, one row for each row of robustness (`predicted`) and of attacks "
-            "(`attacked`). Made with robustness.",
+            "(`attacked`), which are empty for a network without gradients. Made with robustness.",
             {
                 "example_id": ("int32", 1),
                 "predicted": ("int16", 2),

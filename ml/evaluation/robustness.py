@@ -27,14 +27,16 @@ ATTACKING = 150  # forward passes a picture: PGD's 20 gradients are three each, 
 def table(context: EvaluationContext) -> pd.DataFrame:
     """One row a corruption and severity; see the schema.
 
-    Leaves the curves as the noun `attacks`, and what was said of each picture as `robustness_answers`.
+    Leaves the curves as the noun `attacks`, where the network has gradients, and what was said of each picture as
+    `robustness_answers`.
     """
     classifier, whole = context.classifier, context.splits[SPLIT]
     n_corrupted, n_attacked = sizes(len(whole), pace(classifier, whole.images))
     examples, few = part(whole, n_corrupted, context.seed), part(whole, n_attacked, context.seed)
     cells = [("none", 0, 0.0)]
     cells += [(name, s, kind.levels[s - 1]) for name, kind in CORRUPTIONS.items() for s in SEVERITIES]
-    total = len(cells) + len(ATTACKS) * (len(EPSILONS) - 1)
+    attacks = ATTACKS if "gradients" in classifier.capabilities else {}
+    total = len(cells) + len(attacks) * (len(EPSILONS) - 1)
     predictions = []
     for place, (name, severity, _) in enumerate(cells):
         context.tell(f"computing robustness: {name} {severity or ''}".rstrip() + f", {place + 1}/{total}")
@@ -44,19 +46,22 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     frame.insert(0, "split", SPLIT)
     frame["n"], frame["correct"] = len(examples), (predicted == examples.labels).sum(1)
 
-    curves, held = [], []
-    clean = answers(classifier, few, "none", 0, context.seed)
-    for place, name in enumerate(ATTACKS):
+    curves: list[tuple[str, str, float, int, int]] = []
+    held = []
+    clean = answers(classifier, few, "none", 0, context.seed) if attacks else None
+    for place, name in enumerate(attacks):
         done = len(cells) + place * (len(EPSILONS) - 1)
+        assert clean is not None
         held.append(curve(context, few, clean, name, done, total))
         right = (held[-1] == few.labels).sum(1)
         curves += [(SPLIT, name, e / 255, len(few), int(r)) for e, r in zip(EPSILONS, right, strict=True)]
-    context.also["attacks"] = pd.DataFrame(curves, columns=["split", "attack", "epsilon", "n", "correct"])
+    if attacks:
+        context.also["attacks"] = pd.DataFrame(curves, columns=["split", "attack", "epsilon", "n", "correct"])
     context.also["robustness_answers"] = {
         "example_id": examples.ids.astype(np.int32),
         "predicted": predicted,
-        "attacked_id": few.ids.astype(np.int32),
-        "attacked": np.concatenate(held),
+        "attacked_id": few.ids.astype(np.int32) if attacks else np.zeros(0, np.int32),
+        "attacked": np.concatenate(held) if attacks else np.zeros((0, 0), np.int16),
     }
     return frame
 

@@ -1,10 +1,9 @@
 """Occlusion (Zeiler and Fergus 2014, arXiv:1311.2901): cover a patch, see how far the class's probability falls."""
 
-from itertools import product
-
 import torch
 from torch import Tensor, nn
 
+from ml.explanation.covering import patches
 from ml.explanation.scale import dark
 
 OCCLUSIONS_PER_PASS = 64
@@ -17,15 +16,14 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
     of pictures that show light things on dark. The last one of a row ends at the picture's edge, so that all are whole.
     """
     n, _, height, width = inputs.shape
-    tall, wide = max(1, round(height / 7)), max(1, round(width / 7))
-    patches = list(product(places(height, tall), places(width, wide)))
+    tall, wide, covers = patches(height, width)
     per_pass = max(1, OCCLUSIONS_PER_PASS // n)
     total, times = torch.zeros(n, height, width), torch.zeros(height, width)
     with torch.inference_mode():
         ground = dark(inputs)[..., :1, :1]
         likely = module(inputs).softmax(dim=1).gather(1, targets[:, None])[:, 0]
-        for first in range(0, len(patches), per_pass):
-            some = patches[first : first + per_pass]
+        for first in range(0, len(covers), per_pass):
+            some = covers[first : first + per_pass]
             covered = inputs.repeat(len(some), 1, 1, 1)
             for i, (top, left) in enumerate(some):
                 covered[i * n : (i + 1) * n, :, top : top + tall, left : left + wide] = ground
@@ -34,8 +32,3 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
                 total[:, top : top + tall, left : left + wide] += fall[:, None, None]
                 times[top : top + tall, left : left + wide] += 1
     return total / times
-
-
-def places(length: int, patch: int) -> list[int]:
-    """Where patches begin along a side, half a patch apart; the last one ends where the side does."""
-    return [*range(0, length - patch, max(1, patch // 2)), length - patch]

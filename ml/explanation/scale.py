@@ -1,14 +1,18 @@
 """What the explanations share: their range, their ground and their refusal."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class NoConvolution(ValueError):
     """The network has no convolution, so there is no place to look at."""
 
 
-def dark(inputs: Tensor) -> Tensor:
+def dark(inputs: "Tensor") -> "Tensor":
     """float [n, c, h, w] → the same shape, each picture filled with its own darkest level."""
     return inputs.amin(dim=(1, 2, 3), keepdim=True).expand_as(inputs)
 

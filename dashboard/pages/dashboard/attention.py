@@ -20,7 +20,7 @@ from dashboard.services.explainer import MEANS
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
-NEEDS = ("gradients",)
+NEEDS = ("network",)
 ID = "dashboard-attention"
 FACE, BODY, CSV, KEEP = f"{ID}-face", f"{ID}-body", f"{ID}-csv", f"{ID}-keep"
 VEIL = f"{ID}-veil"  # what is dimmed while it is worked on

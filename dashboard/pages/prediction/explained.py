@@ -13,7 +13,7 @@ from dashboard.services.container import Services
 from dashboard.services.explainer import NoExplanation
 from dashboard.state.selection import Selection
 
-NEEDS = ("gradients",)
+NEEDS = ("network",)
 ID = "prediction-explained"
 FACE = "prediction-explained-face"
 CARD = "prediction-explained-card"
@@ -58,10 +58,15 @@ def drawn(services: Services, state: Any, layer: Any) -> tuple:
     seen = again.prepared.image
     truth = answer_state.truth_of(state)
     both = explanations.targets(again.probabilities, again.classes, truth)
-    options = explanations.places(services.store.open(run).manifest.get("layers", []))
+    whose = services.store.open(run)
+    offered = explanations.offered(whose)
+    options = explanations.places(whose.manifest.get("layers", []))
     chosen = layer if any(one["value"] == layer for one in options) else explanations.AUTO
-    sources, why = [], ""
+    sources, why = [], f" {explanations.without(whose)}".rstrip()
     for row, way in CELLS:
+        if way not in offered:
+            sources.append("")
+            continue
         try:
             heatmap = services.explainer.explain(
                 run, seen, both[row].id, way, layer="" if chosen == explanations.AUTO else chosen
@@ -75,7 +80,7 @@ def drawn(services: Services, state: Any, layer: Any) -> tuple:
         *sources,
         *(explanations.alt(way, both[row]) for row, way in CELLS),
         *(explanations.line(target) for target in both),
-        explanations.over(uploads.thumbnail(seen), height, width),
+        explanations.over(uploads.thumbnail(seen), height, width, offered),
         f"As the network sees it, {width} × {height}.{why}",
         options,
         chosen,

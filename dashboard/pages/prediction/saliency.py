@@ -4,19 +4,19 @@ from enum import StrEnum
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, State, html, no_update
 
 from dashboard.components import panel_states, segmented
 from dashboard.figures.overlay import heatmap_overlay
 from dashboard.pages.prediction import answer_state
 from dashboard.services import uploads
 from dashboard.services.container import Services
-from dashboard.services.explainer import NoExplanation
+from dashboard.services.explainer import NoExplanation, ways
 from dashboard.services.uploads import Refusal
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 
-NEEDS = ("gradients",)
+NEEDS = ("network",)
 
 
 class Ids(StrEnum):
@@ -35,6 +35,7 @@ NOTES = {
     "occlusion": "Lit: patches that {label} loses most by when they are covered.",
 }
 STRENGTH = 72
+GRADIENTS = "It needs the gradients of a network, and this one gives its answers alone."
 
 
 def layout(services: Services, selection: Selection) -> html.Div:
@@ -72,11 +73,35 @@ def register(app: Dash, services: Services) -> None:
     def draw_saliency(state: Any, method: Any) -> tuple[Any, Any, Any]:
         return overlay(services, state, method)
 
+    @app.callback(
+        Output(Ids.METHOD, "options"),
+        Output(Ids.METHOD, "value"),
+        Input("app-view-state", "data"),
+        State(Ids.METHOD, "value"),
+    )
+    def list_methods(search: str | None, method: Any):
+        return choices(services, search, method)
+
     app.clientside_callback(
         "(strength) => ({opacity: Number(strength) / 100})",
         Output(Ids.OVERLAY, "style"),
         Input(Ids.STRENGTH, "value"),
     )
+
+
+def choices(services: Services, search: str | None, method: Any) -> tuple[list[dict[str, Any]], Any]:
+    """The methods, those that the run's network cannot be asked by off, and which is chosen: occlusion in place of one
+    of them."""
+    try:
+        able = ways(services.store.shown(Selection.parse(search).run).manifest)
+    except (Missing, Broken):
+        able = tuple(TITLES)
+    off = [way for way in TITLES if way not in able] if able else []
+    options = [
+        {"value": way, "label": words, "disabled": way in off, **({"title": GRADIENTS} if way in off else {})}
+        for way, words in {"none": "Picture", **TITLES}.items()
+    ]
+    return options, "occlusion" if method in off else no_update
 
 
 def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]:

@@ -17,7 +17,7 @@ from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 
-NEEDS = ("network", "gradients")
+NEEDS = ("gradients",)
 ID = "robustness-curves"
 
 
@@ -48,7 +48,7 @@ def register(app: Dash, services: Services) -> None:
         return (
             figure.curves(lines(evaluation), chosen=chosen, mode=theme.mode_of(mode)),
             table(evaluation, selection),
-            note(evaluation),
+            note(evaluation) + alone(services, evaluation, selection),
             csv_link(table_url("attacks", selection)),
         )
 
@@ -113,6 +113,14 @@ def note(evaluation: Table) -> str:
     if evaluation.other is not None:
         words += f" A is {evaluation.run.title}, B {evaluation.other.title}; a point of A opens its images."
     return f"{words} PGD takes many small steps, FGSM one; ε = 1/255 is one level of a picture."
+
+
+def alone(services: Services, evaluation: Table, selection: Selection) -> str:
+    """Why the run beside it is not drawn, '' where it is, or where there is none."""
+    rival = robustness.other(services.store, selection, evaluation.run)
+    if rival is None or evaluation.other is not None:
+        return ""
+    return f" {rival.title} is not shown: its network gives its answers alone, and an attack needs gradients."
 
 
 TABLES = {"attacks": of_services(robustness.attack_rows, beside=robustness.other)}

@@ -21,7 +21,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_IDS
 
-NEEDS = ("network", "gradients")
+NEEDS = ("network",)
 MAX_TILE_SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
 EACH = 24  # images a page: an attack of so many takes a second or two
 
@@ -73,9 +73,10 @@ def register(app: Dash, services: Services) -> None:
     )
     def list_flipped(state: Any):
         selection = cells.read(state)
-        if selection.under is None:
-            return nothing("Choose a cell of the heatmap or a point of the curves above."), None, None, None
         run = services.store.shown(selection.run)
+        if selection.under is None:
+            curves = " or a point of the curves" if run.can("gradients") else ""
+            return nothing(f"Choose a cell of the heatmap{curves} above."), None, None, None
         flips = robustness.flips(run, selection.under)
         csv = csv_link(table_url("flipped", selection))
         if not len(flips.rows):

@@ -19,7 +19,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
 
-NEEDS = ("network", "gradients")
+NEEDS = ("network",)
 ID = "robustness-grid"
 
 

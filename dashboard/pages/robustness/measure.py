@@ -12,12 +12,12 @@ from dashboard.components.icons import icon
 from dashboard.data.run import RunData
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.artifacts.kinds import lacking_for
+from ml.artifacts.kinds import kind_of, lacking_for
 from ml.artifacts.reader import Broken, Incapable, Missing
 from ml.jobs.queue import Refused
 from ml.jobs.tables import Job
 
-NEEDS = ("network", "gradients")
+NEEDS = ("network",)
 ACTIVE_MS, IDLE_MS = 1_000, 3_000  # while it is not there: another tab, or a terminal, may make it
 READ_ONLY = "This server only shows what there is (it was started with --read-only): whoever runs it can make this."
 BUSY = "Nothing can be said of it just now."
@@ -25,6 +25,7 @@ BUSY = "Nothing can be said of it just now."
 
 class Ids(StrEnum):
     CARD = "robustness-measure-card"
+    TITLE = "robustness-measure-title"
     WORDS = "robustness-measure-words"
     START = "robustness-measure-start"
     CANCEL = "robustness-measure-cancel"
@@ -50,7 +51,8 @@ def layout(services: Services, selection: Selection) -> html.Div:
         plain.place(Ids.LIVE, role="status"),
         html.P(id=Ids.NOTE, className="bad small", role="alert"),
     ]
-    title, measured = html.H2("Not measured yet", className="card-title"), lacking(services, selection) is None
+    shown = lacking(services, selection)
+    title, measured = html.H2(heading(shown), id=Ids.TITLE, className="card-title"), shown is None
     return html.Div(
         [
             html.Article([title, *body], id=Ids.CARD, className="ff-card measure", hidden=measured),
@@ -70,7 +72,7 @@ def lacking(services: Services, selection: Selection) -> RunData | Missing | Non
     except Broken:
         return None  # the panels say what is broken, and what cannot be compared
     if lack := lacking_for(run.manifest, "robustness"):
-        return Incapable(lack)
+        return Incapable(lack, kind_of(run.manifest))
     if not robustness.measured(run):
         return run
     try:
@@ -80,6 +82,13 @@ def lacking(services: Services, selection: Selection) -> RunData | Missing | Non
     if rival is None or lacking_for(rival.manifest, "robustness"):
         return None  # nothing could be made of the other one: the panels say so
     return rival if not robustness.measured(rival) else None
+
+
+def heading(shown: RunData | Missing | None) -> str:
+    """What the card is called: what is so of the run that lacks the tables."""
+    if isinstance(shown, Missing):
+        return "Nothing to measure"
+    return "Not measured yet"
 
 
 def stands(services: Services, selection: Selection) -> str:
@@ -97,6 +106,7 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(Ids.CARD, "hidden"),
+        Output(Ids.TITLE, "children"),
         Output(Ids.MEASURED, "hidden"),
         plain.children(Ids.WORDS),
         plain.children(Ids.LIVE),
@@ -115,15 +125,27 @@ def register(app: Dash, services: Services) -> None:
         shown, now = lacking(services, selection), stands(services, selection)
         news = no_update if now == before else now
         if shown is None:
-            return True, False, [], [], True, True, True, IDLE_MS, news
+            return True, heading(shown), False, [], [], True, True, True, IDLE_MS, news
         if isinstance(shown, Missing):
             gives = shown.gives if isinstance(shown, Incapable) else ""
-            return False, True, missing(str(shown), shown.command, gives), [], True, True, True, IDLE_MS, news
+            return (
+                False,
+                heading(shown),
+                True,
+                missing(str(shown), shown.command, gives),
+                [],
+                True,
+                True,
+                True,
+                IDLE_MS,
+                news,
+            )
         job = services.jobs.evaluation(shown.run_id, robustness.NOUN)
         active = job is not None and job.active
         stop = not active or services.read_only or (job is not None and job.cancel)
         pace = ACTIVE_MS if active else IDLE_MS
-        return False, True, face(shown), live(services, job), active or services.read_only, stop, False, pace, news
+        off = active or services.read_only
+        return False, heading(shown), True, face(shown), live(services, job), off, stop, False, pace, news
 
     if services.read_only:
         return
@@ -174,10 +196,12 @@ def start_or_cancel(services: Services, search: str | None, *, start: bool) -> t
 
 def face(run: RunData) -> list:
     """What would be here, and the command that makes it."""
+    attacks, reach = " and attacks", ", and under attacks of growing reach"
+    if not run.can("gradients"):
+        attacks, reach = "", ""
     return missing(
-        f"{run.title} has not been tested under corruptions and attacks. Here would stand how much of its accuracy is "
-        "left under eight corruptions in five severities, and under attacks of growing reach, with the images that "
-        "flip. That takes minutes.",
+        f"{run.title} has not been tested under corruptions{attacks}. Here would stand how much of its accuracy is "
+        f"left under eight corruptions in five severities{reach}, with the images that flip. That takes minutes.",
         f"python -m ml evaluate {run.run_id} --only {robustness.NOUN}",
     )
 

@@ -14,9 +14,11 @@ from PIL import Image
 
 from dashboard.components.page import panels
 from dashboard.shell import PAGES, TABLES, create_app
+from ml import pipeline
 from ml.artifacts import kinds
 from ml.artifacts.reader import Library
 from ml.data import load
+from ml.evaluation import robustness
 from ml.importing import publish as importing
 from ml.importing import trial
 from ml.importing.understanding import Wishes
@@ -192,7 +194,8 @@ def test_what_a_run_cannot_do_is_said_and_what_would_bring_it(client, defaults, 
     for face, words in SAID[run].items():
         assert words in shown[face], (face, shown[face])
         if "This needs" in words:
-            assert "Add the predictions again" in shown[face] or "A run that was trained here has it" in shown[face]
+            gives = (*kinds.GIVES.values(), *kinds.IMPORTED_GIVES.values())
+            assert any(json.dumps(one)[1:-1] in shown[face] for one in gives), (face, shown[face])
     for panel in DRAWN.get(run, ()):
         assert shown[f"{panel}-face"] == "", (panel, shown[f"{panel}-face"])
 
@@ -300,8 +303,94 @@ def test_an_imported_network_answers_as_the_one_it_came_from(app, client):
         assert got.status_code < 500, (name, got.get_data(as_text=True)[:300])
     for address, words in {
         f"/export/runs/{IMPORTED}.zip": "does not travel as a zip",
-        f"/explanations/{IMPORTED}/test/0.png?target=0&method=occlusion": "needs the gradients",
         f"/explanations/{IMPORTED}/test/0.png?target=0&method=grad-cam": "needs the gradients",
     }.items():
         got = browser.get(address)
         assert (got.status_code, words in got.get_data(as_text=True)) == (404, True), got.get_data(as_text=True)[:300]
+
+
+def image_of(client, run: str) -> tuple[int, dict]:
+    """The drawer's answer about a picture of a run."""
+    search = f"?run={run}&sample=0"
+    return client.fire_with(
+        "sample-drawer-why-note.children", "sample-drawer-asked.data", {"sample-drawer-asked.data": search}
+    )
+
+
+def test_occlusion_explains_whatever_can_be_asked_and_gradients_are_said_to_be_missing(app, client):
+    """By address, by the API, in the drawer and as CSV: as the network says that it came from."""
+    browser = app.server.test_client()
+    values, picture = {}, (np.indices((28, 28)).sum(0) * 4).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    for run in (TOY_RUN, IMPORTED):
+        sent = {"image": (io.BytesIO(file.getvalue()), "a.png"), "run": run, "method": "occlusion", "as": "json"}
+        answer = browser.post("/api/v1/explain", data=sent, content_type="multipart/form-data")
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        values[run] = np.array(answer.get_json()["values"])
+        got = browser.get(f"/explanations/{run}/test/0.png?target=0&method=occlusion")
+        assert (got.status_code, got.mimetype) == (200, "image/png")
+    np.testing.assert_allclose(values[IMPORTED], values[TOY_RUN], atol=1e-4)
+    for method in ("grad-cam", "integrated", "gradients"):
+        sent = {"image": (io.BytesIO(file.getvalue()), "a.png"), "run": IMPORTED, "method": method}
+        answer = browser.post("/api/v1/explain", data=sent, content_type="multipart/form-data")
+        assert answer.status_code == 404
+        assert "needs the gradients of a network" in answer.get_json()["error"]
+    status, drawn = image_of(client, IMPORTED)
+    assert status == 200
+    assert {one["way"] for one in drawn["sample-drawer-shown"]["data"]["maps"]} == {"occlusion"}
+    assert "--alone" in drawn["sample-drawer-why-grid"]["style"]
+    words = json.dumps(drawn["sample-drawer-why-note"])
+    assert "No Grad-CAM, no integrated gradients: this needs the gradients" in words
+    assert "Occlusion and corruptions need answers alone" in words
+    _, drawn = image_of(client, "sure")
+    assert drawn["sample-drawer-why-grid"]["style"] == {"display": "none"}
+    rows = browser.get(f"/export/explanation.csv?run={IMPORTED}&sample=0").get_data(as_text=True).splitlines()
+    assert {row.partition(",")[0] for row in rows if not row.startswith("#")} <= {"method", "occlusion"}
+    assert len(rows) > 28 * 28
+
+
+def test_the_studio_offers_what_a_network_can_be_explained_by(client, app):
+    asked = {ADDRESS: f"?run={IMPORTED}", "prediction-saliency-method.value": "grad-cam"}
+    _, drawn = client.fire_with("prediction-saliency-method.options", VIEW, {**asked, VIEW: f"?run={IMPORTED}"})
+    method = drawn["prediction-saliency-method"]
+    assert {one["value"] for one in method["options"] if one["disabled"]} == {"grad-cam", "integrated"}
+    assert method["value"] == "occlusion"
+    _, drawn = client.fire_with("prediction-saliency-method.options", VIEW, {**asked, VIEW: f"?run={TOY_RUN}"})
+    assert not [one for one in drawn["prediction-saliency-method"]["options"] if one["disabled"]]
+    assert "value" not in drawn["prediction-saliency-method"]
+
+
+def test_corruptions_are_measured_of_whatever_can_be_asked(app, client, every_kind, monkeypatch):
+    """Only the attacks need gradients, and only the panels of attacks say so."""
+    shipped, home = every_kind
+    _, drawn = client.fire_with("robustness-measure-title.children", VIEW, {VIEW: f"?run={IMPORTED}"})
+    assert drawn["robustness-measure-title"]["children"] == "Not measured yet"
+    words = json.dumps(drawn["robustness-measure-words"])
+    assert "tested under corruptions. Here" in words
+    assert not drawn["robustness-measure-start"]["disabled"]
+    _, drawn = client.fire_with("robustness-measure-title.children", VIEW, {VIEW: "?run=sure"})
+    assert drawn["robustness-measure-title"]["children"] == "Nothing to measure"
+    assert drawn["robustness-measure-start"]["disabled"]
+    monkeypatch.setattr(robustness, "SUBSET_SIZES", ((40, 10),))
+    steps = []
+    assert pipeline.evaluate(Library(shipped, home), IMPORTED, ["robustness"], steps.append) == ["robustness"]
+    assert steps[-1].endswith("pixelate 5, 41/41")
+    _, drawn = client.fire_with("robustness-measure-title.children", VIEW, {VIEW: f"?run={IMPORTED}"})
+    assert (drawn["robustness-measure-card"]["hidden"], drawn["robustness-measured"]["hidden"]) == (True, False)
+    state = {"robustness-cells-state.data": {"search": f"?run={IMPORTED}&under=noise:5", "measured": ""}}
+    _, drawn = client.fire_with("robustness-grid-table.tree", "robustness-cells-state.data", state)
+    assert not drawn["robustness-grid-face"]["children"]
+    _, drawn = client.fire_with("robustness-flipped-grid.tree", "robustness-cells-state.data", state)
+    assert not drawn["robustness-flipped-face"]["children"]
+    _, drawn = client.fire_with("robustness-curves-table.tree", "robustness-cells-state.data", state)
+    assert "needs the gradients of a network, and this one gives its answers alone" in json.dumps(
+        drawn["robustness-curves-face"]
+    )
+    browser = app.server.test_client()
+    report = browser.get(f"/export/robustness-report.html?run={IMPORTED}").get_data(as_text=True)
+    assert "Under corruptions" in report
+    assert "Not attacked: This needs the gradients" in report
+    assert browser.get(f"/export/robustness.csv?run={IMPORTED}").status_code == 200
+    assert browser.get(f"/export/attacks.csv?run={IMPORTED}").status_code == 404
+    assert browser.get(f"/export/flipped.csv?run={IMPORTED}&under=pgd:4").status_code == 404

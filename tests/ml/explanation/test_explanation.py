@@ -1,11 +1,14 @@
 """Explanations of networks so small that the answer is known."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from ml.explanation import EXPLANATIONS, grad_cam, integrated
+from ml.explanation import covering, grad_cam, integrated
+from ml.explanation.methods import EXPLANATIONS
 from ml.explanation.scale import NoConvolution
 from ml.models import build
 
@@ -284,3 +287,51 @@ def test_every_explanation_answers_any_shape_and_leaves_the_network_as_it_was(wa
     assert not module.training
     assert all(p.grad is None for p in module.parameters())
     torch.testing.assert_close(module(picture).detach(), before)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (29, 31), (7, 7), (5, 64), (3, 2), (50, 33)])
+def test_a_network_that_minds_every_place_alike_is_explained_by_equal_numbers(size):
+    """By its gradients' network and by its answers alone, in pictures that seven patches do not divide."""
+    height, width = size
+    lit = np.full((1, height, width, 1), 200, np.uint8)
+    lit[0, 0, 0] = 0  # the ground that patches are filled with
+
+    class Dark(nn.Module):
+        """Two classes, whose odds count the dark pixels."""
+
+        def forward(self, images):
+            dark = (images < 0.5).sum((1, 2, 3)).float() / 100
+            return torch.stack([-dark, dark], dim=1)
+
+    def ask(images):
+        assert images.dtype == np.uint8
+        pictures = torch.from_numpy(images / 255).permute(0, 3, 1, 2)
+        return Dark()(pictures).softmax(1).numpy()
+
+    found = covering.covered(ask, lit[0])
+    inside = np.s_[math.ceil(height / 7) + 1 :, math.ceil(width / 7) + 1 :]  # no patch with the dark corner in it
+    for target in (0, 1):
+        map = found.map(target)
+        assert map.shape == size
+        np.testing.assert_allclose(map[inside], map[-1, -1], rtol=1e-5)
+        raw = EXPLANATIONS["occlusion"].raw(
+            Dark(), torch.from_numpy(lit / 255).permute(0, 3, 1, 2).float(), torch.tensor([target])
+        )
+        np.testing.assert_allclose(map, raw[0].numpy(), atol=1e-6)
+    assert found.map(0)[-1, -1] > 0
+    assert found.map(1)[-1, -1] < 0
+
+
+def test_answers_alone_are_asked_for_few_pictures_at_a_time_and_the_picture_stays():
+    asked, picture = [], np.arange(28 * 28 * 3, dtype=np.uint8).reshape(28, 28, 3)
+    before = picture.copy()
+
+    def ask(images):
+        asked.append(len(images))
+        return np.ones((len(images), 2), np.float32) / 2
+
+    found = covering.covered(ask, picture)
+    np.testing.assert_array_equal(picture, before)
+    assert max(asked) <= covering.PER_PASS
+    assert sum(asked) == 1 + len(covering.patches(28, 28)[2]) == 1 + 13 * 13
+    assert not found.map(0).any()
