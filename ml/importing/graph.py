@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ml.artifacts.inspection import GRAPH_BYTES, MB
+from ml.importing.beginning import range_of
+from ml.importing.plain import Plain, nodes, plain
 from ml.inference.onnx import need
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 KNOWN = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Domains of operators that onnxruntime itself computes; a function that the file defines is made of these."""
+MACHINES = {"com.microsoft.nchwc", "com.ms.internal.nhwc"}
+"""Domains that onnxruntime writes where its fully optimised form of a network is saved."""
 NEIGHBOURS = 20  # other ONNX files of the folder that are looked into, for a data file that is theirs too
 NEIGHBOUR_BYTES = 64 * MB
 
@@ -36,13 +40,19 @@ class Unusable(ValueError):
 @dataclass(frozen=True)
 class Read:
     """content: the file, with the data that lay beside it; names: its classes in the order of its outputs, where its
-    metadata say; said: metadata by key; data: names of the files beside it."""
+    metadata or its own operators say; said: metadata by key, and BEGINS; data: names of the files beside it; plain:
+    what was taken off."""
 
     content: bytes
     parameters: int
     names: tuple[str, ...] = ()
     said: dict[str, str] = field(default_factory=dict)
     data: tuple[str, ...] = ()
+    plain: Plain = field(default_factory=Plain)
+
+
+BEGINS = "what it does with pixels first"
+"""Key of Read.said: a name of ml.inference.imported.RANGES, as ml.importing.beginning tells it."""
 
 
 def read(path: Path) -> Read:
@@ -61,6 +71,10 @@ def read(path: Path) -> Read:
     strange = {node.domain for node in nodes(model)} - {*KNOWN, *(one.domain for one in model.functions)}
     if strange:
         named = sorted({f"{n.domain}.{n.op_type}" for n in nodes(model) if n.domain in strange})
+        if strange <= MACHINES:
+            raise Unusable(
+                f"{path.name} was optimised by onnxruntime for one machine: give the file that it was made from"
+            )
         raise Unusable(
             f"{path.name} uses operators of its own ({', '.join(named[:3])}), whose code is not in the file: export it "
             "with standard ONNX operators alone"
@@ -68,23 +82,17 @@ def read(path: Path) -> Read:
     data = outside(model, path)
     if data:
         onnx.load_external_data_for_model(model, str(path.parent))
+    made = plain(model)
+    if data or made.changed:
         raw = model.SerializeToString()
     if len(raw) > GRAPH_BYTES:
         raise Unusable(
             f"{path.name} has {len(raw) / MB:,.0f} MiB with its data; at most {GRAPH_BYTES / MB:,.0f} are taken"
         )
     said = {one.key: one.value for one in model.metadata_props}
-    return Read(raw, parameters(model), names_of(said), said, tuple(data))
-
-
-def nodes(model: "onnx.ModelProto") -> Iterator[Any]:
-    """Every node, those of functions and of inner graphs too."""
-    waiting: list[Any] = [model.graph, *model.functions]
-    while waiting:
-        for node in waiting.pop().node:
-            yield node
-            for attribute in node.attribute:
-                waiting += [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]
+    names = names_of(said) or tuple(one for one in made.labels if isinstance(one, str))
+    said |= {BEGINS: begins} if (begins := range_of(model)) else {}
+    return Read(raw, parameters(model), names, said, tuple(data), made)
 
 
 def tensors(model: "onnx.ModelProto") -> Iterator[Any]:

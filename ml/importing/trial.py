@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ml.artifacts.reader import Broken, Missing
-from ml.importing import understanding
+from ml.importing import plain, refusals, understanding
 from ml.importing.graph import Read, Unusable, read
 from ml.importing.understanding import Asked, Wishes
 from ml.inference.imported import Interface, ask, session_of
@@ -105,16 +105,41 @@ def examined(path: Path, classes: Sequence[str], pictures: np.ndarray, wishes: W
     """What result.json says of a network that is taken in, whose whole file is left in target. Raises Unusable, Broken,
     Missing."""
     found = read(path)
-    session = session_of(found.content)
+    try:
+        return _examined(found, classes, pictures, wishes, target)
+    except Broken as broken:
+        if said := refusals.sentence(str(broken)):
+            raise Unusable(said) from None
+        raise
+
+
+def _examined(
+    found: Read, classes: Sequence[str], pictures: np.ndarray, wishes: Wishes, target: Path
+) -> dict[str, Any]:
+    session, content, notes_before = session_of(found.content), found.content, [*found.plain.notes]
     n, height, width, channels = pictures.shape
     way, answers = _first(session, (height, width, channels), pictures, wishes, found)
+    changed = plain.settled(content, answers, len(classes), found.plain.labels, wishes.output)
+    if changed is not None:
+        session, content = session_of(changed.content), changed.content
+        notes_before += changed.notes
+        way, answers = _first(session, (height, width, channels), pictures, wishes, found)
     chosen, notes = understanding.answering(answers, len(classes), wishes, n)
     order, named = understanding.order(chosen.keys, found.names, classes, wishes)
     kind, told = understanding.meaning(chosen.values, wishes)
     how = way.interface(len(classes), output=chosen.name, numbers=kind, order=order, keys=chosen.keys)
+    contradicted = understanding.contradicted(answers, chosen, found.plain.labels)
     believed(session, how, pictures)
-    target.write_bytes(found.content)
-    lines = [*way.notes, *notes, *told, *named]
+    target.write_bytes(content)
+    lines = [
+        *way.notes,
+        *notes_before,
+        *notes,
+        *told,
+        *named,
+        *understanding.numbered(found.plain.labels),
+        *contradicted,
+    ]
     if found.data:
         lines.append(f"its weights lay beside it, in {', '.join(found.data[:3])}: they are kept within the file")
     return {

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.importing.graph import Unusable
+from ml.importing import plain
+from ml.importing.graph import BEGINS, Unusable
 from ml.inference.imported import RANGES, TYPES, Interface, table
 from ml.recording import numbers
 from ml.recording.columns import Columns, matched
@@ -66,7 +67,7 @@ def ways(session: Any, shape: tuple[int, int, int], wishes: Wishes, said: dict[s
         raise Unusable(
             f"the network's input {one.name!r} is {one.type}: pictures are given as float32, float16, float64 or uint8"
         )
-    sides = [side if isinstance(side, int) and side > 0 else 0 for side in one.shape]
+    sides = [side if isinstance(side, int) and side > 0 else 0 for side in one.shape] or [0, 0, 0, 0]
     forms = {
         layout: form
         for layout in ([wishes.layout] if wishes.layout else LAYOUTS)
@@ -75,6 +76,11 @@ def ways(session: Any, shape: tuple[int, int, int], wishes: Wishes, said: dict[s
     if not forms:
         words = " × ".join(str(side or "any") for side in sides)
         height, width, channels = shape
+        if sorted(sides) in (sorted(shape), sorted((height, width))) or len(sides) == 1:
+            raise Unusable(
+                f"the network's input {one.name!r} takes {words}, one picture without an axis for how many: export it "
+                "for [n, channels, height, width] or [n, height, width, channels]"
+            )
         said_so = f", which is not {wishes.layout}" if wishes.layout else ""
         raise Unusable(
             f"the network's input {one.name!r} takes {words}{said_so}, and the data set has pictures of "
@@ -149,7 +155,8 @@ def _scaling(
     kind: str, channels: int, wishes: Wishes, said: dict[str, str]
 ) -> tuple[tuple[float, ...], tuple[float, ...], str]:
     """Mean and deviation of pixels from 0 to 1, and a sentence on where they come from. Raises Unusable."""
-    told = DENOTED.get(said.get("Image.NominalPixelRange", ""), "")
+    denoted = DENOTED.get(said.get("Image.NominalPixelRange", ""), "")
+    told = denoted or said.get(BEGINS, "")
     if kind == "uint8":
         if wishes.range not in ("", "0-255") or wishes.mean or wishes.deviation:
             raise Unusable("the network takes uint8, pixels as they are: leave --range, --mean and --std out")
@@ -162,7 +169,8 @@ def _scaling(
             f"{wording(channels)}: say --range, or --mean and --std, for those"
         )
     given = wishes.range or wishes.mean or wishes.deviation
-    how = "as was said" if given else "by its metadata" if told else "assumed: --range, --mean and --std say otherwise"
+    found = "by its metadata" if denoted else "by what it does with them first"
+    how = "as was said" if given else found if told else "assumed: --range, --mean and --std say otherwise"
     numbers = f"mean {', '.join(f'{x:g}' for x in mean)}, deviation {', '.join(f'{x:g}' for x in deviation)} of 0 to 1"
     name = "" if wishes.mean or wishes.deviation else wishes.range or told or "0-1"
     return mean, deviation, f"pixels: {name or numbers} ({how})"
@@ -181,6 +189,7 @@ def answering(answers: dict[str, Any], classes: int, wishes: Wishes, n: int) -> 
     """Which output is the answer, of n pictures. answers: output → what it said. Raises Unusable."""
     fit: dict[str, Answering] = {}
     widths: list[int] = []
+    shapes = [np.shape(answer) for answer in answers.values() if not isinstance(answer, list)]
     for name, answer in answers.items():
         keys: tuple[str | int, ...] = ()
         if isinstance(answer, list) and answer and isinstance(answer[0], dict):
@@ -199,6 +208,11 @@ def answering(answers: dict[str, Any], classes: int, wishes: Wishes, n: int) -> 
         if wishes.output not in fit:
             raise Unusable(f"output {wishes.output!r} does not give one number for each of the {classes} classes")
         return fit[wishes.output], [f"output {wishes.output!r}, as was said"]
+    if not fit and classes > 2 and [*shapes].count((n,)) + [*shapes].count((n, 1)) >= classes:
+        raise Unusable(
+            f"the network has {len(answers)} outputs of one number a picture instead of one of {classes}: export it "
+            "with all classes in one output, from scikit-learn with options={'zipmap': False}"
+        )
     if not fit:
         given = ", ".join(map(str, sorted({*widths}))) or "no"
         raise Unusable(
@@ -224,6 +238,27 @@ def answering(answers: dict[str, Any], classes: int, wishes: Wishes, n: int) -> 
 
 def _even(values: np.ndarray) -> bool:
     return bool(values.min() >= -numbers.BEYOND and np.abs(values.sum(1) - 1).max() <= numbers.EVEN)
+
+
+def numbered(labels: Sequence[str | int]) -> list[str]:
+    """A sentence on classes that the file numbers otherwise than from 0 on."""
+    if not labels or isinstance(labels[0], str) or [*labels] == [*range(len(labels))]:
+        return []
+    return [
+        f"the file's classes are {', '.join(map(str, labels[:10]))}{' …' if len(labels) > 10 else ''}, in that order"
+    ]
+
+
+def contradicted(answers: dict[str, Any], chosen: Answering, labels: Sequence[str | int]) -> list[str]:
+    """A sentence where the network's own label is now and then another class than its largest number. labels: what the
+    file calls its classes. Raises Unusable where it mostly is."""
+    apart, n = plain.disagreement(answers, chosen.values, labels)
+    if 2 * apart > n:
+        raise Unusable(
+            f"the network itself names another class than the largest number of output {chosen.name!r}, of {apart} of "
+            f"{n} pictures: those numbers are no scores of the classes; export it with probabilities"
+        )
+    return [f"of {apart} of {n} pictures its own label is not its largest number; the numbers count"] if apart else []
 
 
 def meaning(values: np.ndarray, wishes: Wishes) -> tuple[str, list[str]]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ml.artifacts.reader import Broken, Run
 from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.contract import check, median_latency
-from ml.inference.onnx import need
+from ml.inference.onnx import need, words_of
 from ml.stats.calibration import softmax
 
 TYPES = {
@@ -154,8 +154,7 @@ def session_of(graph: bytes, threads: int = 1) -> Any:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own kinds of error share no other base
-        words = " ".join(str(error).split())[:300]
-        raise Broken(f"onnxruntime cannot open the network ({type(error).__name__}: {words})") from error
+        raise Broken(f"onnxruntime cannot open the network ({type(error).__name__}: {words_of(error)})") from error
 
 
 class ImportedClassifier:
@@ -221,8 +220,7 @@ def ask(session: Any, how: Interface, values: np.ndarray, outputs: Sequence[str]
         try:
             answers = session.run([*outputs], {how.input: part})
         except Exception as error:  # see session_of
-            words = " ".join(str(error).split())[:300]
-            raise Broken(f"onnxruntime cannot ask the network ({type(error).__name__}: {words})") from error
+            raise Broken(f"onnxruntime cannot ask the network ({type(error).__name__}: {words_of(error)})") from error
         for place, answer in zip(found, answers, strict=True):
             place.append(answer[:filled])
     return [

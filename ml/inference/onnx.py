@@ -1,5 +1,6 @@
 """A run's network computed by onnxruntime, in float32 or int8; never torch."""
 
+import re
 from importlib.util import find_spec
 from typing import Any
 
@@ -71,3 +72,11 @@ def need(*packages: str) -> None:
     absent = [name for name in packages if find_spec(name) is None]
     if absent:
         raise Missing(f"{' and '.join(absent)} is not installed.", "pip install -r requirements-onnx.txt")
+
+
+def words_of(error: Exception) -> str:
+    """What onnxruntime says, without codes, files and signatures, which are for its own developers; 600 characters."""
+    words = " ".join(str(error).split())
+    words = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", words)
+    words = re.sub(r"^Load model from \S* failed:", "", words)
+    return re.sub(r"^\S+\.(?:cc|h):\d+ .*?\) (?=[A-Z])", "", words).strip()[:600]

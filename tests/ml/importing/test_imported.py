@@ -294,8 +294,8 @@ def two_inputs(toy) -> onnx.ModelProto:
     return model
 
 
-def of_words(toy) -> onnx.ModelProto:
-    given = helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", 784])
+def of_words(toy, kind: int = TensorProto.INT64, length: int = 128) -> onnx.ModelProto:
+    given = helper.make_tensor_value_info("ids", kind, ["n", length])
     before = [NODE("Cast", ["ids"], ["f"], to=FLOAT), NODE("Reshape", ["f", "shape"], ["pixels"])]
     return changed(toy, before=before, given=given, arrays={"shape": np.array([-1, 1, 28, 28])})
 
@@ -314,7 +314,8 @@ REFUSED = {
     "operator": (own_operator, {}, "operators of its own (evil.Steal)"),
     "twins": (twins, {}, "several outputs"),
     "inputs": (two_inputs, {}, "takes 2 inputs"),
-    "words": (of_words, {}, "'ids' is tensor(int64)"),
+    "words": (of_words, {}, "'ids' takes any × 128"),
+    "booleans": (lambda toy: of_words(toy, TensorProto.BOOL, 784), {}, "'ids' is tensor(bool)"),
     "channels": (of_other_channels, {}, "takes any × 5 × 28 × 28"),
     "layout": (softmaxed, {"layout": "nhwc"}, "which is not nhwc"),
     "range": (bytes_in, {"range": "0-1"}, "leave --range"),
@@ -445,7 +446,7 @@ def test_a_run_is_added_from_the_command_line_and_scores_as_the_one_it_came_from
     # it answers again, and says of what it cannot do that it cannot
     assert rescoring.rescore(library, "theirs", "test")[2:] == (0, 0)
     assert open_run(run).capabilities == {"probabilities"}
-    for noun in ("engines", "filters", "robustness", "features"):
+    for noun in ("engines", "filters", "features"):
         with pytest.raises(Incapable):
             pipeline.evaluate(library, "theirs", [noun])
     assert pipeline.evaluate(library, "theirs", ["scores", "tags"])

@@ -1,0 +1,128 @@
+"""What an ONNX file does with pixels first: which numbers it was made for shows in what it takes off and divides by.
+
+Keras keeps a Rescaling layer within the network, scikit-learn a scaler before it, and a forest its thresholds.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import onnx
+
+PASSING = ("Cast", "Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Resize", "Pad")
+TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble")
+STEPS = 40  # of a graph that are followed
+BEYOND = 2.0  # what pixels from 0 to 1 are never compared with, nor centred at
+WIDE = 20.0  # what pixels from 0 to 1 are never divided by
+
+
+@dataclass
+class Line:
+    """by · x + plus, what was made of pixels x so far; numbers or arrays of one a channel or pixel."""
+
+    by: np.ndarray
+    plus: np.ndarray
+
+
+def range_of(model: "onnx.ModelProto") -> str:
+    """'0-255' or '0-1' by what the graph does first with its only input, '' where that does not tell."""
+    held = {one.name for one in model.graph.initializer}
+    given = [one.name for one in model.graph.input if one.name not in held]
+    if len(given) != 1:
+        return ""
+    constants = _constants(model)
+    consumers: dict[str, list[Any]] = {}
+    for node in model.graph.node:
+        for name in {*node.input}:
+            consumers.setdefault(name, []).append(node)
+    line, name, touched = Line(np.ones(1), np.zeros(1)), given[0], False
+    for _ in range(STEPS):
+        nodes = [node for node in consumers.get(name, []) if node.op_type != "Shape"]
+        if len(nodes) != 1:
+            break
+        node = nodes[0]
+        if node.op_type in TREES:
+            # as they are compared after what came before: pixels from 0 to 1 are compared with nothing above 1
+            most = (np.abs(_thresholds(node)) - line.plus.max()) / np.abs(line.by).min()
+            return "0-255" if most.max(initial=0) > BEYOND else "0-1" if len(most) else ""
+        if node.op_type not in PASSING:
+            step = _step(node, name, constants)
+            if step is None:
+                break
+            try:
+                line, touched = Line(line.by * step.by, line.plus * step.by + step.plus), True
+            except ValueError:  # of shapes that do not go together after what was passed
+                break
+            if node.op_type == "BatchNormalization":
+                break
+        name = node.output[0]
+    return _told(line) if touched else ""
+
+
+def _told(line: Line) -> str:
+    by = np.abs(line.by)
+    if not (by > 0).all() or not np.isfinite(line.plus).all():
+        return ""
+    centre, width = float((-line.plus / line.by).max()), float((1 / by).max())
+    if centre > BEYOND or width > WIDE:
+        return "0-255"
+    untouched = np.allclose(line.by, 1) and np.allclose(line.plus, 0)
+    return "0-1" if width <= 1 + 1e-3 and not untouched else ""
+
+
+def _step(node: Any, name: str, constants: dict[str, np.ndarray]) -> Line | None:
+    """One step as a line, None where it is none."""
+    if node.op_type == "Scaler":
+        said = {one.name: np.array(one.floats, np.float64) for one in node.attribute}
+        offset, scale = said.get("offset", np.zeros(1)), said.get("scale", np.ones(1))
+        return Line(scale, -offset * scale)
+    if node.op_type == "BatchNormalization" and len(node.input) >= 5 and node.input[0] == name:
+        mean, variance = constants.get(node.input[3]), constants.get(node.input[4])
+        if mean is None or variance is None:
+            return None
+        deviation = np.sqrt(np.maximum(variance, 0) + 1e-5)  # what it learned of its input, whatever it makes of that
+        return Line(1 / deviation, -mean / deviation)
+    if node.op_type not in ("Mul", "Div", "Add", "Sub") or len(node.input) != 2:
+        return None
+    first = node.input[0] == name
+    other = constants.get(node.input[1 if first else 0])
+    if other is None or not other.size or not np.isfinite(other).all():
+        return None
+    one, none = np.ones(1), np.zeros(1)
+    if node.op_type == "Mul":
+        return Line(other, none)
+    if node.op_type == "Div":
+        return Line(1 / other, none) if first and (other != 0).all() else None
+    if node.op_type == "Add":
+        return Line(one, other)
+    return Line(one, -other) if first else Line(-one, other)
+
+
+def _constants(model: "onnx.ModelProto") -> dict[str, np.ndarray]:
+    """Small arrays of the file by name, float64, flat: of shapes that differ in axes of one alone, the same."""
+    from onnx import numpy_helper
+
+    found = {one.name: one for one in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            found.update((node.output[0], one.t) for one in node.attribute if one.name == "value")
+    small = {}
+    for name, tensor in found.items():
+        if tensor.data_type in (1, 10, 11) and np.prod(tensor.dims, dtype=np.int64) <= 200_000:
+            small[name] = numpy_helper.to_array(tensor).astype(np.float64).reshape(-1)
+    for node in model.graph.node:  # exporters put these between
+        if node.op_type in ("Identity", "Cast") and node.input and node.input[0] in small:
+            small[node.output[0]] = small[node.input[0]]
+    return small
+
+
+def _thresholds(node: Any) -> np.ndarray:
+    """What its branches compare with, leaves left out; none where they are kept in another way."""
+    said = {one.name: one for one in node.attribute}
+    if "nodes_values" not in said or "nodes_modes" not in said:
+        return np.zeros(0)
+    branches = np.array([mode != b"LEAF" for mode in said["nodes_modes"].strings], bool)
+    values = np.array(said["nodes_values"].floats, np.float64)
+    return values[branches] if len(values) == len(branches) else np.zeros(0)
