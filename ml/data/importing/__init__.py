@@ -10,7 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from ml.data.base import UNLABELLED
-from ml.data.importing import archives, arrays, class_folders, exports, hugging_face, lists, tables, webdataset
+from ml.data.importing import (
+    archives,
+    arrays,
+    class_folders,
+    exports,
+    hugging_face,
+    lists,
+    named_files,
+    numbered,
+    tables,
+    webdataset,
+)
 from ml.data.importing import sources as places
 from ml.data.importing.choices import Choices, applied
 from ml.data.importing.finder import looks_like_a_picture
@@ -43,7 +54,7 @@ def opened(place: Path, choices: Choices | None = None, home: Path | None = None
             replace(one, split=UNLABELLED) if one.label is None and one.split != UNLABELLED else one
             for one in found.records
         ]
-        yield applied(found, choices, str(place))
+        yield applied(numbered.called(found, source.entries, choices.order), choices, str(place))
 
 
 def _source(place: Path, choices: Choices, stack: contextlib.ExitStack, scratch: Scratch) -> Source:
@@ -101,13 +112,23 @@ def _folders_or_tables(
     try:
         folders = class_folders.look(source.entries, shown, order, choices.splits)
     except ValueError as error:
+        by_name = None if read.read else named_files.look(source, shown, order)
+        if by_name is not None:
+            return by_name
         if not read.read:
             words = _unknown(shown, read) if lone else str(error)
             raise (Unclear(words, read.unclear) if read.unclear else ValueError(words)) from error
         return read.found(shown, order)
+    if all(map(class_folders.split_of, folders.classes)) and not read.sure:
+        folders = named_files.look(source, shown, order) or folders
     if not read.read or not (choices.columns or read.hold_pictures or read.sure):
         return folders
-    found = read.found(shown, order)
+    try:
+        found = read.found(shown, order)
+    except ValueError:
+        if choices.columns or read.hold_pictures:
+            raise
+        return folders  # which say more than a table of fewer than two classes
     if choices.columns or read.hold_pictures or all(map(class_folders.split_of, folders.classes)):
         return found
     named = any(name.rpartition("/")[2] in METADATA for name in read.names_of_tables)

@@ -1,7 +1,8 @@
-"""Files of arrays, mapped: npy and npz, idx, CIFAR's records. Nothing in them is ever unpickled."""
+"""Files of arrays, mapped: npy and npz, idx, MATLAB's, CIFAR's records, STL-10's. Nothing in them is ever unpickled."""
 
 import contextlib
 import gzip
+import math
 import re
 import shutil
 import zipfile
@@ -18,6 +19,8 @@ from ml.images.file_names import clean
 
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 CIFAR_10, CIFAR_100, SIDE = re.compile(r"(?:data_batch_\d+|test_batch)\.bin"), re.compile(r"(?:train|test)\.bin"), 32
+STL_SIDE, STL_NAMES = 96, "class_names.txt"
+MATLAB_BYTES = 4 * 2**30  # of one array, which is in memory for as long as it is copied
 CIFAR_NAMES = ("batches.meta.txt", "fine_label_names.txt")
 PICKLED = re.compile(r"(?:data_batch_\d|test_batch|batches\.meta)|.*\.(?:pkl|pickle|pt|pth|joblib)", re.IGNORECASE)
 OBJECTS = "it holds pickled objects, and pickles are never opened"
@@ -63,6 +66,8 @@ class Arrays:
             try:
                 if lower.endswith((".npz", ".npy")):
                     self._numpy(entry)
+                elif lower.endswith(".mat"):
+                    self._matlab(entry)
                 elif "idx" in lower or "ubyte" in lower:
                     self._idx(entry)
                 elif lower.endswith("mapping.txt"):
@@ -85,6 +90,35 @@ class Arrays:
                     shutil.copyfileobj(part, file, 2**20)
                 shown = inner if not re.fullmatch(r"arr_\d+", inner) else ""
                 self._map(copy, f"{entry.name}, {inner}", outer, shown)
+
+    def _matlab(self, entry: Entry) -> None:
+        """Pictures last to first, as SVHN has them, [h, w, c, n]; of version 7.3, which is HDF5, what to do."""
+        from scipy.io import loadmat, matlab, whosmat
+
+        try:
+            forms = {name: shape for name, shape, _ in whosmat(entry.place())}
+            for name, shape in forms.items():
+                if math.prod(shape) > MATLAB_BYTES:
+                    self._left_out.add(f"{entry.name}, {name}", "it is larger than one array may be: bring it as npz")
+                    continue
+                values = loadmat(entry.place(), variable_names=[name])[name]
+                values = np.asarray(values)
+                if values.dtype.kind not in "biuf":
+                    continue
+                if values.ndim == 2 and 1 in values.shape:
+                    values = values.reshape(-1)
+                others = {max(other) for key, other in forms.items() if key != name and len(other) == 2 and 1 in other}
+                last = values.ndim in (3, 4) and values.shape[-1] in others
+                if last and (values.shape[0] not in others or values.shape[2:3] in ((1,), (3,))):
+                    values = np.moveaxis(values, -1, 0)
+                copy = self._scratch.path()
+                with copy.open("wb") as file:
+                    np.save(file, np.ascontiguousarray(values))
+                self._map(copy, f"{entry.name}, {name}", _outer(entry.name), name)
+        except NotImplementedError:
+            self._left_out.add(entry.name, "it is of MATLAB's version 7.3: write it again with save(…, '-v7')")
+        except (matlab.MatReadError, TypeError) as error:
+            raise ValueError(str(error)) from error
 
     def _map(self, place: Path, name: str, outer: str, inner: str) -> None:
         try:
@@ -162,6 +196,29 @@ class Arrays:
                     self.names = [line.strip() for line in lines if line.strip()]
         return found
 
+    def stl(self) -> list[tuple[str, Array, Array]]:
+        """Split, pictures and labels of STL-10's binary files, whose planes are written column by column; labels begin
+        with 1."""
+        called = {one.name.rpartition("/")[2]: one for one in self._entries}
+        found = []
+        for part in ("train", "test", "unlabeled"):
+            name = f"{part}_X.bin"
+            entry, labels = called.get(name), called.get(f"{part}_y.bin")
+            if entry is None or (labels is None and part != "unlabeled"):
+                continue
+            place, size = entry.place(), 3 * STL_SIDE * STL_SIDE
+            n = place.stat().st_size // size
+            if not n:
+                continue
+            planes = np.memmap(place, np.uint8, "r", 0, (n, 3, STL_SIDE, STL_SIDE)).transpose(0, 1, 3, 2)
+            ids = np.full(n, -1) if labels is None else np.fromfile(labels.place(), np.uint8).astype(np.int16) - 1
+            split = "unlabelled" if labels is None else part
+            found.append((split, Array(entry.name, _outer(name), "", planes), Array(name, _outer(name), "", ids)))
+        if found and STL_NAMES in called:
+            with contextlib.suppress(OSError, Refusal):
+                self.names = called[STL_NAMES].content().decode("utf-8", "replace").split()
+        return found
+
 
 def _outer(name: str) -> str:
-    return re.sub(r"\.(?:npz|npy|gz|bin)", "", name.rpartition("/")[2], flags=re.IGNORECASE)
+    return re.sub(r"\.(?:npz|npy|gz|bin|mat)", "", name.rpartition("/")[2], flags=re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Pictures as arrays: npz and npy files, idx files, and CIFAR's binary ones. They are mapped, never read as a whole."""
+"""Pictures as arrays: npz and npy, idx, MATLAB's files, CIFAR's and STL-10's: mapped, never read as a whole."""
 
 import functools
 import itertools
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ml.data.base import UNLABELLED
 from ml.data.importing import sources
 from ml.data.importing.array_files import Array, Arrays
 from ml.data.importing.class_folders import SPLIT_WORDS
@@ -21,7 +22,7 @@ from ml.images.file_names import by_the_way, clean
 IMAGES = ("images", "image", "imgs", "img", "x", "data", "pixels", "pictures")
 LABELS = ("labels", "label", "y", "target", "targets", "lbls")
 NAMES = ("classes", "names", "labelnames", "classnames", "targetnames")
-OURS = re.compile(r"\.np[zy]$|idx|ubyte|\.bin$")  # in the name of a file
+OURS = re.compile(r"\.np[zy]$|idx|ubyte|\.bin$|\.mat$")  # in the name of a file
 FEW = 16  # levels of sklearn's digits: floats up to here are no levels from 0 to 255
 LEAST_SIDE = 2  # of what is a picture and no row of measurements
 BLOCK = 2**24  # bytes looked through at a time
@@ -50,7 +51,7 @@ def look(
     entries = [one for one in source.entries if one.whole is not None and not by_the_way(one.name)]
     if lone and not OURS.search(entries[0].name.casefold()):
         return None
-    left_out, notes, whole = LeftOut(), list[str](), not lone or entries[0].name.casefold().endswith(".npz")
+    left_out, notes, whole = LeftOut(), list[str](), not lone or entries[0].name.casefold().endswith((".npz", ".mat"))
     read, parts = _read(entries if whole else (), scratch, left_out)
     if not parts and lone and source.root is not None:  # its pictures or labels lie beside it
         around = (sources.entry(path, source.root) for path in sorted(source.root.iterdir()) if path.is_file())
@@ -87,7 +88,9 @@ def look(
 def _read(entries: Sequence[Entry], scratch: Scratch, left_out: LeftOut) -> tuple[Arrays, list[_Part]]:
     """The arrays in some files, and which of them belong together."""
     read = Arrays(entries, scratch, left_out)
-    return read, [_Part(*one) for one in read.cifar()] or _parts(read.arrays, left_out) or _by_name(read.arrays)
+    return read, [_Part(*one) for one in read.cifar() or read.stl()] or _parts(read.arrays, left_out) or _by_name(
+        read.arrays
+    )
 
 
 def _by_name(arrays: Sequence[Array]) -> list[_Part]:
@@ -252,10 +255,10 @@ def _rows(
         if value.tobytes() not in said:
             said[value.tobytes()] = _label(value, known)
         label = said[value.tobytes()]
-        if label is None:
+        if label is None and part.split != UNLABELLED:
             left_out.add(name, "it has several labels, or one of no class")
             continue
-        yield Row(name, label, part.split, pixels=functools.partial(_picture, images, i, form, levels, turned))
+        yield Row(name, label or "", part.split, pixels=functools.partial(_picture, images, i, form, levels, turned))
 
 
 def _label(value: Any, known: Sequence[str]) -> str | None:

@@ -25,13 +25,16 @@ SPLIT_WORDS = {
     "dev": "validation",
     "test": "test",
     "testing": "test",
+    "publictest": "validation",  # FER2013's words
+    "privatetest": "test",
     "unlabelled": UNLABELLED,
     "unlabeled": UNLABELLED,
     "unsupervised": UNLABELLED,
 }
 BESIDE_SPLITS = re.compile(r"(?:data)?sets?|data|split|folder|dir|images?|imgs?|pictures?|photos?|files|seg")
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".ods", ".parquet")
-NOT_READ = {".tfrecord": "TensorFlow's records", ".tfrecords": "TensorFlow's records", ".mat": "MATLAB's files",
+NOT_READ = {".tfrecord": "TensorFlow's records", ".tfrecords": "TensorFlow's records",
+            ".mat": "MATLAB's files without pictures",
             ".rec": "MXNet's records", ".mdb": "LMDB's files", ".beton": "FFCV's files", ".h5": "HDF5 files",
             ".hdf5": "HDF5 files"}  # fmt: skip
 NOT_IN_A_CLASS = "it lies in no folder of a class"
@@ -85,7 +88,7 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
     if len(names) < 2:
         raise ValueError(
             f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}"
-            f"{unread(one.shown for one in placed) or _tables(placed)}"
+            f"{unread(one.shown for one in placed) or _tables(placed) or _none(placed)}"
         )
     if all(map(split_of, names)) and NO_PICTURES in left_out.counts():
         raise ValueError(
@@ -255,6 +258,14 @@ def unread(names: Iterable[str]) -> str:
                     "class, or into parquet, a table or an npz with their labels"
                 )
     return ""
+
+
+def _none(placed: Sequence[_Placed]) -> str:
+    """What to say where no file is called like a picture."""
+    files = [one.shown for one in placed if not one.is_folder]
+    if not files or any(map(looks_like_a_picture, files)):
+        return ""
+    return f". {some([clean(one) for one in files])}: of no kind that is read. What is read: docs/datasets.md"
 
 
 def _tables(placed: Sequence[_Placed]) -> str:

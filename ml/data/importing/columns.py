@@ -30,7 +30,8 @@ LABELS = (
 )
 SPLITS = ("split", "set", "subset", "partition", "fold", "phase", "usage", "stage")
 GROUPS = ("group", "groups", "groupid", "patient", "patientid", "subject", "subjectid", "person", "personid",
-          "participantid", "sessionid", "videoid", "sceneid")  # fmt: skip
+          "participantid", "sessionid", "videoid", "sceneid", "lesionid", "caseid", "studyid", "trackid", "sequenceid",
+          "clipid", "individualid", "donorid", "animalid", "plantid")  # fmt: skip
 NOTATION = re.compile(r"\{'(?:bytes': (?:b['\"]|None)|path': )")
 MOST_OF_A_PATH = 2_000  # letters
 WAYS = {
@@ -40,10 +41,12 @@ WAYS = {
     "base64": "files in base64",
     "notation": "files in Python's notation, as to_csv of Hugging Face's datasets writes them",
     "pixels": "levels of pixels",
+    "text": "levels of pixels as text",
     "levels": "a column for each pixel",
 }
 LEVEL = re.compile(r"(?:pixel|px)[ _]?\d+(?:[_x]\d+)?|\d+x\d+", re.IGNORECASE)
 EXAMPLE = re.compile(r"sample_?submission")  # in the name of a table: answers that Kaggle made up, to show their form
+TEXT = re.compile(r"\s*[\[(]?\s*(?:\d{1,3}(?:\.\d*)?[\s,;]+){15}")  # levels one after the other, as in FER2013
 LEAST_LEVELS = 16  # columns called like pixels that make a picture
 
 
@@ -219,6 +222,8 @@ def _way_of(cell: Any) -> str:
         return "path"
     if NOTATION.match(cell):
         return "notation"
+    if TEXT.match(cell):
+        return "text"
     return "base64" if is_base64(cell) else ""
 
 

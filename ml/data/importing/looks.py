@@ -14,6 +14,7 @@ from ml.data.importing.choices import LEAST_SIDE, MOST_SIDE, Choices
 from ml.data.importing.records import GATE, Found, Record
 from ml.images.decoding import DEEP, FORMATS, decode, is_grey
 from ml.images.form import Form
+from ml.system.wording import quantity
 
 HEADS, RUNS, DECODED = 2_000, 40, 200  # records looked at, in how many runs of neighbours, and how many of them decoded
 SIDE = 64  # the longest side where pictures differ in size
@@ -21,17 +22,19 @@ TURNED = (5, 6, 7, 8)  # values of EXIF's orientation that exchange the sides
 ORIENTATION = 0x0112
 GREY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "LA", "La")
 BITS = (8, 10, 12, 14, 16)  # that scanners and cameras have
+PAGED = ("TIFF", "GIF", "WEBP", "PNG", "AVIF")  # MPO is not among them: its others are the same view, for depth
 ALIKE = 0.02  # by how much sides may differ that have one proportion
 
 
 @dataclass
 class Look:
-    """Of the pictures looked at: sizes, (height, width) as seen upright; how many have colour; of how many; levels: of
-    those with more than eight bits, mode → the least and the greatest."""
+    """Of the pictures looked at: sizes, (height, width) as seen upright; how many have colour; of how many; paged: how
+    many have several pages or frames; levels: of those with more than eight bits, mode → the least and the greatest."""
 
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     coloured: int = 0
     n: int = 0
+    paged: int = 0
     levels: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def deep(self, mode: str, low: float, high: float) -> None:
@@ -43,7 +46,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Taken:
-    """What pictures become, and why, in words. levels: see Form."""
+    """What pictures become, and why, in words. levels: see Form; paged: how many have several pages, of how many."""
 
     height: int
     width: int
@@ -51,15 +54,23 @@ class Taken:
     why_size: str
     why_colour: str
     levels: tuple[float, float] | None = None
+    paged: tuple[int, int] = (0, 0)
 
     def notes(self) -> list[str]:
         """What is to be said of it."""
+        told = []
+        if self.paged[0]:
+            told.append(
+                f"{self.paged[0]:,} of {quantity(self.paged[1], 'picture')} looked at have several pages or frames, "
+                "of which the first is taken"
+            )
         if self.levels is None:
-            return []
+            return told
         black, white = self.levels
         return [
+            *told,
             f"pictures of more than eight bits have levels from {black:,g} to {white:,g}: these are black and white, "
-            "and so they are in later pictures"
+            "and so they are in later pictures",
         ]
 
     def form(self, choices: Choices) -> Form:
@@ -87,7 +98,7 @@ def look(found: Found, enough: bool = False) -> Look:
 
 def taken(seen: Look, choices: Choices) -> Taken:
     """As was chosen, else as was seen."""
-    channels, why_colour = 3, "as was chosen"
+    channels, why_colour, paged = 3, "as was chosen", (seen.paged, seen.n)
     if choices.colour is None and not seen.coloured:
         channels, why_colour = 1, f"no picture of {seen.n:,} looked at has colour"
     elif choices.colour is None:
@@ -95,9 +106,9 @@ def taken(seen: Look, choices: Choices) -> Taken:
     elif not choices.colour:
         channels = 1
     if choices.size is not None:
-        return Taken(*choices.size, channels, "as was chosen", why_colour, _levels(seen.levels))
+        return Taken(*choices.size, channels, "as was chosen", why_colour, _levels(seen.levels), paged)
     size, why_size = _size(seen.sizes)
-    return Taken(*size, channels, why_size, why_colour, _levels(seen.levels))
+    return Taken(*size, channels, why_size, why_colour, _levels(seen.levels), paged)
 
 
 def _levels(met: dict[str, tuple[float, float]]) -> tuple[float, float] | None:
@@ -153,6 +164,7 @@ def _seen(record: Record, root: Path | None, decoded: bool, enough: bool, look: 
     file = root / record.path if on_disk and root is not None else io.BytesIO(record.content())
     with Image.open(file, formats=FORMATS) as image:
         width, height = image.size
+        look.paged += image.format in PAGED and getattr(image, "is_animated", False)
         turned = image.getexif().get(ORIENTATION, 1) in TURNED
         size = (width, height) if turned else (height, width)
         if decoded and image.mode in DEEP:

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ml.data.importing import columns as table_columns
+from ml.data.importing import numbered
 from ml.data.importing import rows as table_rows
 from ml.data.importing.arrow_tables import ArrowTable, ParquetTable
 from ml.data.importing.columns import Columns
@@ -56,6 +58,8 @@ class Tables:
             raise ValueError(missed[0])
 
     def _look(self, entry: Entry, given: Mapping[str, str]) -> None:
+        if not given and numbered.names(entry):
+            return  # what stands for the numbers of another file or of folders
         try:
             table = self._opened(entry)
             sample = table.sample()
@@ -182,6 +186,8 @@ class Tables:
             elif columns.way == "levels":
                 late = functools.partial(table.cells, number, columns.levels)
                 found.append(replace(row, pixels=functools.partial(_of_levels, late, scale)))
+            elif columns.way == "text":
+                found.append(replace(row, pixels=functools.partial(_of_text, read)))
             elif columns.way == "pixels":
                 found.append(replace(row, pixels=functools.partial(_pixels, read)))
             else:
@@ -294,6 +300,10 @@ def _of_levels(late: Callable[[], Any], scale: float = 1.0) -> np.ndarray:
         raise Refusal(f"The row has {levels.size} levels, which make no square picture.")
     side = math.isqrt(levels.size // channels)
     return _pixels(lambda: levels.reshape(side, side, channels))
+
+
+def _of_text(late: Callable[[], Any]) -> np.ndarray:
+    return _of_levels(lambda: re.findall(r"[\d.]+", str(late())))
 
 
 def _pixels(late: Callable[[], Any]) -> np.ndarray:

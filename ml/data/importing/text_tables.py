@@ -37,10 +37,14 @@ class TextTable:
         self._strange = 0
         self._lines = start.lstrip(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[") and not name.endswith((".csv", ".tsv"))
         self._list: list[Any] | None = None
-        if self._lines:
-            self._columns_of_json(name)
-        else:
-            self._columns_of_csv(is_picture)
+        try:
+            if self._lines:
+                self._columns_of_json(name)
+            else:
+                self._columns_of_csv(is_picture)
+        except BaseException:
+            self._file.close()
+            raise
 
     def close(self) -> None:
         self._file.close()

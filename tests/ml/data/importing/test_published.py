@@ -1,0 +1,185 @@
+"""Sets as they are published: MATLAB's files, binary ones, names of files that are labels, numbers named elsewhere."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from ml.data import importing
+from tests.ml.data.importing.seen import LABELS, N, Seen, drawn
+from tests.ml.data.importing.test_competitions import csv, put  # noqa: F401  a fixture
+
+DIGITS = [i % 5 for i in range(N)]
+
+
+def test_svhn(tmp_path):
+    """MATLAB's: pictures last to first, labels as a column, of which 10 stands for the digit 0."""
+    images, labels = drawn(), [i % 10 + 1 for i in range(N)]
+    for split, rows in (("train", slice(0, 16)), ("test", slice(16, N))):
+        told = {"X": images[rows].transpose(1, 2, 3, 0), "y": np.array(labels[rows], np.uint8)[:, None]}
+        savemat(tmp_path / f"{split}_32x32.mat", told)
+    seen = Seen(tmp_path)
+    assert (seen.splits.count("train"), seen.splits.count("test")) == (16, N - 16)
+    np.testing.assert_array_equal(np.stack(seen.pixels), images)
+    assert seen.classes == tuple(map(str, range(1, 11)))
+    assert seen.labels == list(map(str, labels))
+    alone = Seen(tmp_path / "test_32x32.mat")
+    np.testing.assert_array_equal(np.stack(alone.pixels), images[16:])
+
+
+def test_a_file_of_matlabs_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "train.mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(109) + b"\0\1IM" + b"\xff" * 40)
+    with pytest.raises(ValueError, match=r"train\.mat.*cannot be read as arrays"):
+        Seen(tmp_path)
+
+
+@pytest.mark.parametrize("names", [True, False])
+def test_stl_10(tmp_path, names):
+    """Planes column by column, labels from 1 on, pictures without a label in a file of their own."""
+    images, called = drawn(8, (96, 96, 3)), ["airplane", "bird", "car"]
+    labels = np.array([1, 2, 3, 1, 2, 3], np.uint8)
+    for split, rows in (("train", slice(0, 4)), ("test", slice(4, 6)), ("unlabeled", slice(6, 8))):
+        images[rows].transpose(0, 3, 2, 1).tofile(tmp_path / f"{split}_X.bin")
+        if split != "unlabeled":
+            labels[rows].tofile(tmp_path / f"{split}_y.bin")
+    if names:
+        (tmp_path / "class_names.txt").write_text("\n".join(called))
+    seen = Seen(tmp_path)
+    by_split = dict(zip(("train", "test", "unlabelled"), (images[:4], images[4:6], images[6:]), strict=True))
+    for split, given in by_split.items():
+        np.testing.assert_array_equal(np.stack(seen.pixels)[[one == split for one in seen.splits]], given)
+    expected = [called[i - 1] if names else str(i - 1) for i in labels.tolist()]
+    assert [one for one in seen.labels if one is not None] == expected
+    assert seen.labels.count(None) == 2
+
+
+def test_levels_as_text(tmp_path):
+    """FER2013's, with its words for splits; and a list of numbers as pandas writes one."""
+    images = drawn(N, (8, 8))
+    usage = ["PublicTest" if i % 6 == 4 else "PrivateTest" if i % 6 == 5 else "Training" for i in range(N)]
+    rows = [(DIGITS[i], " ".join(map(str, images[i].ravel())), usage[i]) for i in range(N)]
+    (tmp_path / "fer2013.csv").write_text(csv(("emotion", "pixels", "Usage"), *rows))
+    seen = Seen(tmp_path)
+    order = [*(i for i in range(N) if usage[i] == "Training")]
+    np.testing.assert_array_equal(np.stack(seen.pixels)[[one == "train" for one in seen.splits], ..., 0], images[order])
+    assert (seen.splits.count("validation"), seen.splits.count("test")) == (4, 4)
+    assert {*seen.classes} == {*map(str, range(5))}
+    lists = [(LABELS[i], '"' + str(images[i].ravel().tolist()) + '"') for i in range(N)]
+    (tmp_path / "fer2013.csv").write_text(csv(("label", "image"), *lists))
+    np.testing.assert_array_equal(np.stack(Seen(tmp_path).pixels)[..., 0], images)
+
+
+def named(top, *names, size=(12, 9)):
+    for name in names:
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(drawn(1, (*size, 3))[0]).save(top / name)
+
+
+@pytest.mark.parametrize("form", ["{}.{}.png", "{}_{}.png", "{} ({}).png", "{}-{:04}.png", "{}{}.png"])
+def test_names_of_files_are_labels(tmp_path, form):
+    kinds = ("cat", "great_pyrenees")
+    named(tmp_path, *(form.format(kind, i) for kind in kinds for i in range(5)))
+    seen = Seen(tmp_path)
+    assert seen.classes == kinds
+    assert seen.labels == ["cat"] * 5 + ["great_pyrenees"] * 5
+    assert "classes are taken from the names of files" in seen.told
+
+
+def test_dogs_and_cats_as_kaggle_has_them(tmp_path):
+    named(tmp_path, *(f"train/{kind}.{i}.jpg" for kind in ("cat", "dog") for i in range(6)))
+    named(tmp_path, *(f"test1/{i}.jpg" for i in range(1, 5)))
+    (tmp_path / "sampleSubmission.csv").write_text(csv(("id", "label"), *((i, 0) for i in range(1, 5))))
+    seen = Seen(tmp_path)
+    assert (seen.classes, seen.splits.count("train"), seen.splits.count("unlabelled")) == (("cat", "dog"), 12, 4)
+    assert seen.labels.count(None) == 4
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"IMG_{i}.jpg" for i in range(5)] + [f"DSC{i}.jpg" for i in range(5)],
+        [f"{i}.jpg" for i in range(10)],
+        [f"only_{i}.jpg" for i in range(10)],
+        [f"a{i}.jpg" for i in range(9)] + ["lonely_1.jpg"],
+        ["red.jpg", "green.jpg", "blue.jpg", "grey.jpg"],
+    ],
+)
+def test_names_that_say_nothing_of_it_are_none(tmp_path, names):
+    named(tmp_path, *names)
+    with pytest.raises(ValueError, match="at least two folders"):
+        Seen(tmp_path)
+
+
+NAMES = {0: "bacterial blight", 1: "brown streak", 2: "mosaic", 3: "mottle", 4: "healthy"}
+OF_NAMES = {
+    "label_num_to_disease_map.json": json.dumps(NAMES),
+    "class_indices.json": json.dumps({name: i for i, name in NAMES.items()}),
+    "class_index.json": json.dumps({i: [f"n{i:05}", name] for i, name in NAMES.items()}),
+    "meta/names.json": json.dumps([*NAMES.values()]),
+    "labels.csv": csv(("ClassId", "Name"), *NAMES.items()),
+    "categories.txt": "".join(f"{name} {i}\n" for i, name in NAMES.items()),
+    "class_list.txt": "".join(f"{i} {name}\n" for i, name in NAMES.items()),
+}
+
+
+@pytest.mark.parametrize("file", OF_NAMES)
+@pytest.mark.parametrize("folders", [True, False])
+def test_numbers_are_called_as_a_file_names_them(put, folders, file):  # noqa: F811
+    rows = csv(("image_id", "label"), *((f"{i}.png", DIGITS[i]) for i in range(N)))
+    files = {file: OF_NAMES[file]} | ({} if folders else {"train.csv": rows})
+    seen = Seen(put(files, lambda i: f"{DIGITS[i]:02}/{i}.png" if folders else f"train/{i}.png"))
+    assert seen.classes == tuple(NAMES.values())
+    assert sorted(seen.labels) == sorted(NAMES[i] for i in DIGITS)
+    by_path = {one.path.rpartition("/")[2]: seen.labels[i] for i, one in enumerate(seen.records)}
+    assert by_path == {f"{i}.png": NAMES[DIGITS[i]] for i in range(N)}
+    assert f"called as {file} names them" in seen.told
+    assert not any(name == file for name, _ in seen.found.left_out.files)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({i: f"{i}.png" for i in range(9)}),  # pictures by number
+        json.dumps({i: str(i + 1) for i in range(9)}),  # no names
+        json.dumps({0: "some", 1: "few"}),  # not of all
+        json.dumps(dict.fromkeys(range(9), "alike")),
+        "{",
+    ],
+)
+def test_a_file_that_names_no_classes_leaves_numbers_alone(put, text):  # noqa: F811
+    seen = Seen(put({"labels.json": text}, lambda i: f"{DIGITS[i]}/{i}.png"))
+    assert seen.classes == tuple(map(str, range(5)))
+
+
+def test_an_order_that_was_chosen_by_number_stays(put):  # noqa: F811
+    source = put({"names.json": json.dumps(NAMES)}, lambda i: f"{DIGITS[i]}/{i}.png")
+    assert Seen(source, order=tuple("43210")).classes == tuple("43210")
+
+
+@pytest.mark.parametrize("column", ["lesion_id", "case_id", "trackId"])
+def test_what_must_stay_together(put, column):  # noqa: F811
+    rows = csv((column, "image_id", "dx"), *((f"L{i // 3}", f"x{i}", LABELS[i // 3]) for i in range(N)))
+    seen = Seen(put({"meta.csv": rows}, lambda i: f"part_{i % 2}/x{i}.png"))
+    assert {*seen.groups} == {f"L{i}" for i in range(N // 3)}
+    assert f"groups in '{column}'" in seen.told
+
+
+def test_pages_that_are_not_taken_are_said(tmp_path):
+    for kind in ("forest", "crop"):
+        (tmp_path / kind).mkdir()
+        for i in range(3):
+            pages = [Image.fromarray(drawn(1, (8, 8))[0]) for _ in range(3)]
+            pages[0].save(tmp_path / kind / f"{i}.tif", save_all=True, append_images=pages[1:])
+    with importing.opened(tmp_path) as found:
+        from ml.data.importing import looks
+
+        notes = looks.taken(looks.look(found), importing.Choices()).notes()
+    assert notes == ["6 of 6 pictures looked at have several pages or frames, of which the first is taken"]
+
+
+def test_files_of_no_kind_are_named(tmp_path):
+    (tmp_path / "optdigits.tra").write_text("0,1,6,15\n")
+    with pytest.raises(ValueError, match=r"optdigits\.tra: of no kind that is read"):
+        Seen(tmp_path)
