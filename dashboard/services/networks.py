@@ -9,7 +9,7 @@ import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -22,13 +22,12 @@ from ml.images.form import Form
 from ml.inference import batch
 from ml.inference.engines import ENGINES, open_run
 from ml.inference.onnx import need
-from ml.stats.calibration import softmax
 from ml.stats.ood import OodModel, Reference, usual
 from ml.system import memory
 
 if TYPE_CHECKING:
     from ml.inference.classifier import Classifier
-    from ml.inference.contract import Timed
+    from ml.inference.contract import Engine, Timed
 
 OPEN = 6  # networks held at once, 4 MB each and their reference features
 OUTPUTS = 512  # kept answers, a few kB each
@@ -39,7 +38,7 @@ class Output:
     """What a network makes of one picture. Do not write to the arrays: they are kept.
 
     probabilities: float32 [classes]; features: float32 [d], the input of the last layer, None where another engine than
-    torch, or an imported network, computed it; seconds: the forward pass.
+    the run's own computed it, or a network that gives none; seconds: the forward pass.
     """
 
     probabilities: np.ndarray
@@ -86,6 +85,12 @@ class Network:
     def asked(self) -> "Timed":
         """What answers where no engine is named: torch, or of an imported network its own. Raises Missing, Broken."""
         return self.engine("torch")
+
+    @property
+    def described(self) -> "Engine":
+        """The same, of a run with features. Raises Missing (Incapable without them), Broken."""
+        self.run.need("features")
+        return cast("Engine", self.asked)
 
     def engine(self, name: str) -> "Timed":
         """What computes the answers. Raises Missing with its command, Broken, ValueError for an unknown name."""
@@ -174,8 +179,8 @@ class Networks:
             with self.lock:
                 began, features = time.perf_counter(), None
                 if engine == "torch" and "features" in backend.capabilities:
-                    logits, every = network.classifier.logits_and_features(image[None])
-                    probabilities, features = softmax(logits)[0], every[0]
+                    said, every = network.described.probabilities_and_features(image[None])
+                    probabilities, features = said[0], every[0]
                 else:
                     probabilities = backend.probabilities(image[None])[0]
                 return Output(probabilities, features, time.perf_counter() - began)

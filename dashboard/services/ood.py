@@ -1,6 +1,7 @@
 """Asks how unlike the training pictures one is (out of distribution, OOD), and which of them is nearly the same."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class OodDetector:
         network.run.need("features")
         reference, model = network.reference, network.ood_model
         features = self._networks.output(network, image).features
-        assert features is not None  # torch's
+        assert features is not None
         looked_up = reference.look_up(features, itself=itself, rival=rival)
         if model is None:
             return looked_up
@@ -60,7 +61,8 @@ class OodDetector:
             model = network.ood_model
             reference = network.reference if model is None else None
             with self._networks.lock:
-                return familiarity.percentiles(network.classifier, images, model, reference)
+                looks: Any = network.described if model is None else network.classifier
+                return familiarity.percentiles(looks, images, model, reference)
         except (Missing, Broken, ValueError):
             return None
 

@@ -30,7 +30,7 @@ class Similar:
         network = self._networks.open(run_id)
         network.run.need("features")
         features = self._networks.output(network, image).features
-        assert features is not None  # torch's
+        assert features is not None
         found = self._reference(network, split).look_up(features, count, itself=itself)
         return found.neighbour_ids[:count], found.distances[:count]
 
@@ -49,6 +49,6 @@ class Similar:
         width, parts = network.reference.width, []
         for start in range(0, n, AT_ONCE):
             with self._networks.lock:  # between two of them, others have their turn
-                every = network.classifier.features(np.asarray(pictures.images[start : start + AT_ONCE]))
+                every = network.described.features(np.asarray(pictures.images[start : start + AT_ONCE]))
             parts.append(every[:, :width].astype(np.float16))
         return Reference(np.concatenate(parts), pictures.ids, np.zeros(0))

@@ -6,6 +6,7 @@ import itertools
 import json
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 from ml.artifacts.reader import Missing
 from ml.commands import named
@@ -33,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from ml.inference import batch, familiarity
     from ml.inference.classifier import Classifier
     from ml.inference.engines import open_run
+    from ml.inference.imported import ImportedClassifier
 
     library = pipeline.default_library()
     name = options.run or library.default()
@@ -51,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
         code_page=zip_names.code_page(options.zip_names),
         tell=lambda note: print(note, file=sys.stderr),
     )
-    unlike = familiarity.of_run(chosen, network) if isinstance(network, Classifier) else None
+    own = isinstance(network, Classifier | ImportedClassifier) and "features" in network.capabilities
+    unlike = familiarity.of_run(chosen, cast(Any, network)) if own else None
     answers = batch.answers(
         items,
         batch.form_of(library, chosen),

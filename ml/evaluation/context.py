@@ -12,7 +12,6 @@ from ml.data import properties
 from ml.data.base import UNLABELLED, Dataset, Split
 from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.classifier import Classifier
-from ml.stats.calibration import softmax
 
 SPLITS = ("test", "validation", "reference")
 WIDTH = 256  # features kept, at most
@@ -130,8 +129,8 @@ class EvaluationContext:
         probabilities, kept = [], []
         for batch in batches(images, PART * asked_at_once(self.classifier.shape)) if len(images) else [images]:
             if "features" in self.classifier.capabilities:
-                logits, features = self.classifier.logits_and_features(batch)
-                probabilities.append(softmax(logits))
+                said, features = self.classifier.probabilities_and_features(batch)
+                probabilities.append(said)
             else:
                 probabilities.append(self.classifier.probabilities(batch))
                 features = np.zeros((len(batch), 0), np.float32)

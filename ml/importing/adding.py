@@ -98,7 +98,7 @@ def _network(file: Path, dataset: Dataset, wishes: understanding.Wishes, scratch
         "outputs": tried.outputs,
         "parameters": tried.parameters,
     }
-    return Found(kinds.IMPORTED, publish.CAPABILITIES, tried.lines, said, make)
+    return Found(kinds.IMPORTED, tried.capabilities, tried.lines, said, make)
 
 
 def _predictions(files: Sequence[Path], dataset: Dataset, home: Path, wishes: reading.Wishes, tell: Tell) -> Found:

@@ -21,7 +21,6 @@ from ml.recording.publish import MADE, nouns_of, results
 from ml.system.processor import machine
 
 MODEL = "onnx"
-CAPABILITIES = ["probabilities"]
 
 
 def samples(dataset: Dataset) -> np.ndarray:
@@ -52,7 +51,7 @@ def publish(
         content(tried.file, GRAPH_BYTES), tried.interface, dataset.classes, dataset.shape, os.cpu_count() or 1
     )
     context = EvaluationContext(cast(Classifier, network), dataset.judged(), dataset=lambda: dataset, brief=True)
-    able = {"kind": kinds.IMPORTED, "capabilities": CAPABILITIES}
+    able = {"kind": kinds.IMPORTED, "capabilities": tried.capabilities}
     partial = writer.partial(home / "runs", run_id)
     try:
         tell("asking it about all pictures")

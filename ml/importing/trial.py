@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ml.artifacts.reader import Broken, Missing
-from ml.importing import plain, refusals, understanding
+from ml.importing import inside, plain, refusals, understanding
 from ml.importing.graph import Read, Unusable, read
 from ml.importing.understanding import Asked, Wishes
 from ml.inference.imported import Interface, ask, session_of
@@ -35,7 +35,8 @@ NETWORK = "network.onnx"
 @dataclass(frozen=True)
 class Tried:
     """interface: how it is asked; lines: what was understood, in sentences; parameters: numbers learned; data: names of
-    files that lay beside it; file: the network, whole in itself; outputs: names of all that it gives."""
+    files that lay beside it; file: the network, whole in itself; outputs: names of all that it gives; gradients:
+    whether torch computes it to the same answers."""
 
     interface: Interface
     lines: list[str]
@@ -43,6 +44,12 @@ class Tried:
     data: list[str]
     file: Path
     outputs: list[str] = field(default_factory=list)
+    gradients: bool = False
+
+    @property
+    def capabilities(self) -> list[str]:
+        """Of ml.artifacts.kinds, what a run of it can do."""
+        return ["probabilities", *(["features"] if self.interface.features else []), *(["gradients"] * self.gradients)]
 
 
 def tried(
@@ -130,7 +137,8 @@ def _examined(
     how = way.interface(len(classes), output=chosen.name, numbers=kind, order=order, keys=chosen.keys)
     contradicted = understanding.contradicted(answers, chosen, found.plain.labels)
     believed(session, how, pictures)
-    target.write_bytes(content)
+    looked = inside.looked(content, how, pictures)
+    target.write_bytes(looked.content)
     lines = [
         *way.notes,
         *notes_before,
@@ -139,12 +147,13 @@ def _examined(
         *named,
         *understanding.numbered(found.plain.labels),
         *contradicted,
+        *looked.lines,
     ]
     if found.data:
         lines.append(f"its weights lay beside it, in {', '.join(found.data[:3])}: they are kept within the file")
     return {
-        "interface": how.model_dump(mode="json"), "lines": lines, "parameters": found.parameters, "data": [*found.data],
-        "outputs": [*answers],
+        "interface": looked.how.model_dump(mode="json"), "lines": lines, "parameters": found.parameters,
+        "data": [*found.data], "outputs": [*answers],
     }  # fmt: skip
 
 

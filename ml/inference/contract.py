@@ -45,13 +45,13 @@ class Timed(ImageClassifier, Protocol):
 
 
 class Engine(Timed, Protocol):
-    """A run's network, computed by torch or by onnxruntime."""
+    """A network with the capability features, whatever computes it."""
 
     def features(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, d], the input of the last layer."""
 
-    def logits_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
-        """images: uint8 [n, h, w, c] → float32 logits [n, classes] and features [n, d]."""
+    def probabilities_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
+        """images: uint8 [n, h, w, c] → what the two say, of one pass."""
 
 
 def check(images: AnyImages, shape: tuple[int, int, int]) -> None:

@@ -37,7 +37,7 @@ class Interface(BaseModel):
     width, channels: of the pictures it takes; batch: pictures at a time, 0 for any number; mean, deviation: of pixels
     from 0 to 1, one a channel or one for all; bgr: whether blue comes first; output: its name; numbers: of
     ml.recording.numbers.VALUES; order: for each class of the data set, where among the outputs it stands; keys: of a
-    list of dictionaries, in the order of outputs.
+    list of dictionaries, in the order of outputs; features: the output that describes pictures, '' for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +56,7 @@ class Interface(BaseModel):
     numbers: Literal["probabilities", "percent", "logits", "log-probabilities", "scores"]
     order: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
     keys: tuple[str | int, ...] = ()
+    features: str = Field(default="", max_length=400)
 
     @model_validator(mode="after")
     def consistent(self) -> "Interface":
@@ -99,6 +100,14 @@ class Interface(BaseModel):
     def table(self, answer: Any) -> np.ndarray:
         """One answer of onnxruntime → float [n, outputs]. Raises ValueError where it is no table of them."""
         return table(answer, self.keys)
+
+    @staticmethod
+    def described(answer: Any) -> np.ndarray:
+        """What an output says of n pictures → float32 [n, d]. Raises ValueError where it is no row of numbers each."""
+        values = np.asarray(answer)
+        if values.dtype.kind != "f" or values.ndim < 2 or max(values.shape[1:]) != values[:1].size:
+            raise ValueError(f"its features are of shape {values.shape}, not one row a picture")
+        return values.reshape(len(values), -1).astype(np.float32)
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
         """float [n, outputs] as the network says them → float32 [n, classes] in the order of the classes, rows adding
@@ -159,15 +168,14 @@ def session_of(graph: bytes, threads: int = 1) -> Any:
 
 class ImportedClassifier:
     """An ONNX file from elsewhere behind the contract. classes: names; shape: (height, width, channels) of the data
-    set's pictures, which are made what the network takes."""
-
-    capabilities = frozenset({"probabilities"})
+    set's pictures, which are made what the network takes; capabilities: features where one of its outputs has them."""
 
     def __init__(
         self, graph: bytes, interface: Interface, classes: Sequence[str], shape: tuple[int, int, int], threads: int = 1
     ) -> None:
         """Raises Missing without onnxruntime, Broken where it cannot be opened."""
         self.classes, self.shape, self.interface = tuple(classes), shape, interface
+        self.capabilities = frozenset({"probabilities", *(["features"] if interface.features else [])})
         self._session = session_of(graph, threads)
 
     @classmethod
@@ -190,6 +198,30 @@ class ImportedClassifier:
         check(images, self.shape)
         parts = [self._part(batch) for batch in batches(images, asked_at_once(self.interface.shape))]
         return np.concatenate(parts)
+
+    def probabilities_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
+        """images: uint8 [n, h, w, c] → float32 [n, classes] and what its last layer reads, float32 [n, d]. Raises as
+        `probabilities`, ValueError where it has no features."""
+        if not self.interface.features:
+            raise ValueError("this network gives no features")
+        check(images, self.shape)
+        parts = [self._both(batch) for batch in batches(images, asked_at_once(self.interface.shape))]
+        probabilities, features = zip(*parts, strict=True)
+        return np.concatenate(probabilities), np.concatenate(features)
+
+    def features(self, images: AnyImages) -> np.ndarray:
+        """images: uint8 [n, h, w, c] → float32 [n, d]. Raises as `probabilities_and_features`."""
+        return self.probabilities_and_features(images)[1]
+
+    def _both(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        how = self.interface
+        try:
+            answer, features = ask(self._session, how, how.prepared(images), [how.output, how.features])
+            return how.probabilities(how.table(answer)), how.described(features)
+        except ValueError as error:
+            if isinstance(error, Broken):
+                raise
+            raise Broken(f"the imported network cannot be believed: {error}") from error
 
     def latency(self) -> float:
         """Median milliseconds from one picture to its probabilities, on one processor thread."""

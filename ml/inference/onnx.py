@@ -49,6 +49,11 @@ class OnnxClassifier:
         """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one."""
         return softmax(self._run(images, ["logits"])[0])
 
+    def probabilities_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
+        """images: uint8 [n, h, w, c] → float32 [n, classes] and [n, d], of one pass."""
+        logits, features = self.logits_and_features(images)
+        return softmax(logits), features
+
     def features(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, d], the input of the last layer."""
         return self._run(images, ["features"])[0]

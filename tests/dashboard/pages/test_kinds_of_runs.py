@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from dash.development.base_component import Component
 from PIL import Image
 
 from dashboard.components.page import panels
+from dashboard.services.networks import Networks
+from dashboard.services.similar import Similar
 from dashboard.shell import PAGES, TABLES, create_app
 from ml import pipeline
 from ml.artifacts import kinds
@@ -28,7 +31,7 @@ from ml.recording import publish, reading
 from tests.callbacks import ADDRESS, VIEW, body, fired_in_process
 from tests.conftest import TOY, TOY_RUN
 
-IMPORTED = "imported"
+IMPORTED, ANSWERS = "imported", "answers"  # the second of a network of which only its answers are known
 KINDS = ("labels", "top", "sure", "described", "epochs", "part")
 
 
@@ -66,6 +69,8 @@ def every_kind(toy_home, tmp_path_factory):
     scratch.mkdir()
     tried = trial.tried(network, dataset.classes, importing.samples(dataset), Wishes(), scratch)
     importing.publish(tried, dataset, IMPORTED, home, sources={network.name: "0" * 64})
+    bare = replace(tried, interface=tried.interface.model_copy(update={"features": ""}), gradients=False)
+    importing.publish(bare, dataset, ANSWERS, home, sources={network.name: "0" * 64})
     return shipped, home
 
 
@@ -126,7 +131,7 @@ def answers(client, defaults, search: str, caplog) -> tuple[dict[str, str], list
     return texts, failed
 
 
-@pytest.mark.parametrize("run", [TOY_RUN, IMPORTED, *KINDS])
+@pytest.mark.parametrize("run", [TOY_RUN, IMPORTED, ANSWERS, *KINDS])
 def test_no_callback_fails(client, defaults, run, caplog):
     for split in ("test", "validation"):
         texts, failed = answers(client, defaults, f"?run={run}&split={split}", caplog)
@@ -154,7 +159,11 @@ SAID = {  # kind → panel → what its empty face says
     "top": {"dashboard-calibration-face": "This needs the probabilities of all classes"},
     "epochs": {"insights-filters-face": "This needs to look into the layers of a network"},
     IMPORTED: {
-        "insights-projection-face": "This needs feature vectors",
+        "insights-architecture-face": "This needs to look into the layers of a network",
+        "insights-history-face": "This needs to know how the network was trained",
+    },
+    ANSWERS: {
+        "insights-projection-face": "This needs feature vectors of the images, and this network gives none",
         "insights-architecture-face": "This needs to look into the layers of a network",
         "insights-activations-face": "This needs to look into the layers of a network",
         "insights-history-face": "This needs to know how the network was trained",
@@ -167,7 +176,8 @@ DRAWN = {  # kind → panels that it has all for, and draws
     "sure": ("dashboard-confidence", "dashboard-calibration", "insights-calibration", "dashboard-scores"),
     "described": ("insights-projection", "insights-plane", "slices-modes", "slices-found"),
     "epochs": ("insights-epoch", "insights-datamap"),
-    IMPORTED: (
+    IMPORTED: ("insights-projection", "insights-plane", "slices-modes", "slices-found"),
+    ANSWERS: (
         "dashboard-confidence",
         "dashboard-calibration",
         "dashboard-confusion",
@@ -303,7 +313,7 @@ def test_an_imported_network_answers_as_the_one_it_came_from(app, client):
         assert got.status_code < 500, (name, got.get_data(as_text=True)[:300])
     for address, words in {
         f"/export/runs/{IMPORTED}.zip": "does not travel as a zip",
-        f"/explanations/{IMPORTED}/test/0.png?target=0&method=grad-cam": "needs the gradients",
+        f"/explanations/{ANSWERS}/test/0.png?target=0&method=grad-cam": "needs the gradients",
     }.items():
         got = browser.get(address)
         assert (got.status_code, words in got.get_data(as_text=True)) == (404, True), got.get_data(as_text=True)[:300]
@@ -323,20 +333,20 @@ def test_occlusion_explains_whatever_can_be_asked_and_gradients_are_said_to_be_m
     values, picture = {}, (np.indices((28, 28)).sum(0) * 4).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
-    for run in (TOY_RUN, IMPORTED):
+    for run in (TOY_RUN, ANSWERS):
         sent = {"image": (io.BytesIO(file.getvalue()), "a.png"), "run": run, "method": "occlusion", "as": "json"}
         answer = browser.post("/api/v1/explain", data=sent, content_type="multipart/form-data")
         assert answer.status_code == 200, answer.get_data(as_text=True)
         values[run] = np.array(answer.get_json()["values"])
         got = browser.get(f"/explanations/{run}/test/0.png?target=0&method=occlusion")
         assert (got.status_code, got.mimetype) == (200, "image/png")
-    np.testing.assert_allclose(values[IMPORTED], values[TOY_RUN], atol=1e-4)
+    np.testing.assert_allclose(values[ANSWERS], values[TOY_RUN], atol=1e-4)
     for method in ("grad-cam", "integrated", "gradients"):
-        sent = {"image": (io.BytesIO(file.getvalue()), "a.png"), "run": IMPORTED, "method": method}
+        sent = {"image": (io.BytesIO(file.getvalue()), "a.png"), "run": ANSWERS, "method": method}
         answer = browser.post("/api/v1/explain", data=sent, content_type="multipart/form-data")
         assert answer.status_code == 404
         assert "needs the gradients of a network" in answer.get_json()["error"]
-    status, drawn = image_of(client, IMPORTED)
+    status, drawn = image_of(client, ANSWERS)
     assert status == 200
     assert {one["way"] for one in drawn["sample-drawer-shown"]["data"]["maps"]} == {"occlusion"}
     assert "--alone" in drawn["sample-drawer-why-grid"]["style"]
@@ -345,14 +355,14 @@ def test_occlusion_explains_whatever_can_be_asked_and_gradients_are_said_to_be_m
     assert "Occlusion and corruptions need answers alone" in words
     _, drawn = image_of(client, "sure")
     assert drawn["sample-drawer-why-grid"]["style"] == {"display": "none"}
-    rows = browser.get(f"/export/explanation.csv?run={IMPORTED}&sample=0").get_data(as_text=True).splitlines()
+    rows = browser.get(f"/export/explanation.csv?run={ANSWERS}&sample=0").get_data(as_text=True).splitlines()
     assert {row.partition(",")[0] for row in rows if not row.startswith("#")} <= {"method", "occlusion"}
     assert len(rows) > 28 * 28
 
 
 def test_the_studio_offers_what_a_network_can_be_explained_by(client, app):
-    asked = {ADDRESS: f"?run={IMPORTED}", "prediction-saliency-method.value": "grad-cam"}
-    _, drawn = client.fire_with("prediction-saliency-method.options", VIEW, {**asked, VIEW: f"?run={IMPORTED}"})
+    asked = {ADDRESS: f"?run={ANSWERS}", "prediction-saliency-method.value": "grad-cam"}
+    _, drawn = client.fire_with("prediction-saliency-method.options", VIEW, {**asked, VIEW: f"?run={ANSWERS}"})
     method = drawn["prediction-saliency-method"]
     assert {one["value"] for one in method["options"] if one["disabled"]} == {"grad-cam", "integrated"}
     assert method["value"] == "occlusion"
@@ -364,7 +374,7 @@ def test_the_studio_offers_what_a_network_can_be_explained_by(client, app):
 def test_corruptions_are_measured_of_whatever_can_be_asked(app, client, every_kind, monkeypatch):
     """Only the attacks need gradients, and only the panels of attacks say so."""
     shipped, home = every_kind
-    _, drawn = client.fire_with("robustness-measure-title.children", VIEW, {VIEW: f"?run={IMPORTED}"})
+    _, drawn = client.fire_with("robustness-measure-title.children", VIEW, {VIEW: f"?run={ANSWERS}"})
     assert drawn["robustness-measure-title"]["children"] == "Not measured yet"
     words = json.dumps(drawn["robustness-measure-words"])
     assert "tested under corruptions. Here" in words
@@ -374,11 +384,11 @@ def test_corruptions_are_measured_of_whatever_can_be_asked(app, client, every_ki
     assert drawn["robustness-measure-start"]["disabled"]
     monkeypatch.setattr(robustness, "SUBSET_SIZES", ((40, 10),))
     steps = []
-    assert pipeline.evaluate(Library(shipped, home), IMPORTED, ["robustness"], steps.append) == ["robustness"]
+    assert pipeline.evaluate(Library(shipped, home), ANSWERS, ["robustness"], steps.append) == ["robustness"]
     assert steps[-1].endswith("pixelate 5, 41/41")
-    _, drawn = client.fire_with("robustness-measure-title.children", VIEW, {VIEW: f"?run={IMPORTED}"})
+    _, drawn = client.fire_with("robustness-measure-title.children", VIEW, {VIEW: f"?run={ANSWERS}"})
     assert (drawn["robustness-measure-card"]["hidden"], drawn["robustness-measured"]["hidden"]) == (True, False)
-    state = {"robustness-cells-state.data": {"search": f"?run={IMPORTED}&under=noise:5", "measured": ""}}
+    state = {"robustness-cells-state.data": {"search": f"?run={ANSWERS}&under=noise:5", "measured": ""}}
     _, drawn = client.fire_with("robustness-grid-table.tree", "robustness-cells-state.data", state)
     assert not drawn["robustness-grid-face"]["children"]
     _, drawn = client.fire_with("robustness-flipped-grid.tree", "robustness-cells-state.data", state)
@@ -388,9 +398,26 @@ def test_corruptions_are_measured_of_whatever_can_be_asked(app, client, every_ki
         drawn["robustness-curves-face"]
     )
     browser = app.server.test_client()
-    report = browser.get(f"/export/robustness-report.html?run={IMPORTED}").get_data(as_text=True)
+    report = browser.get(f"/export/robustness-report.html?run={ANSWERS}").get_data(as_text=True)
     assert "Under corruptions" in report
     assert "Not attacked: This needs the gradients" in report
-    assert browser.get(f"/export/robustness.csv?run={IMPORTED}").status_code == 200
-    assert browser.get(f"/export/attacks.csv?run={IMPORTED}").status_code == 404
-    assert browser.get(f"/export/flipped.csv?run={IMPORTED}&under=pgd:4").status_code == 404
+    assert browser.get(f"/export/robustness.csv?run={ANSWERS}").status_code == 200
+    assert browser.get(f"/export/attacks.csv?run={ANSWERS}").status_code == 404
+    assert browser.get(f"/export/flipped.csv?run={ANSWERS}&under=pgd:4").status_code == 404
+
+
+def test_features_of_an_imported_network_find_what_is_like_a_picture(app, client):
+    """As those of the run it came from: the nearest in the drawer, more like this, and how unusual a picture is."""
+    said = {}
+    for run in (TOY_RUN, IMPORTED):
+        _, drawn = image_of(client, run)
+        asked = {"sample-drawer-asked.data": f"?run={run}&sample=0"}
+        status, evidence = client.fire_with("sample-drawer-evidence.tree", "sample-drawer-asked.data", asked)
+        assert status == 200
+        assert not evidence["sample-drawer-evidence-face"]["children"]
+        said[run] = drawn["sample-drawer-nearest"]["children"], evidence["sample-drawer-evidence"]["tree"]
+        ids, _ = Similar(Networks(app.store)).nearest(run, app.store.open(run).picture("test", 0), "validation")
+        said[run] += (ids.tolist(),)
+        assert len(ids) == 48
+    assert said[IMPORTED][0] == said[TOY_RUN][0]
+    assert said[IMPORTED][2][:5] == said[TOY_RUN][2][:5]

@@ -442,11 +442,13 @@ def test_a_run_is_added_from_the_command_line_and_scores_as_the_one_it_came_from
     assert np.abs(frames[0][columns] - frames[1][columns]).to_numpy().max() < 1e-4
     assert run.table("confusion").equals(origin.table("confusion"))
     assert run.manifest["interface"]["input"] == "pixels"
-    assert (own_home / "runs" / "theirs" / "network.onnx").read_bytes() == Path(file).read_bytes()
+    mine, theirs = (onnx.load(one) for one in (own_home / "runs" / "theirs" / "network.onnx", file))
+    added = mine.graph.output.pop()  # its features, as one more output
+    assert (added.name, mine) == (run.manifest["interface"]["features"], theirs)
     # it answers again, and says of what it cannot do that it cannot
     assert rescoring.rescore(library, "theirs", "test")[2:] == (0, 0)
-    assert open_run(run).capabilities == {"probabilities"}
-    for noun in ("engines", "filters", "features"):
+    assert open_run(run).capabilities == {*run.manifest["capabilities"]} >= {"probabilities", "features"}
+    for noun in ("engines", "filters", "familiarity"):
         with pytest.raises(Incapable):
             pipeline.evaluate(library, "theirs", [noun])
     assert pipeline.evaluate(library, "theirs", ["scores", "tags"])
