@@ -14,7 +14,8 @@ from ml.artifacts import kinds
 from ml.artifacts.reader import Library
 from ml.artifacts.writer import sha256
 from ml.data.base import Dataset
-from ml.importing import publish, trial, understanding
+from ml.importing import conversion, publish, sources, trial, understanding
+from ml.importing.graph import Unusable
 from ml.recording import publish as recording
 from ml.recording import reading
 
@@ -76,22 +77,34 @@ class Found:
 
 def understood(
     files: Sequence[Path], kind: str, dataset: Dataset, home: Path, choices: Choices, scratch: Path,
-    tell: Tell = silently,
+    tell: Tell = silently, *, trusted: bool = False,
 ) -> Found:  # fmt: skip
     """files: of one network, or parts of one table of predictions; kind: NETWORK or PREDICTIONS; scratch: an empty
-    folder, which must stay until the run is made. Raises ValueError in words, OSError, Missing without a package."""
+    folder, which must stay until the run is made; trusted: whether code that a file carries may run, in a process of
+    its own, which is so of the command line alone. Raises ValueError in words, OSError, Missing without a package."""
     if kind == PREDICTIONS:
         return _predictions(files, dataset, home, choices.predictions, tell)
-    return _network(files[0], dataset, choices.network, scratch, tell)
+    source = sources.source_of(files[0])
+    if not (trusted or source.uploaded):
+        raise Unusable(
+            f"{source.path.name} is {source.words}, which may carry code: it is taken from the command line alone, "
+            "python -m ml runs add, by somebody who trusts it; its ONNX is taken here"
+        )
+    tell(f"trying {source.path.name}, {source.words}")
+    found = conversion.taken(
+        source, dataset, choices.network, home, scratch, lambda n: publish.samples(dataset, n), tell
+    )
+    return (
+        _answered(source, found, dataset)
+        if isinstance(found, conversion.Answered)
+        else _network(source, found, dataset)
+    )
 
 
-def _network(file: Path, dataset: Dataset, wishes: understanding.Wishes, scratch: Path, tell: Tell) -> Found:
-    tell(f"trying {file.name}")
-    tried = trial.tried(file, dataset.classes, publish.samples(dataset), wishes, scratch)
-
+def _network(source: sources.Source, tried: trial.Tried, dataset: Dataset) -> Found:
     def make(run_id: str, home: Path, command: str, tell: Tell) -> Path:
-        sources = digests(file, *(file.parent / name for name in tried.data))
-        return publish.publish(tried, dataset, run_id, home, sources=sources, command=command, tell=tell)
+        given = digests(*source.files, *(source.path.parent / name for name in tried.data))
+        return publish.publish(tried, dataset, run_id, home, sources=given, command=command, tell=tell)
 
     said = {
         "preparation": tried.interface.model_dump(mode="json"),
@@ -99,6 +112,17 @@ def _network(file: Path, dataset: Dataset, wishes: understanding.Wishes, scratch
         "parameters": tried.parameters,
     }
     return Found(kinds.IMPORTED, tried.capabilities, tried.lines, said, make)
+
+
+def _answered(source: sources.Source, found: conversion.Answered, dataset: Dataset) -> Found:
+    understood = found.understood(dataset)
+
+    def make(run_id: str, home: Path, command: str, tell: Tell) -> Path:
+        given = digests(*source.files)
+        return recording.publish(understood, dataset, run_id, home, sources=given, command=command, tell=tell)
+
+    said = {"preparation": {}, "splits": {split: len(part.at) for split, part in understood.parts.items()}}
+    return Found(kinds.RECORDED, understood.capabilities, found.lines, said, make)
 
 
 def _predictions(files: Sequence[Path], dataset: Dataset, home: Path, wishes: reading.Wishes, tell: Tell) -> Found:
@@ -109,8 +133,8 @@ def _predictions(files: Sequence[Path], dataset: Dataset, home: Path, wishes: re
         raise ValueError(f"{error.filename}: {error.strerror or error}") from error
 
     def make(run_id: str, home: Path, command: str, tell: Tell) -> Path:
-        sources = digests(*files)
-        return recording.publish(found, dataset, run_id, home, sources=sources, command=command, tell=tell)
+        given = digests(*files)
+        return recording.publish(found, dataset, run_id, home, sources=given, command=command, tell=tell)
 
     said = {
         "preparation": {},

@@ -23,12 +23,12 @@ from ml.system.processor import machine
 MODEL = "onnx"
 
 
-def samples(dataset: Dataset) -> np.ndarray:
+def samples(dataset: Dataset, count: int = PICTURES) -> np.ndarray:
     """uint8 [n, h, w, c]: a few validation pictures of all classes, or of test, that a network is tried on."""
     judged = dataset.judged()
     split = judged["validation"] if len(judged["validation"]) else judged["test"]
     rng = np.random.default_rng(0)
-    rows = np.arange(len(split)) if len(split) <= PICTURES else stratified(split.labels, PICTURES, rng)
+    rows = np.arange(len(split)) if len(split) <= count else stratified(split.labels, count, rng)
     return np.asarray(split.images[rows])
 
 

@@ -4,11 +4,7 @@
 and leaves result.json and network.onnx.
 """
 
-import contextlib
 import dataclasses
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,13 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ml.artifacts.reader import Broken, Missing
-from ml.importing import inside, plain, refusals, understanding
+from ml.artifacts.reader import Broken
+from ml.importing import apart, inside, plain, refusals, understanding
 from ml.importing.graph import Read, Unusable, read
 from ml.importing.understanding import Asked, Wishes
 from ml.inference.imported import Interface, ask, session_of
-from ml.system import atomic
-from ml.system.paths import ROOT
 
 SECONDS = 300.0
 MEMORY, SHARE = 4 * 2**30, 8  # of address space, and as many times the file's size more
@@ -67,31 +61,7 @@ def tried(
         "path": str(path.resolve()), "classes": [*classes], "wishes": dataclasses.asdict(wishes), "seconds": seconds,
         "memory": memory + SHARE * sum(one.stat().st_size for one in _with_data(path)),
     }  # fmt: skip
-    atomic.write(scratch / "request.json", json.dumps(request))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ml.importing.trial", str(scratch)],
-        cwd=ROOT, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        raise Unusable(f"{path.name} was not tried through in {seconds:,.0f} s: give a smaller network") from None
-    finally:
-        process.kill()
-        process.wait()
-    try:
-        result = json.loads((scratch / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        gigabytes = request["memory"] / 2**30
-        raise Unusable(
-            f"{path.name} ended the process that tried it (status {process.returncode}), which has {gigabytes:.1f} GiB "
-            "of memory: it is damaged, or larger than can be taken"
-        ) from None
-    if "missing" in result:
-        raise Missing(*result["missing"])
-    if "refused" in result:
-        raise Unusable(result["refused"], result.get("classes", {}))
+    result = apart.run("ml.importing.trial", scratch, request, path.name, "tried through")
     return Tried(
         Interface.model_validate(result["interface"]),
         result["lines"],
@@ -123,47 +93,58 @@ def examined(path: Path, classes: Sequence[str], pictures: np.ndarray, wishes: W
 def _examined(
     found: Read, classes: Sequence[str], pictures: np.ndarray, wishes: Wishes, target: Path
 ) -> dict[str, Any]:
-    session, content, notes_before = session_of(found.content), found.content, [*found.plain.notes]
-    n, height, width, channels = pictures.shape
-    way, answers = _first(session, (height, width, channels), pictures, wishes, found)
-    changed = plain.settled(content, answers, len(classes), found.plain.labels, wishes.output)
+    session, content, before = session_of(found.content), found.content, [*found.plain.notes]
+    first = _first(session, pictures, wishes, found.said)
+    changed = plain.settled(content, first[1], len(classes), found.plain.labels, wishes.output)
     if changed is not None:
         session, content = session_of(changed.content), changed.content
-        notes_before += changed.notes
-        way, answers = _first(session, (height, width, channels), pictures, wishes, found)
-    chosen, notes = understanding.answering(answers, len(classes), wishes, n)
-    order, named = understanding.order(chosen.keys, found.names, classes, wishes)
-    kind, told = understanding.meaning(chosen.values, wishes)
-    how = way.interface(len(classes), output=chosen.name, numbers=kind, order=order, keys=chosen.keys)
-    contradicted = understanding.contradicted(answers, chosen, found.plain.labels)
-    believed(session, how, pictures)
+        before += changed.notes
+        first = _first(session, pictures, wishes, found.said)
+    how, chosen, lines = _understood(session, first, found.names, classes, pictures, wishes)
     looked = inside.looked(content, how, pictures)
     target.write_bytes(looked.content)
-    lines = [
-        *way.notes,
-        *notes_before,
-        *notes,
-        *told,
-        *named,
-        *understanding.numbered(found.plain.labels),
-        *contradicted,
-        *looked.lines,
-    ]
+    labels = found.plain.labels
+    lines += [*before, *understanding.numbered(labels), *understanding.contradicted(first[1], chosen, labels)]
+    lines += looked.lines
     if found.data:
         lines.append(f"its weights lay beside it, in {', '.join(found.data[:3])}: they are kept within the file")
     return {
         "interface": looked.how.model_dump(mode="json"), "lines": lines, "parameters": found.parameters,
-        "data": [*found.data], "outputs": [*answers],
+        "data": [*found.data], "outputs": [*first[1]],
     }  # fmt: skip
 
 
-def _first(
-    session: Any, shape: tuple[int, int, int], pictures: np.ndarray, wishes: Wishes, found: Read
-) -> tuple[Asked, dict[str, Any]]:
+def understood(
+    session: Any, names: Sequence[str], said: dict[str, str], classes: Sequence[str], pictures: np.ndarray,
+    wishes: Wishes,
+) -> tuple[Interface, list[str]]:  # fmt: skip
+    """How a network is asked, and sentences. session: of onnxruntime, or what is asked in the same way; names: of its
+    classes, and said: metadata, where it has some. Raises Unusable, Broken."""
+    first = _first(session, pictures, wishes, said)
+    how, _, lines = _understood(session, first, names, classes, pictures, wishes)
+    return how, lines
+
+
+def _understood(
+    session: Any, first: tuple[Asked, dict[str, Any]], names: Sequence[str], classes: Sequence[str],
+    pictures: np.ndarray, wishes: Wishes,
+) -> tuple[Interface, understanding.Answering, list[str]]:  # fmt: skip
+    way, answers = first
+    chosen, notes = understanding.answering(answers, len(classes), wishes, len(pictures))
+    order, named = understanding.order(chosen.keys, names, classes, wishes)
+    kind, told = understanding.meaning(chosen.values, wishes)
+    how = way.interface(len(classes), output=chosen.name, numbers=kind, order=order, keys=chosen.keys)
+    believed(session, how, pictures)
+    return how, chosen, [*way.notes, *notes, *told, *named]
+
+
+def _first(session: Any, pictures: np.ndarray, wishes: Wishes, said: dict[str, str]) -> tuple[Asked, dict[str, Any]]:
     """The first way of asking that the network takes, and what each of its outputs said. Raises Unusable, Broken."""
+    _, height, width, channels = pictures.shape
+    shape = height, width, channels
     problem: Broken | None = None
     names = [one.name for one in session.get_outputs()]
-    for way in understanding.ways(session, shape, wishes, found.said):
+    for way in understanding.ways(session, shape, wishes, said):
         for batch in dict.fromkeys((way.fields["batch"], 1)):
             one_by_one = batch != way.fields["batch"]
             if one_by_one and way.fields["batch"]:
@@ -214,43 +195,14 @@ def believed(session: Any, how: Interface, pictures: np.ndarray) -> None:
 
 def main(scratch: Path) -> int:
     """In the process of its own."""
-    request = json.loads((scratch / "request.json").read_text(encoding="utf-8"))
-    _limit(request["memory"], request["seconds"])
-    said: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in request["wishes"].items()}
-    wishes = Wishes(**said)
-    pictures = np.load(scratch / "pictures.npy", allow_pickle=False)
-    try:
-        result = examined(Path(request["path"]), request["classes"], pictures, wishes, scratch / NETWORK)
-    except Missing as missing:
-        result = {"missing": [str(missing), missing.command]}
-    except Unusable as refused:
-        result = {"refused": str(refused), "classes": refused.classes}
-    except Broken as broken:
-        result = {"refused": f"{broken}: export it again, and try it with onnxruntime where it was made"}
-    except OSError as error:
-        result = {"refused": f"{Path(request['path']).name} cannot be read: {error.strerror or error}"}
-    except MemoryError:
-        result = {
-            "refused": f"the network needs more than the {request['memory'] / 2**30:.1f} GiB it may be tried with"
-        }
-    atomic.write(scratch / "result.json", json.dumps(result))
-    return 0
 
+    def work(request: dict[str, Any]) -> dict[str, Any]:
+        pictures = np.load(scratch / "pictures.npy", allow_pickle=False)
+        return examined(
+            Path(request["path"]), request["classes"], pictures, Wishes.of(request["wishes"]), scratch / NETWORK
+        )
 
-def _limit(memory: int, seconds: float) -> None:
-    """Of address space, processor time and what is written, where the system can do it."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    cores = os.cpu_count() or 1
-    limits = {
-        resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: int(seconds) * cores, resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 2 * 2**30,
-    }  # fmt: skip
-    for what, most in limits.items():
-        with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
-            resource.setrlimit(what, (most, most))
+    return apart.answer(scratch, work, "export it again, and try it with onnxruntime where it was made")
 
 
 if __name__ == "__main__":

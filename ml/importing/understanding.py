@@ -38,6 +38,12 @@ class Wishes:
     names: Mapping[str, str] = field(default_factory=dict)
     match: bool = False
 
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> "Wishes":
+        """From what JSON made of one."""
+        fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in said.items()}
+        return cls(**fields)
+
 
 @dataclass(frozen=True)
 class Asked:

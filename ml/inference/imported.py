@@ -252,7 +252,8 @@ def ask(session: Any, how: Interface, values: np.ndarray, outputs: Sequence[str]
         try:
             answers = session.run([*outputs], {how.input: part})
         except Exception as error:  # see session_of
-            raise Broken(f"onnxruntime cannot ask the network ({type(error).__name__}: {words_of(error)})") from error
+            program = getattr(session, "framework", "onnxruntime")
+            raise Broken(f"{program} cannot ask the network ({type(error).__name__}: {words_of(error)})") from error
         for place, answer in zip(found, answers, strict=True):
             place.append(answer[:filled])
     return [

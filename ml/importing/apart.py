@@ -1,0 +1,91 @@
+"""A process of its own with limits of memory and time, for a file that was made elsewhere: it reads request.json in a
+folder and leaves result.json there.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ml.artifacts.reader import Broken, Missing
+from ml.importing.graph import Unusable
+from ml.system import atomic
+from ml.system.paths import ROOT
+
+GIGABYTE = 2**30
+
+
+def run(module: str, scratch: Path, request: dict[str, Any], name: str, doing: str) -> dict[str, Any]:
+    """What the process said. request: `seconds` and `memory` (bytes of address space) among it; name: of the file, and
+    doing: what is done with it, both for sentences. Raises Unusable, Missing."""
+    atomic.write(scratch / "request.json", json.dumps(request))
+    (scratch / "result.json").unlink(missing_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, str(scratch)],
+        cwd=ROOT, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        process.wait(request["seconds"])
+    except subprocess.TimeoutExpired:
+        raise Unusable(f"{name} was not {doing} in {request['seconds']:,.0f} s: give a smaller network") from None
+    finally:
+        process.kill()
+        process.wait()
+    try:
+        result: dict[str, Any] = json.loads((scratch / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise Unusable(
+            f"{name} ended the process that tried it (status {process.returncode}), which has "
+            f"{request['memory'] / GIGABYTE:.1f} GiB of memory: it is damaged, or larger than can be taken"
+        ) from None
+    if "missing" in result:
+        raise Missing(*result["missing"])
+    if "refused" in result:
+        raise Unusable(result["refused"], result.get("classes", {}))
+    return result
+
+
+def answer(scratch: Path, work: Callable[[dict[str, Any]], dict[str, Any]], advice: str) -> int:
+    """In that process: limit it, do the work on its request, and leave what came of it. advice: after what broke."""
+    request = json.loads((scratch / "request.json").read_text(encoding="utf-8"))
+    _limit(request["memory"], request["seconds"])
+    try:
+        result = work(request)
+    except Missing as missing:
+        result = {"missing": [str(missing), missing.command]}
+    except Unusable as refused:
+        result = {"refused": str(refused), "classes": refused.classes}
+    except Broken as broken:
+        result = {"refused": f"{broken}: {advice}"}
+    except OSError as error:
+        result = {"refused": f"{Path(request['path']).name} cannot be read: {error.strerror or error}"}
+    except MemoryError:
+        result = {
+            "refused": f"the network needs more than the {request['memory'] / GIGABYTE:.1f} GiB it may be tried with"
+        }
+    except Exception as error:  # of whatever the file holds
+        words = " ".join(str(error).split())[:300]
+        result = {"refused": f"{Path(request['path']).name} fails ({type(error).__name__}: {words}): {advice}"}
+    atomic.write(scratch / "result.json", json.dumps(result))
+    return 0
+
+
+def _limit(memory: int, seconds: float) -> None:
+    """Of address space, processor time and what is written, where the system can do it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    cores = os.cpu_count() or 1
+    limits = {
+        resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: int(seconds) * cores, resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 2 * GIGABYTE,
+    }  # fmt: skip
+    for what, most in limits.items():
+        with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
+            resource.setrlimit(what, (most, most))

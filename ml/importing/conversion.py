@@ -1,0 +1,196 @@
+"""A network of another framework becomes an ONNX file, whose answers are held against its own; where it cannot be
+written as one, what it says of all pictures is kept.
+
+`taken` starts the process of its own in which that happens, `python -m ml.importing.conversion FOLDER`: there alone the
+code that such files carry is run. Each kind of source has a module with a function `opened`.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml import data
+from ml.artifacts.reader import Broken
+from ml.data.base import Dataset
+from ml.data.images import asked_at_once, batches
+from ml.importing import apart, trial
+from ml.importing.graph import Unusable
+from ml.importing.sources import Source
+from ml.importing.trial import NETWORK, Tried
+from ml.importing.understanding import Wishes
+from ml.inference.imported import Interface, ask, session_of
+from ml.recording.reading import Part, Understood
+
+SECONDS, ANSWERING_SECONDS = 600.0, 4 * 3_600.0
+MEMORY, SHARE = 8 * apart.GIGABYTE, 16
+PICTURES = 32
+APART = 1e-4  # by which probabilities of the source and of its ONNX may differ
+FROM = {"torchscript": "ml.importing.from_torchscript"}
+"""Kind of source → the module that opens it."""
+
+
+class Unconvertible(ValueError):
+    """A network that answers and cannot be written as ONNX; the message says why."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a module opens. pictures: uint8 [PICTURES at most, h, w, c] of the data set; classes: its names."""
+
+    path: Path
+    classes: tuple[str, ...]
+    pictures: np.ndarray
+    wishes: Wishes
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An input or output, as onnxruntime describes one: type as 'tensor(float)', shape with 0 for any length."""
+
+    name: str
+    type: str = "tensor(float)"
+    shape: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A network in the framework that it was made in, asked as a session of onnxruntime is.
+
+    framework: in sentences; input: pictures; outputs: their names; answer: what the input wants → an array each of
+    outputs, float [n, …]; write: leaves ONNX in a file, with the same name of the input and of outputs in this order,
+    or raises Unconvertible; names: of its classes by output, and said: metadata as of ONNX, where it tells; lines:
+    sentences.
+    """
+
+    framework: str
+    input: Slot
+    outputs: tuple[str, ...]
+    answer: Callable[[np.ndarray], Sequence[Any]]
+    write: Callable[[Path], None]
+    names: tuple[str, ...] = ()
+    said: dict[str, str] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+
+    def get_inputs(self) -> list[Slot]:
+        return [self.input]
+
+    def get_outputs(self) -> list[Slot]:
+        return [Slot(name) for name in self.outputs]
+
+    def run(self, names: Sequence[str], given: dict[str, np.ndarray]) -> list[Any]:
+        said = dict(zip(self.outputs, self.answer(given[self.input.name]), strict=True))
+        return [said[name] for name in names]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a source that is no ONNX says of the pictures of a data set. said: split → float32 [n, classes]; lines:
+    sentences; sources: as of Tried."""
+
+    said: dict[str, np.ndarray]
+    lines: list[str]
+
+    def understood(self, dataset: Dataset) -> Understood:
+        """As a file of predictions would be."""
+        judged = dataset.judged()
+        parts = {split: Part(np.arange(len(said)), said) for split, said in self.said.items()}
+        total, of = sum(map(len, self.said.values())), {split: len(judged[split]) for split in parts}
+        return Understood(parts, {}, "probabilities", total, {}, 0, 0, self.lines, of)
+
+
+def taken(
+    source: Source, dataset: Dataset, wishes: Wishes, home: Path, scratch: Path, pictures: Callable[[int], np.ndarray],
+    tell: Callable[[str], None] = lambda words: None,
+) -> Tried | Answered:  # fmt: skip
+    """A source of any kind, ready to become a run. home: that has the data set; scratch: an empty folder; pictures: how
+    many → uint8 [n, h, w, c] of the data set. Raises Unusable, Missing."""
+    if source.kind == "onnx":
+        return trial.tried(source.path, dataset.classes, pictures(trial.PICTURES), wishes, scratch)
+    if source.kind not in FROM:
+        raise Unusable(f"{source.path.name} is {source.words}, which is not taken in yet: give an ONNX of it")
+    tell(f"opening {source.path.name}, {source.words}, and writing it as ONNX")
+    np.save(scratch / "pictures.npy", pictures(PICTURES))
+    request: dict[str, Any] = {
+        "path": str(source.path.resolve()), "kind": source.kind, "classes": [*dataset.classes],
+        "wishes": dataclasses.asdict(wishes), "seconds": SECONDS,
+        "memory": MEMORY + SHARE * sum(one.stat().st_size for one in source.files),
+    }  # fmt: skip
+    name = source.path.name
+    made = apart.run("ml.importing.conversion", scratch, request, name, "converted")
+    if "unwritten" not in made:
+        inner = scratch / "trial"
+        inner.mkdir()
+        tried = trial.tried(
+            scratch / NETWORK, dataset.classes, pictures(trial.PICTURES), Wishes.of(made["wishes"]), inner
+        )
+        return dataclasses.replace(tried, lines=[*made["lines"], *tried.lines])
+    tell(f"it cannot be written as ONNX: asking {name} itself about all pictures")
+    asked = {"dataset": dataset.name, "home": str(home), "seconds": ANSWERING_SECONDS}
+    answers = apart.run("ml.importing.conversion", scratch, request | asked, name, "asked about all pictures")
+    said = {split: np.load(scratch / f"{split}.npy", allow_pickle=False) for split in answers["splits"]}
+    why = (
+        f"{name} cannot be written as ONNX ({made['unwritten']}): what it says of all pictures is kept, and uploads, "
+        "explanations and corruptions cannot be asked of it"
+    )
+    return Answered(said, [*answers["lines"], why])
+
+
+def worked(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """In the process of its own. Raises Unusable, Broken, Missing."""
+    pictures = np.load(scratch / "pictures.npy", allow_pickle=False)
+    task = Task(Path(request["path"]), tuple(request["classes"]), pictures, Wishes.of(request["wishes"]))
+    opened: Opened = import_module(FROM[request["kind"]]).opened(task)
+    how, lines = trial.understood(opened, opened.names, opened.said, task.classes, pictures, task.wishes)
+    if "dataset" in request:
+        judged = data.load(request["dataset"], home=Path(request["home"])).judged()
+        for split, part in judged.items():
+            said = [probabilities(opened, how, batch) for batch in batches(part.images, asked_at_once(how.shape))]
+            np.save(scratch / f"{split}.npy", np.concatenate(said) if said else np.zeros((0, len(task.classes))))
+        return {"splits": [split for split in judged if len(judged[split])], "lines": [*opened.lines, *lines]}
+    try:
+        opened.write(scratch / NETWORK)
+        difference = held(opened, how, (scratch / NETWORK).read_bytes(), pictures)
+    except (Unconvertible, Broken) as error:
+        return {"unwritten": " ".join(str(error).split())[:300]}
+    words = (
+        f"{task.path.name} was opened by {opened.framework} and written as ONNX, which says the same of "
+        f"{len(pictures)} pictures to {difference:.1g}: the ONNX is asked from here on"
+    )
+    return {"wishes": dataclasses.asdict(task.wishes), "lines": [words, *opened.lines]}
+
+
+def held(opened: Opened, how: Interface, content: bytes, pictures: np.ndarray) -> float:
+    """By how much probabilities of the source and of its ONNX differ at most. Raises Unconvertible where by more than
+    APART, Broken."""
+    session = session_of(content)
+    one = session.get_inputs()[0]
+    fixed = one.shape[0] if one.shape and isinstance(one.shape[0], int) else 0
+    output = session.get_outputs()[opened.outputs.index(how.output)].name
+    theirs = how.model_copy(update={"input": one.name, "batch": fixed, "output": output})
+    difference = float(np.abs(probabilities(opened, how, pictures) - probabilities(session, theirs, pictures)).max())
+    if difference > APART:
+        raise Unconvertible(f"its ONNX says something else of the same pictures, by {difference:.2g}")
+    return difference
+
+
+def probabilities(session: Any, how: Interface, images: np.ndarray) -> np.ndarray:
+    """uint8 [n, h, w, c] → float32 [n, classes]. Raises Broken."""
+    try:
+        return how.probabilities(how.table(ask(session, how, how.prepared(images), [how.output])[0]))
+    except ValueError as error:
+        raise Broken(f"the network cannot be believed: {error}") from error
+
+
+def main(scratch: Path) -> int:
+    """See the head of this file."""
+    return apart.answer(scratch, lambda request: worked(request, scratch), "try it where it was made")
+
+
+if __name__ == "__main__":  # under its own name, so that its errors are those that the modules of FROM raise
+    sys.exit(import_module("ml.importing.conversion").main(Path(sys.argv[1])))

@@ -1,0 +1,255 @@
+"""What a file or folder is that was made elsewhere, told by its content; what is no classifier that can be taken in is
+refused in one sentence that says what it is, and what to do.
+
+Nothing is run or unpickled here: beginnings of files, lists of archives and short JSON are looked at, no more.
+"""
+
+import json
+import pickletools
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml.importing.graph import Unusable
+
+KINDS = {
+    "onnx": "an ONNX file",
+    "torchscript": "a TorchScript file",
+    "torch-export": "a program of torch.export",
+    "weights": "weights of a network",
+    "hugging-face": "a Hugging Face classifier",
+    "keras": "a Keras network",
+    "skops": "a scikit-learn model in skops' format",
+    "python": "a Python file",
+}
+"""Kind → what it is called in a sentence."""
+CODE = ("torchscript", "torch-export", "keras", "skops", "python")
+"""Kinds that carry code, or what decides which code runs: from the command line alone, in a process of their own."""
+BEGINNING, LISTED, CONFIG_BYTES = 4_096, 20_000, 2**20
+LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that torch.save began files with before they were zips
+SAFE_HEADER = 100 * 2**20
+EXPORT = "export it as ONNX where it was made"
+
+
+@dataclass(frozen=True)
+class Source:
+    """kind: of KINDS; path: the file, or a folder; uploaded: whether it may come through the browser, which is what
+    carries no code and no pickle."""
+
+    kind: str
+    path: Path
+    uploaded: bool = False
+
+    @property
+    def code(self) -> bool:
+        return self.kind in CODE
+
+    @property
+    def words(self) -> str:
+        return KINDS[self.kind]
+
+    @property
+    def files(self) -> list[Path]:
+        """All of it, for sums and checksums: the file, or those of the folder."""
+        return [self.path] if self.path.is_file() else sorted(one for one in self.path.iterdir() if one.is_file())
+
+
+def source_of(path: Path) -> Source:
+    """Raises Unusable for what cannot be taken in."""
+    if path.is_dir():
+        return _folder(path)
+    if not path.is_file():
+        raise Unusable(f"there is no {'file' if not path.exists() else 'regular file'} {path.name}")
+    try:
+        with path.open("rb") as file:
+            begin = file.read(BEGINNING)
+    except OSError as error:
+        raise Unusable(f"{path.name} cannot be read: {error.strerror or error}") from None
+    if not begin:
+        raise Unusable(f"{path.name} is empty")
+    for read in (_zip, _pickle, _safetensors, _other, _text):
+        if (found := read(path, begin)) is not None:
+            return found
+    if path.suffix.lower() == ".onnx" or begin[0] in (0x08, 0x12, 0x1A, 0x22, 0x2A, 0x3A, 0x42):  # a protobuf's fields
+        return Source("onnx", path, uploaded=True)
+    raise Unusable(
+        f"{path.name} is no file of a network that is known here: give ONNX, TorchScript, torch.export, safetensors, a "
+        "state dict, .keras, skops, a Hugging Face folder or a Python file"
+    )
+
+
+def _refuse(path: Path, what: str, advice: str) -> Unusable:
+    return Unusable(f"{path.name} is {what}: {advice}")
+
+
+def _zip(path: Path, begin: bytes) -> Source | None:
+    if not begin.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()[:LISTED]
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
+        raise Unusable(f"{path.name} begins like a zip archive and is damaged or cut off: copy it again") from None
+    top = {*names}
+    below = {name.partition("/")[2] for name in names}
+    for kind, fits in (
+        ("keras", {"config.json", "metadata.json"} <= top and any(one.startswith("model.weights") for one in top)),
+        ("skops", "schema.json" in top),
+        ("torch-export", bool({"serialized_exported_program.json"} & top) or "archive_format" in below),
+        ("torchscript", "data.pkl" in below and any(name.startswith("code/") for name in below)),
+        ("weights", "data.pkl" in below),
+    ):
+        if fits and kind == "torch-export" and "models/model.json" not in below and "archive_format" in below:
+            raise _refuse(path, "a package of AOTInductor, compiled for one machine", EXPORT)
+        if fits:
+            return Source(kind, path)
+    for what, advice, fits in (
+        ("an exported run of this app", "python -m ml import takes it", "manifest.json" in top | below),
+        ("an archive of TorchServe", "give the network within it", any(one.startswith("MAR-INF/") for one in top)),
+        ("a file of arrays", "predictions are taken with --predictions", all(one.endswith(".npy") for one in names)),
+        ("a package of Core ML", EXPORT, any(one.endswith(".mlmodel") for one in names)),
+    ):
+        if fits and names:
+            raise _refuse(path, what, advice)
+    inside = [one for one in names if Path(one).suffix.lower() in NETWORKS]
+    if inside:
+        raise _refuse(path, f"a zip archive with {inside[0][:80]} in it", "unpack it, and give that")
+    raise _refuse(path, f"a zip archive of {len(names):,} files, none of them a network", "give the network itself")
+
+
+NETWORKS = (".onnx", ".pt", ".pth", ".pt2", ".safetensors", ".keras", ".ckpt", ".skops", ".py", ".h5", ".pb")
+
+
+def _pickle(path: Path, begin: bytes) -> Source | None:
+    """A state dict as torch wrote it before it wrote zips, or what nobody opens."""
+    if begin[0] != 0x80 or begin[1:2] not in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return None
+    if LEGACY in begin[:40]:
+        return Source("weights", path)
+    try:
+        first = next(
+            (str(arg) for op, arg, _ in pickletools.genops(begin) if op.name in ("GLOBAL", "SHORT_BINUNICODE")), ""
+        )
+    except (ValueError, IndexError):
+        first = ""
+    learn = " (of scikit-learn)" if first.startswith("sklearn") else ""
+    raise _refuse(
+        path, f"a pickle{learn}, which runs what it says when it is opened",
+        "save a scikit-learn model with skops or as ONNX, and of a torch network its state dict, or an ONNX",
+    )  # fmt: skip
+
+
+def _safetensors(path: Path, begin: bytes) -> Source | None:
+    length = int.from_bytes(begin[:8], "little")
+    fits = begin[8:9] == b"{" and 2 <= length <= min(SAFE_HEADER, path.stat().st_size - 8)
+    return Source("weights", path, uploaded=True) if fits else None
+
+
+MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
+    (lambda b: b.startswith(b"GGUF"), "a GGUF file of a language model", "a classifier of pictures is wanted"),
+    (lambda b: b[:4] in (b"ggml", b"lmgg", b"tjgg"), "a GGML file of a language model", "a classifier is wanted"),
+    (lambda b: b[4:8] == b"TFL3", "a TensorFlow Lite file", "convert it with tf2onnx --tflite, and give the ONNX"),
+    (lambda b: b[4:8] == b"ORTM", "onnxruntime's own form of a network", "give the ONNX file that it was made from"),
+    (lambda b: b.startswith(b"\x89HDF\r\n\x1a\n"), "an HDF5 file, as Keras wrote them",
+     "load it where it was made and write model.save('net.keras'), or model.export('net.onnx', format='onnx')"),
+    (lambda b: b[:4] in (b"ptrt", b"ftrt", b"trtf"), "an engine of TensorRT, built for one machine",
+     "give the ONNX that it was built from"),
+    (lambda b: b.startswith(b"\x93NUMPY"), "an array", "predictions are taken with --predictions"),
+    (lambda b: b.startswith(b"PAR1"), "a parquet table", "predictions are taken with --predictions"),
+    (lambda b: b.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")),
+     "compressed", "unpack it, and give what is within"),
+    (lambda b: b[257:262] == b"ustar", "a tar archive", "unpack it, and give what is within"),
+    (lambda b: b.startswith(b"7767517"), "a network of ncnn", EXPORT),
+    (lambda b: b.startswith((b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe")), "a program", "give the network itself"),
+    (lambda b: b.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8")), "a picture", "give the network"),
+)  # fmt: skip
+"""Whether a file's beginning is of it, what it is, what to do."""
+
+
+def _other(path: Path, begin: bytes) -> Source | None:
+    for fits, what, advice in MAGIC:
+        if fits(begin):
+            raise _refuse(path, what, advice)
+    if path.name.lower().endswith(".msgpack"):
+        raise _refuse(path, "weights of Flax", EXPORT)
+    return None
+
+
+def _text(path: Path, begin: bytes) -> Source | None:
+    """A Python file, or a text that stands for something else."""
+    if b"\x00" in begin:
+        return None
+    try:
+        text = begin.decode("utf-8-sig", "strict" if len(begin) < BEGINNING else "ignore")
+    except UnicodeDecodeError:
+        return None
+    if any(ord(sign) < 32 and sign not in "\t\n\r\f" for sign in text):
+        return None
+    if path.suffix.lower() == ".py":
+        return Source("python", path)
+    start = text.lstrip().lower()
+    if start.startswith("version https://git-lfs"):
+        raise _refuse(path, "a pointer of Git LFS, not the file", "git lfs pull brings it")
+    if start.startswith(("<!doctype html", "<html")):
+        raise _refuse(path, "a web page", "what was to be downloaded was not: fetch it again")
+    if start.startswith(("<?xml", "<net")):
+        raise _refuse(path, "XML, as OpenVINO describes a network", EXPORT)
+    if start.startswith(("{", "[")):
+        if '"weight_map"' in text:
+            raise _refuse(path, "an index of weights in several files", "give the folder that it lies in")
+        raise _refuse(
+            path, "JSON", "predictions are taken with --predictions; of a Hugging Face classifier give the folder"
+        )
+    if path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl"):
+        raise _refuse(path, "a table", "predictions are taken with --predictions")
+    if path.suffix.lower() == ".ipynb" or path.suffix.lower() in (".yaml", ".yml", ".cfg"):
+        raise _refuse(path, "a text about a network", "give the network itself")
+    return None
+
+
+def _folder(path: Path) -> Source:
+    inside = {one.name for one in path.iterdir()}
+    for what, advice, fits in (
+        ("a TensorFlow SavedModel", "convert it with tf2onnx --saved-model, and give the ONNX",
+         "saved_model.pb" in inside),
+        ("an unpacked Keras network", "zip its files again as net.keras", {"config.json", "metadata.json"} <= inside),
+        ("a pipeline of diffusers", "a classifier of pictures is wanted", "model_index.json" in inside),
+        ("an adapter of PEFT", "merge it into its network, and give that", "adapter_config.json" in inside),
+        ("a run of this app", "python -m ml import takes its zip", "manifest.json" in inside),
+        ("a package of Core ML", EXPORT, "Manifest.json" in inside),
+        ("a checkpoint of several processes", "gather it with torch.distributed.checkpoint.format_utils",
+         ".metadata" in inside),
+    ):  # fmt: skip
+        if fits:
+            raise _refuse(path, what, advice)
+    if "config.json" in inside:
+        config = config_of(path / "config.json")
+        if "architecture" in config:  # as timm keeps its networks on the hub
+            weights = [one for one in ("model.safetensors", "pytorch_model.bin") if one in inside]
+            if not weights:
+                raise _refuse(path, "a folder of timm without its weights", "model.safetensors has to lie in it")
+            return Source("weights", path, uploaded=False)
+        if "model_type" in config or "architectures" in config:
+            return Source("hugging-face", path)
+    files = sorted(one for one in inside if Path(one).suffix.lower() in NETWORKS)
+    if files:
+        raise _refuse(path, f"a folder with {', '.join(files[:3])} in it", "give the file")
+    raise _refuse(
+        path, "a folder without a network that is known here",
+        "of folders, those of Hugging Face are taken, with config.json and model.safetensors",
+    )  # fmt: skip
+
+
+def config_of(path: Path) -> dict[str, Any]:
+    """A config.json, {} where it is none. Raises Unusable where it is far too large."""
+    if path.stat().st_size > 16 * CONFIG_BYTES:
+        raise Unusable(
+            f"{path.name} has {path.stat().st_size / CONFIG_BYTES:,.0f} MiB, and describes a network in a few KiB"
+        )
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
