@@ -22,7 +22,7 @@
       data: {
         name: file.name,
         error: `This file has ${mb(file.size)} MB, which is too much. ` +
-          'Allowed are PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF and PNM pictures of up to 12 MB and 25 megapixels (JPEG 50).',
+          'Allowed are PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF, HEIC and PNM pictures of up to 12 MB and 25 megapixels (JPEG 50).',
       },
     });
     return true;

@@ -18,7 +18,8 @@ from PIL import Image
 from ml.images.fitting import rgb
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
-NAMES = "PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF and PNM"  # PNM: PBM, PGM, PPM and PFM
+HEIF = re.compile(rb"....ftyp(?:hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)  # as telephones save them
+NAMES = "PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF, HEIC and PNM"  # PNM: PBM, PGM, PPM and PFM
 FILE_BYTES = 30_000_000  # of one file, packed
 BASELINE_PIXELS = 50_000_000  # decoded at a fraction of its size, through Pillow's draft mode
 PIXELS = 25_000_000  # progressive JPEG holds all its coefficients; the other formats know no fraction
@@ -39,7 +40,7 @@ STRANGERS = (
     (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript file"),
     (rb"PK\x03\x04", "a ZIP archive or an office file"),
     (rb"Rar!|7z\xbc\xaf|\x1f\x8b|BZh|\xfd7zXZ|.{257}ustar", "an archive"),
-    (rb"....ftyp(?:hei|mif|msf)", "a HEIC picture"),
+    (rb"....ftyp(?:hei|hev|mif|msf)", "a HEIC picture that is damaged or of a rare kind"),
     (rb"....ftypavi[fs]", "an AVIF picture of a rare kind"),
     (rb"....ftypcrx|II\*\x00....CR|IIU\x00|IIRO|FUJIFILMCCD-RAW", "a camera's raw picture"),
     (rb"....ftyp|....moov|\x1aE\xdf\xa3|RIFF....AVI ", "a video"),
@@ -132,7 +133,7 @@ def decode(
 
 
 def _decode(content: bytes, limit: int, laid_on: str, levels: Levels | None) -> Picture:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+    with Image.open(io.BytesIO(content), formats=formats(content)) as image:
         width, height = image.size
         baseline = image.format in ("JPEG", "MPO") and not image.info.get("progressive")
         if width * height > (BASELINE_PIXELS if baseline else PIXELS):
@@ -158,6 +159,19 @@ def _decode(content: bytes, limit: int, laid_on: str, levels: Levels | None) -> 
         pixels = pixels[:, :, :1]
     orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     return Picture(pixels, orientation, width, height, dim)
+
+
+def formats(start: bytes) -> tuple[str, ...]:
+    """Pillow's names of what may be read. start: of a file; one that begins like HEIF brings its reader with it, once.
+
+    libheif turns a picture as its container says; EXIF's orientation, which telephones write beside that, is dropped.
+    """
+    if not HEIF.match(start):
+        return FORMATS
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(thumbnails=False)
+    return (*FORMATS, "HEIF")
 
 
 def is_grey(pixels: np.ndarray) -> bool:

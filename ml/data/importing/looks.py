@@ -12,7 +12,7 @@ from PIL import Image
 
 from ml.data.importing.choices import LEAST_SIDE, MOST_SIDE, Choices
 from ml.data.importing.records import GATE, Found, Record
-from ml.images.decoding import DEEP, FORMATS, decode, is_grey
+from ml.images.decoding import DEEP, decode, formats, is_grey
 from ml.images.form import Form
 from ml.system.wording import quantity
 
@@ -162,7 +162,7 @@ def _seen(record: Record, root: Path | None, decoded: bool, enough: bool, look: 
         return (int(pixels.shape[0]), int(pixels.shape[1])), _has_colour(pixels)
     on_disk = root is not None and record.path and (root / record.path).is_file()
     file = root / record.path if on_disk and root is not None else io.BytesIO(record.content())
-    with Image.open(file, formats=FORMATS) as image:
+    with Image.open(file, formats=formats(_start(file))) as image:
         width, height = image.size
         look.paged += image.format in PAGED and getattr(image, "is_animated", False)
         turned = image.getexif().get(ORIENTATION, 1) in TURNED
@@ -176,6 +176,14 @@ def _seen(record: Record, root: Path | None, decoded: bool, enough: bool, look: 
             image.draft("RGB", (SIDE, SIDE))
             return size, _has_colour(np.asarray(image.convert("RGB")))
     return size, decode(record.content(), gate=GATE).pixels.shape[2] == 3
+
+
+def _start(file: Path | io.BytesIO) -> bytes:
+    """Its first bytes, as far as they tell of its kind. Raises OSError."""
+    if isinstance(file, io.BytesIO):
+        return file.getvalue()[:16]
+    with file.open("rb") as opened:
+        return opened.read(16)
 
 
 def _has_colour(pixels: np.ndarray) -> bool:

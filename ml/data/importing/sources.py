@@ -18,8 +18,12 @@ from ml.system import scratch
 
 IMPORTING = "importing"  # what the folders of FASHION_HOME in which one is under way begin with
 PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm",
-            ".pbm", ".pnm", ".jp2")  # fmt: skip
-MAGIC = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|II[*+]|MM\0[*+]|P[1-7]\s|....ftypavi[fs]", re.DOTALL)
+            ".pbm", ".pnm", ".jp2", ".heic", ".heif", ".hif")  # fmt: skip
+MAGIC = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|II[*+]|MM\0[*+]|P[1-7]\s"
+    rb"|....ftyp(?:avi[fs]|hei[cxms]|hev[cx]|mif1|msf1)",
+    re.DOTALL,
+)
 LEADS_OUT = "its name leads out of the archive"
 
 

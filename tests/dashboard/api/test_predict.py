@@ -97,7 +97,7 @@ def test_bad_pictures_are_refused_in_words(client, content, status):
     answer = post(client, content)
     assert answer.status_code == status
     assert (
-        "Allowed are PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF and PNM pictures of up to 30 MB"
+        "Allowed are PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF, HEIC and PNM pictures of up to 30 MB"
         in answer.get_json()["error"]
     )
     assert "passwd" not in answer.get_data(as_text=True)

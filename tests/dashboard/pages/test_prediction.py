@@ -762,7 +762,7 @@ def test_refusals_are_shown_and_the_next_picture_is_answered(studio, run):
     error = studio.locator("#prediction-error")
     give(studio, b"not a picture", "notes.txt")
     expect(error).to_contain_text("not a picture")
-    expect(error).to_contain_text("PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF and PNM")
+    expect(error).to_contain_text("PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF, HEIC and PNM")
     expect(studio.locator("#prediction-label")).to_have_text("")
     give(studio, b"", "empty.png")
     expect(error).to_contain_text("is empty")

@@ -133,6 +133,41 @@ def test_what_the_browser_keeps_reads_back_the_same():
     assert np.abs(photo.pixels.astype(int) - smooth).mean() < 2
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "exif", "10 bits"])
+def test_heic_as_telephones_save_it(mode):
+    """By its own container: the orientation that Exif tells beside it is of a picture that is upright already."""
+    import pillow_heif
+
+    decoding.formats(b"\0\0\0\x18ftypheic")
+    across, down = np.meshgrid(np.linspace(0, 255, 64), np.linspace(0, 255, 40))
+    smooth = np.stack([across, down, np.full_like(across, 90)], axis=2).astype(np.uint8)
+    exif = Image.Exif()
+    exif[uploads.ORIENTATION] = 6
+    if mode == "10 bits":
+        deep = pillow_heif.from_bytes("RGB;16", (64, 40), (smooth.astype(np.uint16) * 257).tobytes())
+        file = io.BytesIO()
+        deep.save(file, quality=95)
+        content = file.getvalue()
+    elif mode == "L":
+        smooth = smooth[..., :1]
+        content = encoded(Image.fromarray(smooth[..., 0]), "HEIF", quality=95)
+    elif mode == "RGBA":
+        smooth[20:] = 255  # dark things are laid on white
+        cover = np.full((40, 64, 1), 255, np.uint8)
+        cover[20:] = 0
+        content = encoded(Image.fromarray(np.dstack([np.minimum(smooth, 120), cover])), "HEIF", quality=95)
+        smooth[:20] = np.minimum(smooth[:20], 120)
+    else:
+        content = encoded(Image.fromarray(smooth), "HEIF", quality=95, **({"exif": exif} if mode == "exif" else {}))
+    picture = decode(content)
+    assert (picture.width, picture.height, picture.orientation) == (64, 40, 1)
+    assert picture.pixels.shape == smooth.shape
+    assert np.abs(picture.pixels.astype(int) - smooth).mean() < 2.5
+    with pytest.raises(Refusal, match="damaged") as refusal:
+        decode(content[: len(content) - 20])
+    assert refusal.value.status in (415, 422)
+
+
 BROKEN = encoded(Image.fromarray(RAMP), "PNG")
 PHOTO = encoded(Image.effect_noise((300, 200), 60), "JPEG")
 REFUSED = [
@@ -175,7 +210,7 @@ def test_refusals_say_what_is_wrong_and_what_is_allowed(content, status, words):
         decode(content)
     assert refusal.value.status == status
     assert words in str(refusal.value)
-    assert "Allowed are PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF and PNM pictures of up to 12 MB" in str(
+    assert "Allowed are PNG, JPEG, JPEG 2000, WebP, GIF, BMP, TIFF, AVIF, HEIC and PNM pictures of up to 12 MB" in str(
         refusal.value
     )
     assert refusal.value.__cause__ is None

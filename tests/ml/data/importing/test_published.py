@@ -179,6 +179,22 @@ def test_pages_that_are_not_taken_are_said(tmp_path):
     assert notes == ["6 of 6 pictures looked at have several pages or frames, of which the first is taken"]
 
 
+def test_photographs_of_telephones(tmp_path):
+    from ml.data.importing import looks
+    from ml.images import decoding
+
+    decoding.formats(b"\0\0\0\x18ftypheic")
+    for kind, shade in (("dark", 40), ("light", 220)):
+        (tmp_path / kind).mkdir()
+        for i in range(3):
+            Image.new("RGB", (20 + i, 12), (shade, 90, 30)).save(tmp_path / kind / f"IMG_{i}.HEIC")
+    with importing.opened(tmp_path) as found:
+        seen = looks.look(found)
+        pixels = [one.decoded(one.raw()).pixels for one in found.records]
+    assert (seen.n, seen.coloured, {*seen.sizes}) == (6, 6, {(12, 20), (12, 21), (12, 22)})
+    assert [int(one[..., 0].mean().round(-1)) for one in pixels] == [40] * 3 + [220] * 3
+
+
 def test_files_of_no_kind_are_named(tmp_path):
     (tmp_path / "optdigits.tra").write_text("0,1,6,15\n")
     with pytest.raises(ValueError, match=r"optdigits\.tra: of no kind that is read"):
