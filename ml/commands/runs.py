@@ -36,7 +36,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--network",
         type=Path,
         metavar="SOURCE",
-        help="a classifier: ONNX with its data files beside it, or TorchScript",
+        help="a classifier: ONNX with its data files beside it, TorchScript, torch.export, or a Python file",
     )
     take.add_argument("--dry-run", action="store_true", help="only say what was understood; nothing is written")
     imports.flags(take)

@@ -6,6 +6,7 @@ code that such files carry is run. Each kind of source has a module with a funct
 """
 
 import dataclasses
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,14 +26,24 @@ from ml.importing.sources import Source
 from ml.importing.trial import NETWORK, Tried
 from ml.importing.understanding import Wishes
 from ml.inference.imported import Interface, ask, session_of
+from ml.inference.onnx import need
 from ml.recording.reading import Part, Understood
 
 SECONDS, ANSWERING_SECONDS = 600.0, 4 * 3_600.0
 MEMORY, SHARE = 8 * apart.GIGABYTE, 16
 PICTURES = 32
 APART = 1e-4  # by which probabilities of the source and of its ONNX may differ
-FROM = {"torchscript": "ml.importing.from_torchscript"}
+FROM = {
+    "torchscript": "ml.importing.from_torchscript",
+    "torch-export": "ml.importing.from_torch_export",
+    "python": "ml.importing.from_python",
+}
 """Kind of source → the module that opens it."""
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line of a sentence's length."""
+    return " ".join(str(error).split())[:200] or repr(error)[:200]
 
 
 class Unconvertible(ValueError):
@@ -155,6 +166,7 @@ def worked(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         return {"splits": [split for split in judged if len(judged[split])], "lines": [*opened.lines, *lines]}
     try:
         opened.write(scratch / NETWORK)
+        tell_names(scratch / NETWORK, opened)
         difference = held(opened, how, (scratch / NETWORK).read_bytes(), pictures)
     except (Unconvertible, Broken) as error:
         return {"unwritten": " ".join(str(error).split())[:300]}
@@ -163,6 +175,18 @@ def worked(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         f"{len(pictures)} pictures to {difference:.1g}: the ONNX is asked from here on"
     )
     return {"wishes": dataclasses.asdict(task.wishes), "lines": [words, *opened.lines]}
+
+
+def tell_names(path: Path, opened: Opened) -> None:
+    """Write into an ONNX file what the source says of its classes and pixels. Raises Missing without the package."""
+    said = {**opened.said, **({"classes": json.dumps(opened.names, ensure_ascii=False)} if opened.names else {})}
+    if said:
+        need("onnx")
+        import onnx
+
+        model = onnx.load(path)
+        onnx.helper.set_model_props(model, {one.key: one.value for one in model.metadata_props} | said)
+        onnx.save(model, path)
 
 
 def held(opened: Opened, how: Interface, content: bytes, pictures: np.ndarray) -> float:

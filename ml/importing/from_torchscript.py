@@ -2,6 +2,7 @@
 the likely forms are tried.
 """
 
+import dataclasses
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ml.importing.conversion import Opened, Slot, Task, Unconvertible
+from ml.importing.conversion import Opened, Slot, Task, Unconvertible, one_line
 from ml.importing.graph import Unusable
 from ml.importing.understanding import LAYOUTS
 from ml.system.torchvision_ops import declare
@@ -50,17 +51,20 @@ def opened(task: Task) -> Opened:
         if kinds:  # onnxruntime convolves float32 alone, and a processor is slow with halves
             module = module.float()
     except (RuntimeError, ValueError, OSError) as error:
-        words = " ".join(str(error).split())[:200]
         raise Unusable(
-            f"{task.path.name} is a TorchScript file that torch {torch.__version__} cannot open ({words})"
+            f"{task.path.name} is a TorchScript file that torch {torch.__version__} cannot open ({one_line(error)})"
         ) from None
+    found = of_module(module, task, (), "TorchScript does not say what it takes")
+    named = ", ".join(sorted(str(one).removeprefix("torch.") for one in kinds))
+    words = (f"its weights are {named}: it is asked in float32",) if kinds else ()
+    return dataclasses.replace(found, lines=(*found.lines, *words))
+
+
+def of_module(module: Any, task: Task, classes: tuple[str, ...], words: str) -> Opened:
+    """A torch module that does not say what it takes, in evaluation mode. classes: as Opened.names. Raises Unusable."""
     form, batch, names, others = accepted(module, task)
-    lines = [
-        f"TorchScript does not say what it takes: {form.layout} of {form.height} × {form.width} is what it answers to"
-    ]
-    if kinds:
-        named = ", ".join(sorted(str(one).removeprefix("torch.") for one in kinds))
-        lines.append(f"its weights are {named}: it is asked in float32")
+    whole = ", whole numbers" if form.type == "uint8" else ""
+    lines = [f"{words}: {form.layout} of {form.height} × {form.width}{whole} is what it answers to"]
     if others:
         lines.append(f"it answers to {', '.join(others)} as well: --layout says which is right")
     return Opened(
@@ -71,6 +75,7 @@ def opened(task: Task) -> Opened:
             one.float().numpy() for one in tensors(asked(module, torch.from_numpy(values))).values()
         ],
         write=lambda target: write(module, form, batch, names, target),
+        names=classes,
         lines=tuple(lines),
     )
 
@@ -189,7 +194,5 @@ def write(module: nn.Module, form: Form, batch: int, names: Sequence[str], targe
                 output_names=[*names], dynamic_axes=None if batch else {name: {0: "n"} for name in (INPUT, *names)},
             )  # fmt: skip
     except Exception as error:  # of torch's exporter, or of the network's own code
-        raise Unconvertible(
-            f"torch says: {str(error).strip().splitlines()[0] if str(error).strip() else error!r}"
-        ) from error
+        raise Unconvertible(f"torch says: {one_line(error)}") from error
     target.write_bytes(content.getvalue())
