@@ -180,7 +180,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "the contract of files between ml and the dashboard: schema, writer, reader; never torch",
     ),
     "ml.inference": (
-        ("ml.artifacts", "ml.data.images", "ml.images", "ml.models", "ml.stats"),
+        ("ml.artifacts", "ml.data.images", "ml.images", "ml.models", "ml.stats", "ml.system"),
         "a network asked about pictures, whatever computes it",
     ),
     "ml.evaluation": (

@@ -142,11 +142,22 @@ def offered(run: RunData) -> tuple[str, ...]:
     return tuple(way for way in METHODS if way in able)
 
 
-def over(url: str, height: int, width: int, shown: Sequence[str] = METHODS) -> dict[str, str]:
+def convolved(run: RunData) -> bool:
+    """Whether its network has layers for Grad-CAM to look at, as far as its manifest tells."""
+    interface = run.manifest.get("interface")
+    return (
+        bool(interface["maps"])
+        if isinstance(interface, dict) and "maps" in interface
+        else len(places(run.manifest.get("layers", []))) > 1
+    )
+
+
+def over(url: str, height: int, width: int, shown: Sequence[str] = METHODS, *, layers: bool = True) -> dict[str, str]:
     """The picture under every map, as the grid's style, where CSS hides what belongs to methods not shown."""
     if not shown:
         return {"display": "none"}
-    alone = {} if "grad-cam" in shown else {"--alone": "1"}
+    alone = {} if layers else {"--flat": "1"}
+    alone |= {} if "grad-cam" in shown else {"--alone": "1"}
     return {"--picture": f"url({url})", "--ratio": f"{width} / {height}", **alone}
 
 

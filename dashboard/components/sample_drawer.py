@@ -246,7 +246,7 @@ def sample(
     targets = explanations.targets(probabilities, run.classes, label)
     shown = {
         "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png?v={run.picture_set[1]}",
-        "cam": len(options) > 1,
+        "cam": explanations.convolved(run),
         "maps": [
             {
                 "id": explanations.cell(WHY, row, way),
@@ -260,7 +260,7 @@ def sample(
     }
     note = [
         f"As the network sees it, {width} × {height}. {explanations.kept(run)}",
-        known_answer.without_maps(run, len(options) > 1),
+        known_answer.without_maps(run, explanations.convolved(run)),
         *evidence.came_as(services, run, selection.sample),
         html.A("Values as CSV", href=table_url("explanation", selection.with_(sample=selection.sample)), download="")
         if run.can(kinds.NETWORK)
@@ -278,7 +278,7 @@ def sample(
         known_answer.ways(run, selection),
         tags(run, selection),
         *(explanations.line(target) for target in targets),
-        explanations.over(where, height, width, explanations.offered(run)),
+        explanations.over(where, height, width, explanations.offered(run), layers=run.can("layers")),
         note,
         options,
         layer if any(one["value"] == layer for one in options) else explanations.AUTO,

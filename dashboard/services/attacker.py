@@ -88,7 +88,13 @@ class Attacker:
                 some = slice(start, start + IMAGES_PER_PASS)
                 with self._networks.lock:
                     adversarial = attacked(
-                        network.classifier, images[some], classes[some], epsilon, method, targeted=targeted, seed=seed
+                        network.differentiable,
+                        images[some],
+                        classes[some],
+                        epsilon,
+                        method,
+                        targeted=targeted,
+                        seed=seed,
                     )
                     parts.append(self._attempted(network, images[some], adversarial))
             names = ("images", "change", "before", "after", "saved", "epsilon")
@@ -122,7 +128,7 @@ class Attacker:
 
             with self._networks.lock:
                 adversarial = attacks.smallest(
-                    network.classifier, images, classes, method, targeted=targeted, seed=seed
+                    network.differentiable, images, classes, method, targeted=targeted, seed=seed
                 )
                 made = self._attempted(network, images, adversarial)
             return replace(made, rungs=tuple(step / 255 for step in LADDER), halvings=attacks.HALVINGS)
@@ -144,7 +150,7 @@ class Attacker:
     def _attempted(network: Network, images: np.ndarray, attacked: "Attacked") -> Attempt:
         """With the answers before, and to the picture as a file would keep it."""
         kept = np.rint(attacked.images * 255).astype(np.uint8)
-        answers = network.classifier.probabilities(np.concatenate([images, kept]))
+        answers = network.asked.probabilities(np.concatenate([images, kept]))
         return Attempt(
             attacked.images,
             attacked.change,

@@ -113,9 +113,10 @@ class Explainer:
         from ml.explanation.scale import NoConvolution
 
         with self._networks.lock:
-            inputs, classes = network.classifier.inputs(images), torch.from_numpy(targets.astype(np.int64))
+            asked = network.differentiable
+            inputs, classes = asked.inputs(images), torch.from_numpy(targets.astype(np.int64))
             try:
-                return EXPLANATIONS[method].raw(network.classifier.module, inputs, classes, layer).numpy()
+                return EXPLANATIONS[method].raw(asked.module, inputs, classes, layer).numpy()
             except NoConvolution as error:
                 raise NoExplanation(f"{error}") from None
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from ml.system import memory
 
 if TYPE_CHECKING:
     from ml.inference.classifier import Classifier
-    from ml.inference.contract import Engine, Timed
+    from ml.inference.contract import Differentiable, Engine, Timed
 
 OPEN = 6  # networks held at once, 4 MB each and their reference features
 OUTPUTS = 512  # kept answers, a few kB each
@@ -85,6 +85,20 @@ class Network:
     def asked(self) -> "Timed":
         """What answers where no engine is named: torch, or of an imported network its own. Raises Missing, Broken."""
         return self.engine("torch")
+
+    @property
+    def differentiable(self) -> "Differentiable":
+        """What has gradients: the network in torch, or one rebuilt there from an imported file when it is first asked
+        for. Raises Missing (Incapable without them), Broken."""
+        self.run.need("gradients")
+        if kind_of(self.run.manifest) != IMPORTED:
+            return self.classifier
+        import torch
+
+        torch.set_num_threads(1)  # see _classifier
+        with self._lock, memory.gc_paused():
+            made: Differentiable = cast(Any, self.asked).differentiable
+        return made
 
     @property
     def described(self) -> "Engine":

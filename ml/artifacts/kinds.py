@@ -84,7 +84,7 @@ was imported."""
 IMPORTED_LACKS = {
     "features": "This needs feature vectors of the images, and this network gives none.",
     "gradients": "This needs the gradients of a network, and this one gives its answers alone.",
-    "layers": "This needs to look into the layers of a network, and this one gives its answers alone.",
+    "layers": "This needs to look into the layers of a network, which are not known of one that came as ONNX.",
 }
 IMPORTED_GIVES = {
     "features": "Add the network again from a file that gives them as one more output, called features.",

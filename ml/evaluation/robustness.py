@@ -122,7 +122,7 @@ def curve(
         rows = np.flatnonzero(last == examples.labels) if name == "pgd" else np.arange(len(examples))
         for part in np.split(rows, range(size, len(rows), size)) if len(rows) else ():
             images, labels = examples.images[part], examples.labels[part]
-            answer = attacked(context.classifier, images, labels, epsilon / 255, name, seed=context.seed)
+            answer = attacked(context.classifier.differentiable, images, labels, epsilon / 255, name, seed=context.seed)
             last[part] = answer.predicted
         predictions.append(last)
     return np.stack(predictions).astype(np.int16)

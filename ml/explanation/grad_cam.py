@@ -7,6 +7,8 @@ differs from place to place often leaves nothing positive. Of the first 400 test
 patch; these are laid back into the picture's rows and columns first.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, autograd, nn
 from torch.nn import functional
@@ -41,6 +43,9 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
 
 def candidates(module: nn.Module) -> list[str]:
     """Layers that may answer, in the network's order: the parts of its body that hold a convolution or attention."""
+    rebuilt: Any = getattr(module, "convolutions", None)
+    if rebuilt is not None:  # of a network that came in another format
+        return list(rebuilt)
     stem = "body." if hasattr(module, "body") else ""
     kinds = (nn.Conv2d, nn.MultiheadAttention)
     parts = getattr(module, "body", module).named_children()
@@ -59,15 +64,19 @@ def _coarse(module: nn.Module, inputs: Tensor, targets: Tensor, name: str) -> Te
         logits = module(inputs.detach().clone().requires_grad_())
     finally:
         hook.remove()
-    maps = made[0]
-    if not isinstance(maps, Tensor) or maps.ndim != 4:  # it hands on words or features
+    if not isinstance(made[0], Tensor) or made[0].ndim != 4:  # it hands on words or features
         return None
-    (slopes,) = autograd.grad(score(logits, targets), maps)
+    # several where a network takes one picture at a time
+    slopes, maps = torch.cat(autograd.grad(score(logits, targets), made)), torch.cat(made)
     return (slopes.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1, keepdim=True).relu()
 
 
 def _enlarged(module: nn.Module, coarse: Tensor, size: tuple[int, ...]) -> Tensor:
     """float [n, 1, rows, columns] → [n, h, w], without what a network pads its pictures with."""
+    back: Any = getattr(module, "laid_back", None)
+    if back is not None:
+        enlarged: Tensor = back(coarse)
+        return enlarged
     pads = [part.padding for part in module.modules() if isinstance(part, nn.ZeroPad2d)]
     left, right, top, bottom = pads[0] if pads else (0, 0, 0, 0)
     whole = (size[0] + top + bottom, size[1] + left + right)

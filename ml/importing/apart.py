@@ -32,7 +32,8 @@ def run(module: str, scratch: Path, request: dict[str, Any], name: str, doing: s
     try:
         process.wait(request["seconds"])
     except subprocess.TimeoutExpired:
-        raise Unusable(f"{name} was not {doing} in {request['seconds']:,.0f} s: give a smaller network") from None
+        if not (scratch / "result.json").is_file():  # else what it would have added took longer
+            raise Unusable(f"{name} was not {doing} in {request['seconds']:,.0f} s: give a smaller network") from None
     finally:
         process.kill()
         process.wait()
@@ -50,8 +51,12 @@ def run(module: str, scratch: Path, request: dict[str, Any], name: str, doing: s
     return result
 
 
-def answer(scratch: Path, work: Callable[[dict[str, Any]], dict[str, Any]], advice: str) -> int:
-    """In that process: limit it, do the work on its request, and leave what came of it. advice: after what broke."""
+def answer(
+    scratch: Path, work: Callable[[dict[str, Any]], dict[str, Any]], advice: str,
+    more: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None = None,
+) -> int:  # fmt: skip
+    """In that process: limit it, do the work on its request, and leave what came of it. advice: after what broke; more:
+    of request and result, what is added to one that is good: where the process ends before, the result stays."""
     request = json.loads((scratch / "request.json").read_text(encoding="utf-8"))
     _limit(request["memory"], request["seconds"])
     try:
@@ -72,6 +77,8 @@ def answer(scratch: Path, work: Callable[[dict[str, Any]], dict[str, Any]], advi
         words = " ".join(str(error).split())[:300]
         result = {"refused": f"{Path(request['path']).name} fails ({type(error).__name__}: {words}): {advice}"}
     atomic.write(scratch / "result.json", json.dumps(result))
+    if more is not None and not result.keys() & {"missing", "refused"}:
+        atomic.write(scratch / "result.json", json.dumps(result | more(request, result)))
     return 0
 
 

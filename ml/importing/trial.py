@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.artifacts.reader import Broken
+from ml.artifacts.reader import Broken, Missing
 from ml.importing import apart, inside, plain, refusals, understanding
 from ml.importing.graph import Read, Unusable, read
 from ml.importing.understanding import Asked, Wishes
@@ -21,7 +21,7 @@ from ml.inference.imported import Interface, ask, session_of
 
 SECONDS = 300.0
 MEMORY, SHARE = 4 * 2**30, 8  # of address space, and as many times the file's size more
-PICTURES = 16
+PICTURES = 32
 APART = 1e-4  # by which answers about one picture may differ: what another order of sums makes
 NETWORK = "network.onnx"
 
@@ -69,6 +69,7 @@ def tried(
         result["data"],
         scratch / NETWORK,
         result["outputs"],
+        result.get("gradients", False),
     )
 
 
@@ -197,12 +198,32 @@ def main(scratch: Path) -> int:
     """In the process of its own."""
 
     def work(request: dict[str, Any]) -> dict[str, Any]:
-        pictures = np.load(scratch / "pictures.npy", allow_pickle=False)
         return examined(
-            Path(request["path"]), request["classes"], pictures, Wishes.of(request["wishes"]), scratch / NETWORK
+            Path(request["path"]), request["classes"], pictures(), Wishes.of(request["wishes"]), scratch / NETWORK
         )
 
-    return apart.answer(scratch, work, "export it again, and try it with onnxruntime where it was made")
+    def more(request: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+        return looked_into(result, (scratch / NETWORK).read_bytes(), request["classes"], pictures())
+
+    def pictures() -> np.ndarray:
+        found: np.ndarray = np.load(scratch / "pictures.npy", allow_pickle=False)
+        return found
+
+    return apart.answer(scratch, work, "export it again, and try it with onnxruntime where it was made", more)
+
+
+def looked_into(result: dict[str, Any], content: bytes, classes: Sequence[str], pictures: np.ndarray) -> dict[str, Any]:
+    """What result.json says of a network's gradients, and the line that is added about them."""
+    how, maps = Interface.model_validate(result["interface"]), False
+    try:
+        why, maps = inside.gradients(content, how, pictures, classes)
+    except Missing as missing:
+        why = f"{str(missing).rstrip('.')}: {missing.command}"
+    except MemoryError:
+        why = "torch needs more memory for it than it may have"
+    words = "gradients: torch computes it to the same answers" if not why else f"gradients: none, for {why}"
+    interface = {**result["interface"], "maps": maps}
+    return {"gradients": not why, "lines": [*result["lines"], words], "interface": interface}
 
 
 if __name__ == "__main__":

@@ -60,6 +60,16 @@ class Classifier:
         check(images, self.shape)
         return normalise(pixels(images), self.mean, self.std)
 
+    @property
+    def differentiable(self) -> "Classifier":
+        """What has its gradients: itself."""
+        return self
+
+    @property
+    def pixels(self) -> nn.Module:
+        """The network of pixels in 0..1, float32 [n, c, h, w], which attacks change."""
+        return Pixels(self)
+
     @torch.inference_mode()
     def logits_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """images: uint8 [n, h, w, c] → float32 logits [n, classes] and penultimate features [n, d]."""
@@ -171,3 +181,20 @@ def folded(module: nn.Module) -> nn.Module:
                 else:  # its forward names it
                     setattr(parent, two, nn.Identity())
     return module
+
+
+class Pixels(nn.Module):
+    """A classifier's network that reads pixels in 0..1, float32 [n, c, h, w], instead of normalised ones."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.network = classifier.folded
+        self.register_buffer("mean", torch.tensor(classifier.mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(classifier.std).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return logits

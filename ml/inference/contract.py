@@ -9,7 +9,7 @@ and a recorded run, whose predictions were brought without a network, has no cla
 import statistics
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -52,6 +52,23 @@ class Engine(Timed, Protocol):
 
     def probabilities_and_features(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray]:
         """images: uint8 [n, h, w, c] → what the two say, of one pass."""
+
+
+class Differentiable(Protocol):
+    """A network in torch, which has gradients: what explanations and attacks ask. module: inputs → logits [n, classes];
+    pixels: float32 [n, c, h, w] in 0..1 → logits. Both are torch.nn.Module, which is not loaded here."""
+
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+
+    @property
+    def module(self) -> Any: ...
+
+    @property
+    def pixels(self) -> Any: ...
+
+    def inputs(self, images: np.ndarray) -> Any:
+        """images: uint8 [n, h, w, c] → float32 [n, c, h, w], what module reads."""
 
 
 def check(images: AnyImages, shape: tuple[int, int, int]) -> None:

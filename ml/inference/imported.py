@@ -4,17 +4,22 @@ Both say an interface in the run's manifest: found by ml.importing, and read aga
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Run
 from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.contract import check, median_latency
 from ml.inference.onnx import need, words_of
 from ml.stats.calibration import softmax
+
+if TYPE_CHECKING:
+    from ml.inference.rebuilt import Rebuilt
 
 TYPES = {
     "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8
@@ -37,7 +42,8 @@ class Interface(BaseModel):
     width, channels: of the pictures it takes; batch: pictures at a time, 0 for any number; mean, deviation: of pixels
     from 0 to 1, one a channel or one for all; bgr: whether blue comes first; output: its name; numbers: of
     ml.recording.numbers.VALUES; order: for each class of the data set, where among the outputs it stands; keys: of a
-    list of dictionaries, in the order of outputs; features: the output that describes pictures, '' for none.
+    list of dictionaries, in the order of outputs; features: the output that describes pictures, '' for none;
+    maps: whether torch finds convolutions in it, for Grad-CAM to look at.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +63,7 @@ class Interface(BaseModel):
     order: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
     keys: tuple[str | int, ...] = ()
     features: str = Field(default="", max_length=400)
+    maps: bool = False
 
     @model_validator(mode="after")
     def consistent(self) -> "Interface":
@@ -171,11 +178,16 @@ class ImportedClassifier:
     set's pictures, which are made what the network takes; capabilities: features where one of its outputs has them."""
 
     def __init__(
-        self, graph: bytes, interface: Interface, classes: Sequence[str], shape: tuple[int, int, int], threads: int = 1
-    ) -> None:
-        """Raises Missing without onnxruntime, Broken where it cannot be opened."""
+        self, graph: bytes, interface: Interface, classes: Sequence[str], shape: tuple[int, int, int], threads: int = 1,
+        gradients: bool = False,
+    ) -> None:  # fmt: skip
+        """gradients: whether torch was seen to compute it to the same answers. Raises Missing without onnxruntime,
+        Broken where it cannot be opened."""
         self.classes, self.shape, self.interface = tuple(classes), shape, interface
-        self.capabilities = frozenset({"probabilities", *(["features"] if interface.features else [])})
+        self.capabilities = frozenset(
+            {"probabilities", *(["features"] if interface.features else []), *(["gradients"] * gradients)}
+        )
+        self._graph = graph if gradients else b""
         self._session = session_of(graph, threads)
 
     @classmethod
@@ -190,7 +202,19 @@ class ImportedClassifier:
             ) from None
         if len(interface.order) != len(data["classes"]):
             raise Broken(f"the network of run {run.run_id} is of other classes than the run")
-        return cls(run.network(), interface, data["classes"], (data["height"], data["width"], data["channels"]))
+        shape = (data["height"], data["width"], data["channels"])
+        gradients = kinds.has(run.manifest, "gradients")
+        return cls(run.network(), interface, data["classes"], shape, gradients=gradients)
+
+    @cached_property
+    def differentiable(self) -> "Rebuilt":
+        """The same network in torch. Raises Missing without onnx2torch, Broken where it cannot be rebuilt."""
+        from ml.inference.rebuilt import NoGradients, Rebuilt
+
+        try:
+            return Rebuilt(self._graph, self.interface, self.classes, self.shape)
+        except NoGradients as error:
+            raise Broken(f"the imported network cannot be rebuilt in torch: {error}") from error
 
     def probabilities(self, images: AnyImages) -> np.ndarray:
         """images: uint8 [n, h, w, c] → float32 [n, classes], rows adding up to one. Raises ValueError for pictures of

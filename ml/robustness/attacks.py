@@ -18,8 +18,7 @@ from torch import Tensor, autograd, nn
 from torch.nn import functional
 
 from ml.data.images import asked_at_once
-from ml.inference.classifier import Classifier
-from ml.inference.contract import check
+from ml.inference.contract import Differentiable, check
 from ml.robustness.catalogue import LADDER, PGD_STEPS
 from ml.stats.calibration import softmax
 
@@ -43,23 +42,6 @@ class Attacked:
     @property
     def predicted(self) -> np.ndarray:
         return self.probabilities.argmax(1)
-
-
-class Pixels(nn.Module):
-    """A classifier's network that reads pixels in 0..1, float32 [n, c, h, w], instead of normalised ones."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, classifier: Classifier) -> None:
-        super().__init__()
-        self.network = classifier.folded
-        self.register_buffer("mean", torch.tensor(classifier.mean).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(classifier.std).view(1, -1, 1, 1))
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
-        return logits
 
 
 def fgsm(network: nn.Module, images: Tensor, classes: Tensor, epsilon: Tensor, targeted: bool, seed: int) -> Tensor:
@@ -99,7 +81,7 @@ MOVES: dict[str, Callable[..., Tensor]] = {"fgsm": fgsm, "pgd": pgd}
 
 
 def attacked(
-    classifier: Classifier,
+    classifier: Differentiable,
     images: np.ndarray,
     classes: np.ndarray,
     epsilon: float | np.ndarray,
@@ -119,7 +101,7 @@ def attacked(
     if len(classes) != len(images) or not all(0 <= int(one) < len(classifier.classes) for one in classes):
         raise ValueError("there must be one class of the network's for each picture")
     check(images, classifier.shape)
-    move, network = MOVES[name], Pixels(classifier)
+    move, network = MOVES[name], classifier.pixels
     made, probabilities = [], []
     size = asked_at_once(classifier.shape)
     for start in range(0, len(images), size):
@@ -137,7 +119,7 @@ def attacked(
 
 
 def smallest(
-    classifier: Classifier,
+    classifier: Differentiable,
     images: np.ndarray,
     classes: np.ndarray,
     name: str,

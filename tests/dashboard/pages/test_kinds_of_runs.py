@@ -421,3 +421,28 @@ def test_features_of_an_imported_network_find_what_is_like_a_picture(app, client
         assert len(ids) == 48
     assert said[IMPORTED][0] == said[TOY_RUN][0]
     assert said[IMPORTED][2][:5] == said[TOY_RUN][2][:5]
+
+
+def test_an_imported_network_with_gradients_is_explained_and_attacked(app, client):
+    """As the run it came from: the map of integrated gradients, and what an attack makes of a picture."""
+    browser = app.server.test_client()
+    assert app.store.open(IMPORTED).manifest["capabilities"] == ["probabilities", "features", "gradients"]
+    for method in ("grad-cam", "integrated", "gradients", "occlusion"):
+        assert browser.get(f"/explanations/{IMPORTED}/test/0.png?target=0&method={method}").status_code == 200
+    _, drawn = image_of(client, IMPORTED)
+    assert drawn["sample-drawer-shown"]["data"]["cam"]
+    assert {one["way"] for one in drawn["sample-drawer-shown"]["data"]["maps"]} == {
+        "grad-cam",
+        "integrated",
+        "occlusion",
+    }
+    style = drawn["sample-drawer-why-grid"]["style"]
+    assert "--flat" in style, "its layers are not walked through"
+    assert "--alone" not in style
+    made = {}
+    for run in (TOY_RUN, IMPORTED):
+        got = browser.get(f"/export/attack.csv?run={run}&sample=3&epsilon=8&attack=fgsm")
+        assert got.status_code == 200
+        lines = [line for line in got.get_data(as_text=True).splitlines() if line[:1].isdigit()]
+        made[run] = np.array([float(line.split(",")[5]) for line in lines])
+    assert (np.abs(made[IMPORTED] - made[TOY_RUN]) < 0.1).mean() > 0.97

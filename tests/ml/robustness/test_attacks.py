@@ -7,7 +7,7 @@ from torch import nn
 
 from ml.inference.classifier import Classifier
 from ml.models import build
-from ml.robustness.attacks import HALVINGS, PACE, Pixels, attacked, loss, smallest
+from ml.robustness.attacks import HALVINGS, PACE, attacked, loss, smallest
 from ml.robustness.catalogue import ATTACKS, LADDER, PGD_STEPS
 
 SIZE = 4
@@ -125,7 +125,7 @@ def test_the_random_start_is_the_seeds_and_no_other_pictures():
     module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(12, 2))
     one = classifier(module)
     images = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 1)).astype(np.uint8)
-    classes = Pixels(one)(torch.from_numpy(images / np.float32(255)).permute(0, 3, 1, 2)).argmax(1).numpy()
+    classes = one.pixels(torch.from_numpy(images / np.float32(255)).permute(0, 3, 1, 2)).argmax(1).numpy()
     before = torch.get_rng_state()
     whole = attacked(one, images, classes, 0.05, "pgd", seed=3)
     assert torch.equal(torch.get_rng_state(), before)
@@ -174,13 +174,13 @@ def test_both_attacks_are_captums(epsilon, targeted, monkeypatch):
     def sums(logits, labels):
         return loss(logits, labels)[None]
 
-    fgsm = FGSM(Pixels(network), sums, 0.0, 1.0)
+    fgsm = FGSM(network.pixels, sums, 0.0, 1.0)
     fgsm.zero_thresh = 0.0  # a network that is very sure has no other gradients
     wanted = fgsm.perturb(before.clone().requires_grad_(), epsilon, torch.from_numpy(classes), targeted=targeted)
     found = attacked(network, images, classes, epsilon, "fgsm", targeted=targeted)
     np.testing.assert_allclose(found.images, wanted.detach().permute(0, 2, 3, 1).numpy(), atol=1e-6)
 
-    pgd = PGD(Pixels(network), sums, 0.0, 1.0)
+    pgd = PGD(network.pixels, sums, 0.0, 1.0)
     pgd.fgsm.zero_thresh = 0.0
     pattern = torch.from_numpy(np.random.default_rng(7).uniform(-1, 1, (3, 16, 12)).astype(np.float32))
     monkeypatch.setattr(pgd, "_random_point", lambda center, radius, _norm, mask: center + pattern * radius * mask)
