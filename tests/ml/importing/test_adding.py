@@ -29,7 +29,11 @@ def test_a_network_and_its_predictions_become_runs_of_the_same_scores(tmp_path):
     (tmp_path / "tried").mkdir()
     given = own_networks.network(DATASET, tmp_path / "net.onnx", data="net.onnx.data")
     network = understood([given], NETWORK, tmp_path / "tried")
-    assert (network.kind, network.capabilities, network.said["outputs"]) == ("imported", ["probabilities"], ["logits"])
+    assert (network.kind, network.capabilities, network.said["outputs"]) == (
+        "imported",
+        ["probabilities", "gradients"],
+        ["logits"],
+    )
     assert any("its weights lay beside it, in net.onnx.data" in line for line in network.lines)
     network.make("net", tmp_path, "as a test", told.append)
     table = own_networks.predictions(DATASET, tmp_path / "said.csv", more=3)
