@@ -17,7 +17,6 @@ from ml.images.fitting import NATIVE, USUAL, manner
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"  # pictures without a label, -1: a split of their own that some data sets have, never scored
 CLASSES, CLASS_LETTERS = 1_000, 60  # the most of a data set, and of one's name
-EXACT = 256  # squares of levels, of which a float32 holds the sum to the last digit
 BLOCK = 2**20  # pixels counted at a time: counting makes eight bytes of each
 
 Statistics = tuple[list[float], list[float]]
@@ -145,18 +144,6 @@ class Dataset:
         if size is None or size >= len(train):
             return train
         return train.take(np.sort(stratified(train.labels, size, np.random.default_rng(seed))))
-
-
-def sums(image: np.ndarray) -> np.ndarray:
-    """int64 [2, c]: of a picture's levels, uint8 [h, w, c], and of their squares."""
-    height, width, channels = image.shape
-    found = np.zeros((2, width * channels))
-    for start in range(0, height, EXACT):
-        part = image[start : start + EXACT].reshape(-1, width * channels).astype(np.float32)
-        found[0] += part.sum(0)
-        part *= part
-        found[1] += part.sum(0)
-    return found.reshape(2, width, channels).sum(1).astype(np.int64)
 
 
 def statistics_of(total: np.ndarray, pixels: int) -> Statistics:

@@ -8,7 +8,7 @@ What ships, and what was imported by earlier versions, has all of it packed in `
 import itertools
 import mmap
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
@@ -18,7 +18,6 @@ from numpy.lib import format as npy
 from ml.system import atomic
 
 BATCH_BYTES = 8 << 20  # of pictures that are read or written at a time
-TOGETHER = 1 << 20  # bytes of small pictures that are written at a time while one after another comes
 # of pictures that a network is asked about at a time: a layer of 32 channels makes 80 MB of them
 ASKED, LEAST_ASKED, ASKED_PIXELS = 250, 8, 600_000
 
@@ -120,32 +119,30 @@ class Chain:
         return found
 
 
-class Growing:
-    """Pictures one after another, in a file without a name that the system takes back whatever becomes of us."""
+class Placed:
+    """Pictures that are written to their places, in any order, in a file without a name that the system takes back
+    whatever becomes of us. number: by which the open file is known, to processes that are handed it too."""
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
-        """folder: on a disk with room for all of them; shape: (height, width, channels). Raises OSError."""
-        self._file = tempfile.TemporaryFile(buffering=TOGETHER, dir=folder)  # noqa: SIM115
-        self._shape, self._n = shape, 0
+    def __init__(self, folder: Path, shape: tuple[int, int, int], n: int) -> None:
+        """folder: on a disk with room for all of them; shape: (height, width, channels); n: places. Raises OSError."""
+        self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115
+        self._shape = (n, *shape)
+        self.number = self._file.fileno()
 
-    def __enter__(self) -> "Growing":
+    def __enter__(self) -> "Placed":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()  # what maps it has it still
 
-    def add(self, image: np.ndarray) -> None:
-        """image: uint8 of the shape. Raises OSError, as of a full disk."""
-        assert image.dtype == np.uint8
-        assert image.shape == self._shape
-        self._file.write(np.ascontiguousarray(image).data)
-        self._n += 1
-
-    def images(self) -> Images:
-        """What was added so far. Raises OSError."""
-        self._file.flush()
-        shape = (self._n, *self._shape)
-        return Images(np.memmap(self._file, np.uint8, "r", shape=shape) if self._n else np.zeros(shape, np.uint8))
+    def images(self, rows: Sequence[int]) -> Images:
+        """Those of some places, in order. Raises OSError."""
+        n = len(rows)
+        if not n:
+            return Images(np.zeros((0, *self._shape[1:]), np.uint8))
+        self._file.truncate(int(np.prod(self._shape, dtype=np.int64)))  # the last places may be empty
+        source = np.memmap(self._file, np.uint8, "r", shape=self._shape)
+        return Images(source, None if n == self._shape[0] else np.array(rows, np.int64))
 
 
 class Stored(NamedTuple):

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from ml.data import importing
 from ml.data.importing.choices import Choices
 from ml.data.importing.records import Record
-from ml.data.reading import fingerprint
 from ml.images.decoding import FILE_BYTES, Refusal
+from ml.images.fitted import fingerprint
 from ml.system import atomic
 from ml.system.paths import home_dir
 

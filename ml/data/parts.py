@@ -22,7 +22,8 @@ from ml.data.images import Images
 from ml.data.importing import sources
 from ml.data.importing.choices import Choices
 from ml.data.importing.records import Record
-from ml.data.reading import DIGEST, READING, Coloured, Hand, Made, read_all
+from ml.data.reading import READING, Coloured, Hand, Made, read_all
+from ml.images.fitted import DIGEST
 from ml.images.form import Form
 from ml.settings import Cluster
 from ml.system import atomic

@@ -1,26 +1,24 @@
 """The pictures of a source, read one after another and made to fit: what an import does most of."""
 
-import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from ml.data.base import sums
-from ml.data.images import Growing, Images
+from ml.data.decoders import LEAST, Decoders
+from ml.data.images import Images, Placed
+from ml.data.importing import sources
 from ml.data.importing.records import Record
 from ml.images.decoding import Refusal
+from ml.images.fitted import Outcome, Raw, Unwritten
 from ml.images.form import Form
-from ml.images.preparation import prepare
 from ml.system.processor import cores
 
-AHEAD = 4  # pictures read for each thread that decodes, before the first of them is asked for
-DIGEST = 16  # bytes of what stands for an original
+TOGETHER, BYTES = 16, 2 << 20  # pictures, or bytes of their files, that are handed on at a time
 READING = "reading pictures"  # what is told of meanwhile
 Progress: TypeAlias = Callable[[int, int, str], None]
 
@@ -92,28 +90,25 @@ class Made:
 
 
 def read_all(records: Sequence[Record], form: Form, hand: Hand, *, watch: bool) -> Made:
-    """One thread reads, the others decode; a few pictures are in memory, all of them in a file (images.Growing).
+    """One thread reads, processes decode (ml.data.decoders); a few pictures are in memory, all of them in a file
+    (images.Placed).
 
     watch: raise Coloured at the first picture with colour. Raises Cancelled, OSError.
     """
-    total = len(records)
-    with Growing(hand.home, (form.height, form.width, form.channels)) as growing:
-        made = Made.empty()
-        for row, (file, given) in enumerate(prepared(records, form)):
+    total, made = len(records), Made.empty()
+    with Placed(hand.home, (form.height, form.width, form.channels), total) as placed:
+        for row, one in enumerate(_outcomes(records, form, placed.number)):
             hand.check()
             hand.progress(row, total, READING)
-            try:
-                one = given()
-            except Refusal as refusal:
-                made.left.append((row, str(refusal)))
+            if isinstance(one, Refusal):
+                made.left.append((row, str(one)))
                 continue
-            except OSError as error:
-                made.left.append((row, f"It cannot be read: {error.strerror or error}."))
+            if isinstance(one, OSError):
+                made.left.append((row, f"It cannot be read: {one.strerror or one}."))
                 continue
             if watch and one.coloured:
                 raise Coloured(row)
-            growing.add(one.image)
-            made.files.append(file)
+            made.files.append(records[row])
             made.rows.append(row)
             made.lengths.append(one.length)
             made.digests.append(one.digest)
@@ -122,58 +117,45 @@ def read_all(records: Sequence[Record], form: Form, hand: Hand, *, watch: bool) 
             made.sizes[one.size] += 1
             made.dim += [row] * one.dim
         hand.progress(total, total, READING)
-        made.images = growing.images()
+        made.images = placed.images(made.rows)
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """image: uint8 [h, w, c] of the form; dim, coloured: of the picture; size: upright; the rest as in Made."""
-
-    image: np.ndarray
-    dim: bool
-    coloured: bool
-    size: tuple[int, int]
-    pixels: bytes
-    sums: np.ndarray
-    length: int
-    digest: bytes
-
-
-Prepared: TypeAlias = Callable[[], Picture]
-
-
-def prepared(records: Iterable[Record], form: Form) -> Iterator[tuple[Record, Prepared]]:
-    """Each record, in order, with what gives its picture; that may raise."""
-
-    def fit(raw: bytes | np.ndarray) -> Picture:
-        picture = Record.decoded(raw, form)
-        image = prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
-        size = (picture.height, picture.width) if picture.orientation < 5 else (picture.width, picture.height)
-        pixels = fingerprint(image)[1]
-        return Picture(image, picture.dim, picture.pixels.shape[2] == 3, size, pixels, sums(image), *fingerprint(raw))
-
+def _outcomes(records: Sequence[Record], form: Form, number: int) -> Iterator[Outcome]:
+    """Of each record, in order; its pixels are in the file of that number. Raises OSError, as of a full disk."""
     threads = cores()
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[tuple[Record, Prepared]] = deque()
+    wanted = threads > 1 and len(records) >= LEAST
+    with Decoders(form, number, wanted) as decoders, ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[list[Outcome]]] = deque()
         try:
-            for record in records:
-                try:
-                    waiting.append((record, pool.submit(fit, record.raw()).result))
-                except (Refusal, OSError) as problem:
-                    waiting.append((record, partial(_raise, problem)))
-                while len(waiting) > AHEAD * threads:
-                    yield waiting.popleft()
-            yield from waiting
+            for start, raws in _together(records):
+                waiting.append(pool.submit(decoders.fit, raws, start))
+                if len(waiting) > 2 * threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except Unwritten as problem:
+            raise problem.error from None
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def fingerprint(raw: bytes | np.ndarray) -> tuple[int, bytes]:
-    """How many bytes an original has, and what stands for them."""
-    plain = raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).data
-    return len(raw) if isinstance(raw, bytes) else raw.nbytes, hashlib.sha256(plain).digest()[:DIGEST]
-
-
-def _raise(problem: Exception) -> NoReturn:
-    raise problem
+def _together(records: Sequence[Record]) -> Iterator[tuple[int, list[Raw]]]:
+    """Some records at a time, from which place on, as files or where these are: by a process of its own a file on the
+    disk is read there."""
+    raws: list[Raw] = []
+    size = start = 0
+    for row, record in enumerate(records):
+        place = sources.file_of(record.read)
+        raw: Raw
+        try:
+            raw = place if place is not None else record.raw()
+        except (Refusal, OSError) as problem:
+            raw = problem
+        raws.append(raw)
+        size += len(raw) if isinstance(raw, bytes) else raw.nbytes if isinstance(raw, np.ndarray) else 0
+        if len(raws) == TOGETHER or size >= BYTES:
+            yield start, raws
+            raws, size, start = [], 0, row + 1
+    if raws:
+        yield start, raws

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ml.data.importing.choices import LEAST_SIDE, MOST_SIDE, Choices
-from ml.data.importing.records import GATE, Found, Record
+from ml.data.importing.records import Found, Record
 from ml.images.decoding import DEEP, decode, formats, is_grey
+from ml.images.fitted import GATE
 from ml.images.form import Form
 from ml.system.wording import quantity
 

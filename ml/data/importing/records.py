@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ml.images.decoding import MAX_DECODED_SIDE, Gate, Picture, decode
+from ml.images.decoding import Picture
 from ml.images.file_names import clean
+from ml.images.fitted import opened
 from ml.images.form import Form
 
 FLAGS = ". On the command line: --"  # where fields are, what follows is left out
 TOLD = 3  # files named of each reason
 PLAIN = Form(1, 1, 1)  # which says nothing of how files are read
-GATE = Gate(places=1_000)  # an import has a thread a processor and makes nobody wait
 SPLIT_ORDER = ("", "train", "validation", "test", "unlabelled")
 
 
@@ -46,15 +46,7 @@ class Record:
     @staticmethod
     def decoded(raw: bytes | np.ndarray, form: Form = PLAIN) -> Picture:
         """raw: as `raw` gives it; form: what it shall become; by any thread. Raises Refusal."""
-        if isinstance(raw, bytes):
-            return decode(raw, gate=GATE, laid_on=form.laid_on, levels=form.levels)
-        pixels = raw
-        height, width = pixels.shape[:2]
-        if max(height, width) > MAX_DECODED_SIDE:
-            image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-            image.thumbnail((MAX_DECODED_SIDE, MAX_DECODED_SIDE), Image.Resampling.LANCZOS)
-            pixels = np.asarray(image).reshape(image.height, image.width, -1)
-        return Picture(pixels, 1, width, height)
+        return opened(raw, form)
 
     def content(self) -> bytes:
         """Its file, as PNG where the source has pixels alone. Raises OSError or Refusal."""

@@ -6,7 +6,8 @@ import pytest
 
 from ml.artifacts.writer import write_pictures
 from ml.data import folder, synthetic
-from ml.data.base import Dataset, Split, hold_out, stratified, sums
+from ml.data.base import Dataset, Split, hold_out, stratified
+from ml.images.levels import sums
 
 
 def split(labels, *, shape=(2, 2, 1), fill=0):
