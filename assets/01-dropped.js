@@ -1,5 +1,5 @@
 /* What is dropped: files with their folders, and which of them are what a system leaves beside pictures. For batch.js and
-   data.js. */
+   bring.js. */
 (function () {
   'use strict';
   async function inside(entry, path, found, most) {

@@ -6,6 +6,7 @@ from flask import Flask
 
 from dashboard.api import (
     batch,
+    brought,
     datasets,
     decisions,
     explain,
@@ -30,7 +31,7 @@ from dashboard.services.container import Services
 
 GROUPS = (
     predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, glossary, happenings, health, uploads,
-    datasets,
+    brought, datasets,
 )  # fmt: skip
 
 

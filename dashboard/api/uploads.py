@@ -1,4 +1,4 @@
-"""/api/v1/uploads: files that are to become data sets, in pieces and resumable, by tus 1.0.0 (https://tus.io).
+"""/api/v1/uploads: files that are to become data sets or runs, in pieces and resumable, by tus 1.0.0 (https://tus.io).
 
 Extensions: creation, termination. The app's own page sends with tus-js-client; any other client of that protocol can.
 """
@@ -10,7 +10,7 @@ from typing import NoReturn
 from flask import Flask, Response, request
 
 from dashboard.services.container import Services
-from dashboard.services.staging import Elsewhere, Receiving, Staged
+from dashboard.services.staging import PURPOSES, Elsewhere, Receiving, Staged
 from dashboard.web.errors import RequestError
 from dashboard.web.proxy import root
 from dashboard.web.security import PIECE_BYTES
@@ -32,9 +32,13 @@ def register(server: Flask, services: Services) -> None:
     @server.post(PATH)
     def upload_create() -> Response:
         spoken()
-        services.staging.permit()
+        metadata = request.headers.get("Upload-Metadata", "")
+        purpose = said(metadata, "purpose") or ""
+        if purpose not in PURPOSES:
+            raise RequestError(400, "The purpose in Upload-Metadata must be run, or left out for a data set.")
+        services.staging.permit(purpose)
         size = counted("Upload-Length")
-        staged = services.staging.create(named(request.headers.get("Upload-Metadata", "")), size)
+        staged = services.staging.create(named(metadata), size, purpose)
         return answer(201, Location=f"{root()}{PATH}/{staged.id}", **{"Upload-Offset": "0"})
 
     @server.get(f"{PATH}/<staged_id>")
@@ -92,16 +96,22 @@ def counted(header: str) -> int:
 
 def named(metadata: str) -> str:
     """The file's name from Upload-Metadata: pairs of a key and base64, commas between. Raises RequestError."""
+    name = said(metadata, "filename", "name")
+    if name is None or not name.strip() or len(name) > 1_000:
+        refuse()
+    return name
+
+
+def said(metadata: str, *keys: str) -> str | None:
+    """What one of the keys says, None where none is there. Raises RequestError."""
     for pair in metadata.split(","):
         key, _, value = pair.strip().partition(" ")
-        if key in ("filename", "name"):
+        if key in keys:
             try:
-                name = base64.b64decode(value, validate=True).decode()
+                return base64.b64decode(value, validate=True).decode()
             except (binascii.Error, ValueError):
                 refuse()
-            if name.strip() and len(name) <= 1_000:
-                return name
-    refuse()
+    return None
 
 
 def refuse() -> NoReturn:

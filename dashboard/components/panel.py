@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from dash import Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import panel_states, plain
@@ -72,6 +72,12 @@ def panel_callback(
         return function
 
     return decorate
+
+
+def only(id: str) -> bool:
+    """Whether the current callback was triggered by nothing but this component: one that waits while others change is
+    triggered by all of them at once, and `ctx.triggered_id` is the first."""
+    return {one["prop_id"].partition(".")[0] for one in ctx.triggered} == {id}
 
 
 def placed(output: Output, made: Any) -> Any:

@@ -13,6 +13,7 @@ from dashboard.records.happenings import Happenings
 from dashboard.records.prediction_log import Monitor
 from dashboard.records.runs import Records
 from dashboard.records.views import Views
+from dashboard.services.adding import Adding
 from dashboard.services.attacker import Attacker
 from dashboard.services.datasets import DatasetRegistry
 from dashboard.services.explainer import Explainer, NoExplanation
@@ -57,6 +58,7 @@ class Services:
         self.similar = Similar(networks)
         self.staging = Staging(self.jobs.home, read_only=self.read_only)
         self.imports = Imports(self.staging, self.jobs)
+        self.adding = Adding(self.staging, self.jobs)
         self.settled = False  # whether memory was tidied after torch was loaded
 
     @property

@@ -2,33 +2,18 @@
 
 import hashlib
 import json
-import logging
-import os
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dashboard.services.jobs import Jobs
+from dashboard.services.looking import Looking
 from dashboard.services.staging import Staged, Staging
 from ml.artifacts.identity import run_id_of
 from ml.data import DATASETS, synthetic
 from ml.data.importing.records import FLAGS
 from ml.jobs.queue import JobTable, Refused
 from ml.jobs.tables import Job
-from ml.system import disk
-from ml.system.paths import ROOT
-
-log = logging.getLogger(__name__)
-
-PLAN_SECONDS = 600.0  # that understanding a source may take
-PLAN_BYTES = 64 << 20
-CRASHED = "It could not be looked at: the process that did ended with an error, which the server's log has."
-TOO_LONG = "It could not be looked at within ten minutes. The command line has more patience: python -m ml data import."
 
 
 @dataclass(frozen=True)
@@ -59,43 +44,22 @@ class Imports:
 
     def __init__(self, staging: Staging, jobs: Jobs) -> None:
         self._staging, self._jobs = staging, jobs
-        self._lock = threading.Lock()
-        self._looking: dict[Path, tuple[subprocess.Popen, float]] = {}
+        self._looking = Looking(jobs.home, "python -m ml data import")
 
     def preview(self, staged: Staged, choices: Mapping[str, Any]) -> Preview:
         """What is understood under these choices (ml.data.importing.Choices as JSON); asked for again while thinking.
 
         What was understood before is known at once, also after a restart.
         """
-        folder = self._staging.folder / staged.id
         text = json.dumps(choices, sort_keys=True)
-        target = folder / f"plan-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
-        with self._lock:
-            if known := _read(target):
-                if process := self._looking.pop(target, (None, 0.0))[0]:
-                    _let_go(process)
-                return known
-            running = self._looking.get(target)
-            if running is None:
-                running = self._look(staged, text, target)
-            process, since = running
-            status, seconds = process.poll(), time.monotonic() - since
-            if status is None and seconds < PLAN_SECONDS:
-                return Preview(seconds=seconds)
-            _let_go(self._looking.pop(target)[0])
-        return _read(target) or Preview(refused=CRASHED if status is not None else TOO_LONG)
-
-    def _look(self, staged: Staged, choices: str, target: Path) -> tuple[subprocess.Popen, float]:
-        for old in [one for one, (process, _) in self._looking.items() if one.parent == target.parent]:
-            _let_go(self._looking.pop(old)[0])  # choices that were changed meanwhile
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ml", "data", "plan", f"--choices={choices}", "--to", str(target), "--",
-             str(staged.place)],
-            cwd=ROOT, env={**os.environ, "FASHION_HOME": str(self._jobs.home), "OMP_WAIT_POLICY": "PASSIVE"},
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        self._looking[target] = process, time.monotonic()
-        return self._looking[target]
+        name = f"plan-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+        target = self._staging.folder / staged.id / name
+        asked = ["data", "plan", f"--choices={text}", "--to", str(target), "--", str(staged.place)]
+        looked = self._looking.ask(target, asked)
+        if looked.answer is None:
+            return Preview(refused=looked.problem, seconds=looked.seconds)
+        found = looked.answer
+        return Preview(found.get("plan"), str(found.get("refused") or ""), found.get("tables") or ())
 
     def begin(
         self,
@@ -152,22 +116,3 @@ class Imports:
         """What a finished import said of what it made."""
         table: JobTable | None = self._jobs.table()
         return table.receipt(job) if table is not None and job.state == "done" else None
-
-
-def _let_go(process: subprocess.Popen) -> None:
-    """End it where it has not ended, and leave no zombie."""
-    process.kill()
-    threading.Thread(target=process.wait, daemon=True).start()
-
-
-def _read(target: Path) -> Preview | None:
-    try:
-        if target.stat().st_size > PLAN_BYTES:
-            return Preview(refused="What is to be said of it is too much for a page; use the command line.")
-        found = json.loads(target.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        log.warning("a plan cannot be read: %s", error)
-        return Preview(refused=disk.told(error, CRASHED) if isinstance(error, OSError) else CRASHED)
-    return Preview(plan=found.get("plan"), refused=str(found.get("refused") or ""), tables=found.get("tables") or ())

@@ -26,6 +26,8 @@ from ml.system import atomic, disk
 ABOUT = "about.json"
 ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 BLOCK = 1 << 20  # bytes read of a piece at a time
+PURPOSES = {"": "dataset", "run": "import"}
+"""What shall become of something, a data set or a run → the act of asking for it."""
 SPARE = 500 * 2**20  # of the disk, which no upload may take
 FORGOTTEN_DAYS = 7  # after which what no data set came from is thrown away
 OUTSIDE = (
@@ -45,7 +47,8 @@ class Receiving(Declined):
 @dataclass(frozen=True)
 class Staged:
     """Something to import. name: as people know it; size: bytes when it is whole; place: the file, or what was named;
-    created: seconds since 1970; who brought it, '' where nobody has a name; dataset: what was made of it."""
+    created: seconds since 1970; who brought it, '' where nobody has a name; dataset: what was made of it; purpose: of
+    PURPOSES, what shall be."""
 
     id: str
     name: str
@@ -55,6 +58,7 @@ class Staged:
     who: str = ""
     is_path: bool = False
     dataset: str = ""
+    purpose: str = ""
     offset: int = 0  # bytes that are here
 
     @property
@@ -72,9 +76,9 @@ class Staging:
 
     # ---- bring
 
-    def create(self, name: str, size: int) -> Staged:
+    def create(self, name: str, size: int, purpose: str = "") -> Staged:
         """Room for a file of that size. Raises Declined: over the quota, or more than the disk has."""
-        self.permit()
+        self.permit(purpose)
         most = Uploads.read().bytes
         if size > most:
             raise Declined(f"{name[:60]} has {gigabytes(size)}; {gigabytes(most)} are the most that may be uploaded.")
@@ -89,7 +93,7 @@ class Staging:
             if free - size < SPARE:
                 left = gigabytes(max(free - SPARE, 0))
                 raise Declined(f"The disk has {left} left for it; this has {gigabytes(size)}.")
-            return self._begin(name, size)
+            return self._begin(name, size, purpose=purpose)
 
     def point(self, path: str) -> Staged:
         """A folder or file of this machine, by its path, which is read where it is. Raises Declined."""
@@ -148,8 +152,9 @@ class Staging:
             offset = 0 if is_path else place.stat().st_size
             known = {name: about[name] for name in ("name", "size", "created", "who")}
             return Staged(
-                staged_id, **known, place=place, is_path=is_path, dataset=about.get("dataset", ""), offset=offset
-            )
+                staged_id, **known, place=place, is_path=is_path, dataset=about.get("dataset", ""),
+                purpose=about.get("purpose", ""), offset=offset,
+            )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -189,7 +194,7 @@ class Staging:
         """Bytes on the disk."""
         return sum(one.offset for one in self.listing())
 
-    def _begin(self, name: str, size: int, path: Path | None = None) -> Staged:
+    def _begin(self, name: str, size: int, path: Path | None = None, purpose: str = "") -> Staged:
         staged_id = secrets.token_hex(12)
         file = filed(name)
         about: dict[str, Any] = {
@@ -199,6 +204,7 @@ class Staging:
             "who": acting.name(),
             "file": file,
             "path": str(path) if path is not None else "",
+            "purpose": purpose,
         }
         folder = self.folder / staged_id
         folder.mkdir(parents=True)
@@ -214,12 +220,12 @@ class Staging:
         about = json.loads(file.read_text(encoding="utf-8"))
         atomic.write(file, json.dumps({**about, **values}).encode())
 
-    def permit(self) -> None:
+    def permit(self, purpose: str = "") -> None:
         """Raises Declined where nothing may be brought, or not by whoever asks."""
         if self.read_only:
             raise ReadOnly
         try:
-            acting.permit("dataset")
+            acting.permit(PURPOSES[purpose])
         except acting.NotAllowed as no:
             raise NotAllowed(str(no)) from None
 

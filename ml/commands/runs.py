@@ -1,17 +1,14 @@
 """`python -m ml runs add`: a run from what was made elsewhere, a network as ONNX or predictions in a file."""
 
 import argparse
-import csv
 import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.commands import imports, named
-from ml.system.cells import safe_cell
+from ml.commands import imports, look, named
 from ml.system.paths import home_dir
 
 if TYPE_CHECKING:
@@ -38,6 +35,10 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="SOURCE",
         help="a classifier: ONNX with its data files beside it, TorchScript, torch.export, or a Python file",
     )
+    sent = "what came through a page or the API, a file or a tar of several: what it is is told by itself, and nothing "
+    what.add_argument("--brought", type=Path, metavar="FILE", help=f"{sent}that carries code is taken")
+    take.add_argument("--choices", metavar="JSON", help="all that is said of what was brought, as the page writes it")
+    take.add_argument("--shown", default="", metavar="NAME", help="what people call the file that was brought")
     take.add_argument("--dry-run", action="store_true", help="only say what was understood; nothing is written")
     imports.flags(take)
     splits = "of rows that do not say it"
@@ -54,6 +55,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     take.add_argument("--unmatched", type=Path, metavar="FILE.csv", help="write all rows that are left out, and why")
     take.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
     take.set_defaults(command=run)
+    look.add(actions)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,18 +75,20 @@ def run(options: argparse.Namespace) -> int:
     if run_id != options.name:
         print(f"the run is called {run_id}", file=sys.stderr)
     dataset = data.load(options.data, home=home_dir())
-    kind = adding.NETWORK if options.network else adding.PREDICTIONS
-    files = [options.network] if options.network else options.predictions
     with tempfile.TemporaryDirectory() as scratch:
-        found = adding.understood(files, kind, dataset, home_dir(), chosen(options), Path(scratch), told, trusted=True)
-        for line in found.lines:
+        kind, files = given(options, Path(scratch))
+        trusted = not options.brought
+        found = adding.understood(
+            files, kind, dataset, home_dir(), chosen(options), Path(scratch), told, trusted=trusted
+        )
+        for line in found.lines if trusted else ():
             print(line, file=sys.stdout if options.dry_run else sys.stderr)
         if options.unmatched:
-            _write_unmatched(options.unmatched, found.left_out)
+            look.write_left_out(options.unmatched, found.left_out)
         if options.dry_run:
             print("Nothing was written. To add the run: the same without --dry-run")
         else:
-            print(found.make(run_id, home_dir(), shlex.join(["python", "-m", "ml", *sys.argv[1:]]), told))
+            print(found.make(run_id, home_dir(), command(options, run_id, kind), told))
     if options.json:
         made = None if options.dry_run else pipeline.default_library()
         print(json.dumps(adding.summary(found, run_id, made), ensure_ascii=False))
@@ -96,10 +100,29 @@ def told(words: str) -> None:
     print(words, file=sys.stderr)
 
 
+def given(options: argparse.Namespace, scratch: Path) -> tuple[str, list[Path]]:
+    """Which kind it is, and its files. Raises Unusable."""
+    from ml.importing import adding, brought
+
+    if options.brought:
+        return brought.told(brought.opened(options.brought, scratch / "brought"))
+    return (adding.NETWORK, [options.network]) if options.network else (adding.PREDICTIONS, options.predictions)
+
+
+def command(options: argparse.Namespace, run_id: str, kind: str) -> str:
+    """What would make the same run again, without places on a server's disk."""
+    words = ["python", "-m", "ml", *sys.argv[1:]]
+    if options.brought:
+        words = [*words[:3], "runs", "add", run_id, "--data", options.data, f"--{kind}", options.shown]
+    return shlex.join(words)
+
+
 def chosen(options: argparse.Namespace) -> "Choices":
     """What the flags say. Raises ValueError, in words."""
     from ml.importing.adding import Choices
 
+    if options.choices is not None:
+        return Choices.from_json(json.loads(options.choices))
     return Choices(imports.wishes(options), wishes(options))
 
 
@@ -111,6 +134,8 @@ OF_PREDICTIONS: dict[str, object] = {
 
 def only_one_kind(options: argparse.Namespace) -> None:
     """Raise ValueError where a flag is of the other kind of run than the one that is asked for."""
+    if options.brought:
+        return
     others, kind = (OF_PREDICTIONS, "--predictions") if options.network else (imports.OF_NETWORKS, "--network")
     if given := [name for name, default in others.items() if getattr(options, name) != default]:
         raise ValueError(f"--{given[0].replace('_', '-')} goes with {kind}")
@@ -131,14 +156,3 @@ def wishes(options: argparse.Namespace) -> "Wishes":
         repeated=options.repeated,
         epoch=options.epoch,
     )
-
-
-def _write_unmatched(target: Path, left_out: Mapping[str, list[str]]) -> None:
-    try:
-        with target.open("w", encoding="utf-8-sig", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["row", "why"])
-            for reason, names in left_out.items():
-                table.writerows([safe_cell(name), reason] for name in names)
-    except OSError as error:
-        raise ValueError(f"{target} cannot be written: {error.strerror or error}") from error

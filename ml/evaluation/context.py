@@ -135,4 +135,6 @@ class EvaluationContext:
                 probabilities.append(self.classifier.probabilities(batch))
                 features = np.zeros((len(batch), 0), np.float32)
             kept.append(features[:, :WIDTH].astype(np.float16).astype(np.float32))
+            if (done := sum(map(len, kept))) < len(images):
+                self.tell(f"asking the network, {done}/{len(images)}")
         return np.concatenate(probabilities), np.concatenate(kept)

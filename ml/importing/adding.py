@@ -87,8 +87,9 @@ def understood(
     source = sources.source_of(files[0])
     if not (trusted or source.uploaded):
         raise Unusable(
-            f"{source.path.name} is {source.words}, which may carry code: it is taken from the command line alone, "
-            "python -m ml runs add, by somebody who trusts it; its ONNX is taken here"
+            f"{source.path.name} is {source.words}, which may carry code, and nothing that may is taken from a page: "
+            "bring its ONNX, or where you trust it run on the machine: python -m ml runs add NAME --data "
+            f"{dataset.name} --network {source.path.name}"
         )
     tell(f"trying {source.path.name}, {source.words}")
     found = conversion.taken(

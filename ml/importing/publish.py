@@ -51,6 +51,7 @@ def publish(
         content(tried.file, GRAPH_BYTES), tried.interface, dataset.classes, dataset.shape, os.cpu_count() or 1
     )
     context = EvaluationContext(cast(Classifier, network), dataset.judged(), dataset=lambda: dataset, brief=True)
+    context.tell = tell
     able = {"kind": kinds.IMPORTED, "capabilities": tried.capabilities}
     partial = writer.partial(home / "runs", run_id)
     try:

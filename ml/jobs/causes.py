@@ -51,7 +51,7 @@ def of_exit(
         return "failed", OUT_OF_MEMORY
     if status > 0 and status != LOST and disk.named(printed[-4000:]):
         return "failed", DISK_FULL if kind == "train" else f"{disk.FULL}: free some space, then try again."
-    if kind == "import" and status > 0 and status != LOST and (words := last_words(printed)):
+    if kind in ("import", "add") and status > 0 and status != LOST and (words := last_words(printed)):
         return "failed", words
     if status < 0:
         return "failed", f"Its process crashed ({signal.Signals(-status).name}); the log may say more."
@@ -65,6 +65,8 @@ def last_words(printed: str) -> str:
     lines = [line.strip() for line in printed[-4000:].splitlines() if line.strip()]
     if not lines or any(line.startswith("Traceback ") for line in lines):
         return ""
+    if lines[-1].startswith("Try: "):  # the command that would help, after the sentence
+        lines[-2:] = [" ".join(lines[-2:])]
     return lines[-1][:CAUSE]
 
 

@@ -18,9 +18,11 @@ from sqlalchemy.exc import IntegrityError
 from ml.jobs.processes import this_process
 from ml.jobs.reading import JobReader
 from ml.jobs.tables import (
+    ACTIVE,
     COLUMNS,
     ENDED,
     PROCESS,
+    PUBLISHING,
     RESUMABLE,
     Job,
     epochs,
@@ -35,7 +37,7 @@ from ml.system import database
 QUEUE = 5  # waiting jobs; one more is refused
 SLOTS = 1  # jobs of one kind that run at a time
 # kind of a job → the act of asking for it
-ASKED = {"train": "train", "data": "fetch", "evaluate": "evaluate", "import": "dataset"}
+ASKED = {"train": "train", "data": "fetch", "evaluate": "evaluate", "import": "dataset", "add": "import"}
 ATTEMPTS = 5  # at a training whose workers are lost one after the other
 
 
@@ -81,6 +83,8 @@ class JobTable(JobReader):
                 if known is not None:
                     return Job(**known)
             self._room(connection, kind)
+            if kind in PUBLISHING and _being_added(connection, run_id, kind):
+                raise Refused(f"The name {run_id} is taken.", "name")
             row = {
                 "id": secrets.token_hex(16),
                 "kind": kind,
@@ -263,7 +267,9 @@ class JobTable(JobReader):
         waiting = _count(connection, kind, "queued")
         if waiting < QUEUE + max((self.slots if kind == "train" else SLOTS) - len(running), 0):
             return
-        things = {"train": "trainings", "data": "downloads", "import": "imports"}.get(kind, "evaluations")
+        things = {"train": "trainings", "data": "downloads", "import": "imports", "add": "networks to add"}.get(
+            kind, "evaluations"
+        )
         now = f"{' and '.join(running)} {'is' if len(running) == 1 else 'are'} running, and " if running else ""
         words = f"{now}{waiting} {things} are waiting already: the queue is full."
         raise Refused(f"{words} Cancel one, or try again when one has started.")
@@ -302,9 +308,20 @@ def _asked(kind: str, spec: Mapping[str, Any]) -> str:
     """In a line: what a job is to do."""
     if kind == "evaluate":
         return f"to be computed: {', '.join(map(str, spec.get('nouns', ())))}"
-    if kind == "import":
-        return f"import of {spec.get('shown', 'a data set')}"
+    if kind in ("import", "add"):
+        return f"{'import of' if kind == 'import' else 'a run of'} {spec.get('shown', 'what was brought')}"
     return f"training of {spec.get('model', 'a network')}" if kind == "train" else "download of the full data set"
+
+
+def _being_added(connection: Connection, run_id: str, kind: str) -> bool:
+    """Whether a run of this name is or can still be made of what somebody brought, or, for another of those, trained.
+
+    The names of trainings have an index of their own, which tells trainings.
+    """
+    mine = (jobs.c.kind == "add") & jobs.c.state.in_((*ACTIVE, *RESUMABLE))
+    if kind == "add":
+        mine |= (jobs.c.kind == "train") & (jobs.c.state != "cancelled")
+    return bool(connection.scalar(select(func.count()).where(jobs.c.run_id == run_id, mine)))
 
 
 def _count(connection: Connection, kind: str, state: str) -> int:

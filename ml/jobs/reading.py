@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from ml.jobs import twins
-from ml.jobs.tables import ACTIVE, COLUMNS, KINDS, MIGRATIONS, Job, epochs, events, jobs, steps
+from ml.jobs.tables import ACTIVE, COLUMNS, KINDS, MIGRATIONS, PUBLISHING, RESUMABLE, Job, epochs, events, jobs, steps
 from ml.people.tables import MIGRATIONS as PEOPLE_MIGRATIONS
 from ml.people.tables import OWNER as PEOPLE
 from ml.system import database
 
 MAX_CURVE_POINTS = 400  # within the epochs
 SHARDS = "shards"  # the folder of all jobs' shards
+CLOCKS_SECONDS = 2.0  # by which a file's time may be behind the database's
 RECEIPT_BYTES = 1 << 18  # of the end of an import's log: a line with the names of a thousand classes
 
 
@@ -123,15 +124,20 @@ class JobReader:
         """Whether what the job was to make is there, whole: a manifest, and the last line of an import, come last."""
         if job.kind == "import":
             return self.receipt(job) is not None
-        return job.kind == "train" and (self.home / "runs" / job.run_id / "manifest.json").is_file()
+        manifest = self.home / "runs" / job.run_id / "manifest.json"
+        if job.kind == "add":  # its name may have become another's while it did not run
+            return self.receipt(job) is not None or _made_since(manifest, job.started)
+        return job.kind == "train" and manifest.is_file()
 
     def receipt(self, job: Job) -> dict[str, Any] | None:
-        """What an import says at its end of what it made: name, digest, classes, size, splits, left_out; else None."""
+        """What an import says at its end of what it made: name, digest, classes, size, splits, left_out; of a run that
+        was added: run, kind, capabilities, understood, splits, validation_accuracy; else None."""
         try:
             with self.log(job).open("rb") as file:
                 file.seek(max(file.seek(0, 2) - RECEIPT_BYTES, 0))
                 lines = file.read().decode("utf-8", "replace").splitlines()
-            made = next((json.loads(line) for line in reversed(lines) if line.startswith('{"name": ')), None)
+            begin = ('{"name": ', '{"run": ')
+            made = next((json.loads(line) for line in reversed(lines) if line.startswith(begin)), None)
         except (OSError, ValueError):
             return None
         return made if isinstance(made, dict) else None
@@ -142,7 +148,7 @@ class JobReader:
 
     def partial(self, job: Job) -> Path:
         """The folder of the run while it is being made; of another kind of job, of its shards (ml.jobs.shards)."""
-        return self.home / "runs" / f"{job.run_id}.partial" if job.kind == "train" else self.home / SHARDS / job.id
+        return self.home / "runs" / f"{job.run_id}.partial" if job.kind in PUBLISHING else self.home / SHARDS / job.id
 
     def partials(self, job: Job) -> list[Path]:
         """The folders of all runs of the job while they are being made, its own first."""
@@ -165,8 +171,10 @@ class JobReader:
             return bool(connection.scalar(query))
 
     def names(self) -> frozenset[str]:
-        """The run of every training but cancelled ones: no other training can take its name."""
-        query = select(jobs.c.run_id, jobs.c.spec).where(jobs.c.kind == "train", jobs.c.state != "cancelled")
+        """The run of every training but cancelled ones, and those that can still be added: their names are taken."""
+        trained = (jobs.c.kind == "train") & (jobs.c.state != "cancelled")
+        added = (jobs.c.kind == "add") & jobs.c.state.in_((*ACTIVE, *RESUMABLE))
+        query = select(jobs.c.run_id, jobs.c.spec).where(trained | added)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         return frozenset(name for run_id, spec in rows for name in (run_id, *twins.names(spec)))
@@ -175,3 +183,11 @@ class JobReader:
         with self.engine.connect() as connection:
             row = connection.execute(query).mappings().first()
         return None if row is None else Job(**row)
+
+
+def _made_since(file: Path, when: float | None) -> bool:
+    """when: seconds since 1970."""
+    try:
+        return when is not None and file.stat().st_mtime >= when - CLOCKS_SECONDS
+    except OSError:
+        return False

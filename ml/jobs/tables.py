@@ -30,8 +30,9 @@ RESUMABLE = ("interrupted", "failed")
 ENDED = ("done", "failed", "cancelled", "interrupted")
 STATES = (*ACTIVE, *ENDED)
 PROCESS = ("host", "pid", "pid_started", "boot")  # who works on a job, or is a worker
-# a training, the fetching of a data set, what a published run lacks, a data set made of what somebody brought
-KINDS = ("train", "data", "evaluate", "import")
+# a training, the fetching of a data set, what a published run lacks, a data set and a run made of what somebody brought
+KINDS = ("train", "data", "evaluate", "import", "add")
+PUBLISHING = ("train", "add")  # kinds that make a run of their name
 
 
 @dataclass(frozen=True)

@@ -190,4 +190,8 @@ def arguments(job: Job) -> list[str]:
         words = [f"--{name}={spec[name]}" for name in ("title", "description") if spec[name]]
         what = ["--name", job.run_id, f"--choices={json.dumps(spec['choices'])}", *words, *more]
         return ["data", "import", *what, "--progress", "--json", "--", spec["source"]]
+    if job.kind == "add":
+        spec = job.spec
+        what = ["--data", spec["dataset"], f"--choices={json.dumps(spec['choices'])}", f"--shown={spec['shown']}"]
+        return ["runs", "add", job.run_id, *what, "--json", f"--brought={spec['source']}"]
     return ["data"] if job.kind == "data" else ["evaluate", job.run_id, "--only", *job.spec["nouns"]]

@@ -75,6 +75,12 @@ class Columns:
     suggested: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    def unnamed(self, table: Table, classes: Sequence[str]) -> dict[str, str]:
+        """Columns of numbers that are not used, where some classes have a column and others none: it may be theirs."""
+        if not self.values or len(self.values) == len(classes):
+            return {}
+        return {name: "" for name in self.unused if name in table.columns and table.columns[name].dtype != object}
+
     def roles(self) -> dict[str, str]:
         """Of ROLES → the one column that has it, where one has; the first of those that tell pictures."""
         named = {

@@ -189,9 +189,13 @@ def _understood(
     found = columns.understood(
         table, dataset.classes, wishes.columns, wishes.names, suggestions=wishes.suggested
     )  # fmt: skip
-    strange.update({**dict.fromkeys(found.unknown, ""), **found.suggested})
+    unnamed = found.unnamed(table, dataset.classes)
+    strange.update({**unnamed, **dict.fromkeys(found.unknown, ""), **found.suggested})
     _refuse_names(table, found, dataset)
-    answers = rows.answers(table, found, dataset.classes, wishes)
+    try:
+        answers = rows.answers(table, found, dataset.classes, wishes)
+    except ValueError as error:
+        raise ValueError(f"{error}{rows.perhaps(unnamed)}") from None
     strange.update(answers.strange)
     answers.settle(table.name)
     default = wishes.split or _split_of(place) if not found.split else wishes.split

@@ -1,6 +1,6 @@
 """What each row says of its picture: numbers of all classes, of the likeliest, or a label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,10 +59,19 @@ class Answers:
             raise ValueError(f"{name}: of every row, {self.why}{first}")
 
 
+def perhaps(unnamed: Collection[str]) -> str:
+    """What to add to a refusal where columns that are not used may be those of classes that have none."""
+    first = next(iter(unnamed), None)
+    if first is None:
+        return ""
+    return f". Not used is {', '.join(map(repr, [*unnamed][:5]))}: where that is a class, say --class '{first}=NAME'"
+
+
 def otherwise(name: str, meant: Mapping[str, str]) -> str:
     """What is said where a file's names differ in form from the classes they probably mean."""
     pairs = " ".join(f"--class '{one}={wanted}'" for one, wanted in [*meant.items()][:20])
-    return f"{name} writes {len(meant)} classes otherwise: {pairs}. Say so, or all at once: --match-names"
+    many = "a class" if len(meant) == 1 else f"{len(meant)} classes"
+    return f"{name} writes {many} otherwise: {pairs}. Say so, or all at once: --match-names"
 
 
 def answers(table: Table, found: Columns, classes: Sequence[str], wishes: Said) -> Answers:

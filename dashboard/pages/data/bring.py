@@ -25,8 +25,8 @@ READ_ONLY = "This server shows data sets and takes none (it was started with --r
 
 
 class Ids(StrEnum):
-    DROP = "data-import"  # assets/data.js puts a field for files and one for a folder into it
-    UPLOAD = "data-upload"  # how far an upload is; by assets/data.js
+    DROP = "data-import"  # assets/bring.js puts a field for files and one for a folder into it
+    UPLOAD = "data-upload"  # how far an upload is; by assets/bring.js
     PATH = "data-path"
     OPEN = "data-path-open"
     SAID = "data-path-said"
@@ -57,7 +57,14 @@ def layout(services: Services, selection: Selection) -> html.Article:
         id=Ids.DROP,
         className="dropzone",
         role="group",
-        **{"aria-label": "Bring a data set: drop a folder, files, a zip or a tar"},
+        **{
+            "aria-label": "Bring a data set: drop a folder, files, a zip or a tar",
+            "data-brings-to": Memory.SOURCE,
+            "data-brings-changed": Memory.CHANGED,
+            "data-brings-far": Ids.UPLOAD,
+            "data-brings-purpose": "",
+            "data-brings-kinds": "files folder",
+        },
     )
     path = html.Div(
         [
@@ -110,7 +117,8 @@ def register(app: Dash, services: Services) -> None:
 
 def waiting(services: Services) -> list[Any]:
     """What was brought: what is not whole yet, what is not imported yet, and how much room all of it takes."""
-    listed = services.staging.listing()
+    everything = services.staging.listing()
+    listed = [one for one in everything if not one.purpose]
     known = services.datasets.known()
     last: dict[Any, Job] = {}
     for job in services.imports.listing():  # newest first
@@ -128,9 +136,12 @@ def waiting(services: Services) -> list[Any]:
     if open_ones:
         parts += [html.H3("Not imported yet"), html.Ul([line(one) for one in open_ones], className="brought")]
     used, most = services.staging.used(), Uploads.read().bytes
+    others = sum(1 for one in everything if one.purpose)
     kept = sum(1 for one in listed if one.dataset in known and not one.is_path)
     originals = f", {kept} of which data sets came from" if kept else ""
-    parts.append(html.P(f"Uploads take {gigabytes(used)} of {gigabytes(most)}{originals}.", className="faint small"))
+    networks = f"; {others} are networks or predictions, on the Training page" if others else ""
+    words = f"Uploads take {gigabytes(used)} of {gigabytes(most)}{originals}{networks}."
+    parts.append(html.P(words, className="faint small"))
     return parts
 
 

@@ -7,7 +7,7 @@ ACTIVE_MS = 1_000
 
 class Memory(StrEnum):
     TICK = "data-interval"
-    SOURCE = "data-source-state"  # {"id": of what is brought, "at"}; by assets/data.js, or when a path was named
+    SOURCE = "data-source-state"  # {"id": of what is brought, "at"}; by assets/bring.js, or when a path was named
     PARTS = "data-parts-state"  # what was chosen of splits and columns: {"of": id, "splits": {}, "columns": {}}
     NAMES = "data-names-state"  # of classes: {"of": id, "names": {found: wanted}, "order": [wanted]}
     ASKED = "data-asked-state"  # {"act", "of", "at"}: a button of a row; by assets/data.js

@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import button, card, plain
+from dashboard.components.panel import only
 from dashboard.pages.data import plan_view
 from dashboard.pages.data.memory import Memory, source_of
 from dashboard.services.container import Services
@@ -227,7 +228,7 @@ def register(app: Dash, services: Services) -> None:
     def show_plan(source: object, *more: Any):
         values, (parts, _tick, still, names) = more[:many], more[many:]
         staged = services.staging.get(source_of(source))
-        ticked = ctx.triggered_id == Memory.TICK
+        ticked = only(Memory.TICK)
         if staged is None:
             if ticked:
                 raise PreventUpdate

@@ -5,7 +5,7 @@ import secrets
 from dash import dcc, html
 
 from dashboard.components.page import Page, Part, Row
-from dashboard.pages.training import changed, details, engines, form, live, queue, runs
+from dashboard.pages.training import add, changed, details, engines, form, live, queue, runs
 from dashboard.pages.training.memory import ACTIVE_MS, Memory
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
@@ -30,6 +30,6 @@ PAGE = Page(
     copy=False,
     rows=(
         Part(memory),
-        Row((form, 4), (live, 8), (queue, 7), (changed, 5), runs, (details, 0, engines), kind="training"),
+        Row((form, 4), (live, 8), (queue, 7), (changed, 5), add, runs, (details, 0, engines), kind="training"),
     ),
 )

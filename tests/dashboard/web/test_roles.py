@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from dashboard.records import decisions, feedback, happenings, prediction_log, runs, slices, views
 from dashboard.records.rows import Declined, Rows
-from dashboard.services import datasets, imports, jobs, staging
+from dashboard.services import adding, datasets, imports, jobs, staging
 from dashboard.services import runs as registry
 from dashboard.shell import create_app
 from dashboard.web import security
@@ -80,6 +80,9 @@ CHANGING: dict[type, dict[str, tuple[str, Call]]] = {
     imports.Imports: {
         "begin": (TRAIN, lambda made: made.begin(NOT_WHOLE, "x", {})),
     },
+    adding.Adding: {
+        "begin": (TRAIN, lambda made: made.begin(NOT_WHOLE, "x", "toys", {}, taken=(), datasets=())),
+    },
     datasets.DatasetRegistry: {
         "describe": (TRAIN, lambda made: made.describe("x", title="x", description="")),
         "delete": (OWN, lambda made: made.delete("x")),
@@ -111,6 +114,7 @@ LOOKING: dict[type, set[str]] = {
     registry.RunRegistry: {"home", "entry", "names", "card", "pack", "graph", "free_name", "deleted", "purge", "undo"},
     staging.Staging: {"get", "listing", "imported", "sweep", "used"},
     imports.Imports: {"preview", "named", "listing", "receipt"},
+    adding.Adding: {"brought", "listing", "look", "key", "left_out", "named", "free", "jobs", "receipt"},
     datasets.DatasetRegistry: {"names", "known", "busy", "packed", "deleted", "original", "as_it_came"},
     jobs.Jobs: {
         "listing",
@@ -218,6 +222,7 @@ def test_every_method_that_changes_something_asks_first(kind, home, no_artifacts
         datasets.DatasetRegistry: lambda: datasets.DatasetRegistry(library, all_jobs, records),
         staging.Staging: lambda: staging.Staging(home),
         imports.Imports: lambda: imports.Imports(staging.Staging(home), all_jobs),
+        adding.Adding: lambda: adding.Adding(staging.Staging(home), all_jobs),
     }
     made = special.get(kind, lambda: kind(opener))()
     # what there must be for a refusal to be about the role

@@ -1,0 +1,76 @@
+"""`python -m ml runs look FILE --data D --to FILE`: what adding it would make of it, as JSON, and nothing is written.
+
+The panel on the Training page asks this of a process of its own: no other process of a server opens what was brought.
+"""
+
+import argparse
+import csv
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml.commands import named
+from ml.system import atomic
+from ml.system.cells import safe_cell
+from ml.system.paths import home_dir
+
+
+def add(actions: argparse._SubParsersAction) -> None:
+    look = actions.add_parser("look", help="say as JSON what `add --brought` would make of a file, and write nothing")
+    look.add_argument("source", type=Path, help="a file, or a tar of several")
+    look.add_argument("--data", required=True, type=named, metavar="DATASET", help="whose pictures it is asked about")
+    look.add_argument("--choices", default="{}", metavar="JSON", help="what was said of it")
+    look.add_argument("--to", type=Path, metavar="FILE", help="(default: standard output)")
+    look.add_argument("--left-out", type=Path, metavar="FILE.csv", help="write all rows that are left out, and why")
+    look.set_defaults(command=say)
+
+
+def say(options: argparse.Namespace) -> int:
+    """What is refused is an answer too: {"refused": why}, with columns and classes to choose from where there are."""
+    with tempfile.TemporaryDirectory() as scratch:
+        said = _looked(options, Path(scratch))
+    text = json.dumps(said, ensure_ascii=False)
+    if options.to is None:
+        print(text)
+    else:
+        atomic.write(options.to, text)
+    return 1 if "refused" in said else 0
+
+
+def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    from ml import data
+    from ml.artifacts.reader import Broken, Missing
+    from ml.importing import adding, brought
+    from ml.importing.graph import Unusable
+    from ml.recording.columns import Unclear
+
+    kind = ""
+    try:
+        kind, files = brought.told(brought.opened(options.source, scratch / "brought"))
+        choices = adding.Choices.from_json(json.loads(options.choices))
+        found = adding.understood(files, kind, data.load(options.data, home=home_dir()), home_dir(), choices, scratch)
+    except Unclear as unclear:
+        return {"refused": str(unclear), "kind": kind, "columns": unclear.columns, "classes": unclear.classes}
+    except Unusable as unusable:
+        return {"refused": str(unusable), "kind": kind, "classes": unusable.classes}
+    except Missing as missing:
+        return {"refused": f"{missing} Try: {missing.command}" if missing.command else str(missing), "kind": kind}
+    except (Broken, ValueError, OSError, KeyError, data.DataMissing) as problem:
+        return {"refused": str(problem.args[0] if isinstance(problem, KeyError) else problem), "kind": kind}
+    if options.left_out and found.left_out:
+        write_left_out(options.left_out, found.left_out)
+    return {"found": found.to_json(), "kind": kind}
+
+
+def write_left_out(target: Path, left_out: Mapping[str, list[str]]) -> None:
+    """A CSV of all rows that nothing becomes of. left_out: reason → names. Raises ValueError."""
+    try:
+        with target.open("w", encoding="utf-8-sig", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["row", "why"])
+            for reason, names in left_out.items():
+                table.writerows([safe_cell(name), reason] for name in names)
+    except OSError as error:
+        raise ValueError(f"{target} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,111 @@
+"""What the server does with a network or predictions that were brought: it asks processes, and never opens a file."""
+
+import io
+import pickle
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dashboard.services.adding import Adding
+from dashboard.services.jobs import Jobs
+from dashboard.services.staging import Staged, Staging
+from ml.data import load
+from ml.jobs.queue import Refused
+from tests import own_networks
+from tests.conftest import TOY
+
+MANY = 60
+
+
+@pytest.fixture
+def adding(tmp_path, monkeypatch):
+    monkeypatch.delenv("FASHION_DB", raising=False)
+    jobs = Jobs(tmp_path)
+    monkeypatch.setattr(jobs, "wake", lambda: False)
+    return Adding(Staging(tmp_path), jobs)
+
+
+def bring(adding: Adding, name: str, content: bytes, purpose: str = "run") -> Staged:
+    staging = adding._staging
+    staged = staging.create(name, len(content), purpose)
+    staging.append(staged.id, 0, io.BytesIO(content))
+    return staging.get(staged.id)
+
+
+def looked(adding: Adding, staged: Staged, **choices):
+    limit = time.monotonic() + MANY
+    while time.monotonic() < limit:
+        found = adding.look(staged, TOY, choices)
+        if found.answer is not None or found.problem:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("too long")
+
+
+class Canary:
+    """A pickle that would make a file."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __reduce__(self):
+        return open, (self.place, "w")
+
+
+def test_nothing_that_was_brought_is_opened_in_this_process(adding, tmp_path):
+    """Every opening of a file is watched while the server brings, looks and begins; so is what a pickle would do."""
+    canary = tmp_path / "canary"
+    own_networks.network(load(TOY), tmp_path / "net.onnx")
+    bad = bring(adding, "net.pt", pickle.dumps(Canary(str(canary))))
+    good = bring(adding, "net.onnx", (tmp_path / "net.onnx").read_bytes())
+    opened: list[str] = []
+    watching = True
+
+    def watch(event: str, arguments: tuple) -> None:
+        if watching and event == "open" and isinstance(arguments[0], str | Path):
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(watch)
+    refused, found = looked(adding, bad), looked(adding, good)
+    adding.begin(good, "net", TOY, {}, taken=(), datasets=(TOY,))
+    watching = False
+    assert "pickle" in refused.answer["refused"]
+    assert found.answer["found"]["kind"] == "imported"
+    assert not canary.exists()
+    assert any("look-" in one for one in opened), "the watch sees what is opened"
+    assert not {str(bad.place), str(good.place)} & {*opened}
+
+
+def test_what_was_understood_is_known_at_once_and_its_rows_are_kept(adding, tmp_path):
+    csv = own_networks.predictions(load(TOY), tmp_path / "said.csv", more=3)
+    staged = bring(adding, "said.csv", csv.read_bytes())
+    first = looked(adding, staged)
+    assert first.answer["found"]["matched"] == 600
+    again = Adding(adding._staging, adding._jobs)
+    assert again.look(staged, TOY, {}).answer == first.answer
+    key = adding.key(TOY, {})
+    assert adding.left_out(staged.id, key).read_text(encoding="utf-8-sig").count("\n") == 4
+    for wrong in ("../x", key.upper(), key + "0"):
+        assert adding.left_out(staged.id, wrong) is None
+    assert adding.left_out("f" * 24, key) is None
+
+
+def test_what_is_no_job_is_refused_in_words(adding):
+    staged = bring(adding, "said.csv", b"id,predicted\n1,Bar 0\n")
+    pictures = bring(adding, "pets.zip", b"PK", purpose="")
+    assert adding.brought(pictures.id) is None
+    assert [one.id for one in adding.listing()] == [staged.id]
+    for name, dataset, words in (
+        ("!!", TOY, "needs a letter"), ("mine", TOY, "There is a run mine"), ("x", "gone", "Choose the data set"),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match=words):
+            adding.begin(staged, name, dataset, {}, taken=("mine",), datasets=(TOY,))
+    job = adding.begin(staged, "Mine 2", TOY, {}, taken=("mine",), datasets=(TOY,), intent="once")
+    assert (job.run_id, job.kind, job.spec["dataset"]) == ("mine-2", "add", TOY)
+    twice = adding.begin(staged, "Mine 2", TOY, {}, taken=("mine",), datasets=(TOY,), intent="once")
+    assert twice.id == job.id
+    assert adding.free("mine", ("mine",)) == "mine-3"
+    with pytest.raises(Refused, match="mine-2 already"):
+        adding.begin(staged, "mine-2", TOY, {}, taken=(), datasets=(TOY,))
