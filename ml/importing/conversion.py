@@ -37,6 +37,8 @@ FROM = {
     "torchscript": "ml.importing.from_torchscript",
     "torch-export": "ml.importing.from_torch_export",
     "python": "ml.importing.from_python",
+    "keras": "ml.importing.from_keras",
+    "skops": "ml.importing.from_skops",
 }
 """Kind of source → the module that opens it."""
 

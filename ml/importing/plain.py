@@ -206,6 +206,14 @@ def _opposite(table: np.ndarray) -> bool:
     return bool((table[:, 0] == -table[:, 1]).all() and table.any())
 
 
+def both(table: np.ndarray) -> np.ndarray:
+    """What `settled` makes of one column: float [n, 1] → [n, 2], 1 - p and p of probabilities, else half the margin
+    with either sign."""
+    if table.min(initial=0) >= 0 and table.max(initial=0) <= 1:
+        return np.concatenate([1 - table, table], axis=1)
+    return np.concatenate([-table / 2, table / 2], axis=1)
+
+
 def _with_two(content: bytes, name: str, *, chances: bool) -> bytes:
     """One column → two: 1 - p and p, or half the margin with either sign, whose softmax is the margin's sigmoid."""
     from onnx import helper, numpy_helper

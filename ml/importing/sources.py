@@ -69,7 +69,7 @@ def source_of(path: Path) -> Source:
         raise Unusable(f"{path.name} cannot be read: {error.strerror or error}") from None
     if not begin:
         raise Unusable(f"{path.name} is empty")
-    for read in (_zip, _pickle, _safetensors, _other, _text):
+    for read in (_zip, _pickle, _hdf5, _safetensors, _other, _text):
         if (found := read(path, begin)) is not None:
             return found
     if path.suffix.lower() == ".onnx" or begin[0] in (0x08, 0x12, 0x1A, 0x22, 0x2A, 0x3A, 0x42):  # a protobuf's fields
@@ -122,9 +122,17 @@ def _zip(path: Path, begin: bytes) -> Source | None:
 NETWORKS = (".onnx", ".pt", ".pth", ".pt2", ".safetensors", ".keras", ".ckpt", ".skops", ".py", ".h5", ".pb")
 
 
+PICKLES = (".pkl", ".pickle", ".joblib", ".p")
+SCIKIT = (
+    "where it was made, import skops.io; skops.io.dump(model, 'model.skops') makes a file that is taken, or from "
+    "skl2onnx import to_onnx; open('model.onnx', 'wb').write(to_onnx(model, pixels[:1]).SerializeToString())"
+)
+
+
 def _pickle(path: Path, begin: bytes) -> Source | None:
     """A state dict as torch wrote it before it wrote zips, or what nobody opens."""
-    if begin[0] != 0x80 or begin[1:2] not in (b"\x02", b"\x03", b"\x04", b"\x05"):
+    named = path.suffix.lower() in PICKLES
+    if not named and (begin[0] != 0x80 or begin[1:2] not in (b"\x02", b"\x03", b"\x04", b"\x05")):
         return None
     if LEGACY in begin[:40]:
         return Source("weights", path)
@@ -134,11 +142,17 @@ def _pickle(path: Path, begin: bytes) -> Source | None:
         )
     except (ValueError, IndexError):
         first = ""
-    learn = " (of scikit-learn)" if first.startswith("sklearn") else ""
+    if first.startswith("sklearn"):
+        raise _refuse(path, "a pickle of scikit-learn, which runs what it says when it is opened", SCIKIT)
     raise _refuse(
-        path, f"a pickle{learn}, which runs what it says when it is opened",
-        "save a scikit-learn model with skops or as ONNX, and of a torch network its state dict, or an ONNX",
+        path, "a pickle, which runs what it says when it is opened",
+        f"of a torch network give its state dict, or an ONNX; of scikit-learn, {SCIKIT}",
     )  # fmt: skip
+
+
+def _hdf5(path: Path, begin: bytes) -> Source | None:
+    """Of Keras before .keras; what is no network of it, the one that opens it says."""
+    return Source("keras", path) if begin.startswith(b"\x89HDF\r\n\x1a\n") else None
 
 
 def _safetensors(path: Path, begin: bytes) -> Source | None:
@@ -152,8 +166,6 @@ MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b[:4] in (b"ggml", b"lmgg", b"tjgg"), "a GGML file of a language model", "a classifier is wanted"),
     (lambda b: b[4:8] == b"TFL3", "a TensorFlow Lite file", "convert it with tf2onnx --tflite, and give the ONNX"),
     (lambda b: b[4:8] == b"ORTM", "onnxruntime's own form of a network", "give the ONNX file that it was made from"),
-    (lambda b: b.startswith(b"\x89HDF\r\n\x1a\n"), "an HDF5 file, as Keras wrote them",
-     "load it where it was made and write model.save('net.keras'), or model.export('net.onnx', format='onnx')"),
     (lambda b: b[:4] in (b"ptrt", b"ftrt", b"trtf"), "an engine of TensorRT, built for one machine",
      "give the ONNX that it was built from"),
     (lambda b: b.startswith(b"\x93NUMPY"), "an array", "predictions are taken with --predictions"),

@@ -118,7 +118,8 @@ def of_arrays() -> bytes:
 REFUSED = {
     "empty.onnx": (b"", "is empty"),
     "a.pkl": (pickle.dumps({"a": np.zeros(2)}), "is a pickle, which runs what it says"),
-    "zero.pkl": (pickle.dumps([1], protocol=0), "no file of a network"),
+    "zero.pkl": (pickle.dumps([1], protocol=0), "is a pickle, which runs what it says"),
+    "small.joblib": (b"x\x9cc`\x00", "skops.io.dump(model, 'model.skops')"),
     "run.zip": (zipped("big-net/manifest.json", "big-net/weights.safetensors"), "an exported run of this app"),
     "net.zip": (zipped("folder/net.onnx", "folder/readme.md"), "a zip archive with folder/net.onnx in it"),
     "words.zip": (zipped("a.txt"), "1 files, none of them a network"),
@@ -130,7 +131,6 @@ REFUSED = {
     "a.gguf": (b"GGUF\x03\x00", "a GGUF file of a language model"),
     "a.tflite": (b"\x1c\x00\x00\x00TFL3", "a TensorFlow Lite file: convert it"),
     "a.ort": (b"\x1c\x00\x00\x00ORTM", "give the ONNX file that it was made from"),
-    "a.h5": (b"\x89HDF\r\n\x1a\n\x00", "an HDF5 file, as Keras wrote them"),
     "a.engine": (b"ftrt\x00\x00", "an engine of TensorRT"),
     "a.npy": (b"\x93NUMPY\x01", "an array: predictions"),
     "a.parquet": (b"PAR1\x15", "a parquet table: predictions"),
