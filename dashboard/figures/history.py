@@ -11,6 +11,7 @@ from dashboard.theme import alpha, palette, template
 
 MEASURES = ("loss", "accuracy")
 LABEL = 15  # pixels a line of text needs
+LETTERS = 10  # of a label that the usual margin holds
 
 
 def curves(
@@ -62,9 +63,11 @@ def curves(
             hoverinfo="skip", cliponaxis=False,
             marker={"size": 6.8, "color": [line["color"] for line in lines.values()]},
         ))  # fmt: skip
+    named = _ends(epoch, values, lines, share, (height - 32) / (high - low), high)
+    wide = any(len(one["text"]) > LETTERS for one in named if "xshift" in one)
     layout = {
-        "template": template(mode), "margin": {"l": 34, "r": 76, "t": 8, "b": 30},
-        "annotations": _ends(epoch, values, lines, share, (height - 32) / (high - low)),
+        "template": template(mode), "margin": {"l": 34, "r": 84 if wide else 76, "t": 8, "b": 30},
+        "annotations": named,
         "xaxis": {
             "range": [1 - 0.02 * (last - 1), last], "tickvals": epoch_ticks(last), "ticklabelstandoff": 8,
             "showgrid": False, "fixedrange": True,
@@ -92,21 +95,25 @@ def _texts(values: np.ndarray, ends: tuple, share: bool) -> list[list[str]]:
     return [[w, f"{low:.1f} – {high:.1f}"] for w, low, high in zip(words, *ends, strict=True)]
 
 
-def _ends(epoch: np.ndarray, values: dict, lines: dict, share: bool, pixels: float) -> list[dict[str, Any]]:
-    """Name and last value at the end of each line; pixels: per unit of the value axis."""
+def _ends(
+    epoch: np.ndarray, values: dict, lines: dict, share: bool, pixels: float, high: float
+) -> list[dict[str, Any]]:
+    """Name and last value at the end of each line, none above the chart. pixels: per unit of the value axis, which ends
+    at high."""
     if not len(epoch):
         words = {"text": "no finished epoch", "showarrow": False, "xref": "paper", "yref": "paper"}
         return [{**words, "x": 0.5, "y": 0.5}]
     above, below = sorted(lines, key=lambda part: -values[part][-1])
     gap = float(values[above][-1] - values[below][-1]) * pixels
-    push = max(LABEL - gap, 0) / 2
+    apart = max(LABEL - gap, 0)
+    push = min(apart / 2, max(float(high - values[above][-1]) * pixels, 0.0) + 1)
     return [
         {
             "x": int(epoch[-1]), "y": float(values[part][-1]), "xanchor": "left", "xshift": 7, "yshift": shift,
             "showarrow": False, "font": {"size": 12, "color": lines[part]["color"], "weight": 600},
             "text": f"{'val' if part == 'validation' else part} {values[part][-1]:.{1 if share else 3}f}",
         }
-        for part, shift in ((above, push), (below, -push))
+        for part, shift in ((above, push), (below, push - apart))
     ]  # fmt: skip
 
 

@@ -316,6 +316,14 @@ TERMS = (
         also=("validation",),
     ),
     Term(
+        "Unlabelled images",
+        "Images that came without a class: they are predicted, placed on the map and offered for labelling, and count "
+        "in no score. Which of them to label first is a question of active learning.",
+        "ml.evaluation.unlabelled",
+        "Settles 2009, Active Learning Literature Survey, section 2.3",
+        also=("unlabelled", "no labels", "without labels", "active learning"),
+    ),
+    Term(
         "Fine-tuning",
         "A short training that begins with the weights of another one.",
         "ml.data.feedback",

@@ -1,4 +1,4 @@
-"""Correct answers above the line, mistakes below, by confidence (how sure it was); heights are roots of counts."""
+"""By confidence (how sure it was): right answers up, mistakes down, heights roots of counts; without labels, shares."""
 
 from typing import Any
 

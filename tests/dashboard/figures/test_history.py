@@ -88,3 +88,15 @@ def test_one_epoch_is_a_point_with_its_label():
 def test_an_unknown_measure_is_refused():
     with pytest.raises(ValueError, match="loss, accuracy"):
         curves(ROWS, measure="speed", mode="light")
+
+
+def test_labels_of_a_hundred_percent_are_whole():
+    """None above the chart, and the margin as wide as its longest word."""
+    rows = {**ROWS, "train_accuracy": [0.9, 1.0, 1.0], "validation_accuracy": [0.9, 0.99, 1.0]}
+    figure = curves(rows, measure="accuracy", mode="light", height=300)
+    above, below = figure.layout.annotations
+    assert {above.text, below.text} == {"val 100.0", "train 100.0"}
+    assert above.yshift <= 1
+    assert above.yshift - below.yshift == pytest.approx(LABEL)
+    usual = curves(ROWS, measure="accuracy", mode="light").layout.margin.r
+    assert figure.layout.margin.r == usual + 8
