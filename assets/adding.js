@@ -49,17 +49,18 @@
     for (const one of place.querySelectorAll('[data-wish]')) if (one.type === 'checkbox') one.checked = one.dataset.was === 'on'; else one.value = one.dataset.was;
   }
 
-  /* the address leads here once the panel is there */
-  let led = '';
+  /* the address, or a button of the Data page, leads here once the panel is there, and again when what is above it has come */
+  let wanted = location.hash === '#add', moved = false;
   function lead() {
-    if (location.hash !== '#add') { led = ''; return; }
-    const card = document.getElementById('runs-add');
-    if (!card || led === location.href) return;
-    led = location.href;
-    setTimeout(() => { card.scrollIntoView({ block: 'start' }); const zone = card.querySelector('button'); if (zone) zone.focus({ preventScroll: true }); }, 300);
+    const card = wanted && document.getElementById('runs-add');
+    if (!card) return;
+    wanted = moved = false;
+    setTimeout(() => { card.scrollIntoView({ block: 'start' }); const first = card.querySelector('button'); if (first) first.focus({ preventScroll: true }); }, 300);
+    setTimeout(() => { if (!moved) card.scrollIntoView({ block: 'start' }); }, 1800);
   }
+  for (const kind of ['wheel', 'touchstart', 'pointerdown', 'keydown']) document.addEventListener(kind, () => { moved = true; }, { passive: true });
   new MutationObserver(() => { fresh(); lead(); }).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ['data-drawn'] });
-  window.addEventListener('hashchange', lead);
+  window.addEventListener('hashchange', () => { wanted = location.hash === '#add'; lead(); });
 
   document.addEventListener('change', (e) => {
     const place = root();
@@ -69,6 +70,7 @@
   });
   document.addEventListener('click', (e) => {
     const on = (what) => e.target.closest && e.target.closest(what), place = root();
+    if (on('button[data-to-add]')) wanted = true;
     const names = on('button[data-adding-names]'), use = on('button[data-adding-use]'), act = on('button[data-adding-act]');
     if (names && place) say(place, wishes(place, names.dataset.addingNames));
     if (use && place) say(place, { ...JSON.parse(place.dataset.chosen || '{}'), network: JSON.parse(use.dataset.addingUse) });

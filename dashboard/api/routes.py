@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from flask import Flask
 
 from dashboard.api import (
+    adding,
     batch,
     brought,
     datasets,
@@ -31,13 +32,13 @@ from dashboard.services.container import Services
 
 GROUPS = (
     predict, batch, explain, whatif, runs, feedback, decisions, images, metrics, glossary, happenings, health, uploads,
-    brought, datasets,
+    brought, datasets, adding,
 )  # fmt: skip
 
 
 def described() -> list[Operation]:
     """What stands in the OpenAPI document; routes of pages' own scripts do not."""
-    groups = (predict, batch, explain, whatif, runs, feedback, happenings, views)
+    groups = (predict, batch, explain, whatif, runs, adding, feedback, happenings, views)
     return [operation for group in groups for operation in group.OPERATIONS]
 
 

@@ -99,6 +99,12 @@ class Adding:
             raise Refused(f"There is a run {called} already, or there was: choose another name.", "name")
         return called
 
+    @staticmethod
+    def stem(staged: Staged) -> str:
+        """A name for the run that becomes of it."""
+        name = staged.name.replace("\\", "/").rpartition("/")[2]
+        return run_id_of(re.sub(r"\.[A-Za-z0-9]{1,12}$", "", name)) or "network"
+
     def free(self, name: str, taken: Collection[str]) -> str:
         """A name like this that no run has or had."""
         start = run_id_of(name) or "network"

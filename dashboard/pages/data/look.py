@@ -124,6 +124,10 @@ def tools(services: Services, one: DataSet) -> list[Any]:
         words = "Queue a training that begins with what a network learned of photographs"
         ways.append(button("Start a transfer training", small=True, title=words,
                            **{"data-set-act": "transfer", "data-of": one.name}))  # fmt: skip
+    if not services.read_only and acting.may("import"):
+        words = "A network or predictions that were made elsewhere, of these pictures"
+        ways.append(button("Add a run", small=True, title=words, search=query, path="/training",
+                           **{"data-to-add": ""}))  # fmt: skip
     if one.runs:
         ways.append(button("Open in the studio", small=True, search=Selection(run=one.runs[0]).query(),
                            path="/prediction"))  # fmt: skip

@@ -3,7 +3,6 @@
 The file is opened by processes of its own alone; what is published stays, what was brought is thrown away after a week.
 """
 
-import re
 import time
 from typing import Any
 
@@ -22,7 +21,6 @@ from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.services.staging import Staged, gigabytes
 from dashboard.state.selection import Selection
-from ml.artifacts.identity import run_id_of
 from ml.artifacts.reader import Missing
 from ml.jobs.queue import Refused
 from ml.people import acting
@@ -197,7 +195,7 @@ def _register_look(app: Dash, services: Services) -> None:
         staged = services.adding.brought(source_of(source))
         if staged is None:
             return True, "", None, None
-        return False, services.adding.free(stem(staged), services.registry.names()), None, None
+        return False, services.adding.free(services.adding.stem(staged), services.registry.names()), None, None
 
     @app.callback(
         plain.children(Ids.BODY),
@@ -209,7 +207,8 @@ def _register_look(app: Dash, services: Services) -> None:
         State(Ids.START, "disabled"),
     )
     def show_understood(source: object, dataset: object, wishes: object, _tick: int | None, still: bool | None):
-        staged, ticked = services.adding.brought(source_of(source)), only(Memory.TICK)
+        ticked = only(Memory.TICK)
+        staged = services.adding.brought(source_of(source)) if acting.may("import") else None
         if staged is None:
             if ticked:
                 raise PreventUpdate
@@ -268,7 +267,7 @@ def _register_start(app: Dash, services: Services) -> None:
             raise PreventUpdate
         try:
             services.adding.begin(
-                staged, name if isinstance(name, str) and name.strip() else stem(staged), str(dataset),
+                staged, name if isinstance(name, str) and name.strip() else services.adding.stem(staged), str(dataset),
                 wishes_of(staged.id, wishes), taken=services.registry.names(),
                 datasets=[one.name for one in _known(services)],
                 intent=f"{staged.id}-{int(source.get('at') or 0)}"[:64],
@@ -307,12 +306,6 @@ def _register_start(app: Dash, services: Services) -> None:
         return waiting(services)
 
 
-def stem(staged: Staged) -> str:
-    """A name for the run that becomes of it."""
-    name = staged.name.replace("\\", "/").rpartition("/")[2]
-    return run_id_of(re.sub(r"\.[A-Za-z0-9]{1,12}$", "", name)) or "network"
-
-
 def examples() -> html.Div:
     """What stands there before anything is brought."""
     shapes = [
@@ -324,6 +317,8 @@ def examples() -> html.Div:
 
 def waiting(services: Services) -> list[Any]:
     """What was brought and is not a run yet; what failed can be looked at anew."""
+    if not acting.may("import"):
+        return []
     added = {job.spec.get("upload") for job in services.adding.jobs() if job.state in ("queued", "running", "done")}
     lines = [_line(one) for one in services.adding.listing() if one.id not in added]
     return [html.H3("Brought, not added yet"), html.Ul(lines, className="brought")] if lines else []

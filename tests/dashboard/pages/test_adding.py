@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.pages.training import add, add_jobs, add_memory, add_view
 from dashboard.pages.training.add_words import on_screen
+from dashboard.services.adding import Adding
 from dashboard.services.looking import Looked
 from dashboard.services.staging import Staged
 from ml.artifacts.reader import RunEntry
@@ -142,4 +143,4 @@ NAMES = {"Net.onnx": "net", "C:\\x\\a b.csv": "a-b", "猫.onnx": "network", "n.t
 
 @pytest.mark.parametrize(("name", "called"), NAMES.items())
 def test_a_name_is_suggested(name, called):
-    assert add.stem(Staged("a" * 24, name, 1, None, 0.0)) == called
+    assert Adding.stem(Staged("a" * 24, name, 1, None, 0.0)) == called

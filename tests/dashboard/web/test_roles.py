@@ -114,7 +114,7 @@ LOOKING: dict[type, set[str]] = {
     registry.RunRegistry: {"home", "entry", "names", "card", "pack", "graph", "free_name", "deleted", "purge", "undo"},
     staging.Staging: {"get", "listing", "imported", "sweep", "used"},
     imports.Imports: {"preview", "named", "listing", "receipt"},
-    adding.Adding: {"brought", "listing", "look", "key", "left_out", "named", "free", "jobs", "receipt"},
+    adding.Adding: {"brought", "listing", "look", "key", "left_out", "named", "free", "jobs", "receipt", "stem"},
     datasets.DatasetRegistry: {"names", "known", "busy", "packed", "deleted", "original", "as_it_came"},
     jobs.Jobs: {
         "listing",
@@ -151,6 +151,8 @@ POSTS: dict[str, tuple[str, Call]] = {
     "POST /api/v1/uploads": (TRAIN, lambda: {"headers": UPLOAD}),
     "PATCH /api/v1/uploads/<staged_id>": (TRAIN, lambda: {"headers": UPLOAD, "content_type": PIECE, "data": b"x"}),
     "DELETE /api/v1/uploads/<staged_id>": (TRAIN, lambda: {"headers": UPLOAD}),
+    "POST /api/v1/runs/added": (TRAIN, lambda: {"json": {"upload": "f" * 24, "data": "toys", "name": "x"}}),
+    "POST /api/v1/runs/looked": (TRAIN, lambda: {"json": {"upload": "f" * 24, "data": "toys"}}),
     "POST /api/v1/runs": (TRAIN, lambda: {"data": {"file": (io.BytesIO(b"PK"), "run.zip")}}),
 }
 ASKING = {  # they change nothing, or everybody may
