@@ -197,7 +197,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "predictions that were made elsewhere: files in, a run out that has no network",
     ),
     "ml.importing": (
-        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.inference", "ml.recording", "ml.stats", "ml.system"),
+        ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.recording", "ml.stats",
+         "ml.system"),
         "networks that were made elsewhere: tried in a process of their own, then a run that can be asked",
     ),
     "ml.pipeline": (

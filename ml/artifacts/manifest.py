@@ -114,6 +114,7 @@ class Manifest(Part):
     created: Line
     weights: File | None = None
     interface: dict[str, Any] | None = None
+    doctor: dict[str, Any] | None = None
     nouns: dict[Word, File]
     twin: Twin | None = None
     empty: list[Word] = Field(default=[], max_length=100)

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ml.importing.understanding import Wishes
 
-LAYOUTS = ("nchw", "nhwc", "nhw", "flat")
+LAYOUTS = ("nchw", "nhwc", "nhw", "flat", "flat-chw")
 SCALES = ("0-1", "0-255", "-1-1", "imagenet")
-ANSWERS = ("auto", "logits", "probabilities", "percent", "log-probabilities", "scores")
+FRAMES = ("stretch", "letterbox", "crop")
+RESAMPLINGS = ("bilinear", "bicubic", "nearest", "lanczos")
+ANSWERS = ("auto", "logits", "probabilities", "percent", "log-probabilities", "scores", "doubled")
 # flags of networks alone, and what they are where nobody gave them
 OF_NETWORKS = {
-    "layout": "", "range": "", "mean": (), "std": (), "channels": "", "outputs": "auto", "output": "", "classes": ""
+    "layout": "", "range": "", "mean": (), "std": (), "channels": "", "frame": "", "share": 0.0, "resampling": "",
+    "inverted": False, "transposed": False, "outputs": "auto", "output": "", "classes": "", "doctor": False,
+    "as_stated": False,
 }  # fmt: skip
 
 
@@ -28,8 +32,21 @@ def flags(take: argparse.ArgumentParser) -> None:
     group.add_argument("--mean", type=numbers, default=(), metavar="M", help=mean)
     group.add_argument("--std", type=numbers, default=(), metavar="S", help="the same, divided by")
     group.add_argument("--channels", choices=("rgb", "bgr"), default="", help="which colour comes first (default: rgb)")
+    frame = "how pictures get the network's size (default: stretch)"
+    group.add_argument("--frame", choices=FRAMES, default="", help=frame)
+    share = "of --frame crop: how much of the shorter side stays, 224 of 256 as 0.875"
+    group.add_argument("--share", type=float, default=0.0, metavar="S", help=share)
+    group.add_argument(
+        "--resampling", choices=RESAMPLINGS, default="", help="by what they are resized (default: bilinear)"
+    )
+    group.add_argument("--inverted", action="store_true", help="the network learned with black as white")
+    group.add_argument("--transposed", action="store_true", help="the network learned with rows as columns")
     group.add_argument("--outputs", choices=ANSWERS, default="auto", help="what its numbers are (default: auto)")
     group.add_argument("--output", default="", metavar="NAME", help="which of its outputs is the answer")
+    asked = group.add_mutually_exclusive_group()
+    advice = "take what the table of other ways of asking advises (default: print it, and take what was stated)"
+    asked.add_argument("--doctor", action="store_true", help=advice)
+    asked.add_argument("--as-stated", action="store_true", help="do not ask in other ways: quicker, and no table")
     order = "the data set's classes in the order of the outputs"
     group.add_argument("--classes", default="", metavar="A,B,C", help=order)
 
@@ -50,6 +67,11 @@ def wishes(options: argparse.Namespace) -> "Wishes":
         mean=options.mean,
         deviation=options.std,
         channels=options.channels,
+        frame=options.frame,
+        share=options.share,
+        resampling=options.resampling,
+        inverted=options.inverted,
+        transposed=options.transposed,
         output=options.output,
         numbers="" if options.outputs == "auto" else options.outputs,
         classes=tuple(part.strip() for part in options.classes.split(",")) if options.classes else (),

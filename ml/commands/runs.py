@@ -5,8 +5,9 @@ import json
 import shlex
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from ml.commands import imports, look, named
 from ml.system.paths import home_dir
@@ -62,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     """Exit 2 where a run of this name is here already."""
     from ml import data, pipeline
     from ml.artifacts.identity import run_id_of
-    from ml.importing import adding
+    from ml.importing import adding, naming
+    from ml.importing.graph import Unusable
 
     only_one_kind(options)
     library = pipeline.default_library()
@@ -78,10 +80,15 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         kind, files = given(options, Path(scratch))
         trusted = not options.brought
-        found = adding.understood(
-            files, kind, dataset, home_dir(), chosen(options), Path(scratch), told, trusted=trusted
-        )
-        for line in found.lines if trusted else ():
+        try:
+            found = adding.understood(
+                files, kind, dataset, home_dir(), chosen(options), Path(scratch), told, trusted=trusted
+            )
+        except Unusable as refused:
+            for line in naming.lines(refused.classes) if trusted else ():
+                told(line)
+            raise
+        for line in [*found.lines, *_table(found.said.get("doctor"), options)] if trusted else ():
             print(line, file=sys.stdout if options.dry_run else sys.stderr)
         if options.unmatched:
             look.write_left_out(options.unmatched, found.left_out)
@@ -123,7 +130,22 @@ def chosen(options: argparse.Namespace) -> "Choices":
 
     if options.choices is not None:
         return Choices.from_json(json.loads(options.choices))
-    return Choices(imports.wishes(options), wishes(options))
+    taken: Literal["", "advice", "as-stated"] = "advice" if options.doctor else "as-stated" if options.as_stated else ""
+    return Choices(imports.wishes(options), taken, wishes(options))
+
+
+def _table(table: Mapping[str, Any] | None, options: argparse.Namespace) -> list[str]:
+    """What the doctor found, and what to do with it."""
+    from ml.importing import verdict
+
+    if table is None:
+        return []
+    advice = table["advice"]
+    if advice is None:
+        return verdict.lines(table)
+    said = " ".join(shlex.quote(flag) for flag in advice["flags"])
+    how = "it is taken" if options.doctor else f"to take it: --doctor{f', or {said}' if said else ''}"
+    return [*verdict.lines(table), how]
 
 
 # flags, and what they are of where they are given

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -14,7 +14,7 @@ from ml.artifacts import kinds
 from ml.artifacts.reader import Library
 from ml.artifacts.writer import sha256
 from ml.data.base import Dataset
-from ml.importing import conversion, publish, sources, trial, understanding
+from ml.importing import conversion, doctor, publish, sources, trial, understanding
 from ml.importing.graph import Unusable
 from ml.recording import publish as recording
 from ml.recording import reading
@@ -30,11 +30,15 @@ def silently(words: str) -> None:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person says of what they bring; as JSON it goes from a page to a job. Each is of its own kind alone."""
+    """What a person says of what they bring; as JSON it goes from a page to a job. Each is of its own kind alone.
+
+    doctor: whether what it advises is taken; as-stated asks in no other way, and '' only says what it found.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     network: understanding.Wishes = field(default_factory=understanding.Wishes)
+    doctor: Literal["", "advice", "as-stated"] = ""
     predictions: reading.Wishes = field(default_factory=reading.Wishes)
 
     @staticmethod
@@ -95,19 +99,34 @@ def understood(
     found = conversion.taken(
         source, dataset, choices.network, home, scratch, lambda n: publish.samples(dataset, n), tell
     )
-    return (
-        _answered(source, found, dataset)
-        if isinstance(found, conversion.Answered)
-        else _network(source, found, dataset)
-    )
+    if isinstance(found, conversion.Answered):
+        return _answered(source, found, dataset)
+    if choices.doctor == "as-stated":
+        return _network(source, found, dataset)
+    tell("asking it about validation pictures in other ways")
+    table = _doctored(found, dataset, scratch)
+    advised = choices.doctor == "advice"
+    return _network(source, doctor.taken(found, table) if advised else found, dataset, table, advised=advised)
 
 
-def _network(source: sources.Source, tried: trial.Tried, dataset: Dataset) -> Found:
+def _doctored(tried: trial.Tried, dataset: Dataset, scratch: Path) -> dict[str, Any]:
+    apart = scratch / "doctor"
+    apart.mkdir()
+    return doctor.examined(tried, dataset, apart)
+
+
+def _network(
+    source: sources.Source, tried: trial.Tried, dataset: Dataset, table: Mapping[str, Any] | None = None, *,
+    advised: bool = False,
+) -> Found:  # fmt: skip
+    noted = {"doctor": doctor.noted(table, advised=advised)} if table is not None else {}
+
     def make(run_id: str, home: Path, command: str, tell: Tell) -> Path:
         given = digests(*source.files, *(source.path.parent / name for name in tried.data))
-        return publish.publish(tried, dataset, run_id, home, sources=given, command=command, tell=tell)
+        return publish.publish(tried, dataset, run_id, home, sources=given, command=command, tell=tell, notes=noted)
 
     said = {
+        "doctor": table,
         "preparation": tried.interface.model_dump(mode="json"),
         "outputs": tried.outputs,
         "parameters": tried.parameters,

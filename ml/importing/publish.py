@@ -3,8 +3,9 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -41,9 +42,10 @@ def publish(
     sources: dict[str, str],
     command: str = "",
     tell: Callable[[str], None] = lambda words: None,
+    notes: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
-    """The run's folder, under home/runs. sources: name of a file → its sha256. Raises FileExistsError, ValueError, and
-    Broken where the network cannot be believed over all pictures."""
+    """The run's folder, under home/runs. sources: name of a file → its sha256; notes: what else the manifest says.
+    Raises FileExistsError, ValueError, and Broken where the network cannot be believed over all pictures."""
     began = time.perf_counter()
     description = writer.describe(dataset)
     check_dataset(description)
@@ -81,6 +83,7 @@ def publish(
         "source": {"files": sources, "understood": tried.lines},
         "nouns": nouns,
         **context.notes,
+        **notes,
         **({"empty": empty} if empty else {}),
     }  # fmt: skip
     return writer.publish(partial, manifest)

@@ -131,12 +131,14 @@ def _understood(
     pictures: np.ndarray, wishes: Wishes,
 ) -> tuple[Interface, understanding.Answering, list[str]]:  # fmt: skip
     way, answers = first
-    chosen, notes = understanding.answering(answers, len(classes), wishes, len(pictures))
-    order, named = understanding.order(chosen.keys, names, classes, wishes)
+    chosen, notes = understanding.answering(answers, len(classes), names, wishes, len(pictures))
+    named = understanding.called(chosen.keys, names, chosen.values.shape[1], classes, wishes)
     kind, told = understanding.meaning(chosen.values, wishes)
-    how = way.interface(len(classes), output=chosen.name, numbers=kind, order=order, keys=chosen.keys)
+    how = way.interface(
+        len(classes), output=chosen.name, numbers=kind, order=named.order, outputs=named.outputs, keys=chosen.keys
+    )
     believed(session, how, pictures)
-    return how, chosen, [*way.notes, *notes, *told, *named]
+    return how, chosen, [*way.notes, *notes, *told, *named.lines]
 
 
 def _first(session: Any, pictures: np.ndarray, wishes: Wishes, said: dict[str, str]) -> tuple[Asked, dict[str, Any]]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ml.importing import plain
+from ml.images.framing import FRAMES, LEAST_SHARE, RESAMPLING
+from ml.importing import naming, plain
 from ml.importing.graph import BEGINS, Unusable
 from ml.inference.imported import RANGES, TYPES, Interface, table
 from ml.recording import numbers
-from ml.recording.columns import Columns, matched
 
-LAYOUTS = ("nchw", "nhwc", "nhw", "flat")
+LAYOUTS = ("nchw", "nhwc", "nhw", "flat", "flat-chw")
 NAMED = ("probabilities", "probability", "probs", "softmax", "logits", "scores", "predictions")
 DENOTED = {"NominalRange_0_255": "0-255", "Normalized_0_1": "0-1", "Normalized_1_1": "-1-1"}
 """Values of the metadata Image.NominalPixelRange that ONNX defines, as RANGES has them."""
@@ -23,15 +23,20 @@ DENOTED = {"NominalRange_0_255": "0-255", "Normalized_0_1": "0-1", "Normalized_1
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a person says; '' or nothing for what shall be found out. classes: names here in the order of the outputs;
-    names: what the file calls a class → its name here; match: take names of the file that differ in case, spaces and
-    underscores alone."""
+    """What a person says; '' or nothing for what shall be found out. frame, share, resampling: as ml.images.framing has
+    them; classes: names here in the order of the outputs; names: what the file calls a class → its name here; match:
+    take names of the file that differ in case, spaces and underscores alone."""
 
     layout: str = ""
     range: str = ""
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
     channels: str = ""
+    frame: str = ""
+    share: float = 0
+    resampling: str = ""
+    inverted: bool = False
+    transposed: bool = False
     output: str = ""
     numbers: str = ""
     classes: tuple[str, ...] = ()
@@ -52,9 +57,9 @@ class Asked:
     fields: dict[str, Any]
     notes: list[str] = field(default_factory=list)
 
-    def interface(self, outputs: int, **more: Any) -> Interface:
+    def interface(self, classes: int, **more: Any) -> Interface:
         """more: further fields of Interface."""
-        order = tuple(range(outputs))
+        order = tuple(range(classes))
         return Interface(**{**self.fields, "output": "-", "numbers": "probabilities", "order": order, **more})
 
 
@@ -99,6 +104,39 @@ def ways(session: Any, shape: tuple[int, int, int], wishes: Wishes, said: dict[s
     ]
 
 
+def _frame(wishes: Wishes) -> tuple[str, float, str]:
+    """As Interface has them. Raises Unusable."""
+    frame = wishes.frame or ("crop" if wishes.share else "stretch")
+    share, resampling = wishes.share or 1.0, wishes.resampling or "bilinear"
+    if frame not in FRAMES or resampling not in RESAMPLING:
+        raise Unusable(f"--frame is {', '.join(FRAMES)}, and --resampling {', '.join(RESAMPLING)}")
+    if not LEAST_SHARE <= share <= 1 or (share < 1 and frame != "crop"):
+        raise Unusable(f"--share is of --frame crop, and of the shorter side, {LEAST_SHARE:g} to 1; it is {share:g}")
+    return frame, share, resampling
+
+
+def framing(
+    shape: tuple[int, ...], size: tuple[int, int], frame: str, share: float, resampling: str
+) -> list[str]:  # fmt: skip
+    """A sentence on how pictures of shape get the network's size, none where they have it."""
+    if frame == "crop" and share < 1:
+        height, width = size
+        return [
+            f"pictures are made larger than {height} × {width}, {resampling}, and the middle is cut out: "
+            f"{share:g} of the shorter side"
+        ]
+    if size == shape[:2]:
+        return []
+    how = {
+        "stretch": "", "letterbox": ", their proportions kept, on black",
+        "crop": ", their proportions kept, what stands over cut",
+    }[frame]  # fmt: skip
+    return [
+        f"pictures of {shape[0]} × {shape[1]} are resized to {size[0]} × {size[1]}, which the network takes, "
+        f"{resampling}{how}"
+    ]
+
+
 def wording(channels: int) -> str:
     """'1 channel', '3 channels'."""
     return f"{channels} channel{'' if channels == 1 else 's'}"
@@ -107,7 +145,9 @@ def wording(channels: int) -> str:
 def _form(layout: str, sides: Sequence[int], shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
     """(height, width, channels) of the pictures in this layout, None where these sides cannot be it."""
     height, width, channels = shape
-    if layout == "flat":
+    if layout in ("flat", "flat-chw"):
+        if layout == "flat-chw" and channels == 1:
+            return None  # of one channel both are the same
         fits = len(sides) == 2 and sides[1] in (0, height * width * channels)
         return shape if fits else None
     if layout == "nhw":
@@ -131,10 +171,16 @@ def _way(
     notes = [
         f"input {one.name!r}: {kind}, {layout} ({given}), {f'{batch} at a time' if batch else 'any number at a time'}"
     ]
-    if (height, width) != shape[:2]:
-        notes.append(
-            f"pictures of {shape[0]} × {shape[1]} are resized to {height} × {width}, which the network takes, bilinear"
+    frame, share, resampling = _frame(wishes)
+    notes += framing(shape, (height, width), frame, share, resampling)
+    notes += [
+        word
+        for said_so, word in (
+            (wishes.inverted, "pictures are inverted: what is black here was white there (as was said)"),
+            (wishes.transposed, "rows of pictures are given as columns (as was said)"),
         )
+        if said_so
+    ]
     if channels != shape[2]:
         notes.append("pictures in gray are given three times over, as red, green and blue")
     mean, deviation, words = _scaling(kind, channels, wishes, said)
@@ -152,7 +198,8 @@ def _way(
         notes.append(f"channels: {'blue, green, red' if bgr else 'red, green, blue'} ({how})")
     fields = {
         "input": one.name, "type": one.type, "layout": layout, "height": height, "width": width, "channels": channels,
-        "batch": batch, "mean": mean, "deviation": deviation, "bgr": bgr,
+        "batch": batch, "mean": mean, "deviation": deviation, "bgr": bgr, "frame": frame, "share": share,
+        "resampling": resampling, "inverted": wishes.inverted, "transposed": wishes.transposed,
     }  # fmt: skip
     return Asked(fields, notes)
 
@@ -191,36 +238,33 @@ class Answering:
     keys: tuple[str | int, ...] = ()
 
 
-def answering(answers: dict[str, Any], classes: int, wishes: Wishes, n: int) -> tuple[Answering, list[str]]:
-    """Which output is the answer, of n pictures. answers: output → what it said. Raises Unusable."""
-    fit: dict[str, Answering] = {}
-    widths: list[int] = []
-    shapes = [np.shape(answer) for answer in answers.values() if not isinstance(answer, list)]
-    for name, answer in answers.items():
-        keys: tuple[str | int, ...] = ()
-        if isinstance(answer, list) and answer and isinstance(answer[0], dict):
-            keys = tuple(sorted(answer[0], key=lambda key: (isinstance(key, str), key)))
-        try:
-            values = table(answer, keys)
-        except (ValueError, TypeError):
-            continue
-        if values.ndim == 2 and len(values) == n:
-            widths.append(values.shape[1])
-            if values.shape[1] == classes:
-                fit[name] = Answering(name, values, keys)
+def answering(
+    answers: dict[str, Any], classes: int, names: Sequence[str], wishes: Wishes, n: int
+) -> tuple[Answering, list[str]]:
+    """Which output is the answer, of n pictures: one with as many numbers as the data set has classes, else as the
+    network has names. answers: output → what it said. Raises Unusable."""
     if wishes.output and wishes.output not in answers:
         raise Unusable(f"the network has no output {wishes.output!r}; it has {', '.join(map(repr, answers))}")
+    tables = _tables(answers, n)
     if wishes.output:
-        if wishes.output not in fit:
-            raise Unusable(f"output {wishes.output!r} does not give one number for each of the {classes} classes")
-        return fit[wishes.output], [f"output {wishes.output!r}, as was said"]
+        if wishes.output not in tables or tables[wishes.output].values.shape[1] < 2:
+            raise Unusable(f"output {wishes.output!r} does not give one number for each class")
+        return tables[wishes.output], [f"output {wishes.output!r}, as was said"]
+    fit: dict[str, Answering] = {}
+    for width in (len(wishes.classes),) if wishes.classes else (classes, len(names)):
+        fit = fit or {name: one for name, one in tables.items() if width and one.values.shape[1] == width}
+    fit = fit or {name: one for name, one in tables.items() if one.keys and isinstance(one.keys[0], str)}
+    wide = {name: one for name, one in tables.items() if one.values.shape[1] > 1}
+    if not fit and len(wide) == 1:
+        fit = wide  # which it may be, where a person says of which classes it is
+    shapes = [np.shape(answer) for answer in answers.values() if not isinstance(answer, list)]
     if not fit and classes > 2 and [*shapes].count((n,)) + [*shapes].count((n, 1)) >= classes:
         raise Unusable(
             f"the network has {len(answers)} outputs of one number a picture instead of one of {classes}: export it "
             "with all classes in one output, from scikit-learn with options={'zipmap': False}"
         )
     if not fit:
-        given = ", ".join(map(str, sorted({*widths}))) or "no"
+        given = ", ".join(map(str, sorted({one.values.shape[1] for one in tables.values()}))) or "no"
         raise Unusable(
             f"the network gives {given} numbers a picture, and the data set has {classes} classes: choose the data set "
             "that it was trained for, or export it with one output for each class"
@@ -240,6 +284,22 @@ def answering(answers: dict[str, Any], classes: int, wishes: Wishes, n: int) -> 
             "the one whose rows add up to 1" if len(even) == 1 else "the one that is called so"
         )
     return chosen, [f"output {chosen.name!r}: {how}", *notes]
+
+
+def _tables(answers: dict[str, Any], n: int) -> dict[str, Answering]:
+    """Outputs that give numbers of each picture."""
+    found = {}
+    for name, answer in answers.items():
+        keys: tuple[str | int, ...] = ()
+        if isinstance(answer, list) and answer and isinstance(answer[0], dict):
+            keys = tuple(sorted(answer[0], key=lambda key: (isinstance(key, str), key)))
+        try:
+            values = table(answer, keys)
+        except (ValueError, TypeError):
+            continue
+        if values.ndim == 2 and len(values) == n:
+            found[name] = Answering(name, values, keys)
+    return found
 
 
 def _even(values: np.ndarray) -> bool:
@@ -284,31 +344,11 @@ def meaning(values: np.ndarray, wishes: Wishes) -> tuple[str, list[str]]:
     return told.kind, [*told.notes] or ["its numbers are probabilities: those of a picture add up to 1"]
 
 
-def order(
-    keys: Sequence[str | int], names: Sequence[str], classes: Sequence[str], wishes: Wishes
-) -> tuple[tuple[int, ...], list[str]]:
-    """For each class where it stands among the outputs, and sentences. keys: of dictionaries; names: what the file's
-    metadata call the outputs. Raises Unusable."""
+def called(
+    keys: Sequence[str | int], names: Sequence[str], width: int, classes: Sequence[str], wishes: Wishes
+) -> naming.Named:
+    """Which output is which class. keys: of dictionaries; names: what the file's metadata call the outputs; width: how
+    many there are. Raises Unusable."""
     said = wishes.classes or (tuple(map(str, keys)) if any(isinstance(one, str) for one in keys) else tuple(names))
     whose = "as was said" if wishes.classes else "by their names in the file"
-    if not said:
-        last = len(classes) - 1
-        words = f"outputs are the classes by number: 0 is {classes[0]!r}, {last} {classes[last]!r}"
-        return tuple(range(len(classes))), [f"{words} (assumed: --classes says otherwise)"]
-    found = Columns()
-    places = matched(said, classes, wishes.names, wishes.match, found)
-    if len(said) != len(classes) or len({*places.values()}) != len(classes):
-        strange = [one for one in said if one not in places]
-        hint = " --match-names takes those that differ in case and spaces alone, or" if found.suggested else ""
-        raise Unusable(
-            f"its classes ({whose}) are {len(said)}, {', '.join(map(repr, strange[:5]))} among them, which are not "
-            f"those of the data set:{hint} --classes A,B,… names the data set's in the order of the outputs",
-            {one: found.suggested.get(one, "") for one in strange},
-        )
-    by_class = {place: said.index(name) for name, place in places.items()}
-    taken = tuple(by_class[place] for place in range(len(classes)))
-    same = taken == tuple(range(len(classes)))
-    return taken, [
-        f"classes {whose}, {'in the order' if same else 'in another order than'} of the data set",
-        *found.notes,
-    ]
+    return naming.named(width, said, whose, classes, wishes.names, match=wishes.match)

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Run
 from ml.data.images import AnyImages, asked_at_once, batches
+from ml.images.framing import LEAST_SHARE, framed
 from ml.inference.contract import check, median_latency
 from ml.inference.onnx import need, words_of
 from ml.stats.calibration import softmax
@@ -31,6 +31,8 @@ RANGES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 """Name → mean and deviation of pixels from 0 to 1 that are taken off and divided by, for all channels or each."""
+NOWHERE = -1  # among the outputs: of a class that a network does not know
+DOUBLED = 2e-3  # below 0 that rounding of logarithms makes
 EVEN = 1e-3  # by which probabilities of one picture may fail to add up to 1, which is rounding
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -38,11 +40,14 @@ Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 class Interface(BaseModel):
     """What an ONNX file takes and gives.
 
-    input: its name; type: of TYPES; layout: nhw has no axis of channels, flat is rows of h·w·c numbers; height,
-    width, channels: of the pictures it takes; batch: pictures at a time, 0 for any number; mean, deviation: of pixels
-    from 0 to 1, one a channel or one for all; bgr: whether blue comes first; output: its name; numbers: of
-    ml.recording.numbers.VALUES; order: for each class of the data set, where among the outputs it stands; keys: of a
-    list of dictionaries, in the order of outputs; features: the output that describes pictures, '' for none;
+    input: its name; type: of TYPES; layout: nhw has no axis of channels, flat is rows of h·w·c numbers, flat-chw of
+    c·h·w; height, width, channels: of the pictures it takes; batch: pictures at a time, 0 for any number; mean,
+    deviation: of pixels from 0 to 1, one a channel or one for all; bgr: whether blue comes first; frame, share,
+    resampling: how pictures get its size, as ml.images.framing has it; inverted: whether black is white; transposed:
+    whether rows are columns; output: its name; numbers: of ml.recording.numbers.VALUES, or doubled for probabilities of
+    which softmax was taken once more; outputs: how many it gives, 0 for as many as there are classes; order: for each
+    class of the data set, where among the outputs it stands, NOWHERE for one that it does not know; keys: of a list of
+    dictionaries, in the order of outputs; features: the output that describes pictures, '' for none;
     maps: whether torch finds convolutions in it, for Grad-CAM to look at.
     """
 
@@ -50,7 +55,7 @@ class Interface(BaseModel):
 
     input: str = Field(min_length=1, max_length=400)
     type: Literal["tensor(float)", "tensor(double)", "tensor(float16)", "tensor(uint8)"]
-    layout: Literal["nchw", "nhwc", "nhw", "flat"]
+    layout: Literal["nchw", "nhwc", "nhw", "flat", "flat-chw"]
     height: int = Field(ge=1, le=4_096)
     width: int = Field(ge=1, le=4_096)
     channels: int = Field(ge=1, le=4)
@@ -58,22 +63,36 @@ class Interface(BaseModel):
     mean: tuple[Number, ...] = Field(min_length=1, max_length=4)
     deviation: tuple[Annotated[Number, Field(gt=0)], ...] = Field(min_length=1, max_length=4)
     bgr: bool = False
+    frame: Literal["stretch", "letterbox", "crop"] = "stretch"
+    share: float = Field(default=1.0, ge=LEAST_SHARE, le=1)
+    resampling: Literal["bilinear", "bicubic", "nearest", "lanczos"] = "bilinear"
+    inverted: bool = False
+    transposed: bool = False
     output: str = Field(min_length=1, max_length=400)
-    numbers: Literal["probabilities", "percent", "logits", "log-probabilities", "scores"]
-    order: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
+    numbers: Literal["probabilities", "percent", "logits", "log-probabilities", "scores", "doubled"]
+    outputs: int = Field(default=0, ge=0, le=100_000)
+    order: tuple[Annotated[int, Field(ge=-1)], ...] = Field(min_length=2)
     keys: tuple[str | int, ...] = ()
     features: str = Field(default="", max_length=400)
     maps: bool = False
 
     @model_validator(mode="after")
     def consistent(self) -> "Interface":
-        if sorted(self.order) != [*range(len(self.order))]:
+        named = [place for place in self.order if place != NOWHERE]
+        if len({*named}) != len(named) or len(named) < 2 or max(named) >= self.width_of_answers:
+            raise ValueError("order must name outputs that there are, each once")
+        if not self.outputs and len(named) != len(self.order):
             raise ValueError("order must name each output once")
         if {len(self.mean), len(self.deviation)} - {1, self.channels}:
             raise ValueError("mean and deviation need one number, or one a channel")
-        if self.keys and (len(self.keys) != len(self.order) or len({*self.keys}) != len(self.keys)):
-            raise ValueError("keys must be one a class")
+        if self.keys and (len(self.keys) != self.width_of_answers or len({*self.keys}) != len(self.keys)):
+            raise ValueError("keys must be one an output")
         return self
+
+    @property
+    def width_of_answers(self) -> int:
+        """How many numbers it says of a picture."""
+        return self.outputs or len(self.order)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -83,10 +102,20 @@ class Interface(BaseModel):
     def prepared(self, images: np.ndarray) -> np.ndarray:
         """uint8 [n, h, w, c] of any size → what the network reads: resized, repeated in three channels where it wants
         them, scaled, laid out."""
-        if images.shape[1:3] != (self.height, self.width):
-            images = np.stack([resized(image, self.height, self.width) for image in images])
+        return self.scaled(self.framed(images))
+
+    def framed(self, images: np.ndarray) -> np.ndarray:
+        """uint8 [n, h, w, c] of any size → uint8 [n, height, width, c]."""
+        if self.transposed:
+            images = images.transpose(0, 2, 1, 3)
+        return framed(images, self.height, self.width, self.frame, self.share, self.resampling)
+
+    def scaled(self, images: np.ndarray) -> np.ndarray:
+        """uint8 [n, height, width, c] → what the network reads."""
         if images.shape[3] == 1 and self.channels == 3:
             images = np.repeat(images, 3, axis=3)
+        if self.inverted:
+            images = 255 - images
         if self.bgr:
             images = images[..., ::-1]
         dtype = TYPES[self.type]
@@ -101,8 +130,9 @@ class Interface(BaseModel):
             values = values.transpose(0, 3, 1, 2)
         elif self.layout == "nhw":
             values = values[..., 0]
-        elif self.layout == "flat":
-            values = values.reshape(len(values), -1)
+        elif self.layout in ("flat", "flat-chw"):
+            rows = values if self.layout == "flat" else values.transpose(0, 3, 1, 2)
+            values = rows.reshape(len(values), -1)
         return np.ascontiguousarray(values)
 
     def table(self, answer: Any) -> np.ndarray:
@@ -120,28 +150,51 @@ class Interface(BaseModel):
     def probabilities(self, values: np.ndarray) -> np.ndarray:
         """float [n, outputs] as the network says them → float32 [n, classes] in the order of the classes, rows adding
         up to one. Raises ValueError where they cannot."""
-        if values.ndim != 2 or values.shape[1] != len(self.order):
+        if values.ndim != 2 or values.shape[1] != self.width_of_answers:
             raise ValueError(f"its answers are of shape {values.shape}, not one number a class")
         if not np.isfinite(values).all():
             raise ValueError("it answers with numbers that are not finite")
-        values = values[:, self.order]
-        if self.numbers in ("logits", "log-probabilities"):
-            return softmax(values.astype(np.float32))
-        if self.numbers in ("probabilities", "percent"):
+        if self.numbers in ("probabilities", "percent", "doubled"):
             values = values / 100 if self.numbers == "percent" else values
             if np.abs(values.sum(1) - 1).max(initial=0) > EVEN or values.min(initial=0) < -EVEN:
                 raise ValueError("the probabilities of a picture do not add up to 1")
-            return np.clip(values, 0, 1).astype(np.float32)
-        total = values.sum(1, keepdims=True)
-        if values.min(initial=0) < 0 or not (total > 0).all():
-            raise ValueError("its scores of a picture are below 0, or all 0, so that their sum cannot divide them")
-        return (values / total).astype(np.float32)
+            values = undoubled(values) if self.numbers == "doubled" else values
+        elif self.numbers == "scores":
+            values = shares(values)
+        known = np.array(self.order) != NOWHERE
+        values = values[:, np.array(self.order)[known]]
+        if self.numbers in ("logits", "log-probabilities"):
+            found = softmax(values.astype(np.float32))
+        else:
+            found = np.clip(values, 0, 1)
+            if self.outputs > int(known.sum()):  # what others took is divided among those that are known
+                total = found.sum(1, keepdims=True)
+                found = np.where(total > 0, found / np.where(total > 0, total, 1), 1 / found.shape[1])
+        if known.all():
+            return found.astype(np.float32)
+        whole = np.zeros((len(found), len(self.order)), np.float32)
+        whole[:, known] = found
+        return whole
 
 
-def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """uint8 [h, w, c] → uint8 [height, width, c]: bilinear, the sides not kept in proportion."""
-    planes = [Image.fromarray(np.ascontiguousarray(image[..., i])) for i in range(image.shape[2])]
-    return np.stack([np.asarray(p.resize((width, height), Image.Resampling.BILINEAR)) for p in planes], axis=-1)
+def shares(values: np.ndarray) -> np.ndarray:
+    """Scores, float [n, k], each divided by the sum of its row. Raises ValueError where that cannot be."""
+    total = values.sum(1, keepdims=True)
+    if values.min(initial=0) < 0 or not (total > 0).all():
+        raise ValueError("its scores of a picture are below 0, or all 0, so that their sum cannot divide them")
+    return values / total
+
+
+def undoubled(values: np.ndarray) -> np.ndarray:
+    """Probabilities of which softmax was taken once more, float [n, k] → as they were before, float64. Raises
+    ValueError where they cannot have been that."""
+    if not (values > 0).all():
+        raise ValueError("softmax was not taken twice: one of its numbers is 0")
+    logs = np.log(values.astype(np.float64))
+    before = logs + (1 - logs.sum(1, keepdims=True)) / values.shape[1]
+    if before.min(initial=0) < -DOUBLED:
+        raise ValueError("softmax was not taken twice: its numbers are too far apart")
+    return np.clip(before, 0, 1)
 
 
 def table(answer: Any, keys: Sequence[str | int] = ()) -> np.ndarray:

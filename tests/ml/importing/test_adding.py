@@ -21,7 +21,8 @@ DATASET = load(TOY)
 
 def understood(files: list[Path], kind: str, scratch: Path, **choices: object) -> adding.Found:
     scratch.mkdir(exist_ok=True)
-    return adding.understood(files, kind, DATASET, scratch / "nowhere", Choices.from_json(choices), scratch)
+    said = Choices.from_json({"doctor": "as-stated", **choices})
+    return adding.understood(files, kind, DATASET, scratch / "nowhere", said, scratch)
 
 
 def test_a_network_and_its_predictions_become_runs_of_the_same_scores(tmp_path):
@@ -75,7 +76,7 @@ def test_who_has_to_say_more_is_told_what_there_is_to_choose_from(tmp_path):
     (tmp_path / "tried").mkdir()
     with pytest.raises(Unusable) as unusable:
         understood([named], NETWORK, tmp_path / "tried")
-    assert unusable.value.classes == {"bar_0": "Bar 0", "Z": ""}
+    assert unusable.value.classes == {"bar_0": "Bar 0", "Z": "Bar 3"}
     found = understood([named], NETWORK, tmp_path / "tried", network={"names": {"bar_0": "Bar 0", "Z": "Bar 3"}})
     assert found.said["preparation"]["order"] == [0, 1, 2, 3]
 
@@ -84,7 +85,7 @@ def test_the_command_line_says_the_names_of_a_networks_classes(tmp_path, monkeyp
     monkeypatch.setenv("FASHION_HOME", str(tmp_path))
     names = json.dumps([*reversed(DATASET.classes[1:]), "zero"])
     named = own_networks.network(DATASET, tmp_path / "net.onnx", metadata={"classes": names})
-    flags = ["runs", "add", "n", "--data", TOY, "--network", str(named), "--dry-run"]
+    flags = ["runs", "add", "n", "--data", TOY, "--network", str(named), "--dry-run", "--as-stated"]
     assert main(flags) == 1
     assert "'zero' among them" in capsys.readouterr().err
     assert main([*flags, "--class", "zero=Bar 0", "--json"]) == 0

@@ -429,7 +429,7 @@ def test_a_run_is_added_from_the_command_line_and_scores_as_the_one_it_came_from
     assert json.loads(out.splitlines()[-1])["preparation"]["layout"] == "nchw"
     library = Library(own_home / "none", own_home)
     assert library.names() == [TOY_RUN]
-    assert main(["runs", "add", "Theirs", "--data", TOY, "--network", file, "--json"]) == 0
+    assert main(["runs", "add", "Theirs", "--data", TOY, "--network", file, "--json", "--as-stated"]) == 0
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     run, origin = library.open("theirs"), library.open(TOY_RUN)
     assert (said["run"], said["kind"], run.manifest["kind"]) == ("theirs", "imported", "imported")

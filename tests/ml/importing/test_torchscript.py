@@ -125,7 +125,7 @@ def test_what_cannot_be_written_as_onnx_is_asked_about_all_pictures(whole, own_h
 
 def test_a_torchscript_becomes_a_run_that_keeps_none_of_it(whole, own_home, tmp_path, capsys):
     file = kept(scripted(whole), tmp_path / "net.pt")
-    assert main(["runs", "add", "theirs", "--data", TOY, "--network", str(file)]) == 0
+    assert main(["runs", "add", "theirs", "--data", TOY, "--network", str(file), "--as-stated"]) == 0
     library = Library(own_home / "none", own_home)
     run, origin = library.open("theirs"), library.open(TOY_RUN)
     assert run.table("confusion").equals(origin.table("confusion"))
