@@ -30,7 +30,8 @@ class Queue:
     """Suspected labels, most suspect first. ids: int32 [n]; labels, suggested: int [n]; quality: float [n].
 
     suspected: how many there are in the split before any filter; examined: of how many examples. Of images without a
-    label: what to label next first, labels of -1, the class that is predicted, its probability.
+    label: what to label next first, labels of -1, the class that is predicted, its probability. nobody: classes that no
+    label of the split is of, of which confident learning suspects no image: it has no label to compare with.
     """
 
     split: str
@@ -40,6 +41,7 @@ class Queue:
     quality: np.ndarray
     suspected: int
     examined: int
+    nobody: tuple[int, ...] = ()
 
     def row(self, example_id: int) -> int | None:
         """Place of an example; None where it is not in the queue."""
@@ -79,6 +81,7 @@ def queue(run: RunData, selection: Selection) -> Queue:
         shown["quality"].to_numpy(np.float64),
         len(issues),
         len(table),
+        tuple(np.setdiff1d(np.arange(len(run.classes)), table["label"].to_numpy()).tolist()),
     )
 
 

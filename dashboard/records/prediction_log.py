@@ -39,6 +39,7 @@ OWNER = "monitor"
 BINS = 20  # of the confidence, 0..1
 ABSTAIN = 0.5  # an answer less sure than this counts as an abstention
 LATENCY_EDGES = tuple(0.001 * 1.25**k for k in range(48))  # seconds: upper ends of the latency's bins, 1 ms to 36 s
+DIGITS = 5  # of a confidence that is kept
 KEPT = 200  # confidences of a minute that are kept one by one
 DRAWN = 2_000  # of them for a test
 WRITE_SECONDS = 10.0
@@ -79,9 +80,9 @@ class Tally:
         self.latency[_bin(seconds)] += 1
         self.classes[label] = self.classes.get(label, 0) + 1
         if len(self.sample) < KEPT:
-            self.sample.append(round(confidence, 5))
+            self.sample.append(round(confidence, DIGITS))
         elif (place := random.randrange(self.n)) < KEPT:
-            self.sample[place] = round(confidence, 5)
+            self.sample[place] = round(confidence, DIGITS)
 
     def look(self, unlike: bool) -> None:
         """One picture compared with the training data."""

@@ -5,6 +5,7 @@ recorded. The run did learn from train, so there a quick network is trained on f
 one, five times over.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -56,8 +57,11 @@ def ranked(split: str, ids: np.ndarray, labels: np.ndarray, probabilities: np.nd
     from cleanlab.rank import get_label_quality_scores
 
     quality = get_label_quality_scores(labels, probabilities)
-    # one process: threads of torch do not survive a fork
-    issues = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    with warnings.catch_warnings():
+        # of classes with few labels or none, of which little or nothing is suspected: the queue says so
+        warnings.simplefilter("ignore", UserWarning)
+        # one process: threads of torch do not survive a fork
+        issues = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     rest = np.argsort(quality, kind="stable")
     order = np.concatenate([issues, rest[~np.isin(rest, issues)]]).astype(int)
     frame = pd.DataFrame(

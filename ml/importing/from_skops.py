@@ -295,6 +295,7 @@ def finished(made: "onnx.ModelProto", *, wide: bool, kind: Any, classes: int, ro
         helper.make_node("Cast", [tables[0]], [OUTPUT], "scores_of_the_classes", to=TensorProto.FLOAT)
     )
     made.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, classes]))
+    made.metadata_props.add(key=plain.HELD, value="scikit-learn")
     if wide != (kind is np.float64):
         _given_in(made, TensorProto.DOUBLE if kind is np.float64 else TensorProto.FLOAT)
     return bytes(made.SerializeToString())

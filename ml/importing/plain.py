@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ml.importing.beginning import TREES
+
 if TYPE_CHECKING:
     import onnx
 
 LABELS = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")  # attributes of scikit-learn's operators
+HELD = "held against"
+"""Key of metadata: the framework that says the same, of files that were written here."""
 WHOLE = {3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 12: "uint32", 13: "uint64"}
 """Types of whole numbers by ONNX's number that pictures are given as; uint8 is as it should be."""
 NOT_BOTH = 0.05  # of the pictures of which a label and the largest number may name different classes: ties
@@ -33,7 +37,7 @@ def plain(model: "onnx.ModelProto") -> Plain:
     """Change the model where that is needed, whatever it says of pictures."""
     labels = labels_of(model)
     notes = [*_tables(model), *_bytes(model)]
-    return Plain(labels, notes, changed=bool(notes))
+    return Plain(labels, [*notes, *_thresholds(model)], changed=bool(notes))
 
 
 def nodes(model: "onnx.ModelProto") -> Iterator[Any]:
@@ -63,6 +67,23 @@ def labels_of(model: "onnx.ModelProto") -> tuple[str | int, ...]:
                 if values == sorted({*values}):  # as NumPy's unique leaves them; others are values of training pictures
                     found.add(tuple(value.decode() if isinstance(value, bytes) else value for value in values))
     return found.pop() if len(found) == 1 else ()
+
+
+def _thresholds(model: "onnx.ModelProto") -> list[str]:
+    """A sentence where pixels are scaled before trees compare them, and nobody held what comes out against anything."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    trees = [node for node in model.graph.node if node.op_type in TREES]
+    if not trees or any(one.key == HELD for one in model.metadata_props):
+        return []
+    name = trees[0].input[0]
+    while name in makers and makers[name].op_type in ("Cast", "Identity", "Reshape", "Flatten"):
+        name = makers[name].input[0]
+    if name not in makers:
+        return []
+    return [
+        "pixels are scaled before trees compare them: many lie exactly on a threshold, and the last bit decides, so "
+        "that scikit-learn itself may have said other probabilities (a .skops file is held against its ONNX)"
+    ]
 
 
 def _tables(model: "onnx.ModelProto") -> list[str]:

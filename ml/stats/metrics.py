@@ -69,6 +69,9 @@ def split_metrics(
     right = predicted == labels
 
     own, redrawn = f1(counts), _redrawn_f1(counts, rng)
+    there = truths + guesses > 0  # a class that nobody has and nobody names has no F1 that could be averaged
+    if not there.any():
+        there[:] = True
     rows: list[tuple] = []
 
     def add(of: int | None, metric: str, value: Any, low: Any, high: Any, size: int) -> None:
@@ -77,7 +80,7 @@ def split_metrics(
 
     low, high = wilson(hits.sum(), n)
     add(None, "accuracy", hits.sum() / n, float(low), float(high), n)
-    add(None, "macro_f1", own.mean(), *percentile(redrawn.mean(1)), n)
+    add(None, "macro_f1", own[there].mean(), *percentile(redrawn[:, there].mean(1)), n)
     if known == "probabilities":
         loss = cross_entropy(probabilities, labels)
         spread = Z * loss.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan

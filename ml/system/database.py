@@ -84,6 +84,7 @@ def _engine(url: str) -> Engine:
         return create_engine(parsed, pool_pre_ping=True, **more)
     file = Path(parsed.database or FILE).resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
+    _numbers_of_numpy()
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _sqlite_connection)
     event.listen(engine, "begin", _sqlite_begin)
@@ -91,6 +92,17 @@ def _engine(url: str) -> Engine:
     with FileLock(f"{file}.lock", timeout=30), engine.connect() as connection:
         connection.connection.cursor().execute("SELECT 1")
     return engine
+
+
+def _numbers_of_numpy() -> None:
+    """SQLite's driver takes NumPy's numbers for bytes, and writes them as such, which no filter finds: as Python's."""
+    import sqlite3
+
+    import numpy as np
+
+    kinds = (np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64)
+    for kind in (*kinds, np.float16, np.float32, np.float64):
+        sqlite3.register_adapter(kind, lambda one: one.item())
 
 
 def _sqlite_connection(connection, _record) -> None:

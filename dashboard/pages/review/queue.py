@@ -18,6 +18,7 @@ from ml.system.wording import quantity
 NEEDS = ("probabilities",)
 FACE, GRID, FOOT, TITLE = "review-queue-face", "review-queue-grid", "review-queue-foot", "review-queue-title"
 TOOLS = "review-queue-tools"
+NAMED = 5  # classes that nothing is labelled as
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -96,6 +97,10 @@ def tools(run: RunData, selection: Selection, issues: Queue, current_labels: Cur
     words = [html.B(f"{decided:,}", id="review-decided"), f" of {n:,} decided"]
     if issues.split == "train" and n < issues.suspected and not selection.narrowed:
         words.append(f"; pictures of the first {n:,} come with the run")
+    if issues.nobody:
+        some = ", ".join(run.classes[one] for one in issues.nobody[:NAMED])
+        more = f" or {len(issues.nobody) - NAMED:,} more" if len(issues.nobody) > NAMED else ""
+        words.append(f"; no image here is labelled {some}{more}, and none that should be is suspected")
     chips = [html.Span(words, className="quiet small")]
     for name, title in (("true", "labelled"), ("pred", "suggested")):
         for value in getattr(selection, name):

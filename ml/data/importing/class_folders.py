@@ -76,7 +76,7 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
         elif splits.all_of_it:
             _leave(one, BESIDE, left_out)
             continue
-        if split == UNLABELLED or part in flat:
+        if split == UNLABELLED or part in flat or (len(rest) > 1 and split_of(rest[0]) == UNLABELLED):
             unlabelled.append(one)
         elif len(rest) + one.is_folder < 2:
             _leave(one, NOT_IN_A_CLASS, left_out)
@@ -187,6 +187,8 @@ class _Splits(dict[str, str]):
 
 def split_of(folder: str) -> str:
     """The split that a folder is named after (train, Test_Set, valid, 01-training, seg_test), '' for none."""
+    if folder == "no_label":  # Datumaro's
+        return UNLABELLED
     words = [one for one in re.split(r"[\W\d_]+", folder.casefold()) if one]
     named = [word for word in map(_bare, words) if word in SPLIT_WORDS]
     others = [word for word in words if _bare(word) not in SPLIT_WORDS]

@@ -48,6 +48,17 @@ def test_a_split_without_doubts_has_no_issues():
     assert len(frame) == 40
 
 
+def test_of_a_class_that_nobody_labelled_nothing_is_suspected_and_quality_ranks_it_next():
+    """Confident learning has no label to compare with; the queue says so (dashboard.analysis.label_review)."""
+    labels, probabilities, _ = noisy(turned=0)
+    hidden = np.flatnonzero(labels == 3)
+    labels = np.where(labels == 3, 0, labels)
+    frame = label_issues.ranked("test", np.arange(600), labels, probabilities)
+    of_hidden = frame[frame["example_id"].isin(hidden)]
+    assert of_hidden["issue"].sum() == 0
+    assert set(frame[frame["issue"] == 0]["example_id"][: len(hidden) - 20]) <= set(hidden.tolist())
+
+
 def test_folds_are_even_and_random():
     labels = np.repeat([0, 1, 2], [50, 30, 3])
     which = label_issues.folds(labels, seed=1)

@@ -331,6 +331,13 @@ def perceptron() -> Any:
     return MLPClassifier((8,), max_iter=20, random_state=0)
 
 
+def scaled_forest() -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), forest())
+
+
 PLAIN = {"options": {"zipmap": False}}
 WORDS = np.array(CLASSES)
 LEARNED: dict[str, tuple[Any, Any, float, Any, dict[str, Any], str]] = {
@@ -399,6 +406,18 @@ def test_scores_that_contradict_the_networks_own_label_are_refused(tmp_path):
     file = converted(model, pixels, tmp_path / "net.onnx", **PLAIN)
     with pytest.raises(Unusable, match=r"names another class than the largest number .* of \d+ of 16 pictures"):
         asked(file, images, CLASSES[:3])
+
+
+def test_an_onnx_that_scales_before_trees_is_asked_as_it_is_which_is_said(tmp_path):
+    """Its rounding puts pixels on other sides of thresholds than scikit-learn's own."""
+    images, labels = pictures(1, n=400)
+    pixels = images.reshape(400, -1) / 255
+    model = scaled_forest().fit(pixels[:96], labels[:96])
+    said, lines = asked(converted(model, pixels.astype(np.float32), tmp_path / "net.onnx", **PLAIN), images)
+    assert "scikit-learn itself may have said other probabilities" in lines
+    assert (np.abs(said - model.predict_proba(pixels)).max(1) > 1e-4).any()
+    alone, pixels = fitted(forest, labels[:96])
+    assert "other probabilities" not in asked(converted(alone, pixels, tmp_path / "alone.onnx", **PLAIN), images)[1]
 
 
 def test_names_in_the_file_are_found_in_a_data_set_of_another_order(tmp_path):

@@ -248,6 +248,7 @@ def test_a_forest_through_skops_onnx_and_csv_is_the_same_run(scaled, toy_data, o
         (tmp_path / "model.onnx").write_bytes(content)
     assert main(["runs", "add", "onnx", "--data", TOY, "--network", str(tmp_path / "model.onnx")]) == 0
     assert main(["runs", "add", "said", "--data", TOY, "--predictions", str(tmp_path / "said.csv")]) == 0
+    assert "may have said other probabilities" not in capsys.readouterr().err  # it was held against them
     same_runs([library.open(name) for name in ("itself", "onnx", "said")], said)
 
 
