@@ -189,7 +189,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "a network and its splits in, tables and arrays (nouns) out; one subject a file",
     ),
     "ml.publishing": (
-        ("ml.settings", "ml.artifacts", "ml.data", "ml.images", "ml.models", "ml.stats", "ml.system", "ml.training"),
+        ("ml.settings", "ml.artifacts", "ml.data", "ml.images", "ml.importing", "ml.models", "ml.stats", "ml.system",
+         "ml.training"),
         "data sets and runs on their way out of here and in again: archive, card, report, tracking, what ships",
     ),
     "ml.recording": (

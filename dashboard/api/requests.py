@@ -103,8 +103,8 @@ Engine = Annotated[
     str,
     OneOf(ENGINES),
     Field(
-        description="What computes the answer: torch (the usual), or the run's ONNX file in float32 or int8, where it "
-        "was made."
+        description="What computes the answer: torch (the usual; onnxruntime where the network was imported), or the "
+        "run's ONNX file in float32 or int8, where it was made."
     ),
 ]
 

@@ -112,6 +112,8 @@ class Network:
             return self.classifier
         if name not in ENGINES:
             raise ValueError(f"unknown engine {name!r}")
+        if name == "onnx" and kind_of(self.run.manifest) == IMPORTED:
+            name = "torch"
         with self._lock:
             if name not in self._engines:
                 need("onnxruntime")

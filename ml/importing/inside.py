@@ -35,9 +35,9 @@ def looked(content: bytes, how: Interface, pictures: np.ndarray) -> Inside:
     model = onnx.load_model_from_string(content)
     own = [one.name for one in model.graph.output if one.name != how.output and one.name.lower() in last_layer.NAMED]
     for name in own:
-        if width := _width(content, how, name, pictures):
+        if wide := width(content, how, name, pictures):
             return Inside(
-                content, how.model_copy(update={"features": name}), [f"features: output {name!r}, {width} numbers"]
+                content, how.model_copy(update={"features": name}), [f"features: output {name!r}, {wide} numbers"]
             )
     if model.functions:
         from onnx import inliner
@@ -46,8 +46,8 @@ def looked(content: bytes, how: Interface, pictures: np.ndarray) -> Inside:
     if name := last_layer.ends(model, how.output).features:
         last_layer.exposed(model, name, how.output)
         opened = model.SerializeToString()
-        if width := _width(opened, how, name, pictures):
-            lines = [f"features: what its last layer reads, {width} numbers"]
+        if wide := width(opened, how, name, pictures):
+            lines = [f"features: what its last layer reads, {wide} numbers"]
             return Inside(opened, how.model_copy(update={"features": name}), lines)
     words = "features: none found, for its answer does not come of one last layer that reads a table"
     return Inside(content, how, [f"{words} (an output called features gives them)"])
@@ -84,7 +84,7 @@ def gradients(content: bytes, how: Interface, pictures: np.ndarray, classes: Seq
     return "", bool(made.module.convolutions)
 
 
-def _width(content: bytes, how: Interface, name: str, pictures: np.ndarray) -> int:
+def width(content: bytes, how: Interface, name: str, pictures: np.ndarray) -> int:
     """How many numbers a picture this value has, as few as 2; 0 where it is no table that is each picture's own."""
     try:
         session = session_of(content)

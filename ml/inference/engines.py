@@ -1,15 +1,24 @@
 """Which program computes a run's network: torch, or onnxruntime on an ONNX file in float32 or int8, without torch.
 
-An imported network has one engine, its own, which answers where torch would.
+An imported network has one engine, onnxruntime on its own file, which answers where torch or ONNX would.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ml.artifacts import kinds
-from ml.artifacts.reader import Run
+from ml.artifacts.reader import Missing, Run
 from ml.inference.contract import Timed
 from ml.inference.imported import ImportedClassifier
 from ml.inference.onnx import OnnxClassifier
 
 ENGINES = ("torch", "onnx", "int8")
+NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
+
+
+def offered(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Engine → what people call it, of a run: an imported network has its own alone, which stands where torch does."""
+    return {"torch": "onnxruntime"} if kinds.kind_of(manifest) == kinds.IMPORTED else NAMES
 
 
 def open_run(run: Run, engine: str = "torch") -> Timed:
@@ -17,7 +26,9 @@ def open_run(run: Run, engine: str = "torch") -> Timed:
     ValueError."""
     if engine not in ENGINES:
         raise ValueError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
-    if engine == "torch" and kinds.kind_of(run.manifest) == kinds.IMPORTED:
+    if kinds.kind_of(run.manifest) == kinds.IMPORTED:
+        if engine == "int8":
+            raise Missing("A network in int8 is made of those that were trained here, and this one was imported.")
         return ImportedClassifier.open(run)
     if engine == "torch":
         from ml.inference.classifier import Classifier

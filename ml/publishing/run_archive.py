@@ -1,6 +1,7 @@
 """A run as one zip: packed the same byte for byte every time, and taken in only when everything in it checks out.
 
-Nothing in an archive is ever unpickled: weights are safetensors, tables parquet, arrays npz without objects. Each file
+Nothing in an archive is ever unpickled: weights are safetensors, tables parquet, arrays npz without objects. An ONNX
+file, as an imported run has it, is tried in a process of its own and must be what the manifest says. Each file
 must be one that a run has, no larger than its kind can be, and match the checksum in the manifest.
 """
 
@@ -11,6 +12,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import time
 import zipfile
 from collections.abc import Collection, Mapping
@@ -24,8 +26,8 @@ import pyarrow as pa
 
 from ml.artifacts import inspection, kinds, writer
 from ml.artifacts.inspection import FILE_BYTES as RUN_FILE_BYTES
-from ml.artifacts.inspection import MANIFEST, MB, NOUN_BYTES, Bounds
-from ml.artifacts.kinds import WEIGHTS
+from ml.artifacts.inspection import GRAPH_BYTES, MANIFEST, MB, NOUN_BYTES, Bounds
+from ml.artifacts.kinds import IMPORTED_NETWORK, WEIGHTS
 from ml.artifacts.manifest import check
 from ml.artifacts.reader import Broken, Library, Missing, Run, RunEntry
 from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
@@ -36,16 +38,16 @@ TRAVELLING = {noun: declared for noun, declared in NOUNS.items() if not isinstan
 CARD = "MODEL_CARD.md"
 UPLOAD_BYTES = 30 * 10**6  # of a zip that arrives over the network
 FILE_BYTES = 512 * MB  # of a zip that lies on this machine
-MAX_UNPACKED_BYTES = {**RUN_FILE_BYTES, CARD: MB}  # unpacked; every other file: NOUN_BYTES
-FIRST = (MANIFEST, CARD, WEIGHTS)  # of a packed run's files, in this order
+MAX_UNPACKED_BYTES = {
+    **RUN_FILE_BYTES,
+    IMPORTED_NETWORK: GRAPH_BYTES,
+    CARD: MB,
+}  # unpacked; every other file: NOUN_BYTES
+FIRST = (MANIFEST, CARD, WEIGHTS, IMPORTED_NETWORK)  # of a packed run's files, in this order
 RATIO = 100  # unpacked to packed, of a file above RATIO_FROM: tables and weights hardly shrink
 RATIO_FROM = MB
 ENTRIES = 100  # of the zip that are looked at
 PICKLES = re.compile(r"\.(pkl|pickle|pt|pth|bin|ckpt|joblib|npy|dill|h5|hdf5|keras|onnx)$", re.IGNORECASE)
-IMPORTED = (
-    "A run of an imported network does not travel as a zip: nothing here could say whether its ONNX file is harmless.",
-    "Take the ONNX file itself, and add it with python -m ml runs add.",
-)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a packed run, so that equal runs are equal bytes
 STALE_SECONDS = 86_400.0
 
@@ -69,10 +71,7 @@ class Taken:
 
 
 def pack(run: Run, card: str) -> bytes:
-    """The zip of a run: manifest, weights, tables, arrays, model card. Raises Missing, as of an imported network, or
-    Broken."""
-    if kinds.kind_of(run.manifest) == kinds.IMPORTED:
-        raise Missing(" ".join(IMPORTED))
+    """The zip of a run: manifest, weights or network, tables, arrays, model card. Raises Missing or Broken."""
     manifest = {**run.manifest, "nouns": {n: e for n, e in run.manifest["nouns"].items() if n in TRAVELLING}}
     files: dict[str, bytes | Path] = {
         MANIFEST: json.dumps(manifest, indent=1, ensure_ascii=False).encode() + b"\n",
@@ -134,7 +133,7 @@ def _sniff(start: bytes) -> None:
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """name → entry of an archive in which every entry is a file that a run has. Raises Unfit."""
-    known = {MANIFEST, WEIGHTS, CARD, *(noun.file for noun in TRAVELLING.values())}
+    known = {MANIFEST, WEIGHTS, IMPORTED_NETWORK, CARD, *(noun.file for noun in TRAVELLING.values())}
     entries = archive.infolist()
     if len(entries) > ENTRIES:
         raise Unfit(f"This archive has {len(entries):,} files; a run has at most {len(known)}.")
@@ -187,7 +186,7 @@ def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) 
         raise Unfit("manifest.json cannot be read as JSON.") from None
     unknown = [noun for noun in manifest["nouns"] if noun not in TRAVELLING]
     absent = [noun for noun in manifest["nouns"] if noun in TRAVELLING and NOUNS[noun].file not in members]
-    weighed = [WEIGHTS] if manifest.get("weights") else []
+    weighed = [kinds.weights_file(manifest)] if manifest.get("weights") else []
     if missing := [name for name in weighed if name not in members]:
         raise Unfit(f"This archive is no run: it lacks {' and '.join(missing)}.")
     named = {MANIFEST, CARD, *weighed, *(NOUNS[noun].file for noun in manifest["nouns"] if noun in TRAVELLING)}
@@ -197,9 +196,7 @@ def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) 
                          (stray, "The archive holds {}, which the manifest does not name")):  # fmt: skip
         if names:
             raise Unfit(words.format(", ".join(name[:40] for name in names[:5])) + ".")
-    if kinds.kind_of(manifest) == kinds.IMPORTED:
-        raise Unfit(" ".join(IMPORTED))
-    if kinds.kind_of(manifest) == kinds.RECORDED:
+    if kinds.kind_of(manifest) != kinds.TRAINED:
         return manifest
     data, network = manifest["dataset"], manifest.get("model_config") or {}
     expected = {key: data[key] for key in ("height", "width", "channels")} | {"classes": len(data["classes"])}
@@ -236,7 +233,9 @@ def _take(
                 raise Unfit(f"{name} does not match its checksum in the manifest.")
         run = Run(RunEntry(manifest["run_id"], folder, False, manifest=manifest))
         _check_tables(run, folder)
-        if kinds.has(manifest, kinds.NETWORK):
+        if kinds.kind_of(manifest) == kinds.IMPORTED:
+            _check_network(folder / IMPORTED_NETWORK, manifest)
+        elif kinds.has(manifest, kinds.NETWORK):
             _check_weights(run)
         imported = {"run_id": manifest["run_id"], "made": writer.now()}
         writer.write_manifest(folder, {**manifest, "run_id": run_id, "imported": imported})
@@ -259,7 +258,7 @@ def _take(
 def _digests(manifest: dict[str, Any]) -> dict[str, str]:
     """file → sha256, as the manifest says."""
     nouns = {NOUNS[noun].file: entry["sha256"] for noun, entry in manifest["nouns"].items()}
-    return ({WEIGHTS: manifest["weights"]["sha256"]} if manifest.get("weights") else {}) | nouns
+    return ({kinds.weights_file(manifest): manifest["weights"]["sha256"]} if manifest.get("weights") else {}) | nouns
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
@@ -325,6 +324,19 @@ def _can_be(frame: pd.DataFrame, columns: list[str], *, whole: bool) -> bool:
         and (shares[np.arange(len(frame)), frame["predicted"]] >= shares.max(1) - 1e-6).all()
         and (np.abs(frame["confidence"] - shares.max(1)) < 1e-3).all()
     )
+
+
+def _check_network(path: Path, manifest: Mapping[str, Any]) -> None:
+    """An ONNX file, in a process of its own. Raises Unfit."""
+    from ml.importing import retrial
+    from ml.importing.graph import Unusable
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            retrial.checked(path, manifest, Path(scratch))
+        except (Unusable, Missing) as wrong:
+            command = f" Try: {wrong.command}" if isinstance(wrong, Missing) else ""
+            raise Unfit(f"Its network does not check out: {str(wrong).rstrip('.')}.{command}") from None
 
 
 def _check_weights(run: Run) -> None:

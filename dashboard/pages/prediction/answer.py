@@ -23,10 +23,10 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
 from ml.images.preparation_variants import USUAL
+from ml.inference.engines import NAMES
 
 NEEDS = ("network",)
 NO_PICTURE_YET = "No picture yet. Drop one on the left, or take one from the test set below."
-ENGINE_NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
 CHANGES_ONLY = (
     "No picture yet. This link holds changes to a picture, not the picture: give it again, and they are made to it."
 )
@@ -96,7 +96,7 @@ def layout(services: Services, selection: Selection, explanation: Component) -> 
 
 def engine_select() -> html.Div:
     """What computes the answer. Explanations and neighbours are torch's: they look inside the network."""
-    options = [{"value": name, "label": words} for name, words in ENGINE_NAMES.items()]
+    options = [{"value": name, "label": words} for name, words in NAMES.items()]
     return html.Div(
         [
             html.Label("Computed by", htmlFor=request.ENGINE, className="visually-hidden"),

@@ -4,11 +4,12 @@ assets/batch.js makes them small, sends them to /api/v1/batch some at a time and
 nothing between two questions. Here stands what it cannot draw, the matrix of how often which class was taken for which.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard import theme
@@ -17,13 +18,15 @@ from dashboard.components.panel import panel_callback, slot
 from dashboard.components.plain import element
 from dashboard.figures import confusion as figure
 from dashboard.format.proportion import Proportion
-from dashboard.pages.prediction.answer import ENGINE_NAMES
+from dashboard.pages.prediction import request
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.values import MANY_CLASSES
 from dashboard.state.vocabulary import TOPS
 from dashboard.web.security import BATCH_BYTES
+from ml.artifacts.reader import Broken, Missing
 from ml.images.upload_archives import FILES
+from ml.inference.engines import NAMES, offered
 from ml.stats.intervals import wilson
 
 NEEDS = ("network",)
@@ -41,6 +44,7 @@ class Ids(StrEnum):
     FACE = "prediction-batch-face"
     STATUS = "prediction-batch-said"  # progress, counts, errors: drawn by assets/batch.js
     GRID = "prediction-batch-grid"  # the gallery: drawn by assets/batch.js
+    ENGINE = "prediction-batch-engine"
     MATRIX = "prediction-batch-matrix"
     GRAPH = "prediction-batch-graph"
     LABELS = "prediction-batch-labels"
@@ -53,7 +57,8 @@ def layout(services: Services, selection: Selection) -> html.Article:
         [
             html.Span("Computed by"),
             html.Select(
-                [html.Option(words, value=name) for name, words in ENGINE_NAMES.items()],
+                choices(NAMES),
+                id=Ids.ENGINE,
                 className="form-select",
                 **{"data-batch-engine": ""},
             ),
@@ -78,7 +83,22 @@ def layout(services: Services, selection: Selection) -> html.Article:
 
 
 def register(app: Dash, services: Services) -> None:
-    """The matrix of what came back."""
+    """The matrix of what came back, and what computes: of the studio's picture too."""
+
+    @app.callback(
+        Output(request.ENGINE, "options"),
+        Output(request.ENGINE, "value"),
+        Output(Ids.ENGINE, "children"),
+        Input("app-view-state", "data"),
+        State(request.ENGINE, "value"),
+    )
+    def list_engines(search: str | None, engine: Any):
+        try:
+            names = offered(services.store.shown(Selection.parse(search).run).manifest)
+        except (Missing, Broken):
+            names = NAMES
+        options = [{"value": name, "label": words} for name, words in names.items()]
+        return options, no_update if engine in names else "torch", choices(names)
 
     @panel_callback(
         app,
@@ -96,6 +116,11 @@ def register(app: Dash, services: Services) -> None:
             return []
         classes = services.store.open(run).classes
         return drawn(counted(state.get("pairs"), classes), classes, theme.mode_of(mode))
+
+
+def choices(names: Mapping[str, str]) -> list[html.Option]:
+    """Engines, the run's own first and chosen."""
+    return [html.Option(words, value=name) for name, words in names.items()]
 
 
 def counted(pairs: Any, classes: list[str]) -> np.ndarray:

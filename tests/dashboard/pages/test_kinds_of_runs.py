@@ -311,12 +311,9 @@ def test_an_imported_network_answers_as_the_one_it_came_from(app, client):
     for name in ("report", "comparison-report", "slices-report", "review-report", "robustness-report"):
         got = browser.get(f"/export/{name}.html?run={IMPORTED}")
         assert got.status_code < 500, (name, got.get_data(as_text=True)[:300])
-    for address, words in {
-        f"/export/runs/{IMPORTED}.zip": "does not travel as a zip",
-        f"/explanations/{ANSWERS}/test/0.png?target=0&method=grad-cam": "needs the gradients",
-    }.items():
-        got = browser.get(address)
-        assert (got.status_code, words in got.get_data(as_text=True)) == (404, True), got.get_data(as_text=True)[:300]
+    assert browser.get(f"/export/runs/{IMPORTED}.zip").status_code == 200
+    got = browser.get(f"/explanations/{ANSWERS}/test/0.png?target=0&method=grad-cam")
+    assert (got.status_code, "needs the gradients" in got.get_data(as_text=True)) == (404, True)
 
 
 def image_of(client, run: str) -> tuple[int, dict]:
@@ -446,3 +443,23 @@ def test_an_imported_network_with_gradients_is_explained_and_attacked(app, clien
         lines = [line for line in got.get_data(as_text=True).splitlines() if line[:1].isdigit()]
         made[run] = np.array([float(line.split(",")[5]) for line in lines])
     assert (np.abs(made[IMPORTED] - made[TOY_RUN]) < 0.1).mean() > 0.97
+
+
+def test_what_computes_an_imported_network_is_called_by_its_name(app, client):
+    asked = {VIEW: f"?run={IMPORTED}", "prediction-engine-select.value": "int8"}
+    _, drawn = client.fire_with("prediction-engine-select.options", VIEW, asked)
+    assert drawn["prediction-engine-select"] == {
+        "options": [{"value": "torch", "label": "onnxruntime"}],
+        "value": "torch",
+    }
+    assert [one["props"]["children"] for one in drawn["prediction-batch-engine"]["children"]] == ["onnxruntime"]
+    _, drawn = client.fire_with("prediction-engine-select.options", VIEW, {**asked, VIEW: f"?run={TOY_RUN}"})
+    assert [one["label"] for one in drawn["prediction-engine-select"]["options"]] == ["torch", "ONNX", "int8"]
+    assert "value" not in drawn["prediction-engine-select"]
+    browser, file = app.server.test_client(), io.BytesIO()
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(file, "PNG")
+    for engine, status in (("torch", 200), ("onnx", 200), ("int8", 404)):
+        sent = {"image": (io.BytesIO(file.getvalue()), "a.png"), "run": IMPORTED, "engine": engine}
+        answer = browser.post("/api/v1/predict", data=sent, content_type="multipart/form-data")
+        assert answer.status_code == status
+    assert "this one was imported" in answer.get_json()["error"]

@@ -1,9 +1,12 @@
 """Networks as others export them: one toy network in many forms, with the scores of the run it was exported from."""
 
 import copy
+import hashlib
+import io
 import json
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ml import pipeline
 from ml.__main__ import main
-from ml.artifacts.reader import Incapable, Library, Missing
+from ml.artifacts.reader import Incapable, Library
 from ml.data import load
 from ml.evaluation import rescoring
 from ml.importing import publish, trial
@@ -421,6 +424,51 @@ def own_home(home, monkeypatch):
     return home
 
 
+def travels(library: Library, run: Any, home: Path) -> None:
+    """Packed, taken in under another name, and answering; and refused where the file is not what its manifest says."""
+    parcel = run_archive.pack(run, "a card")
+    taken = run_archive.unpack(io.BytesIO(parcel), library, name="again")
+    again = library.open(taken.run_id)
+    assert again.network() == run.network()
+    pictures = np.zeros((2, 28, 28, 1), np.uint8)
+    np.testing.assert_array_equal(open_run(again).probabilities(pictures), open_run(run).probabilities(pictures))
+
+    def changed_to(network: bytes, **interface: Any) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(parcel)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        manifest = json.loads(files["manifest.json"])
+        manifest["weights"]["sha256"] = hashlib.sha256(network).hexdigest()
+        manifest["interface"] |= interface
+        files |= {"network.onnx": network, "manifest.json": json.dumps(manifest).encode()}
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return made.getvalue()
+
+    model = onnx.load_model_from_string(run.network())
+    strange = copy.deepcopy(model)
+    strange.graph.node[0].domain = "their.own"
+    elsewhere = copy.deepcopy(model)
+    onnx.external_data_helper.set_external_data(elsewhere.graph.initializer[0], "/etc/passwd")
+    for parts, words in (
+        ((b"no network",), "is no ONNX file"),
+        ((strange.SerializeToString(),), "operators of its own"),
+        ((elsewhere.SerializeToString(),), "outside its folder"),
+        ((run.network(), {"order": [0, 1, 2]}), "other classes than the run"),
+        ((run.network(), {"order": [0, 1, 2, 2]}), "does not say how it is asked"),
+        ((run.network(), {"output": "nothing"}), "cannot ask the network"),
+        ((run.network(), {"features": "nowhere"}), "gives no features"),
+        ((run.network(), {"numbers": "probabilities"}), "cannot be believed"),
+    ):
+        with pytest.raises(run_archive.Unfit, match=words) as refused:
+            run_archive.unpack(
+                io.BytesIO(changed_to(parts[0], **(parts[1] if len(parts) > 1 else {}))), library, name="bad"
+            )
+        assert "Its network does not check out" in str(refused.value)
+        assert not [one.name for one in (home / "runs").iterdir() if "import-" in one.name or one.name == "bad"]
+
+
 def test_a_run_is_added_from_the_command_line_and_scores_as_the_one_it_came_from(toy, own_home, capsys):
     file = str(toy[2] / "float.onnx")
     assert main(["runs", "add", "Theirs", "--data", TOY, "--network", file, "--dry-run", "--json"]) == 0
@@ -452,8 +500,7 @@ def test_a_run_is_added_from_the_command_line_and_scores_as_the_one_it_came_from
         with pytest.raises(Incapable):
             pipeline.evaluate(library, "theirs", [noun])
     assert pipeline.evaluate(library, "theirs", ["scores", "tags"])
-    with pytest.raises(Missing, match="does not travel"):
-        run_archive.pack(run, "")
+    travels(library, run, own_home)
     assert main(["runs", "add", "theirs", "--data", TOY, "--network", file]) == 2
     assert main(["predict", "--run", "theirs", str(toy[2])]) == 1  # there is no picture, and no traceback
     network = own_home / "runs" / "theirs" / "network.onnx"
