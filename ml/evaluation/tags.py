@@ -2,7 +2,8 @@
 
 Moving each picture four ways asks the network four times as often as all else of an evaluation together. Where somebody
 waits for a run that is more than WHOLE pixels, it may take a tenth of what the training took: of each split a part, the
-same share of each label, is asked about, and the manifest says of how many (`moved`).
+same share of each label, is asked about, and the manifest says of how many (`moved`). Of a network that was not trained
+here, it is a twentieth of the pictures.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.stats.failure_modes import CONFLICTING, HIGH_CONFIDENCE, MARGIN, SHIFTS
 
 WHOLE = 20_000_000  # pixels of pictures that are moved whoever waits: 25,000 of Fashion-MNIST
-LEAST = 500  # of test and of validation
+LEAST, PART = 500, 20  # of test and of validation; of an imported network one picture in so many, if that is less
 LEARNED = 3 / len(SHIFTS) / 10  # moved, for one that was learned from: a step of training is three forward passes
 
 
@@ -52,10 +53,11 @@ def asked(context: EvaluationContext) -> dict[str, np.ndarray]:
     if not context.brief or sum(map(len, splits.values())) * pixels <= WHOLE:
         return {split: np.arange(len(splits[split])) for split in SPLITS}
     room = int(context.learned * LEARNED)
+    least = LEAST if context.learned else min(LEAST, sum(map(len, splits.values())) // PART)
     rows, rng = {}, np.random.default_rng(context.seed)
     for place, split in enumerate(SPLITS):
         labels = splits[split].labels
-        size = min(len(labels), max(room // (len(SPLITS) - place), 0 if split == "reference" else LEAST))
+        size = min(len(labels), max(room // (len(SPLITS) - place), 0 if split == "reference" else least))
         whole = size == len(labels)
         rows[split] = np.arange(size) if whole or not size else np.sort(stratified(labels, size, rng))
         room -= size

@@ -21,7 +21,7 @@ from ml.inference.imported import Interface, ask, session_of
 
 SECONDS = 300.0
 MEMORY, SHARE = 4 * 2**30, 8  # of address space, and as many times the file's size more
-PICTURES = 32
+PICTURES, TWICE = 32, 16  # that its gradients are held against; that it is asked about several times over
 APART = 1e-4  # by which answers about one picture may differ: what another order of sums makes
 NETWORK = "network.onnx"
 
@@ -201,7 +201,11 @@ def main(scratch: Path) -> int:
 
     def work(request: dict[str, Any]) -> dict[str, Any]:
         return examined(
-            Path(request["path"]), request["classes"], pictures(), Wishes.of(request["wishes"]), scratch / NETWORK
+            Path(request["path"]),
+            request["classes"],
+            pictures()[:TWICE],
+            Wishes.of(request["wishes"]),
+            scratch / NETWORK,
         )
 
     def more(request: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Both say an interface in the run's manifest: found by ml.importing, and read again here before the network is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -233,15 +233,16 @@ class ImportedClassifier:
 
     def __init__(
         self, graph: bytes, interface: Interface, classes: Sequence[str], shape: tuple[int, int, int], threads: int = 1,
-        gradients: bool = False,
+        gradients: bool = False, again: Callable[[], bytes] | None = None,
     ) -> None:  # fmt: skip
-        """gradients: whether torch was seen to compute it to the same answers. Raises Missing without onnxruntime,
-        Broken where it cannot be opened."""
+        """gradients: whether torch was seen to compute it to the same answers; again: reads the graph once more, where
+        that is asked for, so that nobody has to hold it. Raises Missing without onnxruntime, Broken where it cannot be
+        opened."""
         self.classes, self.shape, self.interface = tuple(classes), shape, interface
         self.capabilities = frozenset(
             {"probabilities", *(["features"] if interface.features else []), *(["gradients"] * gradients)}
         )
-        self._graph = graph if gradients else b""
+        self._again = again or (lambda: graph)
         self._session = session_of(graph, threads)
 
     @classmethod
@@ -258,7 +259,7 @@ class ImportedClassifier:
             raise Broken(f"the network of run {run.run_id} is of other classes than the run")
         shape = (data["height"], data["width"], data["channels"])
         gradients = kinds.has(run.manifest, "gradients")
-        return cls(run.network(), interface, data["classes"], shape, gradients=gradients)
+        return cls(run.network(), interface, data["classes"], shape, gradients=gradients, again=run.network)
 
     @cached_property
     def differentiable(self) -> "Rebuilt":
@@ -266,7 +267,7 @@ class ImportedClassifier:
         from ml.inference.rebuilt import NoGradients, Rebuilt
 
         try:
-            return Rebuilt(self._graph, self.interface, self.classes, self.shape)
+            return Rebuilt(self._again(), self.interface, self.classes, self.shape)
         except NoGradients as error:
             raise Broken(f"the imported network cannot be rebuilt in torch: {error}") from error
 
