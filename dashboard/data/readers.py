@@ -105,6 +105,10 @@ class RunReaders(Abilities):
             raise NoLabels
         noun = "epochs"
         if noun not in self.manifest["nouns"]:
+            if kinds.kind_of(self.manifest) == kinds.IMPORTED:
+                raise Missing(
+                    "What this network said after each epoch of its training is not known, only what it says now."
+                )
             if not self.can(kinds.TRAINING):
                 raise Missing("The predictions of this run came for one epoch alone: add those of several to see this.")
             model = self.manifest["model"]

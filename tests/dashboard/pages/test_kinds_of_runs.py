@@ -163,6 +163,7 @@ SAID = {  # kind → panel → what its empty face says
         "insights-history-face": "This needs to know how the network was trained",
     },
     ANSWERS: {
+        "insights-epoch-face": "What this network said after each epoch of its training is not known",
         "insights-projection-face": "This needs feature vectors of the images, and this network gives none",
         "insights-architecture-face": "This needs to look into the layers of a network",
         "insights-activations-face": "This needs to look into the layers of a network",
