@@ -20,6 +20,11 @@ from ml.artifacts.reader import Broken, Missing, Pictures, Run
 from ml.stats.ood import LIMIT
 from ml.training.config import trainable
 
+LAST_ALONE = {
+    kinds.IMPORTED: "What this network said after each epoch of its training is not known, only what it says now.",
+    kinds.RECORDED: "The predictions of this run came for one epoch alone: add those of several to see this.",
+}  # why a run that was not trained here has no epochs to go through
+
 
 class Source(Protocol):
     """What a run asks of the store that opened it: values kept once for all, the data set's files, people's words."""
@@ -105,12 +110,8 @@ class RunReaders(Abilities):
             raise NoLabels
         noun = "epochs"
         if noun not in self.manifest["nouns"]:
-            if kinds.kind_of(self.manifest) == kinds.IMPORTED:
-                raise Missing(
-                    "What this network said after each epoch of its training is not known, only what it says now."
-                )
             if not self.can(kinds.TRAINING):
-                raise Missing("The predictions of this run came for one epoch alone: add those of several to see this.")
+                raise Missing(LAST_ALONE[kinds.kind_of(self.manifest)])
             model = self.manifest["model"]
             again = f"python -m ml train --dataset {self.dataset['name']} --model {model}" if trainable(model) else ""
             raise Missing("The training of this run was not recorded, and cannot be afterwards.", again)
