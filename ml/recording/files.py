@@ -305,6 +305,11 @@ def _npy(place: Path) -> Table:
 
 def _of_arrays(name: str, arrays: dict[str, np.ndarray]) -> Table:
     """Arrays of one first length; those of epochs × pictures × classes are cut into epochs by `reading`."""
+    if strange := [key for key, array in arrays.items() if array.dtype.kind == "V" and array.dtype.names is None]:
+        raise ValueError(
+            f"{name}: {strange[0]!r} was saved in bfloat16, or another type that NumPy's files do not name: save "
+            f"{strange[0]}.astype('float32')"
+        )
     names = next((arrays.pop(one) for one in CLASSES if one in arrays and arrays[one].dtype.kind in "US"), None)
     whole = {key: array for key, array in arrays.items() if array.ndim == 3}
     lengths = {key: len(array) for key, array in arrays.items() if array.ndim in (1, 2)}

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from ml.artifacts.reader import Library
 from ml.data import import_dataset, load
-from ml.recording import publish, reading
+from ml.recording import files, publish, reading
 from ml.recording.reading import Wishes
 from tests.conftest import TOY, TOY_RUN
 
@@ -485,3 +485,16 @@ def test_a_run_of_predictions_travels_as_a_zip(home, no_artifacts, tmp_path):
         pd.testing.assert_frame_equal(again.table("predictions"), run.table("predictions"))
         report.write(library, run_id, tmp_path / run_id)
         assert "Predictions alone" in (tmp_path / run_id / "report.md").read_text()
+
+
+def test_bfloat16_loses_its_type_in_an_npz_which_is_said(tmp_path):
+    """As Keras predicts under mixed_bfloat16: NumPy writes the numbers, and reads two bytes of nothing."""
+    import ml_dtypes
+
+    said = np.array([[0.25, 0.75], [0.5, 0.5]], ml_dtypes.bfloat16)
+    np.savez(tmp_path / "said.npz", probabilities=said, id=np.arange(2))
+    assert np.load(tmp_path / "said.npz")["probabilities"].dtype.kind == "V"
+    with pytest.raises(ValueError, match=r"saved in bfloat16.*probabilities\.astype\('float32'\)"):
+        files.read(tmp_path / "said.npz")
+    np.savez(tmp_path / "said.npz", probabilities=said.astype("float32"), id=np.arange(2))
+    assert (files.read(tmp_path / "said.npz").blocks["probabilities"] == said.astype(np.float32)).all()
