@@ -38,7 +38,8 @@
     }
     return all;
   }
-  const say = (place, all) => set('runs-add-wishes-state', { of: place.dataset.adding, wishes: all });
+  let base = null;
+  const say = (place, all) => { base = null; set('runs-add-wishes-state', { of: place.dataset.adding, wishes: all }); };
 
   /* a control that was changed keeps that when it is drawn anew, though it may mean another thing now */
   let drawn = '';
@@ -73,7 +74,11 @@
     if (on('button[data-to-add]')) wanted = true;
     const names = on('button[data-adding-names]'), use = on('button[data-adding-use]'), act = on('button[data-adding-act]');
     if (names && place) say(place, wishes(place, names.dataset.addingNames));
-    if (use && place) say(place, { ...JSON.parse(place.dataset.chosen || '{}'), network: JSON.parse(use.dataset.addingUse) });
+    if (use && place) { /* the table stays that of what was said before */
+      const chosen = JSON.parse(place.dataset.chosen || '{}');
+      base = base && base.of === place.dataset.adding ? base : { of: place.dataset.adding, said: chosen };
+      set('runs-add-wishes-state', { of: place.dataset.adding, wishes: { ...chosen, network: JSON.parse(use.dataset.addingUse) }, base: base.said });
+    }
     if (act && !act.disabled) set('runs-add-asked-state', { act: act.dataset.addingAct, of: act.dataset.of, at: Date.now() });
   });
 })();

@@ -19,8 +19,11 @@ def weights(dataset: Dataset) -> np.ndarray:
     return np.linalg.solve(x.T @ x + 10 * np.eye(x.shape[1]), x.T @ wanted).astype(np.float32)
 
 
-def network(dataset: Dataset, place: Path, *, metadata: dict[str, str] | None = None, data: str = "") -> Path:
-    """An ONNX file, float32 [n, c, h, w] in, logits out. data: the name of a file beside it that holds its weights."""
+def network(
+    dataset: Dataset, place: Path, *, metadata: dict[str, str] | None = None, data: str = "", most: float = 1
+) -> Path:
+    """An ONNX file, float32 [n, c, h, w] in, logits out. data: the name of a file beside it that holds its weights;
+    most: what a white pixel is for it."""
     height, width, channels = dataset.shape
     made = weights(dataset)
     pixels = made[:-1].reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(-1, made.shape[1])
@@ -32,7 +35,7 @@ def network(dataset: Dataset, place: Path, *, metadata: dict[str, str] | None = 
     given = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", channels, height, width])
     said = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", made.shape[1]])
     arrays = [
-        numpy_helper.from_array(np.ascontiguousarray(pixels), "weights"),
+        numpy_helper.from_array(np.ascontiguousarray(pixels / np.float32(most)), "weights"),
         numpy_helper.from_array(made[-1], "bias"),
     ]
     model = helper.make_model(

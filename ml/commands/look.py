@@ -7,7 +7,7 @@ import argparse
 import csv
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     try:
         kind, files = brought.told(brought.opened(options.source, scratch / "brought"))
         choices = adding.Choices.from_json(json.loads(options.choices))
-        found = adding.understood(files, kind, data.load(options.data, home=home_dir()), home_dir(), choices, scratch)
+        dataset = data.load(options.data, home=home_dir())
+        found = adding.understood(files, kind, dataset, home_dir(), choices, scratch)
     except Unclear as unclear:
         return {"refused": str(unclear), "kind": kind, "columns": unclear.columns, "classes": unclear.classes}
     except Unusable as unusable:
@@ -61,7 +62,22 @@ def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         return {"refused": str(problem.args[0] if isinstance(problem, KeyError) else problem), "kind": kind}
     if options.left_out and found.left_out:
         write_left_out(options.left_out, found.left_out)
-    return {"found": found.to_json(), "kind": kind}
+    said = found.to_json()
+    if said.get("doctor"):
+        said["doctor"] = _usable(said["doctor"], said["preparation"], dataset.classes)
+    return {"found": said, "kind": kind}
+
+
+def _usable(table: dict[str, Any], stated: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """The doctor's table, each row with what must be said for it to be as stated."""
+    from ml.importing import verdict
+    from ml.inference.imported import Interface
+
+    rows = [
+        {**row, "wishes": verdict.wishes(Interface.model_validate({**stated, **row["fields"]}), classes)}
+        for row in table["rows"]
+    ]
+    return {**table, "rows": rows}
 
 
 def write_left_out(target: Path, left_out: Mapping[str, list[str]]) -> None:

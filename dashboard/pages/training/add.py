@@ -15,7 +15,7 @@ from dashboard.components.icons import icon
 from dashboard.components.panel import only
 from dashboard.data import datasets
 from dashboard.data.datasets import DataSet
-from dashboard.pages.training import add_jobs, add_view
+from dashboard.pages.training import add_doctor, add_jobs, add_view
 from dashboard.pages.training.add_memory import IDLE_MS, Ids, Memory, source_of, wishes_of
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
@@ -38,6 +38,7 @@ SHAPES = (
 )  # fmt: skip
 FINDABLE = 8  # data sets beyond which they are looked for
 CLASSES = 6  # named in a line
+WAITING = 4  # of what was brought, before the rest is folded
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
@@ -47,11 +48,15 @@ def layout(services: Services, selection: Selection) -> html.Article:
         return card(TITLE, "", html.P(why, className="quiet", id="runs-add-closed"), id=Ids.CARD)
     stores = [dcc.Store(id=one) for one in Memory if one is not Memory.TICK]
     left = [_drop(), html.Div(id=Ids.FAR, role="status"), _dataset(services, selection), plain.place(Ids.WAITING)]
+    right = [plain.place(Ids.BODY), plain.place(Ids.DOCTOR), *_form()]
     body = [
         dcc.Interval(id=Memory.TICK, interval=IDLE_MS),
         *stores,
         html.Div(
-            [html.Div(left, className="bring"), html.Div([plain.place(Ids.BODY), *_form()], className="understood")],
+            [
+                html.Div(left, className="bring"),
+                html.Div(right, className="understood"),
+            ],
             className="adding-parts",
         ),
         *add_jobs.layout(),
@@ -141,6 +146,7 @@ def register(app: Dash, services: Services) -> None:
     add_jobs.register(app, services)
     _register_dataset(app, services)
     _register_look(app, services)
+    add_doctor.register(app, services)
     _register_start(app, services)
 
 
@@ -200,29 +206,32 @@ def _register_look(app: Dash, services: Services) -> None:
     @app.callback(
         plain.children(Ids.BODY),
         Output(Ids.START, "disabled"),
+        Output(Memory.SHOWN, "data"),
         Input(Memory.SOURCE, "data"),
         Input(Ids.DATASET, "value"),
         Input(Memory.WISHES, "data"),
         Input(Memory.TICK, "n_intervals"),
-        State(Ids.START, "disabled"),
+        State(Memory.SHOWN, "data"),
     )
-    def show_understood(source: object, dataset: object, wishes: object, _tick: int | None, still: bool | None):
+    def show_understood(source: object, dataset: object, wishes: object, _tick: int | None, shown: object):
         ticked = only(Memory.TICK)
         staged = services.adding.brought(source_of(source)) if acting.may("import") else None
         if staged is None:
-            if ticked:
+            if ticked and shown == []:
                 raise PreventUpdate
-            return examples(), True
-        if ticked and not still:
-            raise PreventUpdate  # what stands there is of these choices
+            return examples(), True, []
         one = _one(services, dataset)
         if one is None:
-            return html.P("Choose the data set that it is about.", className="quiet"), True
+            return html.P("Choose the data set that it is about.", className="quiet"), True, None
         said = wishes_of(staged.id, wishes)
+        key = [staged.id, services.adding.key(one.name, said)]
+        if ticked and shown == key:
+            raise PreventUpdate
         looked = services.adding.look(staged, one.name, said)
         left = f"/export/brought/{staged.id}/{services.adding.key(one.name, said)}.csv"
         drawn = add_view.drawn(staged, looked, one.classes, one.shape[2], said, left)
-        return drawn, not (looked.answer or {}).get("found")
+        whole = looked.answer is not None or bool(looked.problem)
+        return drawn, not (looked.answer or {}).get("found"), key if whole else None
 
     @app.callback(
         Output(Ids.NAMED, "children"),
@@ -321,7 +330,13 @@ def waiting(services: Services) -> list[Any]:
         return []
     added = {job.spec.get("upload") for job in services.adding.jobs() if job.state in ("queued", "running", "done")}
     lines = [_line(one) for one in services.adding.listing() if one.id not in added]
-    return [html.H3("Brought, not added yet"), html.Ul(lines, className="brought")] if lines else []
+    if not lines:
+        return []
+    shown: list[Any] = [html.H3("Brought, not added yet"), html.Ul(lines[:WAITING], className="brought")]
+    if more := lines[WAITING:]:
+        rest = [html.Summary(f"{len(more):,} more"), html.Ul(more, className="brought")]
+        shown.append(html.Details(rest, className="more-brought"))
+    return shown
 
 
 def _line(one: Staged) -> html.Li:

@@ -24,10 +24,13 @@ ASSUMED = re.compile(r"(.*) \(assumed: (.*)\)")  # as ml.importing.understanding
 Options = Sequence[tuple[str, str]]
 AXES: Options = (
     ("nchw", "channels first"), ("nhwc", "channels last"), ("nhw", "no channels"), ("flat", "rows of numbers"),
+    ("flat-chw", "rows, channels first"),
 )  # fmt: skip
 RANGES: Options = (
     ("0-1", "0 to 1"), ("0-255", "0 to 255"), ("-1-1", "−1 to 1"), ("imagenet", "ImageNet's mean and deviation"),
 )  # fmt: skip
+FRAMES: Options = (("stretch", "stretched"), ("letterbox", "letterbox"), ("crop", "centre crop"))
+RESAMPLINGS: Options = tuple((one, one) for one in ("bilinear", "bicubic", "nearest", "lanczos"))
 COLOURS: Options = (("rgb", "red"), ("bgr", "blue"))
 NUMBERS: Options = (
     ("probabilities", "probabilities"), ("percent", "per cent"), ("logits", "logits"),
@@ -156,7 +159,12 @@ def fields(
     if kind == "network":
         said = wishes.get("network", {})
         shown = [html.Div(_network(found, channels, said), className="fits")]
-        shown += [_flag("Names alike", "network.match", said.get("match")), *_order(found, classes)]
+        shown += [
+            _flag("Names alike", "network.match", said.get("match")),
+            _flag("Inverted", "network.inverted", said.get("inverted"), "Light and dark the other way round"),
+            _flag("Turned", "network.transposed", said.get("transposed"), "Rows and columns the other way round"),
+            *_order(found, classes),
+        ]
     elif kind == "predictions":
         shown = _predictions(answer, wishes.get("predictions", {}))
     else:
@@ -179,6 +187,10 @@ def _network(found: Mapping[str, Any], channels: int, said: Mapping[str, Any]) -
         boxes.append(_field("Colours first", "network.channels", COLOURS, said.get("channels")))
     if len(outputs) > 1 or said.get("output"):
         boxes.append(_field("Output", "network.output", outputs, said.get("output"), found=how.get("output", "")))
+    boxes += [
+        _field("Frame", "network.frame", FRAMES, said.get("frame")),
+        _field("Resampling", "network.resampling", RESAMPLINGS, said.get("resampling")),
+    ]
     numbers = dict(NUMBERS).get(str(how.get("numbers")), "")
     boxes.append(_field("Numbers", "network.numbers", NUMBERS, said.get("numbers"), found=numbers))
     return boxes
@@ -253,7 +265,9 @@ def _text(words: str, wish: str, value: object, hint: str) -> html.Label:
     return _labelled(words, box)
 
 
-def _flag(words: str, wish: str, value: object) -> html.Label:
+def _flag(
+    words: str, wish: str, value: object, told: str = "Take names that differ in case and spaces alone"
+) -> html.Label:
     about = {"data-wish": wish, "data-was": "on" if value else "", "aria-label": words}
     box = plain.element("Input", None, type="checkbox", className="form-check-input", checked=bool(value), **about)
-    return html.Label([box, html.Span("Take names that differ in case and spaces alone")], className="check")
+    return html.Label([box, html.Span(told)], className="check")

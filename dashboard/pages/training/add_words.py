@@ -8,6 +8,8 @@ FIELDS = {
     "--output": "Output", "--outputs": "Numbers", "--values": "Numbers", "--classes": "Order of classes",
     "--match-names": "Names alike", "--split": "Split of rows", "--repeated": "Rows of one picture", "--epoch": "Epoch",
     "--column": "Columns", "--class": "Names of classes", "--architecture": "Architecture",
+    "--frame": "Frame", "--resampling": "Resampling", "--share": "Share",
+    "--inverted": "Light and dark", "--transposed": "Rows and columns", "--doctor": "Use this",
 }  # fmt: skip
 RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), words)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboard.pages.training import add, add_jobs, add_memory, add_view
+from dashboard.pages.training import add, add_doctor, add_jobs, add_memory, add_view
 from dashboard.pages.training.add_words import on_screen
 from dashboard.services.adding import Adding
 from dashboard.services.looking import Looked
@@ -64,7 +64,8 @@ def test_what_was_understood_of_a_network_can_be_said_otherwise():
     assert "--" not in words
     found = {(one["data-wish"], one.get("data-key")): one for one in controls(drawn)}
     assert {name for name, _ in found} == {f"network.{name}" for name in (
-        "layout", "range", "mean", "deviation", "channels", "output", "numbers", "match", "classes")}  # fmt: skip
+        "layout", "range", "mean", "deviation", "channels", "output", "numbers", "match", "classes", "frame",
+        "resampling", "inverted", "transposed")}  # fmt: skip
     assert (found["network.range", None]["data-was"], found["network.mean", None]["value"]) == ("0-255", "0.5")
     order = [one["data-was"] for one in controls(drawn) if one["data-wish"] == "network.classes"]
     assert order == ["dog", "fox", "cat"], "output 0 is dog, as the order of dog is 0"
@@ -144,3 +145,45 @@ NAMES = {"Net.onnx": "net", "C:\\x\\a b.csv": "a-b", "猫.onnx": "network", "n.t
 @pytest.mark.parametrize(("name", "called"), NAMES.items())
 def test_a_name_is_suggested(name, called):
     assert Adding.stem(Staged("a" * 24, name, 1, None, 0.0)) == called
+
+
+def test_the_doctors_table_has_what_was_stated_first_and_chooses_nothing():
+    def made(words: str, accuracy: float, **more):
+        usual = {"loss": 1.5, "more": False, "stated": False, "first": False, "apart": "x", "wishes": {"range": words}}
+        return {"words": words, "accuracy": accuracy, "low": accuracy - 0.05, "high": accuracy, **usual, **more}
+
+    rows = [
+        made("<b>bgr", 0.93, first=True, apart=""), made("crop", 0.92, apart=""), made("as stated", 0.41, stated=True),
+        made("worse", 0.2, more=True),
+    ]  # fmt: skip
+    table = {"rows": rows, "stated": 2, "advice": {"row": 0}, "sentence": "as stated 41 %: use it?", "n": 9, "asked": 9}
+    looked = Looked({"found": {"doctor": table}})
+    drawn = add_doctor.drawn(looked, {}, {})
+    words = [text(line) for line in add_doctor_rows(drawn)]
+    assert ["as stated" in words[0], "<b>bgr" in words[1], "crop" in words[2], len(words)] == [True, True, True, 3]
+    assert ["in use" in one for one in words] == [True, False, False]
+    assert ["suggested" in one for one in words] == [False, True, False]
+    assert "not told apart from the best" in words[2]
+    used = [text(line) for line in add_doctor_rows(add_doctor.drawn(looked, {}, {"range": "<b>bgr"}))]
+    assert ["in use" in one for one in used] == [False, True, False]
+    waiting = text(add_doctor.drawn(Looked(seconds=9.0), {}, {}))
+    assert "9 s. It can be published meanwhile." in waiting
+    none = {"rows": [], "sentence": "no table: it needs 20 pictures of validation with labels, and there are 3"}
+    assert "No table: it needs 20" in text(add_doctor.drawn(Looked({"found": {"doctor": none}}), {}, {}))
+
+
+def add_doctor_rows(component) -> list:
+    """The rows of a table's body."""
+    if isinstance(component, list | tuple):
+        return [one for part in component for one in add_doctor_rows(part)]
+    if type(component).__name__ == "Tbody":
+        return component.children
+    return add_doctor_rows(component.children) if hasattr(component, "children") else []
+
+
+def test_a_table_stays_that_of_what_was_said_before_a_row_was_used():
+    now, before = {"network": {"range": "0-255"}}, {"network": {"match": True}}
+    sent = {"of": "a" * 24, "wishes": now, "base": before}
+    assert add_memory.base_of("a" * 24, sent, now) == before
+    assert add_memory.base_of("b" * 24, sent, now) == now
+    assert add_memory.base_of("a" * 24, {"of": "a" * 24, "wishes": now, "base": 3}, now) == now

@@ -32,7 +32,7 @@ def bars(home, tmp_path):
 
 def test_a_network_and_predictions_become_runs(bars, home, tmp_path, no_artifacts, serving, page, idle):
     names = {name: f"{name} 2" if name == "hat" else name for name in bars.classes}
-    network = own_networks.network(bars, tmp_path / "My net.onnx", data="My net.onnx.data")
+    network = own_networks.network(bars, tmp_path / "My net.onnx", data="My net.onnx.data", most=255)
     table = own_networks.predictions(bars, tmp_path / "said.csv", names=names, more=7)
     address = serving(create_app(no_artifacts, home=home))
     page.goto(f"{address}/training?dataset=bars#add")
@@ -53,6 +53,18 @@ def test_a_network_and_predictions_become_runs(bars, home, tmp_path, no_artifact
     expect(understood).to_contain_text("Pixels: -1-1 (as was said)", timeout=PATIENCE)
     understood.locator("select[data-wish='network.range']").select_option("")
     expect(understood).to_contain_text("Pixels: 0-1.", timeout=PATIENCE)
+
+    # it wants pixels from 0 to 255, which nobody said; nothing is chosen for the person
+    doctor = page.locator("#runs-add-doctor")
+    rows = doctor.locator("tbody tr")
+    expect(rows.first).to_contain_text("as stated", timeout=PATIENCE)
+    expect(rows.first).to_contain_text("in use")
+    expect(doctor).to_contain_text("use it?")
+    assert not violations(page, SERIOUS)
+    doctor.get_by_role("button", name="Use this: pixels 0 to 255", exact=True).click()
+    expect(understood).to_contain_text("deviation 0.00392157 of 0 to 1 (as was said)", timeout=PATIENCE)
+    expect(rows.filter(has=page.get_by_text("pixels 0 to 255", exact=True))).to_contain_text("in use")
+    expect(rows.first).to_contain_text("as stated")
     page.fill("#runs-add-name", "toy")
     expect(page.locator("#runs-add-named")).to_contain_text("There is a run toy already")
     page.fill("#runs-add-name", "Net of Mine")

@@ -114,7 +114,9 @@ LOOKING: dict[type, set[str]] = {
     registry.RunRegistry: {"home", "entry", "names", "card", "pack", "graph", "free_name", "deleted", "purge", "undo"},
     staging.Staging: {"get", "listing", "imported", "sweep", "used"},
     imports.Imports: {"preview", "named", "listing", "receipt"},
-    adding.Adding: {"brought", "listing", "look", "key", "left_out", "named", "free", "jobs", "receipt", "stem"},
+    adding.Adding: {
+        "brought", "listing", "look", "diagnose", "key", "left_out", "named", "free", "jobs", "receipt", "stem",
+    },
     datasets.DatasetRegistry: {"names", "known", "busy", "packed", "deleted", "original", "as_it_came"},
     jobs.Jobs: {
         "listing",
