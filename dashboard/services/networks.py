@@ -16,7 +16,7 @@ import numpy as np
 from dashboard.data.cache import Cache
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
-from ml.artifacts.kinds import IMPORTED, NETWORK, kind_of
+from ml.artifacts.kinds import NETWORK, in_torch
 from ml.artifacts.reader import Broken, Missing, Run
 from ml.images.form import Form
 from ml.inference import batch
@@ -91,7 +91,7 @@ class Network:
         """What has gradients: the network in torch, or one rebuilt there from an imported file when it is first asked
         for. Raises Missing (Incapable without them), Broken."""
         self.run.need("gradients")
-        if kind_of(self.run.manifest) != IMPORTED:
+        if in_torch(self.run.manifest):
             return self.classifier
         import torch
 
@@ -108,11 +108,11 @@ class Network:
 
     def engine(self, name: str) -> "Timed":
         """What computes the answers. Raises Missing with its command, Broken, ValueError for an unknown name."""
-        if name == "torch" and kind_of(self.run.manifest) != IMPORTED:
+        if name == "torch" and in_torch(self.run.manifest):
             return self.classifier
         if name not in ENGINES:
             raise ValueError(f"unknown engine {name!r}")
-        if name == "onnx" and kind_of(self.run.manifest) == IMPORTED:
+        if name == "onnx" and not in_torch(self.run.manifest):
             name = "torch"
         with self._lock:
             if name not in self._engines:

@@ -78,7 +78,7 @@ def core_problem(folder: Path, manifest: dict[str, Any]) -> str:
 
 def _weights_problem(folder: Path, manifest: dict[str, Any]) -> str:
     """Why weights cannot be used; '' when they can. Raises what core_problem tells of."""
-    if kinds.kind_of(manifest) == kinds.IMPORTED:  # what is in it, onnxruntime alone can say
+    if kinds.weights_file(manifest) == IMPORTED_NETWORK:  # what is in it, onnxruntime alone can say
         same = sha256(folder / IMPORTED_NETWORK) == manifest["weights"]["sha256"]
         return "" if same else f"its {IMPORTED_NETWORK} does not match its checksum"
     with (folder / WEIGHTS).open("rb") as file:

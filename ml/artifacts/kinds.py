@@ -119,8 +119,15 @@ def has(manifest: Mapping[str, Any], need: str) -> bool:
 
 
 def weights_file(manifest: Mapping[str, Any]) -> str:
-    """The name of the file that holds the network of a run that has one."""
-    return IMPORTED_NETWORK if kind_of(manifest) == IMPORTED else WEIGHTS
+    """The name of the file that holds the network of a run that has one. Of an imported one it is ONNX, or weights of an
+    architecture that torch knows by name."""
+    said = (manifest.get("weights") or {}).get("file")
+    return IMPORTED_NETWORK if kind_of(manifest) == IMPORTED and said != WEIGHTS else WEIGHTS
+
+
+def in_torch(manifest: Mapping[str, Any]) -> bool:
+    """Whether torch computes a run's network."""
+    return kind_of(manifest) != RECORDED and weights_file(manifest) == WEIGHTS
 
 
 def known(manifest: Mapping[str, Any]) -> str:

@@ -100,7 +100,7 @@ class Manifest(Part):
     run_id: Name
     kind: Literal["trained", "imported", "recorded"] = "trained"
     capabilities: list[Word] | None = Field(default=None, max_length=20)
-    model: Annotated[str, StringConstraints(pattern=r"^(timm:[a-z0-9_]{1,60}|[a-z0-9_]{1,40})\z")]
+    model: Annotated[str, StringConstraints(pattern=r"^((timm|torchvision):[a-z0-9_]{1,60}|[a-z0-9_]{1,40})\z")]
     network: dict[Word, int | float | bool | None] | None = Field(default=None, alias="model_config")
     dataset: Data
     config: Config | None = None

@@ -88,7 +88,7 @@ class Run:
     def network(self) -> bytes:
         """The ONNX file of an imported run. Raises Incapable where it has none, Broken when it is not the one that the
         manifest names."""
-        if kinds.kind_of(self.manifest) != kinds.IMPORTED:
+        if kinds.weights_file(self.manifest) != IMPORTED_NETWORK:
             raise Incapable(kinds.NETWORK)
         path = self._verified(IMPORTED_NETWORK, self.manifest["weights"]["sha256"])
         try:

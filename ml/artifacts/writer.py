@@ -78,7 +78,8 @@ def write_weights(folder: Path, weights: Mapping[str, np.ndarray]) -> dict[str, 
     """weights.safetensors and its manifest entry."""
     target = folder / "weights.safetensors"
     with atomic.replacing(target) as scratch:
-        save_file(dict(weights), scratch)
+        # of others it writes the numbers in the order of memory
+        save_file({name: np.ascontiguousarray(one) for name, one in weights.items()}, scratch)
         scratch.chmod(0o644)  # safetensors writes for its owner alone, unlike every other file of a run
     return {"file": target.name, "sha256": sha256(target), "made": now()}
 

@@ -16,6 +16,7 @@ OF_NETWORKS = {
     "layout": "", "range": "", "mean": (), "std": (), "channels": "", "frame": "", "share": 0.0, "resampling": "",
     "inverted": False, "transposed": False, "outputs": "auto", "output": "", "classes": "", "doctor": False,
     "as_stated": False,
+    "architecture": "", "input_size": (),
 }  # fmt: skip
 
 
@@ -42,6 +43,10 @@ def flags(take: argparse.ArgumentParser) -> None:
     group.add_argument("--inverted", action="store_true", help="the network learned with black as white")
     group.add_argument("--transposed", action="store_true", help="the network learned with rows as columns")
     group.add_argument("--outputs", choices=ANSWERS, default="auto", help="what its numbers are (default: auto)")
+    known = "of weights alone: timm:resnet18, torchvision:resnet50, or one of ours (default: by their names and shapes)"
+    group.add_argument("--architecture", default="", metavar="A", help=known)
+    sides = "what it takes, where it does not say it: 224 or 160x224 (default: the data set's)"
+    group.add_argument("--input-size", type=size, default=(), metavar="HxW", help=sides)
     group.add_argument("--output", default="", metavar="NAME", help="which of its outputs is the answer")
     asked = group.add_mutually_exclusive_group()
     advice = "take what the table of other ways of asking advises (default: print it, and take what was stated)"
@@ -54,6 +59,14 @@ def flags(take: argparse.ArgumentParser) -> None:
 def numbers(text: str) -> tuple[float, ...]:
     """'0.5,0.5' as numbers. Raises ValueError."""
     return tuple(float(part) for part in text.split(","))
+
+
+def size(text: str) -> tuple[int, ...]:
+    """'224' or '160x224' as height and width. Raises ValueError."""
+    sides = tuple(int(part) for part in text.lower().split("x"))
+    if len(sides) > 2 or not all(1 <= side <= 4_096 for side in sides):
+        raise ValueError(text)
+    return sides * 2 if len(sides) == 1 else sides
 
 
 def wishes(options: argparse.Namespace) -> "Wishes":
@@ -77,4 +90,6 @@ def wishes(options: argparse.Namespace) -> "Wishes":
         classes=tuple(part.strip() for part in options.classes.split(",")) if options.classes else (),
         names=pairs_of("class", options.names),
         match=options.match_names,
+        size=options.input_size,
+        architecture=options.architecture,
     )

@@ -34,7 +34,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--network",
         type=Path,
         metavar="SOURCE",
-        help="a classifier: ONNX with its data files beside it, TorchScript, torch.export, or a Python file",
+        help="a classifier: ONNX with its data files beside it, TorchScript, torch.export, weights, or a Python file",
     )
     sent = "what came through a page or the API, a file or a tar of several: what it is is told by itself, and nothing "
     what.add_argument("--brought", type=Path, metavar="FILE", help=f"{sent}that carries code is taken")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ml import data
+from ml.artifacts import kinds
 from ml.artifacts.reader import Broken
 from ml.data.base import Dataset
 from ml.data.images import asked_at_once, batches
@@ -39,6 +40,7 @@ FROM = {
     "python": "ml.importing.from_python",
     "keras": "ml.importing.from_keras",
     "skops": "ml.importing.from_skops",
+    "weights": "ml.importing.from_weights",
 }
 """Kind of source → the module that opens it."""
 
@@ -54,12 +56,15 @@ class Unconvertible(ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """What a module opens. pictures: uint8 [PICTURES at most, h, w, c] of the data set; classes: its names."""
+    """What a module opens. pictures: uint8 [PICTURES at most, h, w, c] of the data set; classes: its names; mean,
+    deviation: of its training pictures, pixels from 0 to 1."""
 
     path: Path
     classes: tuple[str, ...]
     pictures: np.ndarray
     wishes: Wishes
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Opened:
     framework: in sentences; input: pictures; outputs: their names; answer: what the input wants → an array each of
     outputs, float [n, …]; write: leaves ONNX in a file, with the same name of the input and of outputs in this order,
     or raises Unconvertible; names: of its classes by output, and said: metadata as of ONNX, where it tells; lines:
-    sentences.
+    sentences; stated: fields of Wishes that what it comes with says; architecture: of ml.inference.imported_torch,
+    whose weights are left beside the ONNX, '' where the ONNX is what is asked.
     """
 
     framework: str
@@ -89,6 +95,8 @@ class Opened:
     names: tuple[str, ...] = ()
     said: dict[str, str] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
+    stated: dict[str, Any] = field(default_factory=dict)
+    architecture: str = ""
 
     def get_inputs(self) -> list[Slot]:
         return [self.input]
@@ -129,7 +137,9 @@ def taken(
         raise Unusable(f"{source.path.name} is {source.words}, which is not taken in yet: give an ONNX of it")
     tell(f"opening {source.path.name}, {source.words}, and writing it as ONNX")
     np.save(scratch / "pictures.npy", pictures(PICTURES))
+    mean, deviation = dataset.statistics() if source.kind == "weights" else ((), ())
     request: dict[str, Any] = {
+        "mean": [*mean], "deviation": [*deviation],
         "path": str(source.path.resolve()), "kind": source.kind, "classes": [*dataset.classes],
         "wishes": dataclasses.asdict(wishes), "seconds": SECONDS,
         "memory": MEMORY + SHARE * sum(one.stat().st_size for one in source.files),
@@ -142,7 +152,10 @@ def taken(
         tried = trial.tried(
             scratch / NETWORK, dataset.classes, pictures(trial.PICTURES), Wishes.of(made["wishes"]), inner
         )
-        return dataclasses.replace(tried, lines=[*made["lines"], *tried.lines])
+        tried = dataclasses.replace(tried, lines=[*made["lines"], *tried.lines])
+        if not made["architecture"]:
+            return tried
+        return dataclasses.replace(tried, architecture=made["architecture"], weights=scratch / kinds.WEIGHTS)
     tell(f"it cannot be written as ONNX: asking {name} itself about all pictures")
     asked = {"dataset": dataset.name, "home": str(home), "seconds": ANSWERING_SECONDS}
     answers = apart.run("ml.importing.conversion", scratch, request | asked, name, "asked about all pictures")
@@ -157,9 +170,13 @@ def taken(
 def worked(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     """In the process of its own. Raises Unusable, Broken, Missing."""
     pictures = np.load(scratch / "pictures.npy", allow_pickle=False)
-    task = Task(Path(request["path"]), tuple(request["classes"]), pictures, Wishes.of(request["wishes"]))
+    task = Task(
+        Path(request["path"]), tuple(request["classes"]), pictures, Wishes.of(request["wishes"]),
+        tuple(request["mean"]), tuple(request["deviation"]),
+    )  # fmt: skip
     opened: Opened = import_module(FROM[request["kind"]]).opened(task)
-    how, lines = trial.understood(opened, opened.names, opened.said, task.classes, pictures, task.wishes)
+    wishes = dataclasses.replace(task.wishes, **opened.stated)
+    how, lines = trial.understood(opened, opened.names, opened.said, task.classes, pictures, wishes)
     if "dataset" in request:
         judged = data.load(request["dataset"], home=Path(request["home"])).judged()
         for split, part in judged.items():
@@ -172,11 +189,14 @@ def worked(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         difference = held(opened, how, (scratch / NETWORK).read_bytes(), pictures)
     except (Unconvertible, Broken) as error:
         return {"unwritten": " ".join(str(error).split())[:300]}
-    words = (
+    written = (
         f"{task.path.name} was opened by {opened.framework} and written as ONNX, which says the same of "
         f"{len(pictures)} pictures to {difference:.1g}: the ONNX is asked from here on"
     )
-    return {"wishes": dataclasses.asdict(task.wishes), "lines": [words, *opened.lines]}
+    words = [] if opened.architecture else [written]
+    return {
+        "wishes": dataclasses.asdict(wishes), "lines": [*words, *opened.lines], "architecture": opened.architecture
+    }  # fmt: skip
 
 
 def tell_names(path: Path, opened: Opened) -> None:

@@ -120,6 +120,9 @@ def accepted(module: nn.Module, task: Task) -> tuple[Form, int, tuple[str, ...],
 def sides(task: Task) -> Iterator[tuple[int, int]]:
     """Heights and widths to try: the data set's, then common ones."""
     own = task.pictures.shape[1:3]
+    if task.wishes.size:
+        yield task.wishes.size[0], task.wishes.size[1]
+        return
     yield own
     yield from ((side, side) for side in SIDES if (side, side) != own)
 

@@ -17,7 +17,7 @@ from ml.artifacts.reader import Broken, Missing
 from ml.importing import apart, inside, plain, refusals, understanding
 from ml.importing.graph import Read, Unusable, read
 from ml.importing.understanding import Asked, Wishes
-from ml.inference.imported import Interface, ask, session_of
+from ml.inference.imported import NOWHERE, Interface, ask, session_of
 
 SECONDS = 300.0
 MEMORY, SHARE = 4 * 2**30, 8  # of address space, and as many times the file's size more
@@ -30,7 +30,8 @@ NETWORK = "network.onnx"
 class Tried:
     """interface: how it is asked; lines: what was understood, in sentences; parameters: numbers learned; data: names of
     files that lay beside it; file: the network, whole in itself; outputs: names of all that it gives; gradients:
-    whether torch computes it to the same answers."""
+    whether torch computes it to the same answers; architecture: that torch knows by name, and weights: as it names
+    them, where it is one: then torch is asked, and not file."""
 
     interface: Interface
     lines: list[str]
@@ -39,10 +40,20 @@ class Tried:
     file: Path
     outputs: list[str] = field(default_factory=list)
     gradients: bool = False
+    architecture: str = ""
+    weights: Path | None = None
+
+    @property
+    def in_torch(self) -> bool:
+        """Whether torch is asked: of an architecture that it knows, in a way that it can be."""
+        whole = NOWHERE not in self.interface.order and self.interface.resampling != "lanczos"
+        return bool(self.architecture) and whole and self.interface.numbers in ("logits", "log-probabilities")
 
     @property
     def capabilities(self) -> list[str]:
         """Of ml.artifacts.kinds, what a run of it can do."""
+        if self.in_torch:
+            return ["probabilities", "features", "gradients", "layers"]
         return ["probabilities", *(["features"] if self.interface.features else []), *(["gradients"] * self.gradients)]
 
 

@@ -25,7 +25,8 @@ DENOTED = {"NominalRange_0_255": "0-255", "Normalized_0_1": "0-1", "Normalized_1
 class Wishes:
     """What a person says; '' or nothing for what shall be found out. frame, share, resampling: as ml.images.framing has
     them; classes: names here in the order of the outputs; names: what the file calls a class → its name here; match:
-    take names of the file that differ in case, spaces and underscores alone."""
+    take names of the file that differ in case, spaces and underscores alone; size: height and width that it takes;
+    architecture: of weights, timm:NAME, torchvision:NAME or ours."""
 
     layout: str = ""
     range: str = ""
@@ -42,6 +43,8 @@ class Wishes:
     classes: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     match: bool = False
+    size: tuple[int, ...] = ()
+    architecture: str = ""
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> "Wishes":

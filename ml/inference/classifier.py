@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ml import models
-from ml.artifacts.kinds import CAPABILITIES, NETWORK
+from ml.artifacts.kinds import CAPABILITIES, IMPORTED, NETWORK, kind_of
 from ml.artifacts.reader import Broken, Run
 from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.contract import check, median_latency
+from ml.inference.imported_torch import of_run
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
 
@@ -41,6 +42,8 @@ class Classifier:
     def open(cls, run: Run) -> "Classifier":
         """Build its model and load its weights. Raises Incapable without a network, Broken when they do not fit."""
         run.need(NETWORK)
+        if kind_of(run.manifest) == IMPORTED:
+            return cls(*of_run(run))
         config, name = run.manifest["model_config"], run.manifest["model"]
         if name not in models.MODELS and not name.startswith(models.TIMM):
             raise Broken(f"run {run.run_id} is of the network {name}, which is not in this copy of the app")

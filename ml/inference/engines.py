@@ -1,6 +1,6 @@
 """Which program computes a run's network: torch, or onnxruntime on an ONNX file in float32 or int8, without torch.
 
-An imported network has one engine, onnxruntime on its own file, which answers where torch or ONNX would.
+An imported ONNX has one engine, onnxruntime on its own file, which answers where torch or ONNX would.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
 
 
 def offered(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Engine → what people call it, of a run: an imported network has its own alone, which stands where torch does."""
-    return {"torch": "onnxruntime"} if kinds.kind_of(manifest) == kinds.IMPORTED else NAMES
+    """Engine → what people call it, of a run: an imported ONNX has its own alone, which stands where torch does."""
+    return {"torch": "onnxruntime"} if kinds.weights_file(manifest) == kinds.IMPORTED_NETWORK else NAMES
 
 
 def open_run(run: Run, engine: str = "torch") -> Timed:
@@ -26,7 +26,7 @@ def open_run(run: Run, engine: str = "torch") -> Timed:
     ValueError."""
     if engine not in ENGINES:
         raise ValueError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
-    if kinds.kind_of(run.manifest) == kinds.IMPORTED:
+    if kinds.weights_file(run.manifest) == kinds.IMPORTED_NETWORK:
         if engine == "int8":
             raise Missing("A network in int8 is made of those that were trained here, and this one was imported.")
         return ImportedClassifier.open(run)

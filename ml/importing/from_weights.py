@@ -1,0 +1,281 @@
+"""Weights alone, in an architecture that is known by name: a state dict of torch, or safetensors.
+
+A state dict is a pickle: it is read here, in the process of its own, with weights_only, and goes on as safetensors.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ml import models
+from ml.importing.conversion import Opened, Slot, Task, one_line
+from ml.importing.from_torchscript import INPUT, Form, write
+from ml.importing.graph import Unusable
+from ml.importing.sources import config_of
+from ml.inference.imported_torch import TORCHVISION, built, last_of
+from ml.system.torchvision_ops import declare
+
+AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
+WRAPPED = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "network")
+PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "backbone.", "ema_model.")
+COUNTED = ("num_batches_tracked", "n_averaged")
+TOLD = 5
+
+
+def opened(task: Task) -> Opened:
+    """Raises Unusable, in a sentence, and Missing without the architecture's library."""
+    name = task.path.name
+    found, lines, said = read(task.path)
+    state, more = unwrapped(found, name)
+    lines += more
+    height, width, channels = task.pictures.shape[1:]
+    architecture, how = named(task, state, said, channels)
+    lines.append(how)
+    deep = next((one.shape[1] for one in state.values() if one.ndim == 4), channels)
+    deep = 3 if deep not in (1, channels) and channels == 1 else deep
+    size = task.wishes.size or said_size(said) or (height, width)
+    net, refused = None, ""
+    for tall, wide in dict.fromkeys([tuple(size), *([] if task.wishes.size else [(height, width), (224, 224)])]):
+        sizes = {"channels": deep, "height": tall, "width": wide, "classes": len(task.classes)}
+        try:
+            net = built(architecture, **sizes)
+            lines += filled(net, state, architecture, len(task.classes))
+            break
+        except (ValueError, Mismatched) as error:
+            net, refused = None, refused or str(error)
+    if net is None:
+        raise Unusable(f"{name}: {refused}")
+    said_so = "as was said" if task.wishes.size else "--input-size says otherwise"
+    lines.append(f"pictures are given at {tall} × {wide} ({said_so})")
+    form = Form("nchw", tall, wide, deep, "float")
+    stated, words = preparation(architecture, net, said, deep, task)
+    network = net
+
+    def left(target: Path) -> None:
+        from safetensors.torch import save_file
+
+        write(network, form, 0, ("logits",), target)
+        save_file(
+            {key: one.contiguous().clone() for key, one in network.state_dict().items()},
+            target.with_name("weights.safetensors"),
+        )
+
+    return Opened(
+        framework=f"torch {torch.__version__}",
+        input=Slot(INPUT, "tensor(float)", (0, deep, tall, wide)),
+        outputs=("logits",),
+        answer=lambda values: [answered(network, values)],
+        write=left,
+        names=tuple(said.get("label_names", ())),
+        lines=(*lines, *words),
+        stated={**stated, "numbers": task.wishes.numbers or "logits"},
+        architecture=architecture,
+    )
+
+
+@torch.inference_mode()
+def answered(net: nn.Module, values: np.ndarray) -> np.ndarray:
+    return net(torch.from_numpy(values)).float().numpy()
+
+
+def read(path: Path) -> tuple[Any, list[str], dict[str, Any]]:
+    """What the file holds, sentences, and what it says of itself. Raises Unusable."""
+    said: dict[str, Any] = {}
+    if path.is_dir():
+        said = config_of(path / "config.json")
+        weights = [path / one for one in ("model.safetensors", "pytorch_model.bin") if (path / one).is_file()]
+        state, lines, _ = read(weights[0])
+        return state, lines, said
+    with path.open("rb") as file:
+        begin = file.read(9)
+        if begin[8:9] == b"{" and begin[:2] != b"PK":
+            file.seek(8)
+            about = json.loads(file.read(int.from_bytes(begin[:8], "little"))).get("__metadata__") or {}
+            from safetensors.torch import load_file
+
+            return load_file(path), [], {key: value for key, value in about.items() if isinstance(value, str)}
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):  # timm's scripts keep their arguments so
+            return torch.load(path, map_location="cpu", weights_only=True), [], said
+    except Exception as error:
+        strange = _strange(path)
+        if strange:
+            raise Unusable(
+                f"{path.name} is a pickle that holds more than weights ({', '.join(strange[:3])}), which could run "
+                "anything: where it was made, torch.save(model.state_dict(), 'weights.pt'), and give that"
+            ) from None
+        raise Unusable(f"{path.name} cannot be read as weights ({one_line(error)}): copy it again") from None
+
+
+def _strange(path: Path) -> list[str]:
+    """What besides weights a pickle names, without running any of it."""
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
+    except Exception:  # damaged, or older than that function
+        return []
+
+
+def unwrapped(found: Any, name: str) -> tuple[dict[str, Tensor], list[str]]:
+    """name → tensor, and sentences on what was taken. Raises Unusable where there are none."""
+    lines: list[str] = []
+    for _ in range(4):
+        if not isinstance(found, Mapping):
+            raise Unusable(f"{name} holds {type(found).__name__}, and weights by name are wanted: a state dict")
+        keys = [key for key in (*AVERAGED, *WRAPPED) if isinstance(found.get(key), Mapping) and found[key]]
+        if not keys or sum(isinstance(one, Tensor) for one in found.values()) > len(keys):
+            break
+        rest = [key for key in keys[1:] if key not in AVERAGED]
+        if keys[0] in AVERAGED:
+            others = f"; {', '.join(map(repr, rest))} is there, too, and left" if rest else ""
+            lines.append(f"weights taken: {keys[0]!r}, the averaged ones{others}")
+        elif keys[0] in WRAPPED:
+            lines.append(f"weights taken: {keys[0]!r}")
+        found = found[keys[0]]
+    state = {str(key): one for key, one in found.items() if isinstance(one, Tensor)}
+    if not state:
+        raise Unusable(f"{name} holds no weights: torch.save(model.state_dict(), …) writes them")
+    changed: list[str] = []
+    while len(changed) < 4:
+        counted = [key for key in state if not key.endswith(COUNTED)]
+        prefix = next((one for one in PREFIXES if sum(key.startswith(one) for key in counted) > len(counted) / 2), "")
+        if not prefix:
+            break
+        changed.append(prefix)
+        state = {key.removeprefix(prefix): one for key, one in state.items() if key.startswith(prefix)}
+    if changed:
+        lines.append(f"taken off the names of its weights: {', '.join(map(repr, changed))}")
+    if halves := sorted(
+        {str(one.dtype).removeprefix("torch.") for one in state.values() if one.is_floating_point()} - {"float32"}
+    ):
+        lines.append(f"its weights are {', '.join(halves)}: they are kept as float32")
+    return {key: one.float() if one.is_floating_point() else one for key, one in state.items()}, lines
+
+
+def named(task: Task, state: dict[str, Tensor], said: dict[str, Any], channels: int) -> tuple[str, str]:
+    """The architecture, and a sentence on how it is known. Raises Unusable where nobody can tell."""
+    if task.wishes.architecture:
+        return task.wishes.architecture.split(".")[0], f"architecture: {task.wishes.architecture} (as was said)"
+    told = said.get("architecture") or said.get("arch") or said.get("model_name")
+    if isinstance(told, str) and told:
+        name = told if ":" in told else told if told in models.MODELS else f"{models.TIMM}{told}"
+        return name.split(".")[0], f"architecture: {name} (by its metadata)"
+    fit = [one for one in candidates() if fits(one, state, task, channels)]
+    if len(fit) == 1:
+        return fit[
+            0
+        ], f"architecture: {fit[0]} (the only one of ours and torchvision's with weights of these names and shapes)"
+    alike = f", {', '.join(fit[:TOLD])} would take these" if fit else ""
+    raise Unusable(
+        f"{task.path.name} holds weights, {len(state)} arrays, and not the network that they are of{alike}: say it, "
+        "--architecture timm:resnet18, torchvision:resnet50 or one of ours"
+    )
+
+
+def candidates() -> list[str]:
+    declare()
+    import torchvision
+
+    large = ("vit_", "regnet_", "swin", "maxvit", "convnext_", "efficientnet_v2", "wide_")  # slow to build; to be named
+    theirs = torchvision.models.list_models(module=torchvision.models)
+    return [*models.MODELS, *(f"{TORCHVISION}{one}" for one in theirs if not one.startswith(large))]
+
+
+def fits(architecture: str, state: dict[str, Tensor], task: Task, channels: int) -> bool:
+    """Whether its weights have these names and shapes, the last layer's number of answers left aside."""
+    height, width = task.pictures.shape[1:3]
+    deep = next((one.shape[1] for one in state.values() if one.ndim == 4), channels)
+    try:
+        with torch.device("meta"):
+            net = built(architecture, channels=deep, height=height, width=width, classes=len(task.classes))
+        own, last = net.state_dict(), last_of(net)
+    except (ValueError, NotImplementedError, RuntimeError, LookupError):
+        return False
+    names = {key for key in own if not key.endswith(COUNTED)}
+    if names - {*state} or sum(key not in own and not key.endswith(COUNTED) for key in state):
+        return False
+    return all(own[key].shape == state[key].shape for key in names if not key.startswith(f"{last}."))
+
+
+class Mismatched(Exception):
+    """Weights that are not the network's; the message says which."""
+
+
+def filled(net: nn.Module, state: dict[str, Tensor], architecture: str, classes: int) -> list[str]:
+    """Put the weights into the network; sentences. Raises Mismatched, Unusable for another number of classes."""
+    own, last = net.state_dict(), last_of(net)
+    answers = state.get(f"{last}.weight")
+    if answers is not None and answers.shape[0] != classes:
+        raise Unusable(
+            f"its last layer gives {answers.shape[0]} numbers a picture, and the data set has {classes} classes: "
+            "choose the data set that it was trained for"
+        )
+    missing = [key for key in own if key not in state and not key.endswith(COUNTED) and "aux" not in key.lower()]
+    strange = [key for key in state if key not in own and not key.endswith(COUNTED)]
+    wrong = [key for key in own if key in state and own[key].shape != state[key].shape and not key.endswith(COUNTED)]
+    if missing or wrong:
+        parts = [
+            f"{len(keys)} {words} ({', '.join(keys[:TOLD])}{' …' if len(keys) > TOLD else ''})"
+            for keys, words in ((missing, "missing"), (strange, "not known to it"), (wrong, "of another shape"))
+            if keys
+        ]
+        raise Mismatched(f"the weights are not those of {architecture}: {', '.join(parts)}")
+    net.load_state_dict(
+        {key: state[key] for key in own if key in state and own[key].shape == state[key].shape}, strict=False
+    )
+    if strange:
+        return [f"weights left alone, {len(strange)} that {architecture} does not know: {', '.join(strange[:TOLD])}"]
+    return []
+
+
+def said_size(said: dict[str, Any]) -> tuple[int, int] | None:
+    """Height and width by a configuration of timm's beside the weights."""
+    size = (
+        (said.get("pretrained_cfg") or {}).get("input_size") if isinstance(said.get("pretrained_cfg"), dict) else None
+    )
+    return (int(size[1]), int(size[2])) if isinstance(size, list) and len(size) == 3 else None
+
+
+def preparation(
+    architecture: str, net: Any, said: dict[str, Any], channels: int, task: Task
+) -> tuple[dict[str, Any], list[str]]:
+    """Fields of Wishes by what is stated of the architecture's pictures, and sentences."""
+    wishes = task.wishes
+    if wishes.range or wishes.mean or wishes.deviation:
+        return {}, []
+    stated: dict[str, Any] = {}
+    if architecture.startswith(models.TIMM):
+        stated, whose = (
+            {**dict(getattr(net, "pretrained_cfg", {}) or {}), **(said.get("pretrained_cfg") or {})},
+            "timm's",
+        )
+    elif architecture.startswith(TORCHVISION):
+        import torchvision
+
+        name = architecture.removeprefix(TORCHVISION)
+        kind = torchvision.models.get_model_weights(name)
+        made = kind.DEFAULT.transforms() if len(kind) else None
+        stated = (
+            {"mean": made.mean, "std": made.std, "crop": made.crop_size, "resize": made.resize_size} if made else {}
+        )
+        whose = "torchvision's"
+    if not stated.get("mean") and ":" not in architecture and len(task.mean) == channels:
+        words = "pixels: less the data set's mean, by its deviation, as ours learn (--range and --mean say otherwise)"
+        return {"mean": task.mean, "deviation": task.deviation}, [words]
+    if not stated.get("mean"):
+        return {}, []
+    mean, deviation = tuple(map(float, stated["mean"])), tuple(map(float, stated["std"]))
+    if channels != len(mean):
+        return {}, [f"{whose} configuration of it is of pictures in colour, and these weights read {channels} channel"]
+    numbers = f"mean {', '.join(f'{one:g}' for one in mean)}, deviation {', '.join(f'{one:g}' for one in deviation)}"
+    size = stated.get("input_size") or stated.get("crop")
+    made_for = f"; it was made for {'×'.join(map(str, size))}" if size else ""
+    return (
+        {"mean": mean, "deviation": deviation},
+        [f"pixels: {numbers}, by {whose} configuration of it{made_for} (--range, --mean and --std say otherwise)"],
+    )

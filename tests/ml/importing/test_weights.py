@@ -1,0 +1,236 @@
+"""Weights of architectures that are known by name: kept as safetensors, computed by torch, looked into like our own."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from safetensors.torch import save_file
+
+from ml import pipeline
+from ml.__main__ import main
+from ml.artifacts import writer
+from ml.artifacts.reader import Library
+from ml.explanation.methods import EXPLANATIONS
+from ml.importing import conversion, from_weights
+from ml.importing.graph import Unusable
+from ml.importing.understanding import Wishes
+from ml.inference.classifier import Classifier
+from ml.inference.engines import open_run
+from ml.inference.imported import Interface
+from ml.inference.imported_torch import TwoParts, built, plain
+from ml.robustness.attacks import attacked
+from tests.conftest import TOY, TOY_RUN
+
+
+def state(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: one.contiguous().clone() for name, one in net.state_dict().items()}
+
+
+def own(toy_library) -> tuple[str, dict[str, torch.Tensor]]:
+    run = toy_library.open(TOY_RUN)
+    return run.manifest["model"], {name: torch.from_numpy(one) for name, one in run.weights().items()}
+
+
+def task(path, data, **wishes) -> conversion.Task:
+    pictures = np.asarray(data["validation"].images[:32])
+    return conversion.Task(path, data.classes, pictures, Wishes(**wishes), (0.5,), (0.5,))
+
+
+def wrapped(kind: str, weights: dict[str, torch.Tensor]) -> object:
+    """As training scripts keep them."""
+    other = {name: one + 1 for name, one in weights.items()}
+    return {
+        "bare": weights,
+        "parallel": {f"module.{name}": one for name, one in weights.items()},
+        "compiled": {"model": {f"_orig_mod.module.{name}": one for name, one in weights.items()}, "epoch": 3},
+        "lightning": {
+            "state_dict": {**{f"model.{name}": one for name, one in weights.items()}, "loss.weight": torch.ones(4)},
+            "epoch": 3, "pytorch-lightning_version": "2.0",
+        },
+        "timm": {"state_dict": other, "state_dict_ema": weights, "arch": "x", "args": argparse.Namespace(lr=1)},
+        "averaged": {"n_averaged": torch.tensor(3), **{f"module.{name}": one for name, one in weights.items()}},
+        "halves": {name: one.half() if one.is_floating_point() else one for name, one in weights.items()},
+    }[kind]  # fmt: skip
+
+
+SAID = {
+    "parallel": "taken off the names of its weights: 'module.'",
+    "compiled": "'_orig_mod.', 'module.'",
+    "lightning": "weights taken: 'state_dict'",
+    "timm": "weights taken: 'state_dict_ema', the averaged ones; 'state_dict' is there, too, and left",
+    "averaged": "'module.'",
+    "halves": "its weights are float16: they are kept as float32",
+}
+
+
+@pytest.mark.parametrize("kind", ["bare", *SAID])
+@pytest.mark.parametrize("old", [False, True])
+def test_weights_are_found_however_they_are_kept(kind, old, toy_library, toy_data, tmp_path):
+    name, weights = own(toy_library)
+    torch.save(wrapped(kind, weights), tmp_path / "w.pt", _use_new_zipfile_serialization=not old)
+    found = from_weights.opened(task(tmp_path / "w.pt", toy_data))
+    assert found.architecture == name
+    said = "\n".join(found.lines)
+    assert f"architecture: {name} (the only one" in said, said
+    assert SAID.get(kind, "") in said, said
+    values = np.random.default_rng(0).random((5, 1, 28, 28)).astype(np.float32)
+    net = built(name, channels=1, height=28, width=28, classes=4)
+    net.load_state_dict(weights)
+    with torch.inference_mode():
+        expected = net(torch.from_numpy(values)).numpy()
+    assert np.abs(found.answer(values)[0] - expected).max() < (0.05 if kind == "halves" else 1e-5)
+
+
+def test_a_state_dict_becomes_a_run_like_one_that_was_trained_here(toy_library, own_home, tmp_path, capsys):
+    name, weights = own(toy_library)
+    save_file(weights, tmp_path / "w.safetensors")
+    assert main(["runs", "add", "theirs", "--data", TOY, "--network", str(tmp_path / "w.safetensors"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (said["kind"], said["capabilities"]) == ("imported", ["probabilities", "features", "gradients", "layers"])
+    library = Library(own_home / "none", own_home)
+    run, origin = library.open("theirs"), library.open(TOY_RUN)
+    assert (run.manifest["model"], run.manifest["weights"]["file"]) == (name, "weights.safetensors")
+    assert run.table("confusion").equals(origin.table("confusion"))
+    for split, result in origin.manifest["results"].items():
+        assert run.manifest["results"][split]["correct"] == result["correct"]
+        assert run.manifest["results"][split]["loss"] == pytest.approx(result["loss"], abs=1e-4)
+    assert {"features", "neighbours", "projection", "familiarity"} <= set(run.nouns)
+    assert not (own_home / "runs" / "theirs" / "network.onnx").exists()
+    assert isinstance(open_run(run), Classifier)
+    assert pipeline.evaluate(library, "theirs", ["engines"]), "int8 too"
+
+
+def learned(architecture: str, side: int) -> torch.nn.Module:
+    """At random, its normalisation as of some pictures: without, a network says the same of all."""
+    torch.manual_seed(0)
+    net = built(architecture, channels=3, height=side, width=side, classes=4).train()
+    with torch.no_grad():
+        for _ in range(20):
+            net(torch.rand(8, 3, side, side))
+    return net.eval()
+
+
+def test_one_of_timms_becomes_a_run_in_the_order_of_the_classes(toy_data, own_home, tmp_path, capsys):
+    net = learned("timm:test_resnet", 32)
+    save_file(state(net), tmp_path / "w.safetensors")
+    given = ["--architecture", "timm:test_resnet", "--input-size", "32", "--classes", "Bar 2,Bar 0,Bar 3,Bar 1"]
+    assert main(["runs", "add", "net", "--data", TOY, "--network", str(tmp_path / "w.safetensors"), *given]) == 0
+    assert "by timm's configuration of it" in capsys.readouterr().err
+    classifier = Classifier.open(Library(own_home / "none", own_home).open("net"))
+    images = np.asarray(toy_data["test"].images[:3])
+    mean, deviation = (torch.tensor(net.pretrained_cfg[one]).view(1, 3, 1, 1) for one in ("mean", "std"))
+    large = torch.nn.functional.interpolate(
+        torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, (32, 32), mode="bilinear", antialias=True
+    )
+    with torch.inference_mode():
+        expected = net((large.expand(-1, 3, -1, -1) - mean) / deviation).softmax(1)[:, [1, 3, 0, 2]].numpy()
+    assert np.abs(classifier.probabilities(images) - expected).max() < 1e-4
+    looked_into(classifier, images)
+
+
+def looked_into(classifier: Classifier, images: np.ndarray) -> None:
+    """All that pages ask of a network."""
+    inputs, target = classifier.inputs(images), torch.tensor([0, 1, 2])
+    for name, method in EXPLANATIONS.items():
+        assert method.raw(classifier.module, inputs, target, "").shape == images.shape[:3], name
+    changed = attacked(classifier, images, np.array([0, 1, 2]), 4 / 255, "fgsm")
+    assert changed.images.shape == images.shape
+    assert len(classifier.layers()) > 3
+    assert classifier.activations(images[0])
+    assert classifier.statistics(images).shape[0] == len(images)
+
+
+def test_others_are_looked_into_as_our_own(toy_data):
+    images = np.asarray(toy_data["test"].images[:3])
+    about = {"classes": toy_data.classes, "height": 28, "width": 28, "channels": 1}
+    how = HOW.model_copy(update={"order": (0, 1, 2, 3)})
+    for architecture in ("torchvision:mobilenet_v3_small", "timm:test_vit"):
+        module = TwoParts(built(architecture, channels=3, height=32, width=32, classes=4), how)
+        looked_into(Classifier(module, plain(about)), images)
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("run",))
+
+
+def refused(path, data, **wishes) -> str:
+    with pytest.raises(Unusable) as error:
+        from_weights.opened(task(path, data, **wishes))
+    return str(error.value)
+
+
+def test_what_is_no_state_dict_is_refused_and_never_run(toy_library, toy_data, tmp_path, capsys):
+    name, weights = own(toy_library)
+    path = tmp_path / "w.pt"
+    torch.save({"state_dict": weights, "more": Evil()}, path)
+    assert "a pickle that holds more than weights" in refused(path, toy_data)
+    torch.save(torch.nn.Linear(3, 2), path)
+    assert "torch.nn.modules.linear.Linear" in refused(path, toy_data)
+    assert "run" not in capsys.readouterr().out
+    torch.save([1, 2], path)
+    assert "holds list, and weights by name are wanted" in refused(path, toy_data)
+    torch.save({"epoch": 3}, path)
+    assert "holds no weights" in refused(path, toy_data)
+    some = dict(list(weights.items())[2:])
+    torch.save(some, path)
+    assert "say it, --architecture" in refused(path, toy_data)
+    assert f"not those of {name}: 2 missing (" in refused(path, toy_data, architecture=name)
+    torch.save({**weights, "extra.weight": torch.ones(2)}, path)
+    lines = from_weights.opened(task(path, toy_data, architecture=name)).lines
+    assert f"weights left alone, 1 that {name} does not know: extra.weight" in "\n".join(lines)
+    wider = built(name, channels=1, height=28, width=28, classes=7)
+    torch.save(state(wider), path)
+    assert "gives 7 numbers a picture, and the data set has 4 classes" in refused(path, toy_data)
+    assert "has no network 'nothing'" in refused(path, toy_data, architecture="timm:nothing")
+    assert "has no network 'nothing'" in refused(path, toy_data, architecture="torchvision:nothing")
+    path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2])
+    assert "cannot be read as weights" in refused(path, toy_data, architecture=name)
+
+
+def test_a_folder_of_timms_says_its_architecture_and_its_preparation(toy_data, tmp_path):
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    net = built("timm:test_resnet", channels=3, height=32, width=32, classes=4)
+    save_file(state(net), folder / "model.safetensors")
+    cfg = {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "input_size": [3, 48, 48]}
+    about = {"architecture": "test_resnet", "num_classes": 4, "pretrained_cfg": cfg}
+    (folder / "config.json").write_text(json.dumps(about))
+    found = from_weights.opened(task(folder, toy_data))
+    assert found.architecture == "timm:test_resnet"
+    assert (found.stated["mean"], found.stated["deviation"]) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert tuple(found.input.shape) == (0, 3, 48, 48)
+    assert "by timm's configuration" in "\n".join(found.lines)
+
+
+HOW = Interface(
+    input="x", type="tensor(float)", layout="nchw", height=32, width=32, channels=3, batch=0, mean=(0.5,),
+    deviation=(0.25,), output="y", numbers="logits", order=(0, 1, 2),
+)  # fmt: skip
+
+
+def test_parts_of_a_network_are_the_network():
+    for name in (
+        "torchvision:shufflenet_v2_x0_5",
+        "torchvision:efficientnet_b0",
+        "timm:test_convnext",
+        "timm:resnet18",
+    ):
+        net, pixels = built(name, channels=3, height=32, width=32, classes=3), torch.rand(2, 3, 32, 32)
+        with torch.inference_mode():
+            expected = net((pixels - 0.5) / 0.25)
+            made = TwoParts(net, HOW)
+            assert torch.allclose(made(pixels), expected, atol=1e-4), name
+        assert len(made.body) > 4, name
+    with pytest.raises(ValueError, match="does not end in one linear layer"):
+        TwoParts(built("torchvision:squeezenet1_0", channels=3, height=32, width=32, classes=3), HOW)
+
+
+def test_weights_are_written_row_by_row(tmp_path):
+    """safetensors takes arrays in any layout, and writes their numbers as they lie in memory."""
+    weight = torch.rand(3, 2, 3, 3).to(memory_format=torch.channels_last)
+    writer.write_weights(tmp_path, {"a": weight.numpy()})
+    assert np.array_equal(load_file(tmp_path / "weights.safetensors")["a"], weight.numpy())
