@@ -15,10 +15,11 @@ from ml.importing.readings import Ordered, Scored
 from ml.inference.imported import Interface, ask
 
 SECONDS = 55.0
-MOST, LEAST = 400, 100  # pictures that a way of asking is judged on
-SCREENED, FEWEST = 80, 24  # of them, those on which ways are chosen from
+MOST, LEAST = 400, 60  # pictures that a way of asking is judged on
+SCREENED, FEWEST = 80, 16  # of them, those on which ways are chosen from
 WHOLE, SCREEN = 0.055, 0.014  # of the seconds, for one asking about all of them, and about those
 LOOKING = 0.6  # of the seconds, for looking; the rest is for judging what was found
+ALONE = 0.8  # of them, after which nothing more is looked at even alone
 FIRST, SHOWN = 8, 32  # ways that are judged before singles are, and at most
 KEPT = 32 << 20  # bytes of resized pictures that are kept
 
@@ -39,8 +40,16 @@ class Way:
     @property
     def score(self) -> tuple[float, float]:
         """The larger, the better: the share of right answers and less loss, in the best reading."""
-        every = [*self.readings.values(), *self.ordered.values()]
-        return max((one.right, -float(one.losses.mean())) for one in every)
+        return max(_score(one) for one in [*self.readings.values(), *self.ordered.values()])
+
+    @property
+    def plainly(self) -> tuple[float, float]:
+        """The same with the classes in the order as stated."""
+        return max(map(_score, self.readings.values()))
+
+
+def _score(one: Scored) -> tuple[float, float]:
+    return one.right, -float(one.losses.mean())
 
 
 @dataclass(eq=False)
@@ -151,11 +160,11 @@ def search(
     def late(share: float) -> bool:
         return clock() - began > share * seconds
 
-    ways, refused, waiting = _looked(asking, stated, mistakes, few, lambda: late(LOOKING))
-    if waiting:
-        left.append(f"{waiting:,} pairs of mistakes: there was no time")
+    ways, refused, waiting = _looked(asking, stated, mistakes, few, late)
+    left += waiting
     best = sorted(ways, key=lambda way: way.score, reverse=True)
-    chosen = best[:FIRST]
+    chosen = sorted(ways, key=lambda way: way.plainly, reverse=True)[:FIRST]
+    chosen += [way for way in best[:FIRST] if way not in chosen]
     chosen += [way for way in best if len(way.changes) == 1 and way not in chosen]
     chosen += [way for way in best if way not in chosen]
     judged = [whole]
@@ -180,12 +189,16 @@ def _unordered(stated: Interface, counts: np.ndarray) -> list[str]:
 
 
 def _looked(
-    asking: Asking, stated: Interface, mistakes: Mistakes, few: int, late: Callable[[], bool]
-) -> tuple[list[Way], int, int]:
-    """Singles, then pairs of the best singles first: what was asked, how many could not be, how many were left."""
+    asking: Asking, stated: Interface, mistakes: Mistakes, few: int, late: Callable[[float], bool]
+) -> tuple[list[Way], int, list[str]]:
+    """Singles, then pairs of the best singles first: what was asked, how many could not be, and what was left. late:
+    whether a share of the time is over."""
     ways: list[Way] = []
     refused, alone = 0, {}
-    for change in mistakes.singles():
+    singles = mistakes.singles()
+    for place, change in enumerate(singles):
+        if late(ALONE):
+            return ways, refused, [f"{len(singles) - place} single mistakes, and all pairs: there was no time"]
         way = asking.way(stated, (change,), few)
         if way is None:
             refused += 1
@@ -201,11 +214,11 @@ def _looked(
 
     pairs.sort(key=promise, reverse=True)
     for place, pair in enumerate(pairs):
-        if late():
-            return ways, refused, len(pairs) - place
+        if late(LOOKING):
+            return ways, refused, [f"{len(pairs) - place:,} pairs of mistakes: there was no time"]
         way = asking.way(stated, pair, few)
         if way is None:
             refused += 1
         else:
             ways.append(way)
-    return ways, refused, 0
+    return ways, refused, []
