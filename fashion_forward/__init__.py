@@ -1,14 +1,31 @@
-"""The installed command `fashion-forward`: every verb of `python -m ml`, and `serve`, which is `python app.py`.
+"""The one public import, `publish` and `show`, for training scripts and notebooks; and the installed command
+`fashion-forward`: every verb of `python -m ml`, and `serve`, which is `python app.py`.
 
-In the installed package this folder also holds what lies beside it in a checkout: artifacts/ and assets/.
+Callbacks for frameworks are in `fashion_forward.lightning`, `.transformers` and `.keras`, which load theirs. In the
+installed package this folder also holds what lies beside it in a checkout: artifacts/ and assets/.
 """
 
 import gc
+import importlib
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
+
+from fashion_forward.published import add_predictions, publish
+from fashion_forward.showing import show, stop_showing
+
+__all__ = ["add_predictions", "main", "publish", "serve", "show", "stop_showing"]
+FRAMEWORKS = ("keras", "lightning", "transformers")
 
 PATHS = ("FASHION_HOME", "FASHION_DB", "FASHION_DATA_DIR")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`fashion_forward.keras` and its like, loaded when they are first named."""
+    if name in FRAMEWORKS:
+        return importlib.import_module(f"fashion_forward.{name}")
+    raise AttributeError(f"module 'fashion_forward' has no attribute {name!r}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -118,9 +118,7 @@ def _rate(text: str) -> float | None:
     except ValueError:
         rate = math.nan
     if not 0.1 <= rate <= 100_000:
-        raise ValueError(
-            f"FASHION_LIMITS is {text[:40]!r}: it must be predictions a second for each client, or off."
-        )  # fmt: skip
+        raise ValueError(f"FASHION_LIMITS is {text[:40]!r}: it must be predictions a second for each client, or off.")
     return rate
 
 
@@ -234,6 +232,8 @@ class Proxies(Group):
         description="the path at which people reach the app through a proxy, as in `/fashion`; see "
         "[below](#beneath-a-path)",
     )
+    hub: str = Field("", validation_alias="JUPYTERHUB_SERVICE_PREFIX", description="said by JupyterHub, for notebooks")
+    public: str = Field("", validation_alias="JUPYTERHUB_PUBLIC_URL", description="said by JupyterHub, for notebooks")
 
 
 class People(Group):

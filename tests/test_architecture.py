@@ -81,8 +81,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "the app and its `server`, for `python app.py` and WSGI servers",
     ),
     "fashion_forward": (
-        ("dashboard.shell", "dashboard.web", "ml.__main__"),
-        "the installed command: the verbs of `python -m ml`, and `serve`",
+        ("dashboard.shell", "dashboard.web", "ml.__main__", "ml.artifacts", "ml.settings", "ml.system", "ml.telling"),
+        "the one public import: `publish`, `show` and callbacks; and the command: verbs of `python -m ml`, `serve`",
     ),
     "dashboard.shell": (
         ("dashboard.pages", "dashboard.components", "dashboard.api", "dashboard.exports", "dashboard.services",
@@ -202,6 +202,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
          "ml.stats", "ml.system"),
         "networks that were made elsewhere: tried in a process of their own, then a run that can be asked",
     ),
+    "ml.telling": (
+        ("ml.artifacts", "ml.data", "ml.images", "ml.importing", "ml.jobs", "ml.recording", "ml.settings", "ml.system"),
+        "runs that somebody's own script or notebook publishes: what it tells is kept, shown live and made a run",
+    ),
     "ml.pipeline": (
         ("ml.artifacts", "ml.data", "ml.evaluation", "ml.inference", "ml.models", "ml.stats", "ml.system",
          "ml.training"),
@@ -214,7 +218,8 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "ml.commands": (
         ("ml.artifacts", "ml.data", "ml.evaluation", "ml.images", "ml.inference", "ml.jobs", "ml.people",
-         "ml.importing", "ml.pipeline", "ml.publishing", "ml.recording", "ml.settings", "ml.system", "ml.training"),
+         "ml.importing", "ml.pipeline", "ml.publishing", "ml.recording", "ml.settings", "ml.system", "ml.telling",
+         "ml.training"),
         "the verbs of the command line, one file each",
     ),
     "ml.__main__": (

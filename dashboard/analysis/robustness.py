@@ -294,6 +294,8 @@ def question(services: Services, selection: Selection) -> Question:
     """
     run = services.store.shown(selection.run)
     pictures = run.pictures(selection.split)
+    if not len(pictures.ids):
+        raise Missing(f"This data set has no image in {selection.split}.")
     row = 0 if selection.sample is None else pictures.row(selection.sample)
     image = pictures.images[row]
     targeted = selection.target in run.classes

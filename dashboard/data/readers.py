@@ -17,6 +17,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing, Pictures, Run
+from ml.artifacts.schema import HISTORY
 from ml.stats.ood import LIMIT
 from ml.training.config import trainable
 
@@ -87,10 +88,12 @@ class RunReaders(Abilities):
         """The run as it answered after the kept epoch nearest to this one; itself for None or without a recording."""
         if epoch is None:
             return self
-        try:
-            return self._view(self.epochs("test").nearest(epoch), self.current_labels)
-        except (Missing, Broken):
-            return self
+        for split in ("test", "validation"):  # a script may have told of one of them alone
+            try:
+                return self._view(self.epochs(split).nearest(epoch), self.current_labels)
+            except (Missing, Broken):
+                continue
+        return self
 
     def reviewed(self, labels: str | None) -> Self:
         """The run judged by what people decided of the labels; itself for None. labels: of the address."""
@@ -166,8 +169,8 @@ class RunReaders(Abilities):
         return self._noun("predictions", read, "reviewed", current_labels.version, split, self.epoch)
 
     def history(self) -> pd.DataFrame:
-        """One row an epoch; see the schema."""
-        return self._noun("history", lambda: self._run.table("history"))
+        """One row an epoch; see the schema. Of a run from elsewhere, nan is what nobody told."""
+        return self._noun("history", lambda: _all_measures(self._run.table("history")))
 
     def projection(self, split: str) -> pd.DataFrame:
         """pca_x, pca_y, pca_z, map_x, map_y by ascending example_id, in the order of predictions(split)."""
@@ -300,3 +303,9 @@ class RunReaders(Abilities):
     def conformal(self) -> pd.DataFrame:
         """Rows split, level, most, temperature, n, covered, coverage, low, high, size, size_k."""
         return self._noun("conformal", lambda: self._run.table("conformal"))
+
+
+def _all_measures(history: pd.DataFrame) -> pd.DataFrame:
+    """With every measure of the schema, before what else was told."""
+    missing = {name: np.nan for name in HISTORY if name not in history}
+    return history.assign(**missing)[[*HISTORY, *(name for name in history if name not in HISTORY)]]

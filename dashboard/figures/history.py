@@ -43,27 +43,33 @@ def curves(
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     traces = []
     if ends:
+        known = np.isfinite(ends[0])
+        at, bottom, top = epoch[known], ends[0][known], ends[1][known]
         traces.append(trace(
-            "scatter", x=[*epoch, *epoch[::-1]], y=[*ends[1], *ends[0][::-1]], mode="lines", hoverinfo="skip",
+            "scatter", x=[*at, *at[::-1]], y=[*top, *bottom[::-1]], mode="lines", hoverinfo="skip",
             line={"width": 0}, fill="toself", fillcolor=alpha(p.accent, 0.14),
         ))  # fmt: skip
     lines = {
         "train": {"color": p.ink_3, "width": 1.6, "dash": "4px,3px"},
         "validation": {"color": p.accent, "width": 2.2},
     }
+    told = {part: np.flatnonzero(np.isfinite(values[part])) for part in lines}  # a run from elsewhere may lack some
     for part, line in lines.items():
+        rows = told[part]
         traces.append(trace(
-            "scatter", x=epoch, y=values[part], mode="lines", line={**line, "shape": "linear"},
-            hovertemplate=_hover(part, measure, ends),
-            customdata=_texts(values[part], ends if part == "validation" else (), share),
+            "scatter", x=epoch[rows], y=values[part][rows], mode="lines",
+            line={**line, "shape": "linear"}, hovertemplate=_hover(part, measure, ends),
+            customdata=_texts(values[part][rows], tuple(e[rows] for e in ends) if part == "validation" else (), share),
         ))  # fmt: skip
-    if len(epoch):
+    last_of = {part: rows[-1] for part, rows in told.items() if len(rows)}
+    if last_of:
         traces.append(trace(
-            "scatter", x=[int(epoch[-1])] * 2, y=[float(values[part][-1]) for part in lines], mode="markers",
+            "scatter", x=[int(epoch[row]) for row in last_of.values()],
+            y=[float(values[part][row]) for part, row in last_of.items()], mode="markers",
             hoverinfo="skip", cliponaxis=False,
-            marker={"size": 6.8, "color": [line["color"] for line in lines.values()]},
+            marker={"size": 6.8, "color": [lines[part]["color"] for part in last_of]},
         ))  # fmt: skip
-    named = _ends(epoch, values, lines, share, (height - 32) / (high - low), high)
+    named = _ends(epoch, values, last_of, lines, share, (height - 32) / (high - low), high)
     wide = any(len(one["text"]) > LETTERS for one in named if "xshift" in one)
     layout = {
         "template": template(mode), "margin": {"l": 34, "r": 84 if wide else 76, "t": 8, "b": 30},
@@ -96,24 +102,24 @@ def _texts(values: np.ndarray, ends: tuple, share: bool) -> list[list[str]]:
 
 
 def _ends(
-    epoch: np.ndarray, values: dict, lines: dict, share: bool, pixels: float, high: float
+    epoch: np.ndarray, values: dict, last_of: dict, lines: dict, share: bool, pixels: float, high: float
 ) -> list[dict[str, Any]]:
-    """Name and last value at the end of each line, none above the chart. pixels: per unit of the value axis, which ends
-    at high."""
-    if not len(epoch):
-        words = {"text": "no finished epoch", "showarrow": False, "xref": "paper", "yref": "paper"}
-        return [{**words, "x": 0.5, "y": 0.5}]
-    above, below = sorted(lines, key=lambda part: -values[part][-1])
-    gap = float(values[above][-1] - values[below][-1]) * pixels
-    apart = max(LABEL - gap, 0)
-    push = min(apart / 2, max(float(high - values[above][-1]) * pixels, 0.0) + 1)
+    """Name and last value at the end of each line, none above the chart. last_of: its last row; pixels: per unit of the
+    value axis, which ends at high."""
+    if not last_of:
+        words = {"text": "nobody told it" if len(epoch) else "no finished epoch", "showarrow": False}
+        return [{**words, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}]
+    ends = {part: float(values[part][row]) for part, row in last_of.items()}
+    ordered = sorted(ends, key=lambda part: -ends[part])
+    apart = max(LABEL - (ends[ordered[0]] - ends[ordered[-1]]) * pixels, 0) if len(ordered) > 1 else 0.0
+    push = min(apart / 2, max((high - ends[ordered[0]]) * pixels, 0.0) + 1)
     return [
         {
-            "x": int(epoch[-1]), "y": float(values[part][-1]), "xanchor": "left", "xshift": 7, "yshift": shift,
+            "x": int(epoch[last_of[part]]), "y": ends[part], "xanchor": "left", "xshift": 7, "yshift": shift,
             "showarrow": False, "font": {"size": 12, "color": lines[part]["color"], "weight": 600},
-            "text": f"{'val' if part == 'validation' else part} {values[part][-1]:.{1 if share else 3}f}",
+            "text": f"{'val' if part == 'validation' else part} {ends[part]:.{1 if share else 3}f}",
         }
-        for part, shift in ((above, push), (below, push - apart))
+        for part, shift in zip(ordered, (push, push - apart), strict=False)
     ]  # fmt: skip
 
 

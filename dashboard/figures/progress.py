@@ -81,11 +81,13 @@ def curves(
         line.room = max(line.end for line in mine)
     lines = [*(line for line in _others(others, measure, p, scale) if len(line.x)), *mine]
     band = [scale * np.asarray(end, float) for end in interval] if interval is not None else []
+    known = np.isfinite(band[0]) if band else np.array([], bool)
+    band = [end[known] for end in band]
     ahead = np.array([rate for _, rate in planned]) if measure == "rate" else np.array([])
     low, high, step = _axis([*(_settled(line, last) for line in lines), *band, ahead], measure)
     traces: list[dict[str, Any]] = []
-    if len(band):
-        at = [float(epoch) for epoch in own.history["epoch"]]
+    if known.any():
+        at = np.asarray(own.history["epoch"], float)[known].tolist()
         traces.append(
             {
                 "type": "scatter", "mode": "lines",
@@ -227,7 +229,8 @@ def _others(others: Sequence[Training], measure: str, p: Palette, scale: float) 
 
 def _line(columns: Columns, name: str, scale: float, style: dict[str, Any], hover: str) -> _Line:
     x, y = (np.asarray(columns.get(key, []), float) for key in ("epoch", name))
-    return _Line(x, scale * y, dict(style), hover)
+    known = np.isfinite(y)  # a script may not have told it of every epoch
+    return _Line(x[known], scale * y[known], dict(style), hover) if len(y) else _Line(y, y, dict(style), hover)
 
 
 def rate_words(rate: float) -> str:

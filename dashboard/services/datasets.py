@@ -77,7 +77,7 @@ class DatasetRegistry:
         self._records.permit("delete")
         folder = self._own(name)
         if busy := self.busy(folder.name):
-            raise Declined(f"{', '.join(busy)} is still to learn from it: cancel that training first.")
+            raise Declined(f"{', '.join(busy)} is still to learn from it: end that training first.")
         put = trash.name(folder.name, datetime.now(UTC))
         with self._noted("delete", folder.name, "data set deleted"):
             trash.put(self.library.home, folder.name, put, trash.DATASETS)

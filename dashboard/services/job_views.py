@@ -16,7 +16,7 @@ from ml.data.corrections import Corrections
 from ml.data.feedback import Feedback
 from ml.jobs import liveness
 from ml.jobs.queue import JobTable
-from ml.jobs.tables import Job
+from ml.jobs.tables import SCRIPT, SHOWN, Job
 from ml.system.content_addressed import Gone
 
 log = logging.getLogger(__name__)
@@ -59,16 +59,18 @@ class JobViews(JobDatabase):
         if table is None:
             return View(problem="" if self.read_only else NO_DATABASE)
         try:
-            rows, fetching = table.listing(60), table.current("data")
-            if not self.read_only and table.busy() and not self._staffed(table):
+            rows, fetching = table.listing(60, *SHOWN), table.current("data")
+            busy, told = table.busy(), table.busy((SCRIPT,))
+            if not self.read_only and (busy or told) and not self._staffed(table):
                 # while a worker lives, it is the one to say how a process ended; in a cluster the next one goes on
                 if reaped := liveness.reap(table, self._watch, again=self.clustered):
                     for one in reaped:
                         self._announce(one)
-                    rows, fetching = table.listing(60), table.current("data")
-                self.wake()
+                    rows, fetching = table.listing(60, *SHOWN), table.current("data")
+                if busy:
+                    self.wake()
             chosen = table.get(shown) if isinstance(shown, str) else None
-            job = chosen if chosen is not None and chosen.kind == "train" else table.current()
+            job = chosen if chosen is not None and chosen.kind in SHOWN else table.current(*SHOWN)
             history = table.history(job.id) if job else []
             stalled = self._stalled(job) if job else ""
             place = table.position(job) if job else 0
@@ -79,12 +81,12 @@ class JobViews(JobDatabase):
 
     def _stalled(self, job: Job) -> str:
         """Why a running training does not move, as far as looks at its row can tell: nobody needs to write it down."""
-        if job.state != "running" or job.kind != "train" or job.pid is None:
+        if job.state != "running" or job.kind not in SHOWN or job.pid is None:
             return ""
         silent = self._silence.still(f"{job.lease}", job.beat, fair=True)
         if silent >= self._silence.seconds:
             return f"its process has been silent for {_tens(silent)} seconds, as when it is stopped or its disk hangs"
-        if not job.stage.startswith("training"):  # other stages may take minutes
+        if job.kind == SCRIPT or not job.stage.startswith("training"):  # of a script's nobody knows
             return ""
         still = self._standstill.still(f"{job.lease}", job.batch, fair=True)
         if still >= self._standstill.seconds:
@@ -96,7 +98,7 @@ class JobViews(JobDatabase):
         table = self.table()
         try:
             job = table.get(job_id) if table else None
-            if table is None or job is None or job.kind != "train":
+            if table is None or job is None or job.kind not in SHOWN:
                 return None
             return job, table.history(job.id), table.steps(job.id)
         except SQLAlchemyError:

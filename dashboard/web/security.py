@@ -269,8 +269,8 @@ def policy(app: Dash, read_only: bool) -> str:
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
     scripts = [*app.csp_hashes(), *(f"'sha256-{digest}'" for digest in digests)]
     frames = Listening.read().frames if read_only else ""
-    if not re.fullmatch(r"[A-Za-z0-9.:/* -]+", frames):
-        frames = "'none'"
+    # a page of the app's own address may frame it too: a notebook behind the same proxy
+    frames = f"'self' {frames}" if re.fullmatch(r"[A-Za-z0-9.:/* -]+", frames) else "'none'"
     return "; ".join(
         (
             "default-src 'self'",

@@ -11,7 +11,7 @@ from typing import Any
 TRAINED, IMPORTED, RECORDED = KINDS = ("trained", "imported", "recorded")
 # what a manifest may name. A run with all probabilities has the likeliest ones too.
 CAPABILITIES = ("probabilities", "top-k", "features", "gradients", "layers")
-NETWORK, TRAINING = FOLLOWING = ("network", "training")  # what follows from the kind
+NETWORK, TRAINING, LEARNED = FOLLOWING = ("network", "training", "history")  # what follows from the kind
 NEEDS = (*CAPABILITIES, *FOLLOWING)
 WEIGHTS, IMPORTED_NETWORK = "weights.safetensors", "network.onnx"
 CORE: dict[str, tuple[str, ...]] = {
@@ -26,7 +26,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 """What the manifest of each kind says besides what all of them say."""
 
 NOUN_NEEDS: dict[str, str] = {
-    "history": TRAINING,
+    "history": LEARNED,
     "calibration": "probabilities",
     "conformal": "probabilities",
     "label_issues": "probabilities",
@@ -63,6 +63,7 @@ TAG_NEEDS = {
 LACKS = {
     NETWORK: "This needs a network that can be asked, and this run is its predictions alone.",
     TRAINING: "This needs to know how the network was trained, and this run was not trained here.",
+    LEARNED: "This needs to know how the network learned, epoch by epoch, and nobody said so of this run.",
     "probabilities": "This needs the probabilities of all classes, which this run's predictions came without.",
     "top-k": "This needs to know how sure each answer is, and this run's predictions are labels alone.",
     "features": "This needs feature vectors of the images, which this run's predictions came without.",
@@ -72,6 +73,7 @@ LACKS = {
 GIVES = {
     NETWORK: "A run with a network has it: one that was trained here, or imported.",
     TRAINING: "A run that was trained here has it.",
+    LEARNED: "A run that was trained here has it, one that a training script publishes, and predictions of several epochs.",
     "probabilities": "Add the predictions again with a column of numbers for each class.",
     "top-k": "Add the predictions again with a confidence, or with a column of numbers for each class.",
     "features": "Add the predictions again with columns feature_0, feature_1, …, of training images too.",
@@ -114,6 +116,8 @@ def has(manifest: Mapping[str, Any], need: str) -> bool:
         return kind != RECORDED
     if need == TRAINING:
         return kind == TRAINED
+    if need == LEARNED:  # of a run from elsewhere, whatever was told of its epochs
+        return kind == TRAINED or "history" in manifest.get("nouns", ())
     able = manifest.get("capabilities", CAPABILITIES if kind == TRAINED else ())
     return need in able or (need == "top-k" and "probabilities" in able)
 

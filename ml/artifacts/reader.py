@@ -17,7 +17,7 @@ from ml.artifacts.judging import Judge
 from ml.artifacts.manifest import absent, check
 from ml.artifacts.opening import Broken, Incapable, Missing, first_line, table
 from ml.artifacts.picture_sets import SHIPPED, Pictures, PictureSets
-from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
+from ml.artifacts.schema import NOUNS, RUN_ID, TOLD, Arrays, Graph, Mismatch, Table
 from ml.artifacts.writer import sha256
 from ml.system import trash
 
@@ -39,6 +39,8 @@ class Run:
     def table(self, noun: str) -> pd.DataFrame:
         """One parquet noun, checked. Raises Missing (with the command that makes it) or Broken."""
         declared = NOUNS[noun]
+        if noun in TOLD and kinds.kind_of(self.manifest) != kinds.TRAINED:
+            declared = TOLD[noun]
         assert isinstance(declared, Table)
         return table(self._locate(noun), declared, f"run {self.run_id}", self._most)
 

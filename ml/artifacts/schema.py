@@ -5,7 +5,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,8 @@ class Mismatch(ValueError):
 class Table:
     """A parquet file. columns: name → 'int', 'float', 'str'; a name ending in '*' stands for p_0 … p_{C-1}.
 
-    optional: columns that runs of some kinds do not have, each with all of its number or none.
+    optional: columns that runs of some kinds do not have, each with all of its number or none; others: whether columns
+    of any other name may stand behind them, as floats.
     """
 
     noun: str
@@ -34,6 +36,7 @@ class Table:
     minor: int = 0
     nullable: frozenset[str] = field(default_factory=frozenset)
     optional: frozenset[str] = field(default_factory=frozenset)
+    others: bool = False
 
     @property
     def file(self) -> str:
@@ -45,11 +48,11 @@ class Table:
         stems = {name[:-1]: kind for name, kind in self.columns.items() if name.endswith("*")}
         missing = [name for name in fixed if name not in frame.columns and name not in self.optional]
         extra = [c for c in frame.columns if c not in fixed and not any(re.fullmatch(rf"{s}\d+", c) for s in stems)]
-        if missing or extra:
+        if missing or (extra and not self.others):
             raise Mismatch(f"{self.noun}: missing columns {missing}, unknown columns {extra}")
         for name in frame.columns:
             stem = next((s for s in stems if re.fullmatch(rf"{s}\d+", name)), None)
-            self._check_column(frame[name], fixed[name] if stem is None else stems[stem])
+            self._check_column(frame[name], fixed.get(name, "float") if stem is None else stems[stem])
         for stem in stems:
             count = sum(bool(re.fullmatch(rf"{stem}\d+", c)) for c in frame.columns)
             if (not count and f"{stem}*" not in self.optional) or any(f"{stem}{i}" not in frame.columns for i in range(count)):
@@ -57,7 +60,7 @@ class Table:
 
     def _check_column(self, values: pd.Series, kind: str) -> None:
         name = values.name
-        if values.isna().any() and name not in self.nullable:
+        if values.isna().any() and name not in self.nullable and (name in self.columns or not self.others):
             raise Mismatch(f"{self.noun}.{name} has empty values")
         if kind == "int" and not pd.api.types.is_integer_dtype(values):
             raise Mismatch(f"{self.noun}.{name} must be whole numbers, is {values.dtype}")
@@ -119,22 +122,25 @@ class Graph:
             raise Mismatch(f"{self.noun} is no ONNX file")
 
 
+HISTORY = {
+    "epoch": "int",
+    "train_loss": "float",
+    "train_accuracy": "float",
+    "validation_loss": "float",
+    "validation_accuracy": "float",
+    "learning_rate": "float",
+    "seconds": "float",
+    "images_per_second": "float",
+}
 NOUNS: dict[str, Table | Arrays | Graph] = {
     noun.noun: noun
     for noun in (
         Table(
             "history",
-            "One row an epoch: losses are mean cross-entropies in nats, accuracies shares; seconds exclude evaluation.",
-            {
-                "epoch": "int",
-                "train_loss": "float",
-                "train_accuracy": "float",
-                "validation_loss": "float",
-                "validation_accuracy": "float",
-                "learning_rate": "float",
-                "seconds": "float",
-                "images_per_second": "float",
-            },
+            "One row an epoch: losses are mean cross-entropies in nats, accuracies shares; seconds exclude evaluation. Of a "
+            "run from elsewhere what was told of its epochs: columns may be missing, cells empty, and other measures stand "
+            "behind.",
+            HISTORY,
         ),
         Table(
             "predictions",
@@ -256,10 +262,10 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
         Arrays(
             "epochs",
             "What was said of each test and validation example during training: probabilities × 255 after up to 20 epochs, "
-            "right or wrong (packed bits) after each of right_epoch; mean and deviation of the true class's probability.",
-            {
-                "epoch": ("int16", 1),
-                "right_epoch": ("int16", 1),
+            "right or wrong (packed bits) after each of right_epoch; mean and deviation of the true class's probability. A "
+            "run from elsewhere may have those of one split alone.",
+            {"epoch": ("int16", 1), "right_epoch": ("int16", 1)},
+            more={
                 **{
                     f"{split}_{name}": kind
                     for split in ("test", "validation")
@@ -469,6 +475,13 @@ PICTURE_NOUNS: dict[str, Table] = {
         ),
     )
 }  # of a data set, beside its pictures
+
+
+_MEASURES = frozenset(HISTORY) - {"epoch"}
+TOLD = {
+    "history": replace(cast(Table, NOUNS["history"]), nullable=_MEASURES, optional=_MEASURES, others=True)
+}  # fmt: skip
+"""Nouns as runs from elsewhere may have them: of what nobody told there is none."""
 
 
 def readme() -> str:

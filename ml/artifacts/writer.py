@@ -15,7 +15,7 @@ import pandas as pd
 from safetensors.numpy import save_file
 
 from ml.artifacts.kinds import core
-from ml.artifacts.schema import NOUNS, PICTURE_NOUNS, RUN_ID, VERSION, Arrays, Table
+from ml.artifacts.schema import NOUNS, PICTURE_NOUNS, RUN_ID, TOLD, VERSION, Arrays, Table
 from ml.data import images
 from ml.data.base import Dataset, Split
 from ml.system import atomic
@@ -45,12 +45,14 @@ def beginning(partial: Path) -> Iterator[None]:
         raise
 
 
-def write_noun(folder: Path, noun: str, data: Payload, *, started: float | None = None) -> dict[str, Any]:
+def write_noun(
+    folder: Path, noun: str, data: Payload, *, started: float | None = None, told: bool = False
+) -> dict[str, Any]:
     """Check and write one noun into a run's folder, replacing it atomically; its manifest entry.
 
-    started: time.perf_counter() at which computing it began, for `seconds`.
+    started: time.perf_counter() at which computing it began, for `seconds`; told: as runs from elsewhere may have it.
     """
-    declared = NOUNS[noun]
+    declared = TOLD[noun] if told else NOUNS[noun]
     target = folder / declared.file
     if isinstance(declared, Table):
         assert isinstance(data, pd.DataFrame)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ml.commands import imports, look, named
+from ml.commands import finish_run, imports, look, named
 from ml.system.paths import home_dir
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     take.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
     take.set_defaults(command=run)
     look.add(actions)
+    finish_run.action(actions)
 
 
 def run(options: argparse.Namespace) -> int:

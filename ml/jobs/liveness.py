@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 
 from ml.jobs.processes import end, gone, this_process
 from ml.jobs.queue import JobTable, Lost
-from ml.jobs.tables import ACTIVE, PROCESS, Job, jobs, workers
+from ml.jobs.tables import ACTIVE, KINDS, PROCESS, SCRIPT, Job, jobs, workers
 from ml.system import database
 
 BEAT_SECONDS = 2.0
@@ -74,7 +74,7 @@ def reap(
             continue  # alive, and only its worker, which is not there any more, would have signed for it
         if job.lease not in except_leases and (silent or dead):
             with contextlib.suppress(Lost):
-                reaped.append(conclude(table, job, again=again))
+                reaped.append(conclude(table, job, again=again) if job.kind != SCRIPT else _script_ended(table, job))
                 end(job.host, job.pid, job.pid_started, job.boot)
     return reaped
 
@@ -97,6 +97,11 @@ def conclude(
         shutil.rmtree(table.partial(job), ignore_errors=True)
         return table.finish(job, "cancelled")
     return table.finish(job, state, cause, again=again)
+
+
+def _script_ended(table: JobTable, job: Job) -> Job:
+    """End the row of a script that is no more. What it told is on the disk of its machine, and waits for it."""
+    return conclude(table, job, cause="The script ended without a word. What it told is kept.")
 
 
 class Workers:
@@ -133,7 +138,7 @@ class Workers:
         """Strike the worker off unless work is left, in one transaction: no job falls between two workers."""
         with self._writer.begin() as connection:
             database.serialise(connection)
-            left = connection.scalar(select(func.count()).where(jobs.c.state.in_(ACTIVE)))
+            left = connection.scalar(select(func.count()).where(jobs.c.state.in_(ACTIVE), jobs.c.kind.in_(KINDS)))
             if left and not force:
                 return False
             connection.execute(delete(workers).where(workers.c.id == worker))

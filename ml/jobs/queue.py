@@ -24,6 +24,7 @@ from ml.jobs.tables import (
     PROCESS,
     PUBLISHING,
     RESUMABLE,
+    SCRIPT,
     Job,
     epochs,
     events,
@@ -83,7 +84,7 @@ class JobTable(JobReader):
                 if known is not None:
                     return Job(**known)
             self._room(connection, kind)
-            if kind in PUBLISHING and _being_added(connection, run_id, kind):
+            if kind in PUBLISHING and spoken_for(connection, run_id, kind):
                 raise Refused(f"The name {run_id} is taken.", "name")
             row = {
                 "id": secrets.token_hex(16),
@@ -109,7 +110,7 @@ class JobTable(JobReader):
             except IntegrityError as error:
                 raise Refused(f"The name {run_id} is taken.", "name") from error
             happenings.note(connection, act, run_id, _asked(kind, spec))
-            return _note(connection, Job(**created), "queued")
+            return note(connection, Job(**created), "queued")
 
     def cancel(self, job_id: str) -> Job:
         """A waiting job is cancelled at once, a running one is asked to stop. Raises Refused."""
@@ -126,7 +127,7 @@ class JobTable(JobReader):
                 raise Refused(f"This job is {job.state}: there is nothing to cancel.")
             changed = _change(connection, job_id, change)
             happenings.note(connection, "job", job.run_id, "cancelled")
-            return _note(connection, changed, "cancelled" if job.state == "queued" else "cancelling")
+            return note(connection, changed, "cancelled" if job.state == "queued" else "cancelling")
 
     def resume(self, job_id: str) -> Job:
         """Queue an interrupted or failed job again; it goes on after its last whole epoch. Raises Refused."""
@@ -152,7 +153,7 @@ class JobTable(JobReader):
             self._sweep(job)
             discarded = _change(connection, job_id, {"state": "cancelled", "cause": job.cause})
             happenings.note(connection, "job", job.run_id, "discarded")
-            return _note(connection, discarded, "cancelled")
+            return note(connection, discarded, "cancelled")
 
     # ---- work
 
@@ -189,7 +190,7 @@ class JobTable(JobReader):
                 **dict.fromkeys(PROCESS),
                 "host": socket.gethostname(),
             }
-            return _note(connection, _change(connection, waiting, change), "running")
+            return note(connection, _change(connection, waiting, change), "running")
 
     def room(self, kind: str = "train") -> bool:
         """Whether one more of that kind may run on this machine."""
@@ -206,7 +207,7 @@ class JobTable(JobReader):
     def own(self, job: Job, pid: int | None = None) -> None:
         """Write down which process works on the job. Raises Lost."""
         with self._writer.begin() as connection:
-            _note(connection, self._owned(job, this_process(pid), connection), "owned")
+            note(connection, self._owned(job, this_process(pid), connection), "owned")
 
     def beat(self, job: Job, **progress: int | str | float | None) -> bool:
         """A sign of life with batch, batches, stage, left, speed where they changed; whether to stop. Raises Lost."""
@@ -255,7 +256,7 @@ class JobTable(JobReader):
             raise ValueError(f"{state} is not an end")
         change = {"state": state, "cause": cause, "finished": time.time(), "lease": None, "slot": None}
         with self._writer.begin() as connection:
-            ended = _note(connection, self._owned(job, change, connection), state, job.lease)
+            ended = note(connection, self._owned(job, change, connection), state, job.lease)
             if again and state == "interrupted" and ended.attempt < ATTEMPTS:
                 return self._requeue(connection, job.id, f"{cause} It goes on by itself.".strip())
             return ended
@@ -282,7 +283,7 @@ class JobTable(JobReader):
     def _requeue(self, connection: Connection, job_id: str, cause: str) -> Job:
         change: dict[str, Any] = {"state": "queued", "cancel": False, "cause": cause, "stage": ""}
         change |= dict.fromkeys(("finished", "lease", "slot", "left", "speed", *PROCESS))
-        return _note(connection, _change(connection, job_id, change), "queued")
+        return note(connection, _change(connection, job_id, change), "queued")
 
     def _owned(self, job: Job, change: Mapping[str, Any], connection: Connection | None = None) -> Job:
         """Change a row only while this attempt owns it."""
@@ -313,13 +314,16 @@ def _asked(kind: str, spec: Mapping[str, Any]) -> str:
     return f"training of {spec.get('model', 'a network')}" if kind == "train" else "download of the full data set"
 
 
-def _being_added(connection: Connection, run_id: str, kind: str) -> bool:
-    """Whether a run of this name is or can still be made of what somebody brought, or, for another of those, trained.
+def spoken_for(connection: Connection, run_id: str, kind: str) -> bool:
+    """Whether a run of this name is or can still be made of what somebody brought, or is published by a script, or, for
+    another of those, trained.
 
     The names of trainings have an index of their own, which tells trainings.
     """
     mine = (jobs.c.kind == "add") & jobs.c.state.in_((*ACTIVE, *RESUMABLE))
-    if kind == "add":
+    if kind != SCRIPT:  # of which a later one goes on where an earlier one stopped
+        mine |= (jobs.c.kind == SCRIPT) & (jobs.c.state == "running")
+    if kind != "train":
         mine |= (jobs.c.kind == "train") & (jobs.c.state != "cancelled")
     return bool(connection.scalar(select(func.count()).where(jobs.c.run_id == run_id, mine)))
 
@@ -332,6 +336,8 @@ def _locked(connection: Connection, job_id: str) -> Job:
     row = connection.execute(select(*COLUMNS).where(jobs.c.id == job_id).with_for_update()).mappings().first()
     if row is None:
         raise Refused("There is no such job.")
+    if row["kind"] == SCRIPT:
+        raise Refused("A script publishes this run: it is stopped, and started again, where it runs.")
     return Job(**row)
 
 
@@ -340,7 +346,7 @@ def _change(connection: Connection, job_id: str, change: Mapping[str, Any]) -> J
     return Job(**connection.execute(query).mappings().one())
 
 
-def _note(connection: Connection, job: Job, event: str, lease: str | None = None) -> Job:
+def note(connection: Connection, job: Job, event: str, lease: str | None = None) -> Job:
     """Write down what happened, in the transaction in which it happens; the same row."""
     row = {"job": job.id, "attempt": job.attempt, "event": event, "lease": lease or job.lease}
     row |= {"host": job.host, "pid": job.pid, "cause": job.cause, "time": time.time()}

@@ -8,7 +8,21 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from ml.jobs import twins
-from ml.jobs.tables import ACTIVE, COLUMNS, KINDS, MIGRATIONS, PUBLISHING, RESUMABLE, Job, epochs, events, jobs, steps
+from ml.jobs.tables import (
+    ACTIVE,
+    COLUMNS,
+    KINDS,
+    MIGRATIONS,
+    PUBLISHING,
+    RESUMABLE,
+    SCRIPT,
+    Job,
+    epochs,
+    events,
+    jobs,
+    steps,
+    told,
+)  # fmt: skip
 from ml.people.tables import MIGRATIONS as PEOPLE_MIGRATIONS
 from ml.people.tables import OWNER as PEOPLE
 from ml.system import database
@@ -35,28 +49,36 @@ class JobReader:
         """The job that an attempt is at."""
         return self._one(select(*COLUMNS).where(jobs.c.lease == lease)) if lease else None
 
-    def listing(self, limit: int = 200, kind: str = "train") -> list[Job]:
-        """Newest first."""
-        query = select(*COLUMNS).where(jobs.c.kind == kind).order_by(jobs.c.number.desc()).limit(limit)
+    def listing(self, limit: int = 200, kind: str = "train", *more: str) -> list[Job]:
+        """Newest first. more: kinds that are listed too."""
+        mine = jobs.c.kind.in_((kind, *more))
+        query = select(*COLUMNS).where(mine).order_by(jobs.c.number.desc()).limit(limit)
         with self.engine.connect() as connection:
             return [Job(**row) for row in connection.execute(query).mappings()]
 
-    def current(self, kind: str = "train") -> Job | None:
-        """The job a page shows first: the running one, else the first in the queue, else the last one that ended."""
+    def current(self, kind: str = "train", *more: str) -> Job | None:
+        """The job a page shows first: the running one, else the first in the queue, else the last one that ended.
+
+        more: kinds that are looked among too.
+        """
         rank = (jobs.c.state == "running").desc(), (jobs.c.state == "queued").desc()
         return self._one(
             select(*COLUMNS)
-            .where(jobs.c.kind == kind)
+            .where(jobs.c.kind.in_((kind, *more)))
             .order_by(*rank, func.coalesce(-jobs.c.finished, jobs.c.number), jobs.c.number.desc())
             .limit(1)
         )
 
     def history(self, job_id: str) -> list[dict[str, float]]:
-        """One mapping an epoch, ascending, with the columns of the `history` noun."""
+        """One mapping an epoch, ascending, with the columns of the `history` noun; of a script, those it told."""
         columns = [column for column in epochs.c if column.name != "job"]
         query = select(*columns).where(epochs.c.job == job_id).order_by(epochs.c.epoch)
         with self.engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+            if rows:
+                return rows
+            said = connection.execute(select(told.c.epoch, told.c.measures).where(told.c.job == job_id))
+            return [{**row.measures, "epoch": row.epoch} for row in sorted(said, key=lambda row: row.epoch)]
 
     def steps(self, job_id: str, limit: int = MAX_CURVE_POINTS) -> list[dict[str, float]]:
         """At most `limit` mappings with batch, loss, accuracy, learning_rate and images_per_second, ascending.
@@ -125,7 +147,7 @@ class JobReader:
         if job.kind == "import":
             return self.receipt(job) is not None
         manifest = self.home / "runs" / job.run_id / "manifest.json"
-        if job.kind == "add":  # its name may have become another's while it did not run
+        if job.kind in ("add", SCRIPT):  # its name may have become another's while it did not run
             return self.receipt(job) is not None or _made_since(manifest, job.started)
         return job.kind == "train" and manifest.is_file()
 
@@ -171,10 +193,12 @@ class JobReader:
             return bool(connection.scalar(query))
 
     def names(self) -> frozenset[str]:
-        """The run of every training but cancelled ones, and those that can still be added: their names are taken."""
+        """The run of every training but cancelled ones, those that can still be added, and those that scripts publish
+        just now: their names are taken."""
         trained = (jobs.c.kind == "train") & (jobs.c.state != "cancelled")
         added = (jobs.c.kind == "add") & jobs.c.state.in_((*ACTIVE, *RESUMABLE))
-        query = select(jobs.c.run_id, jobs.c.spec).where(trained | added)
+        scripts = (jobs.c.kind == SCRIPT) & (jobs.c.state == "running")
+        query = select(jobs.c.run_id, jobs.c.spec).where(trained | added | scripts)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         return frozenset(name for run_id, spec in rows for name in (run_id, *twins.names(spec)))

@@ -33,6 +33,9 @@ PROCESS = ("host", "pid", "pid_started", "boot")  # who works on a job, or is a 
 # a training, the fetching of a data set, what a published run lacks, a data set and a run made of what somebody brought
 KINDS = ("train", "data", "evaluate", "import", "add")
 PUBLISHING = ("train", "add")  # kinds that make a run of their name
+# a training that a script of somebody's own tells of (ml.jobs.scripts): a row that nobody claims, stops or resumes here
+SCRIPT = "script"
+SHOWN = ("train", SCRIPT)  # what the Training page shows
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,22 @@ def _schema_6() -> tuple[Table, MetaData]:
 shards, _ = _schema_6()
 
 
+def _schema_7() -> tuple[Table, MetaData]:
+    """What scripts tell of their epochs: the measures each of them has."""
+    metadata = MetaData()
+    told = Table(
+        "job_told",
+        metadata,
+        Column("job", String(32), primary_key=True),
+        Column("epoch", Integer, primary_key=True, autoincrement=False),
+        Column("measures", JSON, nullable=False),
+    )
+    return told, metadata
+
+
+told, _ = _schema_7()
+
+
 def _who() -> Column:
     return Column("who", String(WHO), nullable=False, server_default="")
 
@@ -249,10 +268,14 @@ def _step_6(connection: Connection) -> None:
     _schema_6()[-1].create_all(connection)
 
 
+def _step_7(connection: Connection) -> None:
+    _schema_7()[-1].create_all(connection)
+
+
 for table in (jobs, workers):
     table.append_column(_boot())
 for table in (jobs, events):
     table.append_column(_who())
 
-MIGRATIONS = (_step_1, _step_2, _step_3, _step_4, _step_5, _step_6)
+MIGRATIONS = (_step_1, _step_2, _step_3, _step_4, _step_5, _step_6, _step_7)
 COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]

@@ -162,9 +162,9 @@ def epochs(run: Run, start: int) -> Iterator[dict[str, Any]]:
     """Every measure of every epoch. start: of the training, milliseconds since 1970."""
     passed = 0.0
     for row in run.table("history").to_dict("records") if "history" in run.nouns else ():
-        passed += row["seconds"]
+        passed += row["seconds"] if row.get("seconds", 0.0) > 0 else 0.0
         for name, value in row.items():
-            if name != "epoch":
+            if name != "epoch" and value == value:  # of a run from elsewhere, some may never have been told
                 at = start + round(1000 * passed)
                 yield {"key": str(name), "value": float(value), "timestamp": at, "step": int(row["epoch"])}
 

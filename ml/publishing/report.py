@@ -121,10 +121,13 @@ def _figure(path: Path, draw, *arguments) -> Path:
 def _history(figure, run: Run) -> None:
     frame = run.table("history")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        axes.plot(frame["epoch"], frame[f"train_{name}"], "--", label="train")
-        axes.plot(frame["epoch"], frame[f"validation_{name}"], label="validation")
+        for split, style in (("train", "--"), ("validation", "-")):
+            if f"{split}_{name}" in frame:  # nobody may have told it of a run from elsewhere
+                known = frame[["epoch", f"{split}_{name}"]].dropna()
+                axes.plot(known["epoch"], known[f"{split}_{name}"], style, label=split)
         axes.set(xlabel="epoch", title=name)
-        axes.legend()
+        if axes.lines:
+            axes.legend()
 
 
 def _counts(run: Run, split: str) -> np.ndarray:

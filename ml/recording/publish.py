@@ -1,19 +1,18 @@
 """A run that is its predictions alone: written as any other, its tables made from what was said."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from ml.artifacts import kinds, writer
 from ml.artifacts.manifest import check_dataset
 from ml.data.base import Dataset, Split
 from ml.evaluation import EVALUATIONS
 from ml.evaluation.context import EvaluationContext
-from ml.evaluation.epochs import CELLS, KEPT, quantised, spaced
 from ml.evaluation.given import Answers, GivenContext
+from ml.recording import epochs
 from ml.recording.reading import Understood, summary
 from ml.stats.calibration import cross_entropy
 from ml.system.processor import machine
@@ -31,9 +30,15 @@ def publish(
     *,
     sources: dict[str, str],
     command: str = "",
+    told: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
+    more: Mapping[str, Any] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda words: None,
 ) -> Path:
-    """The run's folder, under home/runs. sources: name of a file → its sha256. Raises FileExistsError, ValueError."""
+    """The run's folder, under home/runs. sources: name of a file → its sha256; told: measures of each epoch that
+    somebody says, beside what follows from its predictions; more: what else the manifest says.
+
+    Raises FileExistsError, ValueError.
+    """
     began = time.perf_counter()
     description = writer.describe(dataset)
     check_dataset(description)
@@ -42,8 +47,7 @@ def publish(
     with writer.beginning(partial):
         able = {"capabilities": understood.capabilities, "kind": kinds.RECORDED}
         nouns, empty = nouns_of(context, able, partial, tell)
-        if recorded := epochs(understood, context):
-            nouns["epochs"] = writer.write_noun(partial, "epochs", recorded)
+        nouns |= learned(partial, understood, context, told)
     manifest: dict[str, Any] = {
         "run_id": run_id,
         "kind": kinds.RECORDED,
@@ -59,9 +63,30 @@ def publish(
         "nouns": nouns,
         **context.notes,
         **({"empty": empty} if empty else {}),
-        **({"best_epoch": understood.epoch} if understood.epochs else {}),
+        **({"best_epoch": understood.epoch} if understood.epochs or told else {}),
+        **more,
     }  # fmt: skip
     return writer.publish(partial, manifest)
+
+
+def learned(
+    partial: Path, understood: Understood, context: EvaluationContext, told: Mapping[int, Mapping[str, float]]
+) -> dict[str, Any]:
+    """What is known of several epochs, written: entries of the manifest."""
+    entries: dict[str, Any] = {}
+    recorded, counted = epochs.recorded(
+        understood.epochs, understood.epoch, context, understood.partial_epochs, understood.split_epochs
+    )
+    if recorded:
+        entries["epochs"] = writer.write_noun(partial, "epochs", recorded)
+    if told or counted:
+        entries["history"] = told_alone(partial, told, counted)
+    return entries
+
+
+def told_alone(partial: Path, *told: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
+    """The noun history, written; its entry of the manifest."""
+    return writer.write_noun(partial, "history", epochs.history(*told), told=True)
 
 
 def context_of(understood: Understood, dataset: Dataset) -> GivenContext:
@@ -110,27 +135,3 @@ def nouns_of(
             else:
                 empty.append(name)
     return entries, empty
-
-
-def epochs(understood: Understood, context: GivenContext) -> dict[str, np.ndarray]:
-    """The noun: what was said after each epoch of the pictures that the run has predictions of.
-
-    Of an epoch that lacks some of them nothing is kept, see Understood.partial_epochs.
-    """
-    splits = [split for split in ("test", "validation") if split in understood.parts]
-    whole = {number: parts for number, parts in understood.epochs.items() if number not in understood.partial_epochs}
-    if len(whole) < 2:
-        return {}
-    cells = sum(len(understood.parts[split].at) for split in splits) * len(context.classifier.classes)
-    shown = spaced(sorted(whole), understood.epoch, min(KEPT, max(1, CELLS // cells)))
-    noun = {"epoch": np.array(shown, np.int16), "right_epoch": np.array(sorted(whole), np.int16)}
-    for split in splits:
-        labels = context.splits[split].labels
-        said = {number: whole[number][split].said for number in sorted(whole)}
-        truth = np.stack([one[np.arange(len(labels)), labels] for one in said.values()]).astype(np.float64)
-        noun[f"{split}_id"] = context.splits[split].ids.astype(np.int32)
-        noun[f"{split}_probabilities"] = np.stack([quantised(said[number]) for number in shown])
-        noun[f"{split}_right"] = np.stack([np.packbits(one.argmax(1) == labels) for one in said.values()])
-        noun[f"{split}_mean"] = truth.mean(0).astype(np.float32)
-        noun[f"{split}_spread"] = truth.std(0).astype(np.float32)
-    return noun

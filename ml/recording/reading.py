@@ -52,12 +52,12 @@ class Part:
 class Understood:
     """parts: split → predictions of the epoch that counts; epochs: of all, where there are several; known: as
     ml.artifacts.kinds.known has it; matched: rows with a picture; left_out: reason → names of rows; labelled: labels
-    that could be held against the data set's, disagreeing: those that differ; notes: sentences; of: pictures a split;
-    epoch: the one that counts; partial_epochs: those that lack some of its pictures; columns: of the first file; roles:
-    which of them is what, as ml.recording.columns.Columns.roles has it."""
+    that could be held against the data set's, disagreeing: those that differ; notes: sentences; of: pictures a
+    split; epoch: the one that counts; partial_epochs: those that lack some of its pictures; split_epochs: of what
+    all tell; columns: of the first file; roles: which of them is what, as ml.recording.columns.Columns.roles has it."""
 
     parts: dict[str, Part]
-    epochs: dict[int, dict[str, Part]]
+    epochs: Mapping[int, Mapping[str, Part]]
     known: str
     matched: int
     left_out: dict[str, list[str]]
@@ -69,6 +69,7 @@ class Understood:
     partial_epochs: tuple[int, ...] = ()
     columns: list[str] = field(default_factory=list)
     roles: dict[str, str] = field(default_factory=dict)
+    split_epochs: tuple[str, ...] = ("test", "validation")
 
     @property
     def unmatched(self) -> int:
@@ -155,7 +156,7 @@ def _joined(parts: list[_Read], dataset: Dataset, wishes: Wishes) -> Understood:
     if last not in epochs:
         raise ValueError(f"there is no epoch {last}; there are {min(epochs)} to {max(epochs)}")
     of = {"test": len(dataset["test"]), "validation": len(dataset["validation"]), "reference": len(dataset.reference())}
-    kept = _judged(epochs[last], dataset, notes)
+    kept = of_splits(epochs[last], dataset, notes)
     if not {"test", "validation"} & kept.keys():
         raise ValueError(f"all predictions are of training pictures of {dataset.name}, and none of test or validation")
     all_epochs = epochs if len(epochs) > 1 else {}
@@ -364,7 +365,7 @@ def _whole(features: np.ndarray, mine: np.ndarray, split: str, notes: list[str])
     return found
 
 
-def _judged(parts: dict[str, Part], dataset: Dataset, notes: list[str]) -> dict[str, Part]:
+def of_splits(parts: dict[str, Part], dataset: Dataset, notes: list[str]) -> dict[str, Part]:
     """test, validation and reference, which is a part of train."""
     kept: dict[str, Part] = {name: parts[name] for name in ("test", "validation") if name in parts}
     if "train" in parts:

@@ -16,7 +16,7 @@ from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import label_name
-from ml.artifacts.reader import Pictures
+from ml.artifacts.reader import Missing, Pictures
 
 
 class Ids(StrEnum):
@@ -89,7 +89,9 @@ def register(app: Dash, services: Services) -> None:
 
 
 def row_of(pictures: Pictures, chosen: Any) -> int:
-    """Position of the chosen example; of the first one when that is not in this split."""
+    """Position of the chosen example; of the first when that is not in this split. Raises Missing where none is."""
+    if not len(pictures.ids):
+        raise Missing("This data set has no image in this split.")
     if not isinstance(chosen, int):
         return 0
     row = int(np.searchsorted(pictures.ids, chosen))

@@ -17,6 +17,7 @@ from dashboard.pages.training.other_runs import Other
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
+from ml.jobs.tables import SCRIPT
 from ml.training import wording
 
 DASH = "–"
@@ -53,11 +54,14 @@ def subject(services: Services, shown: object, search: object) -> tuple[Other | 
     view = services.jobs.view(shown)
     if view.job is not None:
         job = view.job
+        if job.kind == SCRIPT:
+            raise Missing("A script publishes this training, and its settings are not known here.")
         best = max((row["validation_accuracy"] for row in view.history), default=None)
         this = Other(f"job:{job.id}", services.store.marks().title(job.run_id), job.spec, best)
-        return this, other_runs.listing(services, view.jobs, without=job.run_id)
+        others = other_runs.listing(services, view.jobs, without=job.run_id)
+        return this, [one for one in others if one.config]
     run_id = Selection.parse(search).run or services.store.default_run()
-    others = other_runs.listing(services, view.jobs)
+    others = [one for one in other_runs.listing(services, view.jobs) if one.config]
     mine = next((one for one in others if one.key == f"run:{run_id}"), None)
     return mine, [one for one in others if one is not mine]
 

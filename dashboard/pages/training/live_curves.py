@@ -1,5 +1,6 @@
 """The curves of the training in front, and of others beside it."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,12 +41,13 @@ def within(job: Job, steps: Sequence[dict[str, float]]) -> dict[str, list[float]
     """The measures within the epochs by column, `epoch` being how many were done by then."""
     if not job.batches:
         return {}
-    columns = _columns(steps, ("loss", "accuracy", "learning_rate", "images_per_second"))
+    columns = columns_of(steps, ("loss", "accuracy", "learning_rate", "images_per_second"))
     return {"epoch": [row["batch"] / job.batches * job.epochs for row in steps], **columns}
 
 
-def _columns(rows: Sequence[dict[str, float]], names: Sequence[str]) -> dict[str, list[float]]:
-    return {name: [row[name] for row in rows] for name in names}
+def columns_of(rows: Sequence[dict[str, float]], names: Sequence[str]) -> dict[str, list[float]]:
+    """nan stands for what a script did not tell."""
+    return {name: [row.get(name, math.nan) for row in rows] for name in names}
 
 
 def register(app: Dash, services: Services) -> None:
@@ -66,7 +68,7 @@ def register(app: Dash, services: Services) -> None:
         more: dict[str, Any] = {"mode": theme.mode_of(mode), "height": HEIGHT}
         if front is not None:
             job, history, steps = front
-            own = progress.Training("", _columns(history, other_runs.MEASURES), within(job, steps))
+            own = progress.Training("", columns_of(history, other_runs.MEASURES), within(job, steps))
             more |= {"epochs": job.epochs, "planned": services.jobs.options.planned(job.spec, job.batches or 600)}
             dataset = job.spec.get("dataset")
         else:

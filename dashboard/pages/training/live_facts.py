@@ -1,6 +1,6 @@
 """What is known of the training in front, in words and numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -16,7 +16,7 @@ from dashboard.services.container import Services
 from dashboard.services.job_views import View
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Broken, Missing
-from ml.jobs.tables import Job
+from ml.jobs.tables import SCRIPT, Job
 
 DASH = "–"
 
@@ -60,14 +60,14 @@ def facts(services: Services, search: object, shown: object) -> tuple[Any, ...]:
         raise Broken(view.problem)
     if job is None:
         return nothing(services, search)
-    last = view.history[-1] if view.history else None
-    best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
-    changes = not services.read_only
+    last = view.history[-1] if view.history else {}
+    best = best_of(view.history)
+    changes = not services.read_only and job.kind != SCRIPT  # which is nobody's to stop here
     ended_early = changes and job.state in ("interrupted", "failed")
     n = services.jobs.options.validation_images(job.spec.get("dataset"))
     moving = job.state == "running" and not view.stalled
     return (
-        f"{services.store.marks().title(job.run_id)}, seed {job.spec.get('seed')}",
+        services.store.marks().title(job.run_id) + (f", seed {job.spec['seed']}" if "seed" in job.spec else ""),
         sentence(job, view),
         _back(job, shown),
         job.state,
@@ -78,15 +78,26 @@ def facts(services: Services, search: object, shown: object) -> tuple[Any, ...]:
         _discard(job) if ended_early else None,
         not (changes and job.active),
         job.cancel,
-        f"{job.epoch}/{job.epochs}",
+        epochs_of(job),
         duration(job.left) if job.left is not None and moving else DASH,
         f"{job.speed:,.0f} / s" if job.speed is not None and moving else DASH,
-        _accuracy(last, n) if last else DASH,
+        _accuracy(last, n) if "validation_accuracy" in last else DASH,
         [f"{100 * best['validation_accuracy']:.1f} %", _aside(f"epoch {best['epoch']:.0f}")] if best else DASH,
-        f"{last['validation_loss']:.3f}" if last else DASH,
-        f"{1 if job.state == 'done' else job.batch}",
+        f"{last['validation_loss']:.3f}" if "validation_loss" in last else DASH,
+        f"{1 if job.state == 'done' else job.batch if job.batches else 0}",
         f"{1 if job.state == 'done' else job.batches or 1}",
     )
+
+
+def best_of(history: Sequence[dict[str, float]]) -> dict[str, float] | None:
+    """The epoch that was best on validation; None where that is not known of any."""
+    known = [row for row in history if "validation_accuracy" in row]
+    return max(known, key=lambda row: row["validation_accuracy"], default=None)
+
+
+def epochs_of(job: Job) -> str:
+    """'3/10', or '3' where nobody said how many there will be."""
+    return f"{job.epoch}/{job.epochs}" if job.epochs else f"{job.epoch}"
 
 
 def in_use(services: Services, search: object) -> str | None:
@@ -108,6 +119,8 @@ def nothing(services: Services, search: object) -> tuple[Any, ...]:
 
 def sentence(job: Job, view: View) -> str:
     """Where the job stands, in words."""
+    if job.kind == SCRIPT:
+        return _told(job, view)
     model = f"{job.spec.get('model')} on {job.spec.get('dataset')}{f', asked for by {job.who}' if job.who else ''}"
     if job.state == "queued":
         return f"{model}. {_before(job)}{ordinal(view.position)} in the queue; it begins by itself."
@@ -133,6 +146,22 @@ def sentence(job: Job, view: View) -> str:
     if view.kept:
         more = f" Resume goes on; {kept_twins(view.kept)}."
     return f"{model}. {job.cause}{more}"
+
+
+def _told(job: Job, view: View) -> str:
+    """Where a training stands that a script tells of."""
+    where = f" on {job.host} (process {job.pid})" if job.host else ""
+    who = f"Published by {job.spec.get('script') or 'a script'}{where}, on {job.spec.get('dataset')}"
+    if job.state == "running":
+        stalled = f" Silent: {view.stalled}." if view.stalled else ""
+        doing = "" if job.stage == "training" else f" Now {job.stage}."
+        return f"{who}. Started {clock(job.started or job.created)}.{doing}{stalled} It is stopped where it runs."
+    if job.state == "done":
+        best = best_of(view.history)
+        words = f" Epoch {best['epoch']:.0f} was best on validation." if best else ""
+        return f"{who}. Done in {duration((job.finished or 0) - (job.started or 0))}.{words}"
+    after = f" after epoch {job.epoch}" if job.epoch else ""
+    return f"{who}. {job.cause} To go on{after}: publish it under the same name with resume=True."
 
 
 def happened(event: Mapping[str, Any]) -> str:
@@ -178,7 +207,7 @@ def _discard(job: Job) -> html.Button:
 def _next(job: Job, services: Services, selection: Selection) -> list[Any]:
     """What can be done with the job's settings and with its run."""
     buttons: list[Any] = []
-    if not services.read_only:
+    if not services.read_only and job.kind != SCRIPT:
         more = {"data-act": "copy", "data-of": f"job:{job.id}", "title": "Fill the form with this training's settings"}
         buttons.append(button("Copy settings", small=True, **more))
     if job.state != "done" or not any(e.run_id == job.run_id and e.ok for e in services.store.runs()):

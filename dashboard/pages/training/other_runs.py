@@ -3,6 +3,7 @@
 A key is `run:<run id>` or, for a training without a run, `job:<job id>`.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from dashboard.figures.progress import Training
 from dashboard.services.container import Services
 from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing, RunEntry
-from ml.jobs.tables import Job
+from ml.jobs.tables import SCRIPT, Job
 
 MAX_RUNS_OFFERED = 40  # offered at a time
 MEASURES = (
@@ -21,7 +22,8 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Other:
-    """One that can be chosen. config: its settings; accuracy: its best on validation, None where it has none yet."""
+    """One that can be chosen. config: its settings, of what was made elsewhere none; accuracy: its best on validation,
+    None where it has none yet."""
 
     key: str
     title: str
@@ -34,15 +36,26 @@ def listing(services: Services, jobs: list[Job], *, without: str | None = None) 
     """Trainings without a run, newest first, then runs, newest first. without: the run id of the one in front."""
     marks, entries = services.store.marks(), [entry for entry in services.store.runs() if entry.ok]
     known = {entry.run_id for entry in entries}
-    entries = [entry for entry in entries if kinds.has(entry.manifest, kinds.TRAINING)]
+    entries = [entry for entry in entries if kinds.has(entry.manifest, kinds.LEARNED)]
     others = [
-        Other(f"job:{job.id}", f"{marks.title(job.run_id)}, {job.state}", job.spec, None)
+        Other(
+            f"job:{job.id}",
+            f"{marks.title(job.run_id)}, {job.state}",
+            {} if job.kind == SCRIPT else job.spec,
+            None,
+        )
         for job in jobs
         if job.run_id not in known and job.run_id != without and (job.epoch or job.state == "running")
     ]
     entries.sort(key=lambda entry: str(entry.manifest.get("created", "")), reverse=True)
     others += [
-        Other(f"run:{entry.run_id}", marks.title(entry.run_id), entry.manifest["config"], _best(entry), entry.shipped)
+        Other(
+            f"run:{entry.run_id}",
+            marks.title(entry.run_id),
+            entry.manifest.get("config") or {},
+            _best(entry),
+            entry.shipped,
+        )
         for entry in entries
         if entry.run_id != without and not marks.of(entry.run_id).archived
     ]
@@ -54,7 +67,7 @@ def config(services: Services, key: object) -> dict[str, Any] | None:
     entry, job = _entry_or_job(services, key)
     if entry is not None:
         return dict(entry.manifest.get("config") or {}) or None
-    return dict(job.spec) if job is not None else None
+    return dict(job.spec) if job is not None and job.kind != SCRIPT else None  # nobody knows what a script does
 
 
 def title(services: Services, key: object) -> str:
@@ -76,7 +89,8 @@ def training(services: Services, key: object) -> Training | None:
     record = services.jobs.training(job.id) if job is not None else None
     if record is None or not record[1]:
         return None
-    return Training(record[0].run_id, {name: [row[name] for row in record[1]] for name in MEASURES})
+    columns = {name: [row.get(name, math.nan) for row in record[1]] for name in MEASURES}
+    return Training(record[0].run_id, columns)
 
 
 def best(services: Services, one: Other) -> float | None:
@@ -84,7 +98,8 @@ def best(services: Services, one: Other) -> float | None:
     if one.accuracy is not None:
         return one.accuracy
     curves = training(services, one.key)
-    return max(curves.history["validation_accuracy"], default=None) if curves is not None else None
+    known = [one for one in curves.history["validation_accuracy"] if one == one] if curves is not None else []
+    return max(known, default=None)
 
 
 def _entry_or_job(services: Services, key: object) -> tuple[RunEntry | None, Job | None]:

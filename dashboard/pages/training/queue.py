@@ -10,12 +10,13 @@ from dashboard.components import STATES, badge, button, card, column_head, plain
 from dashboard.components.panel import panel_callback, slot
 from dashboard.format.numbers import clock, duration, ordinal, roughly
 from dashboard.pages.training.form_estimate import estimate
+from dashboard.pages.training.live_facts import epochs_of
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from dashboard.services.job_views import View
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
-from ml.jobs.tables import Job
+from ml.jobs.tables import SCRIPT, Job
 
 DASH = "–"
 RESUMED = ("interrupted", "failed")  # states from which a training can go on; a cancelled one kept nothing
@@ -81,14 +82,17 @@ def ordered(jobs: list[Job]) -> list[Job]:
 
 def summary(jobs: list[Job], called: Callable[[str], str]) -> str:
     """How much is going on. called: run id → what people call it."""
-    running = [called(job.run_id) for job in jobs if job.state == "running"]
+    running = [called(job.run_id) for job in jobs if job.state == "running" and job.kind != SCRIPT]
     waiting = sum(job.state == "queued" for job in jobs)
+    told = [called(job.run_id) for job in jobs if job.state == "running" and job.kind == SCRIPT]
+    scripts = f" {' and '.join(told)} {'is' if len(told) == 1 else 'are'} published by a script." if told else ""
     if not running and not waiting:
-        early = any(job.state in RESUMED for job in jobs)
-        return f"Nothing runs and nothing waits.{' What ended early can be resumed or discarded.' if early else ''}"
+        early = any(job.state in RESUMED and job.kind != SCRIPT for job in jobs)
+        nothing = "Nothing waits here." if told else "Nothing runs and nothing waits."
+        return f"{nothing}{scripts}{' What ended early can be resumed or discarded.' if early else ''}"
     now = f"{' and '.join(running)} {'is' if len(running) == 1 else 'are'} training" if running else "Nothing trains"
     rest = {0: "nothing waits", 1: "one waits"}.get(waiting, f"{waiting} wait")
-    return f"{now}, {rest}. Each begins by itself when it is its turn."
+    return f"{now}, {rest}. Each begins by itself when it is its turn.{scripts}"
 
 
 def expected(services: Services, job: Job) -> float | None:
@@ -104,7 +108,7 @@ def expected(services: Services, job: Job) -> float | None:
 
 def begins(jobs: list[Job], expected: Callable[[Job], float | None]) -> dict[str, float]:
     """Seconds until each waiting training begins, by id, as far as that is known and one trains at a time."""
-    running = [job for job in jobs if job.state == "running"]
+    running = [job for job in jobs if job.state == "running" and job.kind != SCRIPT]
     ahead = running[0].left if len(running) == 1 else None
     waits: dict[str, float] = {}
     for job in sorted((job for job in jobs if job.state == "queued"), key=lambda job: job.number):
@@ -127,13 +131,15 @@ def line(
         why = f"{ordinal(place)} in the queue{f', begins in {roughly(begins)}' if begins is not None else ''}"
     if job.state == "running":
         why = "stopping" if job.cancel else ("" if job.stage == "training" else job.stage)
+    if job.kind == SCRIPT:
+        why = " ".join(one for one in (f"a script{f', process {job.pid}' if job.pid else ''}.", why) if one)
     end = job.finished if job.finished is not None else None
     took = duration(end - job.started) if end is not None and job.started else DASH
     return html.Tr(
         [
             html.Th([html.B(called), html.Small(why, className="reason") if why else None], scope="row"),
             html.Td(badge(job.state, STATES[job.state])),
-            html.Td(f"{job.epoch}/{job.epochs}", className="r"),
+            html.Td(epochs_of(job), className="r"),
             html.Td(clock(job.started) if job.started else DASH),
             html.Td(took, className="r"),
             html.Td(f"{job.attempt}", className="r"),
@@ -150,6 +156,7 @@ def _actions(job: Job, called: str, front: str, changes: bool) -> list[Any]:
         return button(words, small=True, **named, **more)
 
     buttons = [act("Show", "show", **{"aria-pressed": str(job.id == front).lower()})]
+    changes = changes and job.kind != SCRIPT  # whose process is not the app's
     if changes and job.active:
         buttons.append(act("Cancel", "cancel", disabled=job.cancel))
     if changes and job.state in RESUMED:

@@ -1,5 +1,7 @@
 """The curves: what is drawn, where the axis ends, and that labels keep apart."""
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -100,3 +102,22 @@ def test_labels_of_a_hundred_percent_are_whole():
     assert above.yshift - below.yshift == pytest.approx(LABEL)
     usual = curves(ROWS, measure="accuracy", mode="light").layout.margin.r
     assert figure.layout.margin.r == usual + 8
+
+
+def test_what_nobody_told_is_not_drawn():
+    """Of a run from elsewhere measures may be missing, wholly or of some epochs."""
+    gaps = {**ROWS, "train_loss": [math.nan] * 3, "validation_loss": [0.5, math.nan, 0.3]}
+    figure = curves(gaps, measure="loss", mode="light")
+    lines = traces(figure)
+    assert list(lines["train"].x) == []
+    assert (list(lines["validation"].x), list(lines["validation"].y)) == ([1, 3], [0.5, 0.3])
+    assert [note.text for note in figure.layout.annotations] == ["val 0.300"]
+    ends = ([0.79, math.nan, 0.9], [0.81, math.nan, 0.92])
+    gaps = {**ROWS, "validation_accuracy": [0.8, math.nan, 0.91]}
+    figure = curves(gaps, measure="accuracy", mode="light", interval=ends)
+    assert list(figure.data[0].x) == [1, 3, 3, 1]
+    assert list(traces(figure)["validation"].customdata[1]) == ["91.0 %", "90.0 – 92.0"]
+    nothing = {**ROWS, "train_loss": [math.nan] * 3, "validation_loss": [math.nan] * 3}
+    assert [note.text for note in curves(nothing, measure="loss", mode="light").layout.annotations] == [
+        "nobody told it"
+    ]

@@ -4,7 +4,9 @@ import io
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from ml import pipeline
 from ml.artifacts import kinds
 from ml.artifacts.reader import Library
 from ml.data import load
+from ml.data.base import Dataset
 from ml.evaluation import robustness
 from ml.importing import publish as importing
 from ml.importing import trial
@@ -28,11 +31,15 @@ from ml.importing.understanding import Wishes
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
 from ml.recording import publish, reading
+from ml.telling import pictures
+from ml.telling.run import Run
 from tests.callbacks import ADDRESS, VIEW, body, fired_in_process
 from tests.conftest import TOY, TOY_RUN
+from tests.telling import here
 
 IMPORTED, ANSWERS = "imported", "answers"  # the second of a network of which only its answers are known
-KINDS = ("labels", "top", "sure", "described", "epochs", "part")
+KINDS = ("labels", "top", "sure", "described", "epochs", "part", "told", "notebook")
+SCRIPT_NETWORK = "script-network"
 
 
 def files(library: Library) -> dict[str, pd.DataFrame]:
@@ -71,7 +78,30 @@ def every_kind(toy_home, tmp_path_factory):
     importing.publish(tried, dataset, IMPORTED, home, sources={network.name: "0" * 64})
     bare = replace(tried, interface=tried.interface.model_copy(update={"features": ""}), gradients=False)
     importing.publish(bare, dataset, ANSWERS, home, sources={network.name: "0" * 64})
+    with pytest.MonkeyPatch.context() as patch:
+        scripts(here(patch, home), dataset, home, network)
     return shipped, home
+
+
+def scripts(begun: Callable[..., Run], dataset: Dataset, home: Path, network: Path) -> None:
+    """Runs that scripts publish: one of validation alone whose history has gaps, one with a network, and pictures of a
+    notebook, of which none is to learn from."""
+    rng = np.random.default_rng(0)
+    said = {split: rng.dirichlet([1] * len(dataset.classes), len(dataset[split])) for split in ("validation", "test")}
+    with begun("told", TOY) as run:
+        for epoch in (1, 2):
+            run.epoch(epoch, loss=1 / epoch, **({"val_acc": 50.0} if epoch == 2 else {"f1": 0.5}))
+            run.predictions("validation", None, said["validation"], epoch=epoch)
+    with begun(SCRIPT_NETWORK, TOY) as run:
+        for epoch in (1, 2):
+            run.epoch(epoch, val_loss=1 / epoch)
+            run.predictions("test", None, said["test"], epoch=epoch)
+            run.predictions("validation", dataset["validation"].ids[:50], said["validation"][:50], epoch=epoch)
+        run.network(network)
+    shown = pictures.dataset(dataset["test"].images[:60], dataset["test"].labels[:60], dataset.classes)
+    pictures.keep(shown, home)
+    with begun("notebook", shown.name) as run:
+        run.predictions("test", None, said["test"][:60], features=rng.normal(size=(60, 5)))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +161,7 @@ def answers(client, defaults, search: str, caplog) -> tuple[dict[str, str], list
     return texts, failed
 
 
-@pytest.mark.parametrize("run", [TOY_RUN, IMPORTED, ANSWERS, *KINDS])
+@pytest.mark.parametrize("run", [TOY_RUN, IMPORTED, ANSWERS, SCRIPT_NETWORK, *KINDS])
 def test_no_callback_fails(client, defaults, run, caplog):
     for split in ("test", "validation"):
         texts, failed = answers(client, defaults, f"?run={run}&split={split}", caplog)
@@ -146,7 +176,7 @@ SAID = {  # kind → panel → what its empty face says
         "insights-calibration-face": "This needs the probabilities of all classes",
         "insights-projection-face": "This needs feature vectors",
         "insights-architecture-face": "This needs to look into the layers of a network",
-        "insights-history-face": "This needs to know how the network was trained",
+        "insights-history-face": "This needs to know how the network learned",
         "insights-epoch-face": "came for one epoch alone",
         "review-sample-face": "This needs the probabilities of all classes",
     },
@@ -155,20 +185,22 @@ SAID = {  # kind → panel → what its empty face says
         "insights-filters-face": "This needs to look into the layers of a network",
         "insights-activations-face": "This needs a network that can be asked",
     },
-    "described": {"insights-history-face": "This needs to know how the network was trained"},
+    "described": {"insights-history-face": "This needs to know how the network learned"},
     "top": {"dashboard-calibration-face": "This needs the probabilities of all classes"},
     "epochs": {"insights-filters-face": "This needs to look into the layers of a network"},
     IMPORTED: {
         "insights-architecture-face": "This needs to look into the layers of a network",
-        "insights-history-face": "This needs to know how the network was trained",
+        "insights-history-face": "This needs to know how the network learned",
     },
     ANSWERS: {
         "insights-epoch-face": "What this network said after each epoch of its training is not known",
         "insights-projection-face": "This needs feature vectors of the images, and this network gives none",
         "insights-architecture-face": "This needs to look into the layers of a network",
         "insights-activations-face": "This needs to look into the layers of a network",
-        "insights-history-face": "This needs to know how the network was trained",
+        "insights-history-face": "This needs to know how the network learned",
     },
+    "told": {"dashboard-distribution-face": "This run has no predictions for test."},
+    "notebook": {"insights-filters-face": "This needs to look into the layers of a network"},
     "part": {"dashboard-distribution-face": "This run has no predictions for test."},
 }
 DRAWN = {  # kind → panels that it has all for, and draws
@@ -176,8 +208,10 @@ DRAWN = {  # kind → panels that it has all for, and draws
     "top": ("dashboard-confidence", "dashboard-confusion"),
     "sure": ("dashboard-confidence", "dashboard-calibration", "insights-calibration", "dashboard-scores"),
     "described": ("insights-projection", "insights-plane", "slices-modes", "slices-found"),
-    "epochs": ("insights-epoch", "insights-datamap"),
+    "epochs": ("insights-epoch", "insights-datamap", "insights-history"),
     IMPORTED: ("insights-projection", "insights-plane", "slices-modes", "slices-found"),
+    SCRIPT_NETWORK: ("insights-epoch", "insights-datamap", "insights-history", "dashboard-confusion"),
+    "notebook": ("dashboard-confusion", "dashboard-accuracy", "dashboard-scores", "insights-projection"),
     ANSWERS: (
         "dashboard-confidence",
         "dashboard-calibration",

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from ml.artifacts.reader import Library
 from ml.data import import_dataset, load
-from ml.recording import files, publish, reading
+from ml.recording import epochs, files, publish, reading
 from ml.recording.reading import Wishes
 from tests.conftest import TOY, TOY_RUN
 
@@ -345,7 +345,8 @@ def test_predictions_after_every_epoch(pets, tmp_path, shape):
     got = understood(pets, *files)
     assert (sorted(got.epochs), got.epoch, got.partial_epochs) == ([1, 2, 3], 3, ())
     check(got, pets, rows, said[3])
-    noun = publish.epochs(got, publish.context_of(got, dataset))
+    noun, told = epochs.recorded(got.epochs, got.epoch, publish.context_of(got, dataset))
+    assert [*told] == [*got.epochs]
     assert noun["epoch"].tolist() == [1, 2, 3]
     first = noun["test_probabilities"][0] / noun["test_probabilities"][0].sum(1, keepdims=True)
     mine = (rows["split"] == "test").to_numpy()
