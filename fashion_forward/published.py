@@ -20,6 +20,7 @@ def publish(
     positive: str | int | None = None,
     keep: str | int = "last",
     tell: Callable[[str], None] | None = None,
+    live: bool = True,
 ) -> "Run":
     """A run to tell of while something learns:
 
@@ -40,7 +41,7 @@ def publish(
     what the numbers are (probabilities, logits, log-probabilities, percent, scores), where that is not told right;
     positive: the class of a single probability; keep: whose answers are the run's, where each epoch has some and the
     finished network none: "last", "best" on validation, or a number; tell: takes sentences, printed to stderr by
-    itself.
+    itself; live: whether it is shown while it learns.
 
     Raises ValueError in words.
     """
@@ -48,7 +49,7 @@ def publish(
 
     return Run(
         name, data, epochs=epochs, resume=resume, anew=anew, classes=classes, values=values, positive=positive,
-        keep=keep, tell=tell or aloud,
+        keep=keep, tell=tell or aloud, live=live,
     )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def add_predictions(
     predictions: split → ids and probabilities, as `Run.predictions` takes them; features: split → [n, d]; more: as
     `publish` takes it. Raises ValueError in words; then nothing is left.
     """
-    run = publish(name, data, **more)
+    run = publish(name, data, live=False, **more)
     try:
         for split, (ids, said) in predictions.items():
             run.predictions(split, ids, said, features=(features or {}).get(split))

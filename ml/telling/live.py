@@ -21,6 +21,22 @@ RECENT = 5  # epochs whose pace says how long the others will take
 END_SECONDS = 10.0  # how long the last word waits for a database that is away
 
 
+class Unseen:
+    """In place of a row, of what is over before anybody could watch it."""
+
+    trouble = job_id = ""
+
+    def epoch(self, number: int, told: Mapping[str, float]) -> None: ...
+
+    def replace(self, told: Mapping[int, Mapping[str, float]]) -> None: ...
+
+    def step(self, done: int, total: int) -> None: ...
+
+    def stage(self, words: str) -> None: ...
+
+    def end(self, state: str, cause: str = "") -> None: ...
+
+
 class Live(threading.Thread):
     """Begins the row at once and beats until `end`. told: epochs of an earlier process, which stand there already.
 

@@ -28,7 +28,7 @@ from ml.telling import border
 from ml.telling.answers import Understanding
 from ml.telling.border import Wrong
 from ml.telling.kept import FINAL, Busy, Kept
-from ml.telling.live import Live, Taken
+from ml.telling.live import Live, Taken, Unseen
 from ml.telling.meaning import Numbers
 
 MOST_EPOCHS = 30_000
@@ -55,7 +55,7 @@ class Run:
     def __init__(
         self, name: str, data: str, *, epochs: int = 0, resume: bool = False, anew: bool = False,
         classes: Sequence[str] | None = None, values: str = "", positive: str | int | None = None,
-        keep: str | int = "last", tell: Callable[[str], None] = aloud,
+        keep: str | int = "last", tell: Callable[[str], None] = aloud, live: bool = True,
     ) -> None:  # fmt: skip
         self._home, self._tell = home_dir().absolute(), tell
         self.run_id, self.result = _id_of(name), {}  # type: str, dict[str, Any]
@@ -76,7 +76,7 @@ class Run:
                 "never closed: give this one another name, or end that one with close() or leave()"
             ) from None
         try:
-            self._begin(epochs, resume, anew, keep)
+            self._begin(epochs, resume, anew, keep, live)
         except BaseException:
             self._kept.give_back()
             if not self._kept.there:
@@ -85,7 +85,7 @@ class Run:
         self._open = True
         atexit.register(self._left)
 
-    def _begin(self, epochs: int, resume: bool, anew: bool, keep: str | int) -> None:
+    def _begin(self, epochs: int, resume: bool, anew: bool, keep: str | int, live: bool) -> None:
         kept, before = self._kept, self._kept.settings()
         told = {} if anew else kept.epochs()
         if before and not (resume or anew):
@@ -104,7 +104,10 @@ class Run:
         spec = {"dataset": self._dataset.name, "script": _script()}
         shown = border.shares(told, border.percent(told))
         try:
-            self._live = Live(self._home, self.run_id, spec, epochs=epochs, job_id=before.get("job", ""), told=shown)
+            self._live: Live | Unseen = Unseen()
+            if live:
+                job = before.get("job", "")
+                self._live = Live(self._home, self.run_id, spec, epochs=epochs, job_id=job, told=shown)
         except Taken as taken:
             raise Wrong(str(taken)) from None
         if self._live.trouble:

@@ -4,11 +4,13 @@ It listens on 127.0.0.1 alone and is read-only: pages of a notebook frame it, an
 click could do.
 """
 
+import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -23,7 +25,7 @@ from ml.jobs.processes import end, gone, this_process, trim
 from ml.system import atomic
 from ml.system.paths import ROOT
 
-FILE, LOG = "notebook-server.json", "notebook-server.log"
+FILES, LOG = "notebook-server", "notebook-server.log"
 START_SECONDS = 90.0
 FRAMED_BY = "http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:* vscode-webview:"
 SERVE = "import sys; from fashion_forward import main; sys.exit(main(sys.argv[1:]))"
@@ -41,41 +43,46 @@ def address(home: Path, prefix: str = "") -> tuple[str, bool]:
     NoServer.
     """
     home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / f"{FILE}.lock", timeout=START_SECONDS):
-        known = _known(home)
-        if known and known["prefix"] == prefix.format(port=known["port"]) and _answers(known["port"]):
+    file = home / f"{FILES}-{hashlib.sha256(prefix.encode()).hexdigest()[:8]}.json"  # one for each way to it
+    with FileLock(home / f"{FILES}.lock", timeout=START_SECONDS):
+        known = _known(file)
+        if known and _answers(known["port"]):
             return f"http://127.0.0.1:{known['port']}", False
-        if known:  # of another prefix, or it hangs
-            stop(home)
+        _end(file)  # it hangs
         for _ in range(TRIES):
             port = _free_port()
-            if _start(home, port, prefix.format(port=port)):
+            if _start(home, file, port, prefix.format(port=port)):
                 return f"http://127.0.0.1:{port}", True
     raise NoServer(f"the server does not start: {_last_words(home)}")
 
 
 def stop(home: Path) -> bool:
-    """End the server that `address` started; whether there was one."""
-    known = _known(home)
-    (home / FILE).unlink(missing_ok=True)
+    """End what `address` started; whether there was anything."""
+    ended = [_end(file) for file in home.glob(f"{FILES}-*.json")]
+    return any(ended)
+
+
+def _end(file: Path) -> bool:
+    known = _known(file)
+    file.unlink(missing_ok=True)
     if not known:
         return False
     end(*(known["process"][name] for name in ("host", "pid", "pid_started", "boot")))
     return True
 
 
-def _known(home: Path) -> dict[str, Any]:
+def _known(file: Path) -> dict[str, Any]:
     """What was written of a server that lives, else nothing."""
     try:
-        known = json.loads((home / FILE).read_text(encoding="utf-8"))
+        known = json.loads(file.read_text(encoding="utf-8"))
         process = [known["process"][name] for name in ("host", "pid", "pid_started", "boot")]
         alive = process[0] == socket.gethostname() and not gone(*process)
-        return known if alive and isinstance(known["port"], int) and isinstance(known["prefix"], str) else {}
+        return known if alive and isinstance(known["port"], int) else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _start(home: Path, port: int, prefix: str) -> bool:
+def _start(home: Path, file: Path, port: int, prefix: str) -> bool:
     log = home / "logs" / LOG
     log.parent.mkdir(parents=True, exist_ok=True)
     chosen = settings.Listening.read()
@@ -85,17 +92,17 @@ def _start(home: Path, port: int, prefix: str) -> bool:
         "FASHION_FRAMES": chosen.frames or FRAMED_BY, "PYTHONUNBUFFERED": "1",
         "FASHION_HOSTS": ",".join(one for one in (chosen.hosts, public) if one),
     }  # fmt: skip
-    with log.open("ab") as file:
+    with log.open("ab") as printed:
         trim(log)
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, "serve", "--host", "127.0.0.1", "--port", str(port), "--read-only"],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, start_new_session=True,
         )  # fmt: skip
+    threading.Thread(target=process.wait, daemon=True).start()  # no zombie while this process lives
     limit = time.monotonic() + START_SECONDS
     while time.monotonic() < limit and process.poll() is None:
         if _answers(port):
-            known = {"port": port, "prefix": prefix, "process": this_process(process.pid)}
-            atomic.write(home / FILE, json.dumps(known))
+            atomic.write(file, json.dumps({"port": port, "process": this_process(process.pid)}))
             return True
         time.sleep(0.1)
     if process.poll() is None:

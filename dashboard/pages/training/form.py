@@ -14,6 +14,7 @@ from dashboard.services.container import Services
 from dashboard.services.job_views import View
 from dashboard.services.training_options import DataChoice
 from dashboard.state.selection import Selection
+from ml.jobs.tables import SCRIPT
 from ml.training import wording
 from ml.training.fields import FIELDS
 
@@ -127,7 +128,11 @@ def state(view: View, choices: list[DataChoice]) -> list[Any]:
     """What, when it changes, makes the form look different: data sets, a fetch, and how many wait."""
     fetching = view.fetching
     fetch = [fetching.id, fetching.state, fetching.cause] if fetching else []
-    return [[[c.name, c.train_images, c.complete] for c in choices], fetch, sum(job.active for job in view.jobs)]
+    return [
+        [[c.name, c.train_images, c.complete] for c in choices],
+        fetch,
+        sum(job.active for job in view.jobs if job.kind != SCRIPT),
+    ]
 
 
 def register(app: Dash, services: Services) -> None:
