@@ -54,7 +54,8 @@ class Unclear(ValueError):
 @dataclass
 class Columns:
     """Names of columns by what they are for, '' or nothing where none is. values: class id → column; block: the column
-    that holds the numbers of all classes, by class id; top: (labels, numbers) columns of each place of a list; listed:
+    that holds the numbers of all classes, by class id; single: of two classes the one that has a number for `positive`
+    alone, which its name says or is assumed; top: (labels, numbers) columns of each place of a list; listed:
     the one column of lists; unknown: what value columns call classes that the data set has not; suggested: the same →
     class."""
 
@@ -66,6 +67,9 @@ class Columns:
     confidence: str = ""
     values: dict[int, str] = field(default_factory=dict)
     block: str = ""
+    single: str = ""
+    positive: int = 1
+    assumed: bool = False
     features: list[str] = field(default_factory=list)
     feature_block: str = ""
     top: list[tuple[str, str]] = field(default_factory=list)
@@ -85,7 +89,7 @@ class Columns:
         """Of ROLES → the one column that has it, where one has; the first of those that tell pictures."""
         named = {
             **dict(self.keys[:1]), "split": self.split, "epoch": self.epoch, "label": self.label,
-            "predicted": self.predicted, "confidence": self.confidence, "values": self.block,
+            "predicted": self.predicted, "confidence": self.confidence, "values": self.block or self.single,
             "features": self.feature_block, "top": self.listed,
         }  # fmt: skip
         return {role: name for role, name in named.items() if name}
@@ -137,7 +141,14 @@ def understood(
     }
     used |= {column for pair in found.top for column in pair}
     found.unused = [name for name in there if name not in {*used, found.predicted, found.confidence}]
-    if not (found.values or found.block or found.top or found.listed or found.predicted or found.suggested):
+    if len(classes) == 2 and not (found.values or found.block or found.top or found.listed or found.predicted):
+        numeric = [name for name in rest if name not in texts and name != found.label]
+        if not found.single and (name := given.get("values", _first(numeric, (*CONFIDENCES, *VALUES)))):
+            found.single, found.assumed = name, True
+    used.add(found.single)
+    found.unused = [name for name in found.unused if name not in used]
+    said = found.values or found.block or found.top or found.listed or found.predicted or found.single
+    if not (said or found.suggested):
         raise ValueError(
             f"{table.name}: which columns are the predictions? One number for each class, a top list or a predicted "
             f"label is looked for, and there are {_some(there)}. Say --column predicted=NAME, or rename the columns of "
@@ -222,6 +233,8 @@ def _values(
     found.values = {place: bodies[body] for body, place in places.items()}
     if best:
         found.unknown = [body for body in bodies if body not in places and names.get(body) != ""]
+    if len(found.values) == 1 and len(classes) == 2 and not found.suggested:
+        ((found.positive, found.single),) = found.values.items()
     if found.values and not found.suggested and len(found.values) < 2:
         found.values = {}
 

@@ -83,6 +83,8 @@ def answers(table: Table, found: Columns, classes: Sequence[str], wishes: Said) 
         values = np.zeros((table.n, len(classes)), given.dtype)
         values[:, [*found.values]] = given
         made = _numbers(table, values, wishes, only=[*found.values])
+    elif found.single:
+        made = _single(table, found, classes, wishes)
     elif found.listed:
         made = _lists(table.lists[found.listed], classes, wishes)
     elif found.top:
@@ -116,6 +118,30 @@ def _numbers(table: Table, values: np.ndarray, wishes: Said, only: Sequence[int]
     else:
         said[whole] = numbers.probabilities(shown, told.kind)
     return Answers(np.clip(said, 0, 1), whole, "probabilities", notes=list(told.notes))
+
+
+def _single(table: Table, found: Columns, classes: Sequence[str], wishes: Said) -> Answers:
+    """Of two classes, where one number a row says how sure it is of one of them: a probability, or its logit."""
+    values = table.columns[found.single].astype(np.float64)
+    whole = np.isfinite(values)
+    low, high = (float(values[whole].min()), float(values[whole].max())) if whole.any() else (0.0, 0.0)
+    kind = wishes.values or ("logits" if low < -numbers.BEYOND else "percent" if table.percent else "probabilities")
+    if kind == "logits":
+        values = 1 / (1 + np.exp(-np.clip(values, -700, 700)))
+    elif kind == "percent":
+        values = values / 100
+    if whole.any() and (values[whole].min() < -numbers.BEYOND or values[whole].max() > 1 + numbers.BEYOND):
+        raise ValueError(
+            f"{table.name}: {found.single!r} is the one number of a row, from {low:.3g} to {high:.3g}, which is no "
+            "probability of one of two classes. Say --values logits or --values percent"
+        )
+    said = np.zeros((table.n, 2))
+    said[whole, found.positive] = np.clip(values[whole], 0, 1)
+    said[whole, 1 - found.positive] = 1 - said[whole, found.positive]
+    how = f" (assumed: call the column p_{classes[0]} where it is of that)" if found.assumed else ""
+    what = "logit" if kind == "logits" else "probability"
+    notes = [f"{found.single!r} is the {what} of {classes[found.positive]!r}{how}"]
+    return Answers(said, whole, "probabilities", notes=notes)
 
 
 class _Names:

@@ -209,11 +209,7 @@ class Run:
 
     def leave(self, cause: str = "Its script left it.") -> None:
         """End without publishing; what was told stays, to go on with by resume=True."""
-        if self._open:
-            with contextlib.suppress(OSError):
-                self._remember()
-            self._shut()
-            self._live.end("interrupted", f"{cause} {KEPT}")
+        self._stop("interrupted", f"{cause} {KEPT}")
 
     def discard(self) -> None:
         """End without publishing, and forget all that was told."""
@@ -234,21 +230,21 @@ class Run:
             try:
                 self.close()
             except Wrong as wrong:
-                self._fail(f"The run could not be made: {wrong}")
+                self._stop("failed", f"The run could not be made: {wrong}")
                 raise
         elif issubclass(kind, KeyboardInterrupt | SystemExit | GeneratorExit):
             self.leave("The script was stopped.")
         else:
             words = str(error).strip().splitlines()
             why = f"{kind.__name__}{f': {words[0][:200]}' if words else ''}"
-            self._fail(f"The script ended with an error, {why}. {KEPT}")
+            self._stop("failed", f"The script ended with an error, {why}. {KEPT}")
 
-    def _fail(self, cause: str) -> None:
+    def _stop(self, state: str, cause: str) -> None:
         if self._open:
             with contextlib.suppress(OSError):
                 self._remember()
             self._shut()
-            self._live.end("failed", cause[:600])
+            self._live.end(state, cause[:600])
 
     def __repr__(self) -> str:
         state = "open" if self._open else "published" if self.result else "not published"

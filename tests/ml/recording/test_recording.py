@@ -1,5 +1,6 @@
 """Files of predictions as tools write them: read, matched and counted as scikit-learn counts them."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -109,6 +110,37 @@ def test_each_kind_of_file_by_each_way_of_naming_a_picture(pets, tmp_path, key, 
     got = understood(pets, path)
     assert (got.known, got.matched, got.unmatched) == ("probabilities", 90, 0)
     check(got, pets, rows, said)
+
+
+SINGLE = {  # column → what stands in it, and the class it is of
+    "probability": (lambda sure: sure, 1),
+    "p_Ankle boot": (lambda sure: sure, 0),
+    "score": (lambda sure: np.log(sure / (1 - sure)), 1),
+    "prob": (lambda sure: [f"{100 * one:.10f} %" for one in sure], 1),
+}
+
+
+@pytest.mark.parametrize("column", SINGLE)
+def test_one_number_a_row_is_of_one_of_two_classes_and_said(pets, tmp_path, column):
+    home, dataset = pets
+    two = dataclasses.replace(
+        dataset,
+        classes=CLASSES[:2],
+        splits={name: one.take(np.flatnonzero(one.labels < 2)) for name, one in dataset.splits.items()},
+        recorded=None,
+    )
+    written, positive = SINGLE[column]
+    sure = said_of(10)[:, 0] / 2 + 0.2
+    frame = pd.DataFrame({"id": two["test"].ids, column: written(sure)})
+    got = reading.read([csv(tmp_path, frame)], two, home / "datasets" / "pets")
+    assert got.known == "probabilities"
+    np.testing.assert_allclose(got.parts["test"].said[:, positive], sure, atol=1e-9)
+    np.testing.assert_allclose(got.parts["test"].said.sum(1), 1)
+    assert any(f"{column!r} is the" in note and f"of {CLASSES[positive]!r}" in note for note in got.notes)
+    assert ("assumed" in " ".join(got.notes)) == (column != "p_Ankle boot")
+    frame[column] = 300.0
+    with pytest.raises(ValueError, match=r"no probability of one of two classes\. Say --values"):
+        reading.read([csv(tmp_path, frame)], two, home / "datasets" / "pets")
 
 
 @pytest.mark.parametrize("known", ["probabilities", "labels"])
