@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ml.importing.adding import NETWORK, PREDICTIONS
 from ml.importing.graph import Unusable
+from ml.importing.sources import WEIGHTS
 from ml.recording import files as tables
 
 FILES = 2_000  # of one tar
@@ -48,17 +49,20 @@ def opened(place: Path, scratch: Path) -> list[Path]:
 
 
 def told(files: Sequence[Path]) -> tuple[str, list[Path]]:
-    """NETWORK or PREDICTIONS, and its files: of a network the one that is asked for, or its folder where it has a
-    configuration beside it. What a network is, and whether it may come from a page, ml.importing.sources tells.
-    Raises Unusable, in a sentence."""
+    """NETWORK or PREDICTIONS, and its files: of a network the one that is asked for, or its folder where it is one of
+    Hugging Face, whatever a training left beside it. What a network is, and whether it may come from a page,
+    ml.importing.sources tells. Raises Unusable, in a sentence."""
+    folders = [one.parent for one in files if one.name == CONFIGURATION]
+    theirs = [one for one in folders if any((one / weights).is_file() for weights in WEIGHTS)]
+    if theirs and all(file.is_relative_to(theirs[0]) for file in files):
+        return NETWORK, [theirs[0]]
     data = [file for file in files if file.name.casefold().endswith((".data", "_data"))]
     named = [file for file in files if file not in data and file.suffix.casefold() not in (*tables.SUFFIXES, *BESIDE)]
     if len(named) > 1:
         names = ", ".join(file.name for file in named[:3])
         raise Unusable(f"these are {len(named)} networks ({names}): bring one at a time, with its data file")
     if named:
-        folder = named[0].parent
-        return NETWORK, [folder if (folder / CONFIGURATION).is_file() and len(files) > 1 else named[0]]
+        return NETWORK, [named[0]]
     if data:
         raise Unusable(f"{data[0].name} is the data of a network: bring the .onnx with it, both at once")
     return PREDICTIONS, [*files]

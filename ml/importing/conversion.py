@@ -41,6 +41,7 @@ FROM = {
     "keras": "ml.importing.from_keras",
     "skops": "ml.importing.from_skops",
     "weights": "ml.importing.from_weights",
+    "hugging-face": "ml.importing.from_hugging_face",
 }
 """Kind of source → the module that opens it."""
 

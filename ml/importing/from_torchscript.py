@@ -2,19 +2,27 @@
 the likely forms are tried.
 """
 
+import contextlib
 import dataclasses
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ml.importing.conversion import Opened, Slot, Task, Unconvertible, one_line
+from ml.artifacts.reader import Broken
+from ml.importing.conversion import APART, Opened, Slot, Task, Unconvertible, one_line
 from ml.importing.graph import Unusable
 from ml.importing.understanding import LAYOUTS
+from ml.inference.imported import session_of
+from ml.inference.onnx import need
+from ml.stats.calibration import softmax
 from ml.system.torchvision_ops import declare
 
 INPUT, OPSET = "images", 17
@@ -186,8 +194,48 @@ class Flat(nn.Module):
         return tuple(one.float() if one.is_floating_point() else one for one in tensors(self.module(images)).values())
 
 
+def write_either(module: nn.Module, form: Form, name: str, target: Path) -> None:
+    """A network that is no TorchScript, of one output, by either of torch's exporters: each writes networks that the
+    other does not, or of which it writes something else. Raises Unconvertible."""
+    problem = ""
+    for way in (write, write_anew):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of torch's own ways, one of which it gives up
+                way(module, form, 0, (name,), target)
+            images = form.example(3)
+            said = session_of(target.read_bytes()).run(None, {INPUT: images.numpy()})[0]
+            apart = float(np.abs(softmax(said) - softmax(asked(module, images).float().numpy())).max())
+            if apart <= APART:
+                return
+            problem = problem or f"its ONNX says something else of the same pictures, by {apart:.2g}"
+        except (Unconvertible, Broken) as error:
+            problem = problem or str(error)
+        except Exception as error:  # of onnxruntime, about a network that was written for two pictures
+            problem = problem or f"its ONNX cannot be asked: {one_line(error)}"
+    raise Unconvertible(problem)
+
+
+def write_anew(module: nn.Module, form: Form, batch: int, names: Sequence[str], target: Path) -> None:
+    """By torch.export, which does not see other code than the network itself runs. Raises Unconvertible."""
+    need("onnx")
+    need("onnxscript")
+    import onnx
+
+    try:
+        with TemporaryDirectory() as folder, contextlib.redirect_stdout(None), torch.no_grad():
+            file = Path(folder) / "network.onnx"
+            torch.onnx.export(
+                Flat(module).eval(), (form.example(batch or 2),), file, dynamo=True, verbose=False,
+                input_names=[INPUT], output_names=[*names], dynamic_shapes=None if batch else ({0: "n"},),
+            )  # fmt: skip
+            target.write_bytes(onnx.load(file).SerializeToString())  # with the data that may lie beside it
+    except Exception as error:
+        raise Unconvertible(f"torch says: {one_line(error)}") from error
+
+
 def write(module: nn.Module, form: Form, batch: int, names: Sequence[str], target: Path) -> None:
-    """Raises Unconvertible."""
+    """By tracing, as TorchScript is written. Raises Unconvertible."""
     content: Any = io.BytesIO()  # which the exporter takes, other than its types say
     try:
         with torch.inference_mode():

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ml import models
 from ml.importing.conversion import Opened, Slot, Task, one_line
-from ml.importing.from_torchscript import INPUT, Form, write
+from ml.importing.from_torchscript import INPUT, Form, write_either
 from ml.importing.graph import Unusable
 from ml.importing.sources import config_of
 from ml.inference.imported_torch import TORCHVISION, built, last_of
@@ -60,7 +60,7 @@ def opened(task: Task) -> Opened:
     def left(target: Path) -> None:
         from safetensors.torch import save_file
 
-        write(network, form, 0, ("logits",), target)
+        write_either(network, form, "logits", target)
         save_file(
             {key: one.contiguous().clone() for key, one in network.state_dict().items()},
             target.with_name("weights.safetensors"),

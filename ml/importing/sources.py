@@ -36,11 +36,12 @@ EXPORT = "export it as ONNX where it was made"
 @dataclass(frozen=True)
 class Source:
     """kind: of KINDS; path: the file, or a folder; uploaded: whether it may come through the browser, which is what
-    carries no code and no pickle."""
+    carries no code and no pickle; read: names of what is read of a folder, () for all of it."""
 
     kind: str
     path: Path
     uploaded: bool = False
+    read: tuple[str, ...] = ()
 
     @property
     def code(self) -> bool:
@@ -53,7 +54,9 @@ class Source:
     @property
     def files(self) -> list[Path]:
         """All of it, for sums and checksums: the file, or those of the folder."""
-        return [self.path] if self.path.is_file() else sorted(one for one in self.path.iterdir() if one.is_file())
+        if self.path.is_file():
+            return [self.path]
+        return sorted(one for one in self.path.iterdir() if one.is_file() and (not self.read or one.name in self.read))
 
 
 def source_of(path: Path) -> Source:
@@ -231,6 +234,7 @@ def _folder(path: Path) -> Source:
         ("an adapter of PEFT", "merge it into its network, and give that", "adapter_config.json" in inside),
         ("a run of this app", "python -m ml import takes its zip", "manifest.json" in inside),
         ("a package of Core ML", EXPORT, "Manifest.json" in inside),
+        ("a cache of the Hugging Face hub", "give the folder below its snapshots", {"blobs", "snapshots"} <= inside),
         ("a checkpoint of several processes", "gather it with torch.distributed.checkpoint.format_utils",
          ".metadata" in inside),
     ):  # fmt: skip
@@ -242,9 +246,9 @@ def _folder(path: Path) -> Source:
             weights = [one for one in ("model.safetensors", "pytorch_model.bin") if one in inside]
             if not weights:
                 raise _refuse(path, "a folder of timm without its weights", "model.safetensors has to lie in it")
-            return Source("weights", path, uploaded=False)
+            return Source("weights", path, uploaded="model.safetensors" in inside)
         if "model_type" in config or "architectures" in config:
-            return Source("hugging-face", path)
+            return _hugging_face(path, inside)
     files = sorted(one for one in inside if Path(one).suffix.lower() in NETWORKS)
     if files:
         raise _refuse(path, f"a folder with {', '.join(files[:3])} in it", "give the file")
@@ -252,6 +256,35 @@ def _folder(path: Path) -> Source:
         path, "a folder without a network that is known here",
         "of folders, those of Hugging Face are taken, with config.json and model.safetensors",
     )  # fmt: skip
+
+
+ABOUT = ("config.json", "preprocessor_config.json", "processor_config.json")
+INDEX = ".index.json"
+WEIGHTS = ("model.safetensors", f"model.safetensors{INDEX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX}")
+"""What Hugging Face's weights are called, or the list of their parts; those that are no pickle first."""
+
+
+def _hugging_face(path: Path, inside: set[str]) -> Source:
+    """A folder of theirs, of which nothing else is read: neither what a training left in it, nor code."""
+    first = next((one for one in WEIGHTS if one in inside), "")
+    if not first:
+        if graphs := sorted(one for one in inside if one.endswith(".onnx")):
+            raise _refuse(path, f"a folder with {', '.join(graphs[:3])} in it", "give the file")
+        other = sorted(one for one in inside if one.endswith((".safetensors", ".h5", ".msgpack", ".bin")))
+        raise _refuse(
+            path, f"a folder of Hugging Face without model.safetensors{f', and with {other[0]}' if other else ''}",
+            "save_pretrained writes it, where the network was made",
+        )  # fmt: skip
+    parts = {first}
+    if first.endswith(INDEX):
+        listed = config_of(path / first).get("weight_map")
+        parts |= {str(one) for one in listed.values()} if isinstance(listed, dict) else set()
+        if missing := sorted(parts - inside):
+            raise _refuse(path, f"a folder of Hugging Face without {missing[0][:80]}, which {first} names", "copy it")
+        if len(parts) == 1:
+            raise _refuse(path, f"a folder of Hugging Face whose {first} names no file", "save it again")
+    read = (*(one for one in ABOUT if one in inside), *sorted(parts))
+    return Source("hugging-face", path, uploaded=first.startswith("model.safetensors"), read=read)
 
 
 def config_of(path: Path) -> dict[str, Any]:

@@ -81,12 +81,13 @@ def test_folders_are_told_by_what_lies_in_them(tmp_path):
     assert sources.source_of(theirs).kind == "hugging-face"
     assert [one.name for one in sources.source_of(theirs).files] == ["config.json", "model.safetensors"]
     timms = folder(tmp_path / "b", config__json={"architecture": "resnet18"}, model__safetensors=1)
-    assert sources.source_of(timms).kind == "weights"
+    assert (sources.source_of(timms).kind, sources.source_of(timms).uploaded) == ("weights", True)
     for i, (files, words) in enumerate(
         (
             ({"saved_model__pb": 1}, "a TensorFlow SavedModel: convert it"),
             ({"config__json": {}, "metadata__json": {}}, "an unpacked Keras network"),
             ({"config__json": {"model_type": "x"}, "adapter_config__json": {}}, "an adapter of PEFT"),
+            ({"blobs": 1, "refs": 1, "snapshots": 1}, "a cache of the Hugging Face hub: give the folder below"),
             ({"manifest__json": {}}, "a run of this app"),
             ({"net__onnx": 1, "readme__md": ""}, "a folder with net.onnx in it: give the file"),
             ({"config__json": {"architecture": "x"}}, "without its weights"),
