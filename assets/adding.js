@@ -14,7 +14,7 @@
   function value(control) {
     if (control.type === 'checkbox') return control.checked || null;
     const text = control.value.trim();
-    if (/\.(mean|deviation)$/.test(control.dataset.wish)) {
+    if (/\.(mean|deviation|size)$/.test(control.dataset.wish)) {
       const numbers = text.split(/[\s,;]+/).filter(Boolean).map(Number);
       return numbers.length ? numbers.map((one) => (Number.isFinite(one) ? one : text)) : null;
     }

@@ -16,10 +16,18 @@ from dashboard.services.staging import Staged, Staging
 from ml.artifacts.identity import run_id_of
 from ml.jobs.queue import Refused
 from ml.jobs.tables import Job
+from ml.models import MODELS
 
 PURPOSE = "run"
 KEY = re.compile(r"[0-9a-f]{16}", re.ASCII)
 NAME = 64  # characters of a run's id
+ARCHITECTURES = (
+    "timm:resnet18", "timm:resnet50", "timm:efficientnet_b0", "timm:mobilenetv3_large_100", "timm:convnext_tiny",
+    "timm:vit_small_patch16_224", "timm:vit_base_patch16_224", "torchvision:resnet18", "torchvision:resnet50",
+    "torchvision:efficientnet_b0", "torchvision:mobilenet_v3_small", "torchvision:convnext_tiny",
+    "torchvision:densenet121", "torchvision:vit_b_16", *MODELS,
+)  # fmt: skip
+"""Offered where weights do not say what network they are of; any other of timm's or torchvision's may be written."""
 
 
 class Adding:

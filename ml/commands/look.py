@@ -48,7 +48,7 @@ def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 
     kind = ""
     try:
-        kind, files = brought.told(brought.opened(options.source, scratch / "brought"))
+        kind, files = brought.told(brought.opened(options.source, scratch / brought.NAMELESS))
         choices = adding.Choices.from_json(json.loads(options.choices))
         dataset = data.load(options.data, home=home_dir())
         found = adding.understood(files, kind, dataset, home_dir(), choices, scratch)

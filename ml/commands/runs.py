@@ -113,7 +113,7 @@ def given(options: argparse.Namespace, scratch: Path) -> tuple[str, list[Path]]:
     from ml.importing import adding, brought
 
     if options.brought:
-        return brought.told(brought.opened(options.brought, scratch / "brought"))
+        return brought.told(brought.opened(options.brought, scratch / brought.NAMELESS))
     return (adding.NETWORK, [options.network]) if options.network else (adding.PREDICTIONS, options.predictions)
 
 

@@ -14,6 +14,7 @@ from ml.importing.sources import WEIGHTS
 from ml.recording import files as tables
 
 FILES = 2_000  # of one tar
+NAMELESS = "network"  # what sentences call a folder of files that came without one
 CONFIGURATION = "config.json"  # of Hugging Face
 BESIDE = (".json", ".txt", ".md", ".model", ".jinja")
 """Endings of what may lie beside a network and is none."""

@@ -65,7 +65,10 @@ def layout(services: Services, selection: Selection) -> html.Article:
 
 
 def _drop() -> html.Div:
-    words = "ONNX with its data file, safetensors, or predictions as CSV, TSV, JSON lines, parquet or npz."
+    words = (
+        "ONNX with its data file, safetensors, files of a Hugging Face folder, or predictions as CSV, TSV, JSON lines, "
+        "parquet or npz."
+    )
     parts = [
         icon("upload"),
         html.B("Drop a network or predictions"),

@@ -13,6 +13,7 @@ from dash import html
 
 from dashboard.components import badge, column_head, csv_link, plain
 from dashboard.pages.training.add_words import on_screen
+from dashboard.services.adding import ARCHITECTURES
 from dashboard.services.looking import Looked
 from dashboard.services.staging import Staged
 from ml.artifacts import kinds
@@ -22,6 +23,7 @@ AUTO = "as found"
 RUN = "python -m ml "  # what begins a command in a sentence
 ASSUMED = re.compile(r"(.*) \(assumed: (.*)\)")  # as ml.importing.understanding says it
 Options = Sequence[tuple[str, str]]
+OFFERED = "runs-add-architectures"  # a list that a text field offers
 AXES: Options = (
     ("nchw", "channels first"), ("nhwc", "channels last"), ("nhw", "no channels"), ("flat", "rows of numbers"),
     ("flat-chw", "rows, channels first"),
@@ -158,7 +160,8 @@ def fields(
     kind, found = answer.get("kind"), answer.get("found") or {}
     if kind == "network":
         said = wishes.get("network", {})
-        shown = [html.Div(_network(found, channels, said), className="fits")]
+        told = [str(answer.get("refused") or ""), *(found.get("understood") or [])]
+        shown = [html.Div([*_weights(told, said), *_network(found, channels, said)], className="fits")]
         shown += [
             _flag("Names alike", "network.match", said.get("match")),
             _flag("Inverted", "network.inverted", said.get("inverted"), "Light and dark the other way round"),
@@ -172,6 +175,26 @@ def fields(
     return html.Details(
         [html.Summary(html.Span("Say it otherwise")), html.Div(shown)], className="more", open=not found or bool(wishes)
     )
+
+
+def _weights(told: Sequence[str], said: Mapping[str, Any]) -> list[Any]:
+    """What network weights are of, where it is weights that were brought, and the size of pictures where the file does
+    not say it. told: sentences about them, with flags."""
+    boxes = []
+    known = next((one.removeprefix("architecture: ") for one in told if one.startswith("architecture: ")), "")
+    if known or said.get("architecture") or any("--architecture" in one for one in told):
+        wish, now = "network.architecture", str(said.get("architecture") or "")
+        hint = known.partition(" (")[0] or "timm:resnet18"
+        offered = plain.element("Datalist", [plain.element("Option", value=one) for one in ARCHITECTURES], id=OFFERED)
+        box = plain.element(
+            "Input", None, type="text", className="form-control", value=now, maxLength=120, placeholder=hint,
+            list=OFFERED, autoComplete="off", spellCheck=False,
+            **{"data-wish": wish, "data-was": now, "aria-label": "Architecture of the weights"},
+        )  # fmt: skip
+        boxes += [_labelled("Architecture", box), offered]
+    if said.get("size") or any("--input-size" in one or "pictures are given at" in one for one in told):
+        boxes.append(_text("Size", "network.size", said.get("size"), "224, 224", "Height and width of pictures"))
+    return boxes
 
 
 def _network(found: Mapping[str, Any], channels: int, said: Mapping[str, Any]) -> list[Any]:
@@ -257,9 +280,9 @@ def _select(wish: str, options: Options, value: str, label: str, *, key: str | N
     return plain.element("Select", offered, className="form-select sm", **about)
 
 
-def _text(words: str, wish: str, value: object, hint: str) -> html.Label:
+def _text(words: str, wish: str, value: object, hint: str, label: str = "") -> html.Label:
     now = ", ".join(f"{one:g}" for one in value) if isinstance(value, list) else ""
-    about = {"data-wish": wish, "data-was": now, "aria-label": f"{words} of pixels from 0 to 1"}
+    about = {"data-wish": wish, "data-was": now, "aria-label": label or f"{words} of pixels from 0 to 1"}
     box = plain.element("Input", None, type="text", className="form-control", value=now, maxLength=60, placeholder=hint,
                         **about)  # fmt: skip
     return _labelled(words, box)

@@ -7,7 +7,7 @@ FIELDS = {
     "--layout": "Axes", "--range": "Range", "--mean": "Mean", "--std": "Deviation", "--channels": "Colours first",
     "--output": "Output", "--outputs": "Numbers", "--values": "Numbers", "--classes": "Order of classes",
     "--match-names": "Names alike", "--split": "Split of rows", "--repeated": "Rows of one picture", "--epoch": "Epoch",
-    "--column": "Columns", "--class": "Names of classes", "--architecture": "Architecture",
+    "--column": "Columns", "--class": "Names of classes", "--architecture": "Architecture", "--input-size": "Size",
     "--frame": "Frame", "--resampling": "Resampling", "--share": "Share",
     "--inverted": "Light and dark", "--transposed": "Rows and columns", "--doctor": "Use this",
 }  # fmt: skip
@@ -21,6 +21,8 @@ RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          r"the order of the outputs", " choose below which is which"),
         (r"--classes [^ ]* names the data set's in the order of the outputs", "choose below which is which"),
         (r"--output NAME", "Output"),
+        (r"--architecture (timm:\w+)", r"Architecture, as “\1”"),
+        (r"--input-size (\d+)x(\d+)", r"Size, as “\1, \2”"),
         (r"--column ([a-z]+)=(?:NAME)?", r"the column of \1"),
         (r"--(repeated|split|outputs|values) ([a-z-]+)", r"“\2”"),
         (r"--channels bgr", "Colours first"),

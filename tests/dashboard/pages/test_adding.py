@@ -5,15 +5,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from safetensors.numpy import save_file
 
 from dashboard.pages.training import add, add_doctor, add_jobs, add_memory, add_view
 from dashboard.pages.training.add_words import on_screen
 from dashboard.services.adding import Adding
 from dashboard.services.looking import Looked
 from dashboard.services.staging import Staged
-from ml.artifacts.reader import RunEntry
+from ml.__main__ import main
+from ml.artifacts.reader import Library, RunEntry
 from ml.importing.adding import Choices
+from ml.models import MODELS
 from ml.people import acting
+from tests.conftest import TOY, TOY_RUN
 from tests.dashboard.pages.test_data import text
 
 STAGED = Staged("a" * 24, "My Net.onnx", 3, None, 0.0, purpose="run")
@@ -72,6 +76,56 @@ def test_what_was_understood_of_a_network_can_be_said_otherwise():
     assert json.loads(getattr(drawn, "data-chosen")) == wishes
     gray = add_view.drawn(STAGED, Looked({"found": {**NETWORK, "outputs": ["a"]}, "kind": "network"}), CLASSES, 1, {})
     assert not {"network.channels", "network.output"} & {one["data-wish"] for one in controls(gray)}
+
+
+WEIGHTS = {
+    **NETWORK,
+    "understood": [
+        "architecture: timm:resnet18 (by its metadata)",
+        "pictures are given at 28 × 28 (--input-size says otherwise)",
+    ],
+}
+UNNAMED = (
+    "w.safetensors holds weights, 20 arrays, and not the network that they are of: say it, --architecture "
+    "timm:resnet18, torchvision:resnet50 or one of ours"
+)
+
+
+def test_weights_have_a_field_for_what_network_they_are_of():
+    drawn = add_view.drawn(STAGED, Looked({"refused": UNNAMED, "kind": "network"}), CLASSES, 3, {})
+    words = text(drawn)
+    assert "say it, Architecture, as “timm:resnet18”, torchvision:resnet50 or one of ours." in words
+    found = {one["data-wish"]: one for one in controls(drawn)}
+    box = found["network.architecture"]
+    assert (box["value"], box["data-was"], box["list"]) == ("", "", add_view.OFFERED)
+    assert "network.size" not in found
+    assert f"'id': '{add_view.OFFERED}'" in str(drawn)
+    for name in ("timm:resnet18", "torchvision:resnet50", *MODELS):
+        assert f"'value': '{name}'" in str(drawn), name
+    wishes = {"network": {"architecture": "timm:resnet34", "size": [32, 40]}}
+    Choices.from_json(wishes)
+    drawn = add_view.drawn(STAGED, Looked({"found": WEIGHTS, "kind": "network"}), CLASSES, 3, wishes)
+    assert "--" not in text(drawn)
+    found = {one["data-wish"]: one for one in controls(drawn)}
+    assert (found["network.architecture"]["value"], found["network.size"]["value"]) == ("timm:resnet34", "32, 40")
+    assert found["network.architecture"]["placeholder"] == "timm:resnet18"
+    wrong = {"refused": "w.safetensors: the weights are not those of timm:resnet34: 3 missing", "kind": "network"}
+    found = {one["data-wish"] for one in controls(add_view.drawn(STAGED, Looked(wrong), CLASSES, 3, wishes))}
+    assert {"network.architecture", "network.size"} <= found, "so that it can be said anew"
+
+
+def test_an_architecture_that_is_said_is_what_weights_are_looked_at_as(toy_home, tmp_path, capsys):
+    """By the command that the panel starts, with what its field sends."""
+    toy_run = Library(toy_home / "none", toy_home).open(TOY_RUN)
+    weights = tmp_path / "w.safetensors"
+    save_file(dict(toy_run.weights()), weights)
+    look = ["runs", "look", str(weights), "--data", TOY, "--left-out", str(tmp_path / "left.csv"), "--choices"]
+    said = {"network": {"architecture": toy_run.manifest["model"]}, "doctor": "as-stated"}
+    main([*look, json.dumps(said)])
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])["found"]
+    assert f"architecture: {toy_run.manifest['model']} (as was said)" in found["understood"]
+    main([*look, json.dumps({"network": {"architecture": "timm:no_such"}, "doctor": "as-stated"})])
+    assert "no network 'no_such'" in json.loads(capsys.readouterr().out.splitlines()[-1])["refused"]
 
 
 def test_what_was_understood_of_predictions_can_be_said_otherwise():
