@@ -24,7 +24,7 @@ class Publish(TrainerCallback):
     """
 
     def __init__(self, name: str, data: str, **more: Any) -> None:
-        self.teller = Teller(name, data, **more)
+        self.teller = Teller(name, data, **{"values": "logits", **more})  # as the library's classifiers give them
         self._told: dict[str, Any] = {}
         self._number = 0
 

@@ -136,8 +136,8 @@ def test_saving_adds_the_chip_and_the_row(client, app):
     assert after.slice == (saved.key,)
     assert run.mask(after).sum() == run.mask(Selection(slice=(key,))).sum()
     assert app.store.slices.get(saved.key).members["validation"] == run.sliced("validation", key).tolist()
-    sizes = [f"{len(run.sliced(split, key)):,} {split}" for split in ("test", "validation")]
-    assert answer["slices-notice"]["children"] == f"Saved Odd ones: {' and '.join(sizes)} images."
+    sizes = [f"{len(run.sliced(split, key)):,} {split} images" for split in ("test", "validation")]
+    assert answer["slices-notice"]["children"] == f"Saved Odd ones: {' and '.join(sizes)}."
     ask(client, {"act": "rename", "slice": saved.key, "name": "Very odd", "at": 2})
     assert "Very odd" in text(client.fire("slices-saved-body.tree", "url.search")[1]["slices-saved-body"]["tree"])
     _, answer = ask(client, {"act": "remove", "slice": saved.key, "at": 3}, f"?slice={saved.key}")

@@ -265,7 +265,7 @@ def test_only_a_public_demo_may_be_framed(monkeypatch):
     monkeypatch.setenv("FASHION_FRAMES", "https://platform.example")
     assert directives(build().server.test_client().get("/"))["frame-ancestors"] == "'none'"
     answer = build(read_only=True).server.test_client().get("/")
-    assert directives(answer)["frame-ancestors"] == "https://platform.example"
+    assert directives(answer)["frame-ancestors"] == "'self' https://platform.example"
     assert "X-Frame-Options" not in answer.headers
     monkeypatch.setenv("FASHION_FRAMES", "*; script-src *")
     assert directives(build(read_only=True).server.test_client().get("/"))["frame-ancestors"] == "'none'"

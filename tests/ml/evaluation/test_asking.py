@@ -101,7 +101,7 @@ def test_the_answers_are_those_of_one_process(trained, small, job):
             assert share.made[-1] == n
         assert parts.probabilities("validation").shape == (60, 4)
         assert len(share.made) == 2, "a small split is not worth a helper"
-    assert told[-1] == "asking the network, 8/8"
+    assert "asking the network, 8/8" in told
     assert not share.folder.exists()
 
 
