@@ -15,7 +15,7 @@ from ml.artifacts.reader import Broken, Run
 from ml.data.images import AnyImages, asked_at_once, batches
 from ml.images.framing import LEAST_SHARE, framed
 from ml.inference.contract import check, median_latency
-from ml.inference.onnx import need, words_of
+from ml.inference.onnx import CHANGING, need, words_of
 from ml.stats.calibration import softmax
 
 if TYPE_CHECKING:
@@ -222,7 +222,9 @@ def session_of(graph: bytes, threads: int = 1) -> Any:
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=CHANGING
+        )
     except Exception as error:  # its own kinds of error share no other base
         raise Broken(f"onnxruntime cannot open the network ({type(error).__name__}: {words_of(error)})") from error
 

@@ -11,6 +11,10 @@ from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.contract import check, median_latency
 from ml.stats.calibration import softmax
 
+CHANGING = ["Pad_Fusion"]
+"""Optimisations of onnxruntime that change answers: zeros before a maximum are taken for nothing, see
+findings/zeros-around-a-maximum.sh."""
+
 
 class OnnxClassifier:
     """An ONNX file of ml.inference.onnx_export on one processor thread.
@@ -31,7 +35,9 @@ class OnnxClassifier:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=CHANGING
+            )
         except Exception as error:  # its own kinds of error share no other base
             raise Broken(f"the ONNX file cannot be read ({type(error).__name__})") from error
         inputs = [(part.name, part.type, tuple(part.shape[1:])) for part in self._session.get_inputs()]

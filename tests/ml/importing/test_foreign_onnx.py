@@ -521,3 +521,22 @@ def test_one_sigmoid_for_two_classes_is_the_second_ones_probability(keras, tmp_p
     assert np.abs(said[:, 1] - expected).max() < 1e-5
     with pytest.raises(Unusable, match="gives 1 numbers a picture"):
         asked(tmp_path / "net.onnx", images)
+
+
+def test_zeros_before_a_maximum_count(tmp_path):
+    """As BiT and Keras' ResNetV2 have them, after a convolution whose numbers may all be negative."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.ConstantPad2d(1, 0.0), torch.nn.MaxPool2d(2, 2), torch.nn.Flatten(),
+        torch.nn.Linear(128, 4),
+    ).eval()  # fmt: skip
+    net[0].bias.data -= 2
+    images, _ = pictures(3)
+    values = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(net, (values[:2],), tmp_path / "net.onnx", dynamo=False, input_names=["x"],
+                          output_names=["logits"], dynamic_axes={"x": {0: "n"}, "logits": {0: "n"}})  # fmt: skip
+    said, _ = asked(tmp_path / "net.onnx", images)
+    with torch.no_grad():
+        assert np.abs(said - torch.softmax(net(values), 1).numpy()).max() < 1e-5

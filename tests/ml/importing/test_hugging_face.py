@@ -55,6 +55,12 @@ def mobilenet():
     return transformers.MobileNetV2ForImageClassification(config)
 
 
+def bit():
+    """Which pads zeros before its first maximum."""
+    config = transformers.BitConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], num_groups=1, **LABELS)
+    return transformers.BitForImageClassification(config)
+
+
 def registers():
     """Whose positions are only resized when torch traces it, as ONNX cannot be told to."""
     config = transformers.Dinov2WithRegistersConfig(
@@ -129,6 +135,7 @@ NETS = {
         ),
         "resized in proportion and the middle cut out, 0.875 of the shorter side",
     ),
+    "zeros": (bit, processor, "it is a BitForImageClassification"),
     "registers": (registers, lambda: processor(resample=3), "pictures are given at 28 × 28"),
 }  # fmt: skip
 
