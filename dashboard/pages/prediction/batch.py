@@ -98,7 +98,11 @@ def register(app: Dash, services: Services) -> None:
         except (Missing, Broken):
             names = NAMES
         options = [{"value": name, "label": words} for name, words in names.items()]
-        return options, no_update if engine in names else "torch", choices(names)
+        return (
+            options,
+            no_update if engine == request.engine_of(engine) and engine in names else "torch",
+            choices(names),
+        )
 
     @panel_callback(
         app,
