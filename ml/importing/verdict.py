@@ -3,6 +3,7 @@
 `table` is plain JSON; `lines` is the same in words. The rule of advice is in docs/own-networks.md.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ SURE = 0.01  # of a difference that chance makes, all ways that were looked at t
 APART = 0.05  # the same, where two rows are told apart
 STRONG, TIMES = 0.85, 4  # what an advised way must be right about: this share, or so many times chance
 GAIN = 0.5  # of an answer by chance, by which it must be right more often
+DECIDED = 0.6  # of the loss of guessing, beneath which an advised way must be: what has hardly learned decides nothing
 TOGETHER = 2  # mistakes at once that are advised against, besides what its numbers are
 HONEST = 0.05  # by which a network may be surer than it is right, and still be thought to be asked as it should
 SHOWN = 12  # rows that are printed
@@ -192,8 +194,9 @@ def _advised(rows: list[Row], told: list[str], first: Row, labels: np.ndarray, l
         low = float(wilson(row.correct, len(labels))[0])
         reread = row.way is first.way and not isinstance(row.scored, Ordered)
         better = reread or (not honest and row.scored.right - first.scored.right >= GAIN / classes)
+        decided = reread or row.loss <= DECIDED * math.log(classes)
         together = sum(one.factor != "numbers" for one in row.changes)
-        good = better and row.loss < first.loss and row.believable and low >= floor and together <= TOGETHER
+        good = better and row.loss < first.loss and row.believable and low >= floor and together <= TOGETHER and decided
         if good and apart(row, first, labels, looks, SURE):
             return row
     return None
