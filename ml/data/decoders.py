@@ -44,7 +44,7 @@ class Decoders:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            return ask(files, start, process.stdin, process.stdout)  # type: ignore[arg-type]
+            return ask(files, start, process.stdin, process.stdout)
         except (EOFError, OSError, ValueError):  # it has ended: what it wrote is written again
             self._mine.process = None
             _end(process)

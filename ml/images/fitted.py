@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -122,7 +122,7 @@ def asked(form: Form) -> bytes:
     return json.dumps({name: getattr(form, name) for name in OF_FORM}).encode() + b"\n"
 
 
-def ask(raws: Sequence[bytes | Path], start: int, to: BinaryIO, back: BinaryIO) -> list[Outcome]:
+def ask(raws: Sequence[bytes | Path], start: int, to: IO[bytes], back: IO[bytes]) -> list[Outcome]:
     """What the process at the other end says of pictures, the first of which has the place `start`. Raises Unwritten,
     and EOFError, ValueError or OSError where it has ended."""
     told = [str(one) if isinstance(one, Path) else len(one) for one in raws]
@@ -162,7 +162,7 @@ def _told(one: Outcome) -> Any:
     ]  # fmt: skip
 
 
-def main(number: int, files: BinaryIO, answers: BinaryIO) -> None:
+def main(number: int, files: IO[bytes], answers: IO[bytes]) -> None:
     """The process itself, until nothing more is asked."""
     said = json.loads(files.readline())
     form = Form(**{**said, "levels": tuple(said["levels"]) if said["levels"] else None})

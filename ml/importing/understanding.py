@@ -14,6 +14,7 @@ from ml.importing import naming, plain
 from ml.importing.graph import BEGINS, Unusable
 from ml.inference.imported import RANGES, TYPES, Interface, table
 from ml.recording import numbers
+from ml.system.wording import quantity
 
 LAYOUTS = ("nchw", "nhwc", "nhw", "flat", "flat-chw")
 NAMED = ("probabilities", "probability", "probs", "softmax", "logits", "scores", "predictions")
@@ -98,7 +99,7 @@ def ways(session: Any, shape: tuple[int, int, int], wishes: Wishes, said: dict[s
         said_so = f", which is not {wishes.layout}" if wishes.layout else ""
         raise Unusable(
             f"the network's input {one.name!r} takes {words}{said_so}, and the data set has pictures of "
-            f"{height} × {width} in {wording(channels)}: export it for those channels, "
+            f"{height} × {width} in {quantity(channels, 'channel')}: export it for those channels, "
             "as [n, channels, height, width] or [n, height, width, channels]"
         )
     return [
@@ -138,11 +139,6 @@ def framing(
         f"pictures of {shape[0]} × {shape[1]} are resized to {size[0]} × {size[1]}, which the network takes, "
         f"{resampling}{how}"
     ]
-
-
-def wording(channels: int) -> str:
-    """'1 channel', '3 channels'."""
-    return f"{channels} channel{'' if channels == 1 else 's'}"
 
 
 def _form(layout: str, sides: Sequence[int], shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
@@ -222,7 +218,7 @@ def _scaling(
     if {len(mean), len(deviation)} - {1, channels}:
         raise Unusable(
             f"the pixels' mean and deviation are of {max(len(mean), len(deviation))} channels, and the network takes "
-            f"{wording(channels)}: say --range, or --mean and --std, for those"
+            f"{quantity(channels, 'channel')}: say --range, or --mean and --std, for those"
         )
     given = wishes.range or wishes.mean or wishes.deviation
     found = "by its metadata" if denoted else "by what it does with them first"

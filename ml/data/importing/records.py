@@ -13,6 +13,7 @@ from ml.images.decoding import Picture
 from ml.images.file_names import clean
 from ml.images.fitted import opened
 from ml.images.form import Form
+from ml.system.wording import quantity
 
 FLAGS = ". On the command line: --"  # where fields are, what follows is left out
 TOLD = 3  # files named of each reason
@@ -88,10 +89,10 @@ class LeftOut:
         told = []
         for reason, n in self.counts().items():
             names = [name for name, why in self.files if why == reason]
-            told.append(f"left out {_counted(n)} ({some(names)}): {reason}")
+            told.append(f"left out {quantity(n, 'file')} ({some(names)}): {reason}")
         if self.by_systems:
             n = len(self.by_systems)
-            told.append(f"passed over {_counted(n)} that systems leave in folders: {some(self.by_systems)}")
+            told.append(f"passed over {quantity(n, 'file')} that systems leave in folders: {some(self.by_systems)}")
         return told
 
 
@@ -136,7 +137,3 @@ def some(names: Sequence[str]) -> str:
     """The first of them, and how many more there are."""
     more = f" and {len(names) - TOLD:,} more" if len(names) > TOLD else ""
     return f"{', '.join(names[:TOLD])}{more}"
-
-
-def _counted(n: int) -> str:
-    return f"{n:,} file{'' if n == 1 else 's'}"
