@@ -130,6 +130,22 @@ def colour_home(toy_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return Path(shutil.copytree(toy_home, home, dirs_exist_ok=True))
 
 
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """tests.photos.Photos: a run that ships without its pictures, made once for all of xdist's workers. Do not write to
+    it."""
+    from tests import photos
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "photos"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "complete").exists():
+            folder.mkdir()
+            photos.make(folder)
+            (folder / "complete").touch()
+    return photos.found(folder)
+
+
 def trained_once(tmp_path_factory: pytest.TempPathFactory, run_id: str, **config: Any) -> Path:
     """A home with one trained run. One of xdist's workers trains it for all of them; each has a copy."""
     from ml.pipeline import train

@@ -163,7 +163,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "data sets: splits of labelled pictures, and what can be said of them without a network",
     ),
     "ml.data.intake": (
-        ("ml.artifacts", "ml.data", "ml.system"),
+        ("ml.artifacts", "ml.data", "ml.images", "ml.system"),
         "the whole of an import, from what people bring to a data set that is written and measured; never torch",
     ),
     "ml.models": (("ml.system",), "networks in two parts, `body` and `head`, own and published ones"),

@@ -14,7 +14,6 @@ from PIL import Image, ImageOps
 from dashboard.format.images import MAX_TILES, jpeg, png, sheet
 from dashboard.services.container import Services
 from dashboard.web.errors import SENTENCES, RequestError
-from ml.artifacts.reader import Missing
 from ml.images.decoding import ORIENTATION, Picture
 
 LOSSLESS = 512  # pixels a side up to which an original is a PNG
@@ -43,11 +42,11 @@ def register(server: Flask, services: Services) -> None:
 
     @server.get("/suspects/<run_id>/<int:example_id>.png")
     def suspect(run_id: str, example_id: int) -> Response:
-        return cached(suspects(services, run_id, [example_id])[0], FOREVER)
+        return cached(services.store.open(run_id).suspected([example_id])[0], FOREVER)
 
     @server.get("/suspects/<run_id>/sheet/<ids>.png")
     def suspect_sheet(run_id: str, ids: str) -> Response:
-        return cached(sheet(suspects(services, run_id, numbers(ids))), FOREVER)
+        return cached(sheet(services.store.open(run_id).suspected(numbers(ids))), FOREVER)
 
 
 def numbers(ids: str) -> list[int]:
@@ -65,15 +64,6 @@ def examples(services: Services, dataset: str, split: str, ids: list[int]) -> np
         raise RequestError(404, "These pictures were imported anew.")
     pictures = services.store.pictures_of(dataset, split, version)
     return pictures.images[[pictures.row(one) for one in ids]]
-
-
-def suspects(services: Services, run_id: str, ids: list[int]) -> np.ndarray:
-    """uint8 [n, h, w, c] of the training images whose labels a run suspects. Raises Missing or Broken."""
-    kept = services.store.open(run_id).suspects()
-    place = {int(example): row for row, example in enumerate(kept["example_id"])}
-    if not all(one in place for one in ids):
-        raise Missing("There is no such image among the suspected ones.")
-    return kept["images"][[place[one] for one in ids]]
 
 
 def upright(picture: Picture) -> np.ndarray:

@@ -212,9 +212,9 @@ class RunReaders(Abilities):
         return self._noun("label_issues", read, split)
 
     def suspects(self) -> dict[str, np.ndarray]:
-        """The most suspect of train, most suspect first: example_id int32 [n], images uint8 [n, h, w, c].
+        """The most suspect of train, most suspect first: example_id int32 [n].
 
-        probabilities: float32 [n, C], out of sample; neighbour_id: int32 [n, ≤ 10] of reference.
+        probabilities: float32 [n, C], out of sample; neighbour_id: int32 [n, ≤ 10] of reference; perhaps images.
         """
         if "suspects" not in self.manifest["nouns"]:
             raise Missing("This run has no suspects of its training images yet.", self.command("label_issues"))

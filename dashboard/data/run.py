@@ -1,5 +1,7 @@
 """One run, as pages read it: its artifacts, and what is counted of the examples that a selection means."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -175,6 +177,17 @@ class RunData(RunFilters):
         if not len(rows):
             raise Missing("No picture to take the mean of.")
         return total(pictures.images, rows) / len(rows)
+
+    def suspected(self, ids: Sequence[int]) -> np.ndarray:
+        """uint8 [n, h, w, c] of some of the suspects, by example id. Raises Missing or Broken."""
+        kept = self.suspects()
+        place = {int(example): row for row, example in enumerate(kept["example_id"])}
+        if not all(one in place for one in ids):
+            raise Missing("There is no such image among the suspected ones.")
+        if "images" in kept:
+            return kept["images"][[place[one] for one in ids]]
+        pictures = self.pictures("train")
+        return pictures.images[[pictures.row(one) for one in ids]]
 
     def shelf_of(self, split: str, example_id: int) -> str:
         """Under which name a picture can be asked for: of train, only its reference part and the twins may be here."""

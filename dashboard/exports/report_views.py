@@ -159,12 +159,7 @@ def suspected(services: Services, selection: Selection) -> View:
     current_labels = services.decisions.current_labels(run.data_version)
     train, names, scored = queue.split == "train", run.classes, queue.split != UNLABELLED
     ids = queue.ids[:IMAGES_SHOWN]
-    if train:
-        suspects = run.suspects()
-        place = {int(example): row for row, example in enumerate(suspects["example_id"])}
-        drawn = [pictures.inline_url(suspects["images"][place[int(example)]]) for example in ids]
-    else:
-        drawn = strip(run, queue.split, ids)
+    drawn = strip(run, queue.split, ids)
     images = []
     for row, example in enumerate(ids.tolist()):
         decision = current_labels.of(queue.split, example)
@@ -328,8 +323,10 @@ def first(images: Sequence[Image], rows: np.ndarray) -> str:
 
 
 def strip(run: RunData, split: str, ids: np.ndarray) -> list[str]:
-    """Data URLs of these pictures; none where they are not here."""
+    """Data URLs of these pictures, of train the suspected ones; none where they are not here."""
     try:
+        if split == "train":
+            return [pictures.inline_url(one) for one in run.suspected(ids.tolist())]
         return [pictures.inline_url(run.picture(split, int(example))) for example in ids]
     except (Missing, Broken):
         return []

@@ -92,6 +92,7 @@ ROWS: dict[str, Callable[[Bounds], int]] = {
     "slice_members": lambda most: 200 * most.examples,
     "properties": lambda most: most.examples,
     "duplicates": lambda most: 20 * most.examples,
+    "files": lambda most: most.examples,
 }
 
 # the most bytes of each npz in memory

@@ -1,7 +1,7 @@
 """The pictures of data sets, as they are now and as runs saw them: a version that runs learned from stays beside the next.
 
 `datasets/<name>/` is a data set as it is now; `datasets/.versions/<name>-<digest>/` as it was before it was imported
-anew.
+anew. One that ships without its pictures is described in `artifacts` and lies in `home` once they are fetched.
 """
 
 import os
@@ -92,7 +92,20 @@ class PictureSets:
     def folder_of(self, description: Mapping[str, Any]) -> Path:
         """Where the pictures that a manifest describes lie. Raises Missing."""
         folders = self._folders(description["name"], self.version_of(description))
-        return next((one for one in folders if (one / "dataset.json").is_file()), folders[-1])
+        return next((one for one in folders if (one / "test.npz").is_file()), folders[-1])
+
+    def fetchable(self, dataset: str) -> bool:
+        """Whether it ships without its pictures, which lie where others have published them."""
+        folder = self.artifacts / "datasets" / dataset
+        return bool(RUN_ID.fullmatch(dataset)) and (folder / PICTURE_NOUNS["files"].file).is_file()
+
+    def way_to(self, dataset: str) -> str:
+        """The command that brings the pictures of a data set that are not here."""
+        if dataset == SHIPPED:
+            return "python -m ml artifacts --pictures"
+        if self.fetchable(dataset):
+            return f"python -m ml data fetch {dataset}"
+        return f"python -m ml data import FOLDER --name {dataset}"
 
     def pictures(self, dataset: str, split: str, version: str = "") -> Pictures:
         """One split of a data set's pictures; those of `unlabelled` have the label -1. Raises Missing or Broken."""
@@ -109,8 +122,7 @@ class PictureSets:
         if split == UNLABELLED and self.picture_set(dataset, version).digest:
             raise Missing(f"All pictures of {dataset} have a label.")
         self._check_kept(dataset)
-        command = "artifacts --pictures" if dataset == SHIPPED else f"data import FOLDER --name {dataset}"
-        raise Missing(f"The {split} pictures of {dataset} are not on this machine.", f"python -m ml {command}")
+        raise Missing(f"The {split} pictures of {dataset} are not on this machine.", self.way_to(dataset))
 
     def _check_kept(self, dataset: str) -> None:
         """Raise Missing with the way back where a data set that is not here was put into the trash."""

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-MAJOR, MINOR = 1, 3
+MAJOR, MINOR = 1, 4
 VERSION = f"{MAJOR}.{MINOR}"
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 CORE = ("history", "predictions")  # of a run that was trained here; ml.artifacts.kinds has that of the others
@@ -297,15 +297,16 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
         ),
         Arrays(
             "suspects",
-            "The 500 most suspect labels of train, most suspect first: pictures, out-of-sample probabilities, nearest "
-            "reference examples. Made with label_issues.",
+            "The 500 most suspect labels of train, most suspect first: pictures (of a run that ships without any, those of "
+            "its data set once they are fetched), out-of-sample probabilities, nearest reference examples. Made with "
+            "label_issues.",
             {
                 "example_id": ("int32", 1),
-                "images": ("uint8", 4),
                 "probabilities": ("float32", 2),
                 "neighbour_id": ("int32", 2),
             },
             minor=1,
+            more={"images": ("uint8", 4)},
         ),
         Table(
             "preparation",
@@ -473,6 +474,13 @@ PICTURE_NOUNS: dict[str, Table] = {
             {"split": "str", "example_id": "int", "other_split": "str", "other_id": "int", "distance": "float"},
             minor=1,
         ),
+        Table(
+            "files",
+            "Which file is which picture, of a data set that ships without its pictures: its path in the folder that is "
+            "fetched, the class by its id, split and number. Its digest stands in dataset.json.",
+            {"example_id": "int", "split": "str", "label": "int", "path": "str"},
+            minor=4,
+        ),
     )
 }  # of a data set, beside its pictures
 
@@ -493,7 +501,8 @@ def readme() -> str:
         f"Schema {VERSION}: a reader takes any minor version of its major.",
         "",
         "    index.json                what ships: the default run and the list of runs",
-        "    datasets/<name>/          dataset.json, one npz a split (images uint8 [n, h, w, c], labels, ids), tables",
+        "    datasets/<name>/          dataset.json, one npz a split (images uint8 [n, h, w, c], labels, ids), tables;",
+        "                              no npz where the pictures are to be fetched: python -m ml data fetch <name>",
         "    runs/<run_id>/            manifest.json, weights.safetensors (network.onnx of an imported one) and the nouns below",
         "",
         f"Core, never changed after a run is published: weights, {', '.join(CORE)}.",

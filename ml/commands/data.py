@@ -1,15 +1,16 @@
-"""`python -m ml data`: find, fetch and check Fashion-MNIST; import labelled pictures; measure a data set."""
+"""`python -m ml data`: find, fetch and check Fashion-MNIST; fetch or import others; measure a data set."""
 
 import argparse
 
-from ml.commands import export_data, import_data, named, own_data, plan_import
+from ml.commands import export_data, fetch_data, import_data, named, own_data, plan_import
 from ml.system.paths import home_dir
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     data = commands.add_parser("data", help="find, fetch and check Fashion-MNIST, or import pictures of your own")
     data.set_defaults(command=find)
-    actions = data.add_subparsers(metavar="import | plan | export | list | picture | measure | remove | restore")
+    actions = data.add_subparsers(metavar="fetch | import | plan | export | list | picture | measure | remove | …")
+    fetch_data.add(actions)
     import_data.add(actions)
     plan_import.add(actions)
     export_data.add(actions)

@@ -103,7 +103,7 @@ def import_source(options: argparse.Namespace) -> int:
     if options.name and name != options.name:
         print(f"the data set is called {name}", file=sys.stderr)
     intake.sweep(home_dir(), lambda words: print(words, file=sys.stderr))
-    tell = _teller() if options.progress else nobody
+    tell = teller() if options.progress else nobody
     try:
         with sharing(home_dir()) as share:
 
@@ -137,7 +137,7 @@ def import_source(options: argparse.Namespace) -> int:
     return 0
 
 
-def _teller() -> "Progress":
+def teller() -> "Progress":
     """Says how far an import is, twice a second and whenever something else begins."""
     last, before = 0.0, ""
 

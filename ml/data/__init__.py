@@ -6,6 +6,7 @@ from pathlib import Path
 from ml.data import fashion_mnist, folder, synthetic
 from ml.data.base import Dataset, Split
 from ml.data.fashion_mnist import DataMissing
+from ml.data.fetchable import FETCHABLE
 from ml.data.folder import Imported
 from ml.data.importing.choices import Choices
 from ml.data.importing.records import Unclear
@@ -85,6 +86,10 @@ def unknown(name: str, home: Path | None = None) -> KeyError:
     """What to say of a name that no data set has: how it comes back where it was put away, else those there are."""
     if back := trash.way_back(home or home_dir(), name):
         return KeyError(f"data set {name!r} was put into the trash; to bring it back: {back}")
+    if name in FETCHABLE:
+        return KeyError(
+            f"the pictures of {name} are not on this machine; to fetch them: python -m ml data fetch {name}"
+        )
     return KeyError(f"unknown data set {name!r}; known: {', '.join(available(home))}")
 
 

@@ -88,7 +88,7 @@ def of(name: str, example_id: int, home: Path | None = None) -> Original:
                 if first <= example_id < first + n:
                     found = file.read_row_group(group).slice(example_id - first, 1).to_pylist()[0]
                     source = sources[found.pop("source", None) or 0]
-                    place = Path(str(source.get("path", "")))
+                    place = folder / str(source.get("path", ""))  # of what was fetched: a file beside the pictures
                     return Original(place, length=found.pop("bytes"), **found)
                 first += n
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException):

@@ -65,7 +65,7 @@ def import_dataset(
         raise ValueError(f"there is no data set {name!r} to add to")
     if kept.exists() and not (new_version or add):
         raise Taken(f"There is a data set {name!r} already.")
-    before = _described(kept)
+    before = described_in(kept)
     onto = folder.load(kept) if add else None
     if not add and not choices.order and (order := folder.stored_classes(kept)):
         choices = replace(choices, order=order)
@@ -92,7 +92,7 @@ def import_dataset(
             raise Cancelled
         progress(0, 1, "measuring")
         measure(aside, dataset)
-        described = _described(written) | {"near": near(written)}
+        described = described_in(written) | {"near": near(written)}
         if cancelled():
             raise Cancelled
         atomic.write(written / "dataset.json", writer.as_json(described))
@@ -150,7 +150,7 @@ def sweep(home: Path, tell: Callable[[str], None] = lambda words: None) -> None:
     as it was."""
 
     def rescue(left: Path) -> None:
-        found = _described(left / REPLACED).get("name")
+        found = described_in(left / REPLACED).get("name")
         if not isinstance(found, str) or not RUN_ID.fullmatch(found):
             return
         kept = home / "datasets" / found
@@ -164,7 +164,7 @@ def sweep(home: Path, tell: Callable[[str], None] = lambda words: None) -> None:
         tell(f"removed what an import that was broken off had left: {freed / 1e6:,.1f} MB")
 
 
-def _described(kept: Path) -> dict[str, Any]:
+def described_in(kept: Path) -> dict[str, Any]:
     """What dataset.json says, empty where it cannot be read."""
     try:
         found = json.loads((kept / "dataset.json").read_text(encoding="utf-8"))
