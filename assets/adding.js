@@ -71,7 +71,7 @@
   });
   document.addEventListener('click', (e) => {
     const on = (what) => e.target.closest && e.target.closest(what), place = root();
-    if (on('button[data-to-add]')) wanted = true;
+    if (on('[data-to-add]')) { wanted = true; lead(); }
     const names = on('button[data-adding-names]'), use = on('button[data-adding-use]'), act = on('button[data-adding-act]');
     if (names && place) say(place, wishes(place, names.dataset.addingNames));
     if (use && place) { /* the table stays that of what was said before */

@@ -13,7 +13,16 @@ from dashboard import theme
 from dashboard.analysis import permalinks
 from dashboard.analysis.address_notes import notes
 from dashboard.api import routes, statuses
-from dashboard.components import button, explanations, more_like, panel_states, plain, sample_drawer, selection_bar
+from dashboard.components import (
+    button,
+    explanations,
+    more_like,
+    panel_states,
+    plain,
+    sample_drawer,
+    selection_bar,
+    to_add,
+)
 from dashboard.components.icons import icon
 from dashboard.components.page import Page, merged
 from dashboard.components.picker import Picker, group, together
@@ -159,6 +168,9 @@ def frame(services: Services) -> html.Div:
         [html.Label("Run", htmlFor=PICKER, className="label quiet"), Picker(PICKER)],
         className="runpick",
     )
+    words = "Add a network or predictions that were made elsewhere"
+    takes = not services.read_only and acting.may("import")
+    adding = [to_add("+", "icon ghost", title=words, **{"aria-label": words})] if takes else []
     toggle = html.Button(
         icon("theme"),
         id="app-theme-button",
@@ -197,7 +209,7 @@ def frame(services: Services) -> html.Div:
                         [
                             brand,
                             html.Nav(html.Ul(id="app-links", className="links"), **{"aria-label": "Pages"}),
-                            html.Div([picker, search, asked, toggle], className="nav-tools"),
+                            html.Div([picker, *adding, search, asked, toggle], className="nav-tools"),
                         ],
                         className="wrap",
                     ),

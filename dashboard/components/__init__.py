@@ -144,6 +144,13 @@ def button(
     return html.Button(words, className=classes, type="button", **({"id": id} if id else {}), **extra, **more)
 
 
+def to_add(words: Any, kind: str = "", **more: Any) -> html.A:
+    """A link to where a network or predictions are added, at the end of the Training page; assets/adding.js goes on."""
+    classes = " ".join(c for c in ("btn-ff", kind) if c)
+    about = {"data-page": "/training", "data-to-add": ""}
+    return html.A(words, href="/training#add", className=classes, **about, **more)
+
+
 def csv_link(href: str, words: str = "CSV", name: str = "") -> html.A:
     """A small button that downloads a table. name: of the file, where the address does not say it."""
     return html.A([icon("download"), words], href=href, className="btn-ff sm", download=name, target="_self")

@@ -11,7 +11,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from dashboard.components import lazy_panel, page_head, report_link, selection_bar
+from dashboard.components import lazy_panel, needs, page_head, report_link, selection_bar
 from dashboard.components.icons import icon
 from dashboard.exports.tables import Builder
 from dashboard.format.csv import table_url
@@ -118,7 +118,7 @@ class Page:
             return
         order = list(panels(self.rows))
         for module, store in sorted(order, key=lambda one: (bool(one[1]), one[0] not in self.first)):
-            module.register(app, services, *([store] if store else []))
+            module.register(needs.asking(app, services, module), services, *([store] if store else []))
         for row in lazy_rows(self.rows):
             lazy_panel.register(app, row.store, row.id)
         if callable(self.about):
@@ -129,7 +129,7 @@ class Page:
     @property
     def tables(self) -> dict[str, Builder]:
         """noun → the table of the panel that names it."""
-        return merged([module.TABLES for module, _ in panels(self.rows) if hasattr(module, "TABLES")])
+        return merged([asked(module) for module, _ in panels(self.rows)])
 
     def _actions(self, services: Services, selection: Selection) -> list:
         elements: list = [html.Div(id=f"{self.name}-split")] if self.split else []
@@ -166,6 +166,12 @@ def saved_views(*, changes: bool) -> list[html.Button]:
     more: dict[str, Any] = {"type": "button", "className": "btn-ff", "aria-haspopup": "dialog"}
     keep = html.Button(save, title="Keep this view under a name", **more, **{"data-view-save": ""})
     return [*([keep] if changes else []), html.Button(listed, title="Saved views", **more, **{"data-views": ""})]
+
+
+def asked(module: ModuleType) -> dict[str, Builder]:
+    """The tables of a panel, each of runs that do what the panel needs."""
+    said = tuple(getattr(module, "NEEDS", ()))
+    return {noun: needs.table(builder, said) for noun, builder in getattr(module, "TABLES", {}).items()}
 
 
 def merged(tables: Sequence[Mapping[str, Builder]]) -> dict[str, Builder]:

@@ -9,7 +9,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard.components import panel_states, plain
+from dashboard.components import needs, panel_states, plain
 from ml.artifacts.reader import Broken, Missing
 from ml.images.decoding import Refusal
 from ml.system import disk
@@ -34,18 +34,22 @@ def panel_callback(
 ) -> Callable[[Callable], Callable]:
     """app.callback for a panel. face: the id of its slot; arguments: Outputs, then Inputs and States, positional.
 
-    The function returns its outputs (a tuple when there are several). Missing becomes the empty face with its command,
+    The function returns its outputs (a tuple when there are several), and runs where the run of the address does what
+    its panel NEEDS. Missing becomes the empty face with its command,
     Broken and Refusal the error face, anything else that with a number that is in the log; the outputs then stay, or
     are what `without` makes of a Missing or Broken.
     """
     outputs = [argument for argument in arguments if isinstance(argument, Output)]
     inputs = [argument for argument in arguments if isinstance(argument, Input | State)]
+    check = app.check(inputs) if isinstance(app, needs.Asking) else None  # what the panel says that it needs
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
         def answer(*values: Any) -> tuple:
             still = [no_update] * len(outputs)
             try:
+                if check is not None:
+                    check(values)
                 result = function(*values)
             except PreventUpdate:
                 raise

@@ -42,7 +42,6 @@ def layout(id: str) -> list:
 
 def draw(run: RunData, selection: Selection, mode: str) -> tuple[dict[str, Any], list, list]:
     """Figure, bins and errors, under every chip but confidence, threshold and outcome. Raises Missing, Broken."""
-    run.need(*NEEDS)
     rows, table = confidence.counted(run, selection), counts(run, selection, "conf")
     try:
         after = counts(run, selection, "tempered")
@@ -174,7 +173,6 @@ def clicked(click: Any) -> tuple[str, int] | None:
 
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """One row a bin of the confidence, and of the scaled one where there is a temperature; as the panel counts them."""
-    run.need(*NEEDS)
     predictions, at = run.predictions(selection.split), confidence.counted(run, selection)
     confidences = {"none": predictions.confidence}
     if "calibration" in run.manifest["nouns"]:

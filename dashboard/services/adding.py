@@ -89,10 +89,12 @@ class Adding:
         taken: Collection[str],
         datasets: Collection[str],
         intent: str | None = None,
+        base: Mapping[str, Any] | None = None,
     ) -> Job:
         """Queue it. The same intent again gives the job of the first time. Raises Refused, in words.
 
-        taken: names that a run has or had; datasets: names of those that are here.
+        taken: names that a run has or had; datasets: names of those that are here; base: what was said when the doctor
+        was asked, whose table the job then keeps in place of asking again.
         """
         self._jobs.permit("import")
         if not staged.whole:
@@ -104,8 +106,24 @@ class Adding:
         spec = {
             "source": str(staged.place), "upload": staged.id, "shown": staged.name[:80], "dataset": dataset,
             "choices": dict(choices), "intent": intent,
+            "doctored": self.doctored(staged, dataset, choices if base is None else base, choices),
         }  # fmt: skip
         return self._jobs.begin(spec, called, kind="add", intent=intent)
+
+    def doctored(
+        self, staged: Staged, dataset: str, base: Mapping[str, Any], now: Mapping[str, Any]
+    ) -> tuple[str, str] | None:
+        """Where the doctor's table is, and the words of the row that is said now, '' for what was stated; None where it
+        was not made, or is of something else than what is said now."""
+        target = self._target(staged, "doctor", dataset, base)
+        answer = self._looking.known(target)
+        table = ((answer or {}).get("found") or {}).get("doctor")
+        if not table:
+            return None
+        if dict(now) == dict(base):
+            return str(target), ""
+        same = [row["words"] for row in table["rows"] if row.get("wishes") == now.get("network")]
+        return (str(target), same[0]) if same else None
 
     def named(self, name: str, taken: Collection[str]) -> str:
         """What a run is called in addresses when people call it `name`. Raises Refused."""

@@ -67,6 +67,11 @@ class Looking:
         crashed = Looked(problem=CRASHED if status is not None else TOO_LONG.format(command=self._command))
         return _read(target) or crashed
 
+    def known(self, target: Path) -> Mapping[str, Any] | None:
+        """What is in target already, None where nothing is."""
+        looked = _read(target)
+        return looked.answer if looked is not None else None
+
     def _begin(self, target: Path, arguments: Sequence[str]) -> tuple[subprocess.Popen, float]:
         kind = target.name.partition("-")[0]
         for old in [one for one in self._processes if one.parent == target.parent and one.name.startswith(f"{kind}-")]:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 TOLD = 3  # names in a sentence
 TELL_SECONDS = 0.5
+REVIEWED = (
+    "labels decided on the Review page stay with the version of {name} that they were decided on: to have them in the "
+    "next one, export it there with labels as reviewed, and import that with --new-version"
+)
 
 
 def add(actions: argparse._SubParsersAction) -> None:
@@ -124,6 +128,8 @@ def import_source(options: argparse.Namespace) -> int:
         print("cancelled; nothing of it is left", file=sys.stderr)
         return 1
     dataset = made.dataset
+    if options.new_version or options.add:
+        print(REVIEWED.format(name=name), file=sys.stderr)
     for line in (*made.notes, *made.left_out.lines(), *_dim(made.dim), *_copies(made), *_nearly_alike(made)):
         print(line, file=sys.stderr)
     counts = {split: len(rows) for split, rows in dataset.splits.items()}

@@ -1,11 +1,14 @@
 """The flags of `python -m ml runs add` that say how a network is asked."""
 
 import argparse
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ml.importing.understanding import Wishes
 
+NAMES_BYTES = 4 << 20
 LAYOUTS = ("nchw", "nhwc", "nhw", "flat", "flat-chw")
 SCALES = ("0-1", "0-255", "-1-1", "imagenet")
 FRAMES = ("stretch", "letterbox", "crop")
@@ -14,8 +17,8 @@ ANSWERS = ("auto", "logits", "probabilities", "percent", "log-probabilities", "s
 # flags of networks alone, and what they are where nobody gave them
 OF_NETWORKS = {
     "layout": "", "range": "", "mean": (), "std": (), "channels": "", "frame": "", "share": 0.0, "resampling": "",
-    "inverted": False, "transposed": False, "outputs": "auto", "output": "", "classes": "", "doctor": False,
-    "as_stated": False,
+    "inverted": False, "transposed": False, "outputs": "auto", "output": "", "classes": "", "class_names": None,
+    "doctor": False, "as_stated": False,
     "architecture": "", "input_size": (),
 }  # fmt: skip
 
@@ -53,7 +56,36 @@ def flags(take: argparse.ArgumentParser) -> None:
     asked.add_argument("--doctor", action="store_true", help=advice)
     asked.add_argument("--as-stated", action="store_true", help="do not ask in other ways: quicker, and no table")
     order = "the data set's classes in the order of the outputs"
-    group.add_argument("--classes", default="", metavar="A,B,C", help=order)
+    said = group.add_mutually_exclusive_group()
+    said.add_argument("--classes", default="", metavar="A,B,C", help=order)
+    listed = "what the outputs are called, in their order: a name a line, or JSON; those of other classes are left out"
+    said.add_argument("--class-names", type=Path, metavar="FILE", help=listed)
+
+
+def listed(options: argparse.Namespace) -> tuple[str, ...]:
+    """The names of --class-names, none without it. Raises ValueError, in words."""
+    if options.class_names is None:
+        return ()
+    path: Path = options.class_names
+    try:
+        if path.stat().st_size > NAMES_BYTES:
+            raise ValueError(f"{path.name} is no list of names of classes: it is larger than {NAMES_BYTES >> 20} MiB")
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is no text in UTF-8: a name a line is wanted, or JSON") from None
+    if text.lstrip()[:1] not in ("[", "{"):
+        return tuple(line.strip() for line in text.strip().splitlines())
+    try:
+        said = json.loads(text)
+        if isinstance(said, dict):  # {"0": "tench"}, or torchvision's {"0": ["n01440764", "tench"]}
+            said = [said[str(place)] for place in range(len(said))]
+        return tuple(str(one[-1] if isinstance(one, list) else one) for one in said)
+    except (ValueError, KeyError, IndexError, RecursionError) as error:
+        raise ValueError(
+            f"{path.name} is no list of names in JSON ({type(error).__name__}): a list, or numbers from 0 on → names"
+        ) from None
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -87,7 +119,7 @@ def wishes(options: argparse.Namespace) -> "Wishes":
         transposed=options.transposed,
         output=options.output,
         numbers="" if options.outputs == "auto" else options.outputs,
-        classes=tuple(part.strip() for part in options.classes.split(",")) if options.classes else (),
+        classes=tuple(part.strip() for part in options.classes.split(",")) if options.classes else listed(options),
         names=pairs_of("class", options.names),
         match=options.match_names,
         size=options.input_size,

@@ -40,6 +40,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     what.add_argument("--brought", type=Path, metavar="FILE", help=f"{sent}that carries code is taken")
     take.add_argument("--choices", metavar="JSON", help="all that is said of what was brought, as the page writes it")
     take.add_argument("--shown", default="", metavar="NAME", help="what people call the file that was brought")
+    take.add_argument(
+        "--doctored", type=Path, metavar="FILE", help="what `runs look` said of it: it is not asked again"
+    )
+    take.add_argument("--taken", default="", metavar="WORDS", help="which row of its table the choices are")
     take.add_argument("--dry-run", action="store_true", help="only say what was understood; nothing is written")
     imports.flags(take)
     splits = "of rows that do not say it"
@@ -83,7 +87,15 @@ def run(options: argparse.Namespace) -> int:
         trusted = not options.brought
         try:
             found = adding.understood(
-                files, kind, dataset, home_dir(), chosen(options), Path(scratch), told, trusted=trusted
+                files,
+                kind,
+                dataset,
+                home_dir(),
+                chosen(options),
+                Path(scratch),
+                told,
+                trusted=trusted,
+                asked=doctored(options.doctored, options.taken),
             )
         except Unusable as refused:
             for line in naming.lines(refused.classes) if trusted else ():
@@ -101,6 +113,14 @@ def run(options: argparse.Namespace) -> int:
         made = None if options.dry_run else pipeline.default_library()
         print(json.dumps(adding.summary(found, run_id, made), ensure_ascii=False))
     return 0
+
+
+def doctored(file: Path | None, taken: str) -> tuple[dict[str, Any], str] | None:
+    """The doctor's table as `look` left it; None where it has gone: then it is made again. taken: the row in use."""
+    try:
+        return None if file is None else (json.loads(file.read_text())["found"]["doctor"], taken)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def told(words: str) -> None:

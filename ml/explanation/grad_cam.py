@@ -4,7 +4,8 @@ Unless a layer is named, the deepest convolution or block of convolutions answer
 before it does, and so on. Networks that flatten their last maps into a dense layer need that: averaging a gradient that
 differs from place to place often leaves nothing positive. Of the first 400 test pictures, the last convolution of
 `fashion_cnn` leaves 90 % without an answer, the one before it 7 %. Blocks of attention hand on words in a row, one a
-patch; these are laid back into the picture's rows and columns first.
+patch; these are laid back into the picture's rows and columns first. Of a network from elsewhere the last block whose
+words the answer depends on counts: one that reads its first word alone leaves nothing of the last block's others.
 """
 
 from typing import Any
@@ -49,13 +50,31 @@ def candidates(module: nn.Module) -> list[str]:
     stem = "body." if hasattr(module, "body") else ""
     kinds = (nn.Conv2d, nn.MultiheadAttention)
     parts = getattr(module, "body", module).named_children()
-    return [stem + name for name, part in parts if any(isinstance(one, kinds) for one in part.modules())]
+    return [
+        *(stem + name for name, part in parts if any(isinstance(one, kinds) for one in part.modules())),
+        *attending(module),
+    ]
+
+
+def attending(module: nn.Module) -> list[str]:
+    """Blocks of attention that lie deeper than its body's own parts, in order: of what was not taken apart."""
+    rows = [
+        (name, part)
+        for name, part in module.named_modules()
+        if isinstance(part, nn.ModuleList | nn.Sequential) and name not in ("", "body")
+    ]
+    return [
+        f"{name}.{place}"
+        for name, part in rows
+        for place, block in part.named_children()
+        if any(type(one).__name__.endswith("Attention") for one in block.modules())
+    ]
 
 
 def _coarse(module: nn.Module, inputs: Tensor, targets: Tensor, name: str) -> Tensor | None:
     """float [n, 1, rows, columns] in the layer's own size; None for a layer that makes no maps."""
     part = module.get_submodule(name)
-    if any(isinstance(one, nn.MultiheadAttention) for one in part.modules()):
+    if any(isinstance(one, nn.MultiheadAttention) for one in part.modules()) and not attending(module):
         module = Laid(module, name)
         part = module.maps
     made: list[Tensor] = []
@@ -64,11 +83,43 @@ def _coarse(module: nn.Module, inputs: Tensor, targets: Tensor, name: str) -> Te
         logits = module(inputs.detach().clone().requires_grad_())
     finally:
         hook.remove()
-    if not isinstance(made[0], Tensor) or made[0].ndim != 4:  # it hands on words or features
+    if not isinstance(made[0], Tensor) or made[0].ndim not in (3, 4):  # it hands on features
         return None
     # several where a network takes one picture at a time
-    slopes, maps = torch.cat(autograd.grad(score(logits, targets), made)), torch.cat(made)
+    found = autograd.grad(score(logits, targets), made, allow_unused=True)
+    slopes = torch.cat([torch.zeros_like(one) if by is None else by for by, one in zip(found, made, strict=True)])
+    maps = torch.cat(made)
+    if maps.ndim == 3:
+        laid = rows_of(maps.shape[1], seen(module, inputs))
+        if laid is None:
+            return None
+        first = maps.shape[1] - laid[0] * laid[1]
+        slopes, maps = (grid(one[:, first:], laid) for one in (slopes, maps))
+    elif maps.shape[3] == getattr(getattr(module, "head", None), "in_features", 0) != maps.shape[1]:
+        slopes, maps = slopes.permute(0, 3, 1, 2), maps.permute(0, 3, 1, 2)  # channels last, as Swin's
     return (slopes.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1, keepdim=True).relu()
+
+
+def seen(module: nn.Module, inputs: Tensor) -> tuple[int, int]:
+    """Height and width of the pictures that the network itself sees."""
+    how: Any = next((one.how for one in module.modules() if hasattr(one, "how")), None)
+    return (int(inputs.shape[2]), int(inputs.shape[3])) if how is None else (how.height, how.width)
+
+
+FIRST = 8  # words before those of patches, at most: of the class, of distillation, registers
+
+
+def rows_of(words: int, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Rows and columns of patches of a picture [height, width] that so many words are of, some first ones left aside;
+    None where they can be of none."""
+    height, width = size
+    for first in range(min(FIRST, words - 1) + 1):
+        rows = round(((words - first) * height / width) ** 0.5)
+        if rows and (words - first) % rows == 0:
+            columns = (words - first) // rows
+            if rows * columns > 1 and abs(rows * width - columns * height) < max(height, width):
+                return rows, columns
+    return None
 
 
 def _enlarged(module: nn.Module, coarse: Tensor, size: tuple[int, ...]) -> Tensor:

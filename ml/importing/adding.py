@@ -81,11 +81,13 @@ class Found:
 
 def understood(
     files: Sequence[Path], kind: str, dataset: Dataset, home: Path, choices: Choices, scratch: Path,
-    tell: Tell = silently, *, trusted: bool = False,
+    tell: Tell = silently, *, trusted: bool = False, asked: tuple[Mapping[str, Any], str] | None = None,
 ) -> Found:  # fmt: skip
     """files: of one network, or parts of one table of predictions; kind: NETWORK or PREDICTIONS; scratch: an empty
     folder, which must stay until the run is made; trusted: whether code that a file carries may run, in a process of
-    its own, which is so of the command line alone. Raises ValueError in words, OSError, Missing without a package."""
+    its own, which is so of the command line alone; asked: the doctor's table, where it was made before, and the words
+    of the row that was taken since, '' for what was stated. Raises ValueError in words, OSError, Missing without a
+    package."""
     if kind == PREDICTIONS:
         return _predictions(files, dataset, home, choices.predictions, tell)
     source = sources.source_of(files[0])
@@ -103,10 +105,12 @@ def understood(
         return _answered(source, found, dataset)
     if choices.doctor == "as-stated":
         return _network(source, found, dataset)
-    tell("asking it about validation pictures in other ways")
-    table = _doctored(found, dataset, scratch)
-    advised = choices.doctor == "advice"
-    return _network(source, doctor.taken(found, table) if advised else found, dataset, table, advised=advised)
+    if asked is None:
+        tell("asking it about validation pictures in other ways")
+    table, taken = asked or (_doctored(found, dataset, scratch), "")
+    if choices.doctor == "advice":
+        return _network(source, doctor.taken(found, table), dataset, table, advised=True)
+    return _network(source, found, dataset, table, taken)
 
 
 def _doctored(tried: trial.Tried, dataset: Dataset, scratch: Path) -> dict[str, Any]:
@@ -116,10 +120,10 @@ def _doctored(tried: trial.Tried, dataset: Dataset, scratch: Path) -> dict[str, 
 
 
 def _network(
-    source: sources.Source, tried: trial.Tried, dataset: Dataset, table: Mapping[str, Any] | None = None, *,
-    advised: bool = False,
+    source: sources.Source, tried: trial.Tried, dataset: Dataset, table: Mapping[str, Any] | None = None,
+    taken: str = "", *, advised: bool = False,
 ) -> Found:  # fmt: skip
-    noted = {"doctor": doctor.noted(table, advised=advised)} if table is not None else {}
+    noted = {"doctor": doctor.noted(table, advised=advised, taken=taken)} if table is not None else {}
 
     def make(run_id: str, home: Path, command: str, tell: Tell) -> Path:
         given = digests(*source.files, *(source.path.parent / name for name in tried.data))

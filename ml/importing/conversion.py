@@ -21,7 +21,7 @@ from ml.artifacts import kinds
 from ml.artifacts.reader import Broken
 from ml.data.base import Dataset
 from ml.data.images import asked_at_once, batches
-from ml.importing import apart, trial
+from ml.importing import apart, plain, trial
 from ml.importing.graph import Unusable
 from ml.importing.sources import Source
 from ml.importing.trial import NETWORK, Tried
@@ -175,9 +175,11 @@ def worked(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         Path(request["path"]), tuple(request["classes"]), pictures, Wishes.of(request["wishes"]),
         tuple(request["mean"]), tuple(request["deviation"]),
     )  # fmt: skip
-    opened: Opened = import_module(FROM[request["kind"]]).opened(task)
+    single = Single(import_module(FROM[request["kind"]]).opened(task), task)
+    opened = single.opened
     wishes = dataclasses.replace(task.wishes, **opened.stated)
     how, lines = trial.understood(opened, opened.names, opened.said, task.classes, pictures, wishes)
+    lines = [*single.words(), *lines]
     if "dataset" in request:
         judged = data.load(request["dataset"], home=Path(request["home"])).judged()
         for split, part in judged.items():
@@ -194,10 +196,55 @@ def worked(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         f"{task.path.name} was opened by {opened.framework} and written as ONNX, which says the same of "
         f"{len(pictures)} pictures to {difference:.1g}: the ONNX is asked from here on"
     )
-    words = [] if opened.architecture else [written]
-    return {
-        "wishes": dataclasses.asdict(wishes), "lines": [*words, *opened.lines], "architecture": opened.architecture
-    }  # fmt: skip
+    words = [*([] if opened.architecture else [written]), *opened.lines, *single.words()]
+    return {"wishes": dataclasses.asdict(wishes), "lines": words, "architecture": opened.architecture}
+
+
+class Single:
+    """A source that may give one number a picture for two classes: asked, and written, as one that gives two.
+
+    What the number is, a probability or a margin, what it first says of pictures tells once, unless a person does.
+    """
+
+    def __init__(self, opened: Opened, task: Task) -> None:
+        self._source, self._task = opened, task
+        self._place, self._chances = -1, False
+        self.opened = opened
+        if len(task.classes) == 2:
+            self.opened = dataclasses.replace(opened, answer=self._answer, write=self._write, names=self._names())
+
+    def words(self) -> list[str]:
+        """A sentence, once it was asked; none where it gives a number for each class."""
+        if self._place < 0:
+            return []
+        return [plain.told(self._source.outputs[self._place], chances=self._chances)]
+
+    def _names(self) -> tuple[str, ...]:
+        """A name alone is that of the class that the number is for."""
+        names, classes = self._source.names, self._task.classes
+        if len(names) != 1:
+            return names
+        return (next(one for one in classes if one != names[0]), names[0]) if names[0] in classes else ()
+
+    def _answer(self, values: np.ndarray) -> Sequence[Any]:
+        said = [np.asarray(one) for one in self._source.answer(values)]
+        sizes = [one.size // len(one) if one.ndim and len(one) == len(values) else 0 for one in said]
+        if self._place < 0 and sizes.count(1) == 1 and 2 not in sizes:
+            self._place = sizes.index(1)
+            self._chances = plain.likely(said[self._place], self._task.wishes.numbers)
+        if self._place >= 0:
+            column = said[self._place].reshape(len(values), 1)
+            said[self._place] = plain.both(column, chances=self._chances)
+        return said
+
+    def _write(self, target: Path) -> None:
+        self._source.write(target)
+        if self._place >= 0:
+            import onnx
+
+            content = target.read_bytes()
+            name = onnx.load_model_from_string(content).graph.output[self._place].name
+            target.write_bytes(plain.with_two(content, name, chances=self._chances))
 
 
 def tell_names(path: Path, opened: Opened) -> None:

@@ -70,8 +70,8 @@ def taken(tried: Tried, table: Mapping[str, Any]) -> Tried:
     return dataclasses.replace(tried, interface=interface, lines=[*tried.lines, line])
 
 
-def noted(table: Mapping[str, Any], *, advised: bool) -> dict[str, Any]:
-    """What a manifest keeps of it. advised: whether the advice was taken."""
+def noted(table: Mapping[str, Any], *, advised: bool, taken: str = "") -> dict[str, Any]:
+    """What a manifest keeps of it. advised: whether the advice was taken; taken: or which other row, by its words."""
     advice = table["advice"]
     kept = {key: table[key] for key in ("split", "n", "asked", "seconds", "sentence", "not_tried")}
     rows = [
@@ -84,7 +84,7 @@ def noted(table: Mapping[str, Any], *, advised: bool) -> dict[str, Any]:
         "rows": rows,
         "stated": None if stated is None else {key: stated[key] for key in ("n", "correct", "low", "high", "loss")},
         "advised": None if advice is None else {key: advice[key] for key in ("words", "gain", "loss_gain", "p")},
-        "taken": ADVICE if advised and advice is not None else STATED,
+        "taken": taken or (ADVICE if advised and advice is not None else STATED),
     }
 
 

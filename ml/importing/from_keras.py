@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.artifacts.reader import Missing
-from ml.importing import plain
 from ml.importing.conversion import Opened, Slot, Task, Unconvertible
 from ml.importing.graph import BEGINS, Unusable
 from ml.inference.imported import TYPES
@@ -76,20 +75,13 @@ def opened(task: Task) -> Opened:
         lines.append("so it takes pixels from 0 to 255")
     said = {BEGINS: "0-255"} if wide else {}
 
-    def raw(values: np.ndarray) -> list[np.ndarray]:
+    def answer(values: np.ndarray) -> list[np.ndarray]:
         with quiet():
             return [array for _, array in asked(model, values)]
 
-    def answer(values: np.ndarray) -> list[np.ndarray]:
-        return [plain.both(one) if single else one for one in raw(values)]
-
-    single = len(task.classes) == 2 and len(names) == 1 and raw(example(slot))[0].shape[1:] == (1,)
-    if single:
-        lines.append("it has one number for two classes: the second one's probability, or above 0 where it is a margin")
-
     return Opened(
         framework=f"Keras {keras.__version__}", input=slot, outputs=names, answer=answer,
-        write=lambda target: write(model, slot, names, said, target, single), said=said, lines=tuple(lines),
+        write=lambda target: write(model, slot, names, said, target), said=said, lines=tuple(lines),
     )  # fmt: skip
 
 
@@ -321,11 +313,8 @@ def flattened(model: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[Any, tup
             yield layer, path
 
 
-def write(
-    model: Any, slot: Slot, names: Sequence[str], said: dict[str, str], target: Path, single: bool = False
-) -> None:
-    """Its ONNX, of any number of pictures, with what pixels it takes among its metadata. single: whether its one number
-    is to be two. Raises Unconvertible."""
+def write(model: Any, slot: Slot, names: Sequence[str], said: dict[str, str], target: Path) -> None:
+    """Its ONNX, of any number of pictures, with what pixels it takes among its metadata. Raises Unconvertible."""
     import onnx
 
     problem = ""
@@ -338,10 +327,6 @@ def write(
             problem = problem or f"{type(error).__name__}: {words[:160]}"
     else:
         raise Unconvertible(problem)
-    if single:
-        answers = {names[0]: asked(model, example(slot))[0][1]}
-        changed = plain.settled(content, answers, 2, ())
-        content = content if changed is None else changed.content
     made = onnx.load_model_from_string(content)
     if BEGINS in said:
         made.metadata_props.add(key="Image.NominalPixelRange", value="NominalRange_0_255")

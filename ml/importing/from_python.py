@@ -33,7 +33,8 @@ def opened(task: Task) -> Opened:
     def answer(images: np.ndarray) -> list[np.ndarray]:
         said = module.probabilities(images)
         said = said.detach().cpu().numpy() if hasattr(said, "detach") else said
-        return [np.asarray(said, dtype=np.float32)]
+        values = np.asarray(said, dtype=np.float32)
+        return [values[:, None] if values.ndim == 1 else values]  # one number a picture, of two classes
 
     def write(target: Path) -> None:
         raise Unconvertible("probabilities() is Python")

@@ -89,9 +89,10 @@ def of_module(module: Any, task: Task, classes: tuple[str, ...], words: str) -> 
 
 
 def accepted(module: nn.Module, task: Task) -> tuple[Form, int, tuple[str, ...], list[str]]:
-    """The first form of pictures that it answers to with a number for each class, how many at a time (0 for any), names
-    of its outputs, and other layouts that it takes, too. Raises Unusable."""
+    """The first form of pictures that it answers to with a number for each class, or else of other classes, how many at
+    a time (0 for any), names of its outputs, and other layouts that it takes, too. Raises Unusable."""
     n, problem, widths = len(task.pictures), "", set()
+    other: tuple[Form, int, tuple[str, ...], list[str]] | None = None
     for height, width in sides(task):
         fit: list[tuple[Form, int, tuple[str, ...]]] = []
         for form in forms(task, module, height, width):
@@ -104,17 +105,19 @@ def accepted(module: nn.Module, task: Task) -> tuple[Form, int, tuple[str, ...],
                 except Exception as error:  # whatever its code raises
                     problem = problem or " ".join(str(error).split())[-200:]
                     continue
-                given = {one.shape[1] for one in said.values() if one.ndim == 2 and len(one) == count}
+                given = {one[0].numel() for one in said.values() if one.ndim in (1, 2) and len(one) == count}
                 widths |= given
-                if len(task.classes) in given:
+                if len(task.classes) in given or (len(task.classes) == 2 and 1 in given):
                     fit.append((form, batch, tuple(said)))
                     break
+                if other is None and max(given, default=0) > 1:
+                    other = form, batch, tuple(said), []
         if fit:
             form, batch, names = fit[0]
             others = [one.layout for one, _, _ in fit[1:] if one.channels > 1]  # of one channel they are the same
             return form, batch, names, others
-        if widths:
-            break  # of other classes at any size
+        if other is not None:
+            return other  # of other classes at any size, which names may tell
     if widths:
         raise Unusable(
             f"{task.path.name} gives {', '.join(map(str, sorted(widths)))} numbers a picture, and the data set has "

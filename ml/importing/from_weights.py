@@ -26,6 +26,7 @@ WRAPPED = ("state_dict", "model_state_dict", "model", "net", "weights", "params"
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "backbone.", "ema_model.")
 COUNTED = ("num_batches_tracked", "n_averaged")
 TOLD = 5
+IMAGENET = 1_000
 
 
 def opened(task: Task) -> Opened:
@@ -37,15 +38,17 @@ def opened(task: Task) -> Opened:
     height, width, channels = task.pictures.shape[1:]
     architecture, how = named(task, state, said, channels)
     lines.append(how)
+    outputs, more = answers_of(architecture, state, len(task.classes))
+    lines += more
     deep = next((one.shape[1] for one in state.values() if one.ndim == 4), channels)
     deep = 3 if deep not in (1, channels) and channels == 1 else deep
     size = task.wishes.size or said_size(said) or (height, width)
     net, refused = None, ""
     for tall, wide in dict.fromkeys([tuple(size), *([] if task.wishes.size else [(height, width), (224, 224)])]):
-        sizes = {"channels": deep, "height": tall, "width": wide, "classes": len(task.classes)}
+        sizes = {"channels": deep, "height": tall, "width": wide, "classes": outputs}
         try:
             net = built(architecture, **sizes)
-            lines += filled(net, state, architecture, len(task.classes))
+            lines += filled(net, state, architecture)
             break
         except (ValueError, Mismatched) as error:
             net, refused = None, refused or str(error)
@@ -53,6 +56,9 @@ def opened(task: Task) -> Opened:
         raise Unusable(f"{name}: {refused}")
     said_so = "as was said" if task.wishes.size else "--input-size says otherwise"
     lines.append(f"pictures are given at {tall} × {wide} ({said_so})")
+    names = tuple(said.get("label_names", ()))
+    if not names and outputs != len(task.classes):
+        names = known(architecture, outputs)
     form = Form("nchw", tall, wide, deep, "float")
     stated, words = preparation(architecture, net, said, deep, task)
     network = net
@@ -72,7 +78,7 @@ def opened(task: Task) -> Opened:
         outputs=("logits",),
         answer=lambda values: [answered(network, values)],
         write=left,
-        names=tuple(said.get("label_names", ())),
+        names=names,
         lines=(*lines, *words),
         stated={**stated, "numbers": task.wishes.numbers or "logits"},
         architecture=architecture,
@@ -206,15 +212,33 @@ class Mismatched(Exception):
     """Weights that are not the network's; the message says which."""
 
 
-def filled(net: nn.Module, state: dict[str, Tensor], architecture: str, classes: int) -> list[str]:
-    """Put the weights into the network; sentences. Raises Mismatched, Unusable for another number of classes."""
-    own, last = net.state_dict(), last_of(net)
+def answers_of(architecture: str, state: dict[str, Tensor], classes: int) -> tuple[int, list[str]]:
+    """How many numbers it gives a picture, by its last layer, of which one for two classes becomes two; and sentences.
+    Where nobody can tell, as many as there are classes."""
+    try:
+        with torch.device("meta"):
+            last = last_of(built(architecture, channels=3, height=224, width=224, classes=classes))
+    except (ValueError, NotImplementedError, RuntimeError, LookupError):
+        return classes, []
+    lines = two_of_one(state, last) if classes == 2 else []
     answers = state.get(f"{last}.weight")
-    if answers is not None and answers.shape[0] != classes:
-        raise Unusable(
-            f"its last layer gives {answers.shape[0]} numbers a picture, and the data set has {classes} classes: "
-            "choose the data set that it was trained for"
-        )
+    return classes if answers is None or answers.ndim < 2 else len(answers), lines
+
+
+def known(architecture: str, outputs: int) -> tuple[str, ...]:
+    """What a library calls as many outputs, by number: ImageNet's thousand; none where nobody says so."""
+    if outputs != IMAGENET or not architecture.startswith((models.TIMM, TORCHVISION)):
+        return ()
+    declare()
+    from torchvision.models import ResNet18_Weights
+
+    # timm numbers them alike, and has one name for two of them
+    return tuple(map(str, ResNet18_Weights.IMAGENET1K_V1.meta["categories"]))
+
+
+def filled(net: nn.Module, state: dict[str, Tensor], architecture: str) -> list[str]:
+    """Put the weights into the network; sentences. Raises Mismatched."""
+    own, lines = net.state_dict(), []
     missing = [key for key in own if key not in state and not key.endswith(COUNTED) and "aux" not in key.lower()]
     strange = [key for key in state if key not in own and not key.endswith(COUNTED)]
     wrong = [key for key in own if key in state and own[key].shape != state[key].shape and not key.endswith(COUNTED)]
@@ -229,8 +253,21 @@ def filled(net: nn.Module, state: dict[str, Tensor], architecture: str, classes:
         {key: state[key] for key in own if key in state and own[key].shape == state[key].shape}, strict=False
     )
     if strange:
-        return [f"weights left alone, {len(strange)} that {architecture} does not know: {', '.join(strange[:TOLD])}"]
-    return []
+        lines.append(
+            f"weights left alone, {len(strange)} that {architecture} does not know: {', '.join(strange[:TOLD])}"
+        )
+    return lines
+
+
+def two_of_one(state: dict[str, Tensor], last: str) -> list[str]:
+    """Of a last layer of one number, two rows in place: half of it with either sign, whose softmax is its sigmoid."""
+    weight = state.get(f"{last}.weight")
+    if weight is None or weight.ndim != 2 or weight.shape[0] != 1:
+        return []
+    for key in (f"{last}.weight", f"{last}.bias"):
+        if key in state:
+            state[key] = torch.cat([-state[key] / 2, state[key] / 2])
+    return ["its last layer gives one number for two classes, a margin: above 0 it is the second (--classes turns it)"]
 
 
 def said_size(said: dict[str, Any]) -> tuple[int, int] | None:

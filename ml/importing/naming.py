@@ -11,6 +11,7 @@ from ml.recording.columns import Columns, folded, matched
 REST = "*"  # as a name of theirs: all that nothing is said of
 ALIKE = 0.8  # of difflib's ratio, from which names are suggested
 TOLD = 8  # names in a sentence
+MANY = 60  # names to be said otherwise, of which those alone are listed that something is suggested for
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ def suggestions(
     left = [one for one in strange if one not in found]
     if len(left) == len(free()) == 1:
         found[left[0]] = free()[0]
+    if len(strange) > MANY:
+        return {**found, REST: ""}
     return {one: found.get(one, "") for one in strange}
 
 
@@ -111,7 +114,8 @@ def _refusal(
     if not known:
         return (
             f"the network gives {width:,} numbers a picture, and the data set has {len(classes):,} classes: choose the "
-            f"data set that it was trained for, or say which is which, --class '3={classes[0]}' for output 3",
+            f"data set that it was trained for, or say which is which, --class '3={classes[0]}' for output 3, or "
+            "what all are called, --class-names FILE",
             {},
         )
     hint = " --match-names takes those that differ in case and spaces alone," if alike else ""

@@ -145,13 +145,14 @@ class Settled:
 
 
 def settled(
-    content: bytes, answers: dict[str, Any], classes: int, labels: Sequence[str | int], output: str = ""
-) -> Settled | None:
+    content: bytes, answers: dict[str, Any], classes: int, labels: Sequence[str | int], output: str = "",
+    said: str = "",
+) -> Settled | None:  # fmt: skip
     """The file with one number a class where its answers have one for two, or two of which each is the other's
     negative; None where nothing is to be done.
 
-    answers: output → what it said of some pictures; labels: as Plain has them; output: the only one that counts, where
-    a person said so.
+    answers: output → what it said of some pictures; labels: as Plain has them; output: the only one that counts, said:
+    what its numbers are, where a person said so.
     """
     if classes != 2:
         return None
@@ -168,13 +169,22 @@ def settled(
     if len(singles) != 1 or any(table.shape[1] == 2 for table in tables.values()):
         return None
     name, table = singles[0]
-    chances = table.min() >= 0 and table.max() <= 1
-    words = (
-        f"output {name!r}: one number from 0 to 1 for two classes is the second one's probability"
-        if chances
-        else f"output {name!r}: one number for two classes is a margin: above 0 it is the second"
-    )
-    return Settled(_with_two(content, name, chances=bool(chances)), [words])
+    chances = likely(table, said)
+    return Settled(with_two(content, name, chances=chances), [told(name, chances=chances)])
+
+
+def likely(table: np.ndarray, said: str = "") -> bool:
+    """Whether one number a picture is a probability, and not a margin. said: what a person says that it is."""
+    if said in ("probabilities", "logits"):
+        return said == "probabilities"
+    return bool(table.min(initial=0) >= 0 and table.max(initial=0) <= 1)
+
+
+def told(name: str, *, chances: bool) -> str:
+    """The sentence on it."""
+    if chances:
+        return f"output {name!r}: one number from 0 to 1 for two classes is the second one's probability"
+    return f"output {name!r}: one number for two classes is a margin: above 0 it is the second"
 
 
 def _margins(content: bytes, name: str, table: np.ndarray, named: np.ndarray) -> Settled | None:
@@ -227,15 +237,15 @@ def _opposite(table: np.ndarray) -> bool:
     return bool((table[:, 0] == -table[:, 1]).all() and table.any())
 
 
-def both(table: np.ndarray) -> np.ndarray:
+def both(table: np.ndarray, *, chances: bool) -> np.ndarray:
     """What `settled` makes of one column: float [n, 1] → [n, 2], 1 - p and p of probabilities, else half the margin
     with either sign."""
-    if table.min(initial=0) >= 0 and table.max(initial=0) <= 1:
+    if chances:
         return np.concatenate([1 - table, table], axis=1)
     return np.concatenate([-table / 2, table / 2], axis=1)
 
 
-def _with_two(content: bytes, name: str, *, chances: bool) -> bytes:
+def with_two(content: bytes, name: str, *, chances: bool) -> bytes:
     """One column → two: 1 - p and p, or half the margin with either sign, whose softmax is the margin's sigmoid."""
     from onnx import helper, numpy_helper
 

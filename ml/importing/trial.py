@@ -107,7 +107,7 @@ def _examined(
 ) -> dict[str, Any]:
     session, content, before = session_of(found.content), found.content, [*found.plain.notes]
     first = _first(session, pictures, wishes, found.said)
-    changed = plain.settled(content, first[1], len(classes), found.plain.labels, wishes.output)
+    changed = plain.settled(content, first[1], len(classes), found.plain.labels, wishes.output, wishes.numbers)
     if changed is not None:
         session, content = session_of(changed.content), changed.content
         before += changed.notes

@@ -286,11 +286,17 @@ def older(node: Any, values: dict[str, np.ndarray], arrays: dict[str, Any], own:
 
 def mapped(network: Logits, how: Interface) -> list[str]:
     """Names of the convolutions that make maps, in the order in which they answer, and after the last one what still
-    has its size and channels: what an activation or a sum of a block hands on."""
+    has its size and channels: what an activation or a sum of a block hands on, in maps or, of attention, in words."""
     seen: list[tuple[str, tuple[int, ...], bool]] = []
+    words: list[tuple[str, tuple[int, ...]]] = []
 
     def watch(name: str) -> Any:
-        def look(module: nn.Module, _: Any, out: Any) -> None:
+        def look(module: nn.Module, given: Any, out: Any) -> None:
+            if isinstance(module, nn.Conv2d):
+                words.clear()  # those of before it
+            if isinstance(out, Tensor) and out.ndim == 3 and out.is_floating_point() and len(given) == 2:
+                alike = all(isinstance(one, Tensor) and one.shape == out.shape for one in given)
+                words.extend([(name, tuple(out.shape))] if alike else [])  # the sum that a block ends with
             if (
                 isinstance(out, Tensor)
                 and out.ndim == 4
@@ -318,7 +324,7 @@ def mapped(network: Logits, how: Interface) -> list[str]:
         start = next(i for i in reversed(range(len(seen))) if seen[i][2])
         alike = [name for name, shape, _ in seen[start:] if shape == seen[start][1] and not _turns(network, name)]
         found += [alike[-1]] if alike[-1] != found[-1] else []
-    return found
+    return found + [name for name, shape in words if shape == words[0][1]]
 
 
 def _turns(network: Logits, name: str) -> bool:

@@ -193,5 +193,6 @@ def arguments(job: Job) -> list[str]:
     if job.kind == "add":
         spec = job.spec
         what = ["--data", spec["dataset"], f"--choices={json.dumps(spec['choices'])}", f"--shown={spec['shown']}"]
-        return ["runs", "add", job.run_id, *what, "--json", f"--brought={spec['source']}"]
+        asked = [f"--doctored={spec['doctored'][0]}", f"--taken={spec['doctored'][1]}"] if spec.get("doctored") else []
+        return ["runs", "add", job.run_id, *what, *asked, "--json", f"--brought={spec['source']}"]
     return ["data"] if job.kind == "data" else ["evaluate", job.run_id, "--only", *job.spec["nouns"]]

@@ -18,6 +18,7 @@ from ml.data.base import UNLABELLED, Dataset
 from ml.images.file_names import safe_folder
 
 BATCH = 256  # pictures of a row group
+PAGE = 16  # of them in a page: a reader holds a page whole, and the default looks at its size after 1,024
 
 # (split, example id) → another class id, or None for a picture that is left out
 Corrections = Mapping[tuple[str, int], int | None]
@@ -83,7 +84,7 @@ def as_parquet(dataset: Dataset, corrections: Corrections = NOTHING) -> Iterator
         for split in dataset.splits:
             with (
                 archive.open(f"data/{split}-00000-of-00001.parquet", "w", force_zip64=True) as file,
-                pq.ParquetWriter(file, schema) as writer,
+                pq.ParquetWriter(file, schema, write_batch_size=PAGE) as writer,
             ):
                 for rows in _grouped(pictures(dataset, corrections, split)):
                     columns = [

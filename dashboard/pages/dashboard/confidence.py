@@ -78,7 +78,6 @@ def register(app: Dash, services: Services, address_store: str) -> None:
     def draw_confidence(search: Any, mode: Any):
         selection = lazy_panel.read(search)
         run = services.store.shown(selection.run).for_selection(selection)
-        run.need(*NEEDS)
         table, scored = confidence.histogram(run, selection), selection.split != UNLABELLED
         if scored:
             drawn = figure.histogram(
@@ -209,7 +208,6 @@ def presets(run: RunData, selection: Selection) -> list:
 
 def csv_rows(run: RunData, selection: Selection) -> Table:
     """One row a threshold: how many are answered, how many of those right, each share with its 95 % interval."""
-    run.need(*NEEDS)
     table, n = confidence.curve(run, selection), len(confidence.counted(run, selection))
     if selection.split == UNLABELLED:
         return ["threshold", "n", "answered", "coverage"], [

@@ -13,6 +13,9 @@ class Memory(StrEnum):
     ASKED = "data-asked-state"  # {"act", "of", "at"}: a button of a row; by assets/data.js
     BEGUN = "data-begun-state"  # the id of what is brought whose import was begun
     CHANGED = "data-changed-state"  # when a data set, or what is brought, came, went or changed
+    # what stands there of what was understood, whole; None while it is looked at. Dash drops a call that is under way
+    # when the next tick comes: whether its answer arrived, only what it would have written here tells
+    SHOWN = "data-shown-state"
     JOBS = "data-jobs-state"  # what the imports look like
 
 

@@ -42,6 +42,12 @@ NEW, ANEW, MORE = "new", "version", "add"
 VERSIONS = {NEW: "a new data set", ANEW: "a new version of the one of this name", MORE: "more pictures of that one"}
 
 
+REVIEWED = (
+    "Labels decided on Review stay with the version that stands: a new version, or one with more pictures, has "
+    "those of what you bring. Export it with labels as reviewed first to have them in the next."
+)
+
+
 class Ids(StrEnum):
     BODY = "data-preview"
     FORM = "data-preview-form"
@@ -126,6 +132,7 @@ def layout(services: Services, selection: Selection) -> html.Article | html.Div:
             fit,
             html.H3("What it is called"),
             about,
+            html.P(REVIEWED, className="faint small"),
             html.Div(
                 [
                     button("Import", id=Ids.START, kind="primary", disabled=True),
@@ -218,26 +225,29 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         plain.children(Ids.BODY),
         Output(Ids.START, "disabled"),
+        Output(Memory.SHOWN, "data"),
         Input(Memory.SOURCE, "data"),
         *fits,
         Input(Memory.PARTS, "data"),
         Input(Memory.TICK, "n_intervals"),
-        State(Ids.START, "disabled"),
+        State(Memory.SHOWN, "data"),
         State(Memory.NAMES, "data"),
     )
     def show_plan(source: object, *more: Any):
-        values, (parts, _tick, still, names) = more[:many], more[many:]
+        values, (parts, _tick, before, names) = more[:many], more[many:]
         staged = services.staging.get(source_of(source))
         ticked = only(Memory.TICK)
         if staged is None:
-            if ticked:
+            if ticked and before == []:
                 raise PreventUpdate
-            return examples(), True
-        if ticked and not still:
-            raise PreventUpdate  # what stands there is of these choices
+            return examples(), True, []
         chosen = choices(staged.id, values, parts)
+        key = [staged.id, chosen]
+        if ticked and before == key:
+            raise PreventUpdate  # what stands there is of these choices
         found = services.imports.preview(staged, chosen)
-        return shown(staged, found, chosen, named(staged.id, names)), found.plan is None
+        drawn = shown(staged, found, chosen, named(staged.id, names))
+        return drawn, found.plan is None, None if found.thinking else key
 
     _register_start(app, services)
 

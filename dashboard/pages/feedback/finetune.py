@@ -90,7 +90,6 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = services.store.shown(Selection.parse(search).run)
-        run.need(*NEEDS)
         lessons = feedback.lessons(services, run)
         return what(run, lessons), not lessons.kept
 

@@ -19,7 +19,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.reader import Missing
 
-NEEDS = ("layers",)
+NEEDS = ("network", "layers")
 
 
 class Ids(StrEnum):

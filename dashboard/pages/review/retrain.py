@@ -89,7 +89,6 @@ def register(app: Dash, services: Services) -> None:
     )
     def draw_what(search: str | None, _: object):
         run = services.store.shown(Selection.parse(search).run)
-        run.need(TRAINING)
         words, any_ = what(run, services.decisions.current_labels(run.data_version))
         return words, services.read_only or not any_
 

@@ -4,11 +4,13 @@ import secrets
 
 from dash import dcc, html
 
+from dashboard.components import to_add
 from dashboard.components.page import Page, Part, Row
 from dashboard.pages.training import add, changed, details, engines, form, live, queue, runs
 from dashboard.pages.training.memory import ACTIVE_MS, Memory
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from ml.people import acting
 
 FORM = (Memory.FIELDS, Memory.PRESETS, Memory.BASIS)  # with the form, which knows what is in them
 
@@ -23,11 +25,17 @@ def memory(services: Services, selection: Selection) -> list:
     ]
 
 
+def actions(services: Services, selection: Selection) -> list:
+    """The panel at the end, from the beginning; where one may add something."""
+    return [to_add(add.TITLE)] if not services.read_only and acting.may("import") else []
+
+
 PAGE = Page(
     path="/training",
     title="Training",
     about="Start a run, watch it learn, leave whenever you like. It goes on without this page.",
     copy=False,
+    actions=actions,
     rows=(
         Part(memory),
         Row((form, 4), (live, 8), (queue, 7), (changed, 5), add, runs, (details, 0, engines), kind="training"),

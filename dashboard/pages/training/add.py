@@ -16,7 +16,7 @@ from dashboard.components.panel import only
 from dashboard.data import datasets
 from dashboard.data.datasets import DataSet
 from dashboard.pages.training import add_doctor, add_jobs, add_view
-from dashboard.pages.training.add_memory import IDLE_MS, Ids, Memory, source_of, wishes_of
+from dashboard.pages.training.add_memory import IDLE_MS, Ids, Memory, base_of, source_of, wishes_of
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.services.staging import Staged, gigabytes
@@ -277,10 +277,11 @@ def _register_start(app: Dash, services: Services) -> None:
         staged = services.adding.brought(source_of(source))
         if not clicks or staged is None:
             raise PreventUpdate
+        said = wishes_of(staged.id, wishes)
         try:
             services.adding.begin(
                 staged, name if isinstance(name, str) and name.strip() else services.adding.stem(staged), str(dataset),
-                wishes_of(staged.id, wishes), taken=services.registry.names(),
+                said, base=base_of(staged.id, wishes, said), taken=services.registry.names(),
                 datasets=[one.name for one in _known(services)],
                 intent=f"{staged.id}-{int(source.get('at') or 0)}"[:64],
             )  # fmt: skip

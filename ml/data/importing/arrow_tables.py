@@ -46,7 +46,7 @@ class ParquetTable(_Sampled):
         self.name: str = name
         self.notes: list[str] = []
         try:
-            self._file = pq.ParquetFile(place)
+            self._file = pq.ParquetFile(place, memory_map=True)  # else the whole column of a row group is read first
         except pa.ArrowException as error:
             raise ValueError(f"{name} is no parquet file that can be read: {error}") from error
         self.columns = tuple(self._file.schema_arrow.names)

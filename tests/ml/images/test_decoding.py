@@ -105,6 +105,16 @@ def test_two_levels_are_black_and_white(form):
     np.testing.assert_array_equal(decode(encoded(GREY > 100, form)).pixels[..., 0], np.where(GREY > 100, 255, 0))
 
 
+def test_a_tiff_whose_pages_are_kept_as_jpeg():
+    """The first page counts. A picture that was saved as JPEG before cannot be a page; a copy of it can."""
+    pages = [Image.fromarray(np.dstack([GREY, GREY // 2, GREY // 3])), Image.fromarray(np.dstack([255 - GREY] * 3))]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", compression="jpeg", quality=95, save_all=True, append_images=pages[1:])
+    assert Image.open(file).n_frames == 2
+    np.testing.assert_allclose(decode(file.getvalue()).pixels[4:-4, 4:-4], np.asarray(pages[0])[4:-4, 4:-4], atol=60)
+    assert np.abs(decode(file.getvalue()).pixels.astype(int) - np.asarray(pages[0])).mean() < 8
+
+
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "LAB"])
 def test_other_colours_become_red_green_and_blue(mode):
     from PIL import ImageCms

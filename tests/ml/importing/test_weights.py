@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from ml import pipeline
 from ml.__main__ import main
 from ml.artifacts import writer
 from ml.artifacts.reader import Library
+from ml.commands import imports
 from ml.explanation.methods import EXPLANATIONS
-from ml.importing import conversion, from_weights
+from ml.importing import conversion, from_weights, trial
 from ml.importing.graph import Unusable
 from ml.importing.understanding import Wishes
 from ml.inference.classifier import Classifier
@@ -184,7 +186,7 @@ def test_what_is_no_state_dict_is_refused_and_never_run(toy_library, toy_data, t
     assert f"weights left alone, 1 that {name} does not know: extra.weight" in "\n".join(lines)
     wider = built(name, channels=1, height=28, width=28, classes=7)
     torch.save(state(wider), path)
-    assert "gives 7 numbers a picture, and the data set has 4 classes" in refused(path, toy_data)
+    assert from_weights.opened(task(path, toy_data)).answer(np.zeros((2, 1, 28, 28), np.float32))[0].shape == (2, 7)
     assert "has no network 'nothing'" in refused(path, toy_data, architecture="timm:nothing")
     assert "has no network 'nothing'" in refused(path, toy_data, architecture="torchvision:nothing")
     path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2])
@@ -234,3 +236,61 @@ def test_weights_are_written_row_by_row(tmp_path):
     weight = torch.rand(3, 2, 3, 3).to(memory_format=torch.channels_last)
     writer.write_weights(tmp_path, {"a": weight.numpy()})
     assert np.array_equal(load_file(tmp_path / "weights.safetensors")["a"], weight.numpy())
+
+
+def asked_for(path, ours, tmp_path, **said):
+    """What a trial makes of weights, on colourful noise: interface and lines."""
+    scratch = tmp_path / f"scratch-{len([*tmp_path.iterdir()])}"
+    scratch.mkdir()
+    np.save(scratch / "pictures.npy", np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8))
+    wishes = Wishes(architecture="torchvision:shufflenet_v2_x0_5", size=(32, 32), **said)
+    request = {"path": str(path), "kind": "weights", "classes": [*ours], "wishes": vars(wishes)}
+    request |= {"mean": [], "deviation": []}
+    made = conversion.worked(request, scratch)
+    pictures = np.load(scratch / "pictures.npy")
+    inner = trial.examined(
+        scratch / conversion.NETWORK, ours, pictures, Wishes.of(made["wishes"]), scratch / "out.onnx"
+    )
+    return Interface.model_validate(inner["interface"]), [*made["lines"], *inner["lines"]]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_weights_of_other_classes_are_mapped_by_names_that_are_known(tmp_path):
+    """ImageNet's by number, with case; others by a list of names; nobody guesses where there are none."""
+    torch.manual_seed(0)
+    path = tmp_path / "w.safetensors"
+    save_file(state(built("torchvision:shufflenet_v2_x0_5", channels=3, height=32, width=32, classes=1000)), path)
+    how, lines = asked_for(path, ("goldfish", "cardigan", "Cardigan"), tmp_path)
+    assert (how.outputs, how.order) == (1000, (1, 474, 264))
+    assert any(line.startswith("outputs that are no class here are left out, 997 of 1,000: 'tench'") for line in lines)
+    with pytest.raises(Unusable, match=r"its classes .* are 1,000, .* of which 'cat' is left") as refused:
+        asked_for(path, ("goldfish", "cat"), tmp_path)
+    assert refused.value.classes["*"] == ""
+    how, _ = asked_for(path, ("goldfish", "cat"), tmp_path, names={"tabby": "cat", "*": ""})
+    assert how.order == (1, 281)
+    seven = tmp_path / "seven.safetensors"
+    save_file(state(built("torchvision:shufflenet_v2_x0_5", channels=3, height=32, width=32, classes=7)), seven)
+    with pytest.raises(Unusable, match=r"gives 7 numbers .* has 2 classes: choose .* --class "):
+        asked_for(seven, ("cat", "dog"), tmp_path)
+    how, _ = asked_for(seven, ("cat", "dog"), tmp_path, classes=("a", "dog", "c", "d", "cat", "f", "g"))
+    assert (how.outputs, how.order) == (7, (4, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("cat\r\nhot dog\r\n", ("cat", "hot dog")),
+        ('["cat", "hot, dog"]', ("cat", "hot, dog")),
+        ('{"1": ["n2", "dog"], "0": ["n1", "cat"]}', ("cat", "dog")),
+    ],
+)
+def test_a_file_of_names(text, names, tmp_path):
+    (tmp_path / "names").write_text(text, newline="")
+    assert imports.listed(Namespace(class_names=tmp_path / "names")) == names
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1}', b"\xff\xfe\x00", b"[1,"])
+def test_a_file_that_is_no_list_of_names(content, tmp_path):
+    (tmp_path / "names").write_bytes(content)
+    with pytest.raises(ValueError, match="names is no"):
+        imports.listed(Namespace(class_names=tmp_path / "names"))

@@ -353,3 +353,37 @@ def test_scikit_learns_digits_as_a_table(tmp_path, suffix):
         pixels = np.stack([one.decoded(one.raw()).pixels[..., 0] for one in found.records])
         np.testing.assert_array_equal(pixels, np.rint(digits * 255 / 16))
         assert "levels up to 16 are scaled to 0 to 255" in "\n".join(found.notes)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_labels_of_a_fixed_set_as_polars_writes_an_enum(place, pictures, ordered):
+    """A dictionary, of whichever order: names count, not the numbers that they are kept as."""
+    kind = pa.dictionary(pa.uint32(), pa.large_string(), ordered=ordered)
+    names = pa.array(["unused", "ring", "block"], pa.large_string())
+    codes = pa.array([["unused", "ring", "block"].index(one) for one in LABELS], pa.uint32())
+    labels = pa.DictionaryArray.from_arrays(codes, names, ordered=ordered).cast(kind)
+    files = pa.array([f"images/{i:05}.png" for i in range(N)])
+    pq.write_table(pa.table({"file": files, "label": labels}), place / "labels.parquet")
+    seen = Seen(place)
+    assert (seen.labels, seen.content) == (LABELS, pictures)
+    assert seen.classes == ("block", "ring")
+
+
+def test_pictures_within_parquet_are_read_a_few_at_a_time(tmp_path):
+    """By default a page holds 1,024 of them, whatever their size; of pages of 16 next to nothing is held."""
+    from ml.data.importing.arrow_tables import ParquetTable
+
+    content = [np.random.default_rng(i).bytes(20_000) for i in range(1_024)]
+    wanted, held = (0, 5, 40, 41, 1_023), {}
+    for size in (1_024, 16):
+        place = tmp_path / f"{size}.parquet"
+        pq.write_table(pa.table({"image": content}), place, write_batch_size=size, use_dictionary=[])
+        before = pa.total_allocated_bytes()
+        table = ParquetTable(place, place.name)
+        for row in wanted:
+            assert table.cell(row, "image") == content[row]
+            held[size] = max(held.get(size, 0), pa.total_allocated_bytes() - before)
+        table.close()
+        del table
+    assert held[1_024] > 10 << 20
+    assert held[16] < 4 << 20
