@@ -7,6 +7,7 @@
   const PATIENCE_MS = 20000, AGAIN_MS = 3000;
   const PAUSE_MS = 1500; /* without a key end a movement by keyboard; one by pointer ends when it is let go */
   const KEPT = 80; /* answers */
+  const SIDE = 28, BRUSH = 32, BLUR = 40; /* the last two as ml/images/edits.py */
   const CHARACTERS = 4000, CHANGES = 40; /* as ml/images/edits.py; a test compares */
   const byId = (part) => document.getElementById(`${CARD}-${part}`);
   const card = () => document.getElementById(CARD);
@@ -60,6 +61,18 @@
         }
       }
     }
+  }
+
+  /* lengths are pixels: of a photograph as many more as it has more than SIDE a side */
+  let times = 1;
+  function scale(now) {
+    if (now === times) return;
+    const size = byId('size'), share = Number(size.value) / times;
+    times = now;
+    size.max = Math.min(BRUSH, Math.round(12 * times));
+    size.value = clamp(Math.round(share * times), 1, Number(size.max));
+    write('size-said', size.value);
+    byId('blur-0').max = Math.min(BLUR, Math.round(5 * times));
   }
 
   /* ---- what is held, and its steps */
@@ -420,6 +433,7 @@
     const now = new ImageData(new Uint8ClampedArray(base.data), base.width, base.height);
     const newest = stroke ? stroke.changes.at(-1) : (parse(current()) || []).at(-1);
     if (told && told.text !== current() && newest && newest.kind === 'brush') newest.strokes.forEach((one) => paint(now.data, now.width, now.height, one));
+    canvas.toggleAttribute('data-smooth', Math.max(base.width, base.height) > 64);
     canvas.getContext('2d').putImageData(now, 0, 0);
     drawMark();
   }
@@ -544,6 +558,7 @@
             byId(part).min = -Math.floor(side / 2);
             byId(part).max = Math.floor(side / 2);
           }
+          scale(Math.max(Math.min(found.width, found.height) / SIDE, 1));
           sync();
           draw();
         });

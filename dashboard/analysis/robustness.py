@@ -13,7 +13,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.kinds import lacking_for
 from ml.artifacts.reader import Broken, Missing
-from ml.robustness.catalogue import ATTACKS, CORRUPTIONS
+from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, PHOTO_SIDE, of_size
 from ml.stats.paired import gap, mean_gap, newcombe
 
 NOUN = "robustness"
@@ -25,7 +25,8 @@ METHOD = "pgd"
 
 @dataclass(frozen=True)
 class Cell:
-    """One corruption and severity, or one attack and reach (degree, of 255). share: how many are right then.
+    """One corruption and severity, or one attack and reach (degree, of 255). share: how many are right then;
+    unit: the level of a corruption in words, '' where it is not (any more) one of its levels.
 
     gap: A's share minus B's on the pictures both were asked about, with its 95 % interval; shared: how many those are.
     """
@@ -34,6 +35,7 @@ class Cell:
     degree: float
     level: float
     share: Proportion
+    unit: str = ""
     gap: tuple[float, float, float] | None = None
     shared: int = 0
 
@@ -99,7 +101,18 @@ def split_under(under: str) -> tuple[str, float]:
 def measured(run: RunData) -> bool:
     """Whether everything that the page can show of test is there."""
     nouns = [noun for noun in ("robustness", "attacks", "robustness_answers") if not lacking_for(run.manifest, noun)]
-    return bool(nouns) and all(noun in run.manifest["nouns"] for noun in nouns)
+    return bool(nouns) and all(noun in run.manifest["nouns"] for noun in nouns) and current(run)
+
+
+def current(run: RunData) -> bool:
+    """Whether the levels of its corruptions are those that pictures of its size have now: photographs had others."""
+    if min(run.dataset["height"], run.dataset["width"]) < PHOTO_SIDE:
+        return True
+    try:
+        cells = _corruptions(run)
+    except (Missing, Broken):
+        return True  # the panels say what is wrong
+    return all(cell.unit or cell.name not in CORRUPTIONS for cell in cells)
 
 
 def other(store: Store, selection: Selection, run: RunData) -> RunData | None:
@@ -129,8 +142,12 @@ def attacks(store: Store, selection: Selection) -> Table:
 
 
 def _corruptions(run: RunData) -> list[Cell]:
-    rows = run.robustness().itertuples()
-    return [Cell(r.corruption, float(r.severity), float(r.level), Proportion(int(r.correct), int(r.n))) for r in rows]
+    known, cells = of_size(run.dataset["height"], run.dataset["width"]), []
+    for r in run.robustness().itertuples():
+        kind, share = known.get(r.corruption), Proportion(int(r.correct), int(r.n))
+        unit = kind.unit if kind and r.level in kind.levels else ""
+        cells.append(Cell(r.corruption, float(r.severity), float(r.level), share, unit))
+    return cells
 
 
 def _attacks(run: RunData) -> list[Cell]:
@@ -363,17 +380,9 @@ def flip_rows(services: Services, selection: Selection) -> tuple[list[str], list
         raise Missing("No corruption or attack is chosen.")
     run = services.store.shown(selection.run)
     flipped = flips(run, selection.under)
-    predictions, names = flipped.predictions, run.classes
+    asked, names, cell = flipped.predictions, run.classes, [flipped.name, flipped.degree, SPLIT]
     return ["under", "degree", "split", "example_id", "true", "said then"], [
-        [
-            flipped.name,
-            flipped.degree,
-            SPLIT,
-            int(predictions.ids[i]),
-            names[predictions.labels[i]],
-            names[predictions.worse[i]],
-        ]
-        for i in flipped.rows
+        [*cell, int(asked.ids[i]), names[asked.labels[i]], names[asked.worse[i]]] for i in flipped.rows
     ]
 
 

@@ -98,7 +98,7 @@ def answer(services: Services) -> Whatif:
     return Whatif(
         run=edited.run,
         edits=edited.edits,
-        image=uploads.thumbnail(edited.changed),
+        image=uploads.data_url(uploads.Picture(edited.changed, 1, 0, 0)),  # it is drawn on, saved and asked about
         ground=edited.ground,
         classes=list(edited.classes),
         before=_rounded(edited.before),

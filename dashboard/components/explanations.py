@@ -34,6 +34,7 @@ SENTENCES = {
 HELP = "The brighter, the more a place spoke for that class. Nothing lit: nothing there did."
 ROWS = (0, 1)
 STRENGTH = 72
+SMOOTH = 64  # pixels a side above which a picture is shown as it is, not in squares
 AUTO = "auto"  # the deepest that answers
 PLAIN = (
     "Dropout",
@@ -158,7 +159,8 @@ def over(url: str, height: int, width: int, shown: Sequence[str] = METHODS, *, l
         return {"display": "none"}
     alone = {} if layers else {"--flat": "1"}
     alone |= {} if "grad-cam" in shown else {"--alone": "1"}
-    return {"--picture": f"url({url})", "--ratio": f"{width} / {height}", **alone}
+    smooth = {"--rendering": "auto"} if max(height, width) > SMOOTH else {}
+    return {"--picture": f"url({url})", "--ratio": f"{width} / {height}", **smooth, **alone}
 
 
 def without(run: RunData) -> str:

@@ -24,12 +24,15 @@ def sprite_url(picture_set: tuple[str, str], split: str, ids: list[int]) -> str:
     return f"/sprites/{name}/{split}/{'-'.join(map(str, ids))}.png?v={digest}"
 
 
+def fitted(height: int, width: int, side: int = TILE) -> tuple[int, int]:
+    """The size of a picture that fits into `side` pixels a side: its own where it does already."""
+    most = max(height, width, side)
+    return max(1, round(height * side / most)), max(1, round(width * side / most))
+
+
 def reduced(height: int, width: int, count: int) -> tuple[int, int]:
     """The size that pictures have in a sheet of so many: their own, or, of several, what fits into TILE."""
-    most = max(height, width)
-    if most <= TILE or count == 1:
-        return height, width
-    return max(1, round(height * TILE / most)), max(1, round(width * TILE / most))
+    return (height, width) if count == 1 else fitted(height, width)
 
 
 def tile_style(url: str, place: int, count: int, height: int, width: int) -> dict[str, str]:
@@ -53,7 +56,7 @@ def sheet(images: np.ndarray) -> np.ndarray:
     """uint8 [n, h, w, c] → one picture [rows · (h + 2), columns · (w + 2), c] on black; h and w are `reduced`."""
     size = reduced(images.shape[1], images.shape[2], len(images))
     if size != images.shape[1:3]:
-        images = np.stack([_resized(one, size) for one in images])
+        images = np.stack([resized(one, size) for one in images])
     n, height, width, channels = images.shape
     columns, rows = min(COLUMNS, n), -(-n // COLUMNS)
     padded = np.zeros((rows * columns, height + 2 * GAP, width + 2 * GAP, channels), np.uint8)
@@ -62,7 +65,8 @@ def sheet(images: np.ndarray) -> np.ndarray:
     return grid.reshape(rows * padded.shape[1], columns * padded.shape[2], channels)
 
 
-def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 [h, w, c] → the same in another size, (height, width), each pixel the mean of what it covers."""
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     small = np.asarray(picture.resize(size[::-1], Image.Resampling.BOX, reducing_gap=2.0))
     return small.reshape(*size, -1)

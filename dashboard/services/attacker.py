@@ -1,17 +1,20 @@
 """Makes pictures worse, by corruptions and by attacks along a network's gradients."""
 
 from collections.abc import Hashable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dashboard.data.cache import Cache
+from dashboard.services.explainer import photograph
 from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts.reader import Missing
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, LADDER
 
 if TYPE_CHECKING:
+    from ml.inference.contract import Differentiable
     from ml.robustness.attacks import Attacked
 
 ATTEMPTS = 48  # attacks held, 10 kB a picture and at most a page of them
@@ -84,18 +87,14 @@ class Attacker:
             from ml.robustness.attacks import attacked
 
             parts = []
+            asked = self._asked(network, images)
             for start in range(0, len(images), IMAGES_PER_PASS):
                 some = slice(start, start + IMAGES_PER_PASS)
-                with self._networks.lock:
+                with self._turn(asked):
                     adversarial = attacked(
-                        network.differentiable,
-                        images[some],
-                        classes[some],
-                        epsilon,
-                        method,
-                        targeted=targeted,
-                        seed=seed,
+                        asked, images[some], classes[some], epsilon, method, targeted=targeted, seed=seed
                     )
+                with self._networks.lock:
                     parts.append(self._attempted(network, images[some], adversarial))
             names = ("images", "change", "before", "after", "saved", "epsilon")
             joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
@@ -126,14 +125,28 @@ class Attacker:
         def ask() -> Attempt:
             from ml.robustness import attacks
 
+            asked = self._asked(network, images)
+            with self._turn(asked):
+                adversarial = attacks.smallest(asked, images, classes, method, targeted=targeted, seed=seed)
             with self._networks.lock:
-                adversarial = attacks.smallest(
-                    network.differentiable, images, classes, method, targeted=targeted, seed=seed
-                )
                 made = self._attempted(network, images, adversarial)
-            return replace(made, rungs=tuple(step / 255 for step in LADDER), halvings=attacks.HALVINGS)
+            rungs = tuple(step / 255 for step in LADDER)
+            return replace(made, rungs=rungs, halvings=attacks.halvings(images.shape[1:]))
 
         return self._attempts.get(key, ask)
+
+    def _asked(self, network: Network, images: np.ndarray) -> "Differentiable":
+        """What is attacked: of photographs, whose attacks take seconds, a network that lets others ask in between."""
+        asked = network.differentiable
+        if not photograph(images[0]):
+            return asked
+        from ml.robustness.turns import Turns
+
+        return Turns(asked, self._networks.lock)
+
+    def _turn(self, asked: "Differentiable") -> AbstractContextManager[Any]:
+        """The lock, unless what is asked takes it by itself."""
+        return nullcontext() if hasattr(asked, "turn") else self._networks.lock
 
     @staticmethod
     def _key(

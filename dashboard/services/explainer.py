@@ -1,7 +1,8 @@
 """Asks a network why: what in a picture spoke for an answer, and what each layer makes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +10,13 @@ import numpy as np
 from dashboard.data.cache import Cache
 from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts import kinds
+from ml.artifacts.reader import Broken, Missing
+from ml.explanation.scale import at_once, large, smoothed, to_unit
 
 if TYPE_CHECKING:
     from ml.explanation.covering import Covered
     from ml.explanation.walk import Arithmetic, Stop
+    from ml.inference.contract import Timed
 
 MAPS = 512  # maps held, a few kB each
 ACTIVATIONS = 12  # pictures whose feature maps are held, half a MB each
@@ -26,7 +30,11 @@ MEANS = {
     "occlusion": 24,
 }  # pictures of a mean: seconds, not minutes
 MEANS_KEPT = 64
-PATIENCE = 30.0  # seconds that a mean by covering patches may take: of a slow network it is of fewer pictures
+PATIENCE = 30.0  # seconds that a mean may take where every answer counts: of a slow network it is of fewer pictures
+PAIRS = 4  # pictures whose maps of several classes were made together
+QUICK = ("int8", "onnx")  # engines that cover patches of a photograph, where they are there and agree with the network
+ALONE = ("integrated", "gradients")  # whose pixels are asked one by one, and neighbours differ
+PASSES = {"grad-cam": 2, "gradients": 3, "integrated": 25, "occlusion": 50}  # answers' time that a map of one takes
 
 
 class NoExplanation(LookupError):
@@ -54,7 +62,7 @@ class Explainer:
         self._networks = networks
         self._maps, self._means = Cache(MAPS), Cache(MEANS_KEPT)
         self._walks, self._activations = Cache(WALKS), Cache(ACTIVATIONS)
-        self._covers = Cache(COVERED)
+        self._covers, self._pairs = Cache(COVERED), Cache(PAIRS)
 
     def explain(
         self, run_id: str | None, image: np.ndarray, target: int, method: str = "grad-cam", *, layer: str = ""
@@ -65,6 +73,31 @@ class Explainer:
         unknown method, class or layer or a picture of another form.
         """
         return self._explained(run_id, image, target, method, layer)[1]
+
+    def together(
+        self, run_id: str | None, image: np.ndarray, targets: Sequence[int], method: str, *, layer: str = ""
+    ) -> list[np.ndarray]:
+        """As `explain`, of several classes: a picture that fades in does so once for all of them."""
+        network = self._networks.open(run_id)
+        if method == "integrated" and len(targets) > 1 and method in ways(network.run.manifest):
+            picture = (*network.key, digest(image))
+            if not all(0 <= target < len(network.classes) for target in targets):
+                raise ValueError(f"there is no class {max(targets)}")
+            made = self._pairs.get((*picture, tuple(targets)), lambda: self._faded(network, image, targets))
+            for target, raw in zip(targets, made, strict=True):
+                self._maps.get((*picture, target, method, ""), partial(_both, raw, method))
+        return [self.explain(run_id, image, target, method, layer=layer) for target in targets]
+
+    def _faded(self, network: Network, image: np.ndarray, targets: Sequence[int]) -> np.ndarray:
+        """float32 [k, h, w]: integrated gradients of k classes."""
+        import torch
+
+        from ml.explanation.integrated import several
+
+        with self._networks.lock:
+            asked = network.differentiable
+            classes = torch.tensor(list(targets))[:, None]
+            return several(_sloped(asked, image.shape), asked.inputs(image[None]), classes)[:, 0].numpy()
 
     def attribution(
         self, run_id: str | None, image: np.ndarray, target: int, method: str = "grad-cam", *, layer: str = ""
@@ -86,7 +119,7 @@ class Explainer:
 
         def ask() -> tuple[np.ndarray, np.ndarray]:
             raw = self._raw(network, image[None], np.array([target]), method, layer)[0]
-            return raw, _scaled(raw, method)
+            return _both(raw, method)
 
         return self._maps.get((*network.key, digest(image), target, method, layer), ask)
 
@@ -105,7 +138,7 @@ class Explainer:
         """float32 [n, h, w] in the method's own unit. Raises NoExplanation, ValueError for pictures of another form."""
         if method not in ways(network.run.manifest):
             raise NoExplanation(kinds.lacks("gradients", kinds.kind_of(network.run.manifest)).rstrip("."))
-        if method == ASKING and kinds.kind_of(network.run.manifest) != kinds.TRAINED:
+        if method == ASKING and (kinds.kind_of(network.run.manifest) != kinds.TRAINED or large(*images.shape[1:3])):
             return np.stack([self._covered(network, one).map(int(to)) for one, to in zip(images, targets, strict=True)])
         import torch
 
@@ -115,8 +148,9 @@ class Explainer:
         with self._networks.lock:
             asked = network.differentiable
             inputs, classes = asked.inputs(images), torch.from_numpy(targets.astype(np.int64))
+            module = asked.module if method == "grad-cam" else _sloped(asked, images.shape[1:])
             try:
-                return EXPLANATIONS[method].raw(asked.module, inputs, classes, layer).numpy()
+                return EXPLANATIONS[method].raw(module, inputs, classes, layer).numpy()
             except NoConvolution as error:
                 raise NoExplanation(f"{error}") from None
 
@@ -124,23 +158,42 @@ class Explainer:
         """Of all classes at once; others may ask between any few pictures. Raises what asking does."""
         from ml.explanation.covering import covered
 
-        asked = network.asked
+        def cover() -> "Covered":
+            asked = self._quick(network, image) if large(*image.shape[:2]) else network.asked
 
-        def ask(images: np.ndarray) -> np.ndarray:
-            with self._networks.lock:
-                return asked.probabilities(images)
+            def ask(images: np.ndarray) -> np.ndarray:
+                with self._networks.lock:
+                    return asked.probabilities(images)
 
-        return self._covers.get((*network.key, digest(image)), lambda: covered(ask, image))
+            return covered(ask, image)
+
+        return self._covers.get((*network.key, digest(image)), cover)
+
+    def _quick(self, network: Network, image: np.ndarray) -> "Timed":
+        """The quickest engine that is there and says of the picture what the network says."""
+        for name in QUICK:
+            if name in network.run.manifest["nouns"]:
+                try:
+                    quick, own = (self._networks.output(network, image, one) for one in (name, "torch"))
+                    if quick.probabilities.argmax() == own.probabilities.argmax():
+                        return network.engine(name)
+                except (Missing, Broken):  # onnxruntime is not everywhere
+                    continue
+        return network.asked
 
     def pictures(self, run_id: str | None, method: str) -> int:
         """How many pictures a mean by one of MEANS is of, at most. Raises Missing, Broken."""
         manifest = self._networks.open(run_id).run.manifest
-        if method != ASKING or kinds.kind_of(manifest) == kinds.TRAINED:
-            return MEANS[method]
-        from ml.explanation.covering import patches
-
         height, width = manifest["dataset"]["height"], manifest["dataset"]["width"]
-        seconds = len(patches(height, width)[2]) * (manifest.get("latency_ms") or 0) / 1000
+        answer = (manifest.get("latency_ms") or 0) / 1000
+        if large(height, width):
+            seconds = PASSES[method] * answer
+        elif method != ASKING or kinds.kind_of(manifest) == kinds.TRAINED:
+            return MEANS[method]
+        else:
+            from ml.explanation.covering import patches
+
+            seconds = len(patches(height, width)[2]) * answer
         return max(2, min(MEANS[method], int(PATIENCE / max(seconds, 1e-9))))
 
     def typical(self, run_id: str | None, images: np.ndarray, targets: np.ndarray, method: str) -> Typical:
@@ -158,9 +211,9 @@ class Explainer:
     def _mean(self, network: Network, images: np.ndarray, targets: np.ndarray, method: str) -> Typical:
         height, width, _ = images.shape[1:]
         n, total, squares = 0, np.zeros((height, width)), np.zeros((height, width))
-        at_once = 32 if method in ("grad-cam", "gradients") else 2
-        for start in range(0, len(images), at_once):
-            some = slice(start, start + at_once)
+        size = at_once(32 if method in ("grad-cam", "gradients") else 2, height, width)
+        for start in range(0, len(images), size):
+            some = slice(start, start + size)
             maps = np.maximum(self._raw(network, images[some], targets[some], method).astype(np.float64), 0)
             sums = maps.sum(axis=(1, 2))
             maps = maps[sums > 0] / sums[sums > 0, None, None]
@@ -219,12 +272,26 @@ def ways(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return (ASKING,) if kinds.has(manifest, kinds.NETWORK) else ()
 
 
+def photograph(image: np.ndarray) -> bool:
+    """Whether a network's picture, [h, w, c], is so large that its maps lie over the picture that was sent."""
+    return large(*image.shape[:2])
+
+
+def _sloped(asked: Any, shape: Sequence[int]) -> Any:
+    """What is asked for slopes of pictures [h, w, c]: of photographs the network with its normalisation folded in,
+    which takes two thirds of the time."""
+    return getattr(asked, "folded", asked.module) if large(*shape[:2]) else asked.module
+
+
+def _both(raw: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """As it is, and as it is shown."""
+    return raw, _scaled(raw, method)
+
+
 def _scaled(raw: np.ndarray, method: str) -> np.ndarray:
     """raw: float32 [h, w] of a method → from 0 to 1, as it is shown."""
-    from ml.explanation.scale import to_unit
-
     if method == ASKING:
         return to_unit(raw)
     from ml.explanation.methods import EXPLANATIONS
 
-    return to_unit(raw, EXPLANATIONS[method].full)
+    return to_unit(smoothed(raw) if method in ALONE else raw, EXPLANATIONS[method].full)

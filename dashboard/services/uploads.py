@@ -62,14 +62,16 @@ def data_url(picture: Picture) -> str:
 
 
 def thumbnail(image: np.ndarray, side: int = 320) -> str:
-    """uint8 [h, w, 1, 3 or 4] as a data URL for showing: PNG up to 128 pixels a side or with alpha, else WebP."""
+    """uint8 [h, w, 1, 3 or 4] as a data URL for showing: PNG up to 128 pixels a side, else WebP; what has alpha keeps
+    its size."""
     picture = Image.fromarray(np.ascontiguousarray(image[:, :, 0] if image.shape[2] == 1 else image))
     buffer = io.BytesIO()
-    if image.shape[2] == 4 or max(picture.size) <= 128:
+    if max(picture.size) <= 128:
         picture.save(buffer, "PNG")
         kind = "png"
     else:
-        picture.thumbnail((side, side), Image.Resampling.BILINEAR)
+        if image.shape[2] != 4:
+            picture.thumbnail((side, side), Image.Resampling.BILINEAR)
         picture.save(buffer, "WEBP", quality=82, method=0)
         kind = "webp"
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

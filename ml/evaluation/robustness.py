@@ -18,7 +18,8 @@ from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, EPSILONS, SEVERITIES
 from ml.robustness.corruptions import corrupt
 
 SPLIT = "test"
-SUBSET_SIZES = ((10_000, 1_000), (5_000, 1_000), (2_000, 500), (1_000, 250))  # to corrupt, and of those to attack
+# to corrupt, and of those to attack; the last two are for networks of photographs
+SUBSET_SIZES = ((10_000, 1_000), (5_000, 1_000), (2_000, 500), (1_000, 250), (500, 60), (250, 30))
 BUDGET = 540.0  # seconds of one thread
 CORRUPTING = 1e-4  # seconds a picture
 ATTACKING = 150  # forward passes a picture: PGD's 20 gradients are three each, and few pictures hold out for long
@@ -34,7 +35,8 @@ def table(context: EvaluationContext) -> pd.DataFrame:
     n_corrupted, n_attacked = sizes(len(whole), pace(classifier, whole.images))
     examples, few = part(whole, n_corrupted, context.seed), part(whole, n_attacked, context.seed)
     cells = [("none", 0, 0.0)]
-    cells += [(name, s, kind.levels[s - 1]) for name, kind in CORRUPTIONS.items() for s in SEVERITIES]
+    side = min(whole.images.shape[1:3])
+    cells += [(name, s, kind.at(side).levels[s - 1]) for name, kind in CORRUPTIONS.items() for s in SEVERITIES]
     attacks = ATTACKS if "gradients" in classifier.capabilities else {}
     total = len(cells) + len(attacks) * (len(EPSILONS) - 1)
     predictions = []
@@ -115,7 +117,7 @@ def curve(
     """
     from ml.robustness.attacks import attacked  # torch, late
 
-    predictions, size = [clean], asked_at_once(examples.images.shape[1:])
+    predictions, size = [clean], asked_at_once(examples.images.shape[1:])  # split again by who attacks
     for place, epsilon in enumerate(EPSILONS[1:]):
         context.tell(f"computing robustness: {name} at {epsilon:g}/255, {done + place + 1}/{total}")
         last = predictions[-1].copy()

@@ -3,7 +3,8 @@
 Moving each picture four ways asks the network four times as often as all else of an evaluation together. Where somebody
 waits for a run that is more than WHOLE pixels, it may take a tenth of what the training took: of each split a part, the
 same share of each label, is asked about, and the manifest says of how many (`moved`). Of a network that was not trained
-here, it is a twentieth of the pictures.
+here, it is a twentieth of the pictures. Where nobody waits, but there are more than PATIENT pixels, as photographs have
+them, LEAST pictures of reference are moved.
 """
 
 import numpy as np
@@ -15,6 +16,8 @@ from ml.evaluation import neighbours
 from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.stats.failure_modes import CONFLICTING, HIGH_CONFIDENCE, MARGIN, SHIFTS
 
+# pixels of all splits above which reference, which was learned from, is moved in part even where nobody waits
+PATIENT = 100_000_000
 WHOLE = 20_000_000  # pixels of pictures that are moved whoever waits: 25,000 of Fashion-MNIST
 LEAST, PART = 500, 20  # of test and of validation; of an imported network one picture in so many, if that is less
 LEARNED = 3 / len(SHIFTS) / 10  # moved, for one that was learned from: a step of training is three forward passes
@@ -50,8 +53,15 @@ def asked(context: EvaluationContext) -> dict[str, np.ndarray]:
     """split → positions of the pictures that are moved; test and validation before reference, which was learned."""
     splits = context.splits
     pixels = int(np.prod(splits["test"].images.shape[1:3]))
-    if not context.brief or sum(map(len, splits.values())) * pixels <= WHOLE:
+    whole = sum(map(len, splits.values())) * pixels
+    if whole <= (WHOLE if context.brief else PATIENT):
         return {split: np.arange(len(splits[split])) for split in SPLITS}
+    if not context.brief:
+        rows = {split: np.arange(len(splits[split])) for split in SPLITS}
+        if len(rows["reference"]) > LEAST:
+            some = stratified(splits["reference"].labels, LEAST, np.random.default_rng(context.seed))
+            rows["reference"] = np.sort(some)
+        return rows
     room = int(context.learned * LEARNED)
     least = LEAST if context.learned else min(LEAST, sum(map(len, splits.values())) // PART)
     rows, rng = {}, np.random.default_rng(context.seed)

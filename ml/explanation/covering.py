@@ -7,14 +7,17 @@ from itertools import product
 
 import numpy as np
 
-PARTS = 7  # of a side, a patch is one
+from ml.explanation.scale import large
+
+PARTS, PHOTO_PARTS = 7, 4  # of a side, a patch is one: 169 answers, of a photograph 49
 PER_PASS = 16  # pictures asked about before others may ask
 
 
 def patches(height: int, width: int) -> tuple[int, int, list[tuple[int, int]]]:
     """Height and width of a patch, and where each begins: half a patch apart, the last of a row or column at the edge,
     so that all are whole."""
-    tall, wide = max(1, round(height / PARTS)), max(1, round(width / PARTS))
+    parts = PHOTO_PARTS if large(height, width) else PARTS
+    tall, wide = max(1, round(height / parts)), max(1, round(width / parts))
     return tall, wide, list(product(_places(height, tall), _places(width, wide)))
 
 
@@ -45,11 +48,12 @@ class Covered:
 
 
 def covered(ask: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> Covered:
-    """image: uint8 [h, w, c], covered with its darkest level; ask: uint8 [n, h, w, c], PER_PASS at most → float32
-    [n, classes]."""
+    """image: uint8 [h, w, c], covered with its darkest level, a photograph with its mean colour; ask: uint8
+    [n, h, w, c], PER_PASS at most → float32 [n, classes]."""
     height, width, _ = image.shape
     tall, wide, places = patches(height, width)
-    ground, parts = image.min(), []
+    ground = np.rint(image.mean(axis=(0, 1))) if large(height, width) else image.min()
+    parts = []
     for first in range(0, len(places), PER_PASS):
         some = places[first : first + PER_PASS]
         images = np.repeat(image[None], len(some), axis=0)

@@ -1,5 +1,6 @@
 """Gradients (Simonyan et al. 2013, arXiv:1312.6034): how steeply the class score answers each pixel."""
 
+import torch
 from torch import Tensor, autograd, nn
 
 
@@ -13,6 +14,17 @@ def slopes(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     inputs = inputs.detach().clone().requires_grad_()
     (gradient,) = autograd.grad(score(module(inputs), targets), inputs)
     return gradient
+
+
+def slopes_of(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """targets: int64 [k, n] → float32 [k, n, c, h, w]: of k classes each, of one pass."""
+    inputs = inputs.detach().clone().requires_grad_()
+    logits, last = module(inputs), len(targets) - 1
+    found = [
+        autograd.grad(score(logits, classes), inputs, retain_graph=place < last)[0]
+        for place, classes in enumerate(targets)
+    ]
+    return torch.stack(found)
 
 
 def score(logits: Tensor, targets: Tensor) -> Tensor:

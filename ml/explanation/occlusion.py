@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.explanation.covering import patches
-from ml.explanation.scale import dark
+from ml.explanation.scale import at_once, dark, large
 
 OCCLUSIONS_PER_PASS = 64
 
@@ -12,15 +12,17 @@ OCCLUSIONS_PER_PASS = 64
 def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> Tensor:
     """float32 [n, h, w]: mean fall of the probability over the patches that cover a pixel, below zero where it rose.
 
-    A patch is a seventh of the picture, moved by half of itself and filled with the picture's darkest level, the ground
-    of pictures that show light things on dark. The last one of a row ends at the picture's edge, so that all are whole.
+    A patch is a seventh of the picture, of a photograph a quarter, moved by half of itself. It is filled with the
+    picture's darkest level, the ground of pictures that show light things on dark; of a photograph, which has no such
+    ground, with its mean colour. The last one of a row ends at the picture's edge, so that all are whole.
     """
     n, _, height, width = inputs.shape
     tall, wide, covers = patches(height, width)
-    per_pass = max(1, OCCLUSIONS_PER_PASS // n)
+    per_pass = max(1, at_once(OCCLUSIONS_PER_PASS, height, width) // n)
     total, times = torch.zeros(n, height, width), torch.zeros(height, width)
     with torch.inference_mode():
-        ground = dark(inputs)[..., :1, :1]
+        whole = large(height, width)
+        ground = inputs.mean(dim=(2, 3), keepdim=True) if whole else dark(inputs)[..., :1, :1]
         likely = module(inputs).softmax(dim=1).gather(1, targets[:, None])[:, 0]
         for first in range(0, len(covers), per_pass):
             some = covers[first : first + per_pass]

@@ -7,6 +7,10 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
+LARGE = 85  # pixels of the shorter side from which a picture is a photograph, whose answers take tens of milliseconds
+SMOOTHING = 96  # a side is so many times as long as the deviation
+PIXELS_PER_PASS = 200_000  # of pictures whose gradients are in memory: 80 MB for one of 224 × 224
+
 
 class NoConvolution(ValueError):
     """The network has no convolution, so there is no place to look at."""
@@ -15,6 +19,26 @@ class NoConvolution(ValueError):
 def dark(inputs: "Tensor") -> "Tensor":
     """float [n, c, h, w] → the same shape, each picture filled with its own darkest level."""
     return inputs.amin(dim=(1, 2, 3), keepdim=True).expand_as(inputs)
+
+
+def large(height: int, width: int) -> bool:
+    """Whether pictures of this size are asked about as photographs are: seldom, and few at a time."""
+    return min(height, width) >= LARGE
+
+
+def at_once(most: int, height: int, width: int) -> int:
+    """How many pictures of this size are asked about at a time where small ones are so many; at least one."""
+    return max(1, min(most, PIXELS_PER_PASS // (height * width))) if large(height, width) else most
+
+
+def smoothed(values: np.ndarray) -> np.ndarray:
+    """values: [h, w], a map whose pixels stand alone → the same of a photograph, whose pixels are too small to be seen:
+    each the mean, by a Gaussian, of those about a hundredth of a side around it. Small pictures stay as they are."""
+    if not large(*values.shape):
+        return values
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(values, min(values.shape) / SMOOTHING)
 
 
 def to_unit(values: np.ndarray, full: float = 1.0) -> np.ndarray:

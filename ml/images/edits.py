@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[tuple[float, float], ...]] = {
     "invert": (),
     "bright": ((-1, 1),),  # of the whole range, added
     "contrast": ((0, 3),),  # how many times as far from the mean
-    "blur": ((0, 5),),  # standard deviation, pixels
+    "blur": ((0, 40),),  # standard deviation, pixels
     "noise": ((0, 0.5), (0, 9_999)),  # standard deviation, of the whole range; seed
 }
 WHOLE = {("shift", 0), ("shift", 1), ("noise", 1)}  # numbers without a fraction

@@ -19,11 +19,11 @@ from torch.nn import functional
 
 from ml.data.images import asked_at_once
 from ml.inference.contract import Differentiable, check
-from ml.robustness.catalogue import LADDER, PGD_STEPS
+from ml.robustness.catalogue import LADDER, PGD_STEPS, PHOTO_PIXELS, PHOTO_SIDE
 from ml.stats.calibration import softmax
 
 PACE = 2.5  # steps together go so many times as far as ε (Madry et al., appendix)
-HALVINGS = 6  # between two rungs
+HALVINGS, PHOTO_HALVINGS = 6, 3  # between two rungs; of a photograph, each attack takes a second or more
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def attacked(
     check(images, classifier.shape)
     move, network = MOVES[name], classifier.pixels
     made, probabilities = [], []
-    size = asked_at_once(classifier.shape)
+    size = at_once(classifier.shape)
     for start in range(0, len(images), size):
         part = slice(start, start + size)
         before = torch.from_numpy(images[part].astype(np.float32) / 255).permute(0, 3, 1, 2).contiguous()
@@ -116,6 +116,17 @@ def attacked(
     adversarial = np.concatenate(made) if made else np.zeros(images.shape, np.float32)
     likely = np.concatenate(probabilities) if probabilities else np.zeros((0, len(classifier.classes)), np.float32)
     return Attacked(adversarial, adversarial - images.astype(np.float32) / 255, likely, limits)
+
+
+def at_once(shape: tuple[int, int, int]) -> int:
+    """How many pictures of a shape (height, width, channels) are attacked at a time."""
+    few = max(1, PHOTO_PIXELS // (shape[0] * shape[1]))
+    return min(asked_at_once(shape), few) if min(shape[:2]) >= PHOTO_SIDE else asked_at_once(shape)
+
+
+def halvings(shape: tuple[int, int, int]) -> int:
+    """How often the gap between two rungs is halved for pictures of a shape (height, width, channels)."""
+    return PHOTO_HALVINGS if min(shape[:2]) >= PHOTO_SIDE else HALVINGS
 
 
 def smallest(
@@ -132,7 +143,7 @@ def smallest(
 
     A picture flips where the network does not say its class any more, or, targeted, says it. Rungs of a ladder up to
     `most` are tried from below, since a larger step of FGSM may lead back; then the gap below the first that flips is
-    halved HALVINGS times. epsilon: 0 for what had flipped before anything was changed, NaN for what does not flip;
+    halved `halvings` times. epsilon: 0 for what had flipped before anything was changed, NaN for what does not flip;
     those are as they are at `most`.
     """
     if not 0 < most <= 1:
@@ -163,7 +174,7 @@ def smallest(
         won = attempt(rows, np.full(len(rows), rung))
         high[rows[won]], low[rows[~won]] = rung, rung
     rows = np.flatnonzero(high > 0)
-    for _ in range(HALVINGS if len(rows) else 0):
+    for _ in range(halvings(classifier.shape) if len(rows) else 0):
         middle = (low[rows] + high[rows]) / 2
         won = attempt(rows, middle)
         high[rows[won]], low[rows[~won]] = middle[won], middle[~won]

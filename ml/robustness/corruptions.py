@@ -6,6 +6,9 @@ Sources. Fashion-MNIST-C (Weiss and Tonella 2022, arXiv:2205.00664) takes its fu
 224 pixels, under which 28 × 28 show nothing any more, so that of CIFAR-10-C is used, ImageNet-C's own version for
 32 × 32; and nothing there covers a part of the picture, which Cutout does. Lengths grow with the picture.
 
+Photographs, from PHOTO_SIDE pixels a side on, are made worse as ImageNet-C does it: with its widths of the blur, and
+pixelated by its filter. Its noise, contrast and JPEG are the same as MNIST-C's; nothing in it covers, shifts or turns.
+
 Chance is drawn for each picture from the seed, the corruption's name and the picture's id: any part of a split, a
 single picture too, comes out as it does in the whole, and a higher severity is more of the same.
 """
@@ -19,7 +22,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
+from ml.robustness.catalogue import CORRUPTIONS, PHOTO_SIDE, SEVERITIES
 
 Chances = list[np.random.Generator]  # one a picture
 
@@ -31,7 +34,7 @@ def corrupt(images: np.ndarray, name: str, severity: int, *, ids: np.ndarray, se
     """
     if severity not in SEVERITIES:
         raise ValueError(f"severity goes from 1 to 5, not {severity}")
-    level = CORRUPTIONS[name].levels[severity - 1]
+    level = CORRUPTIONS[name].at(side(images)).levels[severity - 1]
     salt = zlib.crc32(name.encode())  # so that a new corruption changes no other
     chances = [np.random.default_rng([seed, salt, int(example)]) for example in ids]
     worse = APPLY[name](images.astype(np.float32) / 255, level, chances)
@@ -44,10 +47,11 @@ def noise(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
 
 
 def blur(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
-    """A Gaussian of `level` pixels on 32 (CIFAR-10-C, gaussian_blur), edges repeated."""
+    """A Gaussian of `level` pixels on 32 (CIFAR-10-C), of photographs on 224 (ImageNet-C, gaussian_blur), edges
+    repeated."""
     from scipy.ndimage import gaussian_filter
 
-    sigma = level * side(images) / 32
+    sigma = level * side(images) / (224 if side(images) >= PHOTO_SIDE else 32)
     return gaussian_filter(images, (0, sigma, sigma, 0), mode="nearest")
 
 
@@ -107,10 +111,21 @@ def jpeg(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
 def pixelate(images: np.ndarray, level: float, chances: Chances) -> np.ndarray:
     """Reduced to `level` of its size, each pixel the mean of what it covers (ImageNet-C and MNIST-C, pixelate)."""
     height, width = images.shape[1:3]
+    if side(images) >= PHOTO_SIDE:  # whole pixels alone, as Pillow's box counts them
+        return np.stack([_boxed(one, int(height * level), int(width * level)) for one in images])
     whole = torch.from_numpy(images).permute(0, 3, 1, 2)
     small = functional.interpolate(whole, size=(int(height * level), int(width * level)), mode="area")
     large = functional.interpolate(small, size=(height, width), mode="nearest-exact")
     return large.permute(0, 2, 3, 1).numpy()
+
+
+def _boxed(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """float32 [h, w, c] in 0..1 → the same, made so small and large again; levels of a file in between."""
+    channels = []
+    for channel in np.moveaxis(np.rint(image * 255).astype(np.uint8), -1, 0):
+        small = Image.fromarray(channel).resize((width, height), Image.Resampling.BOX)
+        channels.append(np.asarray(small.resize(channel.shape[::-1], Image.Resampling.BOX)))
+    return np.stack(channels, axis=-1).astype(np.float32) / 255
 
 
 def side(images: np.ndarray) -> int:

@@ -16,7 +16,7 @@ from dashboard.figures import probabilities
 from dashboard.format.numbers import milliseconds
 from dashboard.pages.prediction import address, picture, preparation, request, samples
 from dashboard.pages.prediction import feedback as feedback_card
-from dashboard.pages.prediction.answer_state import Ids, seen, truth_of
+from dashboard.pages.prediction.answer_state import Ids, seen, truth_of, whole
 from dashboard.pages.prediction.answer_text import AnswerText, classes_title, describe, readable
 from dashboard.services import feedback, uploads
 from dashboard.services.container import Services
@@ -193,6 +193,7 @@ def ask(
     shown.state = {
         "run": answer.run,
         "image": image,
+        "whole": whole(answer.prepared),
         "target": answer.predicted,
         "truth": question.truth,
         "engine": question.engine,

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 from dash import Dash, Input, Output, html
 
-from dashboard.components import card, explanations
+from dashboard.components import card, explanations, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.figures.overlay import heatmap_overlay
 from dashboard.pages.prediction import answer_state, on_demand
@@ -18,12 +19,15 @@ ID = "prediction-explained"
 FACE = "prediction-explained-face"
 CARD = "prediction-explained-card"
 LAZY_STATE = "prediction-explained-asked"  # dcc.Store: the answer's state from then on; before, nobody is asked
+VIEW = "prediction-explained-view"  # over which picture the maps lie
+VIEWS = (("sent", "As you sent it"), ("seen", "As the network sees it"))
 CELLS = [(row, way) for row in explanations.ROWS for way in explanations.METHODS]
 
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """The grid; it asks the network when it is looked at."""
-    body = [slot(FACE), html.Div(explanations.layout(ID)), *on_demand.layout(LAZY_STATE)]
+    view = html.Div(segmented(VIEW, VIEWS, "", "Over which picture"), id=f"{VIEW}-place", hidden=True)
+    body = [slot(FACE), html.Div([view, explanations.layout(ID)], className="xp-both"), *on_demand.layout(LAZY_STATE)]
     sentence = f"{(__doc__ or '').splitlines()[0]} {explanations.HELP}"
     return card("What spoke for which class", sentence, body, id=CARD)
 
@@ -41,18 +45,22 @@ def register(app: Dash, services: Services) -> None:
         *(Output(f"{ID}-class-{row}", "children") for row in explanations.ROWS),
         Output(f"{ID}-grid", "style"),
         Output(f"{ID}-note", "children"),
+        Output(VIEW, "value"),
+        Output(f"{VIEW}-place", "hidden"),
         Output(f"{ID}-layer", "options"),
         Output(f"{ID}-layer", "value"),
         Input(LAZY_STATE, "data"),
         Input(f"{ID}-layer", "value"),
+        Input(VIEW, "value"),
         prevent_initial_call=True,
     )
-    def draw_explained(state: Any, layer: Any):
-        return drawn(services, state, layer)
+    def draw_explained(state: Any, layer: Any, view: Any):
+        return drawn(services, state, layer, view)
 
 
-def drawn(services: Services, state: Any, layer: Any) -> tuple:
-    """Everything the grid shows, in the order of the callback's outputs."""
+def drawn(services: Services, state: Any, layer: Any, view: Any = "") -> tuple:
+    """Everything the grid shows, in the order of the callback's outputs. view: of VIEWS; '' for the picture as it was
+    sent where that is a photograph to the network, else the network's own."""
     run, image = answer_state.seen(state)
     again = services.predictor.predict(run, image)
     seen = again.prepared.image
@@ -62,26 +70,33 @@ def drawn(services: Services, state: Any, layer: Any) -> tuple:
     offered = explanations.offered(whose)
     options = explanations.places(whose.manifest.get("layers", []))
     chosen = layer if any(one["value"] == layer for one in options) else explanations.AUTO
-    sources, why = [], f" {explanations.without(whose)}".rstrip()
-    for row, way in CELLS:
-        if way not in offered:
-            sources.append("")
-            continue
+    whole = answer_state.whole_of(state)
+    if view not in dict(VIEWS):
+        view = "sent" if answer_state.over_whole(state, seen) else "seen"
+    under = whole if view == "sent" else None
+    sources, why = dict.fromkeys(CELLS, ""), f" {explanations.without(whose)}".rstrip()
+    for way in offered:
         try:
-            heatmap = services.explainer.explain(
-                run, seen, both[row].id, way, layer="" if chosen == explanations.AUTO else chosen
+            maps = services.explainer.together(
+                run, seen, [one.id for one in both], way, layer="" if chosen == explanations.AUTO else chosen
             )
-            sources.append(uploads.thumbnail(heatmap_overlay(heatmap)))
         except NoExplanation as none:
-            sources.append("")
             why = f" No {explanations.TITLES[way]}: {none}."
+            continue
+        for row, heatmap in enumerate(maps):
+            veil = under.veil(heatmap) if under else heatmap_overlay(heatmap)
+            sources[row, way] = uploads.thumbnail(veil)
     height, width = seen.shape[:2]
+    shown = under or answer_state.Whole(uploads.thumbnail(seen), height, width, np.eye(2, 3))
+    words = f"As you sent it; dark: what the network, which reads {width} × {height}, did not see."
     return (
-        *sources,
+        *sources.values(),
         *(explanations.alt(way, both[row]) for row, way in CELLS),
         *(explanations.line(target) for target in both),
-        explanations.over(uploads.thumbnail(seen), height, width, offered),
-        f"As the network sees it, {width} × {height}.{why}",
+        explanations.over(shown.src, shown.height, shown.width, offered),
+        f"{words if under else f'As the network sees it, {width} × {height}.'}{why}",
+        view,
+        whole is None,
         options,
         chosen,
     )

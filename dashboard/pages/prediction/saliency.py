@@ -114,6 +114,7 @@ def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]
         picture = html.Img(
             src=uploads.thumbnail(prepared), alt=f"The {size} picture the network sees", className="crisp"
         )
+        whole = answer_state.over_whole(state, prepared)
         if not isinstance(method, str) or method not in TITLES:
             return picture, None, NOTES["none"]
         attribution = services.explainer.explain(run, prepared, again.predicted, method)
@@ -124,4 +125,8 @@ def overlay(services: Services, state: Any, method: Any) -> tuple[Any, Any, Any]
     note = NOTES[method].format(label=again.label)
     if not attribution.any():
         note = f"Nothing in this picture speaks for {again.label} by {TITLES[method]}."
-    return picture, html.Img(src=uploads.thumbnail(heatmap_overlay(attribution)), alt=note, className="crisp"), note
+    if whole is not None:
+        picture = html.Img(src=whole.src, alt="The picture as you sent it")
+        note += " Dark: what the network did not see."
+    veil = whole.veil(attribution) if whole is not None else heatmap_overlay(attribution)
+    return picture, html.Img(src=uploads.thumbnail(veil), alt=note, className="crisp"), note

@@ -91,7 +91,7 @@ def hover(cell: Cell, *, paired: bool) -> str:
     """What a chart says of a cell: its share with interval and n, or the gap."""
     share, what = cell.share, robustness.words(cell.name, cell.degree)
     kind = CORRUPTIONS.get(cell.name)
-    level = f"<br>{kind.sentence}, {kind.unit.format(cell.level)}" if kind else ""
+    level = f"<br>{kind.sentence}, {(cell.unit or kind.unit).format(cell.level)}" if kind else ""
     if not paired:
         return f"<b>{share.percent} %</b> right under {what}<br>{share.span}, {share.count:,} of {share.n:,}{level}"
     if cell.gap is None:

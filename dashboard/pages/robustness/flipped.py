@@ -1,9 +1,11 @@
 """Right as they are, wrong then: each image as it came, and as it was asked about. Click one to attack it."""
 
+import base64
 from enum import StrEnum
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 from dash import Dash, Input, Output, html
 
 from dashboard.analysis import robustness
@@ -14,16 +16,20 @@ from dashboard.components.plain import element
 from dashboard.data.run import RunData
 from dashboard.exports.tables import of_services
 from dashboard.format.csv import table_url
-from dashboard.format.images import inline_url, sheet, sprite_url, tile_style
+from dashboard.format.images import fitted, inline_url, jpeg, resized, sheet, sprite_url, tile_style
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import cells
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_IDS
+from ml.images.form import to_channels
+from ml.robustness.catalogue import ATTACKS, PHOTO_SIDE
 
 NEEDS = ("network",)
-MAX_TILE_SIDE = 48  # pixels of a picture made worse, at most: a page of them travels with the answer
-EACH = 24  # images a page: an attack of so many takes a second or two
+# pixels a side of a picture made worse: up to which it is shown to the last level, and at most, for a page of them
+# travels with the answer
+EXACT, MAX_TILE_SIDE = 48, 112
+EACH, EACH_ATTACKED = 24, 6  # images a page: an attack of so many small ones takes a second or two, or of a few large
 
 
 class Ids(StrEnum):
@@ -82,7 +88,12 @@ def register(app: Dash, services: Services) -> None:
         if not len(flips.rows):
             return nothing(f"No image flips under {perturbation(flips)}."), note(run, flips), None, csv
         ways = [gallery(selection, flips), csv]
-        return tiles(run, selection, flips), note(run, flips), pager(selection, len(flips.rows)), ways
+        return (
+            tiles(run, selection, flips),
+            note(run, flips),
+            pager(selection, len(flips.rows), each(run, selection)),
+            ways,
+        )
 
     @panel_callback(app, Ids.WORSE_FACE, Output(Ids.BODY, "style"), Input(cells.STATE, "data"))
     def draw_worse(state: Any):
@@ -91,11 +102,11 @@ def register(app: Dash, services: Services) -> None:
             return {}
         run = services.store.shown(selection.run)
         flips = robustness.flips(run, selection.under)
-        rows = flips.rows[shown(selection, len(flips.rows))]
+        rows = flips.rows[shown(selection, len(flips.rows), each(run, selection))]
         if not len(rows):
             return {}
-        images, step = robustness.worsened(services, run, flips, rows), thinning(run)
-        return {sheet_name(run, selection): f"url({inline_url(sheet(images[:, ::step, ::step]))})"}
+        images = robustness.worsened(services, run, flips, rows)
+        return {sheet_name(run, selection): f"url({inline_sheet(images)})"}
 
 
 def nothing(sentence: str) -> html.Div:
@@ -108,15 +119,30 @@ def perturbation(flips: Flips) -> str:
     return robustness.words(flips.name, flips.degree)
 
 
-def page_of(selection: Selection, n: int) -> int:
-    """From 1; the last one where the address names one past it."""
-    return max(min(selection.page, -(-n // EACH)), 1)
+def inline_sheet(images: np.ndarray) -> str:
+    """uint8 [n, h, w, c] as a data URL: small ones to the last level, photographs small and as JPEG."""
+    if max(images.shape[1:3]) <= EXACT:
+        return inline_url(sheet(images))
+    size = fitted(images.shape[1], images.shape[2], MAX_TILE_SIDE)
+    made = sheet(np.stack([resized(one, size) for one in images]))
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(to_channels(made, 3))).decode()}"
 
 
-def shown(selection: Selection, n: int) -> slice:
+def each(run: RunData, selection: Selection) -> int:
+    """How many images a page has."""
+    attacked = robustness.split_under(selection.under or ":0")[0] in ATTACKS
+    return EACH_ATTACKED if attacked and min(form(run)) >= PHOTO_SIDE else EACH
+
+
+def page_of(selection: Selection, n: int, many: int = EACH) -> int:
+    """From 1; the last one where the address names one past it. many: images a page."""
+    return max(min(selection.page, -(-n // many)), 1)
+
+
+def shown(selection: Selection, n: int, many: int = EACH) -> slice:
     """The rows of the page."""
-    page = page_of(selection, n)
-    return slice((page - 1) * EACH, page * EACH)
+    page = page_of(selection, n, many)
+    return slice((page - 1) * many, page * many)
 
 
 def sheet_name(run: RunData, selection: Selection) -> str:
@@ -134,15 +160,18 @@ def note(run: RunData, flips: Flips) -> str:
 
 def tiles(run: RunData, selection: Selection, flipped: Flips) -> list:
     """One button an image: before, after, what is said then, and what it is."""
-    predictions, rows = flipped.predictions, flipped.rows[shown(selection, len(flipped.rows))]
+    predictions, rows = flipped.predictions, flipped.rows[shown(selection, len(flipped.rows), each(run, selection))]
     ids = predictions.ids[rows].tolist()
     table_url, (height, width) = sprite_url(run.picture_set, robustness.SPLIT, ids), form(run)
-    step, background = thinning(run), {"backgroundImage": f"var({sheet_name(run, selection)})"}
+    background, worse_size = (
+        {"backgroundImage": f"var({sheet_name(run, selection)})"},
+        fitted(height, width, MAX_TILE_SIDE),
+    )
     made = []
     for place, row in enumerate(rows.tolist()):
         truth, then = run.classes[predictions.labels[row]], run.classes[predictions.worse[row]]
         style = tile_style(table_url, place, len(ids), height, width)
-        worse = {**tile_style("", place, len(ids), -(-height // step), -(-width // step)), **background}
+        worse = {**tile_style("", place, len(ids), *worse_size), **background}
         pair = [
             element("Span", className="px", style=style),
             element("Span", className="px", style={**worse, "aspectRatio": style["aspectRatio"]}),
@@ -177,25 +206,20 @@ def gallery(selection: Selection, flipped: Flips) -> html.Button:
     return button(f"Open {first}{len(ids)} in the gallery", small=True, search=there.query(), path="/")
 
 
-def thinning(run: RunData) -> int:
-    """Every how many-th row and column of a picture made worse is shown."""
-    return -(-max(form(run)) // MAX_TILE_SIDE)
-
-
 def form(run: RunData) -> tuple[int, int]:
     """Height and width of the pictures."""
     return run.dataset["height"], run.dataset["width"]
 
 
-def pager(selection: Selection, n: int) -> list:
+def pager(selection: Selection, n: int, many: int = EACH) -> list:
     """Where we are in n images, and the pages before and after."""
-    page, last = page_of(selection, n), -(-n // EACH)
+    page, last = page_of(selection, n, many), -(-n // many)
 
     def turn(words: str, to: int) -> html.Button:
         there = selection.with_(page=to).query() if 1 <= to <= last else None
         return button(words, small=True, search=there, disabled=there is None, **{"data-own": "under,page"})
 
-    where = f"{(page - 1) * EACH + 1:,} – {min(page * EACH, n):,} of {n:,}"
+    where = f"{(page - 1) * many + 1:,} – {min(page * many, n):,} of {n:,}"
     ways = html.Div([turn("Previous", page - 1), turn("Next", page + 1)], className="row-ff")
     return [html.Span(where, className="quiet small"), ways]
 

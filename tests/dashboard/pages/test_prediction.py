@@ -17,6 +17,7 @@ from dashboard.data.store import Store
 from dashboard.pages import prediction
 from dashboard.pages.prediction import (
     answer,
+    answer_state,
     answer_text,
     explained,
     familiarity,
@@ -845,3 +846,55 @@ def test_the_page_is_accessible_and_fits_a_phone(page, live_server, idle):
         for theme in both_themes(page, idle):
             assert violations(page, SERIOUS) == [], theme
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, theme
+
+
+def whole_state(**more):
+    src = uploads.thumbnail(np.zeros((200, 300, 3), np.uint8))
+    return {"whole": {"src": src, "size": [200, 300], "place": [[2.0, 0, 50], [0, 2.0, 0]], **more}}
+
+
+def test_an_answer_keeps_the_picture_as_it_was_sent(services):
+    assert state_of(services, 3)["whole"] is None, "the network saw all of it"
+    kept = picture.keep(url(png(photo())), "bar.png")
+    state = answer.ask(services, Selection.parse(""), kept, "auto").state
+    whole = answer_state.whole_of(state)
+    made = services.predictor.predict(None, uploads.decode(uploads.from_data_url(kept["src"])).pixels).prepared
+    np.testing.assert_allclose(whole.place, made.place, atol=1e-5)
+    assert [whole.height, whole.width] == list(made.steps[0].image.shape[:2])
+    seen = explained.drawn(services, state, "auto")
+    over = explained.drawn(services, state, "auto", "sent")
+    assert (seen[-4], seen[-3], over[-4], over[-3]) == ("seen", False, "sent", False)
+    assert over[-6]["--picture"] == f"url({whole.src})"
+    assert over[-6]["--ratio"] == f"{whole.width} / {whole.height}"
+    assert "As you sent it" in over[-5]
+    assert "As the network sees it" in seen[-5]
+    assert uploads.decode(uploads.from_data_url(over[0])).pixels.shape[:2] != (28, 28)
+    assert explained.drawn(services, state_of(services, 3), "auto", "sent")[-3] is True, "there is nothing to choose"
+
+
+def test_the_picture_as_it_was_sent_comes_back_from_the_browser_and_is_not_believed():
+    state = whole_state()
+    whole = answer_state.whole_of(state)
+    assert (whole.height, whole.width) == (200, 300)
+    assert whole.veil(np.ones((100, 100), np.float32)).shape == (200, 300, 4)
+    assert answer_state.over_whole(state, np.zeros((224, 224, 3), np.uint8)) is not None
+    assert answer_state.over_whole(state, np.zeros((28, 28, 1), np.uint8)) is None
+    for forged in (
+        {"src": "data:image/svg+xml;base64,AAAA"}, {"src": "https://example.com/1.png"},
+        {"src": 'data:image/png;base64,")'},
+        {"size": [0, 300]}, {"size": [200]}, {"size": [200.0, 300]}, {"size": [10**9, 1]}, {"place": "everywhere"},
+        {"place": [[1, 0, 0]]}, {"place": [[1, 0, 0], [0, 1]]}, {"place": [[1, 0, 0], [0, float("nan"), 0]]},
+        {"place": [[1, 1, 0], [1, 1, 0]]}, {"place": [[1, 0, 0], [0, "1", 0]]},
+    ):  # fmt: skip
+        assert answer_state.whole_of(whole_state(**forged)) is None, forged
+    assert answer_state.whole_of({"whole": "x"}) is answer_state.whole_of(None) is None
+
+
+def test_a_photograph_has_its_veil_over_the_picture_as_it_was_sent(services, monkeypatch):
+    state = {**state_of(services, 3), **whole_state()}
+    monkeypatch.setattr(answer_state, "photograph", lambda image: True)
+    shown, veil, note = saliency.overlay(services, state, "grad-cam")
+    assert shown.src == state["whole"]["src"]
+    assert uploads.decode(uploads.from_data_url(veil.src)).pixels.shape[:2] == (200, 300)
+    assert note.endswith("Dark: what the network did not see.")
+    assert saliency.overlay(services, state, "none")[0].src != shown.src, "the picture as the network reads it"

@@ -14,6 +14,7 @@ from dashboard.analysis.robustness import EPSILON_STEPS
 from dashboard.data.store import Store
 from dashboard.format.proportion import Proportion
 from dashboard.pages.robustness import attack_lab, cells, curves, flipped, grid, measure
+from dashboard.services import uploads
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.shell import create_app
@@ -555,3 +556,30 @@ def test_from_a_cell_to_an_image_under_attack(home, app, serving, page, idle):
         page.wait_for_function(idle)
         assert violations(page, SERIOUS) == [], mode
         assert page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"), mode
+
+
+def test_photographs_made_worse_are_shown_small_and_a_few_a_page(home, no_artifacts, monkeypatch):
+    run = Store(no_artifacts, home).open("toy")
+    assert flipped.each(run, Selection.parse("?under=pgd:8")) == flipped.EACH
+    assert flipped.inline_sheet(np.zeros((3, 28, 28, 1), np.uint8)).startswith("data:image/png")
+    photos = np.random.default_rng(0).integers(0, 256, (3, 224, 168, 3)).astype(np.uint8)
+    made = uploads.decode(uploads.from_data_url(flipped.inline_sheet(photos))).pixels
+    assert made.shape == (112 + 2, 3 * (84 + 2), 3)
+    monkeypatch.setattr(flipped, "form", lambda run: (224, 168))
+    assert flipped.each(run, Selection.parse("?under=noise:3")) == flipped.EACH
+    attacked = Selection.parse("?under=pgd:8&page=2")
+    assert flipped.each(run, attacked) == flipped.EACH_ATTACKED == 6
+    assert flipped.shown(attacked, 9, 6) == slice(6, 12)
+    assert flipped.page_of(attacked, 6, 6) == 1
+
+
+def test_photographs_that_were_measured_by_other_levels_are_not_measured(home, no_artifacts, monkeypatch):
+    made_up(home)
+    store = Store(no_artifacts, home)
+    run = store.open("toy")
+    assert robustness.measured(run), "the levels of small pictures are as they were"
+    units = {cell.address: cell.unit for cell in robustness.corruptions(store, Selection()).cells}
+    assert units["jpeg:1"] == CORRUPTIONS["jpeg"].unit
+    assert units["noise:1"] == "", "0.1 is none of the levels"
+    monkeypatch.setattr(robustness, "PHOTO_SIDE", 20)
+    assert not robustness.measured(run)

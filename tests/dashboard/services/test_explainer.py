@@ -1,9 +1,12 @@
 """What spoke for an answer, on a toy run that was really trained."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from dashboard.services.explainer import EXPLAIN, MEANS
+from ml.artifacts.reader import Missing
 
 
 @pytest.mark.parametrize("way", EXPLAIN)
@@ -70,3 +73,59 @@ def test_explanations_refuse_what_is_not_there(asking, toy):
         asking.explainer.explain("toy", image, 99)
     with pytest.raises(ValueError, match="pictures must be"):
         asking.explainer.explain("toy", image[:5], 0)
+
+
+def test_classes_asked_about_together_get_the_maps_they_get_alone(asking, toy):
+    image, other = toy.pictures("test").images[:2]
+    for way in EXPLAIN:
+        both = asking.explainer.together("toy", image, [2, 1], way)
+        assert [both[0] is asking.explainer.explain("toy", image, 2, way), len(both)] == [True, 2]
+        alone = asking.explainer.explain("toy", other, 2, way)
+        np.testing.assert_allclose(asking.explainer.together("toy", other, [2, 0], way)[0], alone, atol=1e-5)
+    with pytest.raises(ValueError, match="no class 9"):
+        asking.explainer.together("toy", image, [0, 9], "integrated")
+
+
+class Counted:
+    """Says the same of every picture, and counts them."""
+
+    def __init__(self, likely):
+        self.likely, self.asked = likely, 0
+
+    def probabilities(self, images):
+        self.asked += len(images)
+        return np.full((len(images), 4), 0.1, np.float32) + 0.6 * (np.arange(4) == self.likely)
+
+
+def test_patches_of_a_photograph_are_covered_by_the_quickest_engine_that_agrees(asking, monkeypatch):
+    engines = {"torch": Counted(1), "int8": Counted(2), "onnx": Counted(1)}
+    network = SimpleNamespace(
+        key=("one", "digest"), classes=("a", "b", "c", "d"), asked=engines["torch"], engine=engines.__getitem__,
+        run=SimpleNamespace(manifest={"kind": "trained", "nouns": {"int8": {}, "onnx": {}}}),
+    )  # fmt: skip
+
+    def output(network, image, name):
+        if name == "int8" and engines["int8"].likely == 3:
+            raise Missing("onnxruntime is not here")
+        return SimpleNamespace(probabilities=engines[name].probabilities(image[None])[0])
+
+    monkeypatch.setattr(asking.explainer._networks, "output", output)
+    photo = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
+    for likely, first in ((2, "onnx"), (3, "onnx"), (1, "int8")):
+        engines["int8"].likely = likely
+        assert asking.explainer._quick(network, photo) is engines[first]
+    del network.run.manifest["nouns"]["onnx"]
+    engines["int8"].likely = 0
+    assert asking.explainer._quick(network, photo) is engines["torch"]
+    assert asking.explainer._covered(network, photo).parts.shape == (49, 4)
+    assert engines["torch"].asked > 49
+
+
+def test_a_mean_of_photographs_is_of_as_many_as_there_is_patience_for(asking, toy, monkeypatch):
+    assert asking.explainer.pictures("toy", "integrated") == MEANS["integrated"]
+    manifest = {**toy.manifest, "latency_ms": 40.0, "dataset": {**toy.manifest["dataset"], "height": 224, "width": 224}}
+    network = SimpleNamespace(run=SimpleNamespace(manifest=manifest))
+    monkeypatch.setattr(asking.explainer._networks, "open", lambda run: network)
+    assert {way: asking.explainer.pictures("toy", way) for way in MEANS} == {
+        "grad-cam": 240, "gradients": 240, "integrated": 24, "occlusion": 15,
+    }  # fmt: skip

@@ -103,7 +103,8 @@ def test_it_says_how_far_it_is(made):
 def test_slow_networks_are_asked_less_and_small_sets_whole():
     assert robustness.sizes(10_000, 1e-4) == (10_000, 1_000)
     assert robustness.sizes(10_000, 5e-3) == (1_000, 250)
-    assert robustness.sizes(10_000, 60.0) == (1_000, 250)
+    assert robustness.sizes(10_000, 60.0) == (250, 30)
+    assert robustness.sizes(300, 0.028) == (250, 30)  # EfficientNet-Lite2 at 224 × 224
     assert robustness.sizes(400, 1e-4) == (400, 400)
     found = [robustness.sizes(10_000, seconds)[0] for seconds in np.geomspace(1e-4, 1e-1, 60)]
     assert found == sorted(found, reverse=True)

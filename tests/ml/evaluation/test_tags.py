@@ -88,3 +88,18 @@ def test_who_waits_for_a_run_of_large_pictures_waits_for_a_part(monkeypatch):
     rows = tags.asked(EvaluationContext(ABLE, splits, 7, brief=True, learned=10))["test"]
     assert np.bincount(splits["test"].labels[rows]).tolist() == [125] * 4
     assert (np.diff(rows) > 0).all()
+
+
+def test_of_photographs_few_training_pictures_are_moved(monkeypatch):
+    splits = {
+        split: Split(np.zeros((n, 8, 8, 1), np.uint8), np.arange(n) % 3, np.arange(n, dtype=np.int32))
+        for split, n in (("test", 20), ("validation", 30), ("reference", 90))
+    }
+    context = EvaluationContext(ABLE, splits, seed=1)
+    assert {split: len(rows) for split, rows in tags.asked(context).items()}["reference"] == 90
+    monkeypatch.setattr(tags, "PATIENT", 140 * 64 - 1)
+    monkeypatch.setattr(tags, "LEAST", 12)
+    rows = tags.asked(context)
+    assert (len(rows["test"]), len(rows["validation"])) == (20, 30)
+    assert np.bincount(rows["reference"] % 3).tolist() == [4, 4, 4]
+    assert (np.diff(rows["reference"]) > 0).all()

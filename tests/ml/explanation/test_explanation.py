@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ml.explanation import covering, grad_cam, integrated
+from ml.explanation import covering, grad_cam, integrated, scale
 from ml.explanation.methods import EXPLANATIONS
 from ml.explanation.scale import NoConvolution
 from ml.models import build
@@ -335,3 +335,68 @@ def test_answers_alone_are_asked_for_few_pictures_at_a_time_and_the_picture_stay
     assert max(asked) <= covering.PER_PASS
     assert sum(asked) == 1 + len(covering.patches(28, 28)[2]) == 1 + 13 * 13
     assert not found.map(0).any()
+
+
+def photograph(seed=0):
+    """float32 [1, 3, 96, 112], and a network of photographs' size that sees all of it."""
+    torch.manual_seed(seed)
+    module = build("quick_cnn", channels=3, height=96, width=112, classes=4).eval()
+    return module, torch.rand(1, 3, 96, 112)
+
+
+def test_several_classes_fade_in_together_as_they_do_alone():
+    for size, module in (((96, 112), photograph()[0]), ((20, 16), None)):
+        torch.manual_seed(1)
+        module = module or build("quick_cnn", channels=3, height=20, width=16, classes=4).eval()
+        pictures = torch.rand(2, 3, *size)
+        both = torch.tensor([[3, 1], [0, 2]])
+        found = integrated.several(module, pictures, both)
+        assert found.shape == (2, 2, *size)
+        for classes, maps in zip(both, found, strict=True):
+            torch.testing.assert_close(maps, integrated.raw(module, pictures, classes), atol=1e-5, rtol=1e-4)
+
+
+def test_a_photograph_takes_fewer_answers(monkeypatch):
+    module, picture = photograph()
+    asked = []
+    module.register_forward_hook(lambda _, given, __: asked.append(len(given[0])))
+    integrated.raw(module, picture, torch.tensor([1]))
+    assert sum(asked) == integrated.PHOTO_STEPS
+    asked.clear()
+    EXPLANATIONS["occlusion"].raw(module, picture, torch.tensor([1]), "")
+    assert sum(asked) == 1 + 49
+    assert max(asked) <= scale.at_once(64, 96, 112) == 200_000 // (96 * 112)
+    assert scale.at_once(64, 28, 28) == 64
+
+
+def test_photographs_are_covered_with_their_mean_colour_by_whoever_covers_them():
+    module, _ = photograph()
+    image = np.random.default_rng(0).integers(0, 256, (96, 112, 3)).astype(np.uint8)
+    image[:40] //= 4
+
+    def inputs(images):
+        return torch.from_numpy(images.astype(np.float32) / 255).permute(0, 3, 1, 2)
+
+    seen = []
+
+    def ask(images):
+        seen.append(images)
+        with torch.no_grad():
+            return module(inputs(images)).softmax(1).numpy()
+
+    found = covering.covered(ask, image)
+    tall, wide, places = covering.patches(96, 112)
+    assert (tall, wide, len(places)) == (24, 28, 49)
+    assert (np.concatenate(seen)[1, :tall, wide // 2 : wide] == np.rint(image.mean((0, 1)))).all()
+    raw = EXPLANATIONS["occlusion"].raw(module, inputs(image[None]), torch.tensor([2]), "")
+    np.testing.assert_allclose(found.map(2), raw[0].numpy(), atol=2e-5)
+
+
+def test_maps_of_photographs_are_smoothed_and_keep_their_sum():
+    point = np.zeros((96, 192), np.float32)
+    point[48, 96] = 1
+    found = scale.smoothed(point)
+    assert found.sum() == pytest.approx(1, abs=1e-4)
+    assert found[48, 97] / found[48, 96] == pytest.approx(math.exp(-0.5), rel=1e-3)  # a deviation of one pixel
+    small = point[:28, :28]
+    assert scale.smoothed(small) is small

@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from ml.data.images import asked_at_once
 from ml.inference.classifier import Classifier
 from ml.models import build
-from ml.robustness.attacks import HALVINGS, PACE, attacked, loss, smallest
+from ml.robustness.attacks import HALVINGS, PACE, at_once, attacked, halvings, loss, smallest
 from ml.robustness.catalogue import ATTACKS, LADDER, PGD_STEPS
+from ml.robustness.turns import Turns
 
 SIZE = 4
 
@@ -190,3 +192,32 @@ def test_both_attacks_are_captums(epsilon, targeted, monkeypatch):
     )  # fmt: skip
     found = attacked(network, images, classes, epsilon, "pgd", targeted=targeted, seed=7)
     np.testing.assert_allclose(found.images, wanted.detach().permute(0, 2, 3, 1).numpy(), atol=1e-5)
+
+
+def test_photographs_are_attacked_a_few_at_a_time_and_halved_less_often():
+    assert at_once((28, 28, 1)) == asked_at_once((28, 28, 1)) == 250
+    assert at_once((224, 224, 3)) == 3
+    assert at_once((512, 512, 3)) == 1
+    assert (halvings((28, 28, 1)), halvings((224, 224, 3))) == (6, 3)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_whoever_lets_others_ask_in_between_gets_the_same_attack(name):
+    taken = []
+
+    class Lock:
+        def __enter__(self):
+            taken.append(True)
+
+        def __exit__(self, *_):
+            taken.append(False)
+
+    own, pictures = classifier(), halves(153, 102, 2)
+    asked = Turns(own, Lock())
+    wanted = attacked(own, pictures, np.array([0, 0]), 0.11, name, seed=3)
+    found = attacked(asked, pictures, np.array([0, 0]), 0.11, name, seed=3)
+    np.testing.assert_array_equal(found.images, wanted.images)
+    np.testing.assert_array_equal(found.probabilities, wanted.probabilities)
+    assert taken == [True, False] * ({"fgsm": 1, "pgd": PGD_STEPS}[name] + 1)
+    assert (asked.classes, asked.shape, asked.module) == (own.classes, own.shape, own.module)
+    np.testing.assert_array_equal(asked.inputs(pictures), own.inputs(pictures))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ml.robustness import corruptions as c
-from ml.robustness.catalogue import CORRUPTIONS, SEVERITIES
+from ml.robustness.catalogue import CORRUPTIONS, PHOTO_SIDE, SEVERITIES, of_size
 from ml.robustness.corruptions import corrupt
 
 
@@ -148,3 +148,29 @@ def test_pixelate_by_hand():
     picture = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
     found = c.pixelate(picture, 0.5, chances(1))[0, ..., 0]
     assert found.tolist() == [[2.5, 2.5, 4.5, 4.5]] * 2 + [[10.5, 10.5, 12.5, 12.5]] * 2
+
+
+def test_photographs_are_blurred_and_pixelated_as_imagenet_c_does_it():
+    from scipy.ndimage import gaussian_filter
+
+    photos, small = pictures(2, 96, 120, 3), pictures(1)
+    assert CORRUPTIONS["blur"].at(84) is CORRUPTIONS["blur"]
+    assert CORRUPTIONS["blur"].at(PHOTO_SIDE).levels == (1, 2, 3, 4, 6)
+    for severity, width in ((1, 1), (5, 6)):
+        wanted = gaussian_filter(photos / np.float32(255), (0, width * 96 / 224, width * 96 / 224, 0), mode="nearest")
+        found = corrupt(photos, "blur", severity, ids=np.arange(2))
+        assert np.abs(found - 255 * wanted).max() <= 0.51
+        tiny = gaussian_filter(
+            small / np.float32(255), (0, *[(0.4, 1.0)[severity > 1] * 28 / 32] * 2, 0), mode="nearest"
+        )
+        assert np.abs(corrupt(small, "blur", severity, ids=np.arange(1)) - 255 * tiny).max() <= 0.51
+    image = Image.fromarray(photos[1])
+    boxed = image.resize((int(120 * 0.3), int(96 * 0.3)), Image.Resampling.BOX).resize(image.size, Image.Resampling.BOX)
+    np.testing.assert_array_equal(corrupt(photos, "pixelate", 4, ids=np.arange(2))[1], np.asarray(boxed))
+
+
+def test_what_imagenet_c_and_mnist_c_share_is_the_same_at_every_size():
+    large = of_size(224, 300)
+    assert [name for name in CORRUPTIONS if large[name] != CORRUPTIONS[name]] == ["blur"]
+    assert of_size(28, 300) == CORRUPTIONS
+    assert "224" in large["blur"].unit
