@@ -60,7 +60,8 @@
   async function ask(files, current, hear) {
     const form = new FormData(), run = document.getElementById('run-picker');
     for (const [name, file] of files) form.append('files', file, name);
-    if (run && run.value) form.append('run', run.value);
+    const ask = new URLSearchParams(window.location.search).get('ask'); /* the run that was chosen for one's own pictures */
+    form.append('run', ask || (run && run.value ? `auto:${run.value}` : 'auto'));
     const prepare = document.querySelector('#prediction-preparation-mode input:checked');
     if (prepare && ['auto', 'none', 'full'].includes(prepare.value)) form.append('prepare', prepare.value);
     form.append('engine', here().querySelector('[data-batch-engine]').value);
@@ -144,8 +145,14 @@
     if (batch !== current || !here()) return;
     draw(true);
     const pairs = new Map();
+    /* where each picture's kind said which run answers, the matrix is of the run that answered most that can be judged */
+    if (current.run === 'auto') {
+      const votes = new Map();
+      for (const row of current.rows) if (row.label) votes.set(row.run, (votes.get(row.run) || 0) + (row.true ? 1000 : 1));
+      current.run = [...votes].sort((a, b) => b[1] - a[1]).map(([name]) => name)[0] || null;
+    }
     for (const row of current.rows) {
-      if (!row.label || !row.true) continue;
+      if (!row.label || !row.true || (row.run && row.run !== current.run)) continue;
       const key = JSON.stringify([row.true, row.label]);
       pairs.set(key, (pairs.get(key) || 0) + 1);
     }
@@ -177,6 +184,12 @@
     if (busy) {
       parts.push(node('Progress', { 'aria-label': 'Files answered', ...(batch.zips ? {} : { max: String(batch.total), value: String(done) }) }));
       parts.push(press('Stop', { 'data-batch-stop': '' }));
+    }
+    const runs = new Map();
+    for (const row of batch.rows) if (row.run) runs.set(row.run, (runs.get(row.run) || 0) + 1);
+    if (runs.size > 1) {
+      const shares = [...runs].map(([name, n]) => `${name} ${count(n)}`).join(', ');
+      parts.push(node('P', { className: 'small' }, `Each was given to the run that knows its kind: ${shares}. A matrix is of the run that answered most.`));
     }
     if (strange) {
       parts.push(node('P', { className: 'small' }, node('B', {}, `${count(strange)} of ${count(answered)}`),

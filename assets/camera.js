@@ -212,17 +212,29 @@
     current.count += 1;
     const body = new FormData();
     body.append('image', await grab(current.frame, 0.8), 'frame.jpg');
-    if (run && run.value) body.append('run', run.value);
+    body.append('run', asked(current, run && run.value));
     if (wanted) body.append('overlay', '1');
     if (live !== current) return {};
     const asking = current.asking = new AbortController(), clock = setTimeout(() => asking.abort(), PATIENCE_MS);
     try {
       const answer = await fetch(ROUTE, { method: 'POST', body, signal: asking.signal });
       const told = await answer.json();
-      if (answer.ok) return { answer: told };
+      if (answer.ok) {
+        current.run = told.run;
+        return { answer: told };
+      }
       const after = 1000 * Number(answer.headers.get('Retry-After'));
       return { error: told.error, wait: after || BACK_MS[Math.min(current.trouble, BACK_MS.length - 1)] };
     } finally { clearTimeout(clock); }
+  }
+
+  /* the run that was chosen for one's own pictures; else, of every tenth frame, its kind says which, and those between follow */
+  function asked(current, shown) {
+    const ask = new URLSearchParams(window.location.search).get('ask');
+    if (ask) return ask;
+    const anew = !current.run || current.shown !== shown || current.count % 10 === 1;
+    current.shown = shown;
+    return anew ? (shown ? `auto:${shown}` : 'auto') : current.run;
   }
 
   function complain(words) {

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, Annotated, Any
 
+import numpy as np
 import orjson
 from flask import Flask, Response
 from pydantic import Field, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
 from dashboard.api.openapi import FILE, Count, Error, Operation, Probability, Reply, ResponseModel
-from dashboard.api.predict import MB, Familiarity, Guess
+from dashboard.api.predict import MB, AskedRun, Familiarity, Guess
 from dashboard.api.requests import Choice, Flag, answer_get, checked, parts
 from dashboard.services.container import Services
 from dashboard.services.uploads import thumbnail
@@ -20,6 +21,7 @@ from dashboard.web.errors import RequestError, note
 from dashboard.web.security import BATCH_BYTES, BATCH_ROUTE
 from ml.images.upload_archives import FILES, UNPACKED
 from ml.inference.batch import BatchAnswer
+from ml.inference.routing import AUTO
 
 WORDS = f"A batch may have {FILES:,} files, {BATCH_BYTES // MB} MB as sent and {UNPACKED // MB} MB unpacked."
 LINES = "application/x-ndjson"
@@ -38,6 +40,9 @@ class AnsweredFile(ResponseModel):
     confidence: Probability
     top: list[Guess] = Field(min_length=1)
     familiarity: Familiarity | SkipJsonSchema[None] = None
+    run: str = Field("", description="With run=auto: the run that answered this file.")
+    why: str = Field("", description="With run=auto: why that one.")
+    asked: list[AskedRun] = Field(default=[], description="With run=auto: what each run says.")
     seen: str = Field("", description="The picture as the network saw it, a data URL; where seen=1 was sent.")
 
 
@@ -48,7 +53,7 @@ class RefusedFile(ResponseModel):
 
 
 class Counts(ResponseModel):
-    run: str = Field(description="The run that answered.")
+    run: str = Field(description="The run that answered; auto where each file's line names its own.")
     files: Count
     answered: Count
     refused: Count
@@ -119,6 +124,9 @@ def batch(services: Services, spend: Callable[[float], None]) -> Response:
             raise RequestError(400, f"Send the files in a field named files, as often as there are files. {WORDS}")
         run, top = fields.opened(services)
         sent = [(one.filename or "", one.stream) for one in files.getlist("files")][::-1]
+        if fields.routed and len(services.router.ids(run.run_id)) > 1:
+            response = _respond(_routed(services, run.run_id, _popped(sent), fields, top, spend), free)
+            return response
         run_id, classes, answers = services.predictor.answers(
             run.run_id, _popped(sent), mode=fields.prepare, engine=fields.engine,
             unlike=(lambda images: services.ood.percentiles(run.run_id, images)) if fields.engine == "torch" else None,
@@ -126,10 +134,36 @@ def batch(services: Services, spend: Callable[[float], None]) -> Response:
     except BaseException:
         free()
         raise
-    lines = _lines(run_id, classes, _counted(services, run_id, classes, answers), top, fields.seen == "1", spend)
+    counted = _counted(services, run_id, classes, answers)
+    told = ((one.line(classes, top), one.image) for one in counted)
+    return _respond(_lines(run_id, told, fields.seen == "1", spend), free)
+
+
+def _respond(lines: Iterator[bytes], free: Callable[[], None]) -> Response:
     response = Response(_then(lines, free), mimetype=LINES)
     response.call_on_close(free)  # where the client left before the first line
     return response
+
+
+def _routed(
+    services: Services,
+    shown: str,
+    sources: Iterator[tuple[str, IO[bytes]]],
+    fields: Batch,
+    top: int,
+    spend: Callable[[float], None],
+) -> Iterator[bytes]:
+    """The lines where each picture's kind says which run answers."""
+    _, answers = services.router.answers(shown, sources, mode=fields.prepare)
+
+    def told() -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+        for one in answers:
+            if one.routed is not None:
+                first = one.routed.first
+                services.monitor.saw(first.run_id, first.label, first.confidence, one.answer.seconds, one.answer.image)
+            yield one.line(top), one.answer.image
+
+    return _lines(AUTO, told(), fields.seen == "1", spend)
 
 
 def _popped(sent: list[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -158,21 +192,19 @@ def _then(lines: Iterator[bytes], after: Callable[[], None]) -> Iterator[bytes]:
 
 def _lines(
     run_id: str,
-    classes: tuple[str, ...],
-    answers: Iterator[BatchAnswer],
-    top: int,
+    answers: Iterator[tuple[dict[str, Any], np.ndarray | None]],
     seen: bool,
     spend: Callable[[float], None],
 ) -> Iterator[bytes]:
+    """answers: each file's line and its picture as the network saw it."""
     began, answered, files = time.perf_counter(), 0, 0
     try:
-        for one in answers:
+        for line, image in answers:
             files += 1
-            answered += one.probabilities is not None
+            answered += "label" in line
             spend(1.0)
-            line: dict[str, Any] = one.line(classes, top)
-            if seen and one.image is not None:
-                line["seen"] = thumbnail(one.image)
+            if seen and image is not None:
+                line["seen"] = thumbnail(image)
             yield orjson.dumps(line) + b"\n"
     except Exception as error:  # the status is on its way already: the last line must say it
         number = note(error, BATCH_ROUTE)

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from dashboard.api.openapi import FILE, Count, Milliseconds, Operation, Probability, Reply, ResponseModel
-from dashboard.api.requests import DEFAULT_TOP, Choice, ComputeRequest, Flag, RunId, answer_get, form
+from dashboard.api.requests import DEFAULT_TOP, Asked, Choice, ComputeRequest, Flag, answer_get, form
 from dashboard.figures.overlay import heatmap_overlay
 from dashboard.services import feedback
 from dashboard.services.container import Services
@@ -30,7 +30,7 @@ class Predict(Choice):
 
 
 class LiveFrame(ComputeRequest):
-    run: RunId = ""
+    run: Asked = ""
     overlay: Annotated[Flag, Field(description="1: send Grad-CAM's overlay along, where the network has one.")] = "0"
 
 
@@ -69,7 +69,20 @@ class Judged(Named):
     familiarity: Familiarity | SkipJsonSchema[None] = None
 
 
+class AskedRun(ResponseModel):
+    run: str = Field(description="A run that was asked.")
+    dataset: str = Field(description="The data set that it learned from.")
+    label: str = Field(description="Its most likely class.")
+    confidence: Probability
+    familiarity: Familiarity | SkipJsonSchema[None] = None
+
+
 class Answer(Judged):
+    why: str = Field("", description="With run=auto: why this run answers; left out where there was no choice.")
+    asked: list[AskedRun] = Field(
+        default=[],
+        description="With run=auto: what each run says, the one that answers first.",
+    )
     ticket: Ticket | SkipJsonSchema[None] = None
 
 
@@ -123,11 +136,19 @@ def predict(services: Services) -> Answer:
     fields, content = form(Predict, "image", FILE_BYTES, allowed(FILE_BYTES))
     run, top = fields.opened(services)  # names the mistake before a picture is decoded
     picture = decode(content, limit=FILE_BYTES, **reading(run.manifest["dataset"]))
+    known: dict[str, Any] = {}
+    if fields.routed:
+        routed = services.router.route(picture.pixels, run.run_id, orientation=picture.orientation, mode=fields.prepare)
+        other = services.store.open(routed.first.run_id)
+        if reading(other.manifest["dataset"]) != reading(run.manifest["dataset"]):
+            picture = decode(content, limit=FILE_BYTES, **reading(other.manifest["dataset"]))
+        run, top = other, min(top, len(other.classes))
+        known = routed.json_value() if len(routed.asked) > 1 else {}
     answer = services.predictor.predict(
         run.run_id, picture.pixels, orientation=picture.orientation, mode=fields.prepare, engine=fields.engine
     )
     services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
-    known = named(answer, top)
+    known |= named(answer, top)
     if fields.engine == "torch":
         known |= judged(services, answer)
     if fields.ticket == "0":
@@ -143,8 +164,11 @@ def frame(services: Services) -> Frame:
     Raises RequestError, Refusal, Missing or Broken.
     """
     fields, content = form(LiveFrame, "image", FRAME_BYTES, allowed(FRAME_BYTES))
-    run = services.store.open(fields.run or None)
+    chosen = services.router.wanted(fields.run)
+    run = services.store.open(services.router.shown(fields.run) if chosen else fields.run or None)
     picture = decode(content, limit=FRAME_BYTES, **reading(run.manifest["dataset"]))
+    if chosen:
+        run = services.store.open(services.router.glance(picture.pixels, run.run_id, orientation=picture.orientation))
     answer = services.predictor.glance(run.run_id, picture.pixels, orientation=picture.orientation)
     height, width = picture.pixels.shape[:2][:: -1 if picture.orientation >= 5 else 1]  # upright, as the place has it
     place = answer.prepared.place / np.array([[width], [height]])

@@ -23,6 +23,7 @@ from werkzeug.formparser import parse_form_data
 from dashboard.data.run import RunData
 from dashboard.records.rows import ReadOnly
 from dashboard.services.container import Services
+from dashboard.services.router import Router
 from dashboard.state.selection import Selection
 from dashboard.web.errors import RequestError
 from ml.images.preparation import MODES, Mode
@@ -90,6 +91,13 @@ def _whole(text: object) -> object:
 RunId = Annotated[
     str, Field(description="Which run answers, as /api/v1/runs lists them; the default run when left out.")
 ]
+Asked = Annotated[
+    str,
+    Field(
+        description="The same; or auto: of runs of different data sets, the one that knows the picture's kind; "
+        "auto:RUN asks that one of its data set."
+    ),
+]
 Prepare = Annotated[
     Mode,
     OneOf(MODES),
@@ -112,7 +120,7 @@ Engine = Annotated[
 class Choice(ComputeRequest):
     """Who answers about a picture, and how."""
 
-    run: RunId = ""
+    run: Asked = ""
     top: Annotated[
         int | None,
         BeforeValidator(_whole),
@@ -127,9 +135,21 @@ class Choice(ComputeRequest):
     prepare: Prepare = "auto"
     engine: Engine = "torch"
 
+    @property
+    def routed(self) -> bool:
+        """Whether the picture's kind says which run answers."""
+        return Router.wanted(self.run)
+
+    def reader(self, services: Services) -> RunData:
+        """The run that is named; where the picture says which one answers, the one whose way of reading files counts.
+
+        Raises Missing, Broken.
+        """
+        return services.store.open(services.router.shown(self.run) if self.routed else self.run or None)
+
     def opened(self, services: Services) -> tuple[RunData, int]:
         """The run, and how many classes to name. Raises Missing, Broken, RequestError."""
-        run = services.store.open(self.run or None)
+        run = self.reader(services)
         most = len(run.classes)
         top = min(DEFAULT_TOP, most) if self.top is None else self.top
         if not 1 <= top <= most:

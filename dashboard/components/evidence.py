@@ -29,11 +29,12 @@ def verdict(familiarity: Familiarity) -> html.Span:
 def meter(familiarity: Familiarity) -> list:
     """Where this picture stands among the validation pictures."""
     place = f"{familiarity.percentile:.0f}"
-    how = (
-        "by what every layer says of it: the Mahalanobis distance"
-        if familiarity.layers
-        else f"mean distance of the five nearest in the last layer: {familiarity.score:.2f}"
-    )
+    if familiarity.layers:
+        how = "by what every layer says of it: the Mahalanobis distance"
+    elif familiarity.model:
+        how = "by what the last layer reads: the Mahalanobis distance"
+    else:
+        how = f"mean distance of the five nearest in the last layer: {familiarity.score:.2f}"
     words = f"Further from the training pictures than {place} % of {familiarity.n:,} validation images ({how})."
     advice = (
         f" Past {LIMIT:.0f} % the answer is a guess about something the network was not made for."

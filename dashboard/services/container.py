@@ -22,6 +22,7 @@ from dashboard.services.jobs import Jobs
 from dashboard.services.networks import Networks
 from dashboard.services.ood import OodDetector
 from dashboard.services.predictor import Predictor
+from dashboard.services.router import Router
 from dashboard.services.runs import RunRegistry
 from dashboard.services.similar import Similar
 from dashboard.services.staging import Staging
@@ -31,8 +32,8 @@ from ml.system import memory
 
 @dataclass(eq=False)
 class Services:
-    """store reads runs, jobs starts trainings; predictor, explainer, attacker, ood and similar ask the networks of
-    the store.
+    """store reads runs, jobs starts trainings; predictor, router, explainer, attacker, ood and similar ask the networks
+    of the store.
 
     records: what people say of runs; decisions: what they decide of labels; feedback: what they say of answers;
     monitor: counts answers; happenings: who did what; views: addresses that
@@ -55,6 +56,7 @@ class Services:
         self.explainer = Explainer(networks)
         self.attacker = Attacker(networks)
         self.ood = OodDetector(networks)
+        self.router = Router(networks, self.predictor, self.ood)
         self.similar = Similar(networks)
         self.staging = Staging(self.jobs.home, read_only=self.read_only)
         self.imports = Imports(self.staging, self.jobs)

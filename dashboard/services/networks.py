@@ -19,9 +19,10 @@ from dashboard.data.store import Store
 from ml.artifacts.kinds import NETWORK, in_torch
 from ml.artifacts.reader import Broken, Missing, Run
 from ml.images.form import Form
-from ml.inference import batch
+from ml.inference import batch, routing
 from ml.inference.engines import ENGINES, open_run
 from ml.inference.onnx import need
+from ml.stats.likeness import Likeness
 from ml.stats.ood import OodModel, Reference, usual
 from ml.system import memory
 
@@ -157,6 +158,20 @@ class Network:
             return OodModel(self.run.arrays("familiarity"))
         except ValueError as error:
             raise Broken(f"familiarity of run {self.run_id}: {error}") from error
+
+    @cached_property
+    def _likeness(self) -> Likeness | None:
+        try:
+            return routing.likeness_of(self.run)
+        except ValueError as error:
+            raise Broken(f"looks of run {self.run_id}: {error}") from error
+
+    @property
+    def likeness(self) -> Likeness | None:
+        """What is known of its pictures' colours, ground and detail, None for a run without the noun looks. Raises
+        Broken."""
+        with self._lock:
+            return self._likeness
 
     @property
     def ood_model(self) -> OodModel | None:

@@ -10,7 +10,9 @@ from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts.reader import Broken, Missing
 from ml.data.duplicates import LIMIT, Index
 from ml.inference import familiarity
-from ml.stats.ood import Familiarity
+from ml.inference.familiarity import Told
+from ml.stats.likeness import rarity
+from ml.stats.ood import Familiarity, OodModel, directions
 
 STATISTICS = 512  # pictures whose means and deviations of every layer are kept, 2.5 kB each
 INDICES = 2  # data sets whose lengths of vectors are kept; the pictures themselves are the store's
@@ -39,17 +41,44 @@ class OodDetector:
         looked_up = reference.look_up(features, itself=itself, rival=rival)
         if model is None:
             return looked_up
-        # the neighbours stay the evidence; how unusual it is, all layers say
-        statistics = self._statistics.get((*network.key, digest(image)), lambda: self._measure(network, image))
+        # the neighbours stay the evidence; how unusual it is, the model says
+        score = self._score(network, model, image)
+        return replace(looked_up, percentile=model.percentile(score), n=model.n, layers=not model.last, model=True)
+
+    def _score(self, network: Network, model: OodModel, image: np.ndarray) -> float:
+        statistics = self._statistics.get((*network.key, digest(image)), lambda: self._measure(network, model, image))
         try:
-            score = float(model.scores(statistics)[0])
+            return float(model.scores(statistics)[0])
         except ValueError as error:
             raise Broken(f"familiarity of run {network.run_id}: {error}") from error
-        return replace(looked_up, percentile=model.percentile(score), n=model.n, layers=True)
 
-    def _measure(self, network: Network, image: np.ndarray) -> np.ndarray:
+    def _measure(self, network: Network, model: OodModel, image: np.ndarray) -> np.ndarray:
+        if model.last:  # of the pass that answers
+            features = self._networks.output(network, image).features
+            if features is None:
+                raise Broken(f"familiarity of run {network.run_id}: its engine gives no features")
+            return directions(features[None])
         with self._networks.lock:
             return network.classifier.statistics(image[None])
+
+    def told(self, run_id: str | None, images: np.ndarray) -> Told | None:
+        """float [n] each: how unlike the training pictures each is, 0 to 100, and how rare that is among validation
+        pictures (ml.stats.likeness.rarity); None where that cannot be told. Kept, as the answer is.
+
+        images: uint8 [n, h, w, c] of the network's form.
+        """
+        network = self._networks.open(run_id)
+        try:
+            model = network.ood_model
+            if model is not None:
+                found = np.array([self._score(network, model, image) for image in images])
+                return np.array([model.percentile(float(one)) for one in found]), rarity(found, model.usual)
+            features = [self._networks.output(network, image).features for image in images]
+            near = [network.reference.look_up(one) for one in features if one is not None]
+            found = np.array([one.score for one in near])
+            return np.array([one.percentile for one in near]), rarity(found, network.reference.usual)
+        except (Missing, Broken, ValueError):
+            return None
 
     def percentiles(self, run_id: str | None, images: np.ndarray) -> np.ndarray | None:
         """float [n]: how unlike the training pictures each is, 0 to 100; None where that cannot be told.
@@ -61,7 +90,7 @@ class OodDetector:
             model = network.ood_model
             reference = network.reference if model is None else None
             with self._networks.lock:
-                looks: Any = network.described if model is None else network.classifier
+                looks: Any = network.described if model is None or model.last else network.classifier
                 return familiarity.percentiles(looks, images, model, reference)
         except (Missing, Broken, ValueError):
             return None

@@ -17,7 +17,7 @@ from ml.images.upload_archives import items
 from ml.inference import batch
 from ml.inference.batch import BatchAnswer
 
-PREPARED = 2  # pictures whose steps are held, some MB each: several runs are asked about one
+PREPARED = 4  # pictures whose steps are held, some MB each: several runs are asked about one
 
 
 @dataclass(frozen=True)

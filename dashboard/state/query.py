@@ -237,6 +237,7 @@ READERS: Mapping[str, Callable[[list[str]], Any]] = {
     "data": _digest,
     "dataset": _run,
     "against": _run,
+    "ask": _run,
     "split": _split,
     "true": _names,
     "pred": _names,

@@ -15,6 +15,7 @@ SUBJECT = ("run", "data", "against", "split", "epoch", "labels")  # whose answer
 FILTERS = ("true", "pred", "outcome", "bucket", "conf", "tempered", "reject", "lasso", "ids", "tag", "slice")
 ATTENTION = ("contrast", "versus", "look")  # what the attention of the selected images is held against
 ANSWER = ("scaling", "level", "abstain")  # how an answer is given
+UPLOADS = ("ask",)  # who answers about a picture of one's own
 PREPARATION = ("way", "edits")  # how the studio's picture came to be
 LISTS = ("state", "text", "since")  # of Feedback and Monitoring
 DATASETS = ("dataset",)  # the set that the Data page shows, or a training is to learn from
@@ -59,6 +60,7 @@ class Selection:
     way: str | None = (
         None  # how the studio's picture was prepared (ml.images.preparation_variants); the usual way when not said
     )
+    ask: str | None = None  # the run that one's own pictures are given to; the one that knows their kind when not said
     edits: str | None = None  # how the studio's picture is changed by hand, 'rot:15,shift:2:-1'
     state: str | None = None  # of feedback, one of STATES
     text: str | None = None  # looked for in feedback
@@ -104,7 +106,7 @@ class Selection:
         if any(name in changes for name in RELISTED):
             changes = {"page": 1, "sample": None, **changes}
         if changes.get("run", self.run) != self.run:
-            changes = {"data": None, **changes}  # the digest was of the other run's pictures
+            changes = {"data": None, "ask": None, **changes}  # the digest was of the other run's pictures
         if "sample" in changes:
             changes = {**dict.fromkeys(PREPARATION), **changes}
         return replace(self, **changes)

@@ -229,7 +229,8 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
         Arrays(
             "familiarity",
             "What a run knows, in the means and deviations of all its layers: a Gaussian a class, all of one spread. A score "
-            "is the squared distance of `statistics / scale @ turn` to the nearest centre; those of validation and test.",
+            "is the squared distance of `statistics / scale @ turn` to the nearest centre; those of validation and test. "
+            "Where `last` is there, of directions of the last layer's input in place of statistics.",
             {
                 "scale": ("float32", 1),
                 "turn": ("float16", 2),
@@ -238,6 +239,15 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
                 "test": ("float32", 1),
             },
             minor=2,
+            more={"last": ("uint8", 1)},
+        ),
+        Arrays(
+            "looks",
+            "What kind of pictures a run's are before any network sees them, as ml.images.looks measures colours, ground and "
+            "detail: a multivariate t distribution for each of several groups (as kept, as they came, enlarged, photographed). "
+            "`(measured - centre) @ whiten` has no correlations and a deviation of one.",
+            {"centre": ("float32", 2), "whiten": ("float32", 3)},
+            minor=3,
         ),
         Table(
             "conformal",

@@ -12,6 +12,7 @@ from ml.evaluation import (
     features,
     filters,
     label_issues,
+    looks,
     neighbours,
     predictions,
     preparation,
@@ -40,6 +41,7 @@ EVALUATIONS: dict[str, Callable[[EvaluationContext], Payload]] = {
     "unlabelled": unlabelled.table,
     "label_issues": label_issues.table,
     "robustness": robustness.table,
+    "looks": looks.arrays,
     "familiarity": familiarity.arrays,
     "engines": engines.table,
     "onnx": engines.onnx,
@@ -48,7 +50,7 @@ EVALUATIONS: dict[str, Callable[[EvaluationContext], Payload]] = {
 # a second or two: made before a run is published
 AT_TRAINING = ("scores", "confusion", "calibration", "conformal", "filters", "features")
 # added right after; unlabelled where the data set has pictures without a label
-AFTER_PUBLISHING = ("preparation", "neighbours", "projection", "tags", "slices", "unlabelled")
+AFTER_PUBLISHING = ("preparation", "neighbours", "projection", "tags", "slices", "unlabelled", "looks")
 # made only when named: they train networks, attack one or render pictures for a minute or more, or need packages that
 # not everybody has
 ON_DEMAND = ("label_issues", "robustness", "familiarity", "engines", "onnx", "int8")

@@ -3,24 +3,35 @@
 What is usual is learned from reference pictures and from AGAIN of them as prepared from renderings: enlarged,
 leaning, light on dark or dark on light, with noise. Without these a network's layers tell every photograph, however
 well prepared, from pictures that never were one. docs/preparation.md compares this score with others.
+
+A network of many wide layers says more than can be kept: averaged WIDE times and more, unlike channels become one
+number. Of such a network the last layer's input is looked at alone, whose directions (ml.stats.ood.directions) tell
+what it knows from what it does not, and which every engine gives.
 """
 
 import numpy as np
 from PIL import Image
 
-from ml.data.images import asked_at_once, batches, some
+from ml.data.images import AnyImages, asked_at_once, batches, some
 from ml.evaluation.context import PART, EvaluationContext
 from ml.images.form import Form
 from ml.images.preparation import prepare
-from ml.stats.ood import OodModel, learn
+from ml.stats.ood import SHRINK, SHRINK_LAST, WIDEST, OodModel, directions, learn
 
 AGAIN = 400
+WIDE = 4  # times WIDEST numbers of all layers
 
 
 def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
     """What `ml.stats.ood.learn` makes, and the scores of validation and test, float32 [n] in their order."""
     reference = context.splits["reference"]
-    statistics = context.classifier.statistics
+    last = context.classifier.breadth() > WIDE * WIDEST
+
+    def statistics(images: AnyImages) -> np.ndarray:
+        if last:
+            return directions(context.classifier.features(images))
+        return context.classifier.statistics(images)
+
     form = Form.of(some(reference.images))
     again = of = None
     if form.background is not None:
@@ -29,7 +40,9 @@ def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
         context.tell(f"computing familiarity: {len(rows)} renderings")
         again = statistics(np.stack([retaken(reference.images[row], form, rng) for row in rows]))
         of = reference.labels[rows]
-    learned = learn(statistics(reference.images), reference.labels, again, of)
+    learned = learn(statistics(reference.images), reference.labels, again, of, SHRINK_LAST if last else SHRINK)
+    if last:
+        learned["last"] = np.ones(1, np.uint8)
     known = OodModel(learned)
     scores = {}
     for split in ("validation", "test"):

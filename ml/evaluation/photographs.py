@@ -75,3 +75,67 @@ def cloud(rng: np.random.Generator, side: int, coarse: int) -> np.ndarray:
     spots = Image.fromarray(rng.normal(size=(coarse, coarse)).astype(np.float32))
     field = np.asarray(spots.resize((side, side), Image.Resampling.BICUBIC))
     return (field - field.min()) / max(float(np.ptp(field)), 1e-6)
+
+
+def printed(
+    picture: np.ndarray, rng: np.random.Generator, *, side: int, background: int = 0, cut: bool = False
+) -> np.ndarray:
+    """uint8 [h, w, 1 or 3] on a plain background → uint8 [side, side, 3]: a print of it that lies on something else.
+
+    cut: what is cut out of it, not the whole picture with its ground. As it is or as a negative; enlarged one of four
+    ways, leaning, in perspective, on ground that is plain, lit from one side, rough, of boards, or of many colours; a
+    little unsharp, with noise and JPEG's marks.
+    """
+    long = int(side * rng.uniform(0.45, 0.95))
+    way = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
+    levels = Image.fromarray(picture.squeeze()).resize((long, long), way[rng.integers(4)])
+    ink = np.asarray(levels, np.float32).reshape(long, long, -1)
+    if rng.random() < 0.5:
+        ink = 255 - ink
+    sheet = np.full((side, side, 4), 0, np.float32)
+    apart = np.abs(picture.astype(np.int16) - background).max(axis=2)
+    shape = Image.fromarray(np.where((apart > 10) | (not cut), 255, 0).astype(np.uint8)).resize(levels.size)
+    shape = shape.filter(ImageFilter.GaussianBlur(max(1.0, long / 100))) if cut else shape
+    top, left = ((side - long) // 2 + rng.uniform(-0.5, 0.5, 2) * (side - long)).astype(int)
+    place = sheet[top : top + long, left : left + long]
+    place[..., :3] = ink * (1 - rng.uniform(0, 0.25, 3) * (rng.random() < 0.5))
+    place[..., 3] = np.asarray(shape, np.float32)
+    end, most = np.array([0, 0, 0, side, side, side, side, 0]), rng.uniform(0, 0.14) * side
+    seen = Image.fromarray(np.clip(sheet, 0, 255).astype(np.uint8)).rotate(
+        rng.uniform(-15, 15), Image.Resampling.BICUBIC
+    )
+    seen = seen.transform(
+        (side, side), Image.Transform.QUAD, tuple(end + rng.uniform(-most, most, 8)), Image.Resampling.BICUBIC
+    )
+    pixels = np.asarray(seen, np.float32)
+    cover = pixels[..., 3:] / 255
+    photo = _ground(rng, side) * (1 - cover) + pixels[..., :3] * cover
+    photo = photo * rng.uniform(0.6, 1.05) + rng.uniform(0, 25) + rng.normal(size=photo.shape) * rng.uniform(0, 8)
+    taken = Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8))
+    if rng.random() < 0.4:
+        taken = taken.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 2)))
+    file = io.BytesIO()
+    taken.save(file, "JPEG", quality=int(rng.integers(50, 95)))
+    return np.asarray(Image.open(file))
+
+
+def _ground(rng: np.random.Generator, side: int) -> np.ndarray:
+    """float [side, side, 3], levels."""
+    level = np.clip(rng.uniform(40, 250) + rng.uniform(-40, 40, 3) * rng.random(), 5, 252)
+    ground = np.ones((side, side, 3)) * level
+    kind = rng.integers(5)
+    if kind == 1:
+        angle = rng.uniform(0, 2 * np.pi)
+        y, x = np.mgrid[0:side, 0:side] / side - 0.5
+        ground *= (1 + rng.uniform(0.1, 0.6) * (np.cos(angle) * x + np.sin(angle) * y))[..., None]
+    elif kind == 2:
+        ground *= (1 + 0.15 * (cloud(rng, side, int(rng.integers(5, 60))) - 0.5))[..., None]
+        ground += rng.normal(size=(side, side, 1)) * rng.uniform(0, 12)
+    elif kind == 3:
+        boards = int(rng.integers(4, 10))
+        ground *= np.repeat(rng.uniform(0.75, 1.1, boards), -(-side // boards))[:side, None, None]
+        grain = Image.fromarray(rng.normal(size=(max(1, side // 4), 8)).astype(np.float32))
+        ground *= (1 + np.asarray(grain.resize((side, side), Image.Resampling.BICUBIC)) / 15)[..., None]
+    elif kind == 4:
+        ground = np.stack([cloud(rng, side, int(rng.integers(3, 25))) * 255 for _ in range(3)], axis=2)
+    return np.clip(ground, 0, 255)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ml.artifacts.reader import Broken, Library, Missing, Run
-from ml.images.decoding import FILE_BYTES, Refusal, decode
+from ml.images.decoding import FILE_BYTES, Picture, Refusal, decode
 from ml.images.file_names import truth
 from ml.images.fitting import manner
 from ml.images.form import Form
@@ -100,21 +100,30 @@ def answers(
 
 
 def _read(item: Item, form: Form, classes: Sequence[str], mode: Mode, limit: int) -> BatchAnswer:
-    answer = BatchAnswer(item.name, truth(item.name, classes), problem=item.problem)
-    if item.problem:
-        return answer
-    for attempt in range(BUSY_TIMES):
+    answer = BatchAnswer(item.name, truth(item.name, classes))
+    picture = read(item, form, limit)
+    if isinstance(picture, str):
+        return replace(answer, problem=picture)
+    start = time.perf_counter()
+    try:
+        seen = prepare(picture.pixels, form, orientation=picture.orientation, mode=mode).image
+    except Refusal as refusal:
+        return replace(answer, problem=str(refusal))
+    return replace(answer, image=seen, seconds=time.perf_counter() - start)
+
+
+def read(item: Item, form: Form, limit: int = FILE_BYTES) -> Picture | str:
+    """A file as the form reads it, or why it is none that can be read; waits where too many are being read."""
+    problem = item.problem
+    for attempt in range(0 if problem else BUSY_TIMES):
         try:
-            picture = decode(item.content, limit=limit, laid_on=form.laid_on, levels=form.levels)
-            start = time.perf_counter()
-            seen = prepare(picture.pixels, form, orientation=picture.orientation, mode=mode).image
-            return replace(answer, image=seen, problem="", seconds=time.perf_counter() - start)
+            return decode(item.content, limit=limit, laid_on=form.laid_on, levels=form.levels)
         except Refusal as refusal:
-            answer = replace(answer, problem=str(refusal))
+            problem = str(refusal)
             if refusal.status != 503 or attempt == BUSY_TIMES - 1:
                 break
             time.sleep(BUSY_SECONDS)
-    return answer
+    return problem
 
 
 def _classify(

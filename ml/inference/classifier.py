@@ -17,8 +17,9 @@ from ml.inference.contract import check, median_latency
 from ml.inference.imported_torch import of_run
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
+from ml.stats.ood import WIDEST
 
-STATISTICS = 640
+STATISTICS = WIDEST
 PASSING = (
     nn.Conv2d, nn.BatchNorm2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
     nn.Dropout, nn.Flatten, nn.Identity,
@@ -117,23 +118,31 @@ class Classifier:
         """
         wholes = []
         for batch in batches(images, asked_at_once(self.shape)):
-            value, parts = self.inputs(batch), []
-            for layer in self.folded.body.children():
-                value = layer(value)
-                if isinstance(layer, PASSING):
-                    continue
-                if value.ndim == 4:
-                    parts += [value.mean((2, 3)), value.std((2, 3), correction=0)]
-                elif value.ndim == 3:
-                    parts += [value.mean(1), value.std(1, correction=0)]
-                else:
-                    parts.append(value.clone())  # the next layer may work in place
-            whole = torch.cat(parts or [value.flatten(1)], dim=1)
+            whole = self._said(batch)
             group = -(-whole.shape[1] // STATISTICS)
             if group > 1:
                 whole = nn.functional.avg_pool1d(whole[:, None], group, ceil_mode=True)[:, 0]
             wholes.append(whole.numpy())
         return np.concatenate(wholes)
+
+    def breadth(self) -> int:
+        """How many numbers `statistics` would give if it averaged none."""
+        with torch.inference_mode():
+            return self._said(np.zeros((1, *self.shape), np.uint8)).shape[1]
+
+    def _said(self, images: np.ndarray) -> Tensor:
+        value, parts = self.inputs(images), []
+        for layer in self.folded.body.children():
+            value = layer(value)
+            if isinstance(layer, PASSING):
+                continue
+            if value.ndim == 4:
+                parts += [value.mean((2, 3)), value.std((2, 3), correction=0)]
+            elif value.ndim == 3:
+                parts += [value.mean(1), value.std(1, correction=0)]
+            else:
+                parts.append(value.clone())  # the next layer may work in place
+        return torch.cat(parts or [value.flatten(1)], dim=1)
 
     @torch.inference_mode()
     def latency(self) -> float:

@@ -16,6 +16,8 @@ import pandas as pd
 RANKS = 5  # of 1, 3, 5 and 10 on validation, see docs/preparation.md
 SHRINK = 1e-3
 RENDERED = 0.3  # of 0, 0.3 and 0.5, see docs/preparation.md
+WIDEST = 640  # numbers that a picture is described by at most: of more, neighbours are averaged
+SHRINK_LAST = 0.1  # of the last layer's at unit length: of 0.001, 0.01, 0.1 and 0.3 on validation, see there
 LIMIT = 96.0  # percentile past which a picture is called unlike the training data: so that of test fewer than 5 % are
 
 
@@ -25,7 +27,8 @@ class Familiarity:
     where the run has that.
 
     neighbour_ids: int32 [k], nearest first; distances: float32 [k]. rival: the nearest picture of the class that was
-    asked for, None where there is none. layers: whether all layers said the percentile, not the nearest alone.
+    asked for, None where there is none. layers: whether all layers said the percentile, model: whether a model did, of
+    them or of the last one, not the nearest alone.
     """
 
     score: float
@@ -35,6 +38,7 @@ class Familiarity:
     distances: np.ndarray
     rival: "Rival | None" = None
     layers: bool = False
+    model: bool = False
 
     @property
     def unlike(self) -> bool:
@@ -66,6 +70,13 @@ class OodModel:
         self._turn = arrays["turn"].astype(np.float32)
         self._centre = arrays["centre"]
         self._usual = np.sort(arrays["validation"]) if "validation" in arrays else np.zeros(0, np.float32)
+        self.last = "last" in arrays
+        """Whether it was learned from `directions` of the last layer's input alone, not from all layers."""
+
+    @property
+    def usual(self) -> np.ndarray:
+        """Scores of validation pictures, float [n], smallest first. Do not write to them."""
+        return self._usual
 
     @property
     def n(self) -> int:
@@ -88,14 +99,30 @@ class OodModel:
         return 100 * int(np.searchsorted(self._usual, score, side="left")) / max(self.n, 1)
 
 
+def directions(features: np.ndarray) -> np.ndarray:
+    """float [n, d], what the last layer reads → float32 [n, ≤ WIDEST], at unit length, neighbours averaged where d is
+    larger. How long they are says mostly how much is in a picture; where they point, what."""
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    unit = features / np.where(length > 0, length, 1)
+    group = -(-unit.shape[1] // WIDEST)
+    if group > 1:
+        room = -unit.shape[1] % group
+        unit = np.pad(unit, ((0, 0), (0, room))).reshape(len(unit), -1, group).mean(axis=2)
+    return np.asarray(unit, np.float32)
+
+
 def learn(
-    statistics: np.ndarray, labels: np.ndarray, again: np.ndarray | None = None, of: np.ndarray | None = None
+    statistics: np.ndarray,
+    labels: np.ndarray,
+    again: np.ndarray | None = None,
+    of: np.ndarray | None = None,
+    shrink: float = SHRINK,
 ) -> dict[str, np.ndarray]:
     """scale float32 [d], turn float16 [d, d], centre float32 [classes, d] from pictures that the run learned from.
 
     statistics: float32 [n, d]; labels: int [n]; again: float32 [m, d], pictures that were prepared from renderings, and
     of: int [m], their labels. These weigh RENDERED, so that what preparation does to a picture is nothing unusual.
-    Correlations are shrunk by SHRINK towards none, without which layers that repeat each other could not be inverted.
+    Correlations are shrunk by `shrink` towards none, without which layers that repeat each other could not be inverted.
     """
     known = sorted(set(labels.tolist()))
     centre = np.stack([statistics[labels == c].mean(axis=0) for c in known]).astype(np.float64)
@@ -116,9 +143,9 @@ def learn(
     scale = np.sqrt(covariance.diagonal())
     scale[scale < 1e-6] = 1.0  # a channel that is always the same
     correlation = covariance / np.outer(scale, scale)
-    correlation = (1 - SHRINK) * correlation + SHRINK * np.eye(len(scale))
+    correlation = (1 - shrink) * correlation + shrink * np.eye(len(scale))
     values, vectors = np.linalg.eigh(correlation)
-    turn = (vectors / np.sqrt(np.maximum(values, SHRINK))).astype(np.float16)
+    turn = (vectors / np.sqrt(np.maximum(values, shrink))).astype(np.float16)
     return {
         "scale": scale.astype(np.float32),
         "turn": turn,
@@ -142,6 +169,11 @@ class Reference:
     def width(self) -> int:
         """d"""
         return int(self._features.shape[1])
+
+    @property
+    def usual(self) -> np.ndarray:
+        """Scores of validation pictures, float [m], smallest first. Do not write to them."""
+        return self._usual
 
     def look_up(
         self, feature: np.ndarray, count: int = 10, *, itself: int | None = None, rival: int | None = None

@@ -12,7 +12,7 @@ QUESTION = "prediction-address-asked"
 DISPLAY = "prediction-address-told"
 SCALED = "prediction-address-scaled"  # the same without the threshold, which changes while a slider moves
 QUERY_KEYS = {
-    QUESTION: ["run", "split", "sample", "way"],
+    QUESTION: ["run", "split", "sample", "way", "ask"],
     DISPLAY: ["scaling", "level", "abstain"],
     SCALED: ["scaling", "level"],
 }

@@ -14,7 +14,7 @@ from dashboard.components import graph, panel_states, plain, save_menu
 from dashboard.components.panel import panel_callback, slot
 from dashboard.figures import probabilities
 from dashboard.format.numbers import milliseconds
-from dashboard.pages.prediction import address, picture, preparation, request, samples
+from dashboard.pages.prediction import address, asked, picture, preparation, request, samples
 from dashboard.pages.prediction import feedback as feedback_card
 from dashboard.pages.prediction.answer_state import Ids, seen, truth_of, whole
 from dashboard.pages.prediction.answer_text import AnswerText, classes_title, describe, readable
@@ -86,12 +86,18 @@ def layout(services: Services, selection: Selection, explanation: Component) -> 
                 ],
                 className="card-h",
             ),
-            html.Div(panel_states.empty(NO_PICTURE_YET), id=Ids.FACE, className="face-slot"),
+            html.Div(nothing_yet(services, selection), id=Ids.FACE, className="face-slot"),
+            plain.place(Ids.ASKED, className="asked", role="status"),
             html.Div([plain.place(Ids.CHOICES, className="told"), slider], className="ways"),
             html.Div([explanation, words, bars], id=Ids.BODY, className="answer"),
         ],
         className="ff-card",
     )
+
+
+def nothing_yet(services: Services, selection: Selection, sentence: str = NO_PICTURE_YET) -> list[Any]:
+    """The empty face, and what a picture can be called."""
+    return [panel_states.empty(sentence), asked.nameable(services, selection)]
 
 
 def engine_select() -> html.Div:
@@ -119,6 +125,7 @@ class Shown:
     caption: str = ""
     steps: Any = None
     summary: str = ""
+    asked: Any = None
 
 
 WORDS = {
@@ -144,6 +151,7 @@ OUTPUTS = {
     "caption": Output(picture.Ids.CAPTION, "children"),
     "steps": plain.children(preparation.Ids.STEPS),
     "summary": Output(preparation.Ids.SUMMARY, "children"),
+    "asked": plain.children(Ids.ASKED),
     "form": plain.children(feedback_card.Ids.FORM),  # here, for a callback of its own would ask once more an answer
 }
 
@@ -171,9 +179,11 @@ def ask(
             services.warm(selection.run)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
             nothing = CHANGES_ONLY if selection.edits else NO_PICTURE_YET
-            return replace(shown, face=panel_states.empty(REFUSED if refusal else nothing), error=refusal)
+            face = panel_states.empty(REFUSED) if refusal else nothing_yet(services, selection, nothing)
+            return replace(shown, face=face, error=refusal)
         shown.shown, shown.caption = question.shown, question.caption
         answer = question.ask(services)
+        shown.asked = asked.told(services, selection, question)
         unlike = services.ood.unlike(answer.run, answer.prepared.image)
         shown.text = describe(question.run, answer.probabilities, selection, question.truth, unlike=unlike)
     except uploads.Refusal as refusal:

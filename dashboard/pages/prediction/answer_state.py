@@ -25,6 +25,7 @@ class Ids(StrEnum):
     BODY = "prediction-answer-body"
     ABOUT = "prediction-answer-about"
     UNLIKE = "prediction-unlike"  # what stands in the place of the headline where the label is a guess
+    ASKED = "prediction-asked"  # which run was asked and why, what others say, and the way to ask them
     LABEL = "prediction-label"
     CONFIDENCE = "prediction-confidence"
     TRUTH = "prediction-truth"

@@ -17,7 +17,8 @@ from dashboard.state.selection import Selection
 from ml.images.form import Box
 from ml.images.preparation import MODES, Mode
 from ml.images.preparation_variants import USUAL
-from ml.inference.engines import ENGINES
+from ml.inference.engines import ENGINES, offered
+from ml.inference.routing import Routed
 
 ENGINE = "prediction-engine-select"
 CONTROLS = {"kept": (picture.Ids.STATE, "data"), **preparation.CONTROLS, "engine": (ENGINE, "value")}
@@ -39,6 +40,7 @@ class Question:
     way: str = USUAL
     engine: str = "torch"
     origin: str = ""  # 'test 17' for a picture of the data set
+    routed: Routed | None = None  # of an upload whose kind said which run is asked, among several
     sent: str = ""  # any other as it came, a data URL
 
     def ask(self, services: Services, run_id: str | None = None) -> Answer:
@@ -95,14 +97,33 @@ def read(
         origin = f"{selection.split} {selection.sample}"
         return Question(run, image, 1, truth, shown, caption, options, way, engine, origin=origin)
     upload = uploads.decode(uploads.from_data_url(kept["src"]))
+    run, routed = asked(services, selection, run, upload)
+    if engine not in offered(run.manifest) or (engine != "torch" and engine not in run.manifest["nouns"] and routed):
+        engine = "torch"  # what was chosen is of the run that the page shows
     turn, box = hand_of(hand, kept["src"])
     options |= {"turn": turn, "box": box}
     # the browser has the picture already
     shown = picture.show("", "The picture you gave", crisp=max(upload.pixels.shape[:2]) <= 64)
     caption = picture.caption(kept)
     return Question(
-        run, upload.pixels, upload.orientation, None, shown, caption, options, way, engine, sent=kept["src"]
-    )
+        run, upload.pixels, upload.orientation, None, shown, caption, options, way, engine, sent=kept["src"],
+        routed=routed,
+    )  # fmt: skip
+
+
+def asked(
+    services: Services, selection: Selection, shown: RunData, upload: uploads.Picture
+) -> tuple[RunData, Routed | None]:
+    """The run that an upload is given to: the one that was chosen, else the one that knows its kind, among one of each
+    data set; the one that the page shows where there is no choice. Raises Missing, Broken."""
+    if selection.ask is not None:
+        return services.store.open(selection.ask), None
+    if len(services.router.ids(shown.run_id)) < 2:
+        return shown, None
+    routed = services.router.route(upload.pixels, shown.run_id, orientation=upload.orientation)
+    if len(routed.asked) < 2:
+        return services.store.open(routed.first.run_id), None
+    return services.store.open(routed.first.run_id), routed
 
 
 def mode_of(mode: Any) -> Mode:
