@@ -105,6 +105,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.write_line(f"{took:7.1f} s  {file}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def together() -> Iterator[None]:
+    """Networks from elsewhere are tried each in a process of its own; torch is loaded once for all of them."""
+    from ml.importing import forks
+
+    with forks.together():
+        yield
+
+
 @pytest.fixture(scope="session")
 def count() -> Callable[[int, int], int]:
     """How many times a fault scenario is tried: (usually, at full count)."""

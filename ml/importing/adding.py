@@ -14,7 +14,7 @@ from ml.artifacts import kinds
 from ml.artifacts.reader import Library
 from ml.artifacts.writer import sha256
 from ml.data.base import Dataset
-from ml.importing import conversion, doctor, publish, sources, trial, understanding
+from ml.importing import conversion, doctor, forks, publish, sources, trial, understanding
 from ml.importing.graph import Unusable
 from ml.recording import publish as recording
 from ml.recording import reading
@@ -79,6 +79,7 @@ class Found:
         }
 
 
+@forks.together()  # several processes, for one network
 def understood(
     files: Sequence[Path], kind: str, dataset: Dataset, home: Path, choices: Choices, scratch: Path,
     tell: Tell = silently, *, trusted: bool = False, asked: tuple[Mapping[str, Any], str] | None = None,

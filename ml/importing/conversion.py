@@ -2,7 +2,8 @@
 written as one, what it says of all pictures is kept.
 
 `taken` starts the process of its own in which that happens, `python -m ml.importing.conversion FOLDER`: there alone the
-code that such files carry is run. Each kind of source has a module with a function `opened`.
+code that such files carry is run. Each kind of source has a module with a function `opened`, and one
+`load` where it needs what takes long to load.
 """
 
 import dataclasses
@@ -145,8 +146,8 @@ def taken(
         "wishes": dataclasses.asdict(wishes), "seconds": SECONDS,
         "memory": MEMORY + SHARE * sum(one.stat().st_size for one in source.files),
     }  # fmt: skip
-    name = source.path.name
-    made = apart.run("ml.importing.conversion", scratch, request, name, "converted")
+    name, load = source.path.name, (FROM[source.kind], "ml.importing.trial")
+    made = apart.run("ml.importing.conversion", scratch, request, name, "converted", load)
     if "unwritten" not in made:
         inner = scratch / "trial"
         inner.mkdir()
@@ -159,7 +160,7 @@ def taken(
         return dataclasses.replace(tried, architecture=made["architecture"], weights=scratch / kinds.WEIGHTS)
     tell(f"it cannot be written as ONNX: asking {name} itself about all pictures")
     asked = {"dataset": dataset.name, "home": str(home), "seconds": ANSWERING_SECONDS}
-    answers = apart.run("ml.importing.conversion", scratch, request | asked, name, "asked about all pictures")
+    answers = apart.run("ml.importing.conversion", scratch, request | asked, name, "asked about all pictures", load)
     said = {split: np.load(scratch / f"{split}.npy", allow_pickle=False) for split in answers["splits"]}
     why = (
         f"{name} cannot be written as ONNX ({made['unwritten']}): what it says of all pictures is kept, and uploads, "

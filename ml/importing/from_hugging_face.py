@@ -33,14 +33,21 @@ RESAMPLING = ("nearest", "lanczos", "bilinear", "bicubic")  # by the numbers tha
 NUMBERED = "LABEL_"  # what transformers calls classes that nobody named
 
 
-def opened(task: Task) -> Opened:
-    """Raises Unusable, in a sentence, and Missing without transformers."""
+def load() -> None:
+    """transformers, which asks nothing of the network. Raises Missing without it."""
     os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     declare()
     try:
-        import transformers
+        import transformers  # noqa: F401
     except ImportError:
         raise Missing("transformers is not installed.", "pip install -r requirements-networks.txt") from None
+
+
+def opened(task: Task) -> Opened:
+    """Raises Unusable, in a sentence, and Missing without transformers."""
+    load()
+    import transformers
+
     transformers.logging.set_verbosity_error()
     source, name = source_of(task.path), task.path.name
     config = config_of(task.path / ABOUT[0])

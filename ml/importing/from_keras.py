@@ -46,13 +46,20 @@ EXPORTS: tuple[dict[str, Any], ...] = ({"dynamo": False, "opset_version": 20}, {
 NAME, MOST = "images", 20  # of pixels from 0 to 1 nobody takes off as much, or divides by so much
 
 
-def opened(task: Task) -> Opened:
-    """Raises Unusable, and Missing without Keras."""
+def load() -> None:
+    """Keras, on torch. Raises Missing without it."""
     os.environ["KERAS_BACKEND"] = "torch"
     try:
-        import keras
+        import keras  # noqa: F401
     except ImportError:
         raise Missing("keras is not installed.", "pip install -r requirements-networks.txt") from None
+
+
+def opened(task: Task) -> Opened:
+    """Raises Unusable, and Missing without Keras."""
+    load()
+    import keras
+
     config, narrow = described(task.path)
     with tempfile.TemporaryDirectory() as folder, quiet():
         file = in_full(task.path, config, Path(folder)) if narrow else task.path

@@ -29,6 +29,12 @@ NOT_MODELS = ("sklearn.datasets.", "sklearn.externals.", "sklearn.utils._testing
 INSTALL = "pip install -r requirements-networks.txt"
 
 
+def load() -> None:
+    """What reads a model and what writes it. Raises ImportError."""
+    import skl2onnx  # noqa: F401
+    import skops.io  # noqa: F401
+
+
 def opened(task: Task) -> Opened:
     """Raises Unusable, and Missing without skops or scikit-learn."""
     try:

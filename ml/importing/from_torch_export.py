@@ -17,6 +17,13 @@ from ml.system.torchvision_ops import declare
 TYPES = {torch.float32: "float", torch.float64: "double", torch.float16: "float16", torch.uint8: "uint8"}
 
 
+def load() -> None:
+    """What opening and writing such a program needs, which takes seconds. Raises Missing, ImportError."""
+    need("onnxscript")
+    declare()
+    import torch.export.pt2_archive  # noqa: F401
+
+
 def opened(task: Task) -> Opened:
     """Raises Unusable where it cannot be read or takes something else than pictures, Missing without onnxscript."""
     need("onnxscript")

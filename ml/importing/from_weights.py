@@ -183,6 +183,12 @@ def named(task: Task, state: dict[str, Tensor], said: dict[str, Any], channels: 
     )
 
 
+def load() -> None:
+    """torchvision, whose networks are the candidates."""
+    declare()
+    import torchvision  # noqa: F401
+
+
 def candidates() -> list[str]:
     declare()
     import torchvision

@@ -207,6 +207,16 @@ def believed(session: Any, how: Interface, pictures: np.ndarray) -> None:
         )
 
 
+def load() -> None:
+    """What nearly every network needs, which takes a second or two. Raises ImportError."""
+    import onnx  # noqa: F401
+    import onnxruntime  # noqa: F401
+
+    from ml.inference import rebuilt
+
+    rebuilt.load()
+
+
 def main(scratch: Path) -> int:
     """In the process of its own."""
 

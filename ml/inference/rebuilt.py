@@ -172,6 +172,12 @@ def resizing(how: Interface, height: int, width: int) -> tuple[Tensor | None, Te
     return sides[0], sides[1], torch.from_numpy(ground)
 
 
+def load() -> None:
+    """onnx2torch, which takes a second, for torchvision comes with it. Raises ImportError."""
+    torchvision_ops.declare()
+    import onnx2torch  # noqa: F401
+
+
 def built(graph: bytes, output: str) -> tuple[nn.Module, bool]:
     """The graph in torch as far as its logits, and whether a softmax was left out. Raises NoGradients, Missing."""
     absent = [name for name in ("onnx", "onnx2torch") if find_spec(name) is None]
@@ -179,7 +185,7 @@ def built(graph: bytes, output: str) -> tuple[nn.Module, bool]:
         raise Missing(f"{' and '.join(absent)} is not installed.", "pip install -r requirements-networks.txt")
     import onnx
 
-    torchvision_ops.declare()
+    load()
     from onnx2torch import convert
 
     model = onnx.load_model_from_string(graph)
