@@ -17,6 +17,7 @@ from ml.data.importing import (
     exports,
     hugging_face,
     lists,
+    matlab_labels,
     named_files,
     numbered,
     tables,
@@ -88,7 +89,7 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
         found = arrays.look(source, lone, shown, scratch, order, turned=choices.turned)
     found = found or exports.look(source, lone, shown, scratch, order)
     if not found and not lone and not choices.columns:
-        found = lists.look(source, shown, order)
+        found = lists.look(source, shown, order) or matlab_labels.look(source, shown, order)
     if found:
         return found
     try:

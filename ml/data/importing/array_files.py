@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ml.data.importing import libsvm
 from ml.data.importing.records import LeftOut
 from ml.data.importing.sources import Entry, Scratch
 from ml.images.decoding import Refusal
@@ -194,6 +195,23 @@ class Arrays:
                 if found and name in called:
                     lines = called[name].content().decode("utf-8", "replace").splitlines()
                     self.names = [line.strip() for line in lines if line.strip()]
+        return found
+
+    def libsvm(self) -> list[tuple[str, Array, Array]]:
+        """Split, pictures and labels of files of rows; `.t` stands for test in the names that these have."""
+        found = []
+        for entry in libsvm.among(self._entries):
+            last = entry.name.rpartition("/")[2].casefold()
+            try:
+                images, labels = libsvm.read(entry, self._scratch)
+            except (OSError, EOFError, ValueError) as error:
+                self._left_out.add(entry.name, f"it cannot be read as rows of numbers: {error}")
+                continue
+            split = "test" if "t" in last.split(".")[1:] else "validation" if "val" in last.split(".")[1:] else "train"
+            outer = _outer(entry.name)
+            found.append((split, Array(entry.name, outer, "", images), Array(entry.name, outer, "", labels)))
+        if len(found) == 1:
+            return [("", *found[0][1:])]
         return found
 
     def stl(self) -> list[tuple[str, Array, Array]]:

@@ -1,4 +1,4 @@
-"""Pictures as arrays: npz and npy, idx, MATLAB's files, CIFAR's and STL-10's: mapped, never read as a whole."""
+"""Pictures as arrays: npz and npy, idx, MATLAB's files, CIFAR's, STL-10's and LIBSVM's: mapped, never read whole."""
 
 import functools
 import itertools
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ml.data.base import UNLABELLED
-from ml.data.importing import sources
+from ml.data.importing import libsvm, sources
 from ml.data.importing.array_files import Array, Arrays
 from ml.data.importing.class_folders import SPLIT_WORDS
 from ml.data.importing.records import Found, LeftOut
@@ -49,9 +49,11 @@ def look(
     Raises ValueError, in words, for pairs that nobody can tell apart.
     """
     entries = [one for one in source.entries if one.whole is not None and not by_the_way(one.name)]
-    if lone and not OURS.search(entries[0].name.casefold()):
+    lines = libsvm.among(entries)
+    if lone and not lines and not OURS.search(entries[0].name.casefold()):
         return None
-    left_out, notes, whole = LeftOut(), list[str](), not lone or entries[0].name.casefold().endswith((".npz", ".mat"))
+    left_out, notes, whole = LeftOut(), list[str](), not lone or bool(lines)
+    whole = whole or entries[0].name.casefold().endswith((".npz", ".mat"))
     read, parts = _read(entries if whole else (), scratch, left_out)
     if not parts and lone and source.root is not None:  # its pictures or labels lie beside it
         around = (sources.entry(path, source.root) for path in sorted(source.root.iterdir()) if path.is_file())
@@ -88,9 +90,9 @@ def look(
 def _read(entries: Sequence[Entry], scratch: Scratch, left_out: LeftOut) -> tuple[Arrays, list[_Part]]:
     """The arrays in some files, and which of them belong together."""
     read = Arrays(entries, scratch, left_out)
-    return read, [_Part(*one) for one in read.cifar() or read.stl()] or _parts(read.arrays, left_out) or _by_name(
-        read.arrays
-    )
+    return read, [_Part(*one) for one in read.cifar() or read.stl() or read.libsvm()] or _parts(
+        read.arrays, left_out
+    ) or _by_name(read.arrays)
 
 
 def _by_name(arrays: Sequence[Array]) -> list[_Part]:

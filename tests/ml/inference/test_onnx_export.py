@@ -187,3 +187,25 @@ def test_what_cannot_be_done_is_said(toy, graph, monkeypatch):
     with pytest.raises(Missing, match="onnx is not installed") as missing:
         onnx_export.graph(toy[0])
     assert missing.value.command == "pip install -r requirements-onnx.txt"
+
+
+def test_zeros_before_a_maximum_count_in_int8_too(tmp_path):
+    """What onnxruntime's own preparation would fold away; see findings/zeros-around-a-maximum.sh."""
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    from ml.inference.onnx import CHANGING
+
+    nodes = [
+        helper.make_node("Pad", ["x", "pads"], ["padded"]), helper.make_node("MaxPool", ["padded"], ["y"],
+                                                                              kernel_shape=[2, 2], strides=[2, 2])
+    ]  # fmt: skip
+    slots = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, 2, 2]) for name in "xy"]
+    pads = helper.make_tensor("pads", TensorProto.INT64, [8], [0, 0, 1, 1, 0, 0, 1, 1])
+    made = helper.make_graph(nodes, "g", slots[:1], slots[1:], [pads])
+    place = str(tmp_path / "net.onnx")
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), place)
+    onnx_export._optimised(place)
+    session = onnxruntime.InferenceSession(place, providers=["CPUExecutionProvider"], disabled_optimizers=CHANGING)
+    assert not session.run(None, {"x": -np.ones((1, 1, 2, 2), np.float32)})[0].any()

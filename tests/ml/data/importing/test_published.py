@@ -1,5 +1,6 @@
 """Sets as they are published: MATLAB's files, binary ones, names of files that are labels, numbers named elsewhere."""
 
+import bz2
 import json
 
 import numpy as np
@@ -199,3 +200,62 @@ def test_files_of_no_kind_are_named(tmp_path):
     (tmp_path / "optdigits.tra").write_text("0,1,6,15\n")
     with pytest.raises(ValueError, match=r"optdigits\.tra: of no kind that is read"):
         Seen(tmp_path)
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_flowers_102(tmp_path, split):
+    """Labels from 1 on and splits by number, in MATLAB's files, as torchvision's tests make them."""
+    images, labels = drawn(12, (9, 8, 3)), np.array([1, 2, 3] * 4, np.uint8)
+    (tmp_path / "jpg").mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / "jpg" / f"image_{i + 1:05}.png")
+    savemat(tmp_path / "imagelabels.mat", {"labels": labels[None]})
+    if split:
+        savemat(
+            tmp_path / "setid.mat",
+            {"trnid": np.arange(1, 7)[None], "valid": np.arange(7, 10)[None], "tstid": np.arange(10, 13)[None]},
+        )
+    (tmp_path / "cat_to_name.json").write_text(json.dumps({"1": "pink primrose", "2": "orchid", "3": "bell"}))
+    seen = Seen(tmp_path)
+    assert seen.classes == ("pink primrose", "orchid", "bell")
+    assert seen.labels == [("pink primrose", "orchid", "bell")[i - 1] for i in labels]
+    assert seen.splits == (["train"] * 6 + ["validation"] * 3 + ["test"] * 3 if split else [""] * 12)
+    assert "labels stand in MATLAB's file imagelabels.mat" in seen.told
+
+
+def rows_of(values, labels):
+    return "\n".join(
+        " ".join([str(label), *(f"{at}:{value:.6g}" for at, value in enumerate(row, 1) if value)])
+        for label, row in zip(labels, values, strict=True)
+    )
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_usps_and_other_rows_of_libsvm(tmp_path, packed):
+    """USPS is from -1 to 1 and numbers its digits from 1; what is 0 is not written, at the end of a row neither."""
+    levels = np.random.default_rng(0).integers(0, 256, (12, 16, 16), np.uint8)
+    levels[:, -1] = 128
+    values = levels.reshape(12, 256) / 127.5 - 1
+    values[np.abs(values) < 0.01] = 0
+    labels = [1, 2, 3, 10] * 3
+    for name, rows in (("usps", slice(0, 8)), ("usps.t", slice(8, 12))):
+        text = rows_of(values[rows], labels[rows]).encode()
+        (tmp_path / f"{name}{'.bz2' if packed else ''}").write_bytes(bz2.compress(text) if packed else text)
+    seen = Seen(tmp_path)
+    assert seen.splits == ["train"] * 8 + ["test"] * 4
+    assert seen.labels == list(map(str, labels))
+    assert np.abs(np.stack(seen.pixels)[..., 0].astype(int) - levels).max() <= 1
+    alone = Seen(tmp_path / ("usps.bz2" if packed else "usps"))
+    assert (len(alone.pixels), alone.pixels[0].shape) == (8, (16, 16, 1))
+
+
+def test_a_sparse_file_of_digits(tmp_path):
+    """mnist.scale: 0 to 1, and its last rows of pixels are never anything else than 0."""
+    values = np.zeros((6, 784))
+    values[:, 100:700:7] = np.random.default_rng(1).integers(1, 256, (6, 86)) / 255
+    (tmp_path / "mnist.scale").write_text(rows_of(values, [5, 0, 4, 1, 9, 2]))
+    seen = Seen(tmp_path / "mnist.scale")
+    np.testing.assert_array_equal(np.stack(seen.pixels)[..., 0].reshape(6, -1), np.rint(values * 255))
+    (tmp_path / "wide.scale").write_text("1 5:1 6:1 7:1 8:1 9999:1\n2 1:1 2:1 3:1 4:1 5:1\n")
+    with pytest.raises(ValueError, match=r"9,999 numbers"):
+        Seen(tmp_path / "wide.scale")
