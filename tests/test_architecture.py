@@ -430,7 +430,7 @@ def test_torchvision_is_asked_for_late_and_after_its_operators_are_declared():
     models = {
         f"ml.models.{name}" for name in ("resnet18", "mobilenet_v3_small", "small_vgg", "small_vit", "timm_networks")
     }
-    by_name = ("bench.imported", "ml.importing.from_weights", "ml.inference.imported_torch")
+    by_name = ("bench.imported", "ml.importing.from_weights", "ml.importing.recipes", "ml.inference.imported_torch")
     assert found <= {"ml.data.fashion_mnist", "bench.train", *models, *by_name}
 
 

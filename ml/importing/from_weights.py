@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ml import models
+from ml.importing import recipes
 from ml.importing.conversion import Opened, Slot, Task, one_line
 from ml.importing.from_torchscript import INPUT, Form, write_either
 from ml.importing.graph import Unusable
+from ml.importing.recipes import Recipe
 from ml.importing.sources import config_of
 from ml.inference.imported_torch import TORCHVISION, built, last_of
 from ml.system.torchvision_ops import declare
@@ -42,7 +44,10 @@ def opened(task: Task) -> Opened:
     lines += more
     deep = next((one.shape[1] for one in state.values() if one.ndim == 4), channels)
     deep = 3 if deep not in (1, channels) and channels == 1 else deep
-    size = task.wishes.size or said_size(said) or (height, width)
+    recipe = recipes.of(architecture, said)
+    framed, more = recipe.framing((height, width), task.wishes) if recipe is not None else ({}, [])
+    own = recipe.size if recipe is not None and "pretrained_cfg" in said else ()
+    size = task.wishes.size or framed.get("size") or own or (height, width)
     net, refused = None, ""
     for tall, wide in dict.fromkeys([tuple(size), *([] if task.wishes.size else [(height, width), (224, 224)])]):
         sizes = {"channels": deep, "height": tall, "width": wide, "classes": outputs}
@@ -54,13 +59,17 @@ def opened(task: Task) -> Opened:
             net, refused = None, refused or str(error)
     if net is None:
         raise Unusable(f"{name}: {refused}")
+    if framed and (tall, wide) != framed["size"]:
+        framed, more = {}, []  # which the weights are not of
+    framed.pop("size", None)
+    lines += more
     said_so = "as was said" if task.wishes.size else "--input-size says otherwise"
     lines.append(f"pictures are given at {tall} × {wide} ({said_so})")
     names = tuple(said.get("label_names", ()))
     if not names and outputs != len(task.classes):
         names = known(architecture, outputs)
     form = Form("nchw", tall, wide, deep, "float")
-    stated, words = preparation(architecture, net, said, deep, task)
+    stated, words = preparation(architecture, recipe, deep, task)
     network = net
 
     def left(target: Path) -> None:
@@ -80,7 +89,7 @@ def opened(task: Task) -> Opened:
         write=left,
         names=names,
         lines=(*lines, *words),
-        stated={**stated, "numbers": task.wishes.numbers or "logits"},
+        stated={**framed, **stated, "numbers": task.wishes.numbers or "logits"},
         architecture=architecture,
     )
 
@@ -276,49 +285,26 @@ def two_of_one(state: dict[str, Tensor], last: str) -> list[str]:
     return ["its last layer gives one number for two classes, a margin: above 0 it is the second (--classes turns it)"]
 
 
-def said_size(said: dict[str, Any]) -> tuple[int, int] | None:
-    """Height and width by a configuration of timm's beside the weights."""
-    size = (
-        (said.get("pretrained_cfg") or {}).get("input_size") if isinstance(said.get("pretrained_cfg"), dict) else None
-    )
-    return (int(size[1]), int(size[2])) if isinstance(size, list) and len(size) == 3 else None
-
-
 def preparation(
-    architecture: str, net: Any, said: dict[str, Any], channels: int, task: Task
+    architecture: str, recipe: Recipe | None, channels: int, task: Task
 ) -> tuple[dict[str, Any], list[str]]:
-    """Fields of Wishes by what is stated of the architecture's pictures, and sentences."""
+    """Fields of Wishes by what is stated of the architecture's pixels, and sentences."""
     wishes = task.wishes
     if wishes.range or wishes.mean or wishes.deviation:
         return {}, []
-    stated: dict[str, Any] = {}
-    if architecture.startswith(models.TIMM):
-        stated, whose = (
-            {**dict(getattr(net, "pretrained_cfg", {}) or {}), **(said.get("pretrained_cfg") or {})},
-            "timm's",
-        )
-    elif architecture.startswith(TORCHVISION):
-        import torchvision
-
-        name = architecture.removeprefix(TORCHVISION)
-        kind = torchvision.models.get_model_weights(name)
-        made = kind.DEFAULT.transforms() if len(kind) else None
-        stated = (
-            {"mean": made.mean, "std": made.std, "crop": made.crop_size, "resize": made.resize_size} if made else {}
-        )
-        whose = "torchvision's"
-    if not stated.get("mean") and ":" not in architecture and len(task.mean) == channels:
+    if recipe is None:
+        if ":" in architecture or len(task.mean) != channels:
+            return {}, []
         words = "pixels: less the data set's mean, by its deviation, as ours learn (--range and --mean say otherwise)"
         return {"mean": task.mean, "deviation": task.deviation}, [words]
-    if not stated.get("mean"):
-        return {}, []
-    mean, deviation = tuple(map(float, stated["mean"])), tuple(map(float, stated["std"]))
+    mean, deviation = recipe.mean, recipe.deviation
     if channels != len(mean):
-        return {}, [f"{whose} configuration of it is of pictures in colour, and these weights read {channels} channel"]
+        words = (
+            f"{recipe.whose} configuration of it is of pictures in colour, and these weights read {channels} channel"
+        )
+        return {}, [words]
     numbers = f"mean {', '.join(f'{one:g}' for one in mean)}, deviation {', '.join(f'{one:g}' for one in deviation)}"
-    size = stated.get("input_size") or stated.get("crop")
-    made_for = f"; it was made for {'×'.join(map(str, size))}" if size else ""
     return (
         {"mean": mean, "deviation": deviation},
-        [f"pixels: {numbers}, by {whose} configuration of it{made_for} (--range, --mean and --std say otherwise)"],
+        [f"pixels: {numbers}, by {recipe.whose} configuration of it (--range, --mean and --std say otherwise)"],
     )

@@ -294,3 +294,31 @@ def test_a_file_that_is_no_list_of_names(content, tmp_path):
     (tmp_path / "names").write_bytes(content)
     with pytest.raises(ValueError, match="names is no"):
         imports.listed(Namespace(class_names=tmp_path / "names"))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "side", "said", "expected"),
+    [
+        ("torchvision:shufflenet_v2_x0_5", 256, {}, (224, "crop", 0.875, "bilinear")),
+        ("torchvision:shufflenet_v2_x0_5", 255, {}, (255, None, None, None)),
+        ("torchvision:shufflenet_v2_x0_5", 256, {"frame": "stretch"}, (256, None, None, None)),
+        ("timm:resnet10t", 64, {}, (64, None, None, None)),
+    ],
+)
+def test_a_recipe_is_followed_where_pictures_are_large_enough(architecture, side, said, expected, tmp_path):
+    """Size, crop and interpolation; of smaller ones it is said that it is not, and by which flags it would be."""
+    path = tmp_path / "w.safetensors"
+    save_file(state(built(architecture, channels=3, height=224, width=224, classes=3)), path)
+    pictures = np.zeros((2, side, side, 3), np.uint8)
+    found = from_weights.opened(
+        conversion.Task(path, ("a", "b", "c"), pictures, Wishes(architecture=architecture, **said), (0.5,), (0.5,))
+    )
+    size, frame, share, resampling = expected
+    lines = "\n".join(found.lines)
+    assert tuple(found.input.shape)[2:] == (size, size), lines
+    assert found.stated.get("frame") == frame
+    assert found.stated.get("share") == (None if share is None else pytest.approx(share))
+    assert found.stated.get("resampling") == resampling
+    followed = f"{size} × {size}, the middle {share} of the shorter side, {resampling}"
+    assert (followed in lines) == (frame is not None), lines
+    assert ("is not followed" in lines) == (frame is None and not said), lines
