@@ -80,7 +80,7 @@
   function shown() {
     const page = document.querySelector('#app-links [aria-current=page]'), picker = byId('run-picker'), n = byId('selection-count');
     const query = new URLSearchParams(window.location.search), run = picker && picker.selectedOptions[0];
-    const images = n && n.textContent ? `${Number(n.textContent).toLocaleString('en')} images` : '';
+    const images = n && n.textContent ? `${n.textContent} image${n.textContent === '1' ? '' : 's'}` : '';
     return [page && page.textContent, run && run.textContent.split(' · ')[0], query.get('split') || 'test', images].filter(Boolean).join(' · ');
   }
   function saving(opener) {

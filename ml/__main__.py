@@ -25,7 +25,7 @@ from ml.commands import (
 )
 from ml.data.fashion_mnist import DataMissing
 from ml.models import NotInstalled, WeightsMissing
-from ml.system import disk
+from ml.system import disk, memory
 from ml.system.content_addressed import Gone
 from ml.system.streams import print_utf8
 
@@ -65,6 +65,9 @@ def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Ma
         words = error.args[0] if error.args and not isinstance(error, UnicodeError) else error
         hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
         print(f"{words}{hint}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(f"Out of memory: this takes {memory.TOO_LITTLE}.", file=sys.stderr)
         return 1
     except Exception as error:
         if not disk.full(error):

@@ -81,7 +81,7 @@ def test_labels_bars_and_chips_by_keyboard(shipped, page, idle, run):
     opened(page, shipped, idle)
     page.get_by_role("button", name="Select all truly Bag").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#selection-count")).to_have_text("1000")
+    expect(page.locator("#selection-count")).to_have_text("1,000")
     chip = page.get_by_role("button", name="Remove true Bag")
     chip.focus()
     page.keyboard.press("Enter")
@@ -107,7 +107,7 @@ def test_the_filter_menu_adds_and_closes(shipped, page, idle, run):
     page.get_by_text("Add filter").click()
     page.get_by_role("button", name="Add predicted Coat").click()
     guessed = int((run.predictions("test").predicted == run.classes.index("Coat")).sum())
-    expect(page.locator("#selection-count")).to_have_text(str(guessed))
+    expect(page.locator("#selection-count")).to_have_text(f"{guessed:,}")
     page.locator("h1").click()
     expect(menu).to_be_hidden()
 
@@ -224,7 +224,7 @@ def test_a_lasso_on_the_map_becomes_the_selection(shipped, page, idle, run):
 
     selection = Selection.parse("?" + page.url.split("?")[1])
     expected = int(run.mask(selection).sum())
-    expect(page.locator("#selection-count")).to_have_text(str(expected))
+    expect(page.locator("#selection-count")).to_have_text(f"{expected:,}")
     assert 0 < expected < 10_000
     assert len(selection.lasso.vertices) <= 100
     expect(plot.locator(".shapelayer path")).to_have_count(1)
@@ -318,7 +318,7 @@ def test_thirteen_classes_in_colour_open_on_every_page(odd_home, no_artifacts, s
     cell(page, 12, 12, 13)
     p = Store(no_artifacts, odd_home).open(COLOUR_RUN).predictions("test")
     n = int(((p.labels == 12) & (p.predicted == 12)).sum())
-    expect(page.locator("#selection-count")).to_have_text(str(n))
+    expect(page.locator("#selection-count")).to_have_text(f"{n:,}")
     for run_id, paths in ((COLOUR_RUN, PAGES), ("bare", ("/", "/insights", "/slices", "/review"))):
         opened(page, f"{address}{paths[0]}?run={run_id}", idle)
         for path in paths:

@@ -23,6 +23,7 @@ from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import MAX_IDS, NO_LABEL, SPLITS, UNLABELLED, split_name
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.failure_modes import TAGS
+from ml.system.wording import quantity
 
 MOST = 14  # lines of an answer
 OF_A_KIND = 5  # lines of one kind, where others have something too
@@ -264,7 +265,8 @@ def images(run: RunData, here: Selection, question: str) -> Iterator[Entry]:
             continue
         chosen = bare.with_(split=split, ids=tuple(held), sort="given")
         if len(held) > 1:
-            yield Entry("Images", f"{len(held)} images of {split_name(split)}", search=chosen.query(), count=len(held))
+            found = f"{quantity(len(held), 'image')} of {split_name(split)}"
+            yield Entry("Images", found, search=chosen.query(), count=len(held))
             continue
         row = int(np.searchsorted(predictions.ids, held[0]))
         label, guess = predictions.label(row), run.classes[predictions.predicted[row]]

@@ -8,7 +8,7 @@ from pydantic import Field
 from dashboard.api.openapi import Count, Operation, Parameter, Reply, ResponseModel
 from dashboard.api.requests import ChangeRequest, Sentence, body, writable
 from dashboard.data import datasets
-from dashboard.records.rows import Declined
+from dashboard.records.rows import Declined, closed
 from dashboard.services.container import Services
 from dashboard.services.staging import Staged
 from ml.artifacts.reader import Missing
@@ -113,6 +113,8 @@ def register(server: Flask, services: Services) -> None:
         except NotAllowed:
             raise
         except Refused as refused:
+            if refused.__cause__ is not None:  # it may be asked for again: the disk is full, the database is away
+                raise closed(refused) from refused
             free = services.adding.free(name, taken) if refused.field == "name" and "already" in str(refused) else ""
             raise Declined(str(refused), refused.field, free) from None
         return jsonify(told(services, job).json_value()), 202

@@ -91,7 +91,7 @@ def register(app: Dash, services: Services) -> None:
             sentence.append(html.Span("; no labels: not scored", className="quiet"))
         elif path not in PAIRED and n and not selection.settled():
             sentence.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
-        return str(n), sentence, [*chips(run, selection, say), add_filter(run, selection, say)], ways
+        return f"{n:,}", sentence, [*chips(run, selection, say), add_filter(run, selection, say)], ways
 
 
 def files(selection: Selection, *, paired: bool) -> list:

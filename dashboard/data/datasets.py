@@ -1,6 +1,5 @@
 """READ: every data set whose pictures are on this machine, by what its dataset.json says; pictures are not opened."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from ml.artifacts.identity import digest, same_pictures
 from ml.artifacts.reader import Library, Missing, RunEntry
 from ml.artifacts.schema import RUN_ID
+from ml.system import small_files
 
 ALL_SPLITS = ("train", "validation", "test", "unlabelled", "reference")  # reference: what ships of train
 
@@ -110,6 +110,7 @@ def class_counts(dataset: DataSet) -> dict[str, list[int]]:
 def labels_of(file: Path) -> np.ndarray:
     """int [n]: the labels of a split's file, its pictures unread. Raises Missing."""
     try:
+        small_files.judge(file)
         with np.load(file, allow_pickle=False) as arrays:
             return arrays["labels"].astype(np.int64)
     except (OSError, ValueError, KeyError) as error:
@@ -119,7 +120,7 @@ def labels_of(file: Path) -> np.ndarray:
 def _read(folder: Path, name: str, shipped: bool, entries: Sequence[RunEntry]) -> DataSet:
     size = sum(file.stat().st_size for file in os.scandir(folder) if file.is_file(follow_symlinks=False))
     try:
-        described = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        described = small_files.document(folder / "dataset.json")
         counts = {split: int(n) for split, n in described["splits"].items() if split in ALL_SPLITS}
         if not isinstance(described["classes"], list):
             raise ValueError("classes")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.services.jobs import Jobs
-from dashboard.services.looking import Looked, Looking
+from dashboard.services.looking import SAID, TOO_MUCH, Looked, Looking
 from dashboard.services.staging import Staged, Staging
 from ml.artifacts.identity import run_id_of
 from ml.jobs.queue import Refused
@@ -60,8 +60,8 @@ class Adding:
     def _ask(
         self, staged: Staged, target: Path, dataset: str, choices: Mapping[str, Any], more: Sequence[str] = ()
     ) -> Looked:
-        asked = ["runs", "look", "--data", dataset, f"--choices={json.dumps(choices, sort_keys=True)}", *more]
-        return self._looking.ask(target, [*asked, "--to", str(target), "--", str(staged.place)])
+        asked = ["runs", "look", "--data", dataset, "--choices=-", *more, "--to", str(target), "--", str(staged.place)]
+        return self._looking.ask(target, asked, choices)
 
     def key(self, dataset: str, choices: Mapping[str, Any]) -> str:
         """What a look under these choices is filed as."""
@@ -102,6 +102,8 @@ class Adding:
         if dataset not in datasets:
             raise Refused("Choose the data set whose pictures it is about.", "dataset")
         known = [job for job in self.jobs() if intent and job.spec.get("intent") == intent]
+        if len(json.dumps(choices)) > SAID:
+            raise Refused(TOO_MUCH)
         called = known[0].run_id if known else self.named(name, taken)
         spec = {
             "source": str(staged.place), "upload": staged.id, "shown": staged.name[:80], "dataset": dataset,

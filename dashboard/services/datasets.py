@@ -20,7 +20,7 @@ from ml.data import originals
 from ml.images.decoding import Picture, decode
 from ml.people import happenings
 from ml.publishing import dataset_export
-from ml.system import atomic, trash
+from ml.system import atomic, small_files, trash
 from ml.system.content_addressed import Gone
 from ml.system.trash import KEPT_DAYS, Deleted
 
@@ -60,7 +60,7 @@ class DatasetRegistry:
             raise Declined(f"A title has 1 to {TITLE} characters in one line.", "title")
         file = folder / "dataset.json"
         with self._noted("dataset", folder.name, f"described as {words}"):
-            described = json.loads(file.read_text(encoding="utf-8"))
+            described = small_files.document(file)
             described = {**described, "title": words, "description": text}
             atomic.write(file, json.dumps(described, indent=1, ensure_ascii=False) + "\n")
         return folder.name

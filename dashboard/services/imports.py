@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.services.jobs import Jobs
-from dashboard.services.looking import Looking
+from dashboard.services.looking import SAID, TOO_MUCH, Looking
 from dashboard.services.staging import Staged, Staging
 from ml.artifacts.identity import run_id_of
 from ml.data import DATASETS, synthetic
@@ -54,8 +54,8 @@ class Imports:
         text = json.dumps(choices, sort_keys=True)
         name = f"plan-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
         target = self._staging.folder / staged.id / name
-        asked = ["data", "plan", f"--choices={text}", "--to", str(target), "--", str(staged.place)]
-        looked = self._looking.ask(target, asked)
+        asked = ["data", "plan", "--choices=-", "--to", str(target), "--", str(staged.place)]
+        looked = self._looking.ask(target, asked, choices)
         if looked.answer is None:
             return Preview(refused=looked.problem, seconds=looked.seconds)
         found = looked.answer
@@ -80,6 +80,8 @@ class Imports:
         self._jobs.permit("dataset")
         if not staged.whole:
             raise Refused("Not all of it is here yet.")
+        if len(json.dumps(choices)) > SAID:
+            raise Refused(TOO_MUCH)
         name = self.named(name, new_version=new_version)
         spec = {
             "source": str(staged.place), "upload": staged.id, "shown": staged.name[:80], "choices": dict(choices),

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,14 +21,17 @@ from dashboard.records.rows import Declined, Full, NotAllowed, ReadOnly
 from ml.images.file_names import clean
 from ml.people import acting
 from ml.settings import Listening, Uploads
-from ml.system import atomic, disk
+from ml.system import atomic, disk, small_files
+from ml.system.wording import quantity
 
 ABOUT = "about.json"
+FIELDS: dict[str, Callable[[Any], Any]] = {"name": str, "size": int, "created": float, "who": str}
 ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 BLOCK = 1 << 20  # bytes read of a piece at a time
 PURPOSES = {"": "dataset", "run": "import"}
 """What shall become of something, a data set or a run → the act of asking for it."""
 SPARE = 500 * 2**20  # of the disk, which no upload may take
+MOST = 200  # of what no data set came from yet: each is looked at whenever one more comes, and listed
 FORGOTTEN_DAYS = 7  # after which what no data set came from is thrown away
 OUTSIDE = (
     "Places on the server's own disk can be named by the person at the machine alone: this server is open to others. "
@@ -77,12 +80,12 @@ class Staging:
     # ---- bring
 
     def create(self, name: str, size: int, purpose: str = "") -> Staged:
-        """Room for a file of that size. Raises Declined: over the quota, or more than the disk has."""
+        """Room for a file of that size. Raises Declined: over the quota, more than the disk has, too many wait."""
         self.permit(purpose)
         most = Uploads.read().bytes
         if size > most:
             raise Declined(f"{name[:60]} has {gigabytes(size)}; {gigabytes(most)} are the most that may be uploaded.")
-        used = sum(one.size for one in self.listing() if not one.is_path)
+        used = sum(one.size for one in self._counted() if not one.is_path)
         if used + size > most:
             raise Declined(
                 f"{gigabytes(used)} of {gigabytes(most)} for uploads are taken, and this has {gigabytes(size)}: remove "
@@ -90,6 +93,8 @@ class Staging:
             )
         with self._writable():
             free = shutil.disk_usage(self.folder).free
+            if free < disk.ROOM:
+                raise Full()
             if free - size < SPARE:
                 left = gigabytes(max(free - SPARE, 0))
                 raise Declined(f"The disk has {left} left for it; this has {gigabytes(size)}.")
@@ -104,6 +109,7 @@ class Staging:
         if not path.strip() or not place.is_absolute() or not place.exists():
             there = path.strip()[:200] or "an empty path"
             raise Declined(f"There is nothing at {there}. Write the whole path.", "path")
+        self._counted()
         with self._writable():
             return self._begin(place.name or str(place), 0, place.resolve())
 
@@ -146,16 +152,16 @@ class Staging:
         if not isinstance(staged_id, str) or not ID.fullmatch(staged_id):
             return None
         try:
-            about = json.loads((self.folder / staged_id / ABOUT).read_text(encoding="utf-8"))
+            about = small_files.document(self.folder / staged_id / ABOUT)
             is_path = bool(about["path"])
             place = Path(about["path"]) if is_path else self.folder / staged_id / about["file"]
             offset = 0 if is_path else place.stat().st_size
-            known = {name: about[name] for name in ("name", "size", "created", "who")}
+            known = {name: kind(about[name]) for name, kind in FIELDS.items()}
             return Staged(
                 staged_id, **known, place=place, is_path=is_path, dataset=about.get("dataset", ""),
                 purpose=about.get("purpose", ""), offset=offset,
             )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, OverflowError, KeyError, TypeError):
             return None
 
     def listing(self) -> list[Staged]:
@@ -194,6 +200,13 @@ class Staging:
         """Bytes on the disk."""
         return sum(one.offset for one in self.listing())
 
+    def _counted(self) -> list[Staged]:
+        """All that is here. Raises Declined where that is enough."""
+        here = self.listing()
+        if sum(not one.dataset for one in here) >= MOST:
+            raise Declined(f"{MOST} uploads wait here already: import some, or remove what is not needed any more.")
+        return here
+
     def _begin(self, name: str, size: int, path: Path | None = None, purpose: str = "") -> Staged:
         staged_id = secrets.token_hex(12)
         file = filed(name)
@@ -217,7 +230,7 @@ class Staging:
 
     def _change(self, staged_id: str, **values: str) -> None:
         file = self.folder / staged_id / ABOUT
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about = small_files.document(file)
         atomic.write(file, json.dumps({**about, **values}).encode())
 
     def permit(self, purpose: str = "") -> None:
@@ -254,7 +267,9 @@ def filed(name: str) -> str:
 
 
 def gigabytes(size: int) -> str:
-    """Bytes in words: 1.2 GB, 35 MB, 12 kB."""
+    """Bytes in words: 1.2 GB, 35 MB, 12 kB, 7 bytes."""
     if size >= 10**9:
         return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:,.0f} MB" if size >= 10**6 else f"{size / 1e3:,.0f} kB"
+    if size >= 10**6:
+        return f"{size / 1e6:,.0f} MB"
+    return f"{size / 1e3:,.0f} kB" if size >= 1_000 or not size else quantity(size, "byte")

@@ -1,6 +1,5 @@
 """What can be chosen for a training, what the choices mean, and how long it would take."""
 
-import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
 from ml.jobs.reading import JobReader
 from ml.models import ABOUT, MODELS
+from ml.system import small_files
 from ml.training.config import TrainConfig
 from ml.training.fields import FIELDS
 from ml.training.presets import PRESETS
@@ -104,7 +104,7 @@ class TrainingOptions:
         for root in (self.home, self.artifacts):
             file = root / "datasets" / dataset / "dataset.json"
             if file.is_file():
-                return json.loads(file.read_text(encoding="utf-8"))
+                return small_files.document(file)
         return None
 
 

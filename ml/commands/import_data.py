@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.commands import sharing
+from ml.commands import json_of, sharing
 from ml.images.fitting import FITTINGS, RESAMPLING
+from ml.settings import Attempt
+from ml.system import memory
 from ml.system.paths import home_dir
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def add(actions: argparse._SubParsersAction) -> None:
     folder.add_argument("--turned", choices=("yes", "no"), help=turned)
     folder.add_argument("--zip-names", metavar="CODEPAGE", help="of names in old zips, as in cp866 (default: a guess)")
     folder.add_argument("--seed", type=int, default=0, help="of the split into train, validation and test")
-    everything = "all of the choices above in one, as ml.data.Choices.to_json writes them, in place of them"
+    everything = "all of the choices above in one, as ml.data.Choices.to_json writes them; - for standard input"
     folder.add_argument("--choices", metavar="JSON", help=everything)
     folder.add_argument("--progress", action="store_true", help="say how far it is, line by line")
     folder.add_argument("--json", action="store_true", help="end with one line of JSON that says what was made")
@@ -70,7 +72,7 @@ def chosen(options: argparse.Namespace) -> "Choices":
     from ml.data import Choices
 
     if options.choices is not None:
-        return Choices.from_json(json.loads(options.choices))
+        return Choices.from_json(json_of(options.choices))
     from ml.data.importing.columns import chosen as columns
     from ml.images import zip_names
 
@@ -108,6 +110,8 @@ def import_source(options: argparse.Namespace) -> int:
         print(f"the data set is called {name}", file=sys.stderr)
     intake.sweep(home_dir(), lambda words: print(words, file=sys.stderr))
     tell = teller() if options.progress else nobody
+    if Attempt.read().lease:
+        memory.leave_some()
     try:
         with sharing(home_dir()) as share:
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.commands import named
-from ml.system import atomic
+from ml.commands import json_of, named
+from ml.system import atomic, memory
 from ml.system.cells import safe_cell
 from ml.system.paths import home_dir
 
@@ -21,7 +21,7 @@ def add(actions: argparse._SubParsersAction) -> None:
     look = actions.add_parser("look", help="say as JSON what `add --brought` would make of a file, and write nothing")
     look.add_argument("source", type=Path, help="a file, or a tar of several")
     look.add_argument("--data", required=True, type=named, metavar="DATASET", help="whose pictures it is asked about")
-    look.add_argument("--choices", default="{}", metavar="JSON", help="what was said of it")
+    look.add_argument("--choices", default="{}", metavar="JSON", help="what was said of it; - for standard input")
     look.add_argument("--to", type=Path, metavar="FILE", help="(default: standard output)")
     look.add_argument("--left-out", type=Path, metavar="FILE.csv", help="write all rows that are left out, and why")
     look.set_defaults(command=say)
@@ -29,6 +29,7 @@ def add(actions: argparse._SubParsersAction) -> None:
 
 def say(options: argparse.Namespace) -> int:
     """What is refused is an answer too: {"refused": why}, with columns and classes to choose from where there are."""
+    memory.leave_some()
     with tempfile.TemporaryDirectory() as scratch:
         said = _looked(options, Path(scratch))
     text = json.dumps(said, ensure_ascii=False)
@@ -49,7 +50,7 @@ def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     kind = ""
     try:
         kind, files = brought.told(brought.opened(options.source, scratch / brought.NAMELESS))
-        choices = adding.Choices.from_json(json.loads(options.choices))
+        choices = adding.Choices.from_json(json_of(options.choices))
         dataset = data.load(options.data, home=home_dir())
         found = adding.understood(files, kind, dataset, home_dir(), choices, scratch)
     except Unclear as unclear:
@@ -60,6 +61,8 @@ def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         return {"refused": f"{missing} Try: {missing.command}" if missing.command else str(missing), "kind": kind}
     except (Broken, ValueError, OSError, KeyError, data.DataMissing) as problem:
         return {"refused": str(problem.args[0] if isinstance(problem, KeyError) else problem), "kind": kind}
+    except MemoryError:
+        return {"refused": f"{options.source.name} takes {memory.TOO_LITTLE}.", "kind": kind}
     if options.left_out and found.left_out:
         write_left_out(options.left_out, found.left_out)
     said = found.to_json()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.commands import named
+from ml.system import small_files
 from ml.system.paths import ARTIFACTS, home_dir
 
 if TYPE_CHECKING:
@@ -155,10 +156,8 @@ def _referring(name: str, home: Path, jobs: "JobTable") -> list[str]:
 
 def _description(folder: Path) -> dict[str, Any]:
     """What dataset.json says, empty where it cannot be read."""
-    import json
-
     try:
-        found = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        found = small_files.document(folder / "dataset.json")
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

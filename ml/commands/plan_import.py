@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.system import atomic
+from ml.commands import json_of
+from ml.system import atomic, memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,9 @@ SAMPLED, EACH = 60, 4  # classes whose first pictures are shown, and how many of
 def add(actions: argparse._SubParsersAction) -> None:
     plan = actions.add_parser("plan", help="say as JSON what an import would make of a source, and write nothing of it")
     plan.add_argument("source", type=Path)
-    plan.add_argument("--choices", default="{}", metavar="JSON", help="what was chosen; docs/datasets.md lists it")
+    plan.add_argument(
+        "--choices", default="{}", metavar="JSON", help="what was chosen, - for standard input; docs/datasets.md"
+    )
     plan.add_argument("--to", type=Path, metavar="FILE", help="(default: standard output)")
     plan.set_defaults(command=say)
 
@@ -33,15 +36,18 @@ def say(options: argparse.Namespace) -> int:
     """A source that is no data set is an answer too: {"refused": why}, with `tables` where columns are to be chosen."""
     from ml import data
 
+    memory.leave_some()
     said: dict[str, Any]
     try:
-        choices = data.Choices.from_json(json.loads(options.choices))
+        choices = data.Choices.from_json(json_of(options.choices))
         plan = data.plan(options.source, choices)
         said = {"plan": {**plan.to_json(), "samples": _samples(plan)}}
     except (ValueError, OSError) as problem:
         said = {"refused": str(problem)}
         if isinstance(problem, data.Unclear):
             said["tables"] = [asdict(one) for one in problem.tables]
+    except MemoryError:
+        said = {"refused": f"{options.source.name} takes {memory.TOO_LITTLE}."}
     text = json.dumps(said, ensure_ascii=False)
     if options.to is None:
         print(text)

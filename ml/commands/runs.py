@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ml.commands import finish_run, imports, look, named
+from ml.commands import finish_run, imports, json_of, look, named
+from ml.system import memory
 from ml.system.paths import home_dir
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     sent = "what came through a page or the API, a file or a tar of several: what it is is told by itself, and nothing "
     what.add_argument("--brought", type=Path, metavar="FILE", help=f"{sent}that carries code is taken")
-    take.add_argument("--choices", metavar="JSON", help="all that is said of what was brought, as the page writes it")
+    take.add_argument(
+        "--choices", metavar="JSON", help="all that is said of it, as the page writes it; - for standard input"
+    )
     take.add_argument("--shown", default="", metavar="NAME", help="what people call the file that was brought")
     take.add_argument(
         "--doctored", type=Path, metavar="FILE", help="what `runs look` said of it: it is not asked again"
@@ -81,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
         return 2
     if run_id != options.name:
         print(f"the run is called {run_id}", file=sys.stderr)
+    if options.brought:
+        memory.leave_some()
     dataset = data.load(options.data, home=home_dir())
     with tempfile.TemporaryDirectory() as scratch:
         kind, files = given(options, Path(scratch))
@@ -150,7 +155,7 @@ def chosen(options: argparse.Namespace) -> "Choices":
     from ml.importing.adding import Choices
 
     if options.choices is not None:
-        return Choices.from_json(json.loads(options.choices))
+        return Choices.from_json(json_of(options.choices))
     taken: Literal["", "advice", "as-stated"] = "advice" if options.doctor else "as-stated" if options.as_stated else ""
     return Choices(imports.wishes(options), taken, wishes(options))
 

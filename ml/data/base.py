@@ -170,10 +170,16 @@ def hold_out(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.n
     return np.setdiff1d(np.arange(len(labels)), held), held
 
 
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+
+
 def natural(names: Iterable[str]) -> list[str]:
-    """Names in the order in which people count and spell: 1, 2, 10; apple, Banana. What is alike (1, 01) stands in
-    order of its text."""
-    return natsorted(sorted(names), alg=ns.IGNORECASE)
+    """Names in the order in which people count and spell: 1, 2, 10; apple, Banana; v1.9, v1.10. Where all are numbers,
+    by their value: -10, -5, 0.25, 0.5. What is alike (1, 01) stands in order of its text."""
+    known = sorted(names)
+    if all(NUMBER.fullmatch(name) for name in known):
+        return natsorted(known, alg=ns.REAL)
+    return natsorted(known, alg=ns.IGNORECASE)
 
 
 def unprintable(name: str) -> str:

@@ -44,10 +44,20 @@ def near(everything: Split, given: list[str], notes: list[str]) -> np.ndarray:
         )
         return nothing
     found = duplicates.table({"pool": pool})
-    apart = found[found["distance"] > 0]["example_id"].nunique()
-    if apart:
-        notes.append(f"{apart:,} pictures are nearly the same as others, and stay in one split with them")
     return found[["example_id", "other_id"]].to_numpy(np.int64)
+
+
+def told(pairs: np.ndarray, same: np.ndarray, rows: dict[str, np.ndarray]) -> list[str]:
+    """What was made of pictures that are nearly the same and no copies. pairs: of `near`; same: int [n], the first row
+    with the same pixels; rows: of Drawn."""
+    pairs = pairs[same[pairs[:, 0]] != same[pairs[:, 1]]]
+    apart = len(np.unique(pairs[:, 0]))
+    if not apart:
+        return []
+    where = {row: split for split, its in rows.items() for row in its.tolist()}
+    parted = any(where.get(one) != where.get(other) for one, other in pairs.tolist())
+    words = ", but too few differ to keep them in one split" if parted else ", and stay in one split with them"
+    return [f"{apart:,} pictures are nearly the same as others{words}"]
 
 
 def together(heads: np.ndarray, groups: Sequence[str], pairs: np.ndarray | None = None) -> np.ndarray:

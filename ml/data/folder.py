@@ -23,6 +23,7 @@ from ml.images.file_names import clean
 from ml.images.fitting import NATIVE, manner
 from ml.images.form import Form
 from ml.images.preparation import prepare
+from ml.system import small_files
 from ml.system.paths import home_dir
 from ml.system.shards import Share
 from ml.system.wording import quantity
@@ -130,6 +131,7 @@ def _imported(
     given = [file.split for file in kept]
     drawn = drawing.draw(labels, given, members, len(classes), choices.seed, grouped, shares)
     rows = drawn.rows
+    notes += drawing.told(pairs, same[:, 1], rows)
     for split in ("validation", "test"):
         if found.given and split not in given and len(rows[split]):
             notes.append(f"{split} is drawn from train: {quantity(len(rows[split]), 'picture')}")
@@ -226,7 +228,7 @@ def _learnable(found: Found, made: Made, shown: str) -> tuple[tuple[str, ...], M
 def stored_classes(folder: Path) -> tuple[str, ...]:
     """Class names of an imported data set by class id; empty where there is none."""
     description = folder / "dataset.json"
-    return class_names(json.loads(description.read_text(encoding="utf-8"))["classes"]) if description.is_file() else ()
+    return class_names(small_files.document(description)["classes"]) if description.is_file() else ()
 
 
 def load(folder: Path) -> Dataset:
@@ -234,7 +236,7 @@ def load(folder: Path) -> Dataset:
 
     Without train.npz the shipped reference pictures stand in for it.
     """
-    description = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    description = small_files.document(folder / "dataset.json")
     complete = (folder / "train.npz").is_file()
     files = {"train": "train" if complete else "reference", "validation": "validation", "test": "test"}
     splits = {}

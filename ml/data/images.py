@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.lib import format as npy
 
-from ml.system import atomic
+from ml.system import atomic, small_files
 
 BATCH_BYTES = 8 << 20  # of pictures that are read or written at a time
 # of pictures that a network is asked about at a time: a layer of 32 channels makes 80 MB of them
@@ -226,6 +226,7 @@ def read(folder: Path, name: str) -> Stored:
 
     Nothing here is unpickled. A mapped file stays what it was for who has it open, whatever takes its place.
     """
+    small_files.judge(folder / f"{name}.npz")
     with np.load(folder / f"{name}.npz", allow_pickle=False) as archive:
         labels, ids = archive["labels"].astype(np.int64), archive["ids"]
         if "images" in archive:
@@ -246,6 +247,7 @@ def file_of(folder: Path, name: str, *, part: bool) -> Path:
 
 def _mapped(path: Path) -> np.ndarray:
     """uint8 [n, h, w, c]; at random, so that the system does not read ahead of what is asked for."""
+    small_files.judge(path)
     source = np.load(path, mmap_mode="r", allow_pickle=False)
     if source.dtype != np.uint8 or source.ndim != 4:
         raise ValueError(f"{path.name} holds {source.dtype} {source.shape}, not pictures")

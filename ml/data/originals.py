@@ -1,7 +1,6 @@
 """Where the pictures of an imported data set came from, and their files as they were, read where they still lie."""
 
 import contextlib
-import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from ml.data.importing.choices import Choices
 from ml.data.importing.records import Record
 from ml.images.decoding import FILE_BYTES, Refusal
 from ml.images.fitted import fingerprint
-from ml.system import atomic
+from ml.system import atomic, small_files
 from ml.system.paths import home_dir
 
 FILE = "originals.parquet"
@@ -138,5 +137,5 @@ def _near(original: Original) -> bytes | None:
 
 
 def _described(folder: Path) -> dict[str, Any]:
-    found = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    found = small_files.document(folder / "dataset.json")
     return found if isinstance(found, dict) else {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.importing.graph import Unusable
+from ml.system.wording import quantity
 
 KINDS = {
     "onnx": "an ONNX file",
@@ -119,7 +120,9 @@ def _zip(path: Path, begin: bytes) -> Source | None:
     inside = [one for one in names if Path(one).suffix.lower() in NETWORKS]
     if inside:
         raise _refuse(path, f"a zip archive with {inside[0][:80]} in it", "unpack it, and give that")
-    raise _refuse(path, f"a zip archive of {len(names):,} files, none of them a network", "give the network itself")
+    raise _refuse(
+        path, f"a zip archive of {quantity(len(names), 'file')}, none of them a network", "give the network itself"
+    )
 
 
 NETWORKS = (".onnx", ".pt", ".pth", ".pt2", ".safetensors", ".keras", ".ckpt", ".skops", ".py", ".h5", ".pb")

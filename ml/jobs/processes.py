@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -71,6 +73,18 @@ def end(host: str | None, pid: int | None, pid_started: float | None, boot: str 
             os.killpg(pid, signal.SIGKILL)
         elif pid != os.getpid():
             psutil.Process(pid).kill()
+
+
+@contextlib.contextmanager
+def standard_input(content: bytes) -> Iterator[IO[bytes] | int]:
+    """For Popen: where a process reads this from, however long it is and whenever it does. Raises OSError."""
+    if not content:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file
 
 
 def kill(process: subprocess.Popen) -> None:

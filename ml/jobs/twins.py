@@ -5,13 +5,13 @@ A job's `spec` is the config of its own run; under `twins` it names the others: 
 of the same seed has not; all else is the same. Each manifest says so under `twin`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ml.jobs.tables import Job
+from ml.system import small_files
 from ml.training.config import TrainConfig
 
 KEY = "twins"
@@ -57,7 +57,7 @@ def stage(plan: list[Training], place: int) -> str:
 def is_there(home: Path, one: Training) -> bool:
     """Whether this very training was done before, by an earlier attempt at the job: a manifest is written last."""
     try:
-        manifest = json.loads((home / "runs" / one.run_id / "manifest.json").read_text(encoding="utf-8"))
+        manifest = small_files.document(home / "runs" / one.run_id / "manifest.json")
         config, wanted = manifest["config"], one.config.model_dump(mode="json")
         same = all(config[name] == wanted[name] for name in config.keys() & wanted.keys())
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

@@ -20,9 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ml.jobs import causes
 from ml.jobs.liveness import BEAT_SECONDS, STALL_SECONDS, Watch, Workers, conclude, reap
-from ml.jobs.processes import kill, oom_kills, printed_progress, trim
+from ml.jobs.processes import kill, oom_kills, printed_progress, standard_input, trim
 from ml.jobs.queue import JobTable, Lost
 from ml.jobs.tables import KINDS, Job
+from ml.system import disk
 from ml.system.database import lock_folder
 from ml.system.paths import ROOT
 
@@ -104,18 +105,28 @@ class Worker:
                 continue  # people wait for trainings, for this nobody does
             job = self.table.claim(kind)
             if job is not None:
-                self._start(job)
+                self._begin(job)
         return bool(self._children) or self.table.busy()
+
+    def _begin(self, job: Job) -> None:
+        """Start it, or say why it could not be started: others wait behind it."""
+        try:
+            self._start(job)
+        except OSError as error:
+            traceback.print_exc()
+            cause = disk.told(error, f"Its process could not be started: {error.strerror or error}.")
+            with contextlib.suppress(Lost):
+                conclude(self.table, job, "failed", cause)
 
     def _start(self, job: Job) -> None:
         log = self.table.log(job)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as file:
+        with log.open("ab") as file, standard_input(said(job)) as given:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ml", *arguments(job)],
                 cwd=ROOT,
                 env={**PATIENT, **os.environ, "FASHION_HOME": str(self.home), "FASHION_LEASE": str(job.lease)},
-                stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+                stdin=given, stdout=file, stderr=file, start_new_session=True,
             )  # fmt: skip
         self._children[job.id] = Child(job, process, oom_kills())
         if job.kind != "train":  # a process that knows nothing of jobs
@@ -180,6 +191,11 @@ class Worker:
             kill(child.process)
 
 
+def said(job: Job) -> bytes:
+    """What its process reads from its standard input: choices may be longer than an argument."""
+    return json.dumps(job.spec["choices"]).encode() if job.kind in ("import", "add") else b""
+
+
 def arguments(job: Job) -> list[str]:
     """What `python -m ml` is asked to do for a job."""
     if job.kind == "train":
@@ -188,11 +204,11 @@ def arguments(job: Job) -> list[str]:
         spec = job.spec
         more = ["--add"] if spec.get("add") else ["--new-version"] if spec["new_version"] else []
         words = [f"--{name}={spec[name]}" for name in ("title", "description") if spec[name]]
-        what = ["--name", job.run_id, f"--choices={json.dumps(spec['choices'])}", *words, *more]
+        what = ["--name", job.run_id, "--choices=-", *words, *more]
         return ["data", "import", *what, "--progress", "--json", "--", spec["source"]]
     if job.kind == "add":
         spec = job.spec
-        what = ["--data", spec["dataset"], f"--choices={json.dumps(spec['choices'])}", f"--shown={spec['shown']}"]
+        what = ["--data", spec["dataset"], "--choices=-", f"--shown={spec['shown']}"]
         asked = [f"--doctored={spec['doctored'][0]}", f"--taken={spec['doctored'][1]}"] if spec.get("doctored") else []
         return ["runs", "add", job.run_id, *what, *asked, "--json", f"--brought={spec['source']}"]
     return ["data"] if job.kind == "data" else ["evaluate", job.run_id, "--only", *job.spec["nouns"]]

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ml.data.importing.arrow_tables import class_names
 from ml.recording import numbers
+from ml.system.memory import TOO_LITTLE
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 200  # rows that columns are told from
@@ -67,8 +68,12 @@ def read(place: Path) -> Table:
     readers = {"text": _text, "json": _json, "parquet": _parquet, "npz": _npz, "npy": _npy}
     try:
         table = readers[kind](place)
+    except pa.ArrowMemoryError:
+        raise ValueError(f"{name} takes {TOO_LITTLE}") from None
     except (pa.ArrowException, UnicodeError, csv.Error, zipfile.BadZipFile, EOFError) as error:
         raise ValueError(f"{name} cannot be read: {str(error).splitlines()[0][:200]}") from None
+    except MemoryError:
+        raise ValueError(f"{name} takes {TOO_LITTLE}") from None
     if not table.n:
         raise ValueError(f"{name} has no rows")
     return table
@@ -285,14 +290,15 @@ def _npz(place: Path) -> Table:
             raise ValueError(f"{place.name} holds something that is no array")
     try:
         with np.load(place, allow_pickle=False) as archive:
-            return _of_arrays(place.name, {name: archive[name] for name in archive.files})
+            arrays = {name: archive[name] for name in archive.files}
     except ValueError as error:
         if "allow_pickle" in str(error) or "Object arrays" in str(error):
             raise ValueError(
                 f"{place.name} holds pickled objects, which could run anything, and is never opened: save text as "
                 "np.array(names, dtype=str)"
             ) from None
-        raise
+        raise ValueError(f"{place.name} cannot be read: {str(error).splitlines()[0][:200]}") from None
+    return _of_arrays(place.name, arrays)
 
 
 def _npy(place: Path) -> Table:

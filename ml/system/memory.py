@@ -1,14 +1,20 @@
-"""What a long-lived process keeps of the memory that it no longer needs; beside garbage, only where glibc is."""
+"""What a long-lived process keeps of the memory that it no longer needs, and how much one may take that reads files."""
 
 import contextlib
 import ctypes
 import gc
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
 
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h
 ARENAS = 2
 LARGE_BYTES = 1 << 20
+SHARE = 0.7  # of what is free
+GROUP = Path("/sys/fs/cgroup")  # of a container
+TOO_LITTLE = "more memory than is free here: bring it in parts, or where there is more"
 
 
 def limit_malloc() -> None:
@@ -31,6 +37,31 @@ def leave_out_clouds() -> None:
     """
     for name in ("_azurefs", "_gcsfs", "_hdfs", "_s3fs"):
         sys.modules.setdefault(f"pyarrow.{name}", None)  # type: ignore[arg-type]  # what import takes for not there
+
+
+def leave_some() -> None:
+    """For a process that reads what others made: it meets a MemoryError where it asks for more than a share of what is
+    free at its start. A file of some MB can say that it holds a hundred GB, for which the system would end the server.
+
+    Linux alone limits what is in use; elsewhere a limit of addresses would be one of libraries too.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    most, hard = int(SHARE * free()), resource.getrlimit(resource.RLIMIT_DATA)[1]
+    with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def free() -> int:
+    """Bytes that a process may still take, of the machine and of the container that it is in."""
+    machine = int(psutil.virtual_memory().available)
+    try:
+        most, used = ((GROUP / f"memory.{name}").read_text().strip() for name in ("max", "current"))
+        return machine if most == "max" else min(machine, max(int(most) - int(used), 0))
+    except (OSError, ValueError):
+        return machine
 
 
 def trim() -> None:

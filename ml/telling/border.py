@@ -62,8 +62,10 @@ def measures(given: Mapping[str, Any]) -> dict[str, float]:
             number = (
                 float(array(value, name).reshape(()).item()) if not isinstance(value, int | float) else float(value)
             )
-        except ValueError:
+        except (ValueError, TypeError):
             raise Wrong(f"{name} must be one number; it is {value!r:.60}") from None
+        except OverflowError:
+            continue  # beyond what a number here can be, as infinity is
         if math.isfinite(number):
             found[named(name)] = number
     return found

@@ -19,7 +19,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from ml.recording.reading import Part
-from ml.system import atomic
+from ml.system import atomic, small_files
 
 FOLDER, SETTINGS, EPOCHS, LOCK = "publishing", "settings.json", "epochs.jsonl", "lock"
 FINAL = 0  # stands for answers that are of no epoch: those of the finished network
@@ -80,7 +80,7 @@ class Kept:
     def settings(self) -> dict[str, Any]:
         """What is known of the run besides epochs and answers; empty where nothing is."""
         try:
-            found = json.loads((self.place / SETTINGS).read_text(encoding="utf-8"))
+            found = small_files.document(self.place / SETTINGS)
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -108,7 +108,7 @@ class Kept:
         """Number → measures, ascending, up to the last whole line."""
         found: dict[int, dict[str, float]] = {}
         with contextlib.suppress(OSError):
-            for line in (self.place / EPOCHS).read_text(encoding="utf-8").splitlines():
+            for line in small_files.content(self.place / EPOCHS).decode(errors="replace").splitlines():
                 try:
                     row = json.loads(line)
                     found[int(row.pop("epoch"))] = row

@@ -295,7 +295,7 @@ class Run:
 
 
 def _id_of(name: str) -> str:
-    run_id = run_id_of(name)
+    run_id = run_id_of(name) if isinstance(name, str) else ""
     if not run_id:
         raise Wrong(f"{name!r} cannot be a run's name, which needs a letter of a to z or a digit")
     return run_id

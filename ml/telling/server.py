@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from ml import settings
 from ml.jobs.processes import end, gone, this_process, trim
-from ml.system import atomic
+from ml.system import atomic, small_files
 from ml.system.paths import ROOT
 
 FILES, LOG = "notebook-server", "notebook-server.log"
@@ -74,7 +74,7 @@ def _end(file: Path) -> bool:
 def _known(file: Path) -> dict[str, Any]:
     """What was written of a server that lives, else nothing."""
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = small_files.document(file)
         process = [known["process"][name] for name in ("host", "pid", "pid_started", "boot")]
         alive = process[0] == socket.gethostname() and not gone(*process)
         return known if alive and isinstance(known["port"], int) else {}

@@ -165,5 +165,8 @@ def keep(contents: Any, filename: Any, came: Any = None, how: Mapping[str, Any] 
         picture = uploads.decode(uploads.from_data_url(contents), **(how or {}))
     except uploads.Refusal as refusal:
         return {"name": name, "error": str(refusal)}
-    state = {"name": name, "src": uploads.data_url(picture), "width": picture.width, "height": picture.height}
+    size = (picture.width, picture.height)[
+        :: -1 if picture.orientation >= 5 else 1
+    ]  # upright, as the browser says came
+    state = {"name": name, "src": uploads.data_url(picture), "width": size[0], "height": size[1]}
     return state | ({"came": came} if _pair(came) else {})

@@ -1,6 +1,5 @@
 """The whole of an import: from what people bring to a data set that is written, measured and told of."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from ml.data.importing.choices import Choices
 from ml.data.importing.sources import IMPORTING
 from ml.data.intake.measures import measure
 from ml.data.reading import Cancelled, Progress, never, nobody
-from ml.system import atomic, scratch
+from ml.system import atomic, scratch, small_files
 from ml.system.paths import home_dir
 from ml.system.shards import Share
 
@@ -167,7 +166,7 @@ def sweep(home: Path, tell: Callable[[str], None] = lambda words: None) -> None:
 def described_in(kept: Path) -> dict[str, Any]:
     """What dataset.json says, empty where it cannot be read."""
     try:
-        found = json.loads((kept / "dataset.json").read_text(encoding="utf-8"))
+        found = small_files.document(kept / "dataset.json")
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -4,10 +4,12 @@ import base64
 import time
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from dashboard.services.job_database import JobDatabase
 from dashboard.shell import create_app
 from ml.data import Choices, import_dataset, load
+from ml.jobs.queue import JobTable
 from tests import own_networks
 
 HOST = {"base_url": "http://127.0.0.1"}
@@ -89,3 +91,15 @@ def test_what_cannot_be_is_refused_in_a_sentence(client):
     assert client.get(f"/api/v1/runs/added/{'0' * 32}", **HOST).status_code == 404
     head = {**TUS, "Upload-Length": "1", "Upload-Metadata": "filename eA==,purpose eA=="}
     assert client.post("/api/v1/uploads", headers=head, **HOST).status_code == 400
+
+
+def test_what_a_full_disk_cannot_queue_may_be_asked_for_again(client, monkeypatch):
+    """503 as of any other change, and not 422 as of what is wrong with the request."""
+    upload = brought(client, "x.csv", b"id,predicted\n1,bar 0\n")
+
+    def full(*_, **__):
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(JobTable, "submit", full)
+    answer = client.post("/api/v1/runs/added", json={"upload": upload, "data": "bars", "name": "x"}, **HOST)
+    assert (answer.status_code, answer.get_json()["error"][:17]) == (503, "The disk is full,")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,6 +109,16 @@ def test_the_quota_is_told(web, monkeypatch):
     assert "are taken" in answer.get_json()["error"]
 
 
+def test_how_many_wait_has_a_limit(web, monkeypatch):
+    monkeypatch.setattr(staging, "MOST", 3)
+    kept = [create(web, 0).headers["Location"] for _ in range(3)]
+    refused = create(web, 0)
+    assert refused.status_code == 422
+    assert refused.get_json()["error"].startswith("3 uploads wait here already: import some, or remove what is not")
+    web.delete(kept[0], headers=SPOKEN, base_url=HOST)
+    assert create(web, 0).status_code == 201
+
+
 def test_a_full_disk_is_called_that(web, monkeypatch):
     place = create(web).headers["Location"]
 
@@ -122,6 +133,15 @@ def test_a_full_disk_is_called_that(web, monkeypatch):
     answer = piece(web, place, 0, b"0")
     assert answer.status_code == 503
     assert "disk is full" in answer.get_json()["error"].lower()
+
+
+def test_an_upload_to_a_full_disk_is_refused_as_that(web, monkeypatch):
+    monkeypatch.setattr(staging.shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096))
+    answer = create(web)
+    assert (answer.status_code, answer.get_json()["error"][:17]) == (503, "The disk is full,")
+    monkeypatch.setattr(staging.shutil, "disk_usage", lambda folder: SimpleNamespace(free=520 * 2**20))
+    assert create(web, 30 * 10**6).get_json()["error"] == "The disk has 21 MB left for it; this has 30 MB."
+    assert [staging.gigabytes(n) for n in (0, 7, 1_200, 35 * 10**6)] == ["0 kB", "7 bytes", "1 kB", "35 MB"]
 
 
 def test_it_can_be_thrown_away(web, home):

@@ -244,6 +244,16 @@ def test_the_size_before_it_travelled_is_said(came):
     assert picture.caption(picture.keep(url(png(photo())), "bar.png", came)) == "bar.png · 300 × 200"
 
 
+def test_both_sizes_of_a_turned_photograph_are_upright():
+    """A telephone stores a portrait lying, with a note that it is turned; the browser tells its size upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.new("RGB", (300, 200), "white").save(file, "JPEG", exif=exif)
+    kept = picture.keep(url(file.getvalue()), "me.jpg", [3000, 4500])
+    assert picture.caption(kept) == "me.jpg · 3000 × 4500, sent as 200 × 300"
+
+
 def test_a_file_is_read_as_the_data_set_of_the_run_reads_files():
     clear = np.dstack([photo(), np.zeros((200, 300), np.uint8)])
     how = {"laid_on": "#ff8000", "levels": (0.0, 4095.0)}

@@ -1,22 +1,26 @@
 """What the server does with a network or predictions that were brought: it asks processes, and never opens a file."""
 
+import errno
 import io
 import pickle
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from dashboard.services import looking
 from dashboard.services.adding import Adding
 from dashboard.services.jobs import Jobs
+from dashboard.services.looking import TOO_MUCH
 from dashboard.services.staging import Staged, Staging
 from ml.data import load
 from ml.jobs.queue import Refused
 from tests import own_networks
 from tests.conftest import TOY
 
-MANY = 60
+MANY = 240  # seconds, of a machine that does other things
 
 
 @pytest.fixture
@@ -109,3 +113,77 @@ def test_what_is_no_job_is_refused_in_words(adding):
     assert adding.free("mine", ("mine",)) == "mine-3"
     with pytest.raises(Refused, match="mine-2 already"):
         adding.begin(staged, "mine-2", TOY, {}, taken=(), datasets=(TOY,))
+
+
+def test_much_that_is_said_is_looked_at_and_too_much_refused(adding):
+    """Names of a thousand classes are more than an argument of a process may have."""
+    called = [f"{'a very long name ' * 8}{i}" for i in range(2_000)]
+    names = dict.fromkeys(called, load(TOY).classes[0])
+    rows = "".join(f"{i},{called[i]}\n" for i in load(TOY)["test"].ids[:5])
+    table = bring(adding, "said.csv", f"id,predicted\n{rows}".encode())
+    found = looked(adding, table, predictions={"names": names, "split": "test"})
+    assert found.problem == ""
+    assert found.answer["found"]["matched"] == 5
+    too_many = {"predictions": {"names": {**names, **{f"{'b' * 200}{i}": "b" for i in range(30_000)}}}}
+    assert adding.look(table, TOY, too_many).problem == TOO_MUCH
+    with pytest.raises(Refused, match="too much for a page"):
+        adding.begin(table, "said", TOY, too_many, taken=(), datasets=(TOY,))
+
+
+def test_few_are_looked_at_at_once_and_what_nobody_waits_for_makes_room(adding, monkeypatch):
+    begun: list[subprocess.Popen] = []
+
+    def start(command, **how):
+        begun.append(popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True))
+        return begun[-1]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(looking.subprocess, "Popen", start)
+    brought = [bring(adding, f"{i}.csv", b"id,predicted\n") for i in range(looking.AT_ONCE + 2)]
+    now = [time.monotonic()]
+    monkeypatch.setattr(looking.time, "monotonic", lambda: now[0])
+    try:
+        for _ in range(3):
+            answers = [adding.look(one, TOY, {}) for one in brought]
+            assert not any(one.answer or one.problem for one in answers), "those that wait are told nothing else"
+        assert len(begun) == looking.AT_ONCE
+        now[0] += looking.FORSAKEN + 1
+        adding.look(brought[0], TOY, {})
+        adding.look(brought[-1], TOY, {})
+        assert len(begun) == looking.AT_ONCE + 1
+        assert begun[0].poll() is None, "somebody waits for it"
+        begun[1].wait(10)
+        adding.look(brought[-1], TOY, {"doctor": "advice"})
+        assert len(begun) == looking.AT_ONCE + 2
+        begun[2].wait(10)  # its question has changed
+    finally:
+        for one in begun:
+            one.kill()
+            one.wait()
+
+
+def test_where_no_process_can_be_started_it_is_said(adding, monkeypatch):
+    def none(*_, **__):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(looking.subprocess, "Popen", none)
+    table = bring(adding, "said.csv", b"id,predicted\n")
+    assert adding.look(table, TOY, {}).problem == looking.NOT_BEGUN
+
+
+def test_a_look_that_ended_on_a_full_disk_says_so(adding, monkeypatch):
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        looking.subprocess, "Popen", lambda *_, **__: popen([sys.executable, "-c", "raise SystemExit(1)"])
+    )
+    table = bring(adding, "said.csv", b"id,predicted\n")
+
+    def ended() -> str:
+        limit = time.monotonic() + MANY
+        while not (problem := adding.look(table, TOY, {}).problem) and time.monotonic() < limit:
+            time.sleep(0.05)
+        return problem
+
+    assert ended() == looking.CRASHED
+    monkeypatch.setattr(looking.disk, "used_up", lambda folder: True)
+    assert ended() == looking.disk.NOW

@@ -278,7 +278,20 @@ def test_near_duplicates_never_cross_a_split_that_is_drawn(tmp_path, home):
             where.setdefault(example_id // 4, set()).add(split)
     assert all(len(splits) == 1 for splits in where.values())
     assert counts(made.dataset) == {"train": 132, "validation": 12, "test": 16}
-    assert "160 pictures are nearly the same as others" in "\n".join(made.notes)
+    assert "160 pictures are nearly the same as others, and stay in one split with them" in made.notes
+
+
+def test_where_too_few_pictures_differ_it_is_not_said_that_near_duplicates_stay_together(tmp_path, home):
+    """Every picture of a class is nearly the same as all others of it, as in frames of one film."""
+    for name in ("cat", "dog"):
+        pixels = picture(tmp_path / "pets" / name / "0.png", (16, 16)).astype(int)
+        for j in range(1, 20):
+            brighter = np.clip(pixels * 0.8 + j, 0, 255).astype(np.uint8)
+            Image.fromarray(brighter).save(tmp_path / "pets" / name / f"{j}.png")
+    made = folder.read(tmp_path / "pets", "pets")
+    assert counts(made.dataset) == {"train": 33, "validation": 3, "test": 4}
+    told = "40 pictures are nearly the same as others, but too few differ to keep them in one split"
+    assert told in made.notes
 
 
 def test_near_duplicates_of_very_many_pictures_are_not_looked_for_and_that_is_said(pets, monkeypatch):

@@ -6,6 +6,7 @@ from ml import __main__ as cli
 from ml import data
 from ml.artifacts.writer import write_pictures
 from ml.data import folder, synthetic
+from ml.data.base import natural
 from ml.data.importing import Choices
 
 
@@ -61,6 +62,12 @@ def test_classes_stand_in_natural_order(numbered):
     assert made.classes == tuple(str(number) for number in range(1, 12))
     train = made["train"]
     assert (train.images[:][:, 0, 0, 0] == 20 * (train.labels + 1)).all()
+
+
+def test_numbers_stand_by_their_value_and_versions_by_their_parts():
+    assert natural(["3", "-5", "0.5", "-10", "01", "0.25", "1"]) == ["-10", "-5", "0.25", "0.5", "01", "1", "3"]
+    assert natural(["v1.10", "v1.9", "V1.2"]) == ["V1.2", "v1.9", "v1.10"]
+    assert natural(["-5 mm", "10 mm", "9 mm"]) == ["9 mm", "10 mm", "-5 mm"]
 
 
 def test_an_imported_data_set_is_called_by_its_name(numbered):

@@ -1,5 +1,6 @@
 """A network or predictions that somebody brought, added by the worker: its row, its name, and what is left of it."""
 
+import json
 import os
 import signal
 import sys
@@ -9,8 +10,9 @@ import pytest
 
 from ml.artifacts.reader import Library
 from ml.data import load
+from ml.jobs import worker
 from ml.jobs.queue import JobTable, Refused
-from ml.jobs.worker import Worker, arguments
+from ml.jobs.worker import Worker, arguments, said
 from ml.people import acting
 from tests import own_networks
 from tests.conftest import TOY
@@ -77,6 +79,25 @@ def test_a_name_that_is_trained_is_not_added(table):
         submit(table, "mine", "/x")
     job = submit(table, "other", "/x", choices={"network": {"layout": "nhwc"}})
     assert arguments(job) == [
-        "runs", "add", "other", "--data", TOY, '--choices={"network": {"layout": "nhwc"}}', "--shown=said.csv",
-        "--json", "--brought=/x",
+        "runs", "add", "other", "--data", TOY, "--choices=-", "--shown=said.csv", "--json", "--brought=/x",
     ]  # fmt: skip
+    assert json.loads(said(job)) == {"network": {"layout": "nhwc"}}
+    assert said(table.submit({}, "third", epochs=1)) == b""
+
+
+def test_choices_may_be_long_and_what_cannot_be_started_fails_in_words(table, monkeypatch):
+    own = Worker(table.home)
+    long = {"predictions": {"names": {f"{'n' * 100}{i}": "bar 1" for i in range(2_000)}}}
+    (table.home / "said.csv").write_bytes(b"id,predicted\n1,bar 0\n")
+    first = submit(table, "long", table.home / "said.csv", choices=long)
+    failed = turned(own, table, first, "done", "failed")
+    assert failed.state == "failed"
+    assert "said.csv writes a class otherwise" in failed.cause, "it read what was said"
+    assert "could not be started" not in failed.cause
+
+    def none(*_, **__):
+        raise OSError(7, "Argument list too long")
+
+    monkeypatch.setattr(worker.subprocess, "Popen", none)
+    never = turned(own, table, submit(table, "never", table.home / "said.csv"), "done", "failed")
+    assert (never.state, never.cause) == ("failed", "Its process could not be started: Argument list too long.")

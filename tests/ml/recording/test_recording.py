@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -531,3 +534,31 @@ def test_bfloat16_loses_its_type_in_an_npz_which_is_said(tmp_path):
         files.read(tmp_path / "said.npz")
     np.savez(tmp_path / "said.npz", probabilities=said.astype("float32"), id=np.arange(2))
     assert (files.read(tmp_path / "said.npz").blocks["probabilities"] == said.astype(np.float32)).all()
+
+
+SMALL = (  # the command line on a machine that has 800 MB free
+    "import sys; from ml.system import memory; memory.free = lambda: 800 << 20; from ml.__main__ import main; "
+    "sys.exit(main(sys.argv[1:]))"
+)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is in use is limited on Linux alone")
+def test_a_small_file_that_takes_a_large_memory_is_refused_in_words(tmp_path):
+    """Two archives of a few MB: 1 GB of zeros, and an array that says it has 4 TB."""
+    zeros, lying = tmp_path / "zeros.npz", tmp_path / "lying.npz"
+    head = {"descr": "<f4", "fortran_order": False, "shape": (25_000_000, 10)}
+    archive = zipfile.ZipFile(zeros, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+    with archive, archive.open("probabilities.npy", "w", force_zip64=True) as part:
+        np.lib.format.write_array_header_1_0(part, head)
+        for _ in range(1000):
+            part.write(bytes(10**6))
+    with zipfile.ZipFile(lying, "w") as archive, archive.open("probabilities.npy", "w") as part:
+        np.lib.format.write_array_header_1_0(part, {"descr": "<f4", "fortran_order": False, "shape": (10**11, 10)})
+    assert zeros.stat().st_size < 5 << 20
+    for place in (zeros, lying):
+        asked = [sys.executable, "-c", SMALL, "runs", "look", str(place), "--data", TOY]
+        ended = subprocess.run(asked, capture_output=True, text=True, timeout=120)
+        assert json.loads(ended.stdout)["refused"].startswith(f"{place.name} takes more memory than is free here"), (
+            place
+        )
+        assert "Traceback" not in ended.stderr

@@ -264,6 +264,7 @@ def test_what_does_not_match_is_counted_and_listed(begin, pets, capsys):
 REFUSED = {
     "unknown data set": ({"data": "cats"}, (), "unknown data set 'cats'; known: fashion-mnist, pair, pets"),
     "a name of signs": ({"name": "!!"}, (), "cannot be a run's name"),
+    "a name that is a number": ({"name": 7}, (), "7 cannot be a run's name"),
     "ids that match nothing": (
         {},
         ("test", [900, 901], said_of(2)),
@@ -511,3 +512,10 @@ def test_a_script_publishes_predictions_that_are_there(pets, tmp_path):
     assert "refused: none of the 1 ids" in done.stdout
     assert opened(pets, "from-arrays").manifest["results"].keys() == {"test", "validation"}
     assert not (pets / "publishing" / "never.partial").exists()
+
+
+def test_measures_are_finite_numbers_or_refused_and_one_too_large_is_left_out():
+    told = border.measures({"loss": 10**400, "val_loss": float("nan"), "lr": np.float32(0.5), "<b>": 1})
+    assert told == {"learning_rate": 0.5, "_b_": 1.0}
+    with pytest.raises(Wrong, match="loss must be one number"):
+        border.measures({"loss": [1.0, 2.0]})
