@@ -140,6 +140,9 @@ def given(services: Services, model: type[Any]) -> tuple[Staged, Any]:
     one = datasets.one(services.store.library, fields.data, services.store.runs())
     if one.problem:
         raise Declined(f"{one.name} cannot be read: {one.problem}.", "data")
+    if not one.here:
+        words = f"The pictures of {one.name} are not on this machine."
+        raise Declined(f"{words} To fetch them: {services.store.library.way_to(one.name)}", "data")
     return staged, fields
 
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from dashboard.format.images import MAX_TILES, jpeg, png, sheet
 from dashboard.services.container import Services
 from dashboard.web.errors import SENTENCES, RequestError
+from ml.artifacts.reader import Missing
 from ml.images.decoding import ORIENTATION, Picture
 
 LOSSLESS = 512  # pixels a side up to which an original is a PNG
@@ -63,7 +64,15 @@ def examples(services: Services, dataset: str, split: str, ids: list[int]) -> np
     if version is None:
         raise RequestError(404, "These pictures were imported anew.")
     pictures = services.store.pictures_of(dataset, split, version)
-    return pictures.images[[pictures.row(one) for one in ids]]
+    if len(ids) == 1:
+        return pictures.images[[pictures.row(ids[0])]]
+    # of what was fetched, some may have been left out: these are black, and the others are there
+    here = np.isin(ids, pictures.ids)
+    if not here.any():
+        raise Missing("There are no such pictures in this split.")
+    images = np.zeros((len(ids), *pictures.images.shape[1:]), np.uint8)
+    images[here] = pictures.images[np.searchsorted(pictures.ids, np.array(ids)[here])]
+    return images
 
 
 def upright(picture: Picture) -> np.ndarray:

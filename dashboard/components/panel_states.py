@@ -1,17 +1,25 @@
 """The three faces of a panel that has no data to show: empty, loading, error."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from dash import html
 
+from dashboard.components import button
 from dashboard.components.icons import icon
 from ml.artifacts.reader import Incapable, Missing
+
+FETCH = " data fetch "
+WAYS = {" restore ": "Bring it back with", FETCH: "Fetch them with"}
 
 
 def empty(sentence: str, command: str = "", gives: str = "") -> html.Div:
     """What is not there and the command that makes it, or brings it back. gives: what would, where no command does."""
-    words = "Bring it back with" if " restore " in command else "Make it with"
-    more = [html.P(words, className="quiet"), html.Code(command)] if command else []
+    words = next((words for sign, words in WAYS.items() if sign in command), "Make it with")
+    more: list[Any] = [html.P(words, className="quiet"), html.Code(command)] if command else []
+    if FETCH in command:  # a button there does the same
+        search = f"?{urlencode({'dataset': command.partition(FETCH)[2]})}"
+        more.append(button("Go to Data", small=True, path="/data", search=search))
     more += [html.P(gives, className="quiet")] if gives else []
     return html.Div([icon("empty"), html.H3(sentence), *more], className="face", role="status")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from dash import html
 
-from dashboard.components import button, dot
+from dashboard.components import button, dot, panel_states
 from dashboard.components.plain import element
 from dashboard.data.run import RunData
 from dashboard.format.images import sprite_url, tile_style
@@ -22,8 +22,11 @@ def shown(selection: Selection, n: int) -> tuple[int, slice]:
 def gallery(run: RunData, selection: Selection, ids: Sequence[int], captions: Sequence[tuple[list, str]]) -> list:
     """One button a picture, which opens it; all pictures come in one sheet.
 
-    captions: what stands under each picture, and what a screen reader says after "Image 7: ".
+    captions: what stands under each picture, and what a screen reader says after "Image 7: ". Where the pictures are
+    not here, in their place how they come.
     """
+    if problem := run.without(selection.split):
+        return [html.Div(panel_states.missing(problem), className="c12")]
     url = sprite_url(run.picture_set, selection.split, list(ids))
     height, width = run.dataset["height"], run.dataset["width"]
     return [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ml.artifacts.identity import digest, same_pictures
 from ml.artifacts.reader import Library, Missing, RunEntry
@@ -21,7 +22,8 @@ ALL_SPLITS = ("train", "validation", "test", "unlabelled", "reference")  # refer
 class DataSet:
     """described: its dataset.json; counts: pictures by split; bytes: on the disk; shipped: it comes with the app.
 
-    runs: ids of those that learned from it as it is; older: of those that learned from an earlier version.
+    runs: ids of those that learned from it as it is; older: of those that learned from an earlier version. here:
+    whether its pictures are; where not, it ships without them and can be fetched.
     """
 
     name: str
@@ -33,6 +35,7 @@ class DataSet:
     older: Sequence[str] = ()
     problem: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
+    here: bool = True
 
     @property
     def title(self) -> str:
@@ -80,17 +83,20 @@ def listing(library: Library, entries: Sequence[RunEntry]) -> list[DataSet]:
         except OSError:
             continue
         for name in names:
-            if name not in found:
+            if name not in found or not found[name].here:  # own ones take the place of those that ship without pictures
                 found[name] = _read(folder / name, name, root == library.artifacts, entries)
     return list(found.values())
 
 
 def one(library: Library, name: object, entries: Sequence[RunEntry]) -> DataSet:
     """Raises Missing where there is none of that name."""
+    found = None
     for root in (library.artifacts, library.home) if isinstance(name, str) and RUN_ID.fullmatch(name) else ():
         folder = root / "datasets" / str(name)
-        if folder.is_dir():
-            return _read(folder, str(name), root == library.artifacts, entries)
+        if folder.is_dir() and (found is None or not found.here):
+            found = _read(folder, str(name), root == library.artifacts, entries)
+    if found is not None:
+        return found
     raise Missing("This data set is not on this machine (any more).")
 
 
@@ -102,7 +108,7 @@ def class_counts(dataset: DataSet) -> dict[str, list[int]]:
             continue
         if split == "reference" and "train" in dataset.counts:
             continue
-        labels = labels_of(dataset.folder / f"{split}.npz")
+        labels = labels_of(dataset.folder / f"{split}.npz") if dataset.here else listed_labels(dataset.folder, split)
         counts[split] = np.bincount(labels, minlength=len(dataset.classes)).tolist()
     return counts
 
@@ -113,6 +119,15 @@ def labels_of(file: Path) -> np.ndarray:
         small_files.judge(file)
         with np.load(file, allow_pickle=False) as arrays:
             return arrays["labels"].astype(np.int64)
+    except (OSError, ValueError, KeyError) as error:
+        raise Missing("The labels of this data set cannot be read.") from error
+
+
+def listed_labels(folder: Path, split: str) -> np.ndarray:
+    """int [n]: the labels of a split of a data set that ships without its pictures. Raises Missing."""
+    try:
+        files = pd.read_parquet(folder / "files.parquet", columns=["split", "label"])
+        return files.loc[files["split"] == split, "label"].to_numpy(np.int64)
     except (OSError, ValueError, KeyError) as error:
         raise Missing("The labels of this data set cannot be read.") from error
 
@@ -129,4 +144,5 @@ def _read(folder: Path, name: str, shipped: bool, entries: Sequence[RunEntry]) -
     mine = [entry for entry in entries if entry.ok and entry.manifest["dataset"]["name"] == name]
     now = [entry.run_id for entry in mine if same_pictures(entry.manifest["dataset"], described)]
     older = [entry.run_id for entry in mine if entry.run_id not in now]
-    return DataSet(name, described, folder, size, shipped, now, older, counts=counts)
+    here = not shipped or not described.get("published") or (folder / "test.npz").is_file()
+    return DataSet(name, described, folder, size, shipped, now, older, counts=counts, here=here)

@@ -189,6 +189,16 @@ class RunData(RunFilters):
         pictures = self.pictures("train")
         return pictures.images[[pictures.row(one) for one in ids]]
 
+    def without(self, split: str) -> Missing | None:
+        """Why the pictures of a split are not here, and what brings them; None where they are."""
+        try:
+            self.pictures(split)
+        except Missing as problem:
+            return problem
+        except Broken as problem:
+            return Missing(str(problem))
+        return None
+
     def shelf_of(self, split: str, example_id: int) -> str:
         """Under which name a picture can be asked for: of train, only its reference part and the twins may be here."""
         if split != "train":

@@ -87,7 +87,8 @@ class Services:
             with contextlib.suppress(NoExplanation):
                 self.explainer.explain(run_id, blank, 0)
             self.ood.familiarity(run_id, blank)
-            self.ood.near_duplicate(run_id, blank)
+            with contextlib.suppress(Missing):  # of a run without pictures
+                self.ood.near_duplicate(run_id, blank)
             if not self.settled:  # torch was loaded just now
                 self.settled = True
                 memory.settle()

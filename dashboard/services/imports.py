@@ -11,6 +11,7 @@ from dashboard.services.looking import SAID, TOO_MUCH, Looking
 from dashboard.services.staging import Staged, Staging
 from ml.artifacts.identity import run_id_of
 from ml.data import DATASETS, synthetic
+from ml.data.fetchable import FETCHABLE
 from ml.data.importing.records import FLAGS
 from ml.jobs.queue import JobTable, Refused
 from ml.jobs.tables import Job
@@ -93,6 +94,19 @@ class Imports:
         job = self._jobs.begin(spec, name, kind="import", intent=intent)
         self._staging.imported(staged.id, name)
         return job
+
+    def fetch(self, name: object, intent: str | None = None) -> Job:
+        """Queue the fetching of a published data set; the same intent again gives the job of the first time. Raises
+        Refused."""
+        self._jobs.permit("dataset")
+        if not isinstance(name, str) or name not in FETCHABLE:
+            raise Refused("There is no such data set to fetch.")
+        if (self._jobs.home / "datasets" / name / "train.npz").is_file():
+            raise Refused(f"{FETCHABLE[name].title} are here already.")
+        active = [one for one in self.listing() if one.active and one.run_id == name]
+        if active:
+            return active[0]
+        return self._jobs.begin({"fetch": True, "shown": FETCHABLE[name].shown}, name, kind="import", intent=intent)
 
     def named(self, name: str, *, new_version: bool = False) -> str:
         """What a data set is called in addresses when people call it `name`. Raises Refused."""

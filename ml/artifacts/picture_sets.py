@@ -23,6 +23,7 @@ from ml.data import images
 from ml.data.base import UNLABELLED, digest, same_pictures
 from ml.data.images import AnyImages
 from ml.system import trash
+from ml.system.wording import are, quantity
 
 SHIPPED = "fashion-mnist"  # the data set whose pictures ship
 VERSIONS = ".versions"
@@ -128,6 +129,15 @@ class PictureSets:
         """Raise Missing with the way back where a data set that is not here was put into the trash."""
         if back := trash.way_back(self.home, dataset):
             raise Missing(f"The pictures of {dataset} were put into the trash.", back)
+
+    def check_whole(self, description: Mapping[str, Any]) -> None:
+        """Raise Missing where fewer pictures are here than a manifest counts, since some that were fetched were left
+        out."""
+        name, now = description["name"], self.picture_set(description["name"]).described
+        left, counts = now.get("absent", 0), now.get("counts")
+        if left and counts != description.get("counts"):
+            words = f"{quantity(left, 'picture')} of {name} {are(left)} not here, so that nothing is counted over them all."
+            raise Missing(words, self.way_to(name))
 
     def check_pictures(self, description: Mapping[str, Any]) -> None:
         """Raise Missing where the pictures of now are others than those a manifest describes under the same name."""

@@ -241,9 +241,11 @@ class Library(PictureSets):
     def learned_pictures(self, run: Run, split: str) -> Pictures:
         """One split of the pictures that a run learned from or was judged on, never of others under their name.
 
-        Raises Missing or Broken.
+        Raises Missing or Broken; Missing, too, where some of what was fetched was left out, as nothing can be counted over
+        all of them then.
         """
         description = run.manifest["dataset"]
+        self.check_whole(description)
         return self.pictures(description["name"], split, self.version_of(description))
 
     def _index(self) -> dict[str, Any]:

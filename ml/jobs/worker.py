@@ -202,6 +202,8 @@ def arguments(job: Job) -> list[str]:
         return ["train", "--job", job.id]
     if job.kind == "import":
         spec = job.spec
+        if spec.get("fetch"):
+            return ["data", "fetch", job.run_id, "--progress", "--json"]
         more = ["--add"] if spec.get("add") else ["--new-version"] if spec["new_version"] else []
         words = [f"--{name}={spec[name]}" for name in ("title", "description") if spec[name]]
         what = ["--name", job.run_id, "--choices=-", *words, *more]

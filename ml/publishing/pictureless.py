@@ -22,7 +22,7 @@ from ml.data.fetchable import FETCHABLE, Published
 from ml.system import atomic
 
 PIXELS = "images"  # arrays of runs that are pictures
-TOLD = ("notes", "left_out")  # of an import, which are of the maker's folder
+TOLD = ("notes", "left_out", "why")  # of an import, which are of the maker's folder
 
 
 def describe(artifacts: Path, home: Path, name: str, known: Mapping[str, Published] = FETCHABLE) -> Path:

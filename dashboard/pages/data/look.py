@@ -16,7 +16,7 @@ from dashboard.data.datasets import DataSet
 from dashboard.format.images import MAX_TILES, sprite_url, tile_style
 from dashboard.pages.data.memory import Memory
 from dashboard.pages.data.plan_view import left_out
-from dashboard.pages.data.sets import splits
+from dashboard.pages.data.sets import fetch_button, splits
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from dashboard.services.staging import gigabytes, paths_allowed
@@ -119,6 +119,10 @@ def begin_transfer(services: Services, name: str, intent: str) -> Job:
 def tools(services: Services, one: DataSet) -> list[Any]:
     """Ways on from here."""
     query = Selection(dataset=one.name).query()
+    if not one.here:
+        fetches = not services.read_only and acting.may("dataset")
+        return [*([fetch_button(one, small=True)] if fetches else []),
+                csv_link(f"/export/datasets/{one.name}/classes.csv")]  # fmt: skip
     ways: list[Any] = [button("Train on this", small=True, kind="primary", search=query, path="/training")]
     if "train" in one.counts and not services.read_only and acting.may("train"):
         words = "Queue a training that begins with what a network learned of photographs"
@@ -145,7 +149,11 @@ def tools(services: Services, one: DataSet) -> list[Any]:
 def drawn(services: Services, one: DataSet, selection: Selection) -> list[Any]:
     """Facts, then classes with their pictures, then what is to be known of it."""
     counts = datasets.class_counts(one)
-    parts: list[Any] = [facts(one), described(one, not services.read_only and acting.may("dataset"))]
+    parts: list[Any] = []
+    if not one.here:
+        words = f"The pictures of {one.title} are not on this machine."
+        parts.append(html.Div([html.B(words), html.Code(services.store.library.way_to(one.name))], className="row-ff"))
+    parts += [facts(one), described(one, not services.read_only and acting.may("dataset"))]
     parts += notes(services, one)
     parts.append(classes(services, one, counts, selection))
     return parts
@@ -190,7 +198,9 @@ def notes(services: Services, one: DataSet) -> list[Any]:
     """Copies and leaks between splits, conflicting labels, and what was left out and why."""
     about = one.described
     lines: list[Any] = []
-    if source := about.get("source"):
+    if about.get("fetched"):
+        lines.append(fetched(services, one))
+    elif source := about.get("source"):
         made = f", version {about['version']}" if about.get("version", 1) > 1 else ""
         lines.append(f"Imported{made} from {came_from(services, source['path'])}: {source['kind']}.")
     if why := about.get("why"):
@@ -209,6 +219,17 @@ def notes(services: Services, one: DataSet) -> list[Any]:
     if about.get("left_out"):
         parts.append(left_out(about["left_out"]))
     return parts
+
+
+def fetched(services: Services, one: DataSet) -> str:
+    """Where its pictures were fetched, and how many of its list are not here."""
+    origin, published = one.described["fetched"], one.described.get("published") or {}
+    remote = origin in str(published.get("address"))
+    words = f"Fetched from {origin if remote else came_from(services, origin)}."
+    if n := one.described.get("absent"):
+        words += f" {quantity(n, 'picture')} of its list {are(n)} not here; {services.store.library.way_to(one.name)}"
+        return f"{words} looks for them again."
+    return words
 
 
 def came_from(services: Services, path: str) -> str:

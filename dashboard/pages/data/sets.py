@@ -20,6 +20,7 @@ from dashboard.services.container import Services
 from dashboard.services.datasets import KEPT_DAYS, Deleted
 from dashboard.services.staging import gigabytes
 from dashboard.state.selection import Selection
+from ml.jobs.queue import Refused
 from ml.people import acting
 
 
@@ -90,13 +91,17 @@ def register(app: Dash, services: Services) -> None:
             if what == "restore":
                 name = services.datasets.restore(of)
                 return f"{name} is back.", True, "", time.time(), no_update
+            if what == "fetch":
+                at = asked.get("at") if isinstance(asked, dict) else ""
+                job = services.imports.fetch(of, f"fetch {of} {at}"[:64])
+                return f"{job.run_id} is being fetched: see Imports.", True, "", time.time(), no_update
             if what == "drop":
                 services.staging.remove(of)
                 shown = None if source_of(source) == of else no_update
                 return no_update, no_update, no_update, time.time(), shown
             if what == "look":
                 return no_update, no_update, no_update, no_update, {"id": of, "at": time.time()}
-        except Declined as declined:
+        except (Declined, Refused) as declined:
             return str(declined), True, "", time.time(), no_update
         raise PreventUpdate
 
@@ -107,15 +112,24 @@ def table(services: Services, found: list[DataSet], selection: Selection) -> htm
     right = {"Classes", "Pictures", "On disk", "Runs"}
     head = [column_head(words, className="r" if words in right else None) for words in heads]
     head.append(html.Th(html.Span("Actions", className="visually-hidden"), scope="col"))
-    rows = [row(one, selection, acting.may("delete") and not services.read_only) for one in found]
+    changes, fetches = (acting.may(act) and not services.read_only for act in ("delete", "dataset"))
+    rows = [row(one, selection, changes, fetches) for one in found]
     return html.Table([html.Thead(html.Tr(head)), html.Tbody(rows)])
 
 
-def row(one: DataSet, selection: Selection, changes: bool) -> html.Tr:
+def fetch_button(one: DataSet, *, small: bool = False) -> html.Button:
+    """Queues the fetching of its pictures."""
+    return button("Fetch", small=small, kind="primary", **{
+        "data-set-act": "fetch", "data-of": one.name, "aria-label": f"Fetch the pictures of {one.title}",
+    })  # fmt: skip
+
+
+def row(one: DataSet, selection: Selection, changes: bool, fetches: bool = False) -> html.Tr:
     """What is known of a data set, and what can be done with it."""
     named = {"data-dataset": one.name}
     first: list[Any] = [html.B(one.title)]
-    first += [badge("comes with the app", "mute")] if one.shipped else []
+    first += [badge("comes with the app", "mute")] if one.shipped and one.here else []
+    first += [badge("to be fetched", "warn")] if not one.here else []
     first += [badge("cannot be read", "bad")] if one.problem else []
     second = [html.Span(one.name, className="mono")] if one.title != one.name else []
     second += [html.Span(one.problem)] if one.problem else []
@@ -129,9 +143,11 @@ def row(one: DataSet, selection: Selection, changes: bool) -> html.Tr:
     if not one.problem:
         acts.append(button("Open", small=True, search=Selection(run=selection.run, dataset=one.name).query(),
                            **{"aria-label": f"Open {one.title}", "data-to-look": ""}))  # fmt: skip
-        if "train" in one.counts or one.shipped:
+        if one.here and ("train" in one.counts or one.shipped):
             acts.append(button("Train on this", small=True, search=Selection(dataset=one.name).query(),
                                path="/training", **{"aria-label": f"Train on {one.title}"}))  # fmt: skip
+    if not one.here and fetches:
+        acts.append(fetch_button(one, small=True))
     if changes and not one.shipped:
         acts.append(button("Delete", small=True, kind="ghost", **{
             "data-set-act": "delete", "data-of": one.name, "data-sure": "Really delete?",

@@ -102,6 +102,7 @@ class Sheet:
 
     def __init__(self, run: RunData, selection: Selection, predictions: Predictions, ids: list[int]) -> None:
         self.run, self.selection, self.predictions, self.ids = run, selection, predictions, ids
+        run.pictures(selection.split)
         self.url = sprite_url(run.picture_set, selection.split, ids)
         self.next = 0
 

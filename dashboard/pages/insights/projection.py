@@ -274,9 +274,10 @@ def glance(run: RunData, selection: Selection, example_id: int) -> html.Div:
     row = predictions.row(example_id)
     guess, label = int(predictions.predicted[row]), predictions.label(row)
     truth = NO_LABEL if label is None else "right" if guess == label else f"is {run.classes[label]}"
+    where = single_url(run.picture_set, selection.split, example_id)
     return html.Div(
         [
-            html.Img(src=single_url(run.picture_set, selection.split, example_id), alt=""),
+            *([html.Img(src=where, alt="")] if run.without(selection.split) is None else []),
             html.Div(
                 [
                     html.B([dot(guess), run.classes[guess]]),

@@ -154,7 +154,11 @@ def nothing(selection: Selection, issues: Queue) -> html.Div:
 
 
 def tiles(run: RunData, selection: Selection, issues: Queue, current_labels: CurrentLabels, page: int) -> list:
-    """One button a picture: what is suggested, what it is labelled, and what was decided."""
+    """One button a picture: what is suggested, what it is labelled, and what was decided. Where the pictures are not
+    here, how they come."""
+    kept = issues.split == "train" and "images" in run.suspects()
+    if not kept and (problem := run.without(issues.split)):
+        return [html.Div(panel_states.missing(problem), className="c12")]
     places = rows(selection, len(issues.ids))
     ids = [int(issues.ids[row]) for row in places]
     url = sprites_url(run, issues.split, ids)

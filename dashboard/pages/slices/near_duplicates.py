@@ -95,19 +95,23 @@ def pair(run: RunData, selection: Selection, row: Any) -> html.Li:
     if other and label is None:
         alike = f"there {other}"  # which may be its label, too
     data = run.picture_set
+    absent = html.Span("not on this machine", className="faint small gone")
+    first: Any = absent
+    if run.without(selection.split) is None:
+        first = html.Img(src=single_url(data, selection.split, row.example_id), alt="", className="crisp")
     second = (
         html.Img(
             src=single_url(data, run.shelf_of(row.other_split, row.other_id), row.other_id), alt="", className="crisp"
         )
         if theirs is not None or row.other_split == UNLABELLED
-        else html.Span("not on this machine", className="faint small gone")
+        else absent
     )
     return html.Li(
         html.Button(
             [
                 html.Span(
                     [
-                        html.Img(src=single_url(data, selection.split, row.example_id), alt="", className="crisp"),
+                        first,
                         second,
                     ],
                     className="two-up",

@@ -121,7 +121,9 @@ def _form() -> list[Any]:
 
 def _known(services: Services) -> list[DataSet]:
     """Data sets whose pictures a run can be about."""
-    return [one for one in datasets.listing(services.store.library, services.store.runs()) if not one.problem]
+    return [
+        one for one in datasets.listing(services.store.library, services.store.runs()) if one.here and not one.problem
+    ]
 
 
 def _chosen(services: Services, selection: Selection, known: list[DataSet]) -> str | None:

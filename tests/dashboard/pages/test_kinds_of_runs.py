@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from dash.development.base_component import Component
 from PIL import Image
 
 from dashboard.components.page import panels
@@ -33,7 +31,7 @@ from ml.inference.classifier import Classifier
 from ml.recording import publish, reading
 from ml.telling import pictures
 from ml.telling.run import Run
-from tests.callbacks import ADDRESS, VIEW, body, fired_in_process
+from tests.callbacks import ADDRESS, VIEW, answers, defaults_of, faces, fired_in_process
 from tests.conftest import TOY, TOY_RUN
 from tests.telling import here
 
@@ -115,50 +113,9 @@ def client(app):
     return fired_in_process(app)
 
 
-def parts(component: Any) -> list[Component]:
-    """A component and all within it."""
-    if isinstance(component, list | tuple):
-        return [part for one in component for part in parts(one)]
-    if not isinstance(component, Component):
-        return []
-    return [component, *(part for name in component._prop_names for part in parts(getattr(component, name, None)))]
-
-
 @pytest.fixture(scope="module")
 def defaults(app) -> dict[str, Any]:
-    """ "id.property" → what stands there when a page opens."""
-    found = {}
-    for part in parts(app.whole()):
-        if isinstance(getattr(part, "id", None), str):
-            found |= {f"{part.id}.{name}": getattr(part, name) for name in part._prop_names if hasattr(part, name)}
-    return found
-
-
-def values_of(dependency: dict, defaults: dict[str, Any], search: str) -> tuple[dict[str, Any], list[str]]:
-    """What the browser would send once the address is `search`, and what of it changed."""
-    asked = [f"{one['id']}.{one['property']}" for one in (*dependency["inputs"], *dependency["state"])]
-    address = [name for name in asked if name in (ADDRESS, VIEW) or name.endswith(("-state.data", "-near.data"))]
-    stores = {name for name in address if name in (ADDRESS, VIEW) or defaults.get(name) in ("", None)}
-    inputs = {f"{one['id']}.{one['property']}" for one in dependency["inputs"]}
-    return {**{name: defaults.get(name) for name in asked}, **dict.fromkeys(stores, search)}, sorted(stores & inputs)
-
-
-def answers(client, defaults, search: str, caplog) -> tuple[dict[str, str], list[str]]:
-    """Output → text of every callback that the address drives, and those that failed."""
-    texts, failed = {}, []
-    for dependency in client.dependencies:
-        if dependency.get("clientside_function") or "{" in dependency["output"]:
-            continue
-        values, changed = values_of(dependency, defaults, search)
-        if not changed:
-            continue
-        caplog.clear()
-        status, text = client.send("/_dash-update-component", body(dependency, values, changed))
-        errors = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
-        if status not in (200, 204) or errors or "could not be drawn" in text:
-            failed.append(f"{dependency['output'][:60]}: {status} {errors[:1]} {caplog.text[-1200:]}")
-        texts[dependency["output"]] = text
-    return texts, failed
+    return defaults_of(app)
 
 
 @pytest.mark.parametrize("run", [TOY_RUN, IMPORTED, ANSWERS, SCRIPT_NETWORK, *KINDS])
@@ -220,16 +177,6 @@ DRAWN = {  # kind → panels that it has all for, and draws
         "slices-found",
     ),
 }
-
-
-def faces(texts: dict[str, str]) -> dict[str, str]:
-    """Panel's face → its words, "" where the panel is drawn."""
-    found = {}
-    for text in texts.values():
-        for id, properties in (json.loads(text).get("response", {}) if text else {}).items():
-            if id.endswith("-face") and "children" in properties:
-                found[id] = json.dumps(properties["children"]) if properties["children"] else ""
-    return found
 
 
 @pytest.mark.parametrize("run", SAID)
