@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from ml.inference.contract import Timed
 
 MAPS = 512  # maps held, a few kB each
-ACTIVATIONS = 12  # pictures whose feature maps are held, half a MB each
-WALKS = 2  # pictures whose way through every layer is held, 2 MB each with small_resnet, 40 with the largest
+# pictures whose feature maps are held, half a MB each, and photographs, 9 MB each with EfficientNet-Lite2
+ACTIVATIONS, PHOTO_ACTIVATIONS = 12, 2
+# pictures whose way through every layer is held, 2 MB each with small_resnet, 40 with the largest; photographs, 110 MB
+WALKS, PHOTO_WALKS = 2, 1
 COVERED = 24  # pictures whose answers with each patch covered are held, 170 times the classes' numbers each
 ASKING, EXPLAIN = "occlusion", ("grad-cam", "integrated", "gradients", "occlusion")  # the first needs answers alone
 MEANS = {
@@ -61,7 +63,8 @@ class Explainer:
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
         self._maps, self._means = Cache(MAPS), Cache(MEANS_KEPT)
-        self._walks, self._activations = Cache(WALKS), Cache(ACTIVATIONS)
+        self._walks = {False: Cache(WALKS), True: Cache(PHOTO_WALKS)}  # by whether it is a photograph
+        self._activations = {False: Cache(ACTIVATIONS), True: Cache(PHOTO_ACTIVATIONS)}
         self._covers, self._pairs = Cache(COVERED), Cache(PAIRS)
 
     def explain(
@@ -236,7 +239,7 @@ class Explainer:
             with self._networks.lock:
                 return stops(network.classifier.module, network.classifier.inputs(image[None]))
 
-        return self._walks.get((*network.key, digest(image)), walk)
+        return self._walks[photograph(image)].get((*network.key, digest(image)), walk)
 
     def arithmetic(
         self, run_id: str | None, image: np.ndarray, stop: int, channel: int, row: int, column: int
@@ -262,7 +265,7 @@ class Explainer:
             with self._networks.lock:
                 return network.classifier.activations(image)
 
-        return self._activations.get((*network.key, digest(image)), look)
+        return self._activations[photograph(image)].get((*network.key, digest(image)), look)
 
 
 def ways(manifest: Mapping[str, Any]) -> tuple[str, ...]:

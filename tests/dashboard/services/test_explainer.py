@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dashboard.services import explainer
 from dashboard.services.explainer import EXPLAIN, MEANS
 from ml.artifacts.reader import Missing
 
@@ -129,3 +130,12 @@ def test_a_mean_of_photographs_is_of_as_many_as_there_is_patience_for(asking, to
     assert {way: asking.explainer.pictures("toy", way) for way in MEANS} == {
         "grad-cam": 240, "gradients": 240, "integrated": 24, "occlusion": 15,
     }  # fmt: skip
+
+
+def test_of_photographs_one_walk_is_held(asking, toy, monkeypatch):
+    monkeypatch.setattr(explainer, "photograph", lambda image: True)
+    first, second = toy.pictures("test").images[:2]
+    walked = asking.explainer.walk("toy", first)
+    assert asking.explainer.walk("toy", first) is walked
+    asking.explainer.walk("toy", second)
+    assert asking.explainer.walk("toy", first) is not walked
