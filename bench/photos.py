@@ -193,9 +193,13 @@ def real(run_id: str | None, folder: Path, means: dict[str, list[str]]) -> dict[
         for mode in MODES:
             items = (Item(path.name, path.read_bytes()) for path in files)
             answers = list(batch.answers(items, form, classes, network.probabilities, mode=mode, unlike=unlike))
-            said = [int(one.probabilities.argmax()) for one in answers if one.probabilities is not None]
+            said = [np.argsort(-one.probabilities) for one in answers if one.probabilities is not None]
             strange = [one.percentile is not None and one.percentile > LIMIT for one in answers]
-            row[mode] = {"right": sum(one in wanted for one in said), "unlike": sum(strange)}
+            row[mode] = {
+                "right": sum(int(order[0]) in wanted for order in said),
+                "in three": sum(bool(wanted & set(order[:3].tolist())) for order in said),
+                "unlike": sum(strange),
+            }
         found["folders"][place.name] = row
     return found
 
@@ -205,17 +209,21 @@ def tell_real(found: dict[str, Any]) -> None:
     from ml.stats.intervals import wilson
 
     print(f"{found['run']}, steps: {', '.join(found['steps']) or 'none'}")
-    heads = [f"{what}, {words}" for what in ("right", "unlike") for words in MODES.values()]
+    heads = [f"{what}, {words}" for what in ("right", "in three", "unlike") for words in MODES.values()]
     print(f"{'folder':<14}{'n':>5}" + "".join(f"{head:>22}" for head in heads) + "  right is")
     for name, row in found["folders"].items():
-        counts = [row[mode][what] for what in ("right", "unlike") for mode in MODES]
+        counts = [row[mode][what] for what in ("right", "in three", "unlike") for mode in MODES]
         print(f"{name:<14}{row['n']:>5}" + "".join(f"{n:>22}" for n in counts), "", ", ".join(row["means"]) or "–")
     known = [row for row in found["folders"].values() if row["means"]]
     n = sum(row["n"] for row in known)
     for mode, words in MODES.items():
         right = sum(row[mode]["right"] for row in known)
         low, high = (float(end) for end in wilson(right, n))
-        print(f"{words}: {right} of {n} right, {100 * right / max(n, 1):.1f} % ({100 * low:.1f} to {100 * high:.1f})")
+        three = sum(row[mode]["in three"] for row in known)
+        print(
+            f"{words}: {right} of {n} right, {100 * right / max(n, 1):.1f} % ({100 * low:.1f} to {100 * high:.1f}), "
+            f"among the first three {three}"
+        )
 
 
 def measure(run_id: str | None, n: int, seed: int) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Where the background ends: a plane of colour through the frame where it is plain, GrabCut where it is busy."""
+"""Where the background ends: a plane of colour through the frame where it is plain, GrabCut from the colours of the
+frame in any photograph."""
 
 from dataclasses import replace
 
@@ -6,6 +7,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ml.images.form import Work, frame_pixels, pil
+
+FLAT, STILL = 0.995, 1.5  # of the frame in one plane of colour, and half of it within so many levels
 
 
 def find_background(work: Work) -> Work:
@@ -54,11 +57,16 @@ def find_background(work: Work) -> Work:
     thing = np.asarray(Image.fromarray(differs).resize((width, height), Image.Resampling.NEAREST))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     terms = np.stack([np.ones_like(x), (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5], axis=-1)
-    return replace(work, ground=np.clip(terms @ plane, 0, 255), thing=thing)
+    ground = np.clip(terms @ plane, 0, 255)
+    return replace(work, ground=ground, thing=thing, flat=near.mean() >= FLAT and noise <= 4 * STILL)
 
 
 def cut_out(image: np.ndarray, most: int) -> np.ndarray | None:
-    """bool [h, w]: what GrabCut takes for the thing in a copy of at most so many pixels, None where it is none."""
+    """bool [h, w]: what GrabCut takes for the thing in a copy of at most so many pixels, None where it is none.
+
+    It begins with what is unlike every colour that the frame has much of, and ends with the largest part near the
+    middle and those of at least a quarter of its size.
+    """
     import cv2  # not at the top: reading runs needs no OpenCV
 
     height, width, _ = image.shape
@@ -67,21 +75,62 @@ def cut_out(image: np.ndarray, most: int) -> np.ndarray | None:
     if min(size) < 16:
         return None
     small = np.array(pil(image).convert("RGB").resize(size, Image.Resampling.BOX))
+    unlike = _unlike_frame(small)
+    if unlike is None:
+        return None
+    level, _ = cv2.threshold(unlike, 0, 255, cv2.THRESH_OTSU)
+    stands_out = unlike > level
+    mask = np.where(stands_out, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     ring = max(1, round(0.04 * min(size)))
-    mask = np.zeros(small.shape[:2], np.uint8)
+    frame = np.ones_like(stands_out)
+    frame[ring:-ring, ring:-ring] = False
+    mask[frame & ~stands_out] = cv2.GC_BGD  # a thing may reach over the frame
     cv2.setRNGSeed(0)  # its mixtures begin at random: the same picture is to give the same answer
-    box = (ring, ring, size[0] - 2 * ring, size[1] - 2 * ring)
     try:
-        cv2.grabCut(small, mask, box, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_RECT)
+        cv2.grabCut(small, mask, (0, 0, *size), np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
     except cv2.error:  # too few colours for a mixture
         return None
-    foreground = _smooth((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD))
-    core = np.zeros_like(foreground)
-    core[size[1] // 4 : size[1] - size[1] // 4, size[0] // 4 : size[0] - size[0] // 4] = True
-    foreground = _flood(core, foreground)  # what hangs together with the middle
-    if not 0.03 < foreground.mean() < 0.8:
+    thing = _parts(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8))
+    if thing is None or not 0.02 < thing.mean() < 0.9:
         return None
-    return np.asarray(Image.fromarray(foreground).resize((width, height), Image.Resampling.NEAREST))
+    return np.asarray(Image.fromarray(thing).resize((width, height), Image.Resampling.NEAREST))
+
+
+def _unlike_frame(small: np.ndarray) -> np.ndarray | None:
+    """uint8 [h, w]: how far each pixel's colour is from the nearest that the frame has much of, less towards the
+    corners; None where all is of one colour. small: uint8 [h, w, 3]."""
+    import cv2
+
+    height, width, _ = small.shape
+    lab = cv2.GaussianBlur(cv2.cvtColor((small / 255).astype(np.float32), cv2.COLOR_RGB2LAB), (0, 0), 1)
+    # shadows change how light a floor is, and hardly its colour
+    lab = lab * np.array([0.7, 1, 1], np.float32)
+    frame = np.ascontiguousarray(frame_pixels(lab, max(1, round(0.04 * min(height, width)))))
+    cv2.setRNGSeed(0)
+    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
+    _, labels, colours = cv2.kmeans(frame, 4, np.zeros((len(frame), 1), np.int32), stop, 1, cv2.KMEANS_PP_CENTERS)
+    # a corner of the thing, or a wire, is no colour of the ground
+    colours = colours[np.bincount(labels.ravel(), minlength=4) >= 0.1 * len(frame)]
+    apart = np.linalg.norm(lab[:, :, None] - colours, axis=3).min(axis=2)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    apart *= 1 - 0.15 * (((2 * x + 1) / width - 1) ** 2 + ((2 * y + 1) / height - 1) ** 2)
+    most = float(np.percentile(apart, 99))
+    return np.clip(apart * (255 / most), 0, 255).astype(np.uint8) if most > 1 else None
+
+
+def _parts(mask: np.ndarray) -> np.ndarray | None:
+    """bool [h, w]: the parts of a mask, uint8 [h, w] of 0 and 1, that make up the thing, without holes."""
+    import cv2
+
+    mask = cv2.medianBlur(mask, 5)
+    count, labels, stats, middles = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count < 2:
+        return None
+    away = ((middles[1:] / (mask.shape[1], mask.shape[0]) - 0.5) ** 2).sum(axis=1)
+    weights = stats[1:, cv2.CC_STAT_AREA] * np.exp(-4 * away)
+    kept = np.isin(labels, 1 + np.flatnonzero(weights >= weights.max() / 4)).astype(np.uint8)
+    outlines, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros_like(kept), outlines, -1, 1, cv2.FILLED) > 0
 
 
 def _smooth(mask: np.ndarray) -> np.ndarray:

@@ -80,8 +80,10 @@ def fit(
     inner = (width, height)
     if how == "crop":
         scale = min(wide / width, high / height)
-        left, top = (wide - scale * width) / 2, (high - scale * height) / 2
-        box = (left, top, left + scale * width, top + scale * height)
+        # rounding may pass the edge, which Pillow refuses
+        across, down = min(scale * width, wide), min(scale * height, high)
+        left, top = (wide - across) / 2, (high - down) / 2
+        box = (left, top, left + across, top + down)
     elif how == "pad" and wide * height > high * width:
         inner = (width, max(1, round(high / wide * width)))
     elif how == "pad" and wide * height < high * width:

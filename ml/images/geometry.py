@@ -84,11 +84,29 @@ def leaning_angle(thing: np.ndarray) -> float:
     room.paste(shape, ((80 - shape.width) // 2, (80 - shape.height) // 2))
     room = room.filter(ImageFilter.GaussianBlur(1))  # steps of a coarse outline are no edges
 
+    def turned(angle: int) -> np.ndarray:
+        return np.asarray(room.rotate(angle, Image.Resampling.BILINEAR), np.float32)
+
     def edges(angle: int) -> float:
-        turned = np.asarray(room.rotate(angle, Image.Resampling.BILINEAR), np.float32)
-        sharp = sum(float((np.diff(turned.sum(axis=axis)) ** 2).sum()) for axis in (0, 1))
+        sharp = sum(float((np.diff(turned(angle).sum(axis=axis)) ** 2).sum()) for axis in (0, 1))
         return sharp * (1 - 0.2 * (angle / 30) ** 2)  # where it hardly matters, the smaller angle
 
     coarse = max(range(-LEAN, LEAN + 1, 4), key=edges)
     angle = max((coarse - 2, coarse, coarse + 2), key=edges)
-    return float(angle) if abs(angle) > 2 else 0.0
+    # a leg or a sleeve has edges of its own: what is more alike left and right as it lies, lies straight
+    if abs(angle) <= 2 or evenness(turned(angle)) < evenness(turned(0)):
+        return 0.0
+    return float(angle)
+
+
+def evenness(shape: np.ndarray) -> float:
+    """0..1: how alike a shape, float [h, w] with room around, and its mirror image are, where the two meet best near
+    the middle of its mass."""
+    middle = round(2 * float(np.average(np.arange(shape.shape[1]), weights=shape.sum(axis=0))))
+    wide = np.pad(shape, ((0, 0), (shape.shape[1], shape.shape[1])))
+    mirrored = wide[:, ::-1]
+    best = 0.0
+    for twice in range(middle - 2, middle + 3):  # a pixel x shows what 2 · axis - x shows
+        moved = np.roll(mirrored, twice - shape.shape[1] + 1, axis=1)
+        best = max(best, float(np.minimum(wide, moved).sum() / np.maximum(wide, moved).sum()))
+    return best

@@ -94,6 +94,8 @@ def plausible(first: Prepared, form: Form, **options: Any) -> list[tuple[str, st
     if "crop" in done:
         alternatives.append(("loose", "cut less close", {"ways": {*ways, "loose"}}))
     alternatives.append(("reversed", "tones reversed", {"ways": {*ways, "reversed"}}))
+    if "straighten" not in off and {"clear", "crop"} <= done:
+        alternatives.append(("pair", "one of a pair, as from the side", {"ways": {*ways, "pair"}}))
     if "resize" in done:
         alternatives.append(("skip", "rows and columns skipped, as the authors did", {"ways": {*ways, "skip"}}))
     if "contrast" in done:

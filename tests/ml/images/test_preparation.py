@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from ml.images.fitting import fit
 from ml.images.form import Form
@@ -300,6 +300,52 @@ def test_a_busy_background_is_cleared():
     assert np.median(prepare(picture, FORM).image[:, :5]) == 0
     light = steps(prepare(busy(np.where(garment(255, 30) == 30, 250, 255).astype(np.uint8)), FORM))["clear"]
     assert (light.image == 0).all(axis=2).mean() > 0.8, "a light thing is laid on black"
+
+
+def patterned(things: np.ndarray, *, light: float = 1.0) -> np.ndarray:
+    """uint8 [h, w, 3]: greenish cloth on a grey floor of two kinds of tiles which is as light as the cloth, in a grey
+    picture hardly to be seen. things: bool [h, w]."""
+    rng = np.random.default_rng(6)
+    rows, columns = np.indices(things.shape)
+    tiles = np.where((rows // 50 + columns // 50) % 2, 150, 128)[..., None] + np.array([4, 0, -4])
+    cloth = np.array([92, 160, 128])
+    picture = np.where(things[..., None], cloth, tiles) + rng.normal(0, 4, (*things.shape, 3))
+    return np.clip(picture * light, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("light", [1.0, 0.5])
+def test_what_differs_in_colour_alone_is_found_on_tiles(light):
+    things = np.zeros((200, 300), bool)
+    things[40:140, 120:170] = True
+    step = steps(prepare(patterned(things, light=light), FORM))["clear"]
+    assert step.done
+    found = (step.image != np.median(step.image[:5])).any(axis=2)
+    assert (found & things).sum() / (found | things).sum() > 0.85
+
+
+def test_what_lies_off_the_middle_over_the_edge_is_found_and_a_speck_is_not():
+    things = np.zeros((300, 240), bool)
+    things[90:300, 60:150] = True
+    specks = things.copy()
+    specks[20:32, 200:212] = True
+    step = steps(prepare(patterned(specks), FORM))["clear"]
+    found = (step.image != np.median(step.image[:5])).any(axis=2)
+    assert (found & things).sum() / (found | things).sum() > 0.85
+    assert not found[15:40, 190:220].any()
+
+
+def test_a_drawing_or_a_shops_picture_is_cut_to_the_pixel_as_ever():
+    assert steps(prepare(garment(255, 30), FORM))["clear"].why == "plain enough"
+    assert steps(prepare(garment(230, 250), FORM))["clear"].why == "plain enough"
+
+
+def test_a_leg_that_leans_does_not_turn_trousers():
+    shape = Image.new("L", (300, 400), 255)
+    ImageDraw.Draw(shape).polygon(
+        [(90, 60), (210, 60), (290, 330), (236, 345), (150, 130), (64, 345), (10, 330)], fill=30
+    )
+    prepared = prepare(np.asarray(shape)[..., None], FORM)
+    assert steps(prepared)["straighten"].why == "already straight"
 
 
 def test_clearing_answers_the_same_twice():

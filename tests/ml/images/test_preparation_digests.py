@@ -21,7 +21,7 @@ FORMS = (
 CHOICES = (
     *({"mode": mode, "orientation": turn} for mode in MODES for turn in (1, 6)),
     *({"ways": (way,)} for way in WAYS),
-    {"turn": 25.0, "box": (0.1, 0.1, 0.9, 0.8)},
+    {"turn": 25.0, "box": (0.1, 0.1, 0.9, 0.8), "off": ("clear",)},
     {"off": ("crop", "grey", "polarity")},
     {"off": ("straighten", "square", "contrast")},
 )
@@ -38,12 +38,12 @@ def bar(ground: int, level: int, lean: float = 0.0) -> np.ndarray:
 
 
 PICTURES = {
-    "dark": (bar(230, 40), "8bfe378d8ee3060f"),
-    "light": (bar(10, 220), "07ccb73d5b7220a0"),
-    "leaning": (bar(230, 40, lean=0.35), "959f5daa05eb82d0"),
+    "dark": (bar(230, 40), "832fe2f1b30954d0"),
+    "light": (bar(10, 220), "8851a7f2bf87ea56"),
+    "leaning": (bar(230, 40, lean=0.35), "7ea4b0d52b34627c"),
     "small": (
         np.pad(np.random.default_rng(0).integers(64, 256, (12, 16, 1)).astype(np.uint8), ((8, 8), (6, 6), (0, 0))),
-        "6621a219b8f6e72d",
+        "f0f5fbe73cd4246e",
     ),
 }
 
