@@ -28,6 +28,7 @@ from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
 from ml.inference.engines import open_run
+from ml.models.input_adapter import MIN_INPUT_SIDE
 from ml.stats.calibration import cross_entropy
 from ml.system.paths import ARTIFACTS, ROOT, home_dir
 from ml.system.processor import cores, processor
@@ -183,6 +184,8 @@ def _build(
         model_config["batch_norm"] = False
     if config.pretrained:
         model_config["pretrained"] = True
+        if min(height, width) > MIN_INPUT_SIDE:
+            model_config["side"] = min(height, width)  # whole pictures; runs from before it made them smaller
     torch.manual_seed(config.seed)
     module = models.build(config.model, **model_config)
     if data.feedback is not None and not begun:

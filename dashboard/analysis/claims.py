@@ -20,7 +20,7 @@ CIRCUMSTANCES = ("threads",)  # that change how long a training takes, not what 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 NAMED = 4  # settings that are named; the table of what was different has all
 TRIED = {"labels": "the labels", "feedback": "the accepted feedback"}  # what one trains to learn the effect of
-PLURAL = ("labels", "epochs", "frozen_epochs", "train_images", "pretrained")
+PLURAL = ("labels", "epochs", "frozen_epochs", "frozen_layers", "train_images", "pretrained")
 
 UNKNOWN = "How one of the two was trained is not known here: what the gap comes from cannot be told."
 

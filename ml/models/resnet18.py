@@ -6,7 +6,7 @@ Its own start, a 7 × 7 convolution of stride 2 and a pooling, would leave 7 × 
 
 from torch import Tensor, nn
 
-from ml.models.input_adapter import InputAdapter
+from ml.models.input_adapter import MIN_INPUT_SIDE, InputAdapter
 from ml.models.variants import out_of_place
 from ml.system.torchvision_ops import declare
 
@@ -15,10 +15,18 @@ class ResNet18(nn.Module):
     """images: float [n, channels, height, width], normalised → logits [n, classes].
 
     pretrained: the shape that ImageNet's published weights fit; loading them is ml.training.published's.
+    side: see InputAdapter.
     """
 
     def __init__(
-        self, *, channels: int = 1, height: int = 28, width: int = 28, classes: int = 10, pretrained: bool = False
+        self,
+        *,
+        channels: int = 1,
+        height: int = 28,
+        width: int = 28,
+        classes: int = 10,
+        pretrained: bool = False,
+        side: int = MIN_INPUT_SIDE,
     ) -> None:
         super().__init__()
         declare()
@@ -28,7 +36,7 @@ class ResNet18(nn.Module):
         out_of_place(net)
         self.body = nn.Sequential()
         if pretrained:
-            self.body.add_module("lens", InputAdapter(channels, height, width))
+            self.body.add_module("lens", InputAdapter(channels, height, width, side))
         else:
             net.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
             nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")  # as all its others

@@ -7,10 +7,12 @@ import math
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 SHIFT = 1  # pixels, each way: things that fill the frame are cut by larger moves
 PART, TALLER = 0.5, 4 / 3  # the least of a picture's area that is cut out, and how far its proportions change
+COLOUR = 0.3  # share by which brightness, contrast and saturation change
+LUMA = (0.299, 0.587, 0.114)  # ITU-R 601
 ERASE = 0.35  # longest side of an erased rectangle, as a share of the picture's side
 
 
@@ -20,6 +22,8 @@ def augment(images: Tensor, names: tuple[str, ...], generator: Generator) -> Ten
         images = flip(images, generator)
     if "crop" in names:
         images = crop(images, generator)
+    if "colour" in names:
+        images = colour(images, generator)
     if "shift" in names:
         images = shift(images, generator)
     if "erase" in names:
@@ -45,6 +49,30 @@ def crop(images: Tensor, generator: Generator, part: float = PART) -> Tensor:
     rows = torch.stack([torch.stack([wide, nothing, x], 1), torch.stack([nothing, tall, y], 1)], 1)
     grid = affine_grid(rows, [n, 1, height, width], align_corners=False)
     return grid_sample(images.float(), grid, padding_mode="border", align_corners=False).round().to(images.dtype)
+
+
+def colour(images: Tensor, generator: Generator, most: float = COLOUR) -> Tensor:
+    """Change each picture's brightness, contrast and, where it has three channels, saturation by up to `most`, and the
+    balance of its channels by a third of that."""
+    n, channels = images.shape[:2]
+    u = (2 * torch.rand(6, n, generator=generator) - 1).to(images.device).view(6, n, 1, 1, 1)
+    found = images.float() * (1 + most * u[0])
+    middle = found.mean((1, 2, 3), keepdim=True)
+    found = middle + (found - middle) * (1 + most * u[1])
+    if channels == 3:
+        luma = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
+        grey = (found * luma).sum(1, keepdim=True)
+        found = grey + (found - grey) * (1 + most * u[2])
+        found = found * (1 + most / 3 * u[3:].transpose(0, 2)[0])
+    return found.round().clamp(0, 255).to(images.dtype)
+
+
+def smaller(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 [n, c, h, w] → [n, c, *size], averaged where it shrinks; itself where it has the size."""
+    if tuple(images.shape[2:]) == size:
+        return images
+    found = interpolate(images.float(), size, mode="bilinear", align_corners=False, antialias=True)
+    return found.round().clamp(0, 255).to(images.dtype)
 
 
 def shift(images: Tensor, generator: Generator, pixels: int = SHIFT) -> Tensor:

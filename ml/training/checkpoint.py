@@ -45,7 +45,7 @@ class TrainingState:
 
     @property
     def learning_rate(self) -> float:
-        return float(self.schedule.get_last_lr()[0])
+        return float(max(self.schedule.get_last_lr()))
 
     def step(self) -> None:
         """Move the weights along the gradients."""

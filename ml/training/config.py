@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from ml.models import MODELS, PRETRAINED, TIMM
 from ml.models import NAME_PATTERN as MODEL_PATTERN
 
-AUGMENTATIONS = ("flip", "crop", "shift", "erase")
+AUGMENTATIONS = ("flip", "crop", "colour", "shift", "erase")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
@@ -44,7 +44,7 @@ class TrainConfig(BaseModel):
     label_smoothing: float = Field(0.0, ge=0.0, le=0.5, description="share of the target spread over all classes")
     dropout: float | None = Field(None, ge=0.0, le=0.9, description="of every dropout layer; None for the model's own")
     batch_norm: bool = Field(True, description="False leaves batch normalisation out of models that have it")
-    augment: tuple[Literal["flip", "crop", "shift", "erase"], ...] = Field(
+    augment: tuple[Literal["flip", "crop", "colour", "shift", "erase"], ...] = Field(
         ("flip",), description="random changes per batch"
     )
     ema: float = Field(0.0, ge=0.0, le=0.9999, description="decay per step of averaged weights; 0 for none")
@@ -55,6 +55,18 @@ class TrainConfig(BaseModel):
     pretrained: bool = Field(False, description="start from published ImageNet weights, for models that have them")
     frozen_epochs: int = Field(
         0, ge=0, le=200, description="first epochs in which only the head learns, on features computed once"
+    )
+    frozen_layers: int = Field(
+        0, ge=0, le=200, description="first layers that keep their published weights throughout, which takes less time"
+    )
+    frozen_norm: bool = Field(
+        False, description="batch normalisation keeps the mean and deviation that came with published weights"
+    )
+    layer_decay: float = Field(
+        1.0, ge=0.3, le=1.0, description="a layer's rate as a share of that of the layer behind it; 1 for one rate"
+    )
+    first_side: int | None = Field(
+        None, ge=32, le=512, description="pixels of the shorter side at first, growing to the whole; None for whole"
     )
     labels: str | None = Field(
         None, pattern=r"^[0-9a-f]{16}$", description="corrected training labels, by name; None for the labels as given"
@@ -81,6 +93,13 @@ class TrainConfig(BaseModel):
     def _can_go(cls, value: bool, info: ValidationInfo) -> bool:
         if not value and str(info.data.get("model")).startswith(TIMM):
             raise ValueError("timm's networks keep their batch normalisation")
+        return value
+
+    @field_validator("frozen_layers", "frozen_norm", "first_side")
+    @classmethod
+    def _is_published(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value and not info.data.get("pretrained", True):
+            raise ValueError("this is for published weights: choose pretrained, or leave it as it is")
         return value
 
     @field_validator("frozen_epochs")

@@ -13,11 +13,12 @@ from torch.nn.functional import cross_entropy
 from ml.data.base import Dataset, Statistics
 from ml.models.inputs import normalise
 from ml.training import parallel
-from ml.training.augment import augment
+from ml.training.augment import augment, smaller
 from ml.training.checkpoint import TrainingState
 from ml.training.config import TrainConfig
 from ml.training.frozen import Frozen
 from ml.training.held import held
+from ml.training.layers import hold, side_of, train_mode
 from ml.training.meter import Epoch, Meter, Metrics
 from ml.training.validation import evaluate
 
@@ -61,7 +62,7 @@ def fit(
     on_batch = on_batch if team.leads else _nothing
     torch.manual_seed(config.seed + team.rank)  # dropout differs from share to share
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.train()
+    hold(model, config)
     half = precision(config.precision, device) == "bfloat16"
     state = TrainingState.begin(model, config, total)
     if checkpoint is not None and checkpoint.exists():
@@ -75,13 +76,15 @@ def fit(
             frozen = None
         elif frozen is None:
             frozen = Frozen(model, images, validation, statistics, half=half, on_chunk=partial(on_batch, begun, total))
+        train_mode(model, config)
+        size = side_of(config, number, train.images.shape[1:3])
         order = torch.randperm(len(labels), generator=state.generator).to(device)
         for done, rows in enumerate(order.split(config.batch_size), begun):
             on_batch(done, total)
             part, share = team.part(len(rows))
             state.optimiser.zero_grad(set_to_none=True)
             if frozen is None:
-                batch = augment(images[rows], config.augment, state.generator)[part]
+                batch = smaller(augment(images[rows], config.augment, state.generator)[part], size)
                 ask = partial(_asked, model, batch, statistics)
             else:
                 ask = partial(_asked_head, frozen, model, rows[part])

@@ -2,20 +2,27 @@
 
 import copy
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from ml.training.config import TrainConfig
+from ml.training.layers import rates
 
 
 def optimiser_of(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW or Nesterov SGD. Weight decay is for kernels and matrices; offsets and normalisation go free."""
-    wide = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    narrow = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": wide, "weight_decay": config.weight_decay}, {"params": narrow, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
+    groups: list[dict[str, Any]] = []
+    for modules, share in rates(model, config):
+        learning = [p for module in modules for p in module.parameters() if p.requires_grad]
+        for decay, params in (
+            (config.weight_decay, [p for p in learning if p.ndim > 1]),
+            (0.0, [p for p in learning if p.ndim <= 1]),
+        ):
+            if params:
+                groups.append({"params": params, "weight_decay": decay, "lr": config.learning_rate * share})
     if config.optimiser == "adamw":
         return torch.optim.AdamW(groups, config.learning_rate, betas=(config.momentum, 0.999), fused=True)
     return torch.optim.SGD(
@@ -27,7 +34,8 @@ def schedule_of(optimiser: torch.optim.Optimizer, config: TrainConfig, steps: in
     """The learning rate over all steps of the training; it is stepped once a batch."""
     if config.schedule == "one_cycle":
         share = max(config.warmup, 2 / (steps + 1))  # OneCycleLR divides by its first phase, which needs a step
-        return OneCycleLR(optimiser, config.learning_rate, total_steps=steps + 1, pct_start=share)
+        peaks = [group["lr"] for group in optimiser.param_groups]
+        return OneCycleLR(optimiser, peaks, total_steps=steps + 1, pct_start=share)
     rise = math.ceil(config.warmup * steps)
 
     def factor(step: int) -> float:

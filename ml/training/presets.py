@@ -17,4 +17,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": "efficientnet_lite0", "pretrained": True, "epochs": 8, "frozen_epochs": 6, "batch_size": 64,
         "learning_rate": 0.003, "augment": ("flip",), "label_smoothing": 0.05, "train_images": 20_000,
     },
+    # The head first, then what lies behind the first layers, at rates that fall to the front, on growing pictures.
+    "photos": {
+        "model": "efficientnet_lite2", "pretrained": True, "epochs": 14, "frozen_epochs": 4, "frozen_layers": 8,
+        "frozen_norm": True, "layer_decay": 0.88, "first_side": 128, "batch_size": 32, "learning_rate": 0.001,
+        "schedule": "cosine", "warmup": 0.2, "weight_decay": 0.02, "label_smoothing": 0.1,
+        "augment": ("flip", "crop", "colour"), "ema": 0.998, "precision": "float32",
+    },
 }  # fmt: skip

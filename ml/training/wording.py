@@ -11,6 +11,8 @@ LABELS = {
     "warmup": "Warm-up", "weight_decay": "Weight decay", "label_smoothing": "Label smoothing", "dropout": "Dropout",
     "batch_norm": "Batch normalisation", "augment": "Augmentation", "ema": "Weight averaging",
     "flip_test": "Mirrored validation", "pretrained": "Published weights", "frozen_epochs": "Frozen epochs",
+    "frozen_layers": "Frozen layers", "frozen_norm": "Frozen normalisation", "layer_decay": "Rate decay by layer",
+    "first_side": "First size",
     "labels": "Corrected labels", "feedback": "Accepted feedback",
     "precision": "Precision", "seed": "Seed",
     "train_images": "Training images", "threads": "Threads", "name": "Name",
@@ -33,11 +35,16 @@ HELP = {
     "label_smoothing": "The share of each target that is spread over all classes, so that the network stays less sure.",
     "dropout": "The share of features left out at random in each step. Empty keeps the model's own.",
     "batch_norm": "Switched off, layers that even out each batch are left out of models that have them.",
-    "augment": "Changes each batch at random: mirrored, a part of it scaled up, moved by a pixel, a patch blanked.",
+    "augment": "Changes each batch at random: mirrored, a part of it scaled up, its colours varied, "
+    "moved by a pixel, a patch blanked.",
     "ema": "Keeps a running average of the weights, with this decay per step, and judges that. 0 is off.",
     "flip_test": "Each epoch is judged on the picture and its mirror image together.",
     "pretrained": "Begins with ImageNet weights, for models that have them.",
     "frozen_epochs": "The first epochs, in which only the head learns; the rest waits, computed once.",
+    "frozen_layers": "The first layers, which keep their published weights to the end. More of them is faster.",
+    "frozen_norm": "Batch normalisation keeps the mean and deviation of the published weights, for small batches.",
+    "layer_decay": "Discriminative rates: each layer learns at this share of the rate of the one behind it. 1 is off.",
+    "first_side": "Progressive resizing: pictures begin with this many pixels a side and grow. Empty: whole.",
     "labels": "The name of labels corrected on the Review page, which gives it. Empty: as they are.",
     "feedback": "The name of feedback accepted on the Feedback page, which gives it. Empty: none.",
     "precision": "Of the arithmetic. Automatic takes bfloat16 where the processor computes in it, which is faster.",
@@ -51,13 +58,14 @@ HELP = {
 WORDS = {
     "adamw": "AdamW", "sgd": "SGD, Nesterov", "one_cycle": "One cycle", "cosine": "Cosine", "constant": "Constant",
     "auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "flip": "Flip", "shift": "Shift",
-    "erase": "Erase", "crop": "Crop",
+    "erase": "Erase", "crop": "Crop", "colour": "Colour",
 }  # fmt: skip
 """Choices as they read."""
 
 IN_A_SENTENCE = {
     "sgd": "SGD with Nesterov momentum", "one_cycle": "one-cycle", "cosine": "cosine", "constant": "constant",
     "flip": "mirrored left to right", "shift": "moved by a pixel",
+    "colour": "varied in brightness, contrast and colour",
     "crop": "cut to a part of themselves and scaled up", "erase": "with a random rectangle blacked out",
 }  # fmt: skip
 """Choices that read differently within one."""
@@ -65,14 +73,28 @@ IN_A_SENTENCE = {
 UNSET_TEXTS = {
     "dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none",
     "labels": "as given", "feedback": "none", "micro_batch": "the whole batch",
+    "first_side": "whole pictures",
 }  # fmt: skip
-OFF_AT_ZERO = ("ema", "frozen_epochs", "dropout", "label_smoothing", "weight_decay", "warmup", "momentum")
+OFF_AT_ZERO = (
+    "ema",
+    "frozen_epochs",
+    "frozen_layers",
+    "dropout",
+    "label_smoothing",
+    "weight_decay",
+    "warmup",
+    "momentum",
+)
 AS_WRITTEN = ("seed", "model", "dataset", "labels", "feedback")  # a seed is a name, so its digits are not grouped
 FROZEN = {"labels": "as corrected on Review (version {})", "feedback": "as accepted on Feedback (version {})"}
 YOUNGER = {
     "labels": None,
     "feedback": None,
     "micro_batch": None,
+    "frozen_layers": 0,
+    "frozen_norm": False,
+    "layer_decay": 1.0,
+    "first_side": None,
 }  # fields that the first runs had not, and what held for them
 UNKNOWN = "not recorded"
 

@@ -30,7 +30,7 @@ MORE = {
         "batch_norm",
         "flip_test",
     ),
-    "Transfer": ("pretrained", "frozen_epochs"),
+    "Transfer": ("pretrained", "frozen_epochs", "frozen_layers", "layer_decay", "frozen_norm", "first_side"),
     "How it is computed": ("train_images", "micro_batch", "precision", "threads"),
 }
 
