@@ -138,7 +138,8 @@ def main() -> int:
         print(json.dumps({"ours": ours, "reference": reference}[options.one](options.seed)))
         return 0
 
-    from ml.pipeline import git_commit, machine
+    from ml.pipeline import machine
+    from ml.system.checkout import git_commit
 
     mine = [apart("ours", seed) for seed in options.seeds]
     theirs = apart("reference", options.seeds[0])

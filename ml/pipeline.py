@@ -2,7 +2,6 @@
 
 import math
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -24,13 +23,15 @@ from ml.data.base import UNLABELLED, Dataset, Split
 from ml.data.intake.measures import measure
 from ml.evaluation import AFTER_PUBLISHING, AT_TRAINING, EVALUATIONS, ON_DEMAND, given, unlabelled
 from ml.evaluation.asking import Asking
+from ml.evaluation.calibration import fold_temperature
 from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
 from ml.inference.engines import open_run
 from ml.models.input_adapter import MIN_INPUT_SIDE
 from ml.stats.calibration import cross_entropy
-from ml.system.paths import ARTIFACTS, ROOT, home_dir
+from ml.system.checkout import git_commit
+from ml.system.paths import ARTIFACTS, home_dir
 from ml.system.processor import cores, processor
 from ml.system.shards import Share
 from ml.training import parallel, published
@@ -77,14 +78,18 @@ def train(
     resume: bool = True,
     slow: bool = True,
     record: bool = True,
+    half: bool = False,
+    calibrate: bool = False,
     twin: Mapping[str, Any] | None = None,
 ) -> Path:
     """Train, evaluate and publish one run under home/runs; its folder.
 
     home: FASHION_HOME, or the artifacts folder itself. slow: also make the nouns that take longer, after the run is
     published. record: also keep what is said of validation and test after every epoch (the noun epochs), outside the
-    clock of training; nothing is chosen by it. twin: what the manifest says of it as one of several
-    (`ml.jobs.twins`). Under torchrun all processes train and the first one does the rest.
+    clock of training; nothing is chosen by it. calibrate: divide the last layer by the temperature fitted on
+    validation. half: keep the weights as float16, rounded before anything is asked of them, in half the bytes. twin:
+    what the manifest says of it as one of several (`ml.jobs.twins`). Under torchrun all processes train and the first
+    one does the rest.
     Raises KeyError (unknown model or data set), DataMissing, Gone, models.WeightsMissing, Diverged, FileExistsError;
     Missing or Broken where feedback starts from a run that cannot be read.
     """
@@ -104,8 +109,11 @@ def train(
         return home / "runs" / run_id
 
     trained = time.perf_counter()
-    callbacks.on_step("evaluating")
     description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
+    temperature = fold_temperature(Classifier(module, description), data.given["validation"]) if calibrate else None
+    if half:
+        module.half().float()
+    callbacks.on_step("evaluating")
     images = len(data.learned.subset(config.train_images, config.seed))
     context = EvaluationContext(
         Classifier(module, description),
@@ -140,12 +148,13 @@ def train(
         "created": writer.now(),
         "nouns": nouns,
         **({"empty": empty} if empty else {}),
+        **({"temperature": round(temperature, 6)} if temperature else {}),
         **({"twin": dict(twin)} if twin else {}),
     }
     if home != ARTIFACTS and not any((root / "datasets" / data.given.name).is_dir() for root in (ARTIFACTS, home)):
         writer.write_pictures(home, data.given)
         measure(home, data.given)
-    return _publish(partial, manifest, context, callbacks.on_step if slow else None)
+    return _publish(partial, manifest, context, callbacks.on_step if slow else None, half)
 
 
 def _read(config: TrainConfig, own: Path) -> TrainingData:
@@ -247,11 +256,16 @@ def _evaluate(
 
 
 def _publish(
-    partial: Path, manifest: dict[str, Any], context: EvaluationContext, on_step: Callable[[str], None] | None
+    partial: Path,
+    manifest: dict[str, Any],
+    context: EvaluationContext,
+    on_step: Callable[[str], None] | None,
+    half: bool,
 ) -> Path:
     """Write the weights and put the run in its place; with on_step, also make the nouns that take longer."""
     classifier = context.classifier
-    weights = {name: np.ascontiguousarray(value.numpy()) for name, value in classifier.module.state_dict().items()}
+    state = classifier.module.state_dict().items()
+    weights = {name: (value.half() if half and value.is_floating_point() else value).numpy() for name, value in state}
     manifest = {
         **manifest,
         "weights": writer.write_weights(partial, weights),
@@ -354,25 +368,6 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
     }
-
-
-def git_commit() -> str:
-    """The checkout's commit, with + when files differ from it; empty outside a checkout."""
-    if not (ROOT / ".git").exists():  # installed, perhaps within a checkout of something else
-        return ""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
-            cwd=ROOT,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
 
 
 def _make(noun: str, context: EvaluationContext) -> tuple[Any, float]:

@@ -34,6 +34,10 @@ def add(commands: argparse._SubParsersAction) -> None:
         default=True,
         help="keep what is said of validation and test after every epoch (default: yes)",
     )
+    train.add_argument("--half", action="store_true", help="keep the weights as float16, in half the bytes")
+    train.add_argument(
+        "--calibrate", action="store_true", help="divide the last layer by the temperature fitted on validation"
+    )
     train.set_defaults(command=run)
 
 
@@ -90,7 +94,8 @@ def run(options: argparse.Namespace) -> int:
     run_id = _run_id(_typed(options.run)) if options.run else usual
     program = "python" if processes == "1" else f"torchrun --nproc-per-node {processes}"
     command = f"{program} -m ml " + shlex.join(map(_typed, sys.argv[1:]))
-    folder = train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command, record=options.record)
+    how = {name: getattr(options, name) for name in ("record", "calibrate", "half")}
+    folder = train(config, run_id, ARTIFACTS if options.shipped else home_dir(), command, **how)
     if os.environ.get("RANK", "0") == "0":
         print(folder)
     return 0
@@ -111,11 +116,11 @@ def _run_id(name: str) -> str:
     return run_id
 
 
-def train(config: TrainConfig, run_id: str, home: Path, command: str, *, record: bool = True) -> Path:
+def train(config: TrainConfig, run_id: str, home: Path, command: str, **how: bool) -> Path:
     """Train with a progress bar per epoch and a line of results after it; the run's folder.
 
-    home: FASHION_HOME or the artifacts folder. command: the line that the manifest keeps. record: keep what is said of
-    validation and test after every epoch.
+    home: FASHION_HOME or the artifacts folder. command: the line that the manifest keeps. how: record, calibrate
+    and half of `pipeline.train`.
     """
     from tqdm import tqdm
 
@@ -147,7 +152,7 @@ def train(config: TrainConfig, run_id: str, home: Path, command: str, *, record:
         home=home,
         callbacks=pipeline.Callbacks(on_batch, on_epoch=on_epoch, on_step=on_step),
         command=command,
-        record=record,
+        **how,
     )
     if not leads:
         return folder

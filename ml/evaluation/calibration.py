@@ -6,8 +6,11 @@ error's are bootstrap percentiles over redraws of the examples; Brier score and 
 
 import numpy as np
 import pandas as pd
+import torch
 
+from ml.data.base import Split
 from ml.evaluation.context import EvaluationContext
+from ml.inference.classifier import Classifier
 from ml.stats.calibration import (
     brier,
     cross_entropy,
@@ -41,6 +44,17 @@ def table(context: EvaluationContext) -> pd.DataFrame:
             scaled = unscaled if scaling == "none" else scale_by_temperature(unscaled, fitted)
             rows += [(split, scaling, *row) for row in _of(context.splits[split].labels, scaled, context.seed)]
     return pd.DataFrame(rows, columns=["split", "scaling", "metric", "value", "low", "high", "n"])
+
+
+@torch.no_grad()
+def fold_temperature(classifier: Classifier, lesson: Split) -> float:
+    """Divide the network's last layer, and so its logits, by the temperature of the highest likelihood on `lesson`; that
+    temperature. No guess changes, what is said of how sure it is does."""
+    fitted = fit_temperature(classifier.probabilities(lesson.images), lesson.labels)
+    for network in (classifier.module, classifier.folded):
+        for value in network.get_submodule("head").parameters():
+            value.div_(fitted)
+    return fitted
 
 
 def _of(labels: np.ndarray, probabilities: np.ndarray, seed: int) -> list[tuple[str, float, float, float, int]]:

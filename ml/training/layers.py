@@ -28,6 +28,8 @@ def layers_of(model: nn.Module) -> list[list[nn.Module]]:
 
 def hold(model: nn.Module, config: TrainConfig) -> None:
     """Weights of the first `frozen_layers` stand still. Raises ValueError where those are all of the body."""
+    if not config.frozen_layers:
+        return
     layers = layers_of(model)
     if config.frozen_layers >= len(layers):
         raise ValueError(
@@ -43,6 +45,8 @@ def train_mode(model: nn.Module, config: TrainConfig) -> None:
     """As model.train(), but normalisation of layers that stand still keeps its mean and deviation, and with
     frozen_norm that of all."""
     model.train()
+    if not (config.frozen_layers or config.frozen_norm):
+        return
     layers = layers_of(model)
     for layer in layers if config.frozen_norm else layers[: config.frozen_layers]:
         for part in layer:

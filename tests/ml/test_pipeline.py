@@ -61,6 +61,42 @@ def test_cancelled_leaves_no_run_and_the_next_try_goes_on(tmp_path, monkeypatch)
     assert "projection" in Library(tmp_path, tmp_path).open("tiny").nouns
 
 
+def test_weights_kept_as_float16_give_the_recorded_answers(tmp_path, monkeypatch):
+    few = synthetic.load(TINY.dataset, train=200, validation=40, test=60)
+    monkeypatch.setattr(pipeline, "load", lambda *_, **__: few)
+    for name in ("whole", "half"):
+        pipeline.train(TINY, run_id=name, home=tmp_path, half=name == "half", slow=False)
+    library = Library(tmp_path, tmp_path)
+    whole, half = library.open("whole"), library.open("half")
+    kinds = {array.dtype.name for array in half.weights().values() if array.dtype.kind == "f"}
+    assert kinds == {"float16"}
+    assert half.manifest["bytes"] < 0.55 * whole.manifest["bytes"]
+    assert rescoring.rescore(library, "half", "test")[2:] == (0, 0)
+    said = np.stack([run.table("predictions").filter(regex="^p_").to_numpy() for run in (whole, half)])
+    assert 0 < np.abs(said[0] - said[1]).max() < 0.01
+
+
+def test_a_calibrated_run_says_the_same_and_is_as_sure_as_it_is_right(tmp_path, monkeypatch):
+    few = synthetic.load(TINY.dataset, train=200, validation=60, test=60)
+    monkeypatch.setattr(pipeline, "load", lambda *_, **__: few)
+    for name in ("plain", "scaled"):
+        pipeline.train(TINY, run_id=name, home=tmp_path, calibrate=name == "scaled", slow=False)
+    library = Library(tmp_path, tmp_path)
+    plain, scaled = library.open("plain"), library.open("scaled")
+    tables = [run.table("predictions").sort_values(["split", "example_id"]) for run in (plain, scaled)]
+    assert (tables[0]["predicted"].to_numpy() == tables[1]["predicted"].to_numpy()).all()
+    temperature = scaled.manifest["temperature"]
+    assert abs(np.log(temperature)) > 0.05
+    assert "temperature" not in plain.manifest
+    fitted = [
+        run.table("calibration").query("split == 'validation' and metric == 'temperature'")["value"].item()
+        for run in (plain, scaled)
+    ]
+    assert fitted[0] == pytest.approx(temperature, rel=1e-3)
+    assert fitted[1] == pytest.approx(1, abs=0.01)
+    assert rescoring.rescore(library, "scaled", "test")[2:] == (0, 0)
+
+
 def test_an_older_run_gets_its_size_and_latency_with_the_next_noun(home):
     path = home / "runs" / "toy" / "manifest.json"
     manifest = json.loads(path.read_text())

@@ -5,6 +5,7 @@ from torch import nn
 from ml.data import synthetic
 from ml.inference.classifier import folded
 from ml.models import ABOUT, MODELS, PRETRAINED, build, parameter_count
+from ml.models.input_adapter import MEAN, STD, InputAdapter
 from ml.training.config import TrainConfig
 from ml.training.loop import fit
 
@@ -13,10 +14,12 @@ WIDE = {"channels": 3, "height": 40, "width": 32, "classes": 13}
 COUNTS = {
     "fashion_cnn": 896_906, "compact_cnn": 38_154, "batchnorm_cnn": 241_770, "mlp": 352_010, "resnet18": 11_172_810,
     "mobilenet_v3_small": 1_527_818, "small_vgg": 585_066, "small_vit": 540_170, "efficientnet_lite0": 3_383_818,
+    "efficientnet_lite2": 4_823_882,
 }  # fmt: skip
 # pictures' side and number for the falling loss, where 28 and 192 would take seconds
 SMALL = {
-    "resnet18": (12, 32), "efficientnet_lite0": (16, 16), "small_vit": (16, 64), "mobilenet_v3_small": (16, 64),
+    "resnet18": (12, 32), "efficientnet_lite0": (16, 16), "efficientnet_lite2": (16, 16), "small_vit": (16, 64),
+    "mobilenet_v3_small": (16, 64),
     "small_resnet": (16, 96), "small_vgg": (16, 96), "fashion_cnn": (22, 128), "batchnorm_cnn": (22, 128),
 }  # fmt: skip
 BUILDS = [*((name, {}) for name in MODELS), *((name, {"pretrained": True}) for name in PRETRAINED)]
@@ -103,8 +106,6 @@ def test_the_vit_cuts_any_picture_into_at_most_eight_patches_a_side():
 
 
 def test_the_lens_turns_one_normalisation_into_the_other():
-    from ml.models.input_adapter import MEAN, STD, InputAdapter
-
     pixels = torch.rand(2, 1, 8, 6)
     lens = InputAdapter(1, 8, 6, side=6)
     lens.focus([0.3], [0.2])
@@ -113,6 +114,17 @@ def test_the_lens_turns_one_normalisation_into_the_other():
     assert InputAdapter(3, 40, 20, side=112).size == (224, 112)
     with pytest.raises(ValueError, match="grey or RGB"):
         InputAdapter(2, 28, 28)
+
+
+def test_the_lens_keeps_pictures_that_are_large_enough_and_shrinks_those_of_a_beginning_alike():
+    lens = InputAdapter(3, 40, 20, side=20)
+    pictures = torch.rand(1, 3, 40, 20)
+    assert torch.equal(lens(pictures), pictures)
+    assert InputAdapter(3, 40, 20, side=40)(torch.rand(1, 3, 20, 10)).shape == (1, 3, 40, 20)
+    for name in PRETRAINED:
+        model = build(name, channels=3, height=64, width=48, classes=2, pretrained=True, side=48)
+        assert model.body.lens.size == (64, 48), name
+    assert build("efficientnet_lite2", channels=3, height=224, width=224, classes=2).body.lens.size == (112, 112)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "small_vgg", "small_vit"])

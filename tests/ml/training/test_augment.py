@@ -38,9 +38,33 @@ def test_erase_blackens_one_rectangle_in_about_half():
         assert columns.sum() <= 8
 
 
+def test_colour_changes_light_and_balance_within_its_limits_and_leaves_grey_grey():
+    images = torch.full((400, 3, 4, 4), 100, dtype=torch.uint8)
+    changed = a.colour(images, generator()).float()
+    assert (changed == changed[:, :, :1, :1]).all(), "a plain picture stays plain"
+    level = changed[:, :, 0, 0]
+    assert level.min() >= 100 * 0.7 * 0.9 - 1
+    assert level.max() <= 100 * 1.3 * 1.1 + 1
+    assert level.std() > 10
+    assert (level.max(1).values - level.min(1).values).max() > 10
+    ramp = torch.arange(0, 160, 10, dtype=torch.uint8).view(1, 1, 4, 4).repeat(50, 1, 1, 1)
+    grey = a.colour(ramp, generator())
+    assert grey.shape == ramp.shape
+    assert (grey.flatten(1).diff().float() >= 0).all(), "what was lighter stays lighter"
+    assert torch.equal(a.colour(ramp, generator(), 0.0), ramp)
+
+
+def test_pictures_are_averaged_when_they_shrink():
+    stripes = torch.tensor([0, 255], dtype=torch.uint8).repeat(8).view(1, 1, 1, 16).repeat(1, 3, 16, 1)
+    small = a.smaller(stripes, (4, 4))
+    assert small.shape == (1, 3, 4, 4)
+    assert (small[:, :, :, 1:3].float() - 127.5).abs().max() < 40
+    assert a.smaller(stripes, (16, 16)) is stripes
+
+
 def test_the_same_seed_gives_the_same_batch():
     images = torch.randint(0, 255, (16, 1, 28, 28), dtype=torch.uint8)
-    names = ("flip", "crop", "shift", "erase")
+    names = ("flip", "crop", "colour", "shift", "erase")
     assert torch.equal(a.augment(images, names, generator(5)), a.augment(images, names, generator(5)))
     assert torch.equal(a.augment(images, (), generator(5)), images)
 

@@ -114,6 +114,9 @@ def test_computing_features_can_be_cancelled_and_moves_no_counter(data):
     [
         ({"model": "mlp"}, "no published weights of mlp"),
         ({"frozen_epochs": 5}, "more than the 4 there are"),
+        ({"pretrained": False, "frozen_epochs": 0, "frozen_layers": 1}, "for published weights"),
+        ({"pretrained": False, "frozen_epochs": 0, "frozen_norm": True}, "for published weights"),
+        ({"pretrained": False, "frozen_epochs": 0, "first_side": 64}, "for published weights"),
         ({"pretrained": False}, "nothing to hold still"),
         ({"batch_norm": False}, "batch normalisation"),
     ],

