@@ -48,8 +48,8 @@ def table(context: EvaluationContext) -> pd.DataFrame:
 
 @torch.no_grad()
 def fold_temperature(classifier: Classifier, lesson: Split) -> float:
-    """Divide the network's last layer, and so its logits, by the temperature of the highest likelihood on `lesson`; that
-    temperature. No guess changes, what is said of how sure it is does."""
+    """Divide the network's last layer, and so its logits, by the temperature of the highest likelihood on `lesson`, and
+    return it. No guess changes, what is said of how sure it is does."""
     fitted = fit_temperature(classifier.probabilities(lesson.images), lesson.labels)
     for network in (classifier.module, classifier.folded):
         for value in network.get_submodule("head").parameters():
