@@ -110,9 +110,7 @@ def train(
 
     trained = time.perf_counter()
     description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
-    temperature = fold_temperature(Classifier(module, description), data.given["validation"]) if calibrate else None
-    if half:
-        module.half().float()
+    finished = _finish(Classifier(module, description), data.given, calibrate, half)
     callbacks.on_step("evaluating")
     images = len(data.learned.subset(config.train_images, config.seed))
     context = EvaluationContext(
@@ -148,7 +146,7 @@ def train(
         "created": writer.now(),
         "nouns": nouns,
         **({"empty": empty} if empty else {}),
-        **({"temperature": round(temperature, 6)} if temperature else {}),
+        **finished,
         **({"twin": dict(twin)} if twin else {}),
     }
     if home != ARTIFACTS and not any((root / "datasets" / data.given.name).is_dir() for root in (ARTIFACTS, home)):
@@ -233,6 +231,14 @@ def _learn(
         history.append(epoch)
         callbacks.on_epoch(epoch)
     return history, recorder
+
+
+def _finish(classifier: Classifier, dataset: Dataset, calibrate: bool, half: bool) -> dict[str, float]:
+    """What is done to the weights once they are learned, see `train`, in place; what the manifest says of it."""
+    temperature = fold_temperature(classifier, dataset["validation"]) if calibrate else None
+    if half:
+        classifier.module.half().float()
+    return {"temperature": round(temperature, 6)} if temperature else {}
 
 
 def _evaluate(
