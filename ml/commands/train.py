@@ -116,11 +116,20 @@ def _run_id(name: str) -> str:
     return run_id
 
 
-def train(config: TrainConfig, run_id: str, home: Path, command: str, **how: bool) -> Path:
+def train(
+    config: TrainConfig,
+    run_id: str,
+    home: Path,
+    command: str,
+    *,
+    record: bool = True,
+    calibrate: bool = False,
+    half: bool = False,
+) -> Path:
     """Train with a progress bar per epoch and a line of results after it; the run's folder.
 
-    home: FASHION_HOME or the artifacts folder. command: the line that the manifest keeps. how: record, calibrate
-    and half of `pipeline.train`.
+    home: FASHION_HOME or the artifacts folder. command: the line that the manifest keeps. record, calibrate,
+    half: see `pipeline.train`.
     """
     from tqdm import tqdm
 
@@ -152,7 +161,9 @@ def train(config: TrainConfig, run_id: str, home: Path, command: str, **how: boo
         home=home,
         callbacks=pipeline.Callbacks(on_batch, on_epoch=on_epoch, on_step=on_step),
         command=command,
-        **how,
+        record=record,
+        calibrate=calibrate,
+        half=half,
     )
     if not leads:
         return folder
