@@ -35,6 +35,7 @@ from ml.system.paths import ARTIFACTS, home_dir
 from ml.system.processor import cores, processor
 from ml.system.shards import Share
 from ml.training import parallel, published
+from ml.training.checkpoint import merit
 from ml.training.config import TrainConfig
 from ml.training.loop import fit
 from ml.training.meter import Epoch, Metrics
@@ -122,7 +123,7 @@ def train(
         learned=images * len(history),
         unlabelled=data.learned.splits.get(UNLABELLED),  # without those that it learned from by a decision
     )
-    best = max(history, key=lambda epoch: epoch.validation_accuracy).epoch
+    best = max(history, key=merit).epoch
     nouns, empty = _evaluate(context, history, recorder.arrays(len(history), best) if record else {}, partial)
     training_seconds = math.fsum(epoch.seconds for epoch in history)  # of every attempt, when it was resumed
     manifest = {

@@ -1,5 +1,6 @@
 """Everything that training changes, and the file that holds it between two epochs."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from ml.training.meter import Epoch
 from ml.training.optimiser import Average, optimiser_of, schedule_of
 
 
+def merit(epoch: Epoch) -> tuple[float, float]:
+    """What the epoch that is kept has most of: right answers on validation and, of equally many, the lower loss."""
+    return epoch.validation_accuracy, -epoch.validation_loss
+
+
 @dataclass
 class TrainingState:
     """Weights and what moves them, chance, and what came of it so far. The model is changed in place."""
@@ -24,6 +30,7 @@ class TrainingState:
     generator: Generator
     history: list[Epoch] = field(default_factory=list)
     best_accuracy: float = -1.0
+    best_loss: float = math.inf
     best: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
@@ -55,10 +62,10 @@ class TrainingState:
             self.average.update(self.model)
 
     def add(self, epoch: Epoch) -> None:
-        """Take in a finished epoch; its weights where it is the best on validation."""
+        """Take in a finished epoch; its weights where it is the best on validation, by accuracy and then by loss."""
         self.history.append(epoch)
-        if epoch.validation_accuracy > self.best_accuracy:
-            self.best_accuracy = epoch.validation_accuracy
+        if merit(epoch) > (self.best_accuracy, -self.best_loss):
+            self.best_accuracy, self.best_loss = epoch.validation_accuracy, epoch.validation_loss
             self.best = {name: value.detach().clone() for name, value in self.scored.state_dict().items()}
 
     def save(self, path: Path, config: TrainConfig, digest: str = "") -> None:
@@ -74,6 +81,7 @@ class TrainingState:
             "average": self.average.state_dict() if self.average is not None else None,
             "history": [asdict(epoch) for epoch in self.history],
             "best_accuracy": self.best_accuracy,
+            "best_loss": self.best_loss,
             "best": self.best,
         }
         with atomic.replacing(path) as scratch, scratch.open("wb") as file:  # torch's own writer hides a full disk
@@ -100,3 +108,4 @@ class TrainingState:
             self.average.load_state_dict(state["average"])
         self.history = [Epoch(**row) for row in state["history"]]
         self.best_accuracy, self.best = state["best_accuracy"], state["best"]
+        self.best_loss = state.get("best_loss", math.inf)  # an earlier version kept the first of equal accuracy

@@ -89,10 +89,15 @@ def facts(services: Services, search: object, shown: object) -> tuple[Any, ...]:
     )
 
 
+def _merit(row: dict[str, float]) -> tuple[float, float]:
+    """As ml.training.checkpoint has it, which needs torch: right answers, and of equally many the lower loss."""
+    return row["validation_accuracy"], -row.get("validation_loss", 0.0)
+
+
 def best_of(history: Sequence[dict[str, float]]) -> dict[str, float] | None:
     """The epoch that was best on validation; None where that is not known of any."""
     known = [row for row in history if "validation_accuracy" in row]
-    return max(known, key=lambda row: row["validation_accuracy"], default=None)
+    return max(known, key=_merit, default=None)
 
 
 def epochs_of(job: Job) -> str:
@@ -135,7 +140,7 @@ def sentence(job: Job, view: View) -> str:
         return f"{started}{doing} The best epoch on validation is kept."
     if job.state == "done":
         took = duration((job.finished or 0) - (job.started or 0))
-        best = max(view.history, key=lambda row: row["validation_accuracy"], default=None)
+        best = max(view.history, key=_merit, default=None)
         kept = f" Epoch {best['epoch']:.0f} was best on validation and is kept." if best else ""
         return f"{model}. Done in {took}.{kept}"
     if job.state == "cancelled":

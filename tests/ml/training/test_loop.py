@@ -6,8 +6,10 @@ from pydantic import ValidationError
 
 from ml.data import synthetic
 from ml.models import build
+from ml.training.checkpoint import TrainingState
 from ml.training.config import TrainConfig
 from ml.training.loop import Cancelled, Diverged, fit, parts
+from ml.training.meter import Epoch
 from ml.training.validation import evaluate
 
 FORM = {"channels": 1, "height": 28, "width": 28, "classes": 4}
@@ -156,8 +158,29 @@ def test_what_is_scored_is_what_is_kept(data):
         scored[epoch] = {name: value.clone() for name, value in network.state_dict().items()}
 
     epochs = list(fit(model, data, options, on_weights=on_weights))
-    best = max(epochs, key=lambda epoch: epoch.validation_accuracy).epoch
+    best = max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss)).epoch
     assert all(torch.equal(value, scored[best][name]) for name, value in model.state_dict().items())
+
+
+def test_of_equally_many_right_the_lower_loss_is_kept_through_a_checkpoint(tmp_path):
+    def told(number, accuracy, loss):
+        return Epoch(number, 0.5, 0.5, loss, accuracy, 0.1, 1.0, 1.0)
+
+    def state():
+        return TrainingState.begin(fresh(), config(), 4)
+
+    kept, path = state(), tmp_path / "checkpoint.pt"
+    firsts = []
+    for number, (accuracy, loss) in enumerate([(0.9, 0.4), (0.9, 0.3), (0.9, 0.5), (0.8, 0.1)], 1):
+        with torch.no_grad():
+            next(kept.model.parameters()).fill_(number)
+        kept.add(told(number, accuracy, loss))
+        firsts.append(next(iter(kept.best.values())).flatten()[0].item())
+    assert firsts == [1, 2, 2, 2]
+    kept.save(path, config())
+    resumed = state()
+    resumed.load(path, config(), torch.device("cpu"))
+    assert (resumed.best_accuracy, resumed.best_loss) == (0.9, 0.3)
 
 
 def test_metrics_within_an_epoch(data, monkeypatch):
