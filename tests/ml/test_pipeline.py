@@ -21,7 +21,7 @@ TINY = TrainConfig(model="compact_cnn", dataset="synthetic-4-28x28x1", epochs=2,
 
 def test_a_run_says_how_it_was_made(toy_home):
     manifest = Library(toy_home, toy_home).open("toy").manifest
-    assert manifest["schema"] == "1.3"
+    assert manifest["schema"] == "1.4"
     assert manifest["config"]["epochs"] == 2
     assert manifest["train_images"] == 600
     assert manifest["results"]["test"]["n"] == 400
