@@ -26,8 +26,9 @@ def table() -> str:
         machine = m["machine"]
         threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
         lines.append(
-            f"| `{entry.run_id}` | {m['dataset']['title']} | {m['parameters']:,} | **{100 * test['correct'] / test['n']:.2f} %** "
-            f"({100 * low:.2f} – {100 * high:.2f}, n {test['n']:,}) | {100 * validation['correct'] / validation['n']:.2f} % "
+            f"| `{entry.run_id}` | {m['dataset']['title']} | {m['parameters']:,} "
+            f"| **{100 * test['correct'] / test['n']:.2f} %** ({100 * low:.2f} – {100 * high:.2f}, n {test['n']:,}) "
+            f"| {100 * validation['correct'] / validation['n']:.2f} % "
             f"| {m['config']['epochs']}, {m['config']['seed']} "
             f"| {m['training_seconds'] / 60:.0f} min, {threads} of {machine['processor']} |"
         )
