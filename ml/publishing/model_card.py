@@ -23,6 +23,8 @@ from ml.stats.ood import LIMIT, RANKS, usual
 from ml.training import wording
 
 CONFUSED = 6  # pairs that are named
+WEAK = 5  # groups of alike images that are
+FEW = 30  # images of a class, below which its numbers say little
 SPLITS = {"test": "test", "validation": "validation", "reference": "part of train"}
 UNLIKE = "photographs with another background, in other light or of several things"
 
@@ -94,6 +96,8 @@ def _story(manifest: dict[str, Any]) -> dict[str, Any]:
         "recipe": wording.recipe(manifest["config"], manifest.get("best_epoch")) if trained else "",
         "megabytes": f"{size / 1e6:.2f}" if size else "",
         "latency": f"{latency:.2f}" if latency else "",
+        "published": _published(data.get("published")),
+        "temperature": f"{manifest['temperature']:.3f}" if manifest.get("temperature") else "",
         "domain": fashion_mnist.DOMAIN if ours else "",
         "unlike": fashion_mnist.UNLIKE if ours else UNLIKE,
         "imported": {"made": "", "run_id": "", **imported} if isinstance(imported, dict) else imported,
@@ -133,6 +137,8 @@ def _results(run: Run) -> dict[str, Any]:
         ],
         "by_class": _by_class(counts, names) if counts.any() else [],
         "confused": _confused(counts, names),
+        "few": [(name, f"{n:,}") for name, n in zip(names, counts.sum(1), strict=True) if 0 < n < FEW],
+        "weak": _weak(_optional(run, "slices")),
         "familiarity": _familiarity(run),
         "calibration": "" if scores is None else _score(scores, "test", "calibration_error"),
     }
@@ -174,6 +180,28 @@ def _confused(counts: np.ndarray, names: Sequence[str]) -> list[tuple[str, str, 
     wrong = counts - np.diag(counts.diagonal())
     order = [divmod(int(i), len(names)) for i in np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED]]
     return [(names[i], names[j], f"{wrong[i, j]:,}", f"{truths[i]:,}") for i, j in order if wrong[i, j]]
+
+
+def _weak(slices: pd.DataFrame | None) -> list[dict[str, str]]:
+    """Groups of alike test images with more errors than the rest, the largest lift first."""
+    if slices is None:
+        return []
+    rows = slices[(slices["split"] == "test") & (slices["lift_low"] > 1)].sort_values("lift", ascending=False)
+    return [
+        {
+            "name": row["name"], "wrong": f"{row['wrong']:,}", "n": f"{row['n']:,}", "lift": f"{row['lift']:.1f}",
+            "low": f"{row['lift_low']:.1f}", "high": f"{row['lift_high']:.1f}",
+            "p": "below 0.001" if row["p_adjusted"] < 0.001 else f"{row['p_adjusted']:.3f}",
+        }
+        for _, row in rows.head(WEAK).iterrows()
+    ]  # fmt: skip
+
+
+def _published(said: object) -> dict[str, str] | None:
+    """Where the pictures are published: address, commit and licence, as text."""
+    if not isinstance(said, dict):
+        return None
+    return {name: str(said.get(name, "")) for name in ("address", "commit", "licence")}
 
 
 def _familiarity(run: Run) -> dict[str, str] | None:

@@ -80,7 +80,10 @@ def ship(artifacts: Path, home: Path, run_id: str, known: Mapping[str, Published
     partial = final.with_name(f"{run_id}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    manifest = dict(run.manifest) | {"schema": VERSION, "dataset": learned | {"title": here["title"]}}
+    manifest = dict(run.manifest) | {
+        "schema": VERSION,
+        "dataset": learned | {name: here[name] for name in ("title", "published")},
+    }
     manifest["nouns"] = dict(manifest["nouns"])
     for path in run.files().values():
         shutil.copyfile(path, partial / path.name)

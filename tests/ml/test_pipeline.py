@@ -303,14 +303,15 @@ FLOORS = {"small_resnet": 9_500, "batchnorm_cnn": 9_300, "fashion_cnn": 9_250, "
 
 
 def test_what_ships_has_a_floor():
-    assert {entry.run_id for entry in Library(ARTIFACTS, ARTIFACTS).runs()} == set(FLOORS)
+    # that of photographs has its own, in test_photo_run.py
+    assert {entry.run_id for entry in Library(ARTIFACTS, ARTIFACTS).runs()} == {*FLOORS, "clothing_photos"}
 
 
 def test_what_ships_stays_small():
     def size(folder):
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
-    assert size(ARTIFACTS) < 60e6
+    assert size(ARTIFACTS) < 75e6
     default = Library(ARTIFACTS, ARTIFACTS).default()
     for run_id in FLOORS:
         assert size(ARTIFACTS / "runs" / run_id) <= (16e6 if run_id == default else 9.8e6), run_id

@@ -20,7 +20,7 @@ FORMS = (
 )
 CHOICES = (
     *({"mode": mode, "orientation": turn} for mode in MODES for turn in (1, 6)),
-    *({"ways": (way,)} for way in WAYS),
+    *({"ways": (way,)} for way in WAYS if way != "pair"),  # pairs are found by OpenCV too
     {"turn": 25.0, "box": (0.1, 0.1, 0.9, 0.8), "off": ("clear",)},
     {"off": ("crop", "grey", "polarity")},
     {"off": ("straighten", "square", "contrast")},

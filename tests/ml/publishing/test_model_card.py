@@ -126,5 +126,20 @@ def test_every_shipped_run_has_a_card():
     library = Library(ARTIFACTS, ARTIFACTS / "nothing")
     for entry in library.runs():
         text = model_card.markdown(library.open(entry.run_id))
-        assert "clothing from a shop's catalogue" in text
         assert len(text) > 2_500
+        if entry.manifest["dataset"]["name"] == "fashion-mnist":
+            assert "clothing from a shop's catalogue" in text
+        else:
+            assert "commit `11961516512414bf9f6c150a832cfd21b54a6b54`, licence CC0-1.0" in text
+            assert "Few images in test: " in text
+            assert "divided by the temperature" in text
+
+
+def test_groups_that_err_more_are_named_with_their_intervals():
+    text = model_card.markdown(Library(ARTIFACTS, ARTIFACTS).open("small_resnet"))
+    part = text[text.index("## Errs more than elsewhere") : text.index("## Size")]
+    slices = Library(ARTIFACTS, ARTIFACTS).open("small_resnet").table("slices").query("split == 'test'")
+    worst = slices[slices["lift_low"] > 1].sort_values("lift", ascending=False)
+    assert part.count("\n- ") == min(len(worst), 5) == 5
+    first = worst.iloc[0]
+    assert f"- {model_card.plain(first['name'])}: {first['wrong']:,} of {first['n']:,} wrong" in part
