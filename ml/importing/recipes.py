@@ -79,7 +79,10 @@ def _of_torchvision(name: str) -> Recipe | None:
     declare()
     import torchvision
 
-    kind = torchvision.models.get_model_weights(name)
+    try:
+        kind = torchvision.models.get_model_weights(name)
+    except ValueError:  # no network of it, which is said where it is built
+        return None
     if not len(kind):
         return None
     made = kind.DEFAULT.transforms()

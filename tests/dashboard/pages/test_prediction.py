@@ -267,7 +267,7 @@ def test_a_file_is_read_as_the_data_set_of_the_run_reads_files():
 
 def test_nothing_yet_is_an_empty_face(services):
     shown = answer.ask(services, Selection(), None, "auto")
-    assert words(shown.face) == answer.NO_PICTURE_YET
+    assert words(shown.face) == f"{answer.NO_PICTURE_YET}What it can name.Synthetic barsBar 0, Bar 1, Bar 2, Bar 3"
     assert shown.text.label == ""
     assert shown.state is None
     assert shown.more is True

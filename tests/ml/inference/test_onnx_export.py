@@ -12,7 +12,7 @@ from ml.artifacts.reader import Library, Missing
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
 from ml.inference.onnx import OnnxClassifier
-from ml.models.efficientnet_lite0 import Conv2dSame
+from ml.models.efficientnet_lite import Conv2dSame
 
 onnx = pytest.importorskip("onnx", reason="pip install -r requirements-onnx.txt")
 
