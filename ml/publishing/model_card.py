@@ -137,7 +137,7 @@ def _results(run: Run) -> dict[str, Any]:
         ],
         "by_class": _by_class(counts, names) if counts.any() else [],
         "confused": _confused(counts, names),
-        "few": [(name, f"{n:,}") for name, n in zip(names, counts.sum(1), strict=True) if 0 < n < FEW],
+        "few": [f"{name} ({n:,})" for name, n in zip(names, counts.sum(1), strict=True) if 0 < n < FEW],
         "weak": _weak(_optional(run, "slices")),
         "familiarity": _familiarity(run),
         "calibration": "" if scores is None else _score(scores, "test", "calibration_error"),

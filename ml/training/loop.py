@@ -113,6 +113,7 @@ def fit(
     if not team.leads:
         return
     on_batch(total, total)
+    model.requires_grad_(True)  # layers that stood still are layers of a network like any other
     model.load_state_dict(state.best)
     model.cpu().eval()
 

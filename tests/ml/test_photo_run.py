@@ -39,7 +39,7 @@ def test_no_picture_of_it_ships(run):
 def test_it_is_small(run):
     sizes = {path.name: path.stat().st_size for path in (ARTIFACTS / "runs" / "clothing_photos").iterdir()}
     assert sum(sizes.values()) <= 22e6
-    assert sizes["weights.safetensors"] + sizes["int8.onnx"] <= 15e6
+    assert sizes["weights.safetensors"] + sizes["network-int8.onnx"] <= 15e6
 
 
 @pytest.mark.parametrize("split", SHARES)

@@ -69,6 +69,7 @@ def test_frozen_layers_keep_weights_and_statistics(data):
     model, start = fresh(), fresh()
     list(fit(model, data, config(frozen_layers=2)))
     changed = moved(model, start)
+    assert all(value.requires_grad for value in model.parameters()), "for counts and for the next training"
     assert changed == {
         "body.conv_2.weight", "body.conv_2.bias", "body.norm_2.weight", "body.norm_2.bias", "body.norm_2.running_mean",
         "body.norm_2.running_var", "head.weight", "head.bias",
