@@ -533,5 +533,5 @@ def test_the_shipped_artifacts_stay_small():
     mb = 10**6
     files = [path for path in tracked() if path.is_relative_to(ROOT / "artifacts")]
     assert any(path.name == "weights.safetensors" for path in files)
-    assert sum(path.stat().st_size for path in files) < 60 * mb
+    assert sum(path.stat().st_size for path in files) < 75 * mb
     assert max(path.stat().st_size for path in files) < 16 * mb

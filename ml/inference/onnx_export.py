@@ -35,6 +35,7 @@ INPUT, OUTPUTS = "images", ("logits", "features")
 CALIBRATION = 1_000  # training pictures that int8 is calibrated on
 CALIBRATION_BATCH = 100
 FRONT = ("Transpose", "Cast", "Mul", "Sub")  # from pixels to what the first layer reads
+LARGE = 96 * 96  # places of a map: few weights make it, and moving it in and out of eight bits costs what it gains
 DELICATE = ("LayerNormalization", "Softmax")  # lose much and gain little in int8
 POOLS = ("Flatten", "Reshape", "GlobalAveragePool", "ReduceMean", "Gather", "Identity")  # between body and features
 
@@ -150,7 +151,8 @@ def _optimised(place: str) -> None:
 
 
 def _kept(model: "onnx.ModelProto") -> list[str]:
-    """Names of the nodes that stay in float32: the scaling of pixels, DELICATE, the last layer, the pooling before."""
+    """Names of the nodes that stay in float32: the scaling of pixels, DELICATE, convolutions that make maps of LARGE
+    places, the last layer, the pooling before."""
     nodes = list(model.graph.node)
     makers = {name: node for node in nodes for name in node.output}
     kept, reached = [node.name for node in nodes if node.op_type in DELICATE], {INPUT}
@@ -158,6 +160,11 @@ def _kept(model: "onnx.ModelProto") -> list[str]:
         if node.op_type in FRONT and node.input[0] in reached:
             kept.append(node.name)
             reached |= set(node.output)
+    maps = {info.name: info.type.tensor_type.shape.dim for info in model.graph.value_info}
+    for node in nodes:
+        sides = [side.dim_value for side in maps.get(node.output[0], ())][2:]
+        if node.op_type == "Conv" and len(sides) == 2 and sides[0] * sides[1] >= LARGE:
+            kept.append(node.name)
     node = makers[OUTPUTS[0]]
     kept.append(node.name)
     while (node := makers.get(node.input[0])) is not None and node.op_type in POOLS:

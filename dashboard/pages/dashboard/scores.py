@@ -235,5 +235,6 @@ def about_size(run: RunData) -> html.Div | html.Button:
     blank, parameters = html.Span(className=BLANK), run.manifest.get("parameters")
     if parameters is None:
         return stat("Parameters", "–", "", blank, "predictions alone")
+    size_of = run.manifest.get("bytes") or 4 * parameters
     size, unit = (f"{parameters / 1e6:.2f}", "M") if parameters >= 100_000 else (f"{parameters:,}", "")
-    return stat("Parameters", size, unit, blank, f"{4 * parameters / 1e6:.1f} MB of weights")
+    return stat("Parameters", size, unit, blank, f"{size_of / 1e6:.1f} MB of weights")

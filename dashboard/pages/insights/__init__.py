@@ -31,10 +31,11 @@ def about(services: Services, selection: Selection) -> str:
     if not run.can(NETWORK):
         return f"{run.title}, predictions alone for the images of {run.dataset['title']}: no network to look into"
     model, numbers = run.manifest["model"], run.manifest["parameters"]
+    article = "an" if model[:1] in "aeio" else "a"
     if not run.can(TRAINING):
-        return f"{run.title}, a {model} of {numbers:,} numbers, for the images of {run.dataset['title']}"
+        return f"{run.title}, {article} {model} of {numbers:,} numbers, for the images of {run.dataset['title']}"
     images = f"{run.manifest['train_images']:,} images of {run.dataset['title']}"
-    return f"{run.title}, a {model} of {numbers:,} numbers learned from {images}"
+    return f"{run.title}, {article} {model} of {numbers:,} numbers learned from {images}"
 
 
 PAGE = Page(

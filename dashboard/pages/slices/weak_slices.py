@@ -203,7 +203,9 @@ def name_field(name: str, read_only: bool, draft: str) -> html.Span:
 def pictures(run: RunData, selection: Selection, strip: list[int], ids: list[int]) -> html.Div:
     """Small pictures of one sheet, each of which opens; none where they are not here."""
     if problem := run.without(selection.split):
-        return html.Div(html.Span(str(problem), className="faint small"), className="strip-8")
+        return html.Div(
+            html.Span("no pictures here", className="faint small", title=str(problem)), className="no-strip"
+        )
     predictions = run.predictions(selection.split)
     address = sprite_url(run.picture_set, selection.split, ids)
     height, width = run.dataset["height"], run.dataset["width"]
