@@ -15,11 +15,12 @@ def fetch(address: str, commit: str, folder: Path) -> None:
     """Raises whatever dulwich raises: this runs in a process of its own, whose last words are read."""
     from dulwich.client import get_transport_and_path
     from dulwich.config import ConfigFile
+    from dulwich.objects import ObjectID
     from dulwich.repo import Repo
 
     client, path = get_transport_and_path(address, config=ConfigFile())
     with Repo.init_bare(str(folder)) as here:
-        wanted = [commit.encode()]
+        wanted = [ObjectID(commit.encode())]
         client.fetch(path, here, determine_wants=lambda refs, depth=None: wanted, depth=1)
 
 
