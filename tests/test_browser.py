@@ -43,16 +43,16 @@ def test_matrix_cells_open_exactly_their_images(shipped, page, new_page, idle, r
     draw = random.Random(5)
     for i, j in [(6, 0), *((draw.randrange(10), draw.randrange(10)) for _ in range(4))]:
         cell(page, i, j, 10)
-        expect(page.locator("#selection-count")).to_have_text(str(counts[i, j]))
+        expect(page.locator("#selection-count")).to_have_text(f"{counts[i, j]:,}")
         expect(page.locator("#dashboard-gallery-grid [data-sample]")).to_have_count(min(48, int(counts[i, j])))
         page.wait_for_function(idle)
         address = page.url
         page.locator("#selection-clear").get_by_text("Clear", exact=True).click()
-        expect(page.locator("#selection-count")).to_have_text(str(int((~predictions.right).sum())))  # as it opens
+        expect(page.locator("#selection-count")).to_have_text(f"{int((~predictions.right).sum()):,}")  # as it opens
         page.wait_for_function(idle)
     fresh = new_page()
     opened(fresh, address, idle)
-    expect(fresh.locator("#selection-count")).to_have_text(str(counts[i, j]))
+    expect(fresh.locator("#selection-count")).to_have_text(f"{counts[i, j]:,}")
     shown = [int(e.get_attribute("data-sample")) for e in fresh.locator("[data-sample]").all()]
     expected = predictions.ids[(predictions.labels == i) & (predictions.predicted == j)]
     assert set(shown) <= set(expected.tolist())
@@ -74,7 +74,7 @@ def test_ctrl_adds_a_second_click_removes_and_back_undoes(shipped, page, idle, r
     cell(page, 6, 0, 10)
     expect(page.get_by_role("button", name="Remove true Shirt")).to_have_count(0)
     mistakes = int((~run.predictions("test").right).sum())
-    expect(page.locator("#selection-count")).to_have_text(str(mistakes))
+    expect(page.locator("#selection-count")).to_have_text(f"{mistakes:,}")
 
 
 def test_labels_bars_and_chips_by_keyboard(shipped, page, idle, run):
@@ -123,7 +123,7 @@ def test_a_bar_narrows_the_selection(shipped, page, idle, run):
     worst = int(np.argmin(share))
     expect(page.get_by_role("button", name=f"Remove true {run.classes[worst]}")).to_be_visible()
     wrong = int((~predictions.right[predictions.labels == worst]).sum())
-    expect(page.locator("#selection-count")).to_have_text(str(wrong))
+    expect(page.locator("#selection-count")).to_have_text(f"{wrong:,}")
 
 
 def test_an_image_opens_the_drawer_and_explains_itself(shipped, page, idle, run):

@@ -51,7 +51,7 @@ def test_failure_modes_lead_to_all_of_their_kind(shipped, page, idle, run):
         assert violations(page, SERIOUS) == [], theme
     chip.press("Enter")
     expect(page).to_have_url(re.compile(r"\?tag=confidently-wrong$"))
-    expect(page.locator("#selection-count")).to_have_text(str(len(ids)))
+    expect(page.locator("#selection-count")).to_have_text(f"{len(ids):,}")
 
 
 def test_the_keyboard_walks_from_image_to_image_and_back_to_where_it_came_from(shipped, page, idle):

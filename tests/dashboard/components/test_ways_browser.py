@@ -16,7 +16,7 @@ def test_a_cell_leads_to_its_images_one_of_them_to_its_like_and_to_its_label(shi
     expect(see).to_have_text(re.compile(r"See \d+ images"))
     n = int(re.search(r"\d+", see.inner_text())[0])
     expect(see).to_be_in_viewport()
-    expect(page.locator("#selection-count")).to_have_text(str(n))
+    expect(page.locator("#selection-count")).to_have_text(f"{n:,}")
     page.wait_for_function(idle)
     see.press("Enter")
     expect(page.locator("#dashboard-gallery-grid [data-sample]").first).to_be_in_viewport()
@@ -58,7 +58,7 @@ def test_a_cell_leads_to_its_images_one_of_them_to_its_like_and_to_its_label(shi
     page.wait_for_function(idle)
 
     page.go_back()
-    expect(page.locator("#selection-count")).to_have_text(str(n))
+    expect(page.locator("#selection-count")).to_have_text(f"{n:,}")
     page.wait_for_function(idle)
     drawer.get_by_role("button", name="Its label in Review").click()
     expect(page).to_have_url(re.compile(rf"/review\?.*ids={example}\b"))

@@ -47,12 +47,12 @@ def test_pick_two_runs_then_a_bucket_then_a_cell_then_send_the_link(shipped, pag
     expect(page.locator("#comparison-verdict-body h2")).to_have_text(verdict(pair).sentence())
     counts = pair.buckets().tolist()
     assert sum(counts) == 10_000
-    expect(page.locator(COUNT)).to_have_text(str(counts[1] + counts[2]))
+    expect(page.locator(COUNT)).to_have_text(f"{counts[1] + counts[2]:,}")
     for bucket, count in zip(BUCKETS, counts, strict=True):
         button = page.locator(f"[data-bucket={bucket}]")
         expect(button.locator("b")).to_have_text(f"{count:,}")
         button.click()
-        expect(page.locator(COUNT)).to_have_text(str(count))
+        expect(page.locator(COUNT)).to_have_text(f"{count:,}")
         expect(page.locator("#comparison-gallery-title")).to_have_text(f"{count:,} images")
         expect(button).to_have_attribute("aria-pressed", "true")
         page.wait_for_function(idle)
@@ -64,12 +64,12 @@ def test_pick_two_runs_then_a_bucket_then_a_cell_then_send_the_link(shipped, pag
     i, j = np.unravel_index(np.argmax((first + second) * ~np.eye(10, dtype=bool)), (10, 10))
     cell(page, int(i), int(j))
     expected = int(first[i, j] + second[i, j])
-    expect(page.locator(COUNT)).to_have_text(str(expected))
+    expect(page.locator(COUNT)).to_have_text(f"{expected:,}")
     expect(page.locator(TILES)).to_have_count(min(48, expected))
     page.wait_for_function(idle)
 
     fresh = opened(new_page(), page.url, idle)
-    expect(fresh.locator(COUNT)).to_have_text(str(expected))
+    expect(fresh.locator(COUNT)).to_have_text(f"{expected:,}")
     assert samples(fresh) == samples(page)
     says, labels = (pair.answers.a == j) != (pair.answers.b == j), pair.answers.labels
     assert set(samples(fresh)) <= set(pair.ids[says & (labels == i)].tolist())
@@ -87,7 +87,7 @@ def test_a_tile_opens_the_drawer_and_the_other_side(shipped, page, idle, pair):
     drawer.get_by_role("button", name="Its side").click()
     expect(drawer).to_contain_text(f"Predicted by {AGAINST}")
     expect(page).to_have_url(f"{shipped}/comparison?run={AGAINST}&against={RUN}&bucket=only-a&sample={ids[2]}")
-    expect(page.locator(COUNT)).to_have_text(str(len(ids)))
+    expect(page.locator(COUNT)).to_have_text(f"{len(ids):,}")
 
 
 def test_by_keyboard_and_from_the_other_side(shipped, page, idle, pair):
@@ -103,12 +103,12 @@ def test_by_keyboard_and_from_the_other_side(shipped, page, idle, pair):
     focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
     assert focused == label.format(first - second, first, second)
     page.keyboard.press("Enter")
-    expect(page.locator(COUNT)).to_have_text(str(first + second))
+    expect(page.locator(COUNT)).to_have_text(f"{first + second:,}")
     page.wait_for_function(idle)
     page.get_by_role("button", name="Swap").click()
     pressed = page.locator("#comparison-delta-table button[aria-pressed=true]")
     expect(pressed).to_have_attribute("aria-label", label.format(second - first, second, first))
-    expect(page.locator(COUNT)).to_have_text(str(first + second))
+    expect(page.locator(COUNT)).to_have_text(f"{first + second:,}")
 
 
 def test_a_run_chosen_against_itself_trades_places(shipped, page, idle):

@@ -42,7 +42,7 @@ def test_a_threshold_moves_everything_and_is_one_step_back(shipped, page, idle, 
     assert selection.outcome == ("wrong",)
     p = run.predictions("test")
     sure = p.confidence.astype(float) >= selection.reject
-    expect(page.locator(COUNT)).to_have_text(str(int((sure & ~p.right).sum())))
+    expect(page.locator(COUNT)).to_have_text(f"{int((sure & ~p.right).sum()):,}")
     answers = page.locator("#dashboard-confidence-answers")
     expect(answers).to_contain_text(f"{sure.sum():,} of 10,000")
     expect(answers).to_contain_text(f"{100 * p.right[sure].mean():.1f}")
@@ -50,14 +50,14 @@ def test_a_threshold_moves_everything_and_is_one_step_back(shipped, page, idle, 
     expect(page.locator("#dashboard-confusion-parts")).to_contain_text(f"{(sure & p.right).sum():,} right")
     assert page.evaluate("history.length") == steps + 1
     page.go_back()
-    expect(page.locator(COUNT)).to_have_text(str(int((~p.right).sum())))
+    expect(page.locator(COUNT)).to_have_text(f"{int((~p.right).sum()):,}")
     expect(page.locator(SLIDER)).to_have_value("0")
 
     bin_ = page.locator("#dashboard-calibration-bins .bins").first.locator("button").nth(13)
     bin_.focus()
     page.keyboard.press("Enter")
     inside = (p.confidence.astype(float) > 13 / 15) & (p.confidence.astype(float) <= 14 / 15)
-    expect(page.locator(COUNT)).to_have_text(str(int(inside.sum())))
+    expect(page.locator(COUNT)).to_have_text(f"{int(inside.sum()):,}")
     expect(bin_).to_have_attribute("aria-pressed", "true")
     page.locator("#dashboard-calibration-bins .bins").nth(1).locator("button").nth(14).click()
     expect(page.get_by_role("button", name="Remove scaled confidence")).to_be_visible()
@@ -84,7 +84,7 @@ def test_a_second_cell_is_held_against_the_first(shipped, page, idle, run):
         expect(page.locator(f"#dashboard-contrast-{side}-tiles [data-sample]")).to_have_count(min(12, n))
         expect(page.locator(f"#dashboard-contrast-{side}-mean img")).to_be_visible()
         expect(page.locator(f"#dashboard-contrast-{side}-graph .barlayer .point").first).to_be_attached()
-    expect(page.locator(COUNT)).to_have_text(str(counts[0]))
+    expect(page.locator(COUNT)).to_have_text(f"{counts[0]:,}")
     expect(page.locator("#dashboard-contrast").get_by_label("Save the chart")).to_be_visible()
     page.locator("#dashboard-contrast-true").select_option("Pullover")
     expect(page).to_have_url(re.compile("contrast=Pullover~Shirt"))
@@ -141,7 +141,7 @@ def test_the_matrix_is_drawn_as_the_address_says(shipped, page, new_page, idle, 
     for who in (p.labels, p.predicted):
         mistakes += np.bincount(who[~p.right], minlength=10)
     rest = np.argsort(-mistakes, kind="stable")[5:]
-    expect(page.locator(COUNT)).to_have_text(str(int(np.isin(p.labels, rest).sum())))
+    expect(page.locator(COUNT)).to_have_text(f"{int(np.isin(p.labels, rest).sum()):,}")
     page.wait_for_function(idle)
     fresh = new_page(viewport={"width": 390, "height": 844})
     fresh.goto(page.url)
