@@ -39,8 +39,8 @@ def named(store: Store, selection: Selection, path: str = "/") -> Selection:
             known["against"] = store.other(run, selection.against).run_id
         except (Missing, Broken):
             known["against"] = selection.against
-    place = {"page": selection.page, "sample": selection.sample, "way": selection.way, "edits": selection.edits}
-    return selection.with_(**known, **place)
+    kept = ("page", "sample", "way", "edits", "ask")  # which another run would not keep, and this one is named alone
+    return selection.with_(**known, **{name: getattr(selection, name) for name in kept})
 
 
 def about_two(selection: Selection) -> bool:

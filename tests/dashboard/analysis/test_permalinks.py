@@ -24,7 +24,7 @@ VALUES = {
     "labels": "reviewed", "contrast": "Bar%200~Bar%201", "versus": "right", "look": "grad-cam,label",
     "scaling": "temperature", "level": "90", "abstain": "0.4", "way": "quick", "edits": "rot:15", "under": "noise:3",
     "attack": "pgd", "epsilon": "2", "target": "Bar%202", "state": "new", "text": "hem", "since": "day",
-    "matrix": "row", "sort": "id", "page": "2", "sample": "7", "dataset": "toy",
+    "matrix": "row", "sort": "id", "page": "2", "sample": "7", "dataset": "toy", "ask": "second",
 }  # fmt: skip
 
 

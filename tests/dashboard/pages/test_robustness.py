@@ -498,7 +498,7 @@ def test_tables_say_their_missing_command(client):
 
 
 def test_cells_speak():
-    cell = robustness.Cell("jpeg", 2.0, 18.0, robustness.Proportion(90, 100), (-0.05, -0.1, 0.01), 80)
+    cell = robustness.Cell("jpeg", 2.0, 18.0, robustness.Proportion(90, 100), gap=(-0.05, -0.1, 0.01), shared=80)
     assert cells.hover(cell, paired=False).startswith(
         "<b>90.0 %</b> right under JPEG, severity 2<br>82.6 – 94.5, 90 of 100"
     )
