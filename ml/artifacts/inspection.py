@@ -100,6 +100,7 @@ BYTES: dict[str, Callable[[Bounds], int]] = {
     "filters": lambda most: 2 * most.parameters,
     "features": lambda most: most.examples * (2 * 256 + 4),
     "familiarity": lambda most: NOUN_BYTES + 8 * most.examples,
+    "looks": lambda most: 1 << 16,  # a few groups of twelve numbers
     "epochs": lambda most: most.examples * (20 * most.classes + 140) + 4 * most.epochs,
     "suspects": lambda most: 500 * (most.pixels + 4 * most.classes + 80),
     "robustness_answers": lambda most: most.examples * 400,

@@ -89,7 +89,7 @@ def test_names_are_made_and_count_up(jobs):
         ("learning_rate", "1e400", "0.00001 to 2"),
         ("learning_rate", {"a": 1}, "0.00001 to 2"),
         ("optimiser", "magic", "one of adamw, sgd"),
-        ("augment", ["flip", "explode"], "flip, crop, shift, erase"),
+        ("augment", ["flip", "explode"], "flip, crop, colour, shift, erase"),
         ("seed", -1, "0 to 2,147,483,647"),
         ("train_images", 1, "100 to"),
         ("model", "resnet", "compact_cnn"),

@@ -79,6 +79,7 @@ CHANGING: dict[type, dict[str, tuple[str, Call]]] = {
     },
     imports.Imports: {
         "begin": (TRAIN, lambda made: made.begin(NOT_WHOLE, "x", {})),
+        "fetch": (TRAIN, lambda made: made.fetch("clothing-photos")),
     },
     adding.Adding: {
         "begin": (TRAIN, lambda made: made.begin(NOT_WHOLE, "x", "toys", {}, taken=(), datasets=())),
@@ -115,7 +116,7 @@ LOOKING: dict[type, set[str]] = {
     staging.Staging: {"get", "listing", "imported", "sweep", "used"},
     imports.Imports: {"preview", "named", "listing", "receipt"},
     adding.Adding: {
-        "brought", "listing", "look", "diagnose", "key", "left_out", "named", "free", "jobs", "receipt", "stem",
+        "brought", "doctored", "listing", "look", "diagnose", "key", "left_out", "named", "free", "jobs", "receipt", "stem",
     },
     datasets.DatasetRegistry: {"names", "known", "busy", "packed", "deleted", "original", "as_it_came"},
     jobs.Jobs: {
