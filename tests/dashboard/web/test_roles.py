@@ -116,7 +116,8 @@ LOOKING: dict[type, set[str]] = {
     staging.Staging: {"get", "listing", "imported", "sweep", "used"},
     imports.Imports: {"preview", "named", "listing", "receipt"},
     adding.Adding: {
-        "brought", "doctored", "listing", "look", "diagnose", "key", "left_out", "named", "free", "jobs", "receipt", "stem",
+        "brought", "doctored", "listing", "look", "diagnose", "key", "left_out", "named", "free", "jobs", "receipt",
+        "stem",
     },
     datasets.DatasetRegistry: {"names", "known", "busy", "packed", "deleted", "original", "as_it_came"},
     jobs.Jobs: {
