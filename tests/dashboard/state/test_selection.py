@@ -255,7 +255,18 @@ def test_what_is_beside_the_selection_is_a_word_or_another_address():
 
 
 def test_every_field_is_for_one_thing():
-    groups = "SUBJECT FILTERS ATTENTION ANSWER PREPARATION LISTS DATASETS VIEW ROBUSTNESS UPLOADS".split()
+    groups = [
+        "SUBJECT",
+        "FILTERS",
+        "ATTENTION",
+        "ANSWER",
+        "PREPARATION",
+        "LISTS",
+        "DATASETS",
+        "VIEW",
+        "ROBUSTNESS",
+        "UPLOADS",
+    ]
     grouped = [name for group in groups for name in getattr(selection, group)]
     assert sorted(grouped) == sorted(f.name for f in fields(Selection) if f.name != "dropped")
     assert set(selection.RELISTED) <= set(grouped)
