@@ -123,7 +123,7 @@ REFUSED = {
     "small.joblib": (b"x\x9cc`\x00", "skops.io.dump(model, 'model.skops')"),
     "run.zip": (zipped("big-net/manifest.json", "big-net/weights.safetensors"), "an exported run of this app"),
     "net.zip": (zipped("folder/net.onnx", "folder/readme.md"), "a zip archive with folder/net.onnx in it"),
-    "words.zip": (zipped("a.txt"), "1 files, none of them a network"),
+    "words.zip": (zipped("a.txt"), "1 file, none of them a network"),
     "cut.pt": (zipped("a.txt")[:30], "damaged or cut off"),
     "a.npz": (of_arrays(), "a file of arrays: predictions are taken with --predictions"),
     "a.mar": (zipped("MAR-INF/MANIFEST.json", "net.pt"), "an archive of TorchServe"),
