@@ -70,7 +70,7 @@ def listed(options: argparse.Namespace) -> tuple[str, ...]:
     try:
         if path.stat().st_size > NAMES_BYTES:
             raise ValueError(f"{path.name} is no list of names of classes: it is larger than {NAMES_BYTES >> 20} MiB")
-        text = path.read_text("utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError:

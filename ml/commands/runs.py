@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
 def doctored(file: Path | None, taken: str) -> tuple[dict[str, Any], str] | None:
     """The doctor's table as `look` left it; None where it has gone: then it is made again. taken: the row in use."""
     try:
-        return None if file is None else (json.loads(file.read_text())["found"]["doctor"], taken)
+        return None if file is None else (json.loads(file.read_text(encoding="utf-8"))["found"]["doctor"], taken)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

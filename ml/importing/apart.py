@@ -97,7 +97,7 @@ def answer(
 def _loaded() -> int:
     """Bytes of address space that libraries take before anything is done: they are not counted against a network."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -58,7 +58,7 @@ def free() -> int:
     """Bytes that a process may still take, of the machine and of the container that it is in."""
     machine = int(psutil.virtual_memory().available)
     try:
-        most, used = ((GROUP / f"memory.{name}").read_text().strip() for name in ("max", "current"))
+        most, used = ((GROUP / f"memory.{name}").read_text(encoding="ascii").strip() for name in ("max", "current"))
         return machine if most == "max" else min(machine, max(int(most) - int(used), 0))
     except (OSError, ValueError):
         return machine
