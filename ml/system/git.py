@@ -141,7 +141,7 @@ def fetch(
 
 def environment(folder: Path) -> dict[str, str]:
     """Of a git that knows this folder alone, asks nobody and speaks HTTP alone."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: value for name, value in os.environ.items() if name in KEPT}
     return kept | {
         "LC_ALL": "C", "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "GIT_DIR": str(folder),
         "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "",
