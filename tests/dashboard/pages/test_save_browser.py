@@ -45,7 +45,7 @@ def test_a_view_is_saved_as_its_rows_and_as_a_report(live_server, page, new_page
     page.goto(f"{live_server}/?true=Bar%201&outcome=right&outcome=wrong")
     page.wait_for_function(idle)
     expect(page.locator("#selection-count")).not_to_be_empty()
-    n = int(page.locator("#selection-count").inner_text())
+    n = int(page.locator("#selection-count").inner_text().replace(",", ""))
     with page.expect_download() as waiting:
         page.locator("#selection-clear").get_by_text("CSV").click()
     rows = list(csv.DictReader(waiting.value.path().read_text().splitlines()))
