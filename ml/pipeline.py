@@ -111,7 +111,7 @@ def train(
 
     trained = time.perf_counter()
     description = {**writer.describe(data.learned), "counts": writer.describe(data.given)["counts"]}
-    finished = _finish(Classifier(module, description), data.given, calibrate, half)
+    finished = _finish(module, description, data.given, calibrate, half)
     callbacks.on_step("evaluating")
     images = len(data.learned.subset(config.train_images, config.seed))
     context = EvaluationContext(
@@ -234,12 +234,12 @@ def _learn(
     return history, recorder
 
 
-def _finish(classifier: Classifier, dataset: Dataset, calibrate: bool, half: bool) -> dict[str, float]:
+def _finish(module: torch.nn.Module, described: dict[str, Any], data: Dataset, calibrate: bool, half: bool) -> dict:
     """What is done to the weights once they are learned, see `train`, in place; what the manifest says of it."""
-    temperature = fold_temperature(classifier, dataset["validation"]) if calibrate else None
+    folded = fold_temperature(Classifier(module, described), data["validation"]) if calibrate else None
     if half:
-        classifier.module.half().float()
-    return {"temperature": round(temperature, 6)} if temperature else {}
+        module.half().float()
+    return {"temperature": round(folded, 6)} if folded else {}
 
 
 def _evaluate(

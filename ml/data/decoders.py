@@ -11,6 +11,7 @@ from typing import Self
 
 from ml.images.fitted import Outcome, Raw, ask, asked, written
 from ml.images.form import Form
+from ml.system.ending import end
 from ml.system.paths import ROOT
 
 LEAST = 300  # pictures that make up for the seventh of a second that a process takes to begin
@@ -33,7 +34,7 @@ class Decoders:
 
     def __exit__(self, *_: object) -> None:
         for process in self.processes:
-            _end(process)
+            end(process)
 
     def fit(self, raws: Sequence[Raw], start: int) -> list[Outcome]:
         """Some pictures, the first of which has the place `start` in the file. Raises Unwritten."""
@@ -47,7 +48,7 @@ class Decoders:
             return ask(files, start, process.stdin, process.stdout)
         except (EOFError, OSError, ValueError):  # it has ended: what it wrote is written again
             self._mine.process = None
-            _end(process)
+            end(process)
             return self._here(raws, start)
 
     def _here(self, raws: Sequence[Raw], start: int) -> list[Outcome]:
@@ -74,16 +75,3 @@ class Decoders:
         with contextlib.suppress(OSError):
             process.stdin.write(asked(self._form))
         return process
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """It ends with its input; what hangs is killed."""
-    for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):
-            if pipe is not None:
-                pipe.close()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ml.system.ending import end
 from ml.system.paths import ROOT
 
 
@@ -71,17 +72,8 @@ class Forks:
     def end(self) -> None:
         """The process, and what it has forked."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process)
 
 
 _CURRENT: ContextVar[Forks | None] = ContextVar("forks", default=None)

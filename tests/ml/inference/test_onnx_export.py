@@ -208,3 +208,15 @@ def test_zeros_before_a_maximum_count_in_int8_too(tmp_path):
     onnx_export._optimised(place)
     session = onnxruntime.InferenceSession(place, providers=["CPUExecutionProvider"], disabled_optimizers=CHANGING)
     assert not session.run(None, {"x": -np.ones((1, 1, 2, 2), np.float32)})[0].any()
+
+
+def test_convolutions_of_large_maps_stay_in_float32():
+    """What they make is 96 × 96 and more; the rest is in eight bits."""
+    about = {"classes": ["a", "b"], "height": 100, "width": 100, "channels": 1, "mean": [0.5], "std": [0.25]}
+    torch.manual_seed(0)
+    module = models.build("small_vgg", channels=1, height=100, width=100, classes=2)
+    images = np.random.default_rng(0).integers(0, 256, (8, 100, 100, 1), dtype=np.uint8)
+    model = onnx.load_from_string(onnx_export.quantised(onnx_export.graph(Classifier(module, about)), images))
+    makers = {node.output[0]: node.op_type for node in model.graph.node}
+    eight = [makers.get(node.input[1]) == "DequantizeLinear" for node in model.graph.node if node.op_type == "Conv"]
+    assert eight == [False, False, True, True, True, True]
