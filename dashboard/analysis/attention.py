@@ -68,7 +68,7 @@ def sides(services: Services, selection: Selection) -> tuple[Side, Side]:
     run = services.store.shown(selection.run).reviewed(selection.labels)
     then = run.during(selection.epoch)
     mask = then.mask(selection)
-    a = Side("this selection", run, np.flatnonzero(mask))
+    a = Side("this selection", run, then.rows(selection))
     versus = selection.versus or ("rest" if selection.split == UNLABELLED else "right")
     if versus == "run":
         pair = services.store.compare(selection)
@@ -81,13 +81,13 @@ def sides(services: Services, selection: Selection) -> tuple[Side, Side]:
         if other is None:
             raise Missing("No second cell is chosen in the matrix: hold Shift and click one.")
         truth, guess = other.true[0], other.pred[0]
-        return a, Side(f"{truth} predicted {guess}", run, np.flatnonzero(then.mask(other)))
+        return a, Side(f"{truth} predicted {guess}", run, then.rows(other))
     if versus.startswith("?"):
         kept = Selection.parse(versus).with_(run=selection.run, against=selection.against, split=selection.split)
-        return a, Side(f"kept: {summary(kept)}", run, np.flatnonzero(then.mask(kept)))
+        return a, Side(f"kept: {summary(kept)}", run, then.rows(kept))
     right = selection.clear().with_(true=classes(run, selection), outcome=("right",))
     named = f" of {' and '.join(right.true)}" if 0 < len(right.true) <= 2 else ""
-    return a, Side(f"the right ones{named}", run, np.flatnonzero(then.mask(right)))
+    return a, Side(f"the right ones{named}", run, then.rows(right))
 
 
 def classes(run: RunData, selection: Selection) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Answers:
 
 def counted(run: RunData, selection: Selection) -> np.ndarray:
     """int [n]: places in predictions(split) under every chip but confidence, threshold and outcome."""
-    return np.flatnonzero(run.mask(selection, without=CONFIDENCE_FILTERS))
+    return run.rows(selection, without=CONFIDENCE_FILTERS)
 
 
 def chosen_by_outcome(selection: Selection, without: Sequence[str] = CONFIDENCE_FILTERS) -> str:

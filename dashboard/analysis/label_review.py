@@ -71,7 +71,7 @@ def queue(run: RunData, selection: Selection) -> Queue:
             shown = shown[shown["example_id"].isin(selection.ids)]
     elif selection.narrowed:
         shown = table if selection.ids else shown
-        chosen = run.predictions(selection.split).ids[run.mask(selection)]
+        chosen = run.predictions(selection.split).ids[run.rows(selection)]
         shown = shown[shown["example_id"].isin(chosen)]
     return Queue(
         split,

@@ -236,7 +236,7 @@ def together(run: RunData, here: Selection, known: Sequence[Place], wanted: Sequ
 def counted_of(run: RunData, here: Selection, chips: Chips) -> int:
     """How many images a selection holds; 0 where that cannot be told."""
     try:
-        return int(run.mask(here.clear().with_(**dict(chips))).sum())
+        return run.count(here.clear().with_(**dict(chips)))
     except (Missing, Broken):
         return 0
 

@@ -71,14 +71,13 @@ def register(app: Dash, services: Services) -> None:
         selection = Selection.parse(search)
         if path in PAIRED:
             pair = services.store.compare(selection)
-            run, mask, say = pair.a, pair.mask(selection.differing()), terms(pair.a.title, pair.b.title, paired=True)
+            run, say = pair.a, terms(pair.a.title, pair.b.title, paired=True)
+            n, total = int(pair.mask(selection.differing()).sum()), pair.n
         else:
             run = services.store.shown(selection.run).for_selection(selection)
-            mask, say = run.mask(selection), Terms()
+            n, total, say = run.count(selection), run.counted(selection.split), Terms()
             if selection.bucket:
                 say = terms(run.title, services.store.other(run, selection.against).title, paired=False)
-        total = len(mask) if path in PAIRED else int(run.predictions(selection.split).kept.sum())
-        n = int(mask.sum())
         ways: list = []
         if path not in (GALLERY, *PAIRED):
             ways.append(button("Show them", small=True, search=selection.here().query(), path=GALLERY))
@@ -90,7 +89,7 @@ def register(app: Dash, services: Services) -> None:
         if selection.split == UNLABELLED:
             sentence.append(html.Span("; no labels: not scored", className="quiet"))
         elif path not in PAIRED and n and not selection.settled():
-            sentence.append(right(int(run.predictions(selection.split).right[mask].sum()), n))
+            sentence.append(right(run.count(selection.with_(outcome=("right",))), n))
         return f"{n:,}", sentence, [*chips(run, selection, say), add_filter(run, selection, say)], ways
 
 

@@ -1,40 +1,61 @@
-"""Which examples of a run a selection means: the mask of its chips, tags, slices and outlines."""
+"""Which examples of a run a selection means: its chips, tags, slices and outlines together."""
 
-from collections.abc import Callable, Hashable, Iterable
+import functools
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from dashboard.data.arrays import NoLabels
-from dashboard.data.readers import RunReaders
+from dashboard.data.groups import OWN_TAGS, RunGroups
+from dashboard.data.index import CellIndex, merged
 from dashboard.records.slices import PREFIX
 from dashboard.state.selection import FILTERS, Selection
-from dashboard.state.values import exact
+from dashboard.state.values import Lasso, exact
 from dashboard.state.vocabulary import UNLABELLED
-from ml.artifacts import kinds
-from ml.artifacts.reader import Broken, Missing
 from ml.stats.calibration import tempered_confidence
-from ml.stats.failure_modes import MADE, OFTEN
-
-OWN_TAGS = (*MADE, "often-forgotten", "never-learned", "suspected-label")  # that follow from the run's own files
 
 
-class RunFilters(RunReaders):
+class RunFilters(RunGroups):
     """A run whose examples can be narrowed; what is made for a selection is kept for all panels that ask for it."""
 
     def mask(self, selection: Selection, *, without: tuple[str, ...] = ()) -> np.ndarray:
         """bool [n], over predictions(selection.split): what every chip but those named lets through.
 
-        Kept for the panels that ask for the same: do not write to it. Raises Missing or Broken.
+        For what needs to know it of every example; `rows`, `count` and `holds` cost what is selected alone. Kept for
+        the panels that ask for the same: do not write to it. Raises Missing or Broken.
         """
 
         def draw() -> np.ndarray:
-            keep = self._masked(selection, without)
+            keep = np.zeros(len(self.predictions(selection.split).ids), bool)
+            keep[self.rows(selection, without=without)] = True
             keep.flags.writeable = False
             return keep
 
         return self._from(selection, without, "mask", draw)
+
+    def rows(self, selection: Selection, *, without: tuple[str, ...] = ()) -> np.ndarray:
+        """int [k], ascending: places in predictions(selection.split) of what every chip but those named lets through.
+
+        Kept: do not write to it. Raises Missing or Broken.
+        """
+
+        def find() -> np.ndarray:
+            rows = self._rows(selection, without)
+            rows.flags.writeable = False
+            return rows
+
+        return self._from(selection, without, "rows", find)
+
+    def count(self, selection: Selection, *, without: tuple[str, ...] = ()) -> int:
+        """How many those are. Raises Missing or Broken."""
+        if self._sorted_out(selection, without):
+            return sum(map(len, self._pieces(selection, without)))
+        return len(self.rows(selection, without=without))
+
+    def counted(self, split: str) -> int:
+        """How many examples of a split count: all but what people left out. Raises Missing or Broken."""
+        predictions = self.predictions(split)
+        return len(self.cell_index(split)) if predictions.labelled else len(predictions.ids)
 
     def _from(self, selection: Selection, without: tuple[str, ...], what: Hashable, make: Callable[[], Any]) -> Any:
         """make(), kept for as long as the same chips let the same examples through."""
@@ -51,43 +72,105 @@ class RunFilters(RunReaders):
         key = (self.run_id, what, nouns, self.epoch, version, selection.split, tuple(chips), outcomes)
         return self.store.keep_mask(key, make)
 
-    def _masked(self, selection: Selection, without: tuple[str, ...]) -> np.ndarray:
-        predictions = self.predictions(selection.split)
-        keep = predictions.kept
-        if selection.true and "true" not in without:
-            keep &= self._among(selection.true)[predictions.labels] if predictions.labelled else False
-        if selection.pred and "pred" not in without:
-            keep &= self._among(selection.pred)[predictions.predicted]
+    def _rows(self, selection: Selection, without: tuple[str, ...]) -> np.ndarray:
+        predictions, groups = self.predictions(selection.split), self._groups(selection, without)
+        if groups:  # named one by one: the others need not be looked at
+            ids = functools.reduce(lambda a, b: np.intersect1d(a, b, assume_unique=True), groups)
+            places = np.minimum(np.searchsorted(predictions.ids, ids), max(len(predictions.ids) - 1, 0))
+            rows = places[predictions.ids[places] == ids] if len(predictions.ids) else places[:0]
+        elif predictions.labelled:
+            rows = np.sort(self.cell_index(selection.split).by_rank[merged(self._pieces(selection, without))])
+            if self._sorted_out(selection, without):
+                return rows
+        else:
+            rows = np.arange(len(predictions.ids))
+        return rows[self._passed(selection, without, rows)]
+
+    def holds(self, selection: Selection, rows: np.ndarray, *, without: tuple[str, ...] = ()) -> np.ndarray:
+        """bool [k]: whether every chip but those named lets these through. rows: int [k], places in
+        predictions(selection.split). Raises Missing or Broken."""
+        keep, ids = self._passed(selection, without, rows), self.predictions(selection.split).ids[rows]
+        for group in self._groups(selection, without):
+            keep &= np.isin(ids, group)
+        return keep
+
+    def cell_index(self, split: str) -> CellIndex:
+        """The examples of a split with labels, sorted by cell and confidence."""
+        predictions, version = self.predictions(split), self.current_labels.version if self.current_labels else None
+
+        def sort() -> CellIndex:
+            return CellIndex.of(self._cells(split), predictions.confidence, predictions.kept, len(self.classes))
+
+        return self._noun("predictions", sort, "index", split, self.epoch, version)
+
+    def _cells(self, split: str) -> np.ndarray:
+        """int [n]: of each example, label · C + predicted."""
+        predictions, classes = self.predictions(split), len(self.classes)
+
+        def count() -> np.ndarray:
+            small = np.min_scalar_type(classes**2)
+            return predictions.labels.astype(small) * small.type(classes) + predictions.predicted.astype(small)
+
+        version = self.current_labels.version if self.current_labels else None
+        return self._noun("predictions", count, "cells", split, self.epoch, version)
+
+    def _sorted_out(self, selection: Selection, without: tuple[str, ...]) -> bool:
+        """Whether the index alone says which examples are meant."""
+        more = (name for name in ("bucket", "tempered", "tag", "slice", "ids", "lasso") if name not in without)
+        return self.predictions(selection.split).labelled and not any(getattr(selection, name) for name in more)
+
+    def _pieces(self, selection: Selection, without: tuple[str, ...], right: bool | None = None) -> list[np.ndarray]:
+        """Ranks of what true, pred, outcome, conf and reject let through, in pieces. right: of those that are alone."""
+        index = self.cell_index(selection.split)
+        chips = {name: getattr(selection, name) for name in ("true", "pred", "conf", "reject") if name not in without}
+        true, pred = (self._among(chips[name]) if chips.get(name) else None for name in ("true", "pred"))
         if len(selection.outcomes) == 1 and "outcome" not in without:
-            keep &= predictions.right == (selection.outcomes[0] == "right") if predictions.labelled else False
+            only = selection.outcomes[0] == "right"
+            if right is not None and right != only:
+                return []
+            right = only
+        known = self.can("top-k")
+        span = index.span(chips.get("conf") if known else None, chips.get("reject") if known else None)
+        return index.ranked(true, pred, right, span)
+
+    def _groups(self, selection: Selection, without: tuple[str, ...]) -> list[np.ndarray]:
+        """int32, ascending, a chip each: the ids that a chip names one by one."""
+        split, found = selection.split, []
+        if selection.tag and "tag" not in without:
+            found.append(self._any(self.tagged(split, tag, selection.against) for tag in selection.tag))
+        if selection.slice and "slice" not in without:
+            found.append(self._any(self.sliced(split, key) for key in selection.slice))
+        if selection.ids and "ids" not in without:
+            found.append(np.unique(selection.ids))
+        return found
+
+    def _passed(self, selection: Selection, without: tuple[str, ...], rows: np.ndarray) -> np.ndarray:
+        """bool [k]: whether each of these passes every chip that names no ids."""
+        predictions = self.predictions(selection.split)
+        keep = np.ones(len(rows), bool) if predictions.excluded is None else ~predictions.excluded[rows]
+        if selection.true and "true" not in without:
+            keep &= self._among(selection.true)[predictions.labels[rows]] if predictions.labelled else False
+        if selection.pred and "pred" not in without:
+            keep &= self._among(selection.pred)[predictions.predicted[rows]]
+        if len(selection.outcomes) == 1 and "outcome" not in without:
+            wanted = selection.outcomes[0] == "right"
+            keep &= predictions.right[rows] == wanted if predictions.labelled else False
         if selection.buckets and "bucket" not in without and not predictions.labelled:
             keep &= False
         elif selection.buckets and "bucket" not in without:
             pair = self.store.compare(selection.with_(run=self.run_id))
-            inside = np.zeros(len(keep), bool)
+            inside = np.zeros(len(predictions.ids), bool)
             inside[pair.rows_a] = pair.within(selection.buckets)
-            keep &= inside
+            keep &= inside[rows]
         if selection.conf and "conf" not in without and self.can("top-k"):
-            keep &= between(predictions.confidence, selection.conf)
+            keep &= between(predictions.confidence[rows], selection.conf)
         if selection.tempered and "tempered" not in without and self.can("probabilities"):
-            keep &= between(self.tempered(selection.split), selection.tempered)
+            keep &= between(self.tempered(selection.split)[rows], selection.tempered)
         if selection.reject and "reject" not in without and self.can("top-k"):
-            keep &= predictions.confidence.astype(np.float64) >= selection.reject
-        split = selection.split
-        if selection.tag and "tag" not in without:
-            tagged = self._any(self.tagged(split, tag, selection.against) for tag in selection.tag)
-            keep &= np.isin(predictions.ids, tagged)
-        if selection.slice and "slice" not in without:
-            keep &= np.isin(predictions.ids, self._any(self.sliced(split, key) for key in selection.slice))
-        if selection.ids and "ids" not in without:
-            keep &= np.isin(predictions.ids, selection.ids)
+            keep &= predictions.confidence[rows].astype(np.float64) >= selection.reject
         if selection.lasso and "lasso" not in without:
-            import shapely  # 3 MB that only a lasso needs
-
-            points = self.plane(selection.split, selection.lasso.plot)
-            outline = shapely.make_valid(shapely.Polygon(selection.lasso.vertices))
-            shapely.prepare(outline)
-            keep &= shapely.contains_xy(outline, points[:, 0], points[:, 1])
+            left = np.flatnonzero(keep)
+            keep[left] = inside_outline(self.plane(selection.split, selection.lasso.plot), rows[left], selection.lasso)
         return keep
 
     def class_ids(self, names: tuple[str, ...]) -> list[int]:
@@ -105,87 +188,6 @@ class RunFilters(RunReaders):
             return 100 * np.column_stack([recording.spread, recording.mean]).astype(np.float64)
         return self.projection(split)[["map_x", "map_y"]].to_numpy()
 
-    def tagged(self, split: str, tag: str, against: str | None = None) -> np.ndarray:
-        """int32: ids of the examples with a tag, ascending; none for an unknown one. Raises Missing or Broken."""
-        if split == UNLABELLED and tag != "near-duplicate":
-            return np.zeros(0, np.int32)  # every other one is about a label
-        return self._predicted(split, self._tagged(split, tag, against))
-
-    def _predicted(self, split: str, ids: np.ndarray) -> np.ndarray:
-        """Those of these ids that the run has predictions of: a recorded one may have them of a part of a split."""
-        known = self.predictions(split).ids
-        return ids if len(known) == self.dataset["counts"].get(split) else ids[np.isin(ids, known)]
-
-    def _tagged(self, split: str, tag: str, against: str | None) -> np.ndarray:
-        if tag in MADE:
-            self.need(kinds.TAG_NEEDS[tag])
-            if tag == "conflicting-neighbours" and "neighbours" not in self.manifest["nouns"]:
-                raise self._run.absent("neighbours")
-            return self.groups("tags", split).get(tag, np.zeros(0, np.int32))
-        if tag == "runs-disagree":
-            pair = self.store.compare(Selection(run=self.run_id, against=against, split=split))
-            return pair.ids[pair.answers.a != pair.answers.b]
-        if tag in ("often-forgotten", "never-learned"):
-            recording, ids = self.epochs(split), self.predictions(split).ids
-            return ids[recording.forgotten >= OFTEN if tag == "often-forgotten" else recording.never]
-        if tag == "suspected-label":
-            return self._noun("label_issues", lambda: self._suspected(split), "tag", split)
-        if tag == "near-duplicate":
-            return np.unique(self.duplicates(split)["example_id"].to_numpy(np.int32))
-        return np.zeros(0, np.int32)
-
-    def _suspected(self, split: str) -> np.ndarray:
-        frame = self._run.table("label_issues")
-        where = "train" if split == "reference" else split
-        return np.sort(frame.loc[(frame["split"] == where) & (frame["issue"] == 1), "example_id"].to_numpy(np.int32))
-
-    def sliced(self, split: str, key: str) -> np.ndarray:
-        """int32: ids of a slice's examples, saved or found, ascending; none for an unknown one. Raises as slices."""
-        if key.startswith(PREFIX):
-            saved = self.store.slices.get(key)
-            mine = saved is not None and self.data_version.holds(saved.dataset, saved.digest, saved.run)
-            return self._predicted(split, np.array(saved.members.get(split, ()) if saved and mine else (), np.int32))
-        return self.groups("slice_members", split).get(key, np.zeros(0, np.int32))
-
-    def slice_name(self, key: str) -> str:
-        """What people call a slice; its key where it is not known."""
-        if key.startswith(PREFIX):
-            saved = self.store.slices.get(key)
-            return saved.name if saved else key
-        try:
-            names = self._noun("slices", lambda: self._run.table("slices"))
-        except (Missing, Broken):
-            return key
-        matches = names.loc[names["slice"] == key, "name"]
-        return str(matches.iloc[0]) if len(matches) else key
-
-    def _any(self, matches: Iterable[np.ndarray]) -> np.ndarray:
-        """int32, ascending: the ids of any of these."""
-        return np.unique(np.concatenate([*matches, np.zeros(0, np.int32)]))
-
-    def groups(self, noun: str, split: str) -> dict[str, np.ndarray]:
-        """tag or slice → ids of its examples, int32, ascending. noun: tags or slice_members. Raises Missing, Broken."""
-        if noun not in self.manifest["nouns"]:
-            made = "tags" if noun == "tags" else "slices"
-            if made in self.manifest.get("empty", ()):
-                return {}
-            raise self._run.absent(made)
-
-        def read() -> dict[str, np.ndarray]:
-            frame = self._run.table(noun)
-            frame = frame[frame["split"] == split]
-            by = frame.groupby("tag" if noun == "tags" else "slice", sort=True)["example_id"]
-            return {str(name): np.sort(ids.to_numpy(np.int32)) for name, ids in by}
-
-        return self._noun(noun, read, split)
-
-    def slices(self, split: str) -> pd.DataFrame:
-        """Weak slices of a split; see the schema. Raises Missing or Broken."""
-        if split == UNLABELLED:
-            raise NoLabels
-        frame = self._noun("slices", lambda: self._run.table("slices"))
-        return frame[frame["split"] == split]
-
     def tempered(self, split: str) -> np.ndarray:
         """float64 [n]: the confidence after temperature scaling, in the order of predictions(split)."""
 
@@ -201,3 +203,17 @@ def between(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
     low, high = (exact(end) for end in ends)
     wide = values.astype(np.float64)
     return ((wide > low) | (low == 0)) & (wide <= high)
+
+
+def inside_outline(points: np.ndarray, rows: np.ndarray, lasso: Lasso) -> np.ndarray:
+    """bool [k]: whether those rows of points, float [n, 2], lie within what was drawn around them."""
+    import shapely  # 3 MB that only a lasso needs
+
+    outline = shapely.make_valid(shapely.Polygon(lasso.vertices))
+    shapely.prepare(outline)
+    x, y = points[rows, 0], points[rows, 1]
+    left, low, right, high = outline.bounds
+    inside = (x >= left) & (x <= right) & (y >= low) & (y <= high)
+    near = np.flatnonzero(inside)
+    inside[near] = shapely.contains_xy(outline, x[near], y[near])
+    return inside

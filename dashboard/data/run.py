@@ -7,6 +7,7 @@ import pandas as pd
 
 from dashboard.data.arrays import NoLabels, WithoutLabels
 from dashboard.data.filtering import RunFilters
+from dashboard.data.index import merged
 from dashboard.state.selection import FILTERS, Selection
 from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts import kinds
@@ -75,7 +76,7 @@ class RunData(RunFilters):
             return self._noun("confusion", lambda: self._whole_confusion(selection.split), selection.split)
 
         def count() -> np.ndarray:
-            rows, classes = self.mask(selection, without=MATRIX_CHIPS), len(self.classes)
+            rows, classes = self.rows(selection, without=MATRIX_CHIPS), len(self.classes)
             counts = np.bincount(self._cells(selection.split)[rows], minlength=classes**2).reshape(classes, classes)
             counts.flags.writeable = False
             return counts
@@ -93,24 +94,13 @@ class RunData(RunFilters):
         counts.flags.writeable = False
         return counts
 
-    def _cells(self, split: str) -> np.ndarray:
-        """int [n]: of each example, label · C + predicted."""
-        predictions, classes = self.predictions(split), len(self.classes)
-
-        def count() -> np.ndarray:
-            small = np.min_scalar_type(classes**2)
-            return predictions.labels.astype(small) * small.type(classes) + predictions.predicted.astype(small)
-
-        version = self.current_labels.version if self.current_labels else None
-        return self._noun("predictions", count, "cells", split, self.epoch, version)
-
     def distribution(self, selection: Selection, *, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Guesses and truths, int64 [C] each, counted under every chip but predicted, or over the whole split.
 
         Without labels, in place of truths: as many as there would be if classes were as frequent as in train.
         """
         if selection.split == UNLABELLED:
-            rows = self.mask(Selection(split=UNLABELLED) if whole else selection, without=("pred",))
+            rows = self.rows(Selection(split=UNLABELLED) if whole else selection, without=("pred",))
             guesses = np.bincount(self.predictions(UNLABELLED).predicted[rows], minlength=len(self.classes))
             return guesses, shared_out(guesses.sum(), self.class_shares())
         counts = self.confusion(Selection(split=selection.split) if whole else selection)
@@ -133,7 +123,10 @@ class RunData(RunFilters):
 
         def order() -> np.ndarray:
             predictions = self.predictions(selection.split)
-            rows = np.flatnonzero(self.mask(selection))
+            if selection.sort == "confident" and self._sorted_out(selection, ()):
+                groups = [merged(self._pieces(selection, (), right)) for right in (False, True)]
+                return self.cell_index(selection.split).by_rank[np.concatenate(groups)]
+            rows = self.rows(selection)
             if selection.sort == "id":
                 return rows
             if selection.sort == "given":
@@ -172,7 +165,7 @@ class RunData(RunFilters):
     def mean_picture(self, selection: Selection) -> np.ndarray:
         """float64 [h, w, c], 0..255: the mean of the selected pictures. Raises Missing where there are none, Broken."""
         pictures = self.pictures(selection.split)
-        ids = self.predictions(selection.split).ids[self.mask(selection)]
+        ids = self.predictions(selection.split).ids[self.rows(selection)]
         rows = np.flatnonzero(np.isin(pictures.ids, ids))
         if not len(rows):
             raise Missing("No picture to take the mean of.")

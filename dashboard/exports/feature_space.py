@@ -41,7 +41,7 @@ class Scene:
         labels = predictions.labels[rows] if self.scored else None
         self.group = figures.indices(self.colour, labels, predictions.predicted[rows])
         self.named = figures.groups(self.colour, run.classes, self.mode)
-        self.selected = run.mask(selection)[rows] if selection.narrowed else None
+        self.selected = run.holds(selection, rows) if selection.narrowed else None
         self.sample = row_of(self.ids, selection.sample)
 
     @property

@@ -222,7 +222,7 @@ def answer(run: RunData, selection: Selection) -> list:
     """How many images a chosen cell, row or column has, in sight of it, and the way to them further down."""
     if not selection.true and not selection.pred:
         return []
-    n = int(run.mask(selection).sum())
+    n = run.count(selection)
     if not n:
         return [html.P("No image is like this.", className="quiet small answer")]
     words = f"See {quantity(n, 'image')}"

@@ -171,8 +171,8 @@ def drawn(run: RunData, selection: Selection, mode: str) -> tuple:
 
 def spread(run: RunData, selection: Selection) -> np.ndarray:
     """int [bins]: the selected images by confidence, bins as in the histogram of confidence."""
-    predictions, mask = run.predictions(selection.split), run.mask(selection)
-    return confidence.bins(predictions.confidence[mask], predictions.right[mask], confidence.BINS)["n"].to_numpy()
+    predictions, rows = run.predictions(selection.split), run.rows(selection)
+    return confidence.bins(predictions.confidence[rows], predictions.right[rows], confidence.BINS)["n"].to_numpy()
 
 
 def head(run: RunData, selection: Selection, one: Selection, n: int) -> list:
@@ -191,7 +191,7 @@ def head(run: RunData, selection: Selection, one: Selection, n: int) -> list:
         title = ["The mistakes" if one.outcomes == ("wrong",) else "The selection"]
     sentence: list = [html.B(f"{n:,} "), words(n, total)]
     if len(one.true) == 1:
-        of = int(run.mask(one, without=("pred", "outcome")).sum())
+        of = run.count(one, without=("pred", "outcome"))
         share = Proportion(n, of)
         sentence.append(f"; {share.percent} % ({share.span}) of {of:,} {one.true[0]}")
     links: list = [csv_link(table_url("selection", one))]

@@ -108,7 +108,7 @@ def draw(run: RunData, recording: Recording, selection: Selection, mode: str) ->
         run.plane(selection.split, PLOT)[rows],
         figure.level(recording.forgotten[rows]),
         words,
-        lit=run.mask(selection)[rows] if selection.narrowed else None,
+        lit=run.holds(selection, rows) if selection.narrowed else None,
         outline=lasso.vertices if lasso and lasso.plot == PLOT else (),
         mode=mode,
         keep=f"{run.run_id}/{selection.split}",

@@ -259,7 +259,7 @@ def example_at(services: Services, search: str | None, event: Any) -> tuple[RunD
         run = services.store.shown(selection.run).for_selection(selection)
         rows = run.sketched(selection.split)
         if curve == figures.SELECTED:
-            rows = rows[run.mask(selection)[rows]]
+            rows = rows[run.holds(selection, rows)]
         ids = run.predictions(selection.split).ids[rows]
     except (Missing, Broken):
         return None

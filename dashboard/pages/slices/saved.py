@@ -104,7 +104,7 @@ def change(services: Services, selection: Selection, request: dict[str, Any]) ->
         rule = str(rules.iloc[0]) if len(rules) else ""
         name = request.get("name") or run.slice_name(key)
     else:
-        ids = run.predictions(selection.split).ids[run.mask(selection)]
+        ids = run.predictions(selection.split).ids[run.rows(selection)]
         members, rule, name = {selection.split: ids.tolist()}, selection.query(), request.get("name")
     saved = slices.save(run.data_version, name, members, rule=rule, run=run.run_id)
     others = tuple(one for one in selection.slice if one != key)

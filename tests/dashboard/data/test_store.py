@@ -125,8 +125,8 @@ def test_distribution_counts_under_every_chip_but_predicted(run):
 
 def test_panels_that_ask_for_the_same_selection_share_one_mask(run, monkeypatch):
     selection, drawn = Selection(true=("Bar 0",), conf=(0.5, 1.0)), []
-    masked = RunData._masked
-    monkeypatch.setattr(RunData, "_masked", lambda self, *args: drawn.append(args) or masked(self, *args))
+    found = RunData._rows
+    monkeypatch.setattr(RunData, "_rows", lambda self, *args: drawn.append(args) or found(self, *args))
     mask = run.mask(selection)
     assert run.mask(selection.with_(sort="id", page=2)) is mask  # nothing that narrows has changed
     assert run.ordered(selection) is run.ordered(replace(selection, sample=3))
@@ -138,7 +138,7 @@ def test_panels_that_ask_for_the_same_selection_share_one_mask(run, monkeypatch)
     everything = selection.with_(outcome=("wrong", "right"))
     right = selection.with_(outcome=("right",))
     for one in (everything, right, selection.with_(split="validation"), replace(selection, conf=(0.25, 1.0))):
-        assert np.array_equal(run.mask(one), masked(run, one, ())), one
+        assert np.array_equal(np.flatnonzero(run.mask(one)), found(run, one, ())), one
     assert np.array_equal(run.mask(Selection(true=["Bar 0"])), run.predictions("test").labels == 0)
 
 
@@ -154,7 +154,7 @@ def test_distribution_is_what_its_images_say(run):
     p = run.predictions("test")
     for search in ("?true=Bar%200&outcome=wrong", "?true=Bar%200&true=Bar%202", "?pred=Bar%201&conf=0.40-0.90", ""):
         selection = Selection.parse(search)
-        rows = run._masked(selection, ("pred",))
+        rows = run.rows(selection, without=("pred",))
         guesses, truths = run.distribution(selection)
         assert guesses.tolist() == np.bincount(p.predicted[rows], minlength=4).tolist(), search
         assert truths.tolist() == np.bincount(p.labels[rows], minlength=4).tolist(), search
