@@ -34,6 +34,7 @@ import web  # noqa: E402
 
 from ml.artifacts import writer  # noqa: E402
 from ml.artifacts.reader import Library, Run  # noqa: E402
+from ml.data import images  # noqa: E402
 from ml.data.base import Split  # noqa: E402
 from ml.evaluation import confusion, scores  # noqa: E402
 from ml.system.paths import ARTIFACTS  # noqa: E402
@@ -63,11 +64,12 @@ def repeated(table: pd.DataFrame, times: int) -> pd.DataFrame:
 class Counted:
     """What scores and confusion ask of a run: labels and probabilities of each split."""
 
-    seed = 0
+    seed, known = 0, "probabilities"
 
     def __init__(self, predictions: pd.DataFrame, classes: int) -> None:
         self.classifier = SimpleNamespace(classes=range(classes))
         self.splits, self._said = {}, {}
+        self.judged = [str(name) for name in predictions["split"].unique()]
         for name, part in predictions.groupby("split"):
             labels = part["label"].to_numpy(np.int64)
             empty = np.zeros((len(labels), 0, 0, 0), np.uint8)
@@ -90,11 +92,9 @@ def write(folder: Path, times: int) -> Run:
     ids = (test.ids + np.arange(times, dtype=np.int32)[:, None] * count).reshape(-1)
     for measured in (folder / "datasets" / name).glob("*.parquet"):
         measured.unlink()  # of the pictures that are repeated, not of these
-    writer.write_split(
-        folder / "datasets" / name,
-        "test",
-        Split(np.tile(test.images, (times, 1, 1, 1)), np.tile(test.labels, times), ids),
-    )
+    (folder / "datasets" / name / "test.npz").unlink()
+    many = images.Images(np.asarray(test.images), np.tile(np.arange(count), times))  # mapped, since they may be 8 GB
+    images.write(folder / "datasets" / name, "test", many, np.tile(test.labels, times), ids)
     predictions = repeated(source.table("predictions"), times)
     counted: Any = Counted(predictions, classes)
     made = {

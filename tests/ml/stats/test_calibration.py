@@ -78,6 +78,15 @@ def test_the_interval_of_the_calibration_error_holds_it():
     assert low == error < high
 
 
+def test_redraws_by_bin_have_the_interval_of_redraws_one_by_one(monkeypatch):
+    rng = np.random.default_rng(3)
+    confidence = rng.beta(5, 1, 20_000).astype(np.float32)
+    right = rng.uniform(size=20_000) < confidence**1.3
+    each = calibration.ece_interval(confidence, right, seed=1)
+    monkeypatch.setattr(calibration, "MOST_REDRAWN", 10_000)
+    assert calibration.ece_interval(confidence, right, seed=1) == pytest.approx(each, rel=0.03)
+
+
 def test_a_likelihood_without_a_maximum_ends_at_the_bounds():
     sure = np.array([[0.9, 0.1], [0.2, 0.8]])
     assert (
